@@ -1,0 +1,352 @@
+//! How long to wait before the next attempt. Every delay is computed here.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::time::{nanos, whole_millis};
+
+/// Exponential backoff with jitter, exact on every platform: integers only, no floating point.
+///
+/// With `base = initial · multiplier^attempt` and `capped = min(base, max)`, a delay is
+/// `low + (high − low) · draw / 2^64`, clamped to `max` and rounded down to whole milliseconds, where
+/// `low` and `high` are the [`Strategy`]'s. A pure function of its arguments: randomness is the `draw`,
+/// one `u64` from the embedder's generator.
+///
+/// Sources: the decorrelated form is `random() · (capped·3 − initial) + initial`; the names of the others
+/// follow Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+///
+/// ```
+/// use core::time::Duration;
+/// use gateway_core::{Backoff, Multiplier, Strategy};
+///
+/// let backoff = Backoff::new(
+///     Duration::from_secs(1),
+///     Duration::from_secs(30),
+///     Multiplier::from_thousandths(2_000).unwrap(),
+///     Strategy::Decorrelated,
+/// )
+/// .unwrap();
+/// assert_eq!(backoff.delay(0, u64::MAX / 2), Duration::from_millis(1_999));
+/// for attempt in [0, 1, 10, u32::MAX] {
+///     let (low, high) = backoff.bounds(attempt);
+///     assert!(low <= backoff.delay(attempt, 12_345) && backoff.delay(attempt, 12_345) <= high);
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Backoff {
+    initial: Duration,
+    max: Duration,
+    multiplier: Multiplier,
+    strategy: Strategy,
+}
+
+impl Backoff {
+    /// The longest span that may be configured: 365 days.
+    pub const MAX_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// A backoff, or `None` unless `initial` and `max` are whole milliseconds with
+    /// 1 ms ≤ `initial` ≤ `max` ≤ [`Backoff::MAX_SPAN`].
+    #[must_use]
+    pub fn new(
+        initial: Duration,
+        max: Duration,
+        multiplier: Multiplier,
+        strategy: Strategy,
+    ) -> Option<Self> {
+        let whole = |span: Duration| whole_millis(span) == span;
+        let valid = whole(initial)
+            && whole(max)
+            && initial >= Duration::from_millis(1)
+            && initial <= max
+            && max <= Self::MAX_SPAN;
+        valid.then_some(Self { initial, max, multiplier, strategy })
+    }
+
+    /// The first delay's base.
+    #[must_use]
+    pub const fn initial(&self) -> Duration {
+        self.initial
+    }
+
+    /// The bound of the base, and of the delays of every strategy but
+    /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
+    #[must_use]
+    pub const fn max(&self) -> Duration {
+        self.max
+    }
+
+    /// The factor between one base and the next.
+    #[must_use]
+    pub const fn multiplier(&self) -> Multiplier {
+        self.multiplier
+    }
+
+    /// How a delay is drawn.
+    #[must_use]
+    pub const fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// The delay before retry number `attempt`, counted from 0.
+    ///
+    /// [`AwsDecorrelated`](Strategy::AwsDecorrelated) looks at the delay before it, not at the attempt: this
+    /// takes it to be `initial`. See [`delay_after`](Self::delay_after).
+    #[must_use]
+    pub fn delay(&self, attempt: u32, draw: u64) -> Duration {
+        self.delay_after(self.initial, attempt, draw)
+    }
+
+    /// The delay before retry number `attempt`, counted from 0, when the delay before the last one was
+    /// `previous` (`initial` for the first).
+    #[must_use]
+    pub fn delay_after(&self, previous: Duration, attempt: u32, draw: u64) -> Duration {
+        let range = self.range(previous, attempt);
+        let width = u128::from(range.high.saturating_sub(range.low));
+        // At most 2^64 · 2^64 >> 64, and so it fits in a u64.
+        let offset = u64::try_from((width * u128::from(draw)) >> 64).unwrap_or(u64::MAX);
+        let sample = range.low.saturating_add(offset).min(range.clamp);
+        whole_millis(Duration::from_nanos(sample))
+    }
+
+    /// The least and the greatest delay before retry number `attempt`, whatever is drawn and
+    /// whatever the delays before it were.
+    #[must_use]
+    pub fn bounds(&self, attempt: u32) -> (Duration, Duration) {
+        let range = match self.strategy {
+            Strategy::AwsDecorrelated => self.range(self.longest_aws(attempt), attempt),
+            Strategy::Decorrelated
+            | Strategy::DecorrelatedSmooth
+            | Strategy::DecorrelatedUnclamped
+            | Strategy::Full
+            | Strategy::Equal
+            | Strategy::None => self.range(self.initial, attempt),
+        };
+        let low = whole_millis(Duration::from_nanos(range.low));
+        let high = whole_millis(Duration::from_nanos(range.high.min(range.clamp)));
+        (low, high)
+    }
+
+    fn range(&self, previous: Duration, attempt: u32) -> Range {
+        let initial = nanos(self.initial);
+        let max = nanos(self.max);
+        let capped = self.capped(attempt);
+        let (low, high, clamp) = match self.strategy {
+            Strategy::Decorrelated => (initial, capped.saturating_mul(3), max),
+            Strategy::DecorrelatedSmooth => (initial, capped.saturating_mul(3).min(max), max),
+            Strategy::DecorrelatedUnclamped => (initial, capped.saturating_mul(3), u64::MAX),
+            Strategy::AwsDecorrelated => {
+                let previous = nanos(previous.clamp(self.initial, self.max));
+                (initial, previous.saturating_mul(3), max)
+            }
+            Strategy::Full => (0, capped, max),
+            Strategy::Equal => (capped / 2, capped, max),
+            Strategy::None => (capped, capped, max),
+        };
+        Range { low, high, clamp }
+    }
+
+    /// `min(initial · multiplier^attempt, max)` in nanoseconds, multiplied step by step and rounded
+    /// down each time.
+    fn capped(&self, attempt: u32) -> u64 {
+        let max = nanos(self.max);
+        let mut base = nanos(self.initial);
+        if self.multiplier == Multiplier::ONE {
+            return base;
+        }
+        // Ends early: a base is at least 1 ms and grows by at least a thousandth each time.
+        for _ in 0..attempt {
+            if base >= max {
+                return max;
+            }
+            let next = u128::from(base) * u128::from(self.multiplier.thousandths()) / 1_000;
+            base = u64::try_from(next).unwrap_or(u64::MAX);
+        }
+        base.min(max)
+    }
+
+    /// The longest delay that can stand before retry number `attempt` under the AWS form.
+    fn longest_aws(&self, attempt: u32) -> Duration {
+        let mut longest = self.initial;
+        for _ in 0..attempt {
+            if longest >= self.max {
+                break;
+            }
+            longest = longest.saturating_mul(3).min(self.max);
+        }
+        longest
+    }
+}
+
+impl Default for Backoff {
+    /// 1 s, 30 s, ×2, decorrelated.
+    fn default() -> Self {
+        Self {
+            initial: Duration::from_secs(1),
+            max: Duration::from_secs(30),
+            multiplier: Multiplier(2_000),
+            strategy: Strategy::Decorrelated,
+        }
+    }
+}
+
+struct Range {
+    low: u64,
+    high: u64,
+    clamp: u64,
+}
+
+/// The factor between one base and the next: a decimal of at most three digits after the point, ≥ 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Multiplier(u32);
+
+impl Multiplier {
+    /// ×1: the base never grows.
+    pub const ONE: Self = Self(1_000);
+
+    /// The multiplier of so many thousandths, from 1,000 to 1,000,000; otherwise `None`.
+    #[must_use]
+    pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
+        match thousandths {
+            1_000..=1_000_000 => Some(Self(thousandths)),
+            _ => None,
+        }
+    }
+
+    /// The multiplier in thousandths.
+    #[must_use]
+    pub const fn thousandths(self) -> u32 {
+        self.0
+    }
+
+    /// Parses a decimal such as `2`, `1.5` or `1.125`, exactly; `None` where it has more than three
+    /// digits after the point, or is out of range.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) {
+            return None;
+        }
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.len() > 3 {
+            return None;
+        }
+        let scale = [1_000, 100, 10, 1][fraction.len()];
+        let thousandths =
+            if fraction.is_empty() { 0 } else { fraction.parse::<u32>().ok()? * scale };
+        let whole = whole.parse::<u32>().ok()?.checked_mul(1_000)?;
+        Self::from_thousandths(whole.checked_add(thousandths)?)
+    }
+}
+
+impl fmt::Display for Multiplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = (self.0 / 1_000, self.0 % 1_000);
+        if fraction == 0 {
+            return write!(f, "{whole}");
+        }
+        let text = arrayvec::ArrayString::<3>::try_from(format_args!("{fraction:03}"))
+            .map_err(|_| fmt::Error)?;
+        write!(f, "{whole}.{}", text.trim_end_matches('0'))
+    }
+}
+
+/// How a delay is drawn. `low ≤ delay ≤ high`:
+///
+/// | strategy | low | high |
+/// |---|---|---|
+/// | `decorrelated` | initial | min(3·capped, max) |
+/// | `decorrelated-smooth` | initial | min(3·capped, max) |
+/// | `decorrelated-unclamped` | initial | 3·capped |
+/// | `aws-decorrelated` | initial | min(3·previous, max) |
+/// | `full` | 0 | capped |
+/// | `equal` | capped/2 | capped |
+/// | `none` | capped | capped |
+///
+/// `decorrelated` clamps the sample, `decorrelated-smooth` the bound of the draw. The clamp has a price: once
+/// `capped` has reached `max`, two thirds of the decorrelated delays equal `max` exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// `random() · (3·capped − initial) + initial`, the sample clamped to `max`.
+    Decorrelated,
+    /// The same with the bound clamped to `max`: no heap of delays at `max`.
+    DecorrelatedSmooth,
+    /// The same without a clamp: delays of up to `3·max`.
+    DecorrelatedUnclamped,
+    /// From the previous delay in place of the attempt, the sample clamped to `max`.
+    AwsDecorrelated,
+    /// Anything up to `capped`, zero included.
+    Full,
+    /// Half of `capped`, and anything up to the other half.
+    Equal,
+    /// No jitter. A fleet that is dropped together redials together.
+    None,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 7] = [
+        Self::Decorrelated,
+        Self::DecorrelatedSmooth,
+        Self::DecorrelatedUnclamped,
+        Self::AwsDecorrelated,
+        Self::Full,
+        Self::Equal,
+        Self::None,
+    ];
+
+    /// The name in a configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decorrelated => "decorrelated",
+            Self::DecorrelatedSmooth => "decorrelated-smooth",
+            Self::DecorrelatedUnclamped => "decorrelated-unclamped",
+            Self::AwsDecorrelated => "aws-decorrelated",
+            Self::Full => "full",
+            Self::Equal => "equal",
+            Self::None => "none",
+        }
+    }
+
+    /// The strategy of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn multiplier_parses_three_digits_exactly_and_no_more() {
+        for (text, thousandths) in
+            [("2", 2_000), ("1.5", 1_500), ("1.125", 1_125), ("1.0500", 1_050)]
+        {
+            assert_eq!(Multiplier::parse(text).map(Multiplier::thousandths), Some(thousandths));
+        }
+        for text in
+            ["", ".", "1.", ".5", "0.999", "1.0005", "-2", "2x", "1e3", "99999999999", "1000.001"]
+        {
+            assert_eq!(Multiplier::parse(text), None, "{text}");
+        }
+        assert_eq!(Multiplier(1_050).to_string(), "1.05");
+        assert_eq!(Multiplier(2_000).to_string(), "2");
+    }
+
+    #[test]
+    fn spans_that_are_no_whole_milliseconds_or_out_of_order_make_no_backoff() {
+        let new = |initial, max| Backoff::new(initial, max, Multiplier::ONE, Strategy::None);
+        let ms = Duration::from_millis;
+        assert!(new(ms(1), ms(1)).is_some());
+        assert!(new(ms(0), ms(1)).is_none());
+        assert!(new(ms(2), ms(1)).is_none());
+        assert!(new(Duration::from_micros(1_500), ms(2)).is_none());
+        assert!(new(ms(1), Backoff::MAX_SPAN).is_some());
+        assert!(new(ms(1), Backoff::MAX_SPAN + ms(1)).is_none());
+    }
+}

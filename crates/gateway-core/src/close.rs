@@ -1,0 +1,122 @@
+//! Close codes and close frames (RFC 6455 sections 5.5.1 and 7.4).
+
+use core::fmt;
+
+use thiserror::Error;
+
+/// A status code that may stand in a Close frame on the wire: 1000–1003, 1007–1014, 3000–4999.
+///
+/// Source: [RFC 6455 section 7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4) and IANA's
+/// registry of close codes. 1004–1006 and 1015 are reserved and never sent.
+///
+/// ```
+/// use gateway_core::CloseCode;
+/// assert_eq!(CloseCode::new(4000)?.number(), 4000);
+/// assert!(CloseCode::new(1006).is_err());
+/// # Ok::<(), gateway_core::InvalidCloseFrame>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: a server goes down, or a client leaves.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the other side broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1007: a text message was not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: the message or its sender violates a policy.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message is larger than this side takes.
+    pub const TOO_BIG: Self = Self(1009);
+    /// 1012: the service restarts.
+    pub const SERVICE_RESTART: Self = Self(1012);
+
+    /// Parses a code.
+    ///
+    /// # Errors
+    /// [`InvalidCloseFrame::Code`] for a code that may not be sent.
+    pub const fn new(code: u16) -> Result<Self, InvalidCloseFrame> {
+        match code {
+            1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),
+            _ => Err(InvalidCloseFrame::Code(code)),
+        }
+    }
+
+    /// The number as it stands on the wire.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The body of a Close frame: a code that may be sent and a reason of at most 123 bytes.
+///
+/// ```
+/// use gateway_core::{CloseCode, CloseFrame};
+/// let frame = CloseFrame::new(1000, "bye")?;
+/// assert_eq!(frame.code(), CloseCode::NORMAL);
+/// assert!(CloseFrame::new(1000, &"x".repeat(124)).is_err());
+/// # Ok::<(), gateway_core::InvalidCloseFrame>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CloseFrame<'a> {
+    code: CloseCode,
+    reason: &'a str,
+}
+
+impl<'a> CloseFrame<'a> {
+    /// The longest reason, in bytes: a control frame holds 125, of which the code takes two
+    /// ([RFC 6455 section 5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
+    pub const MAX_REASON: usize = 123;
+
+    /// Code 1000 without a reason.
+    pub const NORMAL: CloseFrame<'static> = CloseFrame { code: CloseCode::NORMAL, reason: "" };
+
+    /// Parses a code and a reason.
+    ///
+    /// # Errors
+    /// [`InvalidCloseFrame`] where the code may not be sent or the reason is too long.
+    pub const fn new(code: u16, reason: &'a str) -> Result<Self, InvalidCloseFrame> {
+        let code = match CloseCode::new(code) {
+            Ok(code) => code,
+            Err(error) => return Err(error),
+        };
+        if reason.len() > Self::MAX_REASON {
+            return Err(InvalidCloseFrame::Reason(reason.len()));
+        }
+        Ok(Self { code, reason })
+    }
+
+    /// The status code.
+    #[must_use]
+    pub const fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// The reason; empty where none was given.
+    #[must_use]
+    pub const fn reason(&self) -> &'a str {
+        self.reason
+    }
+}
+
+/// Why a close frame may not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidCloseFrame {
+    /// The code is reserved or out of range.
+    #[error("close code {0} may not be sent: use 1000-1003, 1007-1014 or 3000-4999")]
+    Code(u16),
+    /// The reason is too long; its length in bytes.
+    #[error("a close reason of {0} bytes is too long: at most 123")]
+    Reason(usize),
+}

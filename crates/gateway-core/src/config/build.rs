@@ -1,0 +1,342 @@
+//! The builder: takes anything, says at the end everything that is wrong with it.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{
+    Config, ConfigError, ConfigErrors, HeartbeatConfig, HeartbeatKind, Reconnect, format_duration,
+};
+use crate::backoff::{Backoff, Multiplier, Strategy};
+use crate::heartbeat::Timing;
+use crate::login::{JsonRule, Login};
+use crate::policy::{Policy, Rule};
+use crate::time::whole_millis;
+
+/// Collects settings; [`build`](Self::build) validates them all at once.
+///
+/// ```
+/// use core::time::Duration;
+/// use gateway_core::Config;
+///
+/// let config = Config::builder()
+///     .max_delay(Duration::from_secs(60))
+///     .heartbeat_interval(Duration::from_secs(15))
+///     .build()?;
+/// assert_eq!(config.backoff().max(), Duration::from_secs(60));
+///
+/// let errors = Config::builder()
+///     .initial_delay(Duration::ZERO)
+///     .heartbeat_timeout(Duration::from_secs(60))
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(errors.iter().count(), 2);
+/// # Ok::<(), gateway_core::ConfigErrors>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ConfigBuilder {
+    pub(super) initial_delay: Duration,
+    pub(super) max_delay: Duration,
+    pub(super) multiplier: Multiplier,
+    pub(super) jitter: Strategy,
+    pub(super) max_attempts: Option<u32>,
+    pub(super) stable_after: Duration,
+    pub(super) retry_after_max: Duration,
+    pub(super) heartbeat_kind: HeartbeatKind,
+    pub(super) heartbeat_interval: Duration,
+    pub(super) heartbeat_timeout: Duration,
+    pub(super) heartbeat_strict: bool,
+    pub(super) heartbeat_phase: bool,
+    pub(super) deliver_pongs: bool,
+    pub(super) answer_pings: bool,
+    pub(super) login: Login,
+    pub(super) rules: Vec<Rule>,
+    pub(super) connect_timeout: Duration,
+    pub(super) close_timeout: Duration,
+    pub(super) data_timeout: Option<Duration>,
+    pub(super) max_message_size: usize,
+    /// Fields that could not even be read: they are compared with nothing.
+    pub(super) unread: Vec<ConfigError>,
+}
+
+impl Default for ConfigBuilder {
+    fn default() -> Self {
+        let backoff = Backoff::default();
+        Self {
+            initial_delay: backoff.initial(),
+            max_delay: backoff.max(),
+            multiplier: backoff.multiplier(),
+            jitter: backoff.strategy(),
+            max_attempts: None,
+            stable_after: Duration::from_secs(10),
+            retry_after_max: Duration::from_secs(300),
+            heartbeat_kind: HeartbeatKind::Json,
+            heartbeat_interval: Duration::from_secs(30),
+            heartbeat_timeout: Duration::from_secs(5),
+            heartbeat_strict: false,
+            heartbeat_phase: false,
+            deliver_pongs: false,
+            answer_pings: false,
+            login: Login::None,
+            rules: Vec::new(),
+            connect_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(2),
+            data_timeout: None,
+            max_message_size: 1 << 20,
+            unread: Vec::new(),
+        }
+    }
+}
+
+impl ConfigBuilder {
+    /// The base of the first delay.
+    pub fn initial_delay(mut self, span: Duration) -> Self {
+        self.initial_delay = span;
+        self
+    }
+
+    /// The bound of the base, and of the delay.
+    pub fn max_delay(mut self, span: Duration) -> Self {
+        self.max_delay = span;
+        self
+    }
+
+    /// The factor between one base and the next.
+    pub fn multiplier(mut self, multiplier: Multiplier) -> Self {
+        self.multiplier = multiplier;
+        self
+    }
+
+    /// How a delay is drawn.
+    pub fn jitter(mut self, strategy: Strategy) -> Self {
+        self.jitter = strategy;
+        self
+    }
+
+    /// How many retries may be made since the count was last reset: `None` for no limit, 0 for never.
+    pub fn max_attempts(mut self, attempts: Option<u32>) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// How long a connection must have been ready, at least, for the attempts to be counted anew.
+    pub fn stable_after(mut self, span: Duration) -> Self {
+        self.stable_after = span;
+        self
+    }
+
+    /// The most that a server's `Retry-After` is heeded.
+    pub fn retry_after_max(mut self, span: Duration) -> Self {
+        self.retry_after_max = span;
+        self
+    }
+
+    /// How the peer is asked whether it lives.
+    pub fn heartbeat(mut self, kind: HeartbeatKind) -> Self {
+        self.heartbeat_kind = kind;
+        self
+    }
+
+    /// The span from one heartbeat to the next.
+    pub fn heartbeat_interval(mut self, span: Duration) -> Self {
+        self.heartbeat_interval = span;
+        self
+    }
+
+    /// How long after a heartbeat something must have come; at most the interval.
+    pub fn heartbeat_timeout(mut self, span: Duration) -> Self {
+        self.heartbeat_timeout = span;
+        self
+    }
+
+    /// Whether only a pong is life. By default any inbound byte is.
+    pub fn heartbeat_strict(mut self, strict: bool) -> Self {
+        self.heartbeat_strict = strict;
+        self
+    }
+
+    /// Whether the first ping waits for a random part of the interval, for fleets.
+    pub fn heartbeat_phase(mut self, phase: bool) -> Self {
+        self.heartbeat_phase = phase;
+        self
+    }
+
+    /// Whether pongs are delivered to the application as well.
+    pub fn deliver_pongs(mut self, deliver: bool) -> Self {
+        self.deliver_pongs = deliver;
+        self
+    }
+
+    /// Whether the peer's own application-level pings are answered, and not delivered.
+    pub fn answer_pings(mut self, answer: bool) -> Self {
+        self.answer_pings = answer;
+        self
+    }
+
+    /// How the connection logs in.
+    pub fn login(mut self, login: Login) -> Self {
+        self.login = login;
+        self
+    }
+
+    /// Adds a rule for close codes or HTTP statuses, before the defaults.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// How long DNS, TCP, TLS and upgrade may take together.
+    pub fn connect_timeout(mut self, span: Duration) -> Self {
+        self.connect_timeout = span;
+        self
+    }
+
+    /// How long the peer has to answer our Close.
+    pub fn close_timeout(mut self, span: Duration) -> Self {
+        self.close_timeout = span;
+        self
+    }
+
+    /// How long a ready connection may go without an application message; `None` for ever.
+    pub fn data_timeout(mut self, span: Option<Duration>) -> Self {
+        self.data_timeout = span;
+        self
+    }
+
+    /// The largest message that is taken, in bytes.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Validates everything.
+    ///
+    /// # Errors
+    /// Every setting that is out of its limits.
+    pub fn build(self) -> Result<Config, ConfigErrors> {
+        let mut check = Check { errors: self.unread };
+        check.span("reconnect.initial_delay", self.initial_delay);
+        check.span("reconnect.max_delay", self.max_delay);
+        check.order(
+            ("reconnect.initial_delay", self.initial_delay),
+            ("reconnect.max_delay", self.max_delay),
+        );
+        check.span("reconnect.stable_after", self.stable_after);
+        check.span("reconnect.retry_after_max", self.retry_after_max);
+        check.span("heartbeat.interval", self.heartbeat_interval);
+        check.span("heartbeat.timeout", self.heartbeat_timeout);
+        check.order(
+            ("heartbeat.timeout", self.heartbeat_timeout),
+            ("heartbeat.interval", self.heartbeat_interval),
+        );
+        check.login(&self.login);
+        check.span("connect_timeout", self.connect_timeout);
+        check.span("close_timeout", self.close_timeout);
+        if let Some(span) = self.data_timeout {
+            check.span("data_timeout", span);
+        }
+        check.message_size(self.max_message_size);
+        let policy = check.policy(self.rules);
+        let backoff =
+            Backoff::new(self.initial_delay, self.max_delay, self.multiplier, self.jitter);
+        let Some(backoff) = backoff else {
+            // The span and order checks above say why.
+            return Err(ConfigErrors(check.errors));
+        };
+        ConfigErrors::check(check.errors)?;
+        Ok(Config {
+            reconnect: Reconnect {
+                backoff,
+                max_attempts: self.max_attempts,
+                stable_after: self.stable_after,
+                retry_after_max: self.retry_after_max,
+            },
+            heartbeat: HeartbeatConfig {
+                kind: self.heartbeat_kind,
+                timing: Timing {
+                    interval: self.heartbeat_interval,
+                    timeout: self.heartbeat_timeout,
+                    strict: self.heartbeat_strict,
+                },
+                phase: self.heartbeat_phase,
+                deliver_pongs: self.deliver_pongs,
+                answer_pings: self.answer_pings,
+            },
+            login: self.login,
+            policy,
+            connect_timeout: self.connect_timeout,
+            close_timeout: self.close_timeout,
+            data_timeout: self.data_timeout,
+            max_message_size: self.max_message_size,
+        })
+    }
+}
+
+struct Check {
+    errors: Vec<ConfigError>,
+}
+
+impl Check {
+    fn push(&mut self, field: &str, value: String, limit: String) {
+        self.errors.push(ConfigError::new(field, value, limit));
+    }
+
+    fn is_wrong(&self, field: &str) -> bool {
+        self.errors.iter().any(|error| error.field() == field)
+    }
+
+    fn span(&mut self, field: &str, span: Duration) {
+        let whole = whole_millis(span) == span;
+        if !whole || span < Duration::from_millis(1) || span > Config::MAX_SPAN {
+            let limit = "must be a whole number of milliseconds from 1ms to 365d";
+            self.push(field, format_duration(span), limit.to_string());
+        }
+    }
+
+    fn order(&mut self, lesser: (&str, Duration), greater: (&str, Duration)) {
+        if lesser.1 > greater.1 && !self.is_wrong(lesser.0) && !self.is_wrong(greater.0) {
+            let limit = format!("must be at most {} ({})", greater.0, format_duration(greater.1));
+            self.push(lesser.0, format_duration(lesser.1), limit);
+        }
+    }
+
+    fn login(&mut self, login: &Login) {
+        match login {
+            Login::None => {}
+            Login::External { timeout } => self.span("login.timeout", *timeout),
+            Login::Message { send, timeout, accepted, refused } => {
+                if send.reveal().len() > Config::MAX_LOGIN {
+                    let limit = format!("must be at most {} bytes", Config::MAX_LOGIN);
+                    self.push("login.send", "(hidden)".to_string(), limit);
+                }
+                if accepted.is_some() && accepted == refused {
+                    let value = refused.as_ref().map(JsonRule::to_string).unwrap_or_default();
+                    self.push(
+                        "login.refused",
+                        value,
+                        "must differ from login.accepted".to_string(),
+                    );
+                }
+                self.span("login.timeout", *timeout);
+            }
+        }
+    }
+
+    fn message_size(&mut self, bytes: usize) {
+        if bytes == 0 || bytes > Config::MAX_MESSAGE_SIZE {
+            let limit = format!("must be 1 to {} bytes (1GiB)", Config::MAX_MESSAGE_SIZE);
+            self.push("max_message_size", bytes.to_string(), limit);
+        }
+    }
+
+    fn policy(&mut self, rules: Vec<Rule>) -> Policy {
+        Policy::new(rules).unwrap_or_else(|(one, other)| {
+            let field = format!("policy.{}-{}", other.first(), other.last());
+            let limit = format!("must not cross the rule {}-{}", one.first(), one.last());
+            self.push(&field, other.verdict().to_string(), limit);
+            Policy::default()
+        })
+    }
+}

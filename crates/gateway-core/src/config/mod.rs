@@ -1,0 +1,240 @@
+//! The configuration: parsed, not validated. A [`Config`] that exists is valid.
+
+mod build;
+mod duration;
+mod error;
+mod parse;
+
+use core::time::Duration;
+
+pub use build::ConfigBuilder;
+pub use duration::{format_duration, parse_duration};
+pub use error::{ConfigError, ConfigErrors};
+
+use crate::backoff::Backoff;
+use crate::heartbeat::Timing;
+use crate::login::Login;
+use crate::policy::Policy;
+
+/// The settings of a connection. Share one among many connections: `Arc<Config>`.
+///
+/// Made by [`Config::builder`], or read by serde from TOML or JSON: durations as `"30s"` or as a number of
+/// milliseconds, every error reported at once, unknown fields refused.
+///
+/// | field | default | limits |
+/// |---|---|---|
+/// | `reconnect.initial_delay` | 1s | 1 ms – `max_delay` |
+/// | `reconnect.max_delay` | 30s | `initial_delay` – 365 d |
+/// | `reconnect.multiplier` | 2 | 1 – 1000, at most three digits after the point |
+/// | `reconnect.jitter` | decorrelated | a [`Strategy`](crate::Strategy)'s name |
+/// | `reconnect.max_attempts` | unlimited | a number; 0 means never retry |
+/// | `reconnect.stable_after` | 10s | 1 ms – 365 d |
+/// | `reconnect.retry_after_max` | 5m | 1 ms – 365 d |
+/// | `heartbeat.kind` | json | json, ping, off |
+/// | `heartbeat.interval` | 30s | 1 ms – 365 d |
+/// | `heartbeat.timeout` | 5s | 1 ms – `interval` |
+/// | `heartbeat.strict` | false | |
+/// | `heartbeat.phase` | false | |
+/// | `heartbeat.deliver_pongs` | false | |
+/// | `heartbeat.answer_pings` | false | |
+/// | `login.send` | no login | at most 64 KiB |
+/// | `login.external` | false | not with `login.send` |
+/// | `login.accepted`, `login.refused` | – | `POINTER=VALUE` |
+/// | `login.timeout` | 10s | 1 ms – 365 d |
+/// | `policy` | [`Policy`] | a table of `"CODE"` or `"CODE-CODE"` to retry, refresh, fatal or a least delay |
+/// | `connect_timeout` | 10s | 1 ms – 365 d |
+/// | `close_timeout` | 2s | 1 ms – 365 d |
+/// | `data_timeout` | off | 1 ms – 365 d |
+/// | `max_message_size` | 1MiB | 1 B – 1 GiB |
+///
+/// ```
+/// use gateway_core::Config;
+///
+/// let config: Config = toml::from_str(r#"
+///     [heartbeat]
+///     interval = "15s"
+///     timeout = 2500
+/// "#)?;
+/// assert_eq!(config.connect_timeout().as_secs(), 10);
+///
+/// let errors = toml::from_str::<Config>(r#"
+///     close_timeout = "soon"
+///     [heartbeat]
+///     interval = "1s"
+///     colour = "red"
+/// "#).unwrap_err().to_string();
+/// for field in ["close_timeout", "heartbeat.timeout", "heartbeat.colour"] {
+///     assert!(errors.contains(field), "{errors}");
+/// }
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) reconnect: Reconnect,
+    pub(crate) heartbeat: HeartbeatConfig,
+    pub(crate) login: Login,
+    pub(crate) policy: Policy,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) data_timeout: Option<Duration>,
+    pub(crate) max_message_size: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reconnect {
+    pub(crate) backoff: Backoff,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) stable_after: Duration,
+    pub(crate) retry_after_max: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeartbeatConfig {
+    pub(crate) kind: HeartbeatKind,
+    pub(crate) timing: Timing,
+    pub(crate) phase: bool,
+    pub(crate) deliver_pongs: bool,
+    pub(crate) answer_pings: bool,
+}
+
+/// How the peer is asked whether it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeartbeatKind {
+    /// A message of the [`Dialect`](crate::Dialect): JSON, unless another dialect is given.
+    Json,
+    /// A WebSocket Ping frame (RFC 6455 section 5.5.2).
+    Ping,
+    /// Not at all: a half-open peer is never noticed.
+    Off,
+}
+
+impl HeartbeatKind {
+    /// The name in a configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ping => "ping",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl Config {
+    /// The longest span that may be configured: 365 days.
+    pub const MAX_SPAN: Duration = Backoff::MAX_SPAN;
+
+    /// The largest `max_message_size` that may be configured: 1 GiB.
+    pub const MAX_MESSAGE_SIZE: usize = 1 << 30;
+
+    /// The longest login message in bytes.
+    pub const MAX_LOGIN: usize = 64 << 10;
+
+    /// A builder that holds the defaults.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+
+    /// The backoff between attempts.
+    #[must_use]
+    pub const fn backoff(&self) -> &Backoff {
+        &self.reconnect.backoff
+    }
+
+    /// The rules for close codes and HTTP statuses.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The login, if there is one.
+    #[must_use]
+    pub const fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// How many retries may be made since the count was last reset; `None` for no limit.
+    #[must_use]
+    pub const fn max_attempts(&self) -> Option<u32> {
+        self.reconnect.max_attempts
+    }
+
+    /// How long a connection must have been ready, at least, for the attempts to be counted anew.
+    #[must_use]
+    pub const fn stable_after(&self) -> Duration {
+        self.reconnect.stable_after
+    }
+
+    /// The most that a server's `Retry-After` is heeded.
+    #[must_use]
+    pub const fn retry_after_max(&self) -> Duration {
+        self.reconnect.retry_after_max
+    }
+
+    /// How the peer is asked whether it lives.
+    #[must_use]
+    pub const fn heartbeat_kind(&self) -> HeartbeatKind {
+        self.heartbeat.kind
+    }
+
+    /// The span from one heartbeat to the next.
+    #[must_use]
+    pub const fn heartbeat_interval(&self) -> Duration {
+        self.heartbeat.timing.interval
+    }
+
+    /// How long after a heartbeat something must have come.
+    #[must_use]
+    pub const fn heartbeat_timeout(&self) -> Duration {
+        self.heartbeat.timing.timeout
+    }
+
+    /// Whether only a pong counts as life.
+    #[must_use]
+    pub const fn heartbeat_strict(&self) -> bool {
+        self.heartbeat.timing.strict
+    }
+
+    /// How long DNS, TCP, TLS and upgrade may take together.
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How long the peer has to answer our Close.
+    #[must_use]
+    pub const fn close_timeout(&self) -> Duration {
+        self.close_timeout
+    }
+
+    /// How long a ready connection may go without an application message; `None` for ever.
+    #[must_use]
+    pub const fn data_timeout(&self) -> Option<Duration> {
+        self.data_timeout
+    }
+
+    /// The largest message that is taken, in bytes.
+    #[must_use]
+    pub const fn max_message_size(&self) -> usize {
+        self.max_message_size
+    }
+
+    /// The difference of the two clocks that is taken for a suspend: max(2 · interval, 30 s).
+    pub(crate) fn suspend_threshold(&self) -> Duration {
+        let least = Duration::from_secs(30);
+        match self.heartbeat.kind {
+            HeartbeatKind::Json | HeartbeatKind::Ping => {
+                self.heartbeat.timing.interval.saturating_mul(2).max(least)
+            }
+            HeartbeatKind::Off => least,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // Local invariant: the defaults are valid; a test builds them.
+        ConfigBuilder::default().build().expect("the default configuration is valid")
+    }
+}

@@ -1,0 +1,301 @@
+//! From serde to a [`Config`]: the whole tree is read first, so that every error is found at once.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::{Map, Value};
+
+use super::{Config, ConfigBuilder, ConfigError, HeartbeatKind, parse_duration};
+use crate::backoff::{Multiplier, Strategy};
+use crate::login::{JsonRule, Login, Secret};
+use crate::policy::{Rule, Verdict};
+
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ConfigBuilder::deserialize(deserializer)?.build().map_err(D::Error::custom)
+    }
+}
+
+/// Reads settings over the defaults without judging them: what cannot be read is kept, and
+/// [`build`](ConfigBuilder::build) reports it with everything else.
+impl<'de> Deserialize<'de> for ConfigBuilder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(read(Value::deserialize(deserializer)?))
+    }
+}
+
+fn read(tree: Value) -> ConfigBuilder {
+    let mut config = ConfigBuilder::default();
+    let mut errors = Vec::new();
+    let mut root = Section::new("", tree, &mut errors);
+    let reconnect = root.table("reconnect");
+    let heartbeat = root.table("heartbeat");
+    let login = root.table("login");
+    let policy = root.table("policy");
+    root.read("connect_timeout", span, &mut config.connect_timeout);
+    root.read("close_timeout", span, &mut config.close_timeout);
+    root.read("data_timeout", |value| span(value).map(Some), &mut config.data_timeout);
+    root.read("max_message_size", size, &mut config.max_message_size);
+    root.finish();
+    read_reconnect(Section::new("reconnect", reconnect, &mut errors), &mut config);
+    read_heartbeat(Section::new("heartbeat", heartbeat, &mut errors), &mut config);
+    read_login(Section::new("login", login, &mut errors), &mut config);
+    read_policy(policy, &mut errors, &mut config);
+    config.unread = errors;
+    config
+}
+
+fn read_reconnect(mut section: Section<'_>, config: &mut ConfigBuilder) {
+    section.read("initial_delay", span, &mut config.initial_delay);
+    section.read("max_delay", span, &mut config.max_delay);
+    section.read("multiplier", multiplier, &mut config.multiplier);
+    section.read("jitter", strategy, &mut config.jitter);
+    section.read("max_attempts", attempts, &mut config.max_attempts);
+    section.read("stable_after", span, &mut config.stable_after);
+    section.read("retry_after_max", span, &mut config.retry_after_max);
+    section.finish();
+}
+
+fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
+    section.read("kind", heartbeat_kind, &mut config.heartbeat_kind);
+    section.read("interval", span, &mut config.heartbeat_interval);
+    section.read("timeout", span, &mut config.heartbeat_timeout);
+    section.read("strict", switch, &mut config.heartbeat_strict);
+    section.read("phase", switch, &mut config.heartbeat_phase);
+    section.read("deliver_pongs", switch, &mut config.deliver_pongs);
+    section.read("answer_pings", switch, &mut config.answer_pings);
+    section.finish();
+}
+
+fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
+    let (mut send, mut external) = (None, false);
+    let (mut accepted, mut refused, mut timeout) = (None, None, Login::TIMEOUT);
+    section.read_secret("send", &mut send);
+    section.read("external", switch, &mut external);
+    section.read("accepted", |value| json_rule(value).map(Some), &mut accepted);
+    section.read("refused", |value| json_rule(value).map(Some), &mut refused);
+    section.read("timeout", span, &mut timeout);
+    let ruled = accepted.is_some() || refused.is_some();
+    config.login = match (send, external) {
+        (Some(_), true) => {
+            section.error("external", "true", "must not stand beside login.send");
+            Login::None
+        }
+        (Some(send), false) => Login::Message { send, accepted, refused, timeout },
+        (None, true) => Login::External { timeout },
+        (None, false) => Login::None,
+    };
+    if ruled && !matches!(config.login, Login::Message { .. }) {
+        section.error("send", "", "must be set where login.accepted or login.refused is");
+    }
+    section.finish();
+}
+
+fn read_policy(table: Value, errors: &mut Vec<ConfigError>, config: &mut ConfigBuilder) {
+    let section = Section::new("policy", table, errors);
+    for (codes, value) in section.entries {
+        match policy_rule(&codes, &value) {
+            Ok(rule) => config.rules.push(rule),
+            Err(limit) => {
+                section.errors.push(ConfigError::new(
+                    format!("policy.{codes}"),
+                    show(&value),
+                    limit,
+                ));
+            }
+        }
+    }
+}
+
+/// One table of the tree: fields are taken out of it, and what is left is unknown.
+struct Section<'a> {
+    path: &'static str,
+    entries: Map<String, Value>,
+    known: Vec<&'static str>,
+    errors: &'a mut Vec<ConfigError>,
+}
+
+type Read<T> = Result<T, &'static str>;
+
+impl<'a> Section<'a> {
+    fn new(path: &'static str, tree: Value, errors: &'a mut Vec<ConfigError>) -> Self {
+        let entries = match tree {
+            Value::Object(entries) => entries,
+            Value::Null => Map::new(),
+            other => {
+                let field = if path.is_empty() { "configuration" } else { path };
+                errors.push(ConfigError::new(field, show(&other), "must be a table"));
+                Map::new()
+            }
+        };
+        Self { path, entries, known: Vec::new(), errors }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.entries.remove(name)
+    }
+
+    fn table(&mut self, name: &'static str) -> Value {
+        self.take(name).unwrap_or(Value::Null)
+    }
+
+    fn read<T>(&mut self, name: &'static str, parse: impl Fn(&Value) -> Read<T>, into: &mut T) {
+        let Some(value) = self.take(name) else { return };
+        match parse(&value) {
+            Ok(parsed) => *into = parsed,
+            Err(limit) => self.error(name, &show(&value), limit),
+        }
+    }
+
+    fn read_secret(&mut self, name: &'static str, into: &mut Option<Secret>) {
+        match self.take(name) {
+            Some(Value::String(text)) => *into = Some(Secret::new(text)),
+            Some(_) => self.error(name, "(hidden)", "must be a string"),
+            None => {}
+        }
+    }
+
+    fn error(&mut self, name: &str, value: &str, limit: &str) {
+        let error = ConfigError::new(self.field(name), value, limit);
+        self.errors.push(error);
+    }
+
+    fn field(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn finish(mut self) {
+        let limit = format!("unknown field; known are {}", self.known.join(", "));
+        for name in core::mem::take(&mut self.entries).keys() {
+            self.error(name, "", &limit);
+        }
+    }
+}
+
+/// A refused value as an error shows it: short, and no table's content.
+fn show(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(_) => "a list".to_string(),
+        Value::Object(_) => "a table".to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    };
+    match text.char_indices().nth(64) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn span(value: &Value) -> Read<Duration> {
+    let parsed = match value {
+        Value::String(text) => parse_duration(text),
+        Value::Number(number) => number.as_u64().map(Duration::from_millis),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    parsed.ok_or("must be a span such as 500ms, 30s or 5m, or a number of milliseconds")
+}
+
+fn switch(value: &Value) -> Read<bool> {
+    match value {
+        Value::Bool(switch) => Ok(*switch),
+        Value::String(text) if text == "true" => Ok(true),
+        Value::String(text) if text == "false" => Ok(false),
+        Value::String(_) | Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err("must be true or false")
+        }
+    }
+}
+
+fn multiplier(value: &Value) -> Read<Multiplier> {
+    let parsed = match value {
+        Value::String(text) => Multiplier::parse(text),
+        Value::Number(number) => Multiplier::parse(&number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    parsed.ok_or("must be a decimal from 1 to 1000 with at most three digits after the point")
+}
+
+fn strategy(value: &Value) -> Read<Strategy> {
+    value.as_str().and_then(Strategy::parse).ok_or(
+        "must be decorrelated, decorrelated-smooth, decorrelated-unclamped, aws-decorrelated, full, equal or none",
+    )
+}
+
+fn attempts(value: &Value) -> Read<Option<u32>> {
+    let number = match value {
+        Value::String(text) if text == "unlimited" => return Ok(None),
+        Value::String(text) => text.parse::<u32>().ok(),
+        Value::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    number.map(Some).ok_or("must be a number from 0 to 4294967295, or unlimited")
+}
+
+fn heartbeat_kind(value: &Value) -> Read<HeartbeatKind> {
+    match value.as_str() {
+        Some("json") => Ok(HeartbeatKind::Json),
+        Some("ping") => Ok(HeartbeatKind::Ping),
+        Some("off") => Ok(HeartbeatKind::Off),
+        Some(_) | None => Err("must be json, ping or off"),
+    }
+}
+
+fn json_rule(value: &Value) -> Read<JsonRule> {
+    value.as_str().and_then(JsonRule::parse).ok_or("must be POINTER=VALUE, such as /type=login_ok")
+}
+
+fn size(value: &Value) -> Read<usize> {
+    let number = match value {
+        Value::String(text) => parse_size(text),
+        Value::Number(number) => number.as_u64(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .ok_or("must be a size such as 64KiB or 1MiB, or a number of bytes")
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_bytes: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_bytes)
+}
+
+fn policy_rule(codes: &str, value: &Value) -> Read<Rule> {
+    let verdict = match value {
+        Value::String(text) => match text.as_str() {
+            "retry" => Some(Verdict::Retry),
+            "refresh" => Some(Verdict::RefreshCredentials),
+            "fatal" => Some(Verdict::Fatal),
+            span => parse_duration(span).map(Verdict::RetryNoSoonerThan),
+        },
+        Value::Number(number) => {
+            number.as_u64().map(|millis| Verdict::RetryNoSoonerThan(Duration::from_millis(millis)))
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let verdict = verdict.ok_or("must be retry, refresh, fatal or a least delay such as 30s")?;
+    if matches!(verdict, Verdict::RetryNoSoonerThan(least) if least > Config::MAX_SPAN) {
+        return Err("must be a least delay of at most 365d");
+    }
+    let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
+    first
+        .trim()
+        .parse()
+        .ok()
+        .zip(last.trim().parse().ok())
+        .and_then(|(first, last)| Rule::new(first, last, verdict))
+        .ok_or("must be named CODE or CODE-CODE, of HTTP statuses (100-599) or close codes (1000-4999)")
+}

@@ -1,0 +1,226 @@
+//! The connection: the machine with its settings, randomness, dialect and statistics around it.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt::{self, Write as _};
+use core::mem;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::action::{Action, Actions, GiveUpCause, Outgoing};
+use crate::close::CloseCode;
+use crate::config::Config;
+use crate::context::Context;
+use crate::dialect::{Dialect, JsonDialect};
+use crate::event::Event;
+use crate::machine::{Closed, Machine, State};
+use crate::state::{ConnectionState, SocketId};
+use crate::statistics::Statistics;
+use crate::time::Instant;
+
+/// One WebSocket connection that stays up, without its sockets and clocks.
+///
+/// Hand it each fact with the time, perform the [`Actions`] in order, and call again at
+/// [`next_deadline`](Self::next_deadline). The same configuration, seed and events give the same actions, on
+/// every platform.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gateway_core::{Action, Config, Connection, ConnectionState, Event, Instant};
+///
+/// let mut connection = Connection::from_seed(Arc::new(Config::default()), 7);
+/// let actions = connection.handle(Instant::ZERO, Event::ConnectRequested);
+/// let Some(Action::OpenSocket { id, .. }) =
+///     actions.into_iter().find(|action| matches!(action, Action::OpenSocket { .. }))
+/// else {
+///     unreachable!("a connect request opens a socket");
+/// };
+/// assert_eq!(connection.state(), ConnectionState::Connecting);
+///
+/// let _ = connection.handle(Instant::from_millis(40), Event::SocketOpened(id));
+/// assert!(connection.is_ready());
+/// ```
+pub struct Connection<R = ChaCha8Rng, D = JsonDialect> {
+    machine: Machine,
+    statistics: Statistics,
+    config: Arc<Config>,
+    dialect: D,
+    random: R,
+}
+
+impl Connection {
+    /// A connection with the default generator and dialect, from a seed.
+    ///
+    /// Take the seed from the operating system: a fleet that shares a seed redials together.
+    #[must_use]
+    pub fn from_seed(config: Arc<Config>, seed: u64) -> Self {
+        Self::new(config, ChaCha8Rng::seed_from_u64(seed))
+    }
+}
+
+impl<R: Rng> Connection<R> {
+    /// A connection with the default dialect.
+    #[must_use]
+    pub fn new(config: Arc<Config>, random: R) -> Self {
+        Self::with_dialect(config, random, JsonDialect)
+    }
+}
+
+impl<R: Rng, D: Dialect> Connection<R, D> {
+    /// A connection that speaks `dialect`.
+    #[must_use]
+    pub fn with_dialect(config: Arc<Config>, random: R, dialect: D) -> Self {
+        let statistics = Statistics::default();
+        Self { machine: Machine::new(), statistics, config, dialect, random }
+    }
+
+    /// Takes a fact and returns what is to be done, in order.
+    ///
+    /// Total: it never fails and never panics, for any event in any state at any time. A `now` that is
+    /// earlier than one before is taken for that one. Does not allocate in the steady state.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
+        let mut actions = Actions::default();
+        let armed = self.machine.deadline();
+        let Machine { state, memory } = &mut self.machine;
+        memory.now = memory.now.max(now);
+        let mut cx = Context {
+            now: memory.now,
+            config: &self.config,
+            dialect: &self.dialect,
+            random: &mut self.random,
+            memory,
+            statistics: &mut self.statistics,
+            actions: &mut actions,
+        };
+        *state = mem::replace(state, State::Idle).on(&event, &mut cx);
+        let due = self.machine.deadline();
+        if due != armed {
+            actions.push(due.map_or(Action::CancelTimer, Action::ScheduleTimer));
+        }
+        actions
+    }
+
+    /// Appends the payload of a frame that the core itself owns, and says what kind of frame it is.
+    ///
+    /// `None` for [`Outgoing::Requested`] and [`Outgoing::RequestedClose`]: their payload is in the event
+    /// that was just handled.
+    pub fn encode(&mut self, outgoing: &Outgoing, into: &mut String) -> Option<Encoded> {
+        let before = into.len();
+        let kind = match *outgoing {
+            Outgoing::Requested | Outgoing::RequestedClose => return None,
+            Outgoing::Close(code) => {
+                self.count_out(2);
+                return Some(Encoded::Close(code));
+            }
+            Outgoing::Login => {
+                self.dialect.write_login(&self.config.login, into);
+                Encoded::Text
+            }
+            Outgoing::Ping(timestamp) => {
+                self.dialect.write_ping(timestamp, into);
+                Encoded::Text
+            }
+            Outgoing::Pong(timestamp) => {
+                self.dialect.write_pong(timestamp, into);
+                Encoded::Text
+            }
+            Outgoing::WebSocketPing(number) => {
+                let _ = write!(into, "{number}"); // writing to a String cannot fail
+                Encoded::Ping
+            }
+        };
+        self.count_out(into.len() - before);
+        Some(kind)
+    }
+
+    fn count_out(&mut self, bytes: usize) {
+        self.statistics.bytes_out = self.statistics.bytes_out.saturating_add(bytes as u64);
+    }
+}
+
+impl<R, D> Connection<R, D> {
+    /// When the next [`Tick`](Event::Tick) is due. Always equal to the timer action in force.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.machine.deadline()
+    }
+
+    /// The state as the application sees it.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.machine.name(&self.config)
+    }
+
+    /// Whether application messages are taken: CONNECTED without a login, or AUTHENTICATED.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.machine.is_ready()
+    }
+
+    /// The socket that is opening or open.
+    #[must_use]
+    pub const fn socket(&self) -> Option<SocketId> {
+        self.machine.socket()
+    }
+
+    /// Why the connection was given up, if it is CLOSED for that reason.
+    #[must_use]
+    pub const fn gave_up(&self) -> Option<GiveUpCause> {
+        match self.machine.state {
+            State::Closed(Closed::GaveUp(cause)) => Some(cause),
+            State::Closed(Closed::Asked)
+            | State::Idle
+            | State::Waiting(_)
+            | State::Connecting(_)
+            | State::LoggingIn(_)
+            | State::Ready(_)
+            | State::Closing(_) => None,
+        }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The machine proper, to be compared, hashed and rebased.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// What the connection has done so far, with the time ready counted up to `now`.
+    #[must_use]
+    pub fn statistics(&self, now: Instant) -> Statistics {
+        let mut statistics = self.statistics;
+        if let State::Ready(ready) = &self.machine.state {
+            let current = now.saturating_duration_since(ready.since);
+            statistics.time_ready = statistics.time_ready.saturating_add(current);
+        }
+        statistics
+    }
+}
+
+impl<R, D> fmt::Debug for Connection<R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.state())
+            .field("socket", &self.socket())
+            .field("next_deadline", &self.next_deadline())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What kind of frame [`Connection::encode`] wrote the payload of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // a driver that cannot send one of them must not compile
+pub enum Encoded {
+    /// A text message.
+    Text,
+    /// A WebSocket Ping frame.
+    Ping,
+    /// A Close frame with this code and no reason; nothing was appended.
+    Close(CloseCode),
+}

@@ -1,0 +1,138 @@
+//! What a transition works with: the time, the settings, the randomness, and where its actions go.
+
+use core::time::Duration;
+
+use rand_core::Rng;
+
+use crate::action::{
+    Action, Actions, Because, Credentials, DisconnectCause, GiveUpCause, Notice, Outgoing,
+    RetryCause, SendRejection,
+};
+use crate::config::Config;
+use crate::dialect::Dialect;
+use crate::event::{Event, RetryAfter};
+use crate::machine::{Closed, Connecting, Memory, State, Waiting};
+use crate::policy::Verdict;
+use crate::retry::Decision;
+use crate::state::{ConnectionState, SocketId};
+use crate::statistics::Statistics;
+use crate::time::Instant;
+
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) config: &'a Config,
+    pub(crate) dialect: &'a dyn Dialect,
+    pub(crate) random: &'a mut dyn Rng,
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) statistics: &'a mut Statistics,
+    pub(crate) actions: &'a mut Actions,
+}
+
+/// A socket that is gone, and all that decides what follows.
+pub(crate) struct Loss {
+    pub(crate) from: ConnectionState,
+    pub(crate) socket: SocketId,
+    pub(crate) cause: DisconnectCause,
+    pub(crate) verdict: Verdict,
+    pub(crate) retry_after: Option<RetryAfter>,
+    /// What to say if the verdict is fatal.
+    pub(crate) fatal: GiveUpCause,
+}
+
+impl Context<'_> {
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn notify(&mut self, notice: Notice) {
+        self.act(Action::Notify(notice));
+    }
+
+    pub(crate) fn send(&mut self, socket: SocketId, outgoing: Outgoing) {
+        self.statistics.frames_out = self.statistics.frames_out.saturating_add(1);
+        self.act(Action::Send(socket, outgoing));
+    }
+
+    pub(crate) fn reject(&mut self, why: SendRejection) {
+        self.notify(Notice::SendRejected(why));
+    }
+
+    pub(crate) fn changed(
+        &mut self,
+        from: ConnectionState,
+        to: ConnectionState,
+        socket: Option<SocketId>,
+    ) {
+        self.notify(Notice::StateChanged { from, to, socket });
+    }
+
+    /// Counts an event that came from, or for, a socket that is not the open one.
+    pub(crate) fn stale(&mut self, event: &Event<'_>, socket: SocketId) {
+        self.statistics.stale_events = self.statistics.stale_events.saturating_add(1);
+        self.notify(Notice::Stale { what: event.kind(), socket });
+    }
+
+    /// From DISCONNECTED, CLOSING or CLOSED to CONNECTING, with a new socket id.
+    pub(crate) fn open(&mut self, from: ConnectionState, credentials: Credentials) -> State {
+        self.memory.last_socket = self.memory.last_socket.saturating_add(1);
+        let socket = SocketId::new(self.memory.last_socket);
+        self.statistics.attempts = self.statistics.attempts.saturating_add(1);
+        self.changed(from, ConnectionState::Connecting, Some(socket));
+        self.act(Action::OpenSocket { id: socket, credentials });
+        let give_up_at = self.now.saturating_add(self.config.connect_timeout);
+        State::Connecting(Connecting { socket, credentials, give_up_at })
+    }
+
+    /// A new life: `connect()` from DISCONNECTED-idle, CLOSING or CLOSED.
+    pub(crate) fn open_afresh(&mut self, from: ConnectionState) -> State {
+        self.memory.retry.reset();
+        self.memory.unready_since = self.now;
+        self.open(from, Credentials::Cached)
+    }
+
+    /// Counts and tells the end of a socket.
+    pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause) {
+        self.statistics.last_disconnect = Some(cause);
+        self.notify(Notice::Disconnected { socket, cause });
+    }
+
+    /// A socket is lost: another attempt is scheduled, or the connection is given up.
+    pub(crate) fn lose(&mut self, loss: &Loss) -> State {
+        let Loss { from, socket, cause, verdict, retry_after, fatal } = *loss;
+        self.disconnected(socket, cause);
+        let retry_after = retry_after.and_then(|header| self.span_of(header));
+        let decision =
+            self.memory.retry.decide(verdict, retry_after, &self.config.reconnect, self.random);
+        match decision {
+            Decision::Wait { delay, because, credentials } => {
+                self.changed(from, ConnectionState::Disconnected, Some(socket));
+                self.retry_in(delay, RetryCause::Disconnected(cause), because);
+                State::Waiting(Waiting { retry_at: self.now.saturating_add(delay), credentials })
+            }
+            Decision::Fatal => self.give_up(from, socket, fatal),
+            Decision::AttemptsSpent => self.give_up(from, socket, GiveUpCause::AttemptsSpent),
+        }
+    }
+
+    fn give_up(&mut self, from: ConnectionState, socket: SocketId, cause: GiveUpCause) -> State {
+        self.changed(from, ConnectionState::Closed, Some(socket));
+        self.notify(Notice::GaveUp { cause });
+        State::Closed(Closed::GaveUp(cause))
+    }
+
+    pub(crate) fn retry_in(&mut self, delay: Duration, cause: RetryCause, because: Because) {
+        let attempt = self.memory.retry.attempts();
+        self.notify(Notice::RetryScheduled { attempt, delay, cause, because });
+    }
+
+    /// The span from now that a `Retry-After` asks for; `None` for a date while the wall clock is not known.
+    fn span_of(&self, header: RetryAfter) -> Option<Duration> {
+        match header {
+            RetryAfter::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+            RetryAfter::Date(date) => {
+                let now = self.memory.wall_clock_now()?;
+                Some(date.saturating_duration_since(now))
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! When to ping, and when silence means death. Stands alone: time is an argument.
+
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// The heartbeat of one open socket. It lives in the ready state's value and is dropped with it.
+///
+/// A ping goes out each interval, whatever else is sent or received. Its deadline belongs to that one
+/// ping; a frame only leaves a mark, and only [`on_tick`](Self::on_tick) judges.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Heartbeat {
+    timing: Timing,
+    pulse: Pulse,
+    /// When the newest ping left, and its stamp.
+    newest: Option<(Instant, Option<u64>)>,
+    /// Pings that no pong has answered.
+    unanswered: u32,
+}
+
+/// The spans that a heartbeat keeps, and what counts as life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Timing {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    /// Only a pong is life.
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Pulse {
+    /// The last ping was answered by life; the next is due.
+    Resting { ping_at: Instant },
+    /// A ping is out; life must be seen by `dead_at`. `dead_at ≤ ping_at`.
+    Asking { alive: bool, dead_at: Instant, ping_at: Instant },
+    /// The application does not read: nothing is due.
+    Paused { was_asking: bool },
+}
+
+/// What a tick asks of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// Nothing is due.
+    Rest,
+    /// Send a ping, and report it with [`Heartbeat::on_sent`].
+    Ping,
+    /// The peer is dead.
+    Dead,
+}
+
+impl Heartbeat {
+    /// The longest deadline of a probe after a clock jump.
+    pub(crate) const PROBE: Duration = Duration::from_secs(5);
+
+    /// A heartbeat whose first ping is due at `first_ping_at`.
+    pub(crate) const fn new(timing: Timing, first_ping_at: Instant) -> Self {
+        let pulse = Pulse::Resting { ping_at: first_ping_at };
+        Self { timing, pulse, newest: None, unanswered: 0 }
+    }
+
+    /// The instant at which a tick is due, unless reading is paused.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.pulse {
+            Pulse::Resting { ping_at } => Some(ping_at),
+            Pulse::Asking { dead_at, ping_at, .. } => Some(dead_at.min(ping_at)),
+            Pulse::Paused { .. } => None,
+        }
+    }
+
+    /// Bytes came in.
+    pub(crate) fn on_bytes(&mut self) {
+        if !self.timing.strict {
+            self.mark_alive();
+        }
+    }
+
+    fn mark_alive(&mut self) {
+        if let Pulse::Asking { alive, .. } = &mut self.pulse {
+            *alive = true;
+        }
+    }
+
+    /// Whether a pong would be ours: some ping is unanswered.
+    pub(crate) const fn awaits_pong(&self) -> bool {
+        self.unanswered > 0
+    }
+
+    /// A pong came in while one was awaited. Returns the round trip, where it can be known.
+    pub(crate) fn on_pong(&mut self, now: Instant, stamp: Option<u64>) -> Option<Duration> {
+        self.mark_alive();
+        let (sent_at, newest) = self.newest?;
+        let answers_newest = (stamp.is_some() && stamp == newest) || self.unanswered == 1;
+        // Pongs come in the order of their pings: one for the newest leaves none to come.
+        self.unanswered = if answers_newest { 0 } else { self.unanswered.saturating_sub(1) };
+        answers_newest.then(|| now.saturating_duration_since(sent_at))
+    }
+
+    /// The number for the next WebSocket Ping: the newest's plus one.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.newest.and_then(|(_, stamp)| stamp).unwrap_or(0).wrapping_add(1)
+    }
+
+    /// Judges the deadlines that `now` has reached, the earliest first: death before the next ping.
+    pub(crate) fn on_tick(&mut self, now: Instant) -> Beat {
+        if let Pulse::Asking { alive, dead_at, ping_at } = self.pulse
+            && now >= dead_at
+        {
+            if !alive {
+                return Beat::Dead;
+            }
+            self.pulse = Pulse::Resting { ping_at };
+        }
+        match self.pulse {
+            Pulse::Resting { ping_at } if now >= ping_at => Beat::Ping,
+            Pulse::Resting { .. } | Pulse::Asking { .. } | Pulse::Paused { .. } => Beat::Rest,
+        }
+    }
+
+    /// A ping with this stamp was sent. The next is due an interval from now: never a burst.
+    pub(crate) fn on_sent(&mut self, now: Instant, stamp: Option<u64>) {
+        self.on_asked(now, stamp, self.timing.timeout);
+    }
+
+    /// A ping was sent to probe the peer after a clock jump: the deadline is short.
+    pub(crate) fn on_probe_sent(&mut self, now: Instant, stamp: Option<u64>) {
+        self.on_asked(now, stamp, Self::PROBE.min(self.timing.interval));
+    }
+
+    fn on_asked(&mut self, now: Instant, stamp: Option<u64>, timeout: Duration) {
+        self.newest = Some((now, stamp));
+        self.unanswered = self.unanswered.saturating_add(1);
+        self.pulse = Pulse::Asking {
+            alive: false,
+            dead_at: now.saturating_add(timeout),
+            ping_at: now.saturating_add(self.timing.interval),
+        };
+    }
+
+    /// The application stopped reading: the deadlines stand still.
+    pub(crate) fn on_paused(&mut self) {
+        self.pulse = match self.pulse {
+            Pulse::Resting { .. } => Pulse::Paused { was_asking: false },
+            Pulse::Asking { .. } => Pulse::Paused { was_asking: true },
+            Pulse::Paused { was_asking } => Pulse::Paused { was_asking },
+        };
+    }
+
+    /// The application reads again: the deadlines restart in full.
+    pub(crate) fn on_resumed(&mut self, now: Instant) {
+        let Pulse::Paused { was_asking } = self.pulse else {
+            return;
+        };
+        let ping_at = now.saturating_add(self.timing.interval);
+        self.pulse = if was_asking {
+            Pulse::Asking {
+                alive: false,
+                dead_at: now.saturating_add(self.timing.timeout),
+                ping_at,
+            }
+        } else {
+            Pulse::Resting { ping_at }
+        };
+    }
+
+    /// Moves every instant back by `span`, for a model checker.
+    pub(crate) fn rebase(&mut self, span: Duration) {
+        if let Some((sent_at, _)) = &mut self.newest {
+            *sent_at = sent_at.saturating_sub(span);
+        }
+        match &mut self.pulse {
+            Pulse::Resting { ping_at } => *ping_at = ping_at.saturating_sub(span),
+            Pulse::Asking { alive: _, dead_at, ping_at } => {
+                *dead_at = dead_at.saturating_sub(span);
+                *ping_at = ping_at.saturating_sub(span);
+            }
+            Pulse::Paused { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMING: Timing = Timing {
+        interval: Duration::from_secs(30),
+        timeout: Duration::from_secs(5),
+        strict: false,
+    };
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    fn asked_at_zero(timing: Timing) -> Heartbeat {
+        let mut heartbeat = Heartbeat::new(timing, at(0));
+        assert_eq!(heartbeat.on_tick(at(0)), Beat::Ping);
+        heartbeat.on_sent(at(0), Some(7));
+        heartbeat
+    }
+
+    #[test]
+    fn silence_for_the_timeout_after_a_ping_is_death_and_a_byte_in_between_is_not() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        assert_eq!(heartbeat.clone().on_tick(at(4)), Beat::Rest);
+        assert_eq!(heartbeat.clone().on_tick(at(5)), Beat::Dead);
+        heartbeat.on_bytes();
+        assert_eq!(heartbeat.on_tick(at(5)), Beat::Rest);
+        assert_eq!(heartbeat.deadline(), Some(at(30)));
+    }
+
+    #[test]
+    fn in_strict_mode_only_a_pong_is_life() {
+        let strict = Timing { strict: true, ..TIMING };
+        let mut heartbeat = Heartbeat::new(strict, at(1));
+        assert_eq!(heartbeat.on_tick(at(1)), Beat::Ping);
+        heartbeat.on_sent(at(1), Some(7));
+        heartbeat.on_bytes();
+        assert_eq!(heartbeat.clone().on_tick(at(6)), Beat::Dead);
+        heartbeat.on_pong(at(3), None);
+        assert_eq!(heartbeat.on_tick(at(6)), Beat::Rest);
+    }
+
+    #[test]
+    fn where_timeout_equals_interval_death_is_judged_before_the_next_ping() {
+        let timing = Timing { timeout: Duration::from_secs(30), ..TIMING };
+        let mut heartbeat = Heartbeat::new(timing, at(1));
+        assert_eq!(heartbeat.on_tick(at(1)), Beat::Ping);
+        heartbeat.on_sent(at(1), Some(1));
+        assert_eq!(heartbeat.clone().on_tick(at(31)), Beat::Dead);
+        heartbeat.on_bytes();
+        assert_eq!(heartbeat.on_tick(at(31)), Beat::Ping);
+    }
+
+    #[test]
+    fn a_stall_makes_one_ping_due_and_no_burst() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        heartbeat.on_bytes();
+        assert_eq!(heartbeat.on_tick(at(300)), Beat::Ping);
+        heartbeat.on_sent(at(300), Some(2));
+        assert_eq!(heartbeat.on_tick(at(300)), Beat::Rest);
+        assert_eq!(heartbeat.deadline(), Some(at(305)));
+    }
+
+    #[test]
+    fn the_round_trip_is_told_only_where_the_pong_tells_which_ping_it_answers() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        assert_eq!(heartbeat.clone().on_pong(at(1), None), Some(Duration::from_secs(1)));
+        heartbeat.on_sent(at(30), Some(8));
+        let mut two = heartbeat.clone();
+        assert_eq!(two.on_pong(at(31), None), None, "two pings are out");
+        assert_eq!(two.on_pong(at(32), None), Some(Duration::from_secs(2)), "one is left");
+        assert_eq!(heartbeat.on_pong(at(31), Some(8)), Some(Duration::from_secs(1)));
+        assert!(!heartbeat.awaits_pong(), "the answer to the newest leaves none to come");
+    }
+
+    #[test]
+    fn a_pause_stops_the_deadlines_and_a_resume_restarts_them_in_full() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        heartbeat.on_paused();
+        assert_eq!(heartbeat.deadline(), None);
+        assert_eq!(heartbeat.on_tick(at(100)), Beat::Rest);
+        heartbeat.on_resumed(at(100));
+        assert_eq!(heartbeat.deadline(), Some(at(105)));
+        assert_eq!(heartbeat.clone().on_tick(at(105)), Beat::Dead);
+        heartbeat.on_bytes();
+        assert_eq!(heartbeat.on_tick(at(105)), Beat::Rest);
+        assert_eq!(heartbeat.deadline(), Some(at(130)));
+    }
+}

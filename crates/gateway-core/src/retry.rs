@@ -1,0 +1,199 @@
+//! Whether there is another attempt, and after which delay. Stands alone: randomness is an argument.
+
+use core::time::Duration;
+
+use rand_core::Rng;
+
+use crate::action::{Because, Credentials};
+use crate::config::Reconnect;
+use crate::policy::Verdict;
+use crate::time::whole_millis;
+
+/// What is remembered from one attempt to the next, until a connection was stable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Retry {
+    attempts: u32,
+    /// The strategy's last delay: what the AWS form goes by.
+    drawn: Option<Duration>,
+    /// The last delay, hints and jitter included: what stability is measured by.
+    waited: Duration,
+    refresh: Refresh,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Refresh {
+    Unspent,
+    Spent,
+}
+
+/// What follows on a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Wait { delay: Duration, because: Because, credentials: Credentials },
+    Fatal,
+    AttemptsSpent,
+}
+
+impl Retry {
+    pub(crate) const fn new() -> Self {
+        Self { attempts: 0, drawn: None, waited: Duration::ZERO, refresh: Refresh::Unspent }
+    }
+
+    /// The number of the last retry: 1 for the first since the count was last reset.
+    pub(crate) const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How long a connection must have been ready to count as stable.
+    pub(crate) fn stable_after(&self, config: &Reconnect) -> Duration {
+        config.stable_after.max(self.waited)
+    }
+
+    /// A connection was stable, or the user starts afresh.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Decides what follows; `retry_after` is the server's, already a span from now.
+    pub(crate) fn decide(
+        &mut self,
+        verdict: Verdict,
+        retry_after: Option<Duration>,
+        config: &Reconnect,
+        random: &mut dyn Rng,
+    ) -> Decision {
+        let credentials = match (verdict, self.refresh) {
+            (Verdict::Fatal, _) | (Verdict::RefreshCredentials, Refresh::Spent) => {
+                return Decision::Fatal;
+            }
+            (Verdict::RefreshCredentials, Refresh::Unspent) => Credentials::Refresh,
+            (Verdict::Retry | Verdict::RetryNoSoonerThan(_), _) => Credentials::Cached,
+        };
+        if config.max_attempts.is_some_and(|most| self.attempts >= most) {
+            return Decision::AttemptsSpent;
+        }
+        if credentials == Credentials::Refresh {
+            self.refresh = Refresh::Spent;
+        }
+        let exponent = self.attempts;
+        self.attempts = self.attempts.saturating_add(1);
+        let previous = self.drawn.unwrap_or(config.backoff.initial());
+        let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
+        self.drawn = Some(drawn);
+        let (delay, because) = at_least(drawn, floor(verdict, retry_after, config), random);
+        self.waited = delay;
+        Decision::Wait { delay, because, credentials }
+    }
+
+    /// A span in `0..=bound`, in whole milliseconds.
+    pub(crate) fn spread(bound: Duration, random: &mut dyn Rng) -> Duration {
+        let nanos = u128::from(crate::time::nanos(bound));
+        let drawn = (nanos * u128::from(random.next_u64())) >> 64;
+        whole_millis(Duration::from_nanos(u64::try_from(drawn).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The least delay that the server or the policy demands, and which of them.
+fn floor(
+    verdict: Verdict,
+    retry_after: Option<Duration>,
+    config: &Reconnect,
+) -> Option<(Duration, Because)> {
+    let heeded = retry_after.map(|span| (span.min(config.retry_after_max), Because::RetryAfter));
+    let ruled = match verdict {
+        Verdict::RetryNoSoonerThan(least) => Some((least, Because::Policy)),
+        Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => None,
+    };
+    heeded.into_iter().chain(ruled).max_by_key(|(span, _)| *span)
+}
+
+/// A common least delay is itself a herd: what keeps to it is spread by max(1 s, 20 %) on top.
+fn at_least(
+    drawn: Duration,
+    floor: Option<(Duration, Because)>,
+    random: &mut dyn Rng,
+) -> (Duration, Because) {
+    let Some((least, because)) = floor else {
+        return (drawn, Because::Backoff);
+    };
+    let jitter = Retry::spread((least / 5).max(Duration::from_secs(1)), random);
+    let because = if least >= drawn { because } else { Because::Backoff };
+    (whole_millis(drawn.max(least)).saturating_add(jitter), because)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Backoff, Config};
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::SeedableRng;
+
+    fn decide(retry: &mut Retry, verdict: Verdict, retry_after: Option<u64>) -> Decision {
+        let config = Config::default();
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        retry.decide(verdict, retry_after.map(Duration::from_secs), &config.reconnect, &mut random)
+    }
+
+    #[test]
+    fn the_first_retry_uses_exponent_zero_and_the_delay_grows_from_there() {
+        let mut retry = Retry::new();
+        for attempt in 0..40 {
+            let Decision::Wait { delay, because, credentials } =
+                decide(&mut retry, Verdict::Retry, None)
+            else {
+                panic!("no retry");
+            };
+            let (low, high) = Backoff::default().bounds(attempt);
+            assert!(low <= delay && delay <= high, "{attempt}: {delay:?}");
+            assert_eq!((because, credentials), (Because::Backoff, Credentials::Cached));
+            assert_eq!(retry.attempts(), attempt + 1);
+        }
+    }
+
+    #[test]
+    fn credentials_are_refreshed_once() {
+        let mut retry = Retry::new();
+        let refreshed = decide(&mut retry, Verdict::RefreshCredentials, None);
+        assert!(matches!(refreshed, Decision::Wait { credentials: Credentials::Refresh, .. }));
+        assert_eq!(decide(&mut retry, Verdict::RefreshCredentials, None), Decision::Fatal);
+        retry.reset();
+        let again = decide(&mut retry, Verdict::RefreshCredentials, None);
+        assert!(matches!(again, Decision::Wait { credentials: Credentials::Refresh, .. }));
+    }
+
+    #[test]
+    fn retry_after_is_heeded_up_to_its_bound_and_spread() {
+        let bound = Duration::from_secs(300);
+        for (seconds, least) in [(60, 60), (86_400, 300), (u64::MAX, 300)] {
+            let decision = decide(&mut Retry::new(), Verdict::Retry, Some(seconds));
+            let Decision::Wait { delay, because, .. } = decision else { panic!("no retry") };
+            assert!(delay >= Duration::from_secs(least) && delay <= bound + bound / 5, "{delay:?}");
+            assert_eq!(because, Because::RetryAfter);
+        }
+        let decision = decide(&mut Retry::new(), Verdict::Retry, Some(0));
+        assert!(matches!(decision, Decision::Wait { because: Because::Backoff, .. }));
+    }
+
+    #[test]
+    fn a_policys_least_delay_is_kept() {
+        let least = Duration::from_secs(45);
+        let decision = decide(&mut Retry::new(), Verdict::RetryNoSoonerThan(least), Some(10));
+        let Decision::Wait { delay, because, .. } = decision else { panic!("no retry") };
+        assert!(delay >= least && because == Because::Policy);
+    }
+
+    #[test]
+    fn attempts_are_spent_at_their_bound_and_zero_means_never() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        for most in [0, 1, 3] {
+            let config = Config::builder().max_attempts(Some(most)).build().unwrap();
+            let mut retry = Retry::new();
+            for _ in 0..most {
+                let decision = retry.decide(Verdict::Retry, None, &config.reconnect, &mut random);
+                assert!(matches!(decision, Decision::Wait { .. }));
+            }
+            let decision = retry.decide(Verdict::Retry, None, &config.reconnect, &mut random);
+            assert_eq!(decision, Decision::AttemptsSpent);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Time as data: the core is told what time it is and never asks.
+
+use core::fmt;
+use core::time::Duration;
+
+/// A point in monotonic time: nanoseconds since an epoch that the embedder chose.
+///
+/// The standard library's `Instant` cannot be made in a test and does not exist without `std`, so
+/// the core has its own. All arithmetic saturates. `u64` nanoseconds last 584 years.
+///
+/// ```
+/// use core::time::Duration;
+/// use gateway_core::Instant;
+///
+/// let start = Instant::from_nanos(5_000_000_000);
+/// let later = start.saturating_add(Duration::from_millis(250));
+/// assert_eq!(later.saturating_duration_since(start), Duration::from_millis(250));
+/// assert_eq!(start.saturating_duration_since(later), Duration::ZERO);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The embedder's epoch.
+    pub const ZERO: Self = Self(0);
+
+    /// The last instant that can be told.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The instant `nanos` nanoseconds after the epoch.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// The instant `millis` milliseconds after the epoch, at most [`Instant::MAX`].
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// This instant plus `span`, at most [`Instant::MAX`].
+    #[must_use]
+    pub fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(span)))
+    }
+
+    /// This instant minus `span`, at least [`Instant::ZERO`].
+    #[must_use]
+    pub fn saturating_sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(span)))
+    }
+
+    /// The span since `earlier`, zero if `earlier` is later than `self`.
+    #[must_use]
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instant({}ns)", self.0)
+    }
+}
+
+/// The wall clock: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// The core uses it for the heartbeat's timestamp, for a `Retry-After` that is a date, and to see a
+/// suspended machine by comparing it with monotonic time. No deadline is kept in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixMillis(pub u64);
+
+impl UnixMillis {
+    /// This time plus `span`, rounded down to milliseconds.
+    #[must_use]
+    pub fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The span since `earlier`, zero if `earlier` is later than `self`.
+    #[must_use]
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The nanoseconds of a span, at most `u64::MAX`.
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Rounds a span down to whole milliseconds.
+pub(crate) fn whole_millis(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,727 @@
+//! Every transition: for each event what each state does. Nothing else changes a state.
+
+use core::time::Duration;
+
+use crate::action::{
+    Action, Because, Credentials, DisconnectCause, GiveUpCause, Notice, Outgoing, RetryCause,
+    SendRejection,
+};
+use crate::close::{CloseCode, CloseFrame};
+use crate::config::HeartbeatKind;
+use crate::context::{Context, Loss};
+use crate::dialect::Recognised;
+use crate::event::{Event, Failure, Frame, Message, Network, OpenError};
+use crate::heartbeat::{Beat, Heartbeat};
+use crate::login::{Login, LoginAnswer};
+use crate::machine::{
+    Closed, Closing, Connecting, DataWatch, Flow, Lane, LoggingIn, Ready, State, Waiting,
+};
+use crate::policy::Verdict;
+use crate::retry::Retry;
+use crate::state::{ConnectionState, SocketId};
+use crate::time::UnixMillis;
+
+/// A clock jump, or a network that comes back, is acted on at most once in this span.
+const HINT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A waiting connection retries within this span after a clock jump.
+const JUMP_SPREAD: Duration = Duration::from_secs(1);
+
+impl State {
+    /// Applies an event.
+    pub(crate) fn on(self, event: &Event<'_>, cx: &mut Context<'_>) -> Self {
+        match *event {
+            Event::ConnectRequested => self.on_connect(cx),
+            Event::CloseRequested(frame) => self.on_close(frame, cx),
+            Event::SendRequested(message) => self.on_send(message, cx),
+            Event::LoginAccepted => self.on_login_accepted(cx),
+            Event::LoginRejected(verdict) => self.on_login_rejected(verdict, cx),
+            Event::WallClock(wall) => self.on_wall_clock(wall, cx),
+            Event::NetworkChanged(network) => self.on_network(network, cx),
+            Event::Tick => self.on_tick(cx),
+            Event::SocketOpened(id)
+            | Event::OpenFailed(id, _)
+            | Event::SocketFailed(id, _)
+            | Event::FrameReceived(id, _)
+            | Event::BytesReceived(id)
+            | Event::WriteBlocked(id)
+            | Event::Flushed(id)
+            | Event::ReadingPaused(id)
+            | Event::ReadingResumed(id) => self.on_socket_event(id, event, cx),
+        }
+    }
+
+    fn on_connect(self, cx: &mut Context<'_>) -> Self {
+        match self {
+            Self::Idle => cx.open_afresh(ConnectionState::Disconnected),
+            Self::Closed(_) => cx.open_afresh(ConnectionState::Closed),
+            Self::Closing(closing) => {
+                cx.act(Action::CloseSocket(closing.socket));
+                cx.disconnected(closing.socket, DisconnectCause::Requested);
+                cx.open_afresh(ConnectionState::Closing)
+            }
+            // The attempts made so far still count.
+            Self::Waiting(waiting) => cx.open(ConnectionState::Disconnected, waiting.credentials),
+            // Already on its way, or there.
+            Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => self,
+        }
+    }
+
+    fn on_close(self, frame: CloseFrame<'_>, cx: &mut Context<'_>) -> Self {
+        match self {
+            Self::Idle | Self::Waiting(_) => {
+                cx.changed(ConnectionState::Disconnected, ConnectionState::Closed, None);
+                Self::Closed(Closed::Asked)
+            }
+            Self::Connecting(Connecting { socket, .. }) => {
+                cx.act(Action::CloseSocket(socket));
+                cx.disconnected(socket, DisconnectCause::Requested);
+                cx.changed(ConnectionState::Connecting, ConnectionState::Closed, Some(socket));
+                Self::Closed(Closed::Asked)
+            }
+            Self::LoggingIn(LoggingIn { socket, .. }) => {
+                close(ConnectionState::Connected, socket, frame, cx)
+            }
+            Self::Ready(ready) => {
+                ready.count_time(cx);
+                close(Ready::name(cx.config), ready.socket, frame, cx)
+            }
+            // The first request's frame is already sent; a second Close never is.
+            Self::Closing(_) | Self::Closed(_) => self,
+        }
+    }
+
+    fn on_send(self, message: Message<'_>, cx: &mut Context<'_>) -> Self {
+        match &self {
+            Self::Ready(ready) => match ready.flow.writing {
+                Lane::Free => {
+                    let bytes = message.len() as u64;
+                    cx.statistics.bytes_out = cx.statistics.bytes_out.saturating_add(bytes);
+                    cx.send(ready.socket, Outgoing::Requested);
+                }
+                Lane::Held => cx.reject(SendRejection::WriteBlocked),
+            },
+            Self::Idle | Self::Waiting(_) | Self::Connecting(_) | Self::LoggingIn(_) => {
+                cx.reject(SendRejection::NotReady);
+            }
+            Self::Closing(_) | Self::Closed(_) => cx.reject(SendRejection::Closed),
+        }
+        self
+    }
+
+    fn on_login_accepted(self, cx: &mut Context<'_>) -> Self {
+        match self {
+            Self::LoggingIn(logging_in) => logging_in.accepted(cx),
+            // Late, or nobody was asked: there is no login to accept.
+            Self::Idle
+            | Self::Waiting(_)
+            | Self::Connecting(_)
+            | Self::Ready(_)
+            | Self::Closing(_)
+            | Self::Closed(_) => self,
+        }
+    }
+
+    fn on_login_rejected(self, verdict: Verdict, cx: &mut Context<'_>) -> Self {
+        match self {
+            Self::LoggingIn(logging_in) => logging_in.refused(verdict, cx),
+            // Late, or nobody was asked: there is no login to refuse.
+            Self::Idle
+            | Self::Waiting(_)
+            | Self::Connecting(_)
+            | Self::Ready(_)
+            | Self::Closing(_)
+            | Self::Closed(_) => self,
+        }
+    }
+
+    /// Compares the two clocks. The wall clock ahead by more than the threshold: the machine slept.
+    /// A wall clock that was set back is no suspend.
+    fn on_wall_clock(self, wall: UnixMillis, cx: &mut Context<'_>) -> Self {
+        let expected = cx.memory.wall_clock_now();
+        cx.memory.wall_clock = Some((cx.now, wall));
+        let Some(by) = expected.map(|expected| wall.saturating_duration_since(expected)) else {
+            return self;
+        };
+        let allowed = |at| cx.now.saturating_duration_since(at) >= HINT_INTERVAL;
+        if by <= cx.config.suspend_threshold() || !cx.memory.jump_at.is_none_or(allowed) {
+            return self;
+        }
+        cx.memory.jump_at = Some(cx.now);
+        cx.notify(Notice::ClockJumped { by });
+        match self {
+            Self::Ready(ready) => ready.probe(cx),
+            Self::Waiting(waiting) => {
+                let delay = Retry::spread(JUMP_SPREAD, cx.random);
+                let retry_at = cx.now.saturating_add(delay);
+                if retry_at >= waiting.retry_at {
+                    return Self::Waiting(waiting);
+                }
+                cx.retry_in(delay, RetryCause::ClockJump, Because::Hint);
+                Self::Waiting(Waiting { retry_at, ..waiting })
+            }
+            Self::Connecting(Connecting { socket, credentials, .. }) => {
+                start_anew(ConnectionState::Connecting, socket, credentials, cx)
+            }
+            Self::LoggingIn(LoggingIn { socket, credentials, .. }) => {
+                start_anew(ConnectionState::Connected, socket, credentials, cx)
+            }
+            // No socket to doubt; CLOSING has its own deadline.
+            Self::Idle | Self::Closing(_) | Self::Closed(_) => self,
+        }
+    }
+
+    fn on_network(self, network: Network, cx: &mut Context<'_>) -> Self {
+        match (network, self) {
+            (Network::Online, Self::Waiting(waiting)) => {
+                let allowed = |at| cx.now.saturating_duration_since(at) >= HINT_INTERVAL;
+                if !cx.memory.online_at.is_none_or(allowed) {
+                    return Self::Waiting(waiting);
+                }
+                cx.memory.online_at = Some(cx.now);
+                cx.retry_in(Duration::ZERO, RetryCause::Online, Because::Hint);
+                cx.open(ConnectionState::Disconnected, waiting.credentials)
+            }
+            // Nobody waits; and a hint never removes a deadline.
+            (Network::Online | Network::Offline, state) => state,
+        }
+    }
+
+    /// Fires the deadlines that `now` has reached. The only place where they are.
+    fn on_tick(self, cx: &mut Context<'_>) -> Self {
+        match self {
+            Self::Waiting(waiting) if cx.now >= waiting.retry_at => {
+                cx.open(ConnectionState::Disconnected, waiting.credentials)
+            }
+            Self::Connecting(Connecting { socket, give_up_at, .. }) if cx.now >= give_up_at => {
+                cx.act(Action::CloseSocket(socket));
+                let from = ConnectionState::Connecting;
+                lost(from, socket, DisconnectCause::ConnectTimeout, Verdict::Retry, cx)
+            }
+            Self::LoggingIn(LoggingIn { socket, give_up_at, .. }) if cx.now >= give_up_at => {
+                part(socket, cx);
+                let from = ConnectionState::Connected;
+                lost(from, socket, DisconnectCause::LoginTimeout, Verdict::Retry, cx)
+            }
+            Self::Ready(ready) => ready.on_tick(cx),
+            Self::Closing(Closing { socket, abort_at }) if cx.now >= abort_at => {
+                closed(socket, DisconnectCause::CloseTimeout, cx)
+            }
+            // Early, or nothing is due: a spurious Tick is no event.
+            Self::Idle
+            | Self::Waiting(_)
+            | Self::Connecting(_)
+            | Self::LoggingIn(_)
+            | Self::Closing(_)
+            | Self::Closed(_) => self,
+        }
+    }
+
+    /// An event of a socket: it counts only if the socket is the one that this state holds.
+    fn on_socket_event(self, id: SocketId, event: &Event<'_>, cx: &mut Context<'_>) -> Self {
+        match self {
+            Self::Connecting(connecting) if connecting.socket == id => {
+                connecting.on_socket_event(event, cx)
+            }
+            Self::LoggingIn(logging_in) if logging_in.socket == id => {
+                logging_in.on_socket_event(event, cx)
+            }
+            Self::Ready(ready) if ready.socket == id => ready.on_socket_event(event, cx),
+            Self::Closing(closing) if closing.socket == id => closing.on_socket_event(event, cx),
+            Self::Idle
+            | Self::Waiting(_)
+            | Self::Connecting(_)
+            | Self::LoggingIn(_)
+            | Self::Ready(_)
+            | Self::Closing(_)
+            | Self::Closed(_) => {
+                cx.stale(event, id);
+                if matches!(event, Event::SocketOpened(_)) {
+                    cx.act(Action::CloseSocket(id));
+                }
+                self
+            }
+        }
+    }
+}
+
+impl Connecting {
+    fn on_socket_event(self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
+        match *event {
+            Event::SocketOpened(_) => self.on_opened(cx),
+            Event::OpenFailed(_, error) => self.on_open_failed(error, cx),
+            _ => {
+                // Nothing but the attempt's outcome can come from a socket that is not open.
+                cx.stale(event, self.socket);
+                State::Connecting(self)
+            }
+        }
+    }
+
+    /// The socket is up: the login, if there is one, may start.
+    fn on_opened(self, cx: &mut Context<'_>) -> State {
+        let Self { socket, credentials, .. } = self;
+        cx.statistics.opened = cx.statistics.opened.saturating_add(1);
+        cx.changed(ConnectionState::Connecting, ConnectionState::Connected, Some(socket));
+        let timeout = match &cx.config.login {
+            Login::None => return enter_ready(socket, Flow::FREE, cx),
+            Login::Message { timeout, .. } => {
+                cx.send(socket, Outgoing::Login);
+                *timeout
+            }
+            Login::External { timeout } => *timeout,
+        };
+        let give_up_at = cx.now.saturating_add(timeout);
+        State::LoggingIn(LoggingIn { socket, credentials, give_up_at, flow: Flow::FREE })
+    }
+
+    fn on_open_failed(self, error: OpenError, cx: &mut Context<'_>) -> State {
+        cx.statistics.last_open_error = Some(error);
+        let (verdict, retry_after, fatal) = match error {
+            OpenError::Http { status, retry_after } => {
+                let verdict = cx.config.policy.judge(status).verdict();
+                (verdict, retry_after, GiveUpCause::HttpStatus(status))
+            }
+            OpenError::Configuration => (Verdict::Fatal, None, GiveUpCause::Configuration),
+            OpenError::Dns
+            | OpenError::Refused
+            | OpenError::Unreachable
+            | OpenError::Io
+            | OpenError::Certificate
+            | OpenError::Tls
+            | OpenError::NotHttp
+            | OpenError::Upgrade => (Verdict::Retry, None, GiveUpCause::Configuration),
+        };
+        let loss = Loss {
+            from: ConnectionState::Connecting,
+            socket: self.socket,
+            cause: DisconnectCause::OpenFailed(error),
+            verdict,
+            retry_after,
+            fatal,
+        };
+        cx.lose(&loss)
+    }
+}
+
+impl LoggingIn {
+    fn on_socket_event(self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
+        match *event {
+            Event::FrameReceived(_, frame) => self.on_frame(frame, cx),
+            Event::SocketFailed(_, failure) => {
+                fail(ConnectionState::Connected, self.socket, failure, cx)
+            }
+            Event::WriteBlocked(_) => self.with(|flow| flow.writing = Lane::Held),
+            Event::Flushed(_) => self.with(|flow| flow.writing = Lane::Free),
+            Event::ReadingPaused(_) => self.with(|flow| flow.reading = Lane::Held),
+            Event::ReadingResumed(_) => self.with(|flow| flow.reading = Lane::Free),
+            // The login's own deadline judges, not silence.
+            Event::BytesReceived(_) => State::LoggingIn(self),
+            _ => {
+                // A second outcome of the attempt that already has one.
+                cx.stale(event, self.socket);
+                State::LoggingIn(self)
+            }
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Flow)) -> State {
+        change(&mut self.flow);
+        State::LoggingIn(self)
+    }
+
+    fn on_frame(self, frame: Frame<'_>, cx: &mut Context<'_>) -> State {
+        count_in(frame, cx);
+        match frame {
+            Frame::Text(text) => match cx.dialect.judge_login(&cx.config.login, text) {
+                LoginAnswer::Accepted => self.accepted(cx),
+                LoginAnswer::AcceptedAndDelivered => {
+                    cx.act(Action::Deliver);
+                    self.accepted(cx)
+                }
+                LoginAnswer::Refused => self.refused(Verdict::RefreshCredentials, cx),
+                LoginAnswer::NotAnAnswer => {
+                    cx.act(Action::Deliver);
+                    State::LoggingIn(self)
+                }
+            },
+            Frame::Binary(_) => {
+                cx.act(Action::Deliver);
+                State::LoggingIn(self)
+            }
+            // The codec answers a Ping; no ping of ours is out.
+            Frame::Ping(_) | Frame::Pong(_) => State::LoggingIn(self),
+            Frame::Close(frame) => peer_closed(ConnectionState::Connected, self.socket, frame, cx),
+        }
+    }
+
+    fn accepted(self, cx: &mut Context<'_>) -> State {
+        let (from, to) = (ConnectionState::Connected, ConnectionState::Authenticated);
+        cx.changed(from, to, Some(self.socket));
+        enter_ready(self.socket, self.flow, cx)
+    }
+
+    fn refused(self, verdict: Verdict, cx: &mut Context<'_>) -> State {
+        part(self.socket, cx);
+        let loss = Loss {
+            from: ConnectionState::Connected,
+            socket: self.socket,
+            cause: DisconnectCause::LoginRefused,
+            verdict,
+            retry_after: None,
+            fatal: GiveUpCause::LoginRefused,
+        };
+        cx.lose(&loss)
+    }
+}
+
+impl Ready {
+    fn on_socket_event(mut self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
+        match *event {
+            Event::FrameReceived(_, frame) => return self.on_frame(frame, cx),
+            Event::BytesReceived(_) => self.on_bytes(),
+            Event::SocketFailed(_, failure) => {
+                let (from, socket) = (self.end(cx), self.socket);
+                return fail(from, socket, failure, cx);
+            }
+            Event::WriteBlocked(_) => self.flow.writing = Lane::Held,
+            Event::Flushed(_) => self.flow.writing = Lane::Free,
+            Event::ReadingPaused(_) => {
+                self.flow.reading = Lane::Held;
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    heartbeat.on_paused();
+                }
+            }
+            Event::ReadingResumed(_) => self.on_resumed(cx),
+            // A second outcome of the attempt that already has one.
+            _ => cx.stale(event, self.socket),
+        }
+        State::Ready(self)
+    }
+
+    fn on_bytes(&mut self) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.on_bytes();
+        }
+    }
+
+    fn on_frame(mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> State {
+        count_in(frame, cx);
+        self.on_bytes();
+        match frame {
+            Frame::Text(text) => self.on_text(text, cx),
+            Frame::Binary(_) => self.deliver(cx),
+            Frame::Pong(payload) => self.on_pong_frame(payload, cx),
+            Frame::Ping(_) => {} // the codec answers
+            Frame::Close(frame) => {
+                let (from, socket) = (self.end(cx), self.socket);
+                return peer_closed(from, socket, frame, cx);
+            }
+        }
+        State::Ready(self)
+    }
+
+    fn deliver(&mut self, cx: &mut Context<'_>) {
+        if let Some(watch) = &mut self.data {
+            watch.heard_at = cx.now;
+        }
+        cx.act(Action::Deliver);
+    }
+
+    fn on_text(&mut self, text: &str, cx: &mut Context<'_>) {
+        let settings = &cx.config.heartbeat;
+        let awaits_pong = match settings.kind {
+            HeartbeatKind::Json => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
+            HeartbeatKind::Ping | HeartbeatKind::Off => false,
+        };
+        if !awaits_pong && !settings.answer_pings {
+            return self.deliver(cx);
+        }
+        match cx.dialect.recognise(text) {
+            Recognised::Pong(timestamp) if awaits_pong => {
+                self.on_pong(timestamp.map(|UnixMillis(millis)| millis), cx);
+                if settings.deliver_pongs {
+                    cx.act(Action::Deliver);
+                }
+            }
+            Recognised::Ping(timestamp) if settings.answer_pings => {
+                cx.send(self.socket, Outgoing::Pong(timestamp));
+            }
+            Recognised::Pong(_) | Recognised::Ping(_) | Recognised::Other => self.deliver(cx),
+        }
+    }
+
+    fn on_pong_frame(&mut self, payload: &[u8], cx: &mut Context<'_>) {
+        let awaits_pong = match cx.config.heartbeat.kind {
+            HeartbeatKind::Ping => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
+            HeartbeatKind::Json | HeartbeatKind::Off => false,
+        };
+        if awaits_pong {
+            let stamp = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+            self.on_pong(stamp, cx);
+        }
+    }
+
+    fn on_pong(&mut self, stamp: Option<u64>, cx: &mut Context<'_>) {
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        let round_trip = heartbeat.on_pong(cx.now, stamp);
+        if let Some(sample) = round_trip {
+            cx.statistics.round_trip.record(sample);
+        }
+        cx.notify(Notice::PongReceived { socket: self.socket, round_trip });
+    }
+
+    fn on_resumed(&mut self, cx: &mut Context<'_>) {
+        self.flow.reading = Lane::Free;
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.on_resumed(cx.now);
+        }
+        self.data = watch_data(cx);
+    }
+
+    fn on_tick(mut self, cx: &mut Context<'_>) -> State {
+        if self.flow.reading == Lane::Held {
+            return State::Ready(self); // the deadlines stand still
+        }
+        match self.heartbeat.as_mut().map_or(Beat::Rest, |heartbeat| heartbeat.on_tick(cx.now)) {
+            Beat::Dead => {
+                cx.act(Action::CloseSocket(self.socket)); // nobody would answer a Close
+                let (from, socket) = (self.end(cx), self.socket);
+                return lost(from, socket, DisconnectCause::PongTimeout, Verdict::Retry, cx);
+            }
+            Beat::Ping => self.ping(Heartbeat::on_sent, cx),
+            Beat::Rest => {}
+        }
+        if let (Some(watch), Some(timeout)) = (&mut self.data, cx.config.data_timeout)
+            && cx.now >= watch.judge_at
+        {
+            watch.judge_at = watch.heard_at.saturating_add(timeout);
+            if cx.now >= watch.judge_at {
+                part(self.socket, cx);
+                let (from, socket) = (self.end(cx), self.socket);
+                return lost(from, socket, DisconnectCause::DataTimeout, Verdict::Retry, cx);
+            }
+        }
+        State::Ready(self)
+    }
+
+    /// The machine slept: is the peer still there? Without a heartbeat there is no way to ask.
+    fn probe(mut self, cx: &mut Context<'_>) -> State {
+        if self.flow.reading == Lane::Free {
+            self.ping(Heartbeat::on_probe_sent, cx);
+        }
+        State::Ready(self)
+    }
+
+    fn ping(
+        &mut self,
+        sent: impl FnOnce(&mut Heartbeat, crate::time::Instant, Option<u64>),
+        cx: &mut Context<'_>,
+    ) {
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        let (outgoing, stamp) = match cx.config.heartbeat.kind {
+            HeartbeatKind::Json => {
+                let timestamp = cx.memory.wall_clock_now();
+                (Outgoing::Ping(timestamp), timestamp.map(|UnixMillis(millis)| millis))
+            }
+            HeartbeatKind::Ping => {
+                let number = heartbeat.next_number();
+                (Outgoing::WebSocketPing(number), Some(number))
+            }
+            HeartbeatKind::Off => return,
+        };
+        sent(heartbeat, cx.now, stamp);
+        cx.send(self.socket, outgoing);
+        cx.notify(Notice::PingSent { socket: self.socket });
+    }
+
+    /// The connection is no longer ready. Judges whether it was stable, and names the state it was in.
+    fn end(&self, cx: &mut Context<'_>) -> ConnectionState {
+        self.count_time(cx);
+        let ready_for = cx.now.saturating_duration_since(self.since);
+        if ready_for >= cx.memory.retry.stable_after(&cx.config.reconnect) {
+            cx.memory.retry.reset();
+        }
+        Self::name(cx.config)
+    }
+
+    fn count_time(&self, cx: &mut Context<'_>) {
+        let ready_for = cx.now.saturating_duration_since(self.since);
+        cx.statistics.time_ready = cx.statistics.time_ready.saturating_add(ready_for);
+        cx.memory.unready_since = cx.now;
+    }
+}
+
+impl Closing {
+    fn on_socket_event(self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
+        match *event {
+            Event::FrameReceived(_, frame) => {
+                count_in(frame, cx);
+                match frame {
+                    Frame::Text(_) | Frame::Binary(_) => cx.act(Action::Deliver),
+                    Frame::Ping(_) | Frame::Pong(_) => {} // nothing is sent after our Close
+                    Frame::Close(_) => return closed(self.socket, DisconnectCause::Requested, cx),
+                }
+                State::Closing(self)
+            }
+            // The peer hung up in place of answering: just as well.
+            Event::SocketFailed(..) => closed(self.socket, DisconnectCause::Requested, cx),
+            // The close deadline stands, whatever moves.
+            Event::BytesReceived(_)
+            | Event::WriteBlocked(_)
+            | Event::Flushed(_)
+            | Event::ReadingPaused(_)
+            | Event::ReadingResumed(_) => State::Closing(self),
+            _ => {
+                // A second outcome of the attempt that already has one.
+                cx.stale(event, self.socket);
+                State::Closing(self)
+            }
+        }
+    }
+}
+
+/// The connection takes application messages from here on.
+fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
+    let after = cx.now.saturating_duration_since(cx.memory.unready_since);
+    if cx.statistics.became_ready {
+        cx.statistics.reconnects = cx.statistics.reconnects.saturating_add(1);
+    }
+    cx.statistics.became_ready = true;
+    cx.notify(Notice::Ready { socket, after });
+    let mut ready =
+        Ready { socket, since: cx.now, heartbeat: first_beat(cx), data: watch_data(cx), flow };
+    match (flow.reading, &mut ready.heartbeat) {
+        (Lane::Held, Some(heartbeat)) => heartbeat.on_paused(),
+        (Lane::Held, None) | (Lane::Free, Some(_) | None) => {}
+    }
+    ready.on_tick(cx) // the first ping leaves at once, unless it has a phase
+}
+
+fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
+    let settings = &cx.config.heartbeat;
+    match settings.kind {
+        HeartbeatKind::Off => None,
+        HeartbeatKind::Json | HeartbeatKind::Ping => {
+            let phase = if settings.phase {
+                Retry::spread(settings.timing.interval, cx.random)
+            } else {
+                Duration::ZERO
+            };
+            Some(Heartbeat::new(settings.timing, cx.now.saturating_add(phase)))
+        }
+    }
+}
+
+fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {
+    let timeout = cx.config.data_timeout?;
+    Some(DataWatch { heard_at: cx.now, judge_at: cx.now.saturating_add(timeout) })
+}
+
+fn count_in(frame: Frame<'_>, cx: &mut Context<'_>) {
+    cx.statistics.frames_in = cx.statistics.frames_in.saturating_add(1);
+    cx.statistics.bytes_in = cx.statistics.bytes_in.saturating_add(frame.len() as u64);
+}
+
+/// The closing handshake starts (RFC 6455 section 7.1.2).
+fn close(
+    from: ConnectionState,
+    socket: SocketId,
+    frame: CloseFrame<'_>,
+    cx: &mut Context<'_>,
+) -> State {
+    cx.statistics.bytes_out =
+        cx.statistics.bytes_out.saturating_add(2 + frame.reason().len() as u64);
+    cx.send(socket, Outgoing::RequestedClose);
+    cx.changed(from, ConnectionState::Closing, Some(socket));
+    let abort_at = cx.now.saturating_add(cx.config.close_timeout);
+    State::Closing(Closing { socket, abort_at })
+}
+
+/// CLOSING ends.
+fn closed(socket: SocketId, cause: DisconnectCause, cx: &mut Context<'_>) -> State {
+    cx.act(Action::CloseSocket(socket));
+    cx.disconnected(socket, cause);
+    cx.changed(ConnectionState::Closing, ConnectionState::Closed, Some(socket));
+    State::Closed(Closed::Asked)
+}
+
+/// A peer that is alive is left: it is told so, and not waited for.
+fn part(socket: SocketId, cx: &mut Context<'_>) {
+    cx.send(socket, Outgoing::Close(CloseCode::GOING_AWAY));
+    cx.act(Action::CloseSocket(socket));
+}
+
+/// The machine slept while the socket was being opened or logged in: that attempt is worth nothing.
+fn start_anew(
+    from: ConnectionState,
+    socket: SocketId,
+    credentials: Credentials,
+    cx: &mut Context<'_>,
+) -> State {
+    cx.act(Action::CloseSocket(socket));
+    cx.changed(from, ConnectionState::Disconnected, Some(socket));
+    cx.retry_in(Duration::ZERO, RetryCause::ClockJump, Because::Hint);
+    cx.open(ConnectionState::Disconnected, credentials)
+}
+
+/// The peer sent a Close frame. The codec answers it; the table decides what follows.
+fn peer_closed(
+    from: ConnectionState,
+    socket: SocketId,
+    frame: Option<CloseFrame<'_>>,
+    cx: &mut Context<'_>,
+) -> State {
+    let code = frame.map(|frame| frame.code());
+    let number = code.map_or(NO_CODE, CloseCode::number);
+    cx.act(Action::CloseSocket(socket));
+    let loss = Loss {
+        from,
+        socket,
+        cause: DisconnectCause::CloseReceived(code),
+        verdict: cx.config.policy.judge(number).verdict(),
+        retry_after: None,
+        fatal: GiveUpCause::CloseCode(number),
+    };
+    cx.lose(&loss)
+}
+
+/// An open socket failed: a peer that broke the protocol is told with which code
+/// (RFC 6455 section 7.1.7), and retried under the rules of backoff, for it may be one bad message.
+fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> State {
+    let breach = match failure {
+        Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
+        Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
+        Failure::TooBig => Some(CloseCode::TOO_BIG),
+        Failure::Eof | Failure::Reset | Failure::Io | Failure::Tls => None,
+    };
+    if let Some(code) = breach {
+        cx.send(socket, Outgoing::Close(code));
+        cx.act(Action::CloseSocket(socket));
+        return lost(from, socket, DisconnectCause::ProtocolError(failure), Verdict::Retry, cx);
+    }
+    cx.act(Action::CloseSocket(socket));
+    let verdict = cx.config.policy.judge(LOST).verdict();
+    lost(from, socket, DisconnectCause::Lost(failure), verdict, cx)
+}
+
+fn lost(
+    from: ConnectionState,
+    socket: SocketId,
+    cause: DisconnectCause,
+    verdict: Verdict,
+    cx: &mut Context<'_>,
+) -> State {
+    let fatal = GiveUpCause::CloseCode(LOST);
+    cx.lose(&Loss { from, socket, cause, verdict, retry_after: None, fatal })
+}
+
+/// Stands for a Close frame without a code (RFC 6455 section 7.4.1).
+const NO_CODE: u16 = 1005;
+
+/// Stands for a connection that ended without a Close frame (RFC 6455 section 7.4.1).
+const LOST: u16 = 1006;

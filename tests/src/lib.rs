@@ -1,0 +1,1 @@
+//! Tests of the whole: drivers on real sockets. See `tests/`.
