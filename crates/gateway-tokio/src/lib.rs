@@ -1,1 +1,41 @@
-//! tokio driver
+//! A WebSocket connection that stays up, on tokio.
+//!
+//! [`Client`] is a stream of what happened and a sink of messages. It connects when first polled, keeps a heartbeat,
+//! reconnects with backoff and jitter, logs in again, and closes within a deadline, all while it is polled: no task,
+//! no channel. What it decides is decided by [`gateway_core`], a pure state machine; this crate only does the IO.
+//!
+//! ```no_run
+//! use gateway_tokio::{Client, ClientEvent};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut client = Client::builder("wss://gateway.example/feed").build()?;
+//! while let Some(event) = client.next().await {
+//!     if let ClientEvent::Message(message) = event {
+//!         client.send(message).await?; // an echo
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod client;
+mod clock;
+mod dial;
+mod log;
+mod open;
+mod spawn;
+mod tls;
+mod wakers;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use dial::{Dial, Dialing, Transport};
+pub use gateway_core as core;
+pub use gateway_wire::{
+    ClientEvent, Endpoint, Fate, Limits, Message, MessageId, OpenFailure, OpenStep, Outcome,
+    SendError, Text,
+};
+pub use open::{LoginCredentials, Provider, ProviderError, Providing};
+pub use spawn::{Events, Handle};
+pub use tls::Tls;

@@ -1,1 +1,29 @@
-//! wire
+//! What every driver of [`gateway_core`] shares, without IO: bytes in, bytes out.
+//!
+//! A driver opens sockets, reads and writes bytes and tells the time. All the rest is here and in the core:
+//!
+//! ```text
+//!   bytes read ──▶ ┌──────────────── Session ────────────────┐ ──▶ events for the application
+//!   bytes taken ─▶ │  Codec ──frames──▶ Connection (the core) │ ──▶ bytes to write
+//!   time, opened ▶ │    ▲                   │ actions         │ ──▶ orders: open, drop
+//!                  │    └── Output, Ledger ◀┘                 │ ──▶ the next deadline
+//!                  └──────────────────────────────────────────┘
+//! ```
+//!
+//! Users of a driver find these types re-exported there; who writes a driver begins with [`Session`].
+
+mod codec;
+mod endpoint;
+mod handshake;
+mod message;
+mod open_failure;
+mod outcome;
+mod output;
+mod session;
+
+pub use endpoint::{Endpoint, EndpointBuilder, credential_headers};
+pub use handshake::{Handshake, Opened, parse_retry_after};
+pub use message::{Message, Text};
+pub use open_failure::{OpenFailure, OpenStep};
+pub use outcome::{Fate, MessageId, Outcome, SendError};
+pub use session::{BoxDialect, ClientEvent, Limits, Order, Session};

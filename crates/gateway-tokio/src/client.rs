@@ -1,0 +1,620 @@
+//! The client: drives one session while it is polled. No task, no channel, no policy.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use gateway_core::{
+    CloseFrame, ConnectionState, Failure, GiveUpCause, Instant, Network, SocketId, Statistics,
+    Verdict,
+};
+use gateway_wire::{ClientEvent, Endpoint, Message, MessageId, Order, SendError, Session};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+
+use crate::builder::Builder;
+use crate::clock::{Clock, Timer, WallClock};
+use crate::dial::Transport;
+use crate::log::Narrator;
+use crate::open::{Opener, Opening};
+use crate::wakers::{Half, Wakers};
+
+/// A WebSocket connection that stays up, for as long as it is polled.
+///
+/// It is a [`Stream`] of what happened and a [`Sink`] of messages; [`next`](Self::next) and
+/// [`send`](Self::send) do the same without those traits. It connects when first polled, and then keeps the
+/// heartbeat, reconnects, and closes, all inside of these calls. Whoever wants that in the background takes
+/// [`spawn`](Self::spawn).
+///
+/// **Poll it.** A client that nobody polls sends no heartbeat and does not reconnect. On the next poll what
+/// has arrived meanwhile is read before any deadline is judged.
+///
+/// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and poll on until
+/// `None` for a close handshake.
+///
+/// **Cancel safety.** Every future here may be dropped at any time: nothing is half done. See each method
+/// for what of it may already have happened.
+///
+/// ```no_run
+/// use gateway_tokio::{Client, ClientEvent};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::builder("wss://gateway.example/feed").build()?;
+/// while let Some(event) = client.next().await {
+///     match event {
+///         ClientEvent::Message(message) => println!("{:?}", message.as_text()),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a client does nothing unless it is polled"]
+pub struct Client {
+    session: Session,
+    opener: Arc<Opener>,
+    io: Io,
+    time: Option<Time>,
+    wall: Option<WallClock>,
+    wakers: Arc<Wakers>,
+    narrator: Narrator,
+    subprotocol: Option<String>,
+    /// Events yielded since the timer was last looked at.
+    yielded: u32,
+    /// Reads made since a deadline was found due.
+    overdue_reads: u32,
+}
+
+/// The socket, as far as it is.
+enum Io {
+    None,
+    Opening { id: SocketId, opening: Opening },
+    Open { id: SocketId, transport: Box<dyn Transport> },
+}
+
+/// Made at the first poll, for only then is the runtime known.
+struct Time {
+    clock: Clock,
+    timer: Timer,
+}
+
+/// What one look at the socket has brought.
+enum Progress {
+    Made,
+    Blocked,
+}
+
+/// The most that one read takes. On the stack: an idle client holds no read buffer of its own.
+const READ: usize = 32 << 10;
+
+/// So many events are yielded before the timer is looked at, even where more are waiting.
+const EVENTS_BETWEEN_TIMER_LOOKS: u32 = 32;
+
+/// So many reads are made past a due deadline before it fires: what has arrived is handed over first, but a
+/// peer that never stops sending starves no timer.
+const READS_BEFORE_TICK: u32 = 16;
+
+/// After so many rounds without a pause the task yields to others.
+const ROUNDS: u32 = 64;
+
+/// The most that is read and thrown away from a socket that is left, so that its Close frame is not overtaken
+/// by a reset.
+const LINGER: usize = 64 << 10;
+
+impl Client {
+    /// Begins with a `ws://` or `wss://` URL.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+
+    pub(crate) fn new(session: Session, opener: Arc<Opener>, wall: Option<WallClock>) -> Self {
+        Self {
+            session,
+            opener,
+            io: Io::None,
+            time: None,
+            wall,
+            wakers: Arc::default(),
+            narrator: Narrator::default(),
+            subprotocol: None,
+            yielded: 0,
+            overdue_reads: 0,
+        }
+    }
+
+    /// The next event; `None` once the connection is CLOSED and every event was yielded.
+    ///
+    /// Cancel-safe: an event is yielded or stays where it is.
+    pub async fn next(&mut self) -> Option<ClientEvent> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Sends a message, and returns its number.
+    ///
+    /// It is written at once, unless input that was already read is waiting to be returned by
+    /// [`next`](Self::next): then it is written together with the answers to that, before the next read. So a
+    /// plain loop of `next` and `send` makes few system calls, and one `send` without any further poll still
+    /// arrives. While the write buffer is full this waits, and goes on reading and keeping the heartbeat
+    /// meanwhile.
+    ///
+    /// A message that was taken has exactly one outcome: it is sent, unless a [`ClientEvent::Outcome`] says
+    /// otherwise.
+    ///
+    /// Cancel-safe: dropped while the buffer is full, the message is not taken; dropped later, it is taken and
+    /// its outcome reported like that of any other.
+    ///
+    /// # Errors
+    /// The message itself where the connection is not ready, or is closing.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        if self.session.is_write_blocked() {
+            self.until(|session| !session.is_write_blocked()).await;
+        }
+        let id = self.session.send(message.into())?;
+        if !self.session.has_events() && self.try_write() {
+            // The transport takes no more for now: see it written, as promised, but not past its socket's end.
+            self.until(|session| session.pending().is_empty()).await;
+        }
+        Ok(id)
+    }
+
+    /// Writes and flushes all that was sent. Returns at once where there is no socket.
+    ///
+    /// Cancel-safe.
+    pub async fn flush(&mut self) {
+        self.until(|session| session.pending().is_empty() && !session.is_dirty()).await;
+    }
+
+    /// Starts to close the connection. Poll on until `None`: that is within the close timeout.
+    ///
+    /// Wins in every state, at once; a reconnect that was due is not made.
+    pub fn close(&mut self, frame: CloseFrame<'_>) {
+        let now = self.now();
+        self.session.close(now, frame);
+        self.wakers.wake_all();
+    }
+
+    /// Connects again after CLOSED, or at once where a retry was waited for.
+    pub fn connect(&mut self) {
+        let now = self.now();
+        self.session.connect(now);
+        self.wakers.wake_all();
+    }
+
+    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    pub fn login_accepted(&mut self) {
+        let now = self.now();
+        self.session.login_accepted(now);
+    }
+
+    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    pub fn login_rejected(&mut self, verdict: Verdict) {
+        let now = self.now();
+        self.session.login_rejected(now, verdict);
+    }
+
+    /// Passes on a hint of the operating system: a waiting client tries at once when the network is back.
+    pub fn network_changed(&mut self, network: Network) {
+        let now = self.now();
+        self.session.network_changed(now, network);
+        self.wakers.wake_all();
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.session.state()
+    }
+
+    /// Whether messages are taken.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.session.is_ready()
+    }
+
+    /// Why the connection was given up, if it was.
+    #[must_use]
+    pub const fn gave_up(&self) -> Option<GiveUpCause> {
+        self.session.gave_up()
+    }
+
+    /// The subprotocol that the server chose on the socket that opened last.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// Where it connects to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.opener.endpoint
+    }
+
+    /// What the connection has done so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let now = self.time.as_ref().map_or(Instant::ZERO, |time| time.clock.now());
+        self.session.statistics(now)
+    }
+
+    /// Stops or resumes reading: the application has no room for messages. The timers go on.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.session.hold(held);
+    }
+
+    /// Takes a message into the write buffer; the next drive writes it.
+    pub(crate) fn cork(&mut self, message: Message) -> Result<MessageId, SendError> {
+        self.session.send(message)
+    }
+
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.session.is_write_blocked()
+    }
+
+    /// Drives everything until the write buffer's state has changed or, with `room` for it, an event waits.
+    pub(crate) async fn drive(&mut self, room: bool) {
+        let blocked = self.session.is_write_blocked();
+        self.until(|session| {
+            session.is_write_blocked() != blocked || (room && session.has_events())
+        })
+        .await;
+    }
+
+    /// The next event, if one waits.
+    pub(crate) fn take_event(&mut self) -> Option<ClientEvent> {
+        let event = self.session.next_event()?;
+        self.narrator.tell(&event);
+        Some(event)
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        self.session.has_events()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.session.is_over() && !self.session.has_events()
+    }
+
+    fn now(&mut self) -> Instant {
+        self.start();
+        self.time.as_ref().map_or(Instant::ZERO, |time| time.clock.now())
+    }
+
+    /// Makes the clocks and asks for the connection, once.
+    fn start(&mut self) {
+        if self.time.is_none() {
+            let clock = Clock::start(self.wall.clone());
+            let timer = Timer::new(&clock);
+            let now = clock.now();
+            self.session.wall_clock(now, clock.wall());
+            self.session.connect(now);
+            self.time = Some(Time { clock, timer });
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        if self.session.has_events() {
+            self.yielded += 1;
+            if self.yielded >= EVENTS_BETWEEN_TIMER_LOOKS {
+                self.yielded = 0;
+                self.look_at_timer(cx);
+            }
+        } else {
+            ready!(self.poll_until(cx, Half::Stream, Session::has_events));
+        }
+        Poll::Ready(self.take_event())
+    }
+
+    async fn until(&mut self, done: impl Fn(&Session) -> bool + Copy) {
+        poll_fn(|cx| self.poll_until(cx, Half::Sink, done)).await;
+    }
+
+    /// Drives everything until `done`, or until the connection is over.
+    fn poll_until(
+        &mut self,
+        cx: &mut Context<'_>,
+        half: Half,
+        done: impl Fn(&Session) -> bool,
+    ) -> Poll<()> {
+        self.start();
+        self.wakers.register(half, cx.waker());
+        let waker = Waker::from(Arc::clone(&self.wakers));
+        let mut inner = Context::from_waker(&waker);
+        for _ in 0..ROUNDS {
+            self.carry_out_orders();
+            if done(&self.session) || self.session.is_over() {
+                return Poll::Ready(());
+            }
+            if let Progress::Made = self.poll_socket(&mut inner) {
+                continue;
+            }
+            if let Progress::Blocked = self.poll_timer(&mut inner) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Between events that are already waiting: what is due is not late because the application is slow.
+    fn look_at_timer(&mut self, cx: &mut Context<'_>) {
+        self.wakers.register(Half::Stream, cx.waker());
+        let waker = Waker::from(Arc::clone(&self.wakers));
+        let cx = &mut Context::from_waker(&waker);
+        let Some(time) = &mut self.time else { return };
+        if time.timer.poll_due(cx, &time.clock, self.session.deadline()).is_pending() {
+            return;
+        }
+        for _ in 0..READS_BEFORE_TICK {
+            if let Progress::Blocked = self.poll_socket(cx) {
+                break;
+            }
+        }
+        let _ = self.poll_timer(cx);
+        self.carry_out_orders();
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Progress {
+        let Some(time) = &mut self.time else { return Progress::Blocked };
+        let deadline = self.session.deadline();
+        let Poll::Ready(now) = time.timer.poll_due(cx, &time.clock, deadline) else {
+            return Progress::Blocked;
+        };
+        self.session.wall_clock(now, time.clock.wall());
+        self.session.tick(now);
+        self.overdue_reads = 0;
+        Progress::Made
+    }
+
+    fn carry_out_orders(&mut self) {
+        while let Some(order) = self.session.next_order() {
+            match order {
+                Order::Open { id, credentials } => {
+                    self.io = Io::Opening { id, opening: self.opener.open(credentials) };
+                }
+                Order::Drop { id, farewell } => {
+                    if farewell {
+                        self.say_farewell();
+                    }
+                    self.io = Io::None;
+                    self.session.dropped(id);
+                }
+            }
+        }
+    }
+
+    /// One look at the socket: at its opening, or first at what is to be written, then at what can be read.
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Progress {
+        match &mut self.io {
+            Io::None => Progress::Blocked,
+            Io::Opening { .. } => self.poll_opening(cx),
+            Io::Open { .. } => {
+                let wrote = self.poll_write(cx);
+                match self.poll_read(cx) {
+                    Progress::Made => Progress::Made,
+                    Progress::Blocked => wrote,
+                }
+            }
+        }
+    }
+
+    fn poll_opening(&mut self, cx: &mut Context<'_>) -> Progress {
+        let Io::Opening { id, opening } = &mut self.io else { return Progress::Blocked };
+        let id = *id;
+        let Poll::Ready(outcome) = opening.as_mut().poll(cx) else { return Progress::Blocked };
+        let now = self.now();
+        match outcome {
+            Ok(socket) => {
+                self.io = Io::Open { id, transport: socket.transport };
+                self.subprotocol = socket.opened.subprotocol;
+                self.session.set_login(socket.login);
+                self.session.opened(now, id);
+                if !socket.opened.rest.is_empty() {
+                    self.session.received(now, id, &socket.opened.rest);
+                }
+            }
+            Err(failure) => {
+                self.io = Io::None;
+                self.session.open_failed(now, id, &failure);
+            }
+        }
+        Progress::Made
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Progress {
+        if self.session.is_flow_changed() {
+            let now = self.now();
+            self.session.update_flow(now);
+        }
+        if !self.session.wants_input() {
+            return Progress::Blocked;
+        }
+        let Io::Open { id, transport } = &mut self.io else { return Progress::Blocked };
+        let id = *id;
+        let mut storage = [MaybeUninit::uninit(); READ];
+        let mut buffer = ReadBuf::uninit(&mut storage);
+        let Poll::Ready(outcome) = Pin::new(transport).poll_read(cx, &mut buffer) else {
+            self.overdue_reads = 0;
+            return Progress::Blocked;
+        };
+        // The one time for all frames of this read.
+        let now = self.now();
+        match outcome {
+            Ok(()) if buffer.filled().is_empty() => {
+                self.session.failed(
+                    now,
+                    id,
+                    Failure::Eof,
+                    "the stream ended without a Close frame",
+                );
+            }
+            Ok(()) => self.session.received(now, id, buffer.filled()),
+            Err(error) => self.session.failed(now, id, failure(&error), &error.to_string()),
+        }
+        self.fire_if_overdue(now);
+        Progress::Made
+    }
+
+    /// A peer that never lets a read block must not keep a deadline from firing.
+    fn fire_if_overdue(&mut self, now: Instant) {
+        if self.session.deadline().is_none_or(|deadline| now < deadline) {
+            self.overdue_reads = 0;
+            return;
+        }
+        self.overdue_reads += 1;
+        if self.overdue_reads > READS_BEFORE_TICK {
+            self.overdue_reads = 0;
+            if let Some(time) = &self.time {
+                self.session.wall_clock(now, time.clock.wall());
+            }
+            self.session.tick(now);
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Progress {
+        let Io::Open { id, transport } = &mut self.io else { return Progress::Blocked };
+        let id = *id;
+        let mut progress = Progress::Blocked;
+        while !self.session.pending().is_empty() {
+            match Pin::new(&mut *transport).poll_write(cx, self.session.pending()) {
+                Poll::Ready(Ok(0)) => {
+                    return self.write_failed(id, &io::ErrorKind::WriteZero.into());
+                }
+                Poll::Ready(Ok(count)) => {
+                    self.session.written(id, count);
+                    progress = Progress::Made;
+                }
+                Poll::Ready(Err(error)) => return self.write_failed(id, &error),
+                Poll::Pending => return progress,
+            }
+        }
+        if self.session.is_dirty() {
+            match Pin::new(transport).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.session.flushed(id),
+                Poll::Ready(Err(error)) => return self.write_failed(id, &error),
+                Poll::Pending => {}
+            }
+        }
+        progress
+    }
+
+    /// A write failed. What the peer said before it hung up may still be read: a Close frame, with its reason.
+    fn write_failed(&mut self, id: SocketId, error: &io::Error) -> Progress {
+        let now = self.now();
+        let waker = Waker::noop();
+        let mut cx = Context::from_waker(waker);
+        for _ in 0..READS_BEFORE_TICK {
+            let Io::Open { transport, .. } = &mut self.io else { break };
+            let mut storage = [MaybeUninit::uninit(); READ];
+            let mut buffer = ReadBuf::uninit(&mut storage);
+            match Pin::new(transport).poll_read(&mut cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.session.received(now, id, buffer.filled());
+                }
+                Poll::Ready(Ok(()) | Err(_)) | Poll::Pending => break,
+            }
+        }
+        self.session.failed(now, id, failure(error), &error.to_string());
+        Progress::Made
+    }
+
+    /// Writes what is waiting, as far as the transport takes it now. Says whether some is left.
+    fn try_write(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.wakers));
+        let _ = self.poll_write(&mut Context::from_waker(&waker));
+        !self.session.pending().is_empty()
+    }
+
+    /// Writes the last bytes, which end in a Close frame, as far as that needs no waiting.
+    fn say_farewell(&mut self) {
+        let Io::Open { id, transport } = &mut self.io else { return };
+        let mut cx = Context::from_waker(Waker::noop());
+        while !self.session.pending().is_empty() {
+            match Pin::new(&mut *transport).poll_write(&mut cx, self.session.pending()) {
+                Poll::Ready(Ok(count)) if count > 0 => self.session.written(*id, count),
+                Poll::Ready(Ok(_) | Err(_)) | Poll::Pending => break,
+            }
+        }
+        if Pin::new(&mut *transport).poll_flush(&mut cx).is_ready() {
+            self.session.flushed(*id);
+        }
+        let _ = Pin::new(&mut *transport).poll_shutdown(&mut cx);
+        // A socket that is dropped with unread input is reset, and a reset may overtake the Close.
+        let mut left = LINGER;
+        while left > 0 {
+            let mut storage = [MaybeUninit::uninit(); READ];
+            let mut buffer = ReadBuf::uninit(&mut storage);
+            match Pin::new(&mut *transport).poll_read(&mut cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    left = left.saturating_sub(buffer.filled().len());
+                }
+                Poll::Ready(Ok(()) | Err(_)) | Poll::Pending => break,
+            }
+        }
+    }
+}
+
+/// How an error of the transport reads to the core.
+fn failure(error: &io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    match error.kind() {
+        _ if is_tls => Failure::Tls,
+        Kind::UnexpectedEof => Failure::Eof,
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Failure::Reset,
+        _ => Failure::Io,
+    }
+}
+
+/// Yields what [`Client::next`] does.
+impl Stream for Client {
+    type Item = ClientEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        self.get_mut().poll_event(cx)
+    }
+}
+
+/// `feed` batches; `poll_flush`, and so `SinkExt::send`, really flushes; `poll_close` closes with 1000 and waits
+/// for CLOSED. Reading goes on only as far as there is room for what comes in: poll the stream as well.
+impl Sink<Message> for Client {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let client = self.get_mut();
+        if client.session.is_write_blocked() {
+            ready!(client.poll_until(cx, Half::Sink, |session| !session.is_write_blocked()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        self.get_mut().session.send(message).map(|_| ())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let flushed = |session: &Session| session.pending().is_empty() && !session.is_dirty();
+        ready!(self.get_mut().poll_until(cx, Half::Sink, flushed));
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let client = self.get_mut();
+        client.close(CloseFrame::NORMAL);
+        ready!(client.poll_until(cx, Half::Sink, Session::is_over));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.opener.endpoint)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! The one file that reads clocks and makes sleeps: tokio's clock, so that `tokio::time::pause` works.
+#![allow(clippy::disallowed_methods, reason = "time enters the driver here, and nowhere else")]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use gateway_core::{Instant, UnixMillis};
+use tokio::time::{Instant as TokioInstant, Sleep, sleep, sleep_until};
+
+/// Reads the wall clock.
+pub(crate) type WallClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// The driver's two clocks. Monotonic time counts from when the clock was made.
+#[derive(Clone)]
+pub(crate) struct Clock {
+    epoch: TokioInstant,
+    wall: Option<WallClock>,
+}
+
+impl Clock {
+    pub(crate) fn start(wall: Option<WallClock>) -> Self {
+        Self { epoch: TokioInstant::now(), wall }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        let nanos = TokioInstant::now().saturating_duration_since(self.epoch).as_nanos();
+        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn wall(&self) -> UnixMillis {
+        self.wall.as_ref().map_or_else(system_time, |wall| wall())
+    }
+
+    fn at(&self, instant: Instant) -> TokioInstant {
+        // Past tokio's range a timer that is never due will do.
+        let span = Duration::from_nanos(instant.as_nanos());
+        self.epoch.checked_add(span).unwrap_or(self.epoch + Duration::from_secs(1 << 31))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+fn system_time() -> UnixMillis {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since_epoch.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    UnixMillis(millis)
+}
+
+/// The client's one timer. The runtime's sleep only wakes; the clock decides what is due.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+}
+
+impl Timer {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self { sleep: Box::pin(sleep_until(clock.epoch)), armed: None }
+    }
+
+    /// Ready with the time when `deadline` is reached. The sleep is touched only when the deadline has changed,
+    /// or when it reports too early.
+    pub(crate) fn poll_due(
+        &mut self,
+        cx: &mut Context<'_>,
+        clock: &Clock,
+        deadline: Option<Instant>,
+    ) -> Poll<Instant> {
+        let Some(deadline) = deadline else {
+            self.armed = None;
+            return Poll::Pending;
+        };
+        if self.armed != Some(deadline) {
+            self.armed = Some(deadline);
+            self.sleep.as_mut().reset(clock.at(deadline));
+        }
+        loop {
+            std::task::ready!(self.sleep.as_mut().poll(cx));
+            let now = clock.now();
+            if now >= deadline {
+                return Poll::Ready(now);
+            }
+            let again = clock.at(deadline).max(TokioInstant::now() + Duration::from_millis(1));
+            self.sleep.as_mut().reset(again);
+        }
+    }
+}
+
+/// Waits for `span`: the stagger between two addresses that are tried side by side.
+pub(crate) async fn after(span: Duration) {
+    sleep(span).await;
+}

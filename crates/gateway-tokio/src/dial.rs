@@ -1,0 +1,166 @@
+//! Where a socket is opened: DNS, TCP to each address, TLS. No deadline here: the core's runs over it all.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use gateway_core::OpenError;
+use gateway_wire::{Endpoint, OpenFailure, OpenStep};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tracing::warn;
+
+use crate::clock::after;
+use crate::tls::Tls;
+
+/// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
+
+/// A transport on its way.
+pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFailure>> + Send>>;
+
+/// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`; another may go through
+/// a proxy, a Unix socket, or memory.
+///
+/// The future is dropped when its time is up, and must then leave nothing open.
+pub trait Dial: Send + Sync + 'static {
+    /// Begins one attempt.
+    fn dial(&self, endpoint: &Endpoint) -> Dialing;
+}
+
+/// TCP, with TLS for `wss://`.
+#[derive(Clone, Debug)]
+pub(crate) struct TcpDial {
+    /// `None` for an endpoint that needs none.
+    pub(crate) tls: Option<Tls>,
+}
+
+/// The stagger between addresses tried side by side:
+/// [RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+impl Dial for TcpDial {
+    fn dial(&self, endpoint: &Endpoint) -> Dialing {
+        let (endpoint, tls) = (endpoint.clone(), self.tls.clone());
+        Box::pin(async move {
+            let addresses = resolve(&endpoint).await?;
+            let tcp = connect(addresses).await?;
+            // A connection that is kept for days and carries small messages gains nothing from Nagle.
+            let _ = tcp.set_nodelay(true);
+            match tls {
+                Some(tls) => shake_hands(&endpoint, &tls, tcp).await,
+                None => Ok(Box::new(tcp) as Box<dyn Transport>),
+            }
+        })
+    }
+}
+
+async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, OpenFailure> {
+    let addresses = lookup_host((endpoint.host(), endpoint.port()))
+        .await
+        .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error, false))?;
+    let addresses = interleave(addresses.collect());
+    if addresses.is_empty() {
+        return Err(OpenFailure::new(OpenError::Dns, "the host's name has no address"));
+    }
+    Ok(addresses)
+}
+
+/// Takes turns between the families, the resolver's first choice first
+/// ([RFC 8305 section 4](https://www.rfc-editor.org/rfc/rfc8305#section-4)).
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut turns = Vec::with_capacity(first.len() + second.len());
+    loop {
+        let pair = (first.next(), second.next());
+        if pair == (None, None) {
+            return turns;
+        }
+        turns.extend(pair.0);
+        turns.extend(pair.1);
+    }
+}
+
+/// The first of the addresses that answers: each is tried when the one before it has failed, or is late.
+async fn connect(addresses: Vec<SocketAddr>) -> Result<TcpStream, OpenFailure> {
+    let mut waiting = addresses.into_iter();
+    let mut trying = FuturesUnordered::new();
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    trying.extend(waiting.next().map(TcpStream::connect));
+    loop {
+        // Cancel-safe: attempts live in `trying` and are dropped with it; the stagger keeps nothing.
+        tokio::select! {
+            attempt = trying.next() => match attempt {
+                Some(Ok(stream)) => return Ok(stream),
+                Some(Err(error)) => {
+                    failure = error;
+                    trying.extend(waiting.next().map(TcpStream::connect));
+                }
+                None => return Err(OpenFailure::classify(OpenStep::Connect, &failure, false)),
+            },
+            () = after(ATTEMPT_DELAY), if waiting.len() > 0 => {
+                trying.extend(waiting.next().map(TcpStream::connect));
+            }
+        }
+    }
+}
+
+async fn shake_hands(
+    endpoint: &Endpoint,
+    tls: &Tls,
+    tcp: TcpStream,
+) -> Result<Box<dyn Transport>, OpenFailure> {
+    if tls.is_insecure() {
+        warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
+    }
+    let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
+        OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
+    })?;
+    let connector = TlsConnector::from(Arc::clone(&tls.config));
+    match connector.connect(name, tcp).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error, names_certificate(&error))),
+    }
+}
+
+/// Whether rustls gives the peer's certificate as the cause.
+fn names_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(
+        inner,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+    )
+}
+
+impl fmt::Debug for dyn Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_and_the_resolvers_choice_goes_first() {
+        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let list = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"].map(parse).to_vec();
+        let expected = ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"].map(parse).to_vec();
+        assert_eq!(interleave(list), expected);
+        assert_eq!(interleave(Vec::new()), Vec::new());
+    }
+}

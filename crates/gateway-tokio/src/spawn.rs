@@ -1,0 +1,187 @@
+//! The client in a background task, with a bounded handle that can be cloned.
+
+use gateway_core::{CloseCode, CloseFrame, Network, SendRejection};
+use gateway_wire::{ClientEvent, Message, MessageId, SendError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::client::Client;
+
+/// How many events, and how many messages to be sent, may wait between the task and its users.
+const QUEUE: usize = 256;
+
+/// How many other requests may wait.
+const CONTROLS: usize = 16;
+
+/// Speaks to a client in a background task. Clones share it.
+///
+/// ```no_run
+/// use gateway_tokio::{Client, ClientEvent, Message};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let (handle, mut events) = Client::builder("ws://127.0.0.1:9001").build()?.spawn();
+/// while let Some(event) = events.next().await {
+///     if let ClientEvent::Message(message) = event {
+///         handle.send(message).await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Handle {
+    letters: mpsc::Sender<Letter>,
+    controls: mpsc::Sender<Control>,
+}
+
+/// What happened, from a client in a background task. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Events {
+    events: mpsc::Receiver<ClientEvent>,
+}
+
+/// A message to be sent, and who waits for its number.
+struct Letter {
+    message: Message,
+    answer: oneshot::Sender<Result<MessageId, SendError>>,
+}
+
+/// A request that overtakes messages.
+enum Control {
+    Close(CloseCode, String),
+    Connect,
+    Network(Network),
+}
+
+impl Client {
+    /// Runs the client in a task of its own, on the current runtime.
+    ///
+    /// Both queues are bounded: an application that does not take its events stops the reading (the peer feels
+    /// it), and never the timers. The task ends when the connection is CLOSED and every event was taken, or,
+    /// after a close with 1000, when [`Events`] is dropped. Dropping every [`Handle`] only ends the sending.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, as [`tokio::spawn`] does.
+    pub fn spawn(self) -> (Handle, Events) {
+        let (letters, letter_queue) = mpsc::channel(QUEUE);
+        let (controls, control_queue) = mpsc::channel(CONTROLS);
+        let (event_queue, events) = mpsc::channel(QUEUE);
+        tokio::spawn(run(self, letter_queue, control_queue, event_queue));
+        (Handle { letters, controls }, Events { events })
+    }
+}
+
+impl Handle {
+    /// Hands a message to the task, and returns its number once it was taken into the write buffer.
+    ///
+    /// Waits while the queue or the write buffer is full. Cancel-safe in that nothing is half done: a message
+    /// whose future was dropped may still be sent.
+    ///
+    /// # Errors
+    /// The message itself where the connection is not ready, closing, or CLOSED. (If the runtime was shut down
+    /// with the message in its queue, an empty one.)
+    pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let (answer, outcome) = oneshot::channel();
+        let letter = Letter { message: message.into(), answer };
+        if let Err(mpsc::error::SendError(letter)) = self.letters.send(letter).await {
+            return Err(SendError::new(SendRejection::Closed, letter.message));
+        }
+        let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
+        outcome.await.unwrap_or_else(gone)
+    }
+
+    /// Starts to close the connection; overtakes messages that wait to be taken.
+    pub async fn close(&self, frame: CloseFrame<'_>) {
+        // A task that has ended is closed already.
+        let _ = self.controls.send(Control::Close(frame.code(), frame.reason().to_owned())).await;
+    }
+
+    /// Connects at once where a retry was waited for.
+    pub async fn connect(&self) {
+        let _ = self.controls.send(Control::Connect).await;
+    }
+
+    /// Passes on a hint of the operating system.
+    pub async fn network_changed(&self, network: Network) {
+        let _ = self.controls.send(Control::Network(network)).await;
+    }
+}
+
+impl Events {
+    /// The next event; `None` once the connection is CLOSED.
+    ///
+    /// Cancel-safe.
+    pub async fn next(&mut self) -> Option<ClientEvent> {
+        self.events.recv().await
+    }
+}
+
+async fn run(
+    mut client: Client,
+    mut letters: mpsc::Receiver<Letter>,
+    mut controls: mpsc::Receiver<Control>,
+    events: mpsc::Sender<ClientEvent>,
+) {
+    let mut abandoned = false;
+    while !client.is_over() {
+        let room = deliver(&mut client, &events);
+        client.hold(!room);
+        let sending = !letters.is_closed() && !client.is_write_blocked();
+        // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
+        // permit that was not used is given back.
+        tokio::select! {
+            biased;
+            Some(control) = controls.recv() => obey(&mut client, control),
+            () = events.closed(), if !abandoned => {
+                abandoned = true;
+                client.close(CloseFrame::NORMAL);
+            }
+            _ = events.reserve(), if !room => {}
+            Some(letter) = letters.recv(), if sending => post(&mut client, &mut letters, letter),
+            () = client.drive(room) => {}
+        }
+    }
+    // What still waits to be taken goes back to its senders.
+    letters.close();
+    while let Some(Letter { message, answer }) = letters.recv().await {
+        let _ = answer.send(Err(SendError::new(SendRejection::Closed, message)));
+    }
+}
+
+/// Hands over what waits, as far as there is room; says whether there was enough.
+fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>) -> bool {
+    while client.has_events() {
+        match events.try_reserve() {
+            Ok(permit) => {
+                if let Some(event) = client.take_event() {
+                    permit.send(event);
+                }
+            }
+            Err(mpsc::error::TrySendError::Full(())) => return false,
+            Err(mpsc::error::TrySendError::Closed(())) => {
+                let _ = client.take_event(); // nobody listens any more
+            }
+        }
+    }
+    true
+}
+
+/// Takes all messages that wait, as far as there is room: they are written together by the next drive.
+fn post(client: &mut Client, letters: &mut mpsc::Receiver<Letter>, first: Letter) {
+    let mut next = Some(first);
+    while let Some(Letter { message, answer }) = next {
+        let _ = answer.send(client.cork(message)); // the asker may have gone
+        next = if client.is_write_blocked() { None } else { letters.try_recv().ok() };
+    }
+}
+
+fn obey(client: &mut Client, control: Control) {
+    match control {
+        Control::Close(code, reason) => {
+            if let Ok(frame) = CloseFrame::new(code.number(), &reason) {
+                client.close(frame);
+            }
+        }
+        Control::Connect => client.connect(),
+        Control::Network(network) => client.network_changed(network),
+    }
+}

@@ -1,0 +1,163 @@
+//! TLS by rustls: the platform's trust store, a given CA, or, loudly, none.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use gateway_core::ConfigError;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+/// Which certificates a `wss://` server may show.
+///
+/// ```
+/// use gateway_tokio::Tls;
+/// let default = Tls::platform()?;
+/// assert!(!default.is_insecure());
+/// assert!(Tls::ca_pem(b"no certificate").is_err());
+/// # Ok::<(), gateway_tokio::core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Tls {
+    pub(crate) config: Arc<ClientConfig>,
+    trust: Trust,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    Platform,
+    Given,
+    Anyone,
+}
+
+impl Tls {
+    /// Those that the platform's trust store vouches for. The default.
+    ///
+    /// # Errors
+    /// The platform's trust store cannot be read.
+    pub fn platform() -> Result<Self, ConfigError> {
+        let config = builder()?
+            .with_platform_verifier()
+            .map_err(|error| wrong("tls", format!("needs the platform's trust store: {error}")))?
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(config), trust: Trust::Platform })
+    }
+
+    /// Those that a CA in this PEM file vouches for, and no others.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no certificate.
+    pub fn ca_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let pem = std::fs::read(path).map_err(|error| {
+            let limit = format!("must be a file that can be read: {error}");
+            ConfigError::new("tls.ca_cert", path.display().to_string(), limit)
+        })?;
+        Self::ca_pem(&pem)
+    }
+
+    /// Those that a CA in this PEM text vouches for, and no others.
+    ///
+    /// # Errors
+    /// The text holds no certificate, or one that cannot be read.
+    pub fn ca_pem(pem: &[u8]) -> Result<Self, ConfigError> {
+        let unreadable =
+            |error: &dyn fmt::Display| wrong("tls.ca_cert", format!("must be PEM: {error}"));
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| unreadable(&error))?;
+            roots.add(certificate).map_err(|error| unreadable(&error))?;
+        }
+        if roots.is_empty() {
+            return Err(wrong("tls.ca_cert", "must hold at least one certificate".to_owned()));
+        }
+        let config = builder()?.with_root_certificates(roots).with_no_client_auth();
+        Ok(Self { config: Arc::new(config), trust: Trust::Given })
+    }
+
+    /// Any certificate at all: whoever is on the way can read and change everything. For tests alone; the
+    /// driver warns on each attempt.
+    ///
+    /// # Errors
+    /// rustls cannot be set up.
+    pub fn insecure() -> Result<Self, ConfigError> {
+        let config = builder()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustAnyone(ring::default_provider())))
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(config), trust: Trust::Anyone })
+    }
+
+    /// Settings of rustls's own, for client certificates or another provider.
+    #[must_use]
+    pub fn custom(config: Arc<ClientConfig>) -> Self {
+        Self { config, trust: Trust::Given }
+    }
+
+    /// Whether certificates are not checked.
+    #[must_use]
+    pub const fn is_insecure(&self) -> bool {
+        matches!(self.trust, Trust::Anyone)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("trust", &self.trust).finish_non_exhaustive()
+    }
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, ConfigError> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong("tls", format!("cannot be set up: {error}")))
+}
+
+fn wrong(field: &str, limit: String) -> ConfigError {
+    ConfigError::new(field, "", limit)
+}
+
+/// Accepts every certificate. Signatures of the handshake are still checked.
+#[derive(Debug)]
+struct TrustAnyone(CryptoProvider);
+
+impl ServerCertVerifier for TrustAnyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

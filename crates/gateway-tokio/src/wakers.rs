@@ -1,0 +1,44 @@
+//! One waker for the inner IO that wakes whoever polls the client: its stream half, its sink half, or both.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use futures_util::task::AtomicWaker;
+
+/// Without this, a client split into two halves in two tasks would wake only the one that polled last.
+#[derive(Debug, Default)]
+pub(crate) struct Wakers {
+    stream: AtomicWaker,
+    sink: AtomicWaker,
+}
+
+/// Which half polls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Half {
+    Stream,
+    Sink,
+}
+
+impl Wakers {
+    pub(crate) fn register(&self, half: Half, waker: &Waker) {
+        match half {
+            Half::Stream => self.stream.register(waker),
+            Half::Sink => self.sink.register(waker),
+        }
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.stream.wake();
+        self.sink.wake();
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_all();
+    }
+}

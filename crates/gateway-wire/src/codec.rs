@@ -1,0 +1,184 @@
+//! The one seam between bytes and frames: everything that knows the codec's crate stands here.
+//!
+//! The codec runs over memory. It answers Ping and Close by itself, so neither the core nor a driver does.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use gateway_core::{CloseCode, CloseFrame, Failure, Frame};
+use tungstenite::error::{CapacityError, Error, ProtocolError};
+use tungstenite::protocol::frame::coding;
+use tungstenite::protocol::{CloseFrame as WireClose, Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Message as WireMessage, Utf8Bytes};
+
+use crate::message::{Message, Text};
+
+/// Turns bytes into frames and messages into bytes, for the client's side of one socket.
+#[derive(Debug)]
+pub(crate) struct Codec {
+    context: WebSocketContext,
+}
+
+/// A whole message or control frame that came in.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Message(Message),
+    Ping(Bytes),
+    Pong(Bytes),
+    Close(Option<(CloseCode, Utf8Bytes)>),
+}
+
+impl Incoming {
+    /// The frame as the core takes it.
+    pub(crate) fn borrowed(&self) -> Frame<'_> {
+        match self {
+            Self::Message(Message::Text(text)) => Frame::Text(text),
+            Self::Message(Message::Binary(bytes)) => Frame::Binary(bytes),
+            Self::Ping(payload) => Frame::Ping(payload),
+            Self::Pong(payload) => Frame::Pong(payload),
+            // A reason that came in a control frame has at most 123 bytes.
+            Self::Close(Some((code, reason))) => {
+                Frame::Close(CloseFrame::new(code.number(), reason).ok())
+            }
+            Self::Close(None) => Frame::Close(None),
+        }
+    }
+}
+
+/// What the codec puts in place of a Close whose code may not be sent: seen as what it is, a breach of
+/// the protocol, and not as a peer that accuses us of one.
+const ILLEGAL_CLOSE: &str = "Protocol violation";
+
+/// The codec's read buffer: small, for it is filled from memory and a connection is idle most of the time.
+const READ_BUFFER: usize = 4 << 10;
+
+impl Codec {
+    /// A codec that takes messages of at most `max_message_size` bytes.
+    pub(crate) fn new(max_message_size: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(max_message_size))
+            .max_frame_size(Some(max_message_size));
+        Self { context: WebSocketContext::new(Role::Client, Some(config)) }
+    }
+
+    /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
+    /// Close are appended to `output`.
+    pub(crate) fn decode(
+        &mut self,
+        input: &mut &[u8],
+        output: &mut Vec<u8>,
+    ) -> Result<Option<Incoming>, (Failure, String)> {
+        let mut wire = Wire { input, output };
+        loop {
+            let message = match self.context.read(&mut wire) {
+                Ok(message) => message,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(None);
+                }
+                Err(error) => return Err((failure(&error), error.to_string())),
+            };
+            return Ok(Some(match message {
+                WireMessage::Text(text) => Incoming::Message(Message::Text(Text::from_codec(text))),
+                WireMessage::Binary(bytes) => Incoming::Message(Message::Binary(bytes)),
+                WireMessage::Ping(payload) => {
+                    self.flush(&mut wire);
+                    Incoming::Ping(payload)
+                }
+                WireMessage::Pong(payload) => Incoming::Pong(payload),
+                WireMessage::Close(frame) => {
+                    self.flush(&mut wire);
+                    Incoming::Close(received_close(frame)?)
+                }
+                WireMessage::Frame(_) => continue, // the codec never reads a raw frame
+            }));
+        }
+    }
+
+    /// Appends a message's frame to `output`.
+    pub(crate) fn encode(&mut self, message: Message, output: &mut Vec<u8>) {
+        self.write(
+            match message {
+                Message::Text(text) => WireMessage::Text(text.into_codec()),
+                Message::Binary(bytes) => WireMessage::Binary(bytes),
+            },
+            output,
+        );
+    }
+
+    /// Appends a Ping frame to `output`.
+    pub(crate) fn encode_ping(&mut self, payload: &str, output: &mut Vec<u8>) {
+        self.write(WireMessage::Ping(Bytes::copy_from_slice(payload.as_bytes())), output);
+    }
+
+    /// Appends a Close frame to `output`.
+    pub(crate) fn encode_close(&mut self, code: CloseCode, reason: &str, output: &mut Vec<u8>) {
+        let frame =
+            WireClose { code: coding::CloseCode::from(code.number()), reason: reason.into() };
+        self.write(WireMessage::Close(Some(frame)), output);
+    }
+
+    fn write(&mut self, message: WireMessage, output: &mut Vec<u8>) {
+        let mut wire = Wire { input: &mut &[][..], output };
+        // Memory takes everything; the one refusal left is a frame after a Close, which the core never orders.
+        let _ = self.context.write(&mut wire, message);
+        self.flush(&mut wire);
+    }
+
+    fn flush(&mut self, wire: &mut Wire<'_, '_>) {
+        let _ = self.context.flush(wire); // memory takes everything
+    }
+}
+
+/// A received Close. The codec has already replaced a code that may not be sent.
+fn received_close(
+    frame: Option<WireClose>,
+) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {
+    let illegal =
+        || (Failure::Protocol, "a Close frame with a code that may not be sent".to_owned());
+    let Some(WireClose { code, reason }) = frame else { return Ok(None) };
+    if code == coding::CloseCode::Protocol && reason.as_str() == ILLEGAL_CLOSE {
+        return Err(illegal());
+    }
+    let code = CloseCode::new(code.into()).map_err(|_| illegal())?;
+    Ok(Some((code, reason)))
+}
+
+/// How an error of the codec reads to the core. A bare end of the stream is lost, not a breach.
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | Error::ConnectionClosed
+        | Error::AlreadyClosed => Failure::Eof,
+        Error::Utf8(_) => Failure::InvalidUtf8,
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => Failure::TooBig,
+        Error::Io(_) => Failure::Io,
+        _ => Failure::Protocol,
+    }
+}
+
+/// Both directions of the socket, in memory.
+struct Wire<'a, 'b> {
+    input: &'a mut &'b [u8],
+    output: &'a mut Vec<u8>,
+}
+
+impl Read for Wire<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(into)
+    }
+}
+
+impl Write for Wire<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! Messages of the application, owned.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+use tungstenite::Utf8Bytes;
+
+/// A message of the application. Cloning one shares its payload.
+///
+/// ```
+/// use gateway_wire::Message;
+/// let message = Message::text("hello");
+/// assert_eq!(message.as_text(), Some("hello"));
+/// assert_eq!(message.len(), 5);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // RFC 6455 knows no third kind
+pub enum Message {
+    /// UTF-8 text.
+    Text(Text),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// A text message.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary message.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
+    }
+
+    /// The text, if it is a text message.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The payload's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The payload's length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The message as the core takes it.
+    pub(crate) fn borrowed(&self) -> gateway_core::Message<'_> {
+        match self {
+            Self::Text(text) => gateway_core::Message::Text(text),
+            Self::Binary(bytes) => gateway_core::Message::Binary(bytes),
+        }
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
+    }
+}
+
+/// The payload of a text message: bytes that are UTF-8, shared when cloned.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Text(Utf8Bytes);
+
+impl Text {
+    pub(crate) fn from_codec(text: Utf8Bytes) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn into_codec(self) -> Utf8Bytes {
+        self.0
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}

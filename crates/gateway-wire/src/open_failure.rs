@@ -1,0 +1,116 @@
+//! Failing to open a socket, classified by one pure function.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use gateway_core::OpenError;
+
+/// Why a socket could not be opened: the class that the core decides by, and the words for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFailure {
+    error: OpenError,
+    detail: String,
+}
+
+/// What was being done when an operating system's error came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenStep {
+    /// Resolving the host's name.
+    Resolve,
+    /// Connecting over TCP.
+    Connect,
+    /// Shaking hands over TLS.
+    Tls,
+    /// Writing the upgrade, or reading its answer.
+    Upgrade,
+}
+
+impl OpenFailure {
+    /// A failure of this class.
+    #[must_use]
+    pub fn new(error: OpenError, detail: impl Into<String>) -> Self {
+        Self { error, detail: detail.into() }
+    }
+
+    /// The class that the core decides by.
+    #[must_use]
+    pub const fn error(&self) -> OpenError {
+        self.error
+    }
+
+    /// The words for the log.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Classifies an error of the operating system or of TLS. `certificate` says whether the TLS library
+    /// names the peer's certificate as the cause.
+    #[must_use]
+    pub fn classify(step: OpenStep, error: &io::Error, certificate: bool) -> Self {
+        use io::ErrorKind as Kind;
+        let class = match (step, error.kind()) {
+            (OpenStep::Tls, _) if certificate => OpenError::Certificate,
+            (OpenStep::Resolve, _) => OpenError::Dns,
+            (_, Kind::ConnectionRefused) => OpenError::Refused,
+            (_, Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown) => {
+                OpenError::Unreachable
+            }
+            (OpenStep::Connect, _) => OpenError::Io,
+            (OpenStep::Tls, _) => OpenError::Tls,
+            (OpenStep::Upgrade, Kind::UnexpectedEof) => OpenError::NotHttp,
+            (OpenStep::Upgrade, _) => OpenError::Io,
+        };
+        Self::new(class, chain(error))
+    }
+}
+
+impl fmt::Display for OpenFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl Error for OpenFailure {}
+
+/// An error with its sources, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind as Kind;
+
+    #[test]
+    fn every_step_and_error_has_its_class() {
+        for (step, kind, certificate, expected) in [
+            (OpenStep::Resolve, Kind::Other, false, OpenError::Dns),
+            (OpenStep::Resolve, Kind::NotFound, false, OpenError::Dns),
+            (OpenStep::Connect, Kind::ConnectionRefused, false, OpenError::Refused),
+            (OpenStep::Connect, Kind::NetworkUnreachable, false, OpenError::Unreachable),
+            (OpenStep::Connect, Kind::HostUnreachable, false, OpenError::Unreachable),
+            (OpenStep::Connect, Kind::TimedOut, false, OpenError::Io),
+            (OpenStep::Tls, Kind::InvalidData, true, OpenError::Certificate),
+            (OpenStep::Tls, Kind::InvalidData, false, OpenError::Tls),
+            (OpenStep::Tls, Kind::UnexpectedEof, false, OpenError::Tls),
+            (OpenStep::Upgrade, Kind::UnexpectedEof, false, OpenError::NotHttp),
+            (OpenStep::Upgrade, Kind::ConnectionReset, false, OpenError::Io),
+        ] {
+            let failure = OpenFailure::classify(step, &io::Error::from(kind), certificate);
+            assert_eq!(failure.error(), expected, "{step:?} {kind:?}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What became of each message: every message handed to send has exactly one outcome.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use gateway_core::{SendRejection, SocketId};
+use thiserror::Error;
+
+use crate::message::Message;
+
+/// The number of a message that was taken: 1 for the first of a client, increasing, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(u64);
+
+impl MessageId {
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// What became of the messages `first` to `last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The first message in question.
+    pub first: MessageId,
+    /// The last; the same as `first` where it is one message.
+    pub last: MessageId,
+    /// What became of them.
+    pub fate: Fate,
+}
+
+impl Outcome {
+    /// How many messages share the fate.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.last.0 - self.first.0 + 1
+    }
+}
+
+/// What became of a message that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// Written to the transport, whole. The peer's kernel or application may still lose it: only an
+    /// answer of the application proves that it was read.
+    Sent {
+        /// The socket.
+        socket: SocketId,
+    },
+    /// Partly written when the socket died: the peer may or may not have all of it.
+    MaybeSent {
+        /// The socket.
+        socket: SocketId,
+    },
+    /// Nothing of it was written. It is safe to send it again.
+    Rejected,
+}
+
+/// A message was not taken; it is handed back.
+#[derive(Debug, Error)]
+#[error("the message was not taken: {}", match .rejection {
+    SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
+    SendRejection::Closed => "the connection is closing or closed",
+    SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",
+    _ => "rejected",
+})]
+pub struct SendError {
+    rejection: SendRejection,
+    message: Message,
+}
+
+impl SendError {
+    /// An error that hands `message` back.
+    #[must_use]
+    pub const fn new(rejection: SendRejection, message: Message) -> Self {
+        Self { rejection, message }
+    }
+
+    /// Why it was not taken.
+    #[must_use]
+    pub const fn rejection(&self) -> SendRejection {
+        self.rejection
+    }
+
+    /// The message, to be sent again.
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}
+
+/// Numbers messages, and remembers those whose bytes the transport has not taken yet.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Messages taken so far, in this client's whole life.
+    taken: u64,
+    /// Where in the outgoing bytes each unsettled message stands; they are the last ones taken.
+    unsettled: VecDeque<Range<u64>>,
+}
+
+impl Ledger {
+    /// A message was encoded; its bytes stand at `bytes`.
+    pub(crate) fn take(&mut self, bytes: Range<u64>) -> MessageId {
+        self.taken += 1;
+        self.unsettled.push_back(bytes);
+        MessageId(self.taken)
+    }
+
+    /// The transport has flushed all bytes before `flushed`.
+    pub(crate) fn settle_flushed(&mut self, socket: SocketId, flushed: u64) -> Option<Outcome> {
+        let count = self.unsettled.partition_point(|bytes| bytes.end <= flushed);
+        self.settle(count, Fate::Sent { socket })
+    }
+
+    /// The socket is gone: it had taken all bytes before `written`, and flushed all before `flushed`.
+    pub(crate) fn settle_lost(
+        &mut self,
+        socket: SocketId,
+        flushed: u64,
+        written: u64,
+    ) -> [Option<Outcome>; 3] {
+        let sent = self.settle_flushed(socket, flushed);
+        let begun = self.unsettled.partition_point(|bytes| bytes.start < written);
+        let maybe = self.settle(begun, Fate::MaybeSent { socket });
+        let rejected = self.settle(self.unsettled.len(), Fate::Rejected);
+        [sent, maybe, rejected]
+    }
+
+    fn settle(&mut self, count: usize, fate: Fate) -> Option<Outcome> {
+        if count == 0 {
+            return None;
+        }
+        let first = self.taken - self.unsettled.len() as u64 + 1;
+        self.unsettled.drain(..count);
+        Some(Outcome { first: MessageId(first), last: MessageId(first + count as u64 - 1), fate })
+    }
+
+    /// Gives memory back after a burst.
+    pub(crate) fn shrink(&mut self) {
+        if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
+            self.unsettled = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOCKET: SocketId = SocketId::new(1);
+
+    fn ledger(ends: &[u64]) -> Ledger {
+        let mut ledger = Ledger::default();
+        let mut start = 0;
+        for end in ends {
+            ledger.take(start..*end);
+            start = *end;
+        }
+        ledger
+    }
+
+    fn counts(outcomes: [Option<Outcome>; 3]) -> [u64; 3] {
+        outcomes.map(|outcome| outcome.map_or(0, |outcome| outcome.count()))
+    }
+
+    #[test]
+    fn a_flush_settles_what_it_covers_and_nothing_else() {
+        let mut ledger = ledger(&[10, 20, 30]);
+        assert_eq!(ledger.settle_flushed(SOCKET, 9), None);
+        let outcome = ledger.settle_flushed(SOCKET, 20).unwrap();
+        assert_eq!((outcome.first.number(), outcome.last.number()), (1, 2));
+        assert_eq!(ledger.settle_flushed(SOCKET, 30).unwrap().first.number(), 3);
+        assert!(ledger.unsettled.is_empty());
+    }
+
+    #[test]
+    fn a_death_splits_what_was_flushed_from_what_was_begun_and_what_was_not() {
+        for (flushed, written, expected) in [
+            (0, 0, [0, 0, 3]),
+            (10, 10, [1, 0, 2]),
+            (10, 11, [1, 1, 1]),
+            (10, 20, [1, 1, 1]),
+            (5, 20, [0, 2, 1]),
+            (30, 30, [3, 0, 0]),
+            (0, 30, [0, 3, 0]),
+            (29, 29, [2, 1, 0]),
+        ] {
+            let outcomes = ledger(&[10, 20, 30]).settle_lost(SOCKET, flushed, written);
+            assert_eq!(counts(outcomes), expected, "flushed {flushed}, written {written}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The outgoing bytes of one socket: what was encoded and is not yet written.
+
+/// A buffer that is appended to at its end and written from its front, with positions that count all
+/// bytes of the socket's life.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    buffer: Vec<u8>,
+    /// How much of the buffer the transport has taken.
+    taken: usize,
+    /// The position of the buffer's first byte.
+    base: u64,
+    /// The position up to which the transport has flushed.
+    flushed: u64,
+}
+
+/// A buffer that a burst has made larger than this is given back once it is empty.
+const KEPT: usize = 4 << 10;
+
+impl Output {
+    /// The buffer, to append to.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// What is to be written.
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.buffer[self.taken..]
+    }
+
+    /// The position after the last byte that was encoded.
+    pub(crate) fn end(&self) -> u64 {
+        self.base + self.buffer.len() as u64
+    }
+
+    /// The position after the last byte that the transport took.
+    pub(crate) fn written(&self) -> u64 {
+        self.base + self.taken as u64
+    }
+
+    /// The position after the last byte that the transport flushed.
+    pub(crate) fn flushed(&self) -> u64 {
+        self.flushed
+    }
+
+    /// Whether the transport has taken bytes that it has not flushed.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.flushed < self.written()
+    }
+
+    /// The transport took `count` of the pending bytes.
+    pub(crate) fn on_written(&mut self, count: usize) {
+        self.taken = (self.taken + count).min(self.buffer.len());
+        if self.taken == self.buffer.len() {
+            self.base += self.buffer.len() as u64;
+            self.taken = 0;
+            self.buffer.clear();
+            if self.buffer.capacity() > KEPT {
+                self.buffer = Vec::new();
+            }
+        } else if self.taken > KEPT && self.taken > self.buffer.len() / 2 {
+            self.base += self.taken as u64;
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+
+    /// The transport flushed all that it took.
+    pub(crate) fn on_flushed(&mut self) {
+        self.flushed = self.written();
+    }
+}

@@ -1,0 +1,577 @@
+//! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use gateway_core::{
+    Action, Actions, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect,
+    DisconnectCause, Encoded, Event, GiveUpCause, Instant, Network, Notice, OpenError, Outgoing,
+    Secret, SendRejection, SocketId, Statistics, UnixMillis, Verdict,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+
+use crate::codec::{Codec, Incoming};
+use crate::message::Message;
+use crate::open_failure::OpenFailure;
+use crate::outcome::{Ledger, MessageId, Outcome, SendError};
+use crate::output::Output;
+
+/// What a driver yields to the application, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// A message came in.
+    Message(Message),
+    /// News of the connection. [`Notice::Disconnected`] comes as [`ClientEvent::Disconnected`].
+    Notice(Notice),
+    /// A socket, open or still opening, is gone.
+    Disconnected {
+        /// The socket.
+        socket: SocketId,
+        /// Why.
+        cause: DisconnectCause,
+        /// The reason in the peer's Close frame, or the text of the error; empty where there is none.
+        detail: Box<str>,
+    },
+    /// What became of messages that were taken.
+    Outcome(Outcome),
+}
+
+/// What a driver must do to its sockets, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // a driver that does not know an order must not compile
+pub enum Order {
+    /// Open a socket; report [`Session::opened`] or [`Session::open_failed`].
+    Open {
+        /// The id of the attempt.
+        id: SocketId,
+        /// Whether the credentials of the last attempt will do.
+        credentials: Credentials,
+    },
+    /// Drop the socket, still opening or open; report [`Session::dropped`].
+    Drop {
+        /// The id of the attempt.
+        id: SocketId,
+        /// Whether the pending bytes are to be written first, as far as that needs no waiting: they end in a Close.
+        farewell: bool,
+    },
+}
+
+/// The bounds of a session's buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// With more outgoing bytes than this waiting no message is taken until they are written.
+    pub high_water: usize,
+    /// With more answers to the peer's pings than this waiting, in bytes, nothing is read.
+    pub owed: usize,
+    /// With more bytes of messages than this waiting for the application nothing is read.
+    pub backlog: usize,
+}
+
+impl Default for Limits {
+    /// 256 KiB, 64 KiB, 1 MiB.
+    fn default() -> Self {
+        Self { high_water: 256 << 10, owed: 64 << 10, backlog: 1 << 20 }
+    }
+}
+
+/// The dialect of a session, behind a pointer so that drivers need no type parameter.
+pub type BoxDialect = Box<dyn Dialect + Send + Sync>;
+
+/// One client's core, frames, buffers and outcomes: all of a driver that is not IO.
+///
+/// A driver hands over bytes and facts, carries out [`next_order`](Self::next_order), writes
+/// [`pending`](Self::pending), wakes up at [`deadline`](Self::deadline), and passes
+/// [`next_event`](Self::next_event) to the application. It decides nothing.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gateway_core::{Config, Instant, JsonDialect};
+/// use gateway_wire::{Order, Session};
+///
+/// let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(JsonDialect));
+/// session.connect(Instant::ZERO);
+/// let Some(Order::Open { id, .. }) = session.next_order() else { unreachable!() };
+/// session.opened(Instant::from_millis(30), id);
+/// assert!(session.is_ready());
+/// assert!(!session.pending().is_empty(), "the first ping is on its way");
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    connection: Connection<ChaCha8Rng, BoxDialect>,
+    now: Instant,
+    link: Option<Link>,
+    ledger: Ledger,
+    orders: VecDeque<Order>,
+    events: VecDeque<ClientEvent>,
+    /// Payload bytes in `events`.
+    backlog: usize,
+    limits: Limits,
+    report_sent: bool,
+    /// The application does not want to be given messages now.
+    held: bool,
+    /// Whether the core was told that reading is paused.
+    paused: bool,
+    /// The login of this attempt, where it is not the configuration's.
+    login: Option<Secret>,
+    scratch: String,
+}
+
+/// An open socket's frames and bytes; kept until the driver has dropped the socket.
+#[derive(Debug)]
+struct Link {
+    id: SocketId,
+    codec: Codec,
+    output: Output,
+    /// Bytes of answers to Ping that wait to be written.
+    owed: usize,
+    writing: Writing,
+    /// Whether the outgoing bytes end in a Close frame, ours or the answer to the peer's.
+    farewell: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Free,
+    Blocked,
+}
+
+/// What the event in hand carries: an action names it, and this holds it.
+enum Payload<'a> {
+    None,
+    Incoming(Incoming),
+    Send(Message, &'a mut Option<Taken>),
+    Close(CloseFrame<'a>),
+    Detail(&'a str),
+}
+
+/// What became of a send request.
+enum Taken {
+    Accepted(MessageId),
+    Refused(SendError),
+}
+
+impl Session {
+    /// A session with default limits.
+    #[must_use]
+    pub fn new(config: Arc<Config>, seed: u64, dialect: BoxDialect) -> Self {
+        let random = ChaCha8Rng::seed_from_u64(seed);
+        Self {
+            connection: Connection::with_dialect(config, random, dialect),
+            now: Instant::ZERO,
+            link: None,
+            ledger: Ledger::default(),
+            orders: VecDeque::new(),
+            events: VecDeque::new(),
+            backlog: 0,
+            limits: Limits::default(),
+            report_sent: false,
+            held: false,
+            paused: false,
+            login: None,
+            scratch: String::new(),
+        }
+    }
+
+    /// Sets the bounds of the buffers.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether messages that were sent are reported as well. Those that were not always are.
+    #[must_use]
+    pub const fn with_sent_reported(mut self, report: bool) -> Self {
+        self.report_sent = report;
+        self
+    }
+
+    // What the application wants.
+
+    /// The application wants a connection.
+    pub fn connect(&mut self, now: Instant) {
+        self.at(now, Event::ConnectRequested, Payload::None);
+    }
+
+    /// The application wants the connection closed.
+    pub fn close(&mut self, now: Instant, frame: CloseFrame<'_>) {
+        self.at(now, Event::CloseRequested(frame), Payload::Close(frame));
+    }
+
+    /// Takes a message into the outgoing buffer, at the time last told.
+    ///
+    /// # Errors
+    /// The message itself, where the connection does not take it now.
+    pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
+        let mut taken = None;
+        let actions = self.connection.handle(self.now, Event::SendRequested(message.borrowed()));
+        self.perform_all(&actions, &mut Payload::Send(message, &mut taken));
+        match taken {
+            Some(Taken::Accepted(id)) => {
+                self.block_if_full();
+                Ok(id)
+            }
+            Some(Taken::Refused(error)) => Err(error),
+            // Local invariant: the core answers every request with one of the two, as its tests show.
+            None => unreachable!("a send request without an answer"),
+        }
+    }
+
+    /// The embedder's own login was accepted.
+    pub fn login_accepted(&mut self, now: Instant) {
+        self.at(now, Event::LoginAccepted, Payload::None);
+    }
+
+    /// The embedder's own login was refused.
+    pub fn login_rejected(&mut self, now: Instant, verdict: Verdict) {
+        self.at(now, Event::LoginRejected(verdict), Payload::None);
+    }
+
+    /// A hint from the operating system.
+    pub fn network_changed(&mut self, now: Instant, network: Network) {
+        self.at(now, Event::NetworkChanged(network), Payload::None);
+    }
+
+    // What the driver saw.
+
+    /// A socket is open.
+    pub fn opened(&mut self, now: Instant, id: SocketId) {
+        if self.connection.socket() == Some(id) {
+            let codec = Codec::new(self.connection.config().max_message_size());
+            let output = Output::default();
+            self.paused = false;
+            self.link =
+                Some(Link { id, codec, output, owed: 0, writing: Writing::Free, farewell: false });
+        }
+        self.at(now, Event::SocketOpened(id), Payload::None);
+    }
+
+    /// A socket could not be opened.
+    pub fn open_failed(&mut self, now: Instant, id: SocketId, failure: &OpenFailure) {
+        let event = Event::OpenFailed(id, failure.error());
+        self.at(now, event, Payload::Detail(failure.detail()));
+    }
+
+    /// Bytes came in, in one read: all that they hold is handled at this one time.
+    pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
+        self.now = now;
+        let mut input = bytes;
+        let mut frames = 0_u32;
+        loop {
+            let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+            let before = link.output.end();
+            let decoded = link.codec.decode(&mut input, link.output.buffer());
+            link.owed += usize::try_from(link.output.end() - before).unwrap_or(usize::MAX);
+            match decoded {
+                Ok(Some(incoming)) => {
+                    frames += 1;
+                    link.farewell |= matches!(incoming, Incoming::Close(_));
+                    let frame = incoming.borrowed();
+                    let actions = self.connection.handle(now, Event::FrameReceived(id, frame));
+                    self.perform_all(&actions, &mut Payload::Incoming(incoming));
+                }
+                Ok(None) => break,
+                Err((failure, detail)) => {
+                    let event = Event::SocketFailed(id, failure);
+                    return self.at(now, event, Payload::Detail(&detail));
+                }
+            }
+            if self.connection.socket() != Some(id) {
+                return; // the frame ended the socket; what came after it is nobody's
+            }
+        }
+        if frames == 0 {
+            self.at(now, Event::BytesReceived(id), Payload::None);
+        }
+    }
+
+    /// An open socket came to its end.
+    pub fn failed(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        failure: gateway_core::Failure,
+        detail: &str,
+    ) {
+        self.at(now, Event::SocketFailed(id, failure), Payload::Detail(detail));
+    }
+
+    /// The transport took `count` of the pending bytes.
+    pub fn written(&mut self, id: SocketId, count: usize) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+            link.output.on_written(count);
+        }
+    }
+
+    /// The transport has flushed all that it took.
+    pub fn flushed(&mut self, id: SocketId) {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        link.output.on_flushed();
+        let (flushed, drained) = (link.output.flushed(), link.output.pending().is_empty());
+        if drained {
+            link.owed = 0;
+        }
+        let unblocked = drained && link.writing == Writing::Blocked;
+        if unblocked {
+            link.writing = Writing::Free;
+        }
+        let sent = self.ledger.settle_flushed(id, flushed);
+        self.ledger.shrink();
+        if self.report_sent {
+            self.events.extend(sent.map(ClientEvent::Outcome));
+        }
+        if unblocked {
+            self.at(self.now, Event::Flushed(id), Payload::None);
+        }
+    }
+
+    /// The socket was dropped, as ordered: the messages it still held get their outcomes.
+    pub fn dropped(&mut self, id: SocketId) {
+        let Some(link) = self.link.take_if(|link| link.id == id) else { return };
+        let (flushed, written) = (link.output.flushed(), link.output.written());
+        let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
+        let sent = sent.filter(|_| self.report_sent);
+        let outcomes = [sent, maybe_sent, rejected].into_iter().flatten();
+        self.events.extend(outcomes.map(ClientEvent::Outcome));
+    }
+
+    /// A timer woke the driver: what the wall clock shows.
+    pub fn wall_clock(&mut self, now: Instant, wall: UnixMillis) {
+        self.at(now, Event::WallClock(wall), Payload::None);
+    }
+
+    /// The deadline is due, or was thought to be.
+    pub fn tick(&mut self, now: Instant) {
+        self.at(now, Event::Tick, Payload::None);
+    }
+
+    /// The application cannot take messages now, or can again. Reading stops; the timers do not.
+    pub const fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Whether the core is yet to be told, by [`update_flow`](Self::update_flow), that reading stopped or goes on.
+    #[must_use]
+    pub fn is_flow_changed(&self) -> bool {
+        self.link.is_some() && self.paused == self.wants_input()
+    }
+
+    /// Tells the core that reading stopped, or goes on.
+    pub fn update_flow(&mut self, now: Instant) {
+        let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
+        self.paused = !self.wants_input();
+        let event = if self.paused { Event::ReadingPaused(id) } else { Event::ReadingResumed(id) };
+        self.at(now, event, Payload::None);
+    }
+
+    /// The login message of the attempt that is about to open; `None` for the configuration's.
+    pub fn set_login(&mut self, login: Option<Secret>) {
+        self.login = login;
+    }
+
+    // What the driver does next.
+
+    /// The next order about a socket.
+    pub fn next_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    /// The next event for the application.
+    pub fn next_event(&mut self) -> Option<ClientEvent> {
+        let event = self.events.pop_front();
+        match &event {
+            Some(ClientEvent::Message(message)) => self.backlog -= message.len(),
+            None if self.events.capacity() > 64 => self.events = VecDeque::new(),
+            Some(_) | None => {}
+        }
+        event
+    }
+
+    /// Whether events wait for the application.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The bytes to be written to the socket.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.link.as_ref().map_or(&[], |link| link.output.pending())
+    }
+
+    /// Whether the transport has taken bytes that it has not flushed.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.output.is_dirty())
+    }
+
+    /// Whether no message is taken until pending bytes are written.
+    #[must_use]
+    pub fn is_write_blocked(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.writing == Writing::Blocked)
+    }
+
+    /// Whether there is room for what the socket brings.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        let owed = self.link.as_ref().map_or(0, |link| link.owed);
+        !self.held && owed <= self.limits.owed && self.backlog <= self.limits.backlog
+    }
+
+    /// When [`tick`](Self::tick) is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.connection.next_deadline()
+    }
+
+    // How it stands.
+
+    /// The state as the application sees it.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.connection.state()
+    }
+
+    /// Whether application messages are taken.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.connection.is_ready()
+    }
+
+    /// Why the connection was given up, if it was.
+    #[must_use]
+    pub const fn gave_up(&self) -> Option<GiveUpCause> {
+        self.connection.gave_up()
+    }
+
+    /// Whether it is CLOSED and every socket dropped.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state() == ConnectionState::Closed && self.link.is_none() && self.orders.is_empty()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<Config> {
+        self.connection.config()
+    }
+
+    /// What the connection has done so far.
+    #[must_use]
+    pub fn statistics(&self, now: Instant) -> Statistics {
+        self.connection.statistics(now)
+    }
+
+    // How an event becomes orders, bytes and events.
+
+    /// Hands an event to the core, whose actions name `payload`.
+    fn at(&mut self, now: Instant, event: Event<'_>, mut payload: Payload<'_>) {
+        self.now = now;
+        let actions = self.connection.handle(now, event);
+        self.perform_all(&actions, &mut payload);
+    }
+
+    fn perform_all(&mut self, actions: &Actions, payload: &mut Payload<'_>) {
+        for action in actions {
+            self.perform(*action, payload);
+        }
+    }
+
+    fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {
+        match action {
+            Action::OpenSocket { id, credentials } => {
+                self.orders.push_back(Order::Open { id, credentials });
+            }
+            Action::CloseSocket(id) => {
+                let farewell = self.link.as_ref().is_some_and(|link| link.farewell);
+                self.orders.push_back(Order::Drop { id, farewell });
+            }
+            Action::Send(_, outgoing) => self.put(outgoing, payload),
+            Action::Deliver => {
+                if let Payload::Incoming(Incoming::Message(message)) =
+                    std::mem::replace(payload, Payload::None)
+                {
+                    self.backlog += message.len();
+                    self.events.push_back(ClientEvent::Message(message));
+                }
+            }
+            Action::Notify(Notice::SendRejected(rejection)) => self.refuse(rejection, payload),
+            Action::Notify(Notice::Disconnected { socket, cause }) => {
+                let detail = payload.detail();
+                self.events.push_back(ClientEvent::Disconnected { socket, cause, detail });
+            }
+            Action::Notify(notice) => self.events.push_back(ClientEvent::Notice(notice)),
+            // The timer in force is always the deadline, and that is what a driver looks at.
+            Action::ScheduleTimer(_) | Action::CancelTimer => {}
+        }
+    }
+
+    fn put(&mut self, outgoing: Outgoing, payload: &mut Payload<'_>) {
+        let Some(Link { codec, output, farewell, .. }) = &mut self.link else {
+            return self.refuse(SendRejection::NotReady, payload);
+        };
+        *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
+        match (outgoing, std::mem::replace(payload, Payload::None)) {
+            (Outgoing::Requested, Payload::Send(message, taken)) => {
+                let start = output.end();
+                codec.encode(message, output.buffer());
+                *taken = Some(Taken::Accepted(self.ledger.take(start..output.end())));
+                return;
+            }
+            (Outgoing::RequestedClose, Payload::Close(frame)) => {
+                codec.encode_close(frame.code(), frame.reason(), output.buffer());
+                return;
+            }
+            (_, untouched) => *payload = untouched,
+        }
+        if let (Outgoing::Login, Some(login)) = (outgoing, &self.login) {
+            return codec.encode(Message::text(login.reveal()), output.buffer());
+        }
+        self.scratch.clear();
+        match self.connection.encode(&outgoing, &mut self.scratch) {
+            Some(Encoded::Text) => {
+                codec.encode(Message::text(self.scratch.as_str()), output.buffer());
+            }
+            Some(Encoded::Ping) => codec.encode_ping(&self.scratch, output.buffer()),
+            Some(Encoded::Close(code)) => codec.encode_close(code, "", output.buffer()),
+            None => {}
+        }
+    }
+
+    fn refuse(&mut self, rejection: SendRejection, payload: &mut Payload<'_>) {
+        if let Payload::Send(message, taken) = std::mem::replace(payload, Payload::None) {
+            *taken = Some(Taken::Refused(SendError::new(rejection, message)));
+        }
+    }
+
+    fn block_if_full(&mut self) {
+        let Some(link) = &mut self.link else { return };
+        let full = link.output.pending().len() > self.limits.high_water;
+        if full && link.writing == Writing::Free {
+            link.writing = Writing::Blocked;
+            let id = link.id;
+            self.at(self.now, Event::WriteBlocked(id), Payload::None);
+        }
+    }
+}
+
+impl Payload<'_> {
+    /// What a disconnection says beside its cause.
+    fn detail(&self) -> Box<str> {
+        match self {
+            Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
+            Self::Detail(detail) => (*detail).into(),
+            Self::None | Self::Incoming(_) | Self::Send(..) | Self::Close(_) => "".into(),
+        }
+    }
+}
+
+/// Names the class that a driver reports for an error of its own, so that every driver reports alike.
+impl From<&OpenFailure> for OpenError {
+    fn from(failure: &OpenFailure) -> Self {
+        failure.error()
+    }
+}
