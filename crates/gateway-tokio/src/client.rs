@@ -77,6 +77,15 @@ enum Io {
     Open { id: SocketId, transport: Box<dyn Transport> },
 }
 
+impl Io {
+    fn id(&self) -> Option<SocketId> {
+        match self {
+            Self::None => None,
+            Self::Opening { id, .. } | Self::Open { id, .. } => Some(*id),
+        }
+    }
+}
+
 /// Made at the first poll, for only then is the runtime known.
 struct Time {
     clock: Clock,
@@ -350,6 +359,7 @@ impl Client {
             return;
         }
         for _ in 0..READS_BEFORE_TICK {
+            self.carry_out_orders();
             if let Progress::Blocked = self.poll_socket(cx) {
                 break;
             }
@@ -380,7 +390,9 @@ impl Client {
                     if farewell {
                         self.say_farewell();
                     }
-                    self.io = Io::None;
+                    if self.io.id() == Some(id) {
+                        self.io = Io::None;
+                    }
                     self.session.dropped(id);
                 }
             }
@@ -517,8 +529,13 @@ impl Client {
                 }
                 Poll::Ready(Ok(()) | Err(_)) | Poll::Pending => break,
             }
+            if self.session.socket() != Some(id) {
+                break; // what was read has ended the socket
+            }
         }
-        self.session.failed(now, id, failure(error), &error.to_string());
+        if self.session.socket() == Some(id) {
+            self.session.failed(now, id, failure(error), &error.to_string());
+        }
         Progress::Made
     }
 

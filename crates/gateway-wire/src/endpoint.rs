@@ -328,9 +328,7 @@ mod tests {
 
     #[test]
     fn what_is_no_websocket_url_is_refused_without_showing_it() {
-        for url in
-            ["", "gateway", "http://host/", "ws://", "ws://host:0/", "ws://host/#part"]
-        {
+        for url in ["", "gateway", "http://host/", "ws://", "ws://host:0/", "ws://host/#part"] {
             let text = limits(Endpoint::builder(url));
             assert!(text.starts_with("url: must "), "{url}: {text}");
         }

@@ -106,7 +106,7 @@ pub struct Session {
     ledger: Ledger,
     orders: VecDeque<Order>,
     events: VecDeque<ClientEvent>,
-    /// Payload bytes in `events`.
+    /// What the messages in `events` weigh.
     backlog: usize,
     limits: Limits,
     report_sent: bool,
@@ -383,7 +383,7 @@ impl Session {
     pub fn next_event(&mut self) -> Option<ClientEvent> {
         let event = self.events.pop_front();
         match &event {
-            Some(ClientEvent::Message(message)) => self.backlog -= message.len(),
+            Some(ClientEvent::Message(message)) => self.backlog -= weight(message),
             None if self.events.capacity() > 64 => self.events = VecDeque::new(),
             Some(_) | None => {}
         }
@@ -441,6 +441,12 @@ impl Session {
         self.connection.is_ready()
     }
 
+    /// The socket that is opening or open.
+    #[must_use]
+    pub const fn socket(&self) -> Option<SocketId> {
+        self.connection.socket()
+    }
+
     /// Why the connection was given up, if it was.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
@@ -494,7 +500,7 @@ impl Session {
                 if let Payload::Incoming(Incoming::Message(message)) =
                     std::mem::replace(payload, Payload::None)
                 {
-                    self.backlog += message.len();
+                    self.backlog += weight(&message);
                     self.events.push_back(ClientEvent::Message(message));
                 }
             }
@@ -567,6 +573,11 @@ impl Payload<'_> {
             Self::None | Self::Incoming(_) | Self::Send(..) | Self::Close(_) => "".into(),
         }
     }
+}
+
+/// What a message that waits counts for: its payload, and its place in the queue, so that empty ones are bounded too.
+fn weight(message: &Message) -> usize {
+    message.len() + size_of::<ClientEvent>()
 }
 
 /// Names the class that a driver reports for an error of its own, so that every driver reports alike.
