@@ -501,9 +501,10 @@ impl Client {
                     progress = Progress::Made;
                 }
                 Poll::Ready(Err(error)) => return self.write_failed(id, &error),
-                Poll::Pending => return progress,
+                Poll::Pending => break,
             }
         }
+        // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
         if self.session.is_dirty() {
             match Pin::new(transport).poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.session.flushed(id),

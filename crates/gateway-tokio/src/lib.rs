@@ -39,3 +39,8 @@ pub use gateway_wire::{
 pub use open::{LoginCredentials, Provider, ProviderError, Providing};
 pub use spawn::{Events, Handle};
 pub use tls::Tls;
+
+/// The README's program, held to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

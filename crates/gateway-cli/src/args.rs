@@ -1,0 +1,56 @@
+//! The command line: the flags common to all commands, and the list of commands.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    check::CheckArgs, connect::args::ConnectArgs, demo::DemoArgs, explain::ExplainArgs,
+    log::LogLevel, serve::args::ServeArgs,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  gateway demo                                  everything at once, with nothing to set up
+  gateway serve --script drop                   a gateway that drops its clients
+  gateway connect ws://127.0.0.1:9001           a connection to it that stays up
+  gateway connect wss://host/ --events -        what happens, as JSON lines on stderr
+  gateway explain 1012                          what follows on a close code
+  gateway check gateway.toml                    all errors of a configuration
+
+Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.";
+
+/// A WebSocket connection that stays up, and a gateway to test it against
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// How much is logged on stderr [default: info; of the demo: off]
+    #[arg(long, global = true, value_name = "LEVEL", env = "GATEWAY_LOG", hide_env_values = true)]
+    pub(crate) log_level: Option<LogLevel>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the program is asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Rides out the faults of a gateway in the same process, and shows how (about 12 s)
+    Demo(DemoArgs),
+    /// Keeps a connection up: lines of stdin are sent, messages are lines on stdout
+    Connect(Box<ConnectArgs>),
+    /// A gateway to test against: echoes, answers pings, misbehaves on request
+    Serve(ServeArgs),
+    /// Says what happens on a close code or an HTTP status, and which rule decides
+    Explain(ExplainArgs),
+    /// Validates a configuration file: every error at once, or what it comes to
+    Check(CheckArgs),
+}
+
+impl Command {
+    /// How much is logged where nobody says. The demo tells its story itself.
+    pub(crate) fn log_level(&self) -> LogLevel {
+        match self {
+            Self::Demo(_) => LogLevel::Off,
+            Self::Connect(_) | Self::Serve(_) | Self::Explain(_) | Self::Check(_) => LogLevel::Info,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! `--events`: what happens to the connection, one JSON object a line, each written at once.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
+
+use gateway_tokio::core::{
+    Because, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, RetryCause, SocketId,
+};
+use serde::Serialize;
+
+use crate::clock::Stopwatch;
+
+/// Where the events go, and since when they are timed.
+pub(crate) struct Events {
+    since: Stopwatch,
+    into: Option<Box<dyn Write>>,
+}
+
+impl Events {
+    /// Events into a file, or into stderr for `-`; into nothing without a path.
+    ///
+    /// # Errors
+    /// Where the file cannot be made.
+    pub(crate) fn open(path: Option<&Path>, since: Stopwatch) -> io::Result<Self> {
+        let into: Option<Box<dyn Write>> = match path {
+            None => None,
+            Some(path) if path == Path::new("-") => Some(Box::new(io::stderr())),
+            Some(path) => Some(Box::new(File::create(path)?)),
+        };
+        Ok(Self { since, into })
+    }
+
+    /// Writes a notice of the connection.
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        if let Some(event) = Event::of_notice(notice) {
+            self.write(&event);
+        }
+    }
+
+    /// Writes the end of a socket; `detail` is the reason of a Close frame, or an error in words.
+    pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause, detail: &str) {
+        self.write(&Event::of_disconnect(socket, cause, detail));
+    }
+
+    /// Writes what became of a message of this many bytes.
+    pub(crate) fn send(&mut self, outcome: &'static str, bytes: u64) {
+        self.write(&Event::Send { outcome, bytes });
+    }
+
+    fn write(&mut self, event: &Event<'_>) {
+        let Some(into) = &mut self.into else { return };
+        let line = Line { t_ms: millis(self.since.elapsed()), event };
+        let mut text = serde_json::to_vec(&line).expect("its keys are strings, its numbers finite");
+        text.push(b'\n');
+        if let Err(error) = into.write_all(&text).and_then(|()| into.flush()) {
+            tracing::error!(%error, "the events cannot be written; no more are");
+            self.into = None;
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    t_ms: u64,
+    #[serde(flatten)]
+    event: &'a Event<'a>,
+}
+
+/// One line, but for its time. A field without a value is left out.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    State {
+        from: ConnectionState,
+        to: ConnectionState,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        socket: Option<SocketId>,
+    },
+    Retry {
+        attempt: u32,
+        delay_ms: u64,
+        cause: &'static str,
+        because: &'static str,
+    },
+    Disconnected {
+        cause: &'static str,
+        socket: SocketId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        http_status: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<&'static str>,
+    },
+    Ping {
+        socket: SocketId,
+    },
+    Pong {
+        socket: SocketId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rtt_ms: Option<f64>,
+    },
+    Ready {
+        socket: SocketId,
+        after_ms: u64,
+    },
+    Stale {
+        what: &'static str,
+        socket: SocketId,
+    },
+    ClockJump {
+        by_ms: u64,
+    },
+    GaveUp {
+        cause: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        http_status: Option<u16>,
+    },
+    Send {
+        outcome: &'static str,
+        bytes: u64,
+    },
+}
+
+impl<'a> Event<'a> {
+    fn of_notice(notice: Notice) -> Option<Self> {
+        Some(match notice {
+            Notice::StateChanged { from, to, socket } => Self::State { from, to, socket },
+            Notice::Ready { socket, after } => Self::Ready { socket, after_ms: millis(after) },
+            Notice::Disconnected { socket, cause } => Self::of_disconnect(socket, cause, ""),
+            Notice::RetryScheduled { attempt, delay, cause, because } => Self::Retry {
+                attempt,
+                delay_ms: millis(delay),
+                cause: RetryCause::name(cause),
+                because: Because::name(because),
+            },
+            Notice::PingSent { socket } => Self::Ping { socket },
+            Notice::PongReceived { socket, round_trip } => {
+                Self::Pong { socket, rtt_ms: round_trip.map(fraction) }
+            }
+            Notice::Stale { what, socket } => Self::Stale { what: what.name(), socket },
+            Notice::ClockJumped { by } => Self::ClockJump { by_ms: millis(by) },
+            Notice::GaveUp { cause } => {
+                let (code, http_status) = match cause {
+                    GiveUpCause::CloseCode(code) => (Some(code), None),
+                    GiveUpCause::HttpStatus(status) => (None, Some(status)),
+                    // Nothing but a number for these two is ever added.
+                    _ => (None, None),
+                };
+                Self::GaveUp { cause: cause.name(), code, http_status }
+            }
+            // A line that was not taken is kept and tried again, or told of where it is given up.
+            Notice::SendRejected(_) => return None,
+            // What a later core has news of is not in the contract.
+            _ => return None,
+        })
+    }
+
+    fn of_disconnect(socket: SocketId, cause: DisconnectCause, detail: &'a str) -> Self {
+        let (mut code, mut reason, mut http_status, mut failure) = (None, None, None, None);
+        match cause {
+            DisconnectCause::CloseReceived(received) => {
+                code = received.map(|code| code.number());
+                reason = Some(detail).filter(|detail| !detail.is_empty());
+            }
+            DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
+                failure = Some(how.name());
+            }
+            DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => {
+                http_status = Some(status);
+            }
+            DisconnectCause::OpenFailed(how) => failure = Some(how.name()),
+            // The rest say it all by their names.
+            _ => {}
+        }
+        Self::Disconnected { cause: cause.name(), socket, code, reason, http_status, failure }
+    }
+}
+
+/// Whole milliseconds.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds to the microsecond.
+fn fraction(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_tokio::core::{CloseCode, Failure};
+
+    use super::*;
+
+    const SOCKET: SocketId = SocketId::new(3);
+
+    fn json(event: &Event<'_>) -> String {
+        serde_json::to_string(&Line { t_ms: 17, event }).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_its_time_its_name_and_no_field_without_a_value() {
+        let pong = |round_trip| Notice::PongReceived { socket: SOCKET, round_trip };
+        let changed =
+            |to, socket| Notice::StateChanged { from: ConnectionState::Connecting, to, socket };
+        let ready = Notice::Ready { socket: SOCKET, after: Duration::from_micros(40_900) };
+        for (notice, expected) in [
+            (pong(None), r#"{"t_ms":17,"event":"pong","socket":3}"#),
+            (
+                pong(Some(Duration::from_nanos(1_234_567))),
+                r#"{"t_ms":17,"event":"pong","socket":3,"rtt_ms":1.235}"#,
+            ),
+            (ready, r#"{"t_ms":17,"event":"ready","socket":3,"after_ms":40}"#),
+            (
+                changed(ConnectionState::Authenticated, None),
+                r#"{"t_ms":17,"event":"state","from":"CONNECTING","to":"AUTHENTICATED"}"#,
+            ),
+            (
+                Notice::GaveUp { cause: GiveUpCause::HttpStatus(404) },
+                r#"{"t_ms":17,"event":"gave_up","cause":"http_status","http_status":404}"#,
+            ),
+            (
+                Notice::GaveUp { cause: GiveUpCause::AttemptsSpent },
+                r#"{"t_ms":17,"event":"gave_up","cause":"attempts_spent"}"#,
+            ),
+        ] {
+            assert_eq!(json(&Event::of_notice(notice).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn a_retry_tells_its_number_its_delay_and_both_causes() {
+        let notice = Notice::RetryScheduled {
+            attempt: 2,
+            delay: Duration::from_millis(1_500),
+            cause: RetryCause::Disconnected(DisconnectCause::PongTimeout),
+            because: Because::RetryAfter,
+        };
+
+        let expected = r#"{"t_ms":17,"event":"retry","attempt":2,"delay_ms":1500,"cause":"pong_timeout","because":"retry_after"}"#;
+        assert_eq!(json(&Event::of_notice(notice).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_disconnect_tells_what_belongs_to_its_cause() {
+        let code = CloseCode::new(4000).ok();
+        let http = OpenError::Http { status: 503, retry_after: None };
+        for (cause, detail, expected) in [
+            (
+                DisconnectCause::CloseReceived(code),
+                "come \"back\"",
+                r#""close_received","socket":3,"code":4000,"reason":"come \"back\"""#,
+            ),
+            (DisconnectCause::CloseReceived(None), "", r#""close_received","socket":3"#),
+            (
+                DisconnectCause::Lost(Failure::Eof),
+                "the end",
+                r#""lost","socket":3,"failure":"eof""#,
+            ),
+            (
+                DisconnectCause::OpenFailed(http),
+                "503",
+                r#""open_failed","socket":3,"http_status":503"#,
+            ),
+            (
+                DisconnectCause::OpenFailed(OpenError::Refused),
+                "",
+                r#""open_failed","socket":3,"failure":"refused""#,
+            ),
+            (DisconnectCause::LoginRefused, "", r#""login_refused","socket":3"#),
+        ] {
+            let event = Event::of_disconnect(SOCKET, cause, detail);
+            let expected = format!(r#"{{"t_ms":17,"event":"disconnected","cause":{expected}}}"#);
+            assert_eq!(json(&event), expected);
+        }
+    }
+}

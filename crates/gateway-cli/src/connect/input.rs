@@ -1,0 +1,198 @@
+//! stdin, line by line: read only when asked, a bounded amount at a time, on a thread of its own.
+//!
+//! A read of stdin cannot be broken off, so that no task waits for one and no end of the program does.
+
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
+};
+
+use tokio::sync::mpsc as tasks;
+
+/// How much is read ahead; a longer line is read alone.
+const READ_AHEAD: usize = 64 * 1024;
+/// How many lines are handed over at once.
+const MOST_LINES: usize = 256;
+
+/// A line of stdin, without its newline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    Text(String),
+    /// It cannot be sent as text; its length in bytes.
+    NotUtf8(u64),
+    /// It is longer than the largest message, by its length in bytes.
+    TooLong(u64),
+}
+
+/// Lines that came together.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) lines: Vec<Line>,
+    /// Why no more will come.
+    pub(crate) end: Option<io::Result<()>>,
+}
+
+/// The lines of a stream.
+#[derive(Debug)]
+pub(crate) struct Input {
+    ask: Sender<()>,
+    batches: tasks::Receiver<Batch>,
+    is_asked: bool,
+}
+
+impl Input {
+    /// Starts the thread; it reads nothing before it is asked. `longest` is that of a line in bytes.
+    ///
+    /// # Errors
+    /// Where there can be no thread.
+    pub(crate) fn start(
+        stream: impl FnOnce() -> Box<dyn Read> + Send + 'static,
+        longest: usize,
+    ) -> io::Result<Self> {
+        let (ask, asked) = mpsc::channel();
+        let (hand_over, batches) = tasks::channel(1);
+        thread::Builder::new()
+            .name("stdin".to_owned())
+            .spawn(move || read(stream(), longest, &asked, &hand_over))?;
+        Ok(Self { ask, batches, is_asked: false })
+    }
+
+    /// The next lines. Cancel-safe: what was asked for and not awaited comes with the next call.
+    pub(crate) async fn next(&mut self) -> Batch {
+        if !self.is_asked {
+            // Fails only where the thread has ended, and then so has the channel.
+            self.is_asked = self.ask.send(()).is_ok();
+        }
+        let batch = self.batches.recv().await;
+        self.is_asked = false;
+        batch.unwrap_or(Batch { lines: Vec::new(), end: Some(Ok(())) })
+    }
+
+    /// Whether lines have been asked for: a read may be under way.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.is_asked
+    }
+}
+
+fn read(
+    stream: Box<dyn Read>,
+    longest: usize,
+    asked: &Receiver<()>,
+    hand_over: &tasks::Sender<Batch>,
+) {
+    let mut reader = BufReader::with_capacity(READ_AHEAD, stream);
+    while asked.recv().is_ok() {
+        let batch = read_batch(&mut reader, longest);
+        let is_last = batch.end.is_some();
+        if hand_over.blocking_send(batch).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Waits for one line; further ones are taken as far as they have come with it.
+fn read_batch<R: Read>(reader: &mut BufReader<R>, longest: usize) -> Batch {
+    let mut lines = Vec::new();
+    loop {
+        match read_line(reader, longest) {
+            Ok(Some(line)) => lines.push(line),
+            Ok(None) => return Batch { lines, end: Some(Ok(())) },
+            Err(error) => return Batch { lines, end: Some(Err(error)) },
+        }
+        if lines.len() == MOST_LINES || !reader.buffer().contains(&b'\n') {
+            return Batch { lines, end: None };
+        }
+    }
+}
+
+/// Reads a line and keeps no more of it than may be sent; none at the end.
+fn read_line(reader: &mut impl BufRead, longest: usize) -> io::Result<Option<Line>> {
+    // Room for a carriage return before the newline.
+    let most = longest.saturating_add(1);
+    let (mut line, mut length, mut last, mut is_some) = (Vec::new(), 0_u64, None, false);
+    loop {
+        let chunk = match reader.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if chunk.is_empty() {
+            return Ok(is_some.then(|| finish(line, length, last, longest)));
+        }
+        is_some = true;
+        let newline = chunk.iter().position(|byte| *byte == b'\n');
+        let part = &chunk[..newline.unwrap_or(chunk.len())];
+        line.extend_from_slice(&part[..part.len().min(most - line.len())]);
+        length = length.saturating_add(part.len() as u64);
+        last = part.last().copied().or(last);
+        let used = part.len() + usize::from(newline.is_some());
+        reader.consume(used);
+        if newline.is_some() {
+            return Ok(Some(finish(line, length, last, longest)));
+        }
+    }
+}
+
+/// Makes a line of what was kept of it; a carriage return before the newline is no part of it.
+fn finish(mut line: Vec<u8>, mut length: u64, last: Option<u8>, longest: usize) -> Line {
+    if last == Some(b'\r') {
+        length = length.saturating_sub(1);
+        line.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+    }
+    if length > longest as u64 {
+        return Line::TooLong(length);
+    }
+    String::from_utf8(line).map_or(Line::NotUtf8(length), Line::Text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batches(bytes: &'static [u8], longest: usize) -> Vec<Vec<Line>> {
+        let mut reader = BufReader::with_capacity(8, bytes);
+        let mut batches = Vec::new();
+        loop {
+            let Batch { lines, end } = read_batch(&mut reader, longest);
+            batches.push(lines);
+            if end.is_some() {
+                return batches;
+            }
+        }
+    }
+
+    fn lines(bytes: &'static [u8], longest: usize) -> Vec<Line> {
+        batches(bytes, longest).into_iter().flatten().collect()
+    }
+
+    fn text(text: &str) -> Line {
+        Line::Text(text.to_owned())
+    }
+
+    #[test]
+    fn every_line_comes_without_its_newline_the_last_one_too() {
+        assert_eq!(lines(b"a\n\nbc\r\nlast", 9), ["a", "", "bc", "last"].map(text));
+        assert_eq!(lines(b"a\n", 9), [text("a")]);
+        assert_eq!(lines(b"", 9), []);
+        assert_eq!(lines(b"\n", 9), [text("")]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_counted_and_the_next_one_is_whole() {
+        let read = lines(b"12345\n123456\n1234567890123456789012\n12345\r\n123456\r\nend", 5);
+
+        let long = Line::TooLong;
+        assert_eq!(read, [text("12345"), long(6), long(22), text("12345"), long(6), text("end")]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf8_is_no_text() {
+        assert_eq!(lines(b"a\xff\n\xc3\xa9\n", 9), [Line::NotUtf8(2), text("é")]);
+    }
+
+    #[test]
+    fn lines_that_came_together_are_handed_over_together() {
+        assert_eq!(batches(b"a\nb\nc\nd\ne\nf", 9)[0].len(), 4);
+    }
+}

@@ -1,0 +1,81 @@
+//! The command `gateway connect`: a connection that stays up, between stdin and stdout.
+//!
+//! [`session`] is what happens; [`input`] and [`output`] are the two ends of the pipe, [`events`] is the
+//! account of it, [`sendings`] that of the lines.
+
+pub(crate) mod args;
+mod events;
+mod input;
+mod output;
+mod sendings;
+mod session;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use args::ConnectArgs;
+use thiserror::Error;
+
+use self::{events::Events, input::Input, output::Output, session::Session};
+use crate::{
+    clock::Stopwatch,
+    settings::{Settings, Url},
+    signals::Signals,
+};
+
+/// Why the command cannot start, the settings being valid.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error("--events cannot be written: {0}")]
+    Events(io::Error),
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// Runs the command. The status is the contract's: 0 closed as asked, 1 gave up, 2 not valid.
+pub(crate) fn run(args: ConnectArgs) -> ExitCode {
+    let clock = Stopwatch::start();
+    let settings = match Settings::load(args.config.as_deref(), args.settings, Url::Needed) {
+        Ok(settings) => settings,
+        Err(errors) => return errors.report(),
+    };
+    let started = Events::open(args.events.as_deref(), clock)
+        .map_err(StartError::Events)
+        .and_then(|events| Ok((events, runtime()?)));
+    let (events, runtime) = match started {
+        Ok(started) => started,
+        Err(error) => return cannot_start(&error),
+    };
+    let ended = runtime.block_on(async {
+        let longest = settings.config.max_message_size();
+        Ok::<_, io::Error>(
+            Session {
+                signals: Signals::listen()?,
+                input: Input::start(|| Box::new(io::stdin().lock()), longest)?,
+                output: Output::start(args.binary, io::stdout())?,
+                events,
+                exit_on_eof: args.exit_on_eof,
+                close_timeout: settings.config.close_timeout(),
+            }
+            .run(settings.client)
+            .await,
+        )
+    });
+    // A read of stdin that is under way holds up nothing: its thread ends with the process.
+    match ended {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => cannot_start(&StartError::Start(error)),
+    }
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn cannot_start(error: &StartError) -> ExitCode {
+    // Where stderr is gone the status still tells.
+    let _ = writeln!(io::stderr().lock(), "error: {error}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,252 @@
+//! The loop of `gateway connect`: lines to messages, messages to lines, signals to a close.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use gateway_tokio::{
+    Client, ClientEvent, Handle, MessageId, SendError, Text,
+    core::{CloseFrame, Notice, SendRejection},
+};
+use tokio::time::Instant;
+
+use super::{
+    events::Events,
+    input::Input,
+    output::{Gone, Output, Taken},
+    sendings::Sendings,
+};
+use crate::{clock, signals::Signals};
+
+/// What the connection runs between.
+pub(crate) struct Session {
+    pub(crate) signals: Signals,
+    pub(crate) input: Input,
+    pub(crate) output: Output,
+    pub(crate) events: Events,
+    pub(crate) exit_on_eof: bool,
+    pub(crate) close_timeout: Duration,
+}
+
+/// Past its own deadline a close is not waited for: the process ends.
+const CLOSE_SLACK: Duration = Duration::from_millis(50);
+
+const CLOSED_AS_ASKED: u8 = 0;
+const FAILED: u8 = 1;
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// There is none in sight.
+    No,
+    /// Every line has its outcome; the peer is being told.
+    InputOver,
+    /// A signal came. Nothing is waited for past the deadline.
+    Signalled { until: Instant },
+    /// Nobody reads stdout.
+    OutputGone,
+}
+
+/// What the loop is at.
+struct Progress {
+    is_ready: bool,
+    ending: Ending,
+    sendings: Sendings,
+    handing: Option<Handing>,
+    /// Whether stdout takes no more: whatever the ending, it may go first.
+    is_output_gone: bool,
+    /// Binary messages that no form was chosen for.
+    left_out: u64,
+    /// Messages that came while closing and did not fit before stdout.
+    unwritten: u64,
+}
+
+/// A message on its way into the client's buffer.
+type Handing = Pin<Box<dyn Future<Output = Result<MessageId, SendError>>>>;
+
+impl Session {
+    /// Runs until the connection is CLOSED, and stdout is written. Returns the exit status.
+    pub(crate) async fn run(mut self, client: Client) -> u8 {
+        let (handle, mut news) = client.spawn();
+        let mut now = Progress::new();
+        loop {
+            now.hand_on(&handle);
+            // A signal does not wait for whoever does not read stdout.
+            let takes_news = !self.output.is_full() || now.ending.deadline().is_some();
+            let wants_lines = now.is_ready || self.input.is_asked();
+            // Every arm is cancel-safe: each keeps its progress in what it borrows.
+            tokio::select! {
+                biased;
+                status = self.signals.next() => match now.ending {
+                    Ending::Signalled { .. } => return status,
+                    Ending::No | Ending::InputOver | Ending::OutputGone => {
+                        tracing::info!("a signal; closing");
+                        let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
+                        now.ending = Ending::Signalled { until };
+                        handle.close(CloseFrame::NORMAL).await;
+                    }
+                },
+                () = clock::until(now.ending.deadline()) => break,
+                passed = self.output.pass_on(), if !now.is_output_gone => {
+                    if passed == Err(Gone) {
+                        now.is_output_gone = true;
+                        now.close(Ending::OutputGone, &handle).await;
+                    }
+                }
+                handed = handed(&mut now.handing), if now.handing.is_some() => now.on_handed(handed),
+                event = news.next(), if takes_news => match event {
+                    Some(event) => self.on_event(event, &mut now),
+                    None => break,
+                },
+                batch = self.input.next(), if wants_lines && now.takes_lines() => {
+                    now.sendings.read(batch, &mut self.events);
+                }
+            }
+            if self.exit_on_eof && now.sendings.is_over() {
+                now.close(Ending::InputOver, &handle).await;
+            }
+        }
+        self.finish(now).await
+    }
+
+    fn on_event(&mut self, event: ClientEvent, now: &mut Progress) {
+        match event {
+            // Nobody reads any more.
+            ClientEvent::Message(_) if now.is_output_gone => {}
+            ClientEvent::Message(message) if self.output.is_full() => {
+                drop(message);
+                now.unwritten = now.unwritten.saturating_add(1);
+            }
+            ClientEvent::Message(message) => match self.output.take(&message) {
+                Taken::Line => self.output.try_pass_on(),
+                Taken::LeftOut => {
+                    if now.left_out == 0 {
+                        tracing::warn!("a binary message is left out; see --binary");
+                    }
+                    now.left_out = now.left_out.saturating_add(1);
+                }
+            },
+            ClientEvent::Notice(notice) => {
+                self.events.notice(notice);
+                match notice {
+                    Notice::Ready { .. } => now.is_ready = true,
+                    Notice::StateChanged { .. } => now.is_ready = false,
+                    // The rest is for the account alone.
+                    _ => {}
+                }
+            }
+            ClientEvent::Disconnected { socket, cause, detail } => {
+                self.events.disconnected(socket, cause, &detail);
+            }
+            ClientEvent::Outcome(outcome) => now.sendings.settle(outcome, &mut self.events),
+            // What a later driver has news of.
+            _ => {}
+        }
+    }
+
+    /// Writes out what came, and says how it all went.
+    async fn finish(mut self, mut now: Progress) -> u8 {
+        let not_sent = now.sendings.give_up(&mut self.events);
+        let deadline = now.ending.deadline();
+        let written = tokio::select! {
+            biased;
+            // The connection is closed already: there is nothing left but what stdout does not take.
+            status = self.signals.next() => match now.ending {
+                Ending::Signalled { .. } => return status,
+                Ending::No | Ending::InputOver | Ending::OutputGone => Ok(()),
+            },
+            () = clock::until(deadline) => Ok(()),
+            written = self.output.finish() => written,
+        };
+        if now.left_out > 1 {
+            tracing::warn!(messages = now.left_out, "binary messages were left out; see --binary");
+        }
+        if now.unwritten > 0 {
+            tracing::warn!(messages = now.unwritten, "messages came too late to be written");
+        }
+        let is_broken_pipe =
+            |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        match (now.ending, written) {
+            (_, Err(error)) if !is_broken_pipe(&error) => {
+                tracing::error!(%error, "cannot write to stdout");
+                FAILED
+            }
+            (Ending::Signalled { .. } | Ending::OutputGone, _) => CLOSED_AS_ASKED,
+            (Ending::No | Ending::InputOver, _) if not_sent > 0 => {
+                tracing::error!(lines = not_sent, "lines were not sent");
+                FAILED
+            }
+            // Nobody asked: the connection was given up.
+            (Ending::No, _) => FAILED,
+            (Ending::InputOver, _) => CLOSED_AS_ASKED,
+        }
+    }
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            is_ready: false,
+            ending: Ending::No,
+            sendings: Sendings::default(),
+            handing: None,
+            is_output_gone: false,
+            left_out: 0,
+            unwritten: 0,
+        }
+    }
+
+    /// Hands the next message to the client, where it takes one.
+    fn hand_on(&mut self, handle: &Handle) {
+        if self.handing.is_some() || !self.is_ready || self.ending != Ending::No {
+            return;
+        }
+        if let Some(message) = self.sendings.hand_out() {
+            let handle = handle.clone();
+            self.handing = Some(Box::pin(send(handle, message)));
+        }
+    }
+
+    fn on_handed(&mut self, handed: Result<MessageId, SendError>) {
+        self.handing = None;
+        match handed {
+            Ok(id) => self.sendings.taken(id),
+            Err(error) => {
+                tracing::debug!(%error, "a line waits until the connection takes it");
+                // Its own notice of that comes later, and the next of being ready after it.
+                self.is_ready = error.rejection() == SendRejection::WriteBlocked;
+                self.sendings.handed_back();
+            }
+        }
+    }
+
+    fn takes_lines(&self) -> bool {
+        self.ending == Ending::No && self.sendings.wants_lines()
+    }
+
+    async fn close(&mut self, ending: Ending, handle: &Handle) {
+        if self.ending == Ending::No {
+            self.ending = ending;
+            handle.close(CloseFrame::NORMAL).await;
+        }
+    }
+}
+
+impl Ending {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Signalled { until } => Some(until),
+            Self::No | Self::InputOver | Self::OutputGone => None,
+        }
+    }
+}
+
+async fn send(handle: Handle, message: Text) -> Result<MessageId, SendError> {
+    handle.send(gateway_tokio::Message::Text(message)).await
+}
+
+/// The end of a hand-over; never, where there is none.
+async fn handed(handing: &mut Option<Handing>) -> Result<MessageId, SendError> {
+    match handing {
+        Some(handing) => handing.await,
+        None => std::future::pending().await,
+    }
+}

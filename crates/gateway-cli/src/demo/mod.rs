@@ -1,0 +1,144 @@
+//! The command `gateway demo`: a gateway that misbehaves, and a client that rides it out, in one process.
+//!
+//! [`faults`] is the plot, [`stage`] the client on its stage, [`ledger`] the account of every message.
+
+mod faults;
+mod ledger;
+mod screen;
+mod stage;
+mod summary;
+
+use std::{
+    io::{self, Write as _},
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Args;
+use gateway_tokio::{
+    Client,
+    core::{Config, ConfigErrors},
+};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use self::{
+    faults::Fault,
+    screen::Screen,
+    stage::{DemoError, Stage},
+};
+use crate::{
+    clock::{self, Stopwatch},
+    serve::{Options, ServeError, Server},
+};
+
+/// The command line of `gateway demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Makes the random delays repeatable [default: from the operating system]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// The demo takes about 12 s; it is broken off before it takes 20.
+const LONGEST: Duration = Duration::from_secs(19);
+
+/// Why the demo has failed.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    #[error("cannot write to stdout: {0}")]
+    Screen(io::Error),
+    #[error("there is no server: {0}")]
+    Serve(#[from] ServeError),
+    #[error("the settings of the demo are not valid: {0}")]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error("it took longer than {} s", LONGEST.as_secs())]
+    TooLong,
+    #[error("the messages do not add up")]
+    Account,
+}
+
+/// Runs the demo: 0 where every message is accounted for, else 1.
+pub(crate) fn run(args: &DemoArgs) -> ExitCode {
+    match demo(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Nobody watches any more. What was not played to its end is no success, and needs no words.
+        Err(Failure::Screen(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            // Where stderr is gone the status still tells.
+            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(args: &DemoArgs) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let played = clock::within(LONGEST, play(args));
+        played.await.unwrap_or(Err(Failure::TooLong))
+    })
+}
+
+async fn play(args: &DemoArgs) -> Result<(), Failure> {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::bind(loopback, Options::default())?;
+    let (address, control) = (server.local_addr(), server.control());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(server.run(async {
+        // Either way the server is wanted no longer.
+        let _ = stopped.await;
+    }));
+
+    let config = config()?;
+    let mut builder =
+        Client::builder(format!("ws://{address}")).config(config.clone()).report_sent(true);
+    if let Some(seed) = args.seed {
+        builder = builder.seed(seed);
+    }
+    let screen = Screen::new(Stopwatch::start());
+    let mut stage = Stage::new(builder.build()?, control, screen, config);
+    stage
+        .screen
+        .line(format_args!("A gateway at ws://{address}, and a client that stays connected."));
+
+    stage.until_ready().await?;
+    stage.exchange(faults::MESSAGES).await?;
+    let mut ridden = Vec::new();
+    for (index, fault) in Fault::ALL.into_iter().enumerate() {
+        ridden.push(fault.play(index + 1, &mut stage).await?);
+        if let Some(error) = stage.screen.broken() {
+            return Err(Failure::Screen(error));
+        }
+    }
+    stage.screen.line("");
+    stage.close().await?;
+    let adds_up = summary::show(&mut stage, &ridden);
+    drop(stop);
+    match served.await {
+        Ok(served) => served?,
+        Err(error) => return Err(Failure::Start(io::Error::other(error))),
+    }
+    if adds_up { Ok(()) } else { Err(Failure::Account) }
+}
+
+/// Delays short enough to be watched.
+fn config() -> Result<Config, ConfigErrors> {
+    let millis = Duration::from_millis;
+    Config::builder()
+        .initial_delay(millis(200))
+        .max_delay(millis(800))
+        .stable_after(millis(400))
+        .heartbeat_interval(millis(500))
+        .heartbeat_timeout(millis(300))
+        .connect_timeout(millis(2_000))
+        .close_timeout(millis(1_000))
+        .build()
+}

@@ -1,0 +1,133 @@
+//! What is seen of the demo: lines with their time, in colour where that is a terminal.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use gateway_tokio::core::ConnectionState;
+
+use crate::clock::Stopwatch;
+
+/// stdout, with a clock beside it.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    clock: Stopwatch,
+    colours: Colours,
+    /// Why stdout could no longer be written.
+    broken: Option<io::Error>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colours {
+    On,
+    Off,
+}
+
+/// How a word is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Good,
+    Waiting,
+    Bad,
+    Title,
+    Faint,
+}
+
+impl Screen {
+    pub(crate) fn new(clock: Stopwatch) -> Self {
+        let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_coloured = !is_plain && io::stdout().is_terminal();
+        let colours = if is_coloured { Colours::On } else { Colours::Off };
+        Self { clock, colours, broken: None }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// The first error of stdout.
+    pub(crate) fn broken(&mut self) -> Option<io::Error> {
+        self.broken.take()
+    }
+
+    /// A line that something has just happened.
+    pub(crate) fn happened(&mut self, what: impl fmt::Display) {
+        let seconds = format!("{:7.3}", self.clock.elapsed().as_secs_f64());
+        let time = self.paint(Paint::Faint, seconds);
+        self.line(format_args!("{time}  {what}"));
+    }
+
+    /// The heading of a fault, and what it is.
+    pub(crate) fn heading(&mut self, number: usize, title: &str, about: &str) {
+        let title = self.paint(Paint::Title, format!("{number}. {title}"));
+        self.line(format_args!("\n{title}"));
+        self.remark(about);
+    }
+
+    /// An explanation, beneath what it explains.
+    pub(crate) fn remark(&mut self, text: &str) {
+        for line in text.lines() {
+            let line = self.paint(Paint::Faint, line);
+            self.line(format_args!("   {line}"));
+        }
+    }
+
+    /// A line as it is.
+    pub(crate) fn line(&mut self, line: impl fmt::Display) {
+        let mut stdout = io::stdout().lock();
+        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        if let Err(error) = written {
+            self.broken.get_or_insert(error);
+        }
+    }
+
+    /// A state's name in its colour.
+    pub(crate) fn state(&self, state: ConnectionState) -> impl fmt::Display + use<> {
+        let paint = match state {
+            ConnectionState::Connected | ConnectionState::Authenticated => Paint::Good,
+            ConnectionState::Connecting | ConnectionState::Closing => Paint::Waiting,
+            ConnectionState::Disconnected => Paint::Bad,
+            ConnectionState::Closed => Paint::Title,
+        };
+        self.paint(paint, state.name())
+    }
+
+    /// A text in a colour, if there are any.
+    pub(crate) fn paint<T: fmt::Display>(&self, paint: Paint, text: T) -> Painted<T> {
+        Painted { paint: (self.colours == Colours::On).then_some(paint), text }
+    }
+}
+
+/// A text that may have a colour.
+#[derive(Debug)]
+pub(crate) struct Painted<T> {
+    paint: Option<Paint>,
+    text: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Painted<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = match self.paint {
+            None => return self.text.fmt(formatter),
+            Some(Paint::Good) => "32",
+            Some(Paint::Waiting) => "33",
+            Some(Paint::Bad) => "31",
+            Some(Paint::Title) => "1",
+            Some(Paint::Faint) => "2",
+        };
+        write!(formatter, "\x1b[{code}m")?;
+        self.text.fmt(formatter)?;
+        formatter.write_str("\x1b[0m")
+    }
+}
+
+/// A span to a tenth of a millisecond below ten of them, in whole ones above.
+pub(crate) fn millis(span: Duration) -> String {
+    if span < Duration::from_millis(10) {
+        format!("{:.1} ms", span.as_secs_f64() * 1e3)
+    } else {
+        format!("{} ms", span.as_millis())
+    }
+}

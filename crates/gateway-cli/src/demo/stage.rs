@@ -1,0 +1,250 @@
+//! The client of the demo on its stage: each event is entered in the account and shown as it happens.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use gateway_tokio::{
+    Client, ClientEvent, Message,
+    core::{Config, DisconnectCause, GiveUpCause, Notice, RetryCause, SendRejection, SocketId},
+};
+use thiserror::Error;
+
+use super::{
+    ledger::Ledger,
+    screen::{Paint, Screen, millis},
+};
+use crate::{clock::Stopwatch, serve::Control};
+
+/// Why the demo could not go on.
+#[derive(Debug, Error)]
+pub(crate) enum DemoError {
+    #[error("the client gave up: {}", .0.name())]
+    GaveUp(GiveUpCause),
+    #[error("the connection is closed before its time")]
+    Closed,
+    #[error("a message was not taken: {}", .0.name())]
+    NotTaken(SendRejection),
+    #[error("the client numbers a message {0}, which is number {1}")]
+    Misnumbered(u64, u64),
+    #[error("the write buffer never was full")]
+    NeverFull,
+    #[error("the client took {0} for what was no fault of that kind")]
+    OtherCause(&'static str),
+}
+
+/// The client, what steers its server, and the account of both.
+pub(crate) struct Stage {
+    pub(crate) client: Client,
+    pub(crate) control: Control,
+    pub(crate) ledger: Ledger,
+    pub(crate) screen: Screen,
+    pub(crate) config: Config,
+    pub(crate) pings: u64,
+    pub(crate) pongs: u64,
+    /// The socket that is ready, or was last.
+    socket: SocketId,
+    ready_since: Stopwatch,
+    last_delay: Duration,
+    attempt: u32,
+}
+
+/// What has happened, as far as the plot goes by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happened {
+    Ready,
+    /// A socket is gone.
+    Gone(DisconnectCause),
+    /// Another attempt is scheduled for that.
+    Retry(DisconnectCause),
+    Pong,
+    Other,
+}
+
+impl Stage {
+    pub(crate) fn new(client: Client, control: Control, screen: Screen, config: Config) -> Self {
+        Self {
+            client,
+            control,
+            ledger: Ledger::default(),
+            screen,
+            config,
+            pings: 0,
+            pongs: 0,
+            socket: SocketId::new(0),
+            ready_since: Stopwatch::start(),
+            last_delay: Duration::ZERO,
+            attempt: 0,
+        }
+    }
+
+    /// The number of the last retry.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The socket that is ready, or was last.
+    pub(crate) fn socket(&self) -> SocketId {
+        self.socket
+    }
+
+    /// Waits for the next event; enters and shows it.
+    pub(crate) async fn next(&mut self) -> Result<Happened, DemoError> {
+        match self.client.next().await {
+            Some(event) => self.on_event(event),
+            None => Err(DemoError::Closed),
+        }
+    }
+
+    /// Waits until the client is ready.
+    pub(crate) async fn until_ready(&mut self) -> Result<(), DemoError> {
+        while self.next().await? != Happened::Ready {}
+        Ok(())
+    }
+
+    /// Waits for the end of a socket, open or opening, and for the retry that follows.
+    pub(crate) async fn until_retry(&mut self) -> Result<DisconnectCause, DemoError> {
+        loop {
+            if let Happened::Retry(cause) = self.next().await? {
+                return Ok(cause);
+            }
+        }
+    }
+
+    /// Sends so many messages, and waits until every one is back.
+    pub(crate) async fn exchange(&mut self, messages: u64) -> Result<(), DemoError> {
+        let first = self.ledger.next_number();
+        for number in first..first + messages {
+            self.send(number.to_string()).await?;
+        }
+        loop {
+            let counts = self.ledger.counts_from(first);
+            if counts.awaited + counts.unsettled == 0 {
+                let good = self.screen.paint(Paint::Good, "every one came back once");
+                let line = format!("{messages} messages sent; {good}");
+                self.screen.happened(line);
+                return Ok(());
+            }
+            if let Happened::Gone(cause) = self.next().await? {
+                return Err(DemoError::OtherCause(cause.name()));
+            }
+        }
+    }
+
+    /// Sends a message, whatever becomes of it.
+    pub(crate) async fn send(&mut self, text: String) -> Result<(), DemoError> {
+        let number = self.ledger.next_number();
+        let id = self.client.send(text).await;
+        let id = id.map_err(|error| DemoError::NotTaken(error.rejection()))?;
+        if id.number() != number {
+            return Err(DemoError::Misnumbered(id.number(), number));
+        }
+        self.ledger.hand_over(self.socket);
+        Ok(())
+    }
+
+    /// Puts a message into the write buffer. Says whether there was room at once.
+    pub(crate) fn put(&mut self, text: String) -> Result<bool, DemoError> {
+        match futures_util::SinkExt::feed(&mut self.client, Message::text(text)).now_or_never() {
+            // The buffer is full, and the message was dropped before it.
+            None => Ok(false),
+            Some(Ok(())) => {
+                self.ledger.hand_over(self.socket);
+                Ok(true)
+            }
+            Some(Err(error)) => Err(DemoError::NotTaken(error.rejection())),
+        }
+    }
+
+    /// Writes what the kernel takes now, and lets it and the server have a turn.
+    pub(crate) async fn write_on(&mut self) {
+        // Where it is not done at once there is no room left.
+        let _ = self.client.flush().now_or_never();
+        tokio::task::yield_now().await;
+    }
+
+    /// Waits until the connection counts as stable, and then for a round trip.
+    pub(crate) async fn settle(&mut self) -> Result<(), DemoError> {
+        let stable = self.config.stable_after().max(self.last_delay);
+        while self.next().await? != Happened::Pong || self.ready_since.elapsed() < stable {}
+        Ok(())
+    }
+
+    /// Closes with 1000, and waits until that is done.
+    pub(crate) async fn close(&mut self) -> Result<(), DemoError> {
+        self.client.close(gateway_tokio::core::CloseFrame::NORMAL);
+        while let Some(event) = self.client.next().await {
+            self.on_event(event)?;
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: ClientEvent) -> Result<Happened, DemoError> {
+        match event {
+            ClientEvent::Message(message) => {
+                self.ledger.echo(message.as_text().unwrap_or_default());
+                Ok(Happened::Other)
+            }
+            ClientEvent::Outcome(outcome) => {
+                self.ledger.settle(outcome);
+                Ok(Happened::Other)
+            }
+            ClientEvent::Disconnected { socket, cause, .. } => {
+                self.ledger.cut_off(socket);
+                self.show_loss(cause);
+                Ok(Happened::Gone(cause))
+            }
+            ClientEvent::Notice(notice) => self.on_notice(notice),
+            // What a later driver has news of.
+            _ => Ok(Happened::Other),
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice) -> Result<Happened, DemoError> {
+        match notice {
+            Notice::StateChanged { from, to, socket } => {
+                let (from, to) = (self.screen.state(from), self.screen.state(to));
+                let socket = socket.map(|socket| format!("   socket {socket}")).unwrap_or_default();
+                self.screen.happened(format_args!("{from} -> {to}{socket}"));
+            }
+            Notice::Ready { socket, .. } => {
+                (self.socket, self.ready_since) = (socket, Stopwatch::start());
+                return Ok(Happened::Ready);
+            }
+            Notice::RetryScheduled { attempt, delay, cause, .. } => {
+                (self.attempt, self.last_delay) = (attempt, delay);
+                let wait = self.screen.paint(Paint::Waiting, millis(delay));
+                self.screen.happened(format_args!("retry {attempt} in {wait}"));
+                if let RetryCause::Disconnected(cause) = cause {
+                    return Ok(Happened::Retry(cause));
+                }
+            }
+            Notice::PingSent { .. } => self.pings = self.pings.saturating_add(1),
+            Notice::PongReceived { round_trip, .. } => {
+                self.pongs = self.pongs.saturating_add(1);
+                let span = round_trip.map_or_else(|| "unknown".to_owned(), millis);
+                let line = format!("heartbeat answered, round trip {span}");
+                let line = self.screen.paint(Paint::Faint, line);
+                self.screen.happened(line);
+                return Ok(Happened::Pong);
+            }
+            Notice::GaveUp { cause } => return Err(DemoError::GaveUp(cause)),
+            // Not part of the plot.
+            _ => {}
+        }
+        Ok(Happened::Other)
+    }
+
+    fn show_loss(&mut self, cause: DisconnectCause) {
+        let detail = match cause {
+            DisconnectCause::CloseReceived(Some(code)) => format!(" {code}"),
+            DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
+                format!(" ({})", how.name())
+            }
+            DisconnectCause::OpenFailed(how) => format!(" ({})", how.name()),
+            // The rest say it all by their names.
+            _ => String::new(),
+        };
+        let cause = self.screen.paint(Paint::Bad, format!("{}{detail}", cause.name()));
+        self.screen.happened(cause);
+    }
+}

@@ -1,0 +1,122 @@
+//! The command `gateway explain`: what happens on a close code or an HTTP status, and why.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+use gateway_tokio::core::{Config, Explanation, Policy, Rule, Sent, Verdict, format_duration};
+
+use crate::settings::{Flags, Settings, Url};
+
+/// The command line of `gateway explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A close code (1000-4999) or an HTTP status (100-599).
+    #[arg(value_name = "CODE", value_parser = code)]
+    code: u16,
+
+    /// Asks the policy of this configuration, in TOML.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Adds a rule: retry, refresh, fatal, or a least delay such as 1013=30s (repeats).
+    #[arg(long, value_name = "CODE[-CODE]=VERDICT")]
+    policy: Vec<String>,
+}
+
+/// Runs the command: 0, or 2 where the configuration is not valid.
+pub(crate) fn run(args: ExplainArgs) -> ExitCode {
+    let flags = Flags::policy(args.policy);
+    let config = match Settings::load(args.config.as_deref(), flags, Url::Optional) {
+        Ok(settings) => settings.config,
+        Err(errors) => return errors.report(),
+    };
+    let text = Answer { code: args.code, config: &config }.to_string();
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::log::cannot_write(&error),
+    }
+}
+
+/// A number for which there is an answer.
+fn code(text: &str) -> Result<u16, &'static str> {
+    let code = text.parse().ok();
+    code.filter(|code| Policy::default().explain(*code).is_some())
+        .ok_or("must be a close code (1000-4999) or an HTTP status (100-599)")
+}
+
+/// What is said about a code.
+struct Answer<'a> {
+    code: u16,
+    config: &'a Config,
+}
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (code, policy) = (self.code, self.config.policy());
+        let Some(Explanation { rule, by_user, sent, .. }) = policy.explain(code) else {
+            return writeln!(formatter, "{code}: neither a close code nor an HTTP status");
+        };
+        let default = Policy::default().judge(code);
+        let is_status = code < 1000;
+        let kind = if is_status { "HTTP status" } else { "close code" };
+        writeln!(formatter, "{kind} {code}: {}\n", default.meaning())?;
+        writeln!(formatter, "  received   {}", self.consequence(rule.verdict()))?;
+        if by_user {
+            writeln!(formatter, "  rule       {}, {}", Codes(rule), rule.meaning())?;
+            writeln!(formatter, "  default    {}", self.consequence(default.verdict()))?;
+        } else {
+            writeln!(formatter, "  rule       {}, a default", Codes(rule))?;
+        }
+        let never = if matches!(sent, Sent::Never(_)) { "never: " } else { "" };
+        writeln!(formatter, "  sent       {never}{}", sent.text())
+    }
+}
+
+impl Answer<'_> {
+    /// What follows, with the numbers of this configuration.
+    fn consequence(&self, verdict: Verdict) -> String {
+        let backoff = self.config.backoff();
+        let (low, high) = backoff.bounds(0);
+        let first = format!("{} to {}", format_duration(low), format_duration(high));
+        let most = format_duration(backoff.max());
+        if verdict != Verdict::Fatal && self.config.max_attempts() == Some(0) {
+            return format!("{verdict}, but max_attempts is 0: the connection is CLOSED");
+        }
+        let bound = match self.config.max_attempts() {
+            Some(most) => format!(", at most {most} times"),
+            None => String::new(),
+        };
+        match verdict {
+            Verdict::Retry if self.code < 1000 => {
+                format!("retry: after {first}, later up to {most}{bound}; a Retry-After is heeded")
+            }
+            Verdict::Retry => format!("retry: after {first}, later up to {most}{bound}"),
+            Verdict::RetryNoSoonerThan(least) => {
+                let least = format_duration(least);
+                format!("retry: after {least} at the earliest, with jitter on top{bound}")
+            }
+            Verdict::RefreshCredentials => {
+                format!("refresh: once more after {first}, with new credentials; then fatal")
+            }
+            Verdict::Fatal => "fatal: the connection is CLOSED and not tried again".to_owned(),
+        }
+    }
+}
+
+/// The codes of a rule.
+struct Codes(Rule);
+
+impl fmt::Display for Codes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.first(), self.0.last()) {
+            (first, last) if first == last => first.fmt(formatter),
+            (first, last) => write!(formatter, "{first}-{last}"),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The log: lines on stderr, coloured where that is a terminal and `NO_COLOR` is unset or empty.
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use clap::ValueEnum;
+use tracing::level_filters::LevelFilter;
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Starts the log. Called once, before anything is logged.
+pub(crate) fn start(level: LogLevel) {
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from(level))
+        .with_target(false)
+        .with_ansi(!is_plain && io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// Reports that stdout does not take what a command has to say. A reader that is gone wanted no more.
+pub(crate) fn cannot_write(error: &io::Error) -> ExitCode {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return ExitCode::SUCCESS;
+    }
+    tracing::error!(%error, "cannot write to stdout");
+    ExitCode::FAILURE
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Off => Self::OFF,
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}

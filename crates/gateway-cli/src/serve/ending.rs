@@ -1,0 +1,152 @@
+//! How a connection ends: by the script, by an order, or because the peer is done.
+
+use std::{io, time::Duration};
+
+use futures_util::StreamExt as _;
+use tokio::{
+    io::{AsyncWriteExt as _, Interest},
+    net::TcpStream,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+use super::control::{Order, Orders};
+use crate::clock;
+
+/// How long a client may take to answer a Close frame.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// The way in which the server ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Resets TCP.
+    Abort,
+    /// Finishes TCP, without a Close frame.
+    Finish,
+    /// Keeps TCP open, and neither reads nor writes.
+    Hold,
+    /// Reads on until the client closes, answers its Close frame, and nothing else.
+    Obey,
+    /// Waits a second for the client's Close frame, which answers one that is out already as bytes
+    /// of the script, and finishes TCP.
+    AwaitClose,
+    /// Sends a Close frame, and waits a second for the answer.
+    Close { code: u16, reason: &'static str },
+}
+
+/// Ends an upgraded connection. A later order replaces the ending.
+pub(crate) async fn end(
+    mut socket: WebSocketStream<TcpStream>,
+    mut ending: Ending,
+    orders: &mut Orders,
+) {
+    loop {
+        let order = tokio::select! {
+            biased;
+            order = orders.next() => order,
+            () = ending.carry_out(&mut socket) => return,
+        };
+        ending = ending.overruled_by(order);
+    }
+}
+
+/// Ends a connection that is not upgraded: there is no one to send a Close frame to.
+pub(crate) async fn end_unopened(tcp: TcpStream, mut order: Order, orders: &mut Orders) {
+    while order == Order::GoSilent {
+        order = tokio::select! {
+            biased;
+            order = orders.next() => order,
+            () = hung_up(&tcp) => return,
+        };
+    }
+    if order == Order::Drop {
+        reset_on_drop(&tcp);
+    }
+}
+
+impl Ending {
+    /// The ending that an order brings to a connection that behaves.
+    pub(crate) fn ordered(order: Order) -> Self {
+        match order {
+            Order::Drop => Self::Abort,
+            Order::GoSilent => Self::Hold,
+            Order::Restart => Self::Close { code: 1012, reason: "service restart" },
+            Order::ShutDown => Self::Close { code: 1001, reason: "going away" },
+        }
+    }
+
+    fn overruled_by(self, order: Order) -> Self {
+        match (self, order) {
+            // What is silent says nothing again, not even good-bye.
+            (Self::Hold, Order::Restart | Order::GoSilent) => Self::Hold,
+            (Self::Hold, Order::ShutDown | Order::Drop) => Self::Abort,
+            (
+                Self::Abort | Self::Finish | Self::Obey | Self::AwaitClose | Self::Close { .. },
+                order,
+            ) => Self::ordered(order),
+        }
+    }
+
+    async fn carry_out(self, socket: &mut WebSocketStream<TcpStream>) {
+        match self {
+            Self::Abort => reset_on_drop(socket.get_ref()),
+            Self::Finish => {
+                // A peer that is gone already needs no end of stream.
+                let _ = socket.get_mut().shutdown().await;
+            }
+            Self::Hold => hung_up(socket.get_ref()).await,
+            Self::Obey => discard(socket).await,
+            Self::AwaitClose => {
+                let _ = clock::within(CLOSE_GRACE, discard_to_close(socket)).await;
+                // As for `Finish`.
+                let _ = socket.get_mut().shutdown().await;
+            }
+            Self::Close { code, reason } => {
+                let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+                let handshake = async {
+                    // Where the frame cannot be sent, reading says that the connection is over.
+                    let _ = socket.close(Some(frame)).await;
+                    discard(socket).await;
+                };
+                if clock::within(CLOSE_GRACE, handshake).await.is_none() {
+                    tracing::debug!(code, "no answer to the Close frame");
+                }
+            }
+        }
+    }
+}
+
+/// Reads to the end of the connection; a Close frame of the peer is answered on the way.
+async fn discard(socket: &mut WebSocketStream<TcpStream>) {
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+/// Reads up to the peer's Close frame, and leaves that unanswered.
+async fn discard_to_close(socket: &mut WebSocketStream<TcpStream>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_close() {
+            return;
+        }
+    }
+}
+
+/// Waits until the peer has hung up, and reads nothing.
+pub(crate) async fn hung_up(tcp: &TcpStream) {
+    while let Ok(ready) = tcp.ready(Interest::READABLE).await {
+        if ready.is_read_closed() {
+            return;
+        }
+        // Bytes have come. They stay where they are; this waits for the next change.
+        let _ = tcp.try_io(Interest::READABLE, || {
+            Err::<(), _>(io::Error::from(io::ErrorKind::WouldBlock))
+        });
+    }
+}
+
+/// Makes the drop of the connection a reset.
+fn reset_on_drop(tcp: &TcpStream) {
+    // Fails only on a socket that is dead already.
+    let _ = tcp.set_zero_linger();
+}

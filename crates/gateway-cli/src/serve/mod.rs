@@ -1,0 +1,29 @@
+//! The gateway to test against: a WebSocket server that echoes, answers pings, wants a login, and
+//! misbehaves as a script says or as a [`Control`] orders.
+//!
+//! Read [`script`] for what it can do to a client, [`server`] for the door, and [`connection`] for
+//! the life of one connection.
+
+pub(crate) mod args;
+pub(crate) mod command;
+mod connection;
+mod control;
+mod dialect;
+mod ending;
+mod opening;
+mod options;
+mod script;
+mod script_table;
+mod secret;
+mod server;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    control::{Control, Tally},
+    options::Options,
+    script::Script,
+    secret::Secret,
+    server::{ServeError, Server},
+};

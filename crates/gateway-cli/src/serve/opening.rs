@@ -1,0 +1,182 @@
+//! The opening of a connection: the request for an upgrade, and the scripted answer to it.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_tungstenite::tungstenite::{
+    self,
+    handshake::{
+        machine::TryParse as _,
+        server::{Request, create_response, write_response},
+    },
+    http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
+};
+
+use super::{
+    Options,
+    ending::{Ending, hung_up},
+    script::{Header, HttpAnswer, Opening, Pace, Step},
+};
+use crate::clock;
+
+/// The largest request that is read.
+const MAX_HEAD: usize = 16 * 1024;
+/// How long a client may take to send its request.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a client may take to hang up after an answer that is no upgrade.
+const LINGER: Duration = Duration::from_secs(1);
+
+const BAD_REQUEST: HttpAnswer =
+    HttpAnswer { status: 400, reason: "Bad Request", header: Header::None };
+
+/// What the opening has come to.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// The connection is upgraded, and the script goes on.
+    WebSocket {
+        /// What the client has sent after its request.
+        early: Vec<u8>,
+        steps: &'static [Step],
+        end: Ending,
+    },
+    /// The connection is over: answered otherwise, or left by the client.
+    Over,
+}
+
+/// The client's request, and what followed it.
+struct Head {
+    request: Result<Request, tungstenite::Error>,
+    early: Vec<u8>,
+}
+
+/// Plays the opening of a script.
+///
+/// # Errors
+/// Where the client hangs up, is too slow, or sends too much before the upgrade is done.
+pub(crate) async fn open(
+    tcp: &mut TcpStream,
+    opening: &Opening,
+    options: &Options,
+) -> io::Result<Opened> {
+    let (pace, steps, end) = match opening {
+        Opening::Silence => {
+            hung_up(tcp).await;
+            return Ok(Opened::Over);
+        }
+        Opening::Http(answer) => {
+            read_head(tcp).await?;
+            return hang_up_after(tcp, &answer.to_bytes()).await;
+        }
+        Opening::Bytes(bytes) => {
+            read_head(tcp).await?;
+            return hang_up_after(tcp, bytes).await;
+        }
+        Opening::Upgrade { pace, steps, end } => (*pace, *steps, *end),
+    };
+    let Head { request, early } = read_head(tcp).await?;
+    match request.and_then(|request| upgrade(&request)) {
+        Ok(answer) => {
+            write_paced(tcp, &answer, pace, options.beat).await?;
+            Ok(Opened::WebSocket { early, steps, end })
+        }
+        Err(error) => {
+            tracing::info!(%error, "this is no request for an upgrade");
+            hang_up_after(tcp, &BAD_REQUEST.to_bytes()).await
+        }
+    }
+}
+
+/// Reads the request, and leaves nothing of it unread.
+async fn read_head(tcp: &mut TcpStream) -> io::Result<Head> {
+    let mut bytes = Vec::with_capacity(1024);
+    let reading = async {
+        loop {
+            match Request::try_parse(&bytes) {
+                Ok(Some((length, request))) => {
+                    return Ok(Head { request: Ok(request), early: bytes.split_off(length) });
+                }
+                Ok(None) if bytes.len() >= MAX_HEAD => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "oversized request"));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    return Ok(Head { request: Err(error), early: Vec::new() });
+                }
+            }
+            let room = MAX_HEAD.saturating_sub(bytes.len()) as u64;
+            if (&mut *tcp).take(room).read_buf(&mut bytes).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    };
+    clock::within(HEAD_DEADLINE, reading).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// The answer that upgrades. Of the subprotocols offered the first is selected.
+fn upgrade(request: &Request) -> Result<Vec<u8>, tungstenite::Error> {
+    let mut response = create_response(request)?;
+    if let Some(subprotocol) = first_subprotocol(request) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    let mut bytes = Vec::with_capacity(256);
+    write_response(&mut bytes, &response)?;
+    Ok(bytes)
+}
+
+fn first_subprotocol(request: &Request) -> Option<HeaderValue> {
+    let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    let first = offered.split(',').map(str::trim).find(|name| !name.is_empty())?;
+    HeaderValue::from_str(first).ok()
+}
+
+async fn write_paced(
+    tcp: &mut TcpStream,
+    answer: &[u8],
+    pace: Pace,
+    beat: Duration,
+) -> io::Result<()> {
+    match pace {
+        Pace::AtOnce => tcp.write_all(answer).await,
+        Pace::ByteABeat => {
+            for byte in answer {
+                tcp.write_all(std::slice::from_ref(byte)).await?;
+                clock::pause(beat).await;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Writes, finishes, and reads what still comes for a moment, so that no reset overtakes the answer.
+async fn hang_up_after(tcp: &mut TcpStream, answer: &[u8]) -> io::Result<Opened> {
+    tcp.write_all(answer).await?;
+    tcp.shutdown().await?;
+    let mut sink = tokio::io::sink();
+    let _ = clock::within(LINGER, tokio::io::copy(tcp, &mut sink)).await;
+    Ok(Opened::Over)
+}
+
+impl HttpAnswer {
+    fn to_bytes(&self) -> Vec<u8> {
+        let Self { status, reason, header } = self;
+        let header = match header {
+            Header::None => String::new(),
+            Header::RetryAfterSeconds(seconds) => format!("Retry-After: {seconds}\r\n"),
+            Header::RetryAfterDate(seconds) => {
+                let date = clock::wall_after(Duration::from_secs(u64::from(*seconds)));
+                format!("Retry-After: {}\r\n", httpdate::fmt_http_date(date))
+            }
+            Header::Location(location) => format!("Location: {location}\r\n"),
+            Header::Authenticate(scheme) => format!("WWW-Authenticate: {scheme}\r\n"),
+        };
+        let length = reason.len();
+        format!(
+            "HTTP/1.1 {status} {reason}\r\n{header}Content-Type: text/plain\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{reason}"
+        )
+        .into_bytes()
+    }
+}

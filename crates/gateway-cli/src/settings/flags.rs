@@ -1,0 +1,112 @@
+//! The flags and environment variables of the table, read by clap into layers for the tree.
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, builder::ValueParser,
+    parser::ValueSource,
+};
+
+use super::{
+    origin::Origin,
+    table::{Kind, SETTINGS, Setting},
+};
+
+/// What the command line and the environment say about settings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags(Vec<Layer>);
+
+/// The values of one setting from one place.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) setting: &'static Setting,
+    pub(crate) origin: Origin,
+    pub(crate) values: Vec<String>,
+}
+
+impl Flags {
+    /// A command's own list of `--policy` values.
+    pub(crate) fn policy(values: Vec<String>) -> Self {
+        let rows = SETTINGS.iter().filter(|setting| setting.path == "policy");
+        Self(
+            rows.map(|setting| Layer {
+                setting,
+                origin: Origin::Flag(setting),
+                values: values.clone(),
+            })
+            .collect(),
+        )
+    }
+
+    pub(crate) fn into_layers(self) -> Vec<Layer> {
+        self.0
+    }
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.is_argument())
+            .fold(command, |command, setting| command.arg(argument(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        Ok(Self(SETTINGS.iter().filter_map(|setting| layer(setting, matches)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Values stay text here: what they must be is judged with those of the file, all at once.
+fn argument(setting: &'static Setting) -> Arg {
+    let mut help = setting.help.to_owned();
+    if let Some(default) = setting.default.filter(|_| setting.kind != Kind::Switch) {
+        help = format!("{help} [default: {default}]");
+    }
+    let argument = Arg::new(setting.path)
+        .help(help)
+        .help_heading(setting.heading)
+        .value_name(setting.value)
+        .value_parser(ValueParser::string())
+        .hide_env_values(true);
+    let argument = match setting.variable {
+        Some(variable) => argument.env(variable),
+        None => argument,
+    };
+    let argument = match setting.flag {
+        Some(flag) => argument.long(flag),
+        None => argument,
+    };
+    match setting.kind {
+        // A second URL is refused by the program itself: clap would show it, userinfo and all.
+        Kind::Positional => argument.num_args(0..).action(ArgAction::Append).help_heading(None),
+        Kind::Switch => argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .hide_possible_values(true),
+        Kind::Value => argument.allow_negative_numbers(true),
+        Kind::Secret => argument,
+        Kind::List | Kind::Entry | Kind::Header => argument.action(ArgAction::Append),
+    }
+}
+
+/// An environment variable that is set to nothing counts as not set.
+fn layer(setting: &'static Setting, matches: &ArgMatches) -> Option<Layer> {
+    let known = matches.try_get_many::<String>(setting.path).ok()??;
+    let values: Vec<String> = known.cloned().collect();
+    let origin = match matches.value_source(setting.path)? {
+        ValueSource::EnvVariable => Origin::Variable(setting.variable?),
+        _ => Origin::Flag(setting),
+    };
+    let is_unset = matches!(origin, Origin::Variable(_)) && values.iter().all(String::is_empty);
+    (!is_unset && !values.is_empty()).then_some(Layer { setting, origin, values })
+}

@@ -1,0 +1,105 @@
+//! The settings of a connection: flags over environment over file over defaults, every error at once.
+//!
+//! [`table`] says what there is; [`flags`] and [`tree`] lay the places over each other as text, and
+//! what comes of it is judged once: by [`own`] for the program, by the core for the rest.
+
+mod flags;
+mod origin;
+mod own;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::{path::Path, sync::Arc};
+
+use gateway_tokio::{
+    Client,
+    core::{Config, ConfigBuilder, ConfigError},
+};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+pub(crate) use self::{flags::Flags, origin::SettingsErrors};
+use self::{own::Own, summary::Summary, tree::Tree};
+
+/// Settings that are valid.
+pub(crate) struct Settings {
+    pub(crate) config: Arc<Config>,
+    /// A client with these settings, which has not begun to connect. Without a URL it is of no use.
+    pub(crate) client: Client,
+    pub(crate) summary: Summary,
+    /// Kept to be looked at in tests: the client does not tell what it was made with.
+    #[cfg(test)]
+    own: Own,
+}
+
+/// Whether there must be a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Url {
+    Needed,
+    Optional,
+}
+
+impl Settings {
+    /// Reads all places, the weakest first.
+    ///
+    /// # Errors
+    /// Everything that is wrong in any of them.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        flags: Flags,
+        url: Url,
+    ) -> Result<Self, SettingsErrors> {
+        Self::of(file.map_or_else(Tree::default, Tree::of_file), flags, url)
+    }
+
+    /// Lays the flags over a file's tree, and judges what comes of it.
+    fn of(mut tree: Tree, flags: Flags, url: Url) -> Result<Self, SettingsErrors> {
+        for layer in flags.into_layers() {
+            tree.lay(layer);
+        }
+        let summary = Summary::of(&tree);
+        let own = Own::take_from(&mut tree);
+        if url == Url::Needed && own.url.is_none() {
+            tree.error("url", "", "must be given, as <URL>, in GATEWAY_URL or as url in a file");
+        }
+        let (rest, mut errors) = tree.parts();
+        let config = judge(rest).map(Arc::new);
+        let stand_in = config.as_ref().map(Arc::clone).unwrap_or_default();
+        match (config, own.client(stand_in)) {
+            (Ok(config), Ok(client)) if errors.is_empty() => {
+                return Ok(Self {
+                    config,
+                    client,
+                    summary,
+                    #[cfg(test)]
+                    own,
+                });
+            }
+            (config, client) => {
+                let is_known = errors.iter().any(|error| error.field() == "url");
+                let more = client.err().into_iter().flatten();
+                errors.extend(more.filter(|error| !(is_known && error.field() == "url")));
+                errors.extend(config.err().into_iter().flatten());
+            }
+        }
+        Err(SettingsErrors::of(errors, &tree))
+    }
+}
+
+/// The core's own judgement; a field that is unknown to both is told the fields of both.
+fn judge(tree: Value) -> Result<Config, Vec<ConfigError>> {
+    let builder = ConfigBuilder::deserialize(tree).expect("the core reads any tree");
+    builder.build().map_err(|errors| errors.into_vec().into_iter().map(with_own_fields).collect())
+}
+
+fn with_own_fields(error: ConfigError) -> ConfigError {
+    let is_of_root = !error.field().contains('.') && error.limit().starts_with("unknown field");
+    if !is_of_root {
+        return error;
+    }
+    let limit = format!("{}, {}", error.limit(), own::OWN.join(", "));
+    ConfigError::new(error.field(), error.value(), limit)
+}

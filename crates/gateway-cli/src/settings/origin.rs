@@ -1,0 +1,101 @@
+//! Where a value came from, and what is wrong with it: an error that says both.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use gateway_tokio::core::ConfigError;
+
+use super::{
+    table::{Kind, SETTINGS, Setting},
+    tree::Tree,
+};
+
+/// Where a value came from.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    Default,
+    File(PathBuf),
+    Variable(&'static str),
+    Flag(&'static Setting),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::File(path) => path.display().fmt(formatter),
+            Self::Variable(name) => formatter.write_str(name),
+            Self::Flag(setting) => formatter.write_str(&setting.typed()),
+        }
+    }
+}
+
+/// Everything that is wrong with the settings, each with the place of the value. Never empty.
+#[derive(Debug)]
+pub(crate) struct SettingsErrors(Vec<(ConfigError, Vec<Origin>)>);
+
+impl SettingsErrors {
+    /// Errors in the settings of a tree.
+    pub(crate) fn of(errors: Vec<ConfigError>, tree: &Tree) -> Self {
+        let placed = errors.into_iter().map(|error| {
+            let origins = tree.origins(&error);
+            (error, origins)
+        });
+        Self(placed.collect())
+    }
+
+    /// Prints them on stderr. The status is that of a usage error.
+    pub(crate) fn report(&self) -> ExitCode {
+        // Where stderr is gone the status still tells.
+        let _ = write!(io::stderr().lock(), "{self}");
+        ExitCode::from(2)
+    }
+}
+
+impl fmt::Display for SettingsErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => writeln!(formatter, "error: the configuration is not valid")?,
+            many => writeln!(formatter, "error: the configuration is not valid: {many} errors")?,
+        }
+        for (error, origins) in &self.0 {
+            write!(formatter, "  {}", Shown(error))?;
+            for (index, origin) in origins.iter().enumerate() {
+                let before = if index == 0 { "  [" } else { ", " };
+                write!(formatter, "{before}{origin}")?;
+            }
+            writeln!(formatter, "{}", if origins.is_empty() { "" } else { "]" })?;
+        }
+        Ok(())
+    }
+}
+
+/// An error without the value of a field that may hold a secret.
+struct Shown<'a>(&'a ConfigError);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (field, value, limit) = (self.0.field(), self.0.value(), self.0.limit());
+        if value.is_empty() {
+            write!(formatter, "{field}: {limit}")
+        } else if is_hidden(field) {
+            write!(formatter, "{field} = (hidden): {limit}")
+        } else {
+            write!(formatter, "{field} = {value:?}: {limit}")
+        }
+    }
+}
+
+/// A field that is a secret, or a table or list of them that was given as something else.
+pub(crate) fn is_hidden(field: &str) -> bool {
+    let setting = SETTINGS.iter().find(|setting| setting.path == field);
+    match setting.map(|setting| setting.kind) {
+        Some(Kind::Secret | Kind::Header) => true,
+        Some(Kind::Positional | Kind::Value | Kind::Switch | Kind::List | Kind::Entry) => false,
+        None => field == "login" || field.starts_with("headers."),
+    }
+}

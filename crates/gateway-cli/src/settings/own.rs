@@ -1,0 +1,251 @@
+//! The settings that are the program's own, beside those of the core: where to connect, and how.
+
+use std::{
+    future::ready,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use gateway_tokio::{
+    Client, LoginCredentials, ProviderError, Tls,
+    core::{Config, ConfigError},
+};
+use serde_json::{Map, Value};
+
+use super::tree::{Tree, read_text};
+
+/// The fields of the root that the core does not know.
+pub(crate) const OWN: [&str; 5] = ["url", "headers", "subprotocols", "tls", "seed"];
+
+/// The program's own settings. Its `Debug` form would show secrets, so that it has none.
+#[derive(Clone, Default)]
+pub(crate) struct Own {
+    pub(crate) url: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) ca_cert: Option<PathBuf>,
+    pub(crate) insecure: bool,
+    pub(crate) seed: Option<u64>,
+    /// Where the login is read again when the server has refused it.
+    pub(crate) login_file: Option<PathBuf>,
+}
+
+impl Own {
+    /// Takes them out of the tree; what is wrong with them is noted there.
+    pub(crate) fn take_from(tree: &mut Tree) -> Self {
+        let mut tls = match tree.take("tls") {
+            Some(Value::Object(tls)) => tls,
+            None => Map::new(),
+            Some(other) => {
+                tree.error("tls", other.to_string(), "must be a table");
+                Map::new()
+            }
+        };
+        let own = Self {
+            url: url(tree),
+            headers: headers(tree),
+            subprotocols: subprotocols(tree),
+            ca_cert: ca_cert(tls.remove("ca_cert"), tree),
+            insecure: insecure(tls.remove("insecure"), tree),
+            seed: seed(tree),
+            login_file: login_file(tree),
+        };
+        for name in tls.keys() {
+            let limit = "unknown field; known are ca_cert, insecure";
+            tree.error(format!("tls.{name}"), "", limit);
+        }
+        if let Some(external) = tree.field_mut("login", "external") {
+            *external = Value::Bool(false);
+            tree.error("login.external", "", "is for programs that embed the library");
+        }
+        own
+    }
+
+    /// A client with these settings; where there is no URL, one for a stand-in.
+    ///
+    /// # Errors
+    /// Everything in which the driver finds them wrong.
+    pub(crate) fn client(&self, config: Arc<Config>) -> Result<Client, Vec<ConfigError>> {
+        let mut builder = Client::builder(self.url.as_deref().unwrap_or("ws://localhost"))
+            .config(config)
+            .report_sent(true);
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value);
+        }
+        for name in &self.subprotocols {
+            builder = builder.subprotocol(name);
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        if let Some(path) = &self.login_file {
+            let path = path.clone();
+            builder = builder.credentials(move |_| ready(credentials(&path)));
+        }
+        let mut errors = Vec::new();
+        let tls = match &self.ca_cert {
+            _ if self.insecure => Some(Tls::insecure()),
+            Some(path) => Some(Tls::ca_file(path)),
+            None => None,
+        };
+        match tls {
+            Some(Ok(tls)) => builder = builder.tls(tls),
+            Some(Err(error)) => errors.push(error),
+            None => {}
+        }
+        match builder.build() {
+            Ok(client) if errors.is_empty() => return Ok(client),
+            Ok(_) => {}
+            Err(more) => errors.extend(more.into_vec()),
+        }
+        Err(errors.into_iter().map(|error| self.named(error)).collect())
+    }
+
+    /// The driver's error as the program tells it: a URL redacted, a header by its name.
+    fn named(&self, error: ConfigError) -> ConfigError {
+        match error.field() {
+            "url" => {
+                let shown = redacted(self.url.as_deref().unwrap_or(""));
+                ConfigError::new("url", shown, error.limit())
+            }
+            "headers" if !error.value().is_empty() => {
+                ConfigError::new(format!("headers.{}", error.value()), "", error.limit())
+            }
+            _ => error,
+        }
+    }
+}
+
+/// The login as the file has it now: on each attempt it may be another.
+fn credentials(path: &Path) -> Result<LoginCredentials, ProviderError> {
+    Ok(LoginCredentials::new().login(read_login(path)?))
+}
+
+/// A URL without what may be secret in it: the userinfo, the query and the fragment.
+pub(crate) fn redacted(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or("");
+    match shown.rsplit_once('@') {
+        Some((before, host)) => {
+            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+            let slashes = if scheme.is_empty() { "" } else { "://" };
+            format!("{scheme}{slashes}{host}")
+        }
+        None => shown.to_owned(),
+    }
+}
+
+fn url(tree: &mut Tree) -> Option<String> {
+    match tree.take("url") {
+        Some(Value::String(url)) => Some(url),
+        // Already an error: it was given more than once.
+        Some(Value::Null) => Some(String::new()),
+        Some(_) => {
+            tree.error("url", "", "must be a string");
+            Some(String::new())
+        }
+        None => None,
+    }
+}
+
+/// A table of names and values, or a list of `Name: value`.
+fn headers(tree: &mut Tree) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    match tree.take("headers") {
+        None => {}
+        Some(Value::Object(table)) => {
+            for (name, value) in table {
+                match value {
+                    Value::String(value) => headers.push((name, value)),
+                    _ => tree.error(format!("headers.{name}"), "", "must be a string"),
+                }
+            }
+        }
+        Some(Value::Array(list)) => {
+            for entry in list {
+                match entry.as_str().and_then(|entry| entry.split_once(':')) {
+                    Some((name, value)) => headers.push((name.trim().into(), value.trim().into())),
+                    None => tree.error("headers", "", "must be a list of \"Name: value\""),
+                }
+            }
+        }
+        Some(_) => tree.error("headers", "", "must be a table of names and values"),
+    }
+    headers
+}
+
+fn subprotocols(tree: &mut Tree) -> Vec<String> {
+    let list = match tree.take("subprotocols") {
+        None => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(other) => vec![other],
+    };
+    let mut names = Vec::new();
+    for entry in list {
+        match entry {
+            Value::String(name) => names.push(name),
+            other => tree.error("subprotocols", other.to_string(), "must be a list of names"),
+        }
+    }
+    names
+}
+
+fn ca_cert(value: Option<Value>, tree: &mut Tree) -> Option<PathBuf> {
+    match value? {
+        Value::String(path) if !path.is_empty() => Some(path.into()),
+        other => {
+            tree.error("tls.ca_cert", other.to_string(), "must be the path of a PEM file");
+            None
+        }
+    }
+}
+
+fn insecure(value: Option<Value>, tree: &mut Tree) -> bool {
+    match value {
+        None | Some(Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(Value::String(text)) if text == "true" => true,
+        Some(Value::String(text)) if text == "false" => false,
+        Some(other) => {
+            tree.error("tls.insecure", other.to_string(), "must be true or false");
+            false
+        }
+    }
+}
+
+fn seed(tree: &mut Tree) -> Option<u64> {
+    let value = tree.take("seed")?;
+    let seed = match &value {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    };
+    if seed.is_none() {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        tree.error("seed", shown, "must be a number from 0 to 18446744073709551615");
+    }
+    seed
+}
+
+/// Puts the file's content in the place of `@FILE`.
+fn login_file(tree: &mut Tree) -> Option<PathBuf> {
+    let value = tree.field_mut("login", "send")?;
+    let path = PathBuf::from(value.as_str()?.strip_prefix('@')?);
+    match read_login(&path) {
+        Ok(login) => *value = Value::String(login),
+        Err(error) => {
+            // Neither the name, which may be a secret that begins with @, nor anything else of it.
+            tree.error(
+                "login.send",
+                "(hidden)",
+                format!("the file after @ cannot be read: {error}"),
+            );
+        }
+    }
+    Some(path)
+}
+
+/// The login in a file, without the newline at its end.
+fn read_login(path: &Path) -> std::io::Result<String> {
+    let text = read_text(path, Config::MAX_LOGIN as u64)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}

@@ -1,0 +1,234 @@
+//! The table of settings: for each its place in the configuration, its flag, its environment variable.
+//!
+//! The flags' help, the environment, the overlay and the summary of `gateway check` all come from here.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its dotted path in the configuration.
+    pub(crate) path: &'static str,
+    /// Its flag without the dashes; none where only a file can set it.
+    pub(crate) flag: Option<&'static str>,
+    /// Its environment variable.
+    pub(crate) variable: Option<&'static str>,
+    /// What stands for its value in the help.
+    pub(crate) value: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) heading: &'static str,
+    pub(crate) help: &'static str,
+    /// The default in words, or as a value that can be parsed.
+    pub(crate) default: Option<&'static str>,
+}
+
+/// How values of several places, or several values of one place, come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The argument without a flag.
+    Positional,
+    /// One value; the stronger place decides.
+    Value,
+    /// One value that is never shown.
+    Secret,
+    /// `true` where the flag has no value.
+    Switch,
+    /// A list; the stronger place decides.
+    List,
+    /// `KEY=VALUE`, one entry of a table; the stronger place decides on each key.
+    Entry,
+    /// `Name: value`, one entry of a table with any spelling of the name; as for `Entry`.
+    Header,
+}
+
+use Kind::{Entry, Header, List, Positional, Secret, Switch, Value};
+
+const CONNECTION: &str = "Connection";
+const RECONNECT: &str = "Reconnecting";
+const HEARTBEAT: &str = "Heartbeat";
+const LOGIN: &str = "Login";
+const TLS: &str = "TLS";
+
+/// Every setting, in the order in which the help lists them.
+pub(crate) const SETTINGS: &[Setting] = &[
+    row(Positional, "url", None, "URL", CONNECTION)
+        .variable("GATEWAY_URL")
+        .help("Where to connect: ws:// or wss://; userinfo becomes Basic authorization"),
+    row(Header, "headers", Some("header"), "'NAME: VALUE'", CONNECTION)
+        .help("Adds a header to the upgrade (repeats)"),
+    row(List, "subprotocols", Some("subprotocol"), "NAME", CONNECTION)
+        .help("Offers a subprotocol (repeats)"),
+    row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
+        .variable("GATEWAY_CONNECT_TIMEOUT")
+        .help("How long DNS, TCP, TLS and upgrade may take together")
+        .default("10s"),
+    row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)
+        .variable("GATEWAY_CLOSE_TIMEOUT")
+        .help("How long the peer has to answer our Close")
+        .default("2s"),
+    row(Value, "data_timeout", None, "SPAN", CONNECTION)
+        .help("How long a ready connection may go without a message")
+        .default("off"),
+    row(Value, "max_message_size", Some("max-message-size"), "SIZE", CONNECTION)
+        .variable("GATEWAY_MAX_MESSAGE_SIZE")
+        .help("The largest message in either direction, such as 64KiB")
+        .default("1MiB"),
+    row(Value, "seed", Some("seed"), "N", CONNECTION)
+        .variable("GATEWAY_SEED")
+        .help("Makes the random delays repeatable")
+        .default("from the operating system"),
+    row(Value, "reconnect.initial_delay", Some("initial-delay"), "SPAN", RECONNECT)
+        .variable("GATEWAY_INITIAL_DELAY")
+        .help("The base of the first delay")
+        .default("1s"),
+    row(Value, "reconnect.max_delay", Some("max-delay"), "SPAN", RECONNECT)
+        .variable("GATEWAY_MAX_DELAY")
+        .help("The bound of every delay")
+        .default("30s"),
+    row(Value, "reconnect.multiplier", Some("multiplier"), "FACTOR", RECONNECT)
+        .variable("GATEWAY_MULTIPLIER")
+        .help("The factor between one base and the next")
+        .default("2"),
+    row(Value, "reconnect.max_attempts", Some("max-attempts"), "N", RECONNECT)
+        .variable("GATEWAY_MAX_ATTEMPTS")
+        .help("Gives up after so many retries; 0 never retries")
+        .default("unlimited"),
+    row(Value, "reconnect.jitter", Some("jitter"), "NAME", RECONNECT)
+        .variable("GATEWAY_JITTER")
+        .help(
+            "How a delay is drawn: decorrelated, decorrelated-smooth, decorrelated-unclamped, \
+             aws-decorrelated, full, equal or none",
+        )
+        .default("decorrelated"),
+    row(Value, "reconnect.stable_after", Some("stable-after"), "SPAN", RECONNECT)
+        .variable("GATEWAY_STABLE_AFTER")
+        .help("How long a connection must be ready for the attempts to be counted anew")
+        .default("10s"),
+    row(Value, "reconnect.retry_after_max", Some("retry-after-max"), "SPAN", RECONNECT)
+        .variable("GATEWAY_RETRY_AFTER_MAX")
+        .help("The most that a server's Retry-After is heeded")
+        .default("5m"),
+    row(Entry, "policy", Some("policy"), "CODE[-CODE]=VERDICT", RECONNECT).help(
+        "What follows on close codes or HTTP statuses: retry, refresh, fatal, or a least delay \
+         such as 1013=30s (repeats); see `gateway explain`",
+    ),
+    row(Value, "heartbeat.kind", Some("heartbeat"), "KIND", HEARTBEAT)
+        .variable("GATEWAY_HEARTBEAT")
+        .help("How the peer is asked whether it lives: json, ping or off")
+        .default("json"),
+    row(Value, "heartbeat.interval", Some("heartbeat-interval"), "SPAN", HEARTBEAT)
+        .variable("GATEWAY_HEARTBEAT_INTERVAL")
+        .help("From one heartbeat to the next")
+        .default("30s"),
+    row(Value, "heartbeat.timeout", Some("heartbeat-timeout"), "SPAN", HEARTBEAT)
+        .variable("GATEWAY_HEARTBEAT_TIMEOUT")
+        .help("How soon after a heartbeat something must have come")
+        .default("5s"),
+    row(Switch, "heartbeat.strict", Some("heartbeat-strict"), "BOOL", HEARTBEAT)
+        .variable("GATEWAY_HEARTBEAT_STRICT")
+        .help("Takes only a pong for life, not any byte")
+        .default("false"),
+    row(Switch, "heartbeat.phase", Some("heartbeat-phase"), "BOOL", HEARTBEAT)
+        .variable("GATEWAY_HEARTBEAT_PHASE")
+        .help("Sends the first ping after a random part of the interval")
+        .default("false"),
+    row(Switch, "heartbeat.deliver_pongs", None, "BOOL", HEARTBEAT)
+        .help("Delivers pongs as messages too")
+        .default("false"),
+    row(Switch, "heartbeat.answer_pings", None, "BOOL", HEARTBEAT)
+        .help("Answers the peer's own application-level pings")
+        .default("false"),
+    row(Secret, "login.send", Some("login"), "TEXT|@FILE", LOGIN)
+        .variable("GATEWAY_LOGIN")
+        .help("Sent first on every open; @FILE is read anew on each attempt"),
+    row(Value, "login.accepted", Some("login-ok"), "POINTER=VALUE", LOGIN)
+        .help("The answer that accepts the login, such as /type=login_ok"),
+    row(Value, "login.refused", Some("login-refused"), "POINTER=VALUE", LOGIN)
+        .help("The answer that refuses the login"),
+    row(Value, "login.timeout", Some("login-timeout"), "SPAN", LOGIN)
+        .variable("GATEWAY_LOGIN_TIMEOUT")
+        .help("How long the answer may take")
+        .default("10s"),
+    row(Value, "tls.ca_cert", Some("ca-cert"), "FILE", TLS)
+        .variable("GATEWAY_CA_CERT")
+        .help("Trusts the certificates of this PEM file alone")
+        .default("the platform's trust store"),
+    row(Switch, "tls.insecure", Some("insecure"), "BOOL", TLS)
+        .help("Checks no certificate, and warns each time")
+        .default("false"),
+];
+
+const fn row(
+    kind: Kind,
+    path: &'static str,
+    flag: Option<&'static str>,
+    value: &'static str,
+    heading: &'static str,
+) -> Setting {
+    Setting { path, flag, variable: None, value, kind, heading, help: "", default: None }
+}
+
+impl Setting {
+    const fn variable(self, variable: &'static str) -> Self {
+        Self { variable: Some(variable), ..self }
+    }
+
+    const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    /// The flag as it is typed; the value's name for the argument without a flag.
+    pub(crate) fn typed(&self) -> String {
+        match (self.flag, self.kind) {
+            (Some(flag), _) => format!("--{flag}"),
+            (None, Positional) => format!("<{}>", self.value),
+            (None, Value | Secret | Switch | List | Entry | Header) => self.path.to_owned(),
+        }
+    }
+
+    /// Whether there is an argument for it on the command line.
+    pub(crate) fn is_argument(&self) -> bool {
+        self.flag.is_some() || self.kind == Positional
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_tokio::core::{Config, ConfigBuilder};
+    use serde::Deserialize as _;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_table_are_those_of_the_core() {
+        let mut tree = json!({ "reconnect": {}, "heartbeat": {} });
+        for setting in SETTINGS {
+            let (section, name) = setting.path.split_once('.').unwrap_or(("", setting.path));
+            let Some(default) = setting.default else { continue };
+            let tree = match section {
+                "login" | "tls" => continue,
+                "" if ["seed", "data_timeout"].contains(&name) => continue,
+                "" => &mut tree,
+                section => &mut tree[section],
+            };
+            tree[name] = default.into();
+        }
+
+        let config = ConfigBuilder::deserialize(tree).expect("a tree is read").build();
+
+        assert_eq!(config, Ok(Config::default()));
+    }
+
+    #[test]
+    fn no_flag_variable_or_path_stands_for_two_settings() {
+        let mut seen = std::collections::HashSet::new();
+        for setting in SETTINGS {
+            assert!(seen.insert(setting.path), "{}", setting.path);
+            assert!(setting.variable.is_none_or(|name| seen.insert(name)), "{}", setting.path);
+            assert!(setting.flag.is_none_or(|flag| seen.insert(flag) || flag == setting.path));
+        }
+    }
+}

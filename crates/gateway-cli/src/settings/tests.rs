@@ -1,0 +1,155 @@
+//! Which place decides, and what is said about what is wrong.
+
+use std::{path::Path, time::Duration};
+
+use clap::{Args as _, Command, FromArgMatches as _};
+use gateway_tokio::core::{Login, Verdict};
+
+use super::{own::redacted, *};
+
+/// Flags as clap reads them. The environment is tested with processes of their own.
+fn flags(arguments: &[&str]) -> Flags {
+    let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
+    let matches = command.try_get_matches_from(arguments).expect("clap takes them");
+    Flags::from_arg_matches(&matches).expect("text is read")
+}
+
+fn load(file: &str, arguments: &[&str]) -> Result<Settings, String> {
+    let tree = Tree::of_text(Path::new("gateway.toml"), file);
+    Settings::of(tree, flags(arguments), Url::Optional).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn a_flag_is_over_the_file_and_the_file_over_the_default() {
+    let file = "connect_timeout = 3000\n[heartbeat]\ninterval = '20s'\nstrict = true";
+
+    let settings = load(file, &["--heartbeat-interval", "15s", "--heartbeat-phase"]).unwrap();
+
+    let config = settings.config;
+    assert_eq!(config.heartbeat_interval(), Duration::from_secs(15));
+    assert_eq!(config.connect_timeout(), Duration::from_secs(3));
+    assert!(config.heartbeat_strict());
+    assert_eq!(config.heartbeat_timeout(), Duration::from_secs(5));
+}
+
+#[test]
+fn a_switch_of_the_file_is_turned_off_by_its_flag() {
+    let settings = load("heartbeat.strict = true", &["--heartbeat-strict=false"]).unwrap();
+
+    assert!(!settings.config.heartbeat_strict());
+}
+
+#[test]
+fn rules_and_headers_are_laid_over_those_of_the_file_one_by_one() {
+    let file = "[policy]\n4000 = 'retry'\n4001 = 'fatal'\n[headers]\nX-One = 'a'\nX-Two = 'b'";
+
+    let arguments = ["--policy", "4000=fatal", "--header", "x-two: c", "--header", "X-Three:d"];
+    let settings = load(file, &arguments).unwrap();
+
+    let policy = settings.config.policy();
+    assert_eq!(policy.judge(4000).verdict(), Verdict::Fatal);
+    assert_eq!(policy.judge(4001).verdict(), Verdict::Fatal);
+    let headers = [("X-One", "a"), ("X-Three", "d"), ("X-Two", "c")];
+    assert_eq!(settings.own.headers, headers.map(|(name, value)| (name.into(), value.into())));
+}
+
+#[test]
+fn the_programs_own_fields_are_read() {
+    let file = "url = 'ws://h'\nseed = 7\nsubprotocols = ['a']\n[tls]\nca_cert = 'ca.pem'";
+
+    let own = load(file, &["--subprotocol", "b", "--subprotocol", "c", "--insecure"]).unwrap().own;
+
+    assert_eq!(own.url.as_deref(), Some("ws://h"));
+    assert_eq!(own.seed, Some(7));
+    assert_eq!(own.subprotocols, ["b", "c"]);
+    assert_eq!(own.ca_cert.as_deref(), Some(Path::new("ca.pem")));
+    assert!(own.insecure);
+}
+
+#[test]
+fn every_error_is_told_with_its_place() {
+    let file = "colour = 1\nclose_timeout = 'soon'\ntls.trust = 1\n[login]\nexternal = true\n\
+                [reconnect]\nmax_delay = '2s'";
+
+    let arguments =
+        ["--initial-delay", "5s", "--seed", "-1", "--policy", "9=fatal", "--header", "bearer"];
+    let errors = load(file, &arguments).err().expect("errors");
+
+    for line in [
+        "error: the configuration is not valid: 8 errors",
+        "  seed = \"-1\": must be a number from 0 to 18446744073709551615  [--seed]",
+        "  headers: must be NAME: VALUE  [--header]",
+        "  tls.trust: unknown field; known are ca_cert, insecure  [gateway.toml]",
+        "  login.external: is for programs that embed the library  [gateway.toml]",
+        "  close_timeout = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of \
+         milliseconds  [gateway.toml]",
+        "  reconnect.initial_delay = \"5s\": must be at most reconnect.max_delay (2s)  \
+         [--initial-delay, gateway.toml]",
+    ] {
+        assert!(errors.contains(&format!("{line}\n")), "{line}\n{errors}");
+    }
+    assert!(errors.contains("  policy.9 = \"fatal\": must be named CODE"), "{errors}");
+    assert!(errors.contains("  colour: unknown field; known are reconnect,"), "{errors}");
+    assert!(errors.contains("max_message_size, url, headers,"), "{errors}");
+}
+
+#[test]
+fn a_rule_that_crosses_another_is_told_with_its_flag() {
+    let file = "[policy]\n4000-4010 = 'retry'";
+
+    let errors = load(file, &["--policy", "4005-4020=fatal"]).err().expect("errors");
+
+    assert!(errors.contains("must not cross the rule"), "{errors}");
+    assert!(errors.contains("[--policy"), "{errors}");
+}
+
+#[test]
+fn a_secret_is_in_no_error_and_no_summary() {
+    for file in [
+        "login = 'hunter2'",
+        "[login]\nsend = 'hunter2\n",
+        "[login]\nsend = 'hunter2'\ntimeout = 'x'",
+        "headers = 'hunter2'",
+        "headers = ['hunter2']",
+        "headers.Authorization = ['hunter2']",
+        "url = ['hunter2']",
+        "[login]\nsend = '@hunter2'",
+    ] {
+        let errors = load(file, &["--header", "hunter2"]).err().expect("errors");
+        assert!(!errors.contains("hunter2"), "{file}: {errors}");
+    }
+    let file = "url = 'wss://hunter2:hunter2@h/p?token=hunter2'\nlogin.send = 'hunter2'\n\
+                headers.Cookie = 'hunter2'";
+
+    let summary = load(file, &[]).unwrap().summary.to_string();
+
+    assert!(!summary.contains("hunter2"), "{summary}");
+    assert!(summary.contains("wss://h/p"), "{summary}");
+}
+
+#[test]
+fn a_url_is_shown_without_userinfo_query_and_fragment() {
+    for (url, shown) in [
+        ("wss://h:1/p?q#f", "wss://h:1/p"),
+        ("wss://u:p@h/p", "wss://h/p"),
+        ("wss://u:p@p@h", "wss://h"),
+        ("u:p@h", "h"),
+        ("ws://h#u@p", "ws://h"),
+    ] {
+        assert_eq!(redacted(url), shown);
+    }
+}
+
+#[test]
+fn a_login_stands_in_a_file_where_it_begins_with_an_at() {
+    let login = std::env::temp_dir().join(format!("gateway-login-{}", std::process::id()));
+    std::fs::write(&login, "hunter2\r\n").unwrap();
+
+    let settings = load("", &["--login", &format!("@{}", login.display())]);
+
+    std::fs::remove_file(&login).unwrap();
+    let settings = settings.unwrap();
+    assert_eq!(settings.own.login_file.as_deref(), Some(login.as_path()));
+    let Login::Message { send, .. } = settings.config.login() else { panic!("no login") };
+    assert_eq!(send.reveal(), "hunter2");
+}

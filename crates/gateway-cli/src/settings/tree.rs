@@ -1,0 +1,201 @@
+//! One tree of all settings: the file's, and over it what the environment and the flags say.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gateway_tokio::core::ConfigError;
+use serde_json::{Map, Value};
+
+use super::{
+    flags::Layer,
+    origin::Origin,
+    table::{Kind, SETTINGS},
+};
+
+/// The settings as they were written, before anything is judged but their shape.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    root: Map<String, Value>,
+    /// The file and what it said, once.
+    file: Option<(PathBuf, Map<String, Value>)>,
+    /// Where the values over the file's came from, by their paths.
+    origins: BTreeMap<String, Origin>,
+    errors: Vec<ConfigError>,
+}
+
+impl Tree {
+    /// Reads a TOML file. One that cannot be read leaves an error and an empty tree.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        match read_text(path, MAX_FILE) {
+            Ok(text) => Self::of_text(path, &text),
+            Err(error) => {
+                let mut tree = Self::default();
+                let limit = format!("cannot be read: {error}");
+                tree.error("configuration file", path.display().to_string(), limit);
+                tree
+            }
+        }
+    }
+
+    /// The tree of a file's text.
+    pub(crate) fn of_text(path: &Path, text: &str) -> Self {
+        let mut tree = Self::default();
+        match parse_toml(text) {
+            Ok(root) => tree.root = root,
+            Err(limit) => tree.error("configuration file", path.display().to_string(), limit),
+        }
+        tree.file = Some((path.to_owned(), tree.root.clone()));
+        tree
+    }
+
+    /// Lays the values of one place over those that are there.
+    pub(crate) fn lay(&mut self, layer: Layer) {
+        let Layer { setting, origin, values } = layer;
+        let path = setting.path;
+        match setting.kind {
+            Kind::List => {
+                let list = values.into_iter().map(Value::String).collect();
+                self.set(&[path], Value::Array(list), origin);
+            }
+            Kind::Positional if values.len() > 1 => {
+                self.error(path, "", "must be given once");
+                self.set(&[path], Value::Null, origin);
+            }
+            Kind::Positional | Kind::Value | Kind::Secret | Kind::Switch => {
+                let last = values.into_iter().next_back().map_or(Value::Null, Value::String);
+                self.set(&path.split('.').collect::<Vec<_>>(), last, origin);
+            }
+            Kind::Entry => self.lay_entries(path, '=', values, &origin),
+            Kind::Header => self.lay_entries(path, ':', values, &origin),
+        }
+    }
+
+    fn lay_entries(&mut self, path: &str, separator: char, values: Vec<String>, origin: &Origin) {
+        for text in values {
+            let Some((key, value)) = text.split_once(separator) else {
+                self.origins.insert(path.to_owned(), origin.clone());
+                // What has no separator may be a header's value alone, and that may be a secret.
+                let shown = if separator == ':' { String::new() } else { text };
+                let limit =
+                    if separator == ':' { "must be NAME: VALUE" } else { "must be CODE=VERDICT" };
+                self.error(path, shown, limit);
+                continue;
+            };
+            let key = key.trim();
+            let key = self.spelling(path, key).unwrap_or_else(|| key.to_owned());
+            self.set(&[path, &key], Value::String(value.trim().to_owned()), origin.clone());
+        }
+    }
+
+    /// The key as it is spelled in the tree already: the names of headers know no case.
+    fn spelling(&self, path: &str, key: &str) -> Option<String> {
+        let table = self.root.get(path)?.as_object()?;
+        table.keys().find(|known| known.eq_ignore_ascii_case(key)).cloned()
+    }
+
+    fn set(&mut self, path: &[&str], value: Value, origin: Origin) {
+        let (name, sections) = path.split_last().expect("a path has a name");
+        let mut table = &mut self.root;
+        for section in sections {
+            let entry = table.entry(*section).or_insert_with(|| Map::new().into());
+            match entry.as_object_mut() {
+                Some(section) => table = section,
+                // The file has something else there, which is an error by itself.
+                None => return,
+            }
+        }
+        table.insert((*name).to_owned(), value);
+        self.origins.insert(path.join("."), origin);
+    }
+
+    /// Takes out a field of the root, to be judged elsewhere.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        self.root.remove(name)
+    }
+
+    /// A field of a section, to be looked into or replaced.
+    pub(crate) fn field_mut(&mut self, section: &str, name: &str) -> Option<&mut Value> {
+        self.root.get_mut(section)?.get_mut(name)
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        field: impl Into<String>,
+        value: impl Into<String>,
+        limit: impl Into<String>,
+    ) {
+        self.errors.push(ConfigError::new(field, value, limit));
+    }
+
+    /// The value at a dotted path.
+    pub(crate) fn value(&self, path: &str) -> Option<&Value> {
+        at(&self.root, path)
+    }
+
+    /// What is left in the tree for the core, and the errors so far.
+    pub(crate) fn parts(&mut self) -> (Value, Vec<ConfigError>) {
+        (Value::Object(self.root.clone()), std::mem::take(&mut self.errors))
+    }
+
+    /// Where the value of a field came from.
+    pub(crate) fn origin(&self, field: &str) -> Option<Origin> {
+        if let Some(origin) = self.origins.get(field) {
+            return Some(origin.clone());
+        }
+        let (file, written) = self.file.as_ref()?;
+        at(written, field).map(|_| Origin::File(file.clone()))
+    }
+
+    /// Where an error came from: the origin of its field, then of the fields that its limit speaks of.
+    pub(crate) fn origins(&self, error: &ConfigError) -> Vec<Origin> {
+        let field = error.field();
+        let is_known = SETTINGS.iter().any(|setting| setting.path == field);
+        // A rule for one code may be named as a range of one.
+        let single = field.split_once('-').map(|(code, _)| code);
+        let own = self
+            .origin(field)
+            .or_else(|| self.origin(single?))
+            .or_else(|| is_known.then_some(Origin::Default))
+            // An unknown field: only a file can have it.
+            .or_else(|| self.file.as_ref().map(|(file, _)| Origin::File(file.clone())));
+        let mentioned = SETTINGS
+            .iter()
+            .filter(|setting| setting.path != field && error.limit().contains(setting.path))
+            .filter_map(|setting| self.origin(setting.path));
+        own.into_iter().chain(mentioned).collect()
+    }
+}
+
+/// The value at a dotted path; a name may itself have dots, a section's may not.
+fn at<'a>(root: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let (section, name) = path.split_once('.').unwrap_or(("", path));
+    if section.is_empty() { root.get(name) } else { root.get(section)?.get(name) }
+}
+
+/// The file's size is bounded, lest a device is read for ever.
+const MAX_FILE: u64 = 1 << 20;
+
+fn parse_toml(text: &str) -> Result<Map<String, Value>, String> {
+    // The error's own form shows the line, and that may be a secret's.
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        format!("is no TOML: line {line}, column {column}: {}", error.message())
+    })
+}
+
+/// Reads a small text file.
+pub(crate) fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
+    use std::io::Read as _;
+
+    let mut text = String::new();
+    fs::File::open(path)?.take(most.saturating_add(1)).read_to_string(&mut text)?;
+    if text.len() as u64 > most {
+        return Err(std::io::Error::other(format!("it is larger than {most} bytes")));
+    }
+    Ok(text)
+}

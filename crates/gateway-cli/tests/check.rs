@@ -1,0 +1,91 @@
+//! The command `gateway check`.
+
+mod common;
+
+use std::io;
+
+use common::{file, gateway, run, text};
+
+async fn check(path: &str) -> io::Result<(Option<i32>, String, String)> {
+    let output = run(gateway(&["check", path]), b"").await?;
+    Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+}
+
+#[tokio::test]
+async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() -> io::Result<()> {
+    let config = file(
+        "valid.toml",
+        "url = 'wss://hunter2:hunter2@gateway.example/feed?token=hunter2'\nclose_timeout = 500\n\
+         [headers]\nAuthorization = 'hunter2'\n[login]\nsend = 'hunter2'\n[policy]\n4403 = 'fatal'",
+    );
+
+    let (status, stdout, stderr) = check(config.to_str().expect("its name is text")).await?;
+
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(!stdout.contains("hunter2") && !stderr.contains("hunter2"), "{stdout}");
+    let value = |path: &str| {
+        let line = stdout.lines().find(|line| line.trim_start().starts_with(path));
+        line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or_default().to_owned()
+    };
+    assert!(stdout.contains(" is valid\n"), "{stdout}");
+    assert_eq!(value("url"), "wss://gateway.example/feed");
+    assert_eq!(value("close_timeout"), "500");
+    assert_eq!(value("reconnect.max_delay"), "30s");
+    assert_eq!(value("headers.Authorization"), "(hidden)");
+    assert_eq!(value("login.send"), "(hidden)");
+    assert_eq!(value("policy.4403"), "fatal");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_error_is_told_with_field_value_limit_and_file() -> io::Result<()> {
+    let config = file(
+        "wrong.toml",
+        "url = 'http://u:hunter2@h'\ncolour = 1\nseed = 'x'\nsubprotocols = ['no good']\n\
+         [headers]\n'no good' = 'hunter2'\n[reconnect]\ninitial_delay = '0ms'\n\
+         [heartbeat]\nkind = 'morse'\nbeat = 1\n[tls]\nca_cert = '/nowhere/ca.pem'\n\
+         [policy]\n9 = 'fatal'\n4000 = 'maybe'\n[login]\ntimeout = 'soon'\naccepted = '/a=b'",
+    );
+    let path = config.to_str().expect("its name is text");
+
+    let (status, stdout, stderr) = check(path).await?;
+
+    assert_eq!((status, stdout.as_str()), (Some(2), ""));
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+    for start in [
+        "url = \"http://h\": ",
+        "colour: unknown field",
+        "seed = \"x\": ",
+        "subprotocols",
+        "headers.no good: ",
+        "reconnect.initial_delay = \"0ms\": must be ",
+        "heartbeat.kind = \"morse\": must be json, ping or off",
+        "heartbeat.beat: unknown field",
+        "tls.ca_cert = \"/nowhere/ca.pem\": ",
+        "policy.9 = \"fatal\": ",
+        "policy.4000 = \"maybe\": ",
+        "login.timeout = \"soon\": ",
+        "login.send: must be set",
+    ] {
+        let line = stderr.lines().find(|line| line.trim_start().starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("{start}: {stderr}"));
+        assert!(line.contains(&format!("[{path}")) || start == "login.send: must be set", "{line}");
+    }
+    assert!(stderr.starts_with("error: the configuration is not valid: 13 errors\n"), "{stderr}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_toml_and_what_is_no_file_is_told() -> io::Result<()> {
+    let config = file("broken.toml", "url = 'ws://h'\n[login]\nsend = 'hunter2\n");
+
+    let (status, _, stderr) = check(config.to_str().expect("its name is text")).await?;
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("is no TOML: line 3, column"), "{stderr}");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+
+    let (status, _, stderr) = check("/nowhere/gateway.toml").await?;
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("cannot be read"), "{stderr}");
+    Ok(())
+}

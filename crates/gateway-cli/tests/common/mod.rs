@@ -1,0 +1,174 @@
+//! The program as a process, with nothing of the test's own environment in play.
+#![allow(unreachable_pub, reason = "a module of several programs")]
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::{
+    io,
+    path::PathBuf,
+    process::{ExitStatus, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{
+        AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines,
+    },
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+/// The only bound on any wait.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program, without any setting from the environment.
+pub fn gateway(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(arguments).kill_on_drop(true);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GATEWAY_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end, with this on stdin.
+pub async fn run(mut command: Command, input: &[u8]) -> io::Result<Output> {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let input = input.to_owned();
+    // A program that ends before it has read everything breaks the pipe, and may.
+    let writing = tokio::spawn(async move {
+        let _ = stdin.write_all(&input).await;
+    });
+    let output = soon(child.wait_with_output()).await?;
+    writing.abort();
+    Ok(output)
+}
+
+pub async fn soon<T>(work: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, work).await.expect("it took too long")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A file of this test program's own.
+pub fn file(name: &str, content: &str) -> PathBuf {
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    std::fs::write(&path, content).expect("the folder for tests is writable");
+    path
+}
+
+/// A `gateway serve` that is killed in the end.
+pub struct Server {
+    _process: Child,
+    pub url: String,
+}
+
+impl Server {
+    pub async fn start(arguments: &[&str]) -> Self {
+        let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "off"]);
+        let mut process =
+            command.args(arguments).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = lines_of(process.stdout.take());
+        let url = soon(lines.next_line()).await.expect("it is text").expect("a first line");
+        Self { _process: process, url }
+    }
+}
+
+/// A `gateway connect` that runs, with its events read from stderr.
+pub struct Client {
+    process: Child,
+    pub stdin: Option<ChildStdin>,
+    pub stdout: Option<Lines<BufReader<ChildStdout>>>,
+    events: Lines<BufReader<ChildStderr>>,
+}
+
+impl Client {
+    pub fn start(url: &str, arguments: &[&str]) -> Self {
+        let mut command = gateway(&["connect", url, "--events", "-", "--log-level", "off"]);
+        let mut process = command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        Self {
+            stdin: process.stdin.take(),
+            stdout: Some(lines_of(process.stdout.take())),
+            events: lines_of(process.stderr.take()),
+            process,
+        }
+    }
+
+    /// Waits for an event of that name.
+    pub async fn event(&mut self, name: &str) -> Value {
+        loop {
+            let line = soon(self.events.next_line()).await.expect("it is text");
+            let line = line.unwrap_or_else(|| panic!("the client ended before: {name}"));
+            let event = event(&line);
+            if event["event"] == name {
+                return event;
+            }
+        }
+    }
+
+    /// Waits for the change to a state.
+    pub async fn state(&mut self, to: &str) {
+        while self.event("state").await["to"] != to {}
+    }
+
+    pub async fn send(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it is open");
+        stdin.write_all(line.as_bytes()).await.expect("it is read");
+    }
+
+    pub async fn line(&mut self) -> String {
+        let stdout = self.stdout.as_mut().expect("it is open");
+        soon(stdout.next_line()).await.expect("it is text").expect("a line")
+    }
+
+    pub async fn signal(&self, name: &str) {
+        let id = self.process.id().expect("it runs").to_string();
+        let killed = Command::new("kill").args([name, &id]).status().await;
+        assert!(killed.expect("there is kill").success());
+    }
+
+    /// Waits for the end. Returns the status, and the events until then.
+    pub async fn end(mut self) -> (ExitStatus, Vec<Value>) {
+        let mut events = Vec::new();
+        while let Some(line) = soon(self.events.next_line()).await.expect("it is text") {
+            events.push(event(&line));
+        }
+        (soon(self.process.wait()).await.expect("it is ours"), events)
+    }
+}
+
+/// An event, which has a time, a name, and no field without a value.
+pub fn event(line: &str) -> Value {
+    let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    let fields = event.as_object().unwrap_or_else(|| panic!("no object: {line}"));
+    assert!(fields["t_ms"].is_u64() && fields["event"].is_string(), "{line}");
+    assert!(fields.values().all(|value| !value.is_null()), "{line}");
+    for (name, value) in fields.iter().filter(|(name, _)| name.ends_with("_ms")) {
+        assert!(value.is_u64() || name == "rtt_ms" && value.is_f64(), "{line}");
+    }
+    event
+}
+
+fn lines_of<R: AsyncRead + Unpin>(stream: Option<R>) -> Lines<BufReader<R>> {
+    BufReader::new(stream.expect("it is piped")).lines()
+}
+
+/// Everything that is left of a stream.
+pub async fn rest(mut stream: impl AsyncRead + Unpin) -> String {
+    let mut bytes = Vec::new();
+    soon(stream.read_to_end(&mut bytes)).await.expect("it is read");
+    text(&bytes)
+}

@@ -1,0 +1,246 @@
+//! The command `gateway connect` between stdin and stdout, against `gateway serve`.
+
+mod common;
+
+use std::io;
+
+use common::{Client, Server, event, file, gateway, rest, run, soon, text};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+
+/// Short delays, so that a wait is soon over.
+const SHORT: [&str; 4] = ["--initial-delay", "50ms", "--max-delay", "100ms"];
+
+fn outcomes(events: &[Value]) -> Vec<(String, u64)> {
+    let sends = events.iter().filter(|event| event["event"] == "send");
+    sends
+        .map(|event| {
+            let outcome = event["outcome"].as_str().expect("an outcome").to_owned();
+            (outcome, event["bytes"].as_u64().expect("a size"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn lines_are_sent_and_echoes_are_lines_and_nothing_else_is_on_stdout() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+    let mut command = gateway(&["connect", &server.url, "--exit-on-eof", "--log-level", "trace"]);
+    let events = file("echo.jsonl", "");
+    command.arg("--events").arg(&events);
+
+    let output = run(command, "one\n\nthree é\r\nlast".as_bytes()).await?;
+
+    assert_eq!(text(&output.stdout), "one\n\nthree é\nlast\n");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let events: Vec<Value> = std::fs::read_to_string(events)?.lines().map(event).collect();
+    let sent = [3, 0, 8, 4].map(|bytes| ("sent".to_owned(), bytes));
+    assert_eq!(outcomes(&events), sent);
+    let states: Vec<&str> = events.iter().filter_map(|event| event["to"].as_str()).collect();
+    assert_eq!(states, ["CONNECTING", "CONNECTED", "CLOSING", "CLOSED"]);
+    let log = text(&output.stderr);
+    assert!(log.contains("CONNECTING -> CONNECTED"), "{log}");
+    assert!(!log.contains("three"), "a payload in the log: {log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_sent_is_told_by_its_number_and_counted() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+    let mut command = gateway(&["connect", &server.url, "--exit-on-eof", "--heartbeat", "off"]);
+    command.args(["--max-message-size", "5", "--log-level", "error"]);
+
+    let output = run(command, b"12345\n123456\nno\xff\nend\n").await?;
+
+    assert_eq!(text(&output.stdout), "12345\nend\n");
+    assert_eq!(output.status.code(), Some(1));
+    let log = text(&output.stderr);
+    for part in ["longer than max-message-size and is not sent line=2", "not UTF-8", "line=3"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    assert!(log.contains("lines were not sent lines=2"), "{log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_events_tell_of_pings_losses_and_retries() -> io::Result<()> {
+    let server = Server::start(&["--script", "close-4000", "--faults", "1"]).await;
+    let mut client = Client::start(&server.url, &[SHORT.as_slice(), &["--seed", "7"]].concat());
+
+    let ready = client.event("ready").await;
+    assert_eq!(ready["socket"], 1);
+    let pong = client.event("pong").await;
+    assert!(pong["rtt_ms"].is_f64(), "{pong}");
+    client.send("first\n").await;
+    assert_eq!(client.line().await, "first");
+    let lost = client.event("disconnected").await;
+    assert_eq!((&lost["cause"], &lost["code"]), (&"close_received".into(), &4000.into()));
+    let retry = client.event("retry").await;
+    assert_eq!((&retry["attempt"], &retry["because"]), (&1.into(), &"backoff".into()));
+    assert_eq!(retry["cause"], "close_received");
+    // Kept while there was no connection.
+    client.send("second\n").await;
+    assert_eq!(client.line().await, "second");
+    client.stdin = None;
+    client.signal("-TERM").await;
+    let (status, events) = client.end().await;
+    assert_eq!(status.code(), Some(0), "{events:?}");
+    assert_eq!(events.last().expect("events")["to"], "CLOSED");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_fatal_is_given_up_with_status_1_and_stdin_unread() -> io::Result<()> {
+    for (script, cause, field, number) in [
+        ("close-1000", "close_code", "code", 1000),
+        ("close-1008", "close_code", "code", 1008),
+        ("http-404", "http_status", "http_status", 404),
+        ("redirect", "http_status", "http_status", 302),
+    ] {
+        let server = Server::start(&["--script", script]).await;
+        let mut client = Client::start(&server.url, &SHORT);
+
+        let gave_up = client.event("gave_up").await;
+
+        assert_eq!((&gave_up["cause"], &gave_up[field]), (&cause.into(), &number.into()));
+        let (status, events) = client.end().await;
+        assert_eq!(status.code(), Some(1), "{script}");
+        assert!(events.iter().all(|event| event["event"] != "retry"), "{events:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_are_refreshed_once_on_401_and_then_it_is_fatal() -> io::Result<()> {
+    let server = Server::start(&["--script", "http-401"]).await;
+    let mut client = Client::start(&server.url, &SHORT);
+
+    assert_eq!(client.event("disconnected").await["http_status"], 401);
+    assert_eq!(client.event("retry").await["attempt"], 1);
+    assert_eq!(client.event("gave_up").await["http_status"], 401);
+    assert_eq!(client.end().await.0.code(), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn attempts_are_spent_where_a_server_accepts_and_drops() -> io::Result<()> {
+    let server = Server::start(&["--script", "accept-then-drop"]).await;
+    let arguments = [SHORT.as_slice(), &["--max-attempts", "2"]].concat();
+    let mut client = Client::start(&server.url, &arguments);
+
+    assert_eq!(client.event("gave_up").await["cause"], "attempts_spent");
+    assert_eq!(client.end().await.0.code(), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_from_a_file_is_sent_first_and_read_anew_where_it_is_refused() -> io::Result<()> {
+    let server = Server::start(&["--login", "hunter2"]).await;
+    let login = file("login", "wrong\n");
+    let at = format!("@{}", login.display());
+    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
+    let arguments = [SHORT.as_slice(), &rules, &["--login", &at]].concat();
+    let mut client = Client::start(&server.url, &arguments);
+
+    client.state("CONNECTED").await;
+    assert_eq!(client.event("disconnected").await["socket"], 1);
+    std::fs::write(&login, "hunter2\n")?;
+    client.state("AUTHENTICATED").await;
+    client.event("ready").await;
+    client.send("hello\n").await;
+    assert_eq!(client.line().await, "hello");
+    client.signal("-INT").await;
+    assert_eq!(client.end().await.0.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_with_0_in_every_state() -> io::Result<()> {
+    for (script, state) in
+        [("echo", "CONNECTED"), ("never-answer", "CONNECTING"), ("http-503", "DISCONNECTED")]
+    {
+        for signal in ["-INT", "-TERM"] {
+            let server = Server::start(&["--script", script]).await;
+            let arguments = ["--initial-delay", "30s", "--close-timeout", "30s"];
+            let mut client = Client::start(&server.url, &arguments);
+            client.state(state).await;
+
+            client.signal(signal).await;
+
+            let (status, events) = client.end().await;
+            assert_eq!(status.code(), Some(0), "{script} {signal}: {events:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_answer_the_close_is_waited_for_no_longer_than_the_timeout()
+-> io::Result<()> {
+    let server = Server::start(&["--script", "no-close-reply"]).await;
+    let mut client = Client::start(&server.url, &["--close-timeout", "200ms"]);
+    client.event("ready").await;
+
+    client.signal("-TERM").await;
+
+    let (status, events) = client.end().await;
+    assert_eq!(status.code(), Some(0));
+    let lost = events.iter().find(|event| event["event"] == "disconnected").expect("an end");
+    assert_eq!(lost["cause"], "close_timeout");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() -> io::Result<()> {
+    let server = Server::start(&["--script", "no-close-reply"]).await;
+    let mut client = Client::start(&server.url, &["--close-timeout", "10m"]);
+    client.event("ready").await;
+    client.signal("-INT").await;
+    client.state("CLOSING").await;
+
+    client.signal("-TERM").await;
+
+    assert_eq!(client.end().await.0.code(), Some(143));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_that_is_gone_ends_it_with_0() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+    let mut client = Client::start(&server.url, &[]);
+    client.event("ready").await;
+    client.stdout = None;
+
+    client.send("to nobody\n").await;
+
+    let (status, events) = client.end().await;
+    assert_eq!(status.code(), Some(0), "{events:?}");
+    assert!(events.iter().any(|event| event["to"] == "CLOSING"), "{events:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_that_is_slow_loses_nothing() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+    let times = ["--heartbeat-interval", "100ms", "--heartbeat-timeout", "100ms"];
+    let arguments = [["--exit-on-eof"].as_slice(), &times].concat();
+    let mut client = Client::start(&server.url, &arguments);
+    // Far more than pipes, sockets and buffers hold.
+    let (line, count) = ("x".repeat(64 * 1024), 400);
+    let input = format!("{line}\n").repeat(count);
+    let mut stdin = client.stdin.take().expect("it is open");
+    let stdout = client.stdout.take().expect("it is open").into_inner();
+    let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
+    // So much fits before stdout; then no more is taken from the connection.
+    for _ in 0..5 {
+        assert_eq!(client.event("send").await["outcome"], "sent");
+    }
+
+    let reading = tokio::spawn(rest(stdout));
+
+    let (status, events) = client.end().await;
+    soon(writing).await.expect("no panic")?;
+    assert_eq!(status.code(), Some(0), "{:?}", events.last());
+    let echoed = soon(reading).await.expect("no panic");
+    assert_eq!(echoed.lines().filter(|echo| *echo == line).count(), count);
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The command `gateway demo`: it ends by itself, and every message is accounted for.
+
+mod common;
+
+use std::io;
+
+use common::{gateway, run, text};
+
+/// The demo bounds itself: past 19 s it says so, and fails. That is what is looked at here, no clock.
+#[tokio::test]
+async fn the_demo_rides_out_its_faults_and_accounts_for_every_message() -> io::Result<()> {
+    let output = run(gateway(&["demo", "--seed", "7"]), b"").await?;
+
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    assert_eq!(stderr, "");
+    assert!(!stdout.contains('\x1b'), "colours without a terminal");
+    for part in [
+        "lost (reset)",
+        "pong_timeout",
+        "open_failed (refused)",
+        "lost (eof)",
+        "close_received 1012",
+        "then the write buffer was full",
+        "DISCONNECTED -> CONNECTING",
+        "CLOSING -> CLOSED",
+        "6 faults ridden out in ",
+        "every message is accounted for",
+    ] {
+        assert!(stdout.contains(part), "{part}: {stdout}");
+    }
+    let line = stdout.lines().find(|line| line.contains(" handed over = ")).expect("the sum");
+    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(numbers[0], numbers[1..].iter().sum::<u64>(), "{line}");
+    Ok(())
+}

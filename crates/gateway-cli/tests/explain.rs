@@ -1,0 +1,69 @@
+//! The command `gateway explain`.
+
+mod common;
+
+use std::io;
+
+use common::{file, gateway, run, text};
+
+async fn explain(arguments: &[&str]) -> io::Result<(Option<i32>, String, String)> {
+    let mut command = gateway(&["explain"]);
+    command.args(arguments);
+    let output = run(command, b"").await?;
+    Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+}
+
+#[tokio::test]
+async fn the_verdict_the_rule_and_both_directions_are_told() -> io::Result<()> {
+    for (code, parts) in [
+        (
+            "1000",
+            ["normal closure", "fatal:", "rule       1000, a default", "on the application's"],
+        ),
+        (
+            "1006",
+            ["lost without", "retry: after 1s to 3s", "rule       1006,", "never: stands for"],
+        ),
+        ("1009", ["too big", "fatal:", "rule       1009,", "sent to a peer whose message"]),
+        ("4321", ["private", "retry:", "rule       4000-4999, a default", "with this code"]),
+        ("401", ["HTTP status 401", "refresh:", "rule       401,", "never: an HTTP status"]),
+        ("418", ["client error", "fatal:", "rule       400-499,", "never:"]),
+        ("503", ["server error", "Retry-After is heeded", "rule       500-599,", "never:"]),
+    ] {
+        let (status, stdout, _) = explain(&[code]).await?;
+        assert_eq!(status, Some(0));
+        for part in parts {
+            assert!(stdout.contains(part), "{code}, {part}: {stdout}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_configured_rule_is_told_beside_the_default() -> io::Result<()> {
+    let config = file("explain.toml", "reconnect.max_attempts = 3\n[policy]\n4400-4499 = 'fatal'");
+    let config = config.to_str().expect("its name is text");
+
+    let (_, stdout, _) = explain(&["4403", "--config", config]).await?;
+    assert!(stdout.contains("fatal:"), "{stdout}");
+    assert!(stdout.contains("4400-4499, set in the configuration"), "{stdout}");
+    assert!(stdout.contains("default    retry: "), "{stdout}");
+
+    let (_, stdout, _) = explain(&["4403", "--config", config, "--policy", "4403=45s"]).await?;
+    assert!(stdout.contains("retry: after 45s at the earliest"), "{stdout}");
+    assert!(stdout.contains("at most 3 times"), "{stdout}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_number_that_is_neither_is_a_usage_error() -> io::Result<()> {
+    for code in ["0", "99", "600", "999", "5000", "-1", "70000", "ten"] {
+        let (status, stdout, stderr) = explain(&["--", code]).await?;
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{code}");
+        assert!(stderr.contains("close code (1000-4999) or an HTTP status (100-599)"), "{stderr}");
+    }
+    let (status, _, stderr) = explain(&["1000", "--policy", "1=retry", "--policy", "x"]).await?;
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("2 errors"), "{stderr}");
+    Ok(())
+}

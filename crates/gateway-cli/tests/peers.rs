@@ -1,0 +1,81 @@
+//! Holds `gateway connect` against WebSocket servers that nobody here wrote: Python's `websockets`,
+//! npm's `ws` and npm's `graphql-ws`, each steered fault by fault over its stdin (`peers/`).
+//!
+//! `peers/table.rs` lists every fault beside the `--events` lines that it must give. A peer that cannot
+//! be installed is skipped loudly; with GATEWAY_REQUIRE_PEERS=1 that fails.
+#![cfg(unix)] // kill -9, and the layout of a Python environment
+
+#[path = "peers/client.rs"]
+mod client;
+#[path = "peers/install.rs"]
+mod install;
+#[path = "peers/lines.rs"]
+mod lines;
+#[path = "peers/play.rs"]
+mod play;
+#[path = "peers/server.rs"]
+mod server;
+#[path = "peers/table.rs"]
+mod table;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use play::Played;
+use table::PROGRAMS;
+
+/// Fewer faults than this over all peers is no proof.
+const LEAST_FAULTS: usize = 40;
+
+#[test]
+fn connect_rides_out_the_faults_of_servers_that_others_wrote() {
+    let required = std::env::var_os("GATEWAY_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    let total: usize = PROGRAMS.iter().map(|program| program.faults().count()).sum();
+    assert!(total >= LEAST_FAULTS, "the table has only {total} faults");
+
+    let mut skipped = 0;
+    let mut programs = Vec::new();
+    for program in PROGRAMS {
+        match install::install(program.peer) {
+            Ok(command) => programs.push((program, command)),
+            Err(why) => {
+                tell(&format!("SKIPPED peers/{}: {why}\n", program.peer.name()));
+                skipped += 1;
+            }
+        }
+    }
+    let played: Vec<Played> = std::thread::scope(|scope| {
+        let threads: Vec<_> = programs
+            .iter()
+            .map(|(program, command)| scope.spawn(|| play::play(program, command)))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+
+    let failed = played.iter().filter(|one| one.outcome.is_err()).count();
+    tell(&results(&played));
+    assert_eq!(failed, 0, "{failed} of {} faults went otherwise (see above)", played.len());
+    assert!(skipped == 0 || !required, "{skipped} peers are missing, and they are required");
+    if skipped == 0 {
+        assert_eq!(played.len(), total, "faults that nobody played");
+    }
+}
+
+/// The table: fault, peer, events seen.
+fn results(played: &[Played]) -> String {
+    let mut text = String::new();
+    for Played { peer, fault, outcome, .. } in played {
+        let (mark, seen) = match outcome {
+            Ok(seen) => ("ok", seen.as_str()),
+            Err(why) => ("FAILED", why.as_str()),
+        };
+        let _ = writeln!(text, "{:<10}  {fault:<44}  {mark:<6}  {seen}", peer.name());
+    }
+    let _ = writeln!(text, "{} faults played", played.len());
+    text
+}
+
+/// Past the test runner's capture, so that a skipped peer is seen in a run that passes.
+fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

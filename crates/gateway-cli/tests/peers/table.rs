@@ -1,0 +1,503 @@
+//! The faults, each beside the `--events` lines that it must give.
+//!
+//! A line matches where every field that is named here is equal; `[low, high]` is a range. Other events
+//! may come between those listed. After each fault that is ridden out the client must be ready again on a
+//! higher socket, echo a message, and have been CONNECTED exactly as often as the peer saw it open.
+
+use Step::{Connect, Kill, PeerSees, See, Start, Steer, Type, TypeUntil};
+
+#[derive(Clone, Copy)]
+pub(crate) enum Peer {
+    Websockets,
+    Ws,
+    GraphqlWs,
+}
+
+impl Peer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Websockets => "websockets",
+            Self::Ws => "ws",
+            Self::GraphqlWs => "graphql-ws",
+        }
+    }
+}
+
+pub(crate) enum Step {
+    /// A command to the peer.
+    Steer(&'static str),
+    /// kill -9 of the peer.
+    Kill,
+    /// The peer is started again on its port.
+    Start,
+    /// `gateway connect` is started (elsewhere it runs and is ready).
+    Connect,
+    /// A line of its stdin.
+    Type(&'static str),
+    /// An event that must come.
+    See(&'static str),
+    /// The same, while we send without a pause.
+    TypeUntil(&'static str),
+    /// The close code that the peer's library reports of the connection.
+    PeerSees(u64),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Ready again.
+    Ready,
+    /// gave_up, and exit status 1, though stdin is still open.
+    GaveUp,
+}
+
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    pub(crate) steps: &'static [Step],
+    pub(crate) then: Then,
+}
+
+/// One server process, with one client for as long as it lives.
+pub(crate) struct Run {
+    /// Beside `BASE`, or instead of the flag of that name in it.
+    pub(crate) flags: &'static [(&'static str, &'static str)],
+    pub(crate) faults: &'static [&'static [Fault]],
+}
+
+pub(crate) struct Program {
+    pub(crate) peer: Peer,
+    pub(crate) runs: &'static [Run],
+}
+
+impl Program {
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &'static Fault> {
+        self.runs.iter().flat_map(|run| run.faults.iter().copied().flatten())
+    }
+}
+
+pub(crate) const BASE: &[(&str, &str)] = &[
+    ("--initial-delay", "50ms"),
+    ("--max-delay", "200ms"),
+    ("--jitter", "decorrelated"),
+    ("--heartbeat-interval", "300ms"),
+    ("--heartbeat-timeout", "200ms"),
+    ("--stable-after", "100ms"),
+    ("--connect-timeout", "2s"),
+    ("--close-timeout", "500ms"),
+    ("--seed", "7"),
+];
+
+const GRAPHQL: &[(&str, &str)] = &[
+    ("--subprotocol", "graphql-transport-ws"),
+    ("--login", r#"{"type":"connection_init"}"#),
+    ("--login-ok", "/type=connection_ack"),
+    ("--login-timeout", "500ms"),
+    ("--heartbeat", "ping"),
+];
+
+const GRAPHQL_JSON: &[(&str, &str)] = &[
+    ("--subprotocol", "graphql-transport-ws"),
+    ("--login", r#"{"type":"connection_init"}"#),
+    ("--login-ok", "/type=connection_ack"),
+    ("--heartbeat", "json"),
+];
+
+const GRAPHQL_FATAL: &[(&str, &str)] = &[
+    ("--subprotocol", "graphql-transport-ws"),
+    ("--login", r#"{"type":"connection_init"}"#),
+    ("--login-ok", "/type=connection_ack"),
+    ("--heartbeat", "ping"),
+    ("--policy", "4403=fatal"),
+];
+
+const THREE_ATTEMPTS: &[(&str, &str)] = &[("--stable-after", "60s"), ("--max-attempts", "3")];
+
+pub(crate) const PROGRAMS: &[Program] = &[
+    Program {
+        peer: Peer::Websockets,
+        runs: &[
+            Run { flags: &[], faults: &[RIDDEN_OUT, LINK_HEARD] },
+            Run { flags: &[], faults: &[FATAL] },
+            Run { flags: THREE_ATTEMPTS, faults: &[SPENT] },
+        ],
+    },
+    Program {
+        peer: Peer::Ws,
+        runs: &[
+            Run { flags: &[], faults: &[RIDDEN_OUT, LINK_HEARD, EMPTY_CLOSE] },
+            Run { flags: &[], faults: &[FATAL] },
+            Run { flags: THREE_ATTEMPTS, faults: &[SPENT] },
+        ],
+    },
+    Program {
+        peer: Peer::GraphqlWs,
+        runs: &[
+            Run { flags: GRAPHQL, faults: &[GRAPHQL_RIDDEN_OUT, RIDDEN_OUT] },
+            Run { flags: GRAPHQL_JSON, faults: &[LINK_HEARD] },
+            Run { flags: GRAPHQL_FATAL, faults: &[FATAL, GRAPHQL_REFUSED] },
+        ],
+    },
+];
+
+const fn ridden_out(name: &'static str, steps: &'static [Step]) -> Fault {
+    Fault { name, steps, then: Then::Ready }
+}
+
+const fn fatal(name: &'static str, steps: &'static [Step]) -> Fault {
+    Fault { name, steps, then: Then::GaveUp }
+}
+
+const LOST: Step = See(r#"{"event":"disconnected","cause":"lost"}"#);
+const DEAD: Step = See(r#"{"event":"disconnected","cause":"pong_timeout"}"#);
+const BROKEN: Step = See(r#"{"event":"disconnected","cause":"protocol_error"}"#);
+const NOT_OPENED: Step = See(r#"{"event":"disconnected","cause":"open_failed"}"#);
+const BACKOFF: Step = See(r#"{"event":"retry","because":"backoff","delay_ms":[50,200]}"#);
+/// After a connection that was stable: the first delay again.
+const AFRESH: Step =
+    See(r#"{"event":"retry","attempt":1,"because":"backoff","delay_ms":[50,150]}"#);
+
+/// What every peer can do, and every client must ride out.
+const RIDDEN_OUT: &[Fault] = &[
+    ridden_out("reset (RST)", &[Steer("drop"), LOST, BACKOFF]),
+    ridden_out("end of stream (FIN)", &[Steer("fin"), LOST, BACKOFF]),
+    ridden_out("half a frame, then FIN", &[Steer("truncate"), LOST, BACKOFF]),
+    ridden_out("half-open", &[Steer("silent"), DEAD, AFRESH]),
+    ridden_out(
+        "half-open while we keep sending",
+        &[
+            Steer("silent"),
+            Type("into the void"),
+            See(r#"{"event":"send","outcome":"sent","bytes":13}"#),
+            TypeUntil(r#"{"event":"disconnected","cause":"pong_timeout"}"#),
+            AFRESH,
+        ],
+    ),
+    ridden_out("reads, but answers nothing", &[Steer("mute"), DEAD, AFRESH]),
+    ridden_out(
+        "accept-then-drop, three times",
+        &[
+            Steer("accept-then-drop 3"),
+            Steer("drop"),
+            LOST,
+            BACKOFF,
+            LOST,
+            BACKOFF,
+            LOST,
+            BACKOFF,
+            LOST,
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "accept-then-close 1013, twice",
+        &[
+            Steer("accept-then-close 2 1013"),
+            Steer("fin"),
+            LOST,
+            BACKOFF,
+            See(r#"{"event":"disconnected","cause":"close_received","code":1013}"#),
+            BACKOFF,
+            See(r#"{"event":"disconnected","cause":"close_received","code":1013}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out("kill -9, started again", &[Kill, LOST, BACKOFF, NOT_OPENED, BACKOFF, Start]),
+    ridden_out(
+        "kill -9, down for three attempts",
+        &[Kill, LOST, NOT_OPENED, NOT_OPENED, NOT_OPENED, BACKOFF, Start],
+    ),
+    ridden_out(
+        "orderly shutdown, started again",
+        &[
+            Steer("shutdown"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1001}"#),
+            BACKOFF,
+            NOT_OPENED,
+            Start,
+        ],
+    ),
+    ridden_out(
+        "close 1001",
+        &[
+            Steer("close 1001"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1001}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "close 1011",
+        &[
+            Steer("close 1011"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1011}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "close 1012 (restart)",
+        &[
+            Steer("close 1012"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1012}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "close 1013 (try again later)",
+        &[
+            Steer("close 1013"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1013}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "close 4000 with a reason",
+        &[
+            Steer("close 4000 come back"),
+            See(
+                r#"{"event":"disconnected","cause":"close_received","code":4000,"reason":"come back"}"#,
+            ),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "close 4403",
+        &[
+            Steer("close 4403"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":4403}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "HTTP 401 once: refreshed",
+        &[
+            Steer("reject 401"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":401}"#),
+            See(r#"{"event":"retry","cause":"open_failed","delay_ms":[50,200]}"#),
+        ],
+    ),
+    ridden_out(
+        "HTTP 429",
+        &[
+            Steer("reject 429"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":429}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "HTTP 429, Retry-After: 1",
+        &[
+            Steer("reject 429 1"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":429}"#),
+            See(
+                r#"{"event":"retry","cause":"open_failed","because":"retry_after","delay_ms":[1000,2000]}"#,
+            ),
+        ],
+    ),
+    ridden_out(
+        "HTTP 503, twice",
+        &[
+            Steer("reject 503"),
+            Steer("reject 503"),
+            Steer("fin"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":503}"#),
+            BACKOFF,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":503}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "the upgrade is never answered",
+        &[
+            Steer("stall"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"connect_timeout"}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "a frame with a reserved opcode",
+        &[Steer("garbage"), BROKEN, PeerSees(1002), BACKOFF],
+    ),
+    ridden_out("a text that is not UTF-8", &[Steer("bad-text"), BROKEN, PeerSees(1007), BACKOFF]),
+    ridden_out("a message of 2 MiB, limit 1 MiB", &[Steer("big 2097152"), BROKEN, BACKOFF]),
+];
+
+/// The heartbeat in JSON is answered, and its answer counts.
+const LINK_HEARD: &[Fault] = &[
+    ridden_out(
+        "a round trip, then RST",
+        &[
+            See(r#"{"event":"ping"}"#),
+            See(r#"{"event":"pong","rtt_ms":[0,1000]}"#),
+            Steer("drop"),
+            LOST,
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "a round trip, then half-open",
+        &[See(r#"{"event":"pong","rtt_ms":[0,1000]}"#), Steer("silent"), DEAD, AFRESH],
+    ),
+    ridden_out(
+        "a round trip, then no answers",
+        &[See(r#"{"event":"pong","rtt_ms":[0,1000]}"#), Steer("mute"), DEAD, AFRESH],
+    ),
+];
+
+const EMPTY_CLOSE: &[Fault] = &[ridden_out(
+    "close without a code",
+    &[Steer("close"), See(r#"{"event":"disconnected","cause":"close_received"}"#), BACKOFF],
+)];
+
+/// Ends the client, by the peer's word.
+const FATAL: &[Fault] = &[
+    fatal(
+        "close 1000",
+        &[
+            Steer("close 1000"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1000}"#),
+            See(r#"{"event":"gave_up","cause":"close_code","code":1000}"#),
+        ],
+    ),
+    fatal(
+        "close 1008",
+        &[
+            Steer("close 1008"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1008}"#),
+            See(r#"{"event":"gave_up","cause":"close_code","code":1008}"#),
+        ],
+    ),
+    fatal(
+        "close 1003",
+        &[
+            Steer("close 1003"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":1003}"#),
+            See(r#"{"event":"gave_up","cause":"close_code","code":1003}"#),
+        ],
+    ),
+    fatal(
+        "HTTP 404 at the first open",
+        &[
+            Steer("reject 404"),
+            Connect,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":404}"#),
+            See(r#"{"event":"gave_up","cause":"http_status","http_status":404}"#),
+        ],
+    ),
+    fatal(
+        "HTTP 404 at a later open",
+        &[
+            Steer("reject 404"),
+            Steer("drop"),
+            LOST,
+            BACKOFF,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":404}"#),
+            See(r#"{"event":"gave_up","cause":"http_status","http_status":404}"#),
+        ],
+    ),
+    fatal(
+        "a redirect (302)",
+        &[
+            Steer("redirect"),
+            Connect,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":302}"#),
+            See(r#"{"event":"gave_up","cause":"http_status","http_status":302}"#),
+        ],
+    ),
+    fatal(
+        "HTTP 401, again after the refresh",
+        &[
+            Steer("reject 401"),
+            Steer("reject 401"),
+            Connect,
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":401}"#),
+            See(r#"{"event":"retry","attempt":1,"cause":"open_failed","delay_ms":[50,200]}"#),
+            See(r#"{"event":"disconnected","cause":"open_failed","http_status":401}"#),
+            See(r#"{"event":"gave_up","cause":"http_status","http_status":401}"#),
+        ],
+    ),
+];
+
+/// Accepting is not stability: the attempts are counted on.
+const SPENT: &[Fault] = &[fatal(
+    "accept-then-drop, attempts spent",
+    &[
+        Steer("accept-then-drop 4"),
+        Connect,
+        LOST,
+        See(r#"{"event":"retry","attempt":1,"because":"backoff","delay_ms":[50,150]}"#),
+        LOST,
+        See(r#"{"event":"retry","attempt":2,"because":"backoff","delay_ms":[50,200]}"#),
+        LOST,
+        See(r#"{"event":"retry","attempt":3,"because":"backoff","delay_ms":[50,200]}"#),
+        LOST,
+        See(r#"{"event":"gave_up","cause":"attempts_spent"}"#),
+    ],
+)];
+
+/// The library's own close codes, and its login.
+const GRAPHQL_RIDDEN_OUT: &[Fault] = &[
+    ridden_out(
+        "login forbidden once (4403)",
+        &[
+            Steer("refuse-login"),
+            Steer("drop"),
+            LOST,
+            See(
+                r#"{"event":"disconnected","cause":"close_received","code":4403,"reason":"Forbidden"}"#,
+            ),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "login never answered",
+        &[
+            Steer("ignore-login"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"login_timeout"}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "no message of the protocol (4400)",
+        &[
+            Type("not a message of the protocol"),
+            See(r#"{"event":"disconnected","cause":"close_received","code":4400}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "an id in use (4409)",
+        &[
+            Type(r#"{"id":"twice","type":"subscribe","payload":{"query":"{ wait }"}}"#),
+            Type(r#"{"id":"twice","type":"subscribe","payload":{"query":"{ wait }"}}"#),
+            See(r#"{"event":"disconnected","cause":"close_received","code":4409}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "a second connection_init (4429)",
+        &[
+            Type(r#"{"type":"connection_init"}"#),
+            See(r#"{"event":"disconnected","cause":"close_received","code":4429}"#),
+            BACKOFF,
+        ],
+    ),
+];
+
+const GRAPHQL_REFUSED: &[Fault] = &[fatal(
+    "login forbidden, 4403 declared fatal",
+    &[
+        Steer("refuse-login"),
+        Connect,
+        See(r#"{"event":"disconnected","cause":"close_received","code":4403}"#),
+        See(r#"{"event":"gave_up","cause":"close_code","code":4403}"#),
+    ],
+)];
