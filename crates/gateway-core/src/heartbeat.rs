@@ -33,7 +33,7 @@ enum Pulse {
     Resting { ping_at: Instant },
     /// A ping is out; life must be seen by `dead_at`. `dead_at ≤ ping_at`.
     Asking { alive: bool, dead_at: Instant, ping_at: Instant },
-    /// The application does not read: nothing is due.
+    /// The application does not read: nothing is due. `was_asking`: a ping is out that no life has answered.
     Paused { was_asking: bool },
 }
 
@@ -67,6 +67,16 @@ impl Heartbeat {
         }
     }
 
+    /// When the peer is dead, unless it gives a sign of life before.
+    pub(crate) fn dead_at(&self) -> Option<Instant> {
+        match self.pulse {
+            Pulse::Asking { alive: false, dead_at, .. } => Some(dead_at),
+            Pulse::Asking { alive: true, .. } | Pulse::Resting { .. } | Pulse::Paused { .. } => {
+                None
+            }
+        }
+    }
+
     /// Bytes came in.
     pub(crate) fn on_bytes(&mut self) {
         if !self.timing.strict {
@@ -75,8 +85,11 @@ impl Heartbeat {
     }
 
     fn mark_alive(&mut self) {
-        if let Pulse::Asking { alive, .. } = &mut self.pulse {
-            *alive = true;
+        match &mut self.pulse {
+            Pulse::Asking { alive, .. } => *alive = true,
+            // What was read before the pause may be handed over in it.
+            Pulse::Paused { was_asking } => *was_asking = false,
+            Pulse::Resting { .. } => {}
         }
     }
 
@@ -140,7 +153,7 @@ impl Heartbeat {
     pub(crate) fn on_paused(&mut self) {
         self.pulse = match self.pulse {
             Pulse::Resting { .. } => Pulse::Paused { was_asking: false },
-            Pulse::Asking { .. } => Pulse::Paused { was_asking: true },
+            Pulse::Asking { alive, .. } => Pulse::Paused { was_asking: !alive },
             Pulse::Paused { was_asking } => Pulse::Paused { was_asking },
         };
     }

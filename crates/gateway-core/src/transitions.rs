@@ -19,7 +19,7 @@ use crate::machine::{
 use crate::policy::Verdict;
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
-use crate::time::UnixMillis;
+use crate::time::{Instant, UnixMillis};
 
 /// A clock jump, or a network that comes back, is acted on at most once in this span.
 const HINT_INTERVAL: Duration = Duration::from_secs(30);
@@ -485,6 +485,28 @@ impl Ready {
         if self.flow.reading == Lane::Held {
             return State::Ready(self); // the deadlines stand still
         }
+        if let Some(missed_at) = self.data_missed_at(cx) {
+            let dead_at = self.heartbeat.as_ref().and_then(Heartbeat::dead_at);
+            if dead_at.is_none_or(|dead_at| missed_at <= dead_at) {
+                part(self.socket, cx);
+                let (from, socket) = (self.end(cx), self.socket);
+                return lost(from, socket, DisconnectCause::DataTimeout, Verdict::Retry, cx);
+            }
+        }
+        self.beat(cx)
+    }
+
+    /// When application data was missed. Data that came since the watch was set moves it on.
+    fn data_missed_at(&mut self, cx: &Context<'_>) -> Option<Instant> {
+        let (watch, timeout) = (self.data.as_mut()?, cx.config.data_timeout?);
+        if cx.now >= watch.judge_at {
+            watch.judge_at = watch.heard_at.saturating_add(timeout);
+        }
+        (cx.now >= watch.judge_at).then_some(watch.judge_at)
+    }
+
+    /// Pings, or finds the peer dead, as the heartbeat says.
+    fn beat(mut self, cx: &mut Context<'_>) -> State {
         match self.heartbeat.as_mut().map_or(Beat::Rest, |heartbeat| heartbeat.on_tick(cx.now)) {
             Beat::Dead => {
                 cx.act(Action::CloseSocket(self.socket)); // nobody would answer a Close
@@ -493,16 +515,6 @@ impl Ready {
             }
             Beat::Ping => self.ping(Heartbeat::on_sent, cx),
             Beat::Rest => {}
-        }
-        if let (Some(watch), Some(timeout)) = (&mut self.data, cx.config.data_timeout)
-            && cx.now >= watch.judge_at
-        {
-            watch.judge_at = watch.heard_at.saturating_add(timeout);
-            if cx.now >= watch.judge_at {
-                part(self.socket, cx);
-                let (from, socket) = (self.end(cx), self.socket);
-                return lost(from, socket, DisconnectCause::DataTimeout, Verdict::Retry, cx);
-            }
         }
         State::Ready(self)
     }
@@ -517,7 +529,7 @@ impl Ready {
 
     fn ping(
         &mut self,
-        sent: impl FnOnce(&mut Heartbeat, crate::time::Instant, Option<u64>),
+        sent: impl FnOnce(&mut Heartbeat, Instant, Option<u64>),
         cx: &mut Context<'_>,
     ) {
         let Some(heartbeat) = &mut self.heartbeat else {
@@ -599,7 +611,7 @@ fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
         (Lane::Held, Some(heartbeat)) => heartbeat.on_paused(),
         (Lane::Held, None) | (Lane::Free, Some(_) | None) => {}
     }
-    ready.on_tick(cx) // the first ping leaves at once, unless it has a phase
+    ready.beat(cx) // the first ping leaves at once, unless it has a phase
 }
 
 fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {

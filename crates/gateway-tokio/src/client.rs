@@ -366,6 +366,8 @@ impl Client {
         }
         let _ = self.poll_timer(cx);
         self.carry_out_orders();
+        // A ping that waited for the application to take all its events would be answered too late.
+        let _ = self.poll_write(cx);
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Progress {

@@ -11,7 +11,7 @@ use super::{
 use crate::backoff::{Backoff, Multiplier, Strategy};
 use crate::heartbeat::Timing;
 use crate::login::{JsonRule, Login};
-use crate::policy::{Policy, Rule};
+use crate::policy::{Policy, Rule, Verdict};
 use crate::time::whole_millis;
 
 /// Collects settings; [`build`](Self::build) validates them all at once.
@@ -332,11 +332,24 @@ impl Check {
     }
 
     fn policy(&mut self, rules: Vec<Rule>) -> Policy {
+        for rule in &rules {
+            match rule.verdict() {
+                Verdict::RetryNoSoonerThan(least) => self.span(&field_of(rule), least),
+                Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => {}
+            }
+        }
         Policy::new(rules).unwrap_or_else(|(one, other)| {
-            let field = format!("policy.{}-{}", other.first(), other.last());
             let limit = format!("must not cross the rule {}-{}", one.first(), one.last());
-            self.push(&field, other.verdict().to_string(), limit);
+            self.push(&field_of(&other), other.verdict().to_string(), limit);
             Policy::default()
         })
+    }
+}
+
+/// A rule's field, as a configuration names it.
+fn field_of(rule: &Rule) -> String {
+    match (rule.first(), rule.last()) {
+        (first, last) if first == last => format!("policy.{first}"),
+        (first, last) => format!("policy.{first}-{last}"),
     }
 }

@@ -127,7 +127,9 @@ impl<'a> Section<'a> {
             Value::Null => Map::new(),
             other => {
                 let field = if path.is_empty() { "configuration" } else { path };
-                errors.push(ConfigError::new(field, show(&other), "must be a table"));
+                // A login written as a bare value is most likely the secret itself.
+                let value = if path == "login" { "(hidden)".to_string() } else { show(&other) };
+                errors.push(ConfigError::new(field, value, "must be a table"));
                 Map::new()
             }
         };

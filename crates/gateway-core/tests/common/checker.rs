@@ -1,0 +1,475 @@
+//! Watches a connection from outside, event by event, and holds its actions against the invariants I1 to I12.
+//!
+//! It knows nothing of the machine's inside: its own books are kept from events and actions alone, so it can
+//! watch a driver's journal as well. I9 and I10 cannot be seen from one run: see `run.rs`.
+
+mod after;
+mod pulse;
+mod retries;
+mod violation;
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{
+    Action, Actions, Because, Config, ConnectionState, Credentials, DisconnectCause, Event, Frame,
+    GiveUpCause, HeartbeatKind, Instant, Login, Network, Notice, Outgoing, RetryCause, SocketId,
+};
+
+use pulse::Pulse;
+use retries::{Loss, Retries};
+pub(crate) use violation::{Invariant, Verdict, Violation};
+use violation::{broken, hold};
+
+/// One event, what it yielded, and how the connection stood after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) now: Instant,
+    pub(crate) event: Event<'a>,
+    pub(crate) actions: &'a [Action],
+    pub(crate) state: ConnectionState,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// The books of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Checker {
+    config: Arc<Config>,
+    now: Instant,
+    state: ConnectionState,
+    timer: Option<Instant>,
+    last_socket: u64,
+    socket: Socket,
+    /// When the present state must be left; `None` where it has no deadline of its own.
+    stage_due: Option<Instant>,
+    is_wanted: bool,
+    retries: Retries,
+    loss: Option<Loss>,
+    wait: Option<Wait>,
+    opened_at: Option<Instant>,
+    jumped_at: Option<Instant>,
+    pulse: Option<Pulse>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Socket {
+    None,
+    Opening(SocketId),
+    Open { id: SocketId, is_reading: bool, close_sent: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    due: Instant,
+    is_hinted: bool,
+}
+
+impl Checker {
+    pub(crate) fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            now: Instant::ZERO,
+            state: ConnectionState::Disconnected,
+            timer: None,
+            last_socket: 0,
+            socket: Socket::None,
+            stage_due: None,
+            is_wanted: false,
+            retries: Retries::default(),
+            loss: None,
+            wait: None,
+            opened_at: None,
+            jumped_at: None,
+            pulse: None,
+        }
+    }
+
+    /// Holds one event and its actions against the invariants.
+    pub(crate) fn observe(&mut self, seen: &Seen<'_>) -> Verdict {
+        self.now = self.now.max(seen.now);
+        hold(Invariant::I8, seen.actions.len() <= Actions::CAPACITY, || {
+            format!("{} actions", seen.actions.len())
+        })?;
+        if self.is_stale(&seen.event) {
+            return self.check_stale(seen);
+        }
+        let is_tick = matches!(seen.event, Event::Tick);
+        let is_late = self.timer.is_some_and(|at| self.now > at);
+        if is_tick && self.timer.is_none_or(|at| self.now < at) {
+            return self.check_nothing_done(seen, Invariant::I2);
+        }
+        if let Some(pulse) = &mut self.pulse
+            && is_late
+        {
+            pulse.came_late();
+        }
+        self.apply_event(&seen.event);
+        for action in seen.actions {
+            self.apply(action, seen)?;
+        }
+        self.check_after(seen, is_tick)
+    }
+
+    /// Whether the event is of a socket that is not the live one, or cannot come from it as it stands.
+    fn is_stale(&self, event: &Event<'_>) -> bool {
+        let Some(socket) = event.socket() else { return false };
+        let is_outcome = matches!(event, Event::SocketOpened(_) | Event::OpenFailed(..));
+        match self.socket {
+            Socket::None => true,
+            Socket::Opening(id) => socket != id || !is_outcome,
+            Socket::Open { id, .. } => socket != id || is_outcome,
+        }
+    }
+
+    fn check_stale(&self, seen: &Seen<'_>) -> Verdict {
+        let Some(socket) = seen.event.socket() else { return Ok(()) };
+        let told = Action::Notify(Notice::Stale { what: seen.event.kind(), socket });
+        let is_opened = matches!(seen.event, Event::SocketOpened(_));
+        let expected = match self.live() {
+            Some(id) if id == socket => vec![told],
+            _ if is_opened => vec![told, Action::CloseSocket(socket)],
+            _ => vec![told],
+        };
+        hold(Invariant::I1, seen.actions == expected, || {
+            format!("stale {:?} yielded {:?}", seen.event, seen.actions)
+        })?;
+        self.check_unmoved(seen, Invariant::I1)
+    }
+
+    fn check_nothing_done(&self, seen: &Seen<'_>, invariant: Invariant) -> Verdict {
+        hold(invariant, seen.actions.is_empty(), || {
+            format!("{:?} out of turn yielded {:?}", seen.event, seen.actions)
+        })?;
+        self.check_unmoved(seen, invariant)
+    }
+
+    fn check_unmoved(&self, seen: &Seen<'_>, invariant: Invariant) -> Verdict {
+        hold(invariant, seen.state == self.state && seen.deadline == self.timer, || {
+            format!("{:?} moved the state to {:?}, {:?}", seen.event, seen.state, seen.deadline)
+        })
+    }
+
+    fn live(&self) -> Option<SocketId> {
+        match self.socket {
+            Socket::None => None,
+            Socket::Opening(id) | Socket::Open { id, .. } => Some(id),
+        }
+    }
+
+    /// Books what the event itself says.
+    fn apply_event(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::ConnectRequested => self.is_wanted = true,
+            Event::CloseRequested(_) => self.is_wanted = false,
+            Event::SocketOpened(id) => {
+                self.socket = Socket::Open { id, is_reading: true, close_sent: false };
+                self.stage_due = match self.config.login() {
+                    Login::Message { timeout, .. } | Login::External { timeout } => {
+                        Some(self.now.saturating_add(*timeout))
+                    }
+                    _ => None,
+                };
+            }
+            Event::OpenFailed(..) => self.socket = Socket::None,
+            Event::FrameReceived(..) | Event::BytesReceived(_) => {
+                let now = self.now;
+                if let Some(pulse) = &mut self.pulse
+                    && !self.config.heartbeat_strict()
+                {
+                    pulse.on_life(now);
+                }
+            }
+            Event::ReadingPaused(_) => self.set_reading(false),
+            Event::ReadingResumed(_) => self.set_reading(true),
+            Event::WallClock(wall) => self.retries.told_wall(self.now, wall),
+            Event::SocketFailed(..)
+            | Event::WriteBlocked(_)
+            | Event::Flushed(_)
+            | Event::SendRequested(_)
+            | Event::LoginAccepted
+            | Event::LoginRejected(_)
+            | Event::NetworkChanged(_)
+            | Event::Tick => {}
+        }
+    }
+
+    fn set_reading(&mut self, reading: bool) {
+        if let Socket::Open { is_reading, .. } = &mut self.socket {
+            *is_reading = reading;
+        }
+        match &mut self.pulse {
+            Some(pulse) if reading => pulse.on_resumed(self.now, &self.config),
+            Some(pulse) => pulse.on_paused(),
+            None => {}
+        }
+    }
+
+    fn apply(&mut self, action: &Action, seen: &Seen<'_>) -> Verdict {
+        match *action {
+            Action::OpenSocket { id, credentials } => self.open(id, credentials, &seen.event),
+            Action::Send(id, outgoing) => self.send(id, outgoing, seen),
+            Action::CloseSocket(id) => {
+                let is_live = self.live() == Some(id);
+                self.socket = Socket::None;
+                hold(Invariant::I1, is_live, || format!("closed {id}, which is not live"))
+            }
+            Action::ScheduleTimer(at) => {
+                let moved = self.timer != Some(at);
+                self.timer = Some(at);
+                hold(Invariant::I2, moved, || format!("the timer was armed for {at:?} again"))
+            }
+            Action::CancelTimer => {
+                let was_armed = self.timer.take().is_some();
+                hold(Invariant::I2, was_armed, || "no timer to cancel".to_string())
+            }
+            Action::Deliver => self.deliver(seen),
+            Action::Notify(notice) => self.notice(notice, seen),
+        }
+    }
+
+    fn open(&mut self, id: SocketId, credentials: Credentials, event: &Event<'_>) -> Verdict {
+        let live = self.live();
+        hold(Invariant::I1, live.is_none() && id.number() > self.last_socket, || {
+            format!("opened {id} after {} with {live:?} live", self.last_socket)
+        })?;
+        hold(Invariant::I7, self.is_wanted, || format!("opened {id} though nobody asked"))?;
+        let gap = self.opened_at.map(|at| self.now.saturating_duration_since(at));
+        let wait = self.wait.take();
+        match *event {
+            Event::ConnectRequested
+            | Event::NetworkChanged(Network::Online)
+            | Event::WallClock(_) => {}
+            Event::Tick => {
+                let is_due = wait.is_some_and(|wait| wait.due <= self.now);
+                hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))?;
+                let least = self.retries.least_gap(&self.config);
+                let is_hinted = wait.is_some_and(|wait| wait.is_hinted);
+                // After the last instant that can be told there is no later one.
+                let is_free = is_hinted || self.now == Instant::MAX;
+                let is_apart = is_free || gap.is_none_or(|gap| gap >= least);
+                hold(Invariant::I4, is_apart, || format!("{gap:?} after the last, not {least:?}"))?;
+            }
+            _ => return broken(Invariant::I4, format!("{event:?} opened {id}")),
+        }
+        let expected = self.retries.credentials();
+        hold(Invariant::I5, credentials == expected, || format!("{credentials:?} for {id}"))?;
+        self.last_socket = id.number();
+        self.socket = Socket::Opening(id);
+        self.opened_at = Some(self.now);
+        self.stage_due = Some(self.now.saturating_add(self.config.connect_timeout()));
+        Ok(())
+    }
+
+    fn send(&mut self, id: SocketId, outgoing: Outgoing, seen: &Seen<'_>) -> Verdict {
+        let Socket::Open { id: live, close_sent, .. } = &mut self.socket else {
+            return broken(Invariant::I1, format!("{outgoing:?} to {id}, which is not open"));
+        };
+        let (is_live, was_sent) = (*live == id, *close_sent);
+        *close_sent |= matches!(outgoing, Outgoing::Close(_) | Outgoing::RequestedClose);
+        hold(Invariant::I1, is_live, || format!("{outgoing:?} to {id}"))?;
+        hold(Invariant::I11, !was_sent, || format!("{outgoing:?} after the Close of {id}"))?;
+        let kind = self.config.heartbeat_kind();
+        let fits = match outgoing {
+            Outgoing::Requested => matches!(seen.event, Event::SendRequested(_)),
+            Outgoing::RequestedClose => matches!(seen.event, Event::CloseRequested(_)),
+            Outgoing::Close(_) => true,
+            Outgoing::Login => matches!(seen.event, Event::SocketOpened(_)),
+            Outgoing::Pong(_) => matches!(seen.event, Event::FrameReceived(_, Frame::Text(_))),
+            Outgoing::Ping(_) => kind == HeartbeatKind::Json && self.pulse.is_some(),
+            Outgoing::WebSocketPing(_) => kind == HeartbeatKind::Ping && self.pulse.is_some(),
+        };
+        hold(Invariant::Order, fits, || format!("{outgoing:?} on {:?}", seen.event))?;
+        if let (Outgoing::Ping(_) | Outgoing::WebSocketPing(_), Some(pulse)) =
+            (outgoing, &mut self.pulse)
+        {
+            pulse.on_ping(self.now, matches!(seen.event, Event::WallClock(_)), &self.config);
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, seen: &Seen<'_>) -> Verdict {
+        let is_message =
+            matches!(seen.event, Event::FrameReceived(_, Frame::Text(_) | Frame::Binary(_)));
+        let is_open = matches!(self.socket, Socket::Open { .. });
+        let is_pong = notices(seen).any(|notice| matches!(notice, Notice::PongReceived { .. }));
+        let times = seen.actions.iter().filter(|a| matches!(a, Action::Deliver)).count();
+        hold(Invariant::I1, is_message && is_open && times == 1, || {
+            format!("delivered {:?}", seen.event)
+        })?;
+        let now = self.now;
+        if let Some(pulse) = &mut self.pulse
+            && !is_pong
+        {
+            pulse.on_data(now);
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: Notice, seen: &Seen<'_>) -> Verdict {
+        match notice {
+            Notice::StateChanged { from, to, .. } => self.changed(from, to),
+            Notice::Ready { socket, .. } => {
+                let Socket::Open { id, is_reading, .. } = self.socket else {
+                    return broken(Invariant::I1, format!("{socket} is ready and not open"));
+                };
+                self.stage_due = None;
+                self.pulse = Some(Pulse::new(self.now, is_reading, &self.config));
+                hold(Invariant::I1, id == socket, || format!("{socket} is ready, {id} is live"))
+            }
+            Notice::Disconnected { socket, cause } => self.disconnected(socket, cause, seen),
+            Notice::RetryScheduled { attempt, delay, cause, because } => {
+                self.scheduled(attempt, delay, cause, because)
+            }
+            Notice::PongReceived { .. } => {
+                let now = self.now;
+                if let Some(pulse) = &mut self.pulse {
+                    pulse.on_life(now);
+                }
+                Ok(())
+            }
+            Notice::GaveUp { cause } => self.gave_up(cause),
+            Notice::ClockJumped { by } => self.jumped(by),
+            Notice::Stale { .. } => broken(Invariant::I1, format!("{notice:?} of a live socket")),
+            Notice::PingSent { .. } | Notice::SendRejected(_) => Ok(()),
+            _ => broken(Invariant::Order, format!("an unknown notice: {notice:?}")),
+        }
+    }
+
+    fn changed(&mut self, from: ConnectionState, to: ConnectionState) -> Verdict {
+        use ConnectionState::{
+            Authenticated, Closed, Closing, Connected, Connecting, Disconnected,
+        };
+        let may_follow = match from {
+            Disconnected => matches!(to, Connecting | Closed),
+            Connecting => matches!(to, Connected | Disconnected | Closed),
+            Connected => matches!(to, Authenticated | Closing | Disconnected | Closed),
+            Authenticated => matches!(to, Closing | Disconnected | Closed),
+            Closing => matches!(to, Closed | Connecting),
+            Closed => matches!(to, Connecting),
+        };
+        hold(Invariant::Order, from == self.state && may_follow, || {
+            format!("{from} to {to}, from {}", self.state)
+        })?;
+        self.state = to;
+        match to {
+            Disconnected | Closed => self.stage_due = None,
+            Closing => {
+                self.stage_due = Some(self.now.saturating_add(self.config.close_timeout()));
+                self.pulse = None;
+            }
+            Connecting => {
+                if from != Disconnected || self.wait.is_none() {
+                    self.retries.reset(); // connect() from idle, CLOSING or CLOSED
+                }
+            }
+            Connected | Authenticated => {}
+        }
+        if to == Closed {
+            self.wait = None;
+        }
+        Ok(())
+    }
+
+    fn disconnected(&mut self, id: SocketId, cause: DisconnectCause, seen: &Seen<'_>) -> Verdict {
+        hold(Invariant::I1, id.number() == self.last_socket && self.live().is_none(), || {
+            format!("{id} is told gone, {:?} stands", self.socket)
+        })?;
+        let is_due = self.stage_due.is_some_and(|at| self.now >= at) && seen.event == Event::Tick;
+        match cause {
+            DisconnectCause::PongTimeout | DisconnectCause::DataTimeout => {
+                let Some(pulse) = &self.pulse else {
+                    return broken(Invariant::I6, format!("{cause:?} while not ready"));
+                };
+                let judged = if cause == DisconnectCause::PongTimeout {
+                    pulse.may_die(self.now, &self.config)
+                } else {
+                    pulse.may_starve(self.now, &self.config)
+                };
+                let judged = judged.and_then(|()| match seen.event {
+                    Event::Tick => Ok(()),
+                    event => Err(format!("{cause:?} on {event:?}")),
+                });
+                judged.or_else(|what| broken(Invariant::I6, what))?;
+            }
+            DisconnectCause::ConnectTimeout | DisconnectCause::LoginTimeout => {
+                hold(Invariant::I6, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
+            }
+            DisconnectCause::CloseTimeout => {
+                hold(Invariant::I7, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
+            }
+            _ => {}
+        }
+        if let Some(pulse) = self.pulse.take() {
+            let ready_for = self.now.saturating_duration_since(pulse.since);
+            self.retries.lost_after(ready_for, &self.config);
+        }
+        self.loss = Some(self.retries.loss(self.now, &seen.event, cause, &self.config));
+        Ok(())
+    }
+
+    fn scheduled(
+        &mut self,
+        attempt: u32,
+        delay: Duration,
+        cause: RetryCause,
+        because: Because,
+    ) -> Verdict {
+        let is_hinted = because == Because::Hint;
+        if let RetryCause::Disconnected(cause) = cause {
+            let Some(loss) = self.loss.take() else {
+                return broken(Invariant::I4, format!("a retry for {cause:?} without a loss"));
+            };
+            let is_final = self.retries.is_final(&loss, &self.config);
+            hold(Invariant::I5, is_final == Ok(false) && loss.cause == cause, || {
+                format!("{loss:?} is retried: {is_final:?}")
+            })?;
+            self.retries.count(&loss, delay);
+            let checked = self.retries.check_delay(&loss, delay, because, &self.config);
+            checked.or_else(|what| broken(Invariant::I4, what))?;
+        } else {
+            let is_short = is_hinted && delay <= Duration::from_secs(1);
+            hold(Invariant::I4, is_short, || format!("{delay:?} on {cause:?}, {because:?}"))?;
+        }
+        hold(Invariant::I5, attempt == self.retries.attempts, || {
+            format!("attempt {attempt}, counted {}", self.retries.attempts)
+        })?;
+        self.wait = Some(Wait { due: self.now.saturating_add(delay), is_hinted });
+        Ok(())
+    }
+
+    fn gave_up(&mut self, cause: GiveUpCause) -> Verdict {
+        self.is_wanted = false;
+        let Some(loss) = self.loss.take() else {
+            return broken(Invariant::I5, format!("{cause:?} without a loss"));
+        };
+        let is_final = self.retries.is_final(&loss, &self.config);
+        let fits = match cause {
+            GiveUpCause::AttemptsSpent => is_final.is_err(),
+            _ => is_final == Ok(true),
+        };
+        hold(Invariant::I5, fits, || format!("{cause:?} on {loss:?}: {is_final:?}"))
+    }
+
+    fn jumped(&mut self, by: Duration) -> Verdict {
+        let least = match self.config.heartbeat_kind() {
+            HeartbeatKind::Off => Duration::from_secs(30),
+            _ => (self.config.heartbeat_interval() * 2).max(Duration::from_secs(30)),
+        };
+        let gap = self.jumped_at.map(|at| self.now.saturating_duration_since(at));
+        self.jumped_at = Some(self.now);
+        let is_rare = gap.is_none_or(|gap| gap >= Duration::from_secs(30));
+        hold(Invariant::Order, by > least && is_rare, || format!("jumped by {by:?} {gap:?} later"))
+    }
+}
+
+fn notices<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a Notice> + use<'a> {
+    seen.actions.iter().filter_map(|action| match action {
+        Action::Notify(notice) => Some(notice),
+        Action::OpenSocket { .. }
+        | Action::Send(..)
+        | Action::CloseSocket(_)
+        | Action::ScheduleTimer(_)
+        | Action::CancelTimer
+        | Action::Deliver => None,
+    })
+}

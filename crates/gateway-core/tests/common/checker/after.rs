@@ -1,0 +1,90 @@
+//! What must hold once all actions of an event are booked.
+
+use gateway_core::{Action, ConnectionState, Event, Instant, Notice, Outgoing};
+
+use super::violation::{Invariant, Verdict, broken, hold};
+use super::{Checker, Seen, Socket, notices};
+
+impl Checker {
+    pub(super) fn check_after(&self, seen: &Seen<'_>, is_tick: bool) -> Verdict {
+        let Seen { event, actions, state, deadline, .. } = *seen;
+        hold(Invariant::Order, state == self.state, || format!("{state}, told {}", self.state))?;
+        hold(Invariant::I2, deadline == self.timer, || {
+            format!("the deadline is {deadline:?}, the timer {:?}", self.timer)
+        })?;
+        let timers = actions
+            .iter()
+            .filter(|a| matches!(a, Action::ScheduleTimer(_) | Action::CancelTimer))
+            .count();
+        let is_frame = matches!(event, Event::FrameReceived(..) | Event::BytesReceived(_));
+        let is_changed = notices(seen).any(|n| matches!(n, Notice::StateChanged { .. }));
+        let most = usize::from(!is_frame || is_changed);
+        hold(Invariant::I2, timers <= most, || format!("{event:?} moved the timer: {actions:?}"))?;
+        // A delay may be zero, and the last instant that can be told is always due.
+        let is_due = deadline.is_some_and(|at| at <= self.now) && self.now < Instant::MAX;
+        let is_left = is_tick && is_due && state != ConnectionState::Disconnected;
+        let invariant =
+            if state == ConnectionState::Closing { Invariant::I7 } else { Invariant::I6 };
+        hold(invariant, !is_left, || format!("a Tick left {deadline:?} unheeded in {state}"))?;
+        self.check_outcome(seen)?;
+        self.check_requests(&event, state)?;
+        self.check_deadline(state, deadline)?;
+        if let Some(pulse) = &self.pulse {
+            let judged = pulse
+                .check(self.now, is_tick, deadline, &self.config)
+                .and_then(|()| pulse.check_silence(self.now, is_tick, &self.config));
+            judged.or_else(|what| broken(Invariant::I6, what))?;
+        }
+        Ok(())
+    }
+
+    /// Each message handed to send has exactly one outcome, and nothing else has one.
+    fn check_outcome(&self, seen: &Seen<'_>) -> Verdict {
+        let sent =
+            seen.actions.iter().filter(|a| matches!(a, Action::Send(_, Outgoing::Requested)));
+        let rejected = notices(seen).filter(|n| matches!(n, Notice::SendRejected(_)));
+        let outcomes = sent.count() + rejected.count();
+        let expected = usize::from(matches!(seen.event, Event::SendRequested(_)));
+        hold(Invariant::I12, outcomes == expected, || {
+            format!("{outcomes} outcomes of {:?}: {:?}", seen.event, seen.actions)
+        })
+    }
+
+    fn check_requests(&self, event: &Event<'_>, state: ConnectionState) -> Verdict {
+        use ConnectionState::{Authenticated, Closed, Closing, Connected, Connecting};
+        match event {
+            Event::ConnectRequested => {
+                let is_on = matches!(state, Connecting | Connected | Authenticated);
+                hold(Invariant::I3, is_on, || format!("{state} after a connect request"))
+            }
+            Event::CloseRequested(_) => {
+                let is_ending = matches!(state, Closing | Closed);
+                hold(Invariant::I7, is_ending, || format!("{state} after a close request"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every state that must end has the deadline that it should have.
+    fn check_deadline(&self, state: ConnectionState, deadline: Option<Instant>) -> Verdict {
+        let (invariant, due) = match state {
+            ConnectionState::Disconnected => (Invariant::I3, self.wait.map(|wait| wait.due)),
+            ConnectionState::Closed => (Invariant::I3, None),
+            ConnectionState::Closing => (Invariant::I7, self.stage_due),
+            ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated => {
+                if self.pulse.is_some() {
+                    return Ok(()); // the pulse is judged by itself
+                }
+                (Invariant::I6, self.stage_due)
+            }
+        };
+        let is_wanted = state == ConnectionState::Disconnected && self.is_wanted;
+        hold(Invariant::I3, !is_wanted || deadline.is_some(), || "waits for nothing".to_string())?;
+        hold(invariant, deadline == due, || format!("{state} until {deadline:?}, not {due:?}"))?;
+        let is_open = matches!(self.socket, Socket::None)
+            == matches!(state, ConnectionState::Disconnected | ConnectionState::Closed);
+        hold(Invariant::I1, is_open, || format!("{state} with {:?}", self.socket))
+    }
+}

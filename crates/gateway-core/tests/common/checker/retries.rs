@@ -1,0 +1,152 @@
+//! How many attempts were made, what each was made with, and within which bounds its delay must lie.
+
+use core::time::Duration;
+
+use gateway_core::{
+    Because, Config, Credentials, DisconnectCause, Event, Instant, OpenError, RetryAfter,
+    UnixMillis, Verdict,
+};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Retries {
+    pub(crate) attempts: u32,
+    last_delay: Duration,
+    is_refreshed: bool,
+    wants_refresh: bool,
+    wall: Option<(Instant, UnixMillis)>,
+}
+
+/// A socket that is gone, and what is to be expected of the retry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    pub(crate) cause: DisconnectCause,
+    verdict: Verdict,
+    /// The least delay that the server or the policy demands.
+    floor: Option<Duration>,
+}
+
+impl Retries {
+    /// A new life: counts start from zero.
+    pub(crate) fn reset(&mut self) {
+        *self = Self { wall: self.wall, ..Self::default() };
+    }
+
+    pub(crate) fn told_wall(&mut self, now: Instant, wall: UnixMillis) {
+        self.wall = Some((now, wall));
+    }
+
+    /// A connection that was ready this long is lost.
+    pub(crate) fn lost_after(&mut self, ready_for: Duration, config: &Config) {
+        if ready_for >= config.stable_after().max(self.last_delay) {
+            self.reset();
+        }
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        if self.wants_refresh { Credentials::Refresh } else { Credentials::Cached }
+    }
+
+    /// What the tables say of this loss.
+    pub(crate) fn loss(
+        &self,
+        now: Instant,
+        event: &Event<'_>,
+        cause: DisconnectCause,
+        config: &Config,
+    ) -> Loss {
+        let judge = |code| config.policy().judge(code).verdict();
+        let mut header = None;
+        let verdict = match cause {
+            DisconnectCause::OpenFailed(OpenError::Http { status, retry_after }) => {
+                header = retry_after.and_then(|header| self.span(now, header));
+                judge(status)
+            }
+            DisconnectCause::OpenFailed(OpenError::Configuration) => Verdict::Fatal,
+            DisconnectCause::CloseReceived(code) => judge(code.map_or(1005, |code| code.number())),
+            DisconnectCause::Lost(_) => judge(1006),
+            DisconnectCause::LoginRefused => match *event {
+                Event::LoginRejected(verdict) => verdict,
+                _ => Verdict::RefreshCredentials,
+            },
+            _ => Verdict::Retry,
+        };
+        let header = header.map(|span| span.min(config.retry_after_max()));
+        let ruled = match verdict {
+            Verdict::RetryNoSoonerThan(least) => Some(least),
+            Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => None,
+        };
+        Loss { cause, verdict, floor: header.max(ruled) }
+    }
+
+    fn span(&self, now: Instant, header: RetryAfter) -> Option<Duration> {
+        match header {
+            RetryAfter::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+            RetryAfter::Date(date) => {
+                let (at, wall) = self.wall?;
+                let wall = wall.saturating_add(now.saturating_duration_since(at));
+                Some(date.saturating_duration_since(wall))
+            }
+        }
+    }
+
+    /// Whether this loss may not be retried, and why.
+    pub(crate) fn is_final(&self, loss: &Loss, config: &Config) -> Result<bool, &'static str> {
+        match loss.verdict {
+            Verdict::Fatal => Ok(true),
+            Verdict::RefreshCredentials if self.is_refreshed => Ok(true),
+            Verdict::Retry | Verdict::RetryNoSoonerThan(_) | Verdict::RefreshCredentials => {
+                if self.is_spent(config) { Err("the attempts are spent") } else { Ok(false) }
+            }
+        }
+    }
+
+    pub(crate) fn is_spent(&self, config: &Config) -> bool {
+        config.max_attempts().is_some_and(|most| self.attempts >= most)
+    }
+
+    /// Counts a retry.
+    pub(crate) fn count(&mut self, loss: &Loss, delay: Duration) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.last_delay = delay;
+        self.wants_refresh = loss.verdict == Verdict::RefreshCredentials;
+        self.is_refreshed |= self.wants_refresh;
+    }
+
+    /// The least gap between two attempts, by the strategy alone.
+    pub(crate) fn least_gap(&self, config: &Config) -> Duration {
+        config.backoff().bounds(self.attempts.saturating_sub(1)).0
+    }
+
+    /// Whether the delay of the retry that was just counted lies within its bounds.
+    pub(crate) fn check_delay(
+        &self,
+        loss: &Loss,
+        delay: Duration,
+        because: Because,
+        config: &Config,
+    ) -> Result<(), String> {
+        let (low, high) = config.backoff().bounds(self.attempts.saturating_sub(1));
+        let (low, high) = match (loss.floor, because) {
+            (None, Because::Backoff) => (low, high),
+            (Some(floor), Because::Backoff) => {
+                (low.max(floor), high.max(floor).saturating_add(jitter(floor)))
+            }
+            (Some(floor), Because::RetryAfter | Because::Policy) => {
+                (low.max(floor), floor.saturating_add(jitter(floor)))
+            }
+            (_, because) => return Err(format!("{because:?} decided on {loss:?}")),
+        };
+        // Delays are whole milliseconds, rounded down.
+        if delay.saturating_add(Duration::from_millis(1)) <= low || delay > high {
+            return Err(format!("{delay:?} is not within {low:?} and {high:?} on {loss:?}"));
+        }
+        if !delay.subsec_nanos().is_multiple_of(1_000_000) {
+            return Err(format!("{delay:?} is no whole number of milliseconds"));
+        }
+        Ok(())
+    }
+}
+
+fn jitter(floor: Duration) -> Duration {
+    (floor / 5).max(Duration::from_secs(1))
+}

@@ -1,0 +1,55 @@
+//! The invariants by name, and the report of one that did not hold.
+
+use core::fmt;
+
+/// What must always hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invariant {
+    /// One live socket; what stale sockets say changes nothing.
+    I1,
+    /// One timer, equal to the deadline; Ticks out of turn are safe; frames move no timer.
+    I2,
+    /// No dead ends.
+    I3,
+    /// Delays within their bounds.
+    I4,
+    /// Attempts are counted until the connection was stable.
+    I5,
+    /// A silent peer is dead in time, a live one never.
+    I6,
+    /// CLOSING ends, and after a close request nothing opens.
+    I7,
+    /// Bounded actions.
+    I8,
+    /// Determinism.
+    I9,
+    /// At most one Close frame a socket, and nothing after it.
+    I11,
+    /// One outcome for each message handed to send.
+    I12,
+    /// The order of states and notices.
+    Order,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) invariant: Invariant,
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.invariant, self.what)
+    }
+}
+
+pub(crate) type Verdict = Result<(), Violation>;
+
+pub(crate) fn hold(invariant: Invariant, holds: bool, what: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { broken(invariant, what()) }
+}
+
+pub(crate) fn broken(invariant: Invariant, what: String) -> Verdict {
+    Err(Violation { invariant, what })
+}

@@ -1,0 +1,34 @@
+//! A generator that draws the same number for ever, so that every delay is known beforehand.
+
+use core::convert::Infallible;
+
+use rand_core::TryRng;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Fixed(pub(crate) u64);
+
+impl Fixed {
+    /// The least that can be drawn.
+    pub(crate) const LEAST: Self = Self(0);
+    /// The middle: a delay is half-way between its bounds.
+    pub(crate) const HALF: Self = Self(1 << 63);
+    /// The most that can be drawn.
+    pub(crate) const MOST: Self = Self(u64::MAX);
+}
+
+impl TryRng for Fixed {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.0 >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0)
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), Infallible> {
+        into.fill((self.0 >> 56) as u8);
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! A history in short: settings, a seed and steps. What the fuzzer's bytes and the properties' draws become.
+
+use core::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use gateway_core::{Config, HeartbeatKind, JsonRule, Login, Multiplier, Rule, Strategy, Verdict};
+
+#[derive(Clone, Debug, Arbitrary)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) seed: u64,
+    /// Whether a Tick comes at each deadline, as a driver would have it, beside the steps.
+    pub(crate) is_punctual: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The plan that these bytes stand for. Every string of bytes stands for one.
+    pub(crate) fn decode(bytes: &[u8]) -> Self {
+        Self::arbitrary_take_rest(Unstructured::new(bytes)).unwrap_or_else(|_| Self {
+            settings: Settings::default(),
+            seed: 0,
+            is_punctual: true,
+            steps: Vec::new(),
+        })
+    }
+}
+
+/// Raw numbers; [`Settings::config`] brings them into their limits.
+#[derive(Clone, Debug, Default, Arbitrary)]
+pub(crate) struct Settings {
+    pub(crate) initial_delay: u16,
+    pub(crate) longer_by: u32,
+    pub(crate) multiplier: u16,
+    pub(crate) strategy: u8,
+    pub(crate) max_attempts: Option<u8>,
+    pub(crate) stable_after: u16,
+    pub(crate) retry_after_max: u32,
+    pub(crate) heartbeat: u8,
+    pub(crate) interval: u16,
+    pub(crate) timeout: u16,
+    pub(crate) is_strict: bool,
+    pub(crate) has_phase: bool,
+    pub(crate) delivers_pongs: bool,
+    pub(crate) answers_pings: bool,
+    pub(crate) login: LoginKind,
+    pub(crate) rules: Vec<(u16, Ruling)>,
+    pub(crate) connect_timeout: u16,
+    pub(crate) close_timeout: u16,
+    pub(crate) data_timeout: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub(crate) enum LoginKind {
+    #[default]
+    None,
+    Message,
+    MessageWithoutRules,
+    External,
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub(crate) enum Ruling {
+    Retry,
+    NoSoonerThan(u16),
+    Refresh,
+    Fatal,
+}
+
+impl Ruling {
+    pub(crate) fn verdict(self) -> Verdict {
+        match self {
+            Self::Retry => Verdict::Retry,
+            Self::NoSoonerThan(millis) => Verdict::RetryNoSoonerThan(span(millis)),
+            Self::Refresh => Verdict::RefreshCredentials,
+            Self::Fatal => Verdict::Fatal,
+        }
+    }
+}
+
+/// A span of a millisecond to a minute or so.
+fn span(millis: u16) -> Duration {
+    Duration::from_millis(u64::from(millis) + 1)
+}
+
+impl Settings {
+    pub(crate) fn config(&self) -> Config {
+        let initial = span(self.initial_delay);
+        let interval = span(self.interval);
+        let timeout = span(self.timeout).min(interval);
+        let multiplier = Multiplier::from_thousandths(1_000 + u32::from(self.multiplier));
+        let strategy = Strategy::ALL[usize::from(self.strategy) % Strategy::ALL.len()];
+        let heartbeat = [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off];
+        let mut builder = Config::builder()
+            .initial_delay(initial)
+            .max_delay(initial + Duration::from_millis(u64::from(self.longer_by)))
+            .multiplier(multiplier.unwrap_or(Multiplier::ONE))
+            .jitter(strategy)
+            .max_attempts(self.max_attempts.map(u32::from))
+            .stable_after(span(self.stable_after))
+            .retry_after_max(Duration::from_millis(u64::from(self.retry_after_max) + 1))
+            .heartbeat(heartbeat[usize::from(self.heartbeat) % heartbeat.len()])
+            .heartbeat_interval(interval)
+            .heartbeat_timeout(timeout)
+            .heartbeat_strict(self.is_strict)
+            .heartbeat_phase(self.has_phase)
+            .deliver_pongs(self.delivers_pongs)
+            .answer_pings(self.answers_pings)
+            .login(self.login(timeout))
+            .connect_timeout(span(self.connect_timeout))
+            .close_timeout(span(self.close_timeout))
+            .data_timeout(self.data_timeout.map(span));
+        let mut taken = Vec::new();
+        for (code, ruling) in &self.rules {
+            let code = if *code < 500 { 100 + code } else { 1_000 + code % 4_000 };
+            let rule = Rule::new(code, code, ruling.verdict());
+            if let Some(rule) = rule.filter(|_| !taken.contains(&code)) {
+                taken.push(code);
+                builder = builder.rule(rule);
+            }
+        }
+        match builder.build() {
+            Ok(config) => config,
+            Err(errors) => panic!("the settings are within their limits: {errors}"),
+        }
+    }
+
+    fn login(&self, timeout: Duration) -> Login {
+        let rule = |text| JsonRule::parse(text);
+        match self.login {
+            LoginKind::None => Login::None,
+            LoginKind::Message => Login::Message {
+                send: "open sesame".into(),
+                accepted: rule("/type=welcome"),
+                refused: rule("/type=refused"),
+                timeout,
+            },
+            LoginKind::MessageWithoutRules => Login::Message {
+                send: "open sesame".into(),
+                accepted: None,
+                refused: None,
+                timeout,
+            },
+            LoginKind::External => Login::External { timeout },
+        }
+    }
+}
+
+/// Time goes on, or back; then something happens.
+#[derive(Clone, Debug, Arbitrary)]
+pub(crate) struct Step {
+    pub(crate) advance: Advance,
+    pub(crate) fact: Fact,
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub(crate) enum Advance {
+    Stay,
+    Nanos(u16),
+    Millis(u16),
+    Long(u32),
+    ToDeadline,
+    JustBeforeDeadline,
+    PastDeadline(u16),
+    Back(u32),
+    /// To any instant there is.
+    Leap(u64),
+}
+
+#[derive(Clone, Debug, Arbitrary)]
+pub(crate) enum Fact {
+    /// What most likely comes next where the connection stands: a life goes on.
+    Next,
+    Connect,
+    Close(u8),
+    Send(Content),
+    LoginAccepted,
+    LoginRejected(Ruling),
+    Opened(Whose),
+    OpenFailed(Whose, Trouble),
+    Failed(Whose, u8),
+    Frame(Whose, Content),
+    Bytes(Whose),
+    WriteBlocked(Whose),
+    Flushed(Whose),
+    Paused(Whose),
+    Resumed(Whose),
+    Wall(Wall),
+    Online,
+    Offline,
+    Tick,
+}
+
+/// Which socket an event is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Whose {
+    /// The last one.
+    Current,
+    /// One so many before it.
+    Older(u8),
+    /// One that was never opened.
+    Never,
+}
+
+impl<'a> Arbitrary<'a> for Whose {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u8::arbitrary(u)? {
+            0..=223 => Self::Current,
+            224 => Self::Never,
+            older => Self::Older(older - 224),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub(crate) enum Trouble {
+    Network(u8),
+    Http(u16),
+    HttpRetryAfter(u16, u32),
+    HttpRetryAt(u16, i32),
+    Configuration,
+}
+
+#[derive(Clone, Debug, Arbitrary)]
+pub(crate) enum Content {
+    Data,
+    Binary(u8),
+    /// A pong of the dialect: which ping it echoes, and how it is written.
+    Pong(Echo, u8),
+    /// The peer's own ping.
+    PeerPing(Option<u64>),
+    WebSocketPing,
+    WebSocketPong(Echo),
+    Welcome,
+    Refused,
+    Close(Option<u16>),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub(crate) enum Echo {
+    None,
+    Newest,
+    Other(u64),
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub(crate) enum Wall {
+    /// It goes with the monotonic clock.
+    Even,
+    /// It has gone ahead by so many milliseconds.
+    Ahead(u32),
+    /// It was set back.
+    Back(u32),
+    At(u64),
+}

@@ -1,0 +1,179 @@
+//! A connection under watch: every event goes to it, to its twin and to the checker.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{
+    Action, Actions, Config, Connection, Dialect, Encoded, Event, Instant, JsonDialect, Notice,
+    Outgoing, SocketId,
+};
+use rand_core::Rng;
+
+use super::checker::{Checker, Invariant, Seen, Verdict, Violation};
+use super::draws::Fixed;
+
+pub(crate) type Twin<R> = Connection<R, Box<dyn Dialect + Send>>;
+
+/// The twin has the same settings and draws and a dialect behind a pointer: it must act alike.
+pub(crate) struct Rig<R = Fixed> {
+    pub(crate) connection: Connection<R>,
+    twin: Twin<R>,
+    checker: Checker,
+    pub(crate) now: Instant,
+    /// The latest instant that was told.
+    pub(crate) latest: Instant,
+    text: String,
+    twin_text: String,
+}
+
+impl Rig {
+    /// A rig whose draws lie half-way.
+    pub(crate) fn new(config: Config) -> Self {
+        Self::with(Arc::new(config), Fixed::HALF)
+    }
+
+    /// A rig without a login that is ready since 0 s, its first ping sent.
+    pub(crate) fn ready(config: Config) -> Self {
+        let mut rig = Self::new(config);
+        rig.on(Event::ConnectRequested);
+        rig.open();
+        rig
+    }
+}
+
+impl<R: Rng + Clone> Rig<R> {
+    pub(crate) fn with(config: Arc<Config>, draws: R) -> Self {
+        let twin: Box<dyn Dialect + Send> = Box::new(JsonDialect);
+        Self {
+            connection: Connection::new(Arc::clone(&config), draws.clone()),
+            twin: Connection::with_dialect(Arc::clone(&config), draws, twin),
+            checker: Checker::new(config),
+            now: Instant::ZERO,
+            latest: Instant::ZERO,
+            text: String::new(),
+            twin_text: String::new(),
+        }
+    }
+
+    /// Hands over one event; fails where an invariant does not hold.
+    pub(crate) fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Violation> {
+        self.latest = self.latest.max(now);
+        let actions = self.connection.handle(now, event);
+        let copied = self.twin.handle(now, event);
+        self.compare(&actions, &copied)?;
+        self.checker.observe(&Seen {
+            now,
+            event,
+            actions: actions.as_slice(),
+            state: self.connection.state(),
+            deadline: self.connection.next_deadline(),
+        })?;
+        Ok(actions)
+    }
+
+    fn compare(&mut self, actions: &Actions, copied: &Actions) -> Verdict {
+        let differ = |what: String| Err(Violation { invariant: Invariant::I9, what });
+        if actions != copied || self.connection.machine() != self.twin.machine() {
+            return differ(format!("{actions:?} and {copied:?}"));
+        }
+        for action in actions {
+            let Action::Send(_, outgoing) = action else { continue };
+            self.text.clear();
+            self.twin_text.clear();
+            let encoded = self.connection.encode(outgoing, &mut self.text);
+            let copied = self.twin.encode(outgoing, &mut self.twin_text);
+            if encoded != copied || self.text != self.twin_text || !fits(*outgoing, encoded) {
+                return differ(format!("{outgoing:?} is {encoded:?} and {copied:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over one event now, and returns what is to be done.
+    pub(crate) fn on(&mut self, event: Event<'_>) -> Vec<Action> {
+        let now = self.now;
+        match self.feed(now, event) {
+            Ok(actions) => actions.into_iter().collect(),
+            Err(violation) => panic!("{violation}"),
+        }
+    }
+
+    /// Lets time pass without a Tick.
+    pub(crate) fn pass(&mut self, span: Duration) -> &mut Self {
+        self.now = self.now.saturating_add(span);
+        self
+    }
+
+    /// Lets time pass as a driver does: with a Tick at each deadline on the way.
+    pub(crate) fn run_for(&mut self, span: Duration) -> Vec<Action> {
+        let until = self.now.saturating_add(span);
+        let mut done = Vec::new();
+        while let Some(at) = self.connection.next_deadline().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            done.extend(self.on(Event::Tick));
+        }
+        self.now = until;
+        done
+    }
+
+    /// Goes to the next deadline and ticks there.
+    pub(crate) fn tick(&mut self) -> Vec<Action> {
+        let Some(at) = self.connection.next_deadline() else { panic!("nothing is due") };
+        self.now = self.now.max(at);
+        self.on(Event::Tick)
+    }
+
+    /// The socket that is opening or open.
+    pub(crate) fn socket(&self) -> SocketId {
+        let Some(id) = self.connection.socket() else { panic!("no socket is live") };
+        id
+    }
+
+    /// The socket that is opening is open.
+    pub(crate) fn open(&mut self) -> Vec<Action> {
+        let id = self.socket();
+        self.on(Event::SocketOpened(id))
+    }
+}
+
+fn fits(outgoing: Outgoing, encoded: Option<Encoded>) -> bool {
+    let expected = match outgoing {
+        Outgoing::Requested | Outgoing::RequestedClose => None,
+        Outgoing::Close(code) => Some(Encoded::Close(code)),
+        Outgoing::Login | Outgoing::Ping(_) | Outgoing::Pong(_) => Some(Encoded::Text),
+        Outgoing::WebSocketPing(_) => Some(Encoded::Ping),
+    };
+    encoded == expected
+}
+
+/// The delay of the retry that these actions schedule.
+pub(crate) fn delay(actions: &[Action]) -> Option<Duration> {
+    actions.iter().find_map(|action| match action {
+        Action::Notify(Notice::RetryScheduled { delay, .. }) => Some(*delay),
+        _ => None,
+    })
+}
+
+/// The number of the retry that these actions schedule.
+pub(crate) fn attempt(actions: &[Action]) -> Option<u32> {
+    actions.iter().find_map(|action| match action {
+        Action::Notify(Notice::RetryScheduled { attempt, .. }) => Some(*attempt),
+        _ => None,
+    })
+}
+
+/// The socket that these actions open.
+pub(crate) fn opened(actions: &[Action]) -> Option<SocketId> {
+    actions.iter().find_map(|action| match action {
+        Action::OpenSocket { id, .. } => Some(*id),
+        _ => None,
+    })
+}
+
+/// Whether a heartbeat is among these actions.
+pub(crate) fn pings(actions: &[Action]) -> usize {
+    let is_ping = |action: &&Action| {
+        matches!(action, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
+    };
+    actions.iter().filter(is_ping).count()
+}

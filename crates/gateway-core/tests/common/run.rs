@@ -1,0 +1,298 @@
+//! Runs a plan: turns its steps into events, in the light of where the connection stands.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{
+    Action, CloseFrame, ConnectionState, Event, Failure, Frame, Instant, Login, Message, Network,
+    OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng as _;
+
+use super::checker::Violation;
+use super::plan::{Advance, Content, Echo, Fact, Plan, Step, Trouble, Wall, Whose};
+use super::rig::Rig;
+
+/// More Ticks than this are not made up for one step.
+const MOST_TICKS: usize = 48;
+
+/// More steps than this are not taken.
+const MOST_STEPS: usize = 600;
+
+/// Runs a whole plan under the checker.
+pub(crate) fn run(plan: &Plan) -> Result<World, Violation> {
+    let mut world = World::new(plan);
+    for step in plan.steps.iter().take(MOST_STEPS) {
+        world.take(step)?;
+    }
+    Ok(world)
+}
+
+/// The connection, and the little of the world around it that events are made from.
+pub(crate) struct World {
+    pub(crate) rig: Rig<ChaCha8Rng>,
+    is_punctual: bool,
+    /// What the wall clock shows at the monotonic clock's zero, in milliseconds.
+    wall_offset: u64,
+    last_socket: u64,
+    /// The stamp of the last ping.
+    stamp: Option<u64>,
+}
+
+impl World {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let config = Arc::new(plan.settings.config());
+        Self {
+            rig: Rig::with(config, ChaCha8Rng::seed_from_u64(plan.seed)),
+            is_punctual: plan.is_punctual,
+            wall_offset: 1_700_000_000_000,
+            last_socket: 0,
+            stamp: None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, step: &Step) -> Result<(), Violation> {
+        self.advance(step.advance)?;
+        self.happen(&step.fact)
+    }
+
+    /// Hands over one event at the present time.
+    pub(crate) fn feed(&mut self, event: Event<'_>) -> Result<Vec<Action>, Violation> {
+        let actions: Vec<_> = self.rig.feed(self.rig.now, event)?.into_iter().collect();
+        for action in &actions {
+            match action {
+                Action::OpenSocket { id, .. } => self.last_socket = id.number(),
+                Action::Send(_, Outgoing::Ping(stamp)) => self.stamp = stamp.map(|wall| wall.0),
+                Action::Send(_, Outgoing::WebSocketPing(number)) => self.stamp = Some(*number),
+                _ => {}
+            }
+        }
+        Ok(actions)
+    }
+
+    fn advance(&mut self, advance: Advance) -> Result<(), Violation> {
+        let now = self.rig.now;
+        let due = self.rig.connection.next_deadline();
+        let target = match advance {
+            Advance::Stay => now,
+            Advance::Nanos(nanos) => now.saturating_add(Duration::from_nanos(nanos.into())),
+            Advance::Millis(millis) => now.saturating_add(Duration::from_millis(millis.into())),
+            Advance::Long(millis) => now.saturating_add(Duration::from_millis(millis.into())),
+            Advance::ToDeadline => due.unwrap_or(now),
+            Advance::JustBeforeDeadline => {
+                due.unwrap_or(now).saturating_sub(Duration::from_nanos(1))
+            }
+            Advance::PastDeadline(millis) => {
+                due.unwrap_or(now).saturating_add(Duration::from_millis(millis.into()))
+            }
+            Advance::Back(millis) => now.saturating_sub(Duration::from_millis(millis.into())),
+            Advance::Leap(nanos) => Instant::from_nanos(nanos),
+        };
+        if !self.is_punctual {
+            self.rig.now = target;
+            return Ok(());
+        }
+        for _ in 0..MOST_TICKS {
+            let Some(due) = self.rig.connection.next_deadline().filter(|due| *due <= target) else {
+                self.rig.now = now.max(target);
+                return Ok(());
+            };
+            self.rig.now = self.rig.now.max(due);
+            self.feed(Event::Tick)?;
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, fact: &Fact) -> Result<(), Violation> {
+        let online = Event::NetworkChanged(Network::Online);
+        let offline = Event::NetworkChanged(Network::Offline);
+        let fed = match fact {
+            Fact::Next => return self.go_on(),
+            Fact::Connect => self.feed(Event::ConnectRequested),
+            Fact::Close(code) => {
+                let code = [1000, 1001, 1008, 3000, 4000, 4999][usize::from(*code) % 6];
+                let frame = CloseFrame::new(code, "enough").unwrap_or(CloseFrame::NORMAL);
+                self.feed(Event::CloseRequested(frame))
+            }
+            Fact::Send(Content::Binary(length)) => {
+                let bytes = vec![0; usize::from(*length)];
+                self.feed(Event::SendRequested(Message::Binary(&bytes)))
+            }
+            Fact::Send(content) => {
+                let text = self.text(content);
+                self.feed(Event::SendRequested(Message::Text(&text)))
+            }
+            Fact::LoginAccepted => self.feed(Event::LoginAccepted),
+            Fact::LoginRejected(ruling) => self.feed(Event::LoginRejected(ruling.verdict())),
+            Fact::Opened(whose) => self.feed(Event::SocketOpened(self.id(*whose))),
+            Fact::OpenFailed(whose, trouble) => {
+                self.feed(Event::OpenFailed(self.id(*whose), self.error(*trouble)))
+            }
+            Fact::Failed(whose, index) => {
+                let failures = [
+                    Failure::Eof,
+                    Failure::Reset,
+                    Failure::Io,
+                    Failure::Tls,
+                    Failure::Protocol,
+                    Failure::InvalidUtf8,
+                    Failure::TooBig,
+                ];
+                let failure = failures[usize::from(*index) % failures.len()];
+                self.feed(Event::SocketFailed(self.id(*whose), failure))
+            }
+            Fact::Frame(whose, content) => return self.frame(self.id(*whose), content),
+            Fact::Bytes(whose) => self.feed(Event::BytesReceived(self.id(*whose))),
+            Fact::WriteBlocked(whose) => self.feed(Event::WriteBlocked(self.id(*whose))),
+            Fact::Flushed(whose) => self.feed(Event::Flushed(self.id(*whose))),
+            Fact::Paused(whose) => self.feed(Event::ReadingPaused(self.id(*whose))),
+            Fact::Resumed(whose) => self.feed(Event::ReadingResumed(self.id(*whose))),
+            Fact::Wall(wall) => {
+                let wall = self.wall(*wall);
+                self.feed(Event::WallClock(wall))
+            }
+            Fact::Online => self.feed(online),
+            Fact::Offline => self.feed(offline),
+            Fact::Tick => self.feed(Event::Tick),
+        };
+        fed.map(drop)
+    }
+
+    fn go_on(&mut self) -> Result<(), Violation> {
+        let current = self.id(Whose::Current);
+        if self.rig.connection.is_ready() {
+            return self.frame(current, &Content::Pong(Echo::Newest, 0));
+        }
+        match self.rig.connection.state() {
+            ConnectionState::Disconnected if self.rig.connection.next_deadline().is_some() => {
+                self.advance(Advance::ToDeadline)?;
+                self.feed(Event::Tick).map(drop)
+            }
+            ConnectionState::Disconnected | ConnectionState::Closed => {
+                self.feed(Event::ConnectRequested).map(drop)
+            }
+            ConnectionState::Connecting => self.feed(Event::SocketOpened(current)).map(drop),
+            ConnectionState::Connected | ConnectionState::Authenticated => {
+                match self.rig.connection.config().login() {
+                    Login::External { .. } => self.feed(Event::LoginAccepted).map(drop),
+                    _ => self.frame(current, &Content::Welcome),
+                }
+            }
+            ConnectionState::Closing => self.frame(current, &Content::Close(None)),
+        }
+    }
+
+    fn id(&self, whose: Whose) -> SocketId {
+        SocketId::new(match whose {
+            Whose::Current => self.last_socket,
+            Whose::Older(by) => self.last_socket.saturating_sub(u64::from(by)),
+            Whose::Never => self.last_socket.saturating_add(1),
+        })
+    }
+
+    fn error(&self, trouble: Trouble) -> OpenError {
+        let errors = [
+            OpenError::Dns,
+            OpenError::Refused,
+            OpenError::Unreachable,
+            OpenError::Io,
+            OpenError::Certificate,
+            OpenError::Tls,
+            OpenError::NotHttp,
+            OpenError::Upgrade,
+        ];
+        let status = |number: u16| 100 + number % 500;
+        match trouble {
+            Trouble::Network(index) => errors[usize::from(index) % errors.len()],
+            Trouble::Http(number) => OpenError::Http { status: status(number), retry_after: None },
+            Trouble::HttpRetryAfter(number, seconds) => OpenError::Http {
+                status: status(number),
+                retry_after: Some(RetryAfter::Seconds(seconds.into())),
+            },
+            Trouble::HttpRetryAt(number, ahead) => {
+                let date = self.wall_now().saturating_add_signed(ahead.into());
+                let retry_after = Some(RetryAfter::Date(UnixMillis(date)));
+                OpenError::Http { status: status(number), retry_after }
+            }
+            Trouble::Configuration => OpenError::Configuration,
+        }
+    }
+
+    fn frame(&mut self, id: SocketId, content: &Content) -> Result<(), Violation> {
+        let fed = match content {
+            Content::Binary(length) => {
+                let bytes = vec![0; usize::from(*length)];
+                self.feed(Event::FrameReceived(id, Frame::Binary(&bytes)))
+            }
+            Content::WebSocketPing => self.feed(Event::FrameReceived(id, Frame::Ping(b"?"))),
+            Content::WebSocketPong(echo) => {
+                let payload = self.stamp(*echo).map_or(String::new(), |number| number.to_string());
+                self.feed(Event::FrameReceived(id, Frame::Pong(payload.as_bytes())))
+            }
+            Content::Close(number) => {
+                let frame = number
+                    .and_then(|number| CloseFrame::new(1_000 + number % 4_000, "so long").ok());
+                self.feed(Event::FrameReceived(id, Frame::Close(frame)))
+            }
+            Content::Pong(echo, _) if self.speaks_websocket_ping() => {
+                let echo = Content::WebSocketPong(*echo);
+                return self.frame(id, &echo);
+            }
+            _ => {
+                let text = self.text(content);
+                self.feed(Event::FrameReceived(id, Frame::Text(&text)))
+            }
+        };
+        fed.map(drop)
+    }
+
+    fn speaks_websocket_ping(&self) -> bool {
+        self.rig.connection.config().heartbeat_kind() == gateway_core::HeartbeatKind::Ping
+    }
+
+    fn stamp(&self, echo: Echo) -> Option<u64> {
+        match echo {
+            Echo::None => None,
+            Echo::Newest => self.stamp,
+            Echo::Other(number) => Some(number),
+        }
+    }
+
+    fn text(&self, content: &Content) -> String {
+        match content {
+            Content::Pong(echo, style) => match (self.stamp(*echo), style % 3) {
+                (None, _) => r#"{"type":"pong"}"#.to_string(),
+                (Some(stamp), 0) => format!(r#"{{"type":"pong","timestamp":{stamp}}}"#),
+                (Some(stamp), 1) => format!("{{ \"timestamp\" : {stamp},\n\t\"type\":\"pong\" }}"),
+                (Some(stamp), _) => format!(r#"{{"a":[1],"timestamp":{stamp},"type":"pong"}}"#),
+            },
+            Content::PeerPing(None) => r#"{"type":"ping"}"#.to_string(),
+            Content::PeerPing(Some(stamp)) => format!(r#"{{"type":"ping","timestamp":{stamp}}}"#),
+            Content::Welcome => r#"{"type":"welcome"}"#.to_string(),
+            Content::Refused => r#"{"type":"refused"}"#.to_string(),
+            Content::Text(text) => text.clone(),
+            Content::Data
+            | Content::Binary(_)
+            | Content::WebSocketPing
+            | Content::WebSocketPong(_)
+            | Content::Close(_) => r#"{"price":17}"#.to_string(),
+        }
+    }
+
+    fn wall_now(&self) -> u64 {
+        self.wall_offset.saturating_add(self.rig.now.as_nanos() / 1_000_000)
+    }
+
+    fn wall(&mut self, wall: Wall) -> UnixMillis {
+        match wall {
+            Wall::Even => {}
+            Wall::Ahead(millis) => {
+                self.wall_offset = self.wall_offset.saturating_add(millis.into())
+            }
+            Wall::Back(millis) => self.wall_offset = self.wall_offset.saturating_sub(millis.into()),
+            Wall::At(millis) => return UnixMillis(millis),
+        }
+        UnixMillis(self.wall_now())
+    }
+}

@@ -1,0 +1,295 @@
+//! The configuration: what is accepted is valid, what is not is named, and secrets stay hidden.
+
+use core::time::Duration;
+
+use gateway_core::{Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Rule, Verdict};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn seeded() -> ProptestConfig {
+    ProptestConfig {
+        rng_seed: RngSeed::Fixed(0xc0f6),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(512)
+    }
+}
+
+/// Spans that may be configured and spans that may not.
+fn span() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        6 => (1..100_000_u64).prop_map(Duration::from_millis),
+        1 => (0..5_000_000_u64).prop_map(Duration::from_nanos),
+        1 => any::<u64>().prop_map(Duration::from_millis),
+        1 => prop::sample::select(vec![
+            Duration::ZERO,
+            MILLISECOND,
+            Config::MAX_SPAN,
+            Config::MAX_SPAN + MILLISECOND,
+            Duration::MAX,
+        ]),
+    ]
+}
+
+fn is_valid(span: Duration) -> bool {
+    span.subsec_nanos().is_multiple_of(1_000_000)
+        && (MILLISECOND..=Config::MAX_SPAN).contains(&span)
+}
+
+/// The fields of an error report, sorted.
+fn fields(builder: ConfigBuilder) -> Vec<String> {
+    match builder.build() {
+        Ok(_) => Vec::new(),
+        Err(errors) => sorted(errors.iter().map(|error| error.field().to_string())),
+    }
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+fn read(json: &str) -> Result<Config, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+proptest! {
+    #![proptest_config(seeded())]
+
+    #[test]
+    fn exactly_the_fields_that_are_wrong_are_named_all_at_once(
+        spans in prop::array::uniform9(span()),
+        data in prop::option::of(span()),
+        least in prop::option::of(span()),
+        size in prop_oneof![Just(0_usize), 1..2_000_000_usize, Just((1 << 30) + 1)],
+    ) {
+        let [initial, max, stable, retry_after, interval, timeout, login, connect, close] = spans;
+        let mut builder = Config::builder()
+            .initial_delay(initial)
+            .max_delay(max)
+            .stable_after(stable)
+            .retry_after_max(retry_after)
+            .heartbeat_interval(interval)
+            .heartbeat_timeout(timeout)
+            .login(Login::External { timeout: login })
+            .connect_timeout(connect)
+            .close_timeout(close)
+            .data_timeout(data)
+            .max_message_size(size);
+        if let Some(least) = least {
+            let rule = Rule::new(4_000, 4_010, Verdict::RetryNoSoonerThan(least)).unwrap();
+            builder = builder.rule(rule);
+        }
+        let named = [
+            ("reconnect.initial_delay", initial),
+            ("reconnect.max_delay", max),
+            ("reconnect.stable_after", stable),
+            ("reconnect.retry_after_max", retry_after),
+            ("heartbeat.interval", interval),
+            ("heartbeat.timeout", timeout),
+            ("login.timeout", login),
+            ("connect_timeout", connect),
+            ("close_timeout", close),
+        ];
+        let data = data.map(|span| ("data_timeout", span));
+        let least = least.map(|span| ("policy.4000-4010", span));
+        let mut wrong: Vec<&str> = named
+            .into_iter()
+            .chain(data)
+            .chain(least)
+            .filter(|(_, span)| !is_valid(*span))
+            .map(|(name, _)| name)
+            .collect();
+        if is_valid(initial) && is_valid(max) && initial > max {
+            wrong.push("reconnect.initial_delay");
+        }
+        if is_valid(interval) && is_valid(timeout) && timeout > interval {
+            wrong.push("heartbeat.timeout");
+        }
+        if size == 0 || size > 1 << 30 {
+            wrong.push("max_message_size");
+        }
+        prop_assert_eq!(fields(builder), sorted(wrong.into_iter().map(String::from)));
+    }
+
+    #[test]
+    fn what_is_accepted_keeps_its_limits(spans in prop::array::uniform4(span())) {
+        let [initial, max, interval, timeout] = spans;
+        let built = Config::builder()
+            .initial_delay(initial)
+            .max_delay(max)
+            .heartbeat_interval(interval)
+            .heartbeat_timeout(timeout)
+            .build();
+        if let Ok(config) = built {
+            prop_assert!(config.heartbeat_timeout() <= config.heartbeat_interval());
+            prop_assert!(config.backoff().initial() <= config.backoff().max());
+            prop_assert!(config.heartbeat_timeout() >= MILLISECOND);
+            prop_assert!(config.backoff().max() <= Config::MAX_SPAN);
+        }
+    }
+
+    #[test]
+    fn no_text_whatever_makes_reading_panic(text in "\\PC{0,80}") {
+        let _ = read(&text);
+        let _ = read(&format!(r#"{{"heartbeat":{{"interval":"{text}"}}}}"#));
+        let _ = toml::from_str::<Config>(&text);
+    }
+
+    #[test]
+    fn a_secret_shows_nowhere(secret in "[a-z]{3}-s3cr3t-[a-z]{8}", is_long in any::<bool>()) {
+        let send = if is_long { secret.repeat(10_000) } else { secret.clone() };
+        let login = Login::Message {
+            send: send.as_str().into(),
+            accepted: JsonRule::parse("/a=b"),
+            refused: JsonRule::parse("/a=b"),
+            timeout: Duration::ZERO,
+        };
+        let builder = Config::builder().login(login);
+        let debug = format!("{builder:?}");
+        let errors = builder.build().unwrap_err();
+        let shown = format!("{debug} {errors} {errors:?}");
+        prop_assert!(!shown.contains(&secret));
+
+        let config = Config::builder().login(Login::Message {
+            send: secret.as_str().into(),
+            accepted: None,
+            refused: None,
+            timeout: MILLISECOND,
+        });
+        let shown = format!("{:?}", config.build().unwrap());
+        prop_assert!(!shown.contains(&secret));
+    }
+
+    #[test]
+    fn a_secret_that_stands_beside_an_error_shows_nowhere(secret in "[a-z]{3}-s3cr3t-[a-z]{8}") {
+        for json in [
+            format!(r#"{{"login":{{"send":"{secret}","timeout":0,"colour":1}}}}"#),
+            format!(r#"{{"login":{{"send":["{secret}"]}}}}"#),
+            format!(r#"{{"login":{{"send":{{"token":"{secret}"}}}}}}"#),
+            format!(r#"{{"login":{{"sned":"{secret}"}}}}"#),
+            format!(r#"{{"login":{{"send":"{secret}","external":true}}}}"#),
+            format!(r#"{{"login":"{secret}"}}"#),
+        ] {
+            let error = read(&json).unwrap_err();
+            prop_assert!(!error.contains(&secret), "{error}");
+        }
+        for toml in [
+            format!("login.send = '{secret}'\nclose_timeout = 'soon'"),
+            format!("login.send = ['{secret}']"),
+            format!("[login]\nsend = '{secret}'\ntimeout = 0\nexternal = true"),
+        ] {
+            let error = toml::from_str::<Config>(&toml).unwrap_err().to_string();
+            prop_assert!(!error.contains(&secret), "{error}");
+        }
+    }
+}
+
+#[test]
+fn unknown_fields_are_refused_in_every_section() {
+    let error = read(
+        r#"{"colour":1,"reconnect":{"colour":1},"heartbeat":{"colour":1},"login":{"colour":1}}"#,
+    )
+    .unwrap_err();
+
+    for field in ["colour", "reconnect.colour", "heartbeat.colour", "login.colour"] {
+        assert!(
+            error.lines().any(|line| line.starts_with(&format!("{field}: unknown"))),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn values_that_cannot_be_read_are_reported_beside_values_out_of_their_limits() {
+    let error = read(
+        r#"{
+            "connect_timeout": "soon",
+            "close_timeout": 0,
+            "max_message_size": "1 parsec",
+            "reconnect": {"multiplier": 1.0005, "jitter": "some", "max_attempts": -1},
+            "heartbeat": {"kind": "drum", "strict": "maybe", "interval": "1s", "timeout": "2s"},
+            "policy": {"99": "fatal", "4000": "perhaps", "1000-4999": "retry", "1000-1999": "12d"}
+        }"#,
+    )
+    .unwrap_err();
+
+    for field in [
+        "connect_timeout",
+        "close_timeout",
+        "max_message_size",
+        "reconnect.multiplier",
+        "reconnect.jitter",
+        "reconnect.max_attempts",
+        "heartbeat.kind",
+        "heartbeat.strict",
+        "heartbeat.timeout",
+        "policy.99",
+        "policy.4000",
+    ] {
+        assert!(
+            error.lines().any(|line| line.starts_with(&format!("{field} "))),
+            "{field}: {error}"
+        );
+    }
+    assert_eq!(error.lines().count(), 11, "{error}");
+}
+
+#[test]
+fn rules_that_cross_are_named() {
+    let error = read(r#"{"policy":{"4000-4010":"fatal","4005-4020":"retry"}}"#).unwrap_err();
+
+    assert!(error.starts_with("policy.4005-4020"), "{error}");
+}
+
+#[test]
+fn a_heartbeat_timeout_longer_than_its_interval_names_both() {
+    let errors = Config::builder()
+        .heartbeat_interval(Duration::from_secs(5))
+        .heartbeat_timeout(Duration::from_secs(6))
+        .build()
+        .unwrap_err();
+
+    assert_eq!(
+        errors.to_string(),
+        "heartbeat.timeout = 6s: must be at most heartbeat.interval (5s)"
+    );
+}
+
+#[test]
+fn toml_and_json_read_alike() {
+    let toml = r#"
+        connect_timeout = "3s"
+        data_timeout = 1500
+        max_message_size = "64KiB"
+        [reconnect]
+        initial_delay = "250ms"
+        multiplier = 1.5
+        jitter = "full"
+        max_attempts = "unlimited"
+        [heartbeat]
+        kind = "ping"
+        interval = "15s"
+        [login]
+        send = "hello"
+        accepted = "/ok=true"
+        [policy]
+        "4000-4099" = "fatal"
+        429 = "1m"
+    "#;
+    let json = r#"{
+        "connect_timeout": 3000, "data_timeout": "1500ms", "max_message_size": 65536,
+        "reconnect": {"initial_delay": "250", "multiplier": "1.500", "jitter": "full"},
+        "heartbeat": {"kind": "ping", "interval": 15000},
+        "login": {"send": "hello", "accepted": "/ok=true"},
+        "policy": {"429": 60000, "4000-4099": "fatal"}
+    }"#;
+
+    let config: Config = toml::from_str(toml).unwrap();
+
+    assert_eq!(Ok(&config), read(json).as_ref());
+    assert_eq!(config.heartbeat_kind(), HeartbeatKind::Ping);
+    assert_eq!(config.max_attempts(), None);
+}

@@ -1,0 +1,328 @@
+//! What users of long-lived connections report of dead peers, heartbeats, sleep and stalls, each as one short story on the core alone.
+
+mod common;
+
+use core::time::Duration;
+
+use common::rig::{Rig, opened, pings};
+use common::stories::{PONG, WALL, because, cause, fail_to_open, receive, seconds, with_login};
+use gateway_core::{
+    Action, Because, Config, ConnectionState, DisconnectCause, Event, Frame, HeartbeatKind,
+    Instant, Message, Network, Notice, OpenError, Outgoing, RetryCause, UnixMillis,
+};
+
+// ---- Connect, liveness, sleep ----
+
+#[test]
+fn every_attempt_has_a_connect_deadline_not_the_first_alone() {
+    let mut rig = Rig::new(Config::default());
+    rig.on(Event::ConnectRequested);
+
+    for _ in 0..4 {
+        let late = rig.run_for(seconds(10));
+        assert_eq!(cause(&late), Some(DisconnectCause::ConnectTimeout));
+        rig.tick();
+    }
+}
+
+#[test]
+fn a_login_that_is_never_answered_is_parted_with_and_retried() {
+    let mut rig = Rig::new(with_login());
+    rig.on(Event::ConnectRequested);
+    rig.open();
+
+    let before = rig.run_for(seconds(9));
+    let late = rig.run_for(seconds(1));
+
+    assert_eq!(pings(&before), 0, "no ping before the login is done");
+    assert_eq!(cause(&late), Some(DisconnectCause::LoginTimeout));
+    assert_eq!(rig.connection.state(), ConnectionState::Disconnected);
+}
+
+#[test]
+fn sends_never_defer_the_ping() {
+    let mut rig = Rig::ready(Config::default());
+    receive(&mut rig, PONG);
+    let mut done = Vec::new();
+
+    for _ in 0..36 {
+        rig.on(Event::SendRequested(Message::Text("busy")));
+        done.extend(rig.run_for(seconds(1)));
+    }
+
+    assert_eq!(pings(&done), 1);
+    assert_eq!(cause(&done), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
+fn a_dead_peer_is_aborted_without_a_close_frame() {
+    let mut rig = Rig::ready(Config::default());
+    let id = rig.socket();
+
+    let dead = rig.run_for(seconds(5));
+
+    assert_eq!(dead.first(), Some(&Action::CloseSocket(id)));
+    assert!(!dead.iter().any(|action| matches!(action, Action::Send(..))));
+}
+
+#[test]
+fn bulk_data_before_the_pong_is_life() {
+    let mut rig = Rig::ready(Config::default());
+    let id = rig.socket();
+
+    for _ in 0..20 {
+        rig.run_for(seconds(4));
+        rig.on(Event::BytesReceived(id)); // a part of one long message
+    }
+
+    assert!(rig.connection.is_ready());
+}
+
+#[test]
+fn in_strict_mode_a_peer_that_only_talks_is_dead() {
+    let mut rig = Rig::ready(Config::builder().heartbeat_strict(true).build().unwrap());
+
+    rig.run_for(seconds(4));
+    receive(&mut rig, "data");
+    let dead = rig.run_for(seconds(1));
+
+    assert_eq!(cause(&dead), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
+fn a_stall_of_our_own_is_followed_by_one_ping_and_kills_nobody() {
+    let mut rig = Rig::ready(Config::default());
+    receive(&mut rig, PONG);
+    rig.run_for(seconds(6));
+
+    rig.pass(seconds(600)); // no Tick came in all this time
+    let ticked = rig.on(Event::Tick);
+    let again = rig.on(Event::Tick);
+
+    assert_eq!((pings(&ticked), cause(&ticked)), (1, None));
+    assert!(again.is_empty());
+}
+
+#[test]
+fn a_pong_handed_over_before_its_tick_means_alive_however_late_it_is() {
+    let mut rig = Rig::ready(Config::default());
+
+    rig.pass(seconds(20)); // the ping was to be answered by 5 s
+    receive(&mut rig, PONG);
+    let ticked = rig.on(Event::Tick);
+
+    assert_eq!(cause(&ticked), None);
+}
+
+#[test]
+fn a_peer_that_answered_before_a_pause_is_alive_after_it() {
+    let mut rig = Rig::ready(Config::default());
+    let id = rig.socket();
+    receive(&mut rig, PONG);
+
+    rig.on(Event::ReadingPaused(id));
+    rig.pass(seconds(3));
+    rig.on(Event::ReadingResumed(id));
+    let quiet = rig.run_for(seconds(29));
+
+    assert_eq!(cause(&quiet), None);
+    assert_eq!(pings(&rig.run_for(seconds(1))), 1);
+}
+
+#[test]
+fn while_reading_is_paused_nobody_is_dead_and_then_the_deadlines_start_in_full() {
+    let mut rig = Rig::ready(Config::default());
+    let id = rig.socket();
+
+    rig.on(Event::ReadingPaused(id));
+    let paused = rig.run_for(seconds(3_600));
+    rig.on(Event::ReadingResumed(id));
+    let before = rig.run_for(Duration::from_millis(4_999));
+    let dead = rig.run_for(Duration::from_millis(1));
+
+    assert!(paused.is_empty() && before.is_empty());
+    assert_eq!(cause(&dead), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
+fn a_feed_that_has_dried_up_is_noticed_though_pongs_come() {
+    let mut rig = Rig::ready(Config::builder().data_timeout(Some(seconds(60))).build().unwrap());
+    receive(&mut rig, PONG);
+    rig.run_for(seconds(20));
+    receive(&mut rig, "data");
+    rig.run_for(seconds(10));
+    receive(&mut rig, PONG);
+
+    rig.run_for(seconds(30));
+    receive(&mut rig, PONG);
+    let before = rig.run_for(seconds(19));
+    let dry = rig.run_for(seconds(1));
+
+    assert_eq!(cause(&before), None);
+    assert_eq!(cause(&dry), Some(DisconnectCause::DataTimeout));
+}
+
+#[test]
+fn on_a_tick_past_several_deadlines_the_earliest_is_judged() {
+    for (timeout, expected) in [
+        (seconds(2), DisconnectCause::DataTimeout),
+        (seconds(5), DisconnectCause::DataTimeout),
+        (seconds(20), DisconnectCause::PongTimeout),
+    ] {
+        let mut rig = Rig::ready(Config::builder().data_timeout(Some(timeout)).build().unwrap());
+
+        rig.pass(seconds(100));
+        let late = rig.on(Event::Tick);
+
+        assert_eq!(cause(&late), Some(expected), "{timeout:?}");
+        assert_eq!(pings(&late), 0, "a socket that is left is not pinged");
+    }
+}
+
+#[test]
+fn suspend_probes_the_open_socket_and_kills_it_within_five_seconds() {
+    let mut rig = Rig::ready(Config::default());
+    rig.on(Event::WallClock(UnixMillis(WALL)));
+    receive(&mut rig, PONG);
+    rig.run_for(seconds(10));
+
+    let woken = rig.on(Event::WallClock(UnixMillis(WALL + 3_600_000)));
+    let dead = rig.run_for(seconds(5));
+
+    assert_eq!(pings(&woken), 1);
+    assert_eq!(cause(&dead), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
+fn suspend_does_not_kill_a_socket_that_answers_the_probe() {
+    let mut rig = Rig::ready(Config::default());
+    rig.on(Event::WallClock(UnixMillis(WALL)));
+    receive(&mut rig, PONG);
+    rig.run_for(seconds(10));
+
+    rig.on(Event::WallClock(UnixMillis(WALL + 3_600_000)));
+    rig.run_for(seconds(4));
+    receive(&mut rig, PONG);
+    let after = rig.run_for(seconds(10));
+
+    assert_eq!(cause(&after), None);
+}
+
+#[test]
+fn suspend_while_waiting_retries_within_a_second() {
+    let mut rig = Rig::new(Config::builder().initial_delay(seconds(20)).build().unwrap());
+    rig.on(Event::WallClock(UnixMillis(WALL)));
+    rig.on(Event::ConnectRequested);
+    fail_to_open(&mut rig, OpenError::Unreachable);
+
+    let woken = rig.on(Event::WallClock(UnixMillis(WALL + 3_600_000)));
+    let opens = rig.run_for(seconds(1));
+
+    assert_eq!(because(&woken), Some(Because::Hint));
+    assert!(opened(&opens).is_some());
+}
+
+#[test]
+fn a_clock_that_steps_back_freezes_the_timers_until_it_has_caught_up() {
+    let mut rig = Rig::ready(Config::default());
+    receive(&mut rig, PONG);
+    rig.run_for(seconds(20));
+    let due = rig.connection.next_deadline();
+
+    rig.now = Instant::ZERO;
+    let back = rig.on(Event::Tick);
+    let caught_up = rig.run_for(seconds(30));
+
+    assert!(back.is_empty());
+    assert_eq!(due, Some(Instant::from_millis(30_000)));
+    assert_eq!(pings(&caught_up), 1);
+}
+
+#[test]
+fn offline_removes_no_deadline() {
+    let mut rig = Rig::ready(Config::default());
+    let due = rig.connection.next_deadline();
+
+    let told = rig.on(Event::NetworkChanged(Network::Offline));
+    let dead = rig.run_for(seconds(5));
+    let waiting = rig.connection.next_deadline();
+    rig.on(Event::NetworkChanged(Network::Offline));
+
+    assert!(told.is_empty() && due.is_some() && waiting.is_some());
+    assert_eq!(cause(&dead), Some(DisconnectCause::PongTimeout));
+    assert_eq!(rig.connection.next_deadline(), waiting);
+}
+
+#[test]
+fn online_while_waiting_opens_now_and_at_most_once_in_thirty_seconds() {
+    let mut rig = Rig::new(Config::default());
+    rig.on(Event::ConnectRequested);
+    fail_to_open(&mut rig, OpenError::Unreachable);
+
+    let first = rig.on(Event::NetworkChanged(Network::Online));
+    fail_to_open(&mut rig, OpenError::Unreachable);
+    let second = rig.on(Event::NetworkChanged(Network::Online));
+
+    assert!(opened(&first).is_some());
+    assert!(first.iter().any(|action| matches!(
+        action,
+        Action::Notify(Notice::RetryScheduled { cause: RetryCause::Online, attempt: 1, .. })
+    )));
+    assert!(second.is_empty());
+}
+
+// ---- Heartbeats ----
+
+#[test]
+fn a_pong_is_consumed_while_one_is_awaited_and_delivered_when_none_is() {
+    let mut rig = Rig::ready(Config::default());
+
+    let awaited = receive(&mut rig, PONG);
+    let unasked = receive(&mut rig, PONG);
+
+    assert!(!awaited.contains(&Action::Deliver));
+    assert_eq!(unasked, [Action::Deliver]);
+}
+
+#[test]
+fn the_round_trip_is_that_of_the_ping_that_the_pong_echoes() {
+    let mut rig = Rig::new(Config::builder().heartbeat(HeartbeatKind::Ping).build().unwrap());
+    rig.on(Event::ConnectRequested);
+    rig.open();
+    let id = rig.socket();
+    rig.run_for(seconds(1));
+    rig.on(Event::BytesReceived(id)); // alive, but ping 1 stays unanswered
+    rig.run_for(seconds(30)); // ping 2 left at 30 s
+
+    let first = rig.on(Event::FrameReceived(id, Frame::Pong(b"1")));
+    let second = rig.on(Event::FrameReceived(id, Frame::Pong(b"2")));
+
+    let round_trip = |actions: &[Action]| match actions {
+        [Action::Notify(Notice::PongReceived { round_trip, .. })] => *round_trip,
+        _ => panic!("no pong: {actions:?}"),
+    };
+    assert_eq!(round_trip(&first), None);
+    assert_eq!(round_trip(&second), Some(seconds(1)));
+}
+
+#[test]
+fn the_first_ping_of_a_fleet_with_phase_waits_for_its_share_of_the_interval() {
+    let mut rig = Rig::new(Config::builder().heartbeat_phase(true).build().unwrap());
+    rig.on(Event::ConnectRequested);
+
+    let ready = rig.open();
+    let before = rig.run_for(Duration::from_millis(14_999));
+    let at_phase = rig.run_for(Duration::from_millis(1));
+
+    assert_eq!((pings(&ready), pings(&before), pings(&at_phase)), (0, 0, 1));
+}
+
+#[test]
+fn the_peers_own_ping_is_answered_with_its_timestamp_where_that_is_asked_for() {
+    let mut rig = Rig::ready(Config::builder().answer_pings(true).build().unwrap());
+    let id = rig.socket();
+
+    let answered = receive(&mut rig, r#"{"timestamp":17,"type":"ping"}"#);
+
+    assert_eq!(answered, [Action::Send(id, Outgoing::Pong(Some(UnixMillis(17))))]);
+}

@@ -1,0 +1,51 @@
+//! What one connection costs in memory, and what is passed by value. A growth is to be meant.
+
+use core::convert::Infallible;
+use core::mem::size_of;
+
+use gateway_core::{Action, Actions, Connection, Event, JsonDialect, Machine, Notice};
+use rand_core::TryRng;
+
+/// A generator that takes no room.
+struct Nothing;
+
+impl TryRng for Nothing {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), Infallible> {
+        into.fill(0);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_connection_is_small() {
+    assert!(size_of::<Connection>() <= 768, "{}", size_of::<Connection>());
+    let bare = size_of::<Connection<Nothing, JsonDialect>>();
+    assert!(bare <= 456, "{bare}");
+    assert!(size_of::<Machine>() <= bare);
+}
+
+#[test]
+fn what_is_passed_by_value_is_small() {
+    assert!(size_of::<Event<'_>>() <= 40, "{}", size_of::<Event<'_>>());
+    assert!(size_of::<Notice>() <= 48, "{}", size_of::<Notice>());
+    assert!(size_of::<Action>() <= 48, "{}", size_of::<Action>());
+    let actions = Actions::CAPACITY * size_of::<Action>() + 8;
+    assert!(size_of::<Actions>() <= actions, "{}", size_of::<Actions>());
+}
+
+#[test]
+fn instants_ids_and_the_default_dialect_cost_no_more_than_they_hold() {
+    assert_eq!(size_of::<gateway_core::Instant>(), 8);
+    assert_eq!(size_of::<gateway_core::SocketId>(), 8);
+    assert_eq!(size_of::<JsonDialect>(), 0);
+}
