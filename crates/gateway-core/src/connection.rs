@@ -86,6 +86,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
         memory.now = memory.now.max(now);
         let mut cx = Context {
             now: memory.now,
+            event: event.kind(),
             config: &self.config,
             dialect: &self.dialect,
             random: &mut self.random,

@@ -10,7 +10,7 @@ use crate::action::{
 };
 use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::event::{Event, RetryAfter};
+use crate::event::{EventKind, RetryAfter};
 use crate::machine::{Closed, Connecting, Memory, State, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Decision;
@@ -20,6 +20,8 @@ use crate::time::Instant;
 
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
+    /// The name of the event in hand.
+    pub(crate) event: EventKind,
     pub(crate) config: &'a Config,
     pub(crate) dialect: &'a dyn Dialect,
     pub(crate) random: &'a mut dyn Rng,
@@ -67,9 +69,9 @@ impl Context<'_> {
     }
 
     /// Counts an event that came from, or for, a socket that is not the open one.
-    pub(crate) fn stale(&mut self, event: &Event<'_>, socket: SocketId) {
+    pub(crate) fn stale(&mut self, socket: SocketId) {
         self.statistics.stale_events = self.statistics.stale_events.saturating_add(1);
-        self.notify(Notice::Stale { what: event.kind(), socket });
+        self.notify(Notice::Stale { what: self.event, socket });
     }
 
     /// From DISCONNECTED, CLOSING or CLOSED to CONNECTING, with a new socket id.

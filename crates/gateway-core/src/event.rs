@@ -98,6 +98,20 @@ impl Event<'_> {
     }
 }
 
+/// What happened to a socket: the part of an [`Event`] that only a state with a socket hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SocketEvent<'a> {
+    Opened,
+    OpenFailed(OpenError),
+    Failed(Failure),
+    Frame(Frame<'a>),
+    Bytes,
+    WriteBlocked,
+    Flushed,
+    ReadingPaused,
+    ReadingResumed,
+}
+
 /// The name of an [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each variant is documented at the event of the same name")]

@@ -166,6 +166,7 @@ mod heartbeat;
 mod login;
 mod machine;
 mod policy;
+mod ready;
 mod retry;
 mod state;
 mod statistics;

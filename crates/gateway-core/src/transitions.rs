@@ -7,19 +7,15 @@ use crate::action::{
     SendRejection,
 };
 use crate::close::{CloseCode, CloseFrame};
-use crate::config::HeartbeatKind;
 use crate::context::{Context, Loss};
-use crate::dialect::Recognised;
-use crate::event::{Event, Failure, Frame, Message, Network, OpenError};
+use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEvent};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::login::{Login, LoginAnswer};
-use crate::machine::{
-    Closed, Closing, Connecting, DataWatch, Flow, Lane, LoggingIn, Ready, State, Waiting,
-};
+use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
-use crate::time::{Instant, UnixMillis};
+use crate::time::UnixMillis;
 
 /// A clock jump, or a network that comes back, is acted on at most once in this span.
 const HINT_INTERVAL: Duration = Duration::from_secs(30);
@@ -39,15 +35,17 @@ impl State {
             Event::WallClock(wall) => self.on_wall_clock(wall, cx),
             Event::NetworkChanged(network) => self.on_network(network, cx),
             Event::Tick => self.on_tick(cx),
-            Event::SocketOpened(id)
-            | Event::OpenFailed(id, _)
-            | Event::SocketFailed(id, _)
-            | Event::FrameReceived(id, _)
-            | Event::BytesReceived(id)
-            | Event::WriteBlocked(id)
-            | Event::Flushed(id)
-            | Event::ReadingPaused(id)
-            | Event::ReadingResumed(id) => self.on_socket_event(id, event, cx),
+            Event::SocketOpened(id) => self.on_socket(id, SocketEvent::Opened, cx),
+            Event::OpenFailed(id, error) => self.on_socket(id, SocketEvent::OpenFailed(error), cx),
+            Event::SocketFailed(id, failure) => {
+                self.on_socket(id, SocketEvent::Failed(failure), cx)
+            }
+            Event::FrameReceived(id, frame) => self.on_socket(id, SocketEvent::Frame(frame), cx),
+            Event::BytesReceived(id) => self.on_socket(id, SocketEvent::Bytes, cx),
+            Event::WriteBlocked(id) => self.on_socket(id, SocketEvent::WriteBlocked, cx),
+            Event::Flushed(id) => self.on_socket(id, SocketEvent::Flushed, cx),
+            Event::ReadingPaused(id) => self.on_socket(id, SocketEvent::ReadingPaused, cx),
+            Event::ReadingResumed(id) => self.on_socket(id, SocketEvent::ReadingResumed, cx),
         }
     }
 
@@ -218,16 +216,16 @@ impl State {
     }
 
     /// An event of a socket: it counts only if the socket is the one that this state holds.
-    fn on_socket_event(self, id: SocketId, event: &Event<'_>, cx: &mut Context<'_>) -> Self {
+    fn on_socket(self, id: SocketId, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Self {
         match self {
             Self::Connecting(connecting) if connecting.socket == id => {
-                connecting.on_socket_event(event, cx)
+                connecting.on_socket(event, cx)
             }
             Self::LoggingIn(logging_in) if logging_in.socket == id => {
-                logging_in.on_socket_event(event, cx)
+                logging_in.on_socket(event, cx)
             }
-            Self::Ready(ready) if ready.socket == id => ready.on_socket_event(event, cx),
-            Self::Closing(closing) if closing.socket == id => closing.on_socket_event(event, cx),
+            Self::Ready(ready) if ready.socket == id => ready.on_socket(event, cx),
+            Self::Closing(closing) if closing.socket == id => closing.on_socket(event, cx),
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
@@ -235,8 +233,8 @@ impl State {
             | Self::Ready(_)
             | Self::Closing(_)
             | Self::Closed(_) => {
-                cx.stale(event, id);
-                if matches!(event, Event::SocketOpened(_)) {
+                cx.stale(id);
+                if matches!(event, SocketEvent::Opened) {
                     cx.act(Action::CloseSocket(id));
                 }
                 self
@@ -246,13 +244,19 @@ impl State {
 }
 
 impl Connecting {
-    fn on_socket_event(self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
-        match *event {
-            Event::SocketOpened(_) => self.on_opened(cx),
-            Event::OpenFailed(_, error) => self.on_open_failed(error, cx),
-            _ => {
+    fn on_socket(self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+        match event {
+            SocketEvent::Opened => self.on_opened(cx),
+            SocketEvent::OpenFailed(error) => self.on_open_failed(error, cx),
+            SocketEvent::Failed(_)
+            | SocketEvent::Frame(_)
+            | SocketEvent::Bytes
+            | SocketEvent::WriteBlocked
+            | SocketEvent::Flushed
+            | SocketEvent::ReadingPaused
+            | SocketEvent::ReadingResumed => {
                 // Nothing but the attempt's outcome can come from a socket that is not open.
-                cx.stale(event, self.socket);
+                cx.stale(self.socket);
                 State::Connecting(self)
             }
         }
@@ -305,21 +309,21 @@ impl Connecting {
 }
 
 impl LoggingIn {
-    fn on_socket_event(self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
-        match *event {
-            Event::FrameReceived(_, frame) => self.on_frame(frame, cx),
-            Event::SocketFailed(_, failure) => {
+    fn on_socket(self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+        match event {
+            SocketEvent::Frame(frame) => self.on_frame(frame, cx),
+            SocketEvent::Failed(failure) => {
                 fail(ConnectionState::Connected, self.socket, failure, cx)
             }
-            Event::WriteBlocked(_) => self.with(|flow| flow.writing = Lane::Held),
-            Event::Flushed(_) => self.with(|flow| flow.writing = Lane::Free),
-            Event::ReadingPaused(_) => self.with(|flow| flow.reading = Lane::Held),
-            Event::ReadingResumed(_) => self.with(|flow| flow.reading = Lane::Free),
+            SocketEvent::WriteBlocked => self.with(|flow| flow.writing = Lane::Held),
+            SocketEvent::Flushed => self.with(|flow| flow.writing = Lane::Free),
+            SocketEvent::ReadingPaused => self.with(|flow| flow.reading = Lane::Held),
+            SocketEvent::ReadingResumed => self.with(|flow| flow.reading = Lane::Free),
             // The login's own deadline judges, not silence.
-            Event::BytesReceived(_) => State::LoggingIn(self),
-            _ => {
+            SocketEvent::Bytes => State::LoggingIn(self),
+            SocketEvent::Opened | SocketEvent::OpenFailed(_) => {
                 // A second outcome of the attempt that already has one.
-                cx.stale(event, self.socket);
+                cx.stale(self.socket);
                 State::LoggingIn(self)
             }
         }
@@ -376,33 +380,27 @@ impl LoggingIn {
 }
 
 impl Ready {
-    fn on_socket_event(mut self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
-        match *event {
-            Event::FrameReceived(_, frame) => return self.on_frame(frame, cx),
-            Event::BytesReceived(_) => self.on_bytes(),
-            Event::SocketFailed(_, failure) => {
+    fn on_socket(mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+        match event {
+            SocketEvent::Frame(frame) => return self.on_frame(frame, cx),
+            SocketEvent::Bytes => self.on_bytes(),
+            SocketEvent::Failed(failure) => {
                 let (from, socket) = (self.end(cx), self.socket);
                 return fail(from, socket, failure, cx);
             }
-            Event::WriteBlocked(_) => self.flow.writing = Lane::Held,
-            Event::Flushed(_) => self.flow.writing = Lane::Free,
-            Event::ReadingPaused(_) => {
+            SocketEvent::WriteBlocked => self.flow.writing = Lane::Held,
+            SocketEvent::Flushed => self.flow.writing = Lane::Free,
+            SocketEvent::ReadingPaused => {
                 self.flow.reading = Lane::Held;
                 if let Some(heartbeat) = &mut self.heartbeat {
                     heartbeat.on_paused();
                 }
             }
-            Event::ReadingResumed(_) => self.on_resumed(cx),
+            SocketEvent::ReadingResumed => self.on_resumed(cx),
             // A second outcome of the attempt that already has one.
-            _ => cx.stale(event, self.socket),
+            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         State::Ready(self)
-    }
-
-    fn on_bytes(&mut self) {
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_bytes();
-        }
     }
 
     fn on_frame(mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> State {
@@ -421,66 +419,6 @@ impl Ready {
         State::Ready(self)
     }
 
-    fn deliver(&mut self, cx: &mut Context<'_>) {
-        if let Some(watch) = &mut self.data {
-            watch.heard_at = cx.now;
-        }
-        cx.act(Action::Deliver);
-    }
-
-    fn on_text(&mut self, text: &str, cx: &mut Context<'_>) {
-        let settings = &cx.config.heartbeat;
-        let awaits_pong = match settings.kind {
-            HeartbeatKind::Json => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
-            HeartbeatKind::Ping | HeartbeatKind::Off => false,
-        };
-        if !awaits_pong && !settings.answer_pings {
-            return self.deliver(cx);
-        }
-        match cx.dialect.recognise(text) {
-            Recognised::Pong(timestamp) if awaits_pong => {
-                self.on_pong(timestamp.map(|UnixMillis(millis)| millis), cx);
-                if settings.deliver_pongs {
-                    cx.act(Action::Deliver);
-                }
-            }
-            Recognised::Ping(timestamp) if settings.answer_pings => {
-                cx.send(self.socket, Outgoing::Pong(timestamp));
-            }
-            Recognised::Pong(_) | Recognised::Ping(_) | Recognised::Other => self.deliver(cx),
-        }
-    }
-
-    fn on_pong_frame(&mut self, payload: &[u8], cx: &mut Context<'_>) {
-        let awaits_pong = match cx.config.heartbeat.kind {
-            HeartbeatKind::Ping => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
-            HeartbeatKind::Json | HeartbeatKind::Off => false,
-        };
-        if awaits_pong {
-            let stamp = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-            self.on_pong(stamp, cx);
-        }
-    }
-
-    fn on_pong(&mut self, stamp: Option<u64>, cx: &mut Context<'_>) {
-        let Some(heartbeat) = &mut self.heartbeat else {
-            return;
-        };
-        let round_trip = heartbeat.on_pong(cx.now, stamp);
-        if let Some(sample) = round_trip {
-            cx.statistics.round_trip.record(sample);
-        }
-        cx.notify(Notice::PongReceived { socket: self.socket, round_trip });
-    }
-
-    fn on_resumed(&mut self, cx: &mut Context<'_>) {
-        self.flow.reading = Lane::Free;
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_resumed(cx.now);
-        }
-        self.data = watch_data(cx);
-    }
-
     fn on_tick(mut self, cx: &mut Context<'_>) -> State {
         if self.flow.reading == Lane::Held {
             return State::Ready(self); // the deadlines stand still
@@ -494,15 +432,6 @@ impl Ready {
             }
         }
         self.beat(cx)
-    }
-
-    /// When application data was missed. Data that came since the watch was set moves it on.
-    fn data_missed_at(&mut self, cx: &Context<'_>) -> Option<Instant> {
-        let (watch, timeout) = (self.data.as_mut()?, cx.config.data_timeout?);
-        if cx.now >= watch.judge_at {
-            watch.judge_at = watch.heard_at.saturating_add(timeout);
-        }
-        (cx.now >= watch.judge_at).then_some(watch.judge_at)
     }
 
     /// Pings, or finds the peer dead, as the heartbeat says.
@@ -527,30 +456,6 @@ impl Ready {
         State::Ready(self)
     }
 
-    fn ping(
-        &mut self,
-        sent: impl FnOnce(&mut Heartbeat, Instant, Option<u64>),
-        cx: &mut Context<'_>,
-    ) {
-        let Some(heartbeat) = &mut self.heartbeat else {
-            return;
-        };
-        let (outgoing, stamp) = match cx.config.heartbeat.kind {
-            HeartbeatKind::Json => {
-                let timestamp = cx.memory.wall_clock_now();
-                (Outgoing::Ping(timestamp), timestamp.map(|UnixMillis(millis)| millis))
-            }
-            HeartbeatKind::Ping => {
-                let number = heartbeat.next_number();
-                (Outgoing::WebSocketPing(number), Some(number))
-            }
-            HeartbeatKind::Off => return,
-        };
-        sent(heartbeat, cx.now, stamp);
-        cx.send(self.socket, outgoing);
-        cx.notify(Notice::PingSent { socket: self.socket });
-    }
-
     /// The connection is no longer ready. Judges whether it was stable, and names the state it was in.
     fn end(&self, cx: &mut Context<'_>) -> ConnectionState {
         self.count_time(cx);
@@ -560,18 +465,12 @@ impl Ready {
         }
         Self::name(cx.config)
     }
-
-    fn count_time(&self, cx: &mut Context<'_>) {
-        let ready_for = cx.now.saturating_duration_since(self.since);
-        cx.statistics.time_ready = cx.statistics.time_ready.saturating_add(ready_for);
-        cx.memory.unready_since = cx.now;
-    }
 }
 
 impl Closing {
-    fn on_socket_event(self, event: &Event<'_>, cx: &mut Context<'_>) -> State {
-        match *event {
-            Event::FrameReceived(_, frame) => {
+    fn on_socket(self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+        match event {
+            SocketEvent::Frame(frame) => {
                 count_in(frame, cx);
                 match frame {
                     Frame::Text(_) | Frame::Binary(_) => cx.act(Action::Deliver),
@@ -581,16 +480,16 @@ impl Closing {
                 State::Closing(self)
             }
             // The peer hung up in place of answering: just as well.
-            Event::SocketFailed(..) => closed(self.socket, DisconnectCause::Requested, cx),
+            SocketEvent::Failed(_) => closed(self.socket, DisconnectCause::Requested, cx),
             // The close deadline stands, whatever moves.
-            Event::BytesReceived(_)
-            | Event::WriteBlocked(_)
-            | Event::Flushed(_)
-            | Event::ReadingPaused(_)
-            | Event::ReadingResumed(_) => State::Closing(self),
-            _ => {
+            SocketEvent::Bytes
+            | SocketEvent::WriteBlocked
+            | SocketEvent::Flushed
+            | SocketEvent::ReadingPaused
+            | SocketEvent::ReadingResumed => State::Closing(self),
+            SocketEvent::Opened | SocketEvent::OpenFailed(_) => {
                 // A second outcome of the attempt that already has one.
-                cx.stale(event, self.socket);
+                cx.stale(self.socket);
                 State::Closing(self)
             }
         }
@@ -605,33 +504,7 @@ fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
     }
     cx.statistics.became_ready = true;
     cx.notify(Notice::Ready { socket, after });
-    let mut ready =
-        Ready { socket, since: cx.now, heartbeat: first_beat(cx), data: watch_data(cx), flow };
-    match (flow.reading, &mut ready.heartbeat) {
-        (Lane::Held, Some(heartbeat)) => heartbeat.on_paused(),
-        (Lane::Held, None) | (Lane::Free, Some(_) | None) => {}
-    }
-    ready.beat(cx) // the first ping leaves at once, unless it has a phase
-}
-
-fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
-    let settings = &cx.config.heartbeat;
-    match settings.kind {
-        HeartbeatKind::Off => None,
-        HeartbeatKind::Json | HeartbeatKind::Ping => {
-            let phase = if settings.phase {
-                Retry::spread(settings.timing.interval, cx.random)
-            } else {
-                Duration::ZERO
-            };
-            Some(Heartbeat::new(settings.timing, cx.now.saturating_add(phase)))
-        }
-    }
-}
-
-fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {
-    let timeout = cx.config.data_timeout?;
-    Some(DataWatch { heard_at: cx.now, judge_at: cx.now.saturating_add(timeout) })
+    Ready::new(socket, flow, cx).beat(cx) // the first ping leaves at once, unless it has a phase
 }
 
 fn count_in(frame: Frame<'_>, cx: &mut Context<'_>) {

@@ -1,0 +1,151 @@
+//! What a ready connection does short of a transition: heartbeats, deliveries, its watch over data.
+
+use core::time::Duration;
+
+use crate::action::{Action, Notice, Outgoing};
+use crate::config::HeartbeatKind;
+use crate::context::Context;
+use crate::dialect::Recognised;
+use crate::heartbeat::Heartbeat;
+use crate::machine::{DataWatch, Flow, Lane, Ready};
+use crate::retry::Retry;
+use crate::state::SocketId;
+use crate::time::{Instant, UnixMillis};
+
+impl Ready {
+    /// Ready from now on, on a socket whose bytes move as `flow` says.
+    pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
+        let mut ready =
+            Self { socket, since: cx.now, heartbeat: first_beat(cx), data: watch_data(cx), flow };
+        match (flow.reading, &mut ready.heartbeat) {
+            (Lane::Held, Some(heartbeat)) => heartbeat.on_paused(),
+            (Lane::Held, None) | (Lane::Free, Some(_) | None) => {}
+        }
+        ready
+    }
+
+    pub(crate) fn on_bytes(&mut self) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.on_bytes();
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, cx: &mut Context<'_>) {
+        if let Some(watch) = &mut self.data {
+            watch.heard_at = cx.now;
+        }
+        cx.act(Action::Deliver);
+    }
+
+    pub(crate) fn on_text(&mut self, text: &str, cx: &mut Context<'_>) {
+        let settings = &cx.config.heartbeat;
+        let awaits_pong = match settings.kind {
+            HeartbeatKind::Json => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
+            HeartbeatKind::Ping | HeartbeatKind::Off => false,
+        };
+        if !awaits_pong && !settings.answer_pings {
+            return self.deliver(cx);
+        }
+        match cx.dialect.recognise(text) {
+            Recognised::Pong(timestamp) if awaits_pong => {
+                self.on_pong(timestamp.map(|UnixMillis(millis)| millis), cx);
+                if settings.deliver_pongs {
+                    cx.act(Action::Deliver);
+                }
+            }
+            Recognised::Ping(timestamp) if settings.answer_pings => {
+                cx.send(self.socket, Outgoing::Pong(timestamp));
+            }
+            Recognised::Pong(_) | Recognised::Ping(_) | Recognised::Other => self.deliver(cx),
+        }
+    }
+
+    pub(crate) fn on_pong_frame(&mut self, payload: &[u8], cx: &mut Context<'_>) {
+        let awaits_pong = match cx.config.heartbeat.kind {
+            HeartbeatKind::Ping => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
+            HeartbeatKind::Json | HeartbeatKind::Off => false,
+        };
+        if awaits_pong {
+            let stamp = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+            self.on_pong(stamp, cx);
+        }
+    }
+
+    pub(crate) fn on_pong(&mut self, stamp: Option<u64>, cx: &mut Context<'_>) {
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        let round_trip = heartbeat.on_pong(cx.now, stamp);
+        if let Some(sample) = round_trip {
+            cx.statistics.round_trip.record(sample);
+        }
+        cx.notify(Notice::PongReceived { socket: self.socket, round_trip });
+    }
+
+    pub(crate) fn on_resumed(&mut self, cx: &mut Context<'_>) {
+        self.flow.reading = Lane::Free;
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.on_resumed(cx.now);
+        }
+        self.data = watch_data(cx);
+    }
+
+    /// When application data was missed. Data that came since the watch was set moves it on.
+    pub(crate) fn data_missed_at(&mut self, cx: &Context<'_>) -> Option<Instant> {
+        let (watch, timeout) = (self.data.as_mut()?, cx.config.data_timeout?);
+        if cx.now >= watch.judge_at {
+            watch.judge_at = watch.heard_at.saturating_add(timeout);
+        }
+        (cx.now >= watch.judge_at).then_some(watch.judge_at)
+    }
+
+    pub(crate) fn ping(
+        &mut self,
+        sent: impl FnOnce(&mut Heartbeat, Instant, Option<u64>),
+        cx: &mut Context<'_>,
+    ) {
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        let (outgoing, stamp) = match cx.config.heartbeat.kind {
+            HeartbeatKind::Json => {
+                let timestamp = cx.memory.wall_clock_now();
+                (Outgoing::Ping(timestamp), timestamp.map(|UnixMillis(millis)| millis))
+            }
+            HeartbeatKind::Ping => {
+                let number = heartbeat.next_number();
+                (Outgoing::WebSocketPing(number), Some(number))
+            }
+            HeartbeatKind::Off => return,
+        };
+        sent(heartbeat, cx.now, stamp);
+        cx.send(self.socket, outgoing);
+        cx.notify(Notice::PingSent { socket: self.socket });
+    }
+
+    pub(crate) fn count_time(&self, cx: &mut Context<'_>) {
+        let ready_for = cx.now.saturating_duration_since(self.since);
+        cx.statistics.time_ready = cx.statistics.time_ready.saturating_add(ready_for);
+        cx.memory.unready_since = cx.now;
+    }
+}
+
+fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
+    let settings = &cx.config.heartbeat;
+    match settings.kind {
+        HeartbeatKind::Off => None,
+        HeartbeatKind::Json | HeartbeatKind::Ping => {
+            let phase = if settings.phase {
+                Retry::spread(settings.timing.interval, cx.random)
+            } else {
+                Duration::ZERO
+            };
+            Some(Heartbeat::new(settings.timing, cx.now.saturating_add(phase)))
+        }
+    }
+}
+
+fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {
+    let timeout = cx.config.data_timeout?;
+    Some(DataWatch { heard_at: cx.now, judge_at: cx.now.saturating_add(timeout) })
+}
