@@ -37,6 +37,8 @@ pub(crate) struct Loss {
     pub(crate) cause: DisconnectCause,
     pub(crate) verdict: Verdict,
     pub(crate) retry_after: Option<RetryAfter>,
+    /// The attempt's credentials, if no server has judged them; otherwise those at hand.
+    pub(crate) unjudged: Credentials,
     /// What to say if the verdict is fatal.
     pub(crate) fatal: GiveUpCause,
 }
@@ -100,11 +102,16 @@ impl Context<'_> {
 
     /// A socket is lost: another attempt is scheduled, or the connection is given up.
     pub(crate) fn lose(&mut self, loss: &Loss) -> State {
-        let Loss { from, socket, cause, verdict, retry_after, fatal } = *loss;
+        let Loss { from, socket, cause, verdict, retry_after, unjudged, fatal } = *loss;
         self.disconnected(socket, cause);
         let retry_after = retry_after.and_then(|header| self.span_of(header));
-        let decision =
-            self.memory.retry.decide(verdict, retry_after, &self.config.reconnect, self.random);
+        let decision = self.memory.retry.decide(
+            verdict,
+            retry_after,
+            unjudged,
+            &self.config.reconnect,
+            self.random,
+        );
         match decision {
             Decision::Wait { delay, because, credentials } => {
                 self.changed(from, ConnectionState::Disconnected, Some(socket));

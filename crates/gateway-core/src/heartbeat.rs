@@ -49,7 +49,7 @@ pub(crate) enum Beat {
 }
 
 impl Heartbeat {
-    /// The longest deadline of a probe after a clock jump.
+    /// The longest deadline of a probe after a clock jump; a shorter timeout stands.
     pub(crate) const PROBE: Duration = Duration::from_secs(5);
 
     /// A heartbeat whose first ping is due at `first_ping_at`.
@@ -136,7 +136,7 @@ impl Heartbeat {
 
     /// A ping was sent to probe the peer after a clock jump: the deadline is short.
     pub(crate) fn on_probe_sent(&mut self, now: Instant, stamp: Option<u64>) {
-        self.on_asked(now, stamp, Self::PROBE.min(self.timing.interval));
+        self.on_asked(now, stamp, Self::PROBE.min(self.timing.timeout));
     }
 
     fn on_asked(&mut self, now: Instant, stamp: Option<u64>, timeout: Duration) {

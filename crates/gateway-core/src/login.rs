@@ -23,7 +23,8 @@ pub enum Login {
         /// How long the answer may take.
         timeout: Duration,
     },
-    /// The embedder's own handshake, in messages that it sees and sends itself; it ends with the event
+    /// The embedder's own handshake, in messages that it receives and sends as any others: they are taken while
+    /// CONNECTED, where with a login of the machine's own they are not. It ends with the event
     /// [`LoginAccepted`](crate::Event::LoginAccepted) or [`LoginRejected`](crate::Event::LoginRejected).
     External {
         /// How long it may take.

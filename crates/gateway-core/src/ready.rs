@@ -83,6 +83,9 @@ impl Ready {
     }
 
     pub(crate) fn on_resumed(&mut self, cx: &mut Context<'_>) {
+        if self.flow.reading == Lane::Free {
+            return; // nothing was paused
+        }
         self.flow.reading = Lane::Free;
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.on_resumed(cx.now);

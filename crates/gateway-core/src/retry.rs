@@ -54,11 +54,13 @@ impl Retry {
         *self = Self::new();
     }
 
-    /// Decides what follows; `retry_after` is the server's, already a span from now.
+    /// Decides what follows. `retry_after` is the server's, already a span from now; `unjudged` are the credentials
+    /// that the next attempt must be made with because no server has judged them yet.
     pub(crate) fn decide(
         &mut self,
         verdict: Verdict,
         retry_after: Option<Duration>,
+        unjudged: Credentials,
         config: &Reconnect,
         random: &mut dyn Rng,
     ) -> Decision {
@@ -67,12 +69,12 @@ impl Retry {
                 return Decision::Fatal;
             }
             (Verdict::RefreshCredentials, Refresh::Unspent) => Credentials::Refresh,
-            (Verdict::Retry | Verdict::RetryNoSoonerThan(_), _) => Credentials::Cached,
+            (Verdict::Retry | Verdict::RetryNoSoonerThan(_), _) => unjudged,
         };
         if config.max_attempts.is_some_and(|most| self.attempts >= most) {
             return Decision::AttemptsSpent;
         }
-        if credentials == Credentials::Refresh {
+        if verdict == Verdict::RefreshCredentials {
             self.refresh = Refresh::Spent;
         }
         let exponent = self.attempts;
@@ -131,7 +133,13 @@ mod tests {
     fn decide(retry: &mut Retry, verdict: Verdict, retry_after: Option<u64>) -> Decision {
         let config = Config::default();
         let mut random = ChaCha8Rng::seed_from_u64(3);
-        retry.decide(verdict, retry_after.map(Duration::from_secs), &config.reconnect, &mut random)
+        let retry_after = retry_after.map(Duration::from_secs);
+        let unjudged = Credentials::Cached;
+        retry.decide(verdict, retry_after, unjudged, &config.reconnect, &mut random)
+    }
+
+    fn spend(retry: &mut Retry, config: &Config, random: &mut ChaCha8Rng) -> Decision {
+        retry.decide(Verdict::Retry, None, Credentials::Cached, &config.reconnect, random)
     }
 
     #[test]
@@ -189,11 +197,10 @@ mod tests {
             let config = Config::builder().max_attempts(Some(most)).build().unwrap();
             let mut retry = Retry::new();
             for _ in 0..most {
-                let decision = retry.decide(Verdict::Retry, None, &config.reconnect, &mut random);
+                let decision = spend(&mut retry, &config, &mut random);
                 assert!(matches!(decision, Decision::Wait { .. }));
             }
-            let decision = retry.decide(Verdict::Retry, None, &config.reconnect, &mut random);
-            assert_eq!(decision, Decision::AttemptsSpent);
+            assert_eq!(spend(&mut retry, &config, &mut random), Decision::AttemptsSpent);
         }
     }
 }

@@ -90,19 +90,27 @@ impl State {
     }
 
     fn on_send(self, message: Message<'_>, cx: &mut Context<'_>) -> Self {
-        match &self {
-            Self::Ready(ready) => match ready.flow.writing {
-                Lane::Free => {
-                    let bytes = message.len() as u64;
-                    cx.statistics.bytes_out = cx.statistics.bytes_out.saturating_add(bytes);
-                    cx.send(ready.socket, Outgoing::Requested);
-                }
-                Lane::Held => cx.reject(SendRejection::WriteBlocked),
+        let open = match &self {
+            Self::Ready(Ready { socket, flow, .. }) => Some((*socket, flow.writing)),
+            // An embedder's own login is made of messages; the machine's own speaks for itself.
+            Self::LoggingIn(LoggingIn { socket, flow, .. }) => match cx.config.login {
+                Login::External { .. } => Some((*socket, flow.writing)),
+                Login::None | Login::Message { .. } => None,
             },
-            Self::Idle | Self::Waiting(_) | Self::Connecting(_) | Self::LoggingIn(_) => {
-                cx.reject(SendRejection::NotReady);
+            Self::Idle | Self::Waiting(_) | Self::Connecting(_) => None,
+            Self::Closing(_) | Self::Closed(_) => {
+                cx.reject(SendRejection::Closed);
+                return self;
             }
-            Self::Closing(_) | Self::Closed(_) => cx.reject(SendRejection::Closed),
+        };
+        match open {
+            Some((socket, Lane::Free)) => {
+                let bytes = message.len() as u64;
+                cx.statistics.bytes_out = cx.statistics.bytes_out.saturating_add(bytes);
+                cx.send(socket, Outgoing::Requested);
+            }
+            Some((_, Lane::Held)) => cx.reject(SendRejection::WriteBlocked),
+            None => cx.reject(SendRejection::NotReady),
         }
         self
     }
@@ -191,10 +199,9 @@ impl State {
             Self::Waiting(waiting) if cx.now >= waiting.retry_at => {
                 cx.open(ConnectionState::Disconnected, waiting.credentials)
             }
-            Self::Connecting(Connecting { socket, give_up_at, .. }) if cx.now >= give_up_at => {
-                cx.act(Action::CloseSocket(socket));
-                let from = ConnectionState::Connecting;
-                lost(from, socket, DisconnectCause::ConnectTimeout, Verdict::Retry, cx)
+            Self::Connecting(connecting) if cx.now >= connecting.give_up_at => {
+                cx.act(Action::CloseSocket(connecting.socket));
+                cx.lose(&connecting.loss(DisconnectCause::ConnectTimeout))
             }
             Self::LoggingIn(LoggingIn { socket, give_up_at, .. }) if cx.now >= give_up_at => {
                 part(socket, cx);
@@ -281,12 +288,18 @@ impl Connecting {
 
     fn on_open_failed(self, error: OpenError, cx: &mut Context<'_>) -> State {
         cx.statistics.last_open_error = Some(error);
-        let (verdict, retry_after, fatal) = match error {
-            OpenError::Http { status, retry_after } => {
-                let verdict = cx.config.policy.judge(status).verdict();
-                (verdict, retry_after, GiveUpCause::HttpStatus(status))
+        let unjudged = self.loss(DisconnectCause::OpenFailed(error));
+        let loss = match error {
+            OpenError::Http { status, retry_after } => Loss {
+                verdict: cx.config.policy.judge(status).verdict(),
+                retry_after,
+                unjudged: Credentials::Cached,
+                fatal: GiveUpCause::HttpStatus(status),
+                ..unjudged
+            },
+            OpenError::Configuration => {
+                Loss { verdict: Verdict::Fatal, fatal: GiveUpCause::Configuration, ..unjudged }
             }
-            OpenError::Configuration => (Verdict::Fatal, None, GiveUpCause::Configuration),
             OpenError::Dns
             | OpenError::Refused
             | OpenError::Unreachable
@@ -294,17 +307,22 @@ impl Connecting {
             | OpenError::Certificate
             | OpenError::Tls
             | OpenError::NotHttp
-            | OpenError::Upgrade => (Verdict::Retry, None, GiveUpCause::Configuration),
-        };
-        let loss = Loss {
-            from: ConnectionState::Connecting,
-            socket: self.socket,
-            cause: DisconnectCause::OpenFailed(error),
-            verdict,
-            retry_after,
-            fatal,
+            | OpenError::Upgrade => unjudged,
         };
         cx.lose(&loss)
+    }
+
+    /// An attempt that came to nothing before a server judged it: the same is tried again.
+    const fn loss(&self, cause: DisconnectCause) -> Loss {
+        Loss {
+            from: ConnectionState::Connecting,
+            socket: self.socket,
+            cause,
+            verdict: Verdict::Retry,
+            retry_after: None,
+            unjudged: self.credentials,
+            fatal: GiveUpCause::CloseCode(LOST),
+        }
     }
 }
 
@@ -373,6 +391,7 @@ impl LoggingIn {
             cause: DisconnectCause::LoginRefused,
             verdict,
             retry_after: None,
+            unjudged: Credentials::Cached,
             fatal: GiveUpCause::LoginRefused,
         };
         cx.lose(&loss)
@@ -570,6 +589,7 @@ fn peer_closed(
         cause: DisconnectCause::CloseReceived(code),
         verdict: cx.config.policy.judge(number).verdict(),
         retry_after: None,
+        unjudged: Credentials::Cached,
         fatal: GiveUpCause::CloseCode(number),
     };
     cx.lose(&loss)
@@ -601,8 +621,8 @@ fn lost(
     verdict: Verdict,
     cx: &mut Context<'_>,
 ) -> State {
-    let fatal = GiveUpCause::CloseCode(LOST);
-    cx.lose(&Loss { from, socket, cause, verdict, retry_after: None, fatal })
+    let (unjudged, fatal) = (Credentials::Cached, GiveUpCause::CloseCode(LOST));
+    cx.lose(&Loss { from, socket, cause, verdict, retry_after: None, unjudged, fatal })
 }
 
 /// Stands for a Close frame without a code (RFC 6455 section 7.4.1).

@@ -13,8 +13,8 @@ use common::stories::{
 };
 use gateway_core::{
     Action, Because, CloseCode, CloseFrame, Config, ConnectionState, Credentials, DisconnectCause,
-    Event, Failure, Frame, GiveUpCause, Message, Network, Notice, OpenError, Outgoing, RetryAfter,
-    SendRejection, UnixMillis, Verdict,
+    Event, Failure, Frame, GiveUpCause, Login, Message, Network, Notice, OpenError, Outgoing,
+    RetryAfter, SendRejection, UnixMillis, Verdict,
 };
 
 // ---- Backoff and herds ----
@@ -312,6 +312,40 @@ fn token_expired_is_refreshed_once() {
 
     assert_eq!(credentials(&refreshed), Some(Credentials::Refresh));
     assert_eq!(gave_up(&refused), Some(GiveUpCause::HttpStatus(401)));
+}
+
+#[test]
+fn a_refresh_that_no_server_has_judged_is_asked_for_again_and_not_counted_twice() {
+    let mut rig = Rig::new(Config::default());
+    rig.on(Event::ConnectRequested);
+    fail_to_open(&mut rig, http(401, None));
+    rig.tick();
+
+    fail_to_open(&mut rig, OpenError::Refused);
+    let again = rig.tick();
+    rig.open();
+    lose(&mut rig);
+    let cached = rig.tick();
+
+    assert_eq!(credentials(&again), Some(Credentials::Refresh));
+    assert_eq!(credentials(&cached), Some(Credentials::Cached));
+}
+
+#[test]
+fn an_embedders_own_login_is_made_of_messages_and_the_machines_own_is_not() {
+    let external = Login::External { timeout: seconds(10) };
+    let mut own = Rig::new(Config::builder().login(external).build().unwrap());
+    let mut machines = Rig::new(with_login());
+    for rig in [&mut own, &mut machines] {
+        rig.on(Event::ConnectRequested);
+        rig.open();
+    }
+
+    let taken = own.on(Event::SendRequested(Message::Text("who I am")));
+    let refused = machines.on(Event::SendRequested(Message::Text("who I am")));
+
+    assert_eq!(taken, [Action::Send(own.socket(), Outgoing::Requested)]);
+    assert_eq!(refused, [Action::Notify(Notice::SendRejected(SendRejection::NotReady))]);
 }
 
 #[test]

@@ -41,7 +41,8 @@ impl Pulse {
 
     pub(crate) fn on_ping(&mut self, now: Instant, is_probe: bool, config: &Config) {
         let interval = config.heartbeat_interval();
-        let timeout = if is_probe { PROBE.min(interval) } else { config.heartbeat_timeout() };
+        let timeout = config.heartbeat_timeout();
+        let timeout = if is_probe { PROBE.min(timeout) } else { timeout };
         self.ping = Some(Ping { answered: false, dead_at: now.saturating_add(timeout) });
         self.ping_by = now.saturating_add(interval);
     }
@@ -62,10 +63,10 @@ impl Pulse {
     }
 
     pub(crate) fn on_resumed(&mut self, now: Instant, config: &Config) {
-        self.data_at = now;
         if self.reading {
-            return;
+            return; // nothing was paused
         }
+        self.data_at = now;
         self.reading = true;
         self.heard_at = now;
         self.ping_by = now.saturating_add(config.heartbeat_interval());

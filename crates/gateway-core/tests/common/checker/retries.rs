@@ -108,8 +108,14 @@ impl Retries {
     pub(crate) fn count(&mut self, loss: &Loss, delay: Duration) {
         self.attempts = self.attempts.saturating_add(1);
         self.last_delay = delay;
-        self.wants_refresh = loss.verdict == Verdict::RefreshCredentials;
-        self.is_refreshed |= self.wants_refresh;
+        let is_new = loss.verdict == Verdict::RefreshCredentials;
+        self.is_refreshed |= is_new;
+        // What no server has judged is asked for again.
+        let is_unjudged = match loss.cause {
+            DisconnectCause::OpenFailed(error) => !matches!(error, OpenError::Http { .. }),
+            cause => cause == DisconnectCause::ConnectTimeout,
+        };
+        self.wants_refresh = is_new || (self.wants_refresh && is_unjudged);
     }
 
     /// The least gap between two attempts, by the strategy alone.
