@@ -284,6 +284,11 @@ impl Client {
         self.session.has_events()
     }
 
+    /// Whether nothing is left to drive; events may still wait.
+    pub(crate) fn is_driven_out(&self) -> bool {
+        self.session.is_over()
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.session.is_over() && !self.session.has_events()
     }
@@ -509,7 +514,10 @@ impl Client {
         // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
         if self.session.is_dirty() {
             match Pin::new(transport).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.session.flushed(id),
+                Poll::Ready(Ok(())) => {
+                    self.session.flushed(id);
+                    progress = Progress::Made; // somebody may wait for just this
+                }
                 Poll::Ready(Err(error)) => return self.write_failed(id, &error),
                 Poll::Pending => {}
             }
@@ -559,7 +567,7 @@ impl Client {
                 Poll::Ready(Ok(_) | Err(_)) | Poll::Pending => break,
             }
         }
-        if Pin::new(&mut *transport).poll_flush(&mut cx).is_ready() {
+        if let Poll::Ready(Ok(())) = Pin::new(&mut *transport).poll_flush(&mut cx) {
             self.session.flushed(*id);
         }
         let _ = Pin::new(&mut *transport).poll_shutdown(&mut cx);
@@ -624,7 +632,14 @@ impl Sink<Message> for Client {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let client = self.get_mut();
-        client.close(CloseFrame::NORMAL);
+        match client.state() {
+            // Asked for: to ask again would wake this very task, at each poll.
+            ConnectionState::Closing | ConnectionState::Closed => {}
+            ConnectionState::Disconnected
+            | ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated => client.close(CloseFrame::NORMAL),
+        }
         ready!(client.poll_until(cx, Half::Sink, Session::is_over));
         Poll::Ready(Ok(()))
     }

@@ -27,6 +27,8 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Instant {
+        #[cfg(test)]
+        counts::READS.set(counts::READS.get() + 1);
         let nanos = TokioInstant::now().saturating_duration_since(self.epoch).as_nanos();
         Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
@@ -80,6 +82,8 @@ impl Timer {
         };
         if self.armed != Some(deadline) {
             self.armed = Some(deadline);
+            #[cfg(test)]
+            counts::RESETS.set(counts::RESETS.get() + 1);
             self.sleep.as_mut().reset(clock.at(deadline));
         }
         loop {
@@ -97,4 +101,15 @@ impl Timer {
 /// Waits for `span`: the stagger between two addresses that are tried side by side.
 pub(crate) async fn after(span: Duration) {
     sleep(span).await;
+}
+
+/// How often this thread has read the clock and set a timer, for the test that holds both to account.
+#[cfg(test)]
+pub(crate) mod counts {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(crate) static READS: Cell<u64> = const { Cell::new(0) };
+        pub(crate) static RESETS: Cell<u64> = const { Cell::new(0) };
+    }
 }

@@ -22,6 +22,8 @@ mod builder;
 mod client;
 mod clock;
 mod dial;
+#[cfg(test)]
+mod economy;
 mod log;
 mod open;
 mod spawn;

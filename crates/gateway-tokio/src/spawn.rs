@@ -122,9 +122,13 @@ async fn run(
     events: mpsc::Sender<ClientEvent>,
 ) {
     let mut abandoned = false;
-    while !client.is_over() {
+    loop {
         let room = deliver(&mut client, &events);
+        if client.is_over() {
+            break;
+        }
         client.hold(!room);
+        let driven_out = client.is_driven_out();
         let sending = !letters.is_closed() && !client.is_write_blocked();
         // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
         // permit that was not used is given back.
@@ -137,7 +141,8 @@ async fn run(
             }
             _ = events.reserve(), if !room => {}
             Some(letter) = letters.recv(), if sending => post(&mut client, &mut letters, letter),
-            () = client.drive(room) => {}
+            // A drive with nothing to drive is ready at once, and would be so for ever.
+            () = client.drive(room), if !driven_out => {}
         }
     }
     // What still waits to be taken goes back to its senders.

@@ -182,3 +182,7 @@ impl Write for Wire<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

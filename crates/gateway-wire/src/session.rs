@@ -516,7 +516,7 @@ impl Session {
     }
 
     fn put(&mut self, outgoing: Outgoing, payload: &mut Payload<'_>) {
-        let Some(Link { codec, output, farewell, .. }) = &mut self.link else {
+        let Some(Link { codec, output, owed, farewell, .. }) = &mut self.link else {
             return self.refuse(SendRejection::NotReady, payload);
         };
         *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
@@ -539,7 +539,11 @@ impl Session {
         self.scratch.clear();
         match self.connection.encode(&outgoing, &mut self.scratch) {
             Some(Encoded::Text) => {
+                let start = output.end();
                 codec.encode(Message::text(self.scratch.as_str()), output.buffer());
+                if matches!(outgoing, Outgoing::Pong(_)) {
+                    *owed += usize::try_from(output.end() - start).unwrap_or(usize::MAX);
+                }
             }
             Some(Encoded::Ping) => codec.encode_ping(&self.scratch, output.buffer()),
             Some(Encoded::Close(code)) => codec.encode_close(code, "", output.buffer()),
@@ -586,3 +590,6 @@ impl From<&OpenFailure> for OpenError {
         failure.error()
     }
 }
+
+#[cfg(test)]
+mod tests;

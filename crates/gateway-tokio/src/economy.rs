@@ -1,0 +1,68 @@
+//! What a message costs beside its bytes: no timer, and of the clock one look for each read.
+
+use gateway_core::{Config, HeartbeatKind, Notice};
+use gateway_wire::{ClientEvent, Endpoint};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tungstenite::handshake::derive_accept_key;
+
+use crate::clock::counts::{READS, RESETS};
+use crate::{Client, Dial, Dialing, Transport};
+
+/// Messages in one batch: they fit into one read.
+const BATCH: usize = 200;
+
+/// Gives the client's end of a stream in memory, once.
+struct InMemory(std::sync::Mutex<Option<DuplexStream>>);
+
+impl Dial for InMemory {
+    fn dial(&self, _: &Endpoint) -> Dialing {
+        let stream = self.0.lock().unwrap().take().expect("one attempt is made");
+        Box::pin(async move { Ok(Box::new(stream) as Box<dyn Transport>) })
+    }
+}
+
+async fn ready_client() -> (Client, DuplexStream) {
+    let (near, mut far) = duplex(1 << 20);
+    let config = Config::builder().heartbeat(HeartbeatKind::Json).build().unwrap();
+    let builder = Client::builder("ws://memory/").config(config).seed(7);
+    let mut client = builder.dial(InMemory(Some(near).into())).build().unwrap();
+    let server = async {
+        let mut request = vec![0; 4 << 10];
+        let read = far.read(&mut request).await.unwrap();
+        let request = String::from_utf8_lossy(&request[..read]).into_owned();
+        let key =
+            request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\n\r\n",
+            derive_accept_key(key.as_bytes())
+        );
+        far.write_all(answer.as_bytes()).await.unwrap();
+        far
+    };
+    let ready = async {
+        while !matches!(client.next().await, Some(ClientEvent::Notice(Notice::PingSent { .. }))) {}
+        client
+    };
+    let (client, far) = tokio::join!(ready, server);
+    (client, far)
+}
+
+#[tokio::test]
+async fn a_batch_of_messages_costs_one_look_at_the_clock_and_no_timer() {
+    let (mut client, mut server) = ready_client().await;
+    let batch = [0x81, 0x05, b'h', b'e', b'l', b'l', b'o'].repeat(BATCH);
+    server.write_all(&batch).await.unwrap();
+    let (reads, resets) = (READS.get(), RESETS.get());
+
+    for _ in 0..BATCH {
+        assert!(matches!(client.next().await, Some(ClientEvent::Message(_))));
+    }
+    for _ in 0..BATCH {
+        client.send("answer").await.unwrap();
+    }
+
+    assert!(READS.get() - reads <= 1, "{} looks at the clock", READS.get() - reads);
+    // The one is the heartbeat's own: the timer is armed when the client first has nothing else to do.
+    assert!(RESETS.get() - resets <= 1, "{} timers set", RESETS.get() - resets);
+}

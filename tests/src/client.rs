@@ -1,0 +1,112 @@
+//! Clients for tests, and ways to poll them.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use gateway_tokio::core::{Config, ConfigBuilder, DisconnectCause, HeartbeatKind};
+use gateway_tokio::{Builder, Client, ClientEvent, Message};
+
+use crate::clock::within;
+
+/// No heartbeat, and retries that no test waits for.
+pub fn calm() -> ConfigBuilder {
+    Config::builder()
+        .heartbeat(HeartbeatKind::Off)
+        .initial_delay(Duration::from_millis(1))
+        .max_delay(Duration::from_millis(5))
+}
+
+/// A builder with these settings and a fixed seed.
+///
+/// # Panics
+/// The settings are wrong.
+pub fn client(url: impl Into<String>, config: ConfigBuilder) -> Builder {
+    Client::builder(url).config(config.build().expect("valid settings")).seed(7)
+}
+
+/// Polls the client while `script` runs; returns what the script does, and the events that came meanwhile.
+pub async fn while_polling<T>(
+    client: &mut Client,
+    script: impl Future<Output = T>,
+) -> (T, Vec<ClientEvent>) {
+    let mut script = pin!(script);
+    let mut events = Vec::new();
+    let done = within(async {
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut script => return done,
+                event = client.next() => match event {
+                    Some(event) => events.push(event),
+                    None => return script.await,
+                },
+            }
+        }
+    })
+    .await;
+    (done, events)
+}
+
+/// Takes events up to the first that fits, which is the last of those returned.
+///
+/// # Panics
+/// The connection is over before that.
+pub async fn until(
+    client: &mut Client,
+    mut fits: impl FnMut(&ClientEvent) -> bool,
+) -> Vec<ClientEvent> {
+    let mut events = Vec::new();
+    while !events.last().is_some_and(&mut fits) {
+        match within(client.next()).await {
+            Some(event) => events.push(event),
+            None => panic!("the connection is over: {events:?}"),
+        }
+    }
+    events
+}
+
+/// Takes events until the connection is ready; the last may still wait.
+///
+/// # Panics
+/// The connection is over before that.
+pub async fn until_ready(client: &mut Client) {
+    while !client.is_ready() {
+        within(client.next()).await.expect("a connection that is not over");
+    }
+}
+
+/// Takes all events up to the end.
+pub async fn drain(client: &mut Client) -> Vec<ClientEvent> {
+    let mut events = Vec::new();
+    while let Some(event) = within(client.next()).await {
+        events.push(event);
+    }
+    events
+}
+
+/// The messages among the events.
+#[must_use]
+pub fn messages(events: &[ClientEvent]) -> Vec<Message> {
+    let message = |event: &ClientEvent| match event {
+        ClientEvent::Message(message) => Some(message.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(message).collect()
+}
+
+/// The text messages among the events.
+#[must_use]
+pub fn texts(events: &[ClientEvent]) -> Vec<String> {
+    messages(events).iter().filter_map(|message| message.as_text().map(ToOwned::to_owned)).collect()
+}
+
+/// The causes of disconnection among the events.
+#[must_use]
+pub fn disconnected(events: &[ClientEvent]) -> Vec<DisconnectCause> {
+    let cause = |event: &ClientEvent| match event {
+        ClientEvent::Disconnected { cause, .. } => Some(*cause),
+        _ => None,
+    };
+    events.iter().filter_map(cause).collect()
+}

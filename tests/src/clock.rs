@@ -1,0 +1,50 @@
+//! The tests' time: a generous bound on every wait on a real socket, and a paused clock everywhere else.
+#![allow(clippy::disallowed_methods, reason = "time enters the tests here, and nowhere else")]
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A guard only: no test ends by it.
+const GUARD: Duration = Duration::from_secs(20);
+
+/// The same on a paused clock, which runs ahead as soon as everybody waits.
+const PAUSED_GUARD: Duration = Duration::from_secs(30 * 86_400);
+
+/// Waits for what must come; panics if it never does.
+///
+/// # Panics
+/// After 20 s, or 30 days where the clock is paused.
+pub async fn within<F: Future>(future: F) -> F::Output {
+    let guard = if is_paused() { PAUSED_GUARD } else { GUARD };
+    tokio::select! {
+        biased; // the guard first: waking up for it must not be what makes the future go on
+        () = elapse(guard) => panic!("what was waited for never came"),
+        output = future => output,
+    }
+}
+
+/// A paused clock shows the same time however often it is looked at.
+fn is_paused() -> bool {
+    let first = now();
+    (0..1_000).all(|_| now() == first)
+}
+
+/// The paused clock.
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Lets the paused clock run on by `span`: everybody else does meanwhile what is due.
+pub async fn elapse(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
+/// Lets everybody else do what can be done at this very instant.
+pub async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,203 @@
+//! Sockets in memory: nothing moves but the two tasks, so that a paused clock stands still until both wait.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use futures_util::task::AtomicWaker;
+use gateway_tokio::{Dial, Dialing, Endpoint, Transport};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::sync::mpsc;
+
+use crate::peer::Peer;
+
+/// Opens sockets in memory.
+#[derive(Debug)]
+pub struct Memory {
+    dialled: mpsc::UnboundedSender<DuplexStream>,
+    capacity: usize,
+    switch: Arc<Switch>,
+    calls: Arc<Calls>,
+}
+
+/// The server's ends of the sockets that were opened.
+#[derive(Debug)]
+pub struct Sockets {
+    /// The ends.
+    dialled: mpsc::UnboundedReceiver<DuplexStream>,
+    /// What may go wrong with the client's ends.
+    pub switch: Arc<Switch>,
+    /// What the client did with its ends.
+    pub calls: Arc<Calls>,
+}
+
+/// Sockets whose buffers hold `capacity` bytes each way.
+#[must_use]
+pub fn memory(capacity: usize) -> (Memory, Sockets) {
+    let (sender, dialled) = mpsc::unbounded_channel();
+    let (switch, calls) = (Arc::<Switch>::default(), Arc::<Calls>::default());
+    let sockets = Sockets { dialled, switch: Arc::clone(&switch), calls: Arc::clone(&calls) };
+    (Memory { dialled: sender, capacity, switch, calls }, sockets)
+}
+
+impl Dial for Memory {
+    fn dial(&self, _: &Endpoint) -> Dialing {
+        let (client, server) = duplex(self.capacity);
+        let _ = self.dialled.send(server); // a test may be over
+        let (switch, calls) = (Arc::clone(&self.switch), Arc::clone(&self.calls));
+        let transport = Watched { inner: client, switch, calls };
+        Box::pin(async move { Ok(Box::new(transport) as Box<dyn Transport>) })
+    }
+}
+
+impl Sockets {
+    /// The next socket, not yet upgraded.
+    ///
+    /// # Panics
+    /// The client is gone.
+    pub async fn stream(&mut self) -> DuplexStream {
+        self.dialled.recv().await.expect("a socket")
+    }
+
+    /// The next socket, upgraded.
+    pub async fn peer(&mut self) -> Peer<DuplexStream> {
+        Peer::accept(self.stream().await).await
+    }
+
+    /// Whether no socket is waiting to be taken.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.dialled.is_empty()
+    }
+}
+
+/// What may go wrong with the client's end of a socket.
+#[derive(Debug, Default)]
+pub struct Switch {
+    dead: AtomicBool,
+    deaf: AtomicBool,
+    flushing: AtomicUsize,
+    waker: AtomicWaker,
+}
+
+/// How a flush goes: the values of [`Switch::flushing`].
+const AT_ONCE: usize = 0;
+const HELD: usize = 1;
+const FAILING: usize = 2;
+
+impl Switch {
+    /// From now on the client's calls fail, as after a reset; the server still reads what was written before.
+    pub fn kill(&self) {
+        self.dead.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    /// From now on the client's writes fail; what the server has sent can still be read.
+    pub fn fail_writes(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
+    }
+
+    /// Sockets that are opened from now on work again.
+    pub fn revive(&self) {
+        self.dead.store(false, Ordering::SeqCst);
+        self.deaf.store(false, Ordering::SeqCst);
+    }
+
+    /// From now on no flush is done.
+    pub fn hold_flushes(&self) {
+        self.flushing.store(HELD, Ordering::SeqCst);
+    }
+
+    /// From now on flushes are done again, and the one that waits.
+    pub fn release_flushes(&self) {
+        self.flushing.store(AT_ONCE, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    /// From now on every flush fails.
+    pub fn fail_flushes(&self) {
+        self.flushing.store(FAILING, Ordering::SeqCst);
+    }
+
+    fn check(&self, waker: &Waker) -> io::Result<()> {
+        self.waker.register(waker);
+        match self.dead.load(Ordering::SeqCst) {
+            true => Err(io::ErrorKind::ConnectionReset.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// How often the client did what with its ends.
+#[derive(Debug, Default)]
+pub struct Calls {
+    reads: AtomicUsize,
+    writes: AtomicUsize,
+    flushes: AtomicUsize,
+}
+
+impl Calls {
+    /// Reads that brought something, writes that took something, and flushes, since the last call of this.
+    pub fn take(&self) -> [usize; 3] {
+        [&self.reads, &self.writes, &self.flushes].map(|count| count.swap(0, Ordering::SeqCst))
+    }
+}
+
+/// The client's end of a socket.
+#[derive(Debug)]
+struct Watched {
+    inner: DuplexStream,
+    switch: Arc<Switch>,
+    calls: Arc<Calls>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.switch.check(cx.waker())?;
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.calls.reads.fetch_add(1, Ordering::SeqCst);
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.switch.check(cx.waker())?;
+        if self.switch.deaf.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        if outcome.is_ready() {
+            self.calls.writes.fetch_add(1, Ordering::SeqCst);
+        }
+        outcome
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.switch.check(cx.waker())?;
+        match self.switch.flushing.load(Ordering::SeqCst) {
+            HELD => return Poll::Pending,
+            FAILING => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            _ => {}
+        }
+        self.calls.flushes.fetch_add(1, Ordering::SeqCst);
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,265 @@
+//! Peers that push, and applications that do not keep up: everything stays bounded, and nothing starves or spins.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, SinkExt, StreamExt as _};
+use gateway_tests::{
+    Frame, Peer, Sockets, calm, client, elapse, memory, now, settle, texts, until_ready,
+    while_polling, within,
+};
+use gateway_tokio::core::{CloseFrame, ConfigBuilder, HeartbeatKind, Notice};
+use gateway_tokio::{Client, ClientEvent, Message};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+async fn pair_of(config: ConfigBuilder, capacity: usize) -> (Client, Sockets, Peer<DuplexStream>) {
+    let (memory, mut sockets) = memory(capacity);
+    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
+    let (peer, _) = while_polling(&mut client, sockets.peer()).await;
+    until_ready(&mut client).await;
+    while_polling(&mut client, settle()).await;
+    (client, sockets, peer)
+}
+
+/// Writes this again and again, and reads nothing; how much the client took before it stopped reading.
+async fn taken_of_a_flood(config: ConfigBuilder, frame: Frame) -> usize {
+    let (mut client, _sockets, mut peer) = pair_of(config, 4_096).await;
+    let bytes = frame.bytes();
+    let taken = AtomicUsize::new(0);
+    let flood = async {
+        loop {
+            peer.write(&bytes).await;
+            taken.fetch_add(bytes.len(), Ordering::SeqCst);
+            assert!(taken.load(Ordering::SeqCst) < 16 << 20, "it is bounded by nothing");
+        }
+    };
+    tokio::select! {
+        biased;
+        () = flood => {}
+        _ = while_polling(&mut client, std::future::pending::<()>()) => {}
+        () = elapse(Duration::from_secs(60)) => {} // on a paused clock: when everybody waits
+    }
+    taken.load(Ordering::SeqCst)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_pings_and_never_reads_is_answered_within_bounds() {
+    let taken = taken_of_a_flood(calm(), Frame::ping("x".repeat(100))).await;
+    // 64 KiB of pongs, one read more, and what both buffers hold.
+    assert!(taken < 256 << 10, "{taken} bytes of pings were taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_json_pings_and_never_reads_is_answered_within_bounds() {
+    let ping = Frame::text(r#"{"type":"ping","timestamp":1}"#);
+    let taken = taken_of_a_flood(calm().answer_pings(true), ping).await;
+    assert!(taken < 256 << 10, "{taken} bytes of pings were taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_goes_on_once_the_peer_takes_its_pongs() {
+    let (mut client, _sockets, peer) = pair_of(calm(), 4_096).await;
+    let (mut reader, mut writer) = tokio::io::split(peer.stream);
+    let pings = Frame::ping("x".repeat(100)).bytes().repeat(5_000);
+    let flood = tokio::spawn(async move {
+        writer.write_all(&pings).await.unwrap();
+        writer.write_all(&Frame::text("after").bytes()).await.unwrap();
+        writer
+    });
+    while_polling(&mut client, settle()).await;
+    let pongs = tokio::spawn(async move {
+        let (mut unread, mut count) = (Vec::new(), 0);
+        while count < 5_000 {
+            reader.read_buf(&mut unread).await.unwrap();
+            while Frame::take(&mut unread).is_some() {
+                count += 1;
+            }
+        }
+    });
+
+    let (_, events) = while_polling(&mut client, async {
+        flood.await.unwrap();
+        pongs.await.unwrap();
+        settle().await;
+    })
+    .await;
+
+    assert_eq!(texts(&events), ["after"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_waits_does_not_pile_up_what_comes_in() {
+    for payload in [0, 100] {
+        let (mut client, _sockets, mut peer) = pair_of(calm(), 4_096).await;
+        while client.feed(Message::text("x".repeat(1_000))).now_or_never().is_some() {}
+        let bytes = Frame::text("x".repeat(payload)).bytes();
+        let taken = AtomicUsize::new(0);
+
+        tokio::select! {
+            biased;
+            () = async {
+                loop {
+                    peer.write(&bytes).await;
+                    taken.fetch_add(bytes.len(), Ordering::SeqCst);
+                    assert!(taken.load(Ordering::SeqCst) < 16 << 20, "it is bounded by nothing");
+                }
+            } => {}
+            _ = client.send("waits") => panic!("the peer does not read"),
+            () = elapse(Duration::from_secs(60)) => {}
+        }
+
+        let taken = taken.load(Ordering::SeqCst);
+        assert!(taken < 2 << 20, "{taken} bytes were taken");
+    }
+}
+
+#[tokio::test]
+async fn the_halves_of_a_split_client_in_two_tasks_both_make_progress() {
+    let (client, _sockets, mut peer) = pair_of(calm(), 256).await;
+    let (mut sink, mut stream) = client.split();
+    let server = tokio::spawn(async move {
+        peer.echo().await;
+    });
+    let writer = tokio::spawn(async move {
+        for number in 0..2_000 {
+            sink.send(Message::text(number.to_string())).await.unwrap();
+        }
+        sink
+    });
+    let reader = tokio::spawn(async move {
+        let mut number = 0;
+        while number < 2_000 {
+            if let Some(ClientEvent::Message(message)) = stream.next().await {
+                assert_eq!(message.as_text().unwrap(), number.to_string());
+                number += 1;
+            }
+        }
+    });
+
+    let mut sink = within(writer).await.unwrap();
+    within(reader).await.unwrap();
+    within(sink.close()).await.unwrap();
+    within(server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_half_that_waits_is_woken_by_what_the_sink_half_reads() {
+    let (client, _sockets, mut peer) = pair_of(calm(), 4_096).await;
+    let (mut sink, mut stream) = client.split();
+    let reader = tokio::spawn(async move {
+        loop {
+            if let Some(ClientEvent::Message(message)) = stream.next().await {
+                return message;
+            }
+        }
+    });
+    settle().await;
+
+    // The sink half is the last that polled: its waker alone would be woken.
+    let sender =
+        tokio::spawn(
+            async move { sink.send(Message::text("x".repeat(8_000))).await.map(|()| sink) },
+        );
+    settle().await;
+    peer.send(Frame::text("for the reader")).await;
+
+    assert_eq!(within(reader).await.unwrap(), Message::text("for the reader"));
+    peer.frame().await;
+    let _sink = within(sender).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() {
+    let config = calm()
+        .heartbeat(HeartbeatKind::Json)
+        .heartbeat_interval(Duration::from_secs(30))
+        .heartbeat_timeout(Duration::from_secs(5));
+    let (client, sockets, peer) = pair_of(config, 4_096).await;
+    let (handle, mut events) = client.spawn();
+    let (mut reader, mut writer) = tokio::io::split(peer.stream);
+    let pongs = tokio::spawn(async move {
+        let mut unread = Vec::new();
+        let mut heard = Vec::new();
+        while reader.read_buf(&mut unread).await.is_ok_and(|read| read > 0) {
+            while let Some(frame) = Frame::take(&mut unread) {
+                heard.push(frame);
+            }
+        }
+        heard
+    });
+    let flood = tokio::spawn(async move {
+        for number in 0..20_000 {
+            writer.write_all(&Frame::text(number.to_string()).bytes()).await.unwrap();
+        }
+        writer
+    });
+
+    // Ten minutes in which the application takes nothing.
+    elapse(Duration::from_secs(600)).await;
+    assert!(!flood.is_finished(), "the peer feels it");
+    within(handle.send("we still write")).await.unwrap();
+
+    let mut number = 0;
+    while number < 20_000 {
+        match within(events.next()).await.unwrap() {
+            ClientEvent::Message(message) => {
+                assert_eq!(message.as_text().unwrap(), number.to_string());
+                number += 1;
+            }
+            ClientEvent::Disconnected { cause, .. } => panic!("{cause:?}"),
+            _ => {}
+        }
+    }
+    // From here on the heartbeat goes on: every byte that was read has shown that the peer lives.
+    let writer = flood.await.unwrap();
+    let pinged = async {
+        while !matches!(events.next().await, Some(ClientEvent::Notice(Notice::PingSent { .. }))) {}
+    };
+    within(pinged).await;
+    drop((writer, events));
+    assert!(sockets.is_quiet());
+    drop(handle);
+    assert!(within(pongs).await.unwrap().contains(&Frame::text("we still write")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spawned_client_that_is_closed_with_a_full_queue_lets_others_run() {
+    let (client, _sockets, mut peer) = pair_of(calm(), 1 << 20).await;
+    let (handle, mut events) = client.spawn();
+    peer.write(Frame::text("x").bytes().repeat(1_000)).await;
+    settle().await;
+
+    handle.close(CloseFrame::NORMAL).await;
+    elapse(Duration::from_secs(10)).await; // past the close timeout: CLOSED, with events that wait
+
+    let (mut messages, mut last) = (0, None);
+    while let Some(event) = within(events.next()).await {
+        messages += usize::from(matches!(event, ClientEvent::Message(_)));
+        last = Some(event);
+    }
+    assert!(messages > 256);
+    assert!(matches!(last, Some(ClientEvent::Notice(Notice::StateChanged { .. }))), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_closes_does_not_wake_itself_for_ever() {
+    let (mut client, _sockets, _peer) = pair_of(calm(), 4_096).await;
+    let started = now();
+    let mut polls = 0;
+    let mut close = Box::pin(SinkExt::close(&mut client));
+    // The task is woken once by something else, in the middle of the close.
+    let mut other = Box::pin(elapse(Duration::from_millis(500)).boxed());
+
+    let closed = poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 100, "it spins");
+        if other.poll_unpin(cx).is_ready() {
+            other = Box::pin(std::future::pending().boxed());
+        }
+        close.poll_unpin(cx)
+    });
+    within(closed).await.unwrap();
+
+    assert!(now() - started >= Duration::from_secs(2), "the close timeout has passed");
+}
