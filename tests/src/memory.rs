@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
@@ -43,6 +43,10 @@ pub fn memory(capacity: usize) -> (Memory, Sockets) {
 }
 
 impl Dial for Memory {
+    fn fails_whole(&self) -> bool {
+        true
+    }
+
     fn dial(&self, _: &Endpoint) -> Dialing {
         let (client, server) = duplex(self.capacity);
         let _ = self.dialled.send(server); // a test may be over
@@ -79,6 +83,7 @@ pub struct Switch {
     dead: AtomicBool,
     deaf: AtomicBool,
     flushing: AtomicUsize,
+    babble: OnceLock<Vec<u8>>,
     waker: AtomicWaker,
 }
 
@@ -121,6 +126,12 @@ impl Switch {
         self.flushing.store(FAILING, Ordering::SeqCst);
     }
 
+    /// From now on the client reads these bytes, over and over, and no read ever has to wait.
+    pub fn babble(&self, bytes: Vec<u8>) {
+        let _ = self.babble.set(bytes); // once is enough
+        self.waker.wake();
+    }
+
     fn check(&self, waker: &Waker) -> io::Result<()> {
         self.waker.register(waker);
         match self.dead.load(Ordering::SeqCst) {
@@ -160,6 +171,10 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.switch.check(cx.waker())?;
+        if let Some(bytes) = self.switch.babble.get() {
+            buffer.put_slice(bytes);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if buffer.filled().len() > before {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt, StreamExt as _};
 use gateway_tests::{
-    Frame, Listener, Peer, Sockets, calm, client, memory, now, settle, until_ready, while_polling,
-    within,
+    Frame, Listener, Peer, Sockets, calm, client, memory, now, settle, until, until_ready,
+    while_polling, within,
 };
-use gateway_tokio::core::UnixMillis;
+use gateway_tokio::core::{HeartbeatKind, Notice, UnixMillis};
 use gateway_tokio::{Client, ClientEvent, Message};
 use tokio::io::DuplexStream;
 
@@ -47,6 +47,21 @@ async fn one_send_without_any_further_poll_arrives_on_a_real_socket() {
 
     client.send("alone").await.unwrap();
 
+    assert_eq!(within(peer.frame()).await, Frame::text("alone"));
+}
+
+#[tokio::test]
+async fn news_that_wait_to_be_told_hold_no_message_back() {
+    let (memory, mut sockets) = memory(1 << 20);
+    let config = calm().heartbeat(HeartbeatKind::Json);
+    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
+    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
+    let ready = |event: &ClientEvent| matches!(event, ClientEvent::Notice(Notice::Ready { .. }));
+    until(&mut client, ready).await; // and the news of the first ping waits
+
+    client.send("alone").await.unwrap();
+
+    assert!(peer.frame().await.is_heartbeat());
     assert_eq!(within(peer.frame()).await, Frame::text("alone"));
 }
 

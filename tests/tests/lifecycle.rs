@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway_tests::{
-    Frame, Head, Listener, Peer, Sockets, calm, client, disconnected, drain, elapse, memory, now, settle,
-    texts, until, until_ready, while_polling,
+    Frame, Head, Listener, Peer, Sockets, calm, client, disconnected, drain, elapse, memory, now,
+    settle, texts, until, until_ready, while_polling,
 };
 use gateway_tokio::core::{
     CloseFrame, ConfigBuilder, ConnectionState, Credentials, DisconnectCause, GiveUpCause,

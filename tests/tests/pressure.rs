@@ -1,6 +1,7 @@
 //! Peers that push, and applications that do not keep up: everything stays bounded, and nothing starves or spins.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use gateway_tests::{
     Frame, Peer, Sockets, calm, client, elapse, memory, now, settle, texts, until_ready,
     while_polling, within,
 };
-use gateway_tokio::core::{CloseFrame, ConfigBuilder, HeartbeatKind, Notice};
+use gateway_tokio::core::{CloseFrame, ConfigBuilder, HeartbeatKind, Notice, SendRejection};
 use gateway_tokio::{Client, ClientEvent, Message};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
@@ -89,14 +90,14 @@ async fn reading_goes_on_once_the_peer_takes_its_pongs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_waits_does_not_pile_up_what_comes_in() {
+async fn a_send_that_waits_piles_up_no_more_than_the_backlog_and_is_then_handed_back() {
     for payload in [0, 100] {
         let (mut client, _sockets, mut peer) = pair_of(calm(), 4_096).await;
         while client.feed(Message::text("x".repeat(1_000))).now_or_never().is_some() {}
         let bytes = Frame::text("x".repeat(payload)).bytes();
         let taken = AtomicUsize::new(0);
 
-        tokio::select! {
+        let refused = tokio::select! {
             biased;
             () = async {
                 loop {
@@ -104,11 +105,13 @@ async fn a_send_that_waits_does_not_pile_up_what_comes_in() {
                     taken.fetch_add(bytes.len(), Ordering::SeqCst);
                     assert!(taken.load(Ordering::SeqCst) < 16 << 20, "it is bounded by nothing");
                 }
-            } => {}
-            _ = client.send("waits") => panic!("the peer does not read"),
-            () = elapse(Duration::from_secs(60)) => {}
-        }
+            } => unreachable!("it writes for ever"),
+            sent = client.send("waits") => sent.unwrap_err(),
+            () = elapse(Duration::from_secs(60)) => panic!("two sides wait for each other"),
+        };
 
+        assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
+        assert_eq!(refused.into_message().as_text(), Some("waits"));
         let taken = taken.load(Ordering::SeqCst);
         assert!(taken < 2 << 20, "{taken} bytes were taken");
     }
@@ -188,16 +191,20 @@ async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() 
         }
         heard
     });
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
     let flood = tokio::spawn(async move {
         for number in 0..20_000 {
             writer.write_all(&Frame::text(number.to_string()).bytes()).await.unwrap();
+            count.store(number, Ordering::SeqCst);
         }
         writer
     });
 
     // Ten minutes in which the application takes nothing.
     elapse(Duration::from_secs(600)).await;
-    assert!(!flood.is_finished(), "the peer feels it");
+    let written = written.load(Ordering::SeqCst);
+    assert!(written < 3_000, "the peer feels it after its buffer and one read, not at {written}");
     within(handle.send("we still write")).await.unwrap();
 
     let mut number = 0;
@@ -262,4 +269,24 @@ async fn a_sink_that_closes_does_not_wake_itself_for_ever() {
     within(closed).await.unwrap();
 
     assert!(now() - started >= Duration::from_secs(2), "the close timeout has passed");
+}
+
+#[tokio::test]
+async fn a_peer_whose_bytes_never_end_keeps_no_ping_from_leaving() {
+    let interval = Duration::from_millis(20);
+    let config = calm()
+        .heartbeat(HeartbeatKind::Json)
+        .heartbeat_interval(interval)
+        .heartbeat_timeout(interval);
+    let (mut client, sockets, mut peer) = pair_of(config, 4_096).await;
+
+    sockets.switch.babble(Frame::pong("unasked").bytes().repeat(10));
+    let (_, events) = while_polling(&mut client, async {
+        for _ in 0..5 {
+            assert!(peer.frame().await.is_heartbeat());
+        }
+    })
+    .await;
+
+    assert!(texts(&events).is_empty());
 }

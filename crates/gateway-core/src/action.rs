@@ -93,7 +93,8 @@ pub enum Notice {
         /// Time since it was last ready, or since the first connect request.
         after: Duration,
     },
-    /// A socket, open or still opening, is gone.
+    /// A socket, open or still opening, is gone. (One that a clock jump overtook before it was ready is told by
+    /// [`ClockJumped`](Notice::ClockJumped) and the retry.)
     Disconnected {
         /// The socket.
         socket: SocketId,
@@ -102,7 +103,7 @@ pub enum Notice {
     },
     /// The next attempt will be made after `delay`.
     RetryScheduled {
-        /// 1 for the first retry since the count was last reset.
+        /// 1 for the first retry since the count was last reset; 0 where a clock jump starts the first attempt anew.
         attempt: u32,
         /// From now until the attempt.
         delay: Duration,

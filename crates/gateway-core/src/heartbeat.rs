@@ -34,7 +34,7 @@ enum Pulse {
     /// A ping is out; life must be seen by `dead_at`. `dead_at ≤ ping_at`.
     Asking { alive: bool, dead_at: Instant, ping_at: Instant },
     /// The application does not read: nothing is due. `was_asking`: a ping is out that no life has answered.
-    Paused { was_asking: bool },
+    Paused { was_asking: bool, ping_at: Instant },
 }
 
 /// What a tick asks of the machine.
@@ -88,7 +88,7 @@ impl Heartbeat {
         match &mut self.pulse {
             Pulse::Asking { alive, .. } => *alive = true,
             // What was read before the pause may be handed over in it.
-            Pulse::Paused { was_asking } => *was_asking = false,
+            Pulse::Paused { was_asking, .. } => *was_asking = false,
             Pulse::Resting { .. } => {}
         }
     }
@@ -152,26 +152,21 @@ impl Heartbeat {
     /// The application stopped reading: the deadlines stand still.
     pub(crate) fn on_paused(&mut self) {
         self.pulse = match self.pulse {
-            Pulse::Resting { .. } => Pulse::Paused { was_asking: false },
-            Pulse::Asking { alive, .. } => Pulse::Paused { was_asking: !alive },
-            Pulse::Paused { was_asking } => Pulse::Paused { was_asking },
+            Pulse::Resting { ping_at } => Pulse::Paused { was_asking: false, ping_at },
+            Pulse::Asking { alive, ping_at, .. } => Pulse::Paused { was_asking: !alive, ping_at },
+            Pulse::Paused { was_asking, ping_at } => Pulse::Paused { was_asking, ping_at },
         };
     }
 
-    /// The application reads again: the deadlines restart in full.
+    /// The application reads again: the deadline of a ping that is out restarts in full. The next ping is due when it
+    /// was, or now: an application that pauses often postpones no heartbeat.
     pub(crate) fn on_resumed(&mut self, now: Instant) {
-        let Pulse::Paused { was_asking } = self.pulse else {
-            return;
-        };
-        let ping_at = now.saturating_add(self.timing.interval);
+        let Pulse::Paused { was_asking, ping_at } = self.pulse else { return };
         self.pulse = if was_asking {
-            Pulse::Asking {
-                alive: false,
-                dead_at: now.saturating_add(self.timing.timeout),
-                ping_at,
-            }
+            let dead_at = now.saturating_add(self.timing.timeout);
+            Pulse::Asking { alive: false, dead_at, ping_at: ping_at.max(dead_at) }
         } else {
-            Pulse::Resting { ping_at }
+            Pulse::Resting { ping_at: ping_at.max(now) }
         };
     }
 
@@ -186,7 +181,7 @@ impl Heartbeat {
                 *dead_at = dead_at.saturating_sub(span);
                 *ping_at = ping_at.saturating_sub(span);
             }
-            Pulse::Paused { .. } => {}
+            Pulse::Paused { was_asking: _, ping_at } => *ping_at = ping_at.saturating_sub(span),
         }
     }
 }
@@ -268,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_stops_the_deadlines_and_a_resume_restarts_them_in_full() {
+    fn a_pause_stops_the_deadlines_and_a_resume_restarts_the_judgement_in_full() {
         let mut heartbeat = asked_at_zero(TIMING);
         heartbeat.on_paused();
         assert_eq!(heartbeat.deadline(), None);
@@ -277,7 +272,18 @@ mod tests {
         assert_eq!(heartbeat.deadline(), Some(at(105)));
         assert_eq!(heartbeat.clone().on_tick(at(105)), Beat::Dead);
         heartbeat.on_bytes();
-        assert_eq!(heartbeat.on_tick(at(105)), Beat::Rest);
-        assert_eq!(heartbeat.deadline(), Some(at(130)));
+        assert_eq!(heartbeat.on_tick(at(105)), Beat::Ping, "the next ping is long due");
+    }
+
+    #[test]
+    fn an_application_that_pauses_all_the_time_postpones_no_ping() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        heartbeat.on_bytes();
+        for second in 1..30 {
+            heartbeat.on_paused();
+            heartbeat.on_resumed(at(second));
+            heartbeat.on_bytes();
+        }
+        assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
     }
 }

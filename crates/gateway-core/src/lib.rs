@@ -29,7 +29,8 @@
 //!     Action, CloseFrame, Config, Connection, Encoded, Event, Failure, Frame, Instant, Message, OpenError,
 //!     SocketId,
 //! };
-//! use tungstenite::{WebSocket, protocol::Message as Wire, stream::MaybeTlsStream};
+//! use tungstenite::protocol::{CloseFrame as WireClose, Message as Wire};
+//! use tungstenite::{WebSocket, stream::MaybeTlsStream};
 //!
 //! type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 //!
@@ -55,7 +56,9 @@
 //!                     let frame = match self.connection.encode(&outgoing, &mut text) {
 //!                         Some(Encoded::Text) => Wire::text(text),
 //!                         Some(Encoded::Ping) => Wire::Ping(text.into()),
-//!                         Some(Encoded::Close(_)) => Wire::Close(None),
+//!                         Some(Encoded::Close(code)) => {
+//!                             Wire::Close(Some(WireClose { code: code.number().into(), reason: "".into() }))
+//!                         }
 //!                         None => message.cloned().unwrap_or(Wire::Close(None)), // what the event carries
 //!                     };
 //!                     if let Some((_, socket)) = &mut self.socket {

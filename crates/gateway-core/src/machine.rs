@@ -98,6 +98,8 @@ pub(crate) struct DataWatch {
 pub(crate) struct Closing {
     pub(crate) socket: SocketId,
     pub(crate) abort_at: Instant,
+    /// Knows the pings that are still unanswered; it beats no more.
+    pub(crate) heartbeat: Option<Heartbeat>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -250,7 +252,12 @@ impl State {
                     move_back(&mut watch.judge_at);
                 }
             }
-            Self::Closing(closing) => move_back(&mut closing.abort_at),
+            Self::Closing(closing) => {
+                move_back(&mut closing.abort_at);
+                if let Some(heartbeat) = &mut closing.heartbeat {
+                    heartbeat.rebase(by);
+                }
+            }
         }
     }
 }

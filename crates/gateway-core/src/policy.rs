@@ -132,6 +132,8 @@ impl Policy {
 
     /// The rule that decides on this code: a close code received from the peer (1005 for a Close frame
     /// without one, 1006 for a connection that ended without a Close frame), or an HTTP status.
+    ///
+    /// Timeouts of the machine's own (heartbeat, connect, login, data) are no codes: they are always retried.
     #[must_use]
     pub fn judge(&self, code: u16) -> Rule {
         self.rules.iter().chain(DEFAULTS).find(|rule| rule.covers(code)).copied().unwrap_or(UNKNOWN)

@@ -38,48 +38,27 @@ impl Ready {
     }
 
     pub(crate) fn on_text(&mut self, text: &str, cx: &mut Context<'_>) {
-        let settings = &cx.config.heartbeat;
-        let awaits_pong = match settings.kind {
-            HeartbeatKind::Json => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
-            HeartbeatKind::Ping | HeartbeatKind::Off => false,
-        };
-        if !awaits_pong && !settings.answer_pings {
-            return self.deliver(cx);
+        if heard_pong(&mut self.heartbeat, self.socket, text, cx) {
+            return;
         }
-        match cx.dialect.recognise(text) {
-            Recognised::Pong(timestamp) if awaits_pong => {
-                self.on_pong(timestamp.map(|UnixMillis(millis)| millis), cx);
-                if settings.deliver_pongs {
-                    cx.act(Action::Deliver);
-                }
-            }
-            Recognised::Ping(timestamp) if settings.answer_pings => {
-                cx.send(self.socket, Outgoing::Pong(timestamp));
-            }
-            Recognised::Pong(_) | Recognised::Ping(_) | Recognised::Other => self.deliver(cx),
+        if cx.config.heartbeat.answer_pings
+            && let Recognised::Ping(timestamp) = cx.dialect.recognise(text)
+        {
+            return cx.send(self.socket, Outgoing::Pong(timestamp));
         }
+        self.deliver(cx);
     }
 
     pub(crate) fn on_pong_frame(&mut self, payload: &[u8], cx: &mut Context<'_>) {
-        let awaits_pong = match cx.config.heartbeat.kind {
-            HeartbeatKind::Ping => self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong),
-            HeartbeatKind::Json | HeartbeatKind::Off => false,
-        };
-        if awaits_pong {
-            let stamp = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-            self.on_pong(stamp, cx);
-        }
-    }
-
-    pub(crate) fn on_pong(&mut self, stamp: Option<u64>, cx: &mut Context<'_>) {
-        let Some(heartbeat) = &mut self.heartbeat else {
+        let (HeartbeatKind::Ping, Some(heartbeat)) =
+            (cx.config.heartbeat.kind, &mut self.heartbeat)
+        else {
             return;
         };
-        let round_trip = heartbeat.on_pong(cx.now, stamp);
-        if let Some(sample) = round_trip {
-            cx.statistics.round_trip.record(sample);
+        if heartbeat.awaits_pong() {
+            let stamp = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+            count_pong(heartbeat, self.socket, stamp, cx);
         }
-        cx.notify(Notice::PongReceived { socket: self.socket, round_trip });
     }
 
     pub(crate) fn on_resumed(&mut self, cx: &mut Context<'_>) {
@@ -131,6 +110,41 @@ impl Ready {
         cx.statistics.time_ready = cx.statistics.time_ready.saturating_add(ready_for);
         cx.memory.unready_since = cx.now;
     }
+}
+
+/// Whether a text is the pong that a ping of ours waits for. If so it is counted, and delivered only where that is
+/// wanted. The text is looked at only while a ping is unanswered.
+pub(crate) fn heard_pong(
+    heartbeat: &mut Option<Heartbeat>,
+    socket: SocketId,
+    text: &str,
+    cx: &mut Context<'_>,
+) -> bool {
+    let (HeartbeatKind::Json, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
+        return false;
+    };
+    if !heartbeat.awaits_pong() {
+        return false;
+    }
+    let Recognised::Pong(timestamp) = cx.dialect.recognise(text) else { return false };
+    count_pong(heartbeat, socket, timestamp.map(|UnixMillis(millis)| millis), cx);
+    if cx.config.heartbeat.deliver_pongs {
+        cx.act(Action::Deliver);
+    }
+    true
+}
+
+fn count_pong(
+    heartbeat: &mut Heartbeat,
+    socket: SocketId,
+    stamp: Option<u64>,
+    cx: &mut Context<'_>,
+) {
+    let round_trip = heartbeat.on_pong(cx.now, stamp);
+    if let Some(sample) = round_trip {
+        cx.statistics.round_trip.record(sample);
+    }
+    cx.notify(Notice::PongReceived { socket, round_trip });
 }
 
 fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {

@@ -13,6 +13,7 @@ use crate::heartbeat::{Beat, Heartbeat};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
 use crate::policy::Verdict;
+use crate::ready::heard_pong;
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::UnixMillis;
@@ -78,11 +79,11 @@ impl State {
                 Self::Closed(Closed::Asked)
             }
             Self::LoggingIn(LoggingIn { socket, .. }) => {
-                close(ConnectionState::Connected, socket, frame, cx)
+                close(ConnectionState::Connected, socket, None, frame, cx)
             }
             Self::Ready(ready) => {
                 ready.count_time(cx);
-                close(Ready::name(cx.config), ready.socket, frame, cx)
+                close(Ready::name(cx.config), ready.socket, ready.heartbeat, frame, cx)
             }
             // The first request's frame is already sent; a second Close never is.
             Self::Closing(_) | Self::Closed(_) => self,
@@ -209,8 +210,8 @@ impl State {
                 lost(from, socket, DisconnectCause::LoginTimeout, Verdict::Retry, cx)
             }
             Self::Ready(ready) => ready.on_tick(cx),
-            Self::Closing(Closing { socket, abort_at }) if cx.now >= abort_at => {
-                closed(socket, DisconnectCause::CloseTimeout, cx)
+            Self::Closing(closing) if cx.now >= closing.abort_at => {
+                closed(closing.socket, DisconnectCause::CloseTimeout, cx)
             }
             // Early, or nothing is due: a spurious Tick is no event.
             Self::Idle
@@ -487,12 +488,18 @@ impl Ready {
 }
 
 impl Closing {
-    fn on_socket(self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+    fn on_socket(mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
         match event {
             SocketEvent::Frame(frame) => {
                 count_in(frame, cx);
                 match frame {
-                    Frame::Text(_) | Frame::Binary(_) => cx.act(Action::Deliver),
+                    // The answer to a ping that left before our Close is still the heartbeat's.
+                    Frame::Text(text) => {
+                        if !heard_pong(&mut self.heartbeat, self.socket, text, cx) {
+                            cx.act(Action::Deliver);
+                        }
+                    }
+                    Frame::Binary(_) => cx.act(Action::Deliver),
                     Frame::Ping(_) | Frame::Pong(_) => {} // nothing is sent after our Close
                     Frame::Close(_) => return closed(self.socket, DisconnectCause::Requested, cx),
                 }
@@ -535,6 +542,7 @@ fn count_in(frame: Frame<'_>, cx: &mut Context<'_>) {
 fn close(
     from: ConnectionState,
     socket: SocketId,
+    heartbeat: Option<Heartbeat>,
     frame: CloseFrame<'_>,
     cx: &mut Context<'_>,
 ) -> State {
@@ -543,7 +551,7 @@ fn close(
     cx.send(socket, Outgoing::RequestedClose);
     cx.changed(from, ConnectionState::Closing, Some(socket));
     let abort_at = cx.now.saturating_add(cx.config.close_timeout);
-    State::Closing(Closing { socket, abort_at })
+    State::Closing(Closing { socket, abort_at, heartbeat })
 }
 
 /// CLOSING ends.

@@ -59,6 +59,7 @@ pub struct Client {
     session: Session,
     opener: Arc<Opener>,
     io: Io,
+    begin: Begin,
     time: Option<Time>,
     wall: Option<WallClock>,
     wakers: Arc<Wakers>,
@@ -86,10 +87,27 @@ impl Io {
     }
 }
 
-/// Made at the first poll, for only then is the runtime known.
+/// Whether the connection was asked for.
+enum Begin {
+    AtFirstPoll,
+    Begun,
+}
+
+/// The clock, and the timer that is made at the first poll: only then is the runtime known.
 struct Time {
     clock: Clock,
-    timer: Timer,
+    timer: Option<Timer>,
+}
+
+impl Time {
+    fn start(wall: Option<WallClock>) -> Self {
+        Self { clock: Clock::start(wall), timer: None }
+    }
+
+    fn poll_due(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Instant> {
+        let timer = self.timer.get_or_insert_with(|| Timer::new(&self.clock));
+        timer.poll_due(cx, &self.clock, deadline)
+    }
 }
 
 /// What one look at the socket has brought.
@@ -100,6 +118,9 @@ enum Progress {
 
 /// The most that one read takes. On the stack: an idle client holds no read buffer of its own.
 const READ: usize = 32 << 10;
+
+/// The most that one write is offered: where a write fails it is not known how much of it was passed on.
+const WRITE: usize = 64 << 10;
 
 /// So many events are yielded before the timer is looked at, even where more are waiting.
 const EVENTS_BETWEEN_TIMER_LOOKS: u32 = 32;
@@ -126,6 +147,7 @@ impl Client {
             session,
             opener,
             io: Io::None,
+            begin: Begin::AtFirstPoll,
             time: None,
             wall,
             wakers: Arc::default(),
@@ -158,15 +180,17 @@ impl Client {
     /// its outcome reported like that of any other.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, or is closing.
+    /// The message itself where the connection is not ready, or is closing. That may be known before the news of it
+    /// is yielded: do not take it for the end. Also where the write buffer is full and so is the backlog of what came
+    /// in: take events with [`next`](Self::next), for two sides that both wait to write would wait for ever.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         if self.session.is_write_blocked() {
-            self.until(|session| !session.is_write_blocked()).await;
+            self.until(|session| !session.is_write_blocked() || !session.wants_input()).await;
         }
         let id = self.session.send(message.into())?;
-        if !self.session.has_events() && self.try_write() {
+        if !self.session.has_messages() && self.try_write() {
             // The transport takes no more for now: see it written, as promised, but not past its socket's end.
-            self.until(|session| session.pending().is_empty()).await;
+            self.until(|session| session.pending().is_empty() || !session.wants_input()).await;
         }
         Ok(id)
     }
@@ -182,6 +206,7 @@ impl Client {
     ///
     /// Wins in every state, at once; a reconnect that was due is not made.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
+        self.begin = Begin::Begun;
         let now = self.now();
         self.session.close(now, frame);
         self.wakers.wake_all();
@@ -189,7 +214,11 @@ impl Client {
 
     /// Connects again after CLOSED, or at once where a retry was waited for.
     pub fn connect(&mut self) {
+        self.begin = Begin::Begun;
         let now = self.now();
+        if let Some(time) = &self.time {
+            self.session.wall_clock(now, time.clock.wall());
+        }
         self.session.connect(now);
         self.wakers.wake_all();
     }
@@ -260,6 +289,10 @@ impl Client {
         self.session.send(message)
     }
 
+    pub(crate) const fn backlog_limit(&self) -> usize {
+        self.session.limits().backlog
+    }
+
     pub(crate) fn is_write_blocked(&self) -> bool {
         self.session.is_write_blocked()
     }
@@ -294,19 +327,14 @@ impl Client {
     }
 
     fn now(&mut self) -> Instant {
-        self.start();
-        self.time.as_ref().map_or(Instant::ZERO, |time| time.clock.now())
+        let wall = &self.wall;
+        self.time.get_or_insert_with(|| Time::start(wall.clone())).clock.now()
     }
 
-    /// Makes the clocks and asks for the connection, once.
-    fn start(&mut self) {
-        if self.time.is_none() {
-            let clock = Clock::start(self.wall.clone());
-            let timer = Timer::new(&clock);
-            let now = clock.now();
-            self.session.wall_clock(now, clock.wall());
-            self.session.connect(now);
-            self.time = Some(Time { clock, timer });
+    /// Asks for the connection at the first poll, unless the application has already said what it wants.
+    fn begin(&mut self) {
+        if let Begin::AtFirstPoll = self.begin {
+            self.connect();
         }
     }
 
@@ -334,22 +362,28 @@ impl Client {
         half: Half,
         done: impl Fn(&Session) -> bool,
     ) -> Poll<()> {
-        self.start();
+        self.begin();
         self.wakers.register(half, cx.waker());
         let waker = Waker::from(Arc::clone(&self.wakers));
         let mut inner = Context::from_waker(&waker);
+        let mut made_progress = false;
         for _ in 0..ROUNDS {
-            self.carry_out_orders();
+            made_progress |= self.carry_out_orders();
             if done(&self.session) || self.session.is_over() {
+                self.wakers.wake_other(half, made_progress);
                 return Poll::Ready(());
             }
             if let Progress::Made = self.poll_socket(&mut inner) {
+                made_progress = true;
                 continue;
             }
             if let Progress::Blocked = self.poll_timer(&mut inner) {
+                self.wakers.wake_other(half, made_progress);
                 return Poll::Pending;
             }
+            made_progress = true;
         }
+        self.wakers.wake_other(half, made_progress);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -360,17 +394,17 @@ impl Client {
         let waker = Waker::from(Arc::clone(&self.wakers));
         let cx = &mut Context::from_waker(&waker);
         let Some(time) = &mut self.time else { return };
-        if time.timer.poll_due(cx, &time.clock, self.session.deadline()).is_pending() {
+        if time.poll_due(cx, self.session.deadline()).is_pending() {
             return;
         }
         for _ in 0..READS_BEFORE_TICK {
-            self.carry_out_orders();
+            let _ = self.carry_out_orders();
             if let Progress::Blocked = self.poll_socket(cx) {
                 break;
             }
         }
         let _ = self.poll_timer(cx);
-        self.carry_out_orders();
+        let _ = self.carry_out_orders();
         // A ping that waited for the application to take all its events would be answered too late.
         let _ = self.poll_write(cx);
     }
@@ -378,7 +412,7 @@ impl Client {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Progress {
         let Some(time) = &mut self.time else { return Progress::Blocked };
         let deadline = self.session.deadline();
-        let Poll::Ready(now) = time.timer.poll_due(cx, &time.clock, deadline) else {
+        let Poll::Ready(now) = time.poll_due(cx, deadline) else {
             return Progress::Blocked;
         };
         self.session.wall_clock(now, time.clock.wall());
@@ -387,8 +421,11 @@ impl Client {
         Progress::Made
     }
 
-    fn carry_out_orders(&mut self) {
+    /// Says whether there were any.
+    fn carry_out_orders(&mut self) -> bool {
+        let mut any = false;
         while let Some(order) = self.session.next_order() {
+            any = true;
             match order {
                 Order::Open { id, credentials } => {
                     self.io = Io::Opening { id, opening: self.opener.open(credentials) };
@@ -404,6 +441,7 @@ impl Client {
                 }
             }
         }
+        any
     }
 
     /// One look at the socket: at its opening, or first at what is to be written, then at what can be read.
@@ -499,7 +537,9 @@ impl Client {
         let id = *id;
         let mut progress = Progress::Blocked;
         while !self.session.pending().is_empty() {
-            match Pin::new(&mut *transport).poll_write(cx, self.session.pending()) {
+            let offered = offer(self.session.pending());
+            let count = offered.len();
+            match Pin::new(&mut *transport).poll_write(cx, offered) {
                 Poll::Ready(Ok(0)) => {
                     return self.write_failed(id, &io::ErrorKind::WriteZero.into());
                 }
@@ -507,7 +547,10 @@ impl Client {
                     self.session.written(id, count);
                     progress = Progress::Made;
                 }
-                Poll::Ready(Err(error)) => return self.write_failed(id, &error),
+                Poll::Ready(Err(error)) => {
+                    self.lose_offer(id, count);
+                    return self.write_failed(id, &error);
+                }
                 Poll::Pending => break,
             }
         }
@@ -550,6 +593,13 @@ impl Client {
         Progress::Made
     }
 
+    /// A write of `count` bytes failed: a transport that buffers, as TLS does, may have passed on some of them.
+    fn lose_offer(&mut self, id: SocketId, count: usize) {
+        if !self.opener.dial.fails_whole() {
+            self.session.write_failed(id, count);
+        }
+    }
+
     /// Writes what is waiting, as far as the transport takes it now. Says whether some is left.
     fn try_write(&mut self) -> bool {
         let waker = Waker::from(Arc::clone(&self.wakers));
@@ -562,9 +612,16 @@ impl Client {
         let Io::Open { id, transport } = &mut self.io else { return };
         let mut cx = Context::from_waker(Waker::noop());
         while !self.session.pending().is_empty() {
-            match Pin::new(&mut *transport).poll_write(&mut cx, self.session.pending()) {
+            let offered = offer(self.session.pending());
+            let count = offered.len();
+            match Pin::new(&mut *transport).poll_write(&mut cx, offered) {
                 Poll::Ready(Ok(count)) if count > 0 => self.session.written(*id, count),
-                Poll::Ready(Ok(_) | Err(_)) | Poll::Pending => break,
+                Poll::Ready(Err(_)) => {
+                    let id = *id;
+                    self.lose_offer(id, count);
+                    return;
+                }
+                Poll::Ready(Ok(_)) | Poll::Pending => break,
             }
         }
         if let Poll::Ready(Ok(())) = Pin::new(&mut *transport).poll_flush(&mut cx) {
@@ -584,6 +641,11 @@ impl Client {
             }
         }
     }
+}
+
+/// What one write is offered.
+fn offer(pending: &[u8]) -> &[u8] {
+    &pending[..pending.len().min(WRITE)]
 }
 
 /// How an error of the transport reads to the core.

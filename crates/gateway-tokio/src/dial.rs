@@ -36,6 +36,13 @@ pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFa
 pub trait Dial: Send + Sync + 'static {
     /// Begins one attempt.
     fn dial(&self, endpoint: &Endpoint) -> Dialing;
+
+    /// Whether a write that fails has passed on nothing of what it was offered. So it is with a bare socket, and not
+    /// with a stream that buffers, as TLS does: there messages in such a write count as
+    /// [`MaybeSent`](crate::Fate::MaybeSent), not as [`Rejected`](crate::Fate::Rejected).
+    fn fails_whole(&self) -> bool {
+        false
+    }
 }
 
 /// TCP, with TLS for `wss://`.
@@ -50,6 +57,10 @@ pub(crate) struct TcpDial {
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 impl Dial for TcpDial {
+    fn fails_whole(&self) -> bool {
+        self.tls.is_none()
+    }
+
     fn dial(&self, endpoint: &Endpoint) -> Dialing {
         let (endpoint, tls) = (endpoint.clone(), self.tls.clone());
         Box::pin(async move {

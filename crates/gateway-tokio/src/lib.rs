@@ -2,7 +2,8 @@
 //!
 //! [`Client`] is a stream of what happened and a sink of messages. It connects when first polled, keeps a heartbeat,
 //! reconnects with backoff and jitter, logs in again, and closes within a deadline, all while it is polled: no task,
-//! no channel. What it decides is decided by [`gateway_core`], a pure state machine; this crate only does the IO.
+//! no channel. (tungstenite, underneath, logs requests and payloads through the `log` crate at trace: an application that
+//! bridges `log` and has secrets filters `tungstenite` out.) What it decides is decided by [`gateway_core`], a pure state machine; this crate only does the IO.
 //!
 //! ```no_run
 //! use gateway_tokio::{Client, ClientEvent};
@@ -11,7 +12,9 @@
 //! let mut client = Client::builder("wss://gateway.example/feed").build()?;
 //! while let Some(event) = client.next().await {
 //!     if let ClientEvent::Message(message) = event {
-//!         client.send(message).await?; // an echo
+//!         if let Err(refused) = client.send(message).await {
+//!             println!("{refused}"); // lost meanwhile: it reconnects, and the message is in there
+//!         }
 //!     }
 //! }
 //! # Ok(())

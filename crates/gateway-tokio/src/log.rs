@@ -1,7 +1,10 @@
 //! What the driver logs: a transition is one info line with its names, cause, attempt and delay.
 
-use gateway_core::{ConnectionState, DisconnectCause, GiveUpCause, Notice, SocketId};
+use gateway_core::{
+    CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, SocketId,
+};
 use gateway_wire::{ClientEvent, Fate, Outcome};
+use tracing::field::DebugValue;
 use tracing::{debug, info, trace, warn};
 
 /// Joins the notices of one transition into one line. It remembers only the transition in hand.
@@ -39,9 +42,15 @@ impl Narrator {
                 let (cause, because) = (cause.name(), because.name());
                 let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
                 match self.lost.take() {
-                    Some(Lost { socket, cause, detail, states: Some((from, to)) }) => info!(
-                        %socket, cause = cause.name(), %detail, attempt, delay_ms, because, "{from} -> {to}"
-                    ),
+                    Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
+                        let (code, http_status) = numbers(cause);
+                        let detail = shown(&detail);
+                        let cause = cause.name();
+                        info!(
+                            %socket, cause, code, http_status, detail, attempt, delay_ms, because,
+                            "{from} -> {to}"
+                        );
+                    }
                     _ => info!(attempt, delay_ms, cause, because, "retry scheduled"),
                 }
             }
@@ -60,14 +69,15 @@ impl Narrator {
     }
 
     fn changed(&mut self, from: ConnectionState, to: ConnectionState, socket: Option<SocketId>) {
-        let socket = socket.map_or(0, SocketId::number);
+        let socket = socket.map(SocketId::number);
         let Some(lost) = &mut self.lost else {
             return info!(socket, "{from} -> {to}");
         };
         let asked =
             matches!(lost.cause, DisconnectCause::Requested | DisconnectCause::CloseTimeout);
         if asked {
-            info!(socket, cause = lost.cause.name(), "{from} -> {to}");
+            let cause = lost.cause.name();
+            info!(socket, cause, "{from} -> {to}");
             self.lost = None;
         } else {
             lost.states = Some((from, to)); // the retry, or the end, is about to be told
@@ -78,11 +88,28 @@ impl Narrator {
         let reason = gave_up.name();
         match self.lost.take() {
             Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
-                warn!(%socket, cause = cause.name(), %detail, gave_up = reason, "{from} -> {to}");
+                let (code, http_status) = numbers(cause);
+                let detail = shown(&detail);
+                let cause = cause.name();
+                warn!(%socket, cause, code, http_status, detail, gave_up = reason, "{from} -> {to}");
             }
             _ => warn!(gave_up = reason, "gave up"),
         }
     }
+}
+
+/// The close code or the HTTP status of a disconnection, where it has one.
+fn numbers(cause: DisconnectCause) -> (Option<u16>, Option<u16>) {
+    match cause {
+        DisconnectCause::CloseReceived(code) => (code.map(CloseCode::number), None),
+        DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => (None, Some(status)),
+        _ => (None, None),
+    }
+}
+
+/// A text of the peer's, escaped: it forges no line and moves no cursor. Nothing where it is empty.
+fn shown(detail: &str) -> Option<DebugValue<&str>> {
+    (!detail.is_empty()).then(|| tracing::field::debug(detail))
 }
 
 fn tell_outcome(outcome: &Outcome) {

@@ -1,13 +1,23 @@
 //! The client in a background task, with a bounded handle that can be cloned.
 
-use gateway_core::{CloseCode, CloseFrame, Network, SendRejection};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use gateway_core::{CloseCode, CloseFrame, Network, SendRejection, Verdict};
 use gateway_wire::{ClientEvent, Message, MessageId, SendError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::client::Client;
 
 /// How many events, and how many messages to be sent, may wait between the task and its users.
 const QUEUE: usize = 256;
+
+/// How many bytes of messages may wait to be sent, beside one message that is longer.
+const LETTER_BYTES: usize = 1 << 20;
 
 /// How many other requests may wait.
 const CONTROLS: usize = 16;
@@ -21,7 +31,9 @@ const CONTROLS: usize = 16;
 /// let (handle, mut events) = Client::builder("ws://127.0.0.1:9001").build()?.spawn();
 /// while let Some(event) = events.next().await {
 ///     if let ClientEvent::Message(message) = event {
-///         handle.send(message).await?;
+///         if let Err(refused) = handle.send(message).await {
+///             println!("{refused}"); // away: the message is in there
+///         }
 ///     }
 /// }
 /// # Ok(())
@@ -29,6 +41,8 @@ const CONTROLS: usize = 16;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
+    /// One permit a byte of the messages that may wait in the queue.
+    room: Arc<Semaphore>,
     letters: mpsc::Sender<Letter>,
     controls: mpsc::Sender<Control>,
 }
@@ -37,12 +51,29 @@ pub struct Handle {
 #[derive(Debug)]
 pub struct Events {
     events: mpsc::Receiver<ClientEvent>,
+    waiting: Arc<Waiting>,
+}
+
+/// What waits in the queue of events: its weight in bytes, and word to the task when some was taken.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    taken: Notify,
+}
+
+fn weight(event: &ClientEvent) -> usize {
+    match event {
+        ClientEvent::Message(message) => message.len(),
+        _ => 0,
+    }
 }
 
 /// A message to be sent, and who waits for its number.
 struct Letter {
     message: Message,
     answer: oneshot::Sender<Result<MessageId, SendError>>,
+    /// The message's bytes in the queue.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// A request that overtakes messages.
@@ -50,12 +81,14 @@ enum Control {
     Close(CloseCode, String),
     Connect,
     Network(Network),
+    LoginAccepted,
+    LoginRejected(Verdict),
 }
 
 impl Client {
     /// Runs the client in a task of its own, on the current runtime.
     ///
-    /// Both queues are bounded: an application that does not take its events stops the reading (the peer feels
+    /// Both queues are bounded in count and bytes: an application that does not take its events stops the reading (the peer feels
     /// it), and never the timers. The task ends when the connection is CLOSED and every event was taken, or,
     /// after a close with 1000, when [`Events`] is dropped. Dropping every [`Handle`] only ends the sending.
     ///
@@ -65,8 +98,10 @@ impl Client {
         let (letters, letter_queue) = mpsc::channel(QUEUE);
         let (controls, control_queue) = mpsc::channel(CONTROLS);
         let (event_queue, events) = mpsc::channel(QUEUE);
-        tokio::spawn(run(self, letter_queue, control_queue, event_queue));
-        (Handle { letters, controls }, Events { events })
+        let waiting = Arc::<Waiting>::default();
+        let room = Arc::new(Semaphore::new(LETTER_BYTES));
+        tokio::spawn(run(self, letter_queue, control_queue, event_queue, Arc::clone(&waiting)));
+        (Handle { room, letters, controls }, Events { events, waiting })
     }
 }
 
@@ -80,8 +115,15 @@ impl Handle {
     /// The message itself where the connection is not ready, closing, or CLOSED. (If the runtime was shut down
     /// with the message in its queue, an empty one.)
     pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let message = message.into();
+        // One message alone is always taken, however long it is.
+        let bytes = u32::try_from(message.len().min(LETTER_BYTES)).unwrap_or(u32::MAX);
+        let _room = match Arc::clone(&self.room).try_acquire_many_owned(bytes) {
+            Ok(permit) => Some(permit),
+            Err(_) => Arc::clone(&self.room).acquire_many_owned(bytes).await.ok(),
+        };
         let (answer, outcome) = oneshot::channel();
-        let letter = Letter { message: message.into(), answer };
+        let letter = Letter { message, answer, _room };
         if let Err(mpsc::error::SendError(letter)) = self.letters.send(letter).await {
             return Err(SendError::new(SendRejection::Closed, letter.message));
         }
@@ -100,6 +142,16 @@ impl Handle {
         let _ = self.controls.send(Control::Connect).await;
     }
 
+    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    pub async fn login_accepted(&self) {
+        let _ = self.controls.send(Control::LoginAccepted).await;
+    }
+
+    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    pub async fn login_rejected(&self, verdict: Verdict) {
+        let _ = self.controls.send(Control::LoginRejected(verdict)).await;
+    }
+
     /// Passes on a hint of the operating system.
     pub async fn network_changed(&self, network: Network) {
         let _ = self.controls.send(Control::Network(network)).await;
@@ -111,7 +163,25 @@ impl Events {
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<ClientEvent> {
-        self.events.recv().await
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        let event = ready!(self.events.poll_recv(cx));
+        if let Some(event) = &event {
+            self.waiting.bytes.fetch_sub(weight(event), Ordering::Relaxed);
+            self.waiting.taken.notify_one();
+        }
+        Poll::Ready(event)
+    }
+}
+
+/// Yields what [`Events::next`] does.
+impl Stream for Events {
+    type Item = ClientEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        self.get_mut().poll_recv(cx)
     }
 }
 
@@ -120,10 +190,11 @@ async fn run(
     mut letters: mpsc::Receiver<Letter>,
     mut controls: mpsc::Receiver<Control>,
     events: mpsc::Sender<ClientEvent>,
+    waiting: Arc<Waiting>,
 ) {
     let mut abandoned = false;
     loop {
-        let room = deliver(&mut client, &events);
+        let room = deliver(&mut client, &events, &waiting);
         if client.is_over() {
             break;
         }
@@ -131,15 +202,18 @@ async fn run(
         let driven_out = client.is_driven_out();
         let sending = !letters.is_closed() && !client.is_write_blocked();
         // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
-        // permit that was not used is given back.
+        // notification that was not used is kept.
         tokio::select! {
             biased;
-            Some(control) = controls.recv() => obey(&mut client, control),
+            Some(control) = controls.recv() => match control {
+                Control::Connect if abandoned => {} // nobody would hear of it
+                control => obey(&mut client, control),
+            },
             () = events.closed(), if !abandoned => {
                 abandoned = true;
                 client.close(CloseFrame::NORMAL);
             }
-            _ = events.reserve(), if !room => {}
+            () = waiting.taken.notified(), if !room => {}
             Some(letter) = letters.recv(), if sending => post(&mut client, &mut letters, letter),
             // A drive with nothing to drive is ready at once, and would be so for ever.
             () = client.drive(room), if !driven_out => {}
@@ -147,17 +221,21 @@ async fn run(
     }
     // What still waits to be taken goes back to its senders.
     letters.close();
-    while let Some(Letter { message, answer }) = letters.recv().await {
+    while let Some(Letter { message, answer, .. }) = letters.recv().await {
         let _ = answer.send(Err(SendError::new(SendRejection::Closed, message)));
     }
 }
 
 /// Hands over what waits, as far as there is room; says whether there was enough.
-fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>) -> bool {
+fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>, waiting: &Waiting) -> bool {
     while client.has_events() {
+        if waiting.bytes.load(Ordering::Relaxed) > client.backlog_limit() && !events.is_closed() {
+            return false;
+        }
         match events.try_reserve() {
             Ok(permit) => {
                 if let Some(event) = client.take_event() {
+                    waiting.bytes.fetch_add(weight(&event), Ordering::Relaxed);
                     permit.send(event);
                 }
             }
@@ -173,7 +251,7 @@ fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>) -> bool {
 /// Takes all messages that wait, as far as there is room: they are written together by the next drive.
 fn post(client: &mut Client, letters: &mut mpsc::Receiver<Letter>, first: Letter) {
     let mut next = Some(first);
-    while let Some(Letter { message, answer }) = next {
+    while let Some(Letter { message, answer, .. }) = next {
         let _ = answer.send(client.cork(message)); // the asker may have gone
         next = if client.is_write_blocked() { None } else { letters.try_recv().ok() };
     }
@@ -188,5 +266,7 @@ fn obey(client: &mut Client, control: Control) {
         }
         Control::Connect => client.connect(),
         Control::Network(network) => client.network_changed(network),
+        Control::LoginAccepted => client.login_accepted(),
+        Control::LoginRejected(verdict) => client.login_rejected(verdict),
     }
 }

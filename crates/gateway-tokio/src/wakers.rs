@@ -27,6 +27,15 @@ impl Wakers {
         }
     }
 
+    /// What one half has moved, the other may be waiting for: a deadline that is new, an event, room.
+    pub(crate) fn wake_other(&self, half: Half, made_progress: bool) {
+        match (made_progress, half) {
+            (true, Half::Stream) => self.sink.wake(),
+            (true, Half::Sink) => self.stream.wake(),
+            (false, _) => {}
+        }
+    }
+
     pub(crate) fn wake_all(&self) {
         self.stream.wake();
         self.sink.wake();

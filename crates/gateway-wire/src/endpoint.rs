@@ -111,7 +111,7 @@ impl fmt::Debug for EndpointBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointBuilder")
             .field("headers", &self.headers.len())
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.len())
             .finish_non_exhaustive()
     }
 }
@@ -150,7 +150,8 @@ impl EndpointBuilder {
                 headers.insert(SEC_WEBSOCKET_PROTOCOL, offer);
             }
             Ok(None) => {}
-            Err((name, limit)) => errors.push(error("subprotocols", name, limit)),
+            // Some carry tokens in them: the value is not shown.
+            Err(limit) => errors.push(error("subprotocols", "", limit)),
         }
         ConfigErrors::check(errors)?;
         // Local invariant: a place that is missing has left an error.
@@ -185,7 +186,16 @@ fn bracketed(host: &str) -> String {
 }
 
 fn place(url: &str) -> Result<Place, &'static str> {
-    let url = Url::parse(url).map_err(|_| "must be a URL such as wss://gateway.example/path")?;
+    let not_a_url = "must be a URL such as wss://gateway.example:443/path";
+    // The URL standard would mend `ws:host`; a slip in an address is better told.
+    let (_, rest) = url.split_once(':').ok_or(not_a_url)?;
+    if !rest.starts_with("//") {
+        return Err(not_a_url);
+    }
+    let url = Url::parse(url).map_err(|error| match error {
+        url::ParseError::InvalidPort => "must have a port from 1 to 65535",
+        _ => not_a_url,
+    })?;
     let scheme = match url.scheme() {
         "ws" => Scheme::Plain,
         "wss" => Scheme::Secure,
@@ -262,14 +272,14 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static
 }
 
 /// The offer of subprotocols: tokens, each once (RFC 6455 section 4.1, item 10).
-fn offer(names: &[String]) -> Result<Option<HeaderValue>, (&str, &'static str)> {
+fn offer(names: &[String]) -> Result<Option<HeaderValue>, &'static str> {
     for (index, name) in names.iter().enumerate() {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) {
-            return Err((name, "must be a token: letters, digits and !#$%&'*+-.^_`|~"));
+            return Err("must be tokens: letters, digits and !#$%&'*+-.^_`|~");
         }
         if names[..index].contains(name) {
-            return Err((name, "must be offered once"));
+            return Err("must be offered once each");
         }
     }
     if names.is_empty() {

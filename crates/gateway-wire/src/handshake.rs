@@ -1,12 +1,13 @@
 //! The opening handshake (RFC 6455 section 4.1): a request to write, an answer to read. No IO.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
 use gateway_core::{OpenError, RetryAfter, UnixMillis};
 use http::header::{
-    CONNECTION, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderValue, Request};
 use tungstenite::handshake::client::{ClientHandshake, generate_key};
@@ -17,7 +18,6 @@ use crate::open_failure::OpenFailure;
 
 /// One opening handshake. Write [`request`](Self::request), then hand over what comes with
 /// [`received`](Self::received) until it is done.
-#[derive(Debug)]
 pub struct Handshake {
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -40,6 +40,13 @@ const MAX_ANSWER: usize = 64 << 10;
 /// The most header fields of an answer that are read.
 const MAX_HEADERS: usize = 124;
 
+/// Shows nothing of the request, whose headers may be secret.
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("answer", &self.answer.len()).finish_non_exhaustive()
+    }
+}
+
 impl Handshake {
     /// A handshake with this endpoint; `credentials` are headers of this attempt alone and win over the
     /// endpoint's of the same name.
@@ -47,7 +54,7 @@ impl Handshake {
     /// # Errors
     /// [`OpenError::Configuration`] where the request cannot be written.
     pub fn start(endpoint: &Endpoint, credentials: &HeaderMap) -> Result<Self, OpenFailure> {
-        let configuration = |error: &dyn std::fmt::Display| {
+        let configuration = |error: &dyn fmt::Display| {
             OpenFailure::new(OpenError::Configuration, format!("cannot write the upgrade: {error}"))
         };
         // The codec wants the scheme; it goes no further.
@@ -108,6 +115,13 @@ impl Handshake {
         let rest = self.answer.split_off(length);
         handshake.get_mut().get_mut().input = io::Cursor::new(std::mem::take(&mut self.answer));
         match handshake.handshake() {
+            // None is offered: the codec knows none (RFC 6455 section 4.1, item 5 of the client's checks).
+            Ok((_, answer)) if answer.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
+                Err(OpenFailure::new(
+                    OpenError::Upgrade,
+                    "the server uses an extension that was not offered",
+                ))
+            }
             Ok((_, answer)) => {
                 let chosen = answer.headers().get(SEC_WEBSOCKET_PROTOCOL);
                 let subprotocol = chosen.and_then(|name| name.to_str().ok()).map(ToOwned::to_owned);

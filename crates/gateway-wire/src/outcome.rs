@@ -1,6 +1,7 @@
 //! What became of each message: every message handed to send has exactly one outcome.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::Range;
 
 use gateway_core::{SendRejection, SocketId};
@@ -33,6 +34,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Takes in `next`, where it carries on with the same fate.
+    pub(crate) fn join(&mut self, next: &Self) -> bool {
+        let carries_on = self.fate == next.fate && self.last.0.saturating_add(1) == next.first.0;
+        if carries_on {
+            self.last = next.last;
+        }
+        carries_on
+    }
+
     /// How many messages share the fate.
     #[must_use]
     pub const fn count(&self) -> u64 {
@@ -59,8 +69,8 @@ pub enum Fate {
     Rejected,
 }
 
-/// A message was not taken; it is handed back.
-#[derive(Debug, Error)]
+/// A message was not taken; it is handed back. `Debug` shows its length alone.
+#[derive(Error)]
 #[error("the message was not taken: {}", match .rejection {
     SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
     SendRejection::Closed => "the connection is closing or closed",
@@ -70,6 +80,15 @@ pub enum Fate {
 pub struct SendError {
     rejection: SendRejection,
     message: Message,
+}
+
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError")
+            .field("rejection", &self.rejection)
+            .field("bytes", &self.message.len())
+            .finish()
+    }
 }
 
 impl SendError {

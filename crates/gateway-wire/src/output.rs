@@ -11,6 +11,8 @@ pub(crate) struct Output {
     base: u64,
     /// The position up to which the transport has flushed.
     flushed: u64,
+    /// The position up to which a write that failed may have come.
+    failed: u64,
 }
 
 /// A buffer that a burst has made larger than this is given back once it is empty.
@@ -35,6 +37,11 @@ impl Output {
     /// The position after the last byte that the transport took.
     pub(crate) fn written(&self) -> u64 {
         self.base + self.taken as u64
+    }
+
+    /// The position after the last byte that the transport took, or may have taken when it failed.
+    pub(crate) fn touched(&self) -> u64 {
+        self.written().max(self.failed)
     }
 
     /// The position after the last byte that the transport flushed.
@@ -62,6 +69,11 @@ impl Output {
             self.buffer.drain(..self.taken);
             self.taken = 0;
         }
+    }
+
+    /// The transport failed while it was offered `count` of the pending bytes.
+    pub(crate) fn on_failed(&mut self, count: usize) {
+        self.failed = self.written().saturating_add(count as u64).min(self.end());
     }
 
     /// The transport flushed all that it took.

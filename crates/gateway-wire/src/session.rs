@@ -1,6 +1,7 @@
 //! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
@@ -98,7 +99,6 @@ pub type BoxDialect = Box<dyn Dialect + Send + Sync>;
 /// assert!(session.is_ready());
 /// assert!(!session.pending().is_empty(), "the first ping is on its way");
 /// ```
-#[derive(Debug)]
 pub struct Session {
     connection: Connection<ChaCha8Rng, BoxDialect>,
     now: Instant,
@@ -120,7 +120,6 @@ pub struct Session {
 }
 
 /// An open socket's frames and bytes; kept until the driver has dropped the socket.
-#[derive(Debug)]
 struct Link {
     id: SocketId,
     codec: Codec,
@@ -306,6 +305,13 @@ impl Session {
         }
     }
 
+    /// The transport failed while it was offered `count` of the pending bytes: it may have taken some of them.
+    pub fn write_failed(&mut self, id: SocketId, count: usize) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+            link.output.on_failed(count);
+        }
+    }
+
     /// The transport has flushed all that it took.
     pub fn flushed(&mut self, id: SocketId) {
         let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
@@ -320,8 +326,8 @@ impl Session {
         }
         let sent = self.ledger.settle_flushed(id, flushed);
         self.ledger.shrink();
-        if self.report_sent {
-            self.events.extend(sent.map(ClientEvent::Outcome));
+        if let (true, Some(sent)) = (self.report_sent, sent) {
+            self.report(sent);
         }
         if unblocked {
             self.at(self.now, Event::Flushed(id), Payload::None);
@@ -331,11 +337,23 @@ impl Session {
     /// The socket was dropped, as ordered: the messages it still held get their outcomes.
     pub fn dropped(&mut self, id: SocketId) {
         let Some(link) = self.link.take_if(|link| link.id == id) else { return };
-        let (flushed, written) = (link.output.flushed(), link.output.written());
+        let (flushed, written) = (link.output.flushed(), link.output.touched());
         let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);
-        let outcomes = [sent, maybe_sent, rejected].into_iter().flatten();
-        self.events.extend(outcomes.map(ClientEvent::Outcome));
+        for outcome in [sent, maybe_sent, rejected].into_iter().flatten() {
+            self.report(outcome);
+        }
+    }
+
+    /// Queues an outcome; one that carries on the last in the queue is joined to it, so that an application which takes
+    /// no events does not fill memory by sending.
+    fn report(&mut self, outcome: Outcome) {
+        if let Some(ClientEvent::Outcome(last)) = self.events.back_mut()
+            && last.join(&outcome)
+        {
+            return;
+        }
+        self.events.push_back(ClientEvent::Outcome(outcome));
     }
 
     /// A timer woke the driver: what the wall clock shows.
@@ -353,18 +371,29 @@ impl Session {
         self.held = held;
     }
 
-    /// Whether the core is yet to be told, by [`update_flow`](Self::update_flow), that reading stopped or goes on.
+    /// Whether the core is yet to be told, by [`update_flow`](Self::update_flow), that the application takes no more or
+    /// takes some again.
     #[must_use]
     pub fn is_flow_changed(&self) -> bool {
-        self.link.is_some() && self.paused == self.wants_input()
+        self.link.is_some() && self.paused == self.has_room()
     }
 
-    /// Tells the core that reading stopped, or goes on.
+    /// Tells the core that the application takes no more, or takes some again.
     pub fn update_flow(&mut self, now: Instant) {
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
-        self.paused = !self.wants_input();
+        self.paused = !self.has_room();
         let event = if self.paused { Event::ReadingPaused(id) } else { Event::ReadingResumed(id) };
         self.at(now, event, Payload::None);
+    }
+
+    /// Whether there is room for messages. A login is read even where the application is behind, up to twice its
+    /// backlog: its deadline runs.
+    fn has_room(&self) -> bool {
+        let logging_in = self.state() == ConnectionState::Connected && !self.is_ready();
+        if logging_in {
+            return self.backlog <= self.limits.backlog.saturating_mul(2);
+        }
+        !self.held && self.backlog <= self.limits.backlog
     }
 
     /// The login message of the attempt that is about to open; `None` for the configuration's.
@@ -396,6 +425,12 @@ impl Session {
         !self.events.is_empty()
     }
 
+    /// Whether messages are among them: input that was read and not yet returned.
+    #[must_use]
+    pub const fn has_messages(&self) -> bool {
+        self.backlog > 0 // each weighs something, also an empty one
+    }
+
     /// The bytes to be written to the socket.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
@@ -417,8 +452,9 @@ impl Session {
     /// Whether there is room for what the socket brings.
     #[must_use]
     pub fn wants_input(&self) -> bool {
+        // Answers that the peer does not read stop the reading, and no deadline: it may be dead.
         let owed = self.link.as_ref().map_or(0, |link| link.owed);
-        !self.held && owed <= self.limits.owed && self.backlog <= self.limits.backlog
+        owed <= self.limits.owed && self.has_room()
     }
 
     /// When [`tick`](Self::tick) is due.
@@ -459,6 +495,12 @@ impl Session {
         self.state() == ConnectionState::Closed && self.link.is_none() && self.orders.is_empty()
     }
 
+    /// The bounds of the buffers.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The settings.
     #[must_use]
     pub const fn config(&self) -> &Arc<Config> {
@@ -492,7 +534,8 @@ impl Session {
                 self.orders.push_back(Order::Open { id, credentials });
             }
             Action::CloseSocket(id) => {
-                let farewell = self.link.as_ref().is_some_and(|link| link.farewell);
+                let farewell =
+                    self.link.as_ref().is_some_and(|link| link.id == id && link.farewell);
                 self.orders.push_back(Order::Drop { id, farewell });
             }
             Action::Send(_, outgoing) => self.put(outgoing, payload),
@@ -549,6 +592,7 @@ impl Session {
             Some(Encoded::Close(code)) => codec.encode_close(code, "", output.buffer()),
             None => {}
         }
+        self.scratch.clear(); // a login is not kept
     }
 
     fn refuse(&mut self, rejection: SendRejection, payload: &mut Payload<'_>) {
@@ -582,6 +626,17 @@ impl Payload<'_> {
 /// What a message that waits counts for: its payload, and its place in the queue, so that empty ones are bounded too.
 fn weight(message: &Message) -> usize {
     message.len() + size_of::<ClientEvent>()
+}
+
+/// Shows how it stands and nothing of what it carries: payloads and the login may be secret.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("connection", &self.connection)
+            .field("pending", &self.pending().len())
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Names the class that a driver reports for an error of its own, so that every driver reports alike.

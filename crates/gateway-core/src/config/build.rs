@@ -46,7 +46,8 @@ pub struct ConfigBuilder {
     pub(super) retry_after_max: Duration,
     pub(super) heartbeat_kind: HeartbeatKind,
     pub(super) heartbeat_interval: Duration,
-    pub(super) heartbeat_timeout: Duration,
+    /// `None`: 5 s, or the interval where that is shorter.
+    pub(super) heartbeat_timeout: Option<Duration>,
     pub(super) heartbeat_strict: bool,
     pub(super) heartbeat_phase: bool,
     pub(super) deliver_pongs: bool,
@@ -74,7 +75,7 @@ impl Default for ConfigBuilder {
             retry_after_max: Duration::from_secs(300),
             heartbeat_kind: HeartbeatKind::Json,
             heartbeat_interval: Duration::from_secs(30),
-            heartbeat_timeout: Duration::from_secs(5),
+            heartbeat_timeout: None,
             heartbeat_strict: false,
             heartbeat_phase: false,
             deliver_pongs: false,
@@ -145,9 +146,10 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long after a heartbeat something must have come; at most the interval.
+    /// How long after a heartbeat something must have come; at most the interval. Unless it is set, 5 s or the
+    /// interval, whichever is shorter.
     pub fn heartbeat_timeout(mut self, span: Duration) -> Self {
-        self.heartbeat_timeout = span;
+        self.heartbeat_timeout = Some(span);
         self
     }
 
@@ -216,6 +218,9 @@ impl ConfigBuilder {
     /// # Errors
     /// Every setting that is out of its limits.
     pub fn build(self) -> Result<Config, ConfigErrors> {
+        let heartbeat_timeout = self
+            .heartbeat_timeout
+            .unwrap_or_else(|| Duration::from_secs(5).min(self.heartbeat_interval));
         let mut check = Check { errors: self.unread };
         check.span("reconnect.initial_delay", self.initial_delay);
         check.span("reconnect.max_delay", self.max_delay);
@@ -226,11 +231,13 @@ impl ConfigBuilder {
         check.span("reconnect.stable_after", self.stable_after);
         check.span("reconnect.retry_after_max", self.retry_after_max);
         check.span("heartbeat.interval", self.heartbeat_interval);
-        check.span("heartbeat.timeout", self.heartbeat_timeout);
-        check.order(
-            ("heartbeat.timeout", self.heartbeat_timeout),
-            ("heartbeat.interval", self.heartbeat_interval),
-        );
+        if self.heartbeat_timeout.is_some() {
+            check.span("heartbeat.timeout", heartbeat_timeout);
+            check.order(
+                ("heartbeat.timeout", heartbeat_timeout),
+                ("heartbeat.interval", self.heartbeat_interval),
+            );
+        }
         check.login(&self.login);
         check.span("connect_timeout", self.connect_timeout);
         check.span("close_timeout", self.close_timeout);
@@ -257,7 +264,7 @@ impl ConfigBuilder {
                 kind: self.heartbeat_kind,
                 timing: Timing {
                     interval: self.heartbeat_interval,
-                    timeout: self.heartbeat_timeout,
+                    timeout: heartbeat_timeout,
                     strict: self.heartbeat_strict,
                 },
                 phase: self.heartbeat_phase,

@@ -32,7 +32,7 @@ use crate::policy::Policy;
 /// | `reconnect.retry_after_max` | 5m | 1 ms – 365 d |
 /// | `heartbeat.kind` | json | json, ping, off |
 /// | `heartbeat.interval` | 30s | 1 ms – 365 d |
-/// | `heartbeat.timeout` | 5s | 1 ms – `interval` |
+/// | `heartbeat.timeout` | 5s, or a shorter `interval` | 1 ms – `interval` |
 /// | `heartbeat.strict` | false | |
 /// | `heartbeat.phase` | false | |
 /// | `heartbeat.deliver_pongs` | false | |

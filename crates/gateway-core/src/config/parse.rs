@@ -62,7 +62,7 @@ fn read_reconnect(mut section: Section<'_>, config: &mut ConfigBuilder) {
 fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
     section.read("kind", heartbeat_kind, &mut config.heartbeat_kind);
     section.read("interval", span, &mut config.heartbeat_interval);
-    section.read("timeout", span, &mut config.heartbeat_timeout);
+    section.read("timeout", |value| span(value).map(Some), &mut config.heartbeat_timeout);
     section.read("strict", switch, &mut config.heartbeat_strict);
     section.read("phase", switch, &mut config.heartbeat_phase);
     section.read("deliver_pongs", switch, &mut config.deliver_pongs);

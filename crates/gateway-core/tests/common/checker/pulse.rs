@@ -69,9 +69,13 @@ impl Pulse {
         self.data_at = now;
         self.reading = true;
         self.heard_at = now;
-        self.ping_by = now.saturating_add(config.heartbeat_interval());
+        // The next ping is due when it was, or now; after the judgement of one that is out.
+        self.ping_by = self.ping_by.max(now);
         if let Some(ping) = &mut self.ping {
             ping.dead_at = now.saturating_add(config.heartbeat_timeout());
+            if !ping.answered {
+                self.ping_by = self.ping_by.max(ping.dead_at);
+            }
         }
     }
 
