@@ -9,12 +9,12 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  gateway demo                                  everything at once, with nothing to set up
-  gateway serve --script drop                   a gateway that drops its clients
-  gateway connect ws://127.0.0.1:9001           a connection to it that stays up
-  gateway connect wss://host/ --events -        what happens, as JSON lines on stderr
-  gateway explain 1012                          what follows on a close code
-  gateway check gateway.toml                    all errors of a configuration
+  gateway demo                                            everything at once, with nothing to set up
+  gateway serve --script drop                             a gateway that drops its clients
+  gateway connect ws://127.0.0.1:9001                     a connection to it that stays up
+  gateway connect wss://host/ --events - --log-level off  what happens, in JSON on stderr
+  gateway explain 1012                                    what follows on a close code
+  gateway check gateway.toml                              all errors of a configuration
 
 Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.";
 

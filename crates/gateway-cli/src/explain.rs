@@ -50,6 +50,9 @@ fn code(text: &str) -> Result<u16, &'static str> {
         .ok_or("must be a close code (1000-4999) or an HTTP status (100-599)")
 }
 
+/// The one status that no rule decides on, whatever the policy has for it.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
 /// What is said about a code.
 struct Answer<'a> {
     code: u16,
@@ -62,6 +65,12 @@ impl fmt::Display for Answer<'_> {
         let Some(Explanation { rule, by_user, sent, .. }) = policy.explain(code) else {
             return writeln!(formatter, "{code}: neither a close code nor an HTTP status");
         };
+        if code == SWITCHING_PROTOCOLS {
+            writeln!(formatter, "HTTP status {code}: the success of the upgrade\n")?;
+            writeln!(formatter, "  received   the connection is open: CONNECTED")?;
+            writeln!(formatter, "  rule       none: there is nothing to decide")?;
+            return writeln!(formatter, "  sent       never: {}", sent.text());
+        }
         let default = Policy::default().judge(code);
         let is_status = code < 1000;
         let kind = if is_status { "HTTP status" } else { "close code" };

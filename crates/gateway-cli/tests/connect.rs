@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io;
+use std::{io, process::Stdio};
 
 use common::{Client, Server, event, file, gateway, rest, run, soon, text};
 use serde_json::Value;
@@ -215,6 +215,27 @@ async fn a_reader_that_is_gone_ends_it_with_0() -> io::Result<()> {
     let (status, events) = client.end().await;
     assert_eq!(status.code(), Some(0), "{events:?}");
     assert!(events.iter().any(|event| event["to"] == "CLOSING"), "{events:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_that_is_gone_is_told_of_on_stderr() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+    let mut command = gateway(&["connect", &server.url, "--log-level", "warn"]);
+    let mut client =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(client.stdout.take());
+
+    let mut stdin = client.stdin.take().expect("it is piped");
+    stdin.write_all(b"to nobody\n").await?;
+
+    let output = soon(client.wait_with_output()).await?;
+    assert_eq!(output.status.code(), Some(0));
+    let log = text(&output.stderr);
+    assert!(
+        log.contains("WARN") && log.contains("broken pipe") && log.contains("closing"),
+        "{log}"
+    );
     Ok(())
 }
 

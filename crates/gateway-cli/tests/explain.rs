@@ -40,6 +40,19 @@ async fn the_verdict_the_rule_and_both_directions_are_told() -> io::Result<()> {
 }
 
 #[tokio::test]
+async fn the_success_of_the_upgrade_is_told_as_such_whatever_the_policy() -> io::Result<()> {
+    for arguments in [["101"].as_slice(), &["101", "--policy", "101=fatal"]] {
+        let (status, stdout, _) = explain(arguments).await?;
+        assert_eq!(status, Some(0));
+        for part in ["101: the success of the upgrade", "CONNECTED", "rule       none", "never: "] {
+            assert!(stdout.contains(part), "{part}: {stdout}");
+        }
+        assert!(!stdout.contains("retry") && !stdout.contains("fatal"), "{stdout}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_configured_rule_is_told_beside_the_default() -> io::Result<()> {
     let config = file("explain.toml", "reconnect.max_attempts = 3\n[policy]\n4400-4499 = 'fatal'");
     let config = config.to_str().expect("its name is text");

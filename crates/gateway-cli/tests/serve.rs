@@ -44,6 +44,33 @@ async fn the_list_of_scripts_goes_to_stdout() -> io::Result<()> {
 }
 
 #[tokio::test]
+async fn the_help_names_the_answers_to_a_login() -> io::Result<()> {
+    let output = run(&["--help"]).await?;
+
+    let help = String::from_utf8_lossy(&output.stdout);
+    for part in [r#"{"type":"login_ok"}"#, r#"{"type":"login_failed"}"#, "close 1008"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_to_listen_on_is_resolved_and_what_is_none_is_told_the_form() -> io::Result<()> {
+    let mut server = gateway(&["--listen", "localhost:0", "--log-level", "off"])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdout = server.stdout.take().expect("it is piped");
+    let first = timeout(PATIENCE, BufReader::new(stdout).lines().next_line()).await??;
+    let url = first.expect("a first line");
+    assert!(url.starts_with("ws://127.0.0.1:") || url.starts_with("ws://[::1]:"), "{url}");
+
+    let output = run(&["--listen", "nowhere"]).await?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("must be IP:PORT"), "{stderr}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_meant_is_a_usage_error() -> io::Result<()> {
     for arguments in [
         ["--script", "half-opne"],

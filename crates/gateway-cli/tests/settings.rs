@@ -98,6 +98,12 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     for part in ["--initial-delay", "GATEWAY_INITIAL_DELAY", "[default: 30s]", "--login-refused"] {
         assert!(help.contains(part), "{part}: {help}");
     }
+    assert!(help.contains("connect [OPTIONS] [URL]\n") && !help.contains("[URL]..."), "{help}");
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Without --login-ok any text answer accepts, and is printed"), "{help}");
     assert!(!help.contains("hunter2"), "{help}");
+
+    let output = run(gateway(&["--help"]), b"").await?;
+    assert!(text(&output.stdout).contains("--events - --log-level off "));
     Ok(())
 }

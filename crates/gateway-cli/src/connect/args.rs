@@ -9,7 +9,7 @@ use crate::settings::Flags;
 
 /// The command line of `gateway connect`.
 #[derive(Debug, Args)]
-#[command(override_usage = "gateway connect [OPTIONS] <URL>")]
+#[command(override_usage = "gateway connect [OPTIONS] [URL]")]
 pub(crate) struct ConnectArgs {
     #[command(flatten)]
     pub(crate) settings: Flags,
@@ -26,7 +26,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "FORM")]
     pub(crate) binary: Option<Binary>,
 
-    /// Writes what happens as JSON lines to FILE, or to stderr for -.
+    /// Writes what happens as JSON lines to FILE, or to stderr for -, where
+    /// `--log-level off` leaves them alone.
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 }

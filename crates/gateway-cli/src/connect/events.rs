@@ -17,6 +17,8 @@ use crate::clock::Stopwatch;
 /// Where the events go, and since when they are timed.
 pub(crate) struct Events {
     since: Stopwatch,
+    /// When that came about which is being written.
+    at: Duration,
     into: Option<Box<dyn Write>>,
 }
 
@@ -31,7 +33,12 @@ impl Events {
             Some(path) if path == Path::new("-") => Some(Box::new(io::stderr())),
             Some(path) => Some(Box::new(File::create(path)?)),
         };
-        Ok(Self { since, into })
+        Ok(Self { since, at: since.elapsed(), into })
+    }
+
+    /// Something has come: what is written of it has the time of now, however long writing takes.
+    pub(crate) fn stamp(&mut self) {
+        self.at = self.since.elapsed();
     }
 
     /// Writes a notice of the connection.
@@ -53,7 +60,7 @@ impl Events {
 
     fn write(&mut self, event: &Event<'_>) {
         let Some(into) = &mut self.into else { return };
-        let line = Line { t_ms: millis(self.since.elapsed()), event };
+        let line = Line { t_ms: millis(self.at), event };
         let mut text = serde_json::to_vec(&line).expect("its keys are strings, its numbers finite");
         text.push(b'\n');
         if let Err(error) = into.write_all(&text).and_then(|()| into.flush()) {

@@ -88,6 +88,7 @@ impl Session {
                 passed = self.output.pass_on(), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
+                        tracing::warn!("stdout takes no more, as nobody reads it (broken pipe) or it failed; closing");
                         now.close(Ending::OutputGone, &handle).await;
                     }
                 }
@@ -97,6 +98,7 @@ impl Session {
                     None => break,
                 },
                 batch = self.input.next(), if wants_lines && now.takes_lines() => {
+                    self.events.stamp();
                     now.sendings.read(batch, &mut self.events);
                 }
             }
@@ -108,6 +110,7 @@ impl Session {
     }
 
     fn on_event(&mut self, event: ClientEvent, now: &mut Progress) {
+        self.events.stamp();
         match event {
             // Nobody reads any more.
             ClientEvent::Message(_) if now.is_output_gone => {}
@@ -144,6 +147,7 @@ impl Session {
 
     /// Writes out what came, and says how it all went.
     async fn finish(mut self, mut now: Progress) -> u8 {
+        self.events.stamp();
         let not_sent = now.sendings.give_up(&mut self.events);
         let deadline = now.ending.deadline();
         let written = tokio::select! {
@@ -164,6 +168,9 @@ impl Session {
         }
         let is_broken_pipe =
             |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        if !now.is_output_gone && written.as_ref().is_err_and(is_broken_pipe) {
+            tracing::warn!("nobody reads stdout (broken pipe): what came last is not written");
+        }
         match (now.ending, written) {
             (_, Err(error)) if !is_broken_pipe(&error) => {
                 tracing::error!(%error, "cannot write to stdout");

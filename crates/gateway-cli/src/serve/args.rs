@@ -1,6 +1,6 @@
 //! The flags of `gateway serve`.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use clap::{
     Args,
@@ -15,11 +15,17 @@ const LIST: &str = "list";
 /// The command line of `gateway serve`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen; port 0 takes a free one. The URL is the first line on stdout.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001")]
+    /// Where to listen, or a name such as localhost:0; port 0 takes a free one. The URL is the first line on stdout.
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:9001",
+        value_parser = listen_address
+    )]
     pub(crate) listen: SocketAddr,
 
-    /// Wants TOKEN as the first message, plain or as {"type":"login","token":TOKEN}.
+    /// Wants TOKEN as the first message, plain or as {"type":"login","token":TOKEN}; answers
+    /// {"type":"login_ok"}, or {"type":"login_failed"} and close 1008.
     #[arg(long, value_name = "TOKEN", env = "GATEWAY_SERVE_LOGIN", hide_env_values = true)]
     pub(crate) login: Option<Secret>,
 
@@ -48,6 +54,18 @@ pub(crate) enum ScriptChoice {
     /// The table of scripts.
     List,
     Play(&'static Script),
+}
+
+/// An address, or the first of a name's; an IPv4 one where there is one, as IPv6 may be turned off.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    const FORM: &str = "must be IP:PORT, or a name that resolves to one, such as 127.0.0.1:9001";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let mut addresses: Vec<SocketAddr> =
+        text.to_socket_addrs().map_err(|error| format!("{FORM} ({error})"))?.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.first().copied().ok_or_else(|| FORM.to_owned())
 }
 
 fn script_parser() -> impl clap::builder::TypedValueParser<Value = ScriptChoice> {

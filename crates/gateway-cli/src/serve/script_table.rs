@@ -75,24 +75,24 @@ pub(crate) static SCRIPTS: [Script; 33] = [
         http(302, "Found", Header::Location("/elsewhere"))),
     script("not-http", "answers the upgrade with bytes that are no HTTP",
         Opening::Bytes(b"\x16\x03\x01\x00\x02this is no HTTP\r\n\r\n")),
-    script("bad-utf8", "sends a text message that is no UTF-8",
+    script("bad-utf8", "sends a text message that is no UTF-8 after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x04ab\xc3\x28")], Ending::Obey)),
-    script("reserved-bits", "sends a text frame with a reserved bit set",
+    script("reserved-bits", "sends a text frame with a reserved bit set after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\xc1\x02hi")], Ending::Obey)),
-    script("oversized", "announces a frame of 2 GiB, and sends a few bytes of it",
+    script("oversized", "announces a frame of 2 GiB, sent in part, after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x82\x7f\x00\x00\x00\x00\x80\x00\x00\x00a few bytes")],
             Ending::Obey)),
-    script("close-code-1005", "sends a Close frame with 1005, which must not be on the wire",
+    script("close-code-1005", "closes with 1005, which must not be on the wire, after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x02\x03\xed")], Ending::AwaitClose)),
-    script("close-one-byte", "sends a Close frame with half a close code",
+    script("close-one-byte", "sends a Close frame with half a close code after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x01\x03")], Ending::AwaitClose)),
-    script("masked-frame", "sends a masked frame, which only a client may",
+    script("masked-frame", "sends a masked frame, which only a client may, after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x82\x00\x00\x00\x00hi")], Ending::Obey)),
-    script("finish-mid-frame", "ends the TCP stream in the middle of a frame",
+    script("finish-mid-frame", "ends the TCP stream within a frame after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x7e\x03\xe8the first of")], Ending::Finish)),
-    script("reset-mid-frame", "resets TCP in the middle of a frame",
+    script("reset-mid-frame", "resets TCP within a frame after one echoed message or a second",
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x7e\x03\xe8the first of")], Ending::Abort)),
-    script("ping-flood", "sends ten thousand WebSocket pings, then echoes",
+    script("ping-flood", "sends ten thousand WebSocket pings at once, then echoes",
         upgrade(&[Step::PingFlood(10_000), GOOD], Ending::Finish)),
     script("no-close-reply", "echoes, never answers a Close frame, and keeps TCP open",
         upgrade(&[Step::Answer(Manners { closing: Closing::Ignored, ..Manners::GOOD })],
@@ -116,6 +116,17 @@ mod tests {
             let is_kebab =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
             assert!(name.bytes().all(is_kebab) && name != "list", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_waits_for_a_client_to_get_ready_says_until_when() {
+        for script in &SCRIPTS {
+            let Opening::Upgrade { steps: [first, ..], .. } = script.opening else { continue };
+            let is_brief = matches!(first, Step::Answer(Manners { until, .. })
+                if matches!(until, Until::Either { echoes: 1, beats: 1 }));
+            let says_so = script.about.contains("after one echoed message or a second");
+            assert_eq!(is_brief, says_so, "{}", script.name);
         }
     }
 

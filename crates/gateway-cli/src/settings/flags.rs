@@ -47,6 +47,7 @@ impl Args for Flags {
             .iter()
             .filter(|setting| setting.is_argument())
             .fold(command, |command, setting| command.arg(argument(setting)))
+            .arg(surplus())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -86,8 +87,7 @@ fn argument(setting: &'static Setting) -> Arg {
         None => argument,
     };
     match setting.kind {
-        // A second URL is refused by the program itself: clap would show it, userinfo and all.
-        Kind::Positional => argument.num_args(0..).action(ArgAction::Append).help_heading(None),
+        Kind::Positional => argument.help_heading(None),
         Kind::Switch => argument
             .num_args(0..=1)
             .require_equals(true)
@@ -99,10 +99,24 @@ fn argument(setting: &'static Setting) -> Arg {
     }
 }
 
+/// The arguments after the URL. The program itself refuses them: clap would show them, userinfo and all.
+const SURPLUS: &str = "surplus";
+
+fn surplus() -> Arg {
+    Arg::new(SURPLUS)
+        .value_parser(ValueParser::string())
+        .num_args(0..)
+        .action(ArgAction::Append)
+        .hide(true)
+}
+
 /// An environment variable that is set to nothing counts as not set.
 fn layer(setting: &'static Setting, matches: &ArgMatches) -> Option<Layer> {
     let known = matches.try_get_many::<String>(setting.path).ok()??;
-    let values: Vec<String> = known.cloned().collect();
+    let mut values: Vec<String> = known.cloned().collect();
+    if setting.kind == Kind::Positional {
+        values.extend(matches.get_many::<String>(SURPLUS).into_iter().flatten().cloned());
+    }
     let origin = match matches.value_source(setting.path)? {
         ValueSource::EnvVariable => Origin::Variable(setting.variable?),
         _ => Origin::Flag(setting),

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Where a value came from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Origin {
     Default,
     File(PathBuf),

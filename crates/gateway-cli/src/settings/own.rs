@@ -50,6 +50,9 @@ impl Own {
             seed: seed(tree),
             login_file: login_file(tree),
         };
+        if own.insecure && own.ca_cert.is_some() {
+            tree.error("tls.insecure", "true", "must not be set together with tls.ca_cert");
+        }
         for name in tls.keys() {
             let limit = "unknown field; known are ca_cert, insecure";
             tree.error(format!("tls.{name}"), "", limit);

@@ -3,7 +3,7 @@
 //! The flags' help, the environment, the overlay and the summary of `gateway check` all come from here.
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Setting {
     /// Its dotted path in the configuration.
     pub(crate) path: &'static str,
@@ -136,9 +136,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Switch, "heartbeat.answer_pings", None, "BOOL", HEARTBEAT)
         .help("Answers the peer's own application-level pings")
         .default("false"),
-    row(Secret, "login.send", Some("login"), "TEXT|@FILE", LOGIN)
-        .variable("GATEWAY_LOGIN")
-        .help("Sent first on every open; @FILE is read anew on each attempt"),
+    row(Secret, "login.send", Some("login"), "TEXT|@FILE", LOGIN).variable("GATEWAY_LOGIN").help(
+        "Sent first on every open; @FILE is read anew on each attempt. Without --login-ok any \
+             text answer accepts, and is printed",
+    ),
     row(Value, "login.accepted", Some("login-ok"), "POINTER=VALUE", LOGIN)
         .help("The answer that accepts the login, such as /type=login_ok"),
     row(Value, "login.refused", Some("login-refused"), "POINTER=VALUE", LOGIN)

@@ -55,15 +55,48 @@ fn rules_and_headers_are_laid_over_those_of_the_file_one_by_one() {
 
 #[test]
 fn the_programs_own_fields_are_read() {
-    let file = "url = 'ws://h'\nseed = 7\nsubprotocols = ['a']\n[tls]\nca_cert = 'ca.pem'";
+    let file = "url = 'ws://h'\nseed = 7\nsubprotocols = ['a']\n[tls]\ninsecure = true";
 
-    let own = load(file, &["--subprotocol", "b", "--subprotocol", "c", "--insecure"]).unwrap().own;
+    let own = load(file, &["--subprotocol", "b", "--subprotocol", "c"]).unwrap().own;
 
     assert_eq!(own.url.as_deref(), Some("ws://h"));
     assert_eq!(own.seed, Some(7));
     assert_eq!(own.subprotocols, ["b", "c"]);
-    assert_eq!(own.ca_cert.as_deref(), Some(Path::new("ca.pem")));
     assert!(own.insecure);
+}
+
+#[test]
+fn a_check_that_is_off_cannot_trust_a_file() {
+    for (file, arguments, places) in [
+        ("[tls]\ninsecure = true\nca_cert = 'ca.pem'", [].as_slice(), "[gateway.toml]"),
+        ("tls.ca_cert = 'ca.pem'", &["--insecure"], "[--insecure, gateway.toml]"),
+        ("", &["--ca-cert", "ca.pem", "--insecure"], "[--insecure, --ca-cert]"),
+    ] {
+        let errors = load(file, arguments).err().expect("errors");
+        let line = "tls.insecure = \"true\": must not be set together with tls.ca_cert";
+        assert!(errors.contains(&format!("  {line}  {places}\n")), "{errors}");
+    }
+}
+
+#[test]
+fn a_switch_takes_one_and_zero() {
+    for (text, expected) in [("1", true), ("0", false), ("true", true), ("false", false)] {
+        let flag = format!("--heartbeat-strict={text}");
+        assert_eq!(load("", &[&flag]).unwrap().config.heartbeat_strict(), expected, "{text}");
+    }
+    assert!(load("", &["--heartbeat-strict=2"]).is_err());
+}
+
+#[test]
+fn a_place_is_told_once_and_an_unknown_field_has_its_own_alone() {
+    let file = "[reconnect]\nmax_delay = '2s'\ninitial_delay = '5s'\n[colours]\nred = 1";
+
+    let errors = load(file, &["ws://h", "--seed", "7"]).err().expect("errors");
+
+    let crossed = "must be at most reconnect.max_delay (2s)  [gateway.toml]\n";
+    assert!(errors.contains(crossed), "{errors}");
+    let unknown = errors.lines().find(|line| line.contains("colours")).expect("an unknown field");
+    assert!(unknown.ends_with("  [gateway.toml]"), "{unknown}");
 }
 
 #[test]

@@ -54,8 +54,8 @@ impl Tree {
     /// Lays the values of one place over those that are there.
     pub(crate) fn lay(&mut self, layer: Layer) {
         let Layer { setting, origin, values } = layer;
-        let path = setting.path;
-        match setting.kind {
+        let (path, kind) = (setting.path, setting.kind);
+        match kind {
             Kind::List => {
                 let list = values.into_iter().map(Value::String).collect();
                 self.set(&[path], Value::Array(list), origin);
@@ -65,7 +65,12 @@ impl Tree {
                 self.set(&[path], Value::Null, origin);
             }
             Kind::Positional | Kind::Value | Kind::Secret | Kind::Switch => {
-                let last = values.into_iter().next_back().map_or(Value::Null, Value::String);
+                let last = values.into_iter().next_back().map(|value| match (kind, &*value) {
+                    (Kind::Switch, "1") => "true".to_owned(),
+                    (Kind::Switch, "0") => "false".to_owned(),
+                    _ => value,
+                });
+                let last = last.map_or(Value::Null, Value::String);
                 self.set(&path.split('.').collect::<Vec<_>>(), last, origin);
             }
             Kind::Entry => self.lay_entries(path, '=', values, &origin),
@@ -149,7 +154,8 @@ impl Tree {
         at(written, field).map(|_| Origin::File(file.clone()))
     }
 
-    /// Where an error came from: the origin of its field, then of the fields that its limit speaks of.
+    /// Where an error came from, each place once: the origin of its field, then of the fields that
+    /// its limit speaks of.
     pub(crate) fn origins(&self, error: &ConfigError) -> Vec<Origin> {
         let field = error.field();
         let is_known = SETTINGS.iter().any(|setting| setting.path == field);
@@ -163,9 +169,17 @@ impl Tree {
             .or_else(|| self.file.as_ref().map(|(file, _)| Origin::File(file.clone())));
         let mentioned = SETTINGS
             .iter()
+            // The fields that are known are no part of what is wrong with one that is not.
+            .filter(|_| !error.limit().starts_with("unknown field"))
             .filter(|setting| setting.path != field && error.limit().contains(setting.path))
             .filter_map(|setting| self.origin(setting.path));
-        own.into_iter().chain(mentioned).collect()
+        let mut origins = Vec::new();
+        for origin in own.into_iter().chain(mentioned) {
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        origins
     }
 }
 
