@@ -215,13 +215,16 @@ pub(crate) fn peer_closes(from: State) -> Vec<Row> {
     ]
 }
 
+/// The ping that left when the connection became ready is answered.
+fn pong() -> Action {
+    notice(Notice::PongReceived { socket: ONE, round_trip: Some(Duration::from_secs(1)) })
+}
+
 /// What a frame yields on a ready connection.
 pub(crate) fn frames_when_ready(state: State) -> Vec<Row> {
-    let pong =
-        notice(Notice::PongReceived { socket: ONE, round_trip: Some(Duration::from_secs(1)) });
     let mut rows = vec![
         row(text("data"), state, [Action::Deliver]),
-        row(text(PONG), state, [pong]),
+        row(text(PONG), state, [pong()]),
         row(text(r#"{"type":"ping"}"#), state, [Action::Deliver]),
         row(Event::FrameReceived(ONE, Frame::Binary(b"data")), state, [Action::Deliver]),
         row(Event::FrameReceived(ONE, Frame::Ping(b"")), state, []),
@@ -250,7 +253,7 @@ pub(crate) fn frames_when_logging_in() -> Vec<Row> {
 pub(crate) fn frames_when_closing() -> Vec<Row> {
     vec![
         row(text("data"), CLOSING, [Action::Deliver]),
-        row(text(PONG), CLOSING, [Action::Deliver]),
+        row(text(PONG), CLOSING, [pong()]), // of a ping that left before our Close
         row(Event::FrameReceived(ONE, Frame::Binary(b"data")), CLOSING, [Action::Deliver]),
         row(Event::FrameReceived(ONE, Frame::Ping(b"")), CLOSING, []),
         row(Event::FrameReceived(ONE, Frame::Pong(b"")), CLOSING, []),
