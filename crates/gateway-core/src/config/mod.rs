@@ -61,6 +61,7 @@ use crate::policy::Policy;
 ///     close_timeout = "soon"
 ///     [heartbeat]
 ///     interval = "1s"
+///     timeout = "5s"
 ///     colour = "red"
 /// "#).unwrap_err().to_string();
 /// for field in ["close_timeout", "heartbeat.timeout", "heartbeat.colour"] {
