@@ -1,17 +1,20 @@
 //! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
 
+mod perform;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect,
-    DisconnectCause, Encoded, Event, GiveUpCause, Instant, Network, Notice, OpenError, Outgoing,
-    Secret, SendRejection, SocketId, Statistics, UnixMillis, Verdict,
+    CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause, Event,
+    GiveUpCause, Instant, Network, Notice, OpenError, Secret, SocketId, Statistics, UnixMillis,
+    Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+use self::perform::{Payload, Taken, weight};
 use crate::codec::{Codec, Incoming};
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
@@ -135,21 +138,6 @@ struct Link {
 enum Writing {
     Free,
     Blocked,
-}
-
-/// What the event in hand carries: an action names it, and this holds it.
-enum Payload<'a> {
-    None,
-    Incoming(Incoming),
-    Send(Message, &'a mut Option<Taken>),
-    Close(CloseFrame<'a>),
-    Detail(&'a str),
-}
-
-/// What became of a send request.
-enum Taken {
-    Accepted(MessageId),
-    Refused(SendError),
 }
 
 impl Session {
@@ -512,120 +500,6 @@ impl Session {
     pub fn statistics(&self, now: Instant) -> Statistics {
         self.connection.statistics(now)
     }
-
-    // How an event becomes orders, bytes and events.
-
-    /// Hands an event to the core, whose actions name `payload`.
-    fn at(&mut self, now: Instant, event: Event<'_>, mut payload: Payload<'_>) {
-        self.now = now;
-        let actions = self.connection.handle(now, event);
-        self.perform_all(&actions, &mut payload);
-    }
-
-    fn perform_all(&mut self, actions: &Actions, payload: &mut Payload<'_>) {
-        for action in actions {
-            self.perform(*action, payload);
-        }
-    }
-
-    fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {
-        match action {
-            Action::OpenSocket { id, credentials } => {
-                self.orders.push_back(Order::Open { id, credentials });
-            }
-            Action::CloseSocket(id) => {
-                let farewell =
-                    self.link.as_ref().is_some_and(|link| link.id == id && link.farewell);
-                self.orders.push_back(Order::Drop { id, farewell });
-            }
-            Action::Send(_, outgoing) => self.put(outgoing, payload),
-            Action::Deliver => {
-                if let Payload::Incoming(Incoming::Message(message)) =
-                    std::mem::replace(payload, Payload::None)
-                {
-                    self.backlog += weight(&message);
-                    self.events.push_back(ClientEvent::Message(message));
-                }
-            }
-            Action::Notify(Notice::SendRejected(rejection)) => self.refuse(rejection, payload),
-            Action::Notify(Notice::Disconnected { socket, cause }) => {
-                let detail = payload.detail();
-                self.events.push_back(ClientEvent::Disconnected { socket, cause, detail });
-            }
-            Action::Notify(notice) => self.events.push_back(ClientEvent::Notice(notice)),
-            // The timer in force is always the deadline, and that is what a driver looks at.
-            Action::ScheduleTimer(_) | Action::CancelTimer => {}
-        }
-    }
-
-    fn put(&mut self, outgoing: Outgoing, payload: &mut Payload<'_>) {
-        let Some(Link { codec, output, owed, farewell, .. }) = &mut self.link else {
-            return self.refuse(SendRejection::NotReady, payload);
-        };
-        *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
-        match (outgoing, std::mem::replace(payload, Payload::None)) {
-            (Outgoing::Requested, Payload::Send(message, taken)) => {
-                let start = output.end();
-                codec.encode(message, output.buffer());
-                *taken = Some(Taken::Accepted(self.ledger.take(start..output.end())));
-                return;
-            }
-            (Outgoing::RequestedClose, Payload::Close(frame)) => {
-                codec.encode_close(frame.code(), frame.reason(), output.buffer());
-                return;
-            }
-            (_, untouched) => *payload = untouched,
-        }
-        if let (Outgoing::Login, Some(login)) = (outgoing, &self.login) {
-            return codec.encode(Message::text(login.reveal()), output.buffer());
-        }
-        self.scratch.clear();
-        match self.connection.encode(&outgoing, &mut self.scratch) {
-            Some(Encoded::Text) => {
-                let start = output.end();
-                codec.encode(Message::text(self.scratch.as_str()), output.buffer());
-                if matches!(outgoing, Outgoing::Pong(_)) {
-                    *owed += usize::try_from(output.end() - start).unwrap_or(usize::MAX);
-                }
-            }
-            Some(Encoded::Ping) => codec.encode_ping(&self.scratch, output.buffer()),
-            Some(Encoded::Close(code)) => codec.encode_close(code, "", output.buffer()),
-            None => {}
-        }
-        self.scratch.clear(); // a login is not kept
-    }
-
-    fn refuse(&mut self, rejection: SendRejection, payload: &mut Payload<'_>) {
-        if let Payload::Send(message, taken) = std::mem::replace(payload, Payload::None) {
-            *taken = Some(Taken::Refused(SendError::new(rejection, message)));
-        }
-    }
-
-    fn block_if_full(&mut self) {
-        let Some(link) = &mut self.link else { return };
-        let full = link.output.pending().len() > self.limits.high_water;
-        if full && link.writing == Writing::Free {
-            link.writing = Writing::Blocked;
-            let id = link.id;
-            self.at(self.now, Event::WriteBlocked(id), Payload::None);
-        }
-    }
-}
-
-impl Payload<'_> {
-    /// What a disconnection says beside its cause.
-    fn detail(&self) -> Box<str> {
-        match self {
-            Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
-            Self::Detail(detail) => (*detail).into(),
-            Self::None | Self::Incoming(_) | Self::Send(..) | Self::Close(_) => "".into(),
-        }
-    }
-}
-
-/// What a message that waits counts for: its payload, and its place in the queue, so that empty ones are bounded too.
-fn weight(message: &Message) -> usize {
-    message.len() + size_of::<ClientEvent>()
 }
 
 /// Shows how it stands and nothing of what it carries: payloads and the login may be secret.

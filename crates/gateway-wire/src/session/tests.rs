@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gateway_core::{CloseCode, ConfigBuilder, Failure, HeartbeatKind, JsonDialect, Login};
+use gateway_core::{
+    CloseCode, ConfigBuilder, Failure, HeartbeatKind, JsonDialect, Login, SendRejection,
+};
 
 use super::*;
 use crate::outcome::Fate;
