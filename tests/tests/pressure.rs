@@ -290,3 +290,21 @@ async fn a_peer_whose_bytes_never_end_keeps_no_ping_from_leaving() {
 
     assert!(texts(&events).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_spawned_client_queues_no_more_bytes_than_its_backlog() {
+    let (memory, mut sockets) = memory(64 << 10);
+    let client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
+    let (_handle, _events) = client.spawn();
+    let mut peer = sockets.peer().await;
+    let message = Frame::binary(vec![7; 1 << 20]).bytes();
+    let mut taken = 0;
+
+    while taken < 100
+        && tokio::time::timeout(Duration::from_secs(60), peer.write(&message)).await.is_ok()
+    {
+        taken += 1;
+    }
+
+    assert!(taken < 8, "{taken} MiB were taken for an application that takes nothing");
+}

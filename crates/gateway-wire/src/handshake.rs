@@ -308,4 +308,22 @@ mod tests {
         });
         assert_eq!(outcome.unwrap().error(), OpenError::NotHttp);
     }
+
+    #[test]
+    fn an_extension_that_was_not_offered_is_no_upgrade() {
+        let mut handshake = handshake();
+        let extension = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        let answer = accepting(&handshake).trim_end().to_owned() + "\r\n" + extension;
+
+        let refused = handshake.received(answer.as_bytes()).unwrap_err();
+
+        assert_eq!(refused.error(), OpenError::Upgrade);
+    }
+
+    #[test]
+    fn debug_shows_no_header() {
+        let shown = format!("{:?}", handshake());
+        let header = format!("{:?}", b"X-One");
+        assert!(!shown.contains(header.trim_matches(['[', ']'])), "{shown}");
+    }
 }

@@ -347,3 +347,47 @@ fn a_disconnection_says_what_the_peers_close_said() {
     };
     assert!(events(&mut session).contains(&expected));
 }
+
+#[test]
+fn outcomes_that_carry_on_are_one_event_however_many_messages_are_sent() {
+    let (mut session, id) = open(calm(), Limits::default());
+    write_all(&mut session, id);
+    while session.next_event().is_some() {}
+
+    for _ in 0..10_000 {
+        session.send(Message::text("x")).unwrap();
+        write_all(&mut session, id);
+    }
+
+    let events: Vec<_> = std::iter::from_fn(|| session.next_event()).collect();
+    assert!(matches!(&events[..], [ClientEvent::Outcome(all)] if all.count() == 10_000));
+}
+
+#[test]
+fn answers_that_the_peer_does_not_read_stop_the_reading_and_no_deadline() {
+    let (mut session, id) = open(Config::builder(), Limits::default());
+    let ping = [&[0x89, 125][..], &[0; 125]].concat();
+
+    while session.wants_input() {
+        session.received(at(1), id, &ping);
+    }
+
+    assert!(!session.is_flow_changed());
+    assert!(session.deadline().is_some(), "a peer that floods and does not read may be dead");
+}
+
+#[test]
+fn debug_shows_neither_the_login_nor_a_payload() {
+    let login = Login::Message {
+        send: "hunter2".into(),
+        accepted: None,
+        refused: None,
+        timeout: Login::TIMEOUT,
+    };
+    let (mut session, id) = open(calm().login(login), Limits::default());
+    session.received(at(1), id, &frame(0x81, "private"));
+
+    let shown = format!("{session:?}");
+
+    assert!(!shown.contains("hunter2") && !shown.contains("private"), "{shown}");
+}
