@@ -10,7 +10,9 @@ use gateway_tests::{
     Frame, Peer, Sockets, calm, client, elapse, memory, now, settle, texts, until_ready,
     while_polling, within,
 };
-use gateway_tokio::core::{CloseFrame, ConfigBuilder, HeartbeatKind, Notice, SendRejection};
+use gateway_tokio::core::{
+    CloseFrame, ConfigBuilder, ConnectionState, HeartbeatKind, Notice, SendRejection,
+};
 use gateway_tokio::{Client, ClientEvent, Message};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
@@ -307,4 +309,31 @@ async fn a_spawned_client_queues_no_more_bytes_than_its_backlog() {
     }
 
     assert!(taken < 8, "{taken} MiB were taken for an application that takes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spawned_client_that_nobody_hears_is_not_connected_again() {
+    let (memory, mut sockets) = memory(64 << 10);
+    let client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
+    let (handle, events) = client.spawn();
+    let _peer = sockets.peer().await; // it does not answer a Close
+    settle().await;
+
+    drop(events);
+    settle().await;
+    handle.connect().await;
+    elapse(Duration::from_secs(60)).await;
+
+    let refused = within(handle.send("anybody there?")).await.unwrap_err();
+    assert_eq!(refused.rejection(), SendRejection::Closed);
+}
+
+#[test]
+fn a_client_may_be_closed_before_there_is_a_runtime() {
+    let (memory, _sockets) = memory(1);
+    let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
+
+    client.close(CloseFrame::NORMAL);
+
+    assert_eq!(client.state(), ConnectionState::Closed);
 }

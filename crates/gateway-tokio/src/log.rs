@@ -123,3 +123,15 @@ fn tell_outcome(outcome: &Outcome) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_the_peers_forges_no_line_and_an_empty_one_is_left_out() {
+        let text = format!("{:?}", shown("bye\n2026 INFO forged \u{1b}[31m").unwrap());
+        assert!(!text.contains(char::is_control), "{text}");
+        assert!(shown("").is_none());
+    }
+}

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause, Event,
-    GiveUpCause, Instant, Network, Notice, OpenError, Secret, SocketId, Statistics, UnixMillis,
-    Verdict,
+    GiveUpCause, Instant, Network, Notice, Secret, SocketId, Statistics, UnixMillis, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -510,13 +509,6 @@ impl fmt::Debug for Session {
             .field("pending", &self.pending().len())
             .field("events", &self.events.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Names the class that a driver reports for an error of its own, so that every driver reports alike.
-impl From<&OpenFailure> for OpenError {
-    fn from(failure: &OpenFailure) -> Self {
-        failure.error()
     }
 }
 

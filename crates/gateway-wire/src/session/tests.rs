@@ -391,3 +391,20 @@ fn debug_shows_neither_the_login_nor_a_payload() {
 
     assert!(!shown.contains("hunter2") && !shown.contains("private"), "{shown}");
 }
+
+#[test]
+fn a_login_is_read_though_the_application_is_held() {
+    let login = Login::Message {
+        send: "hello".into(),
+        accepted: None,
+        refused: None,
+        timeout: Login::TIMEOUT,
+    };
+    let (mut session, id) = open(calm().login(login), Limits::default());
+
+    session.hold(true);
+
+    assert!(session.wants_input() && !session.is_flow_changed(), "its answer has a deadline");
+    session.received(at(1), id, &frame(0x81, "welcome"));
+    assert!(session.is_ready() && !session.wants_input());
+}
