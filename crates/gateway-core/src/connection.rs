@@ -186,6 +186,12 @@ impl<R, D> Connection<R, D> {
         &self.config
     }
 
+    /// The dialect.
+    #[must_use]
+    pub const fn dialect(&self) -> &D {
+        &self.dialect
+    }
+
     /// The machine proper, to be compared, hashed and rebased.
     #[must_use]
     pub const fn machine(&self) -> &Machine {
