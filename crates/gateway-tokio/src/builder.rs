@@ -5,9 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, ConfigError, ConfigErrors, Credentials, Dialect, JsonDialect, UnixMillis,
+    Config, ConfigError, ConfigErrors, Credentials, Dialect, JsonDialect, Observer, UnixMillis,
 };
-use gateway_wire::{BoxDialect, Endpoint, EndpointBuilder, Limits, Session};
+use gateway_wire::{BoxDialect, BoxObserver, Endpoint, EndpointBuilder, Limits, Session};
 
 use crate::client::Client;
 use crate::clock::WallClock;
@@ -42,6 +42,7 @@ pub struct Builder {
     limits: Limits,
     report_sent: bool,
     wall: Option<WallClock>,
+    observer: Option<BoxObserver>,
 }
 
 impl Builder {
@@ -57,6 +58,7 @@ impl Builder {
             limits: Limits::default(),
             report_sent: false,
             wall: None,
+            observer: None,
         }
     }
 
@@ -132,6 +134,12 @@ impl Builder {
         self
     }
 
+    /// Tells `observer` everything that the core is told, and what it answers: a journal, for example.
+    pub fn observer(mut self, observer: impl Observer + Send + Sync + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
     /// Validates everything.
     ///
     /// # Errors
@@ -158,9 +166,12 @@ impl Builder {
         };
         let dial = self.dial.unwrap_or_else(|| Box::new(TcpDial { tls }));
         let opener = Arc::new(Opener { endpoint, dial, provider: self.provider });
-        let session = Session::new(self.config, seed, self.dialect)
+        let mut session = Session::new(self.config, seed, self.dialect)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent);
+        if let Some(observer) = self.observer {
+            session = session.with_observer(observer);
+        }
         Ok(Client::new(session, opener, self.wall))
     }
 }

@@ -26,4 +26,4 @@ pub use handshake::{Handshake, Opened, parse_retry_after};
 pub use message::{Message, Text};
 pub use open_failure::{OpenFailure, OpenStep};
 pub use outcome::{Fate, MessageId, Outcome, SendError};
-pub use session::{BoxDialect, ClientEvent, Limits, Order, Session};
+pub use session::{BoxDialect, BoxObserver, ClientEvent, Limits, Order, Session};

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use gateway_core::{
     CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause, Event,
-    GiveUpCause, Instant, Network, Notice, Secret, SocketId, Statistics, UnixMillis, Verdict,
+    GiveUpCause, Instant, Network, Notice, Observer, Secret, SocketId, Statistics, UnixMillis,
+    Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -83,6 +84,9 @@ impl Default for Limits {
 /// The dialect of a session, behind a pointer so that drivers need no type parameter.
 pub type BoxDialect = Box<dyn Dialect + Send + Sync>;
 
+/// Who watches a session, behind a pointer so that drivers need no type parameter.
+pub type BoxObserver = Box<dyn Observer + Send + Sync>;
+
 /// One client's core, frames, buffers and outcomes: all of a driver that is not IO.
 ///
 /// A driver hands over bytes and facts, carries out [`next_order`](Self::next_order), writes
@@ -119,6 +123,8 @@ pub struct Session {
     /// The login of this attempt, where it is not the configuration's.
     login: Option<Secret>,
     scratch: String,
+    seed: u64,
+    observer: Option<BoxObserver>,
 }
 
 /// An open socket's frames and bytes; kept until the driver has dropped the socket.
@@ -158,7 +164,17 @@ impl Session {
             paused: false,
             login: None,
             scratch: String::new(),
+            seed,
+            observer: None,
         }
+    }
+
+    /// Tells `observer` from now on what the core is told and what it answers; best before the first event.
+    #[must_use]
+    pub fn with_observer(mut self, mut observer: BoxObserver) -> Self {
+        observer.begin(self.connection.config(), self.seed);
+        self.observer = Some(observer);
+        self
     }
 
     /// Sets the bounds of the buffers.
@@ -193,7 +209,7 @@ impl Session {
     /// The message itself, where the connection does not take it now.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
         let mut taken = None;
-        let actions = self.connection.handle(self.now, Event::SendRequested(message.borrowed()));
+        let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
         self.perform_all(&actions, &mut Payload::Send(message, &mut taken));
         match taken {
             Some(Taken::Accepted(id)) => {
@@ -256,7 +272,7 @@ impl Session {
                     frames += 1;
                     link.farewell |= matches!(incoming, Incoming::Close(_));
                     let frame = incoming.borrowed();
-                    let actions = self.connection.handle(now, Event::FrameReceived(id, frame));
+                    let actions = self.handle(now, Event::FrameReceived(id, frame));
                     self.perform_all(&actions, &mut Payload::Incoming(incoming));
                 }
                 Ok(None) => break,

@@ -1,7 +1,7 @@
 //! How the core's actions become orders, bytes and events.
 
 use gateway_core::{
-    Action, Actions, CloseFrame, Encoded, Event, Instant, Notice, Outgoing, SendRejection,
+    Action, Actions, CloseFrame, Encoded, Event, Instant, Notice, Observed, Outgoing, SendRejection,
 };
 
 use super::{ClientEvent, Link, Order, Session, Writing};
@@ -28,8 +28,24 @@ impl Session {
     /// Hands an event to the core, whose actions name `payload`.
     pub(super) fn at(&mut self, now: Instant, event: Event<'_>, mut payload: Payload<'_>) {
         self.now = now;
-        let actions = self.connection.handle(now, event);
+        let actions = self.handle(now, event);
         self.perform_all(&actions, &mut payload);
+    }
+
+    /// The one place where the core is told something.
+    pub(super) fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
+        let actions = self.connection.handle(now, event);
+        if let Some(observer) = &mut self.observer {
+            let observed = Observed {
+                now,
+                event,
+                actions: actions.as_slice(),
+                state: self.connection.state(),
+                deadline: self.connection.next_deadline(),
+            };
+            observer.observe(&observed, self.connection.dialect());
+        }
+        actions
     }
 
     pub(super) fn perform_all(&mut self, actions: &Actions, payload: &mut Payload<'_>) {
