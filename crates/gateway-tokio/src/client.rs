@@ -1,7 +1,5 @@
 //! The client: drives one session while it is polled. No task, no channel, no policy.
 
-mod socket;
-
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,15 +9,16 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_core::Stream;
 use futures_sink::Sink;
 use gateway_core::{
-    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, SocketId, Statistics, Verdict,
+    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
 };
-use gateway_wire::{ClientEvent, Endpoint, Message, MessageId, Order, SendError, Session};
+use gateway_wire::{
+    ClientEvent, Endpoint, Engine, Message, MessageId, Progress, SendError, Session, WallClock,
+};
 
 use crate::builder::Builder;
-use crate::clock::{Clock, Timer, WallClock};
-use crate::dial::Transport;
-use crate::log::Narrator;
-use crate::open::{Opener, Opening};
+use crate::clock::Timer;
+use crate::host::Tokio;
+use crate::open::Opener;
 use crate::wakers::{Half, Wakers};
 
 /// A WebSocket connection that stays up, for as long as it is polled.
@@ -54,72 +53,11 @@ use crate::wakers::{Half, Wakers};
 /// ```
 #[must_use = "a client does nothing unless it is polled"]
 pub struct Client {
-    session: Session,
-    opener: Arc<Opener>,
-    io: Io,
-    begin: Begin,
-    time: Option<Time>,
-    wall: Option<WallClock>,
-    wakers: Arc<Wakers>,
-    narrator: Narrator,
-    subprotocol: Option<String>,
-    /// Events yielded since the timer was last looked at.
-    yielded: u32,
-    /// Reads made since a deadline was found due.
-    overdue_reads: u32,
-}
-
-/// The socket, as far as it is.
-enum Io {
-    None,
-    Opening { id: SocketId, opening: Opening },
-    Open { id: SocketId, transport: Box<dyn Transport> },
-}
-
-impl Io {
-    fn id(&self) -> Option<SocketId> {
-        match self {
-            Self::None => None,
-            Self::Opening { id, .. } | Self::Open { id, .. } => Some(*id),
-        }
-    }
-}
-
-/// Whether the connection was asked for.
-enum Begin {
-    AtFirstPoll,
-    Begun,
-}
-
-/// The clock, and the timer that is made at the first poll: only then is the runtime known.
-struct Time {
-    clock: Clock,
+    engine: Engine<Tokio>,
+    /// Made at the first poll: only then is the runtime known.
     timer: Option<Timer>,
+    wakers: Arc<Wakers>,
 }
-
-impl Time {
-    fn start(wall: Option<WallClock>) -> Self {
-        Self { clock: Clock::start(wall), timer: None }
-    }
-
-    fn poll_due(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Instant> {
-        let timer = self.timer.get_or_insert_with(|| Timer::new(&self.clock));
-        timer.poll_due(cx, &self.clock, deadline)
-    }
-}
-
-/// What one look at the socket has brought.
-enum Progress {
-    Made,
-    Blocked,
-}
-
-/// So many events are yielded before the timer is looked at, even where more are waiting.
-const EVENTS_BETWEEN_TIMER_LOOKS: u32 = 32;
-
-/// So many reads are made past a due deadline before it fires: what has arrived is handed over first, but a
-/// peer that never stops sending starves no timer.
-const READS_BEFORE_TICK: u32 = 16;
 
 /// After so many rounds without a pause the task yields to others.
 const ROUNDS: u32 = 64;
@@ -131,19 +69,9 @@ impl Client {
     }
 
     pub(crate) fn new(session: Session, opener: Arc<Opener>, wall: Option<WallClock>) -> Self {
-        Self {
-            session,
-            opener,
-            io: Io::None,
-            begin: Begin::AtFirstPoll,
-            time: None,
-            wall,
-            wakers: Arc::default(),
-            narrator: Narrator::default(),
-            subprotocol: None,
-            yielded: 0,
-            overdue_reads: 0,
-        }
+        let wakers = Arc::<Wakers>::default();
+        let host = Tokio::new(opener, Waker::from(Arc::clone(&wakers)), wall);
+        Self { engine: Engine::new(session, host), timer: None, wakers }
     }
 
     /// The next event; `None` once the connection is CLOSED and every event was yielded.
@@ -172,11 +100,11 @@ impl Client {
     /// is yielded: do not take it for the end. Also where the write buffer is full and so is the backlog of what came
     /// in: take events with [`next`](Self::next), for two sides that both wait to write would wait for ever.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
-        if self.session.is_write_blocked() {
+        if self.is_write_blocked() {
             self.until(|session| !session.is_write_blocked() || !session.wants_input()).await;
         }
-        let id = self.session.send(message.into())?;
-        if !self.session.has_messages() && self.try_write() {
+        let id = self.engine.send(message.into())?;
+        if !self.engine.session().has_messages() && self.try_write() {
             // The transport takes no more for now: see it written, as promised, but not past its socket's end.
             self.until(|session| session.pending().is_empty() || !session.wants_input()).await;
         }
@@ -194,100 +122,89 @@ impl Client {
     ///
     /// Wins in every state, at once; a reconnect that was due is not made.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
-        self.begin = Begin::Begun;
-        let now = self.now();
-        self.session.close(now, frame);
+        self.engine.close(frame);
         self.wakers.wake_all();
     }
 
     /// Connects again after CLOSED, or at once where a retry was waited for.
     pub fn connect(&mut self) {
-        self.begin = Begin::Begun;
-        let now = self.now();
-        if let Some(time) = &self.time {
-            self.session.wall_clock(now, time.clock.wall());
-        }
-        self.session.connect(now);
+        self.engine.connect();
         self.wakers.wake_all();
     }
 
     /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&mut self) {
-        let now = self.now();
-        self.session.login_accepted(now);
+        self.engine.login_accepted();
     }
 
     /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
-        let now = self.now();
-        self.session.login_rejected(now, verdict);
+        self.engine.login_rejected(verdict);
     }
 
     /// Passes on a hint of the operating system: a waiting client tries at once when the network is back.
     pub fn network_changed(&mut self, network: Network) {
-        let now = self.now();
-        self.session.network_changed(now, network);
+        self.engine.network_changed(network);
         self.wakers.wake_all();
     }
 
     /// The state.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
-        self.session.state()
+        self.engine.state()
     }
 
     /// Whether messages are taken.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
-        self.session.is_ready()
+        self.engine.session().is_ready()
     }
 
     /// Why the connection was given up, if it was.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
-        self.session.gave_up()
+        self.engine.session().gave_up()
     }
 
     /// The subprotocol that the server chose on the socket that opened last.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.engine.subprotocol()
     }
 
     /// Where it connects to.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
-        &self.opener.endpoint
+        &self.engine.host().opener.endpoint
     }
 
     /// What the connection has done so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let now = self.time.as_ref().map_or(Instant::ZERO, |time| time.clock.now());
-        self.session.statistics(now)
+        self.engine.statistics()
     }
 
     /// Stops or resumes reading: the application has no room for messages. The timers go on.
     pub(crate) fn hold(&mut self, held: bool) {
-        self.session.hold(held);
+        self.engine.hold(held);
     }
 
     /// Takes a message into the write buffer; the next drive writes it.
     pub(crate) fn cork(&mut self, message: Message) -> Result<MessageId, SendError> {
-        self.session.send(message)
+        self.engine.send(message)
     }
 
     pub(crate) const fn backlog_limit(&self) -> usize {
-        self.session.limits().backlog
+        self.engine.session().limits().backlog
     }
 
     pub(crate) fn is_write_blocked(&self) -> bool {
-        self.session.is_write_blocked()
+        self.engine.session().is_write_blocked()
     }
 
     /// Drives everything until the write buffer's state has changed or, with `room` for it, an event waits.
     pub(crate) async fn drive(&mut self, room: bool) {
-        let blocked = self.session.is_write_blocked();
+        let blocked = self.engine.session().is_write_blocked();
         self.until(|session| {
             session.is_write_blocked() != blocked || (room && session.has_events())
         })
@@ -296,41 +213,25 @@ impl Client {
 
     /// The next event, if one waits.
     pub(crate) fn take_event(&mut self) -> Option<ClientEvent> {
-        let event = self.session.next_event()?;
-        self.narrator.tell(&event);
-        Some(event)
+        self.engine.take_event()
     }
 
     pub(crate) fn has_events(&self) -> bool {
-        self.session.has_events()
+        self.engine.session().has_events()
     }
 
     /// Whether nothing is left to drive; events may still wait.
     pub(crate) fn is_driven_out(&self) -> bool {
-        self.session.is_over()
+        self.engine.session().is_over()
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.session.is_over() && !self.session.has_events()
-    }
-
-    fn now(&mut self) -> Instant {
-        let wall = &self.wall;
-        self.time.get_or_insert_with(|| Time::start(wall.clone())).clock.now()
-    }
-
-    /// Asks for the connection at the first poll, unless the application has already said what it wants.
-    fn begin(&mut self) {
-        if let Begin::AtFirstPoll = self.begin {
-            self.connect();
-        }
+        self.engine.session().is_over() && !self.engine.session().has_events()
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        if self.session.has_events() {
-            self.yielded += 1;
-            if self.yielded >= EVENTS_BETWEEN_TIMER_LOOKS {
-                self.yielded = 0;
+        if self.engine.session().has_events() {
+            if self.engine.is_look_due() {
                 self.look_at_timer(cx);
             }
         } else {
@@ -350,25 +251,24 @@ impl Client {
         half: Half,
         done: impl Fn(&Session) -> bool,
     ) -> Poll<()> {
-        self.begin();
+        self.engine.begin();
         self.wakers.register(half, cx.waker());
-        let waker = Waker::from(Arc::clone(&self.wakers));
-        let mut inner = Context::from_waker(&waker);
         let mut made_progress = false;
         for _ in 0..ROUNDS {
-            made_progress |= self.carry_out_orders();
-            if done(&self.session) || self.session.is_over() {
+            made_progress |= self.engine.carry_out_orders();
+            if done(self.engine.session()) || self.engine.session().is_over() {
                 self.wakers.wake_other(half, made_progress);
                 return Poll::Ready(());
             }
-            if let Progress::Made = self.poll_socket(&mut inner) {
+            if self.engine.look() == Progress::Made {
                 made_progress = true;
                 continue;
             }
-            if let Progress::Blocked = self.poll_timer(&mut inner) {
+            let Poll::Ready(now) = self.poll_due() else {
                 self.wakers.wake_other(half, made_progress);
                 return Poll::Pending;
-            }
+            };
+            self.engine.fire(now);
             made_progress = true;
         }
         self.wakers.wake_other(half, made_progress);
@@ -379,57 +279,23 @@ impl Client {
     /// Between events that are already waiting: what is due is not late because the application is slow.
     fn look_at_timer(&mut self, cx: &mut Context<'_>) {
         self.wakers.register(Half::Stream, cx.waker());
-        let waker = Waker::from(Arc::clone(&self.wakers));
-        let cx = &mut Context::from_waker(&waker);
-        let Some(time) = &mut self.time else { return };
-        if time.poll_due(cx, self.session.deadline()).is_pending() {
-            return;
+        if self.poll_due().is_ready() {
+            self.engine.catch_up();
         }
-        for _ in 0..READS_BEFORE_TICK {
-            let _ = self.carry_out_orders();
-            if let Progress::Blocked = self.poll_socket(cx) {
-                break;
-            }
-        }
-        let _ = self.poll_timer(cx);
-        let _ = self.carry_out_orders();
-        // A ping that waited for the application to take all its events would be answered too late.
-        let _ = self.poll_write(cx);
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Progress {
-        let Some(time) = &mut self.time else { return Progress::Blocked };
-        let deadline = self.session.deadline();
-        let Poll::Ready(now) = time.poll_due(cx, deadline) else {
-            return Progress::Blocked;
-        };
-        self.session.wall_clock(now, time.clock.wall());
-        self.session.tick(now);
-        self.overdue_reads = 0;
-        Progress::Made
+    /// Ready with the time when the deadline is reached.
+    fn poll_due(&mut self) -> Poll<Instant> {
+        let clock = self.engine.host().clock();
+        let timer = self.timer.get_or_insert_with(|| Timer::new(clock));
+        let mut cx = Context::from_waker(self.engine.host().waker());
+        timer.poll_due(&mut cx, clock, self.engine.session().deadline())
     }
 
-    /// Says whether there were any.
-    fn carry_out_orders(&mut self) -> bool {
-        let mut any = false;
-        while let Some(order) = self.session.next_order() {
-            any = true;
-            match order {
-                Order::Open { id, credentials } => {
-                    self.io = Io::Opening { id, opening: self.opener.open(credentials) };
-                }
-                Order::Drop { id, farewell } => {
-                    if farewell {
-                        self.say_farewell();
-                    }
-                    if self.io.id() == Some(id) {
-                        self.io = Io::None;
-                    }
-                    self.session.dropped(id);
-                }
-            }
-        }
-        any
+    /// Writes what is waiting, as far as the transport takes it now. Says whether some is left.
+    fn try_write(&mut self) -> bool {
+        let _ = self.engine.write();
+        !self.engine.session().pending().is_empty()
     }
 }
 
@@ -449,14 +315,14 @@ impl Sink<Message> for Client {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let client = self.get_mut();
-        if client.session.is_write_blocked() {
+        if client.is_write_blocked() {
             ready!(client.poll_until(cx, Half::Sink, |session| !session.is_write_blocked()));
         }
         Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().session.send(message).map(|_| ())
+        self.get_mut().engine.send(message).map(|_| ())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -483,7 +349,7 @@ impl Sink<Message> for Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("endpoint", &self.opener.endpoint)
+            .field("endpoint", &self.engine.host().opener.endpoint)
             .field("state", &self.state())
             .finish_non_exhaustive()
     }

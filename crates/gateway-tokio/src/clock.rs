@@ -4,15 +4,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use gateway_core::{Instant, UnixMillis};
+use gateway_wire::WallClock;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep, sleep_until};
-
-/// Reads the wall clock.
-pub(crate) type WallClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 /// The driver's two clocks. Monotonic time counts from when the clock was made.
 #[derive(Clone)]

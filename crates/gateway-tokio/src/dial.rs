@@ -6,12 +6,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use gateway_core::OpenError;
-use gateway_wire::{Endpoint, OpenFailure, OpenStep};
+use gateway_wire::{ATTEMPT_DELAY, Endpoint, OpenFailure, OpenStep, Tls, interleave};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -19,7 +18,6 @@ use tokio_rustls::TlsConnector;
 use tracing::warn;
 
 use crate::clock::after;
-use crate::tls::Tls;
 
 /// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -52,10 +50,6 @@ pub(crate) struct TcpDial {
     pub(crate) tls: Option<Tls>,
 }
 
-/// The stagger between addresses tried side by side:
-/// [RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-
 impl Dial for TcpDial {
     fn fails_whole(&self) -> bool {
         self.tls.is_none()
@@ -79,30 +73,12 @@ impl Dial for TcpDial {
 async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, OpenFailure> {
     let addresses = lookup_host((endpoint.host(), endpoint.port()))
         .await
-        .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error, false))?;
+        .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error))?;
     let addresses = interleave(addresses.collect());
     if addresses.is_empty() {
         return Err(OpenFailure::new(OpenError::Dns, "the host's name has no address"));
     }
     Ok(addresses)
-}
-
-/// Takes turns between the families, the resolver's first choice first
-/// ([RFC 8305 section 4](https://www.rfc-editor.org/rfc/rfc8305#section-4)).
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut turns = Vec::with_capacity(first.len() + second.len());
-    loop {
-        let pair = (first.next(), second.next());
-        if pair == (None, None) {
-            return turns;
-        }
-        turns.extend(pair.0);
-        turns.extend(pair.1);
-    }
 }
 
 /// The first of the addresses that answers: each is tried when the one before it has failed, or is late.
@@ -120,7 +96,7 @@ async fn connect(addresses: Vec<SocketAddr>) -> Result<TcpStream, OpenFailure> {
                     failure = error;
                     trying.extend(waiting.next().map(TcpStream::connect));
                 }
-                None => return Err(OpenFailure::classify(OpenStep::Connect, &failure, false)),
+                None => return Err(OpenFailure::classify(OpenStep::Connect, &failure)),
             },
             () = after(ATTEMPT_DELAY), if waiting.len() > 0 => {
                 trying.extend(waiting.next().map(TcpStream::connect));
@@ -140,38 +116,15 @@ async fn shake_hands(
     let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
         OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
     })?;
-    let connector = TlsConnector::from(Arc::clone(&tls.config));
+    let connector = TlsConnector::from(Arc::clone(tls.config()));
     match connector.connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error, names_certificate(&error))),
+        Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error)),
     }
-}
-
-/// Whether rustls gives the peer's certificate as the cause.
-fn names_certificate(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    matches!(
-        inner,
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
-    )
 }
 
 impl fmt::Debug for dyn Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Transport")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn families_take_turns_and_the_resolvers_choice_goes_first() {
-        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let list = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"].map(parse).to_vec();
-        let expected = ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"].map(parse).to_vec();
-        assert_eq!(interleave(list), expected);
-        assert_eq!(interleave(Vec::new()), Vec::new());
     }
 }

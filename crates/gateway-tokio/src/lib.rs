@@ -27,10 +27,9 @@ mod clock;
 mod dial;
 #[cfg(test)]
 mod economy;
-mod log;
+mod host;
 mod open;
 mod spawn;
-mod tls;
 mod wakers;
 
 pub use builder::Builder;
@@ -38,12 +37,11 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, Endpoint, Fate, Limits, Message, MessageId, OpenFailure, OpenStep, Outcome,
-    SendError, Text,
+    ClientEvent, Endpoint, Fate, Limits, LoginCredentials, Message, MessageId, OpenFailure,
+    OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
-pub use open::{LoginCredentials, Provider, ProviderError, Providing};
+pub use open::{Provider, Providing};
 pub use spawn::{Events, Handle};
-pub use tls::Tls;
 
 /// The README's program, held to compile.
 #[cfg(doctest)]

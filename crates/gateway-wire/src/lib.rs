@@ -12,18 +12,30 @@
 //!
 //! Users of a driver find these types re-exported there; who writes a driver begins with [`Session`].
 
+mod addresses;
 mod codec;
+mod credentials;
 mod endpoint;
+mod engine;
 mod handshake;
+mod log;
 mod message;
 mod open_failure;
 mod outcome;
 mod output;
 mod session;
+mod settings;
+mod tls;
 
+pub use addresses::{ATTEMPT_DELAY, interleave};
+pub use credentials::{LoginCredentials, ProviderError};
 pub use endpoint::{Endpoint, EndpointBuilder, credential_headers};
+pub use engine::{ByteStream, Dialled, Engine, Host, Progress};
+pub use gateway_core as core;
 pub use handshake::{Handshake, Opened, parse_retry_after};
 pub use message::{Message, Text};
 pub use open_failure::{OpenFailure, OpenStep};
 pub use outcome::{Fate, MessageId, Outcome, SendError};
 pub use session::{BoxDialect, BoxObserver, ClientEvent, Limits, Order, Session};
+pub use settings::{Parts, Settings, WallClock};
+pub use tls::Tls;

@@ -46,13 +46,12 @@ impl OpenFailure {
         &self.detail
     }
 
-    /// Classifies an error of the operating system or of TLS. `certificate` says whether the TLS library
-    /// names the peer's certificate as the cause.
+    /// Classifies an error of the operating system or of rustls.
     #[must_use]
-    pub fn classify(step: OpenStep, error: &io::Error, certificate: bool) -> Self {
+    pub fn classify(step: OpenStep, error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
         let class = match (step, error.kind()) {
-            (OpenStep::Tls, _) if certificate => OpenError::Certificate,
+            (OpenStep::Tls, _) if names_certificate(error) => OpenError::Certificate,
             (OpenStep::Resolve, _) => OpenError::Dns,
             (_, Kind::ConnectionRefused) => OpenError::Refused,
             (_, Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown) => {
@@ -75,6 +74,15 @@ impl fmt::Display for OpenFailure {
 
 impl Error for OpenFailure {}
 
+/// Whether rustls gives the peer's certificate as the cause.
+fn names_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(
+        inner,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+    )
+}
+
 /// An error with its sources, in one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -96,21 +104,31 @@ mod tests {
 
     #[test]
     fn every_step_and_error_has_its_class() {
-        for (step, kind, certificate, expected) in [
-            (OpenStep::Resolve, Kind::Other, false, OpenError::Dns),
-            (OpenStep::Resolve, Kind::NotFound, false, OpenError::Dns),
-            (OpenStep::Connect, Kind::ConnectionRefused, false, OpenError::Refused),
-            (OpenStep::Connect, Kind::NetworkUnreachable, false, OpenError::Unreachable),
-            (OpenStep::Connect, Kind::HostUnreachable, false, OpenError::Unreachable),
-            (OpenStep::Connect, Kind::TimedOut, false, OpenError::Io),
-            (OpenStep::Tls, Kind::InvalidData, true, OpenError::Certificate),
-            (OpenStep::Tls, Kind::InvalidData, false, OpenError::Tls),
-            (OpenStep::Tls, Kind::UnexpectedEof, false, OpenError::Tls),
-            (OpenStep::Upgrade, Kind::UnexpectedEof, false, OpenError::NotHttp),
-            (OpenStep::Upgrade, Kind::ConnectionReset, false, OpenError::Io),
+        for (step, kind, expected) in [
+            (OpenStep::Resolve, Kind::Other, OpenError::Dns),
+            (OpenStep::Resolve, Kind::NotFound, OpenError::Dns),
+            (OpenStep::Connect, Kind::ConnectionRefused, OpenError::Refused),
+            (OpenStep::Connect, Kind::NetworkUnreachable, OpenError::Unreachable),
+            (OpenStep::Connect, Kind::HostUnreachable, OpenError::Unreachable),
+            (OpenStep::Connect, Kind::TimedOut, OpenError::Io),
+            (OpenStep::Tls, Kind::InvalidData, OpenError::Tls),
+            (OpenStep::Tls, Kind::UnexpectedEof, OpenError::Tls),
+            (OpenStep::Upgrade, Kind::UnexpectedEof, OpenError::NotHttp),
+            (OpenStep::Upgrade, Kind::ConnectionReset, OpenError::Io),
         ] {
-            let failure = OpenFailure::classify(step, &io::Error::from(kind), certificate);
+            let failure = OpenFailure::classify(step, &io::Error::from(kind));
             assert_eq!(failure.error(), expected, "{step:?} {kind:?}");
+        }
+    }
+    #[test]
+    fn a_certificate_that_rustls_refuses_is_a_class_of_its_own() {
+        for (error, expected) in [
+            (rustls::Error::NoCertificatesPresented, OpenError::Certificate),
+            (rustls::CertificateError::Expired.into(), OpenError::Certificate),
+            (rustls::Error::DecryptError, OpenError::Tls),
+        ] {
+            let error = io::Error::new(Kind::InvalidData, error);
+            assert_eq!(OpenFailure::classify(OpenStep::Tls, &error).error(), expected, "{error}");
         }
     }
 }

@@ -15,15 +15,15 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 /// Which certificates a `wss://` server may show.
 ///
 /// ```
-/// use gateway_tokio::Tls;
+/// use gateway_wire::Tls;
 /// let default = Tls::platform()?;
 /// assert!(!default.is_insecure());
 /// assert!(Tls::ca_pem(b"no certificate").is_err());
-/// # Ok::<(), gateway_tokio::core::ConfigError>(())
+/// # Ok::<(), gateway_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct Tls {
-    pub(crate) config: Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
     trust: Trust,
 }
 
@@ -96,6 +96,12 @@ impl Tls {
     #[must_use]
     pub fn custom(config: Arc<ClientConfig>) -> Self {
         Self { config, trust: Trust::Given }
+    }
+
+    /// rustls's settings, for the handshake.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
     }
 
     /// Whether certificates are not checked.

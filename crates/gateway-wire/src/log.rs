@@ -1,11 +1,13 @@
-//! What the driver logs: a transition is one info line with its names, cause, attempt and delay.
+//! What every driver logs: a transition is one info line with its names, cause, attempt and delay.
 
 use gateway_core::{
     CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, SocketId,
 };
-use gateway_wire::{ClientEvent, Fate, Outcome};
 use tracing::field::DebugValue;
 use tracing::{debug, info, trace, warn};
+
+use crate::outcome::{Fate, Outcome};
+use crate::session::ClientEvent;
 
 /// Joins the notices of one transition into one line. It remembers only the transition in hand.
 #[derive(Debug, Default)]
@@ -31,7 +33,6 @@ impl Narrator {
                 self.lost = Some(Lost { socket: *socket, cause: *cause, detail, states: None });
             }
             ClientEvent::Notice(notice) => self.tell_notice(notice),
-            _ => {}
         }
     }
 
@@ -120,7 +121,6 @@ fn tell_outcome(outcome: &Outcome) {
             warn!(%socket, first, last, "messages partly written when the socket died");
         }
         Fate::Rejected => warn!(first, last, "messages not written when the socket died"),
-        _ => {}
     }
 }
 

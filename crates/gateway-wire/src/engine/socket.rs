@@ -1,0 +1,240 @@
+//! What the engine does to its socket: it upgrades, writes, reads and leaves it. Every look is one that does not wait.
+
+use std::io;
+
+use gateway_core::{Failure, Instant, OpenError, SocketId};
+
+use super::{ByteStream as _, Engine, Host, Io, Progress, READS_BEFORE_TICK};
+use crate::handshake::Opened;
+use crate::open_failure::{OpenFailure, OpenStep};
+
+/// The most that one write is offered: where a write fails it is not known how much of it was passed on.
+const WRITE: usize = 64 << 10;
+
+/// The most that is read and thrown away from a socket that is left, so that its Close frame is not overtaken
+/// by a reset.
+const LINGER: usize = 64 << 10;
+
+impl<H: Host> Engine<H> {
+    /// Writes the upgrade, and reads its answer.
+    pub(super) fn look_at_upgrade(&mut self) -> Progress {
+        let Io::Upgrading { id, dialled, written } = &mut self.io else { return Progress::Blocked };
+        let id = *id;
+        match upgrade(&mut dialled.stream, &mut dialled.handshake, written) {
+            Ok(Upgrade::Blocked) => Progress::Blocked,
+            Ok(Upgrade::Going) => Progress::Made,
+            Ok(Upgrade::Done(opened)) => self.open(id, opened),
+            Err(failure) => self.fail_to_open(id, &failure),
+        }
+    }
+
+    fn open(&mut self, id: SocketId, opened: Opened) -> Progress {
+        let Io::Upgrading { dialled, .. } = std::mem::replace(&mut self.io, Io::None) else {
+            return Progress::Blocked;
+        };
+        let now = self.host.now();
+        self.io = Io::Open { id, stream: dialled.stream };
+        self.subprotocol = opened.subprotocol;
+        self.session.set_login(dialled.login);
+        self.session.opened(now, id);
+        if !opened.rest.is_empty() {
+            self.session.received(now, id, &opened.rest);
+        }
+        Progress::Made
+    }
+
+    pub(super) fn read(&mut self) -> Progress {
+        if self.session.is_flow_changed() {
+            self.session.update_flow(self.host.now());
+        }
+        if !self.session.wants_input() {
+            return Progress::Blocked;
+        }
+        let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
+        let (id, session, host) = (*id, &mut self.session, &self.host);
+        let read = stream.read(|bytes| {
+            // The one time for all frames of this read.
+            let now = host.now();
+            if bytes.is_empty() {
+                session.failed(now, id, Failure::Eof, "the stream ended without a Close frame");
+            } else {
+                session.received(now, id, bytes);
+            }
+            now
+        });
+        let now = match read {
+            Ok(now) => now,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.overdue_reads = 0;
+                return Progress::Blocked;
+            }
+            Err(error) => {
+                let now = self.host.now();
+                self.session.failed(now, id, failure(&error), &error.to_string());
+                now
+            }
+        };
+        self.fire_if_overdue(now);
+        Progress::Made
+    }
+
+    /// A peer that never lets a read block must not keep a deadline from firing.
+    fn fire_if_overdue(&mut self, now: Instant) {
+        if self.session.deadline().is_none_or(|deadline| now < deadline) {
+            self.overdue_reads = 0;
+            return;
+        }
+        self.overdue_reads += 1;
+        if self.overdue_reads > READS_BEFORE_TICK {
+            self.fire(now);
+        }
+    }
+
+    /// Writes and flushes what is waiting, as far as the stream takes it now.
+    pub fn write(&mut self) -> Progress {
+        let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
+        let id = *id;
+        let mut progress = Progress::Blocked;
+        while !self.session.pending().is_empty() {
+            let offered = offer(self.session.pending());
+            let count = offered.len();
+            match stream.write(offered) {
+                Ok(0) => return self.write_failed(id, &io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.session.written(id, count);
+                    progress = Progress::Made;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    if !stream.fails_whole() {
+                        self.session.write_failed(id, count);
+                    }
+                    return self.write_failed(id, &error);
+                }
+            }
+        }
+        // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
+        if self.session.is_dirty() {
+            match stream.flush() {
+                Ok(()) => {
+                    self.session.flushed(id);
+                    progress = Progress::Made; // somebody may wait for just this
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return self.write_failed(id, &error),
+            }
+        }
+        progress
+    }
+
+    /// A write failed. What the peer said before it hung up may still be read: a Close frame, with its reason.
+    fn write_failed(&mut self, id: SocketId, error: &io::Error) -> Progress {
+        let now = self.host.now();
+        for _ in 0..READS_BEFORE_TICK {
+            let Io::Open { stream, .. } = &mut self.io else { break };
+            let session = &mut self.session;
+            let read = stream.read(|bytes| {
+                if !bytes.is_empty() {
+                    session.received(now, id, bytes);
+                }
+                !bytes.is_empty()
+            });
+            if !matches!(read, Ok(true)) || self.session.socket() != Some(id) {
+                break; // there is no more, or what was read has ended the socket
+            }
+        }
+        if self.session.socket() == Some(id) {
+            self.session.failed(now, id, failure(error), &error.to_string());
+        }
+        Progress::Made
+    }
+
+    /// Writes the last bytes, which end in a Close frame, as far as that needs no waiting.
+    pub(super) fn say_farewell(&mut self) {
+        let Io::Open { id, stream } = &mut self.io else { return };
+        while !self.session.pending().is_empty() {
+            let offered = offer(self.session.pending());
+            let count = offered.len();
+            match stream.write(offered) {
+                Ok(count) if count > 0 => self.session.written(*id, count),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    if !stream.fails_whole() {
+                        self.session.write_failed(*id, count);
+                    }
+                    return;
+                }
+                Ok(_) | Err(_) => break,
+            }
+        }
+        if stream.flush().is_ok() {
+            self.session.flushed(*id);
+        }
+        stream.shutdown();
+        // A socket that is dropped with unread input is reset, and a reset may overtake the Close.
+        let mut left = LINGER;
+        while left > 0 {
+            match stream.read(<[u8]>::len) {
+                Ok(count) if count > 0 => left = left.saturating_sub(count),
+                Ok(_) | Err(_) => break,
+            }
+        }
+    }
+}
+
+/// How far an upgrade has come.
+enum Upgrade {
+    Going,
+    Blocked,
+    Done(Opened),
+}
+
+fn upgrade(
+    stream: &mut impl super::ByteStream,
+    handshake: &mut crate::handshake::Handshake,
+    written: &mut usize,
+) -> Result<Upgrade, OpenFailure> {
+    let blocked = |error: io::Error| match error.kind() {
+        io::ErrorKind::WouldBlock => Ok(Upgrade::Blocked),
+        _ => Err(OpenFailure::classify(OpenStep::Upgrade, &error)),
+    };
+    let request = handshake.request();
+    if *written < request.len() {
+        return match stream.write(&request[*written..]) {
+            Ok(0) => blocked(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                *written += count;
+                Ok(Upgrade::Going)
+            }
+            Err(error) => blocked(error),
+        };
+    }
+    if let Err(error) = stream.flush() {
+        return blocked(error);
+    }
+    let hung_up = || OpenFailure::new(OpenError::NotHttp, "the server hung up in the upgrade");
+    let read = stream.read(|bytes| match bytes {
+        [] => Err(hung_up()),
+        bytes => handshake.received(bytes),
+    });
+    match read {
+        Ok(answer) => Ok(answer?.map_or(Upgrade::Going, Upgrade::Done)),
+        Err(error) => blocked(error),
+    }
+}
+
+/// What one write is offered.
+fn offer(pending: &[u8]) -> &[u8] {
+    &pending[..pending.len().min(WRITE)]
+}
+
+/// How an error of the transport reads to the core.
+fn failure(error: &io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    match error.kind() {
+        _ if is_tls => Failure::Tls,
+        Kind::UnexpectedEof => Failure::Eof,
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Failure::Reset,
+        _ => Failure::Io,
+    }
+}
