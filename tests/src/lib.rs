@@ -3,6 +3,7 @@
 //! The tests stand in `tests/`, one idea a file; here is what they share. A server is always written by hand, frame
 //! by frame, so that what goes over the wire is seen and not what a library makes of it.
 
+mod blocking;
 mod client;
 mod clock;
 mod cuts;
@@ -12,6 +13,7 @@ mod memory;
 mod peer;
 mod tally;
 
+pub use blocking::{Served, serve};
 pub use client::{
     calm, client, disconnected, drain, messages, texts, until, until_ready, while_polling,
 };

@@ -62,6 +62,12 @@ impl core::error::Error for ConfigError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(alloc::vec![error])
+    }
+}
+
 impl ConfigErrors {
     /// The errors, or `Ok` where there is none.
     ///

@@ -1,0 +1,331 @@
+//! The client: drives one engine on the thread that calls it. No channel, no policy.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_core::{
+    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
+};
+use gateway_wire::{
+    ClientEvent, Endpoint, Engine, Message, MessageId, Progress, SendError, Session,
+};
+use thiserror::Error;
+
+use crate::builder::Builder;
+use crate::os::Os;
+use crate::sender::{Control, Mailbox, Sender};
+use crate::system::System;
+
+/// A WebSocket connection that stays up, for as long as it is asked for events.
+///
+/// It is an [`Iterator`] of what happened: [`recv`](Self::recv), or `next`. It connects when first asked, and then keeps the
+/// heartbeat, reconnects, and closes, all inside of these calls and of [`send`](Self::send). Other threads speak to it
+/// through a [`Sender`].
+///
+/// **Ask it.** A client that nobody asks for events sends no heartbeat and does not reconnect. On the next call what
+/// has arrived meanwhile is read before any deadline is judged.
+///
+/// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and take events until
+/// `None` for a close handshake.
+///
+/// ```no_run
+/// use gateway_std::{Client, ClientEvent};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::builder("wss://gateway.example/feed").build()?;
+/// let sender = client.sender();
+/// std::thread::spawn(move || sender.send("hello from another thread"));
+/// for event in &mut client {
+///     match event {
+///         ClientEvent::Message(message) => println!("{:?}", message.as_text()),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a client does nothing unless it is asked for events"]
+pub struct Client<S: System = Os> {
+    engine: Engine<S>,
+    endpoint: Endpoint,
+    mailbox: Arc<Mailbox>,
+    wakeups: u64,
+}
+
+/// Nothing happened in the time that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("nothing happened in the time that was given; ask again")]
+#[allow(clippy::exhaustive_structs)] // there is nothing to add
+pub struct TimedOut;
+
+impl Client {
+    /// Begins with a `ws://` or `wss://` URL.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+}
+
+impl<S: System> Client<S> {
+    pub(crate) fn new(session: Session, endpoint: Endpoint, system: S) -> Self {
+        let mailbox = Arc::new(Mailbox::new(system.waker()));
+        Self { engine: Engine::new(session, system), endpoint, mailbox, wakeups: 0 }
+    }
+
+    /// Waits for the next event; `None` once the connection is CLOSED and every event was taken.
+    pub fn recv(&mut self) -> Option<ClientEvent> {
+        // Without a limit of time there is nothing to run out.
+        self.recv_until(None).unwrap_or(None)
+    }
+
+    /// Waits for the next event, at most so long; with zero it takes what is there. `None` once the connection is CLOSED
+    /// and every event was taken.
+    ///
+    /// # Errors
+    /// Nothing happened in that time. Nothing is lost by it.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, TimedOut> {
+        let until = self.engine.host().now().saturating_add(timeout);
+        self.recv_until(Some(until))
+    }
+
+    /// Sends a message, and returns its number.
+    ///
+    /// It is written at once, unless input that was already read is waiting to be returned by
+    /// [`recv`](Self::recv): then it is written together with the answers to that, before the next read. So a
+    /// plain loop of `recv` and `send` makes few system calls, and one `send` without any further call still
+    /// arrives. While the write buffer is full this waits, and goes on reading and keeping the heartbeat
+    /// meanwhile.
+    ///
+    /// A message that was taken has exactly one outcome: it is sent, unless a [`ClientEvent::Outcome`] says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// The message itself where the connection is not ready, or is closing. That may be known before the news of it
+    /// is yielded: do not take it for the end. Also where the write buffer is full and so is the backlog of what came
+    /// in: take events with [`recv`](Self::recv), for two sides that both wait to write would wait for ever.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        if self.engine.session().is_write_blocked() {
+            self.drive(|session| !session.is_write_blocked() || !session.wants_input());
+        }
+        let id = self.engine.send(message.into())?;
+        if !self.engine.session().has_messages() {
+            let _ = self.engine.write();
+            // The transport takes no more for now: see it written, as promised, but not past its socket's end.
+            self.drive(|session| session.pending().is_empty() || !session.wants_input());
+        }
+        Ok(id)
+    }
+
+    /// Writes and flushes all that was sent. Returns at once where there is no socket.
+    pub fn flush(&mut self) {
+        self.drive(|session| session.pending().is_empty() && !session.is_dirty());
+    }
+
+    /// Starts to close the connection. Take events until `None`: that is within the close timeout.
+    ///
+    /// Wins in every state, at once; a reconnect that was due is not made.
+    pub fn close(&mut self, frame: CloseFrame<'_>) {
+        self.engine.close(frame);
+    }
+
+    /// Connects again after CLOSED, or at once where a retry was waited for.
+    pub fn connect(&mut self) {
+        self.engine.connect();
+        self.mailbox.reopen();
+    }
+
+    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    pub fn login_accepted(&mut self) {
+        self.engine.login_accepted();
+    }
+
+    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    pub fn login_rejected(&mut self, verdict: Verdict) {
+        self.engine.login_rejected(verdict);
+    }
+
+    /// Passes on a hint of the operating system: a waiting client tries at once when the network is back.
+    pub fn network_changed(&mut self, network: Network) {
+        self.engine.network_changed(network);
+    }
+
+    /// Speaks to this client from other threads. Clones share it.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        Sender::new(Arc::clone(&self.mailbox))
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.engine.state()
+    }
+
+    /// Whether messages are taken.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.engine.session().is_ready()
+    }
+
+    /// Why the connection was given up, if it was.
+    #[must_use]
+    pub const fn gave_up(&self) -> Option<GiveUpCause> {
+        self.engine.session().gave_up()
+    }
+
+    /// The subprotocol that the server chose on the socket that opened last.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.engine.subprotocol()
+    }
+
+    /// Where it connects to.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What the connection has done so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.engine.statistics()
+    }
+
+    /// How often it has woken up from waiting: an idle client wakes for its own deadlines and for what the peer sends.
+    #[must_use]
+    pub const fn wakeups(&self) -> u64 {
+        self.wakeups
+    }
+
+    /// The system that it runs on.
+    #[must_use]
+    pub const fn system(&self) -> &S {
+        self.engine.host()
+    }
+
+    fn recv_until(&mut self, until: Option<Instant>) -> Result<Option<ClientEvent>, TimedOut> {
+        if self.engine.session().has_events() {
+            if self.engine.is_look_due() {
+                self.look_around();
+            }
+        } else {
+            self.drive_until(Session::has_events, until)?;
+        }
+        let event = self.engine.take_event();
+        if event.is_none() {
+            self.mailbox.retire();
+        }
+        Ok(event)
+    }
+
+    fn drive(&mut self, done: impl Fn(&Session) -> bool) {
+        // Without a limit of time there is nothing to run out.
+        let _ = self.drive_until(done, None);
+    }
+
+    /// Drives everything until `done`, or until the connection is over.
+    fn drive_until(
+        &mut self,
+        done: impl Fn(&Session) -> bool,
+        until: Option<Instant>,
+    ) -> Result<(), TimedOut> {
+        self.engine.begin();
+        loop {
+            let _ = self.engine.carry_out_orders();
+            if self.open_mail() {
+                continue; // what was asked for may have made orders
+            }
+            if done(self.engine.session()) || self.engine.session().is_over() {
+                return Ok(());
+            }
+            if self.engine.look() == Progress::Made {
+                continue;
+            }
+            let now = self.engine.host().now();
+            let deadline = self.engine.session().deadline();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                self.engine.fire(now);
+                continue;
+            }
+            if until.is_some_and(|until| now >= until) {
+                return Err(TimedOut);
+            }
+            if self.mailbox.fall_asleep(!self.engine.session().is_write_blocked()) {
+                self.engine.host_mut().wait(earliest(deadline, until));
+                self.wakeups = self.wakeups.saturating_add(1);
+                self.mailbox.wake_up();
+            }
+        }
+    }
+
+    /// Between events that are already waiting: neither what is due nor what other threads ask for is late because the
+    /// application is slow.
+    fn look_around(&mut self) {
+        let asked = self.open_mail();
+        let now = self.engine.host().now();
+        let due = self.engine.session().deadline().is_some_and(|deadline| now >= deadline);
+        if due {
+            self.engine.catch_up();
+        } else if asked {
+            let _ = self.engine.carry_out_orders();
+            let _ = self.engine.write();
+        }
+    }
+
+    /// Does what other threads have asked for; says whether they had.
+    fn open_mail(&mut self) -> bool {
+        let mut any = false;
+        while let Some(control) = self.mailbox.next_control() {
+            any = true;
+            match control {
+                Control::Close(code, reason) => {
+                    if let Ok(frame) = CloseFrame::new(code.number(), &reason) {
+                        self.close(frame);
+                    }
+                }
+                Control::Connect => self.connect(),
+                Control::Network(network) => self.network_changed(network),
+                Control::LoginAccepted => self.login_accepted(),
+                Control::LoginRejected(verdict) => self.login_rejected(verdict),
+            }
+        }
+        while !self.engine.session().is_write_blocked() {
+            let Some(letter) = self.mailbox.next_letter() else { break };
+            any = true;
+            letter.answer(|message| self.engine.send(message));
+        }
+        any
+    }
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Yields what [`Client::recv`] does.
+impl<S: System> Iterator for Client<S> {
+    type Item = ClientEvent;
+
+    fn next(&mut self) -> Option<ClientEvent> {
+        self.recv()
+    }
+}
+
+/// What other threads still wait for is refused.
+impl<S: System> Drop for Client<S> {
+    fn drop(&mut self) {
+        self.mailbox.retire();
+    }
+}
+
+impl<S: System> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.endpoint)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,34 @@
+//! The one file that reads clocks.
+#![allow(clippy::disallowed_methods, reason = "time enters the driver here, and nowhere else")]
+
+use std::time::{Instant as StdInstant, SystemTime};
+
+use gateway_core::{Instant, UnixMillis};
+use gateway_wire::WallClock;
+
+/// The driver's two clocks. Monotonic time counts from when the clock was made.
+pub(crate) struct Clock {
+    epoch: StdInstant,
+    wall: Option<WallClock>,
+}
+
+impl Clock {
+    pub(crate) fn start(wall: Option<WallClock>) -> Self {
+        Self { epoch: StdInstant::now(), wall }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        let nanos = self.epoch.elapsed().as_nanos();
+        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn wall(&self) -> UnixMillis {
+        self.wall.as_ref().map_or_else(system_time, |wall| wall())
+    }
+}
+
+fn system_time() -> UnixMillis {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since_epoch.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    UnixMillis(millis)
+}

@@ -1,0 +1,128 @@
+//! Byte streams that a client can wait for, and other ways to open one than TCP.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use gateway_wire::{ByteStream, Endpoint, OpenFailure};
+use mio::event::Source;
+use mio::net::TcpStream;
+
+/// A byte stream to a server that never waits: TCP, TLS over it, or one of the embedder's own. Reading and writing fail
+/// with [`io::ErrorKind::WouldBlock`] where they would have to wait.
+pub trait Transport: Read + Write + Send {
+    /// The socket under it, for the poller.
+    fn source(&mut self) -> &mut dyn Source;
+
+    /// Ends this direction of the stream, as far as that needs no waiting.
+    fn shutdown(&mut self);
+}
+
+impl Transport for TcpStream {
+    fn source(&mut self) -> &mut dyn Source {
+        self
+    }
+
+    fn shutdown(&mut self) {
+        // A socket that cannot be ended is about to be dropped.
+        let _ = Self::shutdown(self, Shutdown::Write);
+    }
+}
+
+#[cfg(unix)]
+impl Transport for mio::net::UnixStream {
+    fn source(&mut self) -> &mut dyn Source {
+        self
+    }
+
+    fn shutdown(&mut self) {
+        // A socket that cannot be ended is about to be dropped.
+        let _ = Self::shutdown(self, Shutdown::Write);
+    }
+}
+
+/// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`; another may go through
+/// a proxy, or a Unix socket.
+pub trait Dial: Send + Sync + 'static {
+    /// Makes one attempt. It runs on a helper thread and may block there; the client's connect deadline runs meanwhile, and
+    /// what comes after it is dropped.
+    ///
+    /// # Errors
+    /// Why there is no stream.
+    fn dial(&self, endpoint: &Endpoint) -> Result<Box<dyn Transport>, OpenFailure>;
+
+    /// Whether a write that fails has passed on nothing of what it was offered. So it is with a bare socket, and not
+    /// with a stream that buffers, as TLS does: there messages in such a write count as
+    /// [`MaybeSent`](crate::Fate::MaybeSent), not as [`Rejected`](crate::Fate::Rejected).
+    fn fails_whole(&self) -> bool {
+        false
+    }
+}
+
+/// The most that one read takes.
+const READ: usize = 32 << 10;
+
+/// What one read takes where the one before it has left nothing behind: a buffer is filled with zeros before each read, and most
+/// reads bring little.
+const SMALL_READ: usize = 4 << 10;
+
+/// An open stream, as the engine sees it.
+pub struct Socket {
+    transport: Box<dyn Transport>,
+    fails_whole: bool,
+    /// Whether the last read filled its buffer: there is more.
+    is_busy: bool,
+}
+
+impl Socket {
+    pub(crate) fn new(transport: Box<dyn Transport>, fails_whole: bool) -> Self {
+        Self { transport, fails_whole, is_busy: false }
+    }
+}
+
+impl ByteStream for Socket {
+    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let Self { transport, is_busy, .. } = self;
+        if *is_busy {
+            read_into(transport, &mut [0; READ], is_busy, take)
+        } else {
+            read_into(transport, &mut [0; SMALL_READ], is_busy, take)
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| self.transport.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        uninterrupted(|| self.transport.flush())
+    }
+
+    fn shutdown(&mut self) {
+        self.transport.shutdown();
+    }
+
+    fn fails_whole(&self) -> bool {
+        self.fails_whole
+    }
+}
+
+fn read_into<T>(
+    transport: &mut Box<dyn Transport>,
+    buffer: &mut [u8],
+    is_busy: &mut bool,
+    take: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
+    let count = uninterrupted(|| transport.read(buffer))?;
+    *is_busy = count == buffer.len();
+    Ok(take(&buffer[..count]))
+}
+
+/// A system call that a signal has interrupted is made again.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What may block, away from the client's thread: credentials, the resolver, a dial of the embedder's own.
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::thread;
+
+use gateway_core::{Credentials, OpenError, Secret};
+use gateway_wire::{
+    Endpoint, Handshake, LoginCredentials, OpenFailure, OpenStep, ProviderError, interleave,
+};
+
+use crate::dial::{Dial, Transport};
+
+/// Asked before each attempt, on a helper thread; [`Credentials::Refresh`] says that the last ones were refused.
+pub type Provider =
+    Arc<dyn Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync>;
+
+/// What an errand has brought.
+pub(crate) struct Fetched {
+    pub(crate) handshake: Handshake,
+    pub(crate) login: Option<Secret>,
+    pub(crate) route: Route,
+}
+
+/// How the server is reached.
+pub(crate) enum Route {
+    Addresses(Vec<SocketAddr>),
+    Dialled { transport: Box<dyn Transport>, fails_whole: bool },
+}
+
+/// An errand under way. Once this is dropped, what the errand brings is dropped as well.
+pub(crate) struct Errand(Receiver<Result<Fetched, OpenFailure>>);
+
+impl Errand {
+    pub(crate) fn poll(&self) -> Option<Result<Fetched, OpenFailure>> {
+        match self.0.try_recv() {
+            Ok(outcome) => Some(outcome),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(OpenFailure::new(
+                OpenError::Io,
+                "the helper thread ended without an answer: did the credentials' provider panic?",
+            ))),
+        }
+    }
+}
+
+/// Runs a client's errands: at once where nothing blocks, else on one helper thread that ends with the last of them. However
+/// long a resolver hangs, a client has no second such thread.
+pub(crate) struct Errands {
+    work: Arc<Work>,
+    queue: Arc<Mutex<Queue>>,
+}
+
+struct Work {
+    endpoint: Endpoint,
+    dial: Option<Arc<dyn Dial>>,
+    provider: Option<Provider>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Order>,
+    is_running: bool,
+}
+
+struct Order {
+    credentials: Credentials,
+    answer: Sender<Result<Fetched, OpenFailure>>,
+    waker: Waker,
+}
+
+impl Errands {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        dial: Option<Arc<dyn Dial>>,
+        provider: Option<Provider>,
+    ) -> Self {
+        Self { work: Arc::new(Work { endpoint, dial, provider }), queue: Arc::default() }
+    }
+
+    /// Begins an errand; `waker` is woken when it is done.
+    pub(crate) fn begin(&self, credentials: Credentials, waker: Waker) -> Errand {
+        let (answer, outcome) = channel();
+        if self.work.may_block() {
+            self.delegate(Order { credentials, answer, waker });
+        } else {
+            let _ = answer.send(self.work.fetch(credentials)); // the receiver is right here
+        }
+        Errand(outcome)
+    }
+
+    fn delegate(&self, order: Order) {
+        let mut queue = lock(&self.queue);
+        // An errand that is still waiting was abandoned: a client makes one attempt at a time.
+        queue.waiting.clear();
+        queue.waiting.push_back(order);
+        if queue.is_running {
+            return;
+        }
+        let (work, shared) = (Arc::clone(&self.work), Arc::clone(&self.queue));
+        let helper = thread::Builder::new().name("gateway-resolver".to_owned());
+        match helper.spawn(move || run(&work, &shared)) {
+            Ok(_) => queue.is_running = true,
+            Err(error) => {
+                let failure = OpenFailure::new(OpenError::Io, format!("no helper thread: {error}"));
+                for order in queue.waiting.drain(..) {
+                    let _ = order.answer.send(Err(failure.clone())); // the receiver may have gone
+                }
+            }
+        }
+    }
+}
+
+fn run(work: &Work, queue: &Mutex<Queue>) {
+    // Also where a provider panics: the next errand starts another thread.
+    struct Ends<'a>(&'a Mutex<Queue>);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            lock(self.0).is_running = false;
+        }
+    }
+    let ends = Ends(queue);
+    loop {
+        let mut waiting = lock(queue);
+        let Some(order) = waiting.waiting.pop_front() else {
+            waiting.is_running = false;
+            drop(waiting);
+            std::mem::forget(ends); // said under the same lock that found nothing more to do
+            return;
+        };
+        drop(waiting);
+        // What comes too late is dropped with the channel, and whatever it holds open with it.
+        let _ = order.answer.send(work.fetch(order.credentials));
+        order.waker.wake();
+    }
+}
+
+impl Work {
+    fn may_block(&self) -> bool {
+        self.provider.is_some() || self.dial.is_some() || self.literal().is_none()
+    }
+
+    /// The address, where the host is one.
+    fn literal(&self) -> Option<SocketAddr> {
+        let address = self.endpoint.host().parse().ok()?;
+        Some(SocketAddr::new(address, self.endpoint.port()))
+    }
+
+    fn fetch(&self, credentials: Credentials) -> Result<Fetched, OpenFailure> {
+        let (headers, login) = self.ask(credentials)?.into_parts()?;
+        let handshake = Handshake::start(&self.endpoint, &headers)?;
+        let route = match (&self.dial, self.literal()) {
+            (Some(dial), _) => Route::Dialled {
+                transport: dial.dial(&self.endpoint)?,
+                fails_whole: dial.fails_whole(),
+            },
+            (None, Some(address)) => Route::Addresses(vec![address]),
+            (None, None) => Route::Addresses(self.resolve()?),
+        };
+        Ok(Fetched { handshake, login, route })
+    }
+
+    fn ask(&self, credentials: Credentials) -> Result<LoginCredentials, OpenFailure> {
+        let Some(provider) = &self.provider else { return Ok(LoginCredentials::new()) };
+        provider(credentials)
+            .map_err(|error| OpenFailure::new(OpenError::Io, format!("no credentials: {error}")))
+    }
+
+    fn resolve(&self) -> Result<Vec<SocketAddr>, OpenFailure> {
+        let addresses = (self.endpoint.host(), self.endpoint.port())
+            .to_socket_addrs()
+            .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error))?;
+        let addresses = interleave(addresses.collect());
+        if addresses.is_empty() {
+            return Err(OpenFailure::new(OpenError::Dns, "the host's name has no address"));
+        }
+        Ok(addresses)
+    }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    // What a thread that panicked left is whole: nothing panics while it holds the lock.
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}

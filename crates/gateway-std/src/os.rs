@@ -1,0 +1,216 @@
+//! The operating system: sockets that never wait, a poller that waits for them, and its waker.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+
+use gateway_core::{Credentials, Instant, OpenError, Secret, SocketId, UnixMillis};
+use gateway_wire::{Dialled, Endpoint, Handshake, Host, OpenFailure, OpenStep, Tls, WallClock};
+use mio::{Events, Interest, Token};
+
+use crate::clock::Clock;
+use crate::dial::{Socket, Transport};
+use crate::errand::{Errand, Errands, Fetched, Route};
+use crate::race::Race;
+use crate::system::System;
+use crate::tls::TlsStream;
+
+/// Events that one wait may bring: a client has one socket, or the few that race to be it, and a waker.
+const EVENTS: usize = 8;
+
+const WAKER: Token = Token(0);
+const SOCKET: Token = Token(1);
+
+/// The operating system, as a [`Client`](crate::Client) uses it.
+pub struct Os {
+    endpoint: Endpoint,
+    tls: Option<Tls>,
+    errands: Errands,
+    clock: Clock,
+    poll: mio::Poll,
+    events: Events,
+    waker: Waker,
+    /// When an attempt wants to be looked at again though nothing has come.
+    look_at: Option<Instant>,
+}
+
+/// Wakes the poller up, from any thread.
+struct Bell(mio::Waker);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // It fails only where the kernel's counter is full: then the poller is awake.
+        let _ = self.0.wake();
+    }
+}
+
+/// An attempt to open a stream. Dropping it leaves nothing open.
+pub struct Dialing {
+    stage: Stage,
+}
+
+enum Stage {
+    Fetching(Errand),
+    Connecting { race: Race, papers: Papers },
+    ShakingHands { tls: Box<TlsStream>, papers: Papers },
+    Over,
+}
+
+/// What goes along with the stream.
+struct Papers {
+    handshake: Handshake,
+    login: Option<Secret>,
+}
+
+/// How far one look at an attempt has come.
+enum Step {
+    Next(Stage),
+    Stay(Stage),
+    Open(Dialled<Socket>),
+}
+
+impl Os {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        tls: Option<Tls>,
+        errands: Errands,
+        wall: Option<WallClock>,
+    ) -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let bell = Bell(mio::Waker::new(poll.registry(), WAKER)?);
+        Ok(Self {
+            endpoint,
+            tls,
+            errands,
+            clock: Clock::start(wall),
+            poll,
+            events: Events::with_capacity(EVENTS),
+            waker: Waker::from(Arc::new(bell)),
+            look_at: None,
+        })
+    }
+
+    fn step(&mut self, stage: Stage) -> Result<Step, OpenFailure> {
+        match stage {
+            Stage::Fetching(errand) => match errand.poll() {
+                None => Ok(Step::Stay(Stage::Fetching(errand))),
+                Some(fetched) => self.set_out(fetched?),
+            },
+            Stage::Connecting { mut race, papers } => {
+                match race.poll(self.clock.now(), self.poll.registry(), SOCKET) {
+                    Poll::Pending => {
+                        self.look_at = race.next_at();
+                        Ok(Step::Stay(Stage::Connecting { race, papers }))
+                    }
+                    Poll::Ready(Ok(tcp)) => self.connected(tcp, papers),
+                    Poll::Ready(Err(error)) => {
+                        Err(OpenFailure::classify(OpenStep::Connect, &error))
+                    }
+                }
+            }
+            Stage::ShakingHands { mut tls, papers } => match tls.poll_handshake() {
+                Poll::Pending => Ok(Step::Stay(Stage::ShakingHands { tls, papers })),
+                Poll::Ready(outcome) => outcome.map(|()| open(tls, false, papers)),
+            },
+            Stage::Over => Err(OpenFailure::new(OpenError::Io, "the attempt is over")),
+        }
+    }
+
+    fn set_out(&mut self, fetched: Fetched) -> Result<Step, OpenFailure> {
+        let Fetched { handshake, login, route } = fetched;
+        let papers = Papers { handshake, login };
+        match route {
+            Route::Addresses(addresses) => {
+                Ok(Step::Next(Stage::Connecting { race: Race::new(addresses), papers }))
+            }
+            Route::Dialled { mut transport, fails_whole } => {
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                self.poll
+                    .registry()
+                    .register(transport.source(), SOCKET, interest)
+                    .map_err(|error| OpenFailure::classify(OpenStep::Connect, &error))?;
+                Ok(open(transport, fails_whole, papers))
+            }
+        }
+    }
+
+    fn connected(&self, tcp: mio::net::TcpStream, papers: Papers) -> Result<Step, OpenFailure> {
+        // A connection that is kept for days and carries small messages gains nothing from Nagle.
+        let _ = tcp.set_nodelay(true);
+        match &self.tls {
+            None => Ok(open(Box::new(tcp), true, papers)),
+            Some(tls) => {
+                let tls = Box::new(TlsStream::start(&self.endpoint, tls, tcp)?);
+                Ok(Step::Next(Stage::ShakingHands { tls, papers }))
+            }
+        }
+    }
+}
+
+fn open(transport: Box<dyn Transport>, fails_whole: bool, papers: Papers) -> Step {
+    let Papers { handshake, login } = papers;
+    Step::Open(Dialled { stream: Socket::new(transport, fails_whole), handshake, login })
+}
+
+impl Host for Os {
+    type Dialing = Dialing;
+    type Stream = Socket;
+
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn wall(&self) -> UnixMillis {
+        self.clock.wall()
+    }
+
+    fn dial(&mut self, _: SocketId, credentials: Credentials) -> Dialing {
+        let errand = self.errands.begin(credentials, self.waker.clone());
+        Dialing { stage: Stage::Fetching(errand) }
+    }
+
+    fn poll_dialing(
+        &mut self,
+        dialing: &mut Dialing,
+    ) -> Poll<Result<Dialled<Socket>, OpenFailure>> {
+        self.look_at = None;
+        loop {
+            match self.step(std::mem::replace(&mut dialing.stage, Stage::Over)) {
+                Ok(Step::Next(stage)) => dialing.stage = stage,
+                Ok(Step::Stay(stage)) => {
+                    dialing.stage = stage;
+                    return Poll::Pending;
+                }
+                Ok(Step::Open(dialled)) => return Poll::Ready(Ok(dialled)),
+                Err(failure) => return Poll::Ready(Err(failure)),
+            }
+        }
+    }
+}
+
+impl System for Os {
+    fn wait(&mut self, until: Option<Instant>) {
+        let until = match (until, self.look_at.take()) {
+            (Some(until), Some(look_at)) => Some(until.min(look_at)),
+            (until, look_at) => until.or(look_at),
+        };
+        let timeout = until.map(|until| until.saturating_duration_since(self.clock.now()));
+        // It fails where a signal interrupts it: then it has come back sooner. What came is seen at the sockets.
+        let _ = self.poll.poll(&mut self.events, timeout);
+    }
+
+    fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+}
+
+impl fmt::Debug for Os {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Os").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! TCP to the first of a host's addresses that answers, without waiting.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::vec;
+
+use gateway_core::Instant;
+use gateway_wire::ATTEMPT_DELAY;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+/// Connects under way: each address is tried when the one before it has failed, or is late
+/// ([RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5)).
+pub(crate) struct Race {
+    waiting: vec::IntoIter<SocketAddr>,
+    trying: Vec<TcpStream>,
+    /// When the next address is tried, even if none has failed.
+    next_at: Instant,
+    failure: io::Error,
+}
+
+impl Race {
+    pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            waiting: addresses.into_iter(),
+            trying: Vec::new(),
+            next_at: Instant::ZERO,
+            failure: io::ErrorKind::AddrNotAvailable.into(),
+        }
+    }
+
+    /// When it is to be looked at again, at the latest.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        (self.waiting.len() > 0).then_some(self.next_at)
+    }
+
+    /// The first that is connected; the last failure, if none will be.
+    pub(crate) fn poll(
+        &mut self,
+        now: Instant,
+        registry: &Registry,
+        token: Token,
+    ) -> Poll<io::Result<TcpStream>> {
+        let mut index = 0;
+        while index < self.trying.len() {
+            match state_of(&self.trying[index]) {
+                Poll::Pending => index += 1,
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(self.trying.swap_remove(index))),
+                Poll::Ready(Err(error)) => {
+                    self.failure = error;
+                    drop(self.trying.swap_remove(index));
+                    self.next_at = now;
+                }
+            }
+        }
+        while self.trying.is_empty() || now >= self.next_at {
+            let Some(address) = self.waiting.next() else { break };
+            match start(address, registry, token) {
+                Ok(stream) => {
+                    self.trying.push(stream);
+                    self.next_at = now.saturating_add(ATTEMPT_DELAY);
+                }
+                Err(error) => self.failure = error,
+            }
+        }
+        if self.trying.is_empty() {
+            let failure = std::mem::replace(&mut self.failure, io::ErrorKind::Other.into());
+            return Poll::Ready(Err(failure));
+        }
+        Poll::Pending
+    }
+}
+
+fn start(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    Ok(stream)
+}
+
+/// Whether a connect has come to its end, and to which.
+fn state_of(stream: &TcpStream) -> Poll<io::Result<()>> {
+    match stream.take_error() {
+        Ok(Some(error)) | Err(error) => return Poll::Ready(Err(error)),
+        Ok(None) => {}
+    }
+    match stream.peer_addr() {
+        Ok(_) => Poll::Ready(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Pending,
+        Err(error) => Poll::Ready(Err(error)),
+    }
+}

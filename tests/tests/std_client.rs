@@ -1,0 +1,113 @@
+//! The blocking client on real sockets: it connects, echoes, rides out a drop, is woken by other threads, and closes.
+
+use std::time::Duration;
+
+use gateway_std::core::{CloseFrame, DisconnectCause, Notice};
+use gateway_std::{Client, ClientEvent, Message};
+use gateway_tests::{Frame, calm, serve};
+
+fn client(url: &str) -> Client {
+    Client::builder(url).config(calm().build().unwrap()).seed(7).build().unwrap()
+}
+
+fn until_ready(client: &mut Client) {
+    for event in client {
+        if let ClientEvent::Notice(Notice::Ready { .. }) = event {
+            return;
+        }
+    }
+    panic!("never ready");
+}
+
+#[test]
+fn it_echoes_and_closes() {
+    let server = serve(async |listener| {
+        let mut peer = listener.peer().await;
+        peer.echo().await;
+    });
+    let mut client = client(&server.url);
+
+    until_ready(&mut client);
+    client.send("hello").unwrap();
+    let echoed = client.find_map(|event| match event {
+        ClientEvent::Message(message) => Some(message),
+        _ => None,
+    });
+    client.close(CloseFrame::NORMAL);
+    let rest: Vec<_> = client.by_ref().collect();
+
+    assert_eq!(echoed, Some(Message::text("hello")));
+    assert!(client.gave_up().is_none(), "{rest:?}");
+    server.join();
+}
+
+#[test]
+fn it_rides_out_a_drop() {
+    let server = serve(async |listener| {
+        drop(listener.peer().await);
+        let mut peer = listener.peer().await;
+        peer.send(Frame::text("back")).await;
+        peer.echo().await;
+    });
+    let mut client = client(&server.url);
+
+    let mut lost = 0;
+    let back = client.find_map(|event| match event {
+        ClientEvent::Disconnected { cause: DisconnectCause::Lost(_), .. } => {
+            lost += 1;
+            None
+        }
+        ClientEvent::Message(message) => Some(message),
+        _ => None,
+    });
+
+    assert_eq!((lost, back), (1, Some(Message::text("back"))));
+    drop(client);
+    server.join();
+}
+
+#[test]
+fn a_deadline_that_passes_loses_nothing() {
+    let server = serve(async |listener| {
+        let mut peer = listener.peer().await;
+        peer.frame().await;
+        peer.send(Frame::text("late")).await;
+        peer.echo().await;
+    });
+    let mut client = client(&server.url);
+    until_ready(&mut client);
+
+    let nothing = client.recv_timeout(Duration::from_millis(1));
+    client.send("now").unwrap();
+    let late = client.recv();
+
+    assert!(nothing.is_err(), "{nothing:?}");
+    assert_eq!(late, Some(ClientEvent::Message(Message::text("late"))));
+    drop(client);
+    server.join();
+}
+
+#[test]
+fn a_sender_on_another_thread_is_heard_while_the_client_waits() {
+    let server = serve(async |listener| {
+        let mut peer = listener.peer().await;
+        peer.echo().await;
+    });
+    let mut client = client(&server.url);
+    until_ready(&mut client);
+    let sender = client.sender();
+    let other = std::thread::spawn(move || {
+        let id = sender.send("from afar").unwrap();
+        (id.number(), sender)
+    });
+
+    let heard = client.recv();
+    let (number, sender) = other.join().unwrap();
+    sender.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+
+    assert_eq!(heard, Some(ClientEvent::Message(Message::text("from afar"))));
+    assert_eq!(number, 1);
+    assert!(sender.send("too late").is_err());
+    server.join();
+}
