@@ -1,0 +1,123 @@
+//! Senders on other threads: every message has one outcome, whatever becomes of the connection.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use gateway_std::core::{CloseFrame, SendRejection};
+use gateway_std::{Client, ClientEvent, Sender};
+use gateway_tests::{calm, serve};
+
+const THREADS: usize = 8;
+const MESSAGES: usize = 500;
+
+fn client(url: &str) -> Client {
+    Client::builder(url).config(calm().build().unwrap()).seed(7).build().unwrap()
+}
+
+fn until_ready(client: &mut Client) {
+    while !client.is_ready() {
+        client.recv().expect("a connection that is not over");
+    }
+}
+
+#[test]
+fn every_message_of_every_thread_is_sent_once() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url);
+    until_ready(&mut client);
+    let senders: Vec<_> = (0..THREADS)
+        .map(|thread| {
+            let sender = client.sender();
+            thread::spawn(move || {
+                let send = |number| sender.send(format!("{thread} {number}")).unwrap().number();
+                (0..MESSAGES).map(send).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+
+    let mut echoed = BTreeSet::new();
+    while echoed.len() < THREADS * MESSAGES {
+        if let ClientEvent::Message(message) = client.recv().expect("it is open") {
+            let text = message.as_text().unwrap().to_owned();
+            assert!(echoed.insert(text.clone()), "{text} came twice");
+        }
+    }
+
+    let numbers: BTreeSet<_> =
+        senders.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(numbers.len(), THREADS * MESSAGES);
+    assert_eq!(numbers.last(), Some(&((THREADS * MESSAGES) as u64)));
+}
+
+#[test]
+fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
+    let client = client("ws://127.0.0.1:9");
+    let senders: Vec<_> = (0..THREADS).map(|_| posted(&client.sender())).collect();
+
+    drop(client);
+
+    for sender in senders {
+        let refused = sender.join().unwrap().unwrap_err();
+        assert_eq!(refused.rejection(), SendRejection::Closed);
+        assert_eq!(refused.into_message().as_text(), Some("hello"));
+    }
+}
+
+#[test]
+fn a_sender_waits_where_the_mailbox_is_full_and_is_let_go_when_the_client_is() {
+    let client = client("ws://127.0.0.1:9");
+    // More threads than there are places: some wait for a place, the others for their answer.
+    let senders: Vec<_> = (0..300).map(|_| posted(&client.sender())).collect();
+
+    drop(client);
+
+    assert!(senders.into_iter().all(|sender| sender.join().unwrap().is_err()));
+}
+
+#[test]
+fn a_message_before_the_connection_is_ready_is_handed_back() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url);
+    let sender = client.sender();
+    let early = posted(&sender);
+
+    while !early.is_finished() && client.recv().is_some() {}
+    until_ready(&mut client);
+    let now = posted(&sender);
+    while !matches!(client.recv(), Some(ClientEvent::Message(_))) {}
+
+    // The early one came before or after the connection was ready: it has an outcome either way.
+    let early = early.join().unwrap().map_err(|refused| refused.rejection());
+    assert!(matches!(early, Ok(_) | Err(SendRejection::NotReady)), "{early:?}");
+    assert!(now.join().unwrap().is_ok());
+}
+
+#[test]
+fn a_connection_that_was_closed_refuses_and_one_that_is_connected_again_takes() {
+    let server = serve(async |listener| {
+        listener.peer().await.echo().await;
+        listener.peer().await.echo().await;
+    });
+    let mut client = client(&server.url);
+    let sender = client.sender();
+    until_ready(&mut client);
+
+    sender.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    let closed = sender.send("late").map_err(|refused| refused.rejection());
+    client.connect();
+    until_ready(&mut client);
+    let again = posted(&sender);
+    let echoed = client.find(|event| matches!(event, ClientEvent::Message(_)));
+
+    assert_eq!(closed, Err(SendRejection::Closed));
+    assert!(again.join().unwrap().is_ok());
+    assert!(echoed.is_some());
+}
+
+fn posted(
+    sender: &Sender,
+) -> thread::JoinHandle<Result<gateway_std::MessageId, gateway_std::SendError>> {
+    let sender = sender.clone();
+    thread::spawn(move || sender.send("hello"))
+}
