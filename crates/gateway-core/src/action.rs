@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
+use serde::{Deserialize, Serialize};
 
 use crate::close::CloseCode;
 use crate::event::{EventKind, Failure, OpenError};
 use crate::state::{ConnectionState, SocketId};
-use crate::time::{Instant, UnixMillis};
+use crate::time::{Instant, UnixMillis, span_ns};
 
 /// An order to the driver. Performed in the sequence in which [`Actions`] yields them.
 ///
@@ -15,7 +16,8 @@ use crate::time::{Instant, UnixMillis};
 /// the core owns is written by [`Connection::encode`](crate::Connection::encode).
 ///
 /// The set is complete by design: a driver that does not know an action must not compile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(clippy::exhaustive_enums)]
 #[must_use]
 pub enum Action {
@@ -23,17 +25,20 @@ pub enum Action {
     /// [`OpenFailed`](crate::Event::OpenFailed) with this id.
     OpenSocket {
         /// The id of the attempt.
+        #[serde(rename = "socket")]
         id: SocketId,
         /// Whether the credentials of the last attempt will do.
         credentials: Credentials,
     },
     /// Put a frame into the socket's outgoing buffer.
+    #[serde(with = "send_fields")]
     Send(SocketId, Outgoing),
     /// Drop the socket: whether it is still opening or open. What its buffer holds may be written
     /// as far as that needs no waiting; nobody waits for the peer.
     CloseSocket(SocketId),
     /// Arm the one timer for this instant, in place of what is armed. When it is due: a
     /// [`Tick`](crate::Event::Tick).
+    #[serde(rename = "schedule_timer_at_ns")]
     ScheduleTimer(Instant),
     /// Disarm the timer.
     CancelTimer,
@@ -44,7 +49,8 @@ pub enum Action {
 }
 
 /// Which credentials the next attempt is made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Credentials {
     /// Those at hand will do.
@@ -54,7 +60,8 @@ pub enum Credentials {
 }
 
 /// A frame to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(clippy::exhaustive_enums)] // see Action
 pub enum Outgoing {
     /// The message of this event's [`SendRequested`](crate::Event::SendRequested).
@@ -68,13 +75,15 @@ pub enum Outgoing {
     /// The dialect's heartbeat, with the time where the wall clock is known.
     Ping(Option<UnixMillis>),
     /// A WebSocket Ping frame; the number is its payload, in decimal.
+    #[serde(rename = "websocket_ping")]
     WebSocketPing(u64),
     /// The answer to the peer's own application-level ping, with its timestamp.
     Pong(Option<UnixMillis>),
 }
 
 /// News for the application, each with what a log line needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Notice {
     /// The state changed.
@@ -84,6 +93,7 @@ pub enum Notice {
         /// The state now.
         to: ConnectionState,
         /// The socket in question, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         socket: Option<SocketId>,
     },
     /// The connection takes application messages.
@@ -91,6 +101,7 @@ pub enum Notice {
         /// The socket.
         socket: SocketId,
         /// Time since it was last ready, or since the first connect request.
+        #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },
     /// A socket, open or still opening, is gone. (One that a clock jump overtook before it was ready is told by
@@ -106,6 +117,7 @@ pub enum Notice {
         /// 1 for the first retry since the count was last reset; 0 where a clock jump starts the first attempt anew.
         attempt: u32,
         /// From now until the attempt.
+        #[serde(rename = "delay_ns", with = "span_ns")]
         delay: Duration,
         /// What made it necessary.
         cause: RetryCause,
@@ -122,6 +134,12 @@ pub enum Notice {
         /// The socket.
         socket: SocketId,
         /// The round trip, where the pong tells which ping it answers.
+        #[serde(
+            rename = "round_trip_ns",
+            with = "span_ns::option",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )]
         round_trip: Option<Duration>,
     },
     /// An event of a socket that is not, or not yet, the connection's open one was ignored.
@@ -134,6 +152,7 @@ pub enum Notice {
     /// The wall clock went ahead of monotonic time: the machine was suspended.
     ClockJumped {
         /// By how much.
+        #[serde(rename = "by_ns", with = "span_ns")]
         by: Duration,
     },
     /// The connection is CLOSED and will not be tried again.
@@ -146,7 +165,8 @@ pub enum Notice {
 }
 
 /// Why a socket is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DisconnectCause {
     /// The peer sent a Close frame; its code where it had one.
@@ -194,7 +214,8 @@ impl DisconnectCause {
 }
 
 /// What made a retry necessary, or moved it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RetryCause {
     /// The connection was lost or could not be opened.
@@ -218,7 +239,8 @@ impl RetryCause {
 }
 
 /// What decided a delay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Because {
     /// The backoff strategy.
@@ -245,7 +267,8 @@ impl Because {
 }
 
 /// Why the connection was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GiveUpCause {
     /// A close code that the policy does not retry.
@@ -275,7 +298,8 @@ impl GiveUpCause {
 }
 
 /// Why a message was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SendRejection {
     /// The connection is not ready: no socket, or the login is not done.
@@ -368,3 +392,32 @@ impl Iterator for ActionsIter {
 }
 
 impl ExactSizeIterator for ActionsIter {}
+
+/// [`Action::Send`] by the names of its fields.
+mod send_fields {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Outgoing, SocketId};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Send {
+        socket: SocketId,
+        frame: Outgoing,
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(
+        socket: &SocketId,
+        frame: &Outgoing,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Send { socket: *socket, frame: *frame }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<(SocketId, Outgoing), D::Error> {
+        Send::deserialize(deserializer).map(|Send { socket, frame }| (socket, frame))
+    }
+}

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A status code that may stand in a Close frame on the wire: 1000–1003, 1007–1014, 3000–4999.
@@ -15,7 +16,8 @@ use thiserror::Error;
 /// assert!(CloseCode::new(1006).is_err());
 /// # Ok::<(), gateway_core::InvalidCloseFrame>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u16", try_from = "u16")]
 pub struct CloseCode(u16);
 
 impl CloseCode {
@@ -49,6 +51,20 @@ impl CloseCode {
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
+    }
+}
+
+impl TryFrom<u16> for CloseCode {
+    type Error = InvalidCloseFrame;
+
+    fn try_from(code: u16) -> Result<Self, InvalidCloseFrame> {
+        Self::new(code)
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.number()
     }
 }
 

@@ -59,6 +59,14 @@ impl Connection {
     }
 }
 
+impl<D: Dialect> Connection<ChaCha8Rng, D> {
+    /// The same from a seed with another dialect: what a driver makes, and a journal makes again.
+    #[must_use]
+    pub fn from_seed_with(config: Arc<Config>, seed: u64, dialect: D) -> Self {
+        Self::with_dialect(config, ChaCha8Rng::seed_from_u64(seed), dialect)
+    }
+}
+
 impl<R: Rng> Connection<R> {
     /// A connection with the default dialect.
     #[must_use]

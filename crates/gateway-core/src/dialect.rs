@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use crate::login::{Login, LoginAnswer};
 use crate::time::UnixMillis;
@@ -57,7 +58,8 @@ pub trait Dialect {
 }
 
 /// What a text message is to the heartbeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum Recognised {
     /// An answer to our ping, with the timestamp that it echoes.
@@ -135,7 +137,7 @@ impl Dialect for JsonDialect {
 }
 
 /// The two fields of a heartbeat; others are ignored. Reading a flat object of unescaped names allocates nothing.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct Beat<'a> {
     #[serde(rename = "type", default)]
     kind: &'a str,

@@ -1,5 +1,7 @@
 //! Events: facts that a driver hands to the core.
 
+use serde::{Deserialize, Serialize};
+
 use crate::close::CloseFrame;
 use crate::policy::Verdict;
 use crate::state::SocketId;
@@ -113,7 +115,8 @@ pub(crate) enum SocketEvent<'a> {
 }
 
 /// The name of an [`Event`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each variant is documented at the event of the same name")]
 #[allow(clippy::exhaustive_enums)] // as complete as Event
 pub enum EventKind {
@@ -225,7 +228,8 @@ impl Frame<'_> {
 }
 
 /// Why a socket could not be opened. The driver classifies; the core decides what follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The host's name could not be resolved.
@@ -245,6 +249,7 @@ pub enum OpenError {
         /// The status, 100–599.
         status: u16,
         /// The `Retry-After` header, where it was there and could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<RetryAfter>,
     },
     /// The answer was no HTTP, or the peer hung up in the middle of it.
@@ -276,17 +281,21 @@ impl OpenError {
 
 /// The value of a `Retry-After` header
 /// ([RFC 9110 section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the header has these two forms
 pub enum RetryAfter {
     /// Delay in seconds.
+    #[serde(rename = "delay_s")]
     Seconds(u64),
     /// An HTTP date. Ignored while the core has not been told the wall clock.
+    #[serde(rename = "date_unix_ms")]
     Date(UnixMillis),
 }
 
 /// How an open socket came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
     /// The stream ended without a Close frame.
@@ -322,7 +331,8 @@ impl Failure {
 }
 
 /// What the operating system says of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Network {
     /// There is a network again: a waiting connection tries at once, at most once in 30 s.

@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How a connection becomes ready once its socket is open.
@@ -66,7 +67,8 @@ impl Login {
 }
 
 /// What a message means that came while logging in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum LoginAnswer {
     /// The login is accepted; the message is consumed.

@@ -1,16 +1,24 @@
 //! What follows on a close code or an HTTP status. Every code is judged here, by a table.
 
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::time::span_ns;
+
 /// What follows when a connection is lost or refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum Verdict {
     /// Try again after the backoff's delay.
     Retry,
     /// Try again after the backoff's delay, but no sooner than this, and some jitter on top.
+    #[serde(rename = "retry_no_sooner_than_ns", with = "span_ns")]
     RetryNoSoonerThan(Duration),
     /// Try again once with new credentials; if that fails in the same way, it is fatal.
     RefreshCredentials,
@@ -75,6 +83,14 @@ impl Rule {
         self.meaning
     }
 
+    /// The codes as a configuration writes them: `CODE` or `CODE-CODE`.
+    pub(crate) fn codes(&self) -> String {
+        match (self.first, self.last) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        }
+    }
+
     const fn width(&self) -> u16 {
         self.last - self.first
     }
@@ -128,6 +144,11 @@ impl Policy {
         }
         kept.sort_by_key(|rule| (rule.width(), rule.first));
         Ok(Self { rules: kept })
+    }
+
+    /// The user's rules, the narrow before the wide.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
     }
 
     /// The rule that decides on this code: a close code received from the peer (1005 for a Close frame

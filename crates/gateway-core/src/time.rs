@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A point in monotonic time: nanoseconds since an epoch that the embedder chose.
 ///
 /// The standard library's `Instant` cannot be made in a test and does not exist without `std`, so
@@ -17,7 +19,8 @@ use core::time::Duration;
 /// assert_eq!(later.saturating_duration_since(start), Duration::from_millis(250));
 /// assert_eq!(start.saturating_duration_since(later), Duration::ZERO);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Instant(u64);
 
 impl Instant {
@@ -74,7 +77,8 @@ impl fmt::Debug for Instant {
 ///
 /// The core uses it for the heartbeat's timestamp, for a `Retry-After` that is a date, and to see a
 /// suspended machine by comparing it with monotonic time. No deadline is kept in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct UnixMillis(pub u64);
 
 impl UnixMillis {
@@ -99,4 +103,59 @@ pub(crate) fn nanos(span: Duration) -> u64 {
 /// Rounds a span down to whole milliseconds.
 pub(crate) fn whole_millis(span: Duration) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A span as a whole number of nanoseconds, exact for every `Duration`; the name of the field says the unit.
+pub(crate) mod span_ns {
+    use core::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    const SECOND: u128 = 1_000_000_000;
+
+    pub(crate) fn serialize<S: Serializer>(
+        span: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match u64::try_from(span.as_nanos()) {
+            Ok(nanos) => serializer.serialize_u64(nanos),
+            Err(_) => serializer.serialize_u128(span.as_nanos()),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let nanos = u128::deserialize(deserializer)?;
+        let seconds = u64::try_from(nanos / SECOND).ok();
+        seconds
+            .zip(u32::try_from(nanos % SECOND).ok())
+            .map(|(seconds, nanos)| Duration::new(seconds, nanos))
+            .ok_or_else(|| D::Error::custom("a span must be shorter than 2^64 seconds"))
+    }
+
+    /// The same where there may be no span.
+    pub(crate) mod option {
+        use core::time::Duration;
+
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        #[derive(Serialize, Deserialize)]
+        #[serde(transparent)]
+        struct Span(#[serde(with = "super")] Duration);
+
+        #[expect(clippy::ref_option, reason = "serde calls it so")]
+        pub(crate) fn serialize<S: Serializer>(
+            span: &Option<Duration>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            span.map(Span).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Duration>, D::Error> {
+            Ok(Option::<Span>::deserialize(deserializer)?.map(|Span(span)| span))
+        }
+    }
 }

@@ -355,8 +355,5 @@ impl Check {
 
 /// A rule's field, as a configuration names it.
 fn field_of(rule: &Rule) -> String {
-    match (rule.first(), rule.last()) {
-        (first, last) if first == last => format!("policy.{first}"),
-        (first, last) => format!("policy.{first}-{last}"),
-    }
+    format!("policy.{}", rule.codes())
 }

@@ -4,6 +4,7 @@ mod build;
 mod duration;
 mod error;
 mod parse;
+mod write;
 
 use core::time::Duration;
 
@@ -19,7 +20,8 @@ use crate::policy::Policy;
 /// The settings of a connection. Share one among many connections: `Arc<Config>`.
 ///
 /// Made by [`Config::builder`], or read by serde from TOML or JSON: durations as `"30s"` or as a number of
-/// milliseconds, every error reported at once, unknown fields refused.
+/// milliseconds, every error reported at once, unknown fields refused. Written by serde it reads back equal, but for a
+/// login: its text and rules are never written.
 ///
 /// | field | default | limits |
 /// |---|---|---|

@@ -1,0 +1,221 @@
+//! From a [`Config`] to serde: what is written is what is read, but for the login's secrets.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+
+use serde::ser::{Serialize, Serializer};
+
+use super::{Config, format_duration};
+use crate::login::Login;
+use crate::policy::Verdict;
+
+/// Writes every setting, so that no later default changes what was meant. A login's text and rules are never
+/// written: it reads back as a login whose text is `(hidden)`, with the same timeout.
+impl Serialize for Config {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let backoff = &self.reconnect.backoff;
+        let heartbeat = &self.heartbeat;
+        let written = Written {
+            connect_timeout: format_duration(self.connect_timeout),
+            close_timeout: format_duration(self.close_timeout),
+            data_timeout: self.data_timeout.map(format_duration),
+            max_message_size: self.max_message_size,
+            reconnect: Reconnect {
+                initial_delay: format_duration(backoff.initial()),
+                max_delay: format_duration(backoff.max()),
+                multiplier: backoff.multiplier().to_string(),
+                jitter: backoff.strategy().name(),
+                max_attempts: self.reconnect.max_attempts,
+                stable_after: format_duration(self.reconnect.stable_after),
+                retry_after_max: format_duration(self.reconnect.retry_after_max),
+            },
+            heartbeat: Heartbeat {
+                kind: heartbeat.kind.name(),
+                interval: format_duration(heartbeat.timing.interval),
+                timeout: format_duration(heartbeat.timing.timeout),
+                strict: heartbeat.timing.strict,
+                phase: heartbeat.phase,
+                deliver_pongs: heartbeat.deliver_pongs,
+                answer_pings: heartbeat.answer_pings,
+            },
+            login: match &self.login {
+                Login::None => None,
+                Login::Message { timeout, .. } => {
+                    Some(Hidden::Message { send: "(hidden)", timeout: format_duration(*timeout) })
+                }
+                Login::External { timeout } => {
+                    Some(Hidden::External { external: true, timeout: format_duration(*timeout) })
+                }
+            },
+            policy: self
+                .policy
+                .rules()
+                .map(|rule| (rule.codes(), verdict(rule.verdict())))
+                .collect(),
+        };
+        written.serialize(serializer)
+    }
+}
+
+/// As [`parse`](super::parse) reads it; plain values stand before tables, as TOML wants it.
+#[derive(serde::Serialize)]
+struct Written {
+    connect_timeout: String,
+    close_timeout: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_timeout: Option<String>,
+    max_message_size: usize,
+    reconnect: Reconnect,
+    heartbeat: Heartbeat,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<Hidden>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    policy: BTreeMap<String, String>,
+}
+
+#[derive(serde::Serialize)]
+struct Reconnect {
+    initial_delay: String,
+    max_delay: String,
+    multiplier: String,
+    jitter: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    stable_after: String,
+    retry_after_max: String,
+}
+
+#[derive(serde::Serialize)]
+struct Heartbeat {
+    kind: &'static str,
+    interval: String,
+    timeout: String,
+    strict: bool,
+    phase: bool,
+    deliver_pongs: bool,
+    answer_pings: bool,
+}
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Hidden {
+    Message { send: &'static str, timeout: String },
+    External { external: bool, timeout: String },
+}
+
+fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Retry => "retry".to_string(),
+        Verdict::RetryNoSoonerThan(least) => format_duration(least),
+        Verdict::RefreshCredentials => "refresh".to_string(),
+        Verdict::Fatal => "fatal".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::{vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{HeartbeatKind, JsonRule, Multiplier, Rule, Strategy as Jitter};
+
+    fn span() -> impl Strategy<Value = Duration> {
+        prop_oneof![1..5_000_u64, 1..31_536_000_000_u64].prop_map(Duration::from_millis)
+    }
+
+    fn rules() -> impl Strategy<Value = Vec<Rule>> {
+        let verdict = prop_oneof![
+            Just(Verdict::Retry),
+            Just(Verdict::RefreshCredentials),
+            Just(Verdict::Fatal),
+            span().prop_map(Verdict::RetryNoSoonerThan),
+        ];
+        let codes = prop_oneof![(400_u16..599, 0_u16..3), (1_000_u16..4_990, 0_u16..9)];
+        let rule = (codes, verdict).prop_filter_map("out of range", |((first, more), verdict)| {
+            Rule::new(first, first + more, verdict)
+        });
+        // Rules that cross are refused; one at a time, those that fit are kept.
+        prop::collection::vec(rule, 0..5).prop_map(|rules| {
+            rules.into_iter().fold(Vec::new(), |mut kept, rule| {
+                kept.push(rule);
+                if crate::Policy::new(kept.clone()).is_err() {
+                    kept.pop();
+                }
+                kept
+            })
+        })
+    }
+
+    prop_compose! {
+        fn config()(
+            spans in prop::array::uniform8(span()),
+            data_timeout in prop::option::of(span()),
+            multiplier in 1_000..=1_000_000_u32,
+            jitter in prop::sample::select(Jitter::ALL.to_vec()),
+            kind in prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off]),
+            max_attempts in prop::option::of(any::<u32>()),
+            switches in any::<[bool; 4]>(),
+            external in prop::option::of(span()),
+            max_message_size in 1..=Config::MAX_MESSAGE_SIZE,
+            rules in rules(),
+        ) -> Config {
+            let [a, b, c, d, stable_after, retry_after_max, connect_timeout, close_timeout] = spans;
+            let mut builder = Config::builder()
+                .initial_delay(a.min(b))
+                .max_delay(a.max(b))
+                .multiplier(Multiplier::from_thousandths(multiplier).unwrap())
+                .jitter(jitter)
+                .max_attempts(max_attempts)
+                .stable_after(stable_after)
+                .retry_after_max(retry_after_max)
+                .heartbeat(kind)
+                .heartbeat_timeout(c.min(d))
+                .heartbeat_interval(c.max(d))
+                .heartbeat_strict(switches[0])
+                .heartbeat_phase(switches[1])
+                .deliver_pongs(switches[2])
+                .answer_pings(switches[3])
+                .connect_timeout(connect_timeout)
+                .close_timeout(close_timeout)
+                .data_timeout(data_timeout)
+                .max_message_size(max_message_size)
+                .login(external.map_or(Login::None, |timeout| Login::External { timeout }));
+            for rule in rules {
+                builder = builder.rule(rule);
+            }
+            builder.build().unwrap()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_configuration_without_secrets_reads_back_as_it_was(config in config()) {
+            let json = serde_json::to_string(&config).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Config>(&json).unwrap(), &config, "{}", json);
+            let toml = toml::to_string(&config).unwrap();
+            prop_assert_eq!(&toml::from_str::<Config>(&toml).unwrap(), &config, "{}", toml);
+        }
+    }
+
+    #[test]
+    fn a_login_reads_back_as_one_without_its_secrets() {
+        let timeout = Duration::from_secs(3);
+        let login = Login::Message {
+            send: "hunter2".into(),
+            accepted: JsonRule::parse("/hunter=2"),
+            refused: JsonRule::parse("/hunter=3"),
+            timeout,
+        };
+        let config = Config::builder().login(login).build().unwrap();
+
+        let json = serde_json::to_string(&config).unwrap();
+
+        assert!(!json.contains("hunter"), "{json}");
+        let hidden =
+            Login::Message { send: "(hidden)".into(), accepted: None, refused: None, timeout };
+        assert_eq!(serde_json::from_str::<Config>(&json).unwrap().login(), &hidden);
+    }
+}
