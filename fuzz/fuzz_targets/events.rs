@@ -1,11 +1,7 @@
 //! Bytes become settings and events; the checker that the tests use judges every event of them.
 #![no_main]
 
-#[path = "../../crates/gateway-core/tests/common/mod.rs"]
-mod common;
-
-use common::plan::Plan;
-use common::run::run;
+use gateway_testkit::history::{Plan, run};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

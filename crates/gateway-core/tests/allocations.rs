@@ -1,15 +1,13 @@
 //! A connection in its steady state allocates nothing: frames, heartbeats, notices, timers, sends.
 
-mod common;
-
 use core::time::Duration;
 
 use allocation_counter::measure;
-use common::draws::Fixed;
 use gateway_core::{
     Action, Config, Connection, Event, Frame, HeartbeatKind, Instant, Message, Outgoing, SocketId,
     UnixMillis,
 };
+use gateway_testkit::Fixed;
 use std::sync::Arc;
 
 const EVENTS: u64 = 1_000_000;

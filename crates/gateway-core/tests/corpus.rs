@@ -1,12 +1,10 @@
 //! Every file of the fuzzer's corpus, through the decoder and the checker that the fuzz target uses.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::plan::Plan;
-use common::run::{World, run};
+use gateway_testkit::history::Plan;
+use gateway_testkit::history::{World, run};
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/events");

@@ -4,12 +4,12 @@ mod common;
 
 use core::time::Duration;
 
-use common::rig::{Rig, opened, pings};
 use common::stories::{PONG, WALL, because, cause, fail_to_open, receive, seconds, with_login};
 use gateway_core::{
     Action, Because, CloseFrame, Config, ConnectionState, DisconnectCause, Event, Frame,
     HeartbeatKind, Instant, Message, Network, Notice, OpenError, Outgoing, RetryCause, UnixMillis,
 };
+use gateway_testkit::{Rig, opened, pings};
 
 // ---- Connect, liveness, sleep ----
 

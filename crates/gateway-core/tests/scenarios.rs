@@ -5,8 +5,6 @@ mod common;
 use core::time::Duration;
 use std::sync::Arc;
 
-use common::draws::Fixed;
-use common::rig::{Rig, attempt, delay, opened, pings};
 use common::stories::{
     PONG, WALL, because, cause, credentials, fail_to_open, gave_up, http, live_for, lose, receive,
     seconds, with_login,
@@ -16,6 +14,8 @@ use gateway_core::{
     Event, Failure, Frame, GiveUpCause, Login, Message, Network, Notice, OpenError, Outgoing,
     RetryAfter, SendRejection, UnixMillis, Verdict,
 };
+use gateway_testkit::Fixed;
+use gateway_testkit::{Rig, attempt, delay, opened, pings};
 
 // ---- Backoff and herds ----
 

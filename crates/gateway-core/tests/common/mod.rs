@@ -1,9 +1,4 @@
-//! What the tests of the core share, the fuzz target included.
+//! What the stories of the core share.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-pub(crate) mod checker;
-pub(crate) mod draws;
-pub(crate) mod plan;
-pub(crate) mod rig;
-pub(crate) mod run;
 pub(crate) mod stories;

@@ -7,7 +7,7 @@ use gateway_core::{
     JsonRule, Login, Notice, OpenError, RetryAfter,
 };
 
-use super::rig::{Rig, pings};
+use gateway_testkit::{Rig, pings};
 
 pub(crate) const WALL: u64 = 1_700_000_000_000;
 pub(crate) const PONG: &str = r#"{"type":"pong"}"#;

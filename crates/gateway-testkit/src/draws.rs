@@ -4,16 +4,17 @@ use core::convert::Infallible;
 
 use rand_core::TryRng;
 
+/// Draws the same number for ever.
 #[derive(Clone, Debug)]
-pub(crate) struct Fixed(pub(crate) u64);
+pub struct Fixed(pub u64);
 
 impl Fixed {
     /// The least that can be drawn.
-    pub(crate) const LEAST: Self = Self(0);
+    pub const LEAST: Self = Self(0);
     /// The middle: a delay is half-way between its bounds.
-    pub(crate) const HALF: Self = Self(1 << 63);
+    pub const HALF: Self = Self(1 << 63);
     /// The most that can be drawn.
-    pub(crate) const MOST: Self = Self(u64::MAX);
+    pub const MOST: Self = Self(u64::MAX);
 }
 
 impl TryRng for Fixed {

@@ -5,35 +5,42 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, Actions, Config, Connection, Dialect, Encoded, Event, Instant, JsonDialect, Notice,
-    Outgoing, SocketId,
+    Observed, Outgoing, SocketId,
 };
 use rand_core::Rng;
 
-use super::checker::{Checker, Invariant, Seen, Verdict, Violation};
-use super::draws::Fixed;
+use crate::checker::{Checker, Invariant, Verdict, Violation};
+use crate::draws::Fixed;
 
-pub(crate) type Twin<R> = Connection<R, Box<dyn Dialect + Send>>;
+/// The same connection, with its dialect behind a pointer.
+pub type Twin<R> = Connection<R, Box<dyn Dialect + Send>>;
 
+/// A connection, its twin and the checker of both.
+///
 /// The twin has the same settings and draws and a dialect behind a pointer: it must act alike.
-pub(crate) struct Rig<R = Fixed> {
-    pub(crate) connection: Connection<R>,
+pub struct Rig<R = Fixed> {
+    /// The connection.
+    pub connection: Connection<R>,
     twin: Twin<R>,
     checker: Checker,
-    pub(crate) now: Instant,
+    /// The time at which events are handed over.
+    pub now: Instant,
     /// The latest instant that was told.
-    pub(crate) latest: Instant,
+    pub latest: Instant,
     text: String,
     twin_text: String,
 }
 
 impl Rig {
     /// A rig whose draws lie half-way.
-    pub(crate) fn new(config: Config) -> Self {
+    #[must_use]
+    pub fn new(config: Config) -> Self {
         Self::with(Arc::new(config), Fixed::HALF)
     }
 
     /// A rig without a login that is ready since 0 s, its first ping sent.
-    pub(crate) fn ready(config: Config) -> Self {
+    #[must_use]
+    pub fn ready(config: Config) -> Self {
         let mut rig = Self::new(config);
         rig.on(Event::ConnectRequested);
         rig.open();
@@ -42,7 +49,9 @@ impl Rig {
 }
 
 impl<R: Rng + Clone> Rig<R> {
-    pub(crate) fn with(config: Arc<Config>, draws: R) -> Self {
+    /// A rig with these settings and draws.
+    #[must_use]
+    pub fn with(config: Arc<Config>, draws: R) -> Self {
         let twin: Box<dyn Dialect + Send> = Box::new(JsonDialect);
         Self {
             connection: Connection::new(Arc::clone(&config), draws.clone()),
@@ -55,13 +64,16 @@ impl<R: Rng + Clone> Rig<R> {
         }
     }
 
-    /// Hands over one event; fails where an invariant does not hold.
-    pub(crate) fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Violation> {
+    /// Hands over one event.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Violation> {
         self.latest = self.latest.max(now);
         let actions = self.connection.handle(now, event);
         let copied = self.twin.handle(now, event);
         self.compare(&actions, &copied)?;
-        self.checker.observe(&Seen {
+        self.checker.observe(&Observed {
             now,
             event,
             actions: actions.as_slice(),
@@ -90,7 +102,7 @@ impl<R: Rng + Clone> Rig<R> {
     }
 
     /// Hands over one event now, and returns what is to be done.
-    pub(crate) fn on(&mut self, event: Event<'_>) -> Vec<Action> {
+    pub fn on(&mut self, event: Event<'_>) -> Vec<Action> {
         let now = self.now;
         match self.feed(now, event) {
             Ok(actions) => actions.into_iter().collect(),
@@ -99,13 +111,13 @@ impl<R: Rng + Clone> Rig<R> {
     }
 
     /// Lets time pass without a Tick.
-    pub(crate) fn pass(&mut self, span: Duration) -> &mut Self {
+    pub fn pass(&mut self, span: Duration) -> &mut Self {
         self.now = self.now.saturating_add(span);
         self
     }
 
     /// Lets time pass as a driver does: with a Tick at each deadline on the way.
-    pub(crate) fn run_for(&mut self, span: Duration) -> Vec<Action> {
+    pub fn run_for(&mut self, span: Duration) -> Vec<Action> {
         let until = self.now.saturating_add(span);
         let mut done = Vec::new();
         while let Some(at) = self.connection.next_deadline().filter(|at| *at <= until) {
@@ -117,20 +129,21 @@ impl<R: Rng + Clone> Rig<R> {
     }
 
     /// Goes to the next deadline and ticks there.
-    pub(crate) fn tick(&mut self) -> Vec<Action> {
+    pub fn tick(&mut self) -> Vec<Action> {
         let Some(at) = self.connection.next_deadline() else { panic!("nothing is due") };
         self.now = self.now.max(at);
         self.on(Event::Tick)
     }
 
     /// The socket that is opening or open.
-    pub(crate) fn socket(&self) -> SocketId {
+    #[must_use]
+    pub fn socket(&self) -> SocketId {
         let Some(id) = self.connection.socket() else { panic!("no socket is live") };
         id
     }
 
     /// The socket that is opening is open.
-    pub(crate) fn open(&mut self) -> Vec<Action> {
+    pub fn open(&mut self) -> Vec<Action> {
         let id = self.socket();
         self.on(Event::SocketOpened(id))
     }
@@ -147,7 +160,8 @@ fn fits(outgoing: Outgoing, encoded: Option<Encoded>) -> bool {
 }
 
 /// The delay of the retry that these actions schedule.
-pub(crate) fn delay(actions: &[Action]) -> Option<Duration> {
+#[must_use]
+pub fn delay(actions: &[Action]) -> Option<Duration> {
     actions.iter().find_map(|action| match action {
         Action::Notify(Notice::RetryScheduled { delay, .. }) => Some(*delay),
         _ => None,
@@ -155,7 +169,8 @@ pub(crate) fn delay(actions: &[Action]) -> Option<Duration> {
 }
 
 /// The number of the retry that these actions schedule.
-pub(crate) fn attempt(actions: &[Action]) -> Option<u32> {
+#[must_use]
+pub fn attempt(actions: &[Action]) -> Option<u32> {
     actions.iter().find_map(|action| match action {
         Action::Notify(Notice::RetryScheduled { attempt, .. }) => Some(*attempt),
         _ => None,
@@ -163,7 +178,8 @@ pub(crate) fn attempt(actions: &[Action]) -> Option<u32> {
 }
 
 /// The socket that these actions open.
-pub(crate) fn opened(actions: &[Action]) -> Option<SocketId> {
+#[must_use]
+pub fn opened(actions: &[Action]) -> Option<SocketId> {
     actions.iter().find_map(|action| match action {
         Action::OpenSocket { id, .. } => Some(*id),
         _ => None,
@@ -171,7 +187,8 @@ pub(crate) fn opened(actions: &[Action]) -> Option<SocketId> {
 }
 
 /// Whether a heartbeat is among these actions.
-pub(crate) fn pings(actions: &[Action]) -> usize {
+#[must_use]
+pub fn pings(actions: &[Action]) -> usize {
     let is_ping = |action: &&Action| {
         matches!(action, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
     };

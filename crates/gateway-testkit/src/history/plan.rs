@@ -5,18 +5,23 @@ use core::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{Config, HeartbeatKind, JsonRule, Login, Multiplier, Rule, Strategy, Verdict};
 
+/// A history in short.
 #[derive(Clone, Debug, Arbitrary)]
-pub(crate) struct Plan {
-    pub(crate) settings: Settings,
-    pub(crate) seed: u64,
+pub struct Plan {
+    /// What the configuration is made from.
+    pub settings: Settings,
+    /// The seed of the draws.
+    pub seed: u64,
     /// Whether a Tick comes at each deadline, as a driver would have it, beside the steps.
-    pub(crate) is_punctual: bool,
-    pub(crate) steps: Vec<Step>,
+    pub is_punctual: bool,
+    /// What happens.
+    pub steps: Vec<Step>,
 }
 
 impl Plan {
     /// The plan that these bytes stand for. Every string of bytes stands for one.
-    pub(crate) fn decode(bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Self {
         Self::arbitrary_take_rest(Unstructured::new(bytes)).unwrap_or_else(|_| Self {
             settings: Settings::default(),
             seed: 0,
@@ -28,30 +33,33 @@ impl Plan {
 
 /// Raw numbers; [`Settings::config`] brings them into their limits.
 #[derive(Clone, Debug, Default, Arbitrary)]
-pub(crate) struct Settings {
-    pub(crate) initial_delay: u16,
-    pub(crate) longer_by: u32,
-    pub(crate) multiplier: u16,
-    pub(crate) strategy: u8,
-    pub(crate) max_attempts: Option<u8>,
-    pub(crate) stable_after: u16,
-    pub(crate) retry_after_max: u32,
-    pub(crate) heartbeat: u8,
-    pub(crate) interval: u16,
-    pub(crate) timeout: u16,
-    pub(crate) is_strict: bool,
-    pub(crate) has_phase: bool,
-    pub(crate) delivers_pongs: bool,
-    pub(crate) answers_pings: bool,
-    pub(crate) login: LoginKind,
-    pub(crate) rules: Vec<(u16, Ruling)>,
-    pub(crate) connect_timeout: u16,
-    pub(crate) close_timeout: u16,
-    pub(crate) data_timeout: Option<u16>,
+#[allow(missing_docs, reason = "each field becomes the setting of that name")]
+pub struct Settings {
+    pub initial_delay: u16,
+    pub longer_by: u32,
+    pub multiplier: u16,
+    pub strategy: u8,
+    pub max_attempts: Option<u8>,
+    pub stable_after: u16,
+    pub retry_after_max: u32,
+    pub heartbeat: u8,
+    pub interval: u16,
+    pub timeout: u16,
+    pub is_strict: bool,
+    pub has_phase: bool,
+    pub delivers_pongs: bool,
+    pub answers_pings: bool,
+    pub login: LoginKind,
+    pub rules: Vec<(u16, Ruling)>,
+    pub connect_timeout: u16,
+    pub close_timeout: u16,
+    pub data_timeout: Option<u16>,
 }
 
+/// How the connection logs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
-pub(crate) enum LoginKind {
+#[allow(missing_docs, reason = "as the logins of the configuration are named")]
+pub enum LoginKind {
     #[default]
     None,
     Message,
@@ -59,8 +67,10 @@ pub(crate) enum LoginKind {
     External,
 }
 
+/// A verdict.
 #[derive(Clone, Copy, Debug, Arbitrary)]
-pub(crate) enum Ruling {
+#[allow(missing_docs, reason = "as the verdicts are named")]
+pub enum Ruling {
     Retry,
     NoSoonerThan(u16),
     Refresh,
@@ -68,7 +78,9 @@ pub(crate) enum Ruling {
 }
 
 impl Ruling {
-    pub(crate) fn verdict(self) -> Verdict {
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
         match self {
             Self::Retry => Verdict::Retry,
             Self::NoSoonerThan(millis) => Verdict::RetryNoSoonerThan(span(millis)),
@@ -84,7 +96,9 @@ fn span(millis: u16) -> Duration {
 }
 
 impl Settings {
-    pub(crate) fn config(&self) -> Config {
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> Config {
         let initial = span(self.initial_delay);
         let interval = span(self.interval);
         let timeout = span(self.timeout).min(interval);
@@ -148,13 +162,17 @@ impl Settings {
 
 /// Time goes on, or back; then something happens.
 #[derive(Clone, Debug, Arbitrary)]
-pub(crate) struct Step {
-    pub(crate) advance: Advance,
-    pub(crate) fact: Fact,
+pub struct Step {
+    /// How time goes on.
+    pub advance: Advance,
+    /// What happens then.
+    pub fact: Fact,
 }
 
+/// How time goes on.
 #[derive(Clone, Copy, Debug, Arbitrary)]
-pub(crate) enum Advance {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Advance {
     Stay,
     Nanos(u16),
     Millis(u16),
@@ -167,8 +185,10 @@ pub(crate) enum Advance {
     Leap(u64),
 }
 
+/// What happens: an event, made in the light of where the connection stands.
 #[derive(Clone, Debug, Arbitrary)]
-pub(crate) enum Fact {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Fact {
     /// What most likely comes next where the connection stands: a life goes on.
     Next,
     Connect,
@@ -193,7 +213,7 @@ pub(crate) enum Fact {
 
 /// Which socket an event is about.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Whose {
+pub enum Whose {
     /// The last one.
     Current,
     /// One so many before it.
@@ -212,8 +232,10 @@ impl<'a> Arbitrary<'a> for Whose {
     }
 }
 
+/// Why a socket cannot be opened.
 #[derive(Clone, Copy, Debug, Arbitrary)]
-pub(crate) enum Trouble {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Trouble {
     Network(u8),
     Http(u16),
     HttpRetryAfter(u16, u32),
@@ -221,8 +243,10 @@ pub(crate) enum Trouble {
     Configuration,
 }
 
+/// What a message holds.
 #[derive(Clone, Debug, Arbitrary)]
-pub(crate) enum Content {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Content {
     Data,
     Binary(u8),
     /// A pong of the dialect: which ping it echoes, and how it is written.
@@ -237,15 +261,19 @@ pub(crate) enum Content {
     Text(String),
 }
 
+/// Which stamp a pong carries.
 #[derive(Clone, Copy, Debug, Arbitrary)]
-pub(crate) enum Echo {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Echo {
     None,
     Newest,
     Other(u64),
 }
 
+/// What the wall clock shows.
 #[derive(Clone, Copy, Debug, Arbitrary)]
-pub(crate) enum Wall {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Wall {
     /// It goes with the monotonic clock.
     Even,
     /// It has gone ahead by so many milliseconds.

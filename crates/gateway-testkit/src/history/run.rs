@@ -10,9 +10,9 @@ use gateway_core::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
-use super::checker::Violation;
 use super::plan::{Advance, Content, Echo, Fact, Plan, Step, Trouble, Wall, Whose};
-use super::rig::Rig;
+use crate::checker::Violation;
+use crate::rig::Rig;
 
 /// More Ticks than this are not made up for one step.
 const MOST_TICKS: usize = 48;
@@ -21,7 +21,10 @@ const MOST_TICKS: usize = 48;
 const MOST_STEPS: usize = 600;
 
 /// Runs a whole plan under the checker.
-pub(crate) fn run(plan: &Plan) -> Result<World, Violation> {
+///
+/// # Errors
+/// The invariant that does not hold.
+pub fn run(plan: &Plan) -> Result<World, Violation> {
     let mut world = World::new(plan);
     for step in plan.steps.iter().take(MOST_STEPS) {
         world.take(step)?;
@@ -30,8 +33,9 @@ pub(crate) fn run(plan: &Plan) -> Result<World, Violation> {
 }
 
 /// The connection, and the little of the world around it that events are made from.
-pub(crate) struct World {
-    pub(crate) rig: Rig<ChaCha8Rng>,
+pub struct World {
+    /// The connection under watch.
+    pub rig: Rig<ChaCha8Rng>,
     is_punctual: bool,
     /// What the wall clock shows at the monotonic clock's zero, in milliseconds.
     wall_offset: u64,
@@ -41,7 +45,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    /// The world at the beginning of this plan.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
         let config = Arc::new(plan.settings.config());
         Self {
             rig: Rig::with(config, ChaCha8Rng::seed_from_u64(plan.seed)),
@@ -52,13 +58,20 @@ impl World {
         }
     }
 
-    pub(crate) fn take(&mut self, step: &Step) -> Result<(), Violation> {
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn take(&mut self, step: &Step) -> Result<(), Violation> {
         self.advance(step.advance)?;
         self.happen(&step.fact)
     }
 
     /// Hands over one event at the present time.
-    pub(crate) fn feed(&mut self, event: Event<'_>) -> Result<Vec<Action>, Violation> {
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn feed(&mut self, event: Event<'_>) -> Result<Vec<Action>, Violation> {
         let actions: Vec<_> = self.rig.feed(self.rig.now, event)?.into_iter().collect();
         for action in &actions {
             match action {

@@ -1,13 +1,13 @@
 //! What must hold once all actions of an event are booked.
 
-use gateway_core::{Action, ConnectionState, Event, Instant, Notice, Outgoing};
+use gateway_core::{Action, ConnectionState, Event, Instant, Notice, Observed, Outgoing};
 
 use super::violation::{Invariant, Verdict, broken, hold};
-use super::{Checker, Seen, Socket, notices};
+use super::{Checker, Socket, notices};
 
 impl Checker {
-    pub(super) fn check_after(&self, seen: &Seen<'_>, is_tick: bool) -> Verdict {
-        let Seen { event, actions, state, deadline, .. } = *seen;
+    pub(super) fn check_after(&self, seen: &Observed<'_>, is_tick: bool) -> Verdict {
+        let Observed { event, actions, state, deadline, .. } = *seen;
         hold(Invariant::Order, state == self.state, || format!("{state}, told {}", self.state))?;
         hold(Invariant::I2, deadline == self.timer, || {
             format!("the deadline is {deadline:?}, the timer {:?}", self.timer)
@@ -39,7 +39,7 @@ impl Checker {
     }
 
     /// Each message handed to send has exactly one outcome, and nothing else has one.
-    fn check_outcome(&self, seen: &Seen<'_>) -> Verdict {
+    fn check_outcome(&self, seen: &Observed<'_>) -> Verdict {
         let sent =
             seen.actions.iter().filter(|a| matches!(a, Action::Send(_, Outgoing::Requested)));
         let rejected = notices(seen).filter(|n| matches!(n, Notice::SendRejected(_)));

@@ -1,7 +1,7 @@
 //! Watches a connection from outside, event by event, and holds its actions against the invariants I1 to I12.
 //!
 //! It knows nothing of the machine's inside: its own books are kept from events and actions alone, so it can
-//! watch a driver's journal as well. I9 and I10 cannot be seen from one run: see `run.rs`.
+//! watch a driver's journal as well. I9 and I10 cannot be seen from one run: see [`Rig`](crate::Rig).
 
 mod after;
 mod pulse;
@@ -13,27 +13,33 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, Actions, Because, Config, ConnectionState, Credentials, DisconnectCause, Event, Frame,
-    GiveUpCause, HeartbeatKind, Instant, Login, Network, Notice, Outgoing, RetryCause, SocketId,
+    GiveUpCause, HeartbeatKind, Instant, Login, Network, Notice, Observed, Outgoing, RetryCause,
+    SocketId,
 };
 
 use pulse::Pulse;
 use retries::{Loss, Retries};
-pub(crate) use violation::{Invariant, Verdict, Violation};
+pub use violation::{Invariant, Verdict, Violation};
 use violation::{broken, hold};
 
-/// One event, what it yielded, and how the connection stood after it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen<'a> {
-    pub(crate) now: Instant,
-    pub(crate) event: Event<'a>,
-    pub(crate) actions: &'a [Action],
-    pub(crate) state: ConnectionState,
-    pub(crate) deadline: Option<Instant>,
-}
-
-/// The books of one connection.
+/// The books of one connection: told every event with what it yielded, it says which invariant does not hold.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gateway_core::{Config, Connection, Event, Instant, Observed};
+/// use gateway_testkit::Checker;
+///
+/// let config = Arc::new(Config::default());
+/// let mut checker = Checker::new(Arc::clone(&config));
+/// let mut connection = Connection::from_seed(config, 7);
+/// let (now, event) = (Instant::ZERO, Event::ConnectRequested);
+/// let actions = connection.handle(now, event);
+/// let (state, deadline) = (connection.state(), connection.next_deadline());
+/// checker.observe(&Observed { now, event, actions: actions.as_slice(), state, deadline })?;
+/// # Ok::<(), gateway_testkit::Violation>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Checker {
+pub struct Checker {
     config: Arc<Config>,
     now: Instant,
     state: ConnectionState,
@@ -65,7 +71,9 @@ struct Wait {
 }
 
 impl Checker {
-    pub(crate) fn new(config: Arc<Config>) -> Self {
+    /// Books for a connection with these settings that has been told nothing yet.
+    #[must_use]
+    pub fn new(config: Arc<Config>) -> Self {
         Self {
             config,
             now: Instant::ZERO,
@@ -85,7 +93,10 @@ impl Checker {
     }
 
     /// Holds one event and its actions against the invariants.
-    pub(crate) fn observe(&mut self, seen: &Seen<'_>) -> Verdict {
+    ///
+    /// # Errors
+    /// The invariant that does not hold, and how. The books are worth nothing from there on.
+    pub fn observe(&mut self, seen: &Observed<'_>) -> Verdict {
         self.now = self.now.max(seen.now);
         hold(Invariant::I8, seen.actions.len() <= Actions::CAPACITY, || {
             format!("{} actions", seen.actions.len())
@@ -121,7 +132,7 @@ impl Checker {
         }
     }
 
-    fn check_stale(&self, seen: &Seen<'_>) -> Verdict {
+    fn check_stale(&self, seen: &Observed<'_>) -> Verdict {
         let Some(socket) = seen.event.socket() else { return Ok(()) };
         let told = Action::Notify(Notice::Stale { what: seen.event.kind(), socket });
         let is_opened = matches!(seen.event, Event::SocketOpened(_));
@@ -136,14 +147,14 @@ impl Checker {
         self.check_unmoved(seen, Invariant::I1)
     }
 
-    fn check_nothing_done(&self, seen: &Seen<'_>, invariant: Invariant) -> Verdict {
+    fn check_nothing_done(&self, seen: &Observed<'_>, invariant: Invariant) -> Verdict {
         hold(invariant, seen.actions.is_empty(), || {
             format!("{:?} out of turn yielded {:?}", seen.event, seen.actions)
         })?;
         self.check_unmoved(seen, invariant)
     }
 
-    fn check_unmoved(&self, seen: &Seen<'_>, invariant: Invariant) -> Verdict {
+    fn check_unmoved(&self, seen: &Observed<'_>, invariant: Invariant) -> Verdict {
         hold(invariant, seen.state == self.state && seen.deadline == self.timer, || {
             format!("{:?} moved the state to {:?}, {:?}", seen.event, seen.state, seen.deadline)
         })
@@ -204,7 +215,7 @@ impl Checker {
         }
     }
 
-    fn apply(&mut self, action: &Action, seen: &Seen<'_>) -> Verdict {
+    fn apply(&mut self, action: &Action, seen: &Observed<'_>) -> Verdict {
         match *action {
             Action::OpenSocket { id, credentials } => self.open(id, credentials, &seen.event),
             Action::Send(id, outgoing) => self.send(id, outgoing, seen),
@@ -260,7 +271,7 @@ impl Checker {
         Ok(())
     }
 
-    fn send(&mut self, id: SocketId, outgoing: Outgoing, seen: &Seen<'_>) -> Verdict {
+    fn send(&mut self, id: SocketId, outgoing: Outgoing, seen: &Observed<'_>) -> Verdict {
         let Socket::Open { id: live, close_sent, .. } = &mut self.socket else {
             return broken(Invariant::I1, format!("{outgoing:?} to {id}, which is not open"));
         };
@@ -287,7 +298,7 @@ impl Checker {
         Ok(())
     }
 
-    fn deliver(&mut self, seen: &Seen<'_>) -> Verdict {
+    fn deliver(&mut self, seen: &Observed<'_>) -> Verdict {
         let is_message =
             matches!(seen.event, Event::FrameReceived(_, Frame::Text(_) | Frame::Binary(_)));
         let is_open = matches!(self.socket, Socket::Open { .. });
@@ -305,7 +316,7 @@ impl Checker {
         Ok(())
     }
 
-    fn notice(&mut self, notice: Notice, seen: &Seen<'_>) -> Verdict {
+    fn notice(&mut self, notice: Notice, seen: &Observed<'_>) -> Verdict {
         match notice {
             Notice::StateChanged { from, to, .. } => self.changed(from, to),
             Notice::Ready { socket, .. } => {
@@ -370,7 +381,12 @@ impl Checker {
         Ok(())
     }
 
-    fn disconnected(&mut self, id: SocketId, cause: DisconnectCause, seen: &Seen<'_>) -> Verdict {
+    fn disconnected(
+        &mut self,
+        id: SocketId,
+        cause: DisconnectCause,
+        seen: &Observed<'_>,
+    ) -> Verdict {
         hold(Invariant::I1, id.number() == self.last_socket && self.live().is_none(), || {
             format!("{id} is told gone, {:?} stands", self.socket)
         })?;
@@ -462,7 +478,7 @@ impl Checker {
     }
 }
 
-fn notices<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a Notice> + use<'a> {
+fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a> {
     seen.actions.iter().filter_map(|action| match action {
         Action::Notify(notice) => Some(notice),
         Action::OpenSocket { .. }

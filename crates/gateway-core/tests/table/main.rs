@@ -4,20 +4,18 @@
 //! 1 s, before any deadline, unless its row says when. The match has no wildcard: a new event or situation
 //! does not compile until its rows are written.
 
-mod common;
-#[path = "common/rows.rs"]
 mod rows;
 
 use core::time::Duration;
 use std::sync::Arc;
 
-use common::draws::Fixed;
 use gateway_core::ConnectionState as State;
 use gateway_core::{
     Action, Because, CloseCode, CloseFrame, Config, ConnectionState, DisconnectCause, Event,
     EventKind, Failure, Frame, GiveUpCause, Instant, JsonRule, Login, Message, Network, Notice,
     OpenError, Outgoing, RetryCause, SendRejection, SocketId, UnixMillis, Verdict,
 };
+use gateway_testkit::Fixed;
 use rows::{
     ONE, PONG, Row, TWO, WALL, becomes_ready, changed, changed_without_socket, close_socket,
     closed, failures, frames_when_closing, frames_when_logging_in, frames_when_ready, given_up,

@@ -4,7 +4,8 @@ use core::fmt;
 
 /// What must always hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Invariant {
+#[non_exhaustive]
+pub enum Invariant {
     /// One live socket; what stale sockets say changes nothing.
     I1,
     /// One timer, equal to the deadline; Ticks out of turn are safe; frames move no timer.
@@ -33,10 +34,15 @@ pub(crate) enum Invariant {
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug)]
-pub(crate) struct Violation {
-    pub(crate) invariant: Invariant,
-    pub(crate) what: String,
+#[non_exhaustive]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// How it was broken.
+    pub what: String,
 }
+
+impl std::error::Error for Violation {}
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +50,8 @@ impl fmt::Display for Violation {
     }
 }
 
-pub(crate) type Verdict = Result<(), Violation>;
+/// Whether an invariant holds.
+pub type Verdict = Result<(), Violation>;
 
 pub(crate) fn hold(invariant: Invariant, holds: bool, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { broken(invariant, what()) }

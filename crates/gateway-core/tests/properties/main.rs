@@ -1,20 +1,18 @@
 //! The invariants I1 to I12 over random histories, each by name. Every failure shrinks to a short plan.
 
-mod common;
-#[path = "common/strategies.rs"]
 mod strategies;
 
 use core::time::Duration;
 use std::sync::Arc;
 
-use common::checker::{Invariant, Violation};
-use common::plan::{Advance, Fact, LoginKind, Plan, Settings, Step};
-use common::rig::{Rig, attempt, delay};
-use common::run::{World, run};
 use gateway_core::{
     Action, Actions, CloseFrame, Config, ConnectionState, Event, EventKind, Failure, Frame,
     Instant, Login, Message, Network, OpenError, Outgoing, SocketId, UnixMillis,
 };
+use gateway_testkit::history::{Advance, Fact, LoginKind, Plan, Settings, Step};
+use gateway_testkit::history::{World, run};
+use gateway_testkit::{Invariant, Violation};
+use gateway_testkit::{Rig, attempt, delay};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
