@@ -7,7 +7,8 @@ use crate::time::Instant;
 /// The heartbeat of one open socket. It lives in the ready state's value and is dropped with it.
 ///
 /// A ping goes out each interval, whatever else is sent or received. Its deadline belongs to that one
-/// ping; a frame only leaves a mark, and only [`on_tick`](Self::on_tick) judges.
+/// ping; a frame only leaves a mark, and only [`on_tick`](Self::on_tick) judges. A pong ends the asking: once an interval, and
+/// the only frame that moves a deadline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Heartbeat {
     timing: Timing,
@@ -101,6 +102,10 @@ impl Heartbeat {
     /// A pong came in while one was awaited. Returns the round trip, where it can be known.
     pub(crate) fn on_pong(&mut self, now: Instant, stamp: Option<u64>) -> Option<Duration> {
         self.mark_alive();
+        // There is nothing left to judge: an idle connection need not wake up for it.
+        if let Pulse::Asking { ping_at, .. } = self.pulse {
+            self.pulse = Pulse::Resting { ping_at };
+        }
         let (sent_at, newest) = self.newest?;
         let answers_newest = (stamp.is_some() && stamp == newest) || self.unanswered == 1;
         // Pongs come in the order of their pings: one for the newest leaves none to come.

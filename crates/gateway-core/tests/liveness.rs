@@ -314,6 +314,16 @@ fn a_pong_is_consumed_while_one_is_awaited_and_delivered_when_none_is() {
 }
 
 #[test]
+fn a_pong_leaves_nothing_to_wake_up_for_until_the_next_ping() {
+    let mut rig = Rig::ready(Config::default());
+    rig.pass(seconds(1));
+
+    let answered = receive(&mut rig, PONG);
+
+    assert_eq!(answered.last(), Some(&Action::ScheduleTimer(Instant::from_millis(30_000))));
+}
+
+#[test]
 fn the_round_trip_is_that_of_the_ping_that_the_pong_echoes() {
     let mut rig = Rig::new(Config::builder().heartbeat(HeartbeatKind::Ping).build().unwrap());
     rig.on(Event::ConnectRequested);
@@ -327,7 +337,7 @@ fn the_round_trip_is_that_of_the_ping_that_the_pong_echoes() {
     let second = rig.on(Event::FrameReceived(id, Frame::Pong(b"2")));
 
     let round_trip = |actions: &[Action]| match actions {
-        [Action::Notify(Notice::PongReceived { round_trip, .. })] => *round_trip,
+        [Action::Notify(Notice::PongReceived { round_trip, .. }), ..] => *round_trip,
         _ => panic!("no pong: {actions:?}"),
     };
     assert_eq!(round_trip(&first), None);

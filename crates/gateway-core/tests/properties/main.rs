@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn i2_the_timer_is_the_deadline_and_frames_do_not_move_it(plan in strategies::plan()) {
+    fn i2_the_timer_is_the_deadline_and_no_frame_but_a_pong_moves_it(plan in strategies::plan()) {
         holds(Invariant::I2, &plan)?;
     }
 

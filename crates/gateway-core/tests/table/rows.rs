@@ -224,7 +224,8 @@ fn pong() -> Action {
 pub(crate) fn frames_when_ready(state: State) -> Vec<Row> {
     let mut rows = vec![
         row(text("data"), state, [Action::Deliver]),
-        row(text(PONG), state, [pong()]),
+        // It is the next ping that is due now, an interval after the first.
+        row(text(PONG), state, [pong(), Action::ScheduleTimer(Instant::from_millis(30_000))]),
         row(text(r#"{"type":"ping"}"#), state, [Action::Deliver]),
         row(Event::FrameReceived(ONE, Frame::Binary(b"data")), state, [Action::Deliver]),
         row(Event::FrameReceived(ONE, Frame::Ping(b"")), state, []),

@@ -17,8 +17,10 @@ impl Checker {
             .filter(|a| matches!(a, Action::ScheduleTimer(_) | Action::CancelTimer))
             .count();
         let is_frame = matches!(event, Event::FrameReceived(..) | Event::BytesReceived(_));
-        let is_changed = notices(seen).any(|n| matches!(n, Notice::StateChanged { .. }));
-        let most = usize::from(!is_frame || is_changed);
+        // A pong ends the judgement that was due; no other frame moves the timer of a state that it leaves as it is.
+        let may_move =
+            |n: &Notice| matches!(n, Notice::StateChanged { .. } | Notice::PongReceived { .. });
+        let most = usize::from(!is_frame || notices(seen).any(|n| may_move(&n)));
         hold(Invariant::I2, timers <= most, || format!("{event:?} moved the timer: {actions:?}"))?;
         // A delay may be zero, and the last instant that can be told is always due.
         let is_due = deadline.is_some_and(|at| at <= self.now) && self.now < Instant::MAX;
