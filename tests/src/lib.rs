@@ -7,10 +7,11 @@ mod blocking;
 mod client;
 mod clock;
 mod cuts;
-mod frame;
+
 mod listener;
 mod memory;
 mod peer;
+mod suite;
 mod tally;
 
 pub use blocking::{Served, serve};
@@ -19,8 +20,9 @@ pub use client::{
 };
 pub use clock::{elapse, now, settle, within};
 pub use cuts::Cuts;
-pub use frame::Frame;
+pub use gateway_testkit::Frame;
 pub use listener::{Certificates, Listener};
 pub use memory::{Calls, Memory, Sockets, Switch, memory};
 pub use peer::{Head, Peer, refuse};
+pub use suite::run_on_tokio;
 pub use tally::Tally;

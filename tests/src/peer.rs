@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::clock::within;
-use crate::frame::Frame;
+use gateway_testkit::Frame;
 
 /// What a server sees of a client.
 pub struct Peer<S> {

@@ -1,0 +1,262 @@
+//! The first harness: the core alone. Deeds become events directly, and what the core sends is what the peer sees.
+
+use std::sync::Arc;
+
+use gateway_core::{
+    Action, CloseFrame, Connection, Encoded, Event, Frame, Instant, JsonDialect, Message, Notice,
+    Observed, Observer as _, OpenError, Outgoing, SocketId,
+};
+
+use crate::deed::{Deed, Heard};
+use crate::peer::{Peer, Saw, Task};
+use crate::run::{Recorder, Run};
+use crate::scenario::Scenario;
+use crate::script::{Command, Opening};
+use crate::stage::Stage;
+use crate::wire;
+
+/// Runs a scenario on the core alone.
+///
+/// # Panics
+/// Two things of the script, or one and a deadline, fall on the same instant: what comes of that is no driver's promise.
+#[must_use]
+pub fn run(scenario: &Scenario) -> Run {
+    let mut world = World::new(scenario);
+    while let Some(at) = world.next_at() {
+        world.now = at;
+        if world.stage.is_over(at) {
+            break;
+        }
+        world.go_on();
+    }
+    let statistics = world.connection.statistics(world.now);
+    if let Some((id, _)) = world.peer.take() {
+        world.wire.push(wire::gone(world.now, id));
+    }
+    Run::new(&world.recorder, world.wire, world.stage.into_diary(), statistics)
+}
+
+struct World<'a> {
+    scenario: &'a Scenario,
+    connection: Connection,
+    recorder: Recorder,
+    stage: Stage,
+    now: Instant,
+    /// When the connection was last told something: a driver stamps a message with that.
+    told: Instant,
+    peer: Option<(SocketId, Peer)>,
+    wire: Vec<String>,
+}
+
+/// What an event carries, for the actions that name it.
+#[derive(Clone, Copy)]
+enum Payload<'a> {
+    None,
+    Heard(&'a Heard),
+    Text(&'a str),
+    Close(u16, &'a str),
+}
+
+impl<'a> World<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let config = scenario.settings();
+        let mut recorder = Recorder::default();
+        recorder.begin(&config, scenario.seed);
+        Self {
+            scenario,
+            connection: Connection::from_seed(Arc::clone(&config), scenario.seed),
+            recorder,
+            stage: Stage::new(scenario),
+            now: Instant::ZERO,
+            told: Instant::ZERO,
+            peer: None,
+            wire: Vec::new(),
+        }
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        let peer = self.peer.as_ref().and_then(|(_, peer)| peer.next_at());
+        let due = self.connection.next_deadline().map(|due| due.max(self.now));
+        [Some(self.stage.next_at()), peer, due].into_iter().flatten().min()
+    }
+
+    /// Does the one thing that falls on this instant.
+    fn go_on(&mut self) {
+        let now = self.now;
+        let is_due = self.connection.next_deadline().is_some_and(|due| due <= now);
+        let deeds = self.peer.as_ref().map_or(0, |(_, peer)| peer.count_at(now));
+        let commands = self.stage.count_at(now);
+        assert!(
+            usize::from(is_due) + deeds + commands <= 1,
+            "{}: at {} ms fall together a deadline: {is_due}, deeds: {deeds}, commands: {commands}",
+            self.scenario.name,
+            now.as_nanos() / 1_000_000,
+        );
+        if let Some(command) = self.stage.next_command(now) {
+            self.command(command);
+        } else if is_due {
+            self.look_at_clock();
+            self.feed(Event::Tick, Payload::None);
+        } else {
+            self.peer_acts();
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Connect => {
+                self.look_at_clock();
+                self.feed(Event::ConnectRequested, Payload::None);
+            }
+            Command::Close { code, reason } => {
+                let frame = CloseFrame::new(code, reason).expect("a close that may be sent");
+                self.feed(Event::CloseRequested(frame), Payload::Close(code, reason));
+            }
+            Command::Send(text) => {
+                let event = Event::SendRequested(Message::Text(text));
+                self.feed_at(self.told, event, Payload::Text(text));
+            }
+            Command::LoginAccepted => self.feed(Event::LoginAccepted, Payload::None),
+            Command::LoginRejected(verdict) => {
+                self.feed(Event::LoginRejected(verdict), Payload::None);
+            }
+            Command::Network(network) => {
+                self.feed(Event::NetworkChanged(network), Payload::None);
+            }
+            Command::Sleep(_) | Command::SetBack(_) => {} // the next look at the clock shows it
+        }
+    }
+
+    fn look_at_clock(&mut self) {
+        let wall = self.stage.wall().at(self.now);
+        self.feed(Event::WallClock(wall), Payload::None);
+    }
+
+    fn peer_acts(&mut self) {
+        let Some((id, peer)) = &mut self.peer else { return };
+        let id = *id;
+        match peer.next(self.now) {
+            Some(Task::Open(opening)) => self.open(id, &opening),
+            Some(Task::Do(deed)) => self.hear(id, &deed),
+            Some(Task::Trickle) | None => {}
+        }
+    }
+
+    fn open(&mut self, id: SocketId, opening: &Opening) {
+        let error = match opening {
+            Opening::Accepted => return self.feed(Event::SocketOpened(id), Payload::None),
+            Opening::Failed(error) | Opening::Answered { reads_as: error, .. } => *error,
+            Opening::HungUp => OpenError::NotHttp,
+            Opening::NeverConnected | Opening::Stalled | Opening::Trickled(_) => return,
+        };
+        self.peer = None;
+        self.feed(Event::OpenFailed(id, error), Payload::None);
+    }
+
+    /// One read: all that is in it, until the socket is gone.
+    fn hear(&mut self, id: SocketId, deed: &Deed) {
+        for heard in deed.heard() {
+            if self.connection.socket() != Some(id) {
+                return;
+            }
+            self.codec_answers(id, &heard);
+            let event = match &heard {
+                Heard::Text(text) => Event::FrameReceived(id, Frame::Text(text)),
+                Heard::Binary(bytes) => Event::FrameReceived(id, Frame::Binary(bytes)),
+                Heard::Ping(payload) => Event::FrameReceived(id, Frame::Ping(payload)),
+                Heard::Pong(payload) => Event::FrameReceived(id, Frame::Pong(payload)),
+                Heard::Close(None) => Event::FrameReceived(id, Frame::Close(None)),
+                Heard::Close(Some((code, reason))) => {
+                    let frame = CloseFrame::new(*code, reason).expect("a close that may be sent");
+                    Event::FrameReceived(id, Frame::Close(Some(frame)))
+                }
+                Heard::Part => Event::BytesReceived(id),
+                Heard::Failed(failure) => Event::SocketFailed(id, *failure),
+            };
+            self.feed(event, Payload::Heard(&heard));
+        }
+    }
+
+    /// What the codec does by itself, before the core is told.
+    fn codec_answers(&mut self, id: SocketId, heard: &Heard) {
+        let is_closing = self.connection.state() == gateway_core::ConnectionState::Closing;
+        let answer = match heard {
+            Heard::Ping(payload) => Saw::Pong(payload.clone()),
+            Heard::Close(frame) => Saw::Close(frame.clone()),
+            Heard::Text(_) | Heard::Binary(_) | Heard::Pong(_) | Heard::Part | Heard::Failed(_) => {
+                return;
+            }
+        };
+        if !is_closing {
+            self.peer_sees(id, &answer);
+        }
+    }
+
+    fn feed(&mut self, event: Event<'_>, payload: Payload<'_>) {
+        self.feed_at(self.now, event, payload);
+    }
+
+    fn feed_at(&mut self, now: Instant, event: Event<'_>, payload: Payload<'_>) {
+        self.told = now;
+        let actions = self.connection.handle(now, event);
+        let observed = Observed {
+            now,
+            event,
+            actions: actions.as_slice(),
+            state: self.connection.state(),
+            deadline: self.connection.next_deadline(),
+        };
+        self.recorder.observe(&observed, &JsonDialect);
+        for action in actions {
+            self.perform(action, payload);
+        }
+    }
+
+    fn perform(&mut self, action: Action, payload: Payload<'_>) {
+        match action {
+            Action::OpenSocket { id, .. } => {
+                let plan = self.scenario.script.attempt(id.number());
+                self.peer = Some((id, Peer::new(self.now, plan)));
+            }
+            Action::Send(id, outgoing) => self.send(id, outgoing, payload),
+            Action::CloseSocket(id) => {
+                if self.peer.take().is_some() {
+                    self.wire.push(wire::gone(self.now, id));
+                }
+            }
+            Action::ScheduleTimer(_) | Action::CancelTimer => {} // the deadline says the same
+            Action::Deliver => match payload {
+                Payload::Heard(Heard::Text(text)) => self.stage.diary().text(self.now, text),
+                Payload::Heard(Heard::Binary(bytes)) => self.stage.diary().binary(self.now, bytes),
+                Payload::Heard(_) | Payload::None | Payload::Text(_) | Payload::Close(..) => {}
+            },
+            Action::Notify(Notice::SendRejected(why)) => {
+                self.stage.diary().sends.push(format!("rejected: {}", why.name()));
+            }
+            Action::Notify(notice) => self.stage.diary().notice(self.now, &notice),
+        }
+    }
+
+    fn send(&mut self, id: SocketId, outgoing: Outgoing, payload: Payload<'_>) {
+        let mut text = String::new();
+        let saw = match (self.connection.encode(&outgoing, &mut text), payload) {
+            (Some(Encoded::Text), _) => Saw::Text(text),
+            (Some(Encoded::Ping), _) => Saw::Ping(text.into_bytes()),
+            (Some(Encoded::Close(code)), _) => Saw::Close(Some((code.number(), String::new()))),
+            (None, Payload::Text(text)) => {
+                self.stage.diary().sends.push(format!("sent on {id}"));
+                Saw::Text(text.to_owned())
+            }
+            (None, Payload::Close(code, reason)) => Saw::Close(Some((code, reason.to_owned()))),
+            (None, Payload::None | Payload::Heard(_)) => return,
+        };
+        self.peer_sees(id, &saw);
+    }
+
+    fn peer_sees(&mut self, id: SocketId, saw: &Saw) {
+        self.wire.push(wire::saw(self.now, id, saw));
+        if let Some((_, peer)) = &mut self.peer {
+            peer.saw(self.now, saw);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a peer does on an open socket: the bytes of it, and how they read to a connection.
+
+use gateway_core::Failure;
+
+use crate::frame::Frame;
+
+/// One thing that a peer does, at one instant: what it writes is read in one read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    pub(crate) parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Bytes {
+        bytes: Vec<u8>,
+        heard: Heard,
+    },
+    /// The end of the stream.
+    End,
+    Reset,
+}
+
+/// What bytes are to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // as events are
+pub enum Heard {
+    /// A whole text message.
+    Text(String),
+    /// A whole binary message.
+    Binary(Vec<u8>),
+    /// A Ping.
+    Ping(Vec<u8>),
+    /// A Pong.
+    Pong(Vec<u8>),
+    /// A Close, and what it says.
+    Close(Option<(u16, String)>),
+    /// A part of something.
+    Part,
+    /// The end of the socket.
+    Failed(Failure),
+}
+
+impl Deed {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::raw(Frame::text(text).bytes(), Heard::Text(text.to_owned()))
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub fn binary(bytes: &[u8]) -> Self {
+        Self::raw(Frame::binary(bytes).bytes(), Heard::Binary(bytes.to_vec()))
+    }
+
+    /// A Ping frame.
+    #[must_use]
+    pub fn ping(payload: &str) -> Self {
+        Self::raw(Frame::ping(payload).bytes(), Heard::Ping(payload.into()))
+    }
+
+    /// A Pong frame.
+    #[must_use]
+    pub fn pong(payload: impl AsRef<[u8]>) -> Self {
+        let payload = payload.as_ref();
+        Self::raw(Frame::pong(payload).bytes(), Heard::Pong(payload.to_vec()))
+    }
+
+    /// A Close frame.
+    #[must_use]
+    pub fn close(code: u16, reason: &str) -> Self {
+        Self::raw(Frame::close(code, reason).bytes(), Heard::Close(Some((code, reason.to_owned()))))
+    }
+
+    /// A Close frame without a code.
+    #[must_use]
+    pub fn close_without_code() -> Self {
+        Self::raw(Frame::new(0x88, []).bytes(), Heard::Close(None))
+    }
+
+    /// The stream ends.
+    #[must_use]
+    pub fn end() -> Self {
+        Self { parts: vec![Part::End] }
+    }
+
+    /// The stream is reset.
+    #[must_use]
+    pub fn reset() -> Self {
+        Self { parts: vec![Part::Reset] }
+    }
+
+    /// Any bytes, and what they are to a connection.
+    #[must_use]
+    pub fn raw(bytes: Vec<u8>, heard: Heard) -> Self {
+        Self { parts: vec![Part::Bytes { bytes, heard }] }
+    }
+
+    /// Bytes on which the socket must be failed.
+    #[must_use]
+    pub fn breach(bytes: &[u8], failure: Failure) -> Self {
+        Self::raw(bytes.to_vec(), Heard::Failed(failure))
+    }
+
+    /// This and then `next`, at the same instant and so in the same read.
+    #[must_use]
+    pub fn and(mut self, next: Self) -> Self {
+        self.parts.extend(next.parts);
+        self
+    }
+
+    /// This message in so many pieces, each but the last a part of a frame.
+    ///
+    /// # Panics
+    /// The message has fewer bytes than pieces, or is no single message.
+    #[must_use]
+    pub fn in_pieces(self, count: usize) -> Vec<Self> {
+        let [Part::Bytes { bytes, heard }] = self.parts.as_slice() else {
+            panic!("only a single message can be cut into pieces");
+        };
+        assert!(count > 0 && bytes.len() >= count, "too short for {count} pieces");
+        let length = bytes.len().div_ceil(count);
+        let pieces: Vec<_> = bytes.chunks(length).collect();
+        let last = pieces.len() - 1;
+        let heard_at = |index| if index == last { heard.clone() } else { Heard::Part };
+        (0..).zip(pieces).map(|(index, piece)| Self::raw(piece.to_vec(), heard_at(index))).collect()
+    }
+
+    /// What a connection is told, in order: parts of something only where nothing whole was in the read.
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        let mut is_part = false;
+        for part in &self.parts {
+            match part {
+                Part::Bytes { heard: Heard::Part, .. } => is_part = true,
+                Part::Bytes { heard: whole, .. } => heard.push(whole.clone()),
+                Part::End => heard.push(Heard::Failed(Failure::Eof)),
+                Part::Reset => heard.push(Heard::Failed(Failure::Reset)),
+            }
+        }
+        let is_whole = heard.iter().any(|heard| !matches!(heard, Heard::Failed(_)));
+        if is_part && !is_whole {
+            heard.insert(0, Heard::Part);
+        }
+        heard
+    }
+}

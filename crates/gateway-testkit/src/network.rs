@@ -1,0 +1,342 @@
+//! A virtual network: the scripted peers as byte streams. No IO, no clock; a driver's harness moves it on.
+//!
+//! A harness makes its driver dial here, and its application follow a [`Stage`](crate::Stage). To wait is to let the
+//! virtual clock go on to the earliest of three: the driver's own deadline, [`Network::next_event_at`], and
+//! [`Stage::next_at`](crate::Stage::next_at). Then the network is [advanced](Network::advance), which wakes whoever waits for
+//! a socket, the due commands are carried out, and the driver is driven until it waits again. All of it is anew after
+//! each time that the driver was driven, for what it writes makes peers act.
+
+use std::io;
+use std::task::{Poll, Waker};
+
+use gateway_core::{Instant, OpenError, SocketId};
+use tungstenite::handshake::derive_accept_key;
+
+use crate::deed::Part;
+use crate::frame::Frame;
+use crate::peer::{Peer, Saw, Task};
+use crate::scenario::{Scenario, Script};
+use crate::script::Opening;
+use crate::wire;
+
+/// The most header fields of an upgrade request.
+const MAX_HEADERS: usize = 64;
+
+/// The beginning of an answer that never ends.
+const ENDLESS_HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nX-Endless: ";
+
+/// Every socket of one scenario.
+#[derive(Debug)]
+pub struct Network {
+    script: Script,
+    sockets: Vec<End>,
+    wire: Vec<String>,
+}
+
+/// A socket of the network, in the order in which they were dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket(usize);
+
+impl Socket {
+    /// The id that a connection has for it: each attempt dials once.
+    #[must_use]
+    pub const fn id(self) -> SocketId {
+        SocketId::new(self.0 as u64 + 1)
+    }
+}
+
+/// The client's end of a socket, and its peer.
+#[derive(Debug)]
+struct End {
+    peer: Peer,
+    dial: Dial,
+    /// What was written and not yet taken for a whole frame, or a whole request.
+    written: Vec<u8>,
+    upgrade: Upgrade,
+    /// What can be read.
+    inbox: Vec<u8>,
+    /// Bytes of a head without an end that have come.
+    trickled: usize,
+    /// What reading comes to when the inbox is empty.
+    then: Then,
+    holder: Holder,
+    wakers: Vec<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dial {
+    Pending,
+    Connected,
+    Failed(OpenError),
+}
+
+#[derive(Debug)]
+enum Upgrade {
+    Awaited,
+    /// The answer that accepts.
+    Requested(String),
+    Accepted,
+    /// The attempt has come to nothing.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Waits,
+    Ends,
+    IsReset,
+}
+
+/// What the driver has done with its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    Open,
+    ShutDown,
+    Dropped,
+}
+
+impl Network {
+    /// The network of a scenario, at 0 ms.
+    #[must_use]
+    pub fn new(scenario: &Scenario) -> Self {
+        Self { script: scenario.script.clone(), sockets: Vec::new(), wire: Vec::new() }
+    }
+
+    /// Begins an attempt. What becomes of it is told by [`poll_dial`](Self::poll_dial).
+    pub fn dial(&mut self, now: Instant) -> Socket {
+        let number = self.sockets.len() as u64 + 1;
+        let peer = Peer::new(now, self.script.attempt(number));
+        let dial = match peer.opening() {
+            Opening::Failed(_) | Opening::NeverConnected => Dial::Pending,
+            Opening::Accepted
+            | Opening::Answered { .. }
+            | Opening::HungUp
+            | Opening::Stalled
+            | Opening::Trickled(_) => Dial::Connected,
+        };
+        self.sockets.push(End {
+            peer,
+            dial,
+            written: Vec::new(),
+            upgrade: Upgrade::Awaited,
+            inbox: Vec::new(),
+            trickled: 0,
+            then: Then::Waits,
+            holder: Holder::Open,
+            wakers: Vec::new(),
+        });
+        Socket(self.sockets.len() - 1)
+    }
+
+    /// Whether the attempt has a byte stream, or never will.
+    pub fn poll_dial(&mut self, socket: Socket, waker: &Waker) -> Poll<Result<(), OpenError>> {
+        let end = held(&mut self.sockets, socket);
+        match end.dial {
+            Dial::Pending => {
+                end.wakers.push(waker.clone());
+                Poll::Pending
+            }
+            Dial::Connected => Poll::Ready(Ok(())),
+            Dial::Failed(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Reads into `buffer`; nothing at the end of the stream.
+    ///
+    /// # Errors
+    /// The stream was reset.
+    pub fn poll_read(
+        &mut self,
+        socket: Socket,
+        buffer: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
+        let end = held(&mut self.sockets, socket);
+        if !end.inbox.is_empty() {
+            let count = end.inbox.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&end.inbox[..count]);
+            end.inbox.drain(..count);
+            return Poll::Ready(Ok(count));
+        }
+        match end.then {
+            Then::Waits => {
+                end.wakers.push(waker.clone());
+                Poll::Pending
+            }
+            Then::Ends => Poll::Ready(Ok(0)),
+            Then::IsReset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+
+    /// Writes all of `bytes`: the network takes whatever comes.
+    ///
+    /// # Errors
+    /// The stream was reset.
+    ///
+    /// # Panics
+    /// The driver has shut its direction down before, or what it writes is no WebSocket.
+    pub fn write(&mut self, now: Instant, socket: Socket, bytes: &[u8]) -> io::Result<usize> {
+        let Self { sockets, wire, .. } = self;
+        let end = held(sockets, socket);
+        assert!(end.holder == Holder::Open, "{socket:?} is written to after its shutdown");
+        if end.then == Then::IsReset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        end.written.extend_from_slice(bytes);
+        if let Upgrade::Awaited = end.upgrade {
+            if let Some((length, answer)) = parse_upgrade(&end.written) {
+                end.written.drain(..length);
+                end.upgrade = Upgrade::Requested(answer);
+            }
+            return Ok(bytes.len());
+        }
+        while let Some(frame) = Frame::take(&mut end.written) {
+            let saw = saw(frame);
+            wire.push(wire::saw(now, socket.id(), &saw));
+            end.peer.saw(now, &saw);
+        }
+        Ok(bytes.len())
+    }
+
+    /// The driver writes no more.
+    pub fn shutdown(&mut self, socket: Socket) {
+        held(&mut self.sockets, socket).holder = Holder::ShutDown;
+    }
+
+    /// The driver has dropped the socket, or the attempt. Bytes that are still on their way are lost.
+    ///
+    /// # Panics
+    /// It was dropped before.
+    pub fn drop_socket(&mut self, now: Instant, socket: Socket) {
+        let end = held(&mut self.sockets, socket);
+        end.holder = Holder::Dropped;
+        let is_refused =
+            matches!(end.dial, Dial::Failed(_)) || matches!(end.upgrade, Upgrade::Refused);
+        if !is_refused {
+            self.wire.push(wire::gone(now, socket.id()));
+        }
+    }
+
+    /// When a peer does something next, to a socket that is not dropped.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<Instant> {
+        let held = self.sockets.iter().filter(|end| end.holder != Holder::Dropped);
+        held.filter_map(|end| end.peer.next_at()).min()
+    }
+
+    /// Lets the peers do what is due, and wakes whoever waits for it.
+    ///
+    /// # Panics
+    /// An attempt opens that no upgrade was asked of.
+    pub fn advance(&mut self, now: Instant) {
+        for end in self.sockets.iter_mut().filter(|end| end.holder != Holder::Dropped) {
+            while let Some(task) = end.peer.next(now) {
+                end.act(task);
+                end.wakers.drain(..).for_each(Waker::wake);
+            }
+        }
+    }
+
+    /// How many sockets the driver has not dropped. At the end it must be none.
+    #[must_use]
+    pub fn held_sockets(&self) -> usize {
+        self.sockets.iter().filter(|end| end.holder != Holder::Dropped).count()
+    }
+
+    /// What the peers have seen, line by line.
+    #[must_use]
+    pub fn wire(&self) -> &[String] {
+        &self.wire
+    }
+}
+
+fn held(sockets: &mut [End], socket: Socket) -> &mut End {
+    let end = &mut sockets[socket.0];
+    assert!(end.holder != Holder::Dropped, "{socket:?} is used after it was dropped");
+    end
+}
+
+impl End {
+    fn act(&mut self, task: Task) {
+        match task {
+            Task::Open(opening) => self.open(opening),
+            Task::Trickle => {
+                let byte = ENDLESS_HEAD.get(self.trickled).copied().unwrap_or(b'x');
+                self.trickled += 1;
+                self.inbox.push(byte);
+            }
+            Task::Do(deed) => {
+                for part in deed.parts {
+                    match part {
+                        Part::Bytes { bytes, .. } => self.inbox.extend(bytes),
+                        Part::End => self.then = Then::Ends,
+                        Part::Reset => self.then = Then::IsReset,
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, opening: Opening) {
+        match opening {
+            Opening::Accepted => {
+                let Upgrade::Requested(answer) =
+                    std::mem::replace(&mut self.upgrade, Upgrade::Accepted)
+                else {
+                    panic!("a socket opens, and nobody has asked for the upgrade");
+                };
+                self.inbox.extend(answer.bytes());
+            }
+            Opening::Answered { bytes, .. } => {
+                self.upgrade = Upgrade::Refused;
+                self.inbox.extend(bytes);
+            }
+            Opening::HungUp => {
+                self.upgrade = Upgrade::Refused;
+                self.then = Then::Ends;
+            }
+            Opening::Failed(error) => self.dial = Dial::Failed(error),
+            Opening::NeverConnected | Opening::Stalled | Opening::Trickled(_) => {}
+        }
+    }
+}
+
+/// The length of an upgrade request and the answer that accepts it (RFC 6455 section 4.2); `None` while it is not whole.
+fn parse_upgrade(bytes: &[u8]) -> Option<(usize, String)> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut fields);
+    let length = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return None,
+        Err(error) => panic!("the upgrade is no HTTP: {error}"),
+    };
+    let field = |name: &str| {
+        let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+        field.unwrap_or_else(|| panic!("the upgrade has no {name}")).value
+    };
+    assert_eq!(field("Upgrade").to_ascii_lowercase(), b"websocket");
+    assert_eq!(field("Sec-WebSocket-Version"), b"13");
+    let accept = derive_accept_key(field("Sec-WebSocket-Key"));
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    Some((length, answer))
+}
+
+fn saw(frame: Frame) -> Saw {
+    let text = |bytes| String::from_utf8(bytes).expect("a client sends UTF-8");
+    match frame.first {
+        0x81 => Saw::Text(text(frame.payload)),
+        0x82 => Saw::Binary(frame.payload),
+        0x88 if frame.payload.is_empty() => Saw::Close(None),
+        0x88 => {
+            let reason = frame.payload.get(2..).expect("a code has two bytes").to_vec();
+            let code = u16::from_be_bytes([frame.payload[0], frame.payload[1]]);
+            Saw::Close(Some((code, text(reason))))
+        }
+        0x89 => Saw::Ping(frame.payload),
+        0x8a => Saw::Pong(frame.payload),
+        first => panic!("a frame of a client's begins with {first:#x}"),
+    }
+}

@@ -1,0 +1,160 @@
+//! The trace's format: one line for each observed event.
+
+use std::fmt::Write as _;
+
+use gateway_core::{
+    Action, Credentials, Dialect, DisconnectCause, Event, Frame, GiveUpCause, Message, Notice,
+    Observed, OpenError, Outgoing, Recognised, RetryCause, UnixMillis,
+};
+
+use crate::run::is_idle;
+
+/// The line of an event, or nothing for a look at the clocks on which nothing followed.
+///
+/// Time in milliseconds, the event, the state after it, the actions in order.
+#[must_use]
+pub fn line(observed: &Observed<'_>, dialect: &dyn Dialect) -> Option<String> {
+    if is_idle(&observed.event, observed.actions) {
+        return None;
+    }
+    let nanos = observed.now.as_nanos();
+    let mut line = match nanos % 1_000_000 {
+        0 => format!("{:>7}", nanos / 1_000_000),
+        rest => format!("{:>7}.{rest:06}", nanos / 1_000_000),
+    };
+    let _ = write!(line, "  {}", event(&observed.event, dialect)); // writing to a String cannot fail
+    let _ = write!(line, "  {}", observed.state);
+    for (index, action) in observed.actions.iter().enumerate() {
+        let _ = write!(line, "{}{}", if index == 0 { ": " } else { "; " }, show(action));
+    }
+    Some(line)
+}
+
+fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
+    let name = event.kind().name();
+    let socket = event.socket().map(|id| format!(" {id}")).unwrap_or_default();
+    let data = match event {
+        Event::CloseRequested(frame) => format!(" {} {:?}", frame.code(), frame.reason()),
+        Event::SendRequested(Message::Text(text)) => format!(" text {}", text.len()),
+        Event::SendRequested(Message::Binary(bytes)) => format!(" binary {}", bytes.len()),
+        Event::LoginRejected(verdict) => format!(" {verdict}"),
+        Event::OpenFailed(_, error) => format!(" {}", open_error(*error)),
+        Event::SocketFailed(_, failure) => format!(" {}", failure.name()),
+        Event::FrameReceived(_, frame) => format!(" {}", received(frame, dialect)),
+        Event::WallClock(UnixMillis(wall)) => format!(" {wall}"),
+        Event::NetworkChanged(network) => format!(" {network:?}").to_lowercase(),
+        Event::ConnectRequested
+        | Event::LoginAccepted
+        | Event::SocketOpened(_)
+        | Event::BytesReceived(_)
+        | Event::WriteBlocked(_)
+        | Event::Flushed(_)
+        | Event::ReadingPaused(_)
+        | Event::ReadingResumed(_)
+        | Event::Tick => String::new(),
+    };
+    format!("{name}{socket}{data}")
+}
+
+fn received(frame: &Frame<'_>, dialect: &dyn Dialect) -> String {
+    let stamp =
+        |stamp: Option<UnixMillis>| stamp.map(|at| format!(" {}", at.0)).unwrap_or_default();
+    match frame {
+        Frame::Text(text) => match dialect.recognise(text) {
+            Recognised::Pong(at) => format!("text {} pong{}", text.len(), stamp(at)),
+            Recognised::Ping(at) => format!("text {} ping{}", text.len(), stamp(at)),
+            Recognised::Other => format!("text {}", text.len()),
+        },
+        Frame::Binary(bytes) => format!("binary {}", bytes.len()),
+        Frame::Ping(payload) => format!("ping_frame {}", payload.escape_ascii()),
+        Frame::Pong(payload) => format!("pong_frame {}", payload.escape_ascii()),
+        Frame::Close(Some(frame)) => format!("close {} {:?}", frame.code(), frame.reason()),
+        Frame::Close(None) => "close".to_owned(),
+    }
+}
+
+fn show(action: &Action) -> String {
+    match action {
+        Action::OpenSocket { id, credentials: Credentials::Cached } => format!("open {id}"),
+        Action::OpenSocket { id, credentials: Credentials::Refresh } => {
+            format!("open {id} with new credentials")
+        }
+        Action::Send(id, outgoing) => format!("send {id} {}", sent(outgoing)),
+        Action::CloseSocket(id) => format!("drop {id}"),
+        Action::ScheduleTimer(at) => format!("timer {}", at.as_nanos() / 1_000_000),
+        Action::CancelTimer => "no timer".to_owned(),
+        Action::Deliver => "deliver".to_owned(),
+        Action::Notify(notice) => format!("notify {}", told(notice)),
+    }
+}
+
+fn sent(outgoing: &Outgoing) -> String {
+    let stamp =
+        |stamp: &Option<UnixMillis>| stamp.map(|at| format!(" {}", at.0)).unwrap_or_default();
+    match outgoing {
+        Outgoing::Requested => "the message".to_owned(),
+        Outgoing::RequestedClose => "the close".to_owned(),
+        Outgoing::Close(code) => format!("close {code}"),
+        Outgoing::Login => "login".to_owned(),
+        Outgoing::Ping(at) => format!("ping{}", stamp(at)),
+        Outgoing::WebSocketPing(number) => format!("ping_frame {number}"),
+        Outgoing::Pong(at) => format!("pong{}", stamp(at)),
+    }
+}
+
+fn told(notice: &Notice) -> String {
+    match notice {
+        Notice::StateChanged { from, to, .. } => format!("{from} -> {to}"),
+        Notice::Ready { socket, after } => format!("ready {socket} after {}", after.as_millis()),
+        Notice::Disconnected { socket, cause: why } => {
+            format!("disconnected {socket} {}", cause(*why))
+        }
+        Notice::RetryScheduled { attempt, delay, cause: RetryCause::Disconnected(_), because } => {
+            format!("retry {attempt} in {} by {}", delay.as_millis(), because.name())
+        }
+        Notice::RetryScheduled { attempt, delay, cause, because } => {
+            let (delay, because) = (delay.as_millis(), because.name());
+            format!("retry {attempt} in {delay} by {because} for {}", cause.name())
+        }
+        Notice::PingSent { socket } => format!("ping sent {socket}"),
+        Notice::PongReceived { socket, round_trip } => match round_trip {
+            Some(span) => format!("pong received {socket} after {}", span.as_millis()),
+            None => format!("pong received {socket}"),
+        },
+        Notice::Stale { what, socket } => format!("stale {} {socket}", what.name()),
+        Notice::ClockJumped { by } => format!("clock jumped by {}", by.as_millis()),
+        Notice::GaveUp { cause } => format!("gave up {}", gave_up(*cause)),
+        Notice::SendRejected(why) => format!("send rejected {}", why.name()),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A cause of disconnection, with its code or error.
+pub(crate) fn cause(cause: DisconnectCause) -> String {
+    let data = match cause {
+        DisconnectCause::CloseReceived(Some(code)) => format!(" {code}"),
+        DisconnectCause::Lost(failure) | DisconnectCause::ProtocolError(failure) => {
+            format!(" {}", failure.name())
+        }
+        DisconnectCause::OpenFailed(error) => format!(" {}", open_error(error)),
+        _ => String::new(),
+    };
+    format!("{}{data}", cause.name())
+}
+
+/// Why a connection was given up, with its code.
+pub(crate) fn gave_up(cause: GiveUpCause) -> String {
+    let data = match cause {
+        GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => format!(" {code}"),
+        _ => String::new(),
+    };
+    format!("{}{data}", cause.name())
+}
+
+fn open_error(error: OpenError) -> String {
+    match error {
+        OpenError::Http { status, retry_after: None } => format!("http {status}"),
+        OpenError::Http { status, retry_after: Some(after) } => format!("http {status} {after:?}"),
+        error => error.name().to_owned(),
+    }
+}

@@ -1,0 +1,24 @@
+//! How what a peer sees is written down, the same in every harness.
+
+use gateway_core::{Instant, SocketId};
+
+use crate::peer::Saw;
+use crate::stage::millis_of;
+
+/// A frame of the client's.
+pub(crate) fn saw(now: Instant, id: SocketId, saw: &Saw) -> String {
+    let what = match saw {
+        Saw::Text(text) => format!("text {text}"),
+        Saw::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
+        Saw::Ping(payload) => format!("ping {}", payload.escape_ascii()),
+        Saw::Pong(payload) => format!("pong {}", payload.escape_ascii()),
+        Saw::Close(Some((code, reason))) => format!("close {code} {reason}").trim_end().to_owned(),
+        Saw::Close(None) => "close".to_owned(),
+    };
+    format!("{} socket {id}: {what}", millis_of(now))
+}
+
+/// The client has dropped the socket, open or still opening.
+pub(crate) fn gone(now: Instant, id: SocketId) -> String {
+    format!("{} socket {id}: gone", millis_of(now))
+}

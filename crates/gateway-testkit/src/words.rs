@@ -1,0 +1,12 @@
+//! The words of the scenarios, all at once.
+
+pub(crate) use gateway_core::ConnectionState::{
+    Authenticated, Closed, Closing, Connected, Connecting, Disconnected,
+};
+pub(crate) use gateway_core::Credentials::{Cached, Refresh};
+pub(crate) use gateway_core::{Failure, Network, OpenError, RetryAfter, UnixMillis, Verdict};
+
+pub(crate) use crate::deed::{Deed, Heard};
+pub(crate) use crate::scenario::{Scenario, scenario};
+pub(crate) use crate::script::*;
+pub(crate) use crate::sees::*;

@@ -1,0 +1,257 @@
+//! The suite's harness for tokio: the client over the virtual network, on a paused clock.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::Stream as _;
+use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage};
+use gateway_tokio::core::{CloseFrame, Instant, OpenError};
+use gateway_tokio::{
+    Client, ClientEvent, Dial, Dialing, Endpoint, Fate, Message, MessageId, OpenFailure, Transport,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::clock::{elapse, now};
+
+/// Runs a scenario on a client of tokio's.
+///
+/// # Panics
+/// The client leaves a socket open, or uses one that it has dropped.
+#[must_use]
+pub fn run_on_tokio(scenario: &Scenario) -> Run {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        // The runtime's first timer rounds its clock up to a whole millisecond; from there on every timer is exact.
+        elapse(Duration::from_millis(1)).await;
+        World::new(scenario).run().await
+    })
+}
+
+/// The client, the network, and the application between them.
+struct World {
+    client: Client,
+    air: Air,
+    recorder: Recorder,
+    stage: Stage,
+    /// The message of each line of the diary's that says what became of one.
+    sent: Vec<Option<MessageId>>,
+    /// The client has said that there is nothing more to come.
+    is_over: bool,
+}
+
+impl World {
+    fn new(scenario: &Scenario) -> Self {
+        let air = Air::new(Network::new(scenario));
+        let stage = Stage::new(scenario);
+        let recorder = Recorder::default();
+        let (wall, time) = (stage.wall(), air.clone());
+        let client = Client::builder("ws://gateway.example/feed")
+            .config(scenario.settings())
+            .seed(scenario.seed)
+            .report_sent(true)
+            .wall_clock(move || wall.at(time.now()))
+            .observer(recorder.clone())
+            .dial(air.clone())
+            .build()
+            .expect("a client");
+        Self { client, air, recorder, stage, sent: Vec::new(), is_over: true }
+    }
+
+    async fn run(mut self) -> Run {
+        while !self.stage.is_over(self.air.now()) {
+            while let Some(command) = self.stage.next_command(self.air.now()) {
+                self.command(command).await;
+            }
+            self.rest().await;
+            let now = self.air.now();
+            self.air.network().advance(now);
+        }
+        let statistics = self.client.statistics();
+        drop(self.client);
+        let network = self.air.network();
+        assert_eq!(network.held_sockets(), 0, "the client has left a socket open");
+        Run::new(&self.recorder, network.wire().to_vec(), self.stage.into_diary(), statistics)
+    }
+
+    /// Drives the client until the network or the application has something to do.
+    async fn rest(&mut self) {
+        let mut sleep: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)> = None;
+        poll_fn(|cx| {
+            while !self.is_over
+                && let Poll::Ready(event) = Pin::new(&mut self.client).poll_next(cx)
+            {
+                match event {
+                    Some(event) => self.note(event),
+                    None => self.is_over = true,
+                }
+            }
+            let network = self.air.network().next_event_at();
+            let next = network.map_or(self.stage.next_at(), |at| at.min(self.stage.next_at()));
+            let span = next.saturating_duration_since(self.air.now());
+            if span == Duration::ZERO {
+                return Poll::Ready(());
+            }
+            let sleep = match &mut sleep {
+                Some((at, sleep)) if *at == next => sleep,
+                other => &mut other.insert((next, Box::pin(elapse(span)))).1,
+            };
+            sleep.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Connect => {
+                self.is_over = false;
+                self.client.connect();
+            }
+            Command::Close { code, reason } => {
+                self.client.close(CloseFrame::new(code, reason).expect("a close that may be sent"));
+            }
+            Command::Send(text) => {
+                let sent = self.client.send(text).await;
+                let line = match &sent {
+                    Ok(_) => "no outcome yet".to_owned(),
+                    Err(refused) => format!("rejected: {}", refused.rejection().name()),
+                };
+                self.sent.push(sent.ok());
+                self.stage.diary().sends.push(line);
+            }
+            Command::LoginAccepted => self.client.login_accepted(),
+            Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
+            Command::Network(network) => self.client.network_changed(network),
+            Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
+        }
+    }
+
+    fn note(&mut self, event: ClientEvent) {
+        let now = self.air.now();
+        let diary = self.stage.diary();
+        match event {
+            ClientEvent::Message(Message::Text(text)) => diary.text(now, &text),
+            ClientEvent::Message(Message::Binary(bytes)) => diary.binary(now, &bytes),
+            ClientEvent::Notice(notice) => diary.notice(now, &notice),
+            ClientEvent::Disconnected { socket, cause, .. } => {
+                diary.disconnected(now, socket, cause);
+            }
+            ClientEvent::Outcome(outcome) => {
+                let line = match outcome.fate {
+                    Fate::Sent { socket } => format!("sent on {socket}"),
+                    Fate::MaybeSent { socket } => format!("maybe sent on {socket}"),
+                    other => format!("{other:?}"),
+                };
+                for (index, id) in self.sent.iter().enumerate() {
+                    if id.is_some_and(|id| outcome.first <= id && id <= outcome.last) {
+                        diary.sends[index].clone_from(&line);
+                    }
+                }
+            }
+            other => panic!("an event that the harness does not know: {other:?}"),
+        }
+    }
+}
+
+/// The network, and the time since the beginning.
+#[derive(Clone, Debug)]
+struct Air {
+    network: Arc<Mutex<Network>>,
+    start: tokio::time::Instant,
+}
+
+impl Air {
+    fn new(network: Network) -> Self {
+        Self { network: Arc::new(Mutex::new(network)), start: now() }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO.saturating_add(now() - self.start)
+    }
+
+    fn network(&self) -> MutexGuard<'_, Network> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dial for Air {
+    fn fails_whole(&self) -> bool {
+        true
+    }
+
+    fn dial(&self, _: &Endpoint) -> Dialing {
+        let now = self.now();
+        let socket = self.network().dial(now);
+        let mut stream = Some(Stream { air: self.clone(), socket });
+        Box::pin(poll_fn(move |cx| {
+            let Some(held) = &stream else { panic!("polled after it was ready") };
+            let mut network = held.air.network();
+            let outcome = std::task::ready!(network.poll_dial(socket, cx.waker()));
+            drop(network);
+            let held = stream.take();
+            Poll::Ready(match outcome {
+                Ok(()) => Ok(Box::new(held.expect("taken once")) as Box<dyn Transport>),
+                Err(error) => Err(failure(error)),
+            })
+        }))
+    }
+}
+
+fn failure(error: OpenError) -> OpenFailure {
+    OpenFailure::new(error, error.name())
+}
+
+/// The client's end of a socket of the network.
+#[derive(Debug)]
+struct Stream {
+    air: Air,
+    socket: Socket,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut network = self.air.network();
+        let read = network.poll_read(self.socket, buffer.initialize_unfilled(), cx.waker());
+        let count = std::task::ready!(read)?;
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let now = self.air.now();
+        Poll::Ready(self.air.network().write(now, self.socket, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.air.network().shutdown(self.socket);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let now = self.air.now();
+        self.air.network().drop_socket(now, self.socket);
+    }
+}
