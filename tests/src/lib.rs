@@ -7,11 +7,13 @@ mod blocking;
 mod client;
 mod clock;
 mod cuts;
+mod diarist;
 
 mod listener;
 mod memory;
 mod peer;
 mod suite;
+mod suite_std;
 mod tally;
 
 pub use blocking::{Served, serve};
@@ -25,4 +27,5 @@ pub use listener::{Certificates, Listener};
 pub use memory::{Calls, Memory, Sockets, Switch, memory};
 pub use peer::{Head, Peer, refuse};
 pub use suite::run_on_tokio;
+pub use suite_std::{run_on_std, run_on_std_and_count};
 pub use tally::Tally;

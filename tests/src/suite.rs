@@ -10,12 +10,11 @@ use std::time::Duration;
 use futures_util::Stream as _;
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage};
 use gateway_tokio::core::{CloseFrame, Instant, OpenError};
-use gateway_tokio::{
-    Client, ClientEvent, Dial, Dialing, Endpoint, Fate, Message, MessageId, OpenFailure, Transport,
-};
+use gateway_tokio::{Client, Dial, Dialing, Endpoint, OpenFailure, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::{elapse, now};
+use crate::diarist::Diarist;
 
 /// Runs a scenario on a client of tokio's.
 ///
@@ -41,8 +40,7 @@ struct World {
     air: Air,
     recorder: Recorder,
     stage: Stage,
-    /// The message of each line of the diary's that says what became of one.
-    sent: Vec<Option<MessageId>>,
+    diarist: Diarist,
     /// The client has said that there is nothing more to come.
     is_over: bool,
 }
@@ -62,7 +60,7 @@ impl World {
             .dial(air.clone())
             .build()
             .expect("a client");
-        Self { client, air, recorder, stage, sent: Vec::new(), is_over: true }
+        Self { client, air, recorder, stage, diarist: Diarist::default(), is_over: true }
     }
 
     async fn run(mut self) -> Run {
@@ -89,7 +87,7 @@ impl World {
                 && let Poll::Ready(event) = Pin::new(&mut self.client).poll_next(cx)
             {
                 match event {
-                    Some(event) => self.note(event),
+                    Some(event) => self.diarist.note(&mut self.stage, self.air.now(), event),
                     None => self.is_over = true,
                 }
             }
@@ -119,43 +117,12 @@ impl World {
             }
             Command::Send(text) => {
                 let sent = self.client.send(text).await;
-                let line = match &sent {
-                    Ok(_) => "no outcome yet".to_owned(),
-                    Err(refused) => format!("rejected: {}", refused.rejection().name()),
-                };
-                self.sent.push(sent.ok());
-                self.stage.diary().sends.push(line);
+                self.diarist.sent(&mut self.stage, sent);
             }
             Command::LoginAccepted => self.client.login_accepted(),
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
             Command::Network(network) => self.client.network_changed(network),
             Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
-        }
-    }
-
-    fn note(&mut self, event: ClientEvent) {
-        let now = self.air.now();
-        let diary = self.stage.diary();
-        match event {
-            ClientEvent::Message(Message::Text(text)) => diary.text(now, &text),
-            ClientEvent::Message(Message::Binary(bytes)) => diary.binary(now, &bytes),
-            ClientEvent::Notice(notice) => diary.notice(now, &notice),
-            ClientEvent::Disconnected { socket, cause, .. } => {
-                diary.disconnected(now, socket, cause);
-            }
-            ClientEvent::Outcome(outcome) => {
-                let line = match outcome.fate {
-                    Fate::Sent { socket } => format!("sent on {socket}"),
-                    Fate::MaybeSent { socket } => format!("maybe sent on {socket}"),
-                    other => format!("{other:?}"),
-                };
-                for (index, id) in self.sent.iter().enumerate() {
-                    if id.is_some_and(|id| outcome.first <= id && id <= outcome.last) {
-                        diary.sends[index].clone_from(&line);
-                    }
-                }
-            }
-            other => panic!("an event that the harness does not know: {other:?}"),
         }
     }
 }
