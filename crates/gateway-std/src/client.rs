@@ -116,6 +116,15 @@ impl<S: System> Client<S> {
         Ok(id)
     }
 
+    /// Takes a message into the write buffer, and returns its number. It never waits, and does not write: the next call of
+    /// [`recv`](Self::recv), [`send`](Self::send) or [`flush`](Self::flush) does, for all that was taken, in one go.
+    ///
+    /// # Errors
+    /// The message itself where the connection is not ready, or is closing, or the write buffer is full.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        self.engine.send(message.into())
+    }
+
     /// Writes and flushes all that was sent. Returns at once where there is no socket.
     pub fn flush(&mut self) {
         self.drive(|session| session.pending().is_empty() && !session.is_dirty());

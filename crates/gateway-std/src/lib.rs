@@ -51,3 +51,8 @@ pub use gateway_wire::{
 pub use os::Os;
 pub use sender::Sender;
 pub use system::System;
+
+/// The README's programs, held to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -90,3 +90,53 @@ fn state_of(stream: &TcpStream) -> Poll<io::Result<()>> {
         Err(error) => Poll::Ready(Err(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Waits for the race's end; the clock stands still, so that no address is tried for want of patience.
+    fn run(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+        let mut poll = mio::Poll::new()?;
+        let mut events = mio::Events::with_capacity(8);
+        let mut race = Race::new(addresses);
+        loop {
+            if let Poll::Ready(outcome) = race.poll(Instant::ZERO, poll.registry(), Token(1)) {
+                return outcome;
+            }
+            poll.poll(&mut events, None)?;
+        }
+    }
+
+    fn refusing() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() // dropped, and so closed
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_followed_by_the_next_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = run(vec![refusing(), refusing(), address]).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+    }
+
+    #[test]
+    fn where_all_refuse_the_last_failure_is_told() {
+        let error = run(vec![refusing(), refusing()]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(run(Vec::new()).unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+    }
+
+    #[test]
+    fn an_address_that_is_late_is_not_waited_for_alone() {
+        let mut race = Race::new(vec![refusing(), refusing()]);
+        let poll = mio::Poll::new().unwrap();
+        // Nothing but an address that is being tried makes the next one wait.
+        assert_eq!(race.next_at(), Some(Instant::ZERO));
+        let _ = race.poll(Instant::ZERO, poll.registry(), Token(1));
+        let due = Instant::ZERO.saturating_add(ATTEMPT_DELAY);
+        assert!(race.next_at().is_none_or(|at| at == due), "{:?}", race.next_at());
+    }
+}

@@ -42,8 +42,3 @@ pub use gateway_wire::{
 };
 pub use open::{Provider, Providing};
 pub use spawn::{Events, Handle};
-
-/// The README's program, held to compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

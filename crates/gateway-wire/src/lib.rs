@@ -10,7 +10,9 @@
 //!                  └──────────────────────────────────────────┘
 //! ```
 //!
-//! Users of a driver find these types re-exported there; who writes a driver begins with [`Session`].
+//! Around it stands the [`Engine`]: a whole driver, short of waiting. It opens sockets by a [`Host`] and reads and writes
+//! [`ByteStream`]s that never wait; a driver adds how its runtime waits. Users of a driver find these types re-exported there;
+//! who writes a driver begins with [`Engine`], and who has an IO model of another kind with [`Session`].
 
 mod addresses;
 mod codec;
