@@ -103,7 +103,11 @@ impl Network {
     }
 
     /// Begins an attempt. What becomes of it is told by [`poll_dial`](Self::poll_dial).
+    ///
+    /// # Panics
+    /// The driver still holds another socket: there is at most one.
     pub fn dial(&mut self, now: Instant) -> Socket {
+        assert_eq!(self.held_sockets(), 0, "a second socket is dialled");
         let number = self.sockets.len() as u64 + 1;
         let peer = Peer::new(now, self.script.attempt(number));
         let dial = match peer.opening() {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_core::{
-    Action, Config, ConnectionState, Dialect, Event, EventKind, Instant, Notice, Observed,
-    Observer, SocketId, Statistics,
+    Action, Config, ConnectionState, Dialect, Event, EventKind, Notice, Observed, Observer,
+    SocketId, Statistics,
 };
 
 use crate::checker::{Checker, Violation};

@@ -38,7 +38,7 @@ pub struct Script {
     pub(crate) end: Duration,
 }
 
-/// Begins a scenario: a connect request at 0 ms, no heartbeat and no jitter, for a minute. A script says what is different.
+/// Begins a scenario: the default settings, a connect request at 0 ms, a minute. The rest says what is different.
 #[must_use]
 pub fn scenario(about: &'static str) -> Scenario {
     Scenario {

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use gateway_core::{Action, ConnectionState, Credentials, Notice, Outgoing};
 
+use crate::alone;
 use crate::run::Run;
+use crate::scenario::Scenario;
 use crate::trace;
 
 /// One thing that must be seen. Times and spans are in milliseconds.
@@ -23,19 +25,25 @@ enum What {
     RoundTrips(Vec<Option<u64>>),
     Delays(Vec<u64>),
     DelaysWithin(Vec<(u64, u64)>),
+    DelaysBeginWithin(Vec<(u64, u64)>),
     DelaysDiffer(usize),
+    DelaysOfAnotherSeed(u64),
     Because(Vec<&'static str>),
     AttemptNumbers(Vec<u32>),
     Gone(Vec<(u64, &'static str)>),
-    GoneFirst(Vec<(u64, &'static str)>),
     States(Vec<ConnectionState>),
     EndsIn(ConnectionState),
     GaveUp(&'static str),
     NeverGaveUp,
     Delivered(Vec<(u64, &'static str)>),
+    DeliveredLengths(Vec<(u64, usize)>),
+    DeliveredCount(usize),
+    FirstPingWithin(u64, u64),
+    PingsApart(u64),
     Sends(Vec<&'static str>),
     Credentials(Vec<Credentials>),
     PeerSaw(u64, Vec<&'static str>),
+    PeerSawLast(u64, Vec<&'static str>),
     PeersNeverSaw(&'static str),
     Jumps(Vec<u64>),
     QuietAfter(u64),
@@ -72,6 +80,10 @@ sees! {
     delays(spans: &[u64]) => What::Delays(spans.to_vec());
     /// Retries are scheduled, each with a delay within its bounds, and no other.
     delays_within(bounds: &[(u64, u64)]) => What::DelaysWithin(bounds.to_vec());
+    /// The first retries are scheduled, each with a delay within its bounds.
+    delays_begin_within(bounds: &[(u64, u64)]) => What::DelaysBeginWithin(bounds.to_vec());
+    /// No delay is the one that this seed would have drawn in its place.
+    delays_differ_from_those_of_seed(seed: u64) => What::DelaysOfAnotherSeed(seed);
     /// Among the delays there are at least so many different ones.
     different_delays(count: usize) => What::DelaysDiffer(count);
     /// What decided each delay.
@@ -80,8 +92,6 @@ sees! {
     retries(numbers: &[u32]) => What::AttemptNumbers(numbers.to_vec());
     /// Sockets are gone at these times for these causes, and no other.
     gone(causes: &[(u64, &'static str)]) => What::Gone(causes.to_vec());
-    /// The first sockets are gone at these times for these causes.
-    gone_first(causes: &[(u64, &'static str)]) => What::GoneFirst(causes.to_vec());
     /// The states that are passed, from the first change on.
     passes(states: &[ConnectionState]) => What::States(states.to_vec());
     /// The state at the end.
@@ -92,12 +102,22 @@ sees! {
     never_gives_up() => What::NeverGaveUp;
     /// Messages are delivered to the application at these times, and no other.
     delivers(messages: &[(u64, &'static str)]) => What::Delivered(messages.to_vec());
+    /// Texts of these lengths are delivered at these times, and nothing else.
+    delivers_lengths(lengths: &[(u64, usize)]) => What::DeliveredLengths(lengths.to_vec());
+    /// So many messages are delivered.
+    delivers_count(count: usize) => What::DeliveredCount(count);
+    /// The first ping leaves no earlier and no later than this.
+    first_ping_within(low: u64, high: u64) => What::FirstPingWithin(low, high);
+    /// From one ping to the next it is always so long, and there are at least three.
+    pings_apart_by(span: u64) => What::PingsApart(span);
     /// What becomes of each message that is sent.
     outcomes(outcomes: &[&'static str]) => What::Sends(outcomes.to_vec());
     /// With which credentials each socket is opened.
     credentials(asked: &[Credentials]) => What::Credentials(asked.to_vec());
     /// What the peer of this socket sees, all of it: `MILLIS: FRAME`.
     peer_sees(socket: u64, frames: &[&'static str]) => What::PeerSaw(socket, frames.to_vec());
+    /// What the peer of this socket sees last.
+    peer_sees_last(socket: u64, frames: &[&'static str]) => What::PeerSawLast(socket, frames.to_vec());
     /// No peer sees a frame with this in it.
     no_peer_sees(text: &'static str) => What::PeersNeverSaw(text);
     /// The clocks are found apart by so much.
@@ -115,7 +135,7 @@ impl See {
     ///
     /// # Errors
     /// What is seen in its place.
-    pub fn check(&self, run: &Run) -> Result<(), String> {
+    pub fn check(&self, scenario: &Scenario, run: &Run) -> Result<(), String> {
         match &self.what {
             What::Opens(times) => same("opens at", times, &opened(run).collect()),
             What::OpenCount(count) => same("opens", count, &opened(run).count()),
@@ -125,19 +145,39 @@ impl See {
             What::RoundTrips(spans) => same("round trips", spans, &round_trip(run)),
             What::Delays(spans) => same("delays", spans, &delayed(run)),
             What::DelaysWithin(bounds) => within(bounds, &delayed(run)),
+            What::DelaysBeginWithin(bounds) => {
+                let seen: Vec<_> = delayed(run).into_iter().take(bounds.len()).collect();
+                within(bounds, &seen)
+            }
+            What::DelaysOfAnotherSeed(seed) => {
+                let other = alone::run(&Scenario { seed: *seed, ..scenario.clone() });
+                let pairs = delayed(&other).into_iter().zip(delayed(run));
+                let alike: Vec<_> = pairs.filter(|(other, own)| other == own).collect();
+                same("the same delays", &Vec::new(), &alike)
+            }
             What::DelaysDiffer(least) => differ(*least, delayed(run)),
             What::Because(reasons) => same("delays because of", reasons, &reasons_of(run)),
             What::AttemptNumbers(numbers) => same("retries", numbers, &numbers_of(run)),
             What::Gone(causes) => same("gone", &owned(causes), &causes_of(run)),
-            What::GoneFirst(causes) => {
-                let seen: Vec<_> = causes_of(run).into_iter().take(causes.len()).collect();
-                same("gone first", &owned(causes), &seen)
-            }
             What::States(states) => same("passes", states, &states_of(run)),
             What::EndsIn(state) => same("ends in", state, &run.state()),
             What::GaveUp(cause) => same("gives up", &vec![(*cause).to_owned()], &given_up(run)),
             What::NeverGaveUp => same("gives up", &Vec::new(), &given_up(run)),
             What::Delivered(messages) => same("delivers", &owned(messages), &run.diary.messages),
+            What::DeliveredLengths(lengths) => {
+                let seen = run.diary.messages.iter().map(|(at, text)| (*at, text.len()));
+                same("delivers texts of", lengths, &seen.collect())
+            }
+            What::DeliveredCount(count) => same("delivers", count, &run.diary.messages.len()),
+            What::FirstPingWithin(low, high) => match pinged(run).next() {
+                Some(at) if (low..=high).contains(&&at) => Ok(()),
+                at => Err(format!("the first ping at {low} to {high}\n    seen     {at:?}")),
+            },
+            What::PingsApart(span) => {
+                let times: Vec<_> = pinged(run).collect();
+                let apart: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+                same("pings apart by", &vec![*span; apart.len().max(2)], &apart)
+            }
             What::Sends(outcomes) => {
                 let seen: Vec<_> = run.diary.sends.iter().map(String::as_str).collect();
                 same("outcomes", outcomes, &seen)
@@ -146,6 +186,16 @@ impl See {
             What::PeerSaw(socket, frames) => {
                 let frames: Vec<_> = frames.iter().map(|frame| (*frame).to_owned()).collect();
                 same(&format!("the peer of socket {socket} sees"), &frames, &peer_saw(run, *socket))
+            }
+            What::PeerSawLast(socket, frames) => {
+                let seen = peer_saw(run, *socket);
+                let last = seen.len().saturating_sub(frames.len());
+                let frames: Vec<_> = frames.iter().map(|frame| (*frame).to_owned()).collect();
+                same(
+                    &format!("the peer of socket {socket} sees last"),
+                    &frames,
+                    &seen[last..].to_vec(),
+                )
             }
             What::PeersNeverSaw(text) => {
                 let seen: Vec<_> = run.wire.iter().filter(|line| line.contains(text)).collect();

@@ -40,7 +40,7 @@ pub fn judge(name: &str, run: impl FnOnce(&Scenario) -> Run) {
         fault("nothing must be seen: a scenario that cannot fail is none");
     }
     for see in &scenario.sees {
-        if let Err(what) = see.check(&seen) {
+        if let Err(what) = see.check(&scenario, &seen) {
             fault(&what);
         }
     }
@@ -106,8 +106,9 @@ fn difference(expected: &str, seen: &str) -> String {
 
 /// Makes one test of each scenario, run by a harness: a function from `&Scenario` to [`Run`](crate::Run).
 ///
-/// ```ignore
-/// gateway_testkit::suite!(run = crate::harness::run);
+/// ```
+/// gateway_testkit::suite!(run = gateway_testkit::alone::run);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! suite {
@@ -137,6 +138,146 @@ macro_rules! suite {
         $crate::suite! { @$what $arguments
             backoff {
                 accept_then_drop_keeps_growing_the_delay
+                a_server_that_closes_at_login_is_no_success_of_the_open
+                a_session_shorter_than_stable_after_counts_as_a_failure
+                hours_of_health_start_from_the_first_delay_again
+                stable_is_no_less_than_the_delay_before
+                delays_are_jittered_by_default
+                another_seed_draws_other_delays
+                the_first_retry_waits_as_well
+                an_error_and_a_close_are_one_loss
+                many_requests_make_one_connection
+                connect_while_waiting_opens_at_once_and_keeps_the_count
+                the_delay_stops_at_its_maximum
+                a_smooth_jitter_has_no_heap_at_the_maximum
+                equal_jitter_keeps_its_bounds
+                attempts_are_spent_at_their_bound
+                no_attempts_means_no_retry
+            }
+            stale {
+                what_an_old_socket_still_says_does_not_touch_the_new_one
+                a_pong_of_the_old_socket_does_not_keep_the_new_one_alive
+                the_connect_deadline_does_not_close_the_socket_that_opened
+                a_deadline_of_the_first_attempt_does_not_close_the_second
+                connect_by_hand_works_after_every_end
+                close_while_waiting_cancels_the_retry_at_once
+                close_while_connecting_drops_the_attempt_at_once
+                the_heartbeat_starts_anew_on_each_socket
+                a_ping_unanswered_at_the_loss_is_no_timeout_of_the_new_socket
+                a_close_in_the_same_read_as_the_upgrade_is_retried
+            }
+            connecting {
+                a_connect_without_an_answer_ends_at_its_deadline_on_every_attempt
+                a_stall_in_the_upgrade_ends_at_the_connect_deadline
+                an_answer_that_trickles_does_not_put_the_deadline_off
+                an_answer_after_the_deadline_opens_nothing
+                every_failure_of_the_network_is_retried
+                no_http_and_no_upgrade_are_told_apart_and_retried
+                an_answer_other_than_101_leaves_nothing_wedged
+                settings_that_cannot_work_are_given_up
+                a_message_in_the_same_read_as_the_upgrade_is_delivered
+            }
+            heartbeat {
+                a_half_open_peer_is_found_dead_by_default
+                our_own_sends_do_not_put_off_the_ping_or_the_death
+                a_dead_peer_is_left_without_a_close_and_retried
+                a_timeout_as_long_as_the_interval_still_fires
+                bulk_data_proves_life_while_the_pong_waits_behind_it
+                pieces_of_one_long_message_prove_life
+                an_idle_peer_that_answers_is_kept
+                pings_keep_their_interval_whatever_comes_in
+                a_feed_that_stops_while_pongs_come_is_lost
+                a_round_trip_is_known_where_the_pong_echoes_or_one_ping_is_out
+                a_late_pong_with_a_wrong_stamp_gives_no_round_trip
+                websocket_pings_keep_a_connection_as_well
+                a_peer_that_answers_no_websocket_ping_is_dead
+                in_strict_mode_only_a_pong_is_life
+                without_a_heartbeat_nothing_is_asked_and_nobody_dies
+                a_fleet_may_spread_its_first_pings
+                the_peers_own_ping_is_answered_where_that_is_wanted
+                the_peers_own_ping_is_a_message_by_default
+                pongs_are_taken_out_of_the_stream_and_only_those_awaited
+                pongs_are_delivered_where_that_is_wanted
+            }
+            suspend {
+                a_zombie_socket_is_probed_after_sleep_and_found_dead
+                a_socket_that_survived_sleep_is_kept
+                an_attempt_that_sleep_has_overtaken_starts_anew
+                a_login_that_sleep_has_overtaken_starts_anew
+                a_wait_that_ends_with_the_sleep_is_over
+                a_wall_clock_that_is_set_back_or_a_little_ahead_is_no_sleep
+                jumps_are_acted_on_once_in_half_a_minute
+                without_a_heartbeat_sleep_leaves_the_socket_alone
+                a_network_that_is_back_is_tried_at_once
+                a_flapping_network_makes_no_storm
+                offline_stops_no_attempt
+            }
+            login {
+                the_login_is_the_first_frame_and_no_ping_comes_before_its_answer
+                a_refused_login_gets_new_credentials_once_and_is_then_fatal
+                refreshed_credentials_that_work_are_kept_and_a_stable_session_earns_another_refresh
+                a_refresh_that_reached_no_server_is_asked_for_again
+                a_login_without_an_answer_ends_at_its_deadline
+                a_storm_of_data_does_not_starve_the_login
+                a_socket_lost_while_logging_in_makes_the_delay_grow
+                without_rules_the_first_text_accepts_and_is_delivered
+                an_embedders_own_login_may_speak_before_it_is_accepted
+                an_embedders_refusal_says_itself_what_follows
+                a_login_verdict_that_comes_late_changes_nothing
+            }
+            policy {
+                a_code_that_is_set_fatal_ends_it
+                an_unknown_private_code_is_retried
+                http_401_gets_new_credentials_once_and_is_then_fatal
+                http_statuses_that_pass_are_retried
+                http_404_and_a_redirect_are_fatal
+                what_1008_means_is_for_the_user_to_say
+                codes_that_accuse_us_are_fatal
+                codes_of_servers_that_come_back_are_retried
+                retry_after_is_heeded_and_spread
+                retry_after_may_be_a_date
+                an_absurd_retry_after_is_clamped
+                http_429_without_a_header_backs_off
+                a_least_delay_of_the_policy_is_kept_and_spread
+                the_narrower_of_two_rules_decides
+            }
+            closing {
+                a_close_is_answered_and_closed
+                a_close_without_an_answer_ends_at_its_deadline
+                connect_while_closing_does_not_wait_for_the_old_socket
+                a_peer_that_hangs_up_in_place_of_answering_is_as_well
+                closes_that_cross_end_it_once
+                messages_are_delivered_until_the_peers_close
+                the_pong_of_a_ping_before_the_close_is_still_ours
+                nothing_is_sent_after_our_close
+                close_in_the_middle_of_a_login_is_a_close
+                a_client_that_is_dropped_aborts
+                a_zombie_that_is_closed_and_wanted_again_neither_panics_nor_stays
+            }
+            messages {
+                a_message_sent_while_away_is_refused_and_not_lost
+                nothing_is_flushed_before_the_login
+                no_old_message_bursts_out_after_a_reconnect
+                echoes_come_back_in_order
+                several_frames_in_one_read_are_several_messages
+                a_message_in_pieces_is_delivered_once_and_whole
+                a_fragmented_message_with_a_ping_inside_is_one_message
+                what_came_before_the_loss_is_delivered
+            }
+            protocol {
+                text_that_is_no_utf8_is_failed_with_1007
+                a_message_over_the_limit_is_failed_with_1009
+                reserved_bits_are_failed_with_1002
+                a_masked_frame_is_failed_with_1002
+                an_unknown_opcode_is_failed_with_1002
+                a_continuation_of_nothing_is_failed_with_1002
+                a_control_frame_in_fragments_is_failed_with_1002
+                a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning
+                messages_before_the_breach_are_delivered_and_none_behind_it
+                a_peer_that_breaks_the_protocol_each_time_is_backed_off_from
+                a_stream_that_ends_in_the_middle_of_a_frame_is_lost_and_no_breach
+                a_ping_frame_is_answered_with_its_payload_and_once
+                a_close_of_the_peers_is_answered_once
             }
         }
     };

@@ -12,10 +12,10 @@ pub(crate) fn saw(now: Instant, id: SocketId, saw: &Saw) -> String {
         Saw::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
         Saw::Ping(payload) => format!("ping {}", payload.escape_ascii()),
         Saw::Pong(payload) => format!("pong {}", payload.escape_ascii()),
-        Saw::Close(Some((code, reason))) => format!("close {code} {reason}").trim_end().to_owned(),
+        Saw::Close(Some((code, reason))) => format!("close {code} {reason}"),
         Saw::Close(None) => "close".to_owned(),
     };
-    format!("{} socket {id}: {what}", millis_of(now))
+    format!("{} socket {id}: {}", millis_of(now), what.trim_end())
 }
 
 /// The client has dropped the socket, open or still opening.

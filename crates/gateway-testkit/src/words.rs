@@ -10,3 +10,9 @@ pub(crate) use crate::deed::{Deed, Heard};
 pub(crate) use crate::scenario::{Scenario, scenario};
 pub(crate) use crate::script::*;
 pub(crate) use crate::sees::*;
+
+/// Lines of TOML.
+macro_rules! toml {
+    ($($line:literal),* $(,)?) => { concat!($($line, "\n"),*) };
+}
+pub(crate) use toml;

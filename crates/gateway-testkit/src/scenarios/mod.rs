@@ -1,3 +1,12 @@
-//! The scenarios, by topic. The list of them stands in `suite.rs`.
+//! The scenarios, by topic. The list of them stands in `suite.rs`; one that is missing there does not compile.
 
 pub(crate) mod backoff;
+pub(crate) mod closing;
+pub(crate) mod connecting;
+pub(crate) mod heartbeat;
+pub(crate) mod login;
+pub(crate) mod messages;
+pub(crate) mod policy;
+pub(crate) mod protocol;
+pub(crate) mod stale;
+pub(crate) mod suspend;

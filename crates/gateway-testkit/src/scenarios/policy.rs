@@ -1,0 +1,213 @@
+//! Close codes, HTTP statuses and Retry-After: a table decides, and it is data.
+
+use crate::words::*;
+
+pub(crate) fn a_code_that_is_set_fatal_ends_it() -> Scenario {
+    scenario("4401 by a rule of the user's: not retried, whatever band it lies in.")
+        .answers(&["https://github.com/nyaruka/rapidpro/pull/6836"])
+        .config(toml!["policy.4401 = 'fatal'"])
+        .attempts([accepts_after(millis(20))
+            .polite()
+            .then(seconds(1), Deed::close(4401, "expired"))])
+        .sees([
+            opens_at(&[0]),
+            gives_up("close_code 4401"),
+            peer_sees_last(1, &["1020: close 4401 expired", "1020: gone"]),
+            quiet_after(1_020),
+        ])
+}
+
+pub(crate) fn an_unknown_private_code_is_retried() -> Scenario {
+    scenario("A code of the application's that no rule knows: better tried again than given up.")
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).polite().then(seconds(1), Deed::close(4999, "")),
+            accepts_after(millis(20)).polite(),
+        ])
+        .sees([
+            gone(&[(1_020, "close_received 4999")]),
+            never_gives_up(),
+            ready_to_the_end_since(2_040),
+        ])
+}
+
+pub(crate) fn http_401_gets_new_credentials_once_and_is_then_fatal() -> Scenario {
+    scenario("Unauthorized, twice: not a third time.")
+        .answers(&[
+            "https://github.com/python-websockets/websockets/issues/1480",
+            "https://github.com/felangel/web_socket_client/issues/75",
+            "https://github.com/socketio/socket.io-client/issues/1263",
+        ])
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([answers_http(millis(20), 401)])
+        .sees([credentials(&[Cached, Refresh]), opens_at(&[0, 1_020]), gives_up("http_status 401")])
+}
+
+pub(crate) fn http_statuses_that_pass_are_retried() -> Scenario {
+    scenario("408, 425, 429 and 5xx are client errors by number alone: each is tried again.")
+        .answers(&[
+            "https://github.com/solidjs/solid/issues/3100",
+            "https://github.com/firezone/firezone/pull/11654",
+        ])
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([
+            answers_http(millis(20), 408),
+            answers_http(millis(20), 425),
+            answers_http(millis(20), 429),
+            answers_http(millis(20), 502),
+            accepts_after(millis(20)).polite(),
+        ])
+        .sees([delays(&[1_000, 2_000, 4_000, 8_000]), ready_to_the_end_since(15_100)])
+}
+
+pub(crate) fn http_404_and_a_redirect_are_fatal() -> Scenario {
+    scenario(
+        "No later attempt finds another answer there: 404, and a redirect that is not followed.",
+    )
+    .attempts([answers_http(millis(20), 404), answers_http(millis(20), 302)])
+    .at(seconds(5), Command::Connect)
+    .sees([
+        gone(&[(20, "open_failed http 404"), (5_020, "open_failed http 302")]),
+        opens_at(&[0, 5_000]),
+        ends_in(Closed),
+        quiet_after(5_020),
+    ])
+}
+
+pub(crate) fn what_1008_means_is_for_the_user_to_say() -> Scenario {
+    scenario("For some gateways 1008 is a session that ran out: by a rule it refreshes.")
+        .answers(&["https://github.com/openfrontio/OpenFrontIO/pull/4595"])
+        .config(toml!["reconnect.jitter = 'none'", "policy.1008 = 'refresh'"])
+        .attempts([
+            accepts_after(millis(20)).polite().then(millis(500), Deed::close(1008, "session")),
+            accepts_after(millis(20)).polite(),
+        ])
+        .sees([credentials(&[Cached, Refresh]), ready_to_the_end_since(1_540)])
+}
+
+pub(crate) fn codes_that_accuse_us_are_fatal() -> Scenario {
+    scenario("1000, 1002, 1003, 1007, 1008, 1009, 1010 by default: each ends it, the same would come again.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .attempts([1000, 1002, 1003, 1007, 1008, 1009, 1010].map(|code| {
+            accepts_after(millis(20)).then(millis(100), Deed::close(code, ""))
+        }))
+        .at(seconds(1), Command::Connect)
+        .at(seconds(2), Command::Connect)
+        .at(seconds(3), Command::Connect)
+        .at(seconds(4), Command::Connect)
+        .at(seconds(5), Command::Connect)
+        .at(seconds(6), Command::Connect)
+        .sees([
+            gone(&[
+                (120, "close_received 1000"),
+                (1_120, "close_received 1002"),
+                (2_120, "close_received 1003"),
+                (3_120, "close_received 1007"),
+                (4_120, "close_received 1008"),
+                (5_120, "close_received 1009"),
+                (6_120, "close_received 1010"),
+            ]),
+            delays(&[]),
+            opens(7),
+        ])
+}
+
+pub(crate) fn codes_of_servers_that_come_back_are_retried() -> Scenario {
+    scenario("1001, 1011 to 1014, and a Close without a code: the server will be there again.")
+        .config(toml![
+            "heartbeat.kind = 'off'",
+            "reconnect.jitter = 'none'",
+            "reconnect.max_delay = '1s'"
+        ])
+        .attempts(
+            [1001, 1011, 1012, 1013, 1014]
+                .map(|code| accepts_after(millis(20)).then(millis(100), Deed::close(code, "")))
+                .into_iter()
+                .chain([
+                    accepts_after(millis(20)).then(millis(100), Deed::close_without_code()),
+                    accepts_after(millis(20)),
+                ]),
+        )
+        .sees([
+            delays(&[1_000; 6]),
+            gone(&[
+                (120, "close_received 1001"),
+                (1_240, "close_received 1011"),
+                (2_360, "close_received 1012"),
+                (3_480, "close_received 1013"),
+                (4_600, "close_received 1014"),
+                (5_720, "close_received"),
+            ]),
+            ready_to_the_end_since(6_740),
+        ])
+}
+
+pub(crate) fn retry_after_is_heeded_and_spread() -> Scenario {
+    scenario("429 with seven seconds: no sooner, and up to a fifth or a second later, for the header is a herd's.")
+        .answers(&[
+            "https://github.com/firezone/firezone/pull/11594",
+            "https://github.com/langchain-ai/langsmith-sdk/pull/3493",
+        ])
+        .attempts([
+            answers_http_with(millis(20), 429, Some(RetryAfter::Seconds(20))),
+            accepts_after(millis(20)).polite(),
+        ])
+        .sees([delays_within(&[(20_000, 24_000)]), because(&["retry_after"]), opens(2)])
+}
+
+pub(crate) fn retry_after_may_be_a_date() -> Scenario {
+    scenario("An HTTP date is taken against the wall clock.")
+        .answers(&["https://github.com/firezone/firezone/pull/11594"])
+        .attempts([
+            answers_http_with(
+                millis(20),
+                503,
+                Some(RetryAfter::Date(UnixMillis(1_700_000_030_000))),
+            ),
+            accepts_after(millis(20)).polite(),
+        ])
+        .sees([delays_within(&[(29_980, 36_000)]), because(&["retry_after"]), opens(2)])
+}
+
+pub(crate) fn an_absurd_retry_after_is_clamped() -> Scenario {
+    scenario("A day is heeded for five minutes and no longer than a fifth more.")
+        .answers(&["https://github.com/solidjs/solid/issues/3100"])
+        .attempts([
+            answers_http_with(millis(20), 503, Some(RetryAfter::Seconds(86_400))),
+            accepts_after(millis(20)).polite(),
+        ])
+        .until(seconds(400))
+        .sees([delays_within(&[(300_000, 360_000)]), because(&["retry_after"]), ends_in(Connected)])
+}
+
+pub(crate) fn http_429_without_a_header_backs_off() -> Scenario {
+    scenario("No Retry-After is no invitation: the strategy's delay.")
+        .answers(&["https://github.com/langchain-ai/langsmith-sdk/pull/3493"])
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([answers_http(millis(20), 429), accepts_after(millis(20)).polite()])
+        .sees([delays(&[1_000]), because(&["backoff"])])
+}
+
+pub(crate) fn a_least_delay_of_the_policy_is_kept_and_spread() -> Scenario {
+    scenario("1013 = 30s: a server that asks for time gets it, from each client another.")
+        .config(toml!["policy.1013 = '30s'"])
+        .attempts([
+            accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
+            accepts_after(millis(20)).polite(),
+        ])
+        .sees([delays_within(&[(30_000, 36_000)]), because(&["policy"]), opens(2)])
+}
+
+pub(crate) fn the_narrower_of_two_rules_decides() -> Scenario {
+    scenario("A band is fatal, one code in it is not.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "policy.4000-4099 = 'fatal'",
+            "policy.4010 = 'retry'"
+        ])
+        .attempts([
+            accepts_after(millis(20)).polite().then(millis(100), Deed::close(4010, "")),
+            accepts_after(millis(20)).polite().then(millis(100), Deed::close(4011, "")),
+        ])
+        .sees([opens_at(&[0, 1_120]), gives_up("close_code 4011")])
+}

@@ -1,0 +1,157 @@
+//! Peers that break the protocol: told with which code, and tried again, for it may have been one bad message.
+
+use crate::words::*;
+
+/// A peer that writes these bytes a second after the opening, and behaves on the next socket.
+fn breaching(about: &'static str, bytes: &[u8], failure: Failure) -> Scenario {
+    scenario(about)
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).then(seconds(1), Deed::breach(bytes, failure)),
+            accepts_after(millis(20)).polite(),
+        ])
+        .until(seconds(10))
+        .sees([opens_at(&[0, 2_020]), never_gives_up(), ready_to_the_end_since(2_040)])
+}
+
+pub(crate) fn text_that_is_no_utf8_is_failed_with_1007() -> Scenario {
+    breaching(
+        "A text message with a byte that cannot be.",
+        b"\x81\x02\xc3\x28",
+        Failure::InvalidUtf8,
+    )
+    .sees([
+        gone(&[(1_020, "protocol_error invalid_utf8")]),
+        peer_sees(1, &["1020: close 1007", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn a_message_over_the_limit_is_failed_with_1009() -> Scenario {
+    breaching(
+        "Its head alone says that it is too long: not a byte more is waited for.",
+        b"\x82\x7e\x04\x01",
+        Failure::TooBig,
+    )
+    .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'", "max_message_size = 1024"])
+    .sees([
+        gone(&[(1_020, "protocol_error too_big")]),
+        peer_sees(1, &["1020: close 1009", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn reserved_bits_are_failed_with_1002() -> Scenario {
+    breaching(
+        "A compressed frame, and compression was never agreed on.",
+        b"\xc1\x01x",
+        Failure::Protocol,
+    )
+    .sees([
+        gone(&[(1_020, "protocol_error protocol")]),
+        peer_sees(1, &["1020: close 1002", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn a_masked_frame_is_failed_with_1002() -> Scenario {
+    breaching(
+        "A server must not mask (RFC 6455 section 5.1).",
+        b"\x81\x81\x00\x00\x00\x00x",
+        Failure::Protocol,
+    )
+    .sees([
+        gone(&[(1_020, "protocol_error protocol")]),
+        peer_sees(1, &["1020: close 1002", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn an_unknown_opcode_is_failed_with_1002() -> Scenario {
+    breaching("Opcode 3 is reserved.", b"\x83\x01x", Failure::Protocol).sees([
+        gone(&[(1_020, "protocol_error protocol")]),
+        peer_sees(1, &["1020: close 1002", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn a_continuation_of_nothing_is_failed_with_1002() -> Scenario {
+    breaching("A fragment without a beginning.", b"\x80\x01x", Failure::Protocol).sees([
+        gone(&[(1_020, "protocol_error protocol")]),
+        peer_sees(1, &["1020: close 1002", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn a_control_frame_in_fragments_is_failed_with_1002() -> Scenario {
+    breaching("A Ping that says there is more of it.", b"\x09\x01x", Failure::Protocol).sees([
+        gone(&[(1_020, "protocol_error protocol")]),
+        peer_sees(1, &["1020: close 1002", "1020: gone"]),
+    ])
+}
+
+pub(crate) fn a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning() -> Scenario {
+    breaching(
+        "1005 on the wire: not a Close without a code, but a broken peer.",
+        b"\x88\x02\x03\xed",
+        Failure::Protocol,
+    )
+    .sees([gone(&[(1_020, "protocol_error protocol")])])
+}
+
+pub(crate) fn messages_before_the_breach_are_delivered_and_none_behind_it() -> Scenario {
+    scenario("A good message, a broken one and a good one in one read: the first arrives, the last is nobody's.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).then(
+                seconds(1),
+                Deed::text("good")
+                    .and(Deed::breach(b"\x81\x01\xff", Failure::InvalidUtf8))
+                    .and(Deed::text("behind")),
+            ),
+            accepts_after(millis(20)),
+        ])
+        .sees([delivers(&[(1_020, "good")]), gone(&[(1_020, "protocol_error invalid_utf8")]), opens(2)])
+}
+
+pub(crate) fn a_peer_that_breaks_the_protocol_each_time_is_backed_off_from() -> Scenario {
+    scenario("A breach is retried like any loss: with a delay that grows.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([accepts_after(millis(20))
+            .then(millis(80), Deed::breach(b"\xc1\x01x", Failure::Protocol))])
+        .until(seconds(16))
+        .sees([delays(&[1_000, 2_000, 4_000, 8_000, 16_000]), never_gives_up()])
+}
+
+pub(crate) fn a_stream_that_ends_in_the_middle_of_a_frame_is_lost_and_no_breach() -> Scenario {
+    let half = Deed::text("a message that is cut off").in_pieces(2).remove(0);
+    scenario("Half a frame and then nothing: the network's doing, not the peer's.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).then(seconds(1), half).then(seconds(2), Deed::end()),
+            accepts_after(millis(20)),
+        ])
+        .sees([gone(&[(2_020, "lost eof")]), no_frame_leaves(), opens(2), delivers(&[])])
+}
+
+pub(crate) fn a_ping_frame_is_answered_with_its_payload_and_once() -> Scenario {
+    scenario("The codec answers, and nobody else does.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .attempts([accepts_after(millis(20))
+            .then(seconds(1), Deed::ping("one"))
+            .then(seconds(2), Deed::ping(""))])
+        .until(seconds(5))
+        .sees([peer_sees(1, &["1020: pong one", "2020: pong", "5000: gone"]), delivers(&[])])
+}
+
+pub(crate) fn a_close_of_the_peers_is_answered_once() -> Scenario {
+    scenario("One Close for a Close, with its code; what comes behind it is nobody's.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).then(
+                seconds(1),
+                Deed::close(1012, "restart").and(Deed::text("behind")).and(Deed::close(1000, "")),
+            ),
+            accepts_after(millis(20)),
+        ])
+        .until(seconds(5))
+        .sees([
+            peer_sees(1, &["1020: close 1012 restart", "1020: gone"]),
+            delivers(&[]),
+            gone(&[(1_020, "close_received 1012")]),
+        ])
+}

@@ -1,0 +1,160 @@
+//! Sleep, clocks and networks that come and go. (A clock jump shows when a timer next wakes the driver.)
+
+use crate::words::*;
+
+pub(crate) fn a_zombie_socket_is_probed_after_sleep_and_found_dead() -> Scenario {
+    scenario(
+        "The machine slept for an hour, the peer is gone: asked at once, dead five seconds later.",
+    )
+    .answers(&[
+        "https://github.com/wireapp/wire-webapp/pull/21477",
+        "https://github.com/rust-lang/rust/issues/79462",
+        "https://github.com/rust-lang/rust/issues/87906",
+        "https://github.com/tokio-rs/tokio/issues/3185",
+        "https://github.com/n0-computer/net-tools/issues/205",
+    ])
+    .config(toml!["heartbeat.timeout = '20s'", "reconnect.jitter = 'none'"])
+    .attempts([
+        accepts_after(millis(20)).polite().answers_pings_at_most(1),
+        accepts_after(millis(20)).polite(),
+    ])
+    .at(seconds(10), Command::Sleep(seconds(3_600)))
+    .until(seconds(50))
+    .sees([
+        jumps(&[3_600_000]),
+        pings_at(&[20, 20_020, 26_040]),
+        gone(&[(25_020, "pong_timeout")]),
+        ready_to_the_end_since(26_040),
+    ])
+}
+
+pub(crate) fn a_socket_that_survived_sleep_is_kept() -> Scenario {
+    scenario("The peer answers the probe: the socket is not killed for having slept.")
+        .answers(&["https://github.com/robtaussig/react-use-websocket/issues/269"])
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(10), Command::Sleep(seconds(3_600)))
+        .until(seconds(40))
+        .sees([jumps(&[3_600_000]), opens(1), gone(&[]), ready_to_the_end_since(20)])
+}
+
+pub(crate) fn an_attempt_that_sleep_has_overtaken_starts_anew() -> Scenario {
+    scenario("The machine slept while the socket was opening: that attempt is replaced, and not counted as a failure.")
+        .answers(&["https://github.com/wireapp/wire-webapp/pull/21477"])
+        .attempts([never_connects(), accepts_after(millis(20)).polite()])
+        .at(seconds(3), Command::Sleep(seconds(600)))
+        .until(seconds(20))
+        .sees([
+            jumps(&[600_000]),
+            opens_at(&[0, 10_000]),
+            gone(&[]),
+            because(&["hint"]),
+            retries(&[0]),
+            ready_to_the_end_since(10_020),
+        ])
+}
+
+pub(crate) fn a_login_that_sleep_has_overtaken_starts_anew() -> Scenario {
+    scenario("The machine slept while the login was out: no answer can be trusted to come.")
+        .config(toml!["login.send = 'open sesame'", "login.accepted = '/type=welcome'"])
+        .attempts([
+            accepts_after(millis(20)),
+            accepts_after(millis(20)).polite().on_text(
+                "open sesame",
+                millis(10),
+                Deed::text(r#"{"type":"welcome"}"#),
+            ),
+        ])
+        .at(seconds(3), Command::Sleep(seconds(600)))
+        .until(seconds(20))
+        .sees([
+            jumps(&[600_000]),
+            opens_at(&[0, 10_020]),
+            passes(&[Connecting, Connected, Disconnected, Connecting, Connected, Authenticated]),
+        ])
+}
+
+pub(crate) fn a_wait_that_ends_with_the_sleep_is_over() -> Scenario {
+    scenario("The machine slept in the middle of a wait: on waking the attempt is made, and the jump told.")
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([fails_after(millis(10), OpenError::Unreachable), accepts_after(millis(20)).polite()])
+        .at(millis(400), Command::Sleep(seconds(7_200)))
+        .until(seconds(20))
+        .sees([jumps(&[7_200_000]), opens_at(&[0, 1_010]), ready_to_the_end_since(1_030)])
+}
+
+pub(crate) fn a_wall_clock_that_is_set_back_or_a_little_ahead_is_no_sleep() -> Scenario {
+    scenario("Time is corrected all the time: only far ahead is a suspend.")
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(10), Command::SetBack(seconds(3_600)))
+        .at(seconds(50), Command::Sleep(seconds(59)))
+        .until(seconds(100))
+        .sees([jumps(&[]), pings_at(&[20, 30_020, 60_020, 90_020]), gone(&[])])
+}
+
+pub(crate) fn jumps_are_acted_on_once_in_half_a_minute() -> Scenario {
+    scenario("A clock that jumps at every look makes no storm of probes.")
+        .config(toml!["heartbeat.interval = '10s'", "heartbeat.timeout = '2s'"])
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(5), Command::Sleep(seconds(600)))
+        .at(seconds(15), Command::Sleep(seconds(600)))
+        .at(seconds(25), Command::Sleep(seconds(600)))
+        .at(seconds(45), Command::Sleep(seconds(600)))
+        .until(seconds(55))
+        .sees([jumps(&[600_000, 600_000]), gone(&[]), opens(1)])
+}
+
+pub(crate) fn without_a_heartbeat_sleep_leaves_the_socket_alone() -> Scenario {
+    scenario("There is no way to ask, so the socket is trusted: the data watch, which woke us, still judges.")
+        .config(toml!["heartbeat.kind = 'off'", "data_timeout = '30s'"])
+        .attempts([accepts_after(millis(20)).polite().then_each(seconds(20), seconds(20), 4, |_| Deed::text("tick"))])
+        .at(seconds(10), Command::Sleep(seconds(600)))
+        .until(seconds(80))
+        .sees([jumps(&[600_000]), pings(0), gone(&[])])
+}
+
+pub(crate) fn a_network_that_is_back_is_tried_at_once() -> Scenario {
+    scenario("Deep in backoff the network returns: the attempt is made in that instant.")
+        .answers(&[
+            "https://github.com/centrifugal/centrifuge-js/issues/203",
+            "https://github.com/firezone/firezone/pull/13438",
+        ])
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([
+            fails_after(millis(10), OpenError::Unreachable),
+            fails_after(millis(10), OpenError::Unreachable),
+            fails_after(millis(10), OpenError::Unreachable),
+            fails_after(millis(10), OpenError::Unreachable),
+            accepts_after(millis(20)).polite(),
+        ])
+        .at(millis(100), Command::Network(Network::Offline))
+        .at(seconds(9), Command::Network(Network::Online))
+        .until(seconds(40))
+        .sees([
+            opens_at(&[0, 1_010, 3_020, 7_030, 9_000]),
+            because(&["backoff", "backoff", "backoff", "backoff", "hint"]),
+            ready_to_the_end_since(9_020),
+        ])
+}
+
+pub(crate) fn a_flapping_network_makes_no_storm() -> Scenario {
+    scenario("Online, again and again: heeded once in half a minute, the rest is left to backoff.")
+        .answers(&["https://github.com/firezone/firezone/pull/13438"])
+        .config(toml!["reconnect.jitter = 'none'", "reconnect.initial_delay = '10s'"])
+        .attempts([fails_after(millis(10), OpenError::Unreachable)])
+        .at(seconds(1), Command::Network(Network::Online))
+        .at(seconds(2), Command::Network(Network::Online))
+        .at(seconds(3), Command::Network(Network::Online))
+        .at(seconds(25), Command::Network(Network::Online))
+        .at(seconds(31), Command::Network(Network::Online))
+        .until(seconds(45))
+        .sees([opens_at(&[0, 1_000, 21_010, 31_000])])
+}
+
+pub(crate) fn offline_stops_no_attempt() -> Scenario {
+    scenario("The system says that there is no network; it may be wrong, so the retry is made when it is due.")
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([fails_after(millis(10), OpenError::Unreachable), accepts_after(millis(20)).polite()])
+        .at(millis(300), Command::Network(Network::Offline))
+        .until(seconds(20))
+        .sees([opens_at(&[0, 1_010]), ready_to_the_end_since(1_030)])
+}
