@@ -123,6 +123,11 @@ impl World {
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
             Command::Network(network) => self.client.network_changed(network),
             Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
+            Command::Stall(span) => {
+                elapse(span).await;
+                let now = self.air.now();
+                self.air.network().advance(now);
+            }
         }
     }
 }

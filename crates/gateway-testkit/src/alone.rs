@@ -1,6 +1,7 @@
 //! The first harness: the core alone. Deeds become events directly, and what the core sends is what the peer sees.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_core::{
     Action, CloseFrame, Connection, Encoded, Event, Frame, Instant, JsonDialect, Message, Notice,
@@ -124,6 +125,31 @@ impl<'a> World<'a> {
                 self.feed(Event::NetworkChanged(network), Payload::None);
             }
             Command::Sleep(_) | Command::SetBack(_) => {} // the next look at the clock shows it
+            Command::Stall(span) => self.stall(span),
+        }
+    }
+
+    /// Nothing is handled for a while; then what has come is, and after it what is due.
+    fn stall(&mut self, span: Duration) {
+        self.now = self.now.saturating_add(span);
+        let is_idle = self.stage.next_at() > self.now;
+        assert!(is_idle, "{}: a command falls into a stall", self.scenario.name);
+        let mut read = Deed { parts: Vec::new() };
+        while let Some((id, peer)) = &mut self.peer {
+            let id = *id;
+            match peer.next(self.now) {
+                Some(Task::Open(opening)) => self.open(id, &opening),
+                Some(Task::Do(deed)) => read = read.and(deed),
+                Some(Task::Trickle) => {}
+                None => {
+                    self.hear(id, &read);
+                    break;
+                }
+            }
+        }
+        while self.connection.next_deadline().is_some_and(|due| due <= self.now) {
+            self.look_at_clock();
+            self.feed(Event::Tick, Payload::None);
         }
     }
 

@@ -4,7 +4,8 @@
 //! virtual clock go on to the earliest of three: the driver's own deadline, [`Network::next_event_at`], and
 //! [`Stage::next_at`](crate::Stage::next_at). Then the network is [advanced](Network::advance), which wakes whoever waits for
 //! a socket, the due commands are carried out, and the driver is driven until it waits again. All of it is anew after
-//! each time that the driver was driven, for what it writes makes peers act.
+//! each time that the driver was driven, for what it writes makes peers act. On a [stall](crate::Command::Stall) the clock
+//! goes on and the driver is not driven.
 
 use std::io;
 use std::task::{Poll, Waker};

@@ -255,6 +255,9 @@ pub enum Command {
     Sleep(Duration),
     /// The wall clock is set back.
     SetBack(Duration),
+    /// The program is held up for so long: its driver is not driven. What comes meanwhile is there in one read when it goes
+    /// on, and what is due meanwhile is late.
+    Stall(Duration),
 }
 
 /// Closes with 1000.

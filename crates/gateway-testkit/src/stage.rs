@@ -76,7 +76,8 @@ impl Stage {
             | Command::Send(_)
             | Command::LoginAccepted
             | Command::LoginRejected(_)
-            | Command::Network(_) => {}
+            | Command::Network(_)
+            | Command::Stall(_) => {}
         }
         Some(command)
     }

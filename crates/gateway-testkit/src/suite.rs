@@ -211,6 +211,9 @@ macro_rules! suite {
                 a_network_that_is_back_is_tried_at_once
                 a_flapping_network_makes_no_storm
                 offline_stops_no_attempt
+                a_stall_of_our_own_kills_no_live_peer_and_makes_no_burst
+                silence_that_nobody_asked_to_break_is_no_death_after_a_stall
+                a_socket_that_opened_and_spoke_in_a_stall_is_used
             }
             login {
                 the_login_is_the_first_frame_and_no_ping_comes_before_its_answer

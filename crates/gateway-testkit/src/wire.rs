@@ -12,6 +12,8 @@ pub(crate) fn saw(now: Instant, id: SocketId, saw: &Saw) -> String {
         Saw::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
         Saw::Ping(payload) => format!("ping {}", payload.escape_ascii()),
         Saw::Pong(payload) => format!("pong {}", payload.escape_ascii()),
+        // The machine gives no reason with these; a codec may that failed the peer by itself.
+        Saw::Close(Some((code @ (1002 | 1007 | 1009), _))) => format!("close {code}"),
         Saw::Close(Some((code, reason))) => format!("close {code} {reason}"),
         Saw::Close(None) => "close".to_owned(),
     };

@@ -90,7 +90,10 @@ pub(crate) fn a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning(
         b"\x88\x02\x03\xed",
         Failure::Protocol,
     )
-    .sees([gone(&[(1_020, "protocol_error protocol")])])
+    .sees([
+        gone(&[(1_020, "protocol_error protocol")]),
+        peer_sees(1, &["1020: close 1002", "1020: gone"]),
+    ])
 }
 
 pub(crate) fn messages_before_the_breach_are_delivered_and_none_behind_it() -> Scenario {

@@ -158,3 +158,38 @@ pub(crate) fn offline_stops_no_attempt() -> Scenario {
         .until(seconds(20))
         .sees([opens_at(&[0, 1_010]), ready_to_the_end_since(1_030)])
 }
+
+pub(crate) fn a_stall_of_our_own_kills_no_live_peer_and_makes_no_burst() -> Scenario {
+    scenario("Held up for two minutes: what came meanwhile is heard before anybody is judged, and one ping makes up for all.")
+        .answers(&[
+            "https://github.com/phoenixframework/phoenix/issues/4307",
+            "https://github.com/vert-x3/vertx-eventbus-bridge-clients/issues/51",
+            "https://github.com/miguelgrinberg/simple-websocket/issues/16",
+        ])
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(millis(30), Command::Stall(seconds(120)))
+        .until(seconds(160))
+        .sees([
+            pings_at(&[20, 120_030, 150_030]),
+            round_trips(&[Some(120_010), Some(20), Some(20)]),
+            gone(&[]),
+        ])
+}
+
+pub(crate) fn silence_that_nobody_asked_to_break_is_no_death_after_a_stall() -> Scenario {
+    scenario("No ping left while we were held up, so nobody is dead yet: asked first, and judged by the answer.")
+        .answers(&["https://github.com/phoenixframework/phoenix/issues/4307"])
+        .attempts([accepts_after(millis(20)).polite().answers_pings_at_most(1)])
+        .at(seconds(6), Command::Stall(seconds(60)))
+        .until(millis(71_500))
+        .sees([pings_at(&[20, 66_000]), gone(&[(71_000, "pong_timeout")])])
+}
+
+pub(crate) fn a_socket_that_opened_and_spoke_in_a_stall_is_used() -> Scenario {
+    scenario("The socket opened in time, we were late to see it: it is open, not too late, and its messages are there.")
+        .answers(&["https://github.com/vert-x3/vertx-eventbus-bridge-clients/issues/51"])
+        .attempts([accepts_after(millis(500)).polite().then(seconds(2), Deed::text("hello"))])
+        .at(millis(100), Command::Stall(seconds(30)))
+        .until(seconds(50))
+        .sees([opens(1), ready_at(&[30_100]), delivers(&[(30_100, "hello")]), gone(&[])])
+}
