@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Wake, Waker};
+use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
 use gateway_std::{Client, Endpoint, OpenFailure, System};
@@ -98,6 +99,7 @@ impl World {
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
             Command::Network(network) => self.client.network_changed(network),
             Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
+            Command::Stall(span) => self.time.pass(span),
         }
     }
 }
@@ -122,6 +124,13 @@ impl Time {
         let (now, network) = &mut *self.lock();
         let next = [until, network.next_event_at()].into_iter().flatten().min();
         *now = (*now).max(next.expect("the client waits for ever, and nothing comes"));
+        network.advance(*now);
+    }
+
+    /// Lets time pass while nobody drives the client.
+    fn pass(&self, span: Duration) {
+        let (now, network) = &mut *self.lock();
+        *now = now.saturating_add(span);
         network.advance(*now);
     }
 

@@ -100,6 +100,7 @@ pub(crate) fn delays_are_jittered_by_default() -> Scenario {
         .sees([
             delays_begin_within(&[(1_000, 3_000), (1_000, 6_000), (1_000, 12_000), (1_000, 24_000)]),
             different_delays(4),
+            delays(&[1_315, 1_839, 8_747, 17_715, 29_259]),
             delays_differ_from_those_of_seed(8),
         ])
 }
@@ -110,7 +111,10 @@ pub(crate) fn another_seed_draws_other_delays() -> Scenario {
         .seed(8)
         .attempts([fails_after(millis(10), OpenError::Refused)])
         .until(seconds(30))
-        .sees([delays_differ_from_those_of_seed(7), different_delays(3)])
+        .sees([
+            delays_differ_from_those_of_seed(7),
+            delays(&[1_144, 4_693, 10_180, 13_791, 27_286]),
+        ])
 }
 
 pub(crate) fn the_first_retry_waits_as_well() -> Scenario {
