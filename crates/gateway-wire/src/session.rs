@@ -1,5 +1,6 @@
 //! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
 
+mod breach;
 mod perform;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use gateway_core::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+use self::breach::Breach;
 use self::perform::{Payload, Taken, weight};
 use crate::codec::{Codec, Incoming};
 use crate::message::Message;
@@ -137,6 +139,7 @@ struct Link {
     writing: Writing,
     /// Whether the outgoing bytes end in a Close frame, ours or the answer to the peer's.
     farewell: bool,
+    breach: Option<Breach>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,8 +248,8 @@ impl Session {
             let codec = Codec::new(self.connection.config().max_message_size());
             let output = Output::default();
             self.paused = false;
-            self.link =
-                Some(Link { id, codec, output, owed: 0, writing: Writing::Free, farewell: false });
+            let (writing, farewell, breach) = (Writing::Free, false, None);
+            self.link = Some(Link { id, codec, output, owed: 0, writing, farewell, breach });
         }
         self.at(now, Event::SocketOpened(id), Payload::None);
     }
@@ -264,6 +267,9 @@ impl Session {
         let mut frames = 0_u32;
         loop {
             let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+            if link.breach.is_some() {
+                return; // what comes after it is nobody's
+            }
             let before = link.output.end();
             let decoded = link.codec.decode(&mut input, link.output.buffer());
             link.owed += usize::try_from(link.output.end() - before).unwrap_or(usize::MAX);
@@ -276,10 +282,7 @@ impl Session {
                     self.perform_all(&actions, &mut Payload::Incoming(incoming));
                 }
                 Ok(None) => break,
-                Err((failure, detail)) => {
-                    let event = Event::SocketFailed(id, failure);
-                    return self.at(now, event, Payload::Detail(&detail));
-                }
+                Err(breach) => return self.breached(now, id, breach),
             }
             if self.connection.socket() != Some(id) {
                 return; // the frame ended the socket; what came after it is nobody's
@@ -396,7 +399,7 @@ impl Session {
         if logging_in {
             return self.backlog <= self.limits.backlog.saturating_mul(2);
         }
-        !self.held && self.backlog <= self.limits.backlog
+        !self.held && !self.is_breached() && self.backlog <= self.limits.backlog
     }
 
     /// The login message of the attempt that is about to open; `None` for the configuration's.

@@ -44,6 +44,10 @@ impl<H: Host> Engine<H> {
     }
 
     pub(super) fn read(&mut self) -> Progress {
+        if self.session.is_breach_due() {
+            self.session.fail_breached(self.host.now());
+            return Progress::Made;
+        }
         if self.session.is_flow_changed() {
             self.session.update_flow(self.host.now());
         }

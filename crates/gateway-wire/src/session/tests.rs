@@ -408,3 +408,35 @@ fn a_login_is_read_though_the_application_is_held() {
     session.received(at(1), id, &frame(0x81, "welcome"));
     assert!(session.is_ready() && !session.wants_input());
 }
+
+#[test]
+fn a_breach_of_the_protocol_waits_until_what_came_before_it_is_taken_and_answered() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &[frame(0x81, "question"), frame(0x85, "")].concat());
+    assert!(session.is_flow_changed() && !session.wants_input() && !session.is_breach_due());
+    session.update_flow(at(1));
+
+    let Some(ClientEvent::Message(question)) = session.next_event() else { panic!("no message") };
+    session.send(question).unwrap();
+    session.received(at(2), id, &frame(0x81, "nobody's"));
+    assert!(session.is_breach_due() && !session.wants_input() && !session.has_events());
+    write_all(&mut session, id);
+    session.fail_breached(at(2));
+
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+    assert_eq!(session.pending()[0], 0x88, "1002 waits to be written");
+    assert!(events(&mut session).iter().any(|event| matches!(
+        event,
+        ClientEvent::Disconnected { cause: DisconnectCause::ProtocolError(Failure::Protocol), .. }
+    )));
+    session.fail_breached(at(2));
+    assert_eq!(session.next_order(), None, "once");
+}
+
+#[test]
+fn a_breach_with_nothing_before_it_is_told_at_once() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &[frame(0x85, ""), frame(0x81, "nobody's")].concat());
+    assert!(!session.is_breach_due());
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+}
