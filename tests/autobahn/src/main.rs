@@ -1,0 +1,38 @@
+//! Autobahn's testsuite against each driver: `autobahn DRIVER URL` runs all cases that the server at the URL has,
+//! `autobahn --judge INDEX CASES DRIVER...` judges the report that it has written.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
+
+mod echo;
+mod judge;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: autobahn tokio|std URL\n       autobahn --judge INDEX CASES DRIVER...";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("autobahn: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
+    match arguments {
+        ["tokio", url] => echo::run(&mut echo::Tokio::new()?, url).map(|()| true),
+        ["std", url] => echo::run(&mut echo::Std, url).map(|()| true),
+        ["--judge", index, cases, drivers @ ..] => {
+            let index = std::fs::read_to_string(index)?;
+            let verdict = judge::Verdict::of(&index, cases.parse()?, drivers)?;
+            print!("{verdict}");
+            Ok(verdict.is_good())
+        }
+        _ => Err(USAGE.into()),
+    }
+}
