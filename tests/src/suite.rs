@@ -64,7 +64,7 @@ impl World {
     }
 
     async fn run(mut self) -> Run {
-        while !self.stage.is_over(self.air.now()) {
+        while !self.stage.is_over(self.air.now()) && !self.recorder.is_broken() {
             while let Some(command) = self.stage.next_command(self.air.now()) {
                 self.command(command).await;
             }

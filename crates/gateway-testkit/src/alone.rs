@@ -25,7 +25,7 @@ pub fn run(scenario: &Scenario) -> Run {
     let mut world = World::new(scenario);
     while let Some(at) = world.next_at() {
         world.now = at;
-        if world.stage.is_over(at) {
+        if world.stage.is_over(at) || world.recorder.is_broken() {
             break;
         }
         world.go_on();
@@ -147,7 +147,9 @@ impl<'a> World<'a> {
                 }
             }
         }
-        while self.connection.next_deadline().is_some_and(|due| due <= self.now) {
+        while self.connection.next_deadline().is_some_and(|due| due <= self.now)
+            && !self.recorder.is_broken()
+        {
             self.look_at_clock();
             self.feed(Event::Tick, Payload::None);
         }

@@ -104,6 +104,12 @@ struct Record {
 }
 
 impl Recorder {
+    /// Whether an invariant did not hold: what comes after that is worth nothing.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.lock().violation.is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Record> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -32,7 +32,12 @@ fn every_scenario_can_fail() {
             .filter(|(run, _)| run.trace != own.trace && holds(told, run))
             .map(|(_, other)| other.name)
             .collect();
-        assert!(alike.len() <= 8, "{} holds for {} others: {alike:?}", told.name, alike.len());
+        assert!(
+            alike.len() * 10 < runs.len(),
+            "{} holds for {} others: {alike:?}",
+            told.name,
+            alike.len()
+        );
     }
 }
 
