@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use futures_util::Stream as _;
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage};
-use gateway_tokio::core::{CloseFrame, Instant, OpenError};
-use gateway_tokio::{Client, Dial, Dialing, Endpoint, OpenFailure, Transport};
+use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, OpenError};
+use gateway_tokio::{Client, Dial, Dialing, Endpoint, LoginCredentials, OpenFailure, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::{elapse, now};
 use crate::diarist::Diarist;
+
+/// A wait on the paused clock.
+type Sleep = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Runs a scenario on a client of tokio's.
 ///
@@ -41,6 +44,8 @@ struct World {
     recorder: Recorder,
     stage: Stage,
     diarist: Diarist,
+    /// Which credentials the provider was asked for.
+    asked: Arc<Mutex<Vec<Credentials>>>,
     /// The client has said that there is nothing more to come.
     is_over: bool,
 }
@@ -51,16 +56,22 @@ impl World {
         let stage = Stage::new(scenario);
         let recorder = Recorder::default();
         let (wall, time) = (stage.wall(), air.clone());
+        let asked = Arc::<Mutex<Vec<Credentials>>>::default();
+        let provider = Arc::clone(&asked);
         let client = Client::builder("ws://gateway.example/feed")
             .config(scenario.settings())
             .seed(scenario.seed)
             .report_sent(true)
             .wall_clock(move || wall.at(time.now()))
+            .credentials(move |which| {
+                held(&provider).push(which);
+                async { Ok(LoginCredentials::new()) }
+            })
             .observer(recorder.clone())
             .dial(air.clone())
             .build()
             .expect("a client");
-        Self { client, air, recorder, stage, diarist: Diarist::default(), is_over: true }
+        Self { client, air, recorder, stage, diarist: Diarist::default(), asked, is_over: true }
     }
 
     async fn run(mut self) -> Run {
@@ -76,12 +87,19 @@ impl World {
         drop(self.client);
         let network = self.air.network();
         assert_eq!(network.held_sockets(), 0, "the client has left a socket open");
-        Run::new(&self.recorder, network.wire().to_vec(), self.stage.into_diary(), statistics)
+        let run =
+            Run::new(&self.recorder, network.wire().to_vec(), self.stage.into_diary(), statistics);
+        let ordered = run.actions().filter_map(|(_, action)| match action {
+            Action::OpenSocket { credentials, .. } => Some(*credentials),
+            _ => None,
+        });
+        assert_eq!(*held(&self.asked), ordered.collect::<Vec<_>>(), "asked for other credentials");
+        run
     }
 
     /// Drives the client until the network or the application has something to do.
     async fn rest(&mut self) {
-        let mut sleep: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)> = None;
+        let mut sleep: Option<(Instant, Sleep)> = None;
         poll_fn(|cx| {
             while !self.is_over
                 && let Poll::Ready(event) = Pin::new(&mut self.client).poll_next(cx)
@@ -149,8 +167,12 @@ impl Air {
     }
 
     fn network(&self) -> MutexGuard<'_, Network> {
-        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.network)
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Dial for Air {
@@ -163,13 +185,13 @@ impl Dial for Air {
         let socket = self.network().dial(now);
         let mut stream = Some(Stream { air: self.clone(), socket });
         Box::pin(poll_fn(move |cx| {
-            let Some(held) = &stream else { panic!("polled after it was ready") };
-            let mut network = held.air.network();
+            let Some(waiting) = &stream else { panic!("polled after it was ready") };
+            let mut network = waiting.air.network();
             let outcome = std::task::ready!(network.poll_dial(socket, cx.waker()));
             drop(network);
-            let held = stream.take();
+            let opened = stream.take();
             Poll::Ready(match outcome {
-                Ok(()) => Ok(Box::new(held.expect("taken once")) as Box<dyn Transport>),
+                Ok(()) => Ok(Box::new(opened.expect("taken once")) as Box<dyn Transport>),
                 Err(error) => Err(failure(error)),
             })
         }))

@@ -26,7 +26,7 @@ pub fn run_on_std(scenario: &Scenario) -> Run {
 #[must_use]
 pub fn run_on_std_and_count(scenario: &Scenario) -> (Run, u64) {
     let mut world = World::new(scenario);
-    while !world.stage.is_over(world.time.now()) {
+    while !world.stage.is_over(world.time.now()) && !world.recorder.is_broken() {
         while let Some(command) = world.stage.next_command(world.time.now()) {
             world.command(command);
         }

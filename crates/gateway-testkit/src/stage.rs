@@ -67,7 +67,11 @@ impl Stage {
 
     /// The next command, if it is due. Sleep and a wall clock that is set back have taken place with it.
     pub fn next_command(&mut self, now: Instant) -> Option<Command> {
-        let (_, command) = self.commands.pop_front_if(|(at, _)| *at <= now)?;
+        let (at, command) = *self.commands.front()?;
+        if at > now {
+            return None;
+        }
+        self.commands.pop_front();
         match command {
             Command::Sleep(span) => self.wall.shift(|wall| wall + span.as_millis()),
             Command::SetBack(span) => self.wall.shift(|wall| wall - span.as_millis()),

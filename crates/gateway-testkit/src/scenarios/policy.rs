@@ -184,7 +184,7 @@ pub(crate) fn http_429_without_a_header_backs_off() -> Scenario {
         .answers(&["https://github.com/langchain-ai/langsmith-sdk/pull/3493"])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([answers_http(millis(20), 429), accepts_after(millis(20)).polite()])
-        .sees([delays(&[1_000]), because(&["backoff"])])
+        .sees([gone(&[(20, "open_failed http 429")]), delays(&[1_000]), because(&["backoff"])])
 }
 
 pub(crate) fn a_least_delay_of_the_policy_is_kept_and_spread() -> Scenario {
