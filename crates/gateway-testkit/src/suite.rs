@@ -256,6 +256,7 @@ macro_rules! suite {
                 close_in_the_middle_of_a_login_is_a_close
                 a_client_that_is_dropped_aborts
                 a_zombie_that_is_closed_and_wanted_again_neither_panics_nor_stays
+                every_code_that_may_be_sent_is_sent_as_it_is
             }
             messages {
                 a_message_sent_while_away_is_refused_and_not_lost

@@ -163,3 +163,11 @@ pub(crate) fn a_zombie_that_is_closed_and_wanted_again_neither_panics_nor_stays(
         .until(seconds(12))
         .sees([opens_at(&[0, 1_500, 4_500]), gone(&[(1_500, "requested"), (4_000, "close_timeout")]), ready_to_the_end_since(4_520)])
 }
+
+pub(crate) fn every_code_that_may_be_sent_is_sent_as_it_is() -> Scenario {
+    scenario("1014 is ours to send as well: the peer sees that code, with its reason.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(1), Command::Close { code: 1014, reason: "upstream" })
+        .sees([peer_sees(1, &["1000: close 1014 upstream", "1020: gone"]), ends_in(Closed)])
+}
