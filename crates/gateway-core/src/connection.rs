@@ -59,7 +59,10 @@ impl Connection {
     }
 }
 
-impl<D: Dialect> Connection<ChaCha8Rng, D> {
+/// A connection with the default generator, whatever its dialect: what [`Connection::from_seed_with`] makes.
+pub type SeededConnection<D> = Connection<ChaCha8Rng, D>;
+
+impl<D: Dialect> SeededConnection<D> {
     /// The same from a seed with another dialect: what a driver makes, and a journal makes again.
     #[must_use]
     pub fn from_seed_with(config: Arc<Config>, seed: u64, dialect: D) -> Self {

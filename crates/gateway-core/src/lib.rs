@@ -187,7 +187,7 @@ pub use config::{
     Config, ConfigBuilder, ConfigError, ConfigErrors, HeartbeatKind, format_duration,
     parse_duration,
 };
-pub use connection::{Connection, Encoded};
+pub use connection::{Connection, Encoded, SeededConnection};
 pub use dialect::{Dialect, JsonDialect, Recognised};
 pub use event::{Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter};
 pub use login::{JsonRule, Login, LoginAnswer, Secret};

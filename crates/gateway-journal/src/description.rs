@@ -1,0 +1,251 @@
+//! One event with its actions, for people: the line of `gateway replay` and of a trace.
+
+use std::fmt;
+
+use gateway_core::{
+    Action, ConnectionState, Credentials, Dialect, DisconnectCause, GiveUpCause, Instant, Notice,
+    Observed, OpenError, Outgoing, Recognised, RetryCause, Verdict,
+};
+
+use crate::fact::{Fact, FrameFact, Kind};
+
+/// An event in words: four columns, which `Display` aligns.
+///
+/// ```
+/// use gateway_core::{Action, ConnectionState, Instant, SocketId};
+/// use gateway_journal::{Description, Fact};
+///
+/// let event = Fact::SocketOpened { socket: SocketId::new(1) };
+/// let line = Description::new(Instant::from_millis(40), &event, &[], ConnectionState::Connected);
+/// assert_eq!(line.to_string(), "    0.040000  1 opened                                 CONNECTED      -");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Description {
+    /// Seconds to the microsecond, rounded down.
+    pub time: String,
+    /// What happened; a socket by its number, first.
+    pub event: String,
+    /// The state after it.
+    pub state: ConnectionState,
+    /// What is to be done, in order, between semicolons; a dash for nothing.
+    pub actions: String,
+}
+
+impl Description {
+    /// The width of the column of the event.
+    pub const EVENT_WIDTH: usize = 40;
+
+    /// The width of the column of the state.
+    pub const STATE_WIDTH: usize = 13;
+
+    /// Describes an event, what follows, and the state after it.
+    #[must_use]
+    pub fn new(now: Instant, event: &Fact, actions: &[Action], state: ConnectionState) -> Self {
+        let words: Vec<String> =
+            actions.iter().map(|action| action_words(action).to_string()).collect();
+        let actions = if words.is_empty() { "-".to_owned() } else { words.join("; ") };
+        Self {
+            time: format!("{:>12}", Seconds(now).to_string()),
+            event: event.to_string(),
+            state,
+            actions,
+        }
+    }
+
+    /// Describes what an observer is told.
+    #[must_use]
+    pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
+        let event = Fact::of(observed, dialect);
+        Self::new(observed.now, &event, observed.actions, observed.state)
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { time, event, state, actions } = self;
+        let (wide, narrow) = (Self::EVENT_WIDTH, Self::STATE_WIDTH);
+        write!(f, "{time}  {event:wide$} {state:narrow$}  {actions}")
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ConnectRequested => f.write_str("connect requested"),
+            Self::CloseRequested { code, .. } => write!(f, "close requested, {code}"),
+            Self::SendRequested { kind, bytes } => {
+                let kind = match kind {
+                    Kind::Text => "text",
+                    Kind::Binary => "binary",
+                };
+                write!(f, "send requested, {kind} of {bytes} B")
+            }
+            Self::LoginAccepted => f.write_str("login accepted"),
+            Self::LoginRejected { verdict } => {
+                write!(f, "login rejected: {}", VerdictWords(verdict))
+            }
+            Self::SocketOpened { socket } => write!(f, "{socket} opened"),
+            Self::OpenFailed { socket, error } => {
+                write!(f, "{socket} open failed: {}", Open(error))
+            }
+            Self::SocketFailed { socket, failure } => {
+                write!(f, "{socket} failed: {}", failure.name())
+            }
+            Self::FrameReceived { socket, frame } => write!(f, "{socket} received {frame}"),
+            Self::BytesReceived { socket } => write!(f, "{socket} received part of a message"),
+            Self::WriteBlocked { socket } => write!(f, "{socket} write blocked"),
+            Self::Flushed { socket } => write!(f, "{socket} flushed"),
+            Self::ReadingPaused { socket } => write!(f, "{socket} reading paused"),
+            Self::ReadingResumed { socket } => write!(f, "{socket} reading resumed"),
+            Self::WallClock { unix_ms } => write!(f, "wall clock {}", unix_ms.0),
+            Self::NetworkChanged { network } => write!(f, "network {network:?}"),
+            Self::Tick => f.write_str("tick"),
+        }
+    }
+}
+
+impl fmt::Display for FrameFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Text { bytes, recognised, login } => {
+                write!(f, "text of {bytes} B")?;
+                match recognised {
+                    Recognised::Ping(_) => f.write_str(", a ping")?,
+                    Recognised::Pong(_) => f.write_str(", a pong")?,
+                    Recognised::Other => {}
+                }
+                match login {
+                    gateway_core::LoginAnswer::Accepted
+                    | gateway_core::LoginAnswer::AcceptedAndDelivered => {
+                        f.write_str(", login accepted")
+                    }
+                    gateway_core::LoginAnswer::Refused => f.write_str(", login refused"),
+                    gateway_core::LoginAnswer::NotAnAnswer => Ok(()),
+                }
+            }
+            Self::Binary { bytes } => write!(f, "binary of {bytes} B"),
+            Self::Ping { bytes } => write!(f, "Ping of {bytes} B"),
+            Self::Pong { number: Some(number), .. } => write!(f, "Pong {number}"),
+            Self::Pong { bytes, number: None } => write!(f, "Pong of {bytes} B"),
+            Self::Close { code: Some(code), .. } => write!(f, "Close {code}"),
+            Self::Close { code: None, .. } => f.write_str("Close without a code"),
+        }
+    }
+}
+
+/// An action in a few words.
+#[must_use]
+pub fn action_words(action: &Action) -> impl fmt::Display + use<> {
+    Words(*action)
+}
+
+struct Words(Action);
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Action::OpenSocket { id, credentials: Credentials::Cached } => write!(f, "open {id}"),
+            Action::OpenSocket { id, credentials: Credentials::Refresh } => {
+                write!(f, "open {id} with new credentials")
+            }
+            Action::Send(id, outgoing) => match outgoing {
+                Outgoing::Requested => write!(f, "send it on {id}"),
+                Outgoing::RequestedClose => write!(f, "send the Close on {id}"),
+                Outgoing::Close(code) => write!(f, "send Close {code} on {id}"),
+                Outgoing::Login => write!(f, "send the login on {id}"),
+                Outgoing::Ping(_) => write!(f, "send a ping on {id}"),
+                Outgoing::WebSocketPing(number) => write!(f, "send Ping {number} on {id}"),
+                Outgoing::Pong(_) => write!(f, "send a pong on {id}"),
+            },
+            Action::CloseSocket(id) => write!(f, "drop {id}"),
+            Action::ScheduleTimer(at) => write!(f, "timer at {}", Seconds(at)),
+            Action::CancelTimer => f.write_str("no timer"),
+            Action::Deliver => f.write_str("deliver"),
+            Action::Notify(notice) => notice_words(&notice, f),
+        }
+    }
+}
+
+fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match *notice {
+        Notice::StateChanged { from, to, .. } => write!(f, "{from} -> {to}"),
+        Notice::Ready { after, .. } => write!(f, "ready after {after:?}"),
+        Notice::Disconnected { socket, cause } => write!(f, "{socket} gone: {}", Cause(cause)),
+        Notice::RetryScheduled { attempt, delay, cause, because } => {
+            write!(f, "retry {attempt} in {delay:?} (")?;
+            match cause {
+                // Told just before.
+                RetryCause::Disconnected(_) => {}
+                other => write!(f, "{}, ", other.name())?,
+            }
+            write!(f, "{})", because.name())
+        }
+        Notice::PingSent { .. } => f.write_str("ping sent"),
+        Notice::PongReceived { round_trip: Some(span), .. } => write!(f, "round trip {span:?}"),
+        Notice::PongReceived { round_trip: None, .. } => f.write_str("pong, round trip unknown"),
+        Notice::Stale { what, socket } => write!(f, "stale: {} of {socket}", what.name()),
+        Notice::ClockJumped { by } => write!(f, "clock jumped by {by:?}"),
+        Notice::GaveUp { cause } => match cause {
+            GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => {
+                write!(f, "gave up: {} {code}", cause.name())
+            }
+            // The rest say it all by their names.
+            other => write!(f, "gave up: {}", other.name()),
+        },
+        Notice::SendRejected(why) => write!(f, "rejected: {}", why.name()),
+        // What a later core has news of.
+        other => write!(f, "{other:?}"),
+    }
+}
+
+struct Cause(DisconnectCause);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.name();
+        match self.0 {
+            DisconnectCause::CloseReceived(Some(code)) => write!(f, "{name} {code}"),
+            DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
+                write!(f, "{name} ({})", how.name())
+            }
+            DisconnectCause::OpenFailed(error) => write!(f, "{name} ({})", Open(error)),
+            // The rest say it all by their names.
+            _ => f.write_str(name),
+        }
+    }
+}
+
+struct Open(OpenError);
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            OpenError::Http { status, .. } => write!(f, "{} {status}", self.0.name()),
+            other => f.write_str(other.name()),
+        }
+    }
+}
+
+struct VerdictWords(Verdict);
+
+impl fmt::Display for VerdictWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Verdict::Retry => f.write_str("retry"),
+            Verdict::RetryNoSoonerThan(least) => write!(f, "retry after {least:?}"),
+            Verdict::RefreshCredentials => f.write_str("refresh"),
+            Verdict::Fatal => f.write_str("fatal"),
+        }
+    }
+}
+
+/// An instant in seconds since the epoch, to the microsecond.
+struct Seconds(Instant);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_nanos() / 1_000;
+        write!(f, "{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    }
+}

@@ -1,0 +1,101 @@
+//! The lines of a journal: the head, and one entry an event.
+
+use std::borrow::Cow;
+
+use gateway_core::{Action, Actions, Config, ConnectionState, Dialect, Instant, Observed};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use crate::fact::Fact;
+
+/// The version of the format that is written and read.
+pub const VERSION: u64 = 1;
+
+/// The first line: what the connection was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Head {
+    /// The settings; of a login they have the timeout, and no secret.
+    pub config: Config,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// One event, what the core answered, and the state after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The line of the journal that it stands on, counted from 1.
+    #[serde(skip)]
+    pub line: u64,
+    /// The time that the core was told.
+    #[serde(rename = "t_ns")]
+    pub now: Instant,
+    /// What the core was told.
+    pub event: Fact,
+    /// What it answered: at most [`Actions::CAPACITY`].
+    #[serde(deserialize_with = "actions")]
+    pub actions: Vec<Action>,
+    /// The state after it.
+    pub state: ConnectionState,
+}
+
+/// The line that begins a journal, without its newline.
+#[must_use]
+pub fn head_line(config: &Config, seed: u64) -> String {
+    json(&HeadLine { journal: NAME.into(), version: VERSION, seed, config })
+}
+
+/// The line of a journal for one event, without its newline: what a [`Recorder`](crate::Recorder) writes.
+#[must_use]
+pub fn entry_line(observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
+    json(&EntryLine {
+        t_ns: observed.now,
+        event: Fact::of(observed, dialect),
+        actions: observed.actions,
+        state: observed.state,
+    })
+}
+
+pub(crate) const NAME: &str = "gateway";
+
+/// The head, as far as it says what the rest is.
+#[derive(Deserialize)]
+pub(crate) struct Title<'a> {
+    #[serde(borrow)]
+    pub(crate) journal: Cow<'a, str>,
+    pub(crate) version: u64,
+}
+
+/// The head, of version 1.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeadLine<'a, C> {
+    #[serde(borrow)]
+    journal: Cow<'a, str>,
+    version: u64,
+    pub(crate) seed: u64,
+    pub(crate) config: C,
+}
+
+/// An [`Entry`] that borrows.
+#[derive(Serialize)]
+struct EntryLine<'a> {
+    t_ns: Instant,
+    event: Fact,
+    actions: &'a [Action],
+    state: ConnectionState,
+}
+
+fn json(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("its keys are strings, its numbers integers")
+}
+
+fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Action>, D::Error> {
+    let actions = Vec::<Action>::deserialize(deserializer)?;
+    if actions.len() > Actions::CAPACITY {
+        let (many, most) = (actions.len(), Actions::CAPACITY);
+        return Err(D::Error::custom(format_args!("{many} actions: one event has at most {most}")));
+    }
+    Ok(actions)
+}

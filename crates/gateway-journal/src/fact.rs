@@ -1,0 +1,312 @@
+//! An event as a journal keeps it: what the core went by, without what was said.
+
+use gateway_core::{
+    Action, CloseCode, CloseFrame, ConnectionState, Dialect, DisconnectCause, Event, Failure,
+    Frame, LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised, SocketId,
+    UnixMillis, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// An [`Event`] without its payload: a length, and what the core took the payload for.
+///
+/// The set is as complete as that of the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[allow(clippy::exhaustive_enums)]
+#[allow(missing_docs, reason = "each variant is documented at the event of the same name")]
+pub enum Fact {
+    ConnectRequested,
+    CloseRequested {
+        code: CloseCode,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        reason_bytes: u64,
+    },
+    SendRequested {
+        kind: Kind,
+        bytes: u64,
+    },
+    LoginAccepted,
+    LoginRejected {
+        verdict: Verdict,
+    },
+    SocketOpened {
+        socket: SocketId,
+    },
+    OpenFailed {
+        socket: SocketId,
+        error: OpenError,
+    },
+    SocketFailed {
+        socket: SocketId,
+        failure: Failure,
+    },
+    FrameReceived {
+        socket: SocketId,
+        frame: FrameFact,
+    },
+    BytesReceived {
+        socket: SocketId,
+    },
+    WriteBlocked {
+        socket: SocketId,
+    },
+    Flushed {
+        socket: SocketId,
+    },
+    ReadingPaused {
+        socket: SocketId,
+    },
+    ReadingResumed {
+        socket: SocketId,
+    },
+    WallClock {
+        unix_ms: UnixMillis,
+    },
+    NetworkChanged {
+        network: Network,
+    },
+    Tick,
+}
+
+/// The kind of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)] // RFC 6455 knows no third kind
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// A [`Frame`] without its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[allow(clippy::exhaustive_enums)] // as complete as Frame
+pub enum FrameFact {
+    /// A text message.
+    Text {
+        /// Its length.
+        bytes: u64,
+        /// What the dialect takes it for.
+        #[serde(default = "other", skip_serializing_if = "is_other")]
+        recognised: Recognised,
+        /// What it was to the login that was under way; `NotAnAnswer` where none was.
+        #[serde(default = "not_an_answer", skip_serializing_if = "is_not_an_answer")]
+        login: LoginAnswer,
+    },
+    /// A binary message.
+    Binary {
+        /// Its length.
+        bytes: u64,
+    },
+    /// A Ping.
+    Ping {
+        /// Its length.
+        bytes: u64,
+    },
+    /// A Pong.
+    Pong {
+        /// Its length.
+        bytes: u64,
+        /// The payload, where it is a decimal number, as that of our own Pings is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+    },
+    /// A Close.
+    Close {
+        /// Its code; none stands for 1005.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<CloseCode>,
+        /// The length of its reason.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        reason_bytes: u64,
+    },
+}
+
+impl Fact {
+    /// What a journal keeps of an event. `dialect` is asked what a text is; what a text was to a login is read off
+    /// the actions, for nothing else tells it without the login's rules.
+    #[must_use]
+    pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
+        match observed.event {
+            Event::ConnectRequested => Self::ConnectRequested,
+            Event::CloseRequested(frame) => {
+                Self::CloseRequested { code: frame.code(), reason_bytes: reason_bytes(&frame) }
+            }
+            Event::SendRequested(message) => {
+                let kind = match message {
+                    Message::Text(_) => Kind::Text,
+                    Message::Binary(_) => Kind::Binary,
+                };
+                Self::SendRequested { kind, bytes: message.len() as u64 }
+            }
+            Event::LoginAccepted => Self::LoginAccepted,
+            Event::LoginRejected(verdict) => Self::LoginRejected { verdict },
+            Event::SocketOpened(socket) => Self::SocketOpened { socket },
+            Event::OpenFailed(socket, error) => Self::OpenFailed { socket, error },
+            Event::SocketFailed(socket, failure) => Self::SocketFailed { socket, failure },
+            Event::FrameReceived(socket, frame) => {
+                let frame = FrameFact::of(&frame, observed.actions, dialect);
+                Self::FrameReceived { socket, frame }
+            }
+            Event::BytesReceived(socket) => Self::BytesReceived { socket },
+            Event::WriteBlocked(socket) => Self::WriteBlocked { socket },
+            Event::Flushed(socket) => Self::Flushed { socket },
+            Event::ReadingPaused(socket) => Self::ReadingPaused { socket },
+            Event::ReadingResumed(socket) => Self::ReadingResumed { socket },
+            Event::WallClock(unix_ms) => Self::WallClock { unix_ms },
+            Event::NetworkChanged(network) => Self::NetworkChanged { network },
+            Event::Tick => Self::Tick,
+        }
+    }
+
+    /// The length of the payload that an event of this kind carries.
+    pub(crate) const fn payload_bytes(&self) -> u64 {
+        match *self {
+            Self::CloseRequested { reason_bytes, .. } => reason_bytes,
+            Self::SendRequested { bytes, .. } => bytes,
+            Self::FrameReceived { frame, .. } => frame.payload_bytes(),
+            Self::ConnectRequested
+            | Self::LoginAccepted
+            | Self::LoginRejected { .. }
+            | Self::SocketOpened { .. }
+            | Self::OpenFailed { .. }
+            | Self::SocketFailed { .. }
+            | Self::BytesReceived { .. }
+            | Self::WriteBlocked { .. }
+            | Self::Flushed { .. }
+            | Self::ReadingPaused { .. }
+            | Self::ReadingResumed { .. }
+            | Self::WallClock { .. }
+            | Self::NetworkChanged { .. }
+            | Self::Tick => 0,
+        }
+    }
+
+    /// The event once more, with a payload that stands for the one that was not kept.
+    pub(crate) fn event<'a>(&self, payload: &'a str) -> Event<'a> {
+        match *self {
+            Self::ConnectRequested => Event::ConnectRequested,
+            Self::CloseRequested { code, .. } => Event::CloseRequested(close_frame(code, payload)),
+            Self::SendRequested { kind: Kind::Text, .. } => {
+                Event::SendRequested(Message::Text(payload))
+            }
+            Self::SendRequested { kind: Kind::Binary, .. } => {
+                Event::SendRequested(Message::Binary(payload.as_bytes()))
+            }
+            Self::LoginAccepted => Event::LoginAccepted,
+            Self::LoginRejected { verdict } => Event::LoginRejected(verdict),
+            Self::SocketOpened { socket } => Event::SocketOpened(socket),
+            Self::OpenFailed { socket, error } => Event::OpenFailed(socket, error),
+            Self::SocketFailed { socket, failure } => Event::SocketFailed(socket, failure),
+            Self::FrameReceived { socket, frame } => {
+                Event::FrameReceived(socket, frame.frame(payload))
+            }
+            Self::BytesReceived { socket } => Event::BytesReceived(socket),
+            Self::WriteBlocked { socket } => Event::WriteBlocked(socket),
+            Self::Flushed { socket } => Event::Flushed(socket),
+            Self::ReadingPaused { socket } => Event::ReadingPaused(socket),
+            Self::ReadingResumed { socket } => Event::ReadingResumed(socket),
+            Self::WallClock { unix_ms } => Event::WallClock(unix_ms),
+            Self::NetworkChanged { network } => Event::NetworkChanged(network),
+            Self::Tick => Event::Tick,
+        }
+    }
+}
+
+impl FrameFact {
+    fn of(frame: &Frame<'_>, actions: &[Action], dialect: &dyn Dialect) -> Self {
+        match frame {
+            Frame::Text(text) => Self::Text {
+                bytes: text.len() as u64,
+                recognised: dialect.recognise(text),
+                login: login_answer(actions),
+            },
+            Frame::Binary(bytes) => Self::Binary { bytes: bytes.len() as u64 },
+            Frame::Ping(bytes) => Self::Ping { bytes: bytes.len() as u64 },
+            Frame::Pong(bytes) => Self::Pong {
+                bytes: bytes.len() as u64,
+                // As the heartbeat reads it.
+                number: str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()),
+            },
+            Frame::Close(frame) => Self::Close {
+                code: frame.map(|frame| frame.code()),
+                reason_bytes: frame.as_ref().map_or(0, reason_bytes),
+            },
+        }
+    }
+
+    const fn payload_bytes(&self) -> u64 {
+        match *self {
+            Self::Text { bytes, .. }
+            | Self::Binary { bytes }
+            | Self::Ping { bytes }
+            | Self::Pong { bytes, .. } => bytes,
+            Self::Close { reason_bytes, .. } => reason_bytes,
+        }
+    }
+
+    fn frame<'a>(&self, payload: &'a str) -> Frame<'a> {
+        match *self {
+            Self::Text { .. } => Frame::Text(payload),
+            Self::Binary { .. } => Frame::Binary(payload.as_bytes()),
+            Self::Ping { .. } => Frame::Ping(payload.as_bytes()),
+            Self::Pong { .. } => Frame::Pong(payload.as_bytes()),
+            Self::Close { code, .. } => Frame::Close(code.map(|code| close_frame(code, payload))),
+        }
+    }
+}
+
+/// What a text was to the login that was under way. Only the end of a login leaves these traces on a text.
+fn login_answer(actions: &[Action]) -> LoginAnswer {
+    let is_accepted = |action: &Action| {
+        let to = ConnectionState::Authenticated;
+        matches!(action, Action::Notify(Notice::StateChanged { to: new, .. }) if *new == to)
+    };
+    let is_refused = |action: &Action| {
+        let refused = DisconnectCause::LoginRefused;
+        matches!(action, Action::Notify(Notice::Disconnected { cause, .. }) if *cause == refused)
+    };
+    if actions.iter().any(is_refused) {
+        LoginAnswer::Refused
+    } else if !actions.iter().any(is_accepted) {
+        LoginAnswer::NotAnAnswer
+    } else if actions.contains(&Action::Deliver) {
+        LoginAnswer::AcceptedAndDelivered
+    } else {
+        LoginAnswer::Accepted
+    }
+}
+
+fn reason_bytes(frame: &CloseFrame<'_>) -> u64 {
+    frame.reason().len() as u64
+}
+
+/// A frame whose reason is as much of `payload` as a reason may be.
+fn close_frame(code: CloseCode, payload: &str) -> CloseFrame<'_> {
+    let reason = payload.get(..CloseFrame::MAX_REASON).unwrap_or(payload);
+    CloseFrame::new(code.number(), reason).expect("a code that was parsed, and a reason that fits")
+}
+
+const fn other() -> Recognised {
+    Recognised::Other
+}
+
+const fn not_an_answer() -> LoginAnswer {
+    LoginAnswer::NotAnAnswer
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+const fn is_other(recognised: &Recognised) -> bool {
+    matches!(recognised, Recognised::Other)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_not_an_answer(answer: &LoginAnswer) -> bool {
+    matches!(answer, LoginAnswer::NotAnAnswer)
+}

@@ -1,0 +1,188 @@
+//! Replaying: a journal's entries, handed to a new connection.
+
+use std::{cell::Cell, io::BufRead, sync::Arc};
+
+use gateway_core::{
+    Actions, ConnectionState, Dialect, JsonDialect, Login, LoginAnswer, Recognised,
+    SeededConnection, UnixMillis,
+};
+
+use crate::description::Description;
+use crate::entry::{Entry, Head};
+use crate::error::JournalError;
+use crate::fact::{Fact, FrameFact};
+use crate::read::Journal;
+
+/// The longest payload that stands for a recorded one, in bytes: 16 MiB. In place of a longer one a shorter one is
+/// replayed; the core counts its bytes, and goes by nothing of it.
+pub const MAX_PAYLOAD: usize = 16 << 20;
+
+/// A connection as it was when the recording began, which is told what was recorded.
+///
+/// Payloads are not in a journal: one of the same length stands for each, and the dialect repeats what the
+/// recorded one made of it.
+#[derive(Debug)]
+pub struct Replay {
+    connection: SeededConnection<Repeating>,
+    filler: String,
+}
+
+impl Replay {
+    /// The connection that this head describes.
+    #[must_use]
+    pub fn new(head: &Head) -> Self {
+        let config = Arc::new(head.config.clone());
+        let connection = SeededConnection::from_seed_with(config, head.seed, Repeating::default());
+        Self { connection, filler: String::new() }
+    }
+
+    /// Hands the next entry to the connection.
+    pub fn step(&mut self, entry: Entry) -> Step {
+        self.connection.dialect().set(&entry.event);
+        let number;
+        let payload = match numbered(&entry.event) {
+            Some(digits) => {
+                number = digits;
+                number.as_str()
+            }
+            None => filler(&mut self.filler, entry.event.payload_bytes()),
+        };
+        let actions = self.connection.handle(entry.now, entry.event.event(payload));
+        Step { entry, actions, state: self.connection.state() }
+    }
+
+    /// The connection as it stands now.
+    #[must_use]
+    pub fn connection(&self) -> &SeededConnection<impl Dialect + use<>> {
+        &self.connection
+    }
+}
+
+/// An entry, and what the connection answers now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// What was recorded.
+    pub entry: Entry,
+    /// What is to be done now.
+    pub actions: Actions,
+    /// The state now.
+    pub state: ConnectionState,
+}
+
+impl Step {
+    /// Whether actions and state are the recorded ones.
+    #[must_use]
+    pub fn is_as_recorded(&self) -> bool {
+        self.entry.actions == self.actions.as_slice() && self.entry.state == self.state
+    }
+
+    /// The event with what the connection answers now, for people.
+    #[must_use]
+    pub fn description(&self) -> Description {
+        let Self { entry, actions, state } = self;
+        Description::new(entry.now, &entry.event, actions.as_slice(), *state)
+    }
+
+    /// The event with what was recorded, for people.
+    #[must_use]
+    pub fn recorded(&self) -> Description {
+        let Entry { now, event, actions, state, .. } = &self.entry;
+        Description::new(*now, event, actions, *state)
+    }
+}
+
+/// A journal that is replayed as it is read; see [`Journal::replay`].
+#[derive(Debug)]
+pub struct Replayed<R> {
+    journal: Journal<R>,
+    replay: Replay,
+}
+
+impl<R> Replayed<R> {
+    pub(crate) fn new(journal: Journal<R>) -> Self {
+        let replay = Replay::new(journal.head());
+        Self { journal, replay }
+    }
+
+    /// The replay as it stands.
+    #[must_use]
+    pub const fn replay(&self) -> &Replay {
+        &self.replay
+    }
+}
+
+impl<R: BufRead> Iterator for Replayed<R> {
+    type Item = Result<Step, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.journal.next()?.map(|entry| self.replay.step(entry)))
+    }
+}
+
+/// Says of a text what was recorded of it, whatever it is.
+#[derive(Debug)]
+struct Repeating {
+    recognised: Cell<Recognised>,
+    login: Cell<LoginAnswer>,
+}
+
+impl Repeating {
+    /// What comes next is a text of which this was recorded.
+    fn set(&self, event: &Fact) {
+        if let Fact::FrameReceived { frame: FrameFact::Text { recognised, login, .. }, .. } = *event
+        {
+            self.recognised.set(recognised);
+            self.login.set(login);
+        }
+    }
+}
+
+impl Default for Repeating {
+    fn default() -> Self {
+        Self {
+            recognised: Cell::new(Recognised::Other),
+            login: Cell::new(LoginAnswer::NotAnAnswer),
+        }
+    }
+}
+
+impl Dialect for Repeating {
+    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
+        JsonDialect.write_ping(timestamp, into);
+    }
+
+    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
+        JsonDialect.write_pong(timestamp, into);
+    }
+
+    fn recognise(&self, _: &str) -> Recognised {
+        self.recognised.get()
+    }
+
+    fn judge_login(&self, _: &Login, _: &str) -> LoginAnswer {
+        self.login.get()
+    }
+}
+
+/// The payload of a Pong that was a number, of the recorded length.
+fn numbered(event: &Fact) -> Option<String> {
+    /// The longest payload of a control frame (RFC 6455 section 5.5).
+    const LONGEST: u64 = 125;
+    match *event {
+        Fact::FrameReceived { frame: FrameFact::Pong { bytes, number: Some(number) }, .. } => {
+            let width = usize::try_from(bytes.min(LONGEST)).unwrap_or(0);
+            Some(format!("{number:0width$}"))
+        }
+        _ => None,
+    }
+}
+
+/// So many bytes that say nothing.
+fn filler(filler: &mut String, bytes: u64) -> &str {
+    let length = usize::try_from(bytes).unwrap_or(MAX_PAYLOAD).min(MAX_PAYLOAD);
+    while filler.len() < length {
+        filler.push('x');
+    }
+    &filler[..length]
+}

@@ -1,0 +1,374 @@
+//! Recording and replaying: every event and action comes back equal, no secret is kept, damage is told by its line.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use gateway_core::{
+    Action, CloseFrame, Config, ConnectionState, Dialect, Event, Failure, Frame, HeartbeatKind,
+    Instant, JsonDialect, JsonRule, Login, Message, Network, Observed, Observer, OpenError,
+    Recognised, RetryAfter, SeededConnection, SocketId, UnixMillis, Verdict,
+};
+use gateway_journal::{Journal, Problem, Recorder};
+use proptest::prelude::*;
+
+const SECRET: &str = "hunter2";
+
+/// A connection that is watched, as a driver does it.
+struct Watched<D, W> {
+    connection: SeededConnection<D>,
+    recorder: Recorder<W>,
+    now: Instant,
+    socket: SocketId,
+}
+
+impl<D: Dialect, W: Write> Watched<D, W> {
+    fn new(config: Config, dialect: D, mut recorder: Recorder<W>) -> Self {
+        recorder.begin(&config, 7);
+        let connection = SeededConnection::from_seed_with(Arc::new(config), 7, dialect);
+        Self { connection, recorder, now: Instant::ZERO, socket: SocketId::new(0) }
+    }
+
+    fn tell(&mut self, event: Event<'_>) -> Vec<Action> {
+        let actions = self.connection.handle(self.now, event);
+        let (state, deadline) = (self.connection.state(), self.connection.next_deadline());
+        let actions = actions.as_slice();
+        let observed = Observed { now: self.now, event, actions, state, deadline };
+        self.recorder.observe(&observed, self.connection.dialect());
+        for action in actions {
+            if let Action::OpenSocket { id, .. } = action {
+                self.socket = *id;
+            }
+        }
+        actions.to_vec()
+    }
+}
+
+/// A gateway that wants `h` and answers `h!`.
+struct OneLetter;
+
+impl Dialect for OneLetter {
+    fn write_ping(&self, _: Option<UnixMillis>, into: &mut String) {
+        into.push('h');
+    }
+    fn write_pong(&self, _: Option<UnixMillis>, into: &mut String) {
+        into.push_str("h!");
+    }
+    fn recognise(&self, text: &str) -> Recognised {
+        match text {
+            "h!" => Recognised::Pong(None),
+            "h" => Recognised::Ping(Some(UnixMillis(3))),
+            _ => Recognised::Other,
+        }
+    }
+}
+
+fn recorder(into: &mut Vec<u8>) -> Recorder<&mut Vec<u8>> {
+    Recorder::new(into, |error| panic!("{error}"))
+}
+
+const TEXTS: [&str; 9] = [
+    r#"{"type":"pong"}"#,
+    r#"{"type":"pong","timestamp":1700000000000}"#,
+    r#"{"type":"ping","timestamp":4}"#,
+    r#"{"type":"login_ok"}"#,
+    r#"{"type":"login_refused","why":"hunter2"}"#,
+    "hunter2",
+    "",
+    "h",
+    "h!",
+];
+
+const PAYLOADS: [&str; 6] = ["1", "2", "007", "", "hunter2", "18446744073709551616"];
+
+/// What happens next, of a number that may mean anything.
+fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
+    let text = TEXTS[which % TEXTS.len()];
+    let payload = PAYLOADS[which % PAYLOADS.len()].as_bytes();
+    let close = CloseFrame::new([1000, 1012, 4000, 3000][which % 4], "because of hunter2").unwrap();
+    let retry_after = [None, Some(RetryAfter::Seconds(9)), Some(RetryAfter::Date(UnixMillis(1)))];
+    let errors = [
+        OpenError::Dns,
+        OpenError::Certificate,
+        OpenError::Http { status: 503, retry_after: retry_after[which % 3] },
+        OpenError::Http { status: 401, retry_after: None },
+        OpenError::Configuration,
+    ];
+    let failures = [Failure::Eof, Failure::Protocol, Failure::InvalidUtf8, Failure::TooBig];
+    let verdicts = [
+        Verdict::Retry,
+        Verdict::RetryNoSoonerThan(Duration::MAX),
+        Verdict::RefreshCredentials,
+        Verdict::Fatal,
+    ];
+    match what {
+        0..=1 => Event::ConnectRequested,
+        2 => Event::CloseRequested(close),
+        3 => Event::SendRequested(Message::Text(text)),
+        4 => Event::SendRequested(Message::Binary(payload)),
+        5 => Event::LoginAccepted,
+        6 => Event::LoginRejected(verdicts[which % 4]),
+        7..=14 => Event::SocketOpened(socket),
+        15 => Event::OpenFailed(socket, errors[which % 5]),
+        16 => Event::SocketFailed(socket, failures[which % 4]),
+        17..=24 => Event::FrameReceived(socket, Frame::Text(text)),
+        25 => Event::FrameReceived(socket, Frame::Binary(payload)),
+        26 => Event::FrameReceived(socket, Frame::Ping(payload)),
+        27..=29 => Event::FrameReceived(socket, Frame::Pong(payload)),
+        30 => Event::FrameReceived(socket, Frame::Close([None, Some(close)][which % 2])),
+        31 => Event::BytesReceived(socket),
+        32 => Event::WriteBlocked(socket),
+        33 => Event::Flushed(socket),
+        34 => Event::ReadingPaused(socket),
+        35..=36 => Event::ReadingResumed(socket),
+        37 => Event::WallClock(UnixMillis(1_700_000_000_000 + which as u64 * 7_000)),
+        38 => Event::NetworkChanged([Network::Online, Network::Offline][which % 2]),
+        _ => Event::Tick,
+    }
+}
+
+prop_compose! {
+    fn config()(
+        kind in prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off]),
+        login in 0..4_u8,
+        switches in any::<[bool; 4]>(),
+        data_timeout in prop::option::of(Just(Duration::from_secs(40))),
+        max_attempts in prop::option::of(0..4_u32),
+    ) -> Config {
+        let timeout = Duration::from_secs(5);
+        let accepted = JsonRule::parse("/type=login_ok");
+        let refused = JsonRule::parse("/type=login_refused");
+        let login = match login {
+            0 => Login::None,
+            1 => Login::External { timeout },
+            2 => Login::Message { send: SECRET.into(), accepted, refused, timeout },
+            _ => Login::Message { send: SECRET.into(), accepted: None, refused, timeout },
+        };
+        Config::builder()
+            .heartbeat(kind)
+            .login(login)
+            .heartbeat_strict(switches[0])
+            .heartbeat_phase(switches[1])
+            .deliver_pongs(switches[2])
+            .answer_pings(switches[3])
+            .data_timeout(data_timeout)
+            .max_attempts(max_attempts)
+            .build()
+            .unwrap()
+    }
+}
+
+/// Plays the steps into a journal; returns its bytes and statistics.
+fn recorded(config: Config, dialect: impl Dialect, steps: &[(u8, usize, u8)]) -> (Vec<u8>, u64) {
+    let mut bytes = Vec::new();
+    let mut watched = Watched::new(config, dialect, recorder(&mut bytes));
+    watched.tell(Event::ConnectRequested);
+    for (what, which, wait) in steps {
+        watched.now = match wait {
+            0 => watched.now.saturating_sub(Duration::from_secs(1)), // a clock that steps back
+            1..=60 => watched.now.saturating_add(Duration::from_micros(u64::from(*wait) * 731)),
+            _ => watched.connection.next_deadline().unwrap_or(watched.now).max(watched.now),
+        };
+        let back = u64::from(*wait == 7);
+        let socket = SocketId::new(watched.socket.number().saturating_sub(back));
+        watched.tell(event(*what, *which, socket));
+    }
+    let bytes_in = watched.connection.statistics(watched.now).bytes_in;
+    drop(watched);
+    (bytes, bytes_in)
+}
+
+fn assert_replays(bytes: &[u8], events: usize, bytes_in: u64) -> Result<(), TestCaseError> {
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    prop_assert!(!text.contains("hunter") && !text.contains("login_ok"), "{}", text);
+    let mut replayed = Journal::read(bytes).unwrap().replay();
+    let mut steps = 0;
+    for step in replayed.by_ref() {
+        let step = step.unwrap();
+        prop_assert!(step.is_as_recorded(), "{}\n{}", step.recorded(), step.description());
+        steps += 1;
+    }
+    prop_assert_eq!(steps, events);
+    let statistics = replayed.replay().connection().statistics(Instant::ZERO);
+    prop_assert_eq!(statistics.bytes_in, bytes_in);
+    Ok(())
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u8, usize, u8)>> {
+    prop::collection::vec((0..48_u8, 0..60_usize, 0..100_u8), 0..120)
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_replays_to_the_same_actions(config in config(), steps in steps()) {
+        let (bytes, bytes_in) = recorded(config, JsonDialect, &steps);
+        assert_replays(&bytes, steps.len() + 1, bytes_in)?;
+    }
+
+    #[test]
+    fn a_dialect_of_ones_own_replays_without_it(config in config(), steps in steps()) {
+        let (bytes, bytes_in) = recorded(config, OneLetter, &steps);
+        assert_replays(&bytes, steps.len() + 1, bytes_in)?;
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(cut in 0..4_000_usize, at in 0..4_000_usize, byte in any::<u8>()) {
+        let mut bytes = life();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        bytes.truncate(cut);
+        if let Ok(journal) = Journal::read(bytes.as_slice()) {
+            let _ = journal.replay().count();
+        }
+    }
+}
+
+/// A short life: opened, beaten once, lost.
+fn life() -> Vec<u8> {
+    let steps = [(7, 0, 2), (17, 0, 3), (16, 0, 4), (40, 0, 90)];
+    recorded(Config::default(), JsonDialect, &steps).0
+}
+
+#[test]
+fn a_journal_is_the_lines_that_are_documented() {
+    let text = String::from_utf8(life()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with(r#"{"journal":"gateway","version":1,"seed":7,"config":{"#));
+    assert_eq!(
+        lines[1],
+        r#"{"t_ns":0,"event":"connect_requested","actions":[{"notify":{"state_changed":{"from":"DISCONNECTED","to":"CONNECTING","socket":1}}},{"open_socket":{"socket":1,"credentials":"cached"}},{"schedule_timer_at_ns":10000000000}],"state":"CONNECTING"}"#
+    );
+    assert!(
+        lines[3].starts_with(
+            r#"{"t_ns":3655000,"event":{"frame_received":{"socket":1,"frame":{"text":{"bytes":15,"recognised":{"pong":null}}}}},"actions":["#
+        ),
+        "{}",
+        lines[3]
+    );
+}
+
+#[test]
+fn a_changed_line_differs_there_and_nowhere_before() {
+    let text = String::from_utf8(life()).unwrap();
+    let changed = text.replace(r#""attempt":1"#, r#""attempt":2"#);
+    assert_ne!(text, changed);
+
+    let differing: Vec<u64> = Journal::read(changed.as_bytes())
+        .unwrap()
+        .replay()
+        .map(|step| step.unwrap())
+        .filter(|step| !step.is_as_recorded())
+        .map(|step| step.entry.line)
+        .collect();
+
+    assert_eq!(differing, [5]);
+}
+
+#[test]
+fn damage_is_told_by_its_line_with_what_to_do() {
+    let whole = String::from_utf8(life()).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let head = lines[0];
+    let with = |line: &str| format!("{head}\n{}\n{line}\n{}\n", lines[1], lines[2]);
+    let entry =
+        |event: &str| format!(r#"{{"t_ns":0,"event":{event},"actions":[],"state":"CONNECTING"}}"#);
+    let many = r#"{"t_ns":0,"event":"tick","actions":["deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver"],"state":"CONNECTED"}"#;
+    for (text, line, words) in [
+        (String::new(), 1, "the journal is empty"),
+        ("\n".to_owned(), 1, "no journal"),
+        ("hello\nworld\n".to_owned(), 1, "no journal"),
+        (format!("{}\n", lines[1]), 1, "no journal"),
+        (head.replace("\"gateway\"", "\"other\"") + "\n", 1, "no journal"),
+        (head.replace("\"version\":1", "\"version\":2") + "\n", 1, "version 2 of the format"),
+        (head.replace("\"seed\":7", "\"seed\":-7") + "\n", 1, "the head is damaged"),
+        (head.replace("\"json\"", "\"jason\"") + "\n", 1, "heartbeat.kind"),
+        (head[..40].to_owned(), 1, "breaks off"),
+        (format!("{head}\n{}", &lines[1][..50]), 2, "remove the line"),
+        (with(""), 3, "it is empty"),
+        (with("{}"), 3, "missing field"),
+        (with(&lines[2][..lines[2].len() - 3]), 3, "the entry is damaged"),
+        (with(&entry("\"ticked\"")), 3, "unknown variant `ticked`"),
+        (with(&entry("\"\\u001b[2Jtick\"")), 3, "\\u{1b}[2J"),
+        (with(&entry(r#"{"close_requested":{"code":1006}}"#)), 3, "1006 may not be sent"),
+        (with(&entry(r#"{"socket_opened":{"socket":1,"door":2}}"#)), 3, "unknown field `door`"),
+        (with(&entry("\"tick\"").replace("\"t_ns\":0", "\"t_ns\":0.5")), 3, "0.5"),
+        (with(many), 3, "9 actions"),
+        (with(&"x".repeat(2 << 20)), 3, "longer than 1 MiB"),
+    ] {
+        let shown = &text[..text.len().min(300)];
+        let error = match Journal::read(text.as_bytes()) {
+            Ok(journal) => journal.replay().find_map(Result::err),
+            Err(error) => Some(error),
+        };
+        let error = error.unwrap_or_else(|| panic!("no error: {shown}"));
+        assert_eq!(error.line(), line, "{error}: {shown}");
+        assert!(error.to_string().contains(words), "{error}: {words}");
+        assert!(!error.to_string().contains('\u{1b}') && error.to_string().len() < 600, "{error}");
+    }
+}
+
+#[test]
+fn a_last_line_that_lacks_its_newline_alone_is_whole() {
+    let mut bytes = life();
+    bytes.pop();
+    assert!(Journal::read(bytes.as_slice()).unwrap().replay().all(|step| step.is_ok()));
+}
+
+#[test]
+fn absurd_lengths_cost_no_memory() {
+    let head = String::from_utf8(life()).unwrap().lines().next().unwrap().to_owned();
+    let send = format!(r#"{{"send_requested":{{"kind":"text","bytes":{}}}}}"#, u64::MAX);
+    let text = format!(
+        "{head}\n{{\"t_ns\":0,\"event\":{send},\"actions\":[{{\"notify\":{{\"send_rejected\":\"not_ready\"}}}}],\"state\":\"DISCONNECTED\"}}\n"
+    );
+    let steps: Vec<_> = Journal::read(text.as_bytes()).unwrap().replay().collect();
+    assert!(steps.len() == 1 && steps[0].as_ref().is_ok_and(|step| step.is_as_recorded()));
+}
+
+/// Takes so many writes, and then none.
+struct Full(u32);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_write_that_fails_is_told_once_and_the_connection_goes_on() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let recorder = Recorder::new(Full(2), move |error| tell.lock().unwrap().push(error));
+    let mut watched = Watched::new(Config::default(), JsonDialect, recorder);
+    watched.tell(Event::ConnectRequested);
+    assert!(watched.recorder.is_recording());
+    for _ in 0..3 {
+        watched.tell(Event::SocketOpened(watched.socket));
+    }
+    assert_eq!(watched.connection.state(), ConnectionState::Connected);
+    assert!(!watched.recorder.is_recording());
+    let told = told.lock().unwrap();
+    assert_eq!(
+        (told.len(), told[0].line, told[0].source.kind()),
+        (1, 3, io::ErrorKind::StorageFull)
+    );
+}
+
+#[test]
+fn a_reader_that_fails_is_told_as_that() {
+    #[derive(Debug)]
+    struct Broken;
+    impl io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
+    }
+    let error = Journal::read(io::BufReader::new(Broken)).unwrap_err();
+    assert!(matches!(error.problem(), Problem::Read(_)), "{error}");
+}
