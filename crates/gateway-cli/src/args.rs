@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     check::CheckArgs, connect::args::ConnectArgs, demo::DemoArgs, explain::ExplainArgs,
-    log::LogLevel, serve::args::ServeArgs,
+    log::LogLevel, replay::ReplayArgs, serve::args::ServeArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -15,6 +15,7 @@ Examples:
   gateway connect wss://host/ --events - --log-level off  what happens, in JSON on stderr
   gateway explain 1012                                    what follows on a close code
   gateway check gateway.toml                              all errors of a configuration
+  gateway replay bug.jsonl                                what a connection of --record was told and did
 
 Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.";
 
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Validates a configuration file: every error at once, or what it comes to
     Check(CheckArgs),
+    /// Replays a journal of --record: each event with its actions, and whether they are the recorded ones
+    Replay(ReplayArgs),
 }
 
 impl Command {
@@ -50,7 +53,11 @@ impl Command {
     pub(crate) fn log_level(&self) -> LogLevel {
         match self {
             Self::Demo(_) => LogLevel::Off,
-            Self::Connect(_) | Self::Serve(_) | Self::Explain(_) | Self::Check(_) => LogLevel::Info,
+            Self::Connect(_)
+            | Self::Serve(_)
+            | Self::Explain(_)
+            | Self::Check(_)
+            | Self::Replay(_) => LogLevel::Info,
         }
     }
 }

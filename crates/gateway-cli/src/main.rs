@@ -8,6 +8,8 @@ mod connect;
 mod demo;
 mod explain;
 mod log;
+mod record;
+mod replay;
 mod serve;
 mod settings;
 mod signals;
@@ -26,5 +28,6 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::command::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Replay(args) => replay::run(&args),
     }
 }

@@ -30,4 +30,9 @@ pub(crate) struct ConnectArgs {
     /// `--log-level off` leaves them alone.
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
+
+    /// Records what the connection is told and answers to FILE, for `gateway replay`; no message, header or login
+    /// is in it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }

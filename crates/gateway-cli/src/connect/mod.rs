@@ -12,15 +12,18 @@ mod session;
 
 use std::{
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
 };
 
 use args::ConnectArgs;
+use gateway_tokio::core::ConfigErrors;
 use thiserror::Error;
 
 use self::{events::Events, input::Input, output::Output, session::Session};
 use crate::{
     clock::Stopwatch,
+    record::CannotRecord,
     settings::{Settings, Url},
     signals::Signals,
 };
@@ -30,6 +33,10 @@ use crate::{
 enum StartError {
     #[error("--events cannot be written: {0}")]
     Events(io::Error),
+    #[error(transparent)]
+    Record(#[from] CannotRecord),
+    #[error("the configuration is not valid any more: {0}")]
+    Changed(#[from] ConfigErrors),
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
 }
@@ -43,8 +50,8 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     };
     let started = Events::open(args.events.as_deref(), clock)
         .map_err(StartError::Events)
-        .and_then(|events| Ok((events, runtime()?)));
-    let (events, runtime) = match started {
+        .and_then(|events| Ok((events, runtime()?, recorded(settings, args.record.as_deref())?)));
+    let (events, runtime, settings) = match started {
         Ok(started) => started,
         Err(error) => return cannot_start(&error),
     };
@@ -67,6 +74,13 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     match ended {
         Ok(status) => ExitCode::from(status),
         Err(error) => cannot_start(&StartError::Start(error)),
+    }
+}
+
+fn recorded(settings: Settings, record: Option<&Path>) -> Result<Settings, StartError> {
+    match record {
+        None => Ok(settings),
+        Some(path) => Ok(settings.recorded(crate::record::create(path)?)?),
     }
 }
 

@@ -4,13 +4,14 @@
 
 mod faults;
 mod ledger;
-mod screen;
+pub(crate) mod screen;
 mod stage;
 mod summary;
 
 use std::{
     io::{self, Write as _},
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -30,6 +31,7 @@ use self::{
 };
 use crate::{
     clock::{self, Stopwatch},
+    record::{self, CannotRecord},
     serve::{Options, ServeError, Server},
 };
 
@@ -39,6 +41,10 @@ pub(crate) struct DemoArgs {
     /// Makes the random delays repeatable [default: from the operating system]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    /// Records what the client's connection is told and answers to FILE, for `gateway replay`.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// The demo takes about 12 s; it is broken off before it takes 20.
@@ -51,6 +57,8 @@ enum Failure {
     Start(#[from] io::Error),
     #[error("cannot write to stdout: {0}")]
     Screen(io::Error),
+    #[error(transparent)]
+    Record(#[from] CannotRecord),
     #[error("there is no server: {0}")]
     Serve(#[from] ServeError),
     #[error("the settings of the demo are not valid: {0}")]
@@ -71,6 +79,11 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         Err(Failure::Screen(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::FAILURE
         }
+        Err(Failure::Record(error)) => {
+            // Where stderr is gone the status still tells.
+            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            ExitCode::from(2)
+        }
         Err(error) => {
             // Where stderr is gone the status still tells.
             let _ = writeln!(io::stderr().lock(), "error: {error}");
@@ -88,6 +101,7 @@ fn demo(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 async fn play(args: &DemoArgs) -> Result<(), Failure> {
+    let recorder = args.record.as_deref().map(record::create).transpose()?;
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::bind(loopback, Options::default())?;
     let (address, control) = (server.local_addr(), server.control());
@@ -102,6 +116,9 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
         Client::builder(format!("ws://{address}")).config(config.clone()).report_sent(true);
     if let Some(seed) = args.seed {
         builder = builder.seed(seed);
+    }
+    if let Some(recorder) = recorder {
+        builder = builder.observer(recorder);
     }
     let screen = Screen::new(Stopwatch::start());
     let mut stage = Stage::new(builder.build()?, control, screen, config);

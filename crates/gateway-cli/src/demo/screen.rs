@@ -14,9 +14,37 @@ use crate::clock::Stopwatch;
 #[derive(Debug)]
 pub(crate) struct Screen {
     clock: Stopwatch,
-    colours: Colours,
+    painter: Painter,
     /// Why stdout could no longer be written.
     broken: Option<io::Error>,
+}
+
+/// Paints words where stdout is a terminal and `NO_COLOR` is unset or empty.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Painter(Colours);
+
+impl Painter {
+    pub(crate) fn of_stdout() -> Self {
+        let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_coloured = !is_plain && io::stdout().is_terminal();
+        Self(if is_coloured { Colours::On } else { Colours::Off })
+    }
+
+    /// A text in a colour, if there are any.
+    pub(crate) fn paint<T: fmt::Display>(self, paint: Paint, text: T) -> Painted<T> {
+        Painted { paint: (self.0 == Colours::On).then_some(paint), text }
+    }
+
+    /// A state's name in its colour, at least so wide.
+    pub(crate) fn state(self, state: ConnectionState, width: usize) -> impl fmt::Display + use<> {
+        let paint = match state {
+            ConnectionState::Connected | ConnectionState::Authenticated => Paint::Good,
+            ConnectionState::Connecting | ConnectionState::Closing => Paint::Waiting,
+            ConnectionState::Disconnected => Paint::Bad,
+            ConnectionState::Closed => Paint::Title,
+        };
+        self.paint(paint, format!("{:width$}", state.name()))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +65,7 @@ pub(crate) enum Paint {
 
 impl Screen {
     pub(crate) fn new(clock: Stopwatch) -> Self {
-        let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_coloured = !is_plain && io::stdout().is_terminal();
-        let colours = if is_coloured { Colours::On } else { Colours::Off };
-        Self { clock, colours, broken: None }
+        Self { clock, painter: Painter::of_stdout(), broken: None }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -85,18 +110,12 @@ impl Screen {
 
     /// A state's name in its colour.
     pub(crate) fn state(&self, state: ConnectionState) -> impl fmt::Display + use<> {
-        let paint = match state {
-            ConnectionState::Connected | ConnectionState::Authenticated => Paint::Good,
-            ConnectionState::Connecting | ConnectionState::Closing => Paint::Waiting,
-            ConnectionState::Disconnected => Paint::Bad,
-            ConnectionState::Closed => Paint::Title,
-        };
-        self.paint(paint, state.name())
+        self.painter.state(state, 0)
     }
 
     /// A text in a colour, if there are any.
     pub(crate) fn paint<T: fmt::Display>(&self, paint: Paint, text: T) -> Painted<T> {
-        Painted { paint: (self.colours == Colours::On).then_some(paint), text }
+        self.painter.paint(paint, text)
     }
 }
 

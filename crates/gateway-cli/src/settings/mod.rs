@@ -16,13 +16,14 @@ use std::{path::Path, sync::Arc};
 
 use gateway_tokio::{
     Client,
-    core::{Config, ConfigBuilder, ConfigError},
+    core::{Config, ConfigBuilder, ConfigError, ConfigErrors},
 };
 use serde::Deserialize as _;
 use serde_json::Value;
 
 pub(crate) use self::{flags::Flags, origin::SettingsErrors};
 use self::{own::Own, summary::Summary, tree::Tree};
+use crate::record::FileRecorder;
 
 /// Settings that are valid.
 pub(crate) struct Settings {
@@ -30,8 +31,7 @@ pub(crate) struct Settings {
     /// A client with these settings, which has not begun to connect. Without a URL it is of no use.
     pub(crate) client: Client,
     pub(crate) summary: Summary,
-    /// Kept to be looked at in tests: the client does not tell what it was made with.
-    #[cfg(test)]
+    /// What the client was made with.
     own: Own,
 }
 
@@ -55,6 +55,18 @@ impl Settings {
         Self::of(file.map_or_else(Tree::default, Tree::of_file), flags, url)
     }
 
+    /// The client, watched by `recorder`.
+    ///
+    /// # Errors
+    /// Where a file that the settings name is no longer what it was.
+    pub(crate) fn recorded(self, recorder: FileRecorder) -> Result<Self, ConfigErrors> {
+        let client = self.own.client(Arc::clone(&self.config), Some(recorder));
+        match client {
+            Ok(client) => Ok(Self { client, ..self }),
+            Err(errors) => Err(ConfigErrors::check(errors).expect_err("there is an error")),
+        }
+    }
+
     /// Lays the flags over a file's tree, and judges what comes of it.
     fn of(mut tree: Tree, flags: Flags, url: Url) -> Result<Self, SettingsErrors> {
         for layer in flags.into_layers() {
@@ -68,15 +80,9 @@ impl Settings {
         let (rest, mut errors) = tree.parts();
         let config = judge(rest).map(Arc::new);
         let stand_in = config.as_ref().map(Arc::clone).unwrap_or_default();
-        match (config, own.client(stand_in)) {
+        match (config, own.client(stand_in, None)) {
             (Ok(config), Ok(client)) if errors.is_empty() => {
-                return Ok(Self {
-                    config,
-                    client,
-                    summary,
-                    #[cfg(test)]
-                    own,
-                });
+                return Ok(Self { config, client, summary, own });
             }
             (config, client) => {
                 let is_known = errors.iter().any(|error| error.field() == "url");

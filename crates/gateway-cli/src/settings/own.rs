@@ -12,6 +12,8 @@ use gateway_tokio::{
 };
 use serde_json::{Map, Value};
 
+use crate::record::FileRecorder;
+
 use super::tree::{Tree, read_text};
 
 /// The fields of the root that the core does not know.
@@ -68,7 +70,11 @@ impl Own {
     ///
     /// # Errors
     /// Everything in which the driver finds them wrong.
-    pub(crate) fn client(&self, config: Arc<Config>) -> Result<Client, Vec<ConfigError>> {
+    pub(crate) fn client(
+        &self,
+        config: Arc<Config>,
+        recorder: Option<FileRecorder>,
+    ) -> Result<Client, Vec<ConfigError>> {
         let mut builder = Client::builder(self.url.as_deref().unwrap_or("ws://localhost"))
             .config(config)
             .report_sent(true);
@@ -84,6 +90,9 @@ impl Own {
         if let Some(path) = &self.login_file {
             let path = path.clone();
             builder = builder.credentials(move |_| ready(credentials(&path)));
+        }
+        if let Some(recorder) = recorder {
+            builder = builder.observer(recorder);
         }
         let mut errors = Vec::new();
         let tls = match &self.ca_cert {

@@ -1,0 +1,115 @@
+//! The command `gateway replay`: a journal's events with their actions, held against the recorded ones.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use gateway_journal::{Description, Journal, JournalError, Problem, Step};
+
+use crate::demo::screen::{Paint, Painter};
+
+/// The command line of `gateway replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A journal that `--record` wrote; - for stdin.
+    file: PathBuf,
+
+    /// Shows the differences and the summary alone.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the command: 0 where every action is the recorded one, 1 at a difference or in a damaged journal, 2 where
+/// there is nothing to read.
+pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
+    let is_stdin = args.file == Path::new("-");
+    let name = if is_stdin { "stdin".to_owned() } else { args.file.display().to_string() };
+    let reader: Box<dyn BufRead> = if is_stdin {
+        Box::new(io::stdin().lock())
+    } else {
+        match File::open(&args.file) {
+            Ok(file) => Box::new(BufReader::new(file)),
+            Err(error) => return fail(format_args!("cannot open {name}: {error}"), 2),
+        }
+    };
+    let mut show = Show { quiet: args.quiet, painter: Painter::of_stdout() };
+    match replay(reader, &mut show, io::stdout().lock()) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(Ended::Stdout(error)) => crate::log::cannot_write(&error),
+        Err(Ended::Journal(error)) => {
+            let status = if matches!(error.problem(), Problem::Read(_)) { 2 } else { 1 };
+            fail(format_args!("{name}:{}: {}", error.line(), error.problem()), status)
+        }
+    }
+}
+
+/// Why a replay did not come to the end of its journal.
+enum Ended {
+    Journal(JournalError),
+    Stdout(io::Error),
+}
+
+/// Replays to the end: past a difference as well, for it may be the only one. Returns how many there were.
+fn replay(reader: impl BufRead, show: &mut Show, mut stdout: impl Write) -> Result<u64, Ended> {
+    let (mut events, mut differences) = (0_u64, 0_u64);
+    for step in Journal::read(reader).map_err(Ended::Journal)?.replay() {
+        let step = match step {
+            Ok(step) => step,
+            Err(error) => {
+                stdout.flush().map_err(Ended::Stdout)?;
+                return Err(Ended::Journal(error));
+            }
+        };
+        events = events.saturating_add(1);
+        differences = differences.saturating_add(u64::from(!step.is_as_recorded()));
+        show.step(&step, &mut stdout).map_err(Ended::Stdout)?;
+    }
+    let verdict = match differences {
+        0 => show.painter.paint(Paint::Good, "all as recorded".to_owned()),
+        1 => show.painter.paint(Paint::Bad, "1 difference".to_owned()),
+        many => show.painter.paint(Paint::Bad, format!("{many} differences")),
+    };
+    writeln!(stdout, "{events} events replayed: {verdict}")
+        .and_then(|()| stdout.flush())
+        .map_err(Ended::Stdout)?;
+    Ok(differences)
+}
+
+/// How steps are shown.
+struct Show {
+    quiet: bool,
+    painter: Painter,
+}
+
+impl Show {
+    fn step(&mut self, step: &Step, into: &mut impl Write) -> io::Result<()> {
+        if step.is_as_recorded() {
+            return if self.quiet { Ok(()) } else { self.line(&step.description(), into) };
+        }
+        let title = format!("line {}: this is not what was recorded", step.entry.line);
+        writeln!(into, "{}", self.painter.paint(Paint::Bad, title))?;
+        write!(into, "  recorded ")?;
+        self.line(&step.recorded(), into)?;
+        write!(into, "  now      ")?;
+        self.line(&step.description(), into)
+    }
+
+    fn line(&self, line: &Description, into: &mut impl Write) -> io::Result<()> {
+        let Description { time, event, state, actions, .. } = line;
+        let time = self.painter.paint(Paint::Faint, time);
+        let state = self.painter.state(*state, Description::STATE_WIDTH);
+        let wide = Description::EVENT_WIDTH;
+        writeln!(into, "{time}  {event:wide$} {state}  {actions}")
+    }
+}
+
+fn fail(what: std::fmt::Arguments<'_>, status: u8) -> ExitCode {
+    // Where stderr is gone the status still tells.
+    let _ = writeln!(io::stderr().lock(), "error: {what}");
+    ExitCode::from(status)
+}
