@@ -2,15 +2,18 @@
 
 use std::{
     error::Error as _,
+    fmt::Write as _,
     io::{self, Write as _},
     process::ExitCode,
 };
 
+use gateway_tokio::core::parse_duration;
 use thiserror::Error;
 
 use super::{
     Options, Script, ServeError, Server,
-    args::{ScriptChoice, ServeArgs},
+    args::{DEFAULT_WITHIN, ScriptChoice, ServeArgs},
+    judging::{self, JudgeError},
 };
 use crate::signals::Signals;
 
@@ -23,16 +26,25 @@ enum CommandError {
     Start(#[source] io::Error),
     #[error("cannot write to stdout")]
     Stdout(#[source] io::Error),
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
 }
 
-/// Runs the command: 0 when a signal has ended it, 1 where it cannot serve.
+/// Runs the command: 0 when a signal has ended it, 1 where it cannot serve. A judge has its own ends.
 pub(crate) fn run(args: ServeArgs) -> ExitCode {
     let outcome = match args.script {
-        ScriptChoice::List => print_scripts().map_err(CommandError::Stdout),
+        ScriptChoice::List => {
+            print_scripts().map(|()| ExitCode::SUCCESS).map_err(CommandError::Stdout)
+        }
         ScriptChoice::Play(script) => serve(args, script),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
+        Err(CommandError::Judge(JudgeError::Usage(error))) => {
+            // Where stderr is gone the status still tells.
+            let _ = error.print();
+            ExitCode::from(2)
+        }
         Err(error) => {
             let cause = error.source().map(ToString::to_string);
             tracing::error!(cause, "{error}");
@@ -41,16 +53,29 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
     }
 }
 
+/// Every script, and what is expected of a client that meets it.
 fn print_scripts() -> io::Result<()> {
+    let within = parse_duration(DEFAULT_WITHIN).unwrap_or_default();
     let width = Script::all().iter().map(|script| script.name.len()).max().unwrap_or(0);
-    let mut stdout = io::stdout().lock();
-    for Script { name, about, .. } in Script::all() {
-        writeln!(stdout, "{name:width$}  {about}")?;
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    for Script { name, about, expects, .. } in Script::all() {
+        let _ = writeln!(text, "{name:width$}  {about}");
+        for rule in *expects {
+            let _ = writeln!(text, "{:width$}  - {}", "", rule.words(within));
+        }
     }
+    let _ = writeln!(text, "{:width$}  closes with any other code that may be sent", "close-CODE");
+    let _ = writeln!(
+        text,
+        "\nThe lines with a dash are what `--judge` expects of a client; {DEFAULT_WITHIN} is set by --within."
+    );
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 
-fn serve(args: ServeArgs, script: &'static Script) -> Result<(), CommandError> {
+fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandError> {
     let options = Options {
         login: args.login,
         script,
@@ -58,25 +83,32 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<(), CommandError> {
         max_message_size: args.max_message_size,
         ..Options::default()
     };
+    let judge = args.judge.judge.then(|| judging::Judge::new(args.judge)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(CommandError::Start)?;
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(CommandError::Start)?;
-        let server = Server::bind(args.listen, options)?;
-        print_url(&server).map_err(CommandError::Stdout)?;
-        tracing::info!(address = %server.local_addr(), script = script.name, "listening");
         let signalled = async {
             signals.next().await;
             tracing::info!("a signal; closing");
         };
-        server.run(signalled).await?;
-        Ok(())
+        match judge {
+            Some(judge) => Ok(judge.run(args.listen, options, signalled).await?),
+            None => {
+                let server = Server::bind(args.listen, options)?;
+                print_url(&server).map_err(CommandError::Stdout)?;
+                tracing::info!(address = %server.local_addr(), script = script.name, "listening");
+                server.run(signalled).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
     })
 }
 
-fn print_url(server: &Server) -> io::Result<()> {
+/// The first line on stdout.
+pub(crate) fn print_url(server: &Server) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "ws://{}", server.local_addr())?;
     stdout.flush()

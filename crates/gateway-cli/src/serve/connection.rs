@@ -10,29 +10,32 @@ use tokio_tungstenite::{
 
 use super::{
     Options,
-    control::{Orders, Shared},
+    control::{Order, Orders, Shared},
     ending::{self, Ending},
+    line::Line,
     opening::{self, Opened},
     script::Opening,
     session,
 };
+use crate::clock;
 
 /// How much may wait to be written to a client beyond the largest message.
 const WRITE_SLACK: usize = 256 * 1024;
+/// How many beats a server is away that restarts.
+const RESTART_BEATS: u32 = 2;
 
 /// Attends to a connection until it is over.
 pub(crate) async fn attend(
-    mut tcp: TcpStream,
+    tcp: TcpStream,
     opening: &'static Opening,
     shared: Arc<Shared>,
     mut orders: Orders,
 ) {
-    // Every frame and every byte of a slow answer leaves at once. Fails only on a dead socket.
-    let _ = tcp.set_nodelay(true);
+    let mut line = Line::new(tcp, shared.pen());
     let opened = tokio::select! {
         biased;
         order = orders.next() => Err(order),
-        opened = opening::open(&mut tcp, opening, &shared.options) => Ok(opened),
+        opened = opening::open(&mut line, opening, &shared.options) => Ok(opened),
     };
     let (early, steps, end) = match opened {
         Ok(Ok(Opened::WebSocket { early, steps, end })) => (early, steps, end),
@@ -41,18 +44,31 @@ pub(crate) async fn attend(
             tracing::info!(%error, "no upgrade");
             return;
         }
-        Err(order) => return ending::end_unopened(tcp, order, &mut orders).await,
+        Err(order) => return ending::end_unopened(line, order, &mut orders).await,
     };
     shared.counters.upgrades.fetch_add(1, Relaxed);
     let config = Some(config(&shared.options));
-    let mut socket = WebSocketStream::from_partially_read(tcp, early, Role::Server, config).await;
+    let mut socket = WebSocketStream::from_partially_read(line, early, Role::Server, config).await;
     let ending = tokio::select! {
         biased;
         order = orders.next() => Ending::ordered(order),
         ending = session::play(&mut socket, &shared, steps, end) => ending,
     };
     tracing::debug!(?ending, "ends");
+    let restarts = ending == Ending::Restart;
+    if restarts {
+        shared.restart();
+    }
     ending::end(socket, ending, &mut orders).await;
+    if restarts {
+        let away = shared.options.beat.saturating_mul(RESTART_BEATS);
+        tokio::select! {
+            biased;
+            () = orders.until(Order::ShutDown) => {}
+            () = clock::pause(away) => {}
+        }
+        shared.refuse(false);
+    }
 }
 
 fn config(options: &Options) -> WebSocketConfig {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::{
     Options, Script,
     ending::Ending,
+    record::{Pen, Record},
     script::{Opening, Pace},
 };
 
@@ -49,6 +50,8 @@ pub(crate) enum Order {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) counters: Counters,
+    /// Where a client is judged.
+    record: Option<Arc<Record>>,
     orders: watch::Sender<Option<Order>>,
     refusing: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -89,7 +92,7 @@ impl Control {
     /// reserved meanwhile. Returns when it is so, or the server has ended.
     pub(crate) async fn refuse(&self, refuse: bool) {
         let mut listening = self.0.listening.subscribe();
-        self.0.refusing.send_replace(refuse);
+        self.0.refuse(refuse);
         tokio::select! {
             // Fails only where the sender is gone, and `self` holds it.
             _ = listening.wait_for(|listening| *listening != refuse) => {}
@@ -121,15 +124,32 @@ impl From<Arc<Shared>> for Control {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options, record: Option<Arc<Record>>) -> Self {
         Self {
             options,
             counters: Counters::default(),
+            record,
             orders: watch::Sender::new(None),
             refusing: watch::Sender::new(false),
             listening: watch::Sender::new(true),
             to_drop: AtomicU64::new(0),
         }
+    }
+
+    /// A pen for the connection that has just been accepted, where a client is judged.
+    pub(crate) fn pen(&self) -> Option<Pen> {
+        self.record.as_ref()?.pen()
+    }
+
+    /// Closes every connection with 1012, and refuses new ones until [`refuse`](Self::refuse).
+    pub(crate) fn restart(&self) {
+        self.refuse(true);
+        self.order(Order::Restart);
+    }
+
+    /// Refuses connections, or takes them again, in a moment.
+    pub(crate) fn refuse(&self, refuse: bool) {
+        self.refusing.send_replace(refuse);
     }
 
     pub(crate) fn order(&self, order: Order) {
@@ -174,5 +194,10 @@ impl Orders {
                 return order;
             }
         }
+    }
+
+    /// Waits for that order. Cancel-safe.
+    pub(crate) async fn until(&mut self, order: Order) {
+        while self.next().await != order {}
     }
 }

@@ -1,18 +1,18 @@
 //! How a connection ends: by the script, by an order, or because the peer is done.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::{
-    io::{AsyncWriteExt as _, Interest},
-    net::TcpStream,
-};
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::control::{Order, Orders};
+use super::{
+    control::{Order, Orders},
+    line::Line,
+};
 use crate::clock;
 
 /// How long a client may take to answer a Close frame.
@@ -34,11 +34,13 @@ pub(crate) enum Ending {
     AwaitClose,
     /// Sends a Close frame, and waits a second for the answer.
     Close { code: u16, reason: &'static str },
+    /// Closes this connection and every other with 1012; then the server is away for two beats.
+    Restart,
 }
 
 /// Ends an upgraded connection. A later order replaces the ending.
 pub(crate) async fn end(
-    mut socket: WebSocketStream<TcpStream>,
+    mut socket: WebSocketStream<Line>,
     mut ending: Ending,
     orders: &mut Orders,
 ) {
@@ -53,16 +55,16 @@ pub(crate) async fn end(
 }
 
 /// Ends a connection that is not upgraded: there is no one to send a Close frame to.
-pub(crate) async fn end_unopened(tcp: TcpStream, mut order: Order, orders: &mut Orders) {
+pub(crate) async fn end_unopened(mut line: Line, mut order: Order, orders: &mut Orders) {
     while order == Order::GoSilent {
         order = tokio::select! {
             biased;
             order = orders.next() => order,
-            () = hung_up(&tcp) => return,
+            () = line.hung_up() => return,
         };
     }
     if order == Order::Drop {
-        reset_on_drop(&tcp);
+        line.reset_on_drop();
     }
 }
 
@@ -83,70 +85,62 @@ impl Ending {
             (Self::Hold, Order::Restart | Order::GoSilent) => Self::Hold,
             (Self::Hold, Order::ShutDown | Order::Drop) => Self::Abort,
             (
-                Self::Abort | Self::Finish | Self::Obey | Self::AwaitClose | Self::Close { .. },
+                Self::Abort
+                | Self::Finish
+                | Self::Obey
+                | Self::AwaitClose
+                | Self::Close { .. }
+                | Self::Restart,
                 order,
             ) => Self::ordered(order),
         }
     }
 
-    async fn carry_out(self, socket: &mut WebSocketStream<TcpStream>) {
+    async fn carry_out(self, socket: &mut WebSocketStream<Line>) {
         match self {
-            Self::Abort => reset_on_drop(socket.get_ref()),
+            Self::Abort => socket.get_mut().reset_on_drop(),
             Self::Finish => {
                 // A peer that is gone already needs no end of stream.
                 let _ = socket.get_mut().shutdown().await;
             }
-            Self::Hold => hung_up(socket.get_ref()).await,
+            Self::Hold => socket.get_mut().hung_up().await,
             Self::Obey => discard(socket).await,
             Self::AwaitClose => {
                 let _ = clock::within(CLOSE_GRACE, discard_to_close(socket)).await;
                 // As for `Finish`.
                 let _ = socket.get_mut().shutdown().await;
             }
-            Self::Close { code, reason } => {
-                let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-                let handshake = async {
-                    // Where the frame cannot be sent, reading says that the connection is over.
-                    let _ = socket.close(Some(frame)).await;
-                    discard(socket).await;
-                };
-                if clock::within(CLOSE_GRACE, handshake).await.is_none() {
-                    tracing::debug!(code, "no answer to the Close frame");
-                }
-            }
+            Self::Close { code, reason } => close(socket, code, reason).await,
+            // The order to restart concerns this connection too, and replaces this at once.
+            Self::Restart => std::future::pending().await,
         }
     }
 }
 
+/// Sends a Close frame, and waits a second for the answer.
+async fn close(socket: &mut WebSocketStream<Line>, code: u16, reason: &'static str) {
+    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+    socket.get_mut().note(|pen| pen.closes(code));
+    let handshake = async {
+        // Where the frame cannot be sent, reading says that the connection is over.
+        let _ = socket.close(Some(frame)).await;
+        discard(socket).await;
+    };
+    if clock::within(CLOSE_GRACE, handshake).await.is_none() {
+        tracing::debug!(code, "no answer to the Close frame");
+    }
+}
+
 /// Reads to the end of the connection; a Close frame of the peer is answered on the way.
-async fn discard(socket: &mut WebSocketStream<TcpStream>) {
+async fn discard(socket: &mut WebSocketStream<Line>) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
 /// Reads up to the peer's Close frame, and leaves that unanswered.
-async fn discard_to_close(socket: &mut WebSocketStream<TcpStream>) {
+async fn discard_to_close(socket: &mut WebSocketStream<Line>) {
     while let Some(Ok(message)) = socket.next().await {
         if message.is_close() {
             return;
         }
     }
-}
-
-/// Waits until the peer has hung up, and reads nothing.
-pub(crate) async fn hung_up(tcp: &TcpStream) {
-    while let Ok(ready) = tcp.ready(Interest::READABLE).await {
-        if ready.is_read_closed() {
-            return;
-        }
-        // Bytes have come. They stay where they are; this waits for the next change.
-        let _ = tcp.try_io(Interest::READABLE, || {
-            Err::<(), _>(io::Error::from(io::ErrorKind::WouldBlock))
-        });
-    }
-}
-
-/// Makes the drop of the connection a reset.
-fn reset_on_drop(tcp: &TcpStream) {
-    // Fails only on a socket that is dead already.
-    let _ = tcp.set_zero_linger();
 }

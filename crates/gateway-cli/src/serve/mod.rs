@@ -1,6 +1,8 @@
 //! The gateway to test against: a WebSocket server that echoes, answers pings, wants a login, and
 //! misbehaves as a script says or as a [`Control`] orders.
 //!
+//! [`judging`] turns it into a judge: what a client did, held against the expectation of the script.
+//!
 //! Read [`script`] for what it can do to a client, [`server`] for the door, and [`connection`] for
 //! the life of one connection.
 
@@ -10,8 +12,13 @@ mod connection;
 mod control;
 mod dialect;
 mod ending;
+mod frames;
+mod judge;
+mod judging;
+mod line;
 mod opening;
 mod options;
+mod record;
 mod script;
 mod script_table;
 mod secret;

@@ -2,10 +2,7 @@
 
 use std::{io, time::Duration};
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::{
     self,
     handshake::{
@@ -17,7 +14,8 @@ use tokio_tungstenite::tungstenite::{
 
 use super::{
     Options,
-    ending::{Ending, hung_up},
+    ending::Ending,
+    line::Line,
     script::{Header, HttpAnswer, Opening, Pace, Step},
 };
 use crate::clock;
@@ -57,40 +55,46 @@ struct Head {
 /// # Errors
 /// Where the client hangs up, is too slow, or sends too much before the upgrade is done.
 pub(crate) async fn open(
-    tcp: &mut TcpStream,
+    line: &mut Line,
     opening: &Opening,
     options: &Options,
 ) -> io::Result<Opened> {
     let (pace, steps, end) = match opening {
         Opening::Silence => {
-            hung_up(tcp).await;
+            line.hung_up().await;
             return Ok(Opened::Over);
         }
+        Opening::HangUp => {
+            read_head(line).await?;
+            return hang_up_after(line, b"").await;
+        }
         Opening::Http(answer) => {
-            read_head(tcp).await?;
-            return hang_up_after(tcp, &answer.to_bytes()).await;
+            read_head(line).await?;
+            line.note(|pen| pen.answered(answer.status));
+            return hang_up_after(line, &answer.to_bytes()).await;
         }
         Opening::Bytes(bytes) => {
-            read_head(tcp).await?;
-            return hang_up_after(tcp, bytes).await;
+            read_head(line).await?;
+            return hang_up_after(line, bytes).await;
         }
         Opening::Upgrade { pace, steps, end } => (*pace, *steps, *end),
     };
-    let Head { request, early } = read_head(tcp).await?;
+    let Head { request, early } = read_head(line).await?;
     match request.and_then(|request| upgrade(&request)) {
         Ok(answer) => {
-            write_paced(tcp, &answer, pace, options.beat).await?;
+            write_paced(line, &answer, pace, options.beat).await?;
+            line.note(|pen| pen.opened());
             Ok(Opened::WebSocket { early, steps, end })
         }
         Err(error) => {
             tracing::info!(%error, "this is no request for an upgrade");
-            hang_up_after(tcp, &BAD_REQUEST.to_bytes()).await
+            hang_up_after(line, &BAD_REQUEST.to_bytes()).await
         }
     }
 }
 
 /// Reads the request, and leaves nothing of it unread.
-async fn read_head(tcp: &mut TcpStream) -> io::Result<Head> {
+async fn read_head(line: &mut Line) -> io::Result<Head> {
     let mut bytes = Vec::with_capacity(1024);
     let reading = async {
         loop {
@@ -107,7 +111,7 @@ async fn read_head(tcp: &mut TcpStream) -> io::Result<Head> {
                 }
             }
             let room = MAX_HEAD.saturating_sub(bytes.len()) as u64;
-            if (&mut *tcp).take(room).read_buf(&mut bytes).await? == 0 {
+            if (&mut *line).take(room).read_buf(&mut bytes).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -132,17 +136,12 @@ fn first_subprotocol(request: &Request) -> Option<HeaderValue> {
     HeaderValue::from_str(first).ok()
 }
 
-async fn write_paced(
-    tcp: &mut TcpStream,
-    answer: &[u8],
-    pace: Pace,
-    beat: Duration,
-) -> io::Result<()> {
+async fn write_paced(line: &mut Line, answer: &[u8], pace: Pace, beat: Duration) -> io::Result<()> {
     match pace {
-        Pace::AtOnce => tcp.write_all(answer).await,
+        Pace::AtOnce => line.write_all(answer).await,
         Pace::ByteABeat => {
             for byte in answer {
-                tcp.write_all(std::slice::from_ref(byte)).await?;
+                line.write_all(std::slice::from_ref(byte)).await?;
                 clock::pause(beat).await;
             }
             Ok(())
@@ -151,11 +150,11 @@ async fn write_paced(
 }
 
 /// Writes, finishes, and reads what still comes for a moment, so that no reset overtakes the answer.
-async fn hang_up_after(tcp: &mut TcpStream, answer: &[u8]) -> io::Result<Opened> {
-    tcp.write_all(answer).await?;
-    tcp.shutdown().await?;
+async fn hang_up_after(line: &mut Line, answer: &[u8]) -> io::Result<Opened> {
+    line.write_all(answer).await?;
+    line.shutdown().await?;
     let mut sink = tokio::io::sink();
-    let _ = clock::within(LINGER, tokio::io::copy(tcp, &mut sink)).await;
+    let _ = clock::within(LINGER, tokio::io::copy(line, &mut sink)).await;
     Ok(Opened::Over)
 }
 

@@ -1,7 +1,13 @@
-//! The table of scripts: everything that the server can do to a client, by name.
+//! The table of scripts: everything that the server can do to a client, by name, and what is expected of
+//! a client that meets it.
+
+use std::time::Duration;
+
+use gateway_tokio::core::CloseCode;
 
 use super::{
     ending::Ending,
+    judge::Rule,
     script::{Closing, Header, HttpAnswer, Manners, Opening, Pace, Pongs, Script, Step, Until},
 };
 
@@ -9,6 +15,27 @@ const GOOD: Step = Step::Answer(Manners::GOOD);
 const BRIEF: Step = Step::Answer(Manners::BRIEF);
 const THREE: Step =
     Step::Answer(Manners { until: Until::Either { echoes: 3, beats: 1 }, ..Manners::GOOD });
+
+const WAITS: Rule = Rule::Waits { at_once: 1 };
+/// As many as browsers follow.
+const FEW_REDIRECTS: Rule = Rule::Waits { at_once: 20 };
+const TWO_SECONDS: Rule = Rule::HeedsRetryAfter { least: Duration::from_secs(2) };
+
+/// Lost for no fault of the client's, and after a connection that worked.
+const LOST: &[Rule] = &[Rule::ComesBack, WAITS];
+/// Lost as soon as it is made.
+const NEVER_WORKS: &[Rule] = &[Rule::ComesBack, WAITS, Rule::BacksOff];
+/// Refused, so that to give up is as good.
+const REFUSED: &[Rule] = &[WAITS, Rule::BacksOff];
+const SILENT: &[Rule] = &[Rule::NoticesSilence, Rule::ComesBack];
+const UNANSWERED: &[Rule] = &[Rule::GivesUpOpening, Rule::ComesBack, WAITS];
+/// Closed by a server that will be back.
+const AWAY: &[Rule] = &[Rule::AnswersClose, Rule::ComesBack, WAITS];
+/// Closed for a reason on which clients differ: to come back, or not.
+const CLOSED: &[Rule] = &[Rule::AnswersClose, WAITS];
+const PROTOCOL_ERROR: &[Rule] = &[Rule::FailsConnection { codes: &[1002] }, WAITS];
+const BAD_DATA: &[Rule] = &[Rule::FailsConnection { codes: &[1007, 1002] }, WAITS];
+const TOO_BIG: &[Rule] = &[Rule::FailsConnection { codes: &[1009, 1002] }, WAITS];
 
 /// An upgrade at once, some steps, an end.
 const fn upgrade(steps: &'static [Step], end: Ending) -> Opening {
@@ -20,85 +47,123 @@ const fn close(code: u16, reason: &'static str) -> Opening {
     upgrade(&[BRIEF], Ending::Close { code, reason })
 }
 
+/// The script that closes with a code for which the table has none. It lasts as long as the program:
+/// a command line names one.
+pub(crate) fn close_with(code: CloseCode) -> &'static Script {
+    let number = code.number();
+    let name = format!("close-{number}").leak();
+    let about = format!("closes with {number} after one echoed message or a second").leak();
+    let expects = match number {
+        1001 | 1011..=1014 => AWAY,
+        _ => CLOSED,
+    };
+    Box::leak(Box::new(script(name, about, expects, close(number, ""))))
+}
+
 const fn http(status: u16, reason: &'static str, header: Header) -> Opening {
     Opening::Http(HttpAnswer { status, reason, header })
 }
 
-const fn script(name: &'static str, about: &'static str, opening: Opening) -> Script {
-    Script { name, about, opening }
+const fn script(
+    name: &'static str,
+    about: &'static str,
+    expects: &'static [Rule],
+    opening: Opening,
+) -> Script {
+    Script { name, about, expects, opening }
 }
 
 /// All scripts. `echo` is the first.
 #[rustfmt::skip]
-pub(crate) static SCRIPTS: [Script; 33] = [
-    script("echo", "echoes and answers pings; does nothing wrong",
+pub(crate) static SCRIPTS: [Script; 42] = [
+    script("echo", "echoes and answers pings; does nothing wrong", &[Rule::Stays],
         upgrade(&[GOOD], Ending::Finish)),
-    script("drop", "aborts the connection after three echoed messages or a second",
+    script("drop", "aborts the connection after three echoed messages or a second", LOST,
         upgrade(&[THREE], Ending::Abort)),
-    script("accept-then-drop", "upgrades, and hangs up at once without a Close frame",
+    script("accept-then-drop", "upgrades, and hangs up at once without a Close frame", NEVER_WORKS,
         upgrade(&[], Ending::Finish)),
-    script("half-open", "upgrades, then never reads or writes again",
+    script("accept-then-close", "upgrades, and closes with 1001 at once", NEVER_WORKS,
+        upgrade(&[], Ending::Close { code: 1001, reason: "" })),
+    script("hang-up", "hangs up without an answer to the upgrade", NEVER_WORKS,
+        Opening::HangUp),
+    script("half-open", "upgrades, then never reads or writes again", SILENT,
         upgrade(&[], Ending::Hold)),
-    script("never-answer", "accepts TCP, and never answers the upgrade",
+    script("never-answer", "accepts TCP, and never answers the upgrade", UNANSWERED,
         Opening::Silence),
-    script("slow-upgrade", "writes the answer to the upgrade one byte a second, then echoes",
+    script("slow-upgrade", "writes the answer to the upgrade one byte a second, then echoes", UNANSWERED,
         Opening::Upgrade { pace: Pace::ByteABeat, steps: &[GOOD], end: Ending::Finish }),
-    script("never-pong", "echoes, and swallows application-level pings",
+    script("never-pong", "echoes, and swallows pings, JSON and WebSocket ones", SILENT,
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Never, ..Manners::GOOD })], Ending::Finish)),
-    script("late-pong", "echoes, and answers each ping six seconds late",
+    script("late-pong", "echoes, and answers each ping six seconds late", &[Rule::Stays],
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Late(6), ..Manners::GOOD })], Ending::Finish)),
-    script("wrong-pong", "echoes, and answers pings with a timestamp an hour ahead of theirs",
+    script("wrong-pong", "echoes, and answers pings with a timestamp an hour ahead of theirs, or another payload", &[Rule::StillThere],
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Wrong, ..Manners::GOOD })], Ending::Finish)),
-    script("close-1000", "closes with 1000 (normal) after one echoed message or a second",
+    script("close-1000", "closes with 1000 (normal) after one echoed message or a second", CLOSED,
         close(1000, "done")),
-    script("close-1008", "closes with 1008 (policy) after one echoed message or a second",
+    script("close-1008", "closes with 1008 (policy) after one echoed message or a second", CLOSED,
         close(1008, "policy violation")),
-    script("close-1012", "closes with 1012 (restart) after one echoed message or a second",
+    script("close-1012", "closes with 1012 (restart) after one echoed message or a second", AWAY,
         close(1012, "service restart")),
-    script("close-4000", "closes with 4000 (application) after one echoed message or a second",
+    script("close-4000", "closes with 4000 (application) after one echoed message or a second", CLOSED,
         close(4000, "application error")),
-    script("http-401", "answers the upgrade with 401 Unauthorized",
+    script("restart", "closes every connection with 1012 after one echoed message or a second; refuses for two, then is back",
+        &[Rule::AnswersClose, Rule::ComesBack],
+        upgrade(&[BRIEF], Ending::Restart)),
+    script("http-401", "answers the upgrade with 401 Unauthorized", REFUSED,
         http(401, "Unauthorized", Header::Authenticate("Bearer"))),
-    script("http-403", "answers the upgrade with 403 Forbidden",
+    script("http-401-retry-after", "answers the upgrade with 401 and Retry-After: 2", &[TWO_SECONDS],
+        http(401, "Unauthorized", Header::RetryAfterSeconds(2))),
+    script("http-403", "answers the upgrade with 403 Forbidden", REFUSED,
         http(403, "Forbidden", Header::None)),
-    script("http-404", "answers the upgrade with 404 Not Found",
+    script("http-403-retry-after", "answers the upgrade with 403 and Retry-After: 2", &[TWO_SECONDS],
+        http(403, "Forbidden", Header::RetryAfterSeconds(2))),
+    script("http-404", "answers the upgrade with 404 Not Found", REFUSED,
         http(404, "Not Found", Header::None)),
-    script("http-429", "answers the upgrade with 429 Too Many Requests, without Retry-After",
+    script("http-404-retry-after", "answers the upgrade with 404 and Retry-After: 2", &[TWO_SECONDS],
+        http(404, "Not Found", Header::RetryAfterSeconds(2))),
+    script("http-429", "answers the upgrade with 429 Too Many Requests, without Retry-After", REFUSED,
         http(429, "Too Many Requests", Header::None)),
-    script("http-429-retry-after", "answers the upgrade with 429 and Retry-After: 2",
+    script("http-429-retry-after", "answers the upgrade with 429 and Retry-After: 2", &[TWO_SECONDS],
         http(429, "Too Many Requests", Header::RetryAfterSeconds(2))),
-    script("http-429-retry-date", "answers the upgrade with 429 and Retry-After as a date 3 s ahead",
+    script("http-429-retry-date", "answers the upgrade with 429 and Retry-After as a date 3 s ahead", &[TWO_SECONDS],
         http(429, "Too Many Requests", Header::RetryAfterDate(3))),
-    script("http-503", "answers the upgrade with 503 Service Unavailable",
+    script("http-503", "answers the upgrade with 503 Service Unavailable", REFUSED,
         http(503, "Service Unavailable", Header::None)),
-    script("redirect", "answers the upgrade with 302 Found and a Location",
+    script("http-503-retry-after", "answers the upgrade with 503 and Retry-After: 2", &[TWO_SECONDS],
+        http(503, "Service Unavailable", Header::RetryAfterSeconds(2))),
+    script("redirect", "answers the upgrade with 302 Found and a Location", &[FEW_REDIRECTS],
         http(302, "Found", Header::Location("/elsewhere"))),
-    script("not-http", "answers the upgrade with bytes that are no HTTP",
+    script("not-http", "answers the upgrade with bytes that are no HTTP", REFUSED,
         Opening::Bytes(b"\x16\x03\x01\x00\x02this is no HTTP\r\n\r\n")),
-    script("bad-utf8", "sends a text message that is no UTF-8 after one echoed message or a second",
+    script("bad-utf8", "sends a text message that is no UTF-8 after one echoed message or a second", BAD_DATA,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x04ab\xc3\x28")], Ending::Obey)),
-    script("reserved-bits", "sends a text frame with a reserved bit set after one echoed message or a second",
+    script("reserved-bits", "sends a text frame with a reserved bit set after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\xc1\x02hi")], Ending::Obey)),
-    script("oversized", "announces a frame of 2 GiB, sent in part, after one echoed message or a second",
+    script("oversized", "announces a frame of 2 GiB, sent in part, after one echoed message or a second", TOO_BIG,
         upgrade(&[BRIEF, Step::Bytes(b"\x82\x7f\x00\x00\x00\x00\x80\x00\x00\x00a few bytes")],
             Ending::Obey)),
-    script("close-code-1005", "closes with 1005, which must not be on the wire, after one echoed message or a second",
+    script("long-length", "codes a length of 2 in 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
+        PROTOCOL_ERROR, upgrade(&[BRIEF, Step::Bytes(b"\x81\x7f\0\0\0\0\0\0\0\x02hi")], Ending::Obey)),
+    script("length-top-bit", "sets the top bit of a length of 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
+        &[Rule::FailsConnection { codes: &[1002, 1009] }, WAITS],
+        upgrade(&[BRIEF, Step::Bytes(b"\x82\x7f\x80\0\0\0\0\0\0\x02hi")], Ending::Obey)),
+    script("close-code-1005", "closes with 1005, which must not be on the wire, after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x02\x03\xed")], Ending::AwaitClose)),
-    script("close-one-byte", "sends a Close frame with half a close code after one echoed message or a second",
+    script("close-one-byte", "sends a Close frame with half a close code after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x01\x03")], Ending::AwaitClose)),
-    script("masked-frame", "sends a masked frame, which only a client may, after one echoed message or a second",
+    script("masked-frame", "sends a masked frame, which only a client may, after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x82\x00\x00\x00\x00hi")], Ending::Obey)),
-    script("finish-mid-frame", "ends the TCP stream within a frame after one echoed message or a second",
+    script("finish-mid-frame", "ends the TCP stream within a frame after one echoed message or a second", LOST,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x7e\x03\xe8the first of")], Ending::Finish)),
-    script("reset-mid-frame", "resets TCP within a frame after one echoed message or a second",
+    script("reset-mid-frame", "resets TCP within a frame after one echoed message or a second", LOST,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x7e\x03\xe8the first of")], Ending::Abort)),
-    script("ping-flood", "sends ten thousand WebSocket pings at once, then echoes",
+    script("ping-flood", "sends ten thousand WebSocket pings at once, then echoes", &[Rule::AnswersPings, Rule::Stays],
         upgrade(&[Step::PingFlood(10_000), GOOD], Ending::Finish)),
-    script("no-close-reply", "echoes, never answers a Close frame, and keeps TCP open",
+    script("no-close-reply", "echoes, never answers a Close frame, and keeps TCP open", &[Rule::HangsUpAfterClose],
         upgrade(&[Step::Answer(Manners { closing: Closing::Ignored, ..Manners::GOOD })],
             Ending::Hold)),
-    script("close-mute", "sends Close 1001 after one echoed message or a second, then is mute",
-        upgrade(&[BRIEF, Step::Bytes(b"\x88\x02\x03\xe9")], Ending::Hold)),
+    script("close-mute", "sends Close 1001 after one echoed message or a second, then is mute", &[Rule::AnswersClose, Rule::HangsUpAfterClose, Rule::ComesBack],
+        upgrade(&[BRIEF, Step::Close(1001)], Ending::Hold)),
 ];
 
 #[cfg(test)]
@@ -106,6 +171,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::serve::script::NoScript;
 
     #[test]
     fn names_are_kebab_case_and_unique() {
@@ -138,6 +204,30 @@ mod tests {
             assert!(!script.about.is_empty() && !script.about.contains('\n'));
         }
         assert_eq!(Script::ECHO.name, "echo");
-        assert!(Script::by_name("no-such-script").is_none());
+        assert_eq!(Script::by_name("no-such-script").err(), Some(NoScript::Name));
+    }
+
+    #[test]
+    fn every_script_expects_something_of_a_client() {
+        for script in &SCRIPTS {
+            assert!(!script.expects.is_empty(), "{}", script.name);
+        }
+    }
+
+    #[test]
+    fn a_close_with_any_code_that_may_be_sent_is_a_script() {
+        for code in (1000..=1003).chain(1007..=1014).chain(3000..=4999) {
+            let script = Script::by_name(&format!("close-{code}")).expect("it may be sent");
+            let Opening::Upgrade { end, .. } = script.opening else { panic!("no upgrade") };
+            assert!(matches!(end, Ending::Close { code: sent, .. } if sent == code));
+            assert!(!script.expects.is_empty() && script.about.contains(&code.to_string()));
+        }
+        for code in ["999", "1004", "1005", "1006", "1015", "2999", "5000", "65536", "99999999"] {
+            let error = Script::by_name(&format!("close-{code}")).err();
+            assert_eq!(error, Some(NoScript::Code), "{code}");
+        }
+        for name in ["close-", "close-+1000", "close-10x", "close-normal"] {
+            assert_eq!(Script::by_name(name).err(), Some(NoScript::Name), "{name}");
+        }
     }
 }

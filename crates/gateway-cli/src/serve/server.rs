@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::{
     Control, Options, connection,
     control::{Order, Shared},
+    record::Record,
 };
 use crate::clock;
 
@@ -60,13 +61,25 @@ impl Server {
     /// # Errors
     /// Where the address cannot be had.
     pub(crate) fn bind(address: SocketAddr, options: Options) -> Result<Self, ServeError> {
+        Self::bind_recorded(address, options, None)
+    }
+
+    /// As [`bind`](Self::bind); what the clients do goes into the record, where there is one.
+    ///
+    /// # Errors
+    /// Where the address cannot be had.
+    pub(crate) fn bind_recorded(
+        address: SocketAddr,
+        options: Options,
+        record: Option<Arc<Record>>,
+    ) -> Result<Self, ServeError> {
         let bound = reserve(address).and_then(|socket| {
             let listener = socket.listen(BACKLOG)?;
             Ok((listener.local_addr()?, listener))
         });
         match bound {
             Ok((address, listener)) => {
-                let shared = Arc::new(Shared::new(options));
+                let shared = Arc::new(Shared::new(options, record));
                 Ok(Self { address, listener, refusing: shared.refusing(), shared })
             }
             Err(source) => Err(ServeError::Listen { address, source }),

@@ -4,10 +4,13 @@ use std::{collections::VecDeque, sync::atomic::Ordering::Relaxed};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::value::RawValue;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::Instant};
+use tokio::time::Instant;
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Bytes, Error, Message, Utf8Bytes},
+    tungstenite::{
+        Bytes, Error, Message, Utf8Bytes,
+        protocol::{CloseFrame, frame::Frame},
+    },
 };
 
 use super::{
@@ -15,6 +18,7 @@ use super::{
     control::Shared,
     dialect::{self, Incoming},
     ending::Ending,
+    line::Line,
     script::{Closing, Manners, Pongs, Step, Until},
 };
 use crate::clock;
@@ -23,6 +27,8 @@ use crate::clock;
 const MAX_LATE_PONGS: usize = 64;
 /// How many pings of a flood are written before the server looks at what has come.
 const FLOOD_BATCH: u32 = 100;
+/// The payload of a pong that answers no ping.
+const WRONG_PONG: &[u8] = b"wrong";
 
 /// What the server knows of an upgraded connection.
 pub(crate) struct Session<'a> {
@@ -40,7 +46,13 @@ enum Gate<'a> {
 
 struct LatePong {
     due_at: Instant,
-    text: String,
+    pong: Pong,
+}
+
+/// An answer to a ping of either kind.
+enum Pong {
+    Application(String),
+    WebSocket(Bytes),
 }
 
 /// What a step, or a message of one, has come to.
@@ -56,7 +68,7 @@ enum Progress {
 
 /// Takes the steps of a script one by one. Returns how the connection is to end.
 pub(crate) async fn play(
-    socket: &mut WebSocketStream<TcpStream>,
+    socket: &mut WebSocketStream<Line>,
     shared: &Shared,
     steps: &[Step],
     end: Ending,
@@ -65,7 +77,8 @@ pub(crate) async fn play(
     for step in steps {
         let progress = match step {
             Step::Answer(manners) => session.answer(socket, *manners).await,
-            Step::Bytes(bytes) => write_raw(socket, bytes).await,
+            Step::Bytes(bytes) => write_fault(socket, bytes).await,
+            Step::Close(code) => write_close(socket, *code).await,
             Step::PingFlood(pings) => session.flood(socket, *pings).await,
         };
         match progress {
@@ -86,9 +99,11 @@ impl<'a> Session<'a> {
     /// Answers messages until the manners say that it is enough.
     async fn answer(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         manners: Manners,
     ) -> Result<Progress, Error> {
+        // The WebSocket layer answers pings rightly, and by itself.
+        socket.get_mut().mute_pongs(!matches!(manners.pongs, Pongs::Right));
         let (enough_echoes, enough_at) = match manners.until {
             Until::Closed => (u32::MAX, None),
             Until::Either { echoes, beats } => {
@@ -119,9 +134,10 @@ impl<'a> Session<'a> {
     /// Sends pings as fast as they go, and answers what comes meanwhile.
     async fn flood(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         pings: u32,
     ) -> Result<Progress, Error> {
+        socket.get_mut().note(|pen| pen.flood(pings.to_be_bytes()));
         for number in 1..=pings {
             socket.feed(Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
             if !number.is_multiple_of(FLOOD_BATCH) {
@@ -141,7 +157,7 @@ impl<'a> Session<'a> {
 
     async fn on_read(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         message: Option<Result<Message, Error>>,
         manners: Manners,
     ) -> Result<Progress, Error> {
@@ -155,20 +171,21 @@ impl<'a> Session<'a> {
             }
             (Message::Binary(_), Gate::Wants(_)) => self.on_login(socket, false).await,
             (Message::Text(text), Gate::Open) => self.on_text(socket, text, manners.pongs).await,
+            (Message::Ping(payload), _) => self.on_ping_frame(socket, payload, manners.pongs).await,
             (message @ Message::Binary(_), Gate::Open) => self.echo(socket, message).await,
             (Message::Close(_), _) => Ok(match manners.closing {
                 // The answer waits in the socket, and is sent by reading on.
                 Closing::Replied => Progress::Over(Ending::Obey),
                 Closing::Ignored => Progress::Done,
             }),
-            // The WebSocket layer answers pings itself; a frame is never the result of reading.
-            (Message::Ping(_) | Message::Pong(_) | Message::Frame(_), _) => Ok(Progress::More),
+            // A frame is never the result of reading.
+            (Message::Pong(_) | Message::Frame(_), _) => Ok(Progress::More),
         }
     }
 
     async fn on_login(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         is_let_in: bool,
     ) -> Result<Progress, Error> {
         if !is_let_in {
@@ -183,7 +200,7 @@ impl<'a> Session<'a> {
 
     async fn on_text(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         text: Utf8Bytes,
         pongs: Pongs,
     ) -> Result<Progress, Error> {
@@ -195,46 +212,79 @@ impl<'a> Session<'a> {
 
     async fn on_ping(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         timestamp: Option<&RawValue>,
         pongs: Pongs,
     ) -> Result<Progress, Error> {
+        let pong = match pongs {
+            Pongs::Wrong => dialect::wrong_pong(timestamp),
+            Pongs::Right | Pongs::Never | Pongs::Late(_) => dialect::pong(timestamp),
+        };
+        self.answer_ping(socket, Pong::Application(pong), pongs).await
+    }
+
+    async fn on_ping_frame(
+        &mut self,
+        socket: &mut WebSocketStream<Line>,
+        payload: Bytes,
+        pongs: Pongs,
+    ) -> Result<Progress, Error> {
+        let payload = match pongs {
+            // The WebSocket layer has answered it.
+            Pongs::Right => return Ok(Progress::More),
+            Pongs::Wrong => Bytes::from_static(WRONG_PONG),
+            Pongs::Never | Pongs::Late(_) => payload,
+        };
+        self.answer_ping(socket, Pong::WebSocket(payload), pongs).await
+    }
+
+    async fn answer_ping(
+        &mut self,
+        socket: &mut WebSocketStream<Line>,
+        pong: Pong,
+        pongs: Pongs,
+    ) -> Result<Progress, Error> {
         match pongs {
-            Pongs::Right => self.send_pong(socket, dialect::pong(timestamp)).await?,
-            Pongs::Wrong => self.send_pong(socket, dialect::wrong_pong(timestamp)).await?,
+            Pongs::Right | Pongs::Wrong => self.send_pong(socket, pong).await?,
             Pongs::Never => {}
             Pongs::Late(_) if self.late.len() >= MAX_LATE_PONGS => {}
-            Pongs::Late(beats) => self.late.push_back(LatePong {
-                due_at: clock::after(self.shared.options.beat.saturating_mul(beats)),
-                text: dialect::pong(timestamp),
-            }),
+            Pongs::Late(beats) => {
+                let due_at = clock::after(self.shared.options.beat.saturating_mul(beats));
+                self.late.push_back(LatePong { due_at, pong });
+            }
         }
         Ok(Progress::More)
     }
 
-    async fn send_late_pong(
-        &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
-    ) -> Result<(), Error> {
+    async fn send_late_pong(&mut self, socket: &mut WebSocketStream<Line>) -> Result<(), Error> {
         match self.late.pop_front() {
-            Some(pong) => self.send_pong(socket, pong.text).await,
+            Some(late) => self.send_pong(socket, late.pong).await,
             None => Ok(()),
         }
     }
 
     async fn send_pong(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
-        text: String,
+        socket: &mut WebSocketStream<Line>,
+        pong: Pong,
     ) -> Result<(), Error> {
-        // Counted first, so that whoever has read a pong finds it counted.
-        self.shared.counters.pongs.fetch_add(1, Relaxed);
-        socket.send(Message::text(text)).await
+        match pong {
+            Pong::Application(text) => {
+                // Counted first, so that whoever has read a pong finds it counted.
+                self.shared.counters.pongs.fetch_add(1, Relaxed);
+                socket.send(Message::text(text)).await
+            }
+            Pong::WebSocket(payload) => {
+                let mut frame = Vec::with_capacity(2 + payload.len());
+                Frame::pong(payload).format(&mut frame)?;
+                write_raw(socket, &frame).await
+            }
+        }
     }
 
     async fn echo(
         &mut self,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Line>,
         message: Message,
     ) -> Result<Progress, Error> {
         tracing::trace!(bytes = message.len(), "echo");
@@ -253,12 +303,24 @@ fn is_login(secret: &Secret, text: &str) -> bool {
     }
 }
 
-async fn write_raw(
-    socket: &mut WebSocketStream<TcpStream>,
-    bytes: &[u8],
-) -> Result<Progress, Error> {
+async fn write_raw(socket: &mut WebSocketStream<Line>, bytes: &[u8]) -> Result<(), Error> {
     socket.flush().await?;
-    socket.get_mut().write_all(bytes).await?;
+    Ok(socket.get_mut().write_raw(bytes).await?)
+}
+
+async fn write_fault(socket: &mut WebSocketStream<Line>, bytes: &[u8]) -> Result<Progress, Error> {
+    socket.get_mut().note(|pen| pen.fault());
+    write_raw(socket, bytes).await?;
+    Ok(Progress::Done)
+}
+
+/// Writes a Close frame past the WebSocket layer, which knows of none then.
+async fn write_close(socket: &mut WebSocketStream<Line>, code: u16) -> Result<Progress, Error> {
+    let mut bytes = Vec::with_capacity(4);
+    let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::default() };
+    Frame::close(Some(frame)).format(&mut bytes)?;
+    socket.get_mut().note(|pen| pen.closes(code));
+    write_raw(socket, &bytes).await?;
     Ok(Progress::Done)
 }
 

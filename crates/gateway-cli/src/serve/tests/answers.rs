@@ -47,6 +47,40 @@ async fn a_websocket_ping_is_answered() {
 }
 
 #[tokio::test]
+async fn a_websocket_ping_is_answered_as_the_script_says() {
+    let ping = || Message::Ping(Bytes::from_static(b"here?"));
+    for (name, expected) in [
+        ("never-pong", &["hello"][..]),
+        ("late-pong", &["hello"]),
+        ("wrong-pong", &["Pong(b\"wrong\")", "hello"]),
+        ("echo", &["Pong(b\"here?\")", "hello"]),
+    ] {
+        let server = start_script(name);
+        let mut client = server.connect().await;
+
+        soon(client.send(ping())).await.expect("open");
+        say(&mut client, "hello").await;
+
+        for expected in expected {
+            assert_eq!(hear(&mut client).await, *expected, "{name}");
+        }
+        assert!(is_silent(client.next()).await, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_websocket_pong_is_that_of_the_ping() {
+    let beat = Duration::from_millis(5);
+    let server = start(Options { script: script("late-pong"), beat, ..Options::default() });
+    let mut client = server.connect().await;
+
+    soon(client.send(Message::Ping(Bytes::from_static(b"here?")))).await.expect("open");
+
+    assert_eq!(hear(&mut client).await, "Pong(b\"here?\")");
+    assert!(is_silent(client.next()).await, "it comes once");
+}
+
+#[tokio::test]
 async fn a_login_is_taken_plain_and_as_json() {
     let server = guarded();
     for login in ["open sesame", r#"{"type":"login","token":"open sesame"}"#] {

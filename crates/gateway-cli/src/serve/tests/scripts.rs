@@ -10,6 +10,8 @@ const MET: &[(&str, &str)] = &[
     ("echo", "hello | pong 7 | again | bye | Close(None) | end"),
     ("drop", "hello | pong 7 | again | bye | lost"),
     ("accept-then-drop", "lost"),
+    ("accept-then-close", "close 1001 | end"),
+    ("hang-up", "no HTTP"),
     ("half-open", "silence"),
     ("never-answer", "silence"),
     ("slow-upgrade", "silence"),
@@ -20,18 +22,26 @@ const MET: &[(&str, &str)] = &[
     ("close-1008", "hello | close 1008 | end"),
     ("close-1012", "hello | close 1012 | end"),
     ("close-4000", "hello | close 4000 | end"),
+    ("restart", "hello | close 1012 | end"),
     ("http-401", "HTTP 401, www-authenticate: Bearer"),
+    ("http-401-retry-after", "HTTP 401, retry-after: 2"),
     ("http-403", "HTTP 403"),
+    ("http-403-retry-after", "HTTP 403, retry-after: 2"),
     ("http-404", "HTTP 404"),
+    ("http-404-retry-after", "HTTP 404, retry-after: 2"),
     ("http-429", "HTTP 429"),
     ("http-429-retry-after", "HTTP 429, retry-after: 2"),
     ("http-429-retry-date", "HTTP 429, retry-after: a date"),
     ("http-503", "HTTP 503"),
+    ("http-503-retry-after", "HTTP 503, retry-after: 2"),
     ("redirect", "HTTP 302, location: /elsewhere"),
     ("not-http", "no HTTP"),
     ("bad-utf8", "hello | bad UTF-8"),
     ("reserved-bits", "hello | protocol error"),
     ("oversized", "hello | too large"),
+    // tungstenite takes it.
+    ("long-length", "hello | hi"),
+    ("length-top-bit", "hello | too large"),
     // tungstenite shows the code of its answer.
     ("close-code-1005", "hello | close 1002 | end"),
     ("close-one-byte", "hello | protocol error"),
@@ -97,6 +107,43 @@ async fn a_late_pong_comes_after_what_was_said_later() {
     assert_eq!(hear(&mut client).await, "hello");
     assert!(is_silent(client.next()).await);
     assert_eq!(hear(&mut client).await, r#"{"type":"pong","timestamp":7}"#);
+}
+
+#[tokio::test]
+async fn a_restart_closes_every_connection_and_refuses_new_ones() {
+    let server = start_script("restart");
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+
+    say(&mut first, "hello").await;
+
+    assert_eq!(hear(&mut first).await, "hello");
+    assert_eq!(hear(&mut first).await, "close 1012");
+    assert_eq!(hear(&mut second).await, "close 1012");
+    let error = server.dial().await.expect_err("refused");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_back_after_two_beats() {
+    let (script, beat) = (script("restart"), Duration::from_millis(5));
+    let server = start(Options { script, beat, faults: Some(1), ..Options::default() });
+    let mut client = server.connect().await;
+    assert_eq!(hear(&mut client).await, "close 1012");
+    drop(client);
+
+    let back = async {
+        loop {
+            if let Ok((client, _)) = server.try_connect(server.request()).await {
+                return client;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+
+    let mut client = soon(back).await;
+    say(&mut client, "hello").await;
+    assert_eq!(hear(&mut client).await, "hello");
 }
 
 /// Plays the client, and tells what it met.

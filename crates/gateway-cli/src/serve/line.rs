@@ -1,0 +1,149 @@
+//! The line to one client: TCP, with a pen beside it that notes what passes where a client is judged.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Interest, ReadBuf},
+    net::TcpStream,
+};
+
+use super::{frames, judge::End, record::Pen};
+
+/// How much is read of a client that is not to be heard, where it is judged: no more than the kernel
+/// would have taken from it anyway.
+const UNHEARD: u64 = 64 * 1024;
+
+/// A connection to a client.
+#[derive(Debug)]
+pub(crate) struct Line {
+    tcp: TcpStream,
+    pen: Option<Pen>,
+    /// Whether the pongs are left out that the WebSocket layer writes by itself.
+    mutes_pongs: bool,
+    /// What is still to be written of frames without their pongs.
+    pending: Vec<u8>,
+}
+
+impl Line {
+    pub(crate) fn new(tcp: TcpStream, pen: Option<Pen>) -> Self {
+        // Every frame and every byte of a slow answer leaves at once. Fails only on a dead socket.
+        let _ = tcp.set_nodelay(true);
+        Self { tcp, pen, mutes_pongs: false, pending: Vec::new() }
+    }
+
+    /// Tells the pen, where there is one.
+    pub(crate) fn note(&mut self, note: impl FnOnce(&mut Pen)) {
+        if let Some(pen) = &mut self.pen {
+            note(pen);
+        }
+    }
+
+    /// Leaves out the pongs that the WebSocket layer writes by itself, or lets them pass.
+    pub(crate) fn mute_pongs(&mut self, mute: bool) {
+        self.mutes_pongs = mute;
+    }
+
+    /// Writes bytes as they are, pongs among them or not.
+    pub(crate) async fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.flush().await?;
+        self.tcp.write_all(bytes).await?;
+        self.note(|pen| pen.sent(bytes.len()));
+        Ok(())
+    }
+
+    /// Waits until the peer has hung up, and hears nothing.
+    pub(crate) async fn hung_up(&mut self) {
+        if self.pen.is_some() {
+            let mut unheard = tokio::io::sink();
+            match tokio::io::copy(&mut (&mut *self).take(UNHEARD), &mut unheard).await {
+                Ok(UNHEARD) => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
+        while let Ok(ready) = self.tcp.ready(Interest::READABLE).await {
+            if ready.is_read_closed() {
+                break;
+            }
+            // Bytes have come. They stay where they are; this waits for the next change.
+            let _ = self.tcp.try_io(Interest::READABLE, || {
+                Err::<(), _>(io::Error::from(io::ErrorKind::WouldBlock))
+            });
+        }
+        self.note(|pen| pen.ended(End::ClientFinished));
+    }
+
+    /// Makes the drop of the connection a reset.
+    pub(crate) fn reset_on_drop(&mut self) {
+        // Fails only on a socket that is dead already.
+        let _ = self.tcp.set_zero_linger();
+        self.note(|pen| pen.ended(End::ServerReset));
+    }
+
+    fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.pending.is_empty() {
+            let written = ready!(Pin::new(&mut self.tcp).poll_write(context, &self.pending))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.pending.drain(..written);
+            self.note(|pen| pen.sent(written));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let had_room = buffer.remaining() > 0;
+        let outcome = ready!(Pin::new(&mut self.tcp).poll_read(context, buffer));
+        let bytes = &buffer.filled()[before..];
+        self.note(|pen| match &outcome {
+            Ok(()) if bytes.is_empty() && had_room => pen.ended(End::ClientFinished),
+            Ok(()) => pen.received(bytes),
+            Err(_) => pen.ended(End::ClientReset),
+        });
+        Poll::Ready(outcome)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_pending(context))?;
+        if self.mutes_pongs {
+            // The WebSocket layer offers whole frames, and all of them are taken: so it stays.
+            self.pending = frames::without_pongs(bytes);
+            if let Poll::Ready(outcome) = self.poll_pending(context) {
+                outcome?;
+            }
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = ready!(Pin::new(&mut self.tcp).poll_write(context, bytes))?;
+        self.note(|pen| pen.sent(written));
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_pending(context))?;
+        Pin::new(&mut self.tcp).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_pending(context))?;
+        ready!(Pin::new(&mut self.tcp).poll_shutdown(context))?;
+        self.note(|pen| pen.ended(End::ServerFinished));
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,189 @@
+//! The record of what clients do, kept while a client is judged.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use super::{
+    dialect::Incoming,
+    frames::{Frames, Passed},
+    judge::{Attempt, End, Observed, PingKind},
+};
+use crate::clock::Stopwatch;
+
+/// How many attempts are kept; more are only counted.
+const MAX_ATTEMPTS: usize = 10_000;
+/// What a request ends with.
+const END_OF_HEAD: [u8; 4] = *b"\r\n\r\n";
+
+/// The record of all connections, from when it is made.
+#[derive(Debug)]
+pub(crate) struct Record {
+    stopwatch: Stopwatch,
+    seen: Mutex<Observed>,
+}
+
+/// The pen for one connection. Dropped, it notes that the server has hung up, if nobody had before.
+#[derive(Debug)]
+pub(crate) struct Pen {
+    record: Arc<Record>,
+    index: usize,
+    reading: Reading,
+    /// The payload of a flood's last ping.
+    flood_end: [u8; 4],
+}
+
+/// How the bytes of the client are to be read.
+#[derive(Debug)]
+enum Reading {
+    /// Its request, of which these are the last bytes.
+    Head([u8; 4]),
+    Frames(Frames),
+}
+
+impl Record {
+    pub(crate) fn begin() -> Arc<Self> {
+        Arc::new(Self { stopwatch: Stopwatch::start(), seen: Mutex::default() })
+    }
+
+    /// A pen for a connection that has just been accepted; none where there have been too many.
+    pub(crate) fn pen(self: &Arc<Self>) -> Option<Pen> {
+        let started = self.stopwatch.elapsed();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = seen.attempts.len();
+        if index >= MAX_ATTEMPTS {
+            seen.unrecorded = seen.unrecorded.saturating_add(1);
+            return None;
+        }
+        seen.attempts.push(Attempt { started, ..Attempt::default() });
+        let (record, reading) = (Arc::clone(self), Reading::Head([0; 4]));
+        Some(Pen { record, index, reading, flood_end: [0; 4] })
+    }
+
+    /// Everything until now. What comes later is not recorded.
+    pub(crate) fn end(&self) -> Observed {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = std::mem::take(&mut *seen);
+        seen.span = self.stopwatch.elapsed();
+        seen
+    }
+
+    fn note(&self, index: usize, note: impl FnOnce(&mut Attempt, Duration)) {
+        let now = self.stopwatch.elapsed();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where there is none the record has ended.
+        if let Some(attempt) = seen.attempts.get_mut(index) {
+            note(attempt, now);
+        }
+    }
+}
+
+impl Pen {
+    /// The upgrade is answered in full.
+    pub(crate) fn opened(&self) {
+        self.note(|attempt, now| attempt.opened = Some(now));
+    }
+
+    /// The upgrade is answered otherwise.
+    pub(crate) fn answered(&self, status: u16) {
+        self.note(|attempt, _| attempt.http_status = Some(status));
+    }
+
+    /// The script breaks the protocol.
+    pub(crate) fn fault(&self) {
+        self.note(|attempt, now| attempt.fault = attempt.fault.or(Some(now)));
+    }
+
+    /// The flood of pings begins, whose last one has this payload.
+    pub(crate) fn flood(&mut self, last: [u8; 4]) {
+        self.flood_end = last;
+        self.note(|attempt, now| attempt.flood = Some(now));
+    }
+
+    /// The server sends a Close frame of its own. It is none where the client has left before.
+    pub(crate) fn closes(&self, code: u16) {
+        self.note(|attempt, now| {
+            if attempt.left_at().is_none() {
+                attempt.server_close = attempt.server_close.or(Some((now, code)));
+            }
+        });
+    }
+
+    /// TCP has ended. Only its first end counts.
+    pub(crate) fn ended(&self, end: End) {
+        self.note(|attempt, now| attempt.end = attempt.end.or(Some((now, end))));
+    }
+
+    /// Bytes have been written to the client.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.note(|attempt, now| {
+            attempt.bytes_sent = attempt.bytes_sent.saturating_add(bytes as u64);
+            if attempt.client_close.is_none() {
+                attempt.last_sent = Some(now);
+            }
+        });
+    }
+
+    /// Bytes of the client have been read.
+    pub(crate) fn received(&mut self, mut bytes: &[u8]) {
+        self.note(|attempt, _| {
+            attempt.bytes_received = attempt.bytes_received.saturating_add(bytes.len() as u64);
+        });
+        if let Reading::Head(last) = &mut self.reading {
+            let end = bytes.iter().position(|byte| {
+                last.rotate_left(1);
+                last[3] = *byte;
+                *last == END_OF_HEAD
+            });
+            let Some(end) = end else { return };
+            self.reading = Reading::Frames(Frames::default());
+            bytes = &bytes[end + 1..];
+        }
+        let mut passed = Vec::new();
+        if let Reading::Frames(frames) = &mut self.reading {
+            frames.take(bytes, |frame| passed.push(frame));
+        }
+        for frame in passed {
+            self.note(|attempt, now| note_frame(attempt, now, &frame, self.flood_end));
+        }
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Attempt, Duration)) {
+        self.record.note(self.index, note);
+    }
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        self.ended(End::ServerFinished);
+    }
+}
+
+fn note_frame(attempt: &mut Attempt, now: Duration, frame: &Passed, flood_end: [u8; 4]) {
+    match frame.opcode {
+        OpCode::Control(Control::Close) if attempt.client_close.is_none() => {
+            attempt.client_close = Some((now, frame.close_code()));
+        }
+        OpCode::Control(Control::Ping) => attempt.pings.add(now, PingKind::WebSocket),
+        OpCode::Control(Control::Pong) => {
+            attempt.pongs = attempt.pongs.saturating_add(1);
+            if attempt.flood.is_some() && frame.start == flood_end {
+                attempt.flood_answered = attempt.flood_answered.or(Some(now));
+            }
+        }
+        OpCode::Data(Data::Text | Data::Binary) => {
+            let is_ping =
+                frame.text().is_some_and(|text| matches!(Incoming::parse(text), Incoming::Ping(_)));
+            if is_ping {
+                attempt.pings.add(now, PingKind::Application);
+            } else {
+                attempt.messages = attempt.messages.saturating_add(1);
+            }
+        }
+        OpCode::Data(Data::Continue | Data::Reserved(_))
+        | OpCode::Control(Control::Close | Control::Reserved(_)) => {}
+    }
+}
