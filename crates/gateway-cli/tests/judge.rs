@@ -69,7 +69,7 @@ fn verdicts(report: &str) -> Vec<String> {
 async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_silent() {
     join_all(["accept-then-drop", "half-open", "http-503-retry-after", "close-1012"].map(
         |script| async move {
-            let span = ["--for", "4s", "--within", "3900ms", "--report-format", "json"];
+            let span = ["--for", "4s", "--within", "3s", "--report-format", "json"];
             let judge = Judge::start(script, &span).await;
             // Delays that grow from each to the next, whatever is drawn.
             let steady = ["--jitter", "none", "--max-delay", "2s"];

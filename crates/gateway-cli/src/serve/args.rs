@@ -68,9 +68,10 @@ pub(crate) struct JudgeArgs {
     #[arg(long, conflicts_with = "faults")]
     pub(crate) judge: bool,
 
-    /// For how long the client is watched, from the start; a signal ends it sooner.
-    #[arg(long = "for", value_name = "SPAN", default_value = "60s", value_parser = span, requires = "judge")]
-    pub(crate) watched: Duration,
+    /// For how long the client is watched, from the start; a signal ends it sooner [default: twice --within and 5 s: to see a fault
+    /// late and to come back late]
+    #[arg(long = "for", value_name = "SPAN", value_parser = span, requires = "judge")]
+    pub(crate) watched: Option<Duration>,
 
     /// How long a client may take to see that something is wrong, and to come back: what it claims for itself. Shorter than --for.
     #[arg(long, value_name = "SPAN", default_value = DEFAULT_WITHIN, value_parser = span, requires = "judge")]

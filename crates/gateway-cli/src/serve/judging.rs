@@ -23,6 +23,9 @@ use super::{
 };
 use crate::clock;
 
+/// How much longer a client is watched than two bounds, where nobody says.
+const MARGIN: Duration = Duration::from_secs(5);
+
 /// Why there is no judgement.
 #[derive(Debug, Error)]
 pub(crate) enum JudgeError {
@@ -51,6 +54,7 @@ impl Judge {
     /// Where the bound is not shorter than the span, or the report cannot be written.
     pub(crate) fn new(args: JudgeArgs) -> Result<Self, JudgeError> {
         let JudgeArgs { judge: _, watched, within, report: path, report_format: format } = args;
+        let watched = watched.unwrap_or_else(|| within.saturating_mul(2).saturating_add(MARGIN));
         if within >= watched {
             let message = format!(
                 "--within ({}) must be shorter than --for ({}): else nothing is ever too late\n",

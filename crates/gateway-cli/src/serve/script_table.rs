@@ -27,7 +27,9 @@ const LOST: &[Rule] = &[Rule::ComesBack, WAITS];
 const NEVER_WORKS: &[Rule] = &[Rule::ComesBack, WAITS, Rule::BacksOff];
 /// Refused, so that to give up is as good.
 const REFUSED: &[Rule] = &[WAITS, Rule::BacksOff];
-const SILENT: &[Rule] = &[Rule::NoticesSilence, Rule::ComesBack];
+const SILENT: &[Rule] =
+    &[Rule::NoticesSilence, Rule::ComesBack, Rule::HangsUpAfterClose, Rule::ClosesLegally];
+const WORKS: &[Rule] = &[Rule::Stays, Rule::ClosesLegally];
 const UNANSWERED: &[Rule] = &[Rule::GivesUpOpening, Rule::ComesBack, WAITS];
 /// Closed by a server that will be back.
 const AWAY: &[Rule] = &[Rule::AnswersClose, Rule::ComesBack, WAITS];
@@ -76,7 +78,7 @@ const fn script(
 /// All scripts. `echo` is the first.
 #[rustfmt::skip]
 pub(crate) static SCRIPTS: [Script; 42] = [
-    script("echo", "echoes and answers pings; does nothing wrong", &[Rule::Stays],
+    script("echo", "echoes and answers pings; does nothing wrong", WORKS,
         upgrade(&[GOOD], Ending::Finish)),
     script("drop", "aborts the connection after three echoed messages or a second", LOST,
         upgrade(&[THREE], Ending::Abort)),
@@ -94,7 +96,7 @@ pub(crate) static SCRIPTS: [Script; 42] = [
         Opening::Upgrade { pace: Pace::ByteABeat, steps: &[GOOD], end: Ending::Finish }),
     script("never-pong", "echoes, and swallows pings, JSON and WebSocket ones", SILENT,
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Never, ..Manners::GOOD })], Ending::Finish)),
-    script("late-pong", "echoes, and answers each ping six seconds late", &[Rule::Stays],
+    script("late-pong", "echoes, and answers each ping six seconds late", WORKS,
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Late(6), ..Manners::GOOD })], Ending::Finish)),
     script("wrong-pong", "echoes, and answers pings with a timestamp an hour ahead of theirs, or another payload", &[Rule::StillThere],
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Wrong, ..Manners::GOOD })], Ending::Finish)),

@@ -125,8 +125,11 @@ impl Observed {
         (1..self.attempts.len()).filter_map(|index| self.wait_before(index)).collect()
     }
 
-    /// The wait that lasts when the span is over: none while the last attempt is not lost.
+    /// The wait that lasts when the span is over: none while the last attempt is not lost, or not known.
     pub(crate) fn open_wait(&self) -> Option<Wait> {
+        if self.unrecorded > 0 {
+            return None;
+        }
         let lost = self.attempts.last()?.lost_at()?;
         Some(Wait { after: self.attempts.len(), length: self.span.saturating_sub(lost) })
     }

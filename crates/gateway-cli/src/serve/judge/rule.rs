@@ -7,6 +7,9 @@ use gateway_tokio::core::format_duration;
 /// A wait shorter than this is none.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
 
+/// How long a client may take to fail a connection on a breach of the protocol, which it reads at once.
+const FAILS_WITHIN: Duration = Duration::from_secs(5);
+
 /// What is expected of a client. A script in the table names the rules that it puts to the test.
 ///
 /// Where a rule speaks of a bound it is the one that the judge was given: `--within`.
@@ -36,56 +39,83 @@ pub(crate) enum Rule {
     AnswersClose,
     /// Hangs up when its own Close frame finds no end.
     HangsUpAfterClose,
+    /// Sends no close code that is for its own use alone.
+    ClosesLegally,
 }
 
 impl Rule {
+    /// The bound of this rule, where that of the judge is `within`.
+    pub(crate) fn bound(self, within: Duration) -> Duration {
+        match self {
+            Self::FailsConnection { .. } => within.min(FAILS_WITHIN),
+            Self::Stays
+            | Self::StillThere
+            | Self::ComesBack
+            | Self::Waits { .. }
+            | Self::BacksOff
+            | Self::HeedsRetryAfter { .. }
+            | Self::GivesUpOpening
+            | Self::NoticesSilence
+            | Self::AnswersPings
+            | Self::AnswersClose
+            | Self::HangsUpAfterClose
+            | Self::ClosesLegally => within,
+        }
+    }
+
     /// The rule in words, with the bound in them.
     pub(crate) fn words(self, within: Duration) -> String {
-        let bound = format_duration(within);
+        let bound = format_duration(self.bound(within));
         match self {
-            Self::Stays => {
-                "stays connected: what it is told late is no reason to leave while data flows"
-                    .to_owned()
-            }
+            Self::Stays => "stays connected while what it sends comes back".to_owned(),
             Self::StillThere => format!("stays, or leaves and is back within {bound}"),
             Self::ComesBack => format!("tries again within {bound} of a loss"),
-            Self::Waits { at_once } => format!(
-                "waits at least {} before it tries again, and tries at once {} (RFC 6455, 7.2.3)",
-                format_duration(AT_ONCE),
-                match at_once {
+            Self::Waits { at_once } => {
+                let least = format_duration(AT_ONCE);
+                let often = match at_once {
                     1 => "never twice in a row".to_owned(),
                     more => format!("{more} times in a row at most"),
-                },
-            ),
+                };
+                format!(
+                    "waits at least {least} before it tries again; at once {often} (RFC 6455, 7.2.3)"
+                )
+            }
             Self::BacksOff => {
-                "waits longer as it fails again and again, though the server may accept it first, \
-                               or gives up (RFC 6455, 7.2.3)"
+                "waits longer as it fails again and again, accepted or not, or gives \
+                               up (RFC 6455, 7.2.3)"
                     .to_owned()
             }
-            Self::HeedsRetryAfter { least } => format!(
-                "comes not before Retry-After is over, here {} (RFC 9110, 10.2.3)",
-                format_duration(least),
-            ),
+            Self::HeedsRetryAfter { least } => {
+                let least = format_duration(least);
+                format!("comes not before Retry-After is over, {least} here (RFC 9110, 10.2.3)")
+            }
             Self::GivesUpOpening => {
                 format!("gives up an attempt whose answer is not complete within {bound}")
             }
             Self::NoticesSilence => format!("leaves within {bound} of the last that it heard"),
             Self::FailsConnection { codes } => {
                 let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
+                let codes = codes.join(" or ");
                 format!(
-                    "fails the connection within {bound}, with {} if with a Close frame (RFC 6455, 7.1.7)",
-                    codes.join(" or "),
+                    "fails the connection within {bound}, with {codes} if with a Close frame \
+                     (RFC 6455, 7.1.7)"
                 )
             }
             Self::AnswersPings => format!(
-                "answers the latest of many pings at least, within {bound} (RFC 6455, 5.5.2 and 5.5.3)",
+                "answers the latest of many pings at least, within {bound} (RFC 6455, 5.5.2 and \
+                 5.5.3)"
             ),
             Self::AnswersClose => {
                 "answers a Close frame with a Close frame (RFC 6455, 5.5.1)".to_owned()
             }
             Self::HangsUpAfterClose => format!(
-                "hangs up within {bound} of its Close frame, though the server does not (RFC 6455, 7.1.1)",
+                "hangs up within {bound} of its Close frame, though the server does not (RFC \
+                 6455, 7.1.1)"
             ),
+            Self::ClosesLegally => {
+                "sends no close code that must not be on the wire, such as 1006 (RFC 6455, 7.4.1)"
+                    .to_owned()
+            }
         }
     }
 }

@@ -242,6 +242,8 @@ fn a_breach_of_the_protocol_fails_the_connection() {
     assert_eq!(verdict(rule, std::slice::from_ref(&broken)), Verdict::Broken);
     let outwaited = ended(broken, 2_000, End::ServerFinished);
     assert_eq!(verdict(rule, &[outwaited]), Verdict::Broken);
+    let for_another_reason = ended(broke(open(100), 1_000), 6_001, End::ClientFinished);
+    assert_eq!(verdict(rule, &[for_another_reason]), Verdict::Broken);
 
     assert_eq!(verdict(rule, &[open(100)]), Verdict::NotSeen);
     assert_eq!(verdict(rule, &[broke(open(100), 55_000)]), Verdict::NotSeen);
@@ -291,6 +293,28 @@ fn a_close_that_finds_no_end_is_hung_up_on() {
     assert_eq!(verdict(rule, &[open(100)]), Verdict::NotSeen);
     let ended_by_server = ended(closing, 1_001, End::ServerFinished);
     assert_eq!(verdict(rule, &[ended_by_server]), Verdict::NotSeen);
+}
+
+#[test]
+fn a_code_that_must_not_be_on_the_wire_is_not() {
+    let rule = Rule::ClosesLegally;
+    assert_eq!(verdict(rule, &[closed(open(100), 1_000, 1011)]), Verdict::Kept);
+    let without_code = Attempt { client_close: Some((ms(1_000), None)), ..open(100) };
+    assert_eq!(verdict(rule, &[without_code]), Verdict::Kept);
+
+    let judgement = judged(rule, &[closed(open(100), 1_000, 1006)]);
+    assert_eq!(judgement.verdict, Verdict::Broken);
+    assert_eq!(judgement.seen, "attempt 1: it left with Close 1006");
+
+    let hung_up = ended(open(100), 1_000, End::ClientFinished);
+    assert_eq!(verdict(rule, &[hung_up]), Verdict::NotSeen);
+}
+
+#[test]
+fn who_comes_too_often_to_be_recorded_has_not_given_up() {
+    let hammered = Observed { unrecorded: 1, ..seen(&dropped(&[1; 9])) };
+
+    assert_eq!(judge(Rule::BacksOff, &hammered, WITHIN).verdict, Verdict::Broken);
 }
 
 #[test]

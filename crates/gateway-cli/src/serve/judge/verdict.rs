@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gateway_tokio::core::CloseCode;
 use serde::Serialize;
 
 use super::{Attempt, Observed, Rule, observed::Wait, rule::AT_ONCE};
@@ -69,8 +70,9 @@ impl Judgement {
     }
 }
 
-/// Holds what was seen against a rule whose bound is `within`.
+/// Holds what was seen against a rule, by a judge whose bound is `within`.
 pub(crate) fn judge(rule: Rule, seen: &Observed, within: Duration) -> Judgement {
+    let within = rule.bound(within);
     match rule {
         Rule::Stays => stays(seen),
         Rule::StillThere => is_back(seen, within, true),
@@ -86,6 +88,7 @@ pub(crate) fn judge(rule: Rule, seen: &Observed, within: Duration) -> Judgement 
         Rule::AnswersPings => each(seen, |attempt| answers_pings(attempt, seen.span, within)),
         Rule::AnswersClose => each(seen, answers_close),
         Rule::HangsUpAfterClose => each(seen, |attempt| hangs_up(attempt, seen.span, within)),
+        Rule::ClosesLegally => each(seen, closes_legally),
     }
 }
 
@@ -387,6 +390,17 @@ fn hangs_up(attempt: &Attempt, span: Duration, within: Duration) -> Option<Findi
         span,
         within,
     )
+}
+
+fn closes_legally(attempt: &Attempt) -> Option<Finding> {
+    let (at, code) = attempt.client_close?;
+    match code.map(CloseCode::new) {
+        Some(Err(_)) => Some(Finding::Broken(format!("it left {}", how_it_left(attempt)))),
+        Some(Ok(_)) | None => {
+            let words = format!("it left {}", how_it_left(attempt));
+            Some(Finding::Kept(at.saturating_sub(attempt.started), words))
+        }
+    }
 }
 
 fn times(count: usize) -> String {
