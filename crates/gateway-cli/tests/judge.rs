@@ -101,7 +101,7 @@ async fn a_client_that_never_notices_is_told_so_in_words() -> io::Result<()> {
     assert_eq!(status, Some(1));
     assert!(report.contains("BROKEN: leaves within 300ms"), "{report}");
     assert!(report.contains("not seen: tries again"), "{report}");
-    assert!(report.contains("still open; 2 pings: websocket "), "{report}");
+    assert!(report.contains("still open; pings: 2 (websocket "), "{report}");
     assert!(report.ends_with("verdict, with a bound of 300ms: BROKEN\n"), "{report}");
     Ok(())
 }

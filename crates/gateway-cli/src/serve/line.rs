@@ -55,6 +55,16 @@ impl Line {
         Ok(())
     }
 
+    /// Waits until the peer has hung up, and takes nothing of what it says. Where it has said something,
+    /// that hides its end, and this waits for ever.
+    pub(crate) async fn left_unheard(&mut self) {
+        match self.tcp.peek(&mut [0]).await {
+            Ok(0) => self.note(|pen| pen.ended(End::ClientFinished)),
+            Ok(_) => std::future::pending().await,
+            Err(_) => self.note(|pen| pen.ended(End::ClientReset)),
+        }
+    }
+
     /// Waits until the peer has hung up, and hears nothing.
     pub(crate) async fn hung_up(&mut self) {
         if self.pen.is_some() {

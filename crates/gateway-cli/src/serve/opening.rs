@@ -142,7 +142,12 @@ async fn write_paced(line: &mut Line, answer: &[u8], pace: Pace, beat: Duration)
         Pace::ByteABeat => {
             for byte in answer {
                 line.write_all(std::slice::from_ref(byte)).await?;
-                clock::pause(beat).await;
+                // Both lose nothing when they are dropped.
+                tokio::select! {
+                    biased;
+                    () = line.left_unheard() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    () = clock::pause(beat) => {}
+                }
             }
             Ok(())
         }

@@ -187,3 +187,73 @@ fn note_frame(attempt: &mut Attempt, now: Duration, frame: &Passed, flood_end: [
         | OpCode::Control(Control::Close | Control::Reserved(_)) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(record: &Record) -> Attempt {
+        record.end().attempts.remove(0)
+    }
+
+    #[test]
+    fn what_a_client_sends_is_told_apart_however_it_comes() {
+        let frames = b"\x81\x82\0\0\0\0hi\x89\x80\0\0\0\0\x81\x8f\0\0\0\0{\"type\":\"ping\"}\
+            \x8a\x80\0\0\0\0\x88\x82\0\0\0\0\x0f\xa0";
+        let bytes = [&b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"[..], frames].concat();
+        for size in [1, 3, bytes.len()] {
+            let record = Record::begin();
+            let mut pen = record.pen().expect("there is room");
+
+            bytes.chunks(size).for_each(|piece| pen.received(piece));
+
+            let seen = attempt(&record);
+            let kinds: Vec<_> = seen.pings.first.iter().map(|(_, kind)| *kind).collect();
+            assert_eq!(kinds, [PingKind::WebSocket, PingKind::Application], "{size}");
+            assert_eq!((seen.messages, seen.pongs), (1, 1));
+            assert_eq!(seen.client_close.map(|(_, code)| code), Some(Some(4000)));
+            assert_eq!(seen.bytes_received, bytes.len() as u64);
+        }
+    }
+
+    #[test]
+    fn the_pong_that_counts_is_that_of_the_last_ping() {
+        let record = Record::begin();
+        let mut pen = record.pen().expect("there is room");
+        pen.flood([0, 0, 0, 9]);
+
+        pen.received(b"\r\n\r\n\x8a\x84\0\0\0\0\0\0\0\x08");
+        pen.received(b"\x8a\x84\0\0\0\0\0\0\0\x09");
+
+        let seen = attempt(&record);
+        assert_eq!(seen.pongs, 2);
+        assert!(seen.flood_answered.is_some());
+    }
+
+    #[test]
+    fn the_first_end_counts_and_a_close_after_it_is_none() {
+        let record = Record::begin();
+        let pen = record.pen().expect("there is room");
+        pen.ended(End::ClientReset);
+        pen.closes(1002);
+        drop(pen);
+
+        let seen = attempt(&record);
+
+        assert_eq!(seen.end.map(|(_, end)| end), Some(End::ClientReset));
+        assert_eq!(seen.server_close, None);
+    }
+
+    #[test]
+    fn a_record_is_bounded_and_over_when_it_has_ended() {
+        let record = Record::begin();
+        let pens: Vec<_> = (0..=MAX_ATTEMPTS).map(|_| record.pen()).collect();
+        assert!(pens[MAX_ATTEMPTS].is_none());
+
+        let seen = record.end();
+
+        assert_eq!((seen.attempts.len(), seen.unrecorded), (MAX_ATTEMPTS, 1));
+        drop(pens);
+        assert!(record.end().attempts.is_empty());
+    }
+}

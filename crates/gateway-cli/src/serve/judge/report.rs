@@ -42,7 +42,6 @@ struct Line {
 
 /// An attempt. Times count from the start of the judge; a field without a value is absent.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
 struct Row {
     at_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +163,7 @@ impl Row {
                 .map(|ping| format!("{} {}", ping.kind, span(ping.at_ms)))
                 .collect();
             let more = if self.ping_count > 5 { ", …" } else { "" };
-            let _ = write!(story, "; {} pings: {}{more}", self.ping_count, shown.join(", "));
+            let _ = write!(story, "; pings: {} ({}{more})", self.ping_count, shown.join(", "));
         }
         story
     }

@@ -68,7 +68,10 @@ impl Rule {
         let bound = format_duration(self.bound(within));
         match self {
             Self::Stays => "stays connected while what it sends comes back".to_owned(),
-            Self::StillThere => format!("stays, or leaves and is back within {bound}"),
+            Self::StillThere => format!(
+                "stays, as a pong may come unasked, or leaves, as no ping was answered, and is \
+                 back within {bound} (RFC 6455, 5.5.3)"
+            ),
             Self::ComesBack => format!("tries again within {bound} of a loss"),
             Self::Waits { at_once } => {
                 let least = format_duration(AT_ONCE);

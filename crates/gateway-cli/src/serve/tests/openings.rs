@@ -77,6 +77,18 @@ async fn a_slow_upgrade_comes_byte_by_byte() {
 }
 
 #[tokio::test]
+async fn a_slow_upgrade_ends_when_the_client_hangs_up() {
+    let server = start_script("slow-upgrade");
+    let mut tcp = server.dial().await.expect("it listens");
+    soon(tcp.write_all(REQUEST)).await.expect("open");
+    assert_eq!(soon(tcp.read_u8()).await.expect("open"), b'H');
+
+    soon(tcp.shutdown()).await.expect("open");
+
+    assert_eq!(soon(tcp.read(&mut [0])).await.expect("no reset"), 0);
+}
+
+#[tokio::test]
 async fn a_slow_upgrade_is_an_upgrade_in_the_end() {
     let beat = Duration::from_millis(1);
     let server = start(Options { script: script("slow-upgrade"), beat, ..Options::default() });
