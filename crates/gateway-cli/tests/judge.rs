@@ -89,7 +89,7 @@ async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_s
 
 #[tokio::test]
 async fn a_client_that_never_notices_is_told_so_in_words() -> io::Result<()> {
-    let judge = Judge::start("half-open", &["--for", "700ms", "--within", "300ms"]).await;
+    let judge = Judge::start("half-open", &["--for", "1500ms", "--within", "300ms"]).await;
     let mut client = judge.dial().await?;
     soon(client.write_all(REQUEST)).await?;
     // A message, and a ping of each kind.

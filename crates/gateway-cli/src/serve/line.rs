@@ -50,7 +50,8 @@ impl Line {
     /// Writes bytes as they are, pongs among them or not.
     pub(crate) async fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.flush().await?;
-        self.tcp.write_all(bytes).await?;
+        let written = self.tcp.write_all(bytes).await;
+        self.noted(written)?;
         self.note(|pen| pen.sent(bytes.len()));
         Ok(())
     }
@@ -93,9 +94,18 @@ impl Line {
         self.note(|pen| pen.ended(End::ServerReset));
     }
 
+    /// Passes on what has become of a write. One fails where the peer is gone.
+    fn noted<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
+        if written.is_err() {
+            self.note(|pen| pen.ended(End::ClientReset));
+        }
+        written
+    }
+
     fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.pending.is_empty() {
-            let written = ready!(Pin::new(&mut self.tcp).poll_write(context, &self.pending))?;
+            let written = ready!(Pin::new(&mut self.tcp).poll_write(context, &self.pending));
+            let written = self.noted(written)?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -140,7 +150,8 @@ impl AsyncWrite for Line {
             }
             return Poll::Ready(Ok(bytes.len()));
         }
-        let written = ready!(Pin::new(&mut self.tcp).poll_write(context, bytes))?;
+        let written = ready!(Pin::new(&mut self.tcp).poll_write(context, bytes));
+        let written = self.noted(written)?;
         self.note(|pen| pen.sent(written));
         Poll::Ready(Ok(written))
     }

@@ -35,9 +35,9 @@ const UNANSWERED: &[Rule] = &[Rule::GivesUpOpening, Rule::ComesBack, WAITS];
 const AWAY: &[Rule] = &[Rule::AnswersClose, Rule::ComesBack, WAITS];
 /// Closed for a reason on which clients differ: to come back, or not.
 const CLOSED: &[Rule] = &[Rule::AnswersClose, WAITS];
-const PROTOCOL_ERROR: &[Rule] = &[Rule::FailsConnection { codes: &[1002] }, WAITS];
-const BAD_DATA: &[Rule] = &[Rule::FailsConnection { codes: &[1007, 1002] }, WAITS];
-const TOO_BIG: &[Rule] = &[Rule::FailsConnection { codes: &[1009, 1002] }, WAITS];
+const PROTOCOL_ERROR: &[Rule] = &[Rule::FailsConnection { codes: &[1002] }];
+const BAD_DATA: &[Rule] = &[Rule::FailsConnection { codes: &[1007, 1002] }];
+const TOO_BIG: &[Rule] = &[Rule::FailsConnection { codes: &[1009, 1002] }];
 
 /// An upgrade at once, some steps, an end.
 const fn upgrade(steps: &'static [Step], end: Ending) -> Opening {
@@ -148,7 +148,7 @@ pub(crate) static SCRIPTS: [Script; 42] = [
     script("long-length", "codes a length of 2 in 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
         PROTOCOL_ERROR, upgrade(&[BRIEF, Step::Bytes(b"\x81\x7f\0\0\0\0\0\0\0\x02hi")], Ending::Obey)),
     script("length-top-bit", "sets the top bit of a length of 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
-        &[Rule::FailsConnection { codes: &[1002, 1009] }, WAITS],
+        &[Rule::FailsConnection { codes: &[1002, 1009] }],
         upgrade(&[BRIEF, Step::Bytes(b"\x82\x7f\x80\0\0\0\0\0\0\x02hi")], Ending::Obey)),
     script("close-code-1005", "closes with 1005, which must not be on the wire, after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x02\x03\xed")], Ending::AwaitClose)),

@@ -260,6 +260,8 @@ fn the_latest_ping_is_answered() {
     assert_eq!(verdict(rule, &[left]), Verdict::Broken);
 
     assert_eq!(verdict(rule, &[flooded(open(100), 55_000, None)]), Verdict::NotSeen);
+    let ended_by_server = ended(flooded(open(100), 100, None), 200, End::ServerReset);
+    assert_eq!(verdict(rule, &[ended_by_server]), Verdict::NotSeen);
     assert_eq!(verdict(rule, &[open(100)]), Verdict::NotSeen);
 }
 

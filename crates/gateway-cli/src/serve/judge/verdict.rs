@@ -241,11 +241,9 @@ fn waits(seen: &Observed, at_once: usize) -> Judgement {
         ));
     }
     match (all.iter().map(|wait| wait.length).min(), seen.open_wait()) {
-        (Some(shortest), _) => Judgement::kept(format!(
-            "{} attempts, the shortest wait {}",
-            seen.attempts.len(),
-            seconds(shortest)
-        )),
+        (Some(shortest), _) => {
+            Judgement::kept(format!("{}, the shortest wait {}", attempts(seen), seconds(shortest)))
+        }
         (None, Some(open)) if open.length >= AT_ONCE => {
             Judgement::kept(format!("no further attempt in {}", seconds(open.length)))
         }
@@ -259,8 +257,8 @@ fn backs_off(seen: &Observed) -> Judgement {
     let quiet = QUIET.max(longest.saturating_mul(2));
     if let Some(open) = seen.open_wait().filter(|open| open.length >= quiet) {
         return Judgement::kept(format!(
-            "{} attempts, then none in the last {}",
-            seen.attempts.len(),
+            "{}, then none in the last {}",
+            attempts(seen),
             seconds(open.length)
         ));
     }
@@ -295,8 +293,8 @@ fn heeds(seen: &Observed, least: Duration) -> Judgement {
             shortest.after
         )),
         Some(shortest) => Judgement::kept(format!(
-            "{} attempts, the shortest wait {}",
-            seen.attempts.len(),
+            "{}, the shortest wait {}",
+            attempts(seen),
             seconds(shortest.length)
         )),
         None => match seen.open_wait() {
@@ -349,6 +347,9 @@ fn fails(attempt: &Attempt, span: Duration, within: Duration, codes: &[u16]) -> 
 
 fn answers_pings(attempt: &Attempt, span: Duration, within: Duration) -> Option<Finding> {
     let flood = attempt.flood?;
+    if attempt.flood_answered.is_none() && attempt.end.is_some() && attempt.left_at().is_none() {
+        return None;
+    }
     if let (None, Some(left)) = (attempt.flood_answered, attempt.left_at()) {
         let after = seconds(left.saturating_sub(flood));
         return Some(Finding::Broken(format!(
@@ -400,6 +401,13 @@ fn closes_legally(attempt: &Attempt) -> Option<Finding> {
             let words = format!("it left {}", how_it_left(attempt));
             Some(Finding::Kept(at.saturating_sub(attempt.started), words))
         }
+    }
+}
+
+fn attempts(seen: &Observed) -> String {
+    match seen.attempts.len() {
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
     }
 }
 
