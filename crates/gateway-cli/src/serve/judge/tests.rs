@@ -167,7 +167,13 @@ fn waits_that_grow_or_end_are_backing_off_and_equal_ones_are_not() {
     assert_eq!(verdict(Rule::BacksOff, &dropped(&[])), Verdict::Kept);
     assert_eq!(verdict(Rule::BacksOff, &dropped(&[0, 0, 0, 0])), Verdict::Kept);
 
-    for waits in [&[5_000; 6][..], &[0; 100], &[1, 1, 1, 40, 40], &[900, 1_100, 1_000, 1_050]] {
+    for waits in [
+        &[5_000; 6][..],
+        &[0; 100],
+        &[0, 1, 0, 900, 1, 0],
+        &[1, 1, 1, 40, 40],
+        &[900, 1_100, 1_000, 1_050],
+    ] {
         let judgement = judge(Rule::BacksOff, &dropped_to_the_end(waits), WITHIN);
         assert_eq!(judgement.verdict, Verdict::Broken, "{waits:?}");
     }

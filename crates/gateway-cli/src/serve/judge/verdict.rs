@@ -277,7 +277,9 @@ fn backs_off(seen: &Observed) -> Judgement {
     let longest_two = rest.iter().rev().take(2).sum::<Duration>();
     let first_two = first.iter().sum::<Duration>();
     let has_grown = longest_two.saturating_mul(100) >= first_two.saturating_mul(LEAST_GROWTH);
-    if has_grown && longest >= LEAST_LONGEST {
+    // A single long wait may be a stall of the machine's.
+    let second = rest.iter().rev().nth(1).copied().unwrap_or_default();
+    if has_grown && second >= LEAST_LONGEST {
         Judgement::kept(words)
     } else {
         Judgement::broken(words)
