@@ -20,7 +20,7 @@ impl Checker {
         // A pong ends the judgement that was due; no other frame moves the timer of a state that it leaves as it is.
         let may_move =
             |n: &Notice| matches!(n, Notice::StateChanged { .. } | Notice::PongReceived { .. });
-        let most = usize::from(!is_frame || notices(seen).any(|n| may_move(&n)));
+        let most = usize::from(!is_frame || notices(seen).any(may_move));
         hold(Invariant::I2, timers <= most, || format!("{event:?} moved the timer: {actions:?}"))?;
         // A delay may be zero, and the last instant that can be told is always due.
         let is_due = deadline.is_some_and(|at| at <= self.now) && self.now < Instant::MAX;
