@@ -31,7 +31,7 @@ async fn a_recorded_demo_replays_as_recorded_and_damage_is_told_by_its_line() ->
     let replayed = run(gateway(&["replay", "--quiet", "-"]), changed.as_bytes()).await?;
     let stdout = text(&replayed.stdout);
     assert_eq!(replayed.status.code(), Some(1));
-    assert!(stdout.starts_with("line 2: this is not what was recorded\n"), "{stdout}");
+    assert!(stdout.starts_with("line 3: this is not what was recorded\n"), "{stdout}");
     assert!(stdout.ends_with(&format!("{events} events replayed: 1 difference\n")), "{stdout}");
 
     fs::write(&path, &journal[..journal.len() - 20])?;
