@@ -142,16 +142,24 @@ pub(crate) fn codes_of_servers_that_come_back_are_retried() -> Scenario {
 }
 
 pub(crate) fn retry_after_is_heeded_and_spread() -> Scenario {
-    scenario("429 with seven seconds: no sooner, and up to a fifth or a second later, for the header is a herd's.")
-        .answers(&[
-            "https://github.com/firezone/firezone/pull/11594",
-            "https://github.com/langchain-ai/langsmith-sdk/pull/3493",
-        ])
-        .attempts([
-            answers_http_with(millis(20), 429, Some(RetryAfter::Seconds(20))),
-            accepts_after(millis(20)).polite(),
-        ])
-        .sees([delays_within(&[(20_000, 24_000)]), because(&["retry_after"]), opens(2)])
+    scenario(
+        "429 with twenty seconds: no sooner, and up to a fifth later, for the header is a herd's.",
+    )
+    .answers(&[
+        "https://github.com/firezone/firezone/pull/11594",
+        "https://github.com/langchain-ai/langsmith-sdk/pull/3493",
+    ])
+    .attempts([
+        answers_http_with(millis(20), 429, Some(RetryAfter::Seconds(20))),
+        answers_http_with(millis(20), 429, Some(RetryAfter::Seconds(20))),
+        accepts_after(millis(20)).polite(),
+    ])
+    .sees([
+        delays_within(&[(20_001, 24_000), (20_001, 24_000)]),
+        different_delays(2),
+        because(&["retry_after", "retry_after"]),
+        opens(3),
+    ])
 }
 
 pub(crate) fn retry_after_may_be_a_date() -> Scenario {
@@ -194,7 +202,7 @@ pub(crate) fn a_least_delay_of_the_policy_is_kept_and_spread() -> Scenario {
             accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
             accepts_after(millis(20)).polite(),
         ])
-        .sees([delays_within(&[(30_000, 36_000)]), because(&["policy"]), opens(2)])
+        .sees([delays_within(&[(30_001, 36_000)]), because(&["policy"]), opens(2)])
 }
 
 pub(crate) fn the_narrower_of_two_rules_decides() -> Scenario {
