@@ -243,6 +243,7 @@ macro_rules! suite {
                 http_429_without_a_header_backs_off
                 a_least_delay_of_the_policy_is_kept_and_spread
                 the_narrower_of_two_rules_decides
+                a_1014_is_judged_by_its_own_rule
             }
             closing {
                 a_close_is_answered_and_closed

@@ -218,3 +218,14 @@ pub(crate) fn the_narrower_of_two_rules_decides() -> Scenario {
         ])
         .sees([opens_at(&[0, 1_120]), gives_up("close_code 4011")])
 }
+
+pub(crate) fn a_1014_is_judged_by_its_own_rule() -> Scenario {
+    scenario("Bad gateway, 1014, is a registered code like its neighbours: a rule for it decides, and it is no breach.")
+        .config(toml!["policy.1014 = 'fatal'", "heartbeat.kind = 'off'"])
+        .attempts([accepts_after(millis(20)).then(seconds(1), Deed::close(1014, "upstream"))])
+        .sees([
+            gone(&[(1_020, "close_received 1014")]),
+            peer_sees(1, &["1020: close 1014 upstream", "1020: gone"]),
+            gives_up("close_code 1014"),
+        ])
+}
