@@ -45,7 +45,8 @@ fn a_thousand_clients_live_through_a_restart() {
     server.join().unwrap();
 
     assert_eq!(first, Phase::First);
-    assert!(opened.iter().all(|opened| *opened == 2), "each opened two sockets");
+    // One more where a client was back before the old server had stopped to accept.
+    assert!(opened.iter().all(|opened| matches!(opened, 2 | 3)), "{opened:?}");
     assert_eq!(open_files(), before);
 }
 
