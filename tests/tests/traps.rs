@@ -1,7 +1,7 @@
 //! The traps of the codec, seen on the wire: what it answers by itself, what it hides, and what it leaves to us.
 
 use gateway_tests::{
-    Frame, Listener, Peer, calm, client, disconnected, drain, until_ready, while_polling,
+    Frame, Listener, Peer, calm, client, disconnected, drain, until, until_ready, while_polling,
 };
 use gateway_tokio::core::{
     CloseCode, CloseFrame, DisconnectCause, Failure, GiveUpCause, OpenError, RetryAfter,
@@ -119,6 +119,21 @@ async fn a_close_code_that_may_not_be_sent_is_a_breach_and_is_retried() {
         let cause = DisconnectCause::ProtocolError(Failure::Protocol);
         assert_eq!(disconnected(&events), [cause], "{body:?}");
     }
+}
+
+#[tokio::test]
+async fn a_message_that_came_in_one_read_with_a_breach_after_it_can_be_answered() {
+    let (mut client, _listener, mut peer) = pair().await;
+    peer.write([Frame::text("question").bytes(), Frame::new(0x85, "").bytes()].concat()).await;
+
+    let is_message = |event: &ClientEvent| matches!(event, ClientEvent::Message(_));
+    until(&mut client, is_message).await;
+    client.send("answer").await.unwrap();
+    let (frames, events) = while_polling(&mut client, peer.rest()).await;
+
+    assert_eq!(frames, [Frame::text("answer"), Frame::close(1002, "")]);
+    let cause = DisconnectCause::ProtocolError(Failure::Protocol);
+    assert_eq!(disconnected(&events), [cause]);
 }
 
 #[tokio::test]
