@@ -2,6 +2,8 @@
 //!
 //! The codec runs over memory. It answers Ping and Close by itself, so neither the core nor a driver does.
 
+mod heads;
+
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
@@ -11,12 +13,14 @@ use tungstenite::protocol::frame::coding;
 use tungstenite::protocol::{CloseFrame as WireClose, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message as WireMessage, Utf8Bytes};
 
+use self::heads::{BadLength, Heads};
 use crate::message::{Message, Text};
 
 /// Turns bytes into frames and messages into bytes, for the client's side of one socket.
 #[derive(Debug)]
 pub(crate) struct Codec {
     context: WebSocketContext,
+    heads: Heads,
 }
 
 /// A whole message or control frame that came in.
@@ -49,6 +53,9 @@ impl Incoming {
 /// the protocol, and not as a peer that accuses us of one.
 const ILLEGAL_CLOSE: &str = "Protocol violation";
 
+/// Bad Gateway: registered with IANA after RFC 6455, and unknown to the codec, which takes it for a code that may not be sent.
+const BAD_GATEWAY: u16 = 1014;
+
 /// The codec's read buffer: small, for it is filled from memory and a connection is idle most of the time.
 const READ_BUFFER: usize = 4 << 10;
 
@@ -60,7 +67,7 @@ impl Codec {
             .write_buffer_size(0)
             .max_message_size(Some(max_message_size))
             .max_frame_size(Some(max_message_size));
-        Self { context: WebSocketContext::new(Role::Client, Some(config)) }
+        Self { context: WebSocketContext::new(Role::Client, Some(config)), heads: Heads::default() }
     }
 
     /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
@@ -70,10 +77,14 @@ impl Codec {
         input: &mut &[u8],
         output: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, (Failure, String)> {
-        let mut wire = Wire { input, output };
+        let Self { context, heads } = self;
+        let mut wire = Wire { input, output, heads };
         loop {
-            let message = match self.context.read(&mut wire) {
+            let message = match context.read(&mut wire) {
                 Ok(message) => message,
+                Err(Error::Io(_)) if wire.heads.is_broken() => {
+                    return Err((Failure::Protocol, LONG_LENGTH.to_owned()));
+                }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(None);
                 }
@@ -83,12 +94,19 @@ impl Codec {
                 WireMessage::Text(text) => Incoming::Message(Message::Text(Text::from_codec(text))),
                 WireMessage::Binary(bytes) => Incoming::Message(Message::Binary(bytes)),
                 WireMessage::Ping(payload) => {
-                    self.flush(&mut wire);
+                    flush(context, &mut wire);
                     Incoming::Ping(payload)
                 }
                 WireMessage::Pong(payload) => Incoming::Pong(payload),
                 WireMessage::Close(frame) => {
-                    self.flush(&mut wire);
+                    let answer = wire.output.len();
+                    flush(context, &mut wire);
+                    if is_illegal(frame.as_ref())
+                        && let Some(known) = bad_gateway(wire.heads.close())
+                    {
+                        echo_close(wire.output, answer, wire.heads.close());
+                        return Ok(Some(Incoming::Close(Some(known))));
+                    }
                     Incoming::Close(received_close(frame)?)
                 }
                 WireMessage::Frame(_) => continue, // the codec never reads a raw frame
@@ -120,16 +138,48 @@ impl Codec {
     }
 
     fn write(&mut self, message: WireMessage, output: &mut Vec<u8>) {
-        let mut wire = Wire { input: &mut &[][..], output };
+        let Self { context, heads } = self;
+        let mut wire = Wire { input: &mut &[][..], output, heads };
         // Memory takes everything; the one refusal left is a frame after a Close, which the core never orders.
-        let _ = self.context.write(&mut wire, message);
-        self.flush(&mut wire);
-    }
-
-    fn flush(&mut self, wire: &mut Wire<'_, '_>) {
-        let _ = self.context.flush(wire); // memory takes everything
+        let _ = context.write(&mut wire, message);
+        flush(context, &mut wire);
     }
 }
+
+fn flush(context: &mut WebSocketContext, wire: &mut Wire<'_, '_>) {
+    let _ = context.flush(wire); // memory takes everything
+}
+
+fn is_illegal(frame: Option<&WireClose>) -> bool {
+    frame.is_some_and(|frame| {
+        frame.code == coding::CloseCode::Protocol && frame.reason.as_str() == ILLEGAL_CLOSE
+    })
+}
+
+/// The Close that came, if its code is the one that the codec does not know.
+fn bad_gateway(payload: &[u8]) -> Option<(CloseCode, Utf8Bytes)> {
+    let (code, reason) = payload.split_first_chunk()?;
+    if u16::from_be_bytes(*code) != BAD_GATEWAY {
+        return None;
+    }
+    let reason = std::str::from_utf8(reason).ok()?;
+    Some((CloseCode::new(BAD_GATEWAY).ok()?, reason.into()))
+}
+
+/// The codec has answered such a Close with a reproach, which begins at `answer`: echoes `payload` in its place
+/// (RFC 6455 section 5.5.1), under the mask that is there.
+fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
+    let Some(&[first, _, a, b, c, d, ..]) = output.get(answer..) else { return };
+    let mask = [a, b, c, d];
+    output.truncate(answer);
+    // A control frame's payload has at most 125 bytes.
+    output.extend([first, 0x80 | u8::try_from(payload.len()).unwrap_or(0)]);
+    output.extend(mask);
+    output.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+}
+
+/// What is wrong with a length that the codec would take.
+const LONG_LENGTH: &str = "a length that is not coded in the least number of bytes";
 
 /// A received Close. The codec has already replaced a code that may not be sent.
 fn received_close(
@@ -137,10 +187,10 @@ fn received_close(
 ) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {
     let illegal =
         || (Failure::Protocol, "a Close frame with a code that may not be sent".to_owned());
-    let Some(WireClose { code, reason }) = frame else { return Ok(None) };
-    if code == coding::CloseCode::Protocol && reason.as_str() == ILLEGAL_CLOSE {
+    if is_illegal(frame.as_ref()) {
         return Err(illegal());
     }
+    let Some(WireClose { code, reason }) = frame else { return Ok(None) };
     let code = CloseCode::new(code.into()).map_err(|_| illegal())?;
     Ok(Some((code, reason)))
 }
@@ -162,14 +212,21 @@ fn failure(error: &Error) -> Failure {
 struct Wire<'a, 'b> {
     input: &'a mut &'b [u8],
     output: &'a mut Vec<u8>,
+    heads: &'a mut Heads,
 }
 
 impl Read for Wire<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
+        if self.input.is_empty() || self.heads.is_broken() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.input.read(into)
+        let count = self.input.read(into)?;
+        match self.heads.follow(&into[..count]) {
+            Ok(()) => Ok(count),
+            // What comes before it is still taken.
+            Err(BadLength { at: 0 }) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(BadLength { at }) => Ok(at),
+        }
     }
 }
 
@@ -184,5 +241,4 @@ impl Write for Wire<'_, '_> {
 }
 
 #[cfg(test)]
-#[path = "codec_tests.rs"]
 mod tests;

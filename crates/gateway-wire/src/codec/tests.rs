@@ -106,3 +106,36 @@ fn an_illegal_code_is_a_breach_and_a_true_accusation_is_not() {
     let [Incoming::Close(Some((code, reason)))] = &frames[..] else { panic!("{frames:?}") };
     assert_eq!((*code, reason.as_str()), (CloseCode::PROTOCOL_ERROR, "you broke it"));
 }
+
+#[test]
+fn bad_gateway_is_a_close_code_like_any_other_and_is_echoed() {
+    let (frames, output) = decode_all(&mut Codec::new(100), &frame(0x88, b"\x03\xf6gone"));
+    let [Incoming::Close(Some((code, reason)))] = &frames[..] else { panic!("{frames:?}") };
+    assert_eq!((code.number(), reason.as_str()), (1014, "gone"));
+    let (head, payload) = output.split_at(6);
+    let unmasked: Vec<_> =
+        payload.iter().zip(head[2..].iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    assert_eq!((&head[..2], &unmasked[..]), (&[0x88, 0x86][..], &b"\x03\xf6gone"[..]));
+}
+
+#[test]
+fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
+    let bytes = [&frame(0x81, b"before")[..], b"\x81\x7f\0\0\0\0\0\0\0\x02hi"].concat();
+    for size in [1, 5, bytes.len()] {
+        let mut codec = Codec::new(100);
+        let (mut messages, mut failure) = (0, None);
+        'pieces: for mut piece in bytes.chunks(size) {
+            loop {
+                match codec.decode(&mut piece, &mut Vec::new()) {
+                    Ok(Some(_)) => messages += 1,
+                    Ok(None) => break,
+                    Err((class, _)) => {
+                        failure = Some(class);
+                        break 'pieces;
+                    }
+                }
+            }
+        }
+        assert_eq!((messages, failure), (1, Some(Failure::Protocol)), "in pieces of {size}");
+    }
+}
