@@ -2,6 +2,7 @@
 
 mod breach;
 mod perform;
+mod standing;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,8 +10,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause, Event,
-    GiveUpCause, Instant, Network, Notice, Observer, Secret, SocketId, Statistics, UnixMillis,
-    Verdict,
+    Instant, Network, Notice, Observer, Secret, SocketId, UnixMillis, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -467,56 +467,6 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.connection.next_deadline()
-    }
-
-    // How it stands.
-
-    /// The state as the application sees it.
-    #[must_use]
-    pub fn state(&self) -> ConnectionState {
-        self.connection.state()
-    }
-
-    /// Whether application messages are taken.
-    #[must_use]
-    pub const fn is_ready(&self) -> bool {
-        self.connection.is_ready()
-    }
-
-    /// The socket that is opening or open.
-    #[must_use]
-    pub const fn socket(&self) -> Option<SocketId> {
-        self.connection.socket()
-    }
-
-    /// Why the connection was given up, if it was.
-    #[must_use]
-    pub const fn gave_up(&self) -> Option<GiveUpCause> {
-        self.connection.gave_up()
-    }
-
-    /// Whether it is CLOSED and every socket dropped.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.state() == ConnectionState::Closed && self.link.is_none() && self.orders.is_empty()
-    }
-
-    /// The bounds of the buffers.
-    #[must_use]
-    pub const fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// The settings.
-    #[must_use]
-    pub const fn config(&self) -> &Arc<Config> {
-        self.connection.config()
-    }
-
-    /// What the connection has done so far.
-    #[must_use]
-    pub fn statistics(&self, now: Instant) -> Statistics {
-        self.connection.statistics(now)
     }
 }
 

@@ -1,0 +1,57 @@
+//! How a session stands.
+
+use std::sync::Arc;
+
+use gateway_core::{Config, ConnectionState, GiveUpCause, Instant, SocketId, Statistics};
+
+use super::{Limits, Session};
+
+impl Session {
+    /// The state as the application sees it.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.connection.state()
+    }
+
+    /// Whether application messages are taken.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.connection.is_ready()
+    }
+
+    /// The socket that is opening or open.
+    #[must_use]
+    pub const fn socket(&self) -> Option<SocketId> {
+        self.connection.socket()
+    }
+
+    /// Why the connection was given up, if it was.
+    #[must_use]
+    pub const fn gave_up(&self) -> Option<GiveUpCause> {
+        self.connection.gave_up()
+    }
+
+    /// Whether it is CLOSED and every socket dropped.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state() == ConnectionState::Closed && self.link.is_none() && self.orders.is_empty()
+    }
+
+    /// The bounds of the buffers.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<Config> {
+        self.connection.config()
+    }
+
+    /// What the connection has done so far.
+    #[must_use]
+    pub fn statistics(&self, now: Instant) -> Statistics {
+        self.connection.statistics(now)
+    }
+}
