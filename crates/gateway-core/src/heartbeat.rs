@@ -99,6 +99,13 @@ impl Heartbeat {
         self.unanswered > 0
     }
 
+    /// Whether a WebSocket Ping of this number is unanswered. Any other Pong is none of ours: a peer may send them unasked,
+    /// as a heartbeat of its own (RFC 6455 section 5.5.3).
+    pub(crate) fn awaits_number(&self, number: u64) -> bool {
+        let newest = self.newest.and_then(|(_, stamp)| stamp).unwrap_or(0);
+        number <= newest && newest - number < u64::from(self.unanswered)
+    }
+
     /// A pong came in while one was awaited. Returns the round trip, where it can be known.
     pub(crate) fn on_pong(&mut self, now: Instant, stamp: Option<u64>) -> Option<Duration> {
         self.mark_alive();

@@ -55,9 +55,9 @@ impl Ready {
         else {
             return;
         };
-        if heartbeat.awaits_pong() {
-            let stamp = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-            count_pong(heartbeat, self.socket, stamp, cx);
+        let number = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+        if let Some(number) = number.filter(|number| heartbeat.awaits_number(*number)) {
+            count_pong(heartbeat, self.socket, Some(number), cx);
         }
     }
 

@@ -181,8 +181,6 @@ fn numbered(event: &Fact) -> Option<String> {
 /// So many bytes that say nothing.
 fn filler(filler: &mut String, bytes: u64) -> &str {
     let length = usize::try_from(bytes).unwrap_or(MAX_PAYLOAD).min(MAX_PAYLOAD);
-    while filler.len() < length {
-        filler.push('x');
-    }
+    filler.extend(std::iter::repeat_n('x', length.saturating_sub(filler.len())));
     &filler[..length]
 }

@@ -24,7 +24,8 @@ use crate::system::System;
 /// through a [`Sender`].
 ///
 /// **Ask it.** A client that nobody asks for events sends no heartbeat and does not reconnect. On the next call what
-/// has arrived meanwhile is read before any deadline is judged.
+/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, deadlines and other threads
+/// are looked at with each 32nd: an application that takes a second for each hears of them half a minute late.
 ///
 /// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and take events until
 /// `None` for a close handshake.
@@ -105,13 +106,13 @@ impl<S: System> Client<S> {
     /// in: take events with [`recv`](Self::recv), for two sides that both wait to write would wait for ever.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         if self.engine.session().is_write_blocked() {
-            self.drive(|session| !session.is_write_blocked() || !session.wants_input());
+            self.drive(|session| !session.is_write_blocked() || session.is_reading_stopped());
         }
         let id = self.engine.send(message.into())?;
         if !self.engine.session().has_messages() {
             let _ = self.engine.write();
             // The transport takes no more for now: see it written, as promised, but not past its socket's end.
-            self.drive(|session| session.pending().is_empty() || !session.wants_input());
+            self.flush();
         }
         Ok(id)
     }
@@ -125,9 +126,12 @@ impl<S: System> Client<S> {
         self.engine.send(message.into())
     }
 
-    /// Writes and flushes all that was sent. Returns at once where there is no socket.
-    pub fn flush(&mut self) {
-        self.drive(|session| session.pending().is_empty() && !session.is_dirty());
+    /// Writes and flushes all that was sent, and says whether it is: false where the backlog of what came in is full, so that
+    /// nothing is read, and the peer may wait for just that: take events, and flush again. True at once where there is no
+    /// socket: what became of the messages is told by [`ClientEvent::Outcome`].
+    pub fn flush(&mut self) -> bool {
+        self.drive(|session| session.is_flushed() || session.is_reading_stopped());
+        self.engine.session().is_flushed()
     }
 
     /// Starts to close the connection. Take events until `None`: that is within the close timeout.
@@ -239,6 +243,7 @@ impl<S: System> Client<S> {
         until: Option<Instant>,
     ) -> Result<(), TimedOut> {
         self.engine.begin();
+        let mut has_looked = false;
         loop {
             let _ = self.engine.carry_out_orders();
             if self.open_mail() {
@@ -247,7 +252,13 @@ impl<S: System> Client<S> {
             if done(self.engine.session()) || self.engine.session().is_over() {
                 return Ok(());
             }
+            // A peer that floods with what is no event keeps nobody past the time that was given.
+            let is_late = |until| has_looked && self.engine.host().now() >= until;
+            if until.is_some_and(is_late) {
+                return Err(TimedOut);
+            }
             if self.engine.look() == Progress::Made {
+                has_looked = true;
                 continue;
             }
             let now = self.engine.host().now();
@@ -267,8 +278,8 @@ impl<S: System> Client<S> {
         }
     }
 
-    /// Between events that are already waiting: neither what is due nor what other threads ask for is late because the
-    /// application is slow.
+    /// Between events that are already waiting, once in a while: what is due, and what other threads ask for, does not wait
+    /// until the application has taken all of them.
     fn look_around(&mut self) {
         let asked = self.open_mail();
         let now = self.engine.host().now();

@@ -8,7 +8,7 @@ use mio::event::Source;
 use mio::net::TcpStream;
 
 /// A byte stream to a server that never waits: TCP, TLS over it, or one of the embedder's own. Reading and writing fail
-/// with [`io::ErrorKind::WouldBlock`] where they would have to wait.
+/// with [`io::ErrorKind::WouldBlock`] where they would have to wait; a write of no bytes means that the stream is dead.
 pub trait Transport: Read + Write + Send {
     /// The socket under it, for the poller.
     fn source(&mut self) -> &mut dyn Source;
@@ -118,7 +118,7 @@ fn read_into<T>(
 }
 
 /// A system call that a signal has interrupted is made again.
-fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -31,12 +32,21 @@ pub(crate) enum Route {
     Dialled { transport: Box<dyn Transport>, fails_whole: bool },
 }
 
-/// An errand under way. Once this is dropped, what the errand brings is dropped as well.
-pub(crate) struct Errand(Receiver<Result<Fetched, OpenFailure>>);
+/// An errand under way. Once this is dropped, one that waits is not begun, and what one under way brings is dropped.
+pub(crate) struct Errand {
+    outcome: Receiver<Result<Fetched, OpenFailure>>,
+    is_wanted: Arc<AtomicBool>,
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        self.is_wanted.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Errand {
     pub(crate) fn poll(&self) -> Option<Result<Fetched, OpenFailure>> {
-        match self.0.try_recv() {
+        match self.outcome.try_recv() {
             Ok(outcome) => Some(outcome),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(OpenFailure::new(
@@ -68,8 +78,30 @@ struct Queue {
 
 struct Order {
     credentials: Credentials,
-    answer: Sender<Result<Fetched, OpenFailure>>,
+    is_wanted: Arc<AtomicBool>,
+    reply: Reply,
+}
+
+/// Where the answer goes. Whoever waits for it is woken when this is dropped, answered or not.
+struct Reply {
+    answer: Option<Sender<Result<Fetched, OpenFailure>>>,
     waker: Waker,
+}
+
+impl Reply {
+    fn send(self, outcome: Result<Fetched, OpenFailure>) {
+        if let Some(answer) = &self.answer {
+            // What comes too late is dropped with the channel, and whatever it holds open with it.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.answer = None; // first: who wakes up without an answer is to see that none will come
+        self.waker.wake_by_ref();
+    }
 }
 
 impl Errands {
@@ -84,18 +116,19 @@ impl Errands {
     /// Begins an errand; `waker` is woken when it is done.
     pub(crate) fn begin(&self, credentials: Credentials, waker: Waker) -> Errand {
         let (answer, outcome) = channel();
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let reply = Reply { answer: Some(answer), waker };
         if self.work.may_block() {
-            self.delegate(Order { credentials, answer, waker });
+            self.delegate(Order { credentials, is_wanted: Arc::clone(&is_wanted), reply });
         } else {
-            let _ = answer.send(self.work.fetch(credentials)); // the receiver is right here
+            reply.send(self.work.fetch(credentials));
         }
-        Errand(outcome)
+        Errand { outcome, is_wanted }
     }
 
     fn delegate(&self, order: Order) {
         let mut queue = lock(&self.queue);
-        // An errand that is still waiting was abandoned: a client makes one attempt at a time.
-        queue.waiting.clear();
+        queue.waiting.retain(|order| order.is_wanted.load(Ordering::Relaxed));
         queue.waiting.push_back(order);
         if queue.is_running {
             return;
@@ -106,9 +139,7 @@ impl Errands {
             Ok(_) => queue.is_running = true,
             Err(error) => {
                 let failure = OpenFailure::new(OpenError::Io, format!("no helper thread: {error}"));
-                for order in queue.waiting.drain(..) {
-                    let _ = order.answer.send(Err(failure.clone())); // the receiver may have gone
-                }
+                queue.waiting.drain(..).for_each(|order| order.reply.send(Err(failure.clone())));
             }
         }
     }
@@ -119,7 +150,9 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
     struct Ends<'a>(&'a Mutex<Queue>);
     impl Drop for Ends<'_> {
         fn drop(&mut self) {
-            lock(self.0).is_running = false;
+            let mut queue = lock(self.0);
+            queue.is_running = false;
+            queue.waiting.clear(); // those who wait are told that no answer comes, and try again
         }
     }
     let ends = Ends(queue);
@@ -132,9 +165,9 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
             return;
         };
         drop(waiting);
-        // What comes too late is dropped with the channel, and whatever it holds open with it.
-        let _ = order.answer.send(work.fetch(order.credentials));
-        order.waker.wake();
+        if order.is_wanted.load(Ordering::Relaxed) {
+            order.reply.send(work.fetch(order.credentials));
+        }
     }
 }
 

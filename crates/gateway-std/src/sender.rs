@@ -177,16 +177,18 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Waits for room, and leaves a request. A client that is gone has nothing to be asked.
+    /// Waits for room, and leaves a request. Where nobody takes them for now the oldest gives way: it is the newest that
+    /// counts when the client is asked again.
     fn ask(&self, control: Control) {
         let mut mail = self.lock();
         while mail.controls.len() >= CONTROLS && !mail.retired {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
-        if mail.controls.len() < CONTROLS {
-            mail.controls.push_back(control);
-            self.ring(mail);
+        if mail.controls.len() >= CONTROLS {
+            mail.controls.pop_front();
         }
+        mail.controls.push_back(control);
+        self.ring(mail);
     }
 
     fn ring(&self, mail: MutexGuard<'_, Mail>) {

@@ -29,7 +29,8 @@ use crate::wakers::{Half, Wakers};
 /// [`spawn`](Self::spawn).
 ///
 /// **Poll it.** A client that nobody polls sends no heartbeat and does not reconnect. On the next poll what
-/// has arrived meanwhile is read before any deadline is judged.
+/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, the timer is looked at with each
+/// 32nd: an application that takes a second for each keeps its deadlines half a minute late.
 ///
 /// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and poll on until
 /// `None` for a close handshake.
@@ -101,21 +102,27 @@ impl Client {
     /// in: take events with [`next`](Self::next), for two sides that both wait to write would wait for ever.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         if self.is_write_blocked() {
-            self.until(|session| !session.is_write_blocked() || !session.wants_input()).await;
+            self.until(|session| !session.is_write_blocked() || session.is_reading_stopped()).await;
         }
         let id = self.engine.send(message.into())?;
-        if !self.engine.session().has_messages() && self.try_write() {
-            // The transport takes no more for now: see it written, as promised, but not past its socket's end.
-            self.until(|session| session.pending().is_empty() || !session.wants_input()).await;
+        if !self.engine.session().has_messages() {
+            let _ = self.engine.write();
+            if !self.engine.session().is_flushed() {
+                // The transport takes no more for now: see it written, as promised, but not past its socket's end.
+                self.flush().await;
+            }
         }
         Ok(id)
     }
 
-    /// Writes and flushes all that was sent. Returns at once where there is no socket.
+    /// Writes and flushes all that was sent, and says whether it is: false where the backlog of what came in is full, so that
+    /// nothing is read, and the peer may wait for just that: take events, and flush again. True at once where there is no
+    /// socket: what became of the messages is told by [`ClientEvent::Outcome`].
     ///
     /// Cancel-safe.
-    pub async fn flush(&mut self) {
-        self.until(|session| session.pending().is_empty() && !session.is_dirty()).await;
+    pub async fn flush(&mut self) -> bool {
+        self.until(|session| session.is_flushed() || session.is_reading_stopped()).await;
+        self.engine.session().is_flushed()
     }
 
     /// Starts to close the connection. Poll on until `None`: that is within the close timeout.
@@ -291,12 +298,6 @@ impl Client {
         let mut cx = Context::from_waker(self.engine.host().waker());
         timer.poll_due(&mut cx, clock, self.engine.session().deadline())
     }
-
-    /// Writes what is waiting, as far as the transport takes it now. Says whether some is left.
-    fn try_write(&mut self) -> bool {
-        let _ = self.engine.write();
-        !self.engine.session().pending().is_empty()
-    }
 }
 
 /// Yields what [`Client::next`] does.
@@ -326,8 +327,7 @@ impl Sink<Message> for Client {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let flushed = |session: &Session| session.pending().is_empty() && !session.is_dirty();
-        ready!(self.get_mut().poll_until(cx, Half::Sink, flushed));
+        ready!(self.get_mut().poll_until(cx, Half::Sink, Session::is_flushed));
         Poll::Ready(Ok(()))
     }
 

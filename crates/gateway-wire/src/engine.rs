@@ -28,7 +28,8 @@ pub trait ByteStream {
     /// Nothing has come yet, or nothing will any more.
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T>;
 
-    /// Writes some of `bytes`.
+    /// Writes some of `bytes`, which are not empty. Zero means that the stream is dead: one that takes none now says so by
+    /// [`io::ErrorKind::WouldBlock`]. (rustls' `Stream` is none as it stands: it returns zero where its buffer is full.)
     ///
     /// # Errors
     /// Nothing can be written now, or ever.

@@ -54,4 +54,17 @@ impl Session {
     pub fn statistics(&self, now: Instant) -> Statistics {
         self.connection.statistics(now)
     }
+
+    /// Whether all that was taken was written and flushed, or lost.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.pending().is_empty() && !self.is_dirty()
+    }
+
+    /// Whether nothing is read before the application takes events: whoever waits for the peer now without taking any
+    /// waits for ever, and no heartbeat ends it.
+    #[must_use]
+    pub fn is_reading_stopped(&self) -> bool {
+        !self.wants_input()
+    }
 }
