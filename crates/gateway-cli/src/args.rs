@@ -10,6 +10,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   gateway demo                                            everything at once, with nothing to set up
+  gateway demo --driver std                               the same on the blocking client
   gateway serve --script drop                             a gateway that drops its clients
   gateway connect ws://127.0.0.1:9001                     a connection to it that stays up
   gateway connect wss://host/ --events - --log-level off  what happens, in JSON on stderr

@@ -2,19 +2,27 @@
 
 mod common;
 
-use std::io;
+use std::{io, process::Output};
 
 use common::{gateway, run, text};
 
 /// The demo bounds itself: past 19 s it says so, and fails. That is what is looked at here, no clock.
 #[tokio::test]
-async fn the_demo_rides_out_its_faults_and_accounts_for_every_message() -> io::Result<()> {
-    let output = run(gateway(&["demo", "--seed", "7"]), b"").await?;
+async fn the_demo_rides_out_its_faults_and_accounts_for_every_message_on_either_driver()
+-> io::Result<()> {
+    let demo = |driver| run(gateway(&["demo", "--seed", "7", "--driver", driver]), b"");
+    let (on_tokio, on_std) = tokio::join!(demo("tokio"), demo("std"));
 
+    rode_out_every_fault("tokio", &on_tokio?);
+    rode_out_every_fault("std", &on_std?);
+    Ok(())
+}
+
+fn rode_out_every_fault(driver: &str, output: &Output) {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
-    assert_eq!(stderr, "");
-    assert!(!stdout.contains('\x1b'), "colours without a terminal");
+    assert_eq!(output.status.code(), Some(0), "{driver}: {stdout}{stderr}");
+    assert_eq!(stderr, "", "{driver}");
+    assert!(!stdout.contains('\x1b'), "{driver}: colours without a terminal");
     for part in [
         "lost (reset)",
         "pong_timeout",
@@ -27,10 +35,9 @@ async fn the_demo_rides_out_its_faults_and_accounts_for_every_message() -> io::R
         "6 faults ridden out in ",
         "every message is accounted for",
     ] {
-        assert!(stdout.contains(part), "{part}: {stdout}");
+        assert!(stdout.contains(part), "{driver}: {part}: {stdout}");
     }
     let line = stdout.lines().find(|line| line.contains(" handed over = ")).expect("the sum");
     let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    assert_eq!(numbers[0], numbers[1..].iter().sum::<u64>(), "{line}");
-    Ok(())
+    assert_eq!(numbers[0], numbers[1..].iter().sum::<u64>(), "{driver}: {line}");
 }

@@ -10,8 +10,19 @@ use common::{file, gateway, run, text};
 async fn a_recorded_demo_replays_as_recorded_and_damage_is_told_by_its_line() -> io::Result<()> {
     let path = file("demo.jsonl", "");
     let name = path.to_str().expect("its name is text");
-    let demo = run(gateway(&["demo", "--seed", "7", "--record", name]), b"").await?;
-    assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+    let on_std = file("demo-std.jsonl", "");
+    let on_std = on_std.to_str().expect("its name is text");
+    let demo = |driver, name| {
+        run(gateway(&["demo", "--seed", "7", "--driver", driver, "--record", name]), b"")
+    };
+    let (demo, blocking) = tokio::join!(demo("tokio", name), demo("std", on_std));
+    for demo in [demo?, blocking?] {
+        assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+    }
+    let blocking = run(gateway(&["replay", "--quiet", on_std]), b"").await?;
+    let stdout = text(&blocking.stdout);
+    assert_eq!(blocking.status.code(), Some(0), "{stdout}");
+    assert!(stdout.ends_with(" events replayed: all as recorded\n"), "{stdout}");
     let journal = fs::read_to_string(&path)?;
     let events = journal.lines().count() - 1;
 

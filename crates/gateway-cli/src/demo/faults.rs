@@ -206,7 +206,7 @@ async fn fill(stage: &mut Stage) -> Result<(), DemoError> {
         if full == 2 {
             return Ok(());
         }
-        stage.write_on().await;
+        stage.write_on().await?;
     }
     Err(DemoError::NeverFull)
 }

@@ -1,8 +1,11 @@
 //! The command `gateway demo`: a gateway that misbehaves, and a client that rides it out, in one process.
 //!
-//! [`faults`] is the plot, [`stage`] the client on its stage, [`ledger`] the account of every message.
+//! [`faults`] is the plot, [`stage`] the client on its stage, [`ledger`] the account of every message; [`client`] is the
+//! client on either driver, [`gateway`] the server.
 
+mod client;
 mod faults;
+mod gateway;
 mod ledger;
 pub(crate) mod screen;
 mod stage;
@@ -10,34 +13,34 @@ mod summary;
 
 use std::{
     io::{self, Write as _},
-    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
 use clap::Args;
-use gateway_tokio::{
-    Client,
-    core::{Config, ConfigErrors},
-};
+use gateway_tokio::core::{Config, ConfigErrors};
 use thiserror::Error;
-use tokio::sync::oneshot;
 
 use self::{
+    client::{Client, Driver, Setup},
     faults::Fault,
+    gateway::{Gateway, GatewayError},
     screen::Screen,
     stage::{DemoError, Stage},
 };
 use crate::{
     clock::{self, Stopwatch},
     record::{self, CannotRecord},
-    serve::{Options, ServeError, Server},
 };
 
 /// The command line of `gateway demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Runs the client's connection on this driver: the asynchronous one, or the blocking one.
+    #[arg(long, value_enum, default_value_t)]
+    driver: Driver,
+
     /// Makes the random delays repeatable [default: from the operating system]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -59,8 +62,8 @@ enum Failure {
     Screen(io::Error),
     #[error(transparent)]
     Record(#[from] CannotRecord),
-    #[error("there is no server: {0}")]
-    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     #[error("the settings of the demo are not valid: {0}")]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
@@ -102,29 +105,14 @@ fn demo(args: &DemoArgs) -> Result<(), Failure> {
 
 async fn play(args: &DemoArgs) -> Result<(), Failure> {
     let recorder = args.record.as_deref().map(record::create).transpose()?;
-    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Server::bind(loopback, Options::default())?;
-    let (address, control) = (server.local_addr(), server.control());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let served = tokio::spawn(server.run(async {
-        // Either way the server is wanted no longer.
-        let _ = stopped.await;
-    }));
-
+    let gateway = Gateway::start()?;
     let config = config()?;
-    let mut builder =
-        Client::builder(format!("ws://{address}")).config(config.clone()).report_sent(true);
-    if let Some(seed) = args.seed {
-        builder = builder.seed(seed);
-    }
-    if let Some(recorder) = recorder {
-        builder = builder.observer(recorder);
-    }
+    let url = format!("ws://{}", gateway.address);
+    let setup = Setup { url: url.clone(), config: config.clone(), seed: args.seed, recorder };
+    let client = Client::new(args.driver, setup)?;
     let screen = Screen::new(Stopwatch::start());
-    let mut stage = Stage::new(builder.build()?, control, screen, config);
-    stage
-        .screen
-        .line(format_args!("A gateway at ws://{address}, and a client that stays connected."));
+    let mut stage = Stage::new(client, gateway.control.clone(), screen, config);
+    stage.screen.line(format_args!("A gateway at {url}, and a client that stays connected."));
 
     stage.until_ready().await?;
     stage.exchange(faults::MESSAGES).await?;
@@ -138,11 +126,7 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     stage.screen.line("");
     stage.close().await?;
     let adds_up = summary::show(&mut stage, &ridden);
-    drop(stop);
-    match served.await {
-        Ok(served) => served?,
-        Err(error) => return Err(Failure::Start(io::Error::other(error))),
-    }
+    gateway.stop().await?;
     if adds_up { Ok(()) } else { Err(Failure::Account) }
 }
 

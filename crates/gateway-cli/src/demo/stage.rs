@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use gateway_tokio::{
-    Client, ClientEvent, Message,
+    ClientEvent,
     core::{Config, DisconnectCause, GiveUpCause, Notice, RetryCause, SendRejection, SocketId},
 };
 use thiserror::Error;
 
 use super::{
+    client::Client,
     ledger::Ledger,
     screen::{Paint, Screen, millis},
 };
@@ -144,22 +144,20 @@ impl Stage {
 
     /// Puts a message into the write buffer. Says whether there was room at once.
     pub(crate) fn put(&mut self, text: String) -> Result<bool, DemoError> {
-        match futures_util::SinkExt::feed(&mut self.client, Message::text(text)).now_or_never() {
-            // The buffer is full, and the message was dropped before it.
-            None => Ok(false),
-            Some(Ok(())) => {
-                self.ledger.hand_over(self.socket);
-                Ok(true)
-            }
-            Some(Err(error)) => Err(DemoError::NotTaken(error.rejection())),
+        let is_taken = self.client.put(text);
+        let is_taken = is_taken.map_err(|error| DemoError::NotTaken(error.rejection()))?;
+        if is_taken {
+            self.ledger.hand_over(self.socket);
         }
+        Ok(is_taken)
     }
 
     /// Writes what the kernel takes now, and lets it and the server have a turn.
-    pub(crate) async fn write_on(&mut self) {
-        // Where it is not done at once there is no room left.
-        let _ = self.client.flush().now_or_never();
-        tokio::task::yield_now().await;
+    pub(crate) async fn write_on(&mut self) -> Result<(), DemoError> {
+        for event in self.client.write_on().await {
+            self.on_event(event)?;
+        }
+        Ok(())
     }
 
     /// Waits until the connection counts as stable, and then for a round trip.
@@ -171,7 +169,7 @@ impl Stage {
 
     /// Closes with 1000, and waits until that is done.
     pub(crate) async fn close(&mut self) -> Result<(), DemoError> {
-        self.client.close(gateway_tokio::core::CloseFrame::NORMAL);
+        self.client.close();
         while let Some(event) = self.client.next().await {
             self.on_event(event)?;
         }

@@ -1,0 +1,62 @@
+//! The gateway of the demo: a server with a thread and a runtime of its own, for a client may block its thread.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    thread,
+};
+
+use thiserror::Error;
+use tokio::{runtime, sync::oneshot};
+
+use crate::serve::{Control, Options, ServeError, Server};
+
+/// Why there is no gateway, or no longer one.
+#[derive(Debug, Error)]
+pub(crate) enum GatewayError {
+    #[error("there is no server: {0}")]
+    Serve(#[from] ServeError),
+    #[error("the server cannot start: {0}")]
+    Start(#[from] io::Error),
+    #[error("the server broke off")]
+    BrokenOff,
+}
+
+/// A gateway that runs.
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) control: Control,
+    stop: oneshot::Sender<()>,
+    served: oneshot::Receiver<Result<(), ServeError>>,
+}
+
+impl Gateway {
+    /// Starts one on a free port of this machine.
+    pub(crate) fn start() -> Result<Self, GatewayError> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let server = {
+            let _inside = runtime.enter();
+            let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            Server::bind(loopback, Options::default())?
+        };
+        let (address, control) = (server.local_addr(), server.control());
+        let (stop, stopped) = oneshot::channel();
+        let (report, served) = oneshot::channel();
+        let run = move || {
+            let ended = runtime.block_on(server.run(async {
+                // Told to stop or left alone, the server is wanted no longer.
+                let _ = stopped.await;
+            }));
+            // Where nobody waits for the end of it, nobody wants to know.
+            let _ = report.send(ended);
+        };
+        thread::Builder::new().name("gateway".to_owned()).spawn(run)?;
+        Ok(Self { address, control, stop, served })
+    }
+
+    /// Ends it, and waits until it has ended.
+    pub(crate) async fn stop(self) -> Result<(), GatewayError> {
+        drop(self.stop);
+        self.served.await.map_err(|_| GatewayError::BrokenOff)?.map_err(GatewayError::Serve)
+    }
+}
