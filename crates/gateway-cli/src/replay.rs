@@ -1,4 +1,9 @@
-//! The command `gateway replay`: a journal's events with their actions, held against the recorded ones.
+//! The command `gateway replay`: a journal's events with their actions, held against the recorded ones; or the scenario that
+//! [`walk`] makes of it.
+
+mod tale;
+mod walk;
+mod words;
 
 use std::{
     fs::File,
@@ -9,6 +14,7 @@ use std::{
 
 use clap::Args;
 use gateway_journal::{Description, Journal, JournalError, Problem, Step};
+use thiserror::Error;
 
 use crate::demo::screen::{Paint, Painter};
 
@@ -21,6 +27,10 @@ pub(crate) struct ReplayArgs {
     /// Shows the differences and the summary alone.
     #[arg(long)]
     quiet: bool,
+
+    /// Prints the journal as a scenario of the testkit, a Rust function of this name, in place of replaying it.
+    #[arg(long, value_name = "NAME", value_parser = function_name, conflicts_with = "quiet")]
+    scenario: Option<String>,
 }
 
 /// Runs the command: 0 where every action is the recorded one, 1 at a difference or in a damaged journal, 2 where
@@ -36,16 +46,60 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
             Err(error) => return fail(format_args!("cannot open {name}: {error}"), 2),
         }
     };
+    if let Some(function) = &args.scenario {
+        return tell(function, &name, reader);
+    }
     let mut show = Show { quiet: args.quiet, painter: Painter::of_stdout() };
     match replay(reader, &mut show, io::stdout().lock()) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(Ended::Stdout(error)) => crate::log::cannot_write(&error),
-        Err(Ended::Journal(error)) => {
-            let status = if matches!(error.problem(), Problem::Read(_)) { 2 } else { 1 };
-            fail(format_args!("{name}:{}: {}", error.line(), error.problem()), status)
+        Err(Ended::Journal(error)) => fail_at(&name, &error),
+    }
+}
+
+/// The journal as a scenario: as far as it can be read, for what is missing may not matter.
+fn tell(function: &str, name: &str, reader: impl BufRead) -> ExitCode {
+    let mut journal = match Journal::read(reader) {
+        Ok(journal) => journal,
+        Err(error) => return fail_at(name, &error),
+    };
+    let (mut entries, mut broken) = (Vec::new(), None);
+    for entry in &mut journal {
+        match entry {
+            Ok(entry) => entries.push(entry),
+            Err(error) => broken = Some(error),
         }
     }
+    let tale = match walk::tell(function, journal.head(), &entries) {
+        Ok(tale) => tale,
+        Err(error) => return fail(format_args!("{name}: {error}"), 1),
+    };
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = writeln!(stdout, "{tale}").and_then(|()| stdout.flush()) {
+        return crate::log::cannot_write(&error);
+    }
+    broken.map_or(ExitCode::SUCCESS, |error| fail_at(name, &error))
+}
+
+/// Why there is no scenario.
+#[derive(Debug, Error)]
+enum NotTold {
+    #[error("its settings cannot be written as TOML: {0}")]
+    Write(#[from] toml::ser::Error),
+    #[error("its settings do not read back: {0}")]
+    Read(#[from] toml::de::Error),
+}
+
+/// The name of a function of Rust, in snake case.
+fn function_name(name: &str) -> Result<String, &'static str> {
+    let is_word =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
+    if begins && name.chars().all(is_word) {
+        return Ok(name.to_owned());
+    }
+    Err("a scenario's name is in snake case, as a function's: a_pong_that_came_late")
 }
 
 /// Why a replay did not come to the end of its journal.
@@ -106,6 +160,11 @@ impl Show {
         let wide = Description::EVENT_WIDTH;
         writeln!(into, "{time}  {event:wide$} {state}  {actions}")
     }
+}
+
+fn fail_at(name: &str, error: &JournalError) -> ExitCode {
+    let status = if matches!(error.problem(), Problem::Read(_)) { 2 } else { 1 };
+    fail(format_args!("{name}:{}: {}", error.line(), error.problem()), status)
 }
 
 fn fail(what: std::fmt::Arguments<'_>, status: u8) -> ExitCode {

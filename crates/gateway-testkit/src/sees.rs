@@ -31,6 +31,7 @@ enum What {
     Because(Vec<&'static str>),
     AttemptNumbers(Vec<u32>),
     Gone(Vec<(u64, &'static str)>),
+    GoneFor(Vec<&'static str>),
     States(Vec<ConnectionState>),
     EndsIn(ConnectionState),
     GaveUp(&'static str),
@@ -92,6 +93,8 @@ sees! {
     retries(numbers: &[u32]) => What::AttemptNumbers(numbers.to_vec());
     /// Sockets are gone at these times for these causes, and no other.
     gone(causes: &[(u64, &'static str)]) => What::Gone(causes.to_vec());
+    /// Sockets are gone for these causes, in this order and at any times.
+    gone_for(causes: &[&'static str]) => What::GoneFor(causes.to_vec());
     /// The states that are passed, from the first change on.
     passes(states: &[ConnectionState]) => What::States(states.to_vec());
     /// The state at the end.
@@ -159,6 +162,11 @@ impl See {
             What::Because(reasons) => same("delays because of", reasons, &reasons_of(run)),
             What::AttemptNumbers(numbers) => same("retries", numbers, &numbers_of(run)),
             What::Gone(causes) => same("gone", &owned(causes), &causes_of(run)),
+            What::GoneFor(causes) => {
+                let causes: Vec<_> = causes.iter().map(|cause| (*cause).to_owned()).collect();
+                let seen: Vec<_> = causes_of(run).into_iter().map(|(_, cause)| cause).collect();
+                same("gone for", &causes, &seen)
+            }
             What::States(states) => same("passes", states, &states_of(run)),
             What::EndsIn(state) => same("ends in", state, &run.state()),
             What::GaveUp(cause) => same("gives up", &vec![(*cause).to_owned()], &given_up(run)),

@@ -284,6 +284,10 @@ macro_rules! suite {
                 a_ping_frame_is_answered_with_its_payload_and_once
                 a_close_of_the_peers_is_answered_once
             }
+            reported {
+                too_many_requests_then_a_drop_and_a_dead_peer
+                a_drop_and_a_login_that_is_refused_from_then_on
+            }
         }
     };
 }

@@ -8,5 +8,6 @@ pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod policy;
 pub(crate) mod protocol;
+pub(crate) mod reported;
 pub(crate) mod stale;
 pub(crate) mod suspend;

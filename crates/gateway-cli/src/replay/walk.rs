@@ -1,0 +1,408 @@
+//! From a journal to a scenario: what was recorded is placed in the testkit's time, one event after the other.
+//!
+//! A connection is driven along, for what it does by itself it does at its own deadlines, to the nanosecond, where a clock was
+//! late. Between two of them everything stands at whole milliseconds, no two things at one, in the recorded order.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use gateway_journal::{Entry, Fact, FrameFact, Head, Kind};
+use gateway_tokio::core::{
+    Action, CloseFrame, Config, Connection, Dialect as _, Event, Frame, Instant, JsonDialect,
+    LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised, RetryAfter, SendRejection,
+    SocketId, UnixMillis,
+};
+
+use super::{
+    NotTold,
+    tale::{Attempt, Done, Pong, Seen, Style, Tale},
+    words,
+};
+
+/// What the testkit's wall clock shows at 0 ms.
+const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
+const MILLISECOND: Duration = Duration::from_millis(1);
+/// A timer that fires so long after its time was held up.
+const LATE: Duration = Duration::from_millis(5);
+/// Pongs whose delays differ by less are told as if they took alike.
+const ALIKE: Duration = Duration::from_millis(5);
+
+/// Tells the scenario of that name.
+///
+/// # Errors
+/// The settings cannot be written as TOML.
+pub(super) fn tell(name: &str, head: &Head, entries: &[Entry]) -> Result<Tale, NotTold> {
+    let takes_any_answer =
+        entries.iter().any(|entry| login(entry) == LoginAnswer::AcceptedAndDelivered);
+    let lines = words::config(&head.config, takes_any_answer)?;
+    let config: Config = toml::from_str(&lines.join("\n"))?;
+    let mut walk = Walk {
+        connection: Connection::from_seed(Arc::new(config), head.seed),
+        tale: Tale {
+            name: name.to_owned(),
+            config: lines,
+            seed: head.seed,
+            attempts: Vec::new(),
+            commands: Vec::new(),
+            end: 0,
+            seen: Seen::default(),
+            left_out: BTreeMap::new(),
+        },
+        wall: WALL,
+        now: Instant::ZERO,
+        told: Instant::ZERO,
+        anchor: None,
+        recorded_wall: None,
+        recorded_deadline: None,
+        stamps: BTreeMap::new(),
+        is_ticked: false,
+    };
+    for entry in entries {
+        walk.step(entry);
+    }
+    if let Some(last) = entries.last() {
+        let end = walk.place(Instant::ZERO, last.now.saturating_add(MILLISECOND));
+        walk.tale.end = words::whole_millis(words::since_start(end));
+    }
+    Ok(walk.tale)
+}
+
+struct Walk {
+    connection: Connection,
+    tale: Tale,
+    /// What the testkit's wall clock shows at 0 ms, after the jumps so far.
+    wall: UnixMillis,
+    /// Where the last thing was placed.
+    now: Instant,
+    /// When the connection was last told something.
+    told: Instant,
+    /// A recorded time, and where it was placed; none before the first request to connect.
+    anchor: Option<(Instant, Instant)>,
+    recorded_wall: Option<(Instant, UnixMillis)>,
+    recorded_deadline: Option<Instant>,
+    /// Recorded timestamps of pings, and those of the scenario.
+    stamps: BTreeMap<UnixMillis, UnixMillis>,
+    /// The tick that belongs to a jump of the clock was made with it.
+    is_ticked: bool,
+}
+
+impl Walk {
+    fn step(&mut self, entry: &Entry) {
+        let at = entry.now;
+        if let Fact::WallClock { unix_ms } = entry.event {
+            self.recorded_wall = Some((at, unix_ms));
+        }
+        let is_first = self.anchor.is_none() && entry.event == Fact::ConnectRequested;
+        if is_first {
+            self.anchor = Some((at, Instant::ZERO));
+        } else if self.anchor.is_none() {
+            if !matches!(entry.event, Fact::WallClock { .. } | Fact::Tick) {
+                self.tale.left_out("an event before the first request to connect");
+            }
+            return;
+        }
+        let is_stale = |action: &Action| matches!(action, Action::Notify(Notice::Stale { .. }));
+        if entry.actions.iter().any(is_stale) {
+            self.tale.left_out("an event of a socket that was gone");
+            return;
+        }
+        let is_tick = entry.event == Fact::Tick;
+        if is_tick && entry.actions.is_empty() {
+            return;
+        }
+        if !(is_tick && self.is_ticked) {
+            self.place_event(at, entry, is_first);
+        }
+        self.is_ticked = matches!(entry.event, Fact::WallClock { .. }) && !entry.actions.is_empty();
+        self.tale.seen.take(&entry.actions);
+        self.tale.seen.state = Some(entry.state);
+        for action in &entry.actions {
+            self.follow(action);
+        }
+    }
+
+    /// Places what is recorded, and tells the connection.
+    fn place_event(&mut self, at: Instant, entry: &Entry, is_first: bool) {
+        let recorded = entry.actions.as_slice();
+        match entry.event {
+            Fact::ConnectRequested => {
+                if !is_first {
+                    self.command(at, "Command::Connect".to_owned());
+                }
+                self.look(&[]);
+                self.feed(Event::ConnectRequested, recorded);
+            }
+            Fact::CloseRequested { code, reason_bytes } => {
+                self.command(at, words::close_command(code, reason_bytes));
+                if let Ok(frame) = CloseFrame::new(code.number(), "") {
+                    self.feed(Event::CloseRequested(frame), recorded);
+                }
+            }
+            Fact::SendRequested { kind, bytes } => self.send(at, kind, bytes, recorded),
+            Fact::LoginAccepted => {
+                self.command(at, "Command::LoginAccepted".to_owned());
+                self.feed(Event::LoginAccepted, recorded);
+            }
+            Fact::LoginRejected { verdict } => {
+                self.command(at, words::login_rejected(verdict));
+                self.feed(Event::LoginRejected(verdict), recorded);
+            }
+            Fact::NetworkChanged { network } => {
+                self.command(at, format!("Command::Network(Network::{network:?})"));
+                self.feed(Event::NetworkChanged(network), recorded);
+            }
+            Fact::SocketOpened { socket } => {
+                let placed =
+                    self.place(self.attempt().map_or(self.now, |attempt| attempt.dialled), at);
+                if let Some(attempt) = self.tale.attempts.last_mut() {
+                    let after = placed.saturating_duration_since(attempt.dialled);
+                    attempt.opening = Some(format!("accepts_after({})", words::millis(after)));
+                    attempt.opened = placed;
+                }
+                self.feed(Event::SocketOpened(socket), recorded);
+            }
+            Fact::OpenFailed { socket, error } => {
+                let placed =
+                    self.place(self.attempt().map_or(self.now, |attempt| attempt.dialled), at);
+                let error = self.moved(at, error);
+                if let Some(attempt) = self.tale.attempts.last_mut() {
+                    let after = placed.saturating_duration_since(attempt.dialled);
+                    attempt.opening = Some(words::failed_opening(after, error));
+                }
+                self.feed(Event::OpenFailed(socket, error), recorded);
+            }
+            Fact::SocketFailed { socket, failure } => {
+                let deed = words::failing(failure).unwrap_or_else(|| {
+                    self.tale.left_out("a socket that failed in another way, here reset");
+                    "Deed::reset()".to_owned()
+                });
+                self.deed(at, deed, None);
+                self.feed(Event::SocketFailed(socket, failure), recorded);
+            }
+            Fact::FrameReceived { socket, frame } => self.frame(at, socket, frame, recorded),
+            Fact::WallClock { .. } => self.jump(at, recorded),
+            Fact::Tick => self.tick(at, recorded),
+            Fact::BytesReceived { .. } => self.tale.left_out("a part of a message"),
+            Fact::WriteBlocked { .. } | Fact::Flushed { .. } => {
+                self.tale.left_out("the write buffer full, or flushed");
+            }
+            Fact::ReadingPaused { .. } | Fact::ReadingResumed { .. } => {
+                self.tale.left_out("reading paused, or resumed");
+            }
+        }
+    }
+
+    /// Keeps what later events go by.
+    fn follow(&mut self, action: &Action) {
+        match *action {
+            Action::OpenSocket { .. } => self.tale.attempts.push(Attempt::at(self.now)),
+            Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)) => {
+                if let Some(attempt) = self.tale.attempts.last_mut() {
+                    attempt.pings.push(self.now);
+                }
+            }
+            Action::ScheduleTimer(at) => self.recorded_deadline = Some(at),
+            Action::CancelTimer => self.recorded_deadline = None,
+            Action::Send(..) | Action::CloseSocket(_) | Action::Deliver | Action::Notify(_) => {}
+        }
+    }
+
+    fn attempt(&self) -> Option<&Attempt> {
+        self.tale.attempts.last()
+    }
+
+    /// Where a recorded time lies in the scenario: whole milliseconds after `base`, behind everything that was placed, and
+    /// before what the connection will do by itself.
+    fn place(&mut self, base: Instant, at: Instant) -> Instant {
+        let (recorded, placed) = self.anchor.unwrap_or_default();
+        let at = placed.saturating_add(at.saturating_duration_since(recorded));
+        self.place_exactly(base, at)
+    }
+
+    fn place_exactly(&mut self, base: Instant, at: Instant) -> Instant {
+        let whole = |at: Instant| words::whole_millis(at.saturating_duration_since(base));
+        let least = whole(self.now).saturating_add(1);
+        let mut count = whole(at.saturating_add(MILLISECOND / 2)).max(least);
+        if let Some(deadline) = self.connection.next_deadline() {
+            let most = whole(deadline.saturating_sub(Duration::from_nanos(1)));
+            if count > most && most >= least {
+                count = most;
+            } else if count > most {
+                self.tale.left_out("an event for which there was no time before a deadline");
+            }
+        }
+        self.now = base.saturating_add(Duration::from_millis(count));
+        self.now
+    }
+
+    fn command(&mut self, at: Instant, command: String) {
+        let placed = self.place(Instant::ZERO, at);
+        self.tale.commands.push((words::whole_millis(words::since_start(placed)), command));
+    }
+
+    fn send(&mut self, at: Instant, kind: Kind, bytes: u64, recorded: &[Action]) {
+        if recorded.contains(&Action::Notify(Notice::SendRejected(SendRejection::WriteBlocked))) {
+            return self.tale.left_out("a message that a full write buffer did not take");
+        }
+        if kind == Kind::Binary {
+            self.tale.left_out("the kind of a binary message, which is sent as text");
+        }
+        self.command(at, words::send(bytes));
+        // A driver stamps a message with the time of what it was told last.
+        let event = Event::SendRequested(Message::Text(""));
+        let _ = self.connection.handle(self.told, event);
+    }
+
+    fn frame(&mut self, at: Instant, socket: SocketId, frame: FrameFact, recorded: &[Action]) {
+        let (mut text, mut style) = (String::new(), None);
+        let deed = match frame {
+            FrameFact::Text { login: LoginAnswer::Accepted, .. } => words::text(words::ACCEPTED),
+            FrameFact::Text { login: LoginAnswer::Refused, .. } => words::text(words::REFUSED),
+            FrameFact::Text { recognised: Recognised::Pong(stamp), .. } => {
+                let known = stamp.and_then(|stamp| self.stamps.get(&stamp).copied());
+                JsonDialect.write_pong(known.or_else(|| self.shifted(at, stamp?)), &mut text);
+                style = Some(match (stamp, known) {
+                    (None, _) => Style::Bare,
+                    (Some(_), Some(_)) => Style::Echo,
+                    (Some(_), None) => Style::Other,
+                });
+                words::text(&text)
+            }
+            FrameFact::Text { recognised: Recognised::Ping(stamp), .. } => {
+                JsonDialect.write_ping(stamp.and_then(|stamp| self.shifted(at, stamp)), &mut text);
+                words::text(&text)
+            }
+            FrameFact::Text { bytes, .. } => words::message(Kind::Text, bytes),
+            FrameFact::Binary { bytes } => words::message(Kind::Binary, bytes),
+            FrameFact::Ping { bytes } => words::ping(bytes),
+            FrameFact::Pong { number: Some(number), .. } => {
+                text = number.to_string();
+                style = Some(Style::Echo);
+                words::pong(&text)
+            }
+            FrameFact::Pong { bytes, number: None } => words::pong_of(bytes),
+            FrameFact::Close { code, reason_bytes } => words::close(code, reason_bytes),
+        };
+        self.deed(at, deed, style);
+        let frame = match frame {
+            FrameFact::Text { login: LoginAnswer::Accepted, .. } => Frame::Text(words::ACCEPTED),
+            FrameFact::Text { login: LoginAnswer::Refused, .. } => Frame::Text(words::REFUSED),
+            FrameFact::Text { .. } => Frame::Text(&text),
+            FrameFact::Binary { .. } => Frame::Binary(b""),
+            FrameFact::Ping { .. } => Frame::Ping(b""),
+            FrameFact::Pong { .. } => Frame::Pong(text.as_bytes()),
+            FrameFact::Close { code, .. } => {
+                Frame::Close(code.and_then(|code| CloseFrame::new(code.number(), "").ok()))
+            }
+        };
+        self.feed(Event::FrameReceived(socket, frame), recorded);
+    }
+
+    /// The peer does that: in the same read as the last, if it came at the same time.
+    fn deed(&mut self, at: Instant, deed: String, style: Option<Style>) {
+        let Some(attempt) = self.tale.attempts.last_mut() else { return };
+        if let Some(last) = attempt.deeds.last_mut()
+            && last.recorded == at
+            && self.now == attempt.opened.saturating_add(last.after)
+        {
+            last.deed = format!("{}.and({deed})", last.deed);
+            last.is_pong = false;
+            return;
+        }
+        let (opened, pinged) = (attempt.opened, attempt.pings.last().copied());
+        let usual = attempt.pongs.first().map(|pong| pong.delay);
+        let (recorded, placed) = self.anchor.unwrap_or_default();
+        let mut aim = placed.saturating_add(at.saturating_duration_since(recorded));
+        if let (Some(_), Some(pinged), Some(usual)) = (style, pinged, usual) {
+            let usual = pinged.saturating_add(usual);
+            let apart = usual.saturating_duration_since(aim) + aim.saturating_duration_since(usual);
+            aim = if apart <= ALIKE { usual } else { aim };
+        }
+        let placed = self.place_exactly(opened, aim);
+        let Some(attempt) = self.tale.attempts.last_mut() else { return };
+        let after = placed.saturating_duration_since(opened);
+        attempt.deeds.push(Done { after, recorded: at, deed, is_pong: style.is_some() });
+        if let (Some(style), Some(pinged)) = (style, pinged) {
+            let (pings, delay) = (attempt.pings.len(), placed.saturating_duration_since(pinged));
+            attempt.pongs.push(Pong { pings, delay, style });
+        }
+    }
+
+    /// The clock was found to have jumped: the machine slept just before, and the next deadline shows it.
+    fn jump(&mut self, at: Instant, recorded: &[Action]) {
+        let by = recorded.iter().find_map(|action| match action {
+            Action::Notify(Notice::ClockJumped { by }) => Some(*by),
+            _ => None,
+        });
+        let Some(by) = by else { return };
+        let by = Duration::from_millis(words::whole_millis(by));
+        self.command(at, format!("Command::Sleep({})", words::millis(by)));
+        self.wall = self.wall.saturating_add(by);
+        self.tick(at, recorded);
+    }
+
+    /// A deadline is reached.
+    fn tick(&mut self, at: Instant, recorded: &[Action]) {
+        let due = self.recorded_deadline.filter(|due| at.saturating_duration_since(*due) >= LATE);
+        if due.is_some() {
+            self.tale.left_out("a timer that was late by 5 ms or more");
+        }
+        let Some(deadline) = self.connection.next_deadline() else {
+            return self.tale.left_out("a deadline that this core does not have");
+        };
+        self.now = self.now.max(deadline);
+        self.anchor = Some((at, self.now));
+        self.look(recorded);
+        self.feed(Event::Tick, recorded);
+    }
+
+    fn look(&mut self, recorded: &[Action]) {
+        self.feed(Event::WallClock(self.wall_now()), recorded);
+    }
+
+    fn wall_now(&self) -> UnixMillis {
+        self.wall.saturating_add(words::since_start(self.now))
+    }
+
+    fn feed(&mut self, event: Event<'_>, recorded: &[Action]) {
+        self.told = self.now;
+        let actions = self.connection.handle(self.now, event);
+        if let (Some(was), Some(is)) = (stamp(recorded), stamp(actions.as_slice())) {
+            self.stamps.insert(was, is);
+        }
+    }
+
+    /// A recorded time of the wall clock, on that of the testkit.
+    fn shifted(&self, at: Instant, time: UnixMillis) -> Option<UnixMillis> {
+        let (when, wall) = self.recorded_wall?;
+        let wall = wall.saturating_add(at.saturating_duration_since(when));
+        let now = self.wall_now().0;
+        Some(UnixMillis(now.saturating_add(time.0).saturating_sub(wall.0)))
+    }
+
+    /// An error whose date is on the testkit's wall clock, to the second as HTTP has it.
+    fn moved(&self, at: Instant, error: OpenError) -> OpenError {
+        match error {
+            OpenError::Http { status, retry_after: Some(RetryAfter::Date(date)) } => {
+                let date = self.shifted(at, date).unwrap_or(date);
+                let date = UnixMillis(date.0 / 1_000 * 1_000);
+                OpenError::Http { status, retry_after: Some(RetryAfter::Date(date)) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The timestamp of the ping that is sent.
+fn stamp(actions: &[Action]) -> Option<UnixMillis> {
+    actions.iter().find_map(|action| match action {
+        Action::Send(_, Outgoing::Ping(stamp)) => *stamp,
+        _ => None,
+    })
+}
+
+fn login(entry: &Entry) -> LoginAnswer {
+    match entry.event {
+        Fact::FrameReceived { frame: FrameFact::Text { login, .. }, .. } => login,
+        _ => LoginAnswer::NotAnAnswer,
+    }
+}
