@@ -17,6 +17,7 @@ Examples:
   gateway explain 1012                                    what follows on a close code
   gateway check gateway.toml                              all errors of a configuration
   gateway replay bug.jsonl                                what a connection of --record was told and did
+  gateway replay bug.jsonl --scenario a_bug               the same as a test to paste into the testkit
 
 Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.";
 
