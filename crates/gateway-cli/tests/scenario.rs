@@ -1,13 +1,19 @@
 //! The command `gateway replay --scenario`: journals become scenarios, which the testkit runs as they are told.
 //!
-//! The journals in `journals/` are of real sockets, one of each driver. `GATEWAY_BLESS=1` tells their scenarios anew; then they
+//! The journals in `journals/` are of real sockets, one of each driver; another is made here of what is rare. `GATEWAY_BLESS=1` tells their scenarios anew; then they
 //! are to be pasted into the testkit's `reported.rs` once more.
 
 mod common;
+#[path = "common/recording.rs"]
+mod recording;
 
-use std::{env, fs, io, path::Path};
+use std::{env, fs, io, path::Path, time::Duration};
 
 use common::{gateway, run, text};
+use gateway_tokio::core::{
+    CloseFrame, Config, Event, Failure, Frame, Message, Network, OpenError, RetryAfter, UnixMillis,
+};
+use recording::Recording;
 
 /// Where the scenarios are compiled, and run on all harnesses.
 const REPORTED: &str = include_str!("../../gateway-testkit/src/scenarios/reported.rs");
@@ -15,10 +21,15 @@ const REPORTED: &str = include_str!("../../gateway-testkit/src/scenarios/reporte
 async fn told_as_committed(name: &str) -> io::Result<()> {
     let journals = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");
     let journal = fs::read(journals.join(format!("{name}.jsonl")))?;
+    tells(name, &journal).await
+}
+
+async fn tells(name: &str, journal: &[u8]) -> io::Result<()> {
+    let journals = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");
     let golden = journals.join(format!("{name}.scenario"));
 
-    let replayed = run(gateway(&["replay", "--quiet", "-"]), &journal).await?;
-    let told = run(gateway(&["replay", "-", "--scenario", name]), &journal).await?;
+    let replayed = run(gateway(&["replay", "--quiet", "-"]), journal).await?;
+    let told = run(gateway(&["replay", "-", "--scenario", name]), journal).await?;
 
     assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stdout));
     let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
@@ -45,6 +56,58 @@ async fn a_journal_of_the_asynchronous_driver_becomes_a_scenario() -> io::Result
 #[tokio::test]
 async fn a_journal_of_the_blocking_driver_becomes_a_scenario() -> io::Result<()> {
     told_as_committed("a_drop_and_a_login_that_is_refused_from_then_on").await
+}
+
+/// What drivers seldom do, and what scripts have no words for.
+fn rare() -> Recording {
+    let config = Config::builder()
+        .heartbeat_interval(Duration::from_secs(20))
+        .heartbeat_timeout(Duration::from_secs(4));
+    let config = config.build().expect("the settings are valid");
+    let wall = UnixMillis(1_800_000_000_250);
+    let mut journal = Recording::new(config, wall);
+
+    journal.told(Event::NetworkChanged(Network::Online)).look().told(Event::ConnectRequested);
+    let date = Some(RetryAfter::Date(UnixMillis(1_800_000_004_000)));
+    let unavailable = OpenError::Http { status: 503, retry_after: date };
+    let socket = journal.socket();
+    journal.after(2_300).told(Event::OpenFailed(socket, unavailable)).tick(7_100);
+
+    let socket = journal.socket();
+    journal.after(1_200).told(Event::SocketOpened(socket)).after(30_700);
+    journal
+        .told(Event::BytesReceived(socket))
+        .told(Event::FrameReceived(socket, Frame::Text(&"secret".repeat(50))));
+    journal.told(Event::FrameReceived(socket, Frame::Binary(b"four")));
+    journal.after(900).told(Event::FrameReceived(socket, Frame::Ping(b"you?")));
+    journal.told(Event::SendRequested(Message::Binary(&[0; 40]))).after(100);
+    journal.told(Event::WriteBlocked(socket)).told(Event::SendRequested(Message::Text("no room")));
+    journal.told(Event::ReadingPaused(socket)).after(500).told(Event::ReadingResumed(socket));
+    journal.told(Event::Flushed(socket));
+
+    journal.wall = journal.wall.saturating_add(Duration::from_secs(3_600));
+    journal.tick(300).tick(0);
+    journal.after(40_000).told(Event::NetworkChanged(Network::Offline));
+    journal.after(500_000).told(Event::NetworkChanged(Network::Online));
+
+    let gone = socket;
+    let socket = journal.socket();
+    journal.after(10).told(Event::FrameReceived(gone, Frame::Text("late")));
+    journal.after(700).told(Event::SocketOpened(socket));
+    let too_large = Event::SocketFailed(socket, Failure::TooBig);
+    journal.after(5_000).told(too_large).tick(100);
+
+    let socket = journal.socket();
+    journal.after(700).told(Event::SocketOpened(socket));
+    let bye = CloseFrame::new(3_000, "bye").expect("a code that may be sent");
+    journal.after(9_000).told(Event::CloseRequested(bye)).tick(200);
+    journal
+}
+
+#[tokio::test]
+async fn what_a_script_has_no_words_for_stands_in_a_comment() -> io::Result<()> {
+    tells("a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end", rare().text().as_bytes())
+        .await
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gateway_journal::{Entry, Fact, FrameFact, Head, Kind};
 use gateway_tokio::core::{
-    Action, CloseFrame, Config, Connection, Dialect as _, Event, Frame, Instant, JsonDialect,
-    LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised, RetryAfter, SendRejection,
-    SocketId, UnixMillis,
+    Action, CloseFrame, Config, Connection, Dialect as _, DisconnectCause, Event, Frame, Instant,
+    JsonDialect, LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised, RetryAfter,
+    SendRejection, SocketId, UnixMillis,
 };
 
 use super::{
@@ -106,14 +106,14 @@ impl Walk {
             return;
         }
         let is_tick = entry.event == Fact::Tick;
-        if is_tick && entry.actions.is_empty() {
-            return;
-        }
-        if !(is_tick && self.is_ticked) {
+        let is_idle = is_tick && (entry.actions.is_empty() || self.is_ticked);
+        if !is_idle {
             self.place_event(at, entry, is_first);
         }
         self.is_ticked = matches!(entry.event, Fact::WallClock { .. }) && !entry.actions.is_empty();
-        self.tale.seen.take(&entry.actions);
+        let actions: Vec<_> =
+            entry.actions.iter().map(|action| self.moved_action(at, *action)).collect();
+        self.tale.seen.take(&actions);
         self.tale.seen.state = Some(entry.state);
         for action in &entry.actions {
             self.follow(action);
@@ -181,14 +181,33 @@ impl Walk {
             Fact::FrameReceived { socket, frame } => self.frame(at, socket, frame, recorded),
             Fact::WallClock { .. } => self.jump(at, recorded),
             Fact::Tick => self.tick(at, recorded),
-            Fact::BytesReceived { .. } => self.tale.left_out("a part of a message"),
-            Fact::WriteBlocked { .. } | Fact::Flushed { .. } => {
-                self.tale.left_out("the write buffer full, or flushed");
+            Fact::BytesReceived { socket } => {
+                self.beside(at, Event::BytesReceived(socket), "a part of a message");
             }
-            Fact::ReadingPaused { .. } | Fact::ReadingResumed { .. } => {
-                self.tale.left_out("reading paused, or resumed");
+            Fact::WriteBlocked { socket } => {
+                self.beside(at, Event::WriteBlocked(socket), "the write buffer full");
+            }
+            Fact::Flushed { socket } => {
+                self.beside(at, Event::Flushed(socket), "the write buffer flushed");
+            }
+            Fact::ReadingPaused { socket } => {
+                self.beside(at, Event::ReadingPaused(socket), "reading paused");
+            }
+            Fact::ReadingResumed { socket } => {
+                self.beside(at, Event::ReadingResumed(socket), "reading resumed");
             }
         }
+    }
+
+    /// What no script says: the connection is told, so that its deadlines stay the recorded ones.
+    fn beside(&mut self, at: Instant, event: Event<'_>, what: &'static str) {
+        self.tale.left_out(what);
+        let (recorded, placed) = self.anchor.unwrap_or_default();
+        let at = placed.saturating_add(at.saturating_duration_since(recorded));
+        if self.connection.next_deadline().is_none_or(|deadline| at < deadline) {
+            self.now = self.now.max(at);
+        }
+        self.feed(event, &[]);
     }
 
     /// Keeps what later events go by.
@@ -377,6 +396,19 @@ impl Walk {
         let wall = wall.saturating_add(at.saturating_duration_since(when));
         let now = self.wall_now().0;
         Some(UnixMillis(now.saturating_add(time.0).saturating_sub(wall.0)))
+    }
+
+    fn moved_action(&self, at: Instant, action: Action) -> Action {
+        match action {
+            Action::Notify(Notice::Disconnected {
+                socket,
+                cause: DisconnectCause::OpenFailed(error),
+            }) => {
+                let cause = DisconnectCause::OpenFailed(self.moved(at, error));
+                Action::Notify(Notice::Disconnected { socket, cause })
+            }
+            other => other,
+        }
     }
 
     /// An error whose date is on the testkit's wall clock, to the second as HTTP has it.

@@ -78,3 +78,53 @@ pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
             ends_in(Closed),
         ])
 }
+
+pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Scenario {
+    // In the journal, and not in this: 1 × a message that a full write buffer did not take.
+    // In the journal, and not in this: 1 × a part of a message.
+    // In the journal, and not in this: 1 × a timer that was late by 5 ms or more.
+    // In the journal, and not in this: 1 × an event before the first request to connect.
+    // In the journal, and not in this: 1 × an event of a socket that was gone.
+    // In the journal, and not in this: 1 × reading paused.
+    // In the journal, and not in this: 1 × reading resumed.
+    // In the journal, and not in this: 1 × the kind of a binary message, which is sent as text.
+    // In the journal, and not in this: 1 × the write buffer flushed.
+    // In the journal, and not in this: 1 × the write buffer full.
+    scenario("What a connection did. Say what it should have done.")
+        .config(toml!["heartbeat.interval = '20s'", "heartbeat.timeout = '4s'",])
+        .seed(3)
+        .attempts([
+            answers_http_with(
+                millis(2),
+                503,
+                Some(RetryAfter::Date(UnixMillis(1_700_000_003_000))),
+            ),
+            accepts_after(millis(1))
+                .then(millis(31), Deed::text(&"x".repeat(300)).and(Deed::binary(b"xxxx")))
+                .then(millis(32), Deed::ping("xxxx")),
+            accepts_after(millis(1))
+                .then(millis(5), Deed::breach(b"\x82\x7f\0\0\0\x10\0\0\0\0", Failure::TooBig)),
+            accepts_after(millis(1)),
+        ])
+        .at(millis(3_115), Command::Send("x".repeat(40).leak()))
+        .at(millis(23_081), Command::Sleep(millis(3_600_000)))
+        .at(millis(27_122), Command::Network(Network::Offline))
+        .at(millis(27_622), Command::Network(Network::Online))
+        .at(millis(29_056), Command::Close { code: 3000, reason: "xxx" })
+        .until(millis(31_057))
+        .sees([
+            opens(4),
+            gone_for(&[
+                "open_failed http 503 Date(UnixMillis(1700000003000))",
+                "pong_timeout",
+                "protocol_error too_big",
+                "close_timeout",
+            ]),
+            delays_within(&[(2_829, 4_829), (645, 2_645), (0, 1_000), (418, 2_418)]),
+            outcomes(&["sent on 2"]),
+            jumps(&[3_600_000]),
+            delivers_count(2),
+            never_gives_up(),
+            ends_in(Closed),
+        ])
+}
