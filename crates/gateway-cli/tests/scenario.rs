@@ -126,6 +126,39 @@ async fn a_journal_that_breaks_off_becomes_a_scenario_as_far_as_it_goes() -> io:
 }
 
 #[tokio::test]
+async fn a_journal_of_nonsense_becomes_some_scenario() -> io::Result<()> {
+    let huge = u64::MAX;
+    let mut journal = rare().text();
+    for event in [
+        format!(r#"{{"close_requested":{{"code":1000,"reason_bytes":{huge}}}}}"#),
+        format!(r#"{{"send_requested":{{"kind":"text","bytes":{huge}}}}}"#),
+        format!(r#"{{"frame_received":{{"socket":9,"frame":{{"text":{{"bytes":{huge}}}}}}}}}"#),
+        format!(
+            r#"{{"frame_received":{{"socket":9,"frame":{{"close":{{"code":1000,"reason_bytes":{huge}}}}}}}}}"#
+        ),
+        format!(r#"{{"wall_clock":{{"unix_ms":{huge}}}}}"#),
+        r#""tick""#.to_owned(),
+        r#""connect_requested""#.to_owned(),
+    ] {
+        for at in [huge, 0] {
+            let actions =
+                format!(r#"[{{"notify":{{"clock_jumped":{{"by_ns":{huge}}}}}}},"deliver"]"#);
+            let line =
+                format!(r#"{{"t_ns":{at},"event":{event},"actions":{actions},"state":"CLOSED"}}"#);
+            journal.push_str(&line);
+            journal.push('\n');
+        }
+    }
+
+    let told = run(gateway(&["replay", "-", "--scenario", "nonsense"]), journal.as_bytes()).await?;
+
+    let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
+    assert_eq!((told.status.code(), stderr.as_str()), (Some(0), ""));
+    assert!(stdout.starts_with("pub(crate) fn nonsense() -> Scenario {\n"), "{stdout}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_scenario_has_the_name_of_a_function() -> io::Result<()> {
     for name in ["", "Upper", "1st", "two words", "a-b"] {
         let told = run(gateway(&["replay", "-", "--scenario", name]), b"").await?;

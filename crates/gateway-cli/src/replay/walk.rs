@@ -54,6 +54,7 @@ pub(super) fn tell(name: &str, head: &Head, entries: &[Entry]) -> Result<Tale, N
         recorded_wall: None,
         recorded_deadline: None,
         stamps: BTreeMap::new(),
+        last_ping: None,
         is_ticked: false,
     };
     for entry in entries {
@@ -81,6 +82,8 @@ struct Walk {
     recorded_deadline: Option<Instant>,
     /// Recorded timestamps of pings, and those of the scenario.
     stamps: BTreeMap<UnixMillis, UnixMillis>,
+    /// The ping that left last.
+    last_ping: Option<Outgoing>,
     /// The tick that belongs to a jump of the clock was made with it.
     is_ticked: bool,
 }
@@ -214,7 +217,8 @@ impl Walk {
     fn follow(&mut self, action: &Action) {
         match *action {
             Action::OpenSocket { .. } => self.tale.attempts.push(Attempt::at(self.now)),
-            Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)) => {
+            Action::Send(_, ping @ (Outgoing::Ping(_) | Outgoing::WebSocketPing(_))) => {
+                self.last_ping = Some(ping);
                 if let Some(attempt) = self.tale.attempts.last_mut() {
                     attempt.pings.push(self.now);
                 }
@@ -279,10 +283,9 @@ impl Walk {
             FrameFact::Text { recognised: Recognised::Pong(stamp), .. } => {
                 let known = stamp.and_then(|stamp| self.stamps.get(&stamp).copied());
                 JsonDialect.write_pong(known.or_else(|| self.shifted(at, stamp?)), &mut text);
-                style = Some(match (stamp, known) {
-                    (None, _) => Style::Bare,
-                    (Some(_), Some(_)) => Style::Echo,
-                    (Some(_), None) => Style::Other,
+                style = Some(match stamp {
+                    None => Style::Bare,
+                    Some(_) => self.style(Outgoing::Ping(stamp)),
                 });
                 words::text(&text)
             }
@@ -295,7 +298,7 @@ impl Walk {
             FrameFact::Ping { bytes } => words::ping(bytes),
             FrameFact::Pong { number: Some(number), .. } => {
                 text = number.to_string();
-                style = Some(Style::Echo);
+                style = Some(self.style(Outgoing::WebSocketPing(number)));
                 words::pong(&text)
             }
             FrameFact::Pong { bytes, number: None } => words::pong_of(bytes),
@@ -314,6 +317,11 @@ impl Walk {
             }
         };
         self.feed(Event::FrameReceived(socket, frame), recorded);
+    }
+
+    /// What a pong is that answers this ping: an echo, if no other has left since.
+    fn style(&self, ping: Outgoing) -> Style {
+        if self.last_ping == Some(ping) { Style::Echo } else { Style::Other }
     }
 
     /// The peer does that: in the same read as the last, if it came at the same time.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gateway_journal::Kind;
 use gateway_tokio::core::{
-    CloseCode, Config, DisconnectCause, Failure, GiveUpCause, Instant, Login, OpenError,
-    RetryAfter, UnixMillis, Verdict,
+    CloseCode, CloseFrame, Config, DisconnectCause, Failure, GiveUpCause, Instant, Login,
+    OpenError, RetryAfter, UnixMillis, Verdict,
 };
 
 /// A stand-in up to this length is written out.
@@ -127,7 +127,8 @@ pub(super) fn close_command(code: CloseCode, reason_bytes: u64) -> String {
     if code == CloseCode::NORMAL && reason_bytes == 0 {
         return "CLOSE".to_owned();
     }
-    let reason = "x".repeat(usize::try_from(reason_bytes).unwrap_or(0));
+    let most = CloseFrame::MAX_REASON;
+    let reason = "x".repeat(usize::try_from(reason_bytes).unwrap_or(most).min(most));
     format!("Command::Close {{ code: {}, reason: {reason:?} }}", code.number())
 }
 
