@@ -89,6 +89,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.stream.flush().await.expect("the client is there");
     }
 
+    /// The stream, past its upgrade.
+    pub fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// Writes a frame.
     pub async fn send(&mut self, frame: Frame) {
         self.write(frame.bytes()).await;

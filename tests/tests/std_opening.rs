@@ -191,3 +191,36 @@ fn a_server_of_another_ca_is_not() {
     let expected = DisconnectCause::OpenFailed(OpenError::Certificate);
     assert_eq!(until_retry(&mut client), expected);
 }
+
+#[test]
+fn a_provider_that_panics_fails_the_attempt_at_once() {
+    let config = calm().connect_timeout(Duration::from_secs(3_600));
+    let mut client =
+        builder("ws://127.0.0.1:9", config).credentials(|_| panic!("on purpose")).build().unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(until_retry(&mut client), DisconnectCause::OpenFailed(OpenError::Io));
+    }
+}
+
+#[test]
+fn credentials_are_not_asked_for_an_attempt_that_was_given_up_in_the_queue() {
+    let (go, held) = channel();
+    let (asked, asks) = channel();
+    let held = Held(Mutex::new(held));
+    let config = calm().connect_timeout(Duration::from_millis(5)).max_attempts(Some(3));
+    let mut client = builder("ws://127.0.0.1:9", config)
+        .credentials(move |_| {
+            let _ = asked.send(()); // the test may be over
+            held.wait();
+            Ok(LoginCredentials::new())
+        })
+        .build()
+        .unwrap();
+
+    let _over: Vec<_> = client.by_ref().collect(); // four attempts, the first of which holds the helper up
+    drop(client);
+    go.send(()).unwrap();
+
+    assert_eq!(asks.iter().count(), 1); // up to the end of the helper
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, SendRejection};
+use gateway_std::core::{CloseFrame, Network, SendRejection};
 use gateway_std::{Client, ClientEvent, Sender};
 use gateway_tests::{calm, serve};
 
@@ -124,4 +124,24 @@ fn posted(
 ) -> thread::JoinHandle<Result<gateway_std::MessageId, gateway_std::SendError>> {
     let sender = sender.clone();
     thread::spawn(move || sender.send("hello"))
+}
+
+#[test]
+fn a_request_to_connect_after_closed_is_kept_among_many_others() {
+    let server = serve(async |listener| {
+        listener.peer().await.echo().await;
+        listener.peer().await.echo().await;
+    });
+    let mut client = client(&server.url);
+    let sender = client.sender();
+    until_ready(&mut client);
+    sender.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+
+    for _ in 0..100 {
+        sender.network_changed(Network::Online);
+    }
+    sender.connect();
+
+    until_ready(&mut client);
 }
