@@ -35,9 +35,9 @@ const UNANSWERED: &[Rule] = &[Rule::GivesUpOpening, Rule::ComesBack, WAITS];
 const AWAY: &[Rule] = &[Rule::AnswersClose, Rule::ComesBack, WAITS];
 /// Closed for a reason on which clients differ: to come back, or not.
 const CLOSED: &[Rule] = &[Rule::AnswersClose, WAITS];
-const PROTOCOL_ERROR: &[Rule] = &[Rule::FailsConnection { codes: &[1002] }];
-const BAD_DATA: &[Rule] = &[Rule::FailsConnection { codes: &[1007, 1002] }];
-const TOO_BIG: &[Rule] = &[Rule::FailsConnection { codes: &[1009, 1002] }];
+const PROTOCOL_ERROR: &[Rule] = &[Rule::FailsConnection { codes: &[1002] }, WAITS];
+const BAD_DATA: &[Rule] = &[Rule::FailsConnection { codes: &[1007, 1002] }, WAITS];
+const TOO_BIG: &[Rule] = &[Rule::FailsConnection { codes: &[1009, 1002] }, WAITS];
 
 /// An upgrade at once, some steps, an end.
 const fn upgrade(steps: &'static [Step], end: Ending) -> Opening {

@@ -80,12 +80,13 @@ impl Rule {
                     more => format!("{more} times in a row at most"),
                 };
                 format!(
-                    "waits at least {least} before it tries again; at once {often} (RFC 6455, 7.2.3)"
+                    "waits at least {least} before it tries again; at once {often} (in the spirit of RFC \
+                     6455, 7.2.3, which speaks of abnormal closures)"
                 )
             }
             Self::BacksOff => {
-                "waits longer as it fails again and again, accepted or not, or gives \
-                               up (RFC 6455, 7.2.3)"
+                "waits longer as it fails again and again, accepted or not, or gives up (RFC 6455, \
+                 7.2.3, for abnormal closures)"
                     .to_owned()
             }
             Self::HeedsRetryAfter { least } => {
@@ -113,7 +114,7 @@ impl Rule {
             }
             Self::HangsUpAfterClose => format!(
                 "hangs up within {bound} of its Close frame, though the server does not (RFC \
-                 6455, 7.1.1)"
+                 6455, 7.1.1 lets it wait for a while, and no longer is of use)"
             ),
             Self::ClosesLegally => {
                 "sends no close code that must not be on the wire, such as 1006 (RFC 6455, 7.4.1)"
