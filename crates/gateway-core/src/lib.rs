@@ -15,8 +15,9 @@
 //!
 //! # Which crate you want
 //!
-//! An application takes a driver: `gateway-tokio`. Who embeds the machine in another runtime is right here, and
-//! finds frames, buffers and outcomes ready-made in `gateway-wire`. [`Backoff`] and [`Policy`] are of use alone.
+//! An application takes a driver: `gateway-tokio`, or `gateway-std` without a runtime. Who embeds it in another event loop
+//! takes the engine of `gateway-wire`, a driver short of waiting, and finds `examples/mio_loop.rs` as a guide; who brings frames and
+//! buffers of their own is right here. [`Backoff`] and [`Policy`] are of use alone.
 //!
 //! # A whole driver
 //!

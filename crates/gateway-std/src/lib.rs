@@ -4,7 +4,7 @@
 //! heartbeat, reconnects with backoff and jitter, logs in again, and closes within a deadline, all on the thread that
 //! calls it. It waits in the operating system's poller (by [mio](https://docs.rs/mio)) and wakes up for its socket, its
 //! deadlines, and its [`Sender`]s alone. What it decides is decided by [`gateway_core`], a pure state machine;
-//! `gateway-tokio` is the same on tokio, with the same names.
+//! `gateway-tokio` is the same on tokio: builder, settings, events and errors are one.
 //!
 //! (tungstenite, underneath, logs requests and payloads through the `log` crate at trace: an application that bridges `log`
 //! and has secrets filters `tungstenite` out.)

@@ -30,6 +30,7 @@ const CONTROLS: usize = 16;
 /// use gateway_std::core::CloseFrame;
 ///
 /// let mut client = Client::builder("ws://127.0.0.1:9001").build()?;
+/// while !client.is_ready() && client.recv().is_some() {} // before that, what is sent is handed back
 /// let sender = client.sender();
 /// std::thread::spawn(move || {
 ///     for line in std::io::stdin().lines().map_while(Result::ok) {
