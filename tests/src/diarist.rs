@@ -1,24 +1,33 @@
 //! What an application of the suite notes of its client's events, on every driver.
 
+use std::ops::RangeInclusive;
+
 use gateway_testkit::{Diary, Stage};
 use gateway_wire::core::Instant;
-use gateway_wire::{ClientEvent, Fate, Message, MessageId, SendError};
+use gateway_wire::{ClientEvent, Fate, Message, SendError};
 
 /// Writes a stage's diary.
 #[derive(Debug, Default)]
 pub(crate) struct Diarist {
-    /// The message of each line that says what became of one.
-    sent: Vec<Option<MessageId>>,
+    /// The number of the message of each line that says what became of one.
+    sent: Vec<Option<u64>>,
+    taken: u64,
 }
 
 impl Diarist {
-    /// A text was handed to the client.
-    pub(crate) fn sent(&mut self, stage: &mut Stage, sent: Result<MessageId, SendError>) {
-        let line = match &sent {
-            Ok(_) => "no outcome yet".to_owned(),
-            Err(refused) => format!("rejected: {}", refused.rejection().name()),
+    /// A text was handed to the client. Those that are taken are numbered from 1, whether the client says so or not.
+    pub(crate) fn sent(&mut self, stage: &mut Stage, sent: Result<(), SendError>) {
+        let line = match sent {
+            Ok(()) => {
+                self.taken += 1;
+                self.sent.push(Some(self.taken));
+                "no outcome yet".to_owned()
+            }
+            Err(refused) => {
+                self.sent.push(None);
+                format!("rejected: {}", refused.rejection().name())
+            }
         };
-        self.sent.push(sent.ok());
         stage.diary().sends.push(line);
     }
 
@@ -36,17 +45,19 @@ impl Diarist {
                 let line = match outcome.fate {
                     Fate::Sent { socket } => format!("sent on {socket}"),
                     Fate::MaybeSent { socket } => format!("maybe sent on {socket}"),
-                    other => format!("{other:?}"),
+                    Fate::Rejected => "rejected: not written".to_owned(),
+                    other => panic!("a fate that the suite does not know: {other:?}"),
                 };
-                self.settle(diary, |id| outcome.first <= id && id <= outcome.last, &line);
+                let numbers = outcome.first.number()..=outcome.last.number();
+                self.settle(diary, &numbers, &line);
             }
             other => panic!("an event that the suite does not know: {other:?}"),
         }
     }
 
-    fn settle(&self, diary: &mut Diary, is_among: impl Fn(MessageId) -> bool, line: &str) {
-        for (index, id) in self.sent.iter().enumerate() {
-            if id.is_some_and(&is_among) {
+    fn settle(&self, diary: &mut Diary, numbers: &RangeInclusive<u64>, line: &str) {
+        for (index, number) in self.sent.iter().enumerate() {
+            if number.is_some_and(|number| numbers.contains(&number)) {
                 line.clone_into(&mut diary.sends[index]);
             }
         }

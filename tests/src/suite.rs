@@ -3,14 +3,18 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures_util::Stream as _;
+use futures_util::task::AtomicWaker;
+use futures_util::{Sink as _, Stream as _};
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage};
 use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, OpenError};
-use gateway_tokio::{Client, Dial, Dialing, Endpoint, LoginCredentials, OpenFailure, Transport};
+use gateway_tokio::{
+    Client, Dial, Dialing, Endpoint, Limits, LoginCredentials, Message, OpenFailure, Transport,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::{elapse, now};
@@ -48,6 +52,7 @@ struct World {
     asked: Arc<Mutex<Vec<Credentials>>>,
     /// The client has said that there is nothing more to come.
     is_over: bool,
+    bell: Arc<Bell>,
 }
 
 impl World {
@@ -58,9 +63,12 @@ impl World {
         let (wall, time) = (stage.wall(), air.clone());
         let asked = Arc::<Mutex<Vec<Credentials>>>::default();
         let provider = Arc::clone(&asked);
+        let mut limits = Limits::default();
+        limits.high_water = scenario.high_water;
         let client = Client::builder("ws://gateway.example/feed")
             .config(scenario.settings())
             .seed(scenario.seed)
+            .limits(limits)
             .report_sent(true)
             .wall_clock(move || wall.at(time.now()))
             .credentials(move |which| {
@@ -71,13 +79,15 @@ impl World {
             .dial(air.clone())
             .build()
             .expect("a client");
-        Self { client, air, recorder, stage, diarist: Diarist::default(), asked, is_over: true }
+        let (diarist, bell) = (Diarist::default(), Arc::default());
+        Self { client, air, recorder, stage, diarist, asked, is_over: true, bell }
     }
 
     async fn run(mut self) -> Run {
         while !self.stage.is_over(self.air.now()) && !self.recorder.is_broken() {
             while let Some(command) = self.stage.next_command(self.air.now()) {
                 self.command(command).await;
+                self.bell.ring(); // an application that has done something asks for events again
             }
             self.rest().await;
             let now = self.air.now();
@@ -97,13 +107,16 @@ impl World {
         run
     }
 
-    /// Drives the client until the network or the application has something to do.
+    /// Drives the client, whenever it has woken its task, until the network or the application has something to do.
     async fn rest(&mut self) {
         let mut sleep: Option<(Instant, Sleep)> = None;
+        let waker = Waker::from(Arc::clone(&self.bell));
         poll_fn(|cx| {
-            while !self.is_over
-                && let Poll::Ready(event) = Pin::new(&mut self.client).poll_next(cx)
-            {
+            self.bell.task.register(cx.waker());
+            while !self.is_over && self.bell.was_rung() {
+                let next = Pin::new(&mut self.client).poll_next(&mut Context::from_waker(&waker));
+                let Poll::Ready(event) = next else { continue };
+                self.bell.ring();
                 match event {
                     Some(event) => self.diarist.note(&mut self.stage, self.air.now(), event),
                     None => self.is_over = true,
@@ -135,6 +148,10 @@ impl World {
             }
             Command::Send(text) => {
                 let sent = self.client.send(text).await;
+                self.diarist.sent(&mut self.stage, sent.map(|_| ()));
+            }
+            Command::Feed(text) => {
+                let sent = Pin::new(&mut self.client).start_send(Message::text(text));
                 self.diarist.sent(&mut self.stage, sent);
             }
             Command::LoginAccepted => self.client.login_accepted(),
@@ -147,6 +164,30 @@ impl World {
                 self.air.network().advance(now);
             }
         }
+    }
+}
+
+/// Whether the client has woken whoever polls it: a client that is polled without that hides what it forgets.
+#[derive(Debug, Default)]
+struct Bell {
+    is_rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.is_rung.store(true, Ordering::SeqCst);
+        self.task.wake();
+    }
+
+    fn was_rung(&self) -> bool {
+        self.is_rung.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
     }
 }
 
@@ -177,7 +218,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Dial for Air {
     fn fails_whole(&self) -> bool {
-        true
+        self.network().fails_whole()
     }
 
     fn dial(&self, _: &Endpoint) -> Dialing {
@@ -226,15 +267,16 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let now = self.air.now();
-        Poll::Ready(self.air.network().write(now, self.socket, bytes))
+        self.air.network().poll_write(now, self.socket, bytes, cx.waker())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let now = self.air.now();
+        self.air.network().poll_flush(now, self.socket, cx.waker())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

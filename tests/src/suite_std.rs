@@ -7,7 +7,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
-use gateway_std::{Client, Endpoint, OpenFailure, System};
+use gateway_std::{Client, Endpoint, Limits, OpenFailure, System};
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage, Wall};
 use gateway_wire::{ByteStream, Dialled, Handshake, Host};
 
@@ -57,9 +57,12 @@ impl World {
         let time = Time::new(Network::new(scenario));
         let stage = Stage::new(scenario);
         let recorder = Recorder::default();
+        let mut limits = Limits::default();
+        limits.high_water = scenario.high_water;
         let client = Client::builder("ws://gateway.example/feed")
             .config(scenario.settings())
             .seed(scenario.seed)
+            .limits(limits)
             .report_sent(true)
             .observer(recorder.clone())
             .build_on(|endpoint| Virtual::new(endpoint.clone(), time.clone(), stage.wall()))
@@ -93,7 +96,11 @@ impl World {
             }
             Command::Send(text) => {
                 let sent = self.client.send(text);
-                self.diarist.sent(&mut self.stage, sent);
+                self.diarist.sent(&mut self.stage, sent.map(|_| ()));
+            }
+            Command::Feed(text) => {
+                let sent = self.client.try_send(text);
+                self.diarist.sent(&mut self.stage, sent.map(|_| ()));
             }
             Command::LoginAccepted => self.client.login_accepted(),
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
@@ -233,20 +240,20 @@ impl Stream {
 impl ByteStream for Stream {
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         let mut buffer = [0; 4 << 10];
-        let read =
-            self.on(|network, socket, _| network.poll_read(socket, &mut buffer, Waker::noop()));
-        match read {
-            Poll::Ready(count) => Ok(take(&buffer[..count?])),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        let count = now_or_never(
+            self.on(|network, socket, _| network.poll_read(socket, &mut buffer, Waker::noop())),
+        )?;
+        Ok(take(&buffer[..count]))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.on(|network, socket, now| network.write(now, socket, bytes))
+        now_or_never(
+            self.on(|network, socket, now| network.poll_write(now, socket, bytes, Waker::noop())),
+        )
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        now_or_never(self.on(|network, socket, now| network.poll_flush(now, socket, Waker::noop())))
     }
 
     fn shutdown(&mut self) {
@@ -254,7 +261,14 @@ impl ByteStream for Stream {
     }
 
     fn fails_whole(&self) -> bool {
-        true
+        self.on(|network, _, _| network.fails_whole())
+    }
+}
+
+fn now_or_never<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

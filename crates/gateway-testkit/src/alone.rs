@@ -9,6 +9,7 @@ use gateway_core::{
 };
 
 use crate::deed::{Deed, Heard};
+use crate::outbox::{Lost, Outbox};
 use crate::peer::{Peer, Saw, Task};
 use crate::run::{Recorder, Run};
 use crate::scenario::Scenario;
@@ -46,6 +47,7 @@ struct World<'a> {
     /// When the connection was last told something: a driver stamps a message with that.
     told: Instant,
     peer: Option<(SocketId, Peer)>,
+    outbox: Option<Outbox>,
     wire: Vec<String>,
 }
 
@@ -71,6 +73,7 @@ impl<'a> World<'a> {
             now: Instant::ZERO,
             told: Instant::ZERO,
             peer: None,
+            outbox: None,
             wire: Vec::new(),
         }
     }
@@ -113,9 +116,11 @@ impl<'a> World<'a> {
                 let frame = CloseFrame::new(code, reason).expect("a close that may be sent");
                 self.feed(Event::CloseRequested(frame), Payload::Close(code, reason));
             }
-            Command::Send(text) => {
+            Command::Send(text) | Command::Feed(text) => {
                 let event = Event::SendRequested(Message::Text(text));
                 self.feed_at(self.told, event, Payload::Text(text));
+                self.block_if_full();
+                self.write();
             }
             Command::LoginAccepted => self.feed(Event::LoginAccepted, Payload::None),
             Command::LoginRejected(verdict) => {
@@ -183,11 +188,19 @@ impl<'a> World<'a> {
 
     /// One read: all that is in it, until the socket is gone.
     fn hear(&mut self, id: SocketId, deed: &Deed) {
+        if let Some(outbox) = &mut self.outbox {
+            if deed.is_reset() {
+                outbox.fail();
+            } else {
+                outbox.open_by(deed.opens_by());
+                self.write();
+            }
+        }
         for heard in deed.heard() {
             if self.connection.socket() != Some(id) {
                 return;
             }
-            self.codec_answers(id, &heard);
+            self.codec_answers(&heard);
             let event = match &heard {
                 Heard::Text(text) => Event::FrameReceived(id, Frame::Text(text)),
                 Heard::Binary(bytes) => Event::FrameReceived(id, Frame::Binary(bytes)),
@@ -206,7 +219,7 @@ impl<'a> World<'a> {
     }
 
     /// What the codec does by itself, before the core is told.
-    fn codec_answers(&mut self, id: SocketId, heard: &Heard) {
+    fn codec_answers(&mut self, heard: &Heard) {
         let is_closing = self.connection.state() == gateway_core::ConnectionState::Closing;
         let answer = match heard {
             Heard::Ping(payload) => Saw::Pong(payload.clone()),
@@ -216,7 +229,7 @@ impl<'a> World<'a> {
             }
         };
         if !is_closing {
-            self.peer_sees(id, &answer);
+            self.put(answer, None);
         }
     }
 
@@ -240,14 +253,50 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What a driver tells of its write buffer, it tells at the time that it told something last.
+    fn block_if_full(&mut self) {
+        let is_filled = self.outbox.as_mut().is_some_and(Outbox::is_filled);
+        if let (true, Some((id, _))) = (is_filled, &self.peer) {
+            self.feed_at(self.told, Event::WriteBlocked(*id), Payload::None);
+        }
+    }
+
+    /// What waits is written, as far as the transport takes it.
+    fn write(&mut self) {
+        let (Some(outbox), Some((id, peer))) = (&mut self.outbox, &mut self.peer) else { return };
+        let id = *id;
+        let wrote = outbox.write();
+        for saw in wrote.seen {
+            self.wire.push(wire::saw(self.now, id, &saw));
+            peer.saw(self.now, &saw);
+        }
+        for line in wrote.sent {
+            self.stage.diary().sends[line] = format!("sent on {id}");
+        }
+        if wrote.is_freed {
+            self.feed_at(self.told, Event::Flushed(id), Payload::None);
+        }
+    }
+
+    fn lose(&mut self, id: SocketId) {
+        for (line, lost) in self.outbox.take().map_or_else(Vec::new, |mut outbox| outbox.lose()) {
+            self.stage.diary().sends[line] = match lost {
+                Lost::MaybeSent => format!("maybe sent on {id}"),
+                Lost::Rejected => "rejected: not written".to_owned(),
+            };
+        }
+    }
+
     fn perform(&mut self, action: Action, payload: Payload<'_>) {
         match action {
             Action::OpenSocket { id, .. } => {
                 let plan = self.scenario.script.attempt(id.number());
+                self.outbox = Some(Outbox::new(&plan, self.scenario.high_water));
                 self.peer = Some((id, Peer::new(self.now, plan)));
             }
-            Action::Send(id, outgoing) => self.send(id, outgoing, payload),
+            Action::Send(_, outgoing) => self.send(outgoing, payload),
             Action::CloseSocket(id) => {
+                self.lose(id);
                 if self.peer.take().is_some() {
                     self.wire.push(wire::gone(self.now, id));
                 }
@@ -265,26 +314,32 @@ impl<'a> World<'a> {
         }
     }
 
-    fn send(&mut self, id: SocketId, outgoing: Outgoing, payload: Payload<'_>) {
+    fn send(&mut self, outgoing: Outgoing, payload: Payload<'_>) {
         let mut text = String::new();
+        let mut line = None;
         let saw = match (self.connection.encode(&outgoing, &mut text), payload) {
             (Some(Encoded::Text), _) => Saw::Text(text),
             (Some(Encoded::Ping), _) => Saw::Ping(text.into_bytes()),
             (Some(Encoded::Close(code)), _) => Saw::Close(Some((code.number(), String::new()))),
             (None, Payload::Text(text)) => {
-                self.stage.diary().sends.push(format!("sent on {id}"));
+                let sends = &mut self.stage.diary().sends;
+                line = Some(sends.len());
+                sends.push("no outcome yet".to_owned());
                 Saw::Text(text.to_owned())
             }
             (None, Payload::Close(code, reason)) => Saw::Close(Some((code, reason.to_owned()))),
             (None, Payload::None | Payload::Heard(_)) => return,
         };
-        self.peer_sees(id, &saw);
+        self.put(saw, line);
     }
 
-    fn peer_sees(&mut self, id: SocketId, saw: &Saw) {
-        self.wire.push(wire::saw(self.now, id, saw));
-        if let Some((_, peer)) = &mut self.peer {
-            peer.saw(self.now, saw);
+    /// A frame is encoded. One of the application's is written once it is known whether it has filled the buffer.
+    fn put(&mut self, saw: Saw, line: Option<usize>) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.put(saw, line);
+        }
+        if line.is_none() {
+            self.write();
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Part {
         bytes: Vec<u8>,
         heard: Heard,
     },
+    /// The peer's socket takes so many bytes more.
+    Takes(u64),
     /// The end of the stream.
     End,
     Reset,
@@ -91,6 +93,18 @@ impl Deed {
         Self { parts: vec![Part::Reset] }
     }
 
+    /// Nothing is said; the peer's socket takes so many bytes more of the client's.
+    #[must_use]
+    pub fn takes(bytes: u64) -> Self {
+        Self { parts: vec![Part::Takes(bytes)] }
+    }
+
+    /// Nothing is said; the peer's socket takes whatever comes.
+    #[must_use]
+    pub fn takes_all() -> Self {
+        Self::takes(u64::MAX)
+    }
+
     /// Any bytes, and what they are to a connection.
     #[must_use]
     pub fn raw(bytes: Vec<u8>, heard: Heard) -> Self {
@@ -127,6 +141,25 @@ impl Deed {
         (0..).zip(pieces).map(|(index, piece)| Self::raw(piece.to_vec(), heard_at(index))).collect()
     }
 
+    /// Whether the stream has ended with it.
+    pub(crate) fn is_end(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::End | Part::Reset))
+    }
+
+    /// Whether the stream was reset with it.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.parts.contains(&Part::Reset)
+    }
+
+    /// How many bytes more of the client's the peer's socket takes.
+    pub(crate) fn opens_by(&self) -> u64 {
+        let opens = self.parts.iter().map(|part| match part {
+            Part::Takes(bytes) => *bytes,
+            Part::Bytes { .. } | Part::End | Part::Reset => 0,
+        });
+        opens.fold(0, u64::saturating_add)
+    }
+
     /// What a connection is told, in order: parts of something only where nothing whole was in the read.
     pub(crate) fn heard(&self) -> Vec<Heard> {
         let mut heard = Vec::new();
@@ -135,6 +168,7 @@ impl Deed {
             match part {
                 Part::Bytes { heard: Heard::Part, .. } => is_part = true,
                 Part::Bytes { heard: whole, .. } => heard.push(whole.clone()),
+                Part::Takes(_) => {}
                 Part::End => heard.push(Heard::Failed(Failure::Eof)),
                 Part::Reset => heard.push(Heard::Failed(Failure::Reset)),
             }

@@ -13,6 +13,7 @@ mod draws;
 mod frame;
 pub mod history;
 mod network;
+mod outbox;
 mod peer;
 mod rig;
 mod run;

@@ -51,7 +51,11 @@ impl Socket {
 struct End {
     peer: Peer,
     dial: Dial,
-    /// What was written and not yet taken for a whole frame, or a whole request.
+    /// What the transport has taken, and the peer's socket has not.
+    buffered: Vec<u8>,
+    /// How many bytes more the peer's socket takes.
+    window: u64,
+    /// What came to the peer and was not yet taken for a whole frame, or a whole request.
     written: Vec<u8>,
     upgrade: Upgrade,
     /// What can be read.
@@ -61,7 +65,8 @@ struct End {
     /// What reading comes to when the inbox is empty.
     then: Then,
     holder: Holder,
-    wakers: Vec<Waker>,
+    readers: Vec<Waker>,
+    writers: Vec<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +116,7 @@ impl Network {
         assert_eq!(self.held_sockets(), 0, "a second socket is dialled");
         let number = self.sockets.len() as u64 + 1;
         let peer = Peer::new(now, self.script.attempt(number));
+        let window = peer.plan().takes;
         let dial = match peer.opening() {
             Opening::Failed(_) | Opening::NeverConnected => Dial::Pending,
             Opening::Accepted
@@ -122,13 +128,16 @@ impl Network {
         self.sockets.push(End {
             peer,
             dial,
+            buffered: Vec::new(),
+            window,
             written: Vec::new(),
             upgrade: Upgrade::Awaited,
             inbox: Vec::new(),
             trickled: 0,
             then: Then::Waits,
             holder: Holder::Open,
-            wakers: Vec::new(),
+            readers: Vec::new(),
+            writers: Vec::new(),
         });
         Socket(self.sockets.len() - 1)
     }
@@ -138,7 +147,7 @@ impl Network {
         let end = held(&mut self.sockets, socket);
         match end.dial {
             Dial::Pending => {
-                end.wakers.push(waker.clone());
+                end.readers.push(waker.clone());
                 Poll::Pending
             }
             Dial::Connected => Poll::Ready(Ok(())),
@@ -165,7 +174,7 @@ impl Network {
         }
         match end.then {
             Then::Waits => {
-                end.wakers.push(waker.clone());
+                end.readers.push(waker.clone());
                 Poll::Pending
             }
             Then::Ends => Poll::Ready(Ok(0)),
@@ -173,34 +182,72 @@ impl Network {
         }
     }
 
-    /// Writes all of `bytes`: the network takes whatever comes.
+    /// Writes of `bytes` what the peer's socket and the transport's buffer take.
     ///
     /// # Errors
     /// The stream was reset.
     ///
     /// # Panics
     /// The driver has shut its direction down before, or what it writes is no WebSocket.
-    pub fn write(&mut self, now: Instant, socket: Socket, bytes: &[u8]) -> io::Result<usize> {
+    pub fn poll_write(
+        &mut self,
+        now: Instant,
+        socket: Socket,
+        bytes: &[u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
         let Self { sockets, wire, .. } = self;
         let end = held(sockets, socket);
         assert!(end.holder == Holder::Open, "{socket:?} is written to after its shutdown");
         if end.then == Then::IsReset {
-            return Err(io::ErrorKind::ConnectionReset.into());
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        end.written.extend_from_slice(bytes);
         if let Upgrade::Awaited = end.upgrade {
-            if let Some((length, answer)) = parse_upgrade(&end.written) {
-                end.written.drain(..length);
-                end.upgrade = Upgrade::Requested(answer);
-            }
-            return Ok(bytes.len());
+            end.upgrade_is_written(bytes);
+            return Poll::Ready(Ok(bytes.len()));
         }
-        while let Some(frame) = Frame::take(&mut end.written) {
-            let saw = saw(frame);
-            wire.push(wire::saw(now, socket.id(), &saw));
-            end.peer.saw(now, &saw);
+        let buffered = end.buffered.len() as u64;
+        let room = end.window.saturating_add(end.peer.plan().buffers).saturating_sub(buffered);
+        let count = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        if count == 0 {
+            end.writers.push(waker.clone());
+            return Poll::Pending;
         }
-        Ok(bytes.len())
+        end.buffered.extend_from_slice(&bytes[..count]);
+        wire.extend(end.pass_on(now, socket));
+        Poll::Ready(Ok(count))
+    }
+
+    /// Passes on what the transport has buffered.
+    ///
+    /// # Errors
+    /// The stream was reset.
+    pub fn poll_flush(
+        &mut self,
+        now: Instant,
+        socket: Socket,
+        waker: &Waker,
+    ) -> Poll<io::Result<()>> {
+        let Self { sockets, wire, .. } = self;
+        let end = held(sockets, socket);
+        if end.buffered.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if end.then == Then::IsReset {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        wire.extend(end.pass_on(now, socket));
+        if end.buffered.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        end.writers.push(waker.clone());
+        Poll::Pending
+    }
+
+    /// Whether a write that fails has passed on nothing, on the socket that was dialled last.
+    #[must_use]
+    pub fn fails_whole(&self) -> bool {
+        self.sockets.last().is_none_or(|end| end.peer.plan().buffers == 0)
     }
 
     /// The driver writes no more.
@@ -237,7 +284,6 @@ impl Network {
         for end in self.sockets.iter_mut().filter(|end| end.holder != Holder::Dropped) {
             while let Some(task) = end.peer.next(now) {
                 end.act(task);
-                end.wakers.drain(..).for_each(Waker::wake);
             }
         }
     }
@@ -272,14 +318,51 @@ impl End {
             }
             Task::Do(deed) => {
                 for part in deed.parts {
-                    match part {
-                        Part::Bytes { bytes, .. } => self.inbox.extend(bytes),
-                        Part::End => self.then = Then::Ends,
-                        Part::Reset => self.then = Then::IsReset,
-                    }
+                    self.act_in_part(part);
                 }
+                return;
             }
         }
+        self.readers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Wakes nobody but who waits for just this.
+    fn act_in_part(&mut self, part: Part) {
+        match part {
+            Part::Bytes { bytes, .. } => self.inbox.extend(bytes),
+            Part::Takes(bytes) => {
+                self.window = self.window.saturating_add(bytes);
+                return self.writers.drain(..).for_each(Waker::wake);
+            }
+            Part::End => self.then = Then::Ends,
+            Part::Reset => {
+                self.then = Then::IsReset;
+                self.writers.drain(..).for_each(Waker::wake);
+            }
+        }
+        self.readers.drain(..).for_each(Waker::wake);
+    }
+
+    fn upgrade_is_written(&mut self, bytes: &[u8]) {
+        self.written.extend_from_slice(bytes);
+        if let Some((length, answer)) = parse_upgrade(&self.written) {
+            self.written.drain(..length);
+            self.upgrade = Upgrade::Requested(answer);
+        }
+    }
+
+    /// The peer's socket takes what it does; what the peer has seen of that.
+    fn pass_on(&mut self, now: Instant, socket: Socket) -> Vec<String> {
+        let count = self.buffered.len().min(usize::try_from(self.window).unwrap_or(usize::MAX));
+        self.window -= count as u64;
+        self.written.extend(self.buffered.drain(..count));
+        let mut seen = Vec::new();
+        while let Some(frame) = Frame::take(&mut self.written) {
+            let saw = saw(frame);
+            seen.push(wire::saw(now, socket.id(), &saw));
+            self.peer.saw(now, &saw);
+        }
+        seen
     }
 
     fn open(&mut self, opening: Opening) {

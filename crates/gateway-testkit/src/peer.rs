@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gateway_core::{Dialect as _, Instant, JsonDialect, Recognised, UnixMillis};
 
-use crate::deed::{Deed, Part};
+use crate::deed::Deed;
 use crate::script::{Attempt, Opening, PongStyle};
 
 /// The server's side of one attempt.
@@ -49,6 +49,10 @@ impl Peer {
         Self { plan, agenda, pongs: 0 }
     }
 
+    pub(crate) const fn plan(&self) -> &Attempt {
+        &self.plan
+    }
+
     pub(crate) const fn opening(&self) -> &Opening {
         &self.plan.opening
     }
@@ -76,9 +80,7 @@ impl Peer {
                     .collect();
             }
             Task::Trickle => self.plan_at(at, self.plan.after, Task::Trickle),
-            Task::Do(deed) if deed.parts.iter().any(|part| !matches!(part, Part::Bytes { .. })) => {
-                self.agenda.clear(); // the stream has ended
-            }
+            Task::Do(deed) if deed.is_end() => self.agenda.clear(),
             Task::Open(_) | Task::Do(_) => {}
         }
         Some(task)

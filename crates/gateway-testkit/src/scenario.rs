@@ -24,6 +24,8 @@ pub struct Scenario {
     pub config: &'static str,
     /// The seed of the draws.
     pub seed: u64,
+    /// With more outgoing bytes than this waiting no message is taken until they are written.
+    pub high_water: usize,
     /// What happens.
     pub script: Script,
     /// What must be seen.
@@ -47,6 +49,7 @@ pub fn scenario(about: &'static str) -> Scenario {
         about,
         config: "",
         seed: 7,
+        high_water: 256 << 10,
         script: Script {
             attempts: Vec::new(),
             commands: vec![(Duration::ZERO, Command::Connect)],
@@ -75,6 +78,13 @@ impl Scenario {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// The most outgoing bytes that may wait while messages are taken.
+    #[must_use]
+    pub fn high_water(mut self, bytes: usize) -> Self {
+        self.high_water = bytes;
         self
     }
 

@@ -27,6 +27,10 @@ pub struct Attempt {
     /// Each at its time after the opening.
     pub(crate) deeds: Vec<(Duration, Deed)>,
     pub(crate) manners: Manners,
+    /// How many of the client's bytes the peer's socket takes, from the first after the upgrade on.
+    pub(crate) takes: u64,
+    /// How many more the client's own transport takes and keeps until the socket takes them.
+    pub(crate) buffers: u64,
 }
 
 /// What becomes of an attempt.
@@ -156,7 +160,8 @@ pub fn trickles_its_answer(every: Duration) -> Attempt {
 }
 
 fn attempt(opening: Opening, after: Duration) -> Attempt {
-    Attempt { opening, after, deeds: Vec::new(), manners: Manners::default() }
+    let (deeds, manners) = (Vec::new(), Manners::default());
+    Attempt { opening, after, deeds, manners, takes: u64::MAX, buffers: 0 }
 }
 
 impl Attempt {
@@ -177,6 +182,22 @@ impl Attempt {
         deed: impl Fn(u32) -> Deed,
     ) -> Self {
         self.deeds.extend((0..count).map(|number| (first + every * number, deed(number))));
+        self
+    }
+
+    /// The peer's socket takes so many bytes of the client's after the upgrade, and no more until a [`Deed::takes`]: what
+    /// goes beyond waits with the client.
+    #[must_use]
+    pub fn takes(mut self, bytes: u64) -> Self {
+        self.takes = bytes;
+        self
+    }
+
+    /// The client's transport takes so many bytes more than the peer's socket does, as one with TLS: written, and not
+    /// flushed.
+    #[must_use]
+    pub fn buffers(mut self, bytes: u64) -> Self {
+        self.buffers = bytes;
         self
     }
 
@@ -243,8 +264,10 @@ pub enum Command {
         /// The reason.
         reason: &'static str,
     },
-    /// It sends a text.
+    /// It sends a text. A driver may wait here until it is written.
     Send(&'static str),
+    /// It hands over a text, and does not wait for it to be written, nor for room.
+    Feed(&'static str),
     /// Its own login was accepted.
     LoginAccepted,
     /// Its own login was refused.

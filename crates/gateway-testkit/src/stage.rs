@@ -78,6 +78,7 @@ impl Stage {
             Command::Connect
             | Command::Close { .. }
             | Command::Send(_)
+            | Command::Feed(_)
             | Command::LoginAccepted
             | Command::LoginRejected(_)
             | Command::Network(_)
