@@ -288,6 +288,19 @@ macro_rules! suite {
                 too_many_requests_then_a_drop_and_a_dead_peer
                 a_drop_and_a_login_that_is_refused_from_then_on
                 a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end
+            pressure {
+                a_full_write_buffer_refuses_and_takes_again_when_it_has_drained
+                a_write_buffer_that_is_filled_to_the_mark_is_not_full
+                a_message_larger_than_the_buffer_passes_where_the_peer_reads
+                a_partial_write_is_carried_on
+                a_new_socket_is_not_blocked_by_what_waited_on_the_old_one
+                a_peer_that_reads_nothing_is_found_dead_although_we_write
+                a_peer_that_reads_nothing_and_speaks_is_kept
+                a_close_behind_a_full_buffer_ends_at_its_deadline
+                a_close_behind_a_full_buffer_goes_out_once_the_peer_reads
+                a_peer_that_closes_over_a_full_buffer_gets_no_answer_and_is_left
+                pongs_wait_their_turn_behind_what_is_not_read
+                a_buffering_transport_frees_the_buffer_only_with_its_flush
             }
         }
     };

@@ -7,6 +7,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod policy;
+pub(crate) mod pressure;
 pub(crate) mod protocol;
 pub(crate) mod reported;
 pub(crate) mod stale;

@@ -1,0 +1,258 @@
+//! Peers that do not read: what waits to be written, what is refused meanwhile, and what becomes of it.
+//!
+//! A frame of the client's is six bytes longer than its text: two of a head, four of a mask.
+
+use crate::words::*;
+
+pub(crate) fn a_full_write_buffer_refuses_and_takes_again_when_it_has_drained() -> Scenario {
+    scenario("Over the high water messages are handed back, until all that waits is written: some of it is not enough.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20))
+            .takes(0)
+            .then(seconds(2), Deed::takes(20))
+            .then(seconds(4), Deed::takes_all())])
+        .at(millis(1_000), Command::Feed("fourteen bytes"))
+        .at(millis(1_100), Command::Feed("over"))
+        .at(millis(1_200), Command::Feed("refused"))
+        .at(millis(3_000), Command::Feed("refused still"))
+        .at(millis(5_000), Command::Feed("taken"))
+        .until(seconds(6))
+        .sees([
+            outcomes(&[
+                "sent on 1",
+                "sent on 1",
+                "rejected: write_blocked",
+                "rejected: write_blocked",
+                "sent on 1",
+            ]),
+            peer_sees(
+                1,
+                &["2020: text fourteen bytes", "4020: text over", "5000: text taken", "6000: gone"],
+            ),
+        ])
+}
+
+pub(crate) fn a_write_buffer_that_is_filled_to_the_mark_is_not_full() -> Scenario {
+    scenario("Exactly the high water may wait, and one byte more: that byte's message is the last.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20)).takes(0)])
+        .at(millis(1_000), Command::Feed("fourteen bytes"))
+        .at(millis(1_100), Command::Feed(""))
+        .at(millis(1_200), Command::Feed("refused"))
+        .until(seconds(2))
+        .sees([
+            outcomes(&["no outcome yet", "no outcome yet", "rejected: write_blocked"]),
+            peer_sees(1, &["2000: gone"]),
+        ])
+}
+
+pub(crate) fn a_message_larger_than_the_buffer_passes_where_the_peer_reads() -> Scenario {
+    scenario("It fills the buffer in the instant in which it is taken, and is written in the same: the next one is taken.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(10)
+        .attempts([accepts_after(millis(20))])
+        .at(millis(1_000), Command::Feed("longer than all of the buffer"))
+        .at(millis(1_001), Command::Feed("next"))
+        .until(seconds(2))
+        .sees([
+            outcomes(&["sent on 1", "sent on 1"]),
+            peer_sees(
+                1,
+                &["1000: text longer than all of the buffer", "1001: text next", "2000: gone"],
+            ),
+        ])
+}
+
+pub(crate) fn a_partial_write_is_carried_on() -> Scenario {
+    scenario("A socket that takes a few bytes at a time gets every frame whole, once and in order.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .attempts([accepts_after(millis(20)).takes(1).then_each(
+            seconds(1),
+            millis(100),
+            8,
+            |_| Deed::takes(7),
+        )])
+        .at(millis(500), Command::Feed("one"))
+        .at(millis(600), Command::Feed("two"))
+        .at(millis(700), Command::Feed("and a rather long three"))
+        .at(millis(1_200), Command::Feed("four"))
+        .until(seconds(3))
+        .sees([
+            peer_sees(
+                1,
+                &[
+                    "1120: text one",
+                    "1220: text two",
+                    "1620: text and a rather long three",
+                    "1720: text four",
+                    "3000: gone",
+                ],
+            ),
+            outcomes(&["sent on 1"; 4]),
+        ])
+}
+
+pub(crate) fn a_new_socket_is_not_blocked_by_what_waited_on_the_old_one() -> Scenario {
+    scenario("The stream ends while the buffer is full: its bytes go with it, and the next socket takes messages at once.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .high_water(20)
+        .attempts([
+            accepts_after(millis(20)).takes(0).then(seconds(2), Deed::end()),
+            accepts_after(millis(20)),
+        ])
+        .at(millis(1_000), Command::Feed("more than fits into the buffer"))
+        .at(millis(1_100), Command::Feed("refused"))
+        .at(seconds(4), Command::Feed("fresh"))
+        .until(seconds(5))
+        .sees([
+            outcomes(&["rejected: not written", "rejected: write_blocked", "sent on 2"]),
+            peer_sees(2, &["4000: text fresh", "5000: gone"]),
+            gone(&[(2_020, "lost eof")]),
+        ])
+}
+
+pub(crate) fn a_peer_that_reads_nothing_is_found_dead_although_we_write() -> Scenario {
+    scenario("A full buffer puts off neither the ping nor the death: the ping waits behind it, and nothing answers.")
+        .config(toml![
+            "heartbeat.interval = '10s'",
+            "heartbeat.timeout = '5s'",
+            "reconnect.jitter = 'none'",
+        ])
+        .high_water(20)
+        .attempts([
+            accepts_after(millis(20)).polite().takes(100),
+            accepts_after(millis(20)).polite(),
+        ])
+        .at(seconds(1), Command::Feed("this goes into what the socket still takes"))
+        .at(seconds(2), Command::Feed("and this waits for ever"))
+        .at(seconds(3), Command::Feed("refused"))
+        .until(seconds(30))
+        .sees([
+            gone(&[(15_020, "pong_timeout")]),
+            outcomes(&["sent on 1", "maybe sent on 1", "rejected: write_blocked"]),
+            opens(2),
+        ])
+}
+
+pub(crate) fn a_peer_that_reads_nothing_and_speaks_is_kept() -> Scenario {
+    scenario("Our buffer is full, and the peer still talks: it lives, whatever it reads. What it says is delivered.")
+        .config(toml!["heartbeat.interval = '10s'", "heartbeat.timeout = '5s'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20))
+            .takes(0)
+            .then_each(millis(1_500), seconds(4), 10, |_| Deed::text("news"))
+            .then(seconds(38), Deed::takes_all())])
+        .at(seconds(2), Command::Feed("waits for thirty-six seconds"))
+        .at(seconds(30), Command::Feed("refused"))
+        .at(seconds(39), Command::Feed("taken"))
+        .until(seconds(40))
+        .sees([
+            delivers_count(10),
+            outcomes(&["sent on 1", "rejected: write_blocked", "sent on 1"]),
+            gone(&[]),
+        ])
+}
+
+pub(crate) fn a_close_behind_a_full_buffer_ends_at_its_deadline() -> Scenario {
+    scenario("The Close waits behind what the peer does not read: it is never seen, and its deadline ends the socket.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20)).polite().takes(10)])
+        .at(seconds(1), Command::Feed("more than the socket takes"))
+        .at(seconds(2), CLOSE)
+        .at(seconds(3), Command::Feed("too late"))
+        .until(seconds(10))
+        .sees([
+            gone(&[(4_000, "close_timeout")]),
+            peer_sees(1, &["4000: gone"]),
+            outcomes(&["maybe sent on 1", "rejected: closed"]),
+            ends_in(Closed),
+        ])
+}
+
+pub(crate) fn a_close_behind_a_full_buffer_goes_out_once_the_peer_reads() -> Scenario {
+    scenario("The peer reads again in time: first what waits, then the Close, and both hands are shaken.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20))
+            .polite()
+            .takes(10)
+            .then(millis(2_500), Deed::takes_all())])
+        .at(seconds(1), Command::Feed("more than the socket takes"))
+        .at(seconds(2), CLOSE)
+        .until(seconds(10))
+        .sees([
+            gone(&[(2_540, "requested")]),
+            peer_sees(
+                1,
+                &["2520: text more than the socket takes", "2520: close 1000", "2540: gone"],
+            ),
+            outcomes(&["sent on 1"]),
+        ])
+}
+
+pub(crate) fn a_peer_that_closes_over_a_full_buffer_gets_no_answer_and_is_left() -> Scenario {
+    scenario("The answer to the peer's Close cannot be written without waiting, and nobody waits for it.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).takes(10).then(seconds(2), Deed::close(1012, "restart")),
+            accepts_after(millis(20)),
+        ])
+        .at(seconds(1), Command::Feed("more than the socket takes"))
+        .until(seconds(4))
+        .sees([
+            gone(&[(2_020, "close_received 1012")]),
+            peer_sees(1, &["2020: gone"]),
+            outcomes(&["maybe sent on 1"]),
+            opens(2),
+        ])
+}
+
+pub(crate) fn pongs_wait_their_turn_behind_what_is_not_read() -> Scenario {
+    scenario("A Ping of the peer's is answered behind the messages that wait, in the order in which it came.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .attempts([accepts_after(millis(20))
+            .takes(3)
+            .then(seconds(2), Deed::ping("there?"))
+            .then(seconds(4), Deed::takes_all())])
+        .at(seconds(1), Command::Feed("before"))
+        .at(seconds(3), Command::Feed("after"))
+        .until(seconds(5))
+        .sees([
+            peer_sees(
+                1,
+                &["4020: text before", "4020: pong there?", "4020: text after", "5000: gone"],
+            ),
+            outcomes(&["sent on 1", "sent on 1"]),
+        ])
+}
+
+pub(crate) fn a_buffering_transport_frees_the_buffer_only_with_its_flush() -> Scenario {
+    scenario("All is handed to the transport, and some of it not flushed: messages are refused until it is.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20))
+            .takes(5)
+            .buffers(1_000)
+            .then(seconds(2), Deed::takes(5))
+            .then(seconds(4), Deed::takes_all())])
+        .at(seconds(1), Command::Feed("more than the buffer holds"))
+        .at(millis(1_500), Command::Feed("refused"))
+        .at(seconds(3), Command::Feed("refused still"))
+        .at(seconds(5), Command::Feed("taken"))
+        .until(seconds(6))
+        .sees([
+            outcomes(&[
+                "sent on 1",
+                "rejected: write_blocked",
+                "rejected: write_blocked",
+                "sent on 1",
+            ]),
+            peer_sees(
+                1,
+                &["4020: text more than the buffer holds", "5000: text taken", "6000: gone"],
+            ),
+        ])
+}
