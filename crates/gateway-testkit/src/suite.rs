@@ -301,6 +301,10 @@ macro_rules! suite {
                 a_peer_that_closes_over_a_full_buffer_gets_no_answer_and_is_left
                 pongs_wait_their_turn_behind_what_is_not_read
                 a_buffering_transport_frees_the_buffer_only_with_its_flush
+                a_login_that_the_peer_does_not_read_ends_at_its_deadline
+                connect_while_a_close_waits_behind_a_full_buffer_leaves_it_at_once
+                what_waits_is_written_before_what_came_meanwhile_is_read
+                a_buffering_transport_that_is_left_may_have_sent_what_it_took
             }
         }
     };

@@ -256,3 +256,86 @@ pub(crate) fn a_buffering_transport_frees_the_buffer_only_with_its_flush() -> Sc
             ),
         ])
 }
+
+pub(crate) fn a_login_that_the_peer_does_not_read_ends_at_its_deadline() -> Scenario {
+    scenario("Half of the login is written when the socket takes no more: its deadline runs, and the next socket starts anew.")
+        .config(toml![
+            "login.send = 'open sesame'",
+            "login.timeout = '3s'",
+            "heartbeat.kind = 'off'",
+            "reconnect.jitter = 'none'",
+        ])
+        .attempts([
+            accepts_after(millis(20)).takes(8),
+            accepts_after(millis(20)).on_text("open sesame", millis(500), Deed::text("welcome")),
+        ])
+        .until(seconds(6))
+        .sees([
+            peer_sees(1, &["3020: gone"]),
+            peer_sees(2, &["4040: text open sesame", "6000: gone"]),
+            ready_at(&[4_540]),
+        ])
+}
+
+pub(crate) fn connect_while_a_close_waits_behind_a_full_buffer_leaves_it_at_once() -> Scenario {
+    scenario("The new connection waits neither for the old bytes nor for the old Close.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20)).takes(0), accepts_after(millis(20))])
+        .at(seconds(1), Command::Feed("more than fits into the buffer"))
+        .at(seconds(2), CLOSE)
+        .at(seconds(3), Command::Connect)
+        .at(seconds(4), Command::Feed("fresh"))
+        .until(seconds(5))
+        .sees([
+            peer_sees(1, &["3000: gone"]),
+            peer_sees(2, &["4000: text fresh", "5000: gone"]),
+            outcomes(&["rejected: not written", "sent on 2"]),
+            opens_at(&[0, 3_000]),
+        ])
+}
+
+pub(crate) fn what_waits_is_written_before_what_came_meanwhile_is_read() -> Scenario {
+    scenario("The peer takes again and speaks while our program is held up: the buffer is free when its message is handled.")
+        .config(toml!["heartbeat.kind = 'off'"])
+        .high_water(20)
+        .attempts([accepts_after(millis(20))
+            .takes(0)
+            .then(seconds(2), Deed::takes_all())
+            .then(seconds(3), Deed::text("go on"))])
+        .at(seconds(1), Command::Feed("more than fits into the buffer"))
+        .at(millis(1_500), Command::Stall(seconds(4)))
+        .at(seconds(6), Command::Feed("going on"))
+        .until(seconds(7))
+        .sees([
+            delivers(&[(5_500, "go on")]),
+            peer_sees(
+                1,
+                &[
+                    "5500: text more than fits into the buffer",
+                    "6000: text going on",
+                    "7000: gone",
+                ],
+            ),
+            outcomes(&["sent on 1", "sent on 1"]),
+        ])
+}
+
+pub(crate) fn a_buffering_transport_that_is_left_may_have_sent_what_it_took() -> Scenario {
+    scenario("The peer closes, and the transport holds our message and our answer: whether they leave nobody knows.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20))
+                .takes(3)
+                .buffers(1_000)
+                .then(seconds(2), Deed::close(1012, "restart")),
+            accepts_after(millis(20)),
+        ])
+        .at(seconds(1), Command::Feed("held by the transport"))
+        .until(seconds(4))
+        .sees([
+            gone(&[(2_020, "close_received 1012")]),
+            peer_sees(1, &["2020: gone"]),
+            outcomes(&["maybe sent on 1"]),
+        ])
+}
