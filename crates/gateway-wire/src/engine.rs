@@ -308,8 +308,12 @@ impl<H: Host> Engine<H> {
             Io::None => Progress::Blocked,
             Io::Dialing { .. } => self.look_at_dialing(),
             Io::Upgrading { .. } => self.look_at_upgrade(),
-            Io::Open { .. } => {
+            Io::Open { id, .. } => {
+                let id = *id;
                 let wrote = self.write();
+                if self.session.socket() != Some(id) {
+                    return Progress::Made; // a write that failed has ended it: it is left before it is read again
+                }
                 match self.read() {
                     Progress::Made => Progress::Made,
                     Progress::Blocked => wrote,
