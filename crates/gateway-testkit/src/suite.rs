@@ -294,6 +294,7 @@ macro_rules! suite {
                 a_write_buffer_that_is_filled_to_the_mark_is_not_full
                 a_message_larger_than_the_buffer_passes_where_the_peer_reads
                 a_partial_write_is_carried_on
+                what_was_not_written_when_the_socket_died_is_rejected_and_what_was_begun_is_maybe_sent
                 a_new_socket_is_not_blocked_by_what_waited_on_the_old_one
                 a_peer_that_reads_nothing_is_found_dead_although_we_write
                 a_peer_that_reads_nothing_and_speaks_is_kept
@@ -301,6 +302,8 @@ macro_rules! suite {
                 a_close_behind_a_full_buffer_goes_out_once_the_peer_reads
                 a_peer_that_closes_over_a_full_buffer_gets_no_answer_and_is_left
                 pongs_wait_their_turn_behind_what_is_not_read
+                a_buffering_transport_that_dies_before_its_flush_makes_maybe_sent
+                a_write_that_fails_on_a_buffering_transport_may_have_left
                 a_buffering_transport_frees_the_buffer_only_with_its_flush
                 a_login_that_the_peer_does_not_read_ends_at_its_deadline
                 connect_while_a_close_waits_behind_a_full_buffer_leaves_it_at_once

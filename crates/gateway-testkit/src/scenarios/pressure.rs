@@ -94,6 +94,34 @@ pub(crate) fn a_partial_write_is_carried_on() -> Scenario {
         ])
 }
 
+pub(crate) fn what_was_not_written_when_the_socket_died_is_rejected_and_what_was_begun_is_maybe_sent()
+-> Scenario {
+    scenario("Written whole: sent. Begun: maybe. Not begun: rejected, and safe to send again. None of them goes to the next socket.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).takes(9 + 1).then(seconds(2), Deed::reset()),
+            accepts_after(millis(20)),
+        ])
+        .at(millis(1_000), Command::Feed("one"))
+        .at(millis(1_100), Command::Feed("two"))
+        .at(millis(1_200), Command::Feed("three"))
+        .at(millis(1_300), Command::Feed("four"))
+        .at(seconds(4), Command::Feed("five"))
+        .until(seconds(5))
+        .sees([
+            outcomes(&[
+                "sent on 1",
+                "maybe sent on 1",
+                "rejected: not written",
+                "rejected: not written",
+                "sent on 2",
+            ]),
+            peer_sees(1, &["1000: text one", "2020: gone"]),
+            peer_sees(2, &["4000: text five", "5000: gone"]),
+            gone(&[(2_020, "lost reset")]),
+        ])
+}
+
 pub(crate) fn a_new_socket_is_not_blocked_by_what_waited_on_the_old_one() -> Scenario {
     scenario("The stream ends while the buffer is full: its bytes go with it, and the next socket takes messages at once.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
@@ -226,6 +254,48 @@ pub(crate) fn pongs_wait_their_turn_behind_what_is_not_read() -> Scenario {
                 &["4020: text before", "4020: pong there?", "4020: text after", "5000: gone"],
             ),
             outcomes(&["sent on 1", "sent on 1"]),
+        ])
+}
+
+pub(crate) fn a_buffering_transport_that_dies_before_its_flush_makes_maybe_sent() -> Scenario {
+    scenario("What a transport such as TLS has taken and not flushed may have left; a later reset tells nobody which.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).takes(9 + 1).buffers(1_000).then(seconds(2), Deed::reset()),
+            accepts_after(millis(20)),
+        ])
+        .at(millis(1_000), Command::Feed("one"))
+        .at(millis(1_100), Command::Feed("two"))
+        .at(millis(1_200), Command::Feed("three"))
+        .until(seconds(4))
+        .sees([
+            outcomes(&["sent on 1", "maybe sent on 1", "maybe sent on 1"]),
+            peer_sees(1, &["1000: text one", "2020: gone"]),
+            gone(&[(2_020, "lost reset")]),
+        ])
+}
+
+pub(crate) fn a_write_that_fails_on_a_buffering_transport_may_have_left() -> Scenario {
+    scenario("Its buffer is full, and a message waits outside of it: a write of that one fails with the reset, and may have passed on some.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([
+            accepts_after(millis(20)).takes(0).buffers(9).then(seconds(2), Deed::reset()),
+            accepts_after(millis(20)).takes(0).buffers(9).then(seconds(2), Deed::end()),
+            accepts_after(millis(20)),
+        ])
+        .at(millis(1_000), Command::Feed("one"))
+        .at(millis(1_100), Command::Feed("two"))
+        .at(millis(4_000), Command::Feed("one"))
+        .at(millis(4_100), Command::Feed("two"))
+        .until(seconds(10))
+        .sees([
+            outcomes(&[
+                "maybe sent on 1",
+                "maybe sent on 1",
+                "maybe sent on 2",
+                "rejected: not written",
+            ]),
+            gone(&[(2_020, "lost reset"), (5_040, "lost eof")]),
         ])
 }
 
