@@ -41,6 +41,10 @@ use crate::time::Instant;
 /// let _ = connection.handle(Instant::from_millis(40), Event::SocketOpened(id));
 /// assert!(connection.is_ready());
 /// ```
+///
+/// A clone goes on from the same state and draws the same numbers: it is for tests and model checkers, not a second
+/// connection.
+#[derive(Clone)]
 pub struct Connection<R = ChaCha8Rng, D = JsonDialect> {
     machine: Machine,
     statistics: Statistics,
