@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::time::Instant;
+use crate::time::{Instant, Shift};
 
 /// The heartbeat of one open socket. It lives in the ready state's value and is dropped with it.
 ///
@@ -182,18 +182,18 @@ impl Heartbeat {
         };
     }
 
-    /// Moves every instant back by `span`, for a model checker.
-    pub(crate) fn rebase(&mut self, span: Duration) {
+    /// Moves every instant, for a model checker.
+    pub(crate) fn rebase(&mut self, shift: Shift) {
         if let Some((sent_at, _)) = &mut self.newest {
-            *sent_at = sent_at.saturating_sub(span);
+            shift.apply(sent_at);
         }
         match &mut self.pulse {
-            Pulse::Resting { ping_at } => *ping_at = ping_at.saturating_sub(span),
+            Pulse::Resting { ping_at } => shift.apply(ping_at),
             Pulse::Asking { alive: _, dead_at, ping_at } => {
-                *dead_at = dead_at.saturating_sub(span);
-                *ping_at = ping_at.saturating_sub(span);
+                shift.apply(dead_at);
+                shift.apply(ping_at);
             }
-            Pulse::Paused { was_asking: _, ping_at } => *ping_at = ping_at.saturating_sub(span),
+            Pulse::Paused { was_asking: _, ping_at } => shift.apply(ping_at),
         }
     }
 }

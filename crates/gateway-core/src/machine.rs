@@ -2,15 +2,13 @@
 //!
 //! Everything that changes a state stands in `transitions.rs`.
 
-use core::time::Duration;
-
 use crate::action::{Credentials, GiveUpCause};
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
 use crate::login::Login;
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
-use crate::time::{Instant, UnixMillis};
+use crate::time::{Instant, Shift, UnixMillis};
 
 /// State and memory, without generator, configuration and statistics: a value that can be compared,
 /// hashed and rebased, as a model checker needs it.
@@ -185,14 +183,18 @@ impl Machine {
         }
     }
 
-    /// The same machine with all instants moved back so that now is zero: two machines that will behave
-    /// alike from here on compare equal, whenever they are.
+    /// The same machine as if now were `now`, and its last socket its first: two machines that will behave alike
+    /// from here on compare equal, whenever they are.
+    ///
+    /// What lies further back than `now` is after zero counts as just so long ago. Choose a `now` beyond every span that
+    /// tells one past from another, and machines that compare equal do behave alike: `stable_after`, the longest delay,
+    /// the heartbeat's interval, and the 30 s between two hints.
     #[must_use]
-    pub fn rebased(&self) -> Self {
+    pub fn rebased(&self, now: Instant) -> Self {
         let mut machine = self.clone();
-        let by = machine.memory.now.saturating_duration_since(Instant::ZERO);
-        machine.memory.rebase(by);
-        machine.state.rebase(by);
+        let shift = Shift { from: self.memory.now, to: now };
+        machine.memory.rebase(shift);
+        machine.state.rebase(shift);
         machine
     }
 }
@@ -224,40 +226,107 @@ impl Memory {
         Some(wall.saturating_add(self.now.saturating_duration_since(at)))
     }
 
-    fn rebase(&mut self, by: Duration) {
-        self.now = self.now.saturating_sub(by);
-        self.unready_since = self.unready_since.saturating_sub(by);
+    fn rebase(&mut self, shift: Shift) {
+        self.last_socket = self.last_socket.min(FIRST_SOCKET.number());
+        shift.apply(&mut self.now);
+        shift.apply(&mut self.unready_since);
         let told = self.wall_clock.as_mut().map(|(at, _)| at);
         for instant in told.into_iter().chain(&mut self.jump_at).chain(&mut self.online_at) {
-            *instant = instant.saturating_sub(by);
+            shift.apply(instant);
         }
     }
 }
 
+/// What a rebased machine calls its last socket.
+const FIRST_SOCKET: SocketId = SocketId::new(1);
+
 impl State {
-    fn rebase(&mut self, by: Duration) {
-        let move_back = |instant: &mut Instant| *instant = instant.saturating_sub(by);
+    /// The socket of a state is always the last that was opened.
+    fn rebase(&mut self, shift: Shift) {
         match self {
             Self::Idle | Self::Closed(_) => {}
-            Self::Waiting(waiting) => move_back(&mut waiting.retry_at),
-            Self::Connecting(connecting) => move_back(&mut connecting.give_up_at),
-            Self::LoggingIn(logging_in) => move_back(&mut logging_in.give_up_at),
+            Self::Waiting(waiting) => shift.apply(&mut waiting.retry_at),
+            Self::Connecting(connecting) => {
+                connecting.socket = FIRST_SOCKET;
+                shift.apply(&mut connecting.give_up_at);
+            }
+            Self::LoggingIn(logging_in) => {
+                logging_in.socket = FIRST_SOCKET;
+                shift.apply(&mut logging_in.give_up_at);
+            }
             Self::Ready(ready) => {
-                move_back(&mut ready.since);
+                ready.socket = FIRST_SOCKET;
+                shift.apply(&mut ready.since);
                 if let Some(heartbeat) = &mut ready.heartbeat {
-                    heartbeat.rebase(by);
+                    heartbeat.rebase(shift);
                 }
                 if let Some(watch) = &mut ready.data {
-                    move_back(&mut watch.heard_at);
-                    move_back(&mut watch.judge_at);
+                    shift.apply(&mut watch.heard_at);
+                    shift.apply(&mut watch.judge_at);
                 }
             }
             Self::Closing(closing) => {
-                move_back(&mut closing.abort_at);
+                closing.socket = FIRST_SOCKET;
+                shift.apply(&mut closing.abort_at);
                 if let Some(heartbeat) = &mut closing.heartbeat {
-                    heartbeat.rebase(by);
+                    heartbeat.rebase(shift);
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::close::CloseFrame;
+    use crate::config::HeartbeatKind;
+    use crate::connection::Connection;
+    use crate::event::{Event, Failure};
+
+    const HORIZON: Instant = Instant::from_millis(60_000);
+
+    const fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    fn quiet() -> Arc<Config> {
+        Arc::new(Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap())
+    }
+
+    fn open(connection: &mut Connection, now: Instant) -> SocketId {
+        let _ = connection.handle(now, Event::ConnectRequested);
+        let socket = connection.socket().unwrap();
+        let _ = connection.handle(now, Event::SocketOpened(socket));
+        socket
+    }
+
+    #[test]
+    fn the_same_life_at_another_time_on_another_socket_compares_equal() {
+        let mut early = Connection::from_seed(quiet(), 7);
+        let mut late = Connection::from_seed(quiet(), 7);
+        open(&mut early, at(0));
+        let first = open(&mut late, at(0));
+        let _ = late.handle(at(100), Event::CloseRequested(CloseFrame::NORMAL));
+        let _ = late.handle(at(100), Event::SocketFailed(first, Failure::Eof));
+        open(&mut late, at(500));
+        let _ = early.handle(at(60), Event::Tick);
+        let _ = late.handle(at(560), Event::Tick);
+
+        assert_ne!(early.machine(), late.machine());
+        assert_eq!(early.machine().rebased(HORIZON), late.machine().rebased(HORIZON));
+    }
+
+    #[test]
+    fn a_connection_that_is_stable_and_one_that_is_not_yet_differ() {
+        let mut connection = Connection::from_seed(quiet(), 7);
+        open(&mut connection, at(0));
+        let _ = connection.handle(at(1), Event::Tick);
+        let young = connection.machine().rebased(HORIZON);
+        let _ = connection.handle(at(20), Event::Tick);
+
+        assert_ne!(young, connection.machine().rebased(HORIZON));
     }
 }

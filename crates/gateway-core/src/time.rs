@@ -73,6 +73,20 @@ impl fmt::Debug for Instant {
     }
 }
 
+/// How instants are moved, for a model checker: one to the other, and all others along with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shift {
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
+}
+
+impl Shift {
+    pub(crate) const fn apply(self, instant: &mut Instant) {
+        let moved = instant.0.saturating_add(self.to.0);
+        *instant = Instant(moved.saturating_sub(self.from.0));
+    }
+}
+
 /// The wall clock: milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// The core uses it for the heartbeat's timestamp, for a `Retry-After` that is a date, and to see a
