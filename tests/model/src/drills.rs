@@ -1,0 +1,118 @@
+//! What must be possible from each state: tried out on a copy of the connection.
+
+use gateway_core::{Connection, ConnectionState, Event, Frame, Instant, SocketId};
+use gateway_testkit::Fixed;
+
+use crate::message::Message;
+use crate::state::State;
+
+/// How many events a healthy world needs at most: CLOSING's Tick, connect, open, login.
+const STEPS_TO_READY: usize = 4;
+
+/// For how many deadlines a healthy connection is watched.
+const DEADLINES: usize = 5;
+
+/// The verdict of a drill, or what went wrong.
+pub(crate) type Outcome = Result<(), String>;
+
+/// A Tick out of turn changes nothing.
+pub(crate) fn early_tick(state: &State) -> Outcome {
+    if state.fault.is_some() || state.connection.next_deadline().is_some_and(|at| at <= state.now) {
+        return Ok(());
+    }
+    let mut connection = state.connection.clone();
+    let actions = connection.handle(state.now, Event::Tick);
+    if actions.is_empty() && connection.machine() == state.connection.machine() {
+        return Ok(());
+    }
+    Err(format!("a Tick at {:?}, out of turn, yields {actions:?}", state.now))
+}
+
+/// CLOSING ends with the Tick at its deadline.
+pub(crate) fn closing_ends(state: &State) -> Outcome {
+    if state.fault.is_some() || state.connection.state() != ConnectionState::Closing {
+        return Ok(());
+    }
+    let deadline = state.connection.next_deadline().ok_or("CLOSING has no deadline")?;
+    let latest = state.now.saturating_add(state.connection.config().close_timeout());
+    if deadline > latest {
+        return Err(format!("CLOSING lasts until {deadline:?}"));
+    }
+    let mut connection = state.connection.clone();
+    let actions = connection.handle(deadline.max(state.now), Event::Tick);
+    match connection.state() {
+        ConnectionState::Closed => Ok(()),
+        other => Err(format!("the Tick at CLOSING's deadline leads to {other}: {actions:?}")),
+    }
+}
+
+/// From here a healthy network, and a user who wants a connection, lead to ready; and ready stays.
+pub(crate) fn recovers(state: &State) -> Outcome {
+    if state.fault.is_some() {
+        return Ok(());
+    }
+    let mut healthy = Healthy { connection: state.connection.clone(), now: state.now };
+    for _ in 0..STEPS_TO_READY {
+        if healthy.connection.is_ready() {
+            break;
+        }
+        healthy.step()?;
+    }
+    healthy.stay()
+}
+
+/// A connection in a world without faults.
+struct Healthy {
+    connection: Connection<Fixed>,
+    now: Instant,
+}
+
+impl Healthy {
+    fn step(&mut self) -> Outcome {
+        let state = self.connection.state();
+        let event = match (state, self.connection.next_deadline()) {
+            (ConnectionState::Closed, _) | (ConnectionState::Disconnected, None) => {
+                Event::ConnectRequested
+            }
+            (ConnectionState::Disconnected | ConnectionState::Closing, Some(deadline)) => {
+                self.now = self.now.max(deadline);
+                Event::Tick
+            }
+            (ConnectionState::Closing, None) => return Err("CLOSING for ever".to_owned()),
+            (ConnectionState::Connecting, _) => Message::Opened.event(self.socket()?),
+            (ConnectionState::Connected | ConnectionState::Authenticated, _) => {
+                Message::LoginAccepted.event(self.socket()?)
+            }
+        };
+        let _ = self.connection.handle(self.now, event);
+        Ok(())
+    }
+
+    /// The application reads, the server answers, the timer is on time.
+    fn stay(&mut self) -> Outcome {
+        if !self.connection.is_ready() {
+            let state = self.connection.state();
+            return Err(format!("{state} after {STEPS_TO_READY} events of a healthy world"));
+        }
+        let socket = self.socket()?;
+        let _ = self.connection.handle(self.now, Event::ReadingResumed(socket));
+        for _ in 0..DEADLINES {
+            let data = Event::FrameReceived(socket, Frame::Binary(b"data"));
+            for event in [Message::Pong.event(socket), data] {
+                let _ = self.connection.handle(self.now, event);
+            }
+            self.now =
+                self.connection.next_deadline().ok_or("ready without a deadline")?.max(self.now);
+            let actions = self.connection.handle(self.now, Event::Tick);
+            if !self.connection.is_ready() || self.connection.socket() != Some(socket) {
+                return Err(format!("a healthy connection is left: {actions:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn socket(&self) -> Result<SocketId, String> {
+        let state = self.connection.state();
+        self.connection.socket().ok_or_else(|| format!("{state} without a socket"))
+    }
+}

@@ -1,0 +1,251 @@
+//! What is around the connection: the user's wish, the driver's sockets, the server behind each of them.
+
+use gateway_core::{Action, Event, Notice, Outgoing, SocketId};
+
+use crate::law::{Fault, Law};
+use crate::message::{Message, Messages};
+
+/// How many sockets the network remembers: the last, and the one before.
+pub(crate) const REMEMBERED: usize = 2;
+
+/// All but the connection and the time. Sockets are named by their age: 0 is the last that was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Environment {
+    pub(crate) lines: [Line; REMEMBERED],
+    /// The user asked for a connection, and has not asked for its end since.
+    pub(crate) is_wanted: bool,
+    /// The application reads from the last socket.
+    pub(crate) is_reading: bool,
+    /// The last socket takes bytes.
+    pub(crate) is_writing: bool,
+    /// Pings on the last socket that no pong has answered.
+    pub(crate) unanswered: u32,
+}
+
+/// One socket: the driver's end, the server's end, and what is on its way in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Line {
+    server: Server,
+    driver: Driver,
+    /// The server got a ping, and may answer it.
+    was_asked: bool,
+    /// The server got the login, and may judge it.
+    got_login: bool,
+    pub(crate) in_flight: Messages,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Server {
+    /// An attempt that is not answered yet, or never.
+    Asked,
+    Open,
+    #[default]
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Driver {
+    Opening,
+    Open,
+    /// Open, and a Close was sent.
+    Closing,
+    #[default]
+    Gone,
+}
+
+impl Line {
+    const ASKED: Self = Self {
+        server: Server::Asked,
+        driver: Driver::Opening,
+        was_asked: false,
+        got_login: false,
+        in_flight: Messages::NONE,
+    };
+
+    /// What the server, or the network, may say next.
+    pub(crate) fn may_say(&self, message: Message) -> bool {
+        let is_possible = match (self.server, message) {
+            (
+                Server::Asked,
+                Message::Opened | Message::Refused | Message::Unauthorized | Message::Unavailable,
+            ) => true,
+            // What a server says on a socket that the driver has dropped is read by nobody.
+            (Server::Open, _) if self.driver == Driver::Gone => false,
+            (
+                Server::Open,
+                Message::Data | Message::CloseNormal | Message::CloseRestart | Message::Reset,
+            ) => true,
+            (Server::Open, Message::Pong) => self.was_asked,
+            (Server::Open, Message::LoginAccepted | Message::LoginRefused) => self.got_login,
+            (Server::Asked | Server::Open | Server::Gone, _) => false,
+        };
+        is_possible && !self.in_flight.has(message)
+    }
+
+    /// The server, or the network, says it.
+    pub(crate) const fn say(&mut self, message: Message) {
+        self.in_flight.add(message);
+        self.server = match message {
+            Message::Opened
+            | Message::Data
+            | Message::Pong
+            | Message::LoginAccepted
+            | Message::LoginRefused => Server::Open,
+            Message::Refused
+            | Message::Unauthorized
+            | Message::Unavailable
+            | Message::CloseNormal
+            | Message::CloseRestart
+            | Message::Reset => Server::Gone,
+        };
+    }
+
+    const fn is_held(&self) -> bool {
+        !matches!(self.driver, Driver::Gone)
+    }
+
+    /// Forgets what can no longer make a difference, so that lines that will do alike are equal.
+    fn settle(&mut self) {
+        if self.driver == Driver::Gone && self.server == Server::Open {
+            self.server = Server::Gone;
+        }
+        if self.server == Server::Gone {
+            (self.was_asked, self.got_login) = (false, false);
+        }
+    }
+}
+
+impl Environment {
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.lines.iter().map(|line| line.in_flight.count()).sum()
+    }
+
+    /// Books what the event itself says, before the connection is told.
+    pub(crate) fn heard(&mut self, event: &Event<'_>, last: u64) {
+        match *event {
+            Event::ConnectRequested => self.is_wanted = true,
+            Event::CloseRequested(_) => self.is_wanted = false,
+            Event::SocketOpened(id) => {
+                // One that comes late is in the driver's hands until the machine has it dropped.
+                if let Some(line) = self.line(id, last)
+                    && matches!(line.driver, Driver::Opening | Driver::Gone)
+                {
+                    line.driver = Driver::Open;
+                }
+            }
+            Event::OpenFailed(id, _) => {
+                if let Some(line) = self.line(id, last) {
+                    line.driver = Driver::Gone;
+                }
+            }
+            Event::ReadingPaused(_) => self.is_reading = false,
+            Event::ReadingResumed(_) => self.is_reading = true,
+            Event::WriteBlocked(_) => self.is_writing = false,
+            Event::Flushed(_) => self.is_writing = true,
+            Event::SendRequested(_)
+            | Event::LoginAccepted
+            | Event::LoginRejected(_)
+            | Event::SocketFailed(..)
+            | Event::FrameReceived(..)
+            | Event::BytesReceived(_)
+            | Event::WallClock(_)
+            | Event::NetworkChanged(_)
+            | Event::Tick => {}
+        }
+    }
+
+    /// Carries out an order, as a driver does. `last` counts the sockets.
+    pub(crate) fn perform(&mut self, action: &Action, last: &mut u64) -> Result<(), Fault> {
+        match *action {
+            Action::OpenSocket { id, .. } => self.open(id, last),
+            Action::Send(id, outgoing) => self.send(id, outgoing, *last),
+            Action::CloseSocket(id) => {
+                if let Some(line) = self.line(id, *last) {
+                    line.driver = Driver::Gone;
+                }
+                Ok(())
+            }
+            Action::Notify(Notice::PongReceived { .. }) => {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                Ok(())
+            }
+            Action::ScheduleTimer(_)
+            | Action::CancelTimer
+            | Action::Deliver
+            | Action::Notify(_) => Ok(()),
+        }
+    }
+
+    fn open(&mut self, id: SocketId, last: &mut u64) -> Result<(), Fault> {
+        let is_next = id.number() == *last + 1;
+        Law::OneSocket.hold(is_next, || format!("socket {id} is opened after {last}"))?;
+        let held = self.held(*last);
+        Law::OneSocket
+            .hold(held.is_empty(), || format!("socket {id} is opened while {held:?} is held"))?;
+        Law::CloseWins
+            .hold(self.is_wanted, || format!("socket {id} is opened though nobody wants it"))?;
+        *last = id.number();
+        self.lines.rotate_right(1);
+        self.lines[0] = Line::ASKED;
+        (self.is_reading, self.is_writing, self.unanswered) = (true, true, 0);
+        Ok(())
+    }
+
+    fn send(&mut self, id: SocketId, outgoing: Outgoing, last: u64) -> Result<(), Fault> {
+        let Some(line) = self.line(id, last) else {
+            return Err(Law::OneSocket.broken(format!("sent to socket {id}, long gone")));
+        };
+        let is_close = matches!(outgoing, Outgoing::Close(_) | Outgoing::RequestedClose);
+        match line.driver {
+            Driver::Open if is_close => line.driver = Driver::Closing,
+            Driver::Open => {}
+            Driver::Closing => {
+                return Err(Law::OneClose.broken(format!("{outgoing:?} follows the Close of {id}")));
+            }
+            Driver::Opening | Driver::Gone => {
+                return Err(Law::OneSocket.broken(format!("{outgoing:?} to {id}, not open")));
+            }
+        }
+        match outgoing {
+            Outgoing::Ping(_) | Outgoing::WebSocketPing(_) => {
+                line.was_asked = true;
+                self.unanswered = self.unanswered.saturating_add(1);
+            }
+            Outgoing::Login => line.got_login = true,
+            Outgoing::Requested
+            | Outgoing::RequestedClose
+            | Outgoing::Close(_)
+            | Outgoing::Pong(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets what can no longer make a difference.
+    pub(crate) fn settle(&mut self) {
+        for line in &mut self.lines {
+            line.settle();
+        }
+        if !self.lines[0].is_held() {
+            (self.is_reading, self.is_writing, self.unanswered) = (true, true, 0);
+        }
+    }
+
+    /// Whether the driver holds the one socket that the machine names, and no other.
+    pub(crate) fn agrees(&self, named: Option<SocketId>, last: u64) -> Result<(), Fault> {
+        let held = self.held(last);
+        let named: Vec<u64> = named.into_iter().map(SocketId::number).collect();
+        Law::OneSocket
+            .hold(held == named, || format!("the driver holds {held:?}, the machine {named:?}"))
+    }
+
+    /// The sockets that the driver holds.
+    fn held(&self, last: u64) -> Vec<u64> {
+        let held = self.lines.iter().enumerate().filter(|(_, line)| line.is_held());
+        held.map(|(age, _)| last - age as u64).collect()
+    }
+
+    fn line(&mut self, id: SocketId, last: u64) -> Option<&mut Line> {
+        let age = last.checked_sub(id.number())?;
+        self.lines.get_mut(usize::try_from(age).ok()?)
+    }
+}

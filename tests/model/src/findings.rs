@@ -1,0 +1,167 @@
+//! The search, and its report in words.
+
+use core::fmt;
+
+use gateway_core::{Instant, JsonDialect, Observed};
+use gateway_testkit::trace;
+use stateright::{Checker, HasDiscoveries, Model};
+
+use crate::configurations::Configuration;
+use crate::drills;
+use crate::law::Law;
+use crate::sights::Sight;
+use crate::state::State;
+use crate::step::Step;
+use crate::world::World;
+
+/// How a search went.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Findings {
+    /// The configuration's name.
+    pub name: &'static str,
+    /// States that steps led to.
+    pub states: usize,
+    /// Those that differ.
+    pub unique: usize,
+    /// The steps of the longest history: of those that lead to each state, the shortest.
+    pub depth: usize,
+    /// Whether no history leads on from there.
+    pub is_exhausted: bool,
+    verdicts: Vec<(Law, Option<Trace>)>,
+    missing: Vec<Sight>,
+    sights: String,
+}
+
+/// A history in words.
+#[derive(Debug)]
+struct Trace {
+    steps: usize,
+    lines: Vec<String>,
+}
+
+/// Walks through every history of so many steps, or of any number; the shortest first, so that the first that breaks a law
+/// is the shortest that does.
+#[must_use]
+pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
+    let (name, expected) = (configuration.name, configuration.expected);
+    let builder = World::new(configuration).checker().finish_when(HasDiscoveries::AnyFailures);
+    let builder = match depth {
+        // The first state counts, and one more step is taken than is looked at.
+        Some(steps) => builder.target_max_depth(steps + 2),
+        None => builder,
+    };
+    let checker = builder.spawn_bfs().join();
+    let depth_reached = checker.max_depth().saturating_sub(1);
+    let verdict = |law: &Law| {
+        let path = checker.discovery(law.words())?;
+        Some(Trace::of(checker.model(), *law, path.into_vec()))
+    };
+    let verdicts: Vec<_> = Law::ALL.iter().map(|law| (*law, verdict(law))).collect();
+    let is_broken = verdicts.iter().any(|(_, trace)| trace.is_some());
+    let is_exhausted = !is_broken && depth.is_none_or(|steps| depth_reached <= steps);
+    let sights = &checker.model().sights;
+    Findings {
+        name,
+        states: checker.state_count(),
+        unique: checker.unique_state_count(),
+        depth: depth.map_or(depth_reached, |steps| depth_reached.min(steps)),
+        is_exhausted,
+        verdicts,
+        missing: if is_exhausted { sights.missing(expected) } else { Vec::new() },
+        sights: sights.to_string(),
+    }
+}
+
+impl Findings {
+    /// Whether every law held, and what must be seen was seen.
+    #[must_use]
+    pub fn are_good(&self) -> bool {
+        self.missing.is_empty() && self.broken().next().is_none()
+    }
+
+    /// The laws that were broken, each with the steps of the history that broke it.
+    pub fn broken(&self) -> impl Iterator<Item = (Law, usize)> {
+        self.verdicts.iter().filter_map(|(law, trace)| Some((*law, trace.as_ref()?.steps)))
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.is_exhausted { "no history leads on" } else { "cut off" };
+        writeln!(
+            f,
+            "{}: {} states, {} unique, depth {} ({end})",
+            self.name, self.states, self.unique, self.depth
+        )?;
+        for (law, trace) in &self.verdicts {
+            match trace {
+                None => writeln!(f, "  holds   {}", law.words())?,
+                Some(trace) => {
+                    writeln!(f, "  BROKEN  {}, in {} steps:", law.words(), trace.steps)?;
+                    for line in &trace.lines {
+                        writeln!(f, "      {line}")?;
+                    }
+                }
+            }
+        }
+        for (kind, which) in &self.missing {
+            writeln!(f, "  MISSING {kind} {which} was never seen")?;
+        }
+        writeln!(f, "  seen    {}", self.sights)
+    }
+}
+
+impl Trace {
+    fn of(world: &World, law: Law, path: Vec<(State, Option<Step>)>) -> Self {
+        let steps = path.len().saturating_sub(1);
+        let mut lines = Vec::new();
+        for (state, step) in &path {
+            if let Some(step) = step {
+                lines.push(line(world, state, *step));
+            }
+        }
+        if let Some((state, _)) = path.last() {
+            lines.push(format!("=> {}", what_broke(law, state)));
+        }
+        Self { steps, lines }
+    }
+}
+
+/// One step: the time in milliseconds, what happens, and what the connection makes of it.
+fn line(world: &World, state: &State, step: Step) -> String {
+    let told = step.what.event(state.last).zip(step.when.instant(state, world.stall()));
+    let Some((event, now)) = told else {
+        return format!("{:>7}  {}", millis(state.now), step.what.words(state.last));
+    };
+    let mut connection = state.connection.clone();
+    let actions = connection.handle(now, event);
+    let (after, deadline) = (connection.state(), connection.next_deadline());
+    let seen = Observed { now, event, actions: actions.as_slice(), state: after, deadline };
+    let idle = || format!("{:>7}  {}  {after}", millis(now), event.kind().name());
+    trace::line(&seen, &JsonDialect).unwrap_or_else(idle)
+}
+
+fn what_broke(law: Law, state: &State) -> String {
+    if let Some(fault) = &state.fault {
+        return fault.what.clone();
+    }
+    let outcome = match law {
+        Law::EarlyTick => drills::early_tick(state),
+        Law::ClosingEnds => drills::closing_ends(state),
+        Law::Recovers => drills::recovers(state),
+        Law::OneSocket
+        | Law::CloseWins
+        | Law::OneClose
+        | Law::Total
+        | Law::NoDeadEnd
+        | Law::TickMovesOn
+        | Law::ClosedStays
+        | Law::Checker => Ok(()), // these leave a fault in the state
+    };
+    outcome.err().unwrap_or_default()
+}
+
+const fn millis(at: Instant) -> u64 {
+    at.as_nanos() / 1_000_000
+}

@@ -1,0 +1,115 @@
+//! A state: the real connection, what is around it, and what makes two of them equal.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use gateway_core::{Actions, Connection, ConnectionState, Event, Instant, Machine, Observed};
+use gateway_testkit::{Checker, Fixed};
+
+use crate::environment::Environment;
+use crate::law::{Fault, Law};
+
+/// Where a history has led to.
+///
+/// Two are equal if their machines are, rebased, and what is around them is. The checker's books, the statistics and the
+/// absolute time are of the shortest history that led here.
+#[derive(Clone)]
+pub struct State {
+    pub(crate) connection: Connection<Fixed>,
+    pub(crate) now: Instant,
+    /// The number of the last socket.
+    pub(crate) last: u64,
+    pub(crate) environment: Environment,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) checker: Checker,
+    /// The instant that machines are rebased to.
+    pub(crate) horizon: Instant,
+}
+
+impl State {
+    /// Before anything has happened.
+    pub(crate) fn new(
+        connection: Connection<Fixed>,
+        environment: Environment,
+        horizon: Instant,
+    ) -> Self {
+        let checker = Checker::new(connection.config().clone());
+        let (now, last, fault) = (Instant::ZERO, 0, None);
+        Self { connection, now, last, environment, fault, checker, horizon }
+    }
+
+    /// Tells the connection, carries out its orders, and holds all of it against the laws.
+    pub(crate) fn tell(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Fault> {
+        let before = self.connection.state();
+        self.now = now;
+        self.environment.heard(&event, self.last);
+        let handled = catch_unwind(AssertUnwindSafe(|| self.connection.handle(now, event)));
+        let Ok(actions) = handled else {
+            return Err(Law::Total.broken(format!("{event:?} in {before} panics")));
+        };
+        for action in &actions {
+            self.environment.perform(action, &mut self.last)?;
+        }
+        let (state, deadline) = (self.connection.state(), self.connection.next_deadline());
+        let seen = Observed { now, event, actions: actions.as_slice(), state, deadline };
+        self.checker
+            .observe(&seen)
+            .map_err(|broken| Law::from(broken.invariant).broken(broken.to_string()))?;
+        self.environment.agrees(self.connection.socket(), self.last)?;
+        self.environment.settle();
+        let is_tick = matches!(event, Event::Tick);
+        Law::TickMovesOn.hold(!is_tick || deadline.is_none_or(|at| at > now), || {
+            format!("a Tick at {now:?} leaves {deadline:?} in {state}")
+        })?;
+        let may_leave = matches!(event, Event::ConnectRequested);
+        let has_left = before == ConnectionState::Closed && state != ConnectionState::Closed;
+        Law::ClosedStays
+            .hold(may_leave || !has_left, || format!("{event:?} leads from CLOSED to {state}"))?;
+        Law::NoDeadEnd.hold(deadline.is_some() == self.must_end(), || {
+            format!("in {state} the deadline is {deadline:?}")
+        })?;
+        Ok(actions)
+    }
+
+    /// Whether something must happen in this state if nobody says anything any more.
+    fn must_end(&self) -> bool {
+        match self.connection.state() {
+            ConnectionState::Disconnected => self.environment.is_wanted,
+            ConnectionState::Connecting | ConnectionState::Closing => true,
+            ConnectionState::Connected | ConnectionState::Authenticated => {
+                self.environment.is_reading || !self.connection.is_ready()
+            }
+            ConnectionState::Closed => false,
+        }
+    }
+
+    fn key(&self) -> (Machine, &Environment, &Option<Fault>) {
+        (self.connection.machine().rebased(self.horizon), &self.environment, &self.fault)
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for State {}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.key().hash(hasher);
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("now", &self.now)
+            .field("connection", &self.connection)
+            .field("environment", &self.environment)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
+}

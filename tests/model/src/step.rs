@@ -1,0 +1,118 @@
+//! One step of a history: what happens, and when.
+
+use core::time::Duration;
+
+use gateway_core::{CloseFrame, Event, Instant, Message as Sent, Network, SocketId};
+
+use crate::message::Message;
+use crate::state::State;
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When it happens.
+    pub when: When,
+    /// What happens.
+    pub what: What,
+}
+
+/// When something happens, seen from the deadline in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum When {
+    /// At once.
+    Now,
+    /// A millisecond before the deadline.
+    JustBefore,
+    /// At the deadline.
+    Due,
+    /// Past the deadline, after a stall of our own; or just later, where there is no deadline.
+    Late,
+}
+
+impl When {
+    pub(crate) const ALL: [Self; 4] = [Self::Now, Self::JustBefore, Self::Due, Self::Late];
+
+    /// The instant, if it is one of its own that lies ahead.
+    pub(crate) fn instant(self, state: &State, stall: Duration) -> Option<Instant> {
+        let (now, deadline) = (state.now, state.connection.next_deadline());
+        let at = match (self, deadline) {
+            (Self::Now, _) => return Some(now),
+            (Self::JustBefore, deadline) => deadline?.saturating_sub(Duration::from_millis(1)),
+            (Self::Due, deadline) => deadline?,
+            (Self::Late, deadline) => deadline.unwrap_or(now).saturating_add(stall),
+        };
+        (at > now).then_some(at)
+    }
+}
+
+/// What happens. A socket is named by its age: 0 is the last that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// The user asks for a connection.
+    Connect,
+    /// The user asks for its end.
+    Close,
+    /// The user sends a message.
+    Send,
+    /// The operating system says that the network is back.
+    Online,
+    /// The application stops reading.
+    Pause,
+    /// The application reads again.
+    Resume,
+    /// The socket takes no more bytes.
+    Block,
+    /// The socket has taken what waited.
+    Flush,
+    /// The timer fires.
+    Tick,
+    /// The server, or the network, says something: it is in flight from here on.
+    Say(usize, Saying),
+    /// It is lost.
+    Lose(usize, Saying),
+    /// It is delivered.
+    Hear(usize, Saying),
+    /// It is delivered, and will be again.
+    HearFirst(usize, Saying),
+}
+
+/// Something that is said of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saying(pub(crate) Message);
+
+impl What {
+    /// What the connection is told, if it is told.
+    pub(crate) fn event(self, last: u64) -> Option<Event<'static>> {
+        let id = |age: usize| SocketId::new(last.saturating_sub(age as u64));
+        Some(match self {
+            Self::Connect => Event::ConnectRequested,
+            Self::Close => Event::CloseRequested(CloseFrame::NORMAL),
+            Self::Send => Event::SendRequested(Sent::Text("message")),
+            Self::Online => Event::NetworkChanged(Network::Online),
+            Self::Pause => Event::ReadingPaused(id(0)),
+            Self::Resume => Event::ReadingResumed(id(0)),
+            Self::Block => Event::WriteBlocked(id(0)),
+            Self::Flush => Event::Flushed(id(0)),
+            Self::Tick => Event::Tick,
+            Self::Hear(age, Saying(message)) | Self::HearFirst(age, Saying(message)) => {
+                message.event(id(age))
+            }
+            Self::Say(..) | Self::Lose(..) => return None,
+        })
+    }
+
+    /// The words for what the connection is not told.
+    pub(crate) fn words(self, last: u64) -> String {
+        match self {
+            Self::Say(age, Saying(message)) => {
+                format!("of socket {}, the server {}", last - age as u64, message.words())
+            }
+            Self::Lose(age, Saying(message)) => {
+                format!("of socket {}, lost: the server {}", last - age as u64, message.words())
+            }
+            other => format!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The model: what may happen next, what then is, and what must hold.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{Connection, ConnectionState};
+use gateway_testkit::Fixed;
+use stateright::{Model, Property};
+
+use crate::configurations::Configuration;
+use crate::drills;
+use crate::environment::Environment;
+use crate::law::Law;
+use crate::sights::Sights;
+use crate::state::State;
+use crate::step::{Saying, Step, What, When};
+
+/// A small world around a connection of one configuration.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) configuration: Configuration,
+    pub(crate) sights: Sights,
+}
+
+impl World {
+    /// The world of a configuration.
+    #[must_use]
+    pub fn new(configuration: Configuration) -> Self {
+        Self { configuration, sights: Sights::default() }
+    }
+
+    /// How late an event may be.
+    pub(crate) const fn stall(&self) -> Duration {
+        self.configuration.stall
+    }
+
+    /// What may be done, and said by the machine beside the network: each at any of the times.
+    fn offer_told(&self, state: &State, mut offer: impl FnMut(What)) {
+        let hints = self.configuration.hints;
+        let environment = &state.environment;
+        let is_up = matches!(
+            state.connection.state(),
+            ConnectionState::Connected | ConnectionState::Authenticated
+        );
+        offer(What::Tick);
+        offer(What::Connect);
+        offer(What::Close);
+        if hints {
+            offer(What::Online);
+        }
+        if hints && is_up {
+            offer(if environment.is_reading { What::Pause } else { What::Resume });
+            offer(if environment.is_writing { What::Block } else { What::Flush });
+        }
+        for (age, line) in environment.lines.iter().enumerate() {
+            for message in line.in_flight.iter() {
+                offer(What::Hear(age, Saying(message)));
+                offer(What::HearFirst(age, Saying(message)));
+            }
+        }
+    }
+
+    /// What the network may do unseen.
+    fn offer_unseen(&self, state: &State, mut offer: impl FnMut(What)) {
+        let has_room = state.environment.in_flight() < self.configuration.in_flight;
+        for (age, line) in state.environment.lines.iter().enumerate() {
+            for &message in self.configuration.messages {
+                if has_room && line.may_say(message) {
+                    offer(What::Say(age, Saying(message)));
+                }
+            }
+            for message in line.in_flight.iter() {
+                offer(What::Lose(age, Saying(message)));
+            }
+        }
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        let connection = Connection::new(Arc::clone(&self.configuration.settings), Fixed::HALF);
+        let environment =
+            Environment { is_reading: true, is_writing: true, ..Environment::default() };
+        vec![State::new(connection, environment, self.configuration.horizon)]
+    }
+
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        if state.fault.is_some() {
+            return;
+        }
+        let at_once = |what| Step { when: When::Now, what };
+        self.offer_unseen(state, |what| steps.push(at_once(what)));
+        steps.push(at_once(What::Send));
+        let times =
+            When::ALL.into_iter().filter(|when| when.instant(state, self.stall()).is_some());
+        for when in times {
+            self.offer_told(state, |what| steps.push(Step { when, what }));
+        }
+    }
+
+    fn next_state(&self, state: &State, step: Step) -> Option<State> {
+        let mut next = state.clone();
+        match step.what {
+            What::Say(age, Saying(message)) => next.environment.lines.get_mut(age)?.say(message),
+            What::Lose(age, Saying(message)) | What::Hear(age, Saying(message)) => {
+                next.environment.lines.get_mut(age)?.in_flight.remove(message);
+            }
+            What::HearFirst(..)
+            | What::Connect
+            | What::Close
+            | What::Send
+            | What::Online
+            | What::Pause
+            | What::Resume
+            | What::Block
+            | What::Flush
+            | What::Tick => {}
+        }
+        next.environment.settle();
+        let Some(event) = step.what.event(state.last) else { return Some(next) };
+        let now = step.when.instant(state, self.stall())?;
+        match next.tell(now, event) {
+            Ok(actions) => self.sights.take(&actions),
+            Err(fault) => next.fault = Some(fault),
+        }
+        Some(next)
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        state.environment.unanswered <= self.configuration.pings
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            kept::<{ Law::OneSocket as usize }>(Law::OneSocket),
+            kept::<{ Law::CloseWins as usize }>(Law::CloseWins),
+            kept::<{ Law::OneClose as usize }>(Law::OneClose),
+            kept::<{ Law::Total as usize }>(Law::Total),
+            kept::<{ Law::NoDeadEnd as usize }>(Law::NoDeadEnd),
+            kept::<{ Law::TickMovesOn as usize }>(Law::TickMovesOn),
+            kept::<{ Law::ClosedStays as usize }>(Law::ClosedStays),
+            kept::<{ Law::Checker as usize }>(Law::Checker),
+            drilled(Law::EarlyTick, |_, state| drills::early_tick(state).is_ok()),
+            drilled(Law::ClosingEnds, |_, state| drills::closing_ends(state).is_ok()),
+            drilled(Law::Recovers, |_, state| drills::recovers(state).is_ok()),
+        ]
+    }
+}
+
+/// A law that each step is held against.
+fn kept<const LAW: usize>(law: Law) -> Property<World> {
+    Property::always(law.words(), |_, state: &State| {
+        state.fault.as_ref().is_none_or(|fault| fault.law as usize != LAW)
+    })
+}
+
+/// A law that is tried out from each state. One that a step has broken already is tried no further.
+fn drilled(law: Law, condition: fn(&World, &State) -> bool) -> Property<World> {
+    Property::always(law.words(), condition)
+}
