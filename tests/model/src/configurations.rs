@@ -7,6 +7,7 @@ use gateway_core::{Config, ConfigBuilder, ConfigErrors, Instant, JsonRule, Login
 
 use crate::message::Message;
 use crate::sights::Sight;
+use crate::step::What;
 
 /// The settings of a connection, and the bounds of the world around it.
 #[derive(Clone, Debug)]
@@ -25,8 +26,10 @@ pub struct Configuration {
     pub(crate) stall: Duration,
     /// What is longer ago than this counts as just so long ago: more than any span by which the settings judge the past.
     pub(crate) horizon: Instant,
-    /// Whether the network is told to be back, and the application and the socket hold up what is read and written.
-    pub(crate) hints: bool,
+    /// What happens besides: hints of the operating system, an application and a socket that hold things up.
+    pub(crate) extras: &'static [What],
+    /// The longest histories that are searched, where all would be too many.
+    pub(crate) depth: Option<usize>,
     /// What must have been seen once all histories are searched.
     pub(crate) expected: &'static [Sight],
 }
@@ -36,7 +39,7 @@ pub struct Configuration {
 /// # Errors
 /// A setting out of its limits.
 pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
-    Ok(vec![heartbeat()?, login()?, pressure()?])
+    Ok(vec![heartbeat()?, login()?, pressure()?, data()?, online()?, suspend()?])
 }
 
 /// A heartbeat whose timeout is shorter than its interval; two retries.
@@ -54,11 +57,12 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             Message::CloseRestart,
             Message::Reset,
         ],
-        in_flight: 2,
+        in_flight: 3,
         pings: 2,
         stall: Duration::from_secs(7),
         horizon: Instant::from_millis(12_000),
-        hints: false,
+        extras: &[],
+        depth: None,
         expected: &[
             ("disconnected", "close_received"),
             ("disconnected", "close_timeout"),
@@ -81,13 +85,7 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
 
 /// A login, and a heartbeat whose timeout is its interval; two retries.
 fn login() -> Result<Configuration, ConfigErrors> {
-    let login = Login::Message {
-        send: Secret::new("login"),
-        accepted: JsonRule::parse("/type=login_ok"),
-        refused: JsonRule::parse("/type=login_refused"),
-        timeout: Duration::from_secs(3),
-    };
-    let settings = short().login(login).heartbeat_timeout(Duration::from_secs(10));
+    let settings = short().login(message_login()).heartbeat_timeout(Duration::from_secs(10));
     Ok(Configuration {
         name: "login",
         settings: Arc::new(settings.max_attempts(Some(2)).build()?),
@@ -105,7 +103,8 @@ fn login() -> Result<Configuration, ConfigErrors> {
         pings: 2,
         stall: Duration::from_secs(7),
         horizon: Instant::from_millis(12_000),
-        hints: false,
+        extras: &[],
+        depth: None,
         expected: &[
             ("disconnected", "login_refused"),
             ("disconnected", "login_timeout"),
@@ -118,32 +117,98 @@ fn login() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A strict heartbeat, a watch over data, and an application and a socket that hold things up; one retry.
+/// A strict heartbeat, and an application and a socket that hold things up; one retry.
 fn pressure() -> Result<Configuration, ConfigErrors> {
-    let settings = short().heartbeat_strict(true).data_timeout(Some(Duration::from_secs(12)));
+    let settings = short().heartbeat_strict(true);
     Ok(Configuration {
         name: "pressure",
         settings: Arc::new(settings.max_attempts(Some(1)).build()?),
-        messages: &[
-            Message::Opened,
-            Message::Refused,
-            Message::Data,
-            Message::Pong,
-            Message::Reset,
-        ],
+        messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
         in_flight: 2,
         pings: 2,
         stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(31_000),
-        hints: true,
+        horizon: Instant::from_millis(12_000),
+        extras: &[What::Pause, What::Resume, What::Block, What::Flush],
+        depth: None,
+        expected: &[
+            ("disconnected", "pong_timeout"),
+            ("rejected", "write_blocked"),
+            ("stale", "socket_opened"),
+        ],
+    })
+}
+
+/// A watch over data beside the heartbeat; one retry. Two clocks that run beside each other meet in too many ways, so
+/// histories are cut off.
+fn data() -> Result<Configuration, ConfigErrors> {
+    let settings = short().data_timeout(Some(Duration::from_secs(6)));
+    Ok(Configuration {
+        name: "data",
+        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
+        messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(12_000),
+        extras: &[],
+        depth: Some(20),
         expected: &[
             ("disconnected", "data_timeout"),
             ("disconnected", "pong_timeout"),
-            ("rejected", "write_blocked"),
+            ("stale", "socket_opened"),
+        ],
+    })
+}
+
+/// A network that is said to be back; one retry. A hint is heeded once in 30 s, so the past counts for longer.
+fn online() -> Result<Configuration, ConfigErrors> {
+    Ok(Configuration {
+        name: "online",
+        settings: Arc::new(short().max_attempts(Some(1)).build()?),
+        messages: &[Message::Opened, Message::Refused, Message::Pong, Message::Reset],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(31_000),
+        extras: &[What::Online],
+        depth: None,
+        expected: &[
+            ("retry", "hint"),
+            ("disconnected", "pong_timeout"),
+            ("stale", "socket_opened"),
+        ],
+    })
+}
+
+/// A machine that sleeps, and a login; two retries. The wall clock never comes back, so histories are cut off.
+fn suspend() -> Result<Configuration, ConfigErrors> {
+    let settings = short().login(message_login());
+    Ok(Configuration {
+        name: "suspend",
+        settings: Arc::new(settings.max_attempts(Some(2)).build()?),
+        messages: &[Message::Opened, Message::LoginAccepted, Message::Pong, Message::Reset],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(31_000),
+        extras: &[What::Wake, What::Sleep],
+        depth: Some(7),
+        expected: &[
+            ("notice", "clock_jumped"),
+            ("notice", "ready"),
             ("retry", "hint"),
             ("stale", "socket_opened"),
         ],
     })
+}
+
+fn message_login() -> Login {
+    Login::Message {
+        send: Secret::new("login"),
+        accepted: JsonRule::parse("/type=login_ok"),
+        refused: JsonRule::parse("/type=login_refused"),
+        timeout: Duration::from_secs(3),
+    }
 }
 
 /// Spans that are short beside each other, and differ.

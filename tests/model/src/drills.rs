@@ -88,7 +88,8 @@ impl Healthy {
         Ok(())
     }
 
-    /// The application reads, the server answers, the timer is on time.
+    /// The application reads, the server answers and sends data, though as late as can be: what is there when the timer
+    /// fires is handed over before the Tick.
     fn stay(&mut self) -> Outcome {
         if !self.connection.is_ready() {
             let state = self.connection.state();
@@ -97,12 +98,12 @@ impl Healthy {
         let socket = self.socket()?;
         let _ = self.connection.handle(self.now, Event::ReadingResumed(socket));
         for _ in 0..DEADLINES {
+            let deadline = self.connection.next_deadline().ok_or("ready without a deadline")?;
+            self.now = self.now.max(deadline);
             let data = Event::FrameReceived(socket, Frame::Binary(b"data"));
             for event in [Message::Pong.event(socket), data] {
                 let _ = self.connection.handle(self.now, event);
             }
-            self.now =
-                self.connection.next_deadline().ok_or("ready without a deadline")?.max(self.now);
             let actions = self.connection.handle(self.now, Event::Tick);
             if !self.connection.is_ready() || self.connection.socket() != Some(socket) {
                 return Err(format!("a healthy connection is left: {actions:?}"));

@@ -1,9 +1,10 @@
 //! What is around the connection: the user's wish, the driver's sockets, the server behind each of them.
 
-use gateway_core::{Action, Event, Notice, Outgoing, SocketId};
+use gateway_core::{Action, ConnectionState, Event, Notice, Outgoing, SocketId};
 
 use crate::law::{Fault, Law};
 use crate::message::{Message, Messages};
+use crate::step::What;
 
 /// How many sockets the network remembers: the last, and the one before.
 pub(crate) const REMEMBERED: usize = 2;
@@ -116,6 +117,18 @@ impl Line {
 }
 
 impl Environment {
+    /// Whether this may happen, of what happens besides.
+    pub(crate) fn allows(&self, what: What, state: ConnectionState) -> bool {
+        let is_up = matches!(state, ConnectionState::Connected | ConnectionState::Authenticated);
+        match what {
+            What::Pause => is_up && self.is_reading,
+            What::Resume => is_up && !self.is_reading,
+            What::Block => is_up && self.is_writing,
+            What::Flush => is_up && !self.is_writing,
+            _ => true, // at any time
+        }
+    }
+
     pub(crate) fn in_flight(&self) -> u32 {
         self.lines.iter().map(|line| line.in_flight.count()).sum()
     }

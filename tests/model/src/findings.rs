@@ -40,11 +40,13 @@ struct Trace {
     lines: Vec<String>,
 }
 
-/// Walks through every history of so many steps, or of any number; the shortest first, so that the first that breaks a law
+/// Walks through every history of so many steps, or of as many as the configuration searches; the shortest first, so that the first that breaks a law
 /// is the shortest that does.
 #[must_use]
 pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
     let (name, expected) = (configuration.name, configuration.expected);
+    let is_whole = depth.is_none();
+    let depth = depth.into_iter().chain(configuration.depth).min();
     let builder = World::new(configuration).checker().finish_when(HasDiscoveries::AnyFailures);
     let builder = match depth {
         // The first state counts, and one more step is taken than is looked at.
@@ -68,7 +70,7 @@ pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
         depth: depth.map_or(depth_reached, |steps| depth_reached.min(steps)),
         is_exhausted,
         verdicts,
-        missing: if is_exhausted { sights.missing(expected) } else { Vec::new() },
+        missing: if is_whole && !is_broken { sights.missing(expected) } else { Vec::new() },
         sights: sights.to_string(),
     }
 }
@@ -130,8 +132,8 @@ impl Trace {
 
 /// One step: the time in milliseconds, what happens, and what the connection makes of it.
 fn line(world: &World, state: &State, step: Step) -> String {
-    let told = step.what.event(state.last).zip(step.when.instant(state, world.stall()));
-    let Some((event, now)) = told else {
+    let told = |now| Some((now, step.what.event(state, now)?));
+    let Some((now, event)) = step.when.instant(state, world.stall()).and_then(told) else {
         return format!("{:>7}  {}", millis(state.now), step.what.words(state.last));
     };
     let mut connection = state.connection.clone();

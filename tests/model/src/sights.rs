@@ -52,6 +52,7 @@ fn sight(notice: &Notice) -> Option<Sight> {
         Notice::Stale { what, .. } => Some(("stale", what.name())),
         Notice::RetryScheduled { because, .. } => Some(("retry", because.name())),
         Notice::SendRejected(why) => Some(("rejected", why.name())),
+        Notice::ClockJumped { .. } => Some(("notice", "clock_jumped")),
         Notice::Ready { .. } => Some(("notice", "ready")),
         Notice::PongReceived { .. } => Some(("notice", "pong_received")),
         _ => None,

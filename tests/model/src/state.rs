@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gateway_core::{Actions, Connection, ConnectionState, Event, Instant, Machine, Observed};
@@ -20,6 +21,8 @@ pub struct State {
     pub(crate) now: Instant,
     /// The number of the last socket.
     pub(crate) last: u64,
+    /// How long the machine has slept in all: the wall clock is ahead by so much.
+    pub(crate) slept: Duration,
     pub(crate) environment: Environment,
     pub(crate) fault: Option<Fault>,
     pub(crate) checker: Checker,
@@ -35,8 +38,8 @@ impl State {
         horizon: Instant,
     ) -> Self {
         let checker = Checker::new(connection.config().clone());
-        let (now, last, fault) = (Instant::ZERO, 0, None);
-        Self { connection, now, last, environment, fault, checker, horizon }
+        let (now, last, slept, fault) = (Instant::ZERO, 0, Duration::ZERO, None);
+        Self { connection, now, last, slept, environment, fault, checker, horizon }
     }
 
     /// Tells the connection, carries out its orders, and holds all of it against the laws.
@@ -84,8 +87,9 @@ impl State {
         }
     }
 
-    fn key(&self) -> (Machine, &Environment, &Option<Fault>) {
-        (self.connection.machine().rebased(self.horizon), &self.environment, &self.fault)
+    fn key(&self) -> (Machine, Duration, &Environment, &Option<Fault>) {
+        let machine = self.connection.machine().rebased(self.horizon);
+        (machine, self.slept, &self.environment, &self.fault)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use core::time::Duration;
 
-use gateway_core::{CloseFrame, Event, Instant, Message as Sent, Network, SocketId};
+use gateway_core::{CloseFrame, Event, Instant, Message as Sent, Network, SocketId, UnixMillis};
 
 use crate::message::Message;
 use crate::state::State;
+
+/// How long the machine sleeps: more than any clock is allowed to drift.
+pub(crate) const NAP: Duration = Duration::from_secs(60);
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,10 @@ pub enum What {
     Send,
     /// The operating system says that the network is back.
     Online,
+    /// The driver is awake and tells the wall clock, which agrees with the monotonic one.
+    Wake,
+    /// The machine slept a minute: the wall clock is ahead by so much.
+    Sleep,
     /// The application stops reading.
     Pause,
     /// The application reads again.
@@ -84,13 +91,20 @@ pub struct Saying(pub(crate) Message);
 
 impl What {
     /// What the connection is told, if it is told.
-    pub(crate) fn event(self, last: u64) -> Option<Event<'static>> {
+    pub(crate) fn event(self, state: &State, now: Instant) -> Option<Event<'static>> {
+        let last = state.last;
+        let wall = |slept: Duration| {
+            let since = now.saturating_duration_since(Instant::ZERO);
+            Event::WallClock(UnixMillis(0).saturating_add(since).saturating_add(slept))
+        };
         let id = |age: usize| SocketId::new(last.saturating_sub(age as u64));
         Some(match self {
             Self::Connect => Event::ConnectRequested,
             Self::Close => Event::CloseRequested(CloseFrame::NORMAL),
             Self::Send => Event::SendRequested(Sent::Text("message")),
             Self::Online => Event::NetworkChanged(Network::Online),
+            Self::Wake => wall(state.slept),
+            Self::Sleep => wall(state.slept.saturating_add(NAP)),
             Self::Pause => Event::ReadingPaused(id(0)),
             Self::Resume => Event::ReadingResumed(id(0)),
             Self::Block => Event::WriteBlocked(id(0)),

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use gateway_core::{Connection, ConnectionState};
+use gateway_core::Connection;
 use gateway_testkit::Fixed;
 use stateright::{Model, Property};
 
@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::law::Law;
 use crate::sights::Sights;
 use crate::state::State;
-use crate::step::{Saying, Step, What, When};
+use crate::step::{NAP, Saying, Step, What, When};
 
 /// A small world around a connection of one configuration.
 #[derive(Debug)]
@@ -36,21 +36,14 @@ impl World {
 
     /// What may be done, and said by the machine beside the network: each at any of the times.
     fn offer_told(&self, state: &State, mut offer: impl FnMut(What)) {
-        let hints = self.configuration.hints;
         let environment = &state.environment;
-        let is_up = matches!(
-            state.connection.state(),
-            ConnectionState::Connected | ConnectionState::Authenticated
-        );
         offer(What::Tick);
         offer(What::Connect);
         offer(What::Close);
-        if hints {
-            offer(What::Online);
-        }
-        if hints && is_up {
-            offer(if environment.is_reading { What::Pause } else { What::Resume });
-            offer(if environment.is_writing { What::Block } else { What::Flush });
+        for &extra in self.configuration.extras {
+            if environment.allows(extra, state.connection.state()) {
+                offer(extra);
+            }
         }
         for (age, line) in environment.lines.iter().enumerate() {
             for message in line.in_flight.iter() {
@@ -108,7 +101,9 @@ impl Model for World {
             What::Lose(age, Saying(message)) | What::Hear(age, Saying(message)) => {
                 next.environment.lines.get_mut(age)?.in_flight.remove(message);
             }
+            What::Sleep => next.slept = next.slept.saturating_add(NAP),
             What::HearFirst(..)
+            | What::Wake
             | What::Connect
             | What::Close
             | What::Send
@@ -120,8 +115,8 @@ impl Model for World {
             | What::Tick => {}
         }
         next.environment.settle();
-        let Some(event) = step.what.event(state.last) else { return Some(next) };
         let now = step.when.instant(state, self.stall())?;
+        let Some(event) = step.what.event(state, now) else { return Some(next) };
         match next.tell(now, event) {
             Ok(actions) => self.sights.take(&actions),
             Err(fault) => next.fault = Some(fault),
