@@ -40,20 +40,22 @@ struct Trace {
     lines: Vec<String>,
 }
 
-/// Walks through every history of so many steps, or of as many as the configuration searches; the shortest first, so that the first that breaks a law
-/// is the shortest that does.
+/// Walks through every history of so many steps, or of as many as the configuration searches. Where one breaks a law, the
+/// findings are of the shortest that does.
 #[must_use]
 pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
     let (name, expected) = (configuration.name, configuration.expected);
     let is_whole = depth.is_none();
     let depth = depth.into_iter().chain(configuration.depth).min();
-    let builder = World::new(configuration).checker().finish_when(HasDiscoveries::AnyFailures);
-    let builder = match depth {
-        // The first state counts, and one more step is taken than is looked at.
-        Some(steps) => builder.target_max_depth(steps + 2),
-        None => builder,
-    };
-    let checker = builder.spawn_bfs().join();
+    let mut checker = walk(configuration.clone(), depth);
+    // The search looks up from its work now and then: by the first time it may have found longer ones as well.
+    if let Some(longest) =
+        checker.discoveries().into_values().map(|path| path.into_actions().len()).max()
+    {
+        let mut shorter = (0..longest).map(|steps| walk(configuration.clone(), Some(steps)));
+        let found = shorter.find(|checker| !checker.discoveries().is_empty());
+        checker = found.unwrap_or(checker);
+    }
     let depth_reached = checker.max_depth().saturating_sub(1);
     let verdict = |law: &Law| {
         let path = checker.discovery(law.words())?;
@@ -73,6 +75,16 @@ pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
         missing: if is_whole && !is_broken { sights.missing(expected) } else { Vec::new() },
         sights: sights.to_string(),
     }
+}
+
+fn walk(configuration: Configuration, depth: Option<usize>) -> impl Checker<World> {
+    let builder = World::new(configuration).checker().finish_when(HasDiscoveries::AnyFailures);
+    let builder = match depth {
+        // The first state counts, and one more step is taken than is looked at.
+        Some(steps) => builder.target_max_depth(steps + 2),
+        None => builder,
+    };
+    builder.spawn_bfs().join()
 }
 
 impl Findings {

@@ -5,13 +5,16 @@
 //! answers, closes, drops, or says nothing. A user connects, closes and sends. Time goes from one deadline to the next: an
 //! event comes at once, just before the deadline, at it (before the Tick or as the Tick), or late past it by a stall of ours.
 //!
-//! The space is finite, and is searched to its end unless a depth is given:
+//! The space is finite, and is searched to its end unless the configuration or the caller gives a depth:
 //!
 //! - instants count from now, and what is longer ago than every span of the configuration counts as just so long ago;
 //! - sockets count from the last one, and the network knows the last two: what an older one still says is lost;
 //! - of each event of a socket there is one in flight, or none: one can come again and again, so a second adds nothing;
 //! - a configuration bounds how many events are in flight at once, the retries, and the pings that no pong answers;
-//! - the generator always draws the same.
+//! - the generator always draws the same;
+//! - where the wall clock is told it never comes back, so such histories are cut off.
+//!
+//! The search tells states apart by a hash of 64 bits.
 //!
 //! - [`World`] is the model: what may happen next, and what then is.
 //! - [`Law`] is what must hold, each law a property; the testkit's checker watches each step as well.
