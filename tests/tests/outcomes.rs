@@ -95,7 +95,7 @@ async fn without_report_sent_only_what_was_not_sent_is_told() {
 async fn what_was_taken_and_not_flushed_is_maybe_sent() {
     let (mut client, sockets, mut peer) = pair(|builder| builder.report_sent(true)).await;
     sockets.switch.hold_flushes();
-    client.send(numbered(1)).await.unwrap();
+    assert!(client.send(numbered(1)).now_or_never().is_none(), "it waits for its flush");
     assert_eq!(peer.frame().await, Frame::text(numbered(1)));
 
     sockets.switch.kill();
@@ -164,7 +164,7 @@ async fn messages_before_a_close_are_sent_and_told_so() {
 async fn a_farewell_whose_flush_fails_is_not_called_sent() {
     let (mut client, sockets, mut peer) = pair(|builder| builder.report_sent(true)).await;
     sockets.switch.hold_flushes();
-    client.send(numbered(1)).await.unwrap();
+    assert!(client.send(numbered(1)).now_or_never().is_none(), "it waits for its flush");
     sockets.switch.fail_flushes();
 
     // The peer's Close ends the socket with a farewell, whose flush fails.
