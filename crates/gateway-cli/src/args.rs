@@ -19,7 +19,9 @@ Examples:
   gateway replay bug.jsonl                                what a connection of --record was told and did
   gateway replay bug.jsonl --scenario a_bug               the same as a test to paste into the testkit
 
-Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.";
+Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error;
+of replay: 0 all as recorded, 1 a difference, or a journal that is damaged or breaks off,
+2 usage error, or the file cannot be read.";
 
 /// A WebSocket connection that stays up, and a gateway to test it against
 #[derive(Debug, Parser)]

@@ -18,8 +18,13 @@ use thiserror::Error;
 
 use crate::demo::screen::{Paint, Painter};
 
+const STATUS: &str = "\
+Exit status: 0 all as recorded, 1 a difference, or a journal that is damaged or breaks off,
+2 usage error, or the file cannot be read.";
+
 /// The command line of `gateway replay`.
 #[derive(Debug, Args)]
+#[command(after_help = STATUS)]
 pub(crate) struct ReplayArgs {
     /// A journal that `--record` wrote; - for stdin.
     file: PathBuf,
@@ -33,8 +38,8 @@ pub(crate) struct ReplayArgs {
     scenario: Option<String>,
 }
 
-/// Runs the command: 0 where every action is the recorded one, 1 at a difference or in a damaged journal, 2 where
-/// there is nothing to read.
+/// Runs the command: 0 where every action is the recorded one, 1 at a difference or in a journal that is damaged or
+/// breaks off, 2 where there is nothing to read.
 pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     let is_stdin = args.file == Path::new("-");
     let name = if is_stdin { "stdin".to_owned() } else { args.file.display().to_string() };
@@ -110,28 +115,21 @@ enum Ended {
 
 /// Replays to the end: past a difference as well, for it may be the only one. Returns how many there were.
 fn replay(reader: impl BufRead, show: &mut Show, mut stdout: impl Write) -> Result<u64, Ended> {
-    let (mut events, mut differences) = (0_u64, 0_u64);
+    let (mut events, mut differences, mut broken) = (0_u64, 0_u64, None);
     for step in Journal::read(reader).map_err(Ended::Journal)?.replay() {
-        let step = match step {
-            Ok(step) => step,
-            Err(error) => {
-                stdout.flush().map_err(Ended::Stdout)?;
-                return Err(Ended::Journal(error));
+        match step {
+            Ok(step) => {
+                events = events.saturating_add(1);
+                differences = differences.saturating_add(u64::from(!step.is_as_recorded()));
+                show.step(&step, &mut stdout).map_err(Ended::Stdout)?;
             }
-        };
-        events = events.saturating_add(1);
-        differences = differences.saturating_add(u64::from(!step.is_as_recorded()));
-        show.step(&step, &mut stdout).map_err(Ended::Stdout)?;
+            Err(error) => broken = Some(error), // and the last
+        }
     }
-    let verdict = match differences {
-        0 => show.painter.paint(Paint::Good, "all as recorded".to_owned()),
-        1 => show.painter.paint(Paint::Bad, "1 difference".to_owned()),
-        many => show.painter.paint(Paint::Bad, format!("{many} differences")),
-    };
-    writeln!(stdout, "{events} events replayed: {verdict}")
+    show.summary(events, differences, broken.as_ref(), &mut stdout)
         .and_then(|()| stdout.flush())
         .map_err(Ended::Stdout)?;
-    Ok(differences)
+    broken.map_or(Ok(differences), |error| Err(Ended::Journal(error)))
 }
 
 /// How steps are shown.
@@ -151,6 +149,40 @@ impl Show {
         self.line(&step.recorded(), into)?;
         write!(into, "  now      ")?;
         self.line(&step.description(), into)
+    }
+
+    fn summary(
+        &self,
+        events: u64,
+        differences: u64,
+        broken: Option<&JournalError>,
+        into: &mut impl Write,
+    ) -> io::Result<()> {
+        write!(into, "{events} events replayed")?;
+        match (differences, broken) {
+            (0, None) => {
+                let verdict = self.painter.paint(Paint::Good, "all as recorded".to_owned());
+                write!(into, ": {verdict}")?;
+            }
+            (0, Some(_)) => write!(into, " as recorded")?,
+            (many, _) => {
+                let plural = if many == 1 { "" } else { "s" };
+                let verdict = format!("{many} difference{plural}");
+                write!(into, ": {}", self.painter.paint(Paint::Bad, verdict))?;
+            }
+        }
+        if let Some(error) = broken {
+            let line = error.line();
+            let end = if error.is_broken_off() {
+                format!(
+                    "the recording breaks off at line {line}: the program was killed, or the file was cut"
+                )
+            } else {
+                format!("the journal cannot be read on from line {line}")
+            };
+            write!(into, ", then {}", self.painter.paint(Paint::Bad, end))?;
+        }
+        writeln!(into)
     }
 
     fn line(&self, line: &Description, into: &mut impl Write) -> io::Result<()> {

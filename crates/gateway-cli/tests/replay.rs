@@ -1,13 +1,14 @@
-//! The command `gateway replay`: a demo's journal replays as recorded; differences and damage are told by their line.
+//! The command `gateway replay`: a demo's journal replays as recorded; differences, damage and an end that is missing are told by their line.
 
 mod common;
 
 use std::{fs, io};
 
-use common::{file, gateway, run, text};
+use common::{Client, Server, file, gateway, run, text};
 
 #[tokio::test]
-async fn a_recorded_demo_replays_as_recorded_and_damage_is_told_by_its_line() -> io::Result<()> {
+async fn a_recorded_demo_replays_as_recorded_and_a_difference_is_told_by_its_line() -> io::Result<()>
+{
     let path = file("demo.jsonl", "");
     let name = path.to_str().expect("its name is text");
     let on_std = file("demo-std.jsonl", "");
@@ -24,7 +25,7 @@ async fn a_recorded_demo_replays_as_recorded_and_damage_is_told_by_its_line() ->
     assert_eq!(blocking.status.code(), Some(0), "{stdout}");
     assert!(stdout.ends_with(" events replayed: all as recorded\n"), "{stdout}");
     let journal = fs::read_to_string(&path)?;
-    let events = journal.lines().count() - 1;
+    let events = journal.lines().count() - 2;
 
     let replayed = run(gateway(&["replay", name]), b"").await?;
     let (stdout, stderr) = (text(&replayed.stdout), text(&replayed.stderr));
@@ -45,12 +46,99 @@ async fn a_recorded_demo_replays_as_recorded_and_damage_is_told_by_its_line() ->
     assert!(stdout.starts_with("line 3: this is not what was recorded\n"), "{stdout}");
     assert!(stdout.ends_with(&format!("{events} events replayed: 1 difference\n")), "{stdout}");
 
-    fs::write(&path, &journal[..journal.len() - 20])?;
-    let replayed = run(gateway(&["replay", "--quiet", name]), b"").await?;
-    let stderr = text(&replayed.stderr);
+    Ok(())
+}
+
+/// A journal of a real connection: a head, 32 events, and the end.
+const JOURNAL: &str = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
+
+#[tokio::test]
+async fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes_and_is_no_success()
+-> io::Result<()> {
+    let lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
+    let ten = lines[..10].concat();
+    let changed = ten.replacen("\"credentials\":\"cached\"", "\"credentials\":\"refresh\"", 1);
+    for (text_of, summary, place) in [
+        (ten.clone(), "9 events replayed as recorded", "10: the recording breaks off after"),
+        (lines[0].to_owned(), "0 events replayed as recorded", "1: the recording breaks off after"),
+        (
+            format!("{ten}{}", &lines[10][..30]),
+            "9 events replayed as recorded",
+            "11: the recording breaks off in the middle of",
+        ),
+        (
+            JOURNAL[..JOURNAL.len() - 3].to_owned(),
+            "32 events replayed as recorded",
+            "34: the recording breaks off in the middle of",
+        ),
+        (changed, "9 events replayed: 1 difference", "10: the recording breaks off after"),
+    ] {
+        let line = place.split(':').next().expect("a first part");
+        let last = format!(
+            "{summary}, then the recording breaks off at line {line}: the program was killed, or the file was cut\n"
+        );
+        for flags in [&["replay", "-"][..], &["replay", "--quiet", "-"]] {
+            let replayed = run(gateway(flags), text_of.as_bytes()).await?;
+            let (stdout, stderr) = (text(&replayed.stdout), text(&replayed.stderr));
+            assert_eq!(replayed.status.code(), Some(1), "{stdout}");
+            assert!(stdout.ends_with(&last), "{stdout}");
+            assert!(stderr.starts_with(&format!("error: stdin:{place} this line")), "{stderr}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_line_that_is_missing_is_told_by_its_place() -> io::Result<()> {
+    let mut lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
+    lines.remove(10);
+
+    let replayed = run(gateway(&["replay", "--quiet", "-"]), lines.concat().as_bytes()).await?;
+
+    let (stdout, stderr) = (text(&replayed.stdout), text(&replayed.stderr));
     assert_eq!(replayed.status.code(), Some(1));
-    let place = format!("error: {name}:{}: the recording breaks off", events + 1);
-    assert!(stderr.starts_with(&place), "{stderr}");
+    assert_eq!(
+        stdout,
+        "9 events replayed as recorded, then the journal cannot be read on from line 11\n"
+    );
+    assert!(
+        stderr.starts_with("error: stdin:11: event 11 stands where event 10 was to"),
+        "{stderr}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_is_asked_to_end_records_to_the_end_and_one_that_is_killed_breaks_off()
+-> io::Result<()> {
+    let server = Server::start(&[]).await;
+    for (signal, status, words) in
+        [("-TERM", 0, "all as recorded\n"), ("-KILL", 1, "the program was killed, or the file")]
+    {
+        let path = file(&format!("signal{signal}.jsonl"), ""); // an empty one is used
+        let name = path.to_str().expect("its name is text");
+        let mut client = Client::start(&server.url, &["--record", name]);
+        client.event("ready").await;
+        client.signal(signal).await;
+        client.end().await;
+
+        let replayed = run(gateway(&["replay", "--quiet", name]), b"").await?;
+
+        let stdout = text(&replayed.stdout);
+        assert_eq!(replayed.status.code(), Some(status), "{signal}: {stdout}");
+        assert!(stdout.contains(words), "{signal}: {stdout}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_help_says_the_exit_status_of_replay() -> io::Result<()> {
+    for arguments in [&["--help"][..], &["replay", "--help"], &["replay", "-h"]] {
+        let help = text(&run(gateway(arguments), b"").await?.stdout);
+        for words in ["0 all as recorded", "1 a difference", "damaged or breaks off", "2 usage"] {
+            assert!(help.contains(words), "{arguments:?}: {help}");
+        }
+    }
     Ok(())
 }
 

@@ -128,7 +128,7 @@ async fn a_journal_that_breaks_off_becomes_a_scenario_as_far_as_it_goes() -> io:
 #[tokio::test]
 async fn a_journal_of_nonsense_becomes_some_scenario() -> io::Result<()> {
     let huge = u64::MAX;
-    let mut journal = rare().text();
+    let mut journal = rare();
     for event in [
         format!(r#"{{"close_requested":{{"code":1000,"reason_bytes":{huge}}}}}"#),
         format!(r#"{{"send_requested":{{"kind":"text","bytes":{huge}}}}}"#),
@@ -143,14 +143,14 @@ async fn a_journal_of_nonsense_becomes_some_scenario() -> io::Result<()> {
         for at in [huge, 0] {
             let actions =
                 format!(r#"[{{"notify":{{"clock_jumped":{{"by_ns":{huge}}}}}}},"deliver"]"#);
-            let line =
-                format!(r#"{{"t_ns":{at},"event":{event},"actions":{actions},"state":"CLOSED"}}"#);
-            journal.push_str(&line);
-            journal.push('\n');
+            journal.nonsense(&format!(
+                r#""t_ns":{at},"event":{event},"actions":{actions},"state":"CLOSED""#
+            ));
         }
     }
 
-    let told = run(gateway(&["replay", "-", "--scenario", "nonsense"]), journal.as_bytes()).await?;
+    let told =
+        run(gateway(&["replay", "-", "--scenario", "nonsense"]), journal.text().as_bytes()).await?;
 
     let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
     assert_eq!((told.status.code(), stderr.as_str()), (Some(0), ""));

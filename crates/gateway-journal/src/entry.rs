@@ -1,4 +1,4 @@
-//! The lines of a journal: the head, and one entry an event.
+//! The lines of a journal: the head, one entry an event, and the end.
 
 use std::borrow::Cow;
 
@@ -28,6 +28,9 @@ pub struct Entry {
     /// The line of the journal that it stands on, counted from 1.
     #[serde(skip)]
     pub line: u64,
+    /// Its number among the events, counted from 1.
+    #[serde(rename = "n")]
+    pub number: u64,
     /// The time that the core was told.
     #[serde(rename = "t_ns")]
     pub now: Instant,
@@ -46,15 +49,22 @@ pub fn head_line(config: &Config, seed: u64) -> String {
     json(&HeadLine { journal: NAME.into(), version: VERSION, seed, config })
 }
 
-/// The line of a journal for one event, without its newline: what a [`Recorder`](crate::Recorder) writes.
+/// The line of a journal for the event of that number, without its newline: what a [`Recorder`](crate::Recorder) writes.
 #[must_use]
-pub fn entry_line(observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
+pub fn entry_line(number: u64, observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
     json(&EntryLine {
+        n: number,
         t_ns: observed.now,
         event: Fact::of(observed, dialect),
         actions: observed.actions,
         state: observed.state,
     })
+}
+
+/// The line that ends a journal of so many events, without its newline.
+#[must_use]
+pub fn end_line(events: u64) -> String {
+    json(&EndLine { end: End { events } })
 }
 
 pub(crate) const NAME: &str = "gateway";
@@ -78,9 +88,23 @@ pub(crate) struct HeadLine<'a, C> {
     pub(crate) config: C,
 }
 
+/// The end.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndLine {
+    pub(crate) end: End,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct End {
+    pub(crate) events: u64,
+}
+
 /// An [`Entry`] that borrows.
 #[derive(Serialize)]
 struct EntryLine<'a> {
+    n: u64,
     t_ns: Instant,
     event: Fact,
     actions: &'a [Action],

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::entry::VERSION;
 
-/// A journal that cannot be read on: what stands before the line is whole.
+/// A journal that cannot be read on: what stands before the line is whole, and so is a line after which it
+/// [breaks off](Problem::Unfinished).
 #[derive(Debug, Error)]
 #[error("line {line}: {problem}")]
 pub struct JournalError {
@@ -23,6 +24,12 @@ impl JournalError {
     #[must_use]
     pub const fn line(&self) -> u64 {
         self.line
+    }
+
+    /// Whether nothing is wrong but that the rest is missing.
+    #[must_use]
+    pub const fn is_broken_off(&self) -> bool {
+        matches!(self.problem, Problem::Truncated | Problem::Unfinished)
     }
 
     /// What is wrong with it.
@@ -52,11 +59,16 @@ pub enum Problem {
     /// The head cannot be read.
     #[error("the head is damaged: {0}; without it nothing can be replayed")]
     Head(String),
-    /// The last line has no end.
+    /// The last line is there in part.
     #[error(
-        "the recording breaks off in the middle of this line; remove the line to replay what stands before it"
+        "the recording breaks off in the middle of this line: the program was killed, or the file was cut"
     )]
     Truncated,
+    /// The last line is whole, and not the end.
+    #[error(
+        "the recording breaks off after this line: the program was killed, or the file was cut"
+    )]
+    Unfinished,
     /// A line that is longer than [`MAX_LINE`](crate::MAX_LINE).
     #[error(
         "the line is longer than 1 MiB, and no line of a journal is; what stands before it can be replayed"
@@ -65,6 +77,27 @@ pub enum Problem {
     /// An entry cannot be read.
     #[error("the entry is damaged: {0}; what stands before it can be replayed")]
     Entry(String),
+    /// An entry has another number than the next.
+    #[error(
+        "event {found} stands where event {due} was to: lines are missing, or not in their order; what stands before it can be replayed"
+    )]
+    Gap {
+        /// The number that was to come.
+        due: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// The end counts other events than there are.
+    #[error("the end counts {counted} events, and {found} stand before it: lines are missing")]
+    Count {
+        /// How many there were, as the end has it.
+        counted: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// A line stands after the end.
+    #[error("the journal has ended on the line before: this is not of its recording")]
+    AfterEnd,
     /// The operating system does not give the line.
     #[error("it cannot be read: {0}")]
     Read(#[source] io::Error),

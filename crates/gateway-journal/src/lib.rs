@@ -19,7 +19,7 @@
 //! let (state, deadline) = (connection.state(), connection.next_deadline());
 //! let observed = Observed { now, event, actions: actions.as_slice(), state, deadline };
 //! recorder.observe(&observed, connection.dialect());
-//! drop(recorder);
+//! drop(recorder); // writes the end
 //!
 //! // Later, elsewhere: the same actions.
 //! for step in Journal::read(bytes.as_slice())?.replay() {
@@ -48,14 +48,18 @@
 //! | `seed` | the connection's seed, an integer up to 2^64 − 1 |
 //! | `config` | the settings, as [`Config`](gateway_core::Config) is written: every one of them, and of a login no secret |
 //!
-//! Every other line is an [`Entry`], one event:
+//! Every line after it but the last is an [`Entry`], one event:
 //!
 //! | field | what it is |
 //! |---|---|
+//! | `n` | its number among the events, counted from 1: where one is left out, lines are missing |
 //! | `t_ns` | the time that the core was told, in nanoseconds since the driver's epoch; it may run backwards |
 //! | `event` | what the core was told, see below |
 //! | `actions` | what it answered, in order: [`Action`](gateway_core::Action)s |
 //! | `state` | the state after it, in capitals |
+//!
+//! The last line is the end, `{"end":{"events":12}}`, with the number of the events. It is written when the recorder is dropped: a journal
+//! without it breaks off, because the program was killed, a write failed, or the file was cut. What is there is replayed, and then that is told.
 //!
 //! An event or an action is a name, `"tick"`, or a name with what belongs to it, `{"socket_opened":{"socket":1}}`. A number has its
 //! unit in its name (`_ns`, `_ms`, `_s`, `bytes`), and is exact.
@@ -93,7 +97,7 @@ mod record;
 mod replay;
 
 pub use description::{Description, action_words};
-pub use entry::{Entry, Head, VERSION, entry_line, head_line};
+pub use entry::{Entry, Head, VERSION, end_line, entry_line, head_line};
 pub use error::{JournalError, Problem};
 pub use fact::{Fact, FrameFact, Kind};
 pub use read::{Journal, MAX_LINE};

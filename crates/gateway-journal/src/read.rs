@@ -4,20 +4,23 @@ use std::io::{BufRead, Read as _};
 
 use gateway_core::Config;
 
-use crate::entry::{Entry, Head, HeadLine, NAME, Title, VERSION};
+use crate::entry::{End, EndLine, Entry, Head, HeadLine, NAME, Title, VERSION};
 use crate::error::{JournalError, Problem, complaint};
 use crate::replay::Replayed;
 
 /// The longest line that is read, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// A journal whose head has been read. Yields its entries, and ends with the first error.
+/// A journal whose head has been read. Yields its entries, and ends with the first error: one that breaks off is
+/// an error after the last whole line.
 ///
 /// Whatever the bytes are, it takes at most [`MAX_LINE`] of them at once, and never panics.
 #[derive(Debug)]
 pub struct Journal<R> {
     head: Head,
     lines: Lines<R>,
+    /// The end or an error has been read.
+    is_over: bool,
 }
 
 impl<R: BufRead> Journal<R> {
@@ -26,7 +29,7 @@ impl<R: BufRead> Journal<R> {
     /// # Errors
     /// Where there is no head, or one that cannot be read.
     pub fn read(reader: R) -> Result<Self, JournalError> {
-        let mut lines = Lines { reader, line: Vec::new(), number: 0, is_over: false };
+        let mut lines = Lines { reader, line: Vec::new(), number: 0 };
         let ending = lines.next()?.ok_or(JournalError::new(1, Problem::Empty))?;
         let head = head(&lines.line).map_err(|problem| match ending {
             // What is cut off inside of the head may not look like one.
@@ -34,7 +37,7 @@ impl<R: BufRead> Journal<R> {
             Ending::Cut | Ending::Newline => problem,
         });
         let head = head.map_err(|problem| JournalError::new(1, problem))?;
-        Ok(Self { head, lines })
+        Ok(Self { head, lines, is_over: false })
     }
 
     /// Hands every entry to a new connection.
@@ -51,20 +54,44 @@ impl<R> Journal<R> {
     }
 }
 
+impl<R: BufRead> Journal<R> {
+    /// The next entry; `None` at the end.
+    fn entry(&mut self) -> Result<Option<Entry>, JournalError> {
+        let events = self.lines.number.saturating_sub(1); // so far, after the head
+        let Some(ending) = self.lines.next()? else {
+            return Err(JournalError::new(self.lines.number, Problem::Unfinished));
+        };
+        let number = self.lines.number;
+        let problem = match line(&self.lines.line, ending) {
+            Ok(Line::Entry(entry)) if entry.number == events.saturating_add(1) => {
+                return Ok(Some(Entry { line: number, ..entry }));
+            }
+            Ok(Line::Entry(Entry { number: found, .. })) => {
+                Problem::Gap { due: events.saturating_add(1), found }
+            }
+            Ok(Line::End(End { events: counted })) if counted == events => {
+                return match self.lines.next()? {
+                    Some(_) => Err(JournalError::new(self.lines.number, Problem::AfterEnd)),
+                    None => Ok(None),
+                };
+            }
+            Ok(Line::End(End { events: counted })) => Problem::Count { counted, found: events },
+            Err(problem) => problem,
+        };
+        Err(JournalError::new(number, problem))
+    }
+}
+
 impl<R: BufRead> Iterator for Journal<R> {
     type Item = Result<Entry, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let ending = match self.lines.next() {
-            Ok(ending) => ending?,
-            Err(error) => return Some(Err(error)),
-        };
-        let number = self.lines.number;
-        let entry = entry(&self.lines.line, ending)
-            .map(|entry| Entry { line: number, ..entry })
-            .map_err(|problem| JournalError::new(number, problem));
-        self.lines.is_over |= entry.is_err();
-        Some(entry)
+        if self.is_over {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        self.is_over = !matches!(entry, Some(Ok(_)));
+        entry
     }
 }
 
@@ -75,7 +102,6 @@ struct Lines<R> {
     /// The last line, without its newline.
     line: Vec<u8>,
     number: u64,
-    is_over: bool,
 }
 
 /// How a line ends.
@@ -89,25 +115,23 @@ enum Ending {
 impl<R: BufRead> Lines<R> {
     /// Reads the next line; `None` where there is none.
     fn next(&mut self) -> Result<Option<Ending>, JournalError> {
-        if self.is_over {
-            return Ok(None);
-        }
         self.line.clear();
-        self.number = self.number.saturating_add(1);
         let bound = MAX_LINE as u64 + 1; // the newline
         let read = self.reader.by_ref().take(bound).read_until(b'\n', &mut self.line);
-        let ending = match read {
-            Ok(0) => None,
+        if matches!(read, Ok(0)) {
+            return Ok(None);
+        }
+        self.number = self.number.saturating_add(1);
+        let problem = match read {
             Ok(_) if self.line.last() == Some(&b'\n') => {
                 self.line.pop();
                 return Ok(Some(Ending::Newline));
             }
-            Ok(_) if self.line.len() > MAX_LINE => Some(Err(Problem::TooLong)),
-            Ok(_) => Some(Ok(Ending::Cut)),
-            Err(error) => Some(Err(Problem::Read(error))),
+            Ok(_) if self.line.len() <= MAX_LINE => return Ok(Some(Ending::Cut)),
+            Ok(_) => Problem::TooLong,
+            Err(error) => Problem::Read(error),
         };
-        self.is_over = true;
-        ending.transpose().map_err(|problem| JournalError::new(self.number, problem))
+        Err(JournalError::new(self.number, problem))
     }
 }
 
@@ -124,8 +148,17 @@ fn head(line: &[u8]) -> Result<Head, Problem> {
     Ok(Head { config, seed })
 }
 
-fn entry(line: &[u8], ending: Ending) -> Result<Entry, Problem> {
-    serde_json::from_slice(line).map_err(|error| match ending {
+/// What stands after the head.
+enum Line {
+    Entry(Entry),
+    End(End),
+}
+
+fn line(line: &[u8], ending: Ending) -> Result<Line, Problem> {
+    if let Ok(EndLine { end }) = serde_json::from_slice(line) {
+        return Ok(Line::End(end));
+    }
+    serde_json::from_slice(line).map(Line::Entry).map_err(|error| match ending {
         Ending::Cut => Problem::Truncated,
         Ending::Newline if line.is_empty() => Problem::Entry("it is empty".to_owned()),
         Ending::Newline => Problem::Entry(complaint(&error)),

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 const SECRET: &str = "hunter2";
 
 /// A connection that is watched, as a driver does it.
-struct Watched<D, W> {
+struct Watched<D, W: Write> {
     connection: SeededConnection<D>,
     recorder: Recorder<W>,
     now: Instant,
@@ -238,15 +238,16 @@ fn a_journal_is_the_lines_that_are_documented() {
     assert!(lines[0].starts_with(r#"{"journal":"gateway","version":1,"seed":7,"config":{"#));
     assert_eq!(
         lines[1],
-        r#"{"t_ns":0,"event":"connect_requested","actions":[{"notify":{"state_changed":{"from":"DISCONNECTED","to":"CONNECTING","socket":1}}},{"open_socket":{"socket":1,"credentials":"cached"}},{"schedule_timer_at_ns":10000000000}],"state":"CONNECTING"}"#
+        r#"{"n":1,"t_ns":0,"event":"connect_requested","actions":[{"notify":{"state_changed":{"from":"DISCONNECTED","to":"CONNECTING","socket":1}}},{"open_socket":{"socket":1,"credentials":"cached"}},{"schedule_timer_at_ns":10000000000}],"state":"CONNECTING"}"#
     );
     assert!(
         lines[3].starts_with(
-            r#"{"t_ns":3655000,"event":{"frame_received":{"socket":1,"frame":{"text":{"bytes":15,"recognised":{"pong":null}}}}},"actions":["#
+            r#"{"n":3,"t_ns":3655000,"event":{"frame_received":{"socket":1,"frame":{"text":{"bytes":15,"recognised":{"pong":null}}}}},"actions":["#
         ),
         "{}",
         lines[3]
     );
+    assert_eq!(lines[6..], [r#"{"end":{"events":5}}"#]);
 }
 
 #[test]
@@ -272,9 +273,10 @@ fn damage_is_told_by_its_line_with_what_to_do() {
     let lines: Vec<&str> = whole.lines().collect();
     let head = lines[0];
     let with = |line: &str| format!("{head}\n{}\n{line}\n{}\n", lines[1], lines[2]);
-    let entry =
-        |event: &str| format!(r#"{{"t_ns":0,"event":{event},"actions":[],"state":"CONNECTING"}}"#);
-    let many = r#"{"t_ns":0,"event":"tick","actions":["deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver"],"state":"CONNECTED"}"#;
+    let entry = |event: &str| {
+        format!(r#"{{"n":2,"t_ns":0,"event":{event},"actions":[],"state":"CONNECTING"}}"#)
+    };
+    let many = r#"{"n":2,"t_ns":0,"event":"tick","actions":["deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver"],"state":"CONNECTED"}"#;
     for (text, line, words) in [
         (String::new(), 1, "the journal is empty"),
         ("\n".to_owned(), 1, "no journal"),
@@ -285,7 +287,16 @@ fn damage_is_told_by_its_line_with_what_to_do() {
         (head.replace("\"seed\":7", "\"seed\":-7") + "\n", 1, "the head is damaged"),
         (head.replace("\"json\"", "\"jason\"") + "\n", 1, "heartbeat.kind"),
         (head[..40].to_owned(), 1, "breaks off"),
-        (format!("{head}\n{}", &lines[1][..50]), 2, "remove the line"),
+        (format!("{head}\n{}", &lines[1][..50]), 2, "breaks off in the middle"),
+        (format!("{head}\n{}\n{{\"end\":", lines[1]), 3, "breaks off in the middle"),
+        (format!("{head}\n"), 1, "breaks off after"),
+        (format!("{head}\n{}\n", lines[1]), 2, "breaks off after"),
+        (format!("{head}\n{}", lines[1]), 2, "breaks off after"),
+        (whole.replacen(lines[3], "", 1).replace("\n\n", "\n"), 4, "event 4 stands where event 3"),
+        (with(lines[1]), 3, "event 1 stands where event 2"),
+        (with(r#"{"end":{"events":2}}"#), 3, "the end counts 2 events, and 1 stand"),
+        (with(r#"{"end":{"events":-1}}"#), 3, "unknown field `end`"),
+        (with(r#"{"end":{"events":1}}"#), 4, "ended on the line before"),
         (with(""), 3, "it is empty"),
         (with("{}"), 3, "missing field"),
         (with(&lines[2][..lines[2].len() - 3]), 3, "the entry is damaged"),
@@ -310,10 +321,23 @@ fn damage_is_told_by_its_line_with_what_to_do() {
 }
 
 #[test]
+fn a_line_that_is_taken_out_is_missed_wherever_it_stood() {
+    let whole = String::from_utf8(life()).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for index in 0..lines.len() {
+        let rest = [&lines[..index], &lines[index + 1..]].concat().concat();
+        let is_whole = Journal::read(rest.as_bytes())
+            .is_ok_and(|journal| journal.replay().all(|step| step.is_ok()));
+        assert!(!is_whole, "without line {}", index + 1);
+    }
+}
+
+#[test]
 fn a_last_line_that_lacks_its_newline_alone_is_whole() {
     let mut bytes = life();
     bytes.pop();
-    assert!(Journal::read(bytes.as_slice()).unwrap().replay().all(|step| step.is_ok()));
+    let steps: Vec<_> = Journal::read(bytes.as_slice()).unwrap().replay().collect();
+    assert!(steps.len() == 5 && steps.iter().all(Result::is_ok));
 }
 
 #[test]
@@ -321,7 +345,7 @@ fn absurd_lengths_cost_no_memory() {
     let head = String::from_utf8(life()).unwrap().lines().next().unwrap().to_owned();
     let send = format!(r#"{{"send_requested":{{"kind":"text","bytes":{}}}}}"#, u64::MAX);
     let text = format!(
-        "{head}\n{{\"t_ns\":0,\"event\":{send},\"actions\":[{{\"notify\":{{\"send_rejected\":\"not_ready\"}}}}],\"state\":\"DISCONNECTED\"}}\n"
+        "{head}\n{{\"n\":1,\"t_ns\":0,\"event\":{send},\"actions\":[{{\"notify\":{{\"send_rejected\":\"not_ready\"}}}}],\"state\":\"DISCONNECTED\"}}\n{{\"end\":{{\"events\":1}}}}\n"
     );
     let steps: Vec<_> = Journal::read(text.as_bytes()).unwrap().replay().collect();
     assert!(steps.len() == 1 && steps[0].as_ref().is_ok_and(|step| step.is_as_recorded()));
@@ -358,6 +382,23 @@ fn a_write_that_fails_is_told_once_and_the_connection_goes_on() {
         (told.len(), told[0].line, told[0].source.kind()),
         (1, 3, io::ErrorKind::StorageFull)
     );
+}
+
+#[test]
+fn a_recording_that_a_panic_ends_and_one_that_was_never_begun_have_no_end() {
+    let mut bytes = Vec::new();
+    drop(recorder(&mut bytes));
+    assert!(bytes.is_empty());
+
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut watched = Watched::new(Config::default(), JsonDialect, recorder(&mut bytes));
+        watched.tell(Event::ConnectRequested);
+        std::panic::resume_unwind(Box::new("of the application"));
+    }));
+
+    assert!(panicked.is_err());
+    let last = Journal::read(bytes.as_slice()).unwrap().replay().last().unwrap();
+    assert!(last.unwrap_err().is_broken_off());
 }
 
 #[test]

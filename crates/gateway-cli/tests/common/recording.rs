@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_journal::{entry_line, head_line};
+use gateway_journal::{end_line, entry_line, head_line};
 use gateway_tokio::core::{Config, Connection, Event, Instant, Observed, SocketId, UnixMillis};
 
 /// The seed of every connection.
@@ -13,14 +13,15 @@ pub(crate) struct Recording {
     pub(crate) now: Instant,
     /// What the wall clock shows at the beginning, and how far it has jumped since.
     pub(crate) wall: UnixMillis,
-    lines: Vec<String>,
+    head: String,
+    entries: Vec<String>,
 }
 
 impl Recording {
     pub(crate) fn new(config: Config, wall: UnixMillis) -> Self {
-        let lines = vec![head_line(&config, SEED)];
+        let head = head_line(&config, SEED);
         let connection = Connection::from_seed(config.into(), SEED);
-        Self { connection, now: Instant::ZERO, wall, lines }
+        Self { connection, now: Instant::ZERO, wall, head, entries: Vec::new() }
     }
 
     /// So many microseconds later.
@@ -38,8 +39,15 @@ impl Recording {
             state: self.connection.state(),
             deadline: self.connection.next_deadline(),
         };
-        self.lines.push(entry_line(&observed, self.connection.dialect()));
+        let line = entry_line(self.next_number(), &observed, self.connection.dialect());
+        self.entries.push(line);
         self
+    }
+
+    /// An entry, whatever its fields say.
+    pub(crate) fn nonsense(&mut self, fields: &str) {
+        let line = format!(r#"{{"n":{},{fields}}}"#, self.next_number());
+        self.entries.push(line);
     }
 
     pub(crate) fn look(&mut self) -> &mut Self {
@@ -58,6 +66,12 @@ impl Recording {
     }
 
     pub(crate) fn text(&self) -> String {
-        self.lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+        let end = end_line(self.next_number() - 1);
+        let lines = [&self.head].into_iter().chain(&self.entries).chain([&end]);
+        lines.flat_map(|line| [line.as_str(), "\n"]).collect()
+    }
+
+    fn next_number(&self) -> u64 {
+        1 + u64::try_from(self.entries.len()).expect("they are few")
     }
 }
