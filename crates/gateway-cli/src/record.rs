@@ -1,7 +1,7 @@
 //! `--record FILE`: the journal of a connection, written while it runs.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -12,21 +12,37 @@ use thiserror::Error;
 /// A journal in a file.
 pub(crate) type FileRecorder = Recorder<File>;
 
-/// The file of a journal cannot be made.
+/// Why there is no file for a journal.
 #[derive(Debug, Error)]
-#[error("--record cannot write {}: {source}", path.display())]
-pub(crate) struct CannotRecord {
-    path: PathBuf,
-    source: io::Error,
+pub(crate) enum CannotRecord {
+    #[error("--record cannot write {}: {source}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error(
+        "--record does not write over {}, which is not empty: name another file, or remove it",
+        path.display()
+    )]
+    NotEmpty { path: PathBuf },
+    #[error(
+        "--record writes to a file, not to stdout: name one in place of - (./- for a file of that name)"
+    )]
+    Stdout,
 }
 
-/// Makes the file. An error that comes later ends the recording, and is told on stderr, whatever the log's level.
+/// Makes the file, or takes one that is empty. An error that comes later ends the recording, and is told on stderr, whatever the log's level.
 ///
 /// # Errors
-/// Where the file cannot be made.
+/// Where the file cannot be made, or something is in it.
 pub(crate) fn create(path: &Path) -> Result<FileRecorder, CannotRecord> {
-    let file =
-        File::create(path).map_err(|source| CannotRecord { path: path.to_path_buf(), source })?;
+    if path == Path::new("-") {
+        return Err(CannotRecord::Stdout);
+    }
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let (file, length) = opened
+        .and_then(|file| file.metadata().map(|metadata| (file, metadata.len())))
+        .map_err(|source| CannotRecord::Open { path: path.to_path_buf(), source })?;
+    if length > 0 {
+        return Err(CannotRecord::NotEmpty { path: path.to_path_buf() });
+    }
     let shown = path.display().to_string();
     Ok(Recorder::new(file, move |error| {
         // Where stderr is gone as well nobody can be told; whoever reads the journal is told where it ends.

@@ -109,6 +109,25 @@ async fn a_line_that_is_missing_is_told_by_its_place() -> io::Result<()> {
 }
 
 #[tokio::test]
+async fn a_journal_that_is_there_is_not_written_over_and_stdout_is_no_place_for_one()
+-> io::Result<()> {
+    let path = file("kept.jsonl", JOURNAL);
+    let name = path.to_str().expect("its name is text");
+    for (place, words) in [(name, "is not empty: name another file, or remove it"), ("-", "./-")] {
+        for command in [&["demo"][..], &["connect", "ws://127.0.0.1:1"]] {
+            let output = run(gateway(&[command, &["--record", place]].concat()), b"").await?;
+            let stderr = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command:?}: {stderr}");
+            assert!(stderr.starts_with("error: --record "), "{stderr}");
+            assert!(stderr.contains(place) && stderr.contains(words), "{stderr}");
+            assert_eq!(text(&output.stdout), "");
+        }
+    }
+    assert_eq!(fs::read_to_string(&path)?, JOURNAL);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_client_that_is_asked_to_end_records_to_the_end_and_one_that_is_killed_breaks_off()
 -> io::Result<()> {
     let server = Server::start(&[]).await;
