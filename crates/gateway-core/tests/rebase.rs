@@ -113,6 +113,11 @@ fn ready_with_a_ping_that_is_judged_one_that_rests_and_a_pause() {
 }
 
 #[test]
+fn ready_with_a_first_ping_that_is_still_to_come() {
+    is_told_apart_by_what_counts(|| config().heartbeat_phase(true).build().unwrap(), Life::open);
+}
+
+#[test]
 fn closing_with_and_without_a_heartbeat() {
     for kind in [HeartbeatKind::Json, HeartbeatKind::Off] {
         let settings = move || config().heartbeat(kind).build().unwrap();

@@ -221,3 +221,11 @@ fn the_default_login_of_a_dialect_is_the_configurations() {
     let rule = JsonRule::parse("=17").unwrap();
     assert!(rule.matches_text("17") && !rule.matches_text("18") && !rule.matches_text("{"));
 }
+
+#[test]
+fn a_timestamp_of_any_type_but_a_whole_number_is_as_good_as_none() {
+    for stamp in ["true", "null", "-1", "1.5", r#""x""#, "[1,[2]]", r#"{"a":{"b":1},"c":2}"#] {
+        let text = format!(r#"{{"timestamp":{stamp},"type":"pong"}}"#);
+        assert_eq!(JsonDialect.recognise(&text), Recognised::Pong(None), "{text}");
+    }
+}
