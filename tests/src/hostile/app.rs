@@ -37,6 +37,8 @@ pub struct App {
     /// A send was refused: events come before the next.
     is_refused: bool,
     is_asking: bool,
+    /// The present socket has brought the answer behind all others.
+    is_answered: bool,
     /// Whether the client is ready, as far as the events tell.
     is_ready: bool,
     is_closing: bool,
@@ -53,7 +55,7 @@ pub(crate) struct Try {
     /// The number, where it was taken.
     pub(crate) number: Option<u64>,
     pub(crate) fate: Option<Fate>,
-    /// Nobody knows whether it was taken: the future was dropped.
+    /// Nobody knows whether it was taken: it waits to be, or its future was dropped.
     pub(crate) is_unknown: bool,
 }
 
@@ -133,7 +135,7 @@ impl App {
             self.attempt(text.clone(), Some(message));
             return if feeds { Step::Feed(text) } else { Step::Send(text) };
         }
-        if self.received.last().is_some_and(|text| text.ends_with(LAST)) {
+        if self.is_answered {
             self.is_closing = true;
             return Step::Close;
         }
@@ -149,13 +151,17 @@ impl App {
     }
 
     fn attempt(&mut self, text: String, message: Option<usize>) {
-        let (number, fate, is_unknown) = (None, None, false);
+        let (number, fate, is_unknown) = (None, None, true); // until it is told
         self.tries.push(Try { text, message, number, fate, is_unknown });
     }
 
     /// The send of the last step was taken, and has this number where the client says it.
     pub fn sent(&mut self, number: Option<u64>) {
+        self.is_told();
         self.taken += 1;
+        if let Some(number) = number.filter(|_| self.tries.iter().any(|one| one.is_unknown)) {
+            self.taken = self.taken.max(number); // those that nobody knows of have numbers, too
+        }
         if number.is_some_and(|number| number != self.taken) {
             self.complaints.push(format!("number {number:?} for the message {}", self.taken));
         }
@@ -177,12 +183,19 @@ impl App {
 
     /// The send of the last step was dropped half-way, and nobody knows whether it was taken.
     pub fn lost_sight(&mut self) {
+        if let Some(last) = self.tries.last() {
+            self.is_asking &= last.message.is_some();
+        }
+    }
+
+    fn is_told(&mut self) {
         if let Some(last) = self.tries.last_mut() {
-            last.is_unknown = true;
+            last.is_unknown = false;
         }
     }
 
     fn again(&mut self) {
+        self.is_told();
         match self.tries.last().map(|last| last.message) {
             Some(Some(message)) => self.todo.push_front(message),
             Some(None) | None => self.is_asking = false,
@@ -194,12 +207,14 @@ impl App {
         self.is_refused = false;
         match event {
             ClientEvent::Message(message) => match message.as_text() {
-                Some(text) => self.received.push(text.to_owned()),
+                Some(text) => {
+                    self.is_answered |= text.ends_with(LAST);
+                    self.received.push(text.to_owned());
+                }
                 None => self.complaints.push("a binary message".to_owned()),
             },
             ClientEvent::Disconnected { .. } => {
-                self.is_asking = false;
-                self.is_ready = false;
+                (self.is_asking, self.is_answered, self.is_ready) = (false, false, false);
             }
             ClientEvent::Notice(Notice::Ready { .. }) => self.is_ready = true,
             ClientEvent::Outcome(outcome) => {
