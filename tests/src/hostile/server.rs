@@ -45,12 +45,13 @@ pub struct Seen {
 
 /// The server's end of one socket.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     number: u64,
     story: Story,
     unread: Vec<u8>,
     stage: Stage,
-    pub(crate) seen: Seen,
+    /// What it has seen.
+    pub seen: Seen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,17 +63,24 @@ enum Stage {
 }
 
 impl Server {
-    pub(crate) fn new(number: u64, story: Story) -> Self {
+    /// One that has read nothing, for the socket of this number.
+    #[must_use]
+    pub fn new(number: u64, story: Story) -> Self {
         let (unread, seen) = (Vec::new(), Seen::default());
         Self { number, story, unread, stage: Stage::Upgrade, seen }
     }
 
-    pub(crate) fn has_hung_up(&self) -> bool {
+    /// Whether it says nothing more.
+    #[must_use]
+    pub fn has_hung_up(&self) -> bool {
         self.stage == Stage::HungUp
     }
 
     /// Reads these bytes, and writes its answers.
-    pub(crate) fn receive(&mut self, bytes: &mut Vec<u8>, out: &mut VecDeque<u8>) {
+    ///
+    /// # Panics
+    /// The client's first frame is no login.
+    pub fn receive(&mut self, bytes: &mut Vec<u8>, out: &mut VecDeque<u8>) {
         self.unread.append(bytes);
         if self.stage == Stage::Upgrade {
             let Some(head) = Head::take(&mut self.unread) else { return };
