@@ -42,6 +42,8 @@ pub struct App {
     /// Whether the client is ready, as far as the events tell.
     is_ready: bool,
     is_closing: bool,
+    /// One more message is to be sent while it closes: it must come back.
+    is_late_due: bool,
     /// The client has said that nothing more comes.
     is_over: bool,
 }
@@ -122,6 +124,11 @@ impl App {
 
     /// What comes next. After a send it wants to know [what became of it](Self::sent).
     pub fn step(&mut self, is_ready: bool) -> Step {
+        if std::mem::take(&mut self.is_late_due) {
+            let text = format!("try {}: too late", self.tries.len());
+            self.attempt(text.clone(), None);
+            return Step::Send(text);
+        }
         if self.is_closing || !is_ready || self.is_refused {
             return Step::Wait;
         }
@@ -136,7 +143,7 @@ impl App {
             return if feeds { Step::Feed(text) } else { Step::Send(text) };
         }
         if self.is_answered {
-            self.is_closing = true;
+            (self.is_closing, self.is_late_due) = (true, true);
             return Step::Close;
         }
         let is_settled = |one: &Try| one.number.is_none() || one.fate.is_some();
@@ -158,6 +165,9 @@ impl App {
     /// The send of the last step was taken, and has this number where the client says it.
     pub fn sent(&mut self, number: Option<u64>) {
         self.is_told();
+        if self.is_closing {
+            self.complaints.push("a message was taken after the close".to_owned());
+        }
         self.taken += 1;
         if let Some(number) = number.filter(|_| self.tries.iter().any(|one| one.is_unknown)) {
             self.taken = self.taken.max(number); // those that nobody knows of have numbers, too
