@@ -324,7 +324,7 @@ fn is_true(books: &Books, place: &str) {
         Fate::Sent { socket } => Some(*socket),
         _ => None,
     });
-    let last = last.last().expect("one is sent");
+    let last = last.max().expect("one is sent");
     for (number, text) in &diary.taken {
         let times = count(books, text);
         match diary.fates[number] {

@@ -1,10 +1,10 @@
 //! The application of a hostile run: it sends until every message is settled, asks once more, and closes.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use gateway_wire::core::{Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Notice, Secret};
 use gateway_wire::{ClientEvent, Fate};
-use std::time::Duration;
 
 use super::server::{LOGIN, Story};
 
@@ -85,7 +85,6 @@ impl App {
     }
 
     /// The settings of its client.
-    #[must_use]
     pub fn settings(story: Story) -> ConfigBuilder {
         let heartbeat = match story {
             Story::Chat | Story::Restart => HeartbeatKind::Json,
@@ -137,7 +136,7 @@ impl App {
         }
         if let Some(message) = self.todo.pop_front() {
             let text = format!("try {}: message {message}", self.tries.len());
-            let feeds = self.tries.len() % 3 != 0;
+            let feeds = !self.tries.len().is_multiple_of(3);
             self.is_flush_due = self.tries.len() % 3 == 2; // two at a time
             self.attempt(text.clone(), Some(message));
             return if feeds { Step::Feed(text) } else { Step::Send(text) };

@@ -71,7 +71,6 @@ pub async fn while_alive<T>(future: impl Future<Output = T>) -> T {
 ///
 /// # Panics
 /// Its settings are wrong.
-#[must_use]
 pub fn hostile_client(world: &World, watch: &Watch) -> Client {
     Client::builder("ws://gateway.example/feed")
         .config(App::settings(world.story()).build().expect("valid settings"))
