@@ -8,7 +8,7 @@ mod client;
 mod clock;
 mod cuts;
 mod diarist;
-
+pub mod hostile;
 mod listener;
 mod memory;
 mod peer;

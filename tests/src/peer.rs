@@ -34,6 +34,13 @@ impl Head {
         Self(String::from_utf8(bytes).expect("visible characters"))
     }
 
+    /// Takes one from the front of `bytes`; `None` while it is not whole.
+    pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Self> {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        let head = bytes.drain(..end).collect();
+        Some(Self(String::from_utf8(head).expect("visible characters")))
+    }
+
     /// The value of a header, by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -1,0 +1,164 @@
+//! The hostile world under the blocking driver, on a clock of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Wake, Waker};
+
+use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
+use gateway_std::{Client, Endpoint, OpenFailure, System};
+use gateway_wire::{ByteStream, Dialled, Handshake, Host};
+
+use super::app::{App, Step};
+use super::plan::Plan;
+use super::server::Story;
+use super::verdict::Verdict;
+use super::watch::Watch;
+use super::world::{Stream, World};
+
+/// Runs the application on a blocking client, and judges it.
+///
+/// # Panics
+/// The client waits for ever.
+#[must_use]
+pub fn on_std(story: Story, plan: &Plan) -> (Verdict, World) {
+    let (world, watch, mut app) = (World::new(plan.clone(), story), Watch::default(), App::new());
+    let mut client = Client::builder("ws://gateway.example/feed")
+        .config(App::settings(story).build().expect("valid settings"))
+        .seed(7)
+        .report_sent(true)
+        .observer(watch.clone())
+        .build_on(|endpoint| Machine::new(endpoint.clone(), world.clone()))
+        .expect("a client");
+    live(&mut client, &mut app);
+    let elapsed = client.system().now.saturating_duration_since(Instant::ZERO);
+    drop(client);
+    (Verdict::of(&world, &app, &watch, elapsed), world)
+}
+
+fn live(client: &mut Client<Machine>, app: &mut App) {
+    loop {
+        match app.step(client.is_ready()) {
+            Step::Send(text) => match client.send(text) {
+                Ok(id) => app.sent(Some(id.number())),
+                Err(_) => app.refused(),
+            },
+            Step::Feed(text) => match client.try_send(text) {
+                Ok(id) => app.sent(Some(id.number())),
+                Err(_) => app.refused(),
+            },
+            Step::Flush => {
+                client.flush();
+            }
+            Step::Close => client.close(CloseFrame::NORMAL),
+            Step::Wait => match client.recv() {
+                Some(event) => app.note(event),
+                None => return app.end(),
+            },
+        }
+    }
+}
+
+/// The machine that the client runs on: its time goes on where it waits.
+struct Machine {
+    endpoint: Endpoint,
+    world: World,
+    now: Instant,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Machine {
+    fn new(endpoint: Endpoint, world: World) -> Self {
+        Self { endpoint, world, now: Instant::ZERO, bell: Arc::default() }
+    }
+
+    fn end(&self, stream: Stream) -> End {
+        End { stream, waker: self.waker() }
+    }
+}
+
+impl Host for Machine {
+    type Dialing = Option<Stream>;
+    type Stream = End;
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn wall(&self) -> UnixMillis {
+        UnixMillis(0)
+    }
+
+    fn dial(&mut self, _: SocketId, _: Credentials) -> Option<Stream> {
+        Some(self.world.dial())
+    }
+
+    fn poll_dialing(
+        &mut self,
+        dialing: &mut Option<Stream>,
+    ) -> Poll<Result<Dialled<End>, OpenFailure>> {
+        let waiting = dialing.as_mut().expect("an attempt that is not over");
+        std::task::ready!(waiting.poll_dial(&self.waker()))?;
+        let stream = self.end(dialing.take().expect("taken once"));
+        let handshake = Handshake::start(&self.endpoint, &Default::default())?;
+        Poll::Ready(Ok(Dialled { stream, handshake, login: None }))
+    }
+}
+
+impl System for Machine {
+    fn wait(&mut self, until: Option<Instant>) {
+        if !self.bell.0.swap(false, Ordering::SeqCst) {
+            self.now = self.now.max(until.expect("the client waits for ever, and nothing comes"));
+        }
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.bell))
+    }
+}
+
+/// The client's end of a socket, as a stream that never waits.
+struct End {
+    stream: Stream,
+    waker: Waker,
+}
+
+impl ByteStream for End {
+    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let mut buffer = [0; 256];
+        let count = now_or_never(self.stream.poll_read(&mut buffer, &self.waker))?;
+        Ok(take(&buffer[..count]))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        now_or_never(self.stream.poll_write(bytes, &self.waker))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        now_or_never(self.stream.poll_flush(&self.waker))
+    }
+
+    fn shutdown(&mut self) {
+        let _ = self.stream.poll_shutdown(&self.waker); // it is dropped next
+    }
+
+    fn fails_whole(&self) -> bool {
+        self.stream.fails_whole()
+    }
+}
+
+fn now_or_never<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}

@@ -1,0 +1,270 @@
+//! Futures and clients that are dropped at each point where they wait, on hostile streams: nothing is lost, and neither a socket nor
+//! a task stays behind.
+#![allow(clippy::print_stdout, reason = "how many cuts there were is told; see --nocapture")]
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use gateway_tests::hostile::{
+    Fault, Life, Plan, Story, Sum, Verdict, World, hostile_client, paused, while_alive,
+};
+use gateway_tests::{Cuts, elapse, now, settle};
+use gateway_tokio::core::CloseFrame;
+use gateway_tokio::{Client, ClientEvent, Message};
+use tokio::runtime::Handle;
+
+/// Past the close timeout of a client that is left in its task.
+const CLOSED: Duration = Duration::from_secs(3);
+
+/// Streams on which a client lives: fair ones, and those that wait at every poll or take a byte at a time.
+fn fair() -> Vec<Plan> {
+    let mut waits = Plan::none(false);
+    waits.waits = true;
+    let mut crawls = Plan::none(true);
+    (crawls.waits, crawls.short_writes) = (true, true);
+    vec![Plan::none(false), waits, crawls]
+}
+
+/// These, and some that are lost on the way: in the attempt, the upgrade, the messages, and after them.
+fn plans() -> Vec<Plan> {
+    let mut plans = fair();
+    for (at, fault) in [
+        (0, Fault::Reset),
+        (3, Fault::End),
+        (30, Fault::Reset),
+        (60, Fault::Broken),
+        (90, Fault::End),
+    ] {
+        plans.push(plans[1].and(at, fault));
+    }
+    plans.push(Plan::none(true).and(40, Fault::Passed));
+    plans
+}
+
+/// Runs once for each point at which it can be cut, and once more, to the end: `run` says whether it was cut.
+fn at_each_point(mut run: impl FnMut(usize) -> bool) -> usize {
+    (0..).position(|at| !run(at)).expect("a life has an end")
+}
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+/// Lives a life with these cuts, and judges it.
+fn live(plan: &Plan, cuts: &mut Cuts) -> Verdict {
+    let world = World::new(plan.clone(), Story::Quiet);
+    let mut life = Life::new();
+    let (elapsed, tasks) = paused(async {
+        let begin = now();
+        while_alive(life.live(hostile_client(&world, &life.watch), cuts)).await;
+        (now() - begin, tasks())
+    });
+    let mut verdict = Verdict::of(&world, &life.app(), &life.watch, elapsed);
+    verdict.tasks_left = tasks;
+    verdict
+}
+
+#[test]
+fn a_future_that_is_cut_at_any_one_point_loses_nothing() {
+    let mut sum = Sum::default();
+    for plan in plans() {
+        at_each_point(|at| {
+            let mut cuts = Cuts::at(at);
+            sum.add(&live(&plan, &mut cuts), &(&plan, at));
+            at < cuts.seen()
+        });
+    }
+
+    println!("cancel, one future: {sum}");
+    sum.is_flawless();
+    assert!(sum.runs() > 500, "{} cuts only", sum.runs());
+}
+
+#[test]
+fn futures_that_are_all_cut_lose_nothing() {
+    let mut sum = Sum::default();
+    // No time goes on where nobody ever waits: a delay would have no end.
+    for plan in fair() {
+        sum.add(&live(&plan, &mut Cuts::everywhere()), &plan);
+    }
+
+    println!("cancel, every future: {sum}");
+    sum.is_flawless();
+}
+
+/// Drops what `life` makes at each point where it waits; gives it this long to clear up.
+fn drop_at_each_point<F: Future<Output = ()>>(
+    name: &str,
+    clear_up: Duration,
+    life: impl Fn(Life, Client) -> F,
+) {
+    let mut sum = Sum::default();
+    for story in [Story::Quiet, Story::Restart] {
+        for plan in plans() {
+            at_each_point(|at| {
+                let (world, mut cuts, one) =
+                    (World::new(plan.clone(), story), Cuts::at(at), Life::new());
+                let tasks = paused(async {
+                    let client = hostile_client(&world, &one.watch);
+                    while_alive(cuts.once(life(one.clone(), client))).await;
+                    if clear_up.is_zero() {
+                        assert_eq!(world.alive()[0], 0, "a socket outlives its client");
+                    }
+                    elapse(clear_up).await;
+                    settle().await;
+                    tasks()
+                });
+                let mut verdict = Verdict::of_unfinished(&world, &one.app(), &one.watch);
+                verdict.tasks_left = tasks;
+                sum.add(&verdict, &(story, &plan, at));
+                at < cuts.seen()
+            });
+        }
+    }
+
+    println!("cancel, {name}: {sum}");
+    sum.is_flawless();
+    assert!(sum.runs() > 150, "{} points only", sum.runs());
+}
+
+#[test]
+fn a_client_that_is_dropped_at_any_point_leaves_no_socket_and_no_task() {
+    drop_at_each_point("the client", Duration::ZERO, async |mut life, client| {
+        life.live(client, &mut Cuts::at(usize::MAX)).await;
+    });
+}
+
+#[test]
+fn a_spawned_client_whose_handle_and_events_are_dropped_at_any_point_ends_its_task() {
+    drop_at_each_point("a spawned client", CLOSED, async |mut life, client| {
+        life.live_spawned(client, &mut Cuts::at(usize::MAX)).await;
+    });
+}
+
+/// The two halves in one task, as `select!` has them: one sends, the other takes events, and both are dropped.
+async fn live_in_halves(client: Client) {
+    let (mut sink, mut stream) = client.split();
+    let send = async {
+        let mut number = 0;
+        loop {
+            if sink.send(Message::text(format!("half {number}"))).await.is_err() {
+                elapse(Duration::from_millis(300)).await; // not ready: the other half gets there
+            }
+            number += 1;
+            if number == 12 {
+                let _ = sink.close().await;
+                return;
+            }
+        }
+    };
+    let take = async { while stream.next().await.is_some() {} };
+    futures_util::future::join(send, take).await;
+}
+
+#[test]
+fn halves_that_are_dropped_at_any_point_leave_no_socket_and_no_task() {
+    drop_at_each_point("two halves", Duration::ZERO, async |_, client| {
+        live_in_halves(client).await;
+    });
+}
+
+#[test]
+fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
+    let (mut runs, mut left) = (0, 0);
+    for plan in plans() {
+        at_each_point(|at| {
+            let (world, mut cuts, mut life) =
+                (World::new(plan.clone(), Story::Restart), Cuts::at(at), Life::new());
+            paused(async {
+                let client = hostile_client(&world, &life.watch);
+                while_alive(cuts.once(life.live_spawned(client, &mut Cuts::at(usize::MAX)))).await;
+            });
+            runs += 1;
+            left += world.alive()[0];
+            at < cuts.seen()
+        });
+    }
+
+    println!("cancel, the runtime: {runs} runs, {left} sockets left");
+    assert_eq!(left, 0);
+    assert!(runs > 100, "{runs} points only");
+}
+
+/// A spawned client's handle and events, each future cut at its point.
+#[test]
+fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
+    let mut sum = Sum::default();
+    for plan in plans() {
+        at_each_point(|at| {
+            let (world, mut cuts, mut life) =
+                (World::new(plan.clone(), Story::Quiet), Cuts::at(at), Life::new());
+            let tasks = paused(async {
+                let client = hostile_client(&world, &life.watch);
+                // One that has lost sight of a message may never be done with it: it is given an hour.
+                tokio::select! {
+                    biased;
+                    () = life.live_spawned(client, &mut cuts) => {}
+                    () = elapse(Duration::from_secs(3_600)) => {}
+                }
+                elapse(CLOSED).await;
+                settle().await;
+                tasks()
+            });
+            let mut verdict = Verdict::of_unfinished(&world, &life.app(), &life.watch);
+            verdict.tasks_left = tasks;
+            sum.add(&verdict, &(&plan, at));
+            at < cuts.seen()
+        });
+    }
+
+    println!("cancel, a handle and its events: {sum}");
+    sum.is_flawless();
+}
+
+#[test]
+fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
+    let mut limits = gateway_tokio::Limits::default();
+    limits.high_water = 64;
+    let mut plan = Plan::none(false);
+    (plan.waits, plan.short_writes) = (true, true);
+    let points = at_each_point(|at| {
+        let (world, mut cuts) = (World::new(plan.clone(), Story::Quiet), Cuts::at(at));
+        let (told, events) = paused(while_alive(async {
+            let mut client = hostile_client_with(&world, limits);
+            while !client.is_ready() {
+                client.next().await;
+            }
+            let mut told = Vec::new();
+            for number in 0..12 {
+                let text = format!("{number}: {}", "x".repeat(70)); // each fills the buffer
+                client.feed(Message::text(text.as_str())).await.unwrap();
+                told.push(text);
+                let text = format!("{number}: after room was made");
+                let before = client.statistics().frames_out;
+                let sent = cuts.once(client.send(text.as_str())).await;
+                let is_taken = client.statistics().frames_out > before;
+                assert!(is_taken || sent.is_none(), "it is taken, or was cut");
+                told.extend(is_taken.then_some(text));
+            }
+            client.close(CloseFrame::NORMAL);
+            let mut events = Vec::new();
+            while let Some(event) = client.next().await {
+                events.push(event);
+            }
+            (told, events)
+        }));
+        assert_eq!(world.seen()[0].0.messages, told, "cut at {at}");
+        let lost = events.iter().filter(|event| matches!(event, ClientEvent::Outcome(_)));
+        assert_eq!(lost.count(), 0, "cut at {at}");
+        at < cuts.seen()
+    });
+
+    println!("cancel, a send that waits for room: {points} cuts");
+    assert!(points > 20, "{points} points only");
+}
+
+fn hostile_client_with(world: &World, limits: gateway_tokio::Limits) -> Client {
+    let config = gateway_tests::hostile::App::settings(world.story());
+    let builder = gateway_tests::client("ws://gateway.example/feed", config).limits(limits);
+    builder.dial(gateway_tests::hostile::HostileDial(world.clone())).build().unwrap()
+}

@@ -1,0 +1,136 @@
+//! Clients on real sockets that are dropped at every stage of their life: no descriptor of the process stays open. One test alone
+//! stands here, for the descriptors of others would be counted as well.
+#![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "what was counted is told; see --nocapture")]
+
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use gateway_tests::hostile::{App, Server, Story};
+use gateway_tokio::core::CloseFrame;
+
+/// So many events a client takes before it is dropped, at most: it is ready, and has been told of its first ping, by then.
+const STAGES: usize = 7;
+
+/// Serves one socket after the other, each to its end.
+struct Bystander {
+    address: SocketAddr,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Bystander {
+    fn begin() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_over = Arc::<AtomicBool>::default();
+        let ends = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept()
+                && !ends.load(Ordering::SeqCst)
+            {
+                serve(stream);
+            }
+        });
+        Self { address, is_over, thread }
+    }
+
+    fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    fn end(self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address).unwrap());
+        self.thread.join().unwrap();
+    }
+}
+
+fn serve(mut stream: TcpStream) {
+    let (mut server, mut buffer) = (Server::new(1, Story::Chat), [0; 4_096]);
+    while !server.has_hung_up() {
+        let Ok(count @ 1..) = stream.read(&mut buffer) else { return };
+        let mut out = VecDeque::new();
+        server.receive(&mut buffer[..count].to_vec(), &mut out);
+        if stream.write_all(out.make_contiguous()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The descriptors of this process.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn blocking_client(url: &str, events: usize, closes: bool) {
+    let config = App::settings(Story::Chat).build().unwrap();
+    let mut client = gateway_std::Client::builder(url).config(config).seed(7).build().unwrap();
+    for _ in 0..events {
+        client.recv();
+    }
+    if closes {
+        client.close(CloseFrame::NORMAL);
+        while client.recv().is_some() {}
+    }
+}
+
+fn async_client(url: &str, events: usize, closes: bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = gateway_tests::client(url, App::settings(Story::Chat)).build().unwrap();
+        for _ in 0..events {
+            client.next().await;
+        }
+        if closes {
+            client.close(CloseFrame::NORMAL);
+            while client.next().await.is_some() {}
+        }
+    });
+}
+
+/// The task is under way when its runtime is dropped.
+fn spawned_client(url: &str, events: usize, closes: bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = gateway_tests::client(url, App::settings(Story::Chat)).build().unwrap();
+        let (handle, mut told) = client.spawn();
+        for _ in 0..events {
+            told.next().await;
+        }
+        if closes {
+            handle.close(CloseFrame::NORMAL).await;
+        }
+    });
+}
+
+fn at_every_stage(url: &str) -> usize {
+    let mut runs = 0;
+    for client in [blocking_client, async_client, spawned_client] {
+        for (events, closes) in (0..=STAGES).flat_map(|events| [(events, false), (events, true)]) {
+            client(url, events, closes);
+            runs += 1;
+        }
+    }
+    runs
+}
+
+#[test]
+fn a_client_that_is_dropped_at_any_stage_leaves_no_descriptor_open() {
+    let server = Bystander::begin();
+    at_every_stage(&server.url()); // what a process opens once for all is open
+    server.end();
+    let before = descriptors();
+
+    let server = Bystander::begin();
+    let runs = at_every_stage(&server.url());
+    server.end();
+
+    let after = descriptors();
+    println!("leaks: {runs} clients, {before} descriptors before, {after} after");
+    assert_eq!(before, after);
+}
