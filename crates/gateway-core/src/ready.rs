@@ -41,12 +41,10 @@ impl Ready {
         if heard_pong(&mut self.heartbeat, self.socket, text, cx) {
             return;
         }
-        if cx.config.heartbeat.answer_pings
-            && let Recognised::Ping(timestamp) = cx.dialect.recognise(text)
-        {
-            return cx.send(self.socket, Outgoing::Pong(timestamp));
+        match heard_ping(text, cx) {
+            Some(timestamp) => cx.send(self.socket, Outgoing::Pong(timestamp)),
+            None => self.deliver(cx),
         }
-        self.deliver(cx);
     }
 
     pub(crate) fn on_resumed(&mut self, cx: &mut Context<'_>) {
@@ -120,6 +118,17 @@ pub(crate) fn heard_pong(
         cx.act(Action::Deliver);
     }
     true
+}
+
+/// The timestamp of a peer's own ping, where such are answered in place of being delivered.
+pub(crate) fn heard_ping(text: &str, cx: &Context<'_>) -> Option<Option<UnixMillis>> {
+    if !cx.config.heartbeat.answer_pings {
+        return None;
+    }
+    match cx.dialect.recognise(text) {
+        Recognised::Ping(timestamp) => Some(timestamp),
+        Recognised::Pong(_) | Recognised::Other => None,
+    }
 }
 
 /// Counts a WebSocket Pong that answers a ping of ours. Any other is none of ours.

@@ -13,7 +13,7 @@ use crate::heartbeat::{Beat, Heartbeat};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
 use crate::policy::Verdict;
-use crate::ready::{heard_pong, heard_pong_frame};
+use crate::ready::{heard_ping, heard_pong, heard_pong_frame};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::UnixMillis;
@@ -495,9 +495,12 @@ impl Closing {
             SocketEvent::Frame(frame) => {
                 count_in(frame, cx);
                 match frame {
-                    // The answer to a ping that left before our Close is still the heartbeat's.
+                    // The answer to a ping that left before our Close is still the heartbeat's, and so is a
+                    // ping of the peer's, which nothing may answer any more.
                     Frame::Text(text) => {
-                        if !heard_pong(&mut self.heartbeat, self.socket, text, cx) {
+                        let is_beat = heard_pong(&mut self.heartbeat, self.socket, text, cx)
+                            || heard_ping(text, cx).is_some();
+                        if !is_beat {
                             cx.act(Action::Deliver);
                         }
                     }

@@ -83,6 +83,17 @@ fn a_websocket_pong_that_comes_after_our_close_is_still_the_heartbeats() {
 }
 
 #[test]
+fn a_peers_own_ping_after_our_close_is_neither_answered_nor_delivered() {
+    let config = Config::builder().answer_pings(true).build().unwrap();
+    let mut rig = Rig::ready(config);
+    rig.on(Event::CloseRequested(CloseFrame::NORMAL));
+
+    let ping = receive(&mut rig, r#"{"type":"ping","timestamp":5}"#);
+
+    assert!(ping.is_empty(), "{ping:?}");
+}
+
+#[test]
 fn a_reader_that_pauses_all_the_time_and_hears_nothing_still_pings_on_time() {
     let mut rig = Rig::ready(Config::default());
     let socket = rig.socket();
