@@ -199,6 +199,24 @@ impl Config {
         self.heartbeat.timing.strict
     }
 
+    /// Whether the first heartbeat waits for a drawn part of the interval.
+    #[must_use]
+    pub const fn heartbeat_phase(&self) -> bool {
+        self.heartbeat.phase
+    }
+
+    /// Whether the application receives the pongs that answer a heartbeat as well.
+    #[must_use]
+    pub const fn deliver_pongs(&self) -> bool {
+        self.heartbeat.deliver_pongs
+    }
+
+    /// Whether the peer's own application-level pings are answered.
+    #[must_use]
+    pub const fn answer_pings(&self) -> bool {
+        self.heartbeat.answer_pings
+    }
+
     /// How long DNS, TCP, TLS and upgrade may take together.
     #[must_use]
     pub const fn connect_timeout(&self) -> Duration {
