@@ -20,9 +20,10 @@ pub enum Event<'a> {
     CloseRequested(CloseFrame<'a>),
     /// The application wants this message sent.
     SendRequested(Message<'a>),
-    /// The embedder's own login handshake was accepted.
+    /// The login that is running was accepted: the embedder's own handshake, or the embedder judges the answers itself.
+    /// Without one running it means nothing.
     LoginAccepted,
-    /// The embedder's own login handshake was refused; the verdict says what follows.
+    /// The login that is running was refused; the verdict says what follows.
     LoginRejected(Verdict),
     /// The socket is open: the upgrade was answered with 101 and verified.
     SocketOpened(SocketId),

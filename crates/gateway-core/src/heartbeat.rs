@@ -32,7 +32,7 @@ pub(crate) struct Timing {
 enum Pulse {
     /// The last ping was answered by life; the next is due.
     Resting { ping_at: Instant },
-    /// A ping is out; life must be seen by `dead_at`. `dead_at ≤ ping_at`.
+    /// A ping is out; life must be seen by `dead_at`. After a pause `ping_at` may be the earlier of the two.
     Asking { alive: bool, dead_at: Instant, ping_at: Instant },
     /// The application does not read: nothing is due. `was_asking`: a ping is out that no life has answered.
     Paused { was_asking: bool, ping_at: Instant },
@@ -136,29 +136,31 @@ impl Heartbeat {
             self.pulse = Pulse::Resting { ping_at };
         }
         match self.pulse {
-            Pulse::Resting { ping_at } if now >= ping_at => Beat::Ping,
+            Pulse::Resting { ping_at } | Pulse::Asking { ping_at, .. } if now >= ping_at => {
+                Beat::Ping
+            }
             Pulse::Resting { .. } | Pulse::Asking { .. } | Pulse::Paused { .. } => Beat::Rest,
         }
     }
 
-    /// A ping with this stamp was sent. The next is due an interval from now: never a burst.
+    /// A ping with this stamp was sent. The next is due an interval from now: never a burst. One that is still being judged
+    /// keeps its deadline: a later ping never puts death off.
     pub(crate) fn on_sent(&mut self, now: Instant, stamp: Option<u64>) {
-        self.on_asked(now, stamp, self.timing.timeout);
+        let dead_at = self.dead_at().unwrap_or_else(|| now.saturating_add(self.timing.timeout));
+        self.on_asked(now, stamp, dead_at);
     }
 
-    /// A ping was sent to probe the peer after a clock jump: the deadline is short.
+    /// A ping was sent to probe the peer after a clock jump: the deadline is short, and its own.
     pub(crate) fn on_probe_sent(&mut self, now: Instant, stamp: Option<u64>) {
-        self.on_asked(now, stamp, Self::PROBE.min(self.timing.timeout));
+        let timeout = Self::PROBE.min(self.timing.timeout);
+        self.on_asked(now, stamp, now.saturating_add(timeout));
     }
 
-    fn on_asked(&mut self, now: Instant, stamp: Option<u64>, timeout: Duration) {
+    fn on_asked(&mut self, now: Instant, stamp: Option<u64>, dead_at: Instant) {
         self.newest = Some((now, stamp));
         self.unanswered = self.unanswered.saturating_add(1);
-        self.pulse = Pulse::Asking {
-            alive: false,
-            dead_at: now.saturating_add(timeout),
-            ping_at: now.saturating_add(self.timing.interval),
-        };
+        let ping_at = now.saturating_add(self.timing.interval);
+        self.pulse = Pulse::Asking { alive: false, dead_at, ping_at };
     }
 
     /// The application stopped reading: the deadlines stand still.
@@ -174,11 +176,12 @@ impl Heartbeat {
     /// was, or now: an application that pauses often postpones no heartbeat.
     pub(crate) fn on_resumed(&mut self, now: Instant) {
         let Pulse::Paused { was_asking, ping_at } = self.pulse else { return };
+        let ping_at = ping_at.max(now);
         self.pulse = if was_asking {
             let dead_at = now.saturating_add(self.timing.timeout);
-            Pulse::Asking { alive: false, dead_at, ping_at: ping_at.max(dead_at) }
+            Pulse::Asking { alive: false, dead_at, ping_at }
         } else {
-            Pulse::Resting { ping_at: ping_at.max(now) }
+            Pulse::Resting { ping_at }
         };
     }
 
@@ -281,10 +284,33 @@ mod tests {
         assert_eq!(heartbeat.deadline(), None);
         assert_eq!(heartbeat.on_tick(at(100)), Beat::Rest);
         heartbeat.on_resumed(at(100));
+        assert_eq!(heartbeat.on_tick(at(100)), Beat::Ping, "the next ping is long due");
+        heartbeat.on_sent(at(100), Some(8));
         assert_eq!(heartbeat.deadline(), Some(at(105)));
         assert_eq!(heartbeat.clone().on_tick(at(105)), Beat::Dead);
         heartbeat.on_bytes();
-        assert_eq!(heartbeat.on_tick(at(105)), Beat::Ping, "the next ping is long due");
+        assert_eq!(heartbeat.on_tick(at(105)), Beat::Rest);
+    }
+
+    #[test]
+    fn a_ping_that_comes_due_while_one_is_judged_does_not_put_death_off() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        heartbeat.on_paused();
+        heartbeat.on_resumed(at(28)); // judged at 33, the next ping still due at 30
+        assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
+        heartbeat.on_sent(at(30), Some(8));
+        assert_eq!(heartbeat.deadline(), Some(at(33)));
+        assert_eq!(heartbeat.on_tick(at(33)), Beat::Dead);
+    }
+
+    #[test]
+    fn a_reader_that_pauses_all_the_time_hears_nothing_and_still_pings() {
+        let mut heartbeat = asked_at_zero(TIMING);
+        for second in 1..=30 {
+            heartbeat.on_paused();
+            heartbeat.on_resumed(at(second));
+        }
+        assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
     }
 
     #[test]

@@ -49,18 +49,6 @@ impl Ready {
         self.deliver(cx);
     }
 
-    pub(crate) fn on_pong_frame(&mut self, payload: &[u8], cx: &mut Context<'_>) {
-        let (HeartbeatKind::Ping, Some(heartbeat)) =
-            (cx.config.heartbeat.kind, &mut self.heartbeat)
-        else {
-            return;
-        };
-        let number = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-        if let Some(number) = number.filter(|number| heartbeat.awaits_number(*number)) {
-            count_pong(heartbeat, self.socket, Some(number), cx);
-        }
-    }
-
     pub(crate) fn on_resumed(&mut self, cx: &mut Context<'_>) {
         if self.flow.reading == Lane::Free {
             return; // nothing was paused
@@ -132,6 +120,22 @@ pub(crate) fn heard_pong(
         cx.act(Action::Deliver);
     }
     true
+}
+
+/// Counts a WebSocket Pong that answers a ping of ours. Any other is none of ours.
+pub(crate) fn heard_pong_frame(
+    heartbeat: &mut Option<Heartbeat>,
+    socket: SocketId,
+    payload: &[u8],
+    cx: &mut Context<'_>,
+) {
+    let (HeartbeatKind::Ping, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
+        return;
+    };
+    let number = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+    if let Some(number) = number.filter(|number| heartbeat.awaits_number(*number)) {
+        count_pong(heartbeat, socket, Some(number), cx);
+    }
 }
 
 fn count_pong(

@@ -13,7 +13,7 @@ use crate::heartbeat::{Beat, Heartbeat};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
 use crate::policy::Verdict;
-use crate::ready::heard_pong;
+use crate::ready::{heard_pong, heard_pong_frame};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::UnixMillis;
@@ -429,7 +429,9 @@ impl Ready {
         match frame {
             Frame::Text(text) => self.on_text(text, cx),
             Frame::Binary(_) => self.deliver(cx),
-            Frame::Pong(payload) => self.on_pong_frame(payload, cx),
+            Frame::Pong(payload) => {
+                heard_pong_frame(&mut self.heartbeat, self.socket, payload, cx);
+            }
             Frame::Ping(_) => {} // the codec answers
             Frame::Close(frame) => {
                 let (from, socket) = (self.end(cx), self.socket);
@@ -500,7 +502,10 @@ impl Closing {
                         }
                     }
                     Frame::Binary(_) => cx.act(Action::Deliver),
-                    Frame::Ping(_) | Frame::Pong(_) => {} // nothing is sent after our Close
+                    Frame::Pong(payload) => {
+                        heard_pong_frame(&mut self.heartbeat, self.socket, payload, cx);
+                    }
+                    Frame::Ping(_) => {} // nothing is sent after our Close
                     Frame::Close(_) => return closed(self.socket, DisconnectCause::Requested, cx),
                 }
                 State::Closing(self)

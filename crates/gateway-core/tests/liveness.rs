@@ -67,6 +67,54 @@ fn a_pong_that_comes_after_our_close_is_still_the_heartbeats() {
 }
 
 #[test]
+fn a_websocket_pong_that_comes_after_our_close_is_still_the_heartbeats() {
+    let config = Config::builder().heartbeat(HeartbeatKind::Ping).build().unwrap();
+    let mut rig = Rig::ready(config);
+    rig.on(Event::CloseRequested(CloseFrame::NORMAL));
+    let socket = rig.socket();
+    rig.pass(seconds(1));
+
+    let pong = rig.on(Event::FrameReceived(socket, Frame::Pong(b"1")));
+    let unasked = rig.on(Event::FrameReceived(socket, Frame::Pong(b"1")));
+
+    let round_trip = Some(seconds(1));
+    assert_eq!(pong, [Action::Notify(Notice::PongReceived { socket, round_trip })]);
+    assert!(unasked.is_empty(), "{unasked:?}");
+}
+
+#[test]
+fn a_reader_that_pauses_all_the_time_and_hears_nothing_still_pings_on_time() {
+    let mut rig = Rig::ready(Config::default());
+    let socket = rig.socket();
+    let mut sent = 0;
+
+    for _ in 0..120 {
+        sent += pings(&rig.run_for(seconds(1)));
+        rig.on(Event::ReadingPaused(socket));
+        rig.on(Event::ReadingResumed(socket));
+    }
+    let silent = rig.run_for(seconds(5));
+
+    assert_eq!(sent, 4, "one each interval of 30 s");
+    assert_eq!(cause(&silent), Some(DisconnectCause::PongTimeout), "{silent:?}");
+}
+
+#[test]
+fn a_ping_that_comes_due_while_one_is_judged_does_not_put_death_off() {
+    let mut rig = Rig::ready(Config::default());
+    let socket = rig.socket();
+    rig.on(Event::ReadingPaused(socket));
+    rig.pass(seconds(28));
+    rig.on(Event::ReadingResumed(socket)); // judged at 33 s, the next ping still due at 30 s
+
+    let before = rig.run_for(seconds(4));
+    let at = rig.run_for(seconds(1));
+
+    assert_eq!((pings(&before), cause(&before)), (1, None));
+    assert_eq!(cause(&at), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
 fn an_application_that_pauses_all_the_time_postpones_no_ping() {
     let mut rig = Rig::ready(Config::default());
     receive(&mut rig, PONG);
@@ -169,7 +217,12 @@ fn while_reading_is_paused_nobody_is_dead_and_then_the_deadlines_start_in_full()
     let before = rig.run_for(Duration::from_millis(4_999));
     let dead = rig.run_for(Duration::from_millis(1));
 
-    assert!(paused.is_empty() && before.is_empty());
+    assert!(paused.is_empty(), "{paused:?}");
+    assert_eq!(
+        (pings(&before), cause(&before)),
+        (1, None),
+        "a ping was due long ago, and leaves at once"
+    );
     assert_eq!(cause(&dead), Some(DisconnectCause::PongTimeout));
 }
 

@@ -14,7 +14,7 @@ fn agree(plan: &Plan) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(256))]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..cases(256) })]
 
     #[test]
     fn the_core_does_what_the_model_of_the_contract_predicts(plan in strategies::plan()) {

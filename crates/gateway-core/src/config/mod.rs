@@ -199,13 +199,13 @@ impl Config {
         self.heartbeat.timing.strict
     }
 
-    /// Whether the first heartbeat waits for a drawn part of the interval.
+    /// Whether the first heartbeat waits for a random part of the interval.
     #[must_use]
     pub const fn heartbeat_phase(&self) -> bool {
         self.heartbeat.phase
     }
 
-    /// Whether the application receives the pongs that answer a heartbeat as well.
+    /// Whether the answers to our heartbeats are the application's as well.
     #[must_use]
     pub const fn deliver_pongs(&self) -> bool {
         self.heartbeat.deliver_pongs

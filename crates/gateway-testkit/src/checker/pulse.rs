@@ -43,7 +43,12 @@ impl Pulse {
         let interval = config.heartbeat_interval();
         let timeout = config.heartbeat_timeout();
         let timeout = if is_probe { PROBE.min(timeout) } else { timeout };
-        self.ping = Some(Ping { answered: false, dead_at: now.saturating_add(timeout) });
+        let dead_at = match self.ping {
+            // A ping that is still judged keeps its deadline: no later one puts death off.
+            Some(Ping { answered: false, dead_at }) if !is_probe => dead_at,
+            Some(_) | None => now.saturating_add(timeout),
+        };
+        self.ping = Some(Ping { answered: false, dead_at });
         self.ping_by = now.saturating_add(interval);
     }
 
@@ -69,13 +74,10 @@ impl Pulse {
         self.data_at = now;
         self.reading = true;
         self.heard_at = now;
-        // The next ping is due when it was, or now; after the judgement of one that is out.
+        // The next ping is due when it was, or now; the judgement of one that is out starts again.
         self.ping_by = self.ping_by.max(now);
         if let Some(ping) = &mut self.ping {
             ping.dead_at = now.saturating_add(config.heartbeat_timeout());
-            if !ping.answered {
-                self.ping_by = self.ping_by.max(ping.dead_at);
-            }
         }
     }
 

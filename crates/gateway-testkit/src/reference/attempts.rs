@@ -123,6 +123,7 @@ impl<R: Rng> Reference<R> {
     pub(super) fn reset_attempts(&mut self) {
         self.attempts = 0;
         self.last_delay = Duration::ZERO;
+        self.last_drawn = Duration::ZERO;
         self.is_refreshed = false;
         self.wants_refresh = false;
     }

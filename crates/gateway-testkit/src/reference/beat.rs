@@ -93,8 +93,8 @@ impl<R: Rng> Reference<R> {
 
     /// A ping after a clock jump: it is to be answered soon, whatever was due before.
     pub(super) fn probe(&mut self) {
-        if self.config.heartbeat_kind() == HeartbeatKind::Off {
-            return; // there is no way to ask
+        if self.config.heartbeat_kind() == HeartbeatKind::Off || self.is_paused {
+            return; // there is no way to ask, or nobody to hear the answer
         }
         self.send_ping();
         let timeout = self.config.heartbeat_timeout().min(PROBE);

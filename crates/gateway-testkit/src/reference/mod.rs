@@ -60,6 +60,8 @@ pub struct Reference<R> {
     /// Retries since the count was last reset.
     attempts: u32,
     last_delay: Duration,
+    /// What the strategy itself drew last, without what a server or the policy adds.
+    last_drawn: Duration,
     is_refreshed: bool,
     wants_refresh: bool,
     retry_at: Option<Instant>,
@@ -126,6 +128,7 @@ impl<R: Rng> Reference<R> {
             is_blocked: false,
             attempts: 0,
             last_delay: Duration::ZERO,
+            last_drawn: Duration::ZERO,
             is_refreshed: false,
             wants_refresh: false,
             retry_at: None,
