@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Because, CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError,
-    RetryAfter, RetryCause, Verdict,
+    Action, Because, CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError,
+    Outgoing, RetryAfter, RetryCause, Verdict,
 };
 use rand_core::Rng;
 
@@ -33,11 +33,8 @@ impl<R: Rng> Reference<R> {
     /// A refused login: new credentials once, then fatal; or as the embedder says.
     pub(super) fn refuse_login(&mut self, verdict: Verdict) {
         let Some(id) = self.socket else { return };
-        self.act(gateway_core::Action::Send(
-            id,
-            gateway_core::Outgoing::Close(CloseCode::GOING_AWAY),
-        ));
-        self.act(gateway_core::Action::CloseSocket(id));
+        self.act(Action::Send(id, Outgoing::Close(CloseCode::GOING_AWAY)));
+        self.act(Action::CloseSocket(id));
         self.lose_by(DisconnectCause::LoginRefused, verdict, GiveUpCause::LoginRefused);
     }
 
@@ -75,7 +72,8 @@ impl<R: Rng> Reference<R> {
     /// The strategy's delay; no less than the server and the policy ask for, and then spread.
     fn next_delay(&mut self, cause: DisconnectCause, verdict: Verdict) -> (Duration, Because) {
         let draw = self.rng.next_u64();
-        let strategys = backoff::delay(self.config.backoff(), self.last_delay, self.attempts, draw);
+        let strategys = backoff::delay(self.config.backoff(), self.last_drawn, self.attempts, draw);
+        self.last_drawn = strategys;
         let header = match cause {
             DisconnectCause::OpenFailed(OpenError::Http { retry_after: Some(after), .. }) => {
                 self.span_of(after).map(|span| span.min(self.config.retry_after_max()))
@@ -89,10 +87,10 @@ impl<R: Rng> Reference<R> {
         let Some(least) = header.max(policys) else { return (strategys, Because::Backoff) };
         let because = if strategys > least {
             Because::Backoff
-        } else if header == Some(least) {
-            Because::RetryAfter
-        } else {
+        } else if policys == Some(least) {
             Because::Policy
+        } else {
+            Because::RetryAfter
         };
         let spread = (least / 5).max(Duration::from_secs(1));
         let spread = self.part_of(spread);

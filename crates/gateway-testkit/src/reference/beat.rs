@@ -25,7 +25,6 @@ impl<R: Rng> Reference<R> {
     pub(super) fn start_beating(&mut self) {
         self.dead_at = None;
         self.was_heard = false;
-        self.pings_out = Vec::new();
         self.pings_sent = 0;
         self.watch_data_from(self.now);
         self.ping_at = match self.config.heartbeat_kind() {
@@ -68,7 +67,9 @@ impl<R: Rng> Reference<R> {
         if self.was_heard && self.is_due(self.dead_at) {
             self.dead_at = None;
         }
-        self.data_at = self.config.data_timeout().map(|span| self.last_data.saturating_add(span));
+        if self.is_due(self.data_at) {
+            self.watch_data_from(self.last_data); // a message has only left its mark
+        }
         let starves = self.is_due(self.data_at);
         let dies = self.is_due(self.dead_at);
         if starves && (!dies || self.data_at <= self.dead_at) {
@@ -82,7 +83,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// A ping; the next one an interval later. The judgement of an older one that is still out stands.
+    /// A ping, and the next one an interval later. The judgement of an older one that is still out stands.
     fn ask(&mut self) {
         self.send_ping();
         if self.dead_at.is_none() || self.was_heard {

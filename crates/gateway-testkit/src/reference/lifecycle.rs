@@ -97,6 +97,7 @@ impl<R: Rng> Reference<R> {
         self.retry_at = None;
         self.is_paused = false;
         self.is_blocked = false;
+        self.pings_out = Vec::new();
         self.too_late_at = Some(self.now.saturating_add(self.config.connect_timeout()));
         self.tally.attempts += 1;
         self.change(ConnectionState::Connecting, Some(id));
