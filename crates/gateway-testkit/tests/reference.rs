@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind, Instant, Login,
-    Message, OpenError, RetryAfter, SocketId, Strategy, UnixMillis,
+    CloseFrame, Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind, Instant,
+    Login, Message, Multiplier, OpenError, RetryAfter, SocketId, Strategy, UnixMillis,
 };
 use gateway_testkit::Fixed;
 use gateway_testkit::Reference;
@@ -22,7 +22,7 @@ fn config(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Arc<Config> {
     Arc::new(change(Config::builder()).build().expect("the settings are within their limits"))
 }
 
-/// A life in which every setting matters: two failed attempts, a stay with traffic, a suspend, a pause, silence, a close.
+/// A life in which every setting matters: failed attempts, a stay with traffic, a dead peer, a stable stay, a close.
 fn life() -> Vec<(u64, Event<'static>)> {
     let socket = SocketId::new;
     let busy = OpenError::Http { status: 429, retry_after: Some(RetryAfter::Seconds(600)) };
@@ -43,14 +43,19 @@ fn life() -> Vec<(u64, Event<'static>)> {
         (376_000, Event::BytesReceived(socket(3))),
         (377_020, Event::Tick),
         (378_000, Event::SocketFailed(socket(3), Failure::Reset)),
-        (380_000, Event::Tick),
-        (380_010, Event::SocketOpened(socket(4))),
-        (385_010, Event::Tick), // dead
-        (387_010, Event::Tick),
-        (388_510, Event::Tick),
-        (388_520, Event::SocketOpened(socket(5))),
-        (388_530, Event::CloseRequested(gateway_core::CloseFrame::NORMAL)),
-        (390_530, Event::Tick), // nobody answered
+        (384_500, Event::Tick),
+        (384_510, Event::SocketOpened(socket(4))),
+        (389_510, Event::Tick), // dead
+        (402_010, Event::Tick),
+        (402_020, Event::SocketOpened(socket(5))),
+        (402_030, text(5, PONG)),
+        (432_020, Event::Tick),
+        (432_030, text(5, PONG)),
+        (440_000, Event::SocketFailed(socket(5), Failure::Reset)), // stable
+        (442_000, Event::Tick),
+        (442_010, Event::SocketOpened(socket(6))),
+        (442_020, Event::CloseRequested(CloseFrame::NORMAL)),
+        (444_020, Event::Tick), // nobody answered
     ]
 }
 
@@ -76,7 +81,7 @@ fn with_one_other_setting_the_two_differ() {
     let defaults = config(|builder| builder);
     let others = [
         ("initial_delay", config(|b| b.initial_delay(millis(999)))),
-        ("multiplier", config(|b| b.multiplier(gateway_core::Multiplier::ONE))),
+        ("multiplier", config(|b| b.multiplier(Multiplier::ONE))),
         ("jitter", config(|b| b.jitter(Strategy::Equal))),
         ("max_attempts", config(|b| b.max_attempts(Some(1)))),
         ("stable_after", config(|b| b.stable_after(millis(60_000)))),

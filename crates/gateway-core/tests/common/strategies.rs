@@ -171,7 +171,12 @@ fn content() -> impl Strategy<Value = Content> {
 }
 
 fn echo() -> impl Strategy<Value = Echo> {
-    prop_oneof![Just(Echo::None), Just(Echo::Newest), any::<u64>().prop_map(Echo::Other)]
+    prop_oneof![
+        3 => Just(Echo::None),
+        3 => Just(Echo::Newest),
+        2 => any::<u64>().prop_map(Echo::Other),
+        1 => (0..6_u64).prop_map(Echo::Other), // an older ping frame's number
+    ]
 }
 
 fn wall() -> impl Strategy<Value = Wall> {
