@@ -293,3 +293,79 @@ fn toml_and_json_read_alike() {
     assert_eq!(config.heartbeat_kind(), HeartbeatKind::Ping);
     assert_eq!(config.max_attempts(), None);
 }
+
+/// What each setting says of a value of the wrong kind.
+#[test]
+fn a_value_of_the_wrong_kind_is_named_with_what_is_wanted() {
+    for (json, line) in [
+        (r#"[1]"#, "configuration = a list: must be a table"),
+        (r#"{"reconnect":3}"#, "reconnect = 3: must be a table"),
+        (r#"{"login":"hunter2"}"#, "login = (hidden): must be a table"),
+        (r#"{"close_timeout":[1]}"#, "close_timeout = a list: must be a span"),
+        (r#"{"close_timeout":{"a":1}}"#, "close_timeout = a table: must be a span"),
+        (r#"{"max_message_size":true}"#, "max_message_size = true: must be a size"),
+        (r#"{"reconnect":{"multiplier":[]}}"#, "reconnect.multiplier = a list: must be a decimal"),
+        (r#"{"reconnect":{"max_attempts":[]}}"#, "reconnect.max_attempts = a list: must be"),
+        (r#"{"reconnect":{"max_attempts":"no"}}"#, "reconnect.max_attempts = no: must be"),
+        (r#"{"heartbeat":{"strict":"maybe"}}"#, "heartbeat.strict = maybe: must be true or false"),
+        (r#"{"heartbeat":{"strict":1}}"#, "heartbeat.strict = 1: must be true or false"),
+        (r#"{"policy":{"4000":[]}}"#, "policy.4000 = a list: must be retry, refresh, fatal"),
+        (r#"{"policy":{"4000":"366d"}}"#, "policy.4000 = 366d: must be a least delay of at most"),
+        (r#"{"login":{"accepted":"/a=b"}}"#, "login.send: must be set where"),
+        (
+            r#"{"login":{"external":true,"refused":"/a=b"}}"#,
+            "login.send: must be set where login.accepted or login.refused is",
+        ),
+        (r#"{"login":{"external":true,"send":"x"}}"#, "login.external = true: must not stand"),
+    ] {
+        let error = read(json).unwrap_err();
+        assert!(error.starts_with(line), "{json}: {error}");
+    }
+    let long = "ä".repeat(65);
+    let error = read(&format!(r#"{{"close_timeout":"{long}"}}"#)).unwrap_err();
+    assert!(error.starts_with(&format!("close_timeout = {}…: ", "ä".repeat(64))), "{error}");
+}
+
+#[test]
+fn values_may_be_written_as_an_environment_writes_them() {
+    let written = read(
+        r#"{
+            "reconnect": {"max_attempts": "7", "multiplier": "1.25"},
+            "heartbeat": {"strict": "true", "phase": "false"},
+            "max_message_size": "2 GiB"
+        }"#,
+    );
+    assert!(written.unwrap_err().starts_with("max_message_size = 2147483648: "));
+
+    let written = read(
+        r#"{
+            "reconnect": {"max_attempts": "7", "multiplier": "1.25"},
+            "heartbeat": {"strict": "true", "phase": "false"},
+            "max_message_size": " 3 MiB "
+        }"#,
+    )
+    .unwrap();
+
+    assert_eq!(written.max_attempts(), Some(7));
+    assert_eq!(written.backoff().multiplier().thousandths(), 1_250);
+    assert!(written.heartbeat_strict() && !written.heartbeat_phase());
+    assert_eq!(written.max_message_size(), 3 << 20);
+    for (size, bytes) in [("1B", 1), ("1 KiB", 1 << 10), ("1GiB", 1 << 30), ("12", 12)] {
+        let config = read(&format!(r#"{{"max_message_size":"{size}"}}"#)).unwrap();
+        assert_eq!(config.max_message_size(), bytes, "{size}");
+    }
+}
+
+#[test]
+fn a_login_has_limits() {
+    let message = |length: usize, refused: &str| Login::Message {
+        send: "x".repeat(length).into(),
+        accepted: JsonRule::parse("/a=b"),
+        refused: JsonRule::parse(refused),
+        timeout: MILLISECOND,
+    };
+    let build = |login| fields(Config::builder().login(login));
+
+    assert!(build(message(Config::MAX_LOGIN, "/a=c")).is_empty());
+    assert_eq!(build(message(Config::MAX_LOGIN + 1, "/a=b")), ["login.refused", "login.send"]);
+}

@@ -1,0 +1,149 @@
+//! A machine's key for a model checker: the same life at another time, on another socket, has the same key; another life has not.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{
+    CloseFrame, Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind, Instant,
+    Login, Machine, Network, OpenError, SocketId, UnixMillis,
+};
+use gateway_testkit::Fixed;
+
+/// Beyond every span by which these settings judge the past.
+const HORIZON: Instant = Instant::from_millis(1_000_000);
+
+fn config() -> ConfigBuilder {
+    Config::builder().data_timeout(Some(Duration::from_secs(60)))
+}
+
+/// A life at an offset, after some sockets that are over.
+struct Life {
+    connection: Connection<Fixed>,
+    now: Instant,
+}
+
+impl Life {
+    fn new(config: Config, begins_at: u64, earlier_sockets: usize) -> Self {
+        let connection = Connection::new(Arc::new(config), Fixed::HALF);
+        let mut life = Self { connection, now: Instant::ZERO };
+        for _ in 0..earlier_sockets {
+            life.tell(0, Event::ConnectRequested);
+            life.tell(0, Event::CloseRequested(CloseFrame::NORMAL));
+        }
+        life.now = Instant::from_millis(begins_at);
+        life.tell(0, Event::WallClock(UnixMillis(1_700_000_000_000)));
+        life
+    }
+
+    fn tell(&mut self, after_millis: u64, event: Event<'_>) {
+        self.now = self.now.saturating_add(Duration::from_millis(after_millis));
+        let _ = self.connection.handle(self.now, event);
+    }
+
+    fn socket(&self) -> SocketId {
+        self.connection.socket().unwrap()
+    }
+
+    fn open(&mut self) {
+        self.tell(0, Event::ConnectRequested);
+        self.tell(20, Event::SocketOpened(self.socket()));
+    }
+
+    fn key(&self) -> Machine {
+        self.connection.machine().rebased(HORIZON)
+    }
+}
+
+/// Lives the same at two times and on two sockets, and then once more for `more` milliseconds: two keys are equal, the third
+/// differs.
+fn is_told_apart_by_what_counts(settings: impl Fn() -> Config, live: impl Fn(&mut Life)) {
+    let mut early = Life::new(settings(), 0, 1);
+    let mut late = Life::new(settings(), 777_000_000, 3);
+    live(&mut early);
+    live(&mut late);
+    assert_ne!(early.connection.machine(), late.connection.machine());
+    assert_eq!(early.key(), late.key());
+
+    // A second on, and nothing happens: what is due is nearer by a second.
+    let before = early.key();
+    let had_deadline = early.connection.next_deadline();
+    early.tell(1_000, Event::NetworkChanged(Network::Offline));
+    assert_eq!(early.connection.next_deadline(), had_deadline, "nothing was due in that second");
+    assert_ne!(early.key(), before);
+}
+
+#[test]
+fn waiting_for_the_next_attempt() {
+    let settings = || config().initial_delay(Duration::from_secs(5)).build().unwrap();
+    is_told_apart_by_what_counts(settings, |life| {
+        life.tell(0, Event::ConnectRequested);
+        life.tell(100, Event::OpenFailed(life.socket(), OpenError::Refused));
+    });
+}
+
+#[test]
+fn connecting() {
+    is_told_apart_by_what_counts(
+        || config().build().unwrap(),
+        |life| life.tell(0, Event::ConnectRequested),
+    );
+}
+
+#[test]
+fn logging_in() {
+    let login = Login::External { timeout: Duration::from_secs(9) };
+    is_told_apart_by_what_counts(|| config().login(login.clone()).build().unwrap(), Life::open);
+}
+
+#[test]
+fn ready_with_a_ping_that_is_judged_one_that_rests_and_a_pause() {
+    for kind in [HeartbeatKind::Json, HeartbeatKind::Off] {
+        let settings = move || config().heartbeat(kind).build().unwrap();
+        is_told_apart_by_what_counts(settings, Life::open);
+        is_told_apart_by_what_counts(settings, |life| {
+            life.open();
+            let pong = Frame::Text(r#"{"type":"pong"}"#);
+            life.tell(10, Event::FrameReceived(life.socket(), pong));
+        });
+        is_told_apart_by_what_counts(settings, |life| {
+            life.open();
+            life.tell(10, Event::ReadingPaused(life.socket()));
+        });
+    }
+}
+
+#[test]
+fn closing_with_and_without_a_heartbeat() {
+    for kind in [HeartbeatKind::Json, HeartbeatKind::Off] {
+        let settings = move || config().heartbeat(kind).build().unwrap();
+        is_told_apart_by_what_counts(settings, |life| {
+            life.open();
+            life.tell(10, Event::CloseRequested(CloseFrame::NORMAL));
+        });
+    }
+}
+
+#[test]
+fn hints_that_were_heeded_count_for_as_long_as_they_bar_others() {
+    let settings = || config().initial_delay(Duration::from_secs(25)).build().unwrap();
+    is_told_apart_by_what_counts(settings, |life| {
+        life.tell(0, Event::ConnectRequested);
+        life.tell(100, Event::OpenFailed(life.socket(), OpenError::Dns));
+        life.tell(100, Event::NetworkChanged(Network::Online));
+        life.tell(100, Event::OpenFailed(life.socket(), OpenError::Dns));
+        life.tell(100, Event::WallClock(UnixMillis(1_800_000_000_000)));
+    });
+}
+
+#[test]
+fn a_machine_that_waits_for_nothing_is_the_same_at_any_time() {
+    let closed = |begins_at| {
+        let mut life = Life::new(config().build().unwrap(), begins_at, 2);
+        life.open();
+        life.tell(5, Event::CloseRequested(CloseFrame::NORMAL));
+        life.tell(5, Event::SocketFailed(life.socket(), Failure::Eof));
+        life.key()
+    };
+
+    assert_eq!(closed(0), closed(50_000_000));
+}
