@@ -29,6 +29,13 @@ proptest! {
     }
 
     #[test]
+    fn the_core_does_what_the_model_predicts_where_deadlines_meet(
+        plan in strategies::coarse_plan(),
+    ) {
+        agree(&plan)?;
+    }
+
+    #[test]
     fn the_core_does_what_the_model_predicts_at_any_instant(
         plan in strategies::plan(),
         leaps in vec((strategies::leap(), strategies::fact()), 1..60),

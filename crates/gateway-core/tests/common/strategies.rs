@@ -19,6 +19,60 @@ pub(crate) fn punctual_plan() -> impl Strategy<Value = Plan> {
     plan().prop_map(|plan| Plan { is_punctual: true, ..plan })
 }
 
+/// A plan of whole and half seconds, in which deadlines meet and spans are just reached; most of it is one ready stay.
+pub(crate) fn coarse_plan() -> impl Strategy<Value = Plan> {
+    let step = (coarse_advance(), prop_oneof![3 => fact_of_a_stay(), 1 => fact()])
+        .prop_map(|(advance, fact)| Step { advance, fact });
+    (settings(), any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
+        |(settings, seed, is_punctual, steps)| {
+            let settings = coarse(settings);
+            Plan { settings, seed, is_punctual, steps }
+        },
+    )
+}
+
+/// The spans as whole seconds, from one to eight: a setting's span is a millisecond longer than its number.
+fn coarse(settings: Settings) -> Settings {
+    let seconds = |millis: u16| millis % 8 * 1_000 + 999;
+    Settings {
+        initial_delay: seconds(settings.initial_delay),
+        longer_by: settings.longer_by % 8 * 1_000,
+        stable_after: seconds(settings.stable_after),
+        interval: seconds(settings.interval),
+        timeout: seconds(settings.timeout),
+        connect_timeout: seconds(settings.connect_timeout),
+        close_timeout: seconds(settings.close_timeout),
+        data_timeout: settings.data_timeout.map(seconds),
+        ..settings
+    }
+}
+
+fn coarse_advance() -> impl Strategy<Value = Advance> {
+    let halves = |most: u16| (0..most).prop_map(|halves| halves * 500);
+    prop_oneof![
+        4 => Just(Advance::Stay),
+        6 => halves(20).prop_map(Advance::Millis),
+        4 => Just(Advance::ToDeadline),
+        1 => Just(Advance::JustBeforeDeadline),
+        2 => halves(8).prop_map(Advance::PastDeadline),
+    ]
+}
+
+/// What happens to a connection that is ready, again and again; and what makes it so.
+fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        6 => Just(Fact::Next),
+        6 => Just(Fact::Tick),
+        3 => Just(Fact::Paused(Whose::Current)),
+        4 => Just(Fact::Resumed(Whose::Current)),
+        2 => Just(Fact::Bytes(Whose::Current)),
+        3 => content().prop_map(|content| Fact::Frame(Whose::Current, content)),
+        2 => any::<u8>().prop_map(|failure| Fact::Failed(Whose::Current, failure)),
+        1 => wall().prop_map(Fact::Wall),
+        1 => content().prop_map(Fact::Send),
+    ]
+}
+
 pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let reconnect = (
         any::<u16>(),
