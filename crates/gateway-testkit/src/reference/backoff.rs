@@ -29,7 +29,7 @@ pub(super) fn delay(backoff: &Backoff, previous: Duration, attempt: u32, draw: u
         Strategy::None => (capped, capped),
         other => panic!("no formula for {other:?}"),
     };
-    let sample = low + ((high - low) * u128::from(draw) >> 64);
+    let sample = low + (((high - low) * u128::from(draw)) >> 64);
     let clamped = match backoff.strategy() {
         Strategy::DecorrelatedUnclamped => sample,
         _ => sample.min(max),
@@ -39,7 +39,7 @@ pub(super) fn delay(backoff: &Backoff, previous: Duration, attempt: u32, draw: u
 
 /// The part of a span that a draw over 2^64 stands for.
 pub(super) fn part(span: Duration, draw: u64) -> Duration {
-    from_nanos(span.as_nanos() * u128::from(draw) >> 64)
+    from_nanos((span.as_nanos() * u128::from(draw)) >> 64)
 }
 
 pub(super) fn whole_millis(span: Duration) -> Duration {
