@@ -65,11 +65,12 @@ fn coarse_advance() -> impl Strategy<Value = Advance> {
 /// What happens to a connection that is ready, again and again; and what makes it so.
 fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
     prop_oneof![
-        4 => Just(Fact::Next),
-        9 => Just(Fact::Tick),
+        6 => Just(Fact::Next),
+        3 => Just(Fact::Opened(Whose::Current)),
+        8 => Just(Fact::Tick),
         4 => Just(Fact::Paused(Whose::Current)),
         5 => Just(Fact::Resumed(Whose::Current)),
-        2 => Just(Fact::Bytes(Whose::Current)),
+        4 => Just(Fact::Bytes(Whose::Current)),
         2 => content().prop_map(|content| Fact::Frame(Whose::Current, content)),
         1 => any::<u8>().prop_map(|failure| Fact::Failed(Whose::Current, failure)),
         3 => coarse_wall().prop_map(Fact::Wall),
