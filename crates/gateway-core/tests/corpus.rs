@@ -1,13 +1,13 @@
-//! Every file of the fuzzer's corpus, through the decoder and the checker that the fuzz target uses.
+//! Every file of the fuzzer's corpus, through the decoder, the checker and the model that the fuzz targets use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gateway_testkit::history::Plan;
-use gateway_testkit::history::{World, run};
+use gateway_testkit::history::{Plan, World, compare, run};
 
-fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/events");
+fn files(target: &str) -> Vec<PathBuf> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let folder = corpus.join(target);
     let entries = fs::read_dir(&folder).expect("the corpus is part of the repository");
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -21,7 +21,7 @@ fn replay(file: &Path) -> World {
 
 #[test]
 fn every_file_of_the_corpus_holds_every_invariant() {
-    let files = files();
+    let files = files("events");
 
     assert!(files.len() >= 20, "only {} files", files.len());
     for file in files {
@@ -30,8 +30,20 @@ fn every_file_of_the_corpus_holds_every_invariant() {
 }
 
 #[test]
+fn on_every_file_of_the_corpus_the_core_does_what_the_model_predicts() {
+    let files: Vec<_> = ["events", "reference"].into_iter().flat_map(files).collect();
+
+    assert!(files.len() >= 40, "only {} files", files.len());
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let compared = compare(&Plan::decode(&bytes));
+        assert!(compared.is_ok(), "{}: {}", file.display(), compared.err().unwrap());
+    }
+}
+
+#[test]
 fn the_corpus_reaches_what_matters() {
-    let statistics: Vec<_> = files()
+    let statistics: Vec<_> = files("events")
         .iter()
         .map(|file| {
             let world = replay(file);

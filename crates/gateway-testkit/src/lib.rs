@@ -1,6 +1,7 @@
 //! What the tests of the core and of every driver share.
 //!
 //! - [`Checker`] watches a connection from outside and holds the invariants I1 to I12; [`Rig`] is a connection under its watch.
+//! - [`Reference`] is the contract once more: it predicts every action of the core, and is compared with it.
 //! - [`history`] runs random histories, for properties and for the fuzzer.
 //! - A [`Scenario`] is a script with what must be seen of it; [`suite!`] makes a test of each, for the core
 //!   [`alone`] and for any driver, and all must leave the same trace.
@@ -15,6 +16,7 @@ pub mod history;
 mod network;
 mod outbox;
 mod peer;
+pub mod reference;
 mod rig;
 mod run;
 mod scenario;
@@ -32,6 +34,7 @@ pub use deed::{Deed, Heard};
 pub use draws::Fixed;
 pub use frame::Frame;
 pub use network::{Network, Socket};
+pub use reference::Reference;
 pub use rig::{Rig, Twin, attempt, delay, opened, pings};
 pub use run::{Recorder, Run, Sighting};
 pub use scenario::{Scenario, Script, scenario};

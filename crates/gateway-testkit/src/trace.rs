@@ -14,9 +14,11 @@ use crate::run::is_idle;
 /// Time in milliseconds, the event, the state after it, the actions in order.
 #[must_use]
 pub fn line(observed: &Observed<'_>, dialect: &dyn Dialect) -> Option<String> {
-    if is_idle(&observed.event, observed.actions) {
-        return None;
-    }
+    (!is_idle(&observed.event, observed.actions)).then(|| full_line(observed, dialect))
+}
+
+/// The line of an event, whatever followed.
+pub(crate) fn full_line(observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
     let nanos = observed.now.as_nanos();
     let mut line = match nanos % 1_000_000 {
         0 => format!("{:>7}", nanos / 1_000_000),
@@ -27,7 +29,7 @@ pub fn line(observed: &Observed<'_>, dialect: &dyn Dialect) -> Option<String> {
     for (index, action) in observed.actions.iter().enumerate() {
         let _ = write!(line, "{}{}", if index == 0 { ": " } else { "; " }, show(action));
     }
-    Some(line)
+    line
 }
 
 fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {

@@ -1,10 +1,12 @@
 //! The invariants I1 to I12 over random histories, each by name. Every failure shrinks to a short plan.
 
-mod strategies;
+#[path = "../common/mod.rs"]
+mod common;
 
 use core::time::Duration;
 use std::sync::Arc;
 
+use common::{cases, strategies};
 use gateway_core::{
     Action, Actions, CloseFrame, Config, ConnectionState, Event, EventKind, Failure, Frame,
     Instant, Login, Message, Network, OpenError, Outgoing, SocketId, UnixMillis,
@@ -15,20 +17,8 @@ use gateway_testkit::{Invariant, Violation};
 use gateway_testkit::{Rig, attempt, delay};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
-
-/// Seeded: the same histories each time. `PROPTEST_CASES` asks for more of them.
-fn cases(cases: u32) -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
-    ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(0x5eed),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 /// Runs a plan and fails if this invariant is broken. The others have tests of their own.
 fn holds(invariant: Invariant, plan: &Plan) -> Result<(), TestCaseError> {

@@ -30,6 +30,8 @@ pub enum Invariant {
     I12,
     /// The order of states and notices.
     Order,
+    /// What the model of the contract predicts: see [`Reference`](crate::Reference).
+    Model,
 }
 
 /// An invariant that did not hold.

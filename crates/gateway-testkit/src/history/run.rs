@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
 use super::plan::{Advance, Content, Echo, Fact, Plan, Step, Trouble, Wall, Whose};
-use crate::checker::Violation;
+use crate::checker::{Invariant, Violation};
+use crate::reference::Comparison;
 use crate::rig::Rig;
 
 /// More Ticks than this are not made up for one step.
@@ -32,10 +33,34 @@ pub fn run(plan: &Plan) -> Result<World, Violation> {
     Ok(world)
 }
 
+/// Runs a whole plan on the core and on the model of the contract, step by step; and under the checker as well.
+///
+/// # Errors
+/// The first difference, as a script that can be read; or the invariant that does not hold.
+pub fn compare(plan: &Plan) -> Result<World, Violation> {
+    let compared = |is_scripted| {
+        let mut world = World::new(plan);
+        let comparison = Comparison::new(Arc::new(plan.settings.config()), draws(plan));
+        world.comparison = Some(if is_scripted { comparison.scripted() } else { comparison });
+        for step in plan.steps.iter().take(MOST_STEPS) {
+            world.take(step)?;
+        }
+        Ok(world)
+    };
+    // A script is written only where somebody will read it: the second run is the same as the first.
+    compared(false).or_else(|_: Violation| compared(true))
+}
+
+fn draws(plan: &Plan) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(plan.seed)
+}
+
 /// The connection, and the little of the world around it that events are made from.
 pub struct World {
     /// The connection under watch.
     pub rig: Rig<ChaCha8Rng>,
+    /// The same beside the model, where the two are compared.
+    comparison: Option<Comparison<ChaCha8Rng>>,
     is_punctual: bool,
     /// What the wall clock shows at the monotonic clock's zero, in milliseconds.
     wall_offset: u64,
@@ -50,7 +75,8 @@ impl World {
     pub fn new(plan: &Plan) -> Self {
         let config = Arc::new(plan.settings.config());
         Self {
-            rig: Rig::with(config, ChaCha8Rng::seed_from_u64(plan.seed)),
+            rig: Rig::with(config, draws(plan)),
+            comparison: None,
             is_punctual: plan.is_punctual,
             wall_offset: 1_700_000_000_000,
             last_socket: 0,
@@ -72,6 +98,10 @@ impl World {
     /// # Errors
     /// The invariant that does not hold.
     pub fn feed(&mut self, event: Event<'_>) -> Result<Vec<Action>, Violation> {
+        if let Some(comparison) = &mut self.comparison {
+            let compared = comparison.feed(self.rig.now, event);
+            compared.map_err(|what| Violation { invariant: Invariant::Model, what })?;
+        }
         let actions: Vec<_> = self.rig.feed(self.rig.now, event)?.into_iter().collect();
         for action in &actions {
             match action {

@@ -19,6 +19,74 @@ pub(crate) fn punctual_plan() -> impl Strategy<Value = Plan> {
     plan().prop_map(|plan| Plan { is_punctual: true, ..plan })
 }
 
+/// A plan of whole and half seconds, in which deadlines meet and spans are just reached; most of it is one ready stay.
+pub(crate) fn coarse_plan() -> impl Strategy<Value = Plan> {
+    let step = (coarse_advance(), prop_oneof![4 => fact_of_a_stay(), 1 => fact()])
+        .prop_map(|(advance, fact)| Step { advance, fact });
+    (settings(), any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
+        |(settings, seed, is_punctual, steps)| {
+            let settings = coarse(settings);
+            let ready = [Fact::Connect, Fact::Opened(Whose::Current), Fact::LoginAccepted];
+            let ready = ready.map(|fact| Step { advance: Advance::Stay, fact });
+            let steps = ready.into_iter().chain(steps).collect();
+            Plan { settings, seed, is_punctual, steps }
+        },
+    )
+}
+
+/// The spans as whole seconds, from one to eight: a setting's span is a millisecond longer than its number.
+fn coarse(settings: Settings) -> Settings {
+    let seconds = |millis: u16| millis % 8 * 1_000 + 999;
+    Settings {
+        initial_delay: seconds(settings.initial_delay),
+        longer_by: settings.longer_by % 8 * 1_000,
+        stable_after: seconds(settings.stable_after),
+        interval: seconds(settings.interval),
+        timeout: seconds(settings.timeout),
+        connect_timeout: seconds(settings.connect_timeout),
+        close_timeout: seconds(settings.close_timeout),
+        data_timeout: settings.data_timeout.map(seconds),
+        ..settings
+    }
+}
+
+fn coarse_advance() -> impl Strategy<Value = Advance> {
+    let halves = |most: u16| (0..most).prop_map(|halves| halves * 500);
+    prop_oneof![
+        4 => Just(Advance::Stay),
+        6 => halves(10).prop_map(Advance::Millis),
+        1 => prop_oneof![Just(29_500), Just(30_000)].prop_map(Advance::Millis),
+        4 => Just(Advance::ToDeadline),
+        1 => Just(Advance::JustBeforeDeadline),
+        1 => halves(8).prop_map(Advance::PastDeadline),
+    ]
+}
+
+/// What happens to a connection that is ready, again and again; and what makes it so.
+fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        6 => Just(Fact::Next),
+        3 => Just(Fact::Opened(Whose::Current)),
+        8 => Just(Fact::Tick),
+        4 => Just(Fact::Paused(Whose::Current)),
+        5 => Just(Fact::Resumed(Whose::Current)),
+        4 => Just(Fact::Bytes(Whose::Current)),
+        2 => content().prop_map(|content| Fact::Frame(Whose::Current, content)),
+        1 => any::<u8>().prop_map(|failure| Fact::Failed(Whose::Current, failure)),
+        3 => coarse_wall().prop_map(Fact::Wall),
+        1 => Just(Fact::Online),
+        1 => content().prop_map(Fact::Send),
+    ]
+}
+
+/// Ahead by just so much as is no suspend where the interval is short, by a little more, by much more.
+fn coarse_wall() -> impl Strategy<Value = Wall> {
+    prop_oneof![
+        Just(Wall::Even),
+        prop_oneof![Just(30_000), Just(30_001), Just(60_000)].prop_map(Wall::Ahead),
+    ]
+}
+
 pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let reconnect = (
         any::<u16>(),
@@ -171,7 +239,12 @@ fn content() -> impl Strategy<Value = Content> {
 }
 
 fn echo() -> impl Strategy<Value = Echo> {
-    prop_oneof![Just(Echo::None), Just(Echo::Newest), any::<u64>().prop_map(Echo::Other)]
+    prop_oneof![
+        3 => Just(Echo::None),
+        3 => Just(Echo::Newest),
+        2 => any::<u64>().prop_map(Echo::Other),
+        1 => (0..6_u64).prop_map(Echo::Other), // an older ping frame's number
+    ]
 }
 
 fn wall() -> impl Strategy<Value = Wall> {

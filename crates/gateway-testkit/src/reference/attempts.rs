@@ -1,0 +1,132 @@
+//! A socket is lost: whether there is another attempt, when, and with which credentials.
+
+use core::time::Duration;
+
+use gateway_core::{
+    Action, Because, CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError,
+    Outgoing, RetryAfter, RetryCause, Verdict,
+};
+use rand_core::Rng;
+
+use super::{Reference, backoff};
+
+impl<R: Rng> Reference<R> {
+    /// The tables say what follows on most causes; a timeout of our own and a breach are always retried.
+    pub(super) fn lose(&mut self, cause: DisconnectCause) {
+        let (verdict, gives_up) = match cause {
+            DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => {
+                (self.judge(status), GiveUpCause::HttpStatus(status))
+            }
+            DisconnectCause::OpenFailed(OpenError::Configuration) => {
+                (Verdict::Fatal, GiveUpCause::Configuration)
+            }
+            DisconnectCause::CloseReceived(code) => {
+                let code = code.map_or(1005, CloseCode::number);
+                (self.judge(code), GiveUpCause::CloseCode(code))
+            }
+            DisconnectCause::Lost(_) => (self.judge(1006), GiveUpCause::CloseCode(1006)),
+            _ => (Verdict::Retry, GiveUpCause::AttemptsSpent),
+        };
+        self.lose_by(cause, verdict, gives_up);
+    }
+
+    /// A refused login: new credentials once, then fatal; or as the embedder says.
+    pub(super) fn refuse_login(&mut self, verdict: Verdict) {
+        let Some(id) = self.socket else { return };
+        self.act(Action::Send(id, Outgoing::Close(CloseCode::GOING_AWAY)));
+        self.act(Action::CloseSocket(id));
+        self.lose_by(DisconnectCause::LoginRefused, verdict, GiveUpCause::LoginRefused);
+    }
+
+    fn lose_by(&mut self, cause: DisconnectCause, verdict: Verdict, gives_up: GiveUpCause) {
+        let Some(id) = self.socket.take() else { return };
+        self.tally.last_disconnect = Some(cause);
+        self.tell(Notice::Disconnected { socket: id, cause });
+        self.end_stay();
+        let refreshes = verdict == Verdict::RefreshCredentials;
+        let is_fatal = verdict == Verdict::Fatal || (refreshes && self.is_refreshed);
+        let is_spent = self.config.max_attempts().is_some_and(|most| self.attempts >= most);
+        if is_fatal || is_spent {
+            self.change(ConnectionState::Closed, Some(id));
+            let cause = if is_fatal { gives_up } else { GiveUpCause::AttemptsSpent };
+            return self.tell(Notice::GaveUp { cause });
+        }
+        self.change(ConnectionState::Disconnected, Some(id));
+
+        let (delay, because) = self.next_delay(cause, verdict);
+        self.attempts += 1;
+        self.last_delay = delay;
+        self.is_refreshed |= refreshes;
+        // What no server has judged is asked for again.
+        let reached_no_server = match cause {
+            DisconnectCause::OpenFailed(error) => !matches!(error, OpenError::Http { .. }),
+            DisconnectCause::ConnectTimeout => true,
+            _ => false,
+        };
+        self.wants_refresh = refreshes || (self.wants_refresh && reached_no_server);
+        self.retry_at = Some(self.now.saturating_add(delay));
+        let cause = RetryCause::Disconnected(cause);
+        self.tell(Notice::RetryScheduled { attempt: self.attempts, delay, cause, because });
+    }
+
+    /// The strategy's delay; no less than the server and the policy ask for, and then spread.
+    fn next_delay(&mut self, cause: DisconnectCause, verdict: Verdict) -> (Duration, Because) {
+        let draw = self.rng.next_u64();
+        let strategys = backoff::delay(self.config.backoff(), self.last_drawn, self.attempts, draw);
+        self.last_drawn = strategys;
+        let header = match cause {
+            DisconnectCause::OpenFailed(OpenError::Http { retry_after: Some(after), .. }) => {
+                self.span_of(after).map(|span| span.min(self.config.retry_after_max()))
+            }
+            _ => None,
+        };
+        let policys = match verdict {
+            Verdict::RetryNoSoonerThan(least) => Some(least),
+            _ => None,
+        };
+        let Some(least) = header.max(policys) else { return (strategys, Because::Backoff) };
+        let because = if strategys > least {
+            Because::Backoff
+        } else if policys == Some(least) {
+            Because::Policy
+        } else {
+            Because::RetryAfter
+        };
+        let spread = (least / 5).max(Duration::from_secs(1));
+        let spread = self.part_of(spread);
+        (backoff::whole_millis(strategys.max(least).saturating_add(spread)), because)
+    }
+
+    /// How long a `Retry-After` asks us to wait; a date tells nothing without the wall clock.
+    fn span_of(&self, after: RetryAfter) -> Option<Duration> {
+        match after {
+            RetryAfter::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+            RetryAfter::Date(date) => {
+                self.wall_now().map(|wall| date.saturating_duration_since(wall))
+            }
+        }
+    }
+
+    /// The connection is ready no more. One that was stable earns a new count.
+    pub(super) fn end_stay(&mut self) {
+        let Some(since) = self.ready_since.take() else { return };
+        let stay = self.now.saturating_duration_since(since);
+        self.tally.time_ready = self.tally.time_ready.saturating_add(stay);
+        self.unready_since = self.now;
+        if stay >= self.config.stable_after().max(self.last_delay) {
+            self.reset_attempts();
+        }
+    }
+
+    pub(super) fn reset_attempts(&mut self) {
+        self.attempts = 0;
+        self.last_delay = Duration::ZERO;
+        self.last_drawn = Duration::ZERO;
+        self.is_refreshed = false;
+        self.wants_refresh = false;
+    }
+
+    fn judge(&self, code: u16) -> Verdict {
+        self.config.policy().judge(code).verdict()
+    }
+}

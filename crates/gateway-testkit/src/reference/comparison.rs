@@ -1,0 +1,111 @@
+//! The core and the model side by side: told the same, they must do the same.
+
+use core::fmt::Write as _;
+use std::sync::Arc;
+
+use gateway_core::{Action, Config, Connection, Event, Instant, JsonDialect, Observed, Statistics};
+use rand_core::Rng;
+
+use super::{Reference, Tally};
+use crate::trace;
+
+/// A core and a model that are told the same events.
+pub struct Comparison<R> {
+    core: Connection<R>,
+    model: Reference<R>,
+    latest: Instant,
+    /// The events so far, as lines; `None` where nobody will read them.
+    script: Option<Vec<String>>,
+}
+
+impl<R: Rng + Clone> Comparison<R> {
+    /// A core and a model with the same settings and draws.
+    #[must_use]
+    pub fn new(config: Arc<Config>, rng: R) -> Self {
+        let core = Connection::new(Arc::clone(&config), rng.clone());
+        Self::of(core, Reference::new(config, rng))
+    }
+
+    /// This core beside this model.
+    #[must_use]
+    pub fn of(core: Connection<R>, model: Reference<R>) -> Self {
+        Self { core, model, latest: Instant::ZERO, script: None }
+    }
+
+    /// Keeps the events, so that a difference is told as a script.
+    #[must_use]
+    pub fn scripted(self) -> Self {
+        Self { script: Some(Vec::new()), ..self }
+    }
+
+    /// Hands one event to both.
+    ///
+    /// # Errors
+    /// The first difference: the events so far, what the model expects, and what the core did.
+    pub fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<(), String> {
+        self.latest = self.latest.max(now);
+        let done = self.core.handle(now, event);
+        let expected = self.model.handle(now, &event);
+        let (state, deadline) = (self.core.state(), self.core.next_deadline());
+        if let Some(script) = &mut self.script {
+            let actions = done.as_slice();
+            let observed = Observed { now, event, actions, state, deadline };
+            script.push(trace::full_line(&observed, &JsonDialect));
+        }
+        let mut differs = String::new();
+        if done.as_slice() != expected {
+            tell(&mut differs, "actions", &lines(&expected), &lines(done.as_slice()));
+        }
+        if state != self.model.state() {
+            tell(&mut differs, "state", &self.model.state(), &state);
+        }
+        if deadline != self.model.deadline() {
+            let (model, core) = (self.model.deadline(), deadline);
+            tell(&mut differs, "deadline", &format!("{model:?}"), &format!("{core:?}"));
+        }
+        let tally = tally(&self.core.statistics(self.latest));
+        if tally != self.model.tally() {
+            let (model, core) = (self.model.tally(), tally);
+            tell(&mut differs, "statistics", &format!("{model:?}"), &format!("{core:?}"));
+        }
+        if differs.is_empty() {
+            return Ok(());
+        }
+        let script = self.script.iter().flatten();
+        let script: String = script.map(|line| format!("{line}\n")).collect();
+        let kind = event.kind().name();
+        Err(format!("the core differs from the contract's model on {kind}\n{script}{differs}"))
+    }
+}
+
+fn lines(actions: &[Action]) -> String {
+    let lines: String = actions.iter().map(|action| format!("\n    {action:?}")).collect();
+    if lines.is_empty() { "\n    nothing".to_owned() } else { lines }
+}
+
+fn tell(
+    into: &mut String,
+    what: &str,
+    expected: &impl core::fmt::Display,
+    got: &impl core::fmt::Display,
+) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(into, "{what}\n  expected: {expected}\n  got: {got}");
+}
+
+fn tally(statistics: &Statistics) -> Tally {
+    Tally {
+        attempts: statistics.attempts,
+        opened: statistics.opened,
+        reconnects: statistics.reconnects,
+        last_disconnect: statistics.last_disconnect,
+        last_open_error: statistics.last_open_error,
+        last_round_trip: statistics.round_trip.last,
+        time_ready: statistics.time_ready,
+        frames_in: statistics.frames_in,
+        frames_out: statistics.frames_out,
+        bytes_in: statistics.bytes_in,
+        stale_events: statistics.stale_events,
+        became_ready: statistics.became_ready,
+    }
+}

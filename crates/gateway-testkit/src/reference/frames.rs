@@ -1,0 +1,79 @@
+//! What came in: for the application, for the login, or for the heartbeat.
+
+use gateway_core::{
+    Action, CloseFrame, ConnectionState, Dialect as _, DisconnectCause, Frame, HeartbeatKind,
+    JsonDialect, LoginAnswer, Outgoing, Recognised, UnixMillis, Verdict,
+};
+use rand_core::Rng;
+
+use super::Reference;
+
+impl<R: Rng> Reference<R> {
+    pub(super) fn on_frame(&mut self, frame: Frame<'_>) {
+        self.tally.frames_in += 1;
+        self.tally.bytes_in += frame.len() as u64;
+        self.hear();
+        match frame {
+            Frame::Close(frame) => self.on_peers_close(frame),
+            Frame::Text(text) if self.is_logging_in() => self.on_answer(text),
+            Frame::Text(text) => self.on_text(text),
+            Frame::Binary(_) => self.deliver(),
+            Frame::Ping(_) => {} // the codec answers it
+            Frame::Pong(payload) => self.on_pong_frame(payload),
+        }
+    }
+
+    fn on_peers_close(&mut self, frame: Option<CloseFrame<'_>>) {
+        if self.state == ConnectionState::Closing {
+            return self.finish_closing(DisconnectCause::Requested);
+        }
+        self.drop_and_lose(DisconnectCause::CloseReceived(frame.map(|frame| frame.code())));
+    }
+
+    fn on_answer(&mut self, text: &str) {
+        match self.config.login().judge(text) {
+            LoginAnswer::Accepted => self.become_ready(ConnectionState::Authenticated),
+            LoginAnswer::AcceptedAndDelivered => {
+                self.act(Action::Deliver);
+                self.become_ready(ConnectionState::Authenticated);
+            }
+            LoginAnswer::Refused => self.refuse_login(Verdict::RefreshCredentials),
+            LoginAnswer::NotAnAnswer => self.act(Action::Deliver),
+        }
+    }
+
+    /// A pong of the dialect is consumed while one is awaited, the peer's ping where it is to be answered.
+    fn on_text(&mut self, text: &str) {
+        let asks_in_json = self.config.heartbeat_kind() == HeartbeatKind::Json;
+        match (JsonDialect.recognise(text), self.socket) {
+            (Recognised::Pong(echo), _) if asks_in_json && self.is_ping_out() => {
+                self.on_pong(echo.map(|UnixMillis(millis)| millis));
+                if self.config.deliver_pongs() {
+                    self.act(Action::Deliver);
+                }
+            }
+            // Nothing is sent after our Close.
+            (Recognised::Ping(stamp), Some(id))
+                if self.config.answer_pings() && self.state != ConnectionState::Closing =>
+            {
+                self.act(Action::Send(id, Outgoing::Pong(stamp)));
+            }
+            _ => self.deliver(),
+        }
+    }
+
+    /// With Ping frames a Pong of a ping that is out is the answer, and no other.
+    fn on_pong_frame(&mut self, payload: &[u8]) {
+        if self.config.heartbeat_kind() != HeartbeatKind::Ping {
+            return;
+        }
+        if let Some(number) = self.ping_named(payload) {
+            self.on_pong(Some(number));
+        }
+    }
+
+    fn deliver(&mut self) {
+        self.hear_data();
+        self.act(Action::Deliver);
+    }
+}

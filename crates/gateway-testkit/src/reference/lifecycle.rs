@@ -1,0 +1,235 @@
+//! Which event does what: the six states, one function an event.
+
+use gateway_core::{
+    Action, CloseCode, ConnectionState, Credentials, DisconnectCause, Event, Failure, Login,
+    Message, Notice, Outgoing, SendRejection, SocketId,
+};
+use rand_core::Rng;
+
+use super::Reference;
+
+impl<R: Rng> Reference<R> {
+    /// Whether the event is of a socket that is not the live one, or cannot come from it as it stands.
+    pub(super) fn is_stale(&self, event: &Event<'_>) -> bool {
+        let Some(id) = event.socket() else { return false };
+        let is_outcome = matches!(event, Event::SocketOpened(_) | Event::OpenFailed(..));
+        let is_opening = self.state == ConnectionState::Connecting;
+        self.socket != Some(id) || is_outcome != is_opening
+    }
+
+    /// Told and counted; a socket that opened too late is dropped, unless it is the live one.
+    pub(super) fn on_stale(&mut self, event: &Event<'_>) {
+        let Some(socket) = event.socket() else { return };
+        self.tally.stale_events += 1;
+        self.tell(Notice::Stale { what: event.kind(), socket });
+        if matches!(event, Event::SocketOpened(_)) && self.socket != Some(socket) {
+            self.act(Action::CloseSocket(socket));
+        }
+    }
+
+    pub(super) fn on_event(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::ConnectRequested => self.on_connect(),
+            Event::CloseRequested(_) => self.on_close(),
+            Event::SendRequested(message) => self.on_send(message),
+            Event::LoginAccepted => {
+                if self.is_logging_in() {
+                    self.become_ready(ConnectionState::Authenticated);
+                }
+            }
+            Event::LoginRejected(verdict) => {
+                if self.is_logging_in() {
+                    self.refuse_login(verdict);
+                }
+            }
+            Event::SocketOpened(_) => self.on_opened(),
+            Event::OpenFailed(_, error) => {
+                self.tally.last_open_error = Some(error);
+                self.lose(DisconnectCause::OpenFailed(error));
+            }
+            Event::SocketFailed(_, failure) => self.on_failed(failure),
+            Event::FrameReceived(_, frame) => self.on_frame(frame),
+            Event::BytesReceived(_) => self.hear(),
+            Event::WriteBlocked(_) => self.is_blocked = true,
+            Event::Flushed(_) => self.is_blocked = false,
+            Event::ReadingPaused(_) => self.is_paused = true,
+            Event::ReadingResumed(_) => self.on_resumed(),
+            Event::WallClock(wall) => self.on_wall_clock(wall),
+            Event::NetworkChanged(network) => self.on_network(network),
+            Event::Tick => self.on_tick(),
+        }
+    }
+
+    pub(super) fn is_logging_in(&self) -> bool {
+        self.state == ConnectionState::Connected && self.ready_since.is_none()
+    }
+
+    fn on_connect(&mut self) {
+        match self.state {
+            // Waiting: now, and the count is kept.
+            ConnectionState::Disconnected if self.retry_at.is_some() => self.open(),
+            ConnectionState::Disconnected | ConnectionState::Closed => {
+                self.start_afresh();
+                self.open();
+            }
+            ConnectionState::Closing => {
+                self.abandon(DisconnectCause::Requested);
+                self.start_afresh();
+                self.open();
+            }
+            ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated => {}
+        }
+    }
+
+    /// A new life.
+    fn start_afresh(&mut self) {
+        self.reset_attempts();
+        self.unready_since = self.now;
+    }
+
+    /// The next socket.
+    pub(super) fn open(&mut self) {
+        self.last_socket += 1;
+        let id = SocketId::new(self.last_socket);
+        self.socket = Some(id);
+        self.retry_at = None;
+        self.is_paused = false;
+        self.is_blocked = false;
+        self.pings_out = Vec::new();
+        self.too_late_at = Some(self.now.saturating_add(self.config.connect_timeout()));
+        self.tally.attempts += 1;
+        self.change(ConnectionState::Connecting, Some(id));
+        let credentials =
+            if self.wants_refresh { Credentials::Refresh } else { Credentials::Cached };
+        self.act(Action::OpenSocket { id, credentials });
+    }
+
+    /// Close wins in every state, at once.
+    fn on_close(&mut self) {
+        match (self.state, self.socket) {
+            (ConnectionState::Connecting, Some(id)) => {
+                self.abandon(DisconnectCause::Requested);
+                self.change(ConnectionState::Closed, Some(id));
+            }
+            (ConnectionState::Connected | ConnectionState::Authenticated, Some(id)) => {
+                self.act(Action::Send(id, Outgoing::RequestedClose));
+                self.end_stay();
+                self.change(ConnectionState::Closing, Some(id));
+                self.too_late_at = Some(self.now.saturating_add(self.config.close_timeout()));
+            }
+            (ConnectionState::Closing | ConnectionState::Closed, _) => {}
+            (_, _) => {
+                self.retry_at = None;
+                self.change(ConnectionState::Closed, None);
+            }
+        }
+    }
+
+    /// The socket is dropped and told gone.
+    pub(super) fn abandon(&mut self, cause: DisconnectCause) {
+        let Some(id) = self.socket.take() else { return };
+        self.tally.last_disconnect = Some(cause);
+        self.act(Action::CloseSocket(id));
+        self.tell(Notice::Disconnected { socket: id, cause });
+    }
+
+    /// CLOSING comes to its end.
+    pub(super) fn finish_closing(&mut self, cause: DisconnectCause) {
+        let socket = self.socket;
+        self.abandon(cause);
+        self.change(ConnectionState::Closed, socket);
+    }
+
+    fn on_send(&mut self, _message: Message<'_>) {
+        let is_own_login = matches!(self.config.login(), Login::External { .. });
+        let takes_messages = self.ready_since.is_some() || (self.is_logging_in() && is_own_login);
+        let why = match (self.state, self.socket) {
+            (ConnectionState::Closing | ConnectionState::Closed, _) => SendRejection::Closed,
+            (_, Some(id)) if takes_messages && !self.is_blocked => {
+                return self.act(Action::Send(id, Outgoing::Requested));
+            }
+            (_, _) if takes_messages => SendRejection::WriteBlocked,
+            (_, _) => SendRejection::NotReady,
+        };
+        self.tell(Notice::SendRejected(why));
+    }
+
+    fn on_opened(&mut self) {
+        let Some(id) = self.socket else { return };
+        self.tally.opened += 1;
+        let login = self.config.login().clone();
+        let timeout = match login {
+            Login::Message { timeout, .. } | Login::External { timeout } => timeout,
+            _ => return self.become_ready(ConnectionState::Connected),
+        };
+        self.change(ConnectionState::Connected, Some(id));
+        self.too_late_at = Some(self.now.saturating_add(timeout));
+        if let Login::Message { .. } = login {
+            self.act(Action::Send(id, Outgoing::Login));
+        }
+    }
+
+    /// Usable for application messages.
+    pub(super) fn become_ready(&mut self, to: ConnectionState) {
+        let Some(id) = self.socket else { return };
+        self.change(to, Some(id));
+        let after = self.now.saturating_duration_since(self.unready_since);
+        self.tell(Notice::Ready { socket: id, after });
+        self.tally.reconnects += u64::from(self.tally.became_ready);
+        self.tally.became_ready = true;
+        self.ready_since = Some(self.now);
+        self.too_late_at = None;
+        self.start_beating();
+    }
+
+    fn on_failed(&mut self, failure: Failure) {
+        let breach = match failure {
+            Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
+            Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
+            Failure::TooBig => Some(CloseCode::TOO_BIG),
+            _ => None,
+        };
+        match breach {
+            _ if self.state == ConnectionState::Closing => {
+                self.finish_closing(DisconnectCause::Requested);
+            }
+            Some(code) => self.part(code, DisconnectCause::ProtocolError(failure)),
+            None => self.drop_and_lose(DisconnectCause::Lost(failure)),
+        }
+    }
+
+    /// A Close of our own, and no waiting for the peer's.
+    pub(super) fn part(&mut self, code: CloseCode, cause: DisconnectCause) {
+        let Some(id) = self.socket else { return };
+        self.act(Action::Send(id, Outgoing::Close(code)));
+        self.drop_and_lose(cause);
+    }
+
+    pub(super) fn drop_and_lose(&mut self, cause: DisconnectCause) {
+        let Some(id) = self.socket else { return };
+        self.act(Action::CloseSocket(id));
+        self.lose(cause);
+    }
+
+    /// Time has passed: the one event that makes deadlines fire.
+    fn on_tick(&mut self) {
+        if !self.is_due(self.deadline()) {
+            return; // too early
+        }
+        match self.state {
+            ConnectionState::Disconnected => self.open(),
+            ConnectionState::Connecting => self.drop_and_lose(DisconnectCause::ConnectTimeout),
+            ConnectionState::Connected | ConnectionState::Authenticated => {
+                if self.ready_since.is_some() {
+                    self.judge_and_ask();
+                } else {
+                    self.part(CloseCode::GOING_AWAY, DisconnectCause::LoginTimeout);
+                }
+            }
+            ConnectionState::Closing => self.finish_closing(DisconnectCause::CloseTimeout),
+            ConnectionState::Closed => {}
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The contract once more, slow and obvious: a model that predicts every action of the core, to be compared with it.
+//!
+//! It is written from the contract, not from the core, and shares nothing with it that decides anything in time: no machine,
+//! no deadlines, no backoff. What it borrows are pure tables: [`Config`]'s getters, `Policy::judge`, `Login::judge` and
+//! `Dialect::recognise`. One flat struct holds all; the deadline is computed anew from it each time.
+
+mod attempts;
+mod backoff;
+mod beat;
+mod clocks;
+mod comparison;
+mod frames;
+mod lifecycle;
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{
+    Action, Config, ConnectionState, DisconnectCause, Event, Instant, Notice, OpenError, SocketId,
+    UnixMillis,
+};
+use rand_core::Rng;
+
+use beat::Ping;
+pub use comparison::Comparison;
+
+/// A model of the connection: told the same events, it says what the core must do.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gateway_core::{Config, Connection, Event, Instant};
+/// use gateway_testkit::{Fixed, Reference};
+///
+/// let config = Arc::new(Config::default());
+/// let mut core = Connection::new(Arc::clone(&config), Fixed::HALF);
+/// let mut model = Reference::new(config, Fixed::HALF);
+/// let done = core.handle(Instant::ZERO, Event::ConnectRequested);
+/// assert_eq!(done.as_slice(), model.handle(Instant::ZERO, &Event::ConnectRequested));
+/// assert_eq!(core.next_deadline(), model.deadline());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reference<R> {
+    config: Arc<Config>,
+    rng: R,
+    now: Instant,
+    state: ConnectionState,
+    actions: Vec<Action>,
+    /// The last timer action in force.
+    timer: Option<Instant>,
+
+    // The socket.
+    last_socket: u64,
+    socket: Option<SocketId>,
+    /// When opening, logging in or closing has taken too long.
+    too_late_at: Option<Instant>,
+    is_paused: bool,
+    is_blocked: bool,
+
+    // The attempts.
+    /// Retries since the count was last reset.
+    attempts: u32,
+    last_delay: Duration,
+    /// What the strategy itself drew last, without what a server or the policy adds.
+    last_drawn: Duration,
+    is_refreshed: bool,
+    wants_refresh: bool,
+    retry_at: Option<Instant>,
+    /// When it was last ready, or first asked to connect.
+    unready_since: Instant,
+
+    // The stay in the ready state.
+    ready_since: Option<Instant>,
+    ping_at: Option<Instant>,
+    /// When the peer is dead, unless it was heard.
+    dead_at: Option<Instant>,
+    /// Whether the peer was heard since the ping that is to be judged at `dead_at`.
+    was_heard: bool,
+    /// When the want of application messages is looked at.
+    data_at: Option<Instant>,
+    last_data: Instant,
+    /// The pings that no pong has answered, the oldest first.
+    pings_out: Vec<Ping>,
+    pings_sent: u64,
+
+    // The clocks and the hints.
+    /// What the wall clock showed, and when.
+    wall: Option<(Instant, UnixMillis)>,
+    jumped_at: Option<Instant>,
+    online_at: Option<Instant>,
+
+    tally: Tally,
+}
+
+/// Those of the core's statistics that are cheap to predict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "as the fields of `gateway_core::Statistics` are named")]
+#[allow(clippy::exhaustive_structs, reason = "tests compare it field by field")]
+pub struct Tally {
+    pub attempts: u64,
+    pub opened: u64,
+    pub reconnects: u64,
+    pub last_disconnect: Option<DisconnectCause>,
+    pub last_open_error: Option<OpenError>,
+    pub last_round_trip: Option<Duration>,
+    pub time_ready: Duration,
+    pub frames_in: u64,
+    pub frames_out: u64,
+    pub bytes_in: u64,
+    pub stale_events: u64,
+    pub became_ready: bool,
+}
+
+impl<R: Rng> Reference<R> {
+    /// A model of a connection with these settings and draws that has been told nothing yet.
+    #[must_use]
+    pub fn new(config: Arc<Config>, rng: R) -> Self {
+        Self {
+            config,
+            rng,
+            now: Instant::ZERO,
+            state: ConnectionState::Disconnected,
+            actions: Vec::new(),
+            timer: None,
+            last_socket: 0,
+            socket: None,
+            too_late_at: None,
+            is_paused: false,
+            is_blocked: false,
+            attempts: 0,
+            last_delay: Duration::ZERO,
+            last_drawn: Duration::ZERO,
+            is_refreshed: false,
+            wants_refresh: false,
+            retry_at: None,
+            unready_since: Instant::ZERO,
+            ready_since: None,
+            ping_at: None,
+            dead_at: None,
+            was_heard: false,
+            data_at: None,
+            last_data: Instant::ZERO,
+            pings_out: Vec::new(),
+            pings_sent: 0,
+            wall: None,
+            jumped_at: None,
+            online_at: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// What the core must do on this event, in order.
+    pub fn handle(&mut self, now: Instant, event: &Event<'_>) -> Vec<Action> {
+        self.now = self.now.max(now); // a clock that steps back stands still
+        self.actions = Vec::new();
+        if self.is_stale(event) {
+            self.on_stale(event);
+        } else {
+            self.on_event(event);
+        }
+        self.set_timer();
+        core::mem::take(&mut self.actions)
+    }
+
+    /// Where the connection stands.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.state
+    }
+
+    /// When something is due: the earliest of what the state waits for.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let is_ready = self.ready_since.is_some();
+        let waits_for = match self.state {
+            ConnectionState::Disconnected => vec![self.retry_at],
+            ConnectionState::Connecting | ConnectionState::Closing => vec![self.too_late_at],
+            ConnectionState::Connected | ConnectionState::Authenticated if !is_ready => {
+                vec![self.too_late_at]
+            }
+            // While the application does not read nothing is due.
+            ConnectionState::Connected | ConnectionState::Authenticated if self.is_paused => vec![],
+            ConnectionState::Connected | ConnectionState::Authenticated => {
+                vec![self.ping_at, self.dead_at, self.data_at]
+            }
+            ConnectionState::Closed => vec![],
+        };
+        waits_for.into_iter().flatten().min()
+    }
+
+    /// What was done so far, with the time spent ready up to now.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let stay = self.ready_since.map(|since| self.now.saturating_duration_since(since));
+        let time_ready = self.tally.time_ready.saturating_add(stay.unwrap_or_default());
+        Tally { time_ready, ..self.tally }
+    }
+
+    /// One timer, the last of the actions, and only where it differs.
+    fn set_timer(&mut self) {
+        let deadline = self.deadline();
+        if deadline == self.timer {
+            return;
+        }
+        self.timer = deadline;
+        self.act(match deadline {
+            Some(at) => Action::ScheduleTimer(at),
+            None => Action::CancelTimer,
+        });
+    }
+
+    fn act(&mut self, action: Action) {
+        if let Action::Send(..) = action {
+            self.tally.frames_out += 1;
+        }
+        self.actions.push(action);
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        self.act(Action::Notify(notice));
+    }
+
+    fn change(&mut self, to: ConnectionState, socket: Option<SocketId>) {
+        let from = self.state;
+        self.state = to;
+        self.tell(Notice::StateChanged { from, to, socket });
+    }
+
+    fn is_due(&self, at: Option<Instant>) -> bool {
+        at.is_some_and(|at| at <= self.now)
+    }
+
+    /// A part of this span: one draw over 2^64.
+    fn part_of(&mut self, span: Duration) -> Duration {
+        backoff::part(span, self.rng.next_u64())
+    }
+}
