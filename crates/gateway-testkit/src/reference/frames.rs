@@ -52,11 +52,11 @@ impl<R: Rng> Reference<R> {
                     self.act(Action::Deliver);
                 }
             }
-            // Nothing is sent after our Close.
-            (Recognised::Ping(stamp), Some(id))
-                if self.config.answer_pings() && self.state != ConnectionState::Closing =>
-            {
-                self.act(Action::Send(id, Outgoing::Pong(stamp)));
+            (Recognised::Ping(stamp), Some(id)) if self.config.answer_pings() => {
+                // Nothing is sent after our Close.
+                if self.state != ConnectionState::Closing {
+                    self.act(Action::Send(id, Outgoing::Pong(stamp)));
+                }
             }
             _ => self.deliver(),
         }
