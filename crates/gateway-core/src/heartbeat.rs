@@ -102,27 +102,44 @@ impl Heartbeat {
     /// Whether a WebSocket Ping of this number is unanswered. Any other Pong is none of ours: a peer may send them unasked,
     /// as a heartbeat of its own (RFC 6455 section 5.5.3).
     pub(crate) fn awaits_number(&self, number: u64) -> bool {
-        let newest = self.newest.and_then(|(_, stamp)| stamp).unwrap_or(0);
+        let newest = self.newest_number();
         number <= newest && newest - number < u64::from(self.unanswered)
     }
 
     /// A pong came in while one was awaited. Returns the round trip, where it can be known.
     pub(crate) fn on_pong(&mut self, now: Instant, stamp: Option<u64>) -> Option<Duration> {
+        let (_, newest) = self.newest?;
+        let answers_newest = (stamp.is_some() && stamp == newest) || self.unanswered == 1;
+        // Pongs come in the order of their pings: one for the newest leaves none to come.
+        let left = if answers_newest { 0 } else { self.unanswered.saturating_sub(1) };
+        self.on_answered(now, left)
+    }
+
+    /// A Pong came in with the number of a ping that [is awaited](Self::awaits_number): it answers those before it as well.
+    pub(crate) fn on_numbered_pong(&mut self, now: Instant, number: u64) -> Option<Duration> {
+        let left = self.newest_number().saturating_sub(number);
+        self.on_answered(now, u32::try_from(left).unwrap_or(u32::MAX))
+    }
+
+    /// Pings were answered, and `left` are not. The round trip is the newest's.
+    fn on_answered(&mut self, now: Instant, left: u32) -> Option<Duration> {
         self.mark_alive();
         // There is nothing left to judge: an idle connection need not wake up for it.
         if let Pulse::Asking { ping_at, .. } = self.pulse {
             self.pulse = Pulse::Resting { ping_at };
         }
-        let (sent_at, newest) = self.newest?;
-        let answers_newest = (stamp.is_some() && stamp == newest) || self.unanswered == 1;
-        // Pongs come in the order of their pings: one for the newest leaves none to come.
-        self.unanswered = if answers_newest { 0 } else { self.unanswered.saturating_sub(1) };
-        answers_newest.then(|| now.saturating_duration_since(sent_at))
+        self.unanswered = left;
+        let (sent_at, _) = self.newest.filter(|_| left == 0)?;
+        Some(now.saturating_duration_since(sent_at))
+    }
+
+    fn newest_number(&self) -> u64 {
+        self.newest.and_then(|(_, stamp)| stamp).unwrap_or(0)
     }
 
     /// The number for the next WebSocket Ping: the newest's plus one.
     pub(crate) fn next_number(&self) -> u64 {
-        self.newest.and_then(|(_, stamp)| stamp).unwrap_or(0).wrapping_add(1)
+        self.newest_number().wrapping_add(1)
     }
 
     /// Judges the deadlines that `now` has reached, the earliest first: death before the next ping.

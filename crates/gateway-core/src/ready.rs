@@ -41,8 +41,8 @@ impl Ready {
         if heard_pong(&mut self.heartbeat, self.socket, text, cx) {
             return;
         }
-        match heard_ping(text, cx) {
-            Some(timestamp) => cx.send(self.socket, Outgoing::Pong(timestamp)),
+        match answer_to(text, cx) {
+            Some(pong) => cx.send(self.socket, pong),
             None => self.deliver(cx),
         }
     }
@@ -113,20 +113,21 @@ pub(crate) fn heard_pong(
         return false;
     }
     let Recognised::Pong(timestamp) = cx.dialect.recognise(text) else { return false };
-    count_pong(heartbeat, socket, timestamp.map(|UnixMillis(millis)| millis), cx);
+    let round_trip = heartbeat.on_pong(cx.now, timestamp.map(|UnixMillis(millis)| millis));
+    count_pong(round_trip, socket, cx);
     if cx.config.heartbeat.deliver_pongs {
         cx.act(Action::Deliver);
     }
     true
 }
 
-/// The timestamp of a peer's own ping, where such are answered in place of being delivered.
-pub(crate) fn heard_ping(text: &str, cx: &Context<'_>) -> Option<Option<UnixMillis>> {
+/// The answer to a peer's own ping, where such are answered in place of being delivered.
+pub(crate) fn answer_to(text: &str, cx: &Context<'_>) -> Option<Outgoing> {
     if !cx.config.heartbeat.answer_pings {
         return None;
     }
     match cx.dialect.recognise(text) {
-        Recognised::Ping(timestamp) => Some(timestamp),
+        Recognised::Ping(timestamp) => Some(Outgoing::Pong(timestamp)),
         Recognised::Pong(_) | Recognised::Other => None,
     }
 }
@@ -141,19 +142,21 @@ pub(crate) fn heard_pong_frame(
     let (HeartbeatKind::Ping, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
         return;
     };
-    let number = core::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-    if let Some(number) = number.filter(|number| heartbeat.awaits_number(*number)) {
-        count_pong(heartbeat, socket, Some(number), cx);
+    if let Some(number) = ping_number(payload).filter(|number| heartbeat.awaits_number(*number)) {
+        let round_trip = heartbeat.on_numbered_pong(cx.now, number);
+        count_pong(round_trip, socket, cx);
     }
 }
 
-fn count_pong(
-    heartbeat: &mut Heartbeat,
-    socket: SocketId,
-    stamp: Option<u64>,
-    cx: &mut Context<'_>,
-) {
-    let round_trip = heartbeat.on_pong(cx.now, stamp);
+/// The number whose digits are this payload: a Pong has the data of its Ping to the letter (RFC 6455 section 5.5.3).
+fn ping_number(payload: &[u8]) -> Option<u64> {
+    let digits = core::str::from_utf8(payload).ok()?;
+    // The first is 1: neither a zero nor a sign stands before a number of ours.
+    let is_plain = digits.starts_with(|first| matches!(first, '1'..='9'));
+    digits.parse().ok().filter(|_| is_plain)
+}
+
+fn count_pong(round_trip: Option<Duration>, socket: SocketId, cx: &mut Context<'_>) {
     if let Some(sample) = round_trip {
         cx.statistics.round_trip.record(sample);
     }

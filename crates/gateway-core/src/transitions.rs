@@ -13,7 +13,7 @@ use crate::heartbeat::{Beat, Heartbeat};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
 use crate::policy::Verdict;
-use crate::ready::{heard_ping, heard_pong, heard_pong_frame};
+use crate::ready::{answer_to, heard_pong, heard_pong_frame};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::UnixMillis;
@@ -499,7 +499,7 @@ impl Closing {
                     // ping of the peer's, which nothing may answer any more.
                     Frame::Text(text) => {
                         let is_beat = heard_pong(&mut self.heartbeat, self.socket, text, cx)
-                            || heard_ping(text, cx).is_some();
+                            || answer_to(text, cx).is_some();
                         if !is_beat {
                             cx.act(Action::Deliver);
                         }

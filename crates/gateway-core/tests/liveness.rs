@@ -82,6 +82,44 @@ fn a_websocket_pong_that_comes_after_our_close_is_still_the_heartbeats() {
     assert!(unasked.is_empty(), "{unasked:?}");
 }
 
+fn pongs(rig: &mut Rig, payloads: &[&str]) -> Vec<Option<Option<Duration>>> {
+    let socket = rig.socket();
+    let mut heard = |payload: &&str| {
+        let actions = rig.on(Event::FrameReceived(socket, Frame::Pong(payload.as_bytes())));
+        actions.iter().find_map(|action| match action {
+            Action::Notify(Notice::PongReceived { round_trip, .. }) => Some(*round_trip),
+            _ => None,
+        })
+    };
+    payloads.iter().map(|payload| heard(payload)).collect()
+}
+
+#[test]
+fn a_websocket_pong_answers_only_with_the_pings_data_to_the_letter() {
+    let config = Config::builder().heartbeat(HeartbeatKind::Ping).heartbeat_strict(true);
+    let mut rig = Rig::ready(config.build().unwrap());
+
+    let heard = pongs(&mut rig, &["", "+1", "01", "1 ", "0", "2", "x", "1", "1"]);
+
+    let instant = Some(Some(Duration::ZERO));
+    assert_eq!(heard, [None, None, None, None, None, None, None, instant, None]);
+}
+
+#[test]
+fn a_websocket_pong_answers_the_pings_before_its_own_as_well_and_once() {
+    let config = Config::builder().heartbeat(HeartbeatKind::Ping).build().unwrap();
+    let mut rig = Rig::ready(config);
+    let socket = rig.socket();
+    for _ in 0..2 {
+        rig.on(Event::BytesReceived(socket)); // alive, and answers no ping
+        rig.run_for(seconds(30));
+    }
+
+    let heard = pongs(&mut rig, &["2", "2", "1", "3", "3"]);
+
+    assert_eq!(heard, [Some(None), None, None, Some(Some(Duration::ZERO)), None]);
+}
+
 #[test]
 fn a_peers_own_ping_after_our_close_is_neither_answered_nor_delivered() {
     let config = Config::builder().answer_pings(true).build().unwrap();

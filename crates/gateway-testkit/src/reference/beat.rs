@@ -127,9 +127,11 @@ impl<R: Rng> Reference<R> {
         if round_trip.is_some() {
             self.tally.last_round_trip = round_trip;
         }
-        // Who answers the last has passed over those before it: a stream keeps its order. Otherwise it is the oldest.
-        let answered = if names_last { self.pings_out.len() } else { 1 };
-        self.pings_out.drain(..answered);
+        // Who answers one has passed over those before it: a stream keeps its order. A timestamp tells only whether it is the
+        // last's; otherwise it is the oldest.
+        let is_exact = names_last || self.config.heartbeat_kind() == HeartbeatKind::Ping;
+        let named = self.pings_out.iter().rposition(|ping| is_exact && ping.echo == echo);
+        self.pings_out.drain(..=named.unwrap_or(0));
         self.was_heard = true;
         self.dead_at = None;
         self.tell(Notice::PongReceived { socket: id, round_trip });
