@@ -220,7 +220,8 @@ fn complete(error: &ConfigError) {
     let text = error.to_string();
     assert!(text.contains(error.field()) && text.contains(error.limit()), "{text}");
     // Of an unknown field, of one that is missing, and of an empty one there is no value to name.
-    let is_bare = error.limit().starts_with("unknown field") || error.limit().starts_with("must be");
+    let is_bare =
+        error.limit().starts_with("unknown field") || error.limit().starts_with("must be");
     assert!(is_bare || !error.value().is_empty(), "no value: {error:?}");
 }
 
@@ -367,7 +368,11 @@ fn silence(rig: &mut Rig, config: &Config, sights: &mut Sights) {
     let dead_at: Instant = since.saturating_add(bound);
     for _ in 0..MOST_TICKS {
         rig.tick();
-        assert!(rig.now <= dead_at, "I6: alive at {:?}, dead at {dead_at:?} at the latest", rig.now);
+        assert!(
+            rig.now <= dead_at,
+            "I6: alive at {:?}, dead at {dead_at:?} at the latest",
+            rig.now
+        );
         if !rig.connection.is_ready() {
             sights.insert("dead in time");
             return;
