@@ -17,7 +17,7 @@ use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order,
 use http::HeaderMap;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::{Sights, watch::Watch};
+use crate::{Sights, many::Many, watch::Watch};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
@@ -25,7 +25,7 @@ struct Input {
     seed: u64,
     /// How large the pieces are in which bytes arrive.
     piece: u8,
-    ends: Vec<End>,
+    ends: Many<End, 6>,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -36,14 +36,39 @@ enum End {
 
 #[derive(Debug, Arbitrary)]
 enum Close {
+    /// One of those below, and a reason.
+    Known(u8, Many<u8, 130>),
     Code(u16, String),
-    Raw(Vec<u8>),
+    Raw(Many<u8, 130>),
 }
 
 #[derive(Debug, Arbitrary)]
 enum Answer {
-    Raw(Vec<u8>),
-    Built { status: u16, fields: Vec<Field>, rest: Vec<u8> },
+    Raw(Many<u8, 250>),
+    Built { status: Status, is_upgrade: bool, fields: Many<Field, 6>, rest: Many<u8, 40> },
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+enum Status {
+    Known(u8),
+    Any(u16),
+}
+
+/// Close codes that may be sent, and some that may not.
+pub(crate) const CODES: [u16; 16] = [
+    1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 4000,
+];
+
+const STATUSES: [u16; 16] =
+    [101, 101, 101, 200, 302, 400, 401, 403, 404, 408, 425, 429, 500, 503, 599, 600];
+
+impl Status {
+    fn number(self) -> u16 {
+        match self {
+            Self::Known(index) => STATUSES[usize::from(index) % STATUSES.len()],
+            Self::Any(status) => status % 1_000,
+        }
+    }
 }
 
 #[derive(Debug, Arbitrary)]
@@ -59,9 +84,6 @@ enum Field {
     Other(u8, Vec<u8>),
 }
 
-/// More ends than this are not made.
-const MOST_ENDS: usize = 6;
-
 /// What the wall clock shows, always.
 const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -73,7 +95,7 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
         .with_observer(Box::<Watch>::default());
     let piece = usize::from(input.piece).max(1);
     let mut story = Story { session, config, now: Instant::ZERO, piece, sights: &mut sights };
-    for end in input.ends.iter().take(MOST_ENDS) {
+    for end in input.ends.iter() {
         story.tell(end);
     }
     sights
@@ -208,11 +230,12 @@ impl Story<'_> {
             }
             Some(Ok(opened)) => {
                 self.sights.insert("opened");
-                let Answer::Built { status: 101, fields, .. } = answer else {
+                let Answer::Built { status, is_upgrade, fields, .. } = answer else {
                     panic!("{answer:?} opens")
                 };
-                let accepts = fields.iter().filter(|field| matches!(field, Field::Accept)).count();
-                assert!(accepts > 0, "it opens without a key: {answer:?}");
+                assert_eq!(status.number(), 101, "it opens without being asked in");
+                let accepts = fields.iter().any(|field| matches!(field, Field::Accept));
+                assert!(accepts || *is_upgrade, "it opens without a key: {answer:?}");
                 self.session.opened(self.now, id);
                 self.session.received(self.now, id, &opened.rest);
                 self.session.failed(self.now, id, Failure::Eof, "");
@@ -241,9 +264,11 @@ impl Story<'_> {
     /// What is known of an answer that was built.
     fn built(&mut self, answer: &Answer, error: OpenError) {
         let Answer::Built { status, fields, .. } = answer else { return };
-        match (status, error) {
+        match (status.number(), error) {
             (101, OpenError::Upgrade | OpenError::NotHttp) => {}
-            (100..=599, OpenError::Http { status: seen, retry_after }) if seen == *status => {
+            (100..=599, OpenError::Http { status: seen, retry_after })
+                if seen == status.number() =>
+            {
                 let first = fields.iter().find_map(|field| match field {
                     Field::RetryAfterSeconds(seconds) => Some(Some(RetryAfter::Seconds(*seconds))),
                     Field::RetryAfterDate(seconds) => {
@@ -388,24 +413,31 @@ impl Close {
     fn payload(&self) -> Vec<u8> {
         match self {
             Self::Code(code, reason) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
-            Self::Raw(payload) => payload.clone(),
+            Self::Known(index, reason) => {
+                let code = CODES[usize::from(*index) % CODES.len()];
+                [&code.to_be_bytes(), &reason[..]].concat()
+            }
+            Self::Raw(payload) => payload.to_vec(),
         }
     }
 }
 
 impl Answer {
     fn bytes(&self, key: &str) -> Vec<u8> {
-        let (status, fields, rest) = match self {
-            Self::Raw(bytes) => return bytes.clone(),
-            Self::Built { status, fields, rest } => (status, fields, rest),
+        let (status, is_upgrade, fields, rest) = match self {
+            Self::Raw(bytes) => return bytes.to_vec(),
+            Self::Built { status, is_upgrade, fields, rest } => {
+                (status.number(), *is_upgrade, fields, rest)
+            }
         };
         let mut bytes = format!("HTTP/1.1 {status:03} Answer\r\n").into_bytes();
-        for field in fields {
+        let upgrade = [Field::Upgrade, Field::Connection, Field::Accept];
+        for field in upgrade.iter().filter(|_| is_upgrade).chain(fields.iter()) {
             let (name, value) = field.line(key);
             bytes.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
         }
         bytes.extend(b"\r\n");
-        bytes.extend(rest);
+        bytes.extend(&rest[..]);
         bytes
     }
 }

@@ -10,11 +10,11 @@ use arbitrary::{Arbitrary, Unstructured};
 use gateway_cli::parsers::{self, Loaded, Refused};
 use gateway_core::{CloseCode, Config, Policy, format_duration, parse_duration};
 
-use crate::{Sights, config};
+use crate::{Sights, config, many::Many};
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
-    Places { file: Vec<Given>, variables: Vec<Given>, flags: Vec<Given> },
+    Places { file: Many<Given, 12>, variables: Many<Given, 8>, flags: Many<Given, 8> },
     File(&'a str),
     Arguments(Vec<&'a str>),
     Word(&'a str),
@@ -95,7 +95,7 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
     let mut sights = Sights::new();
     match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
         Ok(Input::Places { file, variables, flags }) => {
-            places(&[said(file, 0), said(variables, 1), said(flags, 2)], &mut sights);
+            places(&[said(&file, 0), said(&variables, 1), said(&flags, 2)], &mut sights);
         }
         Ok(Input::File(text)) => drop(look(parsers::settings(text, &[], &[]), &mut sights)),
         Ok(Input::Arguments(arguments)) => {
@@ -111,10 +111,9 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
 /// What one place says, by the paths of the settings.
 type Said = BTreeMap<Row, String>;
 
-fn said(given: Vec<Given>, place: usize) -> Said {
+fn said(given: &[Given], place: usize) -> Said {
     let row = |index: u8| SETTINGS[usize::from(index) % SETTINGS.len()];
-    let all =
-        given.into_iter().map(|given| (row(given.setting), given.value.text(row(given.setting))));
+    let all = given.iter().map(|given| (row(given.setting), given.value.text(row(given.setting))));
     all.filter(|((path, _, variable), value)| match place {
         // One that is set to nothing counts as not set.
         1 => !variable.is_empty() && !value.is_empty(),
@@ -125,13 +124,13 @@ fn said(given: Vec<Given>, place: usize) -> Said {
 }
 
 impl Value {
-    fn text(self, (path, ..): Row) -> String {
+    fn text(&self, (path, ..): Row) -> String {
         let text = match self {
             Self::Span(number, unit) => {
-                format!("{number}{}", ["ms", "s", "m", "h", "d", "", "KiB"][usize::from(unit) % 7])
+                format!("{number}{}", ["ms", "s", "m", "h", "d", "", "KiB"][usize::from(*unit) % 7])
             }
             Self::Number(number) => number.to_string(),
-            Self::Word(index) => WORDS[usize::from(index) % WORDS.len()].to_owned(),
+            Self::Word(index) => WORDS[usize::from(*index) % WORDS.len()].to_owned(),
             Self::Text(text) => text.replace(['\0', '@'], ""),
         };
         match path {

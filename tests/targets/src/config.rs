@@ -15,11 +15,11 @@ use gateway_testkit::Rig;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use crate::Sights;
+use crate::{Sights, many::Many};
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
-    Tree(Vec<Setting>),
+    Tree(Many<Setting, 32>),
     Toml(&'a str),
     Json(&'a str),
 }
@@ -103,7 +103,7 @@ const SECTIONS: [&str; 4] = ["reconnect", "heartbeat", "login", "policy"];
 pub(crate) fn run(bytes: &[u8]) -> Sights {
     let mut sights = Sights::new();
     match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
-        Ok(Input::Tree(settings)) => judge(&Value::Object(tree(settings)), &mut sights),
+        Ok(Input::Tree(settings)) => judge(&Value::Object(tree(settings.0)), &mut sights),
         Ok(Input::Toml(text)) => {
             let read = toml::from_str::<Config>(text).map_err(|error| error.to_string());
             if let Ok(tree) = toml::from_str::<Value>(text) {
@@ -127,7 +127,7 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
 
 fn tree(settings: Vec<Setting>) -> Map<String, Value> {
     let mut root = Map::new();
-    for setting in settings.into_iter().take(64) {
+    for setting in settings {
         let (path, given) = match setting {
             Setting::Field(index, given) => {
                 (FIELDS[usize::from(index) % FIELDS.len()].to_owned(), given)

@@ -21,15 +21,19 @@ use gateway_core::{
 use gateway_tokio::{Client, ClientEvent, Fate, Limits, Message};
 use tokio::time::timeout;
 
-use self::feed::{Attempt, Ending, Feed, Flushes, Inbound, Io, Opening, Shared, lock};
-use crate::{Sights, watch::Watch};
+use self::feed::{Attempt, Ending, Feed, Flushes, Inbound, Io, Opening, PONG, Shared, lock};
+use crate::{
+    Sights,
+    many::{Many, Rarely},
+    watch::Watch,
+};
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
     Script {
         setup: Setup,
-        acts: Vec<Act>,
-        attempts: Vec<Attempt>,
+        acts: Many<Act, 32>,
+        attempts: Many<Attempt, 6>,
     },
     /// One socket that brings these bytes in pieces of one size, and ends.
     Raw {
@@ -44,17 +48,17 @@ struct Setup {
     heartbeat: u8,
     interval: u8,
     is_strict: bool,
-    has_login: bool,
-    has_data_timeout: bool,
+    has_login: Rarely,
+    has_data_timeout: Rarely,
     max_attempts: Option<u8>,
-    is_small: bool,
+    is_small: Rarely,
     is_tight: bool,
     fails_whole: bool,
     seed: u64,
 }
 
 /// What the application does.
-#[derive(Debug, Arbitrary)]
+#[derive(Debug)]
 enum Act {
     /// Takes so many events, as far as they are there.
     Take(u8),
@@ -67,11 +71,22 @@ enum Act {
     Network(bool),
 }
 
-/// More acts than this are not played.
-const MOST_ACTS: usize = 48;
+impl<'a> Arbitrary<'a> for Act {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u8::arbitrary(u)? {
+            0..=79 => Self::Take(u.arbitrary()?),
+            80..=127 => Self::Pass(u.arbitrary()?),
+            128..=223 => Self::Send(u16::arbitrary(u)? % 900),
+            224..=235 => Self::Flush,
+            236..=238 => Self::Close(u.arbitrary()?),
+            239..=247 => Self::Connect,
+            online @ 248.. => Self::Network(online % 2 == 0),
+        })
+    }
+}
 
 /// More events than this are not taken at once.
-const MOST_EVENTS: usize = 400;
+const MOST_EVENTS: usize = 120;
 
 /// A future that is polled more often than this spins.
 const MOST_POLLS: u32 = 50_000;
@@ -82,7 +97,7 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
     let mut sights = Sights::new();
     let input = Input::arbitrary_take_rest(Unstructured::new(bytes));
     let (setup, acts, attempts) = match input {
-        Ok(Input::Script { setup, acts, attempts }) => (setup, acts, attempts),
+        Ok(Input::Script { setup, acts, attempts }) => (setup, acts.0, attempts.0),
         Ok(Input::Raw { setup, piece, bytes }) => {
             sights.insert("raw bytes");
             (setup, vec![Act::Pass(u16::MAX)], vec![raw(piece, bytes)])
@@ -94,7 +109,7 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
     let runtime = runtime.expect("a runtime without IO");
     runtime.block_on(async {
         let mut story = Story::new(&setup, attempts, &mut sights);
-        for act in acts.iter().take(MOST_ACTS) {
+        for act in &acts {
             story.act(act).await;
         }
         story.end().await;
@@ -105,10 +120,10 @@ pub(crate) fn run(bytes: &[u8]) -> Sights {
 fn raw(piece: u8, bytes: &[u8]) -> Attempt {
     Attempt {
         opening: Opening::Accepted,
-        inbound: vec![Inbound::Raw(bytes.to_vec())],
+        inbound: Many(vec![Inbound::Raw(bytes.to_vec())]),
         answers: false,
-        reads: vec![Io::Some(piece); 64],
-        writes: Vec::new(),
+        reads: Many(vec![Io::Some(piece); 64]),
+        writes: Many(Vec::new()),
         flushes: Flushes::AtOnce,
         ending: Ending::Eof,
     }
@@ -130,10 +145,10 @@ impl Setup {
             .heartbeat(kinds[usize::from(self.heartbeat) % kinds.len()])
             .heartbeat_interval(interval)
             .heartbeat_strict(self.is_strict)
-            .login(if self.has_login { login } else { Login::None })
-            .data_timeout(self.has_data_timeout.then_some(Duration::from_secs(20)))
+            .login(if self.has_login.0 { login } else { Login::None })
+            .data_timeout(self.has_data_timeout.0.then_some(Duration::from_secs(20)))
             .max_attempts(self.max_attempts.map(u32::from))
-            .max_message_size(if self.is_small { 200 } else { 1 << 20 })
+            .max_message_size(if self.is_small.0 { 200 } else { 1 << 20 })
             .close_timeout(CLOSE_TIMEOUT)
             .build();
         built.expect("the settings are within their limits")
@@ -182,11 +197,8 @@ impl<'a> Story<'a> {
     fn new(setup: &Setup, attempts: Vec<Attempt>, sights: &'a mut Sights) -> Self {
         let shared = Shared::default();
         let config = setup.config();
-        {
-            let mut world = lock(&shared);
-            world.attempts = attempts.into();
-            world.is_json = config.heartbeat_kind() == HeartbeatKind::Json;
-        }
+        lock(&shared).attempts = attempts.into();
+
         let mut limits = Limits::default();
         if setup.is_tight {
             (limits.high_water, limits.owed, limits.backlog) = (300, 200, 500);
@@ -205,8 +217,8 @@ impl<'a> Story<'a> {
             client,
             shared,
             sights,
-            has_login: setup.has_login,
-            is_small: setup.is_small,
+            has_login: setup.has_login.0,
+            is_small: setup.is_small.0,
             has_closed: false,
             socket: None,
             delivered: BTreeMap::new(),
@@ -312,6 +324,9 @@ impl<'a> Story<'a> {
 
     fn message(&mut self, message: &Message) {
         self.sights.insert("delivered");
+        if message.as_text() == Some(PONG) {
+            return;
+        }
         let Some(socket) = self.socket else { panic!("{message:?} of no socket") };
         let count = self.delivered.entry(socket).or_default();
         let world = lock(&self.shared);

@@ -9,6 +9,7 @@ mod config;
 mod driver;
 mod events;
 mod journal;
+mod many;
 mod watch;
 
 use std::collections::BTreeSet;

@@ -6,29 +6,35 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{OpenError, SocketId};
 use gateway_testkit::Frame;
 use gateway_tokio::{Dial, Dialing, Endpoint, Message, OpenFailure, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::handshake::derive_accept_key;
 
-use crate::answers::key_of;
+use crate::{
+    answers::{CODES, key_of},
+    many::Many,
+};
+
+/// A pong in JSON. The application is given one that nobody has asked for.
+pub(super) const PONG: &str = r#"{"type":"pong"}"#;
 
 /// How one attempt to connect goes.
 #[derive(Clone, Debug, Arbitrary)]
 pub(super) struct Attempt {
     pub(super) opening: Opening,
-    pub(super) inbound: Vec<Inbound>,
+    pub(super) inbound: Many<Inbound, 24>,
     /// Whether the server answers pings and the Close.
     pub(super) answers: bool,
-    pub(super) reads: Vec<Io>,
-    pub(super) writes: Vec<Io>,
+    pub(super) reads: Many<Io, 32>,
+    pub(super) writes: Many<Io, 24>,
     pub(super) flushes: Flushes,
     pub(super) ending: Ending,
 }
 
-#[derive(Clone, Debug, Arbitrary)]
+#[derive(Clone, Debug)]
 pub(super) enum Opening {
     Accepted,
     Answered(Vec<u8>),
@@ -37,8 +43,20 @@ pub(super) enum Opening {
     NeverConnected,
 }
 
+impl<'a> Arbitrary<'a> for Opening {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u8::arbitrary(u)? {
+            0..=223 => Self::Accepted,
+            224..=231 => Self::Answered(Vec::arbitrary(u)?),
+            232..=239 => Self::HangsUp,
+            240..=247 => Self::Refused,
+            248.. => Self::NeverConnected,
+        })
+    }
+}
+
 /// What the server writes.
-#[derive(Clone, Debug, Arbitrary)]
+#[derive(Clone, Debug)]
 pub(super) enum Inbound {
     Text(u8),
     Binary(u16),
@@ -54,8 +72,26 @@ pub(super) enum Inbound {
     Raw(Vec<u8>),
 }
 
+/// Mostly messages: what breaks the protocol, or says farewell, ends it all.
+impl<'a> Arbitrary<'a> for Inbound {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u8::arbitrary(u)? {
+            0..=79 => Self::Text(u.arbitrary()?),
+            80..=119 => Self::Binary(u16::arbitrary(u)? % 600),
+            120..=149 => Self::Fragments(u.arbitrary()?),
+            150..=179 => Self::Ping(u.arbitrary()?),
+            180..=199 => Self::Pong(u.arbitrary()?),
+            200..=214 => Self::HeartbeatPong,
+            215..=224 => Self::PeerPing,
+            225..=234 => Self::Welcome,
+            235..=244 => Self::Close(CODES[usize::from(u8::arbitrary(u)?) % CODES.len()]),
+            245.. => Self::Raw(u.arbitrary()?),
+        })
+    }
+}
+
 /// How one call goes.
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Io {
     /// So many bytes, at least one.
     Some(u8),
@@ -67,6 +103,19 @@ pub(super) enum Io {
     Fail(u8),
     /// The end of the stream, or a write of nothing.
     Zero,
+}
+
+impl<'a> Arbitrary<'a> for Io {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u8::arbitrary(u)? {
+            few @ 0..=127 => Self::Some(few),
+            128..=191 => Self::All,
+            192..=247 => Self::Wait,
+            248 | 249 => Self::Never,
+            250 | 251 => Self::Zero,
+            which @ 252.. => Self::Fail(which),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Arbitrary)]
@@ -90,7 +139,6 @@ pub(super) enum Ending {
 pub(super) struct End {
     pub(super) id: SocketId,
     attempt: Attempt,
-    is_json: bool,
     request: Vec<u8>,
     is_upgraded: bool,
     inbox: VecDeque<u8>,
@@ -114,8 +162,6 @@ pub(super) struct World {
     pub(super) ends: Vec<End>,
     /// The socket that was opened last.
     pub(super) opened: u64,
-    /// Whether a pong in JSON is the heartbeat's, and so nobody's.
-    pub(super) is_json: bool,
 }
 
 pub(super) type Shared = Arc<Mutex<World>>;
@@ -146,8 +192,8 @@ impl Dial for Feed {
             Opening::NeverConnected => Box::pin(std::future::pending()),
             Opening::Accepted | Opening::Answered(_) | Opening::HangsUp => {
                 let (id, index) = (SocketId::new(world.opened), world.ends.len());
-                let is_json = world.is_json;
-                world.ends.push(End::new(id, attempt, is_json));
+
+                world.ends.push(End::new(id, attempt));
                 let stream = Stream { shared: Arc::clone(&self.shared), index };
                 Box::pin(std::future::ready(Ok(Box::new(stream) as Box<dyn Transport>)))
             }
@@ -156,12 +202,11 @@ impl Dial for Feed {
 }
 
 impl End {
-    fn new(id: SocketId, attempt: Attempt, is_json: bool) -> Self {
+    fn new(id: SocketId, attempt: Attempt) -> Self {
         let ending = attempt.ending;
         Self {
             id,
             attempt,
-            is_json,
             request: Vec::new(),
             is_upgraded: false,
             inbox: VecDeque::new(),
@@ -191,8 +236,8 @@ impl End {
                 );
                 self.inbox.extend(answer.as_bytes());
                 self.expected = Some(Vec::new());
-                for inbound in self.attempt.inbound.clone() {
-                    self.say(&inbound);
+                for inbound in self.attempt.inbound.clone().iter() {
+                    self.say(inbound);
                 }
             }
         }
@@ -224,14 +269,7 @@ impl End {
             Inbound::Pong(length) => {
                 self.frame(&Frame::pong(vec![b'1'; usize::from(*length % 126)]))
             }
-            Inbound::HeartbeatPong => {
-                let pong = r#"{"type":"pong"}"#;
-                if self.is_json {
-                    self.frame(&Frame::text(pong));
-                } else {
-                    self.message(&[Frame::text(pong)], Message::text(pong));
-                }
-            }
+            Inbound::HeartbeatPong => self.frame(&Frame::text(PONG)),
             Inbound::PeerPing => {
                 let ping = r#"{"type":"ping","timestamp":5}"#;
                 self.message(&[Frame::text(ping)], Message::text(ping));
@@ -279,7 +317,7 @@ impl End {
         while let Some(frame) = Frame::take(&mut self.written) {
             assert!(!self.is_closed, "I11: {frame:?} after a Close");
             match frame.first {
-                0x81 if frame.is_heartbeat() => self.answer(&Frame::text(r#"{"type":"pong"}"#)),
+                0x81 if frame.is_heartbeat() => self.answer(&Frame::text(PONG)),
                 0x81 => self.texts.push(frame.as_text().to_owned()),
                 0x88 => {
                     self.is_closed = true;
