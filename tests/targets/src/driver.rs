@@ -75,7 +75,7 @@ impl<'a> Arbitrary<'a> for Act {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(match u8::arbitrary(u)? {
             0..=79 => Self::Take(u.arbitrary()?),
-            80..=127 => Self::Pass(u.arbitrary()?),
+            80..=127 => Self::Pass(u16::arbitrary(u)? % 20_000),
             128..=223 => Self::Send(u16::arbitrary(u)? % 900),
             224..=235 => Self::Flush,
             236..=238 => Self::Close(u.arbitrary()?),
