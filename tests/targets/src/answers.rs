@@ -263,9 +263,12 @@ impl Story<'_> {
 
     /// What is known of an answer that was built.
     fn built(&mut self, answer: &Answer, error: OpenError) {
-        let Answer::Built { status, fields, .. } = answer else { return };
+        let Answer::Built { status, is_upgrade, fields, .. } = answer else { return };
         match (status.number(), error) {
-            (101, OpenError::Upgrade | OpenError::NotHttp) => {}
+            (101, OpenError::Upgrade | OpenError::NotHttp) => {
+                let is_complete = *is_upgrade && fields.is_empty();
+                assert!(!is_complete, "an upgrade that is complete is refused: {error:?}");
+            }
             (100..=599, OpenError::Http { status: seen, retry_after })
                 if seen == status.number() =>
             {
