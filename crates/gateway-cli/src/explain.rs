@@ -44,7 +44,7 @@ pub(crate) fn run(args: ExplainArgs) -> ExitCode {
 }
 
 /// A number for which there is an answer.
-fn code(text: &str) -> Result<u16, &'static str> {
+pub(crate) fn code(text: &str) -> Result<u16, &'static str> {
     let code = text.parse().ok();
     code.filter(|code| Policy::default().explain(*code).is_some())
         .ok_or("must be a close code (1000-4999) or an HTTP status (100-599)")

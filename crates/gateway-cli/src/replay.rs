@@ -63,6 +63,26 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     }
 }
 
+/// What a replay prints, and how many differences there are.
+pub(crate) fn to_text(journal: &[u8]) -> Result<(u64, String), String> {
+    let mut show = Show { quiet: false, painter: Painter::of_stdout() };
+    let mut text = Vec::new();
+    match replay(journal, &mut show, &mut text) {
+        Ok(differences) => Ok((differences, String::from_utf8_lossy(&text).into_owned())),
+        Err(Ended::Journal(error)) => Err(error.to_string()),
+        Err(Ended::Stdout(error)) => Err(error.to_string()),
+    }
+}
+
+/// The scenario of a journal that can be read to its end.
+pub(crate) fn to_scenario(journal: &[u8]) -> Result<String, String> {
+    let mut journal = Journal::read(journal).map_err(|error| error.to_string())?;
+    let entries: Result<Vec<_>, _> = journal.by_ref().collect();
+    let entries = entries.map_err(|error| error.to_string())?;
+    let tale = walk::tell("a_journal", journal.head(), &entries);
+    tale.map(|tale| tale.to_string()).map_err(|error| error.to_string())
+}
+
 /// The journal as a scenario: as far as it can be read, for what is missing may not matter.
 fn tell(function: &str, name: &str, reader: impl BufRead) -> ExitCode {
     let mut journal = match Journal::read(reader) {

@@ -135,15 +135,20 @@ impl Policy {
     /// # Errors
     /// Two rules whose ranges cross, so that none of them is the narrower.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Result<Self, (Rule, Rule)> {
-        let mut kept: Vec<Rule> = Vec::new();
-        for rule in rules {
-            if let Some(other) = kept.iter().find(|other| rule.crosses(other)) {
-                return Err((*other, rule));
-            }
-            kept.push(rule);
+        let mut rules: Vec<Rule> = rules.into_iter().collect();
+        if let Some(crossing) = Self::crossings(&rules).next() {
+            return Err(crossing);
         }
-        kept.sort_by_key(|rule| (rule.width(), rule.first));
-        Ok(Self { rules: kept })
+        rules.sort_by_key(|rule| (rule.width(), rule.first));
+        Ok(Self { rules })
+    }
+
+    /// Each rule that crosses one before it, behind the first that it crosses.
+    pub(crate) fn crossings(rules: &[Rule]) -> impl Iterator<Item = (Rule, Rule)> {
+        rules.iter().enumerate().filter_map(|(place, rule)| {
+            let crossed = rules[..place].iter().find(|other| rule.crosses(other));
+            crossed.map(|other| (*other, *rule))
+        })
     }
 
     /// The user's rules, the narrow before the wide.

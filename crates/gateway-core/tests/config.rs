@@ -238,6 +238,15 @@ fn values_that_cannot_be_read_are_reported_beside_values_out_of_their_limits() {
 }
 
 #[test]
+fn every_rule_that_crosses_another_is_named() {
+    let error = read(r#"{"policy":{"4000-4010":"retry","4005-4020":"fatal","4015-4030":"retry"}}"#);
+
+    let error = error.unwrap_err();
+    let named: Vec<_> = error.lines().filter_map(|line| line.split(" = ").next()).collect();
+    assert_eq!(named, ["policy.4005-4020", "policy.4015-4030"], "{error}");
+}
+
+#[test]
 fn rules_that_cross_are_named() {
     let error = read(r#"{"policy":{"4000-4010":"fatal","4005-4020":"retry"}}"#).unwrap_err();
 

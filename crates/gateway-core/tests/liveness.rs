@@ -84,14 +84,14 @@ fn a_websocket_pong_that_comes_after_our_close_is_still_the_heartbeats() {
 
 fn pongs(rig: &mut Rig, payloads: &[&str]) -> Vec<Option<Option<Duration>>> {
     let socket = rig.socket();
-    let mut heard = |payload: &&str| {
+    let heard = |payload: &&str| {
         let actions = rig.on(Event::FrameReceived(socket, Frame::Pong(payload.as_bytes())));
         actions.iter().find_map(|action| match action {
             Action::Notify(Notice::PongReceived { round_trip, .. }) => Some(*round_trip),
             _ => None,
         })
     };
-    payloads.iter().map(|payload| heard(payload)).collect()
+    payloads.iter().map(heard).collect()
 }
 
 #[test]

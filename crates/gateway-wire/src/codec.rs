@@ -114,6 +114,11 @@ impl Codec {
         }
     }
 
+    /// Whether frames may follow: no Close was written, neither ours nor the answer to the peer's.
+    pub(crate) fn can_write(&self) -> bool {
+        self.context.can_write()
+    }
+
     /// Appends a message's frame to `output`.
     pub(crate) fn encode(&mut self, message: Message, output: &mut Vec<u8>) {
         self.write(

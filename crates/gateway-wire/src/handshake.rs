@@ -113,7 +113,8 @@ impl Handshake {
             return Err(OpenFailure::new(OpenError::NotHttp, "the answer was already read"));
         };
         let rest = self.answer.split_off(length);
-        handshake.get_mut().get_mut().input = io::Cursor::new(std::mem::take(&mut self.answer));
+        let answer = plain_connection(std::mem::take(&mut self.answer));
+        handshake.get_mut().get_mut().input = io::Cursor::new(answer);
         match handshake.handshake() {
             // None is offered: the codec knows none (RFC 6455 section 4.1, item 5 of the client's checks).
             Ok((_, answer)) if answer.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
@@ -168,6 +169,29 @@ fn judge(answer: &[u8]) -> Result<Option<usize>, OpenFailure> {
         .and_then(parse_retry_after);
     let detail = format!("the server answered {status}");
     Err(OpenFailure::new(OpenError::Http { status, retry_after }, detail))
+}
+
+/// The head with the one `Connection: Upgrade` that the codec wants in the place of a list that contains it, which is as good
+/// (RFC 6455 section 4.1, item 3 of the client's checks).
+fn plain_connection(head: Vec<u8>) -> Vec<u8> {
+    let is_connection = |line: &&[u8]| {
+        let name = line.get(..CONNECTION.as_str().len());
+        let ends = line.get(CONNECTION.as_str().len()) == Some(&b':');
+        ends && name.is_some_and(|name| name.eq_ignore_ascii_case(CONNECTION.as_str().as_bytes()))
+    };
+    let has_token = |line: &[u8]| {
+        let value = line.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default();
+        let mut tokens = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        tokens.any(|token| token.eq_ignore_ascii_case(b"upgrade"))
+    };
+    let lines = || head.split_inclusive(|byte| *byte == b'\n');
+    if !lines().filter(is_connection).any(has_token) {
+        return head;
+    }
+    let mut status_line = lines().take(1).collect::<Vec<_>>().concat();
+    status_line.extend(b"Connection: Upgrade\r\n");
+    let others = lines().skip(1).filter(|line| !is_connection(line));
+    others.fold(status_line, |plain, line| [&plain, line].concat())
 }
 
 fn starts_like_http(answer: &[u8]) -> bool {
@@ -307,6 +331,26 @@ mod tests {
             handshake.received(format!("X-{n}: {}\r\n", "x".repeat(1_000)).as_bytes()).err()
         });
         assert_eq!(outcome.unwrap().error(), OpenError::NotHttp);
+    }
+
+    #[test]
+    fn a_connection_field_may_list_more_than_the_upgrade() {
+        for list in
+            ["keep-alive, Upgrade", "upgrade", "UPGRADE ,close", "close\r\nConnection: Upgrade"]
+        {
+            let mut handshake = handshake();
+            let answer = accepting(&handshake)
+                .replace("Connection: Upgrade", &format!("connection: {list}"));
+            let opened = handshake.received(answer.as_bytes());
+            assert!(opened.is_ok_and(|opened| opened.is_some()), "{list}");
+        }
+        for list in ["keep-alive", "not-upgrade", "upgrade-not, close", ""] {
+            let mut handshake = handshake();
+            let answer = accepting(&handshake)
+                .replace("Connection: Upgrade", &format!("Connection: {list}"));
+            let refused = handshake.received(answer.as_bytes()).unwrap_err();
+            assert_eq!(refused.error(), OpenError::Upgrade, "{list}");
+        }
     }
 
     #[test]

@@ -34,3 +34,11 @@ pub(crate) use self::{
     secret::Secret,
     server::{ServeError, Server},
 };
+
+/// What is answered to a text without a script's help: the pong of a ping.
+pub(crate) fn answer(text: &str) -> Option<String> {
+    match dialect::Incoming::parse(text) {
+        dialect::Incoming::Ping(timestamp) => Some(dialect::pong(timestamp)),
+        dialect::Incoming::Login(_) | dialect::Incoming::Other => None,
+    }
+}

@@ -48,6 +48,11 @@ impl SettingsErrors {
         Self(placed.collect())
     }
 
+    /// The field of each.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(error, _)| error.field())
+    }
+
     /// Prints them on stderr. The status is that of a usage error.
     pub(crate) fn report(&self) -> ExitCode {
         // Where stderr is gone the status still tells.

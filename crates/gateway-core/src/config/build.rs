@@ -345,11 +345,11 @@ impl Check {
                 Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => {}
             }
         }
-        Policy::new(rules).unwrap_or_else(|(one, other)| {
-            let limit = format!("must not cross the rule {}-{}", one.first(), one.last());
+        for (one, other) in Policy::crossings(&rules) {
+            let limit = format!("must not cross the rule {}", one.codes());
             self.push(&field_of(&other), other.verdict().to_string(), limit);
-            Policy::default()
-        })
+        }
+        Policy::new(rules).unwrap_or_default() // what is wrong with it is told above
     }
 }
 

@@ -6,4 +6,4 @@ mod run;
 pub use plan::{
     Advance, Content, Echo, Fact, LoginKind, Plan, Ruling, Settings, Step, Trouble, Wall, Whose,
 };
-pub use run::{World, compare, run};
+pub use run::{World, compare, run, run_observed};

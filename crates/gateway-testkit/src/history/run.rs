@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, CloseFrame, ConnectionState, Event, Failure, Frame, Instant, Login, Message, Network,
-    OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
+    Observed, Observer, OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -26,11 +26,21 @@ const MOST_STEPS: usize = 600;
 /// # Errors
 /// The invariant that does not hold.
 pub fn run(plan: &Plan) -> Result<World, Violation> {
+    World::new(plan).run(plan)
+}
+
+/// Runs a whole plan under the checker, and tells `observer` what a driver would: a journal, for example.
+///
+/// # Errors
+/// The invariant that does not hold.
+pub fn run_observed(
+    plan: &Plan,
+    mut observer: impl Observer + 'static,
+) -> Result<World, Violation> {
     let mut world = World::new(plan);
-    for step in plan.steps.iter().take(MOST_STEPS) {
-        world.take(step)?;
-    }
-    Ok(world)
+    observer.begin(world.rig.connection.config(), plan.seed);
+    world.observer = Some(Box::new(observer));
+    world.run(plan)
 }
 
 /// Runs a whole plan on the core and on the model of the contract, step by step; and under the checker as well.
@@ -42,10 +52,7 @@ pub fn compare(plan: &Plan) -> Result<World, Violation> {
         let mut world = World::new(plan);
         let comparison = Comparison::new(Arc::new(plan.settings.config()), draws(plan));
         world.comparison = Some(if is_scripted { comparison.scripted() } else { comparison });
-        for step in plan.steps.iter().take(MOST_STEPS) {
-            world.take(step)?;
-        }
-        Ok(world)
+        world.run(plan)
     };
     // A script is written only where somebody will read it: the second run is the same as the first.
     compared(false).or_else(|_: Violation| compared(true))
@@ -67,6 +74,7 @@ pub struct World {
     last_socket: u64,
     /// The stamp of the last ping.
     stamp: Option<u64>,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl World {
@@ -81,7 +89,15 @@ impl World {
             wall_offset: 1_700_000_000_000,
             last_socket: 0,
             stamp: None,
+            observer: None,
         }
+    }
+
+    fn run(mut self, plan: &Plan) -> Result<Self, Violation> {
+        for step in plan.steps.iter().take(MOST_STEPS) {
+            self.take(step)?;
+        }
+        Ok(self)
     }
 
     /// Takes one step.
@@ -98,11 +114,18 @@ impl World {
     /// # Errors
     /// The invariant that does not hold.
     pub fn feed(&mut self, event: Event<'_>) -> Result<Vec<Action>, Violation> {
+        let now = self.rig.now;
         if let Some(comparison) = &mut self.comparison {
-            let compared = comparison.feed(self.rig.now, event);
+            let compared = comparison.feed(now, event);
             compared.map_err(|what| Violation { invariant: Invariant::Model, what })?;
         }
-        let actions: Vec<_> = self.rig.feed(self.rig.now, event)?.into_iter().collect();
+        let actions: Vec<_> = self.rig.feed(now, event)?.into_iter().collect();
+        if let Some(observer) = &mut self.observer {
+            let connection = &self.rig.connection;
+            let (state, deadline) = (connection.state(), connection.next_deadline());
+            let observed = Observed { now, event, actions: &actions, state, deadline };
+            observer.observe(&observed, connection.dialect());
+        }
         for action in &actions {
             match action {
                 Action::OpenSocket { id, .. } => self.last_socket = id.number(),

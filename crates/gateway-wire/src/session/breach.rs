@@ -11,10 +11,10 @@ pub(super) type Breach = (Failure, String);
 impl Session {
     /// The peer broke the protocol. One read brings many frames, but whoever reads them one by one would have answered
     /// the messages before the breach: where the application still has some to take, the breach waits, and so does
-    /// the reading.
+    /// the reading. A Close does not wait, whatever is wrong with it: it is answered, and nothing may follow the answer.
     pub(super) fn breached(&mut self, now: Instant, id: SocketId, (failure, detail): Breach) {
         let waits = self.has_messages() && self.is_ready();
-        match self.link.as_mut().filter(|link| waits && link.id == id) {
+        match self.link.as_mut().filter(|link| waits && link.id == id && link.codec.can_write()) {
             Some(link) => link.breach = Some((failure, detail)),
             None => self.failed(now, id, failure, &detail),
         }

@@ -1,0 +1,39 @@
+//! The `gateway` program as a library: reads the command line, starts the log on stderr, and runs one command.
+//!
+//! It is no API: [`run`] is for `main.rs`, and the parsers are for the fuzz targets.
+
+mod args;
+mod byte_size;
+mod check;
+mod clock;
+mod connect;
+mod demo;
+mod explain;
+mod log;
+#[doc(hidden)]
+pub mod parsers;
+mod record;
+mod replay;
+mod serve;
+mod settings;
+mod signals;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser as _;
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    log::start(arguments.log_level.unwrap_or_else(|| arguments.command.log_level()));
+    match arguments.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Connect(args) => connect::run(*args),
+        Command::Serve(args) => serve::command::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Replay(args) => replay::run(&args),
+    }
+}

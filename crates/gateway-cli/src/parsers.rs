@@ -1,0 +1,102 @@
+//! The program's parsers, one function each, for the fuzz targets alone: nothing here is a promise.
+
+use std::{cell::RefCell, sync::Arc};
+
+use clap::{Args as _, Command, FromArgMatches as _};
+use gateway_tokio::core::Config;
+
+use crate::{
+    byte_size::ByteSize,
+    explain, replay,
+    serve::{self, Script},
+    settings::{Flags, Probed, probe},
+};
+
+/// A size in bytes, and how it is shown.
+#[must_use]
+pub fn byte_size(text: &str) -> Option<(usize, String)> {
+    text.parse::<ByteSize>().ok().map(|size| (size.bytes(), size.to_string()))
+}
+
+/// Whether `--script` takes this name. A script for a close code of its own lasts as long as the program.
+#[must_use]
+pub fn has_script(name: &str) -> bool {
+    Script::by_name(name).is_ok()
+}
+
+/// The number that `gateway explain` has an answer for.
+#[must_use]
+pub fn explained_code(text: &str) -> Option<u16> {
+    explain::code(text).ok()
+}
+
+/// What `gateway serve` answers to a text by itself.
+#[must_use]
+pub fn answer(text: &str) -> Option<String> {
+    serve::answer(text)
+}
+
+/// The settings of a connection, as they were read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The core's part.
+    pub config: Arc<Config>,
+    /// What `gateway check` prints.
+    pub summary: String,
+}
+
+/// Settings that are not valid.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The field of each error.
+    pub fields: Vec<String>,
+    /// What is printed.
+    pub text: String,
+}
+
+thread_local! {
+    /// Making a command takes longer than reading a line with it.
+    static COMMAND: RefCell<Command> =
+        RefCell::new(Flags::augment_args(Command::new("gateway").no_binary_name(true)));
+}
+
+/// Reads settings from a file's text, variables of the environment by their names, and arguments.
+///
+/// `None` where clap refuses the arguments, or where a file of the disk would have to be read.
+#[must_use]
+pub fn settings(
+    file: &str,
+    variables: &[(String, String)],
+    arguments: &[String],
+) -> Option<Result<Loaded, Refused>> {
+    let matches = COMMAND.with_borrow_mut(|command| command.try_get_matches_from_mut(arguments));
+    let flags = Flags::from_arg_matches(&matches.ok()?).ok()?.with_variables(variables);
+    match probe(file, flags)? {
+        Probed::Loaded(settings) => {
+            let summary = settings.summary.to_string();
+            Some(Ok(Loaded { config: settings.config, summary }))
+        }
+        Probed::Refused(errors) => {
+            let fields = errors.fields().map(str::to_owned).collect();
+            Some(Err(Refused { fields, text: errors.to_string() }))
+        }
+    }
+}
+
+/// What `gateway replay` prints of a journal, and how many differences it finds; the error where it ends early.
+///
+/// # Errors
+/// What is wrong with the journal.
+pub fn replayed(journal: &[u8]) -> Result<(u64, String), String> {
+    replay::to_text(journal)
+}
+
+/// The scenario that `gateway replay --scenario` makes of a journal.
+///
+/// # Errors
+/// Why there is none.
+pub fn scenario(journal: &[u8]) -> Result<String, String> {
+    replay::to_scenario(journal)
+}

@@ -1,0 +1,474 @@
+//! What a server ends a connection or refuses one with: the raw payload of a Close frame, and raw HTTP answers.
+//!
+//! Catches: a panic on any bytes; a code or a status that leads to another verdict than [`Policy::judge`]'s; a Close that may not be
+//! sent and is taken for one; a breach that is not answered with its code, or is not retried; two Close frames; a Retry-After that is
+//! not heeded, or heeded past its bound; an answer that opens without the right key, or means something else in other pieces.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arbitrary::{Arbitrary, Unstructured};
+use gateway_core::{
+    CloseCode, Config, ConnectionState, DisconnectCause, Failure, GiveUpCause, Instant,
+    JsonDialect, Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
+};
+use gateway_testkit::{Frame, history::Settings};
+use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order, Session};
+use http::HeaderMap;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::{Sights, many::Many, watch::Watch};
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    settings: Settings,
+    seed: u64,
+    /// How large the pieces are in which bytes arrive.
+    piece: u8,
+    ends: Many<End, 6>,
+}
+
+#[derive(Debug, Arbitrary)]
+enum End {
+    Close(Close),
+    Answer(Answer),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Close {
+    /// One of those below, and a reason.
+    Known(u8, Many<u8, 130>),
+    Code(u16, String),
+    Raw(Many<u8, 130>),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Answer {
+    Raw(Many<u8, 250>),
+    Built { status: Status, is_upgrade: bool, fields: Many<Field, 6>, rest: Many<u8, 40> },
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+enum Status {
+    Known(u8),
+    Any(u16),
+}
+
+/// Close codes that may be sent, and some that may not.
+pub(crate) const CODES: [u16; 16] = [
+    1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 4000,
+];
+
+const STATUSES: [u16; 16] =
+    [101, 101, 101, 200, 302, 400, 401, 403, 404, 408, 425, 429, 500, 503, 599, 600];
+
+impl Status {
+    fn number(self) -> u16 {
+        match self {
+            Self::Known(index) => STATUSES[usize::from(index) % STATUSES.len()],
+            Self::Any(status) => status % 1_000,
+        }
+    }
+}
+
+#[derive(Debug, Arbitrary)]
+enum Field {
+    Upgrade,
+    Connection,
+    /// The right key.
+    Accept,
+    RetryAfterSeconds(u64),
+    /// So many seconds from the epoch.
+    RetryAfterDate(u32),
+    RetryAfter(Vec<u8>),
+    Other(u8, Vec<u8>),
+}
+
+/// What the wall clock shows, always.
+const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
+
+pub(crate) fn run(bytes: &[u8]) -> Sights {
+    let mut sights = Sights::new();
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return sights };
+    let config = Arc::new(input.settings.config());
+    let session = Session::new(Arc::clone(&config), input.seed, Box::new(JsonDialect))
+        .with_observer(Box::<Watch>::default());
+    let piece = usize::from(input.piece).max(1);
+    let mut story = Story { session, config, now: Instant::ZERO, piece, sights: &mut sights };
+    for end in input.ends.iter() {
+        story.tell(end);
+    }
+    sights
+}
+
+struct Story<'a> {
+    session: Session,
+    config: Arc<Config>,
+    now: Instant,
+    piece: usize,
+    sights: &'a mut Sights,
+}
+
+impl Story<'_> {
+    /// An attempt, and its end.
+    fn tell(&mut self, end: &End) {
+        let id = self.dial();
+        match end {
+            End::Close(close) => {
+                self.session.opened(self.now, id);
+                self.close(id, &close.payload());
+            }
+            End::Answer(answer) => self.answer(id, answer),
+        }
+        while self.session.next_event().is_some() {}
+    }
+
+    /// Goes on to the next attempt.
+    fn dial(&mut self) -> SocketId {
+        if self.session.state() == ConnectionState::Disconnected
+            && self.session.deadline().is_some()
+        {
+            self.now = self.session.deadline().map_or(self.now, |due| self.now.max(due));
+            self.session.tick(self.now);
+        } else {
+            self.session.wall_clock(self.now, WALL);
+            self.session.connect(self.now);
+        }
+        loop {
+            match self.session.next_order() {
+                Some(Order::Open { id, .. }) => return id,
+                Some(Order::Drop { id, .. }) => self.session.dropped(id),
+                None => panic!("nothing is opened in {:?}", self.session.state()),
+            }
+        }
+    }
+
+    fn close(&mut self, id: SocketId, payload: &[u8]) {
+        let bytes = Frame::new(0x88, payload).bytes();
+        for piece in bytes.chunks(self.piece) {
+            self.session.received(self.now, id, piece);
+        }
+        let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+        let reason = std::str::from_utf8(payload.get(2..).unwrap_or_default());
+        let cause = self.cause();
+        match (payload.len(), code.map(CloseCode::new), reason) {
+            (0, ..) => {
+                self.sights.insert("no code");
+                assert_eq!(cause, DisconnectCause::CloseReceived(None));
+                self.judged(1005, cause, None);
+            }
+            (2..=125, Some(Ok(code)), Ok(_)) => {
+                self.sights.insert("a code");
+                assert_eq!(cause, DisconnectCause::CloseReceived(Some(code)));
+                self.judged(code.number(), cause, None);
+            }
+            (2..=125, Some(Ok(_)), Err(_)) => {
+                self.sights.insert("a reason that is no text");
+                let DisconnectCause::ProtocolError(failure) = cause else { panic!("{cause:?}") };
+                assert!(matches!(failure, Failure::InvalidUtf8 | Failure::Protocol), "{failure:?}");
+                self.retried(cause);
+            }
+            (_, Some(Err(_)) | None, _) | (126.., ..) => {
+                self.sights.insert("a breach");
+                let DisconnectCause::ProtocolError(failure) = cause else { panic!("{cause:?}") };
+                // What is wrong twice may be told as either.
+                let both = reason.is_err() && failure == Failure::InvalidUtf8;
+                assert!(both || failure == Failure::Protocol, "{failure:?} of {payload:?}");
+                self.retried(cause);
+            }
+            (1, Some(_), _) => panic!("two bytes of one"),
+        }
+        self.farewell(id, payload, cause);
+    }
+
+    /// The one Close that goes back: the peer's own code, or what it is reproached with.
+    fn farewell(&mut self, id: SocketId, payload: &[u8], cause: DisconnectCause) {
+        let mut bytes = self.session.pending().to_vec();
+        let mut closes = Vec::new();
+        while let Some(frame) = Frame::take(&mut bytes) {
+            assert!(closes.is_empty(), "a frame after the Close: {frame:?}");
+            if frame.first == 0x88 {
+                closes.push(frame);
+            }
+        }
+        let [close] = &closes[..] else { panic!("{} Close frames", closes.len()) };
+        match cause {
+            DisconnectCause::CloseReceived(None) => assert!(close.payload.len() <= 2),
+            DisconnectCause::CloseReceived(Some(_)) => {
+                assert_eq!(close.payload.get(..2), payload.get(..2), "another code goes back");
+            }
+            _ => {
+                let code = close.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+                assert!(matches!(code, Some(1002 | 1007)), "{code:?} on {cause:?}");
+            }
+        }
+        assert_eq!(self.session.next_order(), Some(Order::Drop { id, farewell: true }));
+        self.session.dropped(id);
+    }
+
+    fn answer(&mut self, id: SocketId, answer: &Answer) {
+        let endpoint = Endpoint::builder("ws://gateway.example/feed").build();
+        let endpoint = endpoint.expect("a valid URL");
+        let start = || Handshake::start(&endpoint, &HeaderMap::new()).expect("a request");
+        let (whole, pieces) = (start(), start());
+        let one = hear(whole, answer, usize::MAX);
+        let outcome = hear(pieces, answer, self.piece);
+        // What is settled by some of the pieces is not settled otherwise by all.
+        match (&one, &outcome) {
+            (_, None) => {}
+            (Some(Err(one)), Some(Err(other))) => assert_eq!(one.error(), other.error()),
+            (Some(Ok(one)), Some(Ok(other))) => {
+                assert!(one.rest.starts_with(&other.rest), "other bytes are left");
+            }
+            (one, other) => panic!("whole it is {one:?}, in pieces {other:?}"),
+        }
+        match one {
+            None => {
+                self.sights.insert("no answer yet");
+                let hung_up = OpenFailure::new(OpenError::NotHttp, "it hung up");
+                self.session.open_failed(self.now, id, &hung_up);
+            }
+            Some(Ok(opened)) => {
+                self.sights.insert("opened");
+                let Answer::Built { status, is_upgrade, fields, .. } = answer else {
+                    panic!("{answer:?} opens")
+                };
+                assert_eq!(status.number(), 101, "it opens without being asked in");
+                let accepts = fields.iter().any(|field| matches!(field, Field::Accept));
+                assert!(accepts || *is_upgrade, "it opens without a key: {answer:?}");
+                self.session.opened(self.now, id);
+                self.session.received(self.now, id, &opened.rest);
+                self.session.failed(self.now, id, Failure::Eof, "");
+                self.session.next_order();
+                self.session.dropped(id);
+            }
+            Some(Err(failure)) => {
+                self.session.open_failed(self.now, id, &failure);
+                let cause = self.cause();
+                assert_eq!(cause, DisconnectCause::OpenFailed(failure.error()));
+                self.built(answer, failure.error());
+                match failure.error() {
+                    OpenError::Http { status, retry_after } => {
+                        self.sights.insert("a status");
+                        self.judged(status, cause, retry_after);
+                    }
+                    _ => {
+                        self.sights.insert("no upgrade");
+                        self.retried(cause);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is known of an answer that was built.
+    fn built(&mut self, answer: &Answer, error: OpenError) {
+        let Answer::Built { status, is_upgrade, fields, .. } = answer else { return };
+        match (status.number(), error) {
+            (101, OpenError::Upgrade | OpenError::NotHttp) => {
+                let is_complete = *is_upgrade && fields.is_empty();
+                assert!(!is_complete, "an upgrade that is complete is refused: {error:?}");
+            }
+            (100..=599, OpenError::Http { status: seen, retry_after })
+                if seen == status.number() =>
+            {
+                let first = fields.iter().find_map(|field| match field {
+                    Field::RetryAfterSeconds(seconds) => Some(Some(RetryAfter::Seconds(*seconds))),
+                    Field::RetryAfterDate(seconds) => {
+                        let millis = u64::from(*seconds) * 1_000;
+                        Some(Some(RetryAfter::Date(UnixMillis(millis))))
+                    }
+                    // Others may be broken, or broken in the middle.
+                    Field::RetryAfter(_) | Field::Other(..) => Some(None),
+                    Field::Upgrade | Field::Connection | Field::Accept => None,
+                });
+                if let Some(Some(expected)) = first {
+                    self.sights.insert("retry after");
+                    assert_eq!(retry_after, Some(expected));
+                }
+            }
+            // A field of any bytes may make it no HTTP; a status of none is none.
+            (_, OpenError::NotHttp) => {}
+            (status, error) => panic!("{status} is {error:?}"),
+        }
+    }
+
+    /// The cause of the disconnection that was just told.
+    fn cause(&mut self) -> DisconnectCause {
+        loop {
+            match self.session.next_event() {
+                Some(ClientEvent::Disconnected { cause, .. }) => return cause,
+                Some(_) => {}
+                None => panic!("no disconnection in {:?}", self.session.state()),
+            }
+        }
+    }
+
+    /// What follows on a code or a status is what the policy says.
+    fn judged(&mut self, code: u16, cause: DisconnectCause, retry_after: Option<RetryAfter>) {
+        let verdict = self.config.policy().judge(code).verdict();
+        let given_up = |cause| matches!(cause, GiveUpCause::CloseCode(c) | GiveUpCause::HttpStatus(c) if c == code);
+        match (verdict, self.follows()) {
+            (Verdict::Fatal, Follows::GaveUp(cause)) if given_up(cause) => {
+                self.sights.insert("fatal");
+            }
+            // Credentials are refreshed once.
+            (Verdict::RefreshCredentials, Follows::GaveUp(cause)) if given_up(cause) => {
+                self.sights.insert("fatal after a refresh");
+            }
+            (verdict, Follows::GaveUp(GiveUpCause::AttemptsSpent)) if verdict != Verdict::Fatal => {
+                assert!(self.config.max_attempts().is_some());
+                self.sights.insert("spent");
+            }
+            (verdict, Follows::Retry(delay)) if verdict != Verdict::Fatal => {
+                self.sights.insert("retried");
+                self.heeds(verdict, delay, retry_after);
+            }
+            (verdict, follows) => panic!("{verdict} on {cause:?}, and then {follows:?}"),
+        }
+    }
+
+    /// A Retry-After is heeded up to its bound, and some on top.
+    fn heeds(&self, verdict: Verdict, delay: Duration, header: Option<RetryAfter>) {
+        let backoff = self.config.backoff();
+        let (_, high) = backoff.bounds(u32::MAX);
+        let heeded = match header {
+            Some(RetryAfter::Seconds(seconds)) => Duration::from_secs(seconds),
+            // The wall clock is told at the first attempt, and stands still; the core's own goes on from there.
+            Some(RetryAfter::Date(_)) | None => Duration::ZERO,
+        };
+        let heeded = heeded.min(self.config.retry_after_max());
+        assert!(delay >= heeded, "{delay:?}, and {header:?}");
+        let ruled = match verdict {
+            Verdict::RetryNoSoonerThan(least) => least,
+            Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => Duration::ZERO,
+        };
+        assert!(delay >= ruled, "{delay:?}, and {verdict}");
+        let bound = if header.is_some() { self.config.retry_after_max() } else { ruled };
+        let most = high.max(bound).max(ruled);
+        let spread = (most / 5).max(Duration::from_secs(1));
+        assert!(delay <= most.saturating_add(spread), "{delay:?} of at most {most:?}");
+    }
+
+    /// What no code decides on is retried while there are attempts.
+    fn retried(&mut self, cause: DisconnectCause) {
+        match self.follows() {
+            Follows::Retry(_) => {}
+            Follows::GaveUp(GiveUpCause::AttemptsSpent) if self.config.max_attempts().is_some() => {
+            }
+            follows => panic!("{cause:?}, and then {follows:?}"),
+        }
+    }
+
+    fn follows(&mut self) -> Follows {
+        loop {
+            match self.session.next_event() {
+                Some(ClientEvent::Notice(Notice::RetryScheduled { delay, .. })) => {
+                    assert_eq!(self.session.state(), ConnectionState::Disconnected);
+                    return Follows::Retry(delay);
+                }
+                Some(ClientEvent::Notice(Notice::GaveUp { cause })) => {
+                    assert_eq!(self.session.state(), ConnectionState::Closed);
+                    return Follows::GaveUp(cause);
+                }
+                Some(_) => {}
+                None => panic!("nothing follows in {:?}", self.session.state()),
+            }
+        }
+    }
+}
+
+/// What follows on a loss.
+#[derive(Debug)]
+enum Follows {
+    Retry(Duration),
+    GaveUp(GiveUpCause),
+}
+
+/// Hands an answer over in pieces; what it comes to, if it comes to something.
+fn hear(
+    mut handshake: Handshake,
+    answer: &Answer,
+    piece: usize,
+) -> Option<Result<Opened, OpenFailure>> {
+    let bytes = answer.bytes(&key_of(handshake.request()));
+    for piece in bytes.chunks(piece) {
+        match handshake.received(piece) {
+            Ok(None) => {}
+            Ok(Some(opened)) => return Some(Ok(opened)),
+            Err(failure) => return Some(Err(failure)),
+        }
+    }
+    None
+}
+
+/// The key of an upgrade request.
+pub(crate) fn key_of(request: &[u8]) -> String {
+    let request = std::str::from_utf8(request).expect("a request is text");
+    let key = request.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+    });
+    key.expect("a request has a key").to_owned()
+}
+
+impl Close {
+    fn payload(&self) -> Vec<u8> {
+        match self {
+            Self::Code(code, reason) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
+            Self::Known(index, reason) => {
+                let code = CODES[usize::from(*index) % CODES.len()];
+                [&code.to_be_bytes(), &reason[..]].concat()
+            }
+            Self::Raw(payload) => payload.to_vec(),
+        }
+    }
+}
+
+impl Answer {
+    fn bytes(&self, key: &str) -> Vec<u8> {
+        let (status, is_upgrade, fields, rest) = match self {
+            Self::Raw(bytes) => return bytes.to_vec(),
+            Self::Built { status, is_upgrade, fields, rest } => {
+                (status.number(), *is_upgrade, fields, rest)
+            }
+        };
+        let mut bytes = format!("HTTP/1.1 {status:03} Answer\r\n").into_bytes();
+        let upgrade = [Field::Upgrade, Field::Connection, Field::Accept];
+        for field in upgrade.iter().filter(|_| is_upgrade).chain(fields.iter()) {
+            let (name, value) = field.line(key);
+            bytes.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(&rest[..]);
+        bytes
+    }
+}
+
+impl Field {
+    fn line(&self, key: &str) -> (&'static str, Vec<u8>) {
+        const NAMES: [&str; 6] = [
+            "Sec-WebSocket-Accept",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions",
+            "Upgrade",
+            "Connection",
+            "X-Other",
+        ];
+        match self {
+            Self::Upgrade => ("Upgrade", b"websocket".to_vec()),
+            Self::Connection => ("Connection", b"keep-alive, Upgrade".to_vec()),
+            Self::Accept => {
+                ("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()).into_bytes())
+            }
+            Self::RetryAfterSeconds(seconds) => ("Retry-After", seconds.to_string().into_bytes()),
+            Self::RetryAfterDate(seconds) => {
+                let span = Duration::from_secs((*seconds).into());
+                let date = SystemTime::UNIX_EPOCH + span;
+                ("Retry-After", httpdate::fmt_http_date(date).into_bytes())
+            }
+            Self::RetryAfter(value) => ("retry-after", value.clone()),
+            Self::Other(name, value) => (NAMES[usize::from(*name) % NAMES.len()], value.clone()),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Configurations: text or a tree of settings goes in; a valid configuration that keeps its promises comes out, or every error.
+//!
+//! Catches: a panic on any text; an error that names no field, value or limit; an error that is told only once another is
+//! mended, or only beside another; a configuration that does not read back as it was written; a heartbeat that notices a dead peer
+//! later than interval + timeout; a state that a connection with these settings does not leave (I3, I6, I7).
+
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use gateway_core::{
+    Config, ConfigBuilder, ConfigError, ConfigErrors, ConnectionState, Event, Frame, HeartbeatKind,
+    Instant, Login, LoginAnswer, format_duration,
+};
+use gateway_testkit::Rig;
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
+
+use crate::{Sights, many::Many};
+
+#[derive(Debug, Arbitrary)]
+enum Input<'a> {
+    Tree(Many<Setting, 32>),
+    Toml(&'a str),
+    Json(&'a str),
+}
+
+/// A place in the tree, and what stands there.
+#[derive(Debug, Arbitrary)]
+enum Setting {
+    Field(u8, Given),
+    Rule(u16, Option<u8>, Given),
+    Unknown(String, Given),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Given {
+    Span(u16, u8),
+    Word(u8),
+    Thousandths(u32),
+    Number(i64),
+    Float(f64),
+    Text(String),
+    Switch(bool),
+    Null,
+    List,
+    Table,
+}
+
+const FIELDS: [&str; 26] = [
+    "reconnect.initial_delay",
+    "reconnect.max_delay",
+    "reconnect.multiplier",
+    "reconnect.jitter",
+    "reconnect.max_attempts",
+    "reconnect.stable_after",
+    "reconnect.retry_after_max",
+    "heartbeat.kind",
+    "heartbeat.interval",
+    "heartbeat.timeout",
+    "heartbeat.strict",
+    "heartbeat.phase",
+    "heartbeat.deliver_pongs",
+    "heartbeat.answer_pings",
+    "login.send",
+    "login.external",
+    "login.accepted",
+    "login.refused",
+    "login.timeout",
+    "connect_timeout",
+    "close_timeout",
+    "data_timeout",
+    "max_message_size",
+    "reconnect",
+    "heartbeat",
+    "login",
+];
+
+const WORDS: [&str; 20] = [
+    "json",
+    "ping",
+    "off",
+    "decorrelated",
+    "decorrelated-smooth",
+    "decorrelated-unclamped",
+    "aws-decorrelated",
+    "full",
+    "equal",
+    "none",
+    "unlimited",
+    "retry",
+    "refresh",
+    "fatal",
+    "/type=login_ok",
+    "/type=refused",
+    "64KiB",
+    "1GiB",
+    "true",
+    "365d",
+];
+
+const SECTIONS: [&str; 4] = ["reconnect", "heartbeat", "login", "policy"];
+
+pub(crate) fn run(bytes: &[u8]) -> Sights {
+    let mut sights = Sights::new();
+    match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
+        Ok(Input::Tree(settings)) => judge(&Value::Object(tree(settings.0)), &mut sights),
+        Ok(Input::Toml(text)) => {
+            let read = toml::from_str::<Config>(text).map_err(|error| error.to_string());
+            if let Ok(tree) = toml::from_str::<Value>(text) {
+                sights.insert("toml");
+                agree(&read, &judged(&tree));
+                judge(&tree, &mut sights);
+            }
+        }
+        Ok(Input::Json(text)) => {
+            let read = serde_json::from_str::<Config>(text).map_err(|error| error.to_string());
+            if let Ok(tree) = serde_json::from_str::<Value>(text) {
+                sights.insert("json");
+                agree(&read, &judged(&tree));
+                judge(&tree, &mut sights);
+            }
+        }
+        Err(_) => {}
+    }
+    sights
+}
+
+fn tree(settings: Vec<Setting>) -> Map<String, Value> {
+    let mut root = Map::new();
+    for setting in settings {
+        let (path, given) = match setting {
+            Setting::Field(index, given) => {
+                (FIELDS[usize::from(index) % FIELDS.len()].to_owned(), given)
+            }
+            Setting::Rule(code, None, given) => (format!("policy.{}", code % 5_100), given),
+            Setting::Rule(code, Some(more), given) => {
+                let first = code % 5_100;
+                (format!("policy.{first}-{}", first + u16::from(more)), given)
+            }
+            Setting::Unknown(name, given) => (name, given),
+        };
+        let value = given.value();
+        match path.split_once('.').filter(|(section, _)| SECTIONS.contains(section)) {
+            Some((section, name)) => {
+                let table = root.entry(section).or_insert_with(|| Map::new().into());
+                if let Some(table) = table.as_object_mut() {
+                    table.insert(name.to_owned(), value);
+                }
+            }
+            None => {
+                root.insert(path, value);
+            }
+        }
+    }
+    root
+}
+
+impl Given {
+    fn value(self) -> Value {
+        match self {
+            Self::Span(number, unit) => {
+                let unit = ["ms", "s", "m", "h", "d", ""][usize::from(unit) % 6];
+                format!("{number}{unit}").into()
+            }
+            Self::Word(index) => WORDS[usize::from(index) % WORDS.len()].into(),
+            Self::Thousandths(number) => format!("{}.{:03}", number / 1000, number % 1000).into(),
+            Self::Number(number) => number.into(),
+            Self::Float(number) => number.into(),
+            Self::Text(text) => text.into(),
+            Self::Switch(switch) => switch.into(),
+            Self::Null => Value::Null,
+            Self::List => Value::Array(Vec::new()),
+            Self::Table => Map::new().into(),
+        }
+    }
+}
+
+fn judged(tree: &Value) -> Result<Config, ConfigErrors> {
+    ConfigBuilder::deserialize(tree.clone()).expect("any tree is read").build()
+}
+
+/// What serde says of a text is what the builder says of its tree, all of it.
+fn agree(read: &Result<Config, String>, judged: &Result<Config, ConfigErrors>) {
+    match (read, judged) {
+        (Ok(one), Ok(other)) => assert_eq!(one, other),
+        (Err(text), Err(errors)) => {
+            for error in errors {
+                assert!(text.contains(&error.to_string()), "{error} is not told in {text}");
+            }
+        }
+        (one, other) => panic!("serde has {one:?}, the builder {other:?}"),
+    }
+}
+
+fn judge(tree: &Value, sights: &mut Sights) {
+    match judged(tree) {
+        Ok(config) => {
+            sights.insert("accepted");
+            reads_back(&config);
+            walk(&config, sights);
+        }
+        Err(errors) => {
+            sights.insert("refused");
+            if errors.iter().count() > 1 {
+                sights.insert("several errors");
+            }
+            for error in &errors {
+                complete(error);
+            }
+            if let Value::Object(root) = tree {
+                told_at_once(root, &errors, sights);
+            }
+        }
+    }
+}
+
+/// An error names the field, the value and the limit.
+fn complete(error: &ConfigError) {
+    assert!(!error.limit().is_empty(), "no limit: {error:?}");
+    let text = error.to_string();
+    assert!(text.contains(error.field()) && text.contains(error.limit()), "{text}");
+    // Of an unknown field, of one that is missing, and of an empty one there is no value to name.
+    let is_bare =
+        error.limit().starts_with("unknown field") || error.limit().starts_with("must be");
+    assert!(is_bare || !error.value().is_empty(), "no value: {error:?}");
+}
+
+/// Whether an error is about two settings together: such a one comes and goes with the other.
+fn is_relation(error: &ConfigError) -> bool {
+    let limit = error.limit();
+    let about = [
+        "must be at most reconnect.",
+        "must be at most heartbeat.",
+        "must not stand beside",
+        "must be set where",
+        "must differ from",
+        "must not cross",
+    ];
+    about.iter().any(|words| limit.starts_with(words))
+}
+
+/// What is wrong with a setting alone is told with everything else, and nothing is told that is not.
+fn told_at_once(root: &Map<String, Value>, errors: &ConfigErrors, sights: &mut Sights) {
+    let mut alone = Vec::new();
+    for (name, value) in root {
+        match value {
+            Value::Object(section) if SECTIONS.contains(&name.as_str()) => {
+                for (field, value) in section {
+                    let section = Map::from_iter([(field.clone(), value.clone())]);
+                    alone.extend(errors_of(Map::from_iter([(name.clone(), section.into())])));
+                }
+            }
+            value => alone.extend(errors_of(Map::from_iter([(name.clone(), value.clone())]))),
+        }
+    }
+    let told: Vec<_> = errors.iter().filter(|error| !is_relation(error)).collect();
+    if told.len() < errors.iter().count() {
+        sights.insert("a relation");
+    }
+    for error in &alone {
+        assert!(told.contains(&error), "{error} is held back: {errors}");
+    }
+    for error in told {
+        // A login's timeout is looked at only where there is a login.
+        let is_alone = alone.contains(error) || error.field() == "login.timeout";
+        assert!(is_alone || error.field() == "login.send", "{error} is of no setting: {errors}");
+    }
+}
+
+fn errors_of(tree: Map<String, Value>) -> Vec<ConfigError> {
+    let errors = judged(&tree.into()).map_or_else(ConfigErrors::into_vec, |_| Vec::new());
+    errors.into_iter().filter(|error| !is_relation(error)).collect()
+}
+
+/// Written as JSON or TOML it reads back equal, but for a login's secrets.
+pub(crate) fn reads_back(config: &Config) {
+    let json = serde_json::to_string(config).expect("it is written");
+    let back: Config = serde_json::from_str(&json).expect("it is read back");
+    if !matches!(config.login(), Login::Message { .. }) {
+        assert_eq!(&back, config, "{json}");
+    }
+    let toml = toml::to_string(config).expect("it is written");
+    assert_eq!(toml::from_str::<Config>(&toml).expect("it is read back"), back, "{toml}");
+    for span in [config.connect_timeout(), config.heartbeat_interval(), config.stable_after()] {
+        let text = format_duration(span);
+        assert_eq!(gateway_core::parse_duration(&text), Some(span), "{text}");
+    }
+}
+
+/// Walks a connection through every state, and lets nothing happen in each: it leaves all that must be left, in time.
+/// The rig holds every event against the invariants.
+pub(crate) fn walk(config: &Config, sights: &mut Sights) {
+    assert!(config.heartbeat_timeout() <= config.heartbeat_interval(), "I6: {config:?}");
+    let mut rig = Rig::new(config.clone());
+
+    rig.on(Event::ConnectRequested);
+    leaves(&mut rig, config.connect_timeout(), "an attempt");
+    connect(&mut rig);
+    let opened_at = rig.now;
+    log_in(&mut rig, config);
+    if rig.connection.is_ready() {
+        silence(&mut rig, config, sights);
+    } else {
+        let Login::Message { timeout, .. } = config.login() else { panic!("no login is left") };
+        sights.insert("login timeout");
+        leaves(&mut rig, *timeout, "a login");
+        assert!(rig.now <= opened_at.saturating_add(*timeout));
+    }
+    connect(&mut rig);
+    rig.on(Event::CloseRequested(gateway_core::CloseFrame::NORMAL));
+    if rig.connection.state() == ConnectionState::Closing {
+        leaves(&mut rig, config.close_timeout(), "a close");
+    }
+    assert_eq!(rig.connection.state(), ConnectionState::Closed, "I7");
+}
+
+/// Ticks at the next deadline, which lies within `most`, and ends the state.
+fn leaves(rig: &mut Rig, most: Duration, what: &str) {
+    let (before, since) = (rig.connection.state(), rig.now);
+    let due = rig.connection.next_deadline();
+    assert!(due.is_some_and(|due| due <= since.saturating_add(most)), "I3: {what} until {due:?}");
+    rig.tick();
+    assert_ne!(rig.connection.state(), before, "I3: {what} does not end");
+}
+
+/// Goes on to an open socket, whatever it is that the connection waits for.
+fn connect(rig: &mut Rig) {
+    if rig.connection.state() == ConnectionState::Disconnected {
+        assert!(rig.connection.next_deadline().is_some(), "I3: a retry that is never due");
+        rig.tick();
+    } else if rig.connection.state() == ConnectionState::Closed {
+        rig.on(Event::ConnectRequested);
+    }
+    if rig.connection.state() == ConnectionState::Connecting {
+        rig.open();
+    }
+}
+
+/// Answers the login, where that can be done without knowing its rules.
+fn log_in(rig: &mut Rig, config: &Config) {
+    match config.login() {
+        Login::External { .. } => drop(rig.on(Event::LoginAccepted)),
+        login @ Login::Message { .. } => {
+            let text = "welcome";
+            if login.judge(text) == LoginAnswer::AcceptedAndDelivered {
+                let id = rig.socket();
+                rig.on(Event::FrameReceived(id, Frame::Text(text)));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// From here on nothing comes. A heartbeat notices that within its bound.
+fn silence(rig: &mut Rig, config: &Config, sights: &mut Sights) {
+    /// A ping at once or after the phase, the judgement, and a data timeout before either.
+    const MOST_TICKS: usize = 4;
+
+    let since = rig.now;
+    if config.heartbeat_kind() == HeartbeatKind::Off && config.data_timeout().is_none() {
+        sights.insert("nothing to watch for");
+        assert_eq!(rig.connection.next_deadline(), None);
+        return;
+    }
+    let heartbeat = (config.heartbeat_kind() != HeartbeatKind::Off)
+        .then(|| config.heartbeat_interval().saturating_add(config.heartbeat_timeout()));
+    let bound = heartbeat.into_iter().chain(config.data_timeout()).min().expect("one of the two");
+    let dead_at: Instant = since.saturating_add(bound);
+    for _ in 0..MOST_TICKS {
+        rig.tick();
+        assert!(
+            rig.now <= dead_at,
+            "I6: alive at {:?}, dead at {dead_at:?} at the latest",
+            rig.now
+        );
+        if !rig.connection.is_ready() {
+            sights.insert("dead in time");
+            return;
+        }
+    }
+    panic!("I6: still alive after {MOST_TICKS} ticks");
+}

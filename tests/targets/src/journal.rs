@@ -1,0 +1,189 @@
+//! Journals: bytes as a journal's file into the reader, the replay, and what `gateway replay` makes of them; and
+//! journals that a recorder has written of a history, whole and damaged.
+//!
+//! Catches: a panic or an endless loop on any file; a damage that is told with a line that is not there; something that comes
+//! after an error; a recorded history that does not read back, or does not replay as recorded (I9); a line that was lost, doubled or
+//! moved, or an end that was cut, and nobody says so.
+
+use std::io;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arbitrary::{Arbitrary, Unstructured};
+use gateway_journal::{Journal, JournalError, Recorder, Step};
+use gateway_testkit::history::{Plan, run_observed};
+
+use crate::Sights;
+
+#[derive(Debug, Arbitrary)]
+enum Input<'a> {
+    File(&'a [u8]),
+    Recorded(Damage, Plan),
+}
+
+/// What becomes of a journal on its way.
+#[derive(Debug, Arbitrary)]
+enum Damage {
+    None,
+    /// A byte is another.
+    Byte(u32, u8),
+    /// A byte is missing.
+    Hole(u32),
+    /// The rest is missing from here on.
+    Cut(u32),
+    LineLost(u16),
+    LineDoubled(u16),
+    LinesSwapped(u16),
+}
+
+/// A file in memory that outlives its recorder.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn run(bytes: &[u8]) -> Sights {
+    let mut sights = Sights::new();
+    match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
+        Ok(Input::File(file)) => drop(read(file, &mut sights)),
+        Ok(Input::Recorded(damage, plan)) => recorded(&damage, &plan, &mut sights),
+        Err(_) => {}
+    }
+    sights
+}
+
+/// What a file comes to: the steps before an error, if there is one.
+fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
+    let lines = file.split(|byte| *byte == b'\n').count() as u64;
+    let (mut steps, mut broken) = (Vec::new(), None);
+    match Journal::read(file) {
+        Ok(journal) => {
+            sights.insert("head");
+            let mut replayed = journal.replay();
+            for step in &mut replayed {
+                match step {
+                    Ok(step) => {
+                        assert_eq!(step.entry.line, steps.len() as u64 + 2, "a line is left out");
+                        assert!(!step.description().to_string().contains('\n'));
+                        assert!(!step.recorded().to_string().contains('\n'));
+                        steps.push(step);
+                    }
+                    Err(error) => {
+                        assert!(broken.is_none(), "a second error: {error}");
+                        broken = Some(error);
+                    }
+                }
+            }
+            assert!(replayed.next().is_none(), "it goes on after its end");
+            assert!(steps.len() as u64 <= lines, "more steps than lines");
+        }
+        Err(error) => broken = Some(error),
+    }
+    if !steps.is_empty() {
+        sights.insert("entries");
+    }
+    if steps.iter().any(|step| !step.is_as_recorded()) {
+        sights.insert("difference");
+    }
+    match &broken {
+        Some(error) => {
+            sights.insert(if error.is_broken_off() { "broken off" } else { "damaged" });
+            assert!((1..=lines).contains(&error.line()), "{error}, of {lines} lines");
+        }
+        None => drop(sights.insert("whole")),
+    }
+    tells_the_same(file, &steps, broken.as_ref());
+    (steps, broken)
+}
+
+/// The program says of the file what the library says.
+fn tells_the_same(file: &[u8], steps: &[Step], broken: Option<&JournalError>) {
+    let differences = steps.iter().filter(|step| !step.is_as_recorded()).count() as u64;
+    match (gateway_cli::parsers::replayed(file), broken) {
+        (Ok((told, _)), None) => assert_eq!(told, differences),
+        (Err(text), Some(error)) => assert_eq!(text, error.to_string()),
+        (told, broken) => panic!("the program has {told:?}, the library {broken:?}"),
+    }
+    let scenario = gateway_cli::parsers::scenario(file);
+    assert!(broken.is_none() || scenario.is_err(), "a scenario of a damaged journal");
+}
+
+fn recorded(damage: &Damage, plan: &Plan, sights: &mut Sights) {
+    let shared = Shared::default();
+    let recorder = Recorder::new(shared.clone(), |error| panic!("{error}"));
+    let world = run_observed(plan, recorder);
+    if let Err(violation) = world {
+        panic!("{violation}");
+    }
+    drop(world); // which writes the end
+    let file = mem::take(&mut *shared.0.lock().unwrap_or_else(PoisonError::into_inner));
+
+    let damaged = damage.done_to(&file);
+    let (steps, broken) = read(&damaged, sights);
+    if damaged == file {
+        assert!(broken.is_none(), "what was recorded does not read back: {broken:?}");
+        let other = steps.iter().find(|step| !step.is_as_recorded());
+        assert!(other.is_none(), "it does not replay as recorded: {other:?}");
+        sights.insert("as recorded");
+        return;
+    }
+    let is_told = broken.is_some();
+    match damage {
+        Damage::None => panic!("nothing was done to it"),
+        // What is damaged may be one that says as much, or settles nothing.
+        Damage::Byte(..) | Damage::Hole(_) => {}
+        // The last newline alone says nothing.
+        Damage::Cut(_) if damaged.len() + 1 == file.len() => assert!(!is_told),
+        Damage::Cut(_) => {
+            assert!(is_told, "a cut is not told");
+            sights.insert("cut");
+        }
+        Damage::LineLost(_) | Damage::LineDoubled(_) | Damage::LinesSwapped(_) => {
+            assert!(is_told, "{damage:?} is not told");
+            sights.insert("lines out of order");
+        }
+    }
+}
+
+impl Damage {
+    fn done_to(&self, file: &[u8]) -> Vec<u8> {
+        let at = |index: &u32| *index as usize % file.len();
+        match self {
+            Self::None => file.to_vec(),
+            Self::Byte(index, byte) => {
+                let mut file = file.to_vec();
+                let index = at(index);
+                file[index] = *byte;
+                file
+            }
+            Self::Hole(index) => [&file[..at(index)], &file[at(index) + 1..]].concat(),
+            Self::Cut(index) => file[..at(index)].to_vec(),
+            Self::LineLost(_) | Self::LineDoubled(_) | Self::LinesSwapped(_) => {
+                let mut lines: Vec<_> = file.split_inclusive(|byte| *byte == b'\n').collect();
+                self.done_to_lines(&mut lines);
+                lines.concat()
+            }
+        }
+    }
+
+    fn done_to_lines(&self, lines: &mut Vec<&[u8]>) {
+        let at = |index: &u16| usize::from(*index) % lines.len();
+        match self {
+            Self::LineLost(index) => drop(lines.remove(at(index))),
+            Self::LineDoubled(index) => lines.insert(at(index), lines[at(index)]),
+            Self::LinesSwapped(index) => {
+                let (one, other) = (at(index), (at(index) + 1) % lines.len());
+                lines.swap(one, other);
+            }
+            Self::None | Self::Byte(..) | Self::Hole(_) | Self::Cut(_) => {}
+        }
+    }
+}
