@@ -18,6 +18,8 @@ use crate::shared::{Phase, Shared, Slot};
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
+    // Little room: a gateway that reads slowly is felt at once.
+    socket.set_recv_buffer_size(8 << 10)?;
     socket.bind(address)?;
     socket.listen(64)
 }

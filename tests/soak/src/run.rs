@@ -66,13 +66,13 @@ pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report>
     let (threads, tasks) = soak.start_clients()?;
     let mut calms = Vec::new();
     loop {
+        soak.shared.phase.send_replace(Phase::Storm);
         soak.storm(begun, &mut told);
         let is_calm = soak.calm();
         calms.push(Vitals::take_least());
         if !is_calm || soak.is_enough(begun) {
             break;
         }
-        soak.shared.phase.send_replace(Phase::Storm);
     }
     soak.shared.phase.send_replace(Phase::Close);
     for thread in threads {

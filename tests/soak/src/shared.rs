@@ -122,7 +122,7 @@ impl Shared {
     pub(crate) fn new(seed: u64, clients: usize) -> Self {
         Self {
             seed,
-            phase: watch::Sender::new(Phase::Storm),
+            phase: watch::Sender::new(Phase::Calm),
             ledger: Ledger::new(clients),
             connections: AtomicU64::new(0),
             std: Counts::new(),
