@@ -72,9 +72,9 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
                 is_restarting = true;
                 client.close(CloseFrame::NORMAL);
             }
-            Some(deed @ (Deed::Send(count) | Deed::Cork(count))) => {
+            Some(deed @ (Deed::Send(count) | Deed::Cork(count) | Deed::Flood(count))) => {
                 for _ in 0..count {
-                    let (number, message) = teller.message();
+                    let (number, message) = teller.message(deed);
                     let taken = match deed {
                         Deed::Cork(_) => client.try_send(message),
                         _ => client.send(message),
@@ -133,9 +133,9 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
                 is_restarting = true;
                 client.close(CloseFrame::NORMAL);
             }
-            Some(Deed::Send(count)) => {
+            Some(deed @ (Deed::Send(count) | Deed::Flood(count))) => {
                 for _ in 0..count {
-                    let (number, message) = teller.message();
+                    let (number, message) = teller.message(deed);
                     match client.send(message).await {
                         Ok(id) => {
                             corked = id.number();
@@ -145,9 +145,9 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
                     }
                 }
             }
-            Some(Deed::Cork(count)) => {
+            Some(deed @ Deed::Cork(count)) => {
                 for _ in 0..count {
-                    let (number, message) = teller.message();
+                    let (number, message) = teller.message(deed);
                     // A sink does not tell the number of a message: it is the next one.
                     match client.feed(message).now_or_never() {
                         Some(Ok(())) => {

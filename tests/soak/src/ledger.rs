@@ -37,6 +37,8 @@ pub(crate) struct ConnectionBook {
     pub(crate) is_clean: bool,
     /// How many messages were written before the last word: a Close frame or a breach; `None` where there was none.
     pub(crate) written: Option<u64>,
+    /// How it ended, for whoever looks for what broke.
+    pub(crate) how: String,
 }
 
 /// The books of every client since they were last held against each other.
@@ -192,7 +194,15 @@ fn compare(connection: &ConnectionBook, socket: &SocketBook, found: &mut Vec<(Ki
             let how = if connection.is_clean { "cleanly ended" } else { "cut" };
             found.push((
                 Kind::Lost,
-                format!("{number} was sent on {how} connection {id}, and never came"),
+                format!(
+                    "{number} was sent on {how} connection {id}, and never came: {} sent up to {:?}, {} maybe, {} came \
+                     up to {last:?}; {}",
+                    socket.sent.len(),
+                    socket.sent.last(),
+                    socket.maybe.len(),
+                    received.len(),
+                    connection.how,
+                ),
             ));
         }
     }
@@ -229,6 +239,7 @@ mod tests {
             received: vec![1, 2, 3],
             is_clean: true,
             written: Some(3),
+            how: String::new(),
         };
         change(&mut socket, &mut connection);
         findings(&Page { sockets: vec![socket], connections: vec![connection] })

@@ -50,6 +50,7 @@ pub(crate) async fn serve(shared: &Shared, slot: &Slot, stream: TcpStream, plan:
             received: Vec::new(),
             is_clean: false,
             written: None,
+            how: String::new(),
         },
     };
     // Whatever fails here is the client's leaving, which the books tell.
@@ -256,6 +257,8 @@ impl Line<'_> {
     /// Answers what has come; 0 bytes are the end of the stream.
     async fn take(&mut self, came: usize) -> io::Result<Over> {
         if came == 0 {
+            self.book.how =
+                format!("the client hung up, {} bytes of no whole frame", self.unread.len());
             self.book.is_clean = true;
             return Ok(Over::Gone);
         }
@@ -323,7 +326,9 @@ impl Line<'_> {
                 }
             }
         });
-        match drained.await {
+        let drained = drained.await;
+        self.book.how = format!("after {after}, {} bytes of no whole frame", self.unread.len());
+        match drained {
             Some(is_clean) => self.book.is_clean = is_clean,
             None => {
                 let client = self.slot.index;

@@ -35,6 +35,8 @@ pub(crate) enum Deed {
     Send(u64),
     /// So many messages, written together later.
     Cork(u64),
+    /// So many long messages, more than the socket takes at once.
+    Flood(u64),
     /// Close, and connect again.
     Restart,
 }
@@ -68,16 +70,18 @@ impl Teller {
         }
         Some(match self.draws.within(0..400) {
             0 => Deed::Restart,
+            397.. => Deed::Flood(self.draws.within(5..25)),
             1..=20 => Deed::Send(self.draws.within(10..80)),
             21..=60 => Deed::Cork(self.draws.within(2..40)),
             _ => Deed::Send(1),
         })
     }
 
-    /// The next message and its number.
-    pub(crate) fn message(&mut self) -> (u64, Message) {
+    /// The next message of a deed, and its number.
+    pub(crate) fn message(&mut self, deed: Deed) -> (u64, Message) {
         self.made += 1;
         let bytes = match self.draws.within(0..100) {
+            _ if matches!(deed, Deed::Flood(_)) => self.draws.within(20_000..120_000),
             0 => self.draws.within(20_000..200_000),
             1..=5 => self.draws.within(300..20_000),
             _ => self.draws.within(0..300),
