@@ -114,6 +114,11 @@ impl Codec {
         }
     }
 
+    /// Whether frames can be appended: not behind a Close, ours or the answer to the peer's.
+    pub(crate) fn takes_frames(&self) -> bool {
+        self.context.can_write()
+    }
+
     /// Appends a message's frame to `output`.
     pub(crate) fn encode(&mut self, message: Message, output: &mut Vec<u8>) {
         self.write(

@@ -2,8 +2,8 @@
 
 use gateway_core::{Event, Failure, Instant, SocketId};
 
-use super::Session;
 use super::perform::Payload;
+use super::{Link, Session};
 
 /// What the codec said of it.
 pub(super) type Breach = (Failure, String);
@@ -11,10 +11,12 @@ pub(super) type Breach = (Failure, String);
 impl Session {
     /// The peer broke the protocol. One read brings many frames, but whoever reads them one by one would have answered
     /// the messages before the breach: where the application still has some to take, the breach waits, and so does
-    /// the reading.
+    /// the reading. Not so where the breach is a Close frame with a bad code: the codec has answered it, and behind our Close nothing may be
+    /// sent.
     pub(super) fn breached(&mut self, now: Instant, id: SocketId, (failure, detail): Breach) {
         let waits = self.has_messages() && self.is_ready();
-        match self.link.as_mut().filter(|link| waits && link.id == id) {
+        let waits = |link: &&mut Link| waits && link.id == id && link.codec.takes_frames();
+        match self.link.as_mut().filter(waits) {
             Some(link) => link.breach = Some((failure, detail)),
             None => self.failed(now, id, failure, &detail),
         }

@@ -440,3 +440,20 @@ fn a_breach_with_nothing_before_it_is_told_at_once() {
     assert!(!session.is_breach_due());
     assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
 }
+
+#[test]
+fn behind_a_close_of_a_bad_code_nothing_is_taken_though_messages_came_before_it() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &[frame(0x81, "question"), close_of(999)].concat());
+
+    let refused = session.send(Message::text("answer")).unwrap_err();
+    assert_eq!(refused.rejection(), SendRejection::NotReady, "our Close is the last frame");
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+    assert_eq!(session.pending()[0], 0x88);
+    session.dropped(id);
+    let told = events(&mut session);
+    assert!(
+        matches!(&told[0], ClientEvent::Message(question) if question.as_text() == Some("question"))
+    );
+    assert!(!told.iter().any(|event| matches!(event, ClientEvent::Outcome(_))), "{told:?}");
+}
