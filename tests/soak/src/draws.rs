@@ -37,7 +37,7 @@ impl Draws {
 
     /// True once in so many times.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
-        self.next() % times == 0
+        self.next().is_multiple_of(times)
     }
 
     /// One of them.

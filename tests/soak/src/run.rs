@@ -64,10 +64,10 @@ pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report>
 
     let begun = clock::now();
     let (threads, tasks) = soak.start_clients()?;
-    let mut calms = Vec::new();
+    let (mut calms, mut told_at) = (Vec::new(), begun);
     loop {
         soak.shared.phase.send_replace(Phase::Storm);
-        soak.storm(begun, &mut told);
+        soak.storm(begun, &mut told_at, &mut told);
         let is_calm = soak.calm();
         calms.push(Vitals::take_least());
         if !is_calm || soak.is_enough(begun) {
@@ -151,13 +151,12 @@ impl Soak {
         Ok((threads, tasks))
     }
 
-    fn storm(&self, begun: Instant, told: &mut impl FnMut(&str)) {
+    fn storm(&self, begun: Instant, told_at: &mut Instant, told: &mut impl FnMut(&str)) {
         let until = clock::now() + self.settings.storm;
-        let mut told_at = clock::now();
         while clock::now() < until && !self.is_enough(begun) {
             clock::pause(Duration::from_millis(50));
-            if clock::now() - told_at >= Duration::from_secs(10) {
-                told_at = clock::now();
+            if clock::now() - *told_at >= Duration::from_secs(10) {
+                *told_at = clock::now();
                 told(&self.progress(begun));
             }
         }
