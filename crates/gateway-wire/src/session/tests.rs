@@ -457,3 +457,16 @@ fn behind_a_close_of_a_bad_code_nothing_is_taken_though_messages_came_before_it(
     );
     assert!(!told.iter().any(|event| matches!(event, ClientEvent::Outcome(_))), "{told:?}");
 }
+
+#[test]
+fn a_queue_of_events_gives_its_memory_back_when_the_last_is_taken() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &frame(0x81, "a burst").repeat(1_000));
+    assert!(session.events.capacity() >= 1_000);
+
+    while session.has_events() {
+        let _ = session.next_event(); // as drivers do: never past the last
+    }
+
+    assert!(session.events.capacity() <= 64);
+}
