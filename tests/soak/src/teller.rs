@@ -134,7 +134,11 @@ impl Teller {
     }
 
     /// After each step: says to the harness whether anything is under way.
-    pub(crate) fn rest(&self) {
+    pub(crate) fn rest(&mut self) {
+        // What the soak itself keeps after a burst must not look like growth of the clients.
+        if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
+            self.unsettled = VecDeque::new();
+        }
         let is_quiet = self.is_ready && self.unsettled.is_empty() && !self.is_now(Phase::Storm);
         let connection = self.socket.as_ref().and_then(|(_, book)| book.connection);
         self.slot.quiet.store(connection.filter(|_| is_quiet).unwrap_or(0), Relaxed);
