@@ -417,10 +417,12 @@ impl Session {
     /// The next event for the application.
     pub fn next_event(&mut self) -> Option<ClientEvent> {
         let event = self.events.pop_front();
-        match &event {
-            Some(ClientEvent::Message(message)) => self.backlog -= weight(message),
-            None if self.events.capacity() > 64 => self.events = VecDeque::new(),
-            Some(_) | None => {}
+        if let Some(ClientEvent::Message(message)) = &event {
+            self.backlog -= weight(message);
+        }
+        // With the last one, for a driver asks for no more than there are.
+        if self.events.is_empty() && self.events.capacity() > 64 {
+            self.events = VecDeque::new();
         }
         event
     }

@@ -1,0 +1,168 @@
+//! A client's life on each driver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, SinkExt as _};
+use gateway_core::{CloseFrame, Config, Rule, Verdict};
+
+use crate::clock;
+use crate::shared::{Phase, Shared, Slot};
+use crate::teller::{Deed, Teller, Watch};
+
+/// How often the phase is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Short in everything, so that much happens.
+pub(crate) fn config() -> Config {
+    let least = Verdict::RetryNoSoonerThan(Duration::from_millis(100));
+    Config::builder()
+        .heartbeat_interval(Duration::from_millis(500))
+        .heartbeat_timeout(Duration::from_millis(200))
+        .initial_delay(Duration::from_millis(20))
+        .max_delay(Duration::from_millis(500))
+        .stable_after(Duration::from_millis(300))
+        .retry_after_max(Duration::from_secs(1))
+        .connect_timeout(Duration::from_millis(500))
+        .close_timeout(Duration::from_millis(300))
+        .rule(Rule::new(1013, 1013, least).expect("a close code"))
+        .build()
+        .expect("settings within their limits")
+}
+
+fn url(slot: &Slot) -> String {
+    format!("ws://{}/soak", slot.address)
+}
+
+/// A blocking client, on a thread of its own.
+pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Config>) {
+    let mut teller = Teller::new(Arc::clone(shared), Arc::clone(slot));
+    let mut client = gateway_std::Client::builder(url(slot))
+        .config(Arc::clone(config))
+        .seed(shared.seed ^ slot.index as u64)
+        .report_sent(true)
+        .observer(Watch::new(Arc::clone(shared), slot.index, Arc::clone(config)))
+        .build()
+        .expect("valid settings, and a poller");
+    let (mut is_restarting, mut is_closing) = (false, false);
+    let mut next_at = clock::now();
+    loop {
+        if teller.is_now(Phase::Close) && !is_closing {
+            is_closing = true;
+            client.close(CloseFrame::NORMAL);
+        }
+        let wait = next_at.saturating_duration_since(clock::now()).min(LOOK);
+        match client.recv_timeout(wait) {
+            Ok(Some(event)) => teller.event(&event),
+            Ok(None) if is_restarting && !is_closing => {
+                teller.closed(true);
+                is_restarting = false;
+                client.connect();
+            }
+            Ok(None) => break,
+            Err(_) => {}
+        }
+        teller.rest();
+        if clock::now() < next_at {
+            continue;
+        }
+        next_at = clock::now() + teller.pace();
+        match teller.deed() {
+            Some(Deed::Restart) if !is_restarting => {
+                is_restarting = true;
+                client.close(CloseFrame::NORMAL);
+            }
+            Some(deed @ (Deed::Send(count) | Deed::Cork(count) | Deed::Flood(count))) => {
+                for _ in 0..count {
+                    let (number, message) = teller.message(deed);
+                    let taken = match deed {
+                        Deed::Cork(_) => client.try_send(message),
+                        _ => client.send(message),
+                    };
+                    match taken {
+                        Ok(id) => teller.taken(id.number(), number),
+                        Err(refused) => teller.refused(number, &refused.into_message()),
+                    }
+                }
+            }
+            Some(Deed::Restart) | None => {}
+        }
+        teller.rest();
+    }
+    teller.closed(is_closing);
+    teller.count(&client.statistics());
+}
+
+/// An async client, in a task of its own.
+pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc<Config>) {
+    let mut teller = Teller::new(Arc::clone(&shared), Arc::clone(&slot));
+    let mut client = gateway_tokio::Client::builder(url(&slot))
+        .config(Arc::clone(&config))
+        .seed(shared.seed ^ slot.index as u64)
+        .report_sent(true)
+        .observer(Watch::new(Arc::clone(&shared), slot.index, Arc::clone(&config)))
+        .build()
+        .expect("valid settings");
+    let (mut is_restarting, mut is_closing) = (false, false);
+    let (mut next_at, mut corked) = (clock::now(), 0);
+    loop {
+        if teller.is_now(Phase::Close) && !is_closing {
+            is_closing = true;
+            client.close(CloseFrame::NORMAL);
+        }
+        // Cancel-safe: an event is yielded or stays, and a timer holds nothing.
+        tokio::select! {
+            event = client.next() => match event {
+                Some(event) => teller.event(&event),
+                None if is_restarting && !is_closing => {
+                    teller.closed(true);
+                    is_restarting = false;
+                    client.connect();
+                }
+                None => break,
+            },
+            () = clock::wait_until(next_at.min(clock::now() + LOOK)) => {}
+        }
+        teller.rest();
+        if clock::now() < next_at {
+            continue;
+        }
+        next_at = clock::now() + teller.pace();
+        match teller.deed() {
+            Some(Deed::Restart) if !is_restarting => {
+                is_restarting = true;
+                client.close(CloseFrame::NORMAL);
+            }
+            Some(deed @ (Deed::Send(count) | Deed::Flood(count))) => {
+                for _ in 0..count {
+                    let (number, message) = teller.message(deed);
+                    match client.send(message).await {
+                        Ok(id) => {
+                            corked = id.number();
+                            teller.taken(id.number(), number);
+                        }
+                        Err(refused) => teller.refused(number, &refused.into_message()),
+                    }
+                }
+            }
+            Some(deed @ Deed::Cork(count)) => {
+                for _ in 0..count {
+                    let (number, message) = teller.message(deed);
+                    // A sink does not tell the number of a message: it is the next one.
+                    match client.feed(message).now_or_never() {
+                        Some(Ok(())) => {
+                            corked += 1;
+                            teller.taken(corked, number);
+                        }
+                        Some(Err(refused)) => teller.refused(number, &refused.into_message()),
+                        None => break, // full, and not taken
+                    }
+                }
+            }
+            Some(Deed::Restart) | None => {}
+        }
+        teller.rest();
+    }
+    teller.closed(is_closing);
+    teller.count(&client.statistics());
+}

@@ -1,0 +1,281 @@
+//! The books: what each side wrote down of a connection, held against each other when both have ended it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What a client knows of one of its sockets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SocketBook {
+    /// The gateway's number for it, where a message of the gateway's came.
+    pub(crate) connection: Option<u64>,
+    /// Messages told `sent`, in order.
+    pub(crate) sent: Vec<u64>,
+    /// Messages told `maybe_sent`, in order.
+    pub(crate) maybe: Vec<u64>,
+    /// Messages that came back, in order.
+    pub(crate) echoed: Vec<u64>,
+    /// How many messages of the gateway's were delivered.
+    pub(crate) delivered: u64,
+    /// Whether it ended by what the gateway wrote last: everything before that is delivered.
+    pub(crate) heard_the_end: bool,
+}
+
+impl SocketBook {
+    fn owns(&self, number: u64) -> bool {
+        self.sent.binary_search(&number).is_ok() || self.maybe.binary_search(&number).is_ok()
+    }
+}
+
+/// What the gateway knows of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionBook {
+    /// Its number.
+    pub(crate) connection: u64,
+    /// What came, in order.
+    pub(crate) received: Vec<u64>,
+    /// Whether all was read up to the client's end of the stream.
+    pub(crate) is_clean: bool,
+    /// How many messages were written before the last word: a Close frame or a breach; `None` where there was none.
+    pub(crate) written: Option<u64>,
+    /// How it ended, for whoever looks for what broke.
+    pub(crate) how: String,
+}
+
+/// The books of every client since they were last held against each other.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pages: Vec<Mutex<Page>>,
+    wrong: Mutex<Wrong>,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    sockets: Vec<SocketBook>,
+    connections: Vec<ConnectionBook>,
+}
+
+/// What is wrong, in the order in which it was seen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wrong {
+    /// The first of them, in words.
+    pub(crate) told: Vec<String>,
+    /// How many.
+    pub(crate) count: u64,
+    /// Messages that never came though they must have.
+    pub(crate) lost: u64,
+    /// Messages that came twice.
+    pub(crate) doubled: u64,
+    /// What the testkit's checker found.
+    pub(crate) violations: u64,
+}
+
+/// What kind of wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Lost,
+    Doubled,
+    Violation,
+    Other,
+}
+
+/// So many are told in words; the rest is counted.
+const TOLD: usize = 20;
+
+impl Ledger {
+    pub(crate) fn new(clients: usize) -> Self {
+        Self { pages: (0..clients).map(|_| Mutex::default()).collect(), wrong: Mutex::default() }
+    }
+
+    /// A client has left a socket.
+    pub(crate) fn left(&self, client: usize, book: SocketBook) {
+        lock(&self.pages[client]).sockets.push(book);
+    }
+
+    /// The gateway has ended a connection.
+    pub(crate) fn ended(&self, client: usize, book: ConnectionBook) {
+        lock(&self.pages[client]).connections.push(book);
+    }
+
+    /// Writes down what is wrong.
+    pub(crate) fn wrong(&self, kind: Kind, what: String) {
+        let mut wrong = lock(&self.wrong);
+        wrong.count += 1;
+        match kind {
+            Kind::Lost => wrong.lost += 1,
+            Kind::Doubled => wrong.doubled += 1,
+            Kind::Violation => wrong.violations += 1,
+            Kind::Other => {}
+        }
+        if wrong.told.len() < TOLD {
+            wrong.told.push(what);
+        }
+    }
+
+    pub(crate) fn all_wrong(&self) -> Wrong {
+        lock(&self.wrong).clone()
+    }
+
+    /// Holds the books against each other, and closes them. Nothing of what they tell may still be under way.
+    pub(crate) fn judge(&self) {
+        for (client, page) in self.pages.iter().enumerate() {
+            let page = std::mem::take(&mut *lock(page));
+            for (kind, what) in findings(&page) {
+                self.wrong(kind, format!("client {client}: {what}"));
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A thread that panicked is told by its join; the books are read all the same.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn findings(page: &Page) -> Vec<(Kind, String)> {
+    let mut found = Vec::new();
+    let mut sockets: HashMap<u64, &SocketBook> = HashMap::new();
+    let mut unheard: Vec<&SocketBook> = Vec::new();
+    for socket in &page.sockets {
+        match socket.connection {
+            Some(connection) => {
+                if sockets.insert(connection, socket).is_some() {
+                    let what = format!("two sockets heard of connection {connection}");
+                    found.push((Kind::Other, what));
+                }
+            }
+            None => unheard.push(socket),
+        }
+    }
+    for connection in &page.connections {
+        let id = connection.connection;
+        // A socket that never heard of its connection is known by what it sent.
+        let by_first = |first: &u64| unheard.iter().copied().find(|socket| socket.owns(*first));
+        let socket = sockets.remove(&id).or_else(|| connection.received.first().and_then(by_first));
+        match socket {
+            Some(socket) => compare(connection, socket, &mut found),
+            None if connection.received.is_empty() => {}
+            None => {
+                let what = format!(
+                    "connection {id} received {:?} .., which no socket has sent: rejected, or never taken",
+                    connection.received[0]
+                );
+                found.push((Kind::Other, what));
+            }
+        }
+    }
+    for id in sockets.keys() {
+        found.push((Kind::Other, format!("the gateway has no book of connection {id}")));
+    }
+    found
+}
+
+fn compare(connection: &ConnectionBook, socket: &SocketBook, found: &mut Vec<(Kind, String)>) {
+    let id = connection.connection;
+    let received = &connection.received;
+    let has_come: HashSet<u64> = received.iter().copied().collect();
+    for pair in received.windows(2).filter(|pair| pair[0] >= pair[1]) {
+        let kind = if received.iter().filter(|one| **one == pair[1]).count() > 1 {
+            Kind::Doubled
+        } else {
+            Kind::Other
+        };
+        found.push((kind, format!("connection {id} received {} after {}", pair[1], pair[0])));
+    }
+    for number in received.iter().filter(|number| !socket.owns(**number)) {
+        let what = format!("connection {id} received {number}, which is neither sent nor maybe");
+        found.push((Kind::Other, what));
+    }
+    // TCP keeps the order: what was sent before something that came has come, however the connection ended.
+    let last = received.last().copied();
+    let must_have_come =
+        |number: u64| connection.is_clean || last.is_some_and(|last| number <= last);
+    for number in socket.sent.iter().filter(|number| must_have_come(**number)) {
+        if !has_come.contains(number) {
+            let how = if connection.is_clean { "cleanly ended" } else { "cut" };
+            found.push((
+                Kind::Lost,
+                format!(
+                    "{number} was sent on {how} connection {id}, and never came: {} sent up to {:?}, {} maybe, {} came \
+                     up to {last:?}; {}",
+                    socket.sent.len(),
+                    socket.sent.last(),
+                    socket.maybe.len(),
+                    received.len(),
+                    connection.how,
+                ),
+            ));
+        }
+    }
+    for number in socket.echoed.iter().filter(|number| !has_come.contains(number)) {
+        found.push((Kind::Other, format!("{number} came back on connection {id}, but never came")));
+    }
+    if let Some(written) = connection.written
+        && socket.heard_the_end
+        && socket.delivered != written
+    {
+        let what = format!(
+            "connection {id}: of {written} messages before the last word {} were delivered",
+            socket.delivered
+        );
+        found.push((Kind::Lost, what));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(change: impl FnOnce(&mut SocketBook, &mut ConnectionBook)) -> Vec<(Kind, String)> {
+        let mut socket = SocketBook {
+            connection: Some(9),
+            sent: vec![1, 2, 3],
+            maybe: vec![4],
+            echoed: vec![1, 2],
+            delivered: 3,
+            heard_the_end: true,
+        };
+        let mut connection = ConnectionBook {
+            connection: 9,
+            received: vec![1, 2, 3],
+            is_clean: true,
+            written: Some(3),
+            how: String::new(),
+        };
+        change(&mut socket, &mut connection);
+        findings(&Page { sockets: vec![socket], connections: vec![connection] })
+    }
+
+    fn kinds(change: impl FnOnce(&mut SocketBook, &mut ConnectionBook)) -> Vec<Kind> {
+        judged(change).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn books_that_agree_find_nothing() {
+        assert_eq!(kinds(|_, _| {}), []);
+        assert_eq!(kinds(|_, connection| connection.received.push(4)), []);
+        assert_eq!(kinds(|socket, _| socket.connection = None), []);
+    }
+
+    #[test]
+    fn what_was_sent_and_never_came_is_lost() {
+        assert_eq!(kinds(|socket, _| socket.sent = vec![1, 2, 3, 5]), [Kind::Lost]);
+        let cut = |received: &[u64]| {
+            let received = received.to_vec();
+            kinds(|socket, connection| {
+                socket.echoed.clear();
+                *connection = ConnectionBook { received, is_clean: false, ..connection.clone() };
+            })
+        };
+        assert_eq!(cut(&[1]), [], "a cut may lose the rest");
+        assert_eq!(cut(&[1, 3]), [Kind::Lost], "but nothing before what came");
+    }
+
+    #[test]
+    fn what_comes_twice_or_uncalled_for_is_wrong() {
+        assert_eq!(kinds(|_, connection| connection.received = vec![1, 2, 2, 3]), [Kind::Doubled]);
+        assert_eq!(kinds(|_, connection| connection.received.push(7)), [Kind::Other]);
+        assert_eq!(kinds(|socket, _| socket.echoed.push(4)), [Kind::Other]);
+        assert_eq!(kinds(|socket, _| socket.delivered = 2), [Kind::Lost]);
+        assert_eq!(kinds(|socket, _| socket.connection = Some(8)), [Kind::Other, Kind::Other]);
+    }
+}

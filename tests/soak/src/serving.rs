@@ -1,0 +1,380 @@
+//! One connection of the hostile gateway, from its upgrade to its end, frame by frame.
+
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use gateway_testkit::Frame;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::clock::{self, at_most};
+use crate::draws::Draws;
+use crate::ledger::{ConnectionBook, Kind};
+use crate::payload;
+use crate::plan::{Fault, Plan, plan};
+use crate::shared::{Phase, Shared, Slot};
+
+/// A client that has not hung up after so long never will: its own deadlines are all below two seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Silence that every client takes for death: more than the heartbeat's interval and timeout.
+const SILENCE: Duration = Duration::from_millis(1_200);
+
+/// Nothing is written for longer than this.
+const WRITE_BOUND: Duration = Duration::from_secs(5);
+
+/// How a stretch of serving ended.
+enum Over {
+    /// It was told to stop.
+    Stopped,
+    /// The client closed, hung up, or was lost: nothing more to do.
+    Gone,
+}
+
+/// Serves one connection as the plan says; without a plan it is calm until the storm breaks loose again.
+pub(crate) async fn serve(shared: &Shared, slot: &Slot, stream: TcpStream, plan: Option<Plan>) {
+    let _ = stream.set_nodelay(true);
+    let id = shared.connections.fetch_add(1, Relaxed) + 1;
+    let mut line = Line {
+        shared,
+        slot,
+        stream,
+        unread: Vec::new(),
+        told: 0,
+        fault: None,
+        lingers: plan.as_ref().is_some_and(|plan| plan.lingers),
+        book: ConnectionBook {
+            connection: id,
+            received: Vec::new(),
+            is_clean: false,
+            written: None,
+            how: String::new(),
+        },
+    };
+    // Whatever fails here is the client's leaving, which the books tell.
+    let _ = line.live(plan).await;
+    let _ = slot.calm.compare_exchange(id, 0, Relaxed, Relaxed);
+    let Line { book, stream, .. } = line;
+    shared.ledger.ended(slot.index, book);
+    drop(stream);
+}
+
+struct Line<'a> {
+    shared: &'a Shared,
+    slot: &'a Slot,
+    stream: TcpStream,
+    unread: Vec<u8>,
+    /// How many messages the client was told.
+    told: u64,
+    /// How it misbehaves while it is open.
+    fault: Option<Fault>,
+    lingers: bool,
+    book: ConnectionBook,
+}
+
+impl Line<'_> {
+    async fn live(&mut self, plan: Option<Plan>) -> io::Result<()> {
+        let opening = plan.as_ref().and_then(|plan| plan.opening);
+        if !self.open(opening).await? {
+            return Ok(());
+        }
+        self.tell("hello").await?;
+        let plan = match plan {
+            Some(plan) => plan,
+            None => match self.keep_calm().await? {
+                Some(plan) => plan,
+                None => return Ok(()),
+            },
+        };
+        self.fault = plan.open;
+        self.lingers = plan.lingers;
+        if let Some(fault) = plan.open {
+            self.count(fault);
+        }
+        let mut draws = Draws::of(&[plan.seed]);
+        if let Over::Gone = self.storm(plan.life, &mut draws).await? {
+            return Ok(());
+        }
+        // In the calm each client is to have a fresh connection, as soon as can be.
+        let ending = if self.in_storm() { plan.ending } else { Fault::Close(1012) };
+        self.end(ending).await
+    }
+
+    fn in_storm(&self) -> bool {
+        self.shared.now_is(Phase::Storm)
+    }
+
+    fn count(&self, fault: Fault) {
+        self.shared.counts(self.slot.driver).fault(fault);
+    }
+
+    /// Reads the request and answers it; says whether the connection is upgraded.
+    async fn open(&mut self, fault: Option<Fault>) -> io::Result<bool> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = at_most(PATIENCE, self.stream.read_u8()).await;
+            head.push(byte.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?);
+        }
+        let head = String::from_utf8_lossy(&head);
+        let key = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+        });
+        let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        if let Some(fault) = fault {
+            self.count(fault);
+        }
+        match fault {
+            Some(Fault::Http(status, after)) => {
+                let after =
+                    after.map_or(String::new(), |after| format!("Retry-After: {after}\r\n"));
+                let refusal = format!(
+                    "HTTP/1.1 {status} No\r\n{after}Content-Length: 0\r\nConnection: close\r\n\r\n"
+                );
+                self.write(refusal.as_bytes()).await?;
+            }
+            Some(Fault::Garbage) => self.write(b"220 smtp.example ESMTP\r\n\r\n").await?,
+            Some(Fault::CutUpgrade) => {}
+            Some(Fault::StalledUpgrade) => {
+                self.drain("a stalled upgrade").await;
+                return Ok(false);
+            }
+            Some(Fault::SlowUpgrade) => {
+                for byte in answer.as_bytes() {
+                    self.write(&[*byte]).await?;
+                    clock::wait(Duration::from_millis(1)).await;
+                }
+                return Ok(true);
+            }
+            _ => {
+                self.write(answer.as_bytes()).await?;
+                return Ok(true);
+            }
+        }
+        self.stream.shutdown().await?;
+        self.drain("a refused upgrade").await;
+        Ok(false)
+    }
+
+    /// Serves well until the storm is back, and says what it brings; `None` where the client left.
+    async fn keep_calm(&mut self) -> io::Result<Option<Plan>> {
+        self.slot.calm.store(self.book.connection, Relaxed);
+        let mut phase = self.shared.phase.subscribe();
+        loop {
+            let came = tokio::select! {
+                storm = phase.wait_for(|phase| *phase == Phase::Storm) => match storm {
+                    Ok(_) => None,
+                    Err(_) => return Ok(None),
+                },
+                came = self.stream.read_buf(&mut self.unread) => Some(came?),
+            };
+            match came {
+                None => {
+                    self.slot.calm.store(0, Relaxed);
+                    let attempt = self.slot.attempts.fetch_add(1, Relaxed);
+                    return Ok(Some(plan(self.shared.seed, self.slot.place, attempt)));
+                }
+                Some(came) => {
+                    if let Over::Gone = self.take(came).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves as the fault says, for so long or until the storm abates.
+    async fn storm(&mut self, life: Duration, draws: &mut Draws) -> io::Result<Over> {
+        let mut phase = self.shared.phase.subscribe();
+        let until = clock::now() + life;
+        loop {
+            if self.fault == Some(Fault::Burst) && draws.once_in(3) {
+                for _ in 0..draws.within(5..60) {
+                    self.tell("burst").await?;
+                }
+            }
+            if self.fault == Some(Fault::PingFlood) && draws.once_in(3) {
+                let ping = Frame::ping("are you there").bytes();
+                self.write(&ping.repeat(200)).await?;
+            }
+            if self.fault == Some(Fault::SlowRead) {
+                clock::wait(Duration::from_millis(30)).await;
+            }
+            // Cancel-safe: bytes are read into the buffer or stay in the socket.
+            let came = tokio::select! {
+                _ = phase.wait_for(|phase| *phase != Phase::Storm) => return Ok(Over::Stopped),
+                () = clock::wait_until(until) => return Ok(Over::Stopped),
+                came = async {
+                    if self.fault == Some(Fault::SlowRead) {
+                        (&mut self.stream).take(4_096).read_buf(&mut self.unread).await
+                    } else {
+                        self.stream.read_buf(&mut self.unread).await
+                    }
+                } => came?,
+            };
+            if let Over::Gone = self.take(came).await? {
+                return Ok(Over::Gone);
+            }
+        }
+    }
+
+    async fn end(&mut self, ending: Fault) -> io::Result<()> {
+        if self.in_storm() {
+            self.count(ending);
+        }
+        match ending {
+            Fault::Fin => self.stream.shutdown().await?,
+            Fault::Reset => {
+                self.stream.set_zero_linger()?;
+                return Ok(());
+            }
+            Fault::HalfOpen => clock::wait(SILENCE).await,
+            Fault::Close(code) => self.last_word(&Frame::close(code, "").bytes()).await?,
+            Fault::ShortClose => self.last_word(&Frame::new(0x88, [3]).bytes()).await?,
+            Fault::BadOpcode => self.last_word(&Frame::new(0x83, "what").bytes()).await?,
+            Fault::BadUtf8 => self.last_word(&Frame::text([0xc3, 0x28]).bytes()).await?,
+            _ => {
+                // 16 MiB are announced, and never come.
+                self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?;
+            }
+        }
+        self.drain(&ending.name()).await;
+        Ok(())
+    }
+
+    async fn last_word(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).await?;
+        self.book.written = Some(self.told);
+        Ok(())
+    }
+
+    /// Answers what has come; 0 bytes are the end of the stream.
+    async fn take(&mut self, came: usize) -> io::Result<Over> {
+        if came == 0 {
+            self.book.how =
+                format!("the client hung up, {} bytes of no whole frame", self.unread.len());
+            self.book.is_clean = true;
+            return Ok(Over::Gone);
+        }
+        while let Some(frame) = Frame::take(&mut self.unread) {
+            match frame.first {
+                0x88 => {
+                    self.write(&frame.bytes()).await?;
+                    self.hang_up().await;
+                    self.drain("the client's Close frame").await;
+                    return Ok(Over::Gone);
+                }
+                0x89 => self.write(&Frame::pong(&frame.payload).bytes()).await?,
+                0x8a => {}
+                _ if frame.is_heartbeat() => self.answer_heartbeat().await?,
+                _ => {
+                    if let Some(number) = self.record(&frame) {
+                        self.tell(&number.to_string()).await?;
+                    }
+                }
+            }
+        }
+        Ok(Over::Stopped)
+    }
+
+    async fn answer_heartbeat(&mut self) -> io::Result<()> {
+        match self.fault {
+            Some(Fault::NoPong) => return Ok(()),
+            Some(Fault::LatePong) => clock::wait(Duration::from_millis(120)).await,
+            _ => {}
+        }
+        self.write(&Frame::text(r#"{"type":"pong"}"#).bytes()).await
+    }
+
+    fn record(&mut self, frame: &Frame) -> Option<u64> {
+        let text = String::from_utf8_lossy(&frame.payload);
+        let number = payload::number_of(self.slot.index, &text);
+        match number {
+            Some(number) => self.book.received.push(number),
+            None => {
+                let shown: String = text.chars().take(60).collect();
+                let what = format!("client {}: not as it was sent: {shown:?}", self.slot.index);
+                self.shared.ledger.wrong(Kind::Other, what);
+            }
+        }
+        number
+    }
+
+    /// Reads to the end of the stream and answers nothing.
+    async fn drain(&mut self, after: &str) {
+        let drained = at_most(PATIENCE, async {
+            loop {
+                while let Some(frame) = Frame::take(&mut self.unread) {
+                    match frame.first {
+                        0x88 => self.hang_up().await,
+                        0x81 | 0x82 if !frame.is_heartbeat() => {
+                            self.record(&frame);
+                        }
+                        _ => {}
+                    }
+                }
+                match self.stream.read_buf(&mut self.unread).await {
+                    Ok(0) => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+        });
+        let drained = drained.await;
+        self.book.how = format!("after {after}, {} bytes of no whole frame", self.unread.len());
+        match drained {
+            Some(is_clean) => self.book.is_clean = is_clean,
+            None => {
+                let client = self.slot.index;
+                let what = format!("client {client} has not hung up {PATIENCE:?} after {after}");
+                self.shared.ledger.wrong(Kind::Other, what);
+            }
+        }
+    }
+
+    /// After a Close handshake it is the server who hangs up first; one that does not must not hold the client.
+    async fn hang_up(&mut self) {
+        if !self.lingers {
+            let _ = self.stream.shutdown().await;
+        }
+    }
+
+    async fn tell(&mut self, what: &str) -> io::Result<()> {
+        let text = payload::of_gateway(self.book.connection, self.told, what);
+        let bytes = match self.fault {
+            Some(Fault::Fragments) => {
+                let (first, rest) = text.as_bytes().split_at(text.len() / 3);
+                let (middle, last) = rest.split_at(rest.len() / 2);
+                [
+                    Frame::new(0x01, first),
+                    Frame::ping("between"),
+                    Frame::new(0x00, middle),
+                    Frame::new(0x80, last),
+                ]
+                .iter()
+                .flat_map(Frame::bytes)
+                .collect()
+            }
+            _ => Frame::text(&text).bytes(),
+        };
+        self.write(&bytes).await?;
+        self.told += 1;
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let one_by_one = if self.fault == Some(Fault::OneByte) { bytes.len().min(40) } else { 0 };
+        let (single, rest) = bytes.split_at(one_by_one);
+        for byte in single.chunks(1) {
+            self.stream.write_all(byte).await?;
+        }
+        let written = at_most(WRITE_BOUND, self.stream.write_all(rest)).await;
+        written.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+    }
+}

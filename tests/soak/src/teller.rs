@@ -1,0 +1,272 @@
+//! What a client keeps books of, whichever driver it is: what it sends, what becomes of it, and what comes back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use gateway_core::{Config, Dialect, DisconnectCause, Notice, Observed, Observer, Statistics};
+use gateway_testkit::Checker;
+use gateway_tokio::{ClientEvent, Fate, Message, Outcome};
+
+use crate::draws::Draws;
+use crate::ledger::{Kind, SocketBook};
+use crate::payload;
+use crate::shared::{Counts, Phase, Shared, Slot};
+
+/// The books of one client.
+pub(crate) struct Teller {
+    shared: Arc<Shared>,
+    slot: Arc<Slot>,
+    draws: Draws,
+    /// The number of the last message that was made.
+    made: u64,
+    /// Messages that were taken and have no outcome yet: the driver's number, and ours.
+    unsettled: VecDeque<(u64, u64)>,
+    /// The socket that was ready last, by the client's number.
+    socket: Option<(u64, SocketBook)>,
+    is_ready: bool,
+}
+
+/// What a client does next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deed {
+    /// So many messages, each sent for itself.
+    Send(u64),
+    /// So many messages, written together later.
+    Cork(u64),
+    /// So many long messages, more than the socket takes at once.
+    Flood(u64),
+    /// Close, and connect again.
+    Restart,
+}
+
+impl Teller {
+    pub(crate) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
+        let draws = Draws::of(&[shared.seed, slot.place.deck, slot.place.index as u64, 2]);
+        Self {
+            shared,
+            slot,
+            draws,
+            made: 0,
+            unsettled: VecDeque::new(),
+            socket: None,
+            is_ready: false,
+        }
+    }
+
+    pub(crate) fn is_now(&self, phase: Phase) -> bool {
+        self.shared.now_is(phase)
+    }
+
+    /// Until the next deed.
+    pub(crate) fn pace(&mut self) -> Duration {
+        self.draws.millis(5..60)
+    }
+
+    pub(crate) fn deed(&mut self) -> Option<Deed> {
+        if !self.is_now(Phase::Storm) {
+            return None;
+        }
+        Some(match self.draws.within(0..400) {
+            0 => Deed::Restart,
+            397.. => Deed::Flood(self.draws.within(5..25)),
+            1..=20 => Deed::Send(self.draws.within(10..80)),
+            21..=60 => Deed::Cork(self.draws.within(2..40)),
+            _ => Deed::Send(1),
+        })
+    }
+
+    /// The next message of a deed, and its number.
+    pub(crate) fn message(&mut self, deed: Deed) -> (u64, Message) {
+        self.made += 1;
+        let bytes = match self.draws.within(0..100) {
+            _ if matches!(deed, Deed::Flood(_)) => self.draws.within(20_000..120_000),
+            0 => self.draws.within(20_000..200_000),
+            1..=5 => self.draws.within(300..20_000),
+            _ => self.draws.within(0..300),
+        };
+        let text =
+            payload::of_client(self.slot.index, self.made, usize::try_from(bytes).unwrap_or(0));
+        let binary = self.draws.once_in(4);
+        (self.made, if binary { Message::binary(text.into_bytes()) } else { Message::text(text) })
+    }
+
+    /// A message was taken.
+    pub(crate) fn taken(&mut self, id: u64, number: u64) {
+        self.unsettled.push_back((id, number));
+    }
+
+    /// A message was handed back: it must be the one that was handed over.
+    pub(crate) fn refused(&self, number: u64, back: &Message) {
+        self.counts().refused.fetch_add(1, Relaxed);
+        let text = String::from_utf8_lossy(back.as_bytes());
+        if payload::number_of(self.slot.index, &text) != Some(number) {
+            self.wrong(Kind::Other, format!("{number} was refused, and another handed back"));
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Message(message) => self.delivered(message),
+            ClientEvent::Outcome(outcome) => self.settled(outcome),
+            ClientEvent::Notice(Notice::Ready { socket, after }) => {
+                self.leave();
+                self.socket = Some((socket.number(), SocketBook::default()));
+                self.is_ready = true;
+                let away = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                self.counts().longest_away.fetch_max(away, Relaxed);
+            }
+            ClientEvent::Disconnected { cause, socket, .. } => {
+                self.is_ready = false;
+                if let Some((of, book)) = &mut self.socket
+                    && *of == socket.number()
+                {
+                    book.heard_the_end = matches!(
+                        cause,
+                        DisconnectCause::CloseReceived(_) | DisconnectCause::ProtocolError(_)
+                    );
+                }
+            }
+            ClientEvent::Notice(_) => {}
+            _ => {} // the enum may grow; what is not known is not booked
+        }
+    }
+
+    /// After each step: says to the harness whether anything is under way.
+    pub(crate) fn rest(&mut self) {
+        // What the soak itself keeps after a burst must not look like growth of the clients.
+        if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
+            self.unsettled = VecDeque::new();
+        }
+        let is_quiet = self.is_ready && self.unsettled.is_empty() && !self.is_now(Phase::Storm);
+        let connection = self.socket.as_ref().and_then(|(_, book)| book.connection);
+        self.slot.quiet.store(connection.filter(|_| is_quiet).unwrap_or(0), Relaxed);
+    }
+
+    /// The client is CLOSED and every event was taken.
+    pub(crate) fn closed(&mut self, is_asked: bool) {
+        self.leave();
+        if let Some((_, number)) = self.unsettled.front() {
+            let (count, number) = (self.unsettled.len(), *number);
+            self.wrong(Kind::Other, format!("{count} messages from {number} on have no outcome"));
+            self.unsettled.clear();
+        }
+        if !is_asked {
+            self.wrong(Kind::Other, "gave up, though nothing fatal happened".into());
+        }
+    }
+
+    /// The end.
+    pub(crate) fn count(&self, statistics: &Statistics) {
+        self.counts().attempts.fetch_add(statistics.attempts, Relaxed);
+        self.counts().reconnects.fetch_add(statistics.reconnects, Relaxed);
+    }
+
+    fn leave(&mut self) {
+        if let Some((_, book)) = self.socket.take() {
+            self.shared.ledger.left(self.slot.index, book);
+        }
+        self.is_ready = false;
+    }
+
+    fn settled(&mut self, outcome: &Outcome) {
+        for id in outcome.first.number()..=outcome.last.number() {
+            let number = match self.unsettled.front() {
+                Some((next, number)) if *next == id => *number,
+                next => {
+                    let what = format!("outcome of {id}, where {next:?} is next: {outcome:?}");
+                    return self.wrong(Kind::Other, what);
+                }
+            };
+            self.unsettled.pop_front();
+            let (socket, is_sent) = match outcome.fate {
+                Fate::Sent { socket } => (socket, true),
+                Fate::MaybeSent { socket } => (socket, false),
+                _ => {
+                    self.counts().rejected.fetch_add(1, Relaxed);
+                    continue;
+                }
+            };
+            let counts = self.shared.counts(self.slot.driver);
+            match &mut self.socket {
+                Some((of, book)) if *of == socket.number() => {
+                    let (list, count) = if is_sent {
+                        (&mut book.sent, &counts.sent)
+                    } else {
+                        (&mut book.maybe, &counts.maybe)
+                    };
+                    list.push(number);
+                    count.fetch_add(1, Relaxed);
+                }
+                _ => self.wrong(
+                    Kind::Other,
+                    format!("an outcome of a socket that is not ready: {outcome:?}"),
+                ),
+            }
+        }
+    }
+
+    fn delivered(&mut self, message: &Message) {
+        let Some((connection, told, echo)) = message.as_text().and_then(payload::from_gateway)
+        else {
+            return self.wrong(Kind::Other, format!("{} bytes that nobody sent", message.len()));
+        };
+        let Some((socket, book)) = &mut self.socket else {
+            return self.wrong(Kind::Other, format!("a message of {connection} before Ready"));
+        };
+        let mut wrong = None;
+        if *book.connection.get_or_insert(connection) != connection {
+            wrong = Some((Kind::Other, format!("socket {socket} delivers of {connection}, too")));
+        } else if told < book.delivered {
+            let what = format!("connection {connection}: message {told} is delivered again");
+            wrong = Some((Kind::Doubled, what));
+        } else if told > book.delivered {
+            let what = format!("connection {connection}: {} comes before {}", told, book.delivered);
+            wrong = Some((Kind::Lost, what));
+        }
+        book.delivered = told + 1;
+        if let Ok(number) = echo.parse::<u64>() {
+            if book.echoed.last().is_some_and(|last| *last >= number) {
+                wrong = Some((Kind::Doubled, format!("{number} came back again, or out of turn")));
+            }
+            book.echoed.push(number);
+            self.shared.counts(self.slot.driver).echoed.fetch_add(1, Relaxed);
+        }
+        if let Some((kind, what)) = wrong {
+            self.wrong(kind, what);
+        }
+    }
+
+    fn counts(&self) -> &Counts {
+        self.shared.counts(self.slot.driver)
+    }
+
+    fn wrong(&self, kind: Kind, what: String) {
+        self.shared.ledger.wrong(kind, format!("client {}: {what}", self.slot.index));
+    }
+}
+
+/// The testkit's checker on a client's core.
+pub(crate) struct Watch {
+    checker: Option<Checker>,
+    shared: Arc<Shared>,
+    client: usize,
+}
+
+impl Watch {
+    pub(crate) fn new(shared: Arc<Shared>, client: usize, config: Arc<Config>) -> Self {
+        Self { checker: Some(Checker::new(config)), shared, client }
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+        let Some(checker) = &mut self.checker else { return };
+        if let Err(violation) = checker.observe(observed) {
+            let what = format!("client {}: {violation}", self.client);
+            self.shared.ledger.wrong(Kind::Violation, what);
+            self.checker = None; // its books are worth nothing from here on
+        }
+    }
+}
