@@ -192,6 +192,7 @@ macro_rules! suite {
                 websocket_pings_keep_a_connection_as_well
                 a_peer_that_answers_no_websocket_ping_is_dead
                 in_strict_mode_only_a_pong_is_life
+                a_websocket_pong_is_an_answer_only_to_the_letter
                 without_a_heartbeat_nothing_is_asked_and_nobody_dies
                 a_fleet_may_spread_its_first_pings
                 the_peers_own_ping_is_answered_where_that_is_wanted
@@ -251,6 +252,7 @@ macro_rules! suite {
                 connect_while_closing_does_not_wait_for_the_old_socket
                 a_peer_that_hangs_up_in_place_of_answering_is_as_well
                 closes_that_cross_end_it_once
+                the_peers_own_ping_after_our_close_is_neither_answered_nor_delivered
                 messages_are_delivered_until_the_peers_close
                 the_pong_of_a_ping_before_the_close_is_still_ours
                 nothing_is_sent_after_our_close

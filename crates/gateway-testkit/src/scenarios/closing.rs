@@ -69,6 +69,20 @@ pub(crate) fn closes_that_cross_end_it_once() -> Scenario {
         ])
 }
 
+pub(crate) fn the_peers_own_ping_after_our_close_is_neither_answered_nor_delivered() -> Scenario {
+    scenario("Such pings are the heartbeat's, not the application's; and nothing leaves after our Close.")
+        .config(toml!["heartbeat.answer_pings = true", "heartbeat.kind = 'off'"])
+        .attempts([accepts_after(millis(20))
+            .then(millis(1_100), Deed::text(r#"{"type":"ping","timestamp":17}"#))
+            .on_close(millis(500), Deed::close(1000, ""))])
+        .at(seconds(1), CLOSE)
+        .sees([
+            delivers(&[]),
+            peer_sees(1, &["1000: close 1000", "1500: gone"]),
+            gone(&[(1_500, "requested")]),
+        ])
+}
+
 pub(crate) fn messages_are_delivered_until_the_peers_close() -> Scenario {
     scenario("What the peer had sent before it heard our Close still arrives.")
         .config(toml!["heartbeat.kind = 'off'"])

@@ -193,6 +193,16 @@ pub(crate) fn in_strict_mode_only_a_pong_is_life() -> Scenario {
         .sees([gone(&[(5_020, "pong_timeout")]), pings_at(&[20])])
 }
 
+pub(crate) fn a_websocket_pong_is_an_answer_only_to_the_letter() -> Scenario {
+    scenario("Pongs whose data is almost the ping's are none: strictly asked, that peer is dead.")
+        .config(toml!["heartbeat.kind = 'ping'", "heartbeat.strict = true"])
+        .attempts([accepts_after(millis(20))
+            .then(millis(100), Deed::pong("01").and(Deed::pong("+1")))
+            .then(millis(200), Deed::pong("1 ").and(Deed::pong("")))])
+        .until(millis(5_500))
+        .sees([gone(&[(5_020, "pong_timeout")]), round_trips(&[])])
+}
+
 pub(crate) fn without_a_heartbeat_nothing_is_asked_and_nobody_dies() -> Scenario {
     scenario("Switched off: an hour of silence, and the connection stands.")
         .config(toml!["heartbeat.kind = 'off'"])
