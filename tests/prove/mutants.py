@@ -12,7 +12,7 @@ def prove(root, work, quick, shell, needs, failed):
     shard = ["--shard", "0/40"] if quick else []
     status = None
     try:
-        shell(["cargo", "mutants", "--output", str(out), "--jobs", "2", "--timeout", "60", "--no-shuffle", *shard],
+        shell(["cargo", "mutants", "--output", str(out), "--jobs", "2", "--timeout", "40", "--no-shuffle", *shard],
               PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
     except failed as why:
         status = why  # mutants that were missed end it with a status of their own: they are told below

@@ -111,25 +111,33 @@ impl Heartbeat {
         let (_, newest) = self.newest?;
         let answers_newest = (stamp.is_some() && stamp == newest) || self.unanswered == 1;
         // Pongs come in the order of their pings: one for the newest leaves none to come.
-        let left = if answers_newest { 0 } else { self.unanswered.saturating_sub(1) };
-        self.on_answered(now, left)
+        self.unanswered = if answers_newest { 0 } else { self.unanswered.saturating_sub(1) };
+        self.on_answered();
+        self.round_trip(now)
     }
 
-    /// A Pong came in with the number of a ping that [is awaited](Self::awaits_number): it answers those before it as well.
+    /// A Pong came in with the number of a ping that [is awaited](Self::awaits_number): it answers those before it as well. Only the
+    /// newest is judged: an older Pong, which a suspend may have left in a buffer, says nothing of it.
     pub(crate) fn on_numbered_pong(&mut self, now: Instant, number: u64) -> Option<Duration> {
         let left = self.newest_number().saturating_sub(number);
-        self.on_answered(now, u32::try_from(left).unwrap_or(u32::MAX))
+        self.unanswered = u32::try_from(left).unwrap_or(u32::MAX);
+        if left == 0 {
+            self.on_answered();
+        }
+        self.round_trip(now)
     }
 
-    /// Pings were answered, and `left` are not. The round trip is the newest's.
-    fn on_answered(&mut self, now: Instant, left: u32) -> Option<Duration> {
+    /// The ping that is judged was answered: there is nothing left to judge, and an idle connection need not wake up for it.
+    fn on_answered(&mut self) {
         self.mark_alive();
-        // There is nothing left to judge: an idle connection need not wake up for it.
         if let Pulse::Asking { ping_at, .. } = self.pulse {
             self.pulse = Pulse::Resting { ping_at };
         }
-        self.unanswered = left;
-        let (sent_at, _) = self.newest.filter(|_| left == 0)?;
+    }
+
+    /// Since the newest ping left, once no answer is to come any more.
+    fn round_trip(&self, now: Instant) -> Option<Duration> {
+        let (sent_at, _) = self.newest.filter(|_| self.unanswered == 0)?;
         Some(now.saturating_duration_since(sent_at))
     }
 

@@ -121,6 +121,21 @@ fn a_websocket_pong_answers_the_pings_before_its_own_as_well_and_once() {
 }
 
 #[test]
+fn strictly_an_old_websocket_pong_does_not_answer_the_probe_after_a_suspend() {
+    let config = Config::builder().heartbeat(HeartbeatKind::Ping).heartbeat_strict(true);
+    let mut rig = Rig::ready(config.build().unwrap()); // ping 1 is out
+    rig.on(Event::WallClock(UnixMillis(WALL)));
+    let woken = rig.on(Event::WallClock(UnixMillis(WALL + 3_600_000)));
+    assert_eq!(pings(&woken), 1, "ping 2 probes");
+
+    let heard = pongs(&mut rig, &["1"]); // from before the sleep, out of a buffer
+    let late = rig.run_for(seconds(5));
+
+    assert_eq!(heard, [Some(None)]);
+    assert_eq!(cause(&late), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
 fn a_peers_own_ping_after_our_close_is_neither_answered_nor_delivered() {
     let config = Config::builder().answer_pings(true).build().unwrap();
     let mut rig = Rig::ready(config);

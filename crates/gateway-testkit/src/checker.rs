@@ -331,9 +331,14 @@ impl Checker {
             Notice::RetryScheduled { attempt, delay, cause, because } => {
                 self.scheduled(attempt, delay, cause, because)
             }
-            Notice::PongReceived { .. } => {
+            Notice::PongReceived { round_trip, .. } => {
                 let now = self.now;
-                if let Some(pulse) = &mut self.pulse {
+                // A numbered Pong without a round trip answers an older ping than the one that is judged.
+                let is_answer =
+                    self.config.heartbeat_kind() == HeartbeatKind::Json || round_trip.is_some();
+                if let Some(pulse) = &mut self.pulse
+                    && is_answer
+                {
                     pulse.on_life(now);
                 }
                 Ok(())

@@ -132,8 +132,11 @@ impl<R: Rng> Reference<R> {
         let is_exact = names_last || self.config.heartbeat_kind() == HeartbeatKind::Ping;
         let named = self.pings_out.iter().rposition(|ping| is_exact && ping.echo == echo);
         self.pings_out.drain(..=named.unwrap_or(0));
-        self.was_heard = true;
-        self.dead_at = None;
+        // With numbers it is known which ping was answered: an older one than the last says nothing of the last.
+        if names_last || self.config.heartbeat_kind() == HeartbeatKind::Json {
+            self.was_heard = true;
+            self.dead_at = None;
+        }
         self.tell(Notice::PongReceived { socket: id, round_trip });
     }
 
