@@ -2,6 +2,7 @@
 
 mod breach;
 mod perform;
+mod queue;
 mod standing;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use rand_core::SeedableRng;
 
 use self::breach::Breach;
 use self::perform::{Payload, Taken, weight};
+use self::queue::Queue;
 use crate::codec::{Codec, Incoming};
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
@@ -113,7 +115,7 @@ pub struct Session {
     link: Option<Link>,
     ledger: Ledger,
     orders: VecDeque<Order>,
-    events: VecDeque<ClientEvent>,
+    events: Queue<ClientEvent>,
     /// What the messages in `events` weigh.
     backlog: usize,
     limits: Limits,
@@ -159,7 +161,7 @@ impl Session {
             link: None,
             ledger: Ledger::default(),
             orders: VecDeque::new(),
-            events: VecDeque::new(),
+            events: Queue::new(),
             backlog: 0,
             limits: Limits::default(),
             report_sent: false,
@@ -419,10 +421,6 @@ impl Session {
         let event = self.events.pop_front();
         if let Some(ClientEvent::Message(message)) = &event {
             self.backlog -= weight(message);
-        }
-        // With the last one, for a driver asks for no more than there are.
-        if self.events.is_empty() && self.events.capacity() > 64 {
-            self.events = VecDeque::new();
         }
         event
     }

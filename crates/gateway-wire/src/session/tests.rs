@@ -460,16 +460,3 @@ fn a_breach_with_nothing_before_it_is_told_at_once() {
     assert!(!session.is_breach_due());
     assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
 }
-
-#[test]
-fn a_queue_of_events_gives_its_memory_back_when_the_last_is_taken() {
-    let (mut session, id) = open(calm(), Limits::default());
-    session.received(at(1), id, &frame(0x81, "a burst").repeat(1_000));
-    assert!(session.events.capacity() >= 1_000);
-
-    while session.has_events() {
-        let _ = session.next_event(); // as drivers do: never past the last
-    }
-
-    assert!(session.events.capacity() <= 64);
-}
