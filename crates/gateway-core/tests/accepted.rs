@@ -6,24 +6,15 @@ mod common;
 use core::time::Duration;
 use std::sync::Arc;
 
-use common::stories::cause;
+use common::{cases, stories::cause};
 use gateway_core::{
     CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind, Instant, Login,
     Multiplier, Strategy as Jitter,
 };
 use gateway_testkit::Rig;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
-
-fn seeded() -> ProptestConfig {
-    ProptestConfig {
-        rng_seed: RngSeed::Fixed(0xacce),
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(512)
-    }
-}
 
 /// Any span that may be configured, from a millisecond to a year; the ends more often than chance has them.
 fn span() -> impl Strategy<Value = Duration> {
@@ -91,7 +82,7 @@ fn get_ready(rig: &mut Rig<ChaCha8Rng>) {
 }
 
 proptest! {
-    #![proptest_config(seeded())]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn i6_whatever_is_accepted_a_silent_peer_is_dead_within_interval_and_timeout(

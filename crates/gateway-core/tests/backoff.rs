@@ -1,18 +1,12 @@
 //! The backoff as a pure function: bounds, growth and clamps for every strategy, attempt and draw.
 
+mod common;
+
 use core::time::Duration;
 
+use common::cases;
 use gateway_core::{Backoff, Multiplier, Strategy as Jitter};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-
-fn seeded() -> ProptestConfig {
-    ProptestConfig {
-        rng_seed: RngSeed::Fixed(0xbac0ff),
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(512)
-    }
-}
 
 fn jitter() -> impl Strategy<Value = Jitter> {
     prop::sample::select(Jitter::ALL.to_vec())
@@ -42,7 +36,7 @@ fn is_whole(span: Duration) -> bool {
 }
 
 proptest! {
-    #![proptest_config(seeded())]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn every_delay_lies_within_its_bounds_and_is_whole_milliseconds(

@@ -1,20 +1,14 @@
 //! The configuration: what is accepted is valid, what is not is named, and secrets stay hidden.
 
+mod common;
+
 use core::time::Duration;
 
+use common::cases;
 use gateway_core::{Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Rule, Verdict};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-
-fn seeded() -> ProptestConfig {
-    ProptestConfig {
-        rng_seed: RngSeed::Fixed(0xc0f6),
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(512)
-    }
-}
 
 /// Spans that may be configured and spans that may not.
 fn span() -> impl Strategy<Value = Duration> {
@@ -56,7 +50,7 @@ fn read(json: &str) -> Result<Config, String> {
 }
 
 proptest! {
-    #![proptest_config(seeded())]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn exactly_the_fields_that_are_wrong_are_named_all_at_once(

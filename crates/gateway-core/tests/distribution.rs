@@ -118,8 +118,11 @@ fn draws_below_the_cap_are_even_over_the_whole_range() {
         let mut bins = [0_u32; BINS];
         for delay in &delays {
             let place = (delay - low) / (high - low) * 20.0;
-            // Local invariant: below `high`, so the place is one of the bins.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "from `low` to below `high`, so that the place is one of the bins"
+            )]
             let bin = place as usize;
             bins[bin] += 1;
         }
