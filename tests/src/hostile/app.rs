@@ -63,7 +63,7 @@ pub(crate) struct Try {
 
 /// What the application does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a driver's harness does all of them
+#[allow(clippy::exhaustive_enums, reason = "a driver's harness does all of them")]
 pub enum Step {
     /// Sends, and sees it written.
     Send(String),
