@@ -190,7 +190,8 @@ fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
     assert!(runs > 100, "{runs} points only");
 }
 
-/// A spawned client's handle and events, each future cut at its point.
+/// A spawned client's handle and events, each future cut at its point. Nobody knows of a message whose send was cut whether it was
+/// taken, but it holds up nothing: the life comes to its end all the same, and is judged whole.
 #[test]
 fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
     let mut sum = Sum::default();
@@ -198,19 +199,15 @@ fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
         at_each_point(|at| {
             let (world, mut cuts, mut life) =
                 (World::new(plan.clone(), Story::Quiet), Cuts::at(at), Life::new());
-            let tasks = paused(async {
+            let (elapsed, tasks) = paused(async {
+                let begin = now();
                 let client = hostile_client(&world, &life.watch);
-                // One that has lost sight of a message may never be done with it: it is given an hour.
-                tokio::select! {
-                    biased;
-                    () = life.live_spawned(client, &mut cuts) => {}
-                    () = elapse(Duration::from_secs(3_600)) => {}
-                }
-                elapse(CLOSED).await;
+                while_alive(life.live_spawned(client, &mut cuts)).await;
+                let elapsed = now() - begin;
                 settle().await;
-                tasks()
+                (elapsed, tasks())
             });
-            let mut verdict = Verdict::of_unfinished(&world, &life.app(), &life.watch);
+            let mut verdict = Verdict::of(&world, &life.app(), &life.watch, elapsed);
             verdict.tasks_left = tasks;
             sum.add(&verdict, &(&plan, at));
             at < cuts.seen()
@@ -219,6 +216,7 @@ fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
 
     println!("cancel, a handle and its events: {sum}");
     sum.is_flawless();
+    assert!(sum.runs() > 80, "{} points only", sum.runs());
 }
 
 #[test]
