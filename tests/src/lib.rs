@@ -3,6 +3,7 @@
 //! The tests stand in `tests/`, one idea a file; here is what they share. A server is always written by hand, frame
 //! by frame, so that what goes over the wire is seen and not what a library makes of it.
 
+mod bell;
 mod blocking;
 mod client;
 mod clock;

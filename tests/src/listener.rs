@@ -70,7 +70,7 @@ impl Listener {
 }
 
 /// A certificate authority of the test's own, and a server with a certificate of it.
-#[allow(missing_debug_implementations)] // keys
+#[allow(missing_debug_implementations, reason = "keys")]
 pub struct Certificates {
     ca: String,
     acceptor: TlsAcceptor,

@@ -1,9 +1,8 @@
 //! The suite's harness for the blocking client: its own loop, on a virtual clock and over the virtual network.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
@@ -11,6 +10,7 @@ use gateway_std::{Client, Endpoint, Limits, OpenFailure, System};
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage, Wall};
 use gateway_wire::{ByteStream, Dialled, Handshake, Host};
 
+use crate::bell::{Bell, now_or_never};
 use crate::diarist::Diarist;
 
 /// Runs a scenario on a blocking client.
@@ -167,22 +167,12 @@ struct Virtual {
     endpoint: Endpoint,
     time: Time,
     wall: Wall,
-    bell: Arc<Bell>,
-}
-
-/// Whether the client was woken while it did not wait.
-#[derive(Debug, Default)]
-struct Bell(AtomicBool);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-    }
+    bell: Bell,
 }
 
 impl Virtual {
     fn new(endpoint: Endpoint, time: Time, wall: Wall) -> Self {
-        Self { endpoint, time, wall, bell: Arc::default() }
+        Self { endpoint, time, wall, bell: Bell::default() }
     }
 }
 
@@ -216,13 +206,13 @@ impl Host for Virtual {
 
 impl System for Virtual {
     fn wait(&mut self, until: Option<Instant>) {
-        if !self.bell.0.swap(false, Ordering::SeqCst) {
+        if !self.bell.has_rung() {
             self.time.go_on(until);
         }
     }
 
     fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.bell))
+        self.bell.waker()
     }
 }
 
@@ -262,13 +252,6 @@ impl ByteStream for Stream {
 
     fn fails_whole(&self) -> bool {
         self.on(|network, _, _| network.fails_whole())
-    }
-}
-
-fn now_or_never<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

@@ -33,7 +33,7 @@ fn every_fault_alone(name: &str, driver: Driver, story: Story) {
 
     let points = [false, true].map(|buffered| each_alone(driver, story, buffered, &mut sum));
 
-    println!("hostile {name} {story:?}: {points:?} points, {sum}");
+    println!("hostile {name} {story:?}: {} points, {sum}", points.iter().sum::<usize>());
     sum.is_flawless();
     assert!(points.iter().all(|points| *points > 50), "{points:?} points only");
 }

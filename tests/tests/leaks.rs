@@ -20,7 +20,7 @@ const STAGES: usize = 7;
 struct Bystander {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<usize>,
 }
 
 impl Bystander {
@@ -30,11 +30,14 @@ impl Bystander {
         let is_over = Arc::<AtomicBool>::default();
         let ends = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
+            let mut served = 0;
             while let Ok((stream, _)) = listener.accept()
                 && !ends.load(Ordering::SeqCst)
             {
                 serve(stream);
+                served += 1;
             }
+            served
         });
         Self { address, is_over, thread }
     }
@@ -43,10 +46,11 @@ impl Bystander {
         format!("ws://{}", self.address)
     }
 
-    fn end(self) {
+    /// Says how many sockets it has served.
+    fn end(self) -> usize {
         self.is_over.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.address).unwrap());
-        self.thread.join().unwrap();
+        self.thread.join().unwrap()
     }
 }
 
@@ -67,7 +71,17 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-fn blocking_client(url: &str, events: usize, closes: bool) {
+/// Runs this on a runtime that is dropped behind it; returns how many tasks are left.
+fn on_runtime(life: impl Future<Output = ()>) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(life);
+    let metrics = runtime.metrics();
+    drop(runtime);
+    metrics.num_alive_tasks()
+}
+
+/// Has no tasks.
+fn blocking_client(url: &str, events: usize, closes: bool) -> usize {
     let config = App::settings(Story::Chat).build().unwrap();
     let mut client = gateway_std::Client::builder(url).config(config).seed(7).build().unwrap();
     for _ in 0..events {
@@ -77,11 +91,11 @@ fn blocking_client(url: &str, events: usize, closes: bool) {
         client.close(CloseFrame::NORMAL);
         while client.recv().is_some() {}
     }
+    0
 }
 
-fn async_client(url: &str, events: usize, closes: bool) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+fn async_client(url: &str, events: usize, closes: bool) -> usize {
+    on_runtime(async {
         let mut client = gateway_tests::client(url, App::settings(Story::Chat)).build().unwrap();
         for _ in 0..events {
             client.next().await;
@@ -90,13 +104,12 @@ fn async_client(url: &str, events: usize, closes: bool) {
             client.close(CloseFrame::NORMAL);
             while client.next().await.is_some() {}
         }
-    });
+    })
 }
 
 /// The task is under way when its runtime is dropped.
-fn spawned_client(url: &str, events: usize, closes: bool) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+fn spawned_client(url: &str, events: usize, closes: bool) -> usize {
+    on_runtime(async {
         let client = gateway_tests::client(url, App::settings(Story::Chat)).build().unwrap();
         let (handle, mut told) = client.spawn();
         for _ in 0..events {
@@ -105,18 +118,19 @@ fn spawned_client(url: &str, events: usize, closes: bool) {
         if closes {
             handle.close(CloseFrame::NORMAL).await;
         }
-    });
+    })
 }
 
-fn at_every_stage(url: &str) -> usize {
-    let mut runs = 0;
+/// Returns how many clients there were, and how many tasks are left of them.
+fn at_every_stage(url: &str) -> [usize; 2] {
+    let [mut runs, mut tasks] = [0; 2];
     for client in [blocking_client, async_client, spawned_client] {
         for (events, closes) in (0..=STAGES).flat_map(|events| [(events, false), (events, true)]) {
-            client(url, events, closes);
+            tasks += client(url, events, closes);
             runs += 1;
         }
     }
-    runs
+    [runs, tasks]
 }
 
 #[test]
@@ -127,10 +141,15 @@ fn a_client_that_is_dropped_at_any_stage_leaves_no_descriptor_open() {
     let before = descriptors();
 
     let server = Bystander::begin();
-    let runs = at_every_stage(&server.url());
-    server.end();
+    let [runs, tasks] = at_every_stage(&server.url());
+    let sockets = server.end();
 
     let after = descriptors();
-    println!("leaks: {runs} clients, {before} descriptors before, {after} after");
-    assert_eq!(before, after);
+    let left = after.saturating_sub(before);
+    println!(
+        "leaks, a client that is dropped: {runs} runs, {sockets} sockets, {left} sockets left, {tasks} tasks left, {before} \
+         descriptors before and {after} after"
+    );
+    assert_eq!(before, after, "descriptors");
+    assert_eq!(tasks, 0, "tasks");
 }

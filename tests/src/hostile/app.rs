@@ -37,7 +37,8 @@ pub struct App {
     /// A send was refused: events come before the next.
     is_refused: bool,
     is_asking: bool,
-    /// The present socket has brought the answer behind all others.
+    /// The present socket has brought the answer behind all others. It closes only then: a ping that comes in CLOSING is not
+    /// answered, and the verdict wants an answer to each.
     is_answered: bool,
     /// Whether the client is ready, as far as the events tell.
     is_ready: bool,
@@ -63,7 +64,7 @@ pub(crate) struct Try {
 
 /// What the application does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a driver's harness does all of them
+#[allow(clippy::exhaustive_enums, reason = "a driver's harness does all of them")]
 pub enum Step {
     /// Sends, and sees it written.
     Send(String),

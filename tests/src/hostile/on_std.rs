@@ -1,9 +1,7 @@
 //! The hostile world under the blocking driver, on a clock of its own.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
 use gateway_std::{Client, Endpoint, OpenFailure, System};
@@ -15,6 +13,7 @@ use super::server::Story;
 use super::verdict::Verdict;
 use super::watch::Watch;
 use super::world::{Stream, World};
+use crate::bell::{Bell, now_or_never};
 
 /// Runs the application on a blocking client, and judges it.
 ///
@@ -64,21 +63,12 @@ struct Machine {
     endpoint: Endpoint,
     world: World,
     now: Instant,
-    bell: Arc<Bell>,
-}
-
-#[derive(Debug, Default)]
-struct Bell(AtomicBool);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-    }
+    bell: Bell,
 }
 
 impl Machine {
     fn new(endpoint: Endpoint, world: World) -> Self {
-        Self { endpoint, world, now: Instant::ZERO, bell: Arc::default() }
+        Self { endpoint, world, now: Instant::ZERO, bell: Bell::default() }
     }
 
     fn end(&self, stream: Stream) -> End {
@@ -116,13 +106,13 @@ impl Host for Machine {
 
 impl System for Machine {
     fn wait(&mut self, until: Option<Instant>) {
-        if !self.bell.0.swap(false, Ordering::SeqCst) {
+        if !self.bell.has_rung() {
             self.now = self.now.max(until.expect("the client waits for ever, and nothing comes"));
         }
     }
 
     fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.bell))
+        self.bell.waker()
     }
 }
 
@@ -153,12 +143,5 @@ impl ByteStream for End {
 
     fn fails_whole(&self) -> bool {
         self.stream.fails_whole()
-    }
-}
-
-fn now_or_never<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }

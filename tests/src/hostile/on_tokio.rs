@@ -172,7 +172,7 @@ impl Life {
 
 /// Opens hostile streams.
 #[derive(Clone, Debug)]
-#[allow(clippy::exhaustive_structs)] // tests wrap it by hand
+#[allow(clippy::exhaustive_structs, reason = "tests wrap it by hand")]
 pub struct HostileDial(pub World);
 
 impl Dial for HostileDial {

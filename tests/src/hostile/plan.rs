@@ -5,7 +5,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 /// What is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a byte stream has no more
+#[allow(clippy::exhaustive_enums, reason = "a byte stream has no more")]
 pub enum Op {
     /// The attempt to open it.
     Dial,
@@ -21,7 +21,7 @@ pub enum Op {
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // the list of all is below
+#[allow(clippy::exhaustive_enums, reason = "the list of all is below")]
 pub enum Fault {
     /// It must be polled again, and wakes at once.
     Wait,

@@ -11,7 +11,7 @@ pub(crate) const LOGIN: &str = "login";
 
 /// What the server does beside answering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // the tests run all of them
+#[allow(clippy::exhaustive_enums, reason = "the tests run all of them")]
 pub enum Story {
     /// It answers, pings in both ways, and waits for the client's Close.
     Chat,

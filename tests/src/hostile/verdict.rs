@@ -81,7 +81,8 @@ impl Verdict {
         verdict
     }
 
-    fn hold(&mut self, holds: bool, complaint: impl FnOnce() -> String) {
+    /// Complains where something is not as it was promised.
+    pub fn hold(&mut self, holds: bool, complaint: impl FnOnce() -> String) {
         if !holds {
             self.complaints.push(complaint());
         }
