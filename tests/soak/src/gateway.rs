@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock;
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
 use crate::plan::{Fault, plan};
 use crate::serving::serve;
 use crate::shared::{Phase, Shared, Slot};
@@ -49,7 +49,7 @@ pub(crate) async fn attend(shared: Arc<Shared>, slot: Arc<Slot>, mut listener: T
             drop(listener);
             shared.counts(slot.driver).fault(Fault::Refuse);
             slot.attempts.fetch_add(1, Relaxed);
-            clock::wait(Draws::of(&[next.seed]).millis(100..600)).await;
+            clock::wait(Draws::of(Purpose::Connection, next.seed, 0, 0).millis(100..600)).await;
             listener = listen_again(slot.address).await;
             continue;
         }

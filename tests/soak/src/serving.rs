@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::clock::{self, at_most};
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
 use crate::ledger::{ConnectionBook, Kind};
 use crate::payload;
 use crate::plan::{Fault, Plan, plan};
@@ -93,7 +93,7 @@ impl Line<'_> {
         if let Some(fault) = plan.open {
             self.count(fault);
         }
-        let mut draws = Draws::of(&[plan.seed]);
+        let mut draws = Draws::of(Purpose::Connection, plan.seed, 0, 0);
         if let Over::Gone = self.storm(plan.life, &mut draws).await? {
             return Ok(());
         }

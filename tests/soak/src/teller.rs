@@ -9,7 +9,7 @@ use gateway_core::{Config, Dialect, DisconnectCause, Notice, Observed, Observer,
 use gateway_testkit::Checker;
 use gateway_tokio::{ClientEvent, Fate, Message, Outcome};
 
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
 use crate::ledger::{Kind, SocketBook};
 use crate::payload;
 use crate::shared::{Counts, Phase, Shared, Slot};
@@ -43,7 +43,7 @@ pub(crate) enum Deed {
 
 impl Teller {
     pub(crate) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
-        let draws = Draws::of(&[shared.seed, slot.place.deck, slot.place.index as u64, 2]);
+        let draws = Draws::of(Purpose::Client, shared.seed, slot.place.who(), 0);
         Self {
             shared,
             slot,
