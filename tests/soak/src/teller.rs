@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gateway_core::{Config, Dialect, DisconnectCause, Notice, Observed, Observer, Statistics};
 use gateway_testkit::Checker;
-use gateway_tokio::{ClientEvent, Fate, Message, Outcome};
+use gateway_tokio::{ClientEvent, Fate, Message, Outcome, SendError};
 
 use crate::draws::{Draws, Purpose};
 use crate::ledger::{Kind, SocketBook};
@@ -92,13 +92,16 @@ impl Teller {
         (self.made, if binary { Message::binary(text.into_bytes()) } else { Message::text(text) })
     }
 
-    /// A message was taken.
-    pub(crate) fn taken(&mut self, id: u64, number: u64) {
-        self.unsettled.push_back((id, number));
+    /// A message was handed over, and taken by this number of the driver's or handed back.
+    pub(crate) fn handed_over(&mut self, number: u64, to: Result<u64, SendError>) {
+        match to {
+            Ok(id) => self.unsettled.push_back((id, number)),
+            Err(refused) => self.refused(number, &refused.into_message()),
+        }
     }
 
-    /// A message was handed back: it must be the one that was handed over.
-    pub(crate) fn refused(&self, number: u64, back: &Message) {
+    /// What is handed back must be what was handed over.
+    fn refused(&self, number: u64, back: &Message) {
         self.counts().refused.fetch_add(1, Relaxed);
         let text = String::from_utf8_lossy(back.as_bytes());
         if payload::number_of(self.slot.index, &text) != Some(number) {
