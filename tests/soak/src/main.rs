@@ -36,7 +36,7 @@ struct Arguments {
     verbose: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Which {
     Std,
     Tokio,
@@ -49,17 +49,18 @@ fn time(text: &str) -> Result<Duration, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let count = |driver, default| match arguments.driver {
-        Which::Both => arguments.clients.map_or(default, usize::from),
-        which if which == driver => arguments.clients.map_or(default, usize::from),
-        _ => 0,
+    let count = |default| arguments.clients.map_or(default, usize::from);
+    let (std, tokio) = match arguments.driver {
+        Which::Std => (count(8), 0),
+        Which::Tokio => (0, count(32)),
+        Which::Both => (count(8), count(32)),
     };
     let settings = Settings {
         time: Some(arguments.time),
         storm: arguments.storm,
         seed: arguments.seed,
-        std: count(Which::Std, 8),
-        tokio: count(Which::Tokio, 32),
+        std,
+        tokio,
     };
     let is_heard = arguments.verbose || io::stderr().is_terminal();
     let ran = run(settings, |line| {

@@ -106,6 +106,11 @@ impl Line<'_> {
         self.shared.now_is(Phase::Storm)
     }
 
+    /// The plan has a fault at a stage to which it does not belong.
+    fn misplaced(&self, fault: Option<Fault>) {
+        self.shared.ledger.wrong(Kind::Other, format!("{fault:?} is planned where it cannot be"));
+    }
+
     fn count(&self, fault: Fault) {
         self.shared.counts(self.slot.driver).fault(fault);
     }
@@ -152,10 +157,28 @@ impl Line<'_> {
                 }
                 return Ok(true);
             }
-            _ => {
+            None => {
                 self.write(answer.as_bytes()).await?;
                 return Ok(true);
             }
+            Some(
+                Fault::Refuse // is the listener's
+                | Fault::Fin
+                | Fault::Reset
+                | Fault::HalfOpen
+                | Fault::Close(_)
+                | Fault::ShortClose
+                | Fault::BadOpcode
+                | Fault::BadUtf8
+                | Fault::TooBig
+                | Fault::Fragments
+                | Fault::OneByte
+                | Fault::Burst
+                | Fault::SlowRead
+                | Fault::LatePong
+                | Fault::NoPong
+                | Fault::PingFlood,
+            ) => self.misplaced(fault),
         }
         self.stream.shutdown().await?;
         self.drain("a refused upgrade").await;
@@ -239,10 +262,21 @@ impl Line<'_> {
             Fault::ShortClose => self.last_word(&Frame::new(0x88, [3]).bytes()).await?,
             Fault::BadOpcode => self.last_word(&Frame::new(0x83, "what").bytes()).await?,
             Fault::BadUtf8 => self.last_word(&Frame::text([0xc3, 0x28]).bytes()).await?,
-            _ => {
-                // 16 MiB are announced, and never come.
-                self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?;
-            }
+            // 16 MiB are announced, and never come.
+            Fault::TooBig => self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?,
+            Fault::Refuse
+            | Fault::Http(..)
+            | Fault::Garbage
+            | Fault::CutUpgrade
+            | Fault::StalledUpgrade
+            | Fault::SlowUpgrade
+            | Fault::Fragments
+            | Fault::OneByte
+            | Fault::Burst
+            | Fault::SlowRead
+            | Fault::LatePong
+            | Fault::NoPong
+            | Fault::PingFlood => self.misplaced(Some(ending)),
         }
         self.drain(&ending.name()).await;
         Ok(())
@@ -284,10 +318,11 @@ impl Line<'_> {
     }
 
     async fn answer_heartbeat(&mut self) -> io::Result<()> {
-        match self.fault {
-            Some(Fault::NoPong) => return Ok(()),
-            Some(Fault::LatePong) => clock::wait(Duration::from_millis(120)).await,
-            _ => {}
+        if self.fault == Some(Fault::NoPong) {
+            return Ok(());
+        }
+        if self.fault == Some(Fault::LatePong) {
+            clock::wait(Duration::from_millis(120)).await;
         }
         self.write(&Frame::text(r#"{"type":"pong"}"#).bytes()).await
     }
@@ -347,21 +382,16 @@ impl Line<'_> {
 
     async fn tell(&mut self, what: &str) -> io::Result<()> {
         let text = payload::of_gateway(self.book.connection, self.told, what);
-        let bytes = match self.fault {
-            Some(Fault::Fragments) => {
-                let (first, rest) = text.as_bytes().split_at(text.len() / 3);
-                let (middle, last) = rest.split_at(rest.len() / 2);
-                [
-                    Frame::new(0x01, first),
-                    Frame::ping("between"),
-                    Frame::new(0x00, middle),
-                    Frame::new(0x80, last),
-                ]
+        let bytes = if self.fault == Some(Fault::Fragments) {
+            let (first, rest) = text.as_bytes().split_at(text.len() / 3);
+            let (middle, last) = rest.split_at(rest.len() / 2);
+            let middle = Frame::new(0x00, middle);
+            [Frame::new(0x01, first), Frame::ping("between"), middle, Frame::new(0x80, last)]
                 .iter()
                 .flat_map(Frame::bytes)
                 .collect()
-            }
-            _ => Frame::text(&text).bytes(),
+        } else {
+            Frame::text(&text).bytes()
         };
         self.write(&bytes).await?;
         self.told += 1;
