@@ -401,10 +401,12 @@ impl Line<'_> {
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let one_by_one = if self.fault == Some(Fault::OneByte) { bytes.len().min(40) } else { 0 };
         let (single, rest) = bytes.split_at(one_by_one);
-        for byte in single.chunks(1) {
-            self.stream.write_all(byte).await?;
-        }
-        let written = at_most(WRITE_BOUND, self.stream.write_all(rest)).await;
-        written.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+        let written = at_most(WRITE_BOUND, async {
+            for byte in single.chunks(1) {
+                self.stream.write_all(byte).await?;
+            }
+            self.stream.write_all(rest).await
+        });
+        written.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }
 }
