@@ -42,7 +42,7 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
         .config(Arc::clone(config))
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
-        .observer(Watch::new(Arc::clone(shared), slot.index, Arc::clone(config)))
+        .observer(Watch::new(Arc::clone(shared), Arc::clone(slot), Arc::clone(config)))
         .build()
         .expect("valid settings, and a poller");
     let (mut is_restarting, mut is_closing) = (false, false);
@@ -100,7 +100,7 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
         .config(Arc::clone(&config))
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
-        .observer(Watch::new(Arc::clone(&shared), slot.index, Arc::clone(&config)))
+        .observer(Watch::new(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&config)))
         .build()
         .expect("valid settings");
     let (mut is_restarting, mut is_closing) = (false, false);

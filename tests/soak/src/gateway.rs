@@ -77,10 +77,12 @@ pub(crate) async fn attend(shared: Arc<Shared>, slot: Arc<Slot>, mut listener: T
         if next.is_some() {
             slot.attempts.fetch_add(1, Relaxed);
         }
+        // In the order in which they are taken: who comes later has the greater number.
+        let id = shared.connections.fetch_add(1, Relaxed) + 1;
         slot.open.send_modify(|open| *open += 1);
         let (shared, slot) = (Arc::clone(&shared), Arc::clone(&slot));
         tokio::spawn(async move {
-            serve(&shared, &slot, stream, next).await;
+            serve(&shared, &slot, id, stream, next).await;
             slot.open.send_modify(|open| *open -= 1);
         });
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report>
         let is_closed = soak.slots.iter().all(|slot| *slot.open.borrow() == 0);
         Ok(is_closed && soak.census()? == before)
     })?;
-    soak.shared.ledger.judge();
+    soak.shared.ledger.judge_all();
     let after = soak.census()?;
     soak.shared.phase.send_replace(Phase::Over);
     let report = Report::new(settings, took, &soak.shared, (before, after), start, calms);
@@ -214,21 +214,25 @@ impl Soak {
     /// No faults and no messages; says whether every client got ready again. Closes the books.
     fn calm(&self) -> io::Result<bool> {
         self.shared.phase.send_replace(Phase::Calm);
-        let is_calm =
-            self.until(CALM_BOUND, || Ok(self.slots.iter().all(|slot| slot.is_calm())))?;
-        if is_calm {
-            self.shared.ledger.judge();
-            return Ok(true);
+        let settled = || self.slots.iter().map(|slot| slot.settled()).collect::<Option<Vec<_>>>();
+        let mut bounds = None;
+        let is_calm = self.until(CALM_BOUND, || {
+            bounds = settled();
+            Ok(bounds.is_some())
+        })?;
+        if let Some(bounds) = bounds {
+            self.shared.ledger.judge(bounds);
+            return Ok(is_calm);
         }
-        for slot in self.slots.iter().filter(|slot| !slot.is_calm()) {
+        for slot in self.slots.iter().filter(|slot| slot.settled().is_none()) {
             let what = format!(
                 "client {} ({:?}) is not ready {CALM_BOUND:?} after the last fault: the gateway has {} connections, \
                  and serves {} without faults; the client is quiet on {}",
                 slot.index,
                 slot.driver,
                 *slot.open.borrow(),
-                slot.calm.load(Relaxed),
-                slot.quiet.load(Relaxed),
+                slot.calm.load(SeqCst),
+                slot.quiet.load(SeqCst),
             );
             self.shared.ledger.wrong(Kind::Other, what);
         }

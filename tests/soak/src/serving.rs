@@ -1,7 +1,7 @@
 //! One connection of the hostile gateway, from its upgrade to its end, frame by frame.
 
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 use gateway_testkit::Frame;
@@ -34,9 +34,14 @@ enum Over {
 }
 
 /// Serves one connection as the plan says; without a plan it is calm until the storm breaks loose again.
-pub(crate) async fn serve(shared: &Shared, slot: &Slot, stream: TcpStream, plan: Option<Plan>) {
+pub(crate) async fn serve(
+    shared: &Shared,
+    slot: &Slot,
+    id: u64,
+    stream: TcpStream,
+    plan: Option<Plan>,
+) {
     let _ = stream.set_nodelay(true);
-    let id = shared.connections.fetch_add(1, Relaxed) + 1;
     let mut line = Line {
         shared,
         slot,
@@ -55,7 +60,7 @@ pub(crate) async fn serve(shared: &Shared, slot: &Slot, stream: TcpStream, plan:
     };
     // Whatever fails here is the client's leaving, which the books tell.
     let _ = line.live(plan).await;
-    let _ = slot.calm.compare_exchange(id, 0, Relaxed, Relaxed);
+    let _ = slot.calm.compare_exchange(id, 0, SeqCst, SeqCst);
     let Line { book, stream, .. } = line;
     shared.ledger.ended(slot.index, book);
     drop(stream);
@@ -151,6 +156,7 @@ impl Line<'_> {
                 return Ok(false);
             }
             Some(Fault::SlowUpgrade) => {
+                self.slot.grant(self.book.connection);
                 for byte in answer.as_bytes() {
                     self.write(&[*byte]).await?;
                     clock::wait(Duration::from_millis(1)).await;
@@ -158,6 +164,7 @@ impl Line<'_> {
                 return Ok(true);
             }
             None => {
+                self.slot.grant(self.book.connection);
                 self.write(answer.as_bytes()).await?;
                 return Ok(true);
             }
@@ -187,7 +194,7 @@ impl Line<'_> {
 
     /// Serves well until the storm is back, and says what it brings; `None` where the client left.
     async fn keep_calm(&mut self) -> io::Result<Option<Plan>> {
-        self.slot.calm.store(self.book.connection, Relaxed);
+        self.slot.calm.store(self.book.connection, SeqCst);
         let mut phase = self.shared.phase.subscribe();
         loop {
             let came = tokio::select! {
@@ -199,7 +206,7 @@ impl Line<'_> {
             };
             match came {
                 None => {
-                    self.slot.calm.store(0, Relaxed);
+                    self.slot.calm.store(0, SeqCst);
                     let attempt = self.slot.attempts.fetch_add(1, Relaxed);
                     return Ok(Some(plan(self.shared.seed, self.slot.place, attempt)));
                 }
