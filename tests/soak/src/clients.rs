@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt as _};
 use gateway_core::{CloseFrame, Config, Rule, Verdict};
+use gateway_tokio::MessageId;
 
 use crate::clock;
 use crate::shared::{Phase, Shared, Slot};
@@ -41,7 +42,7 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
         .config(Arc::clone(config))
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
-        .observer(Watch::new(Arc::clone(shared), slot.index, Arc::clone(config)))
+        .observer(Watch::new(Arc::clone(shared), Arc::clone(slot), Arc::clone(config)))
         .build()
         .expect("valid settings, and a poller");
     let (mut is_restarting, mut is_closing) = (false, false);
@@ -72,17 +73,16 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
                 is_restarting = true;
                 client.close(CloseFrame::NORMAL);
             }
-            Some(deed @ (Deed::Send(count) | Deed::Cork(count) | Deed::Flood(count))) => {
+            Some(deed @ (Deed::Send(count) | Deed::Flood(count))) => {
                 for _ in 0..count {
                     let (number, message) = teller.message(deed);
-                    let taken = match deed {
-                        Deed::Cork(_) => client.try_send(message),
-                        _ => client.send(message),
-                    };
-                    match taken {
-                        Ok(id) => teller.taken(id.number(), number),
-                        Err(refused) => teller.refused(number, &refused.into_message()),
-                    }
+                    teller.handed_over(number, client.send(message).map(MessageId::number));
+                }
+            }
+            Some(deed @ Deed::Cork(count)) => {
+                for _ in 0..count {
+                    let (number, message) = teller.message(deed);
+                    teller.handed_over(number, client.try_send(message).map(MessageId::number));
                 }
             }
             Some(Deed::Restart) | None => {}
@@ -100,7 +100,7 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
         .config(Arc::clone(&config))
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
-        .observer(Watch::new(Arc::clone(&shared), slot.index, Arc::clone(&config)))
+        .observer(Watch::new(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&config)))
         .build()
         .expect("valid settings");
     let (mut is_restarting, mut is_closing) = (false, false);
@@ -136,27 +136,20 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
             Some(deed @ (Deed::Send(count) | Deed::Flood(count))) => {
                 for _ in 0..count {
                     let (number, message) = teller.message(deed);
-                    match client.send(message).await {
-                        Ok(id) => {
-                            corked = id.number();
-                            teller.taken(id.number(), number);
-                        }
-                        Err(refused) => teller.refused(number, &refused.into_message()),
-                    }
+                    let handed_over = client.send(message).await.map(MessageId::number);
+                    corked = handed_over.as_ref().map_or(corked, |id| *id);
+                    teller.handed_over(number, handed_over);
                 }
             }
             Some(deed @ Deed::Cork(count)) => {
                 for _ in 0..count {
                     let (number, message) = teller.message(deed);
                     // A sink does not tell the number of a message: it is the next one.
-                    match client.feed(message).now_or_never() {
-                        Some(Ok(())) => {
-                            corked += 1;
-                            teller.taken(corked, number);
-                        }
-                        Some(Err(refused)) => teller.refused(number, &refused.into_message()),
-                        None => break, // full, and not taken
-                    }
+                    let Some(fed) = client.feed(message).now_or_never() else {
+                        break; // full, and not taken
+                    };
+                    corked += u64::from(fed.is_ok());
+                    teller.handed_over(number, fed.map(|()| corked));
                 }
             }
             Some(Deed::Restart) | None => {}

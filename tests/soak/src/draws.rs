@@ -1,28 +1,40 @@
-//! Randomness from a seed: SplitMix64, so that a schedule is a pure function of what it is drawn for.
+//! Randomness from a seed, so that a schedule is a pure function of what it is drawn for.
 
 use std::ops::Range;
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
+/// What a stream of numbers is for: no two purposes share one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    /// The order of a deck of faults.
+    Deck,
+    /// How an attempt goes.
+    Plan,
+    /// What the gateway does on a connection.
+    Connection,
+    /// What a client does.
+    Client,
+}
+
 /// A stream of numbers.
-#[derive(Clone, Debug)]
-pub(crate) struct Draws(u64);
+#[derive(Debug)]
+pub(crate) struct Draws(ChaCha8Rng);
 
 impl Draws {
-    /// The stream that belongs to these numbers, in this order.
-    pub(crate) fn of(parts: &[u64]) -> Self {
-        let mut draws = Self(0x5eed);
-        for part in parts {
-            draws.0 = draws.next() ^ part;
+    /// The stream for this purpose that belongs to the seed, to one who draws, and to one of his turns.
+    pub(crate) fn of(purpose: Purpose, seed: u64, who: u64, turn: u64) -> Self {
+        let mut key = [0; 32];
+        for (bytes, part) in key.chunks_exact_mut(8).zip([seed, who, turn, purpose as u64]) {
+            bytes.copy_from_slice(&part.to_le_bytes());
         }
-        draws
+        Self(ChaCha8Rng::from_seed(key))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// One of the range, which must not be empty.

@@ -9,10 +9,14 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock;
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
+use crate::ledger::Kind;
 use crate::plan::{Fault, plan};
 use crate::serving::serve;
 use crate::shared::{Phase, Shared, Slot};
+
+/// A port that is still somebody else's after so long is not coming back: the client's soak is over.
+const TAKEN_BOUND: Duration = Duration::from_secs(20);
 
 /// Listens at this address; port 0 for a free one.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -49,8 +53,17 @@ pub(crate) async fn attend(shared: Arc<Shared>, slot: Arc<Slot>, mut listener: T
             drop(listener);
             shared.counts(slot.driver).fault(Fault::Refuse);
             slot.attempts.fetch_add(1, Relaxed);
-            clock::wait(Draws::of(&[next.seed]).millis(100..600)).await;
-            listener = listen_again(slot.address).await;
+            clock::wait(Draws::of(Purpose::Connection, next.seed, 0, 0).millis(100..600)).await;
+            match listen_again(slot.address).await {
+                Ok(again) => listener = again,
+                Err(error) => {
+                    let (client, address) = (slot.index, slot.address);
+                    let what =
+                        format!("client {client}: nobody can listen at {address} again: {error}");
+                    shared.ledger.wrong(Kind::Other, what);
+                    return;
+                }
+            }
             continue;
         }
         // Cancel-safe: an accept is made or not, a change is seen or stays.
@@ -64,21 +77,24 @@ pub(crate) async fn attend(shared: Arc<Shared>, slot: Arc<Slot>, mut listener: T
         if next.is_some() {
             slot.attempts.fetch_add(1, Relaxed);
         }
+        // In the order in which they are taken: who comes later has the greater number.
+        let id = shared.connections.fetch_add(1, Relaxed) + 1;
         slot.open.send_modify(|open| *open += 1);
         let (shared, slot) = (Arc::clone(&shared), Arc::clone(&slot));
         tokio::spawn(async move {
-            serve(&shared, &slot, stream, next).await;
+            serve(&shared, &slot, id, stream, next).await;
             slot.open.send_modify(|open| *open -= 1);
         });
     }
 }
 
 /// The port is one of those that the system gives to sockets that connect: somebody may have it for a while.
-async fn listen_again(address: SocketAddr) -> TcpListener {
+async fn listen_again(address: SocketAddr) -> io::Result<TcpListener> {
+    let until = clock::now() + TAKEN_BOUND;
     loop {
         match listen(address) {
-            Ok(listener) => return listener,
-            Err(_) => clock::wait(Duration::from_millis(20)).await,
+            Err(_) if clock::now() < until => clock::wait(Duration::from_millis(20)).await,
+            listener => return listener,
         }
     }
 }

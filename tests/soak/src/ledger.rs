@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a client knows of one of its sockets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketBook {
-    /// The gateway's number for it, where a message of the gateway's came.
-    pub(crate) connection: Option<u64>,
+    /// The gateway's number for it.
+    pub(crate) connection: u64,
     /// Messages told `sent`, in order.
     pub(crate) sent: Vec<u64>,
     /// Messages told `maybe_sent`, in order.
@@ -21,6 +21,18 @@ pub(crate) struct SocketBook {
 }
 
 impl SocketBook {
+    /// An empty book of the socket that belongs to this connection of the gateway's.
+    pub(crate) fn of(connection: u64) -> Self {
+        Self {
+            connection,
+            sent: Vec::new(),
+            maybe: Vec::new(),
+            echoed: Vec::new(),
+            delivered: 0,
+            heard_the_end: false,
+        }
+    }
+
     fn owns(&self, number: u64) -> bool {
         self.sent.binary_search(&number).is_ok() || self.maybe.binary_search(&number).is_ok()
     }
@@ -115,14 +127,31 @@ impl Ledger {
         lock(&self.wrong).clone()
     }
 
-    /// Holds the books against each other, and closes them. Nothing of what they tell may still be under way.
-    pub(crate) fn judge(&self) {
-        for (client, page) in self.pages.iter().enumerate() {
-            let page = std::mem::take(&mut *lock(page));
+    /// Holds the books of all connections against each other, and closes them. Each must have ended.
+    pub(crate) fn judge_all(&self) {
+        self.judge((0..self.pages.len()).map(|_| u64::MAX));
+    }
+
+    /// Holds the books of each client's connections below its bound against each other, and closes them: these must have ended on
+    /// both sides. One that has ended since is left to the next judgement, as the other side may not know of it yet.
+    pub(crate) fn judge(&self, bounds: impl IntoIterator<Item = u64>) {
+        for (client, (page, below)) in self.pages.iter().zip(bounds).enumerate() {
+            let page = lock(page).take_below(below);
             for (kind, what) in findings(&page) {
                 self.wrong(kind, format!("client {client}: {what}"));
             }
         }
+    }
+}
+
+impl Page {
+    fn take_below(&mut self, bound: u64) -> Self {
+        let sockets = self.sockets.extract_if(.., |book| book.connection < bound).collect();
+        let connections = self.connections.extract_if(.., |book| book.connection < bound).collect();
+        // The soak's own room after a storm must not look like growth of the clients.
+        self.sockets.shrink_to_fit();
+        self.connections.shrink_to_fit();
+        Self { sockets, connections }
     }
 }
 
@@ -134,24 +163,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn findings(page: &Page) -> Vec<(Kind, String)> {
     let mut found = Vec::new();
     let mut sockets: HashMap<u64, &SocketBook> = HashMap::new();
-    let mut unheard: Vec<&SocketBook> = Vec::new();
     for socket in &page.sockets {
-        match socket.connection {
-            Some(connection) => {
-                if sockets.insert(connection, socket).is_some() {
-                    let what = format!("two sockets heard of connection {connection}");
-                    found.push((Kind::Other, what));
-                }
-            }
-            None => unheard.push(socket),
+        if sockets.insert(socket.connection, socket).is_some() {
+            let what = format!("two sockets got ready on connection {}", socket.connection);
+            found.push((Kind::Other, what));
         }
     }
     for connection in &page.connections {
         let id = connection.connection;
-        // A socket that never heard of its connection is known by what it sent.
-        let by_first = |first: &u64| unheard.iter().copied().find(|socket| socket.owns(*first));
-        let socket = sockets.remove(&id).or_else(|| connection.received.first().and_then(by_first));
-        match socket {
+        match sockets.remove(&id) {
             Some(socket) => compare(connection, socket, &mut found),
             None if connection.received.is_empty() => {}
             None => {
@@ -227,7 +247,7 @@ mod tests {
 
     fn judged(change: impl FnOnce(&mut SocketBook, &mut ConnectionBook)) -> Vec<(Kind, String)> {
         let mut socket = SocketBook {
-            connection: Some(9),
+            connection: 9,
             sent: vec![1, 2, 3],
             maybe: vec![4],
             echoed: vec![1, 2],
@@ -253,7 +273,25 @@ mod tests {
     fn books_that_agree_find_nothing() {
         assert_eq!(kinds(|_, _| {}), []);
         assert_eq!(kinds(|_, connection| connection.received.push(4)), []);
-        assert_eq!(kinds(|socket, _| socket.connection = None), []);
+    }
+
+    #[test]
+    fn a_socket_that_loses_everything_is_found() {
+        let everything = |socket: &mut SocketBook, connection: &mut ConnectionBook| {
+            *socket = SocketBook { sent: vec![1, 2], maybe: vec![3], ..SocketBook::of(9) };
+            connection.received.clear();
+        };
+        assert_eq!(kinds(everything), [Kind::Lost, Kind::Lost]);
+    }
+
+    #[test]
+    fn a_connection_that_ended_since_the_calm_is_left_to_the_next_judgement() {
+        let ledger = Ledger::new(1);
+        ledger.left(0, SocketBook::of(9)); // the gateway has not ended it yet
+        ledger.judge([9]);
+        assert_eq!(ledger.all_wrong().count, 0);
+        ledger.judge([10]);
+        assert_eq!(ledger.all_wrong().told, ["client 0: the gateway has no book of connection 9"]);
     }
 
     #[test]
@@ -276,6 +314,6 @@ mod tests {
         assert_eq!(kinds(|_, connection| connection.received.push(7)), [Kind::Other]);
         assert_eq!(kinds(|socket, _| socket.echoed.push(4)), [Kind::Other]);
         assert_eq!(kinds(|socket, _| socket.delivered = 2), [Kind::Lost]);
-        assert_eq!(kinds(|socket, _| socket.connection = Some(8)), [Kind::Other, Kind::Other]);
+        assert_eq!(kinds(|socket, _| socket.connection = 8), [Kind::Other, Kind::Other]);
     }
 }

@@ -10,6 +10,9 @@ use clap::{Parser, ValueEnum};
 use gateway_core::parse_duration;
 use gateway_soak::{Settings, run};
 
+/// The shortest and the longest storm, where none is asked for.
+const STORM: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
 /// Runs clients of both drivers against a gateway that draws its faults from a seed, and judges every message.
 #[derive(Parser)]
 struct Arguments {
@@ -25,9 +28,10 @@ struct Arguments {
     /// How many of each driver; by default 8 blocking ones and 32 async ones
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
     clients: Option<u16>,
-    /// How long a storm of faults lasts, between two calms
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time)]
-    storm: Duration,
+    /// How long a storm of faults lasts, between two calms; by default a twentieth of the whole, from 1s to 15s, so that there are
+    /// calms enough to judge the heap
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    storm: Option<Duration>,
     /// Also writes the report into this file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -36,7 +40,7 @@ struct Arguments {
     verbose: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Which {
     Std,
     Tokio,
@@ -49,17 +53,18 @@ fn time(text: &str) -> Result<Duration, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let count = |driver, default| match arguments.driver {
-        Which::Both => arguments.clients.map_or(default, usize::from),
-        which if which == driver => arguments.clients.map_or(default, usize::from),
-        _ => 0,
+    let count = |default| arguments.clients.map_or(default, usize::from);
+    let (std, tokio) = match arguments.driver {
+        Which::Std => (count(8), 0),
+        Which::Tokio => (0, count(32)),
+        Which::Both => (count(8), count(32)),
     };
     let settings = Settings {
         time: Some(arguments.time),
-        storm: arguments.storm,
+        storm: arguments.storm.unwrap_or((arguments.time / 20).clamp(STORM.0, STORM.1)),
         seed: arguments.seed,
-        std: count(Which::Std, 8),
-        tokio: count(Which::Tokio, 32),
+        std,
+        tokio,
     };
     let is_heard = arguments.verbose || io::stderr().is_terminal();
     let ran = run(settings, |line| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
 
 /// What the gateway does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,14 +197,21 @@ pub(crate) struct Place {
     pub(crate) deck: u64,
 }
 
+impl Place {
+    /// A number of its own among all clients.
+    pub(crate) fn who(self) -> u64 {
+        self.deck << 32 | self.index as u64
+    }
+}
+
 /// The plan of a client's attempt. The clients of a driver draw from shuffled decks together, so that each fault comes up, and
 /// equally often.
 pub(crate) fn plan(seed: u64, place: Place, attempt: u64) -> Plan {
     let position = attempt * place.of as u64 + place.index as u64;
     let (deck, card) = (position / FAULTS.len() as u64, position % FAULTS.len() as u64);
-    let order = Draws::of(&[seed, place.deck, deck]).shuffled(FAULTS.len());
+    let order = Draws::of(Purpose::Deck, seed, place.deck, deck).shuffled(FAULTS.len());
     let fault = FAULTS[order[usize::try_from(card).unwrap_or(0)]];
-    let mut draws = Draws::of(&[seed, place.deck, place.index as u64, attempt, 1]);
+    let mut draws = Draws::of(Purpose::Plan, seed, place.who(), attempt);
     let life = if draws.once_in(4) { draws.millis(500..1_500) } else { draws.millis(1..400) };
     let stage = fault.stage();
     Plan {

@@ -19,6 +19,14 @@ const WARM_UP: usize = 2;
 const ALLOCATIONS: i64 = 100;
 const BYTES: i64 = 64 << 10;
 
+/// A run of this length has calms enough, or its storms are too long: that the heap was not judged is then wrong.
+const HEAP_BOUND: Duration = Duration::from_secs(60);
+
+/// After so long, and so much more for each fault that a client of the driver's has to meet, every fault was met; or else the soak
+/// has proven less than it says.
+const FAULTS_BOUND: Duration = Duration::from_secs(30);
+const FAULT_BOUND: Duration = Duration::from_secs(6);
+
 /// What a soak has found.
 #[derive(Debug)]
 pub struct Report {
@@ -78,6 +86,7 @@ impl Report {
             let what = format!("left open: {:?} before, {:?} after", self.before, self.after);
             self.break_with(what);
         }
+        let (calms, took) = (self.calms.len(), self.took);
         if let Some((first, last)) = self.ends() {
             let (allocations, bytes) = (
                 last.live_allocations - first.live_allocations,
@@ -88,19 +97,33 @@ impl Report {
                     format!("the live heap grew by {allocations} allocations, {bytes} bytes");
                 self.break_with(what);
             }
+        } else if took >= HEAP_BOUND {
+            let what = format!("the heap is not judged: {calms} calms in {took:?} are too few");
+            self.break_with(what);
         }
-        for (name, clients, sent) in self
-            .drivers
-            .iter()
-            .map(|row| (row.name, row.clients, row.value("sent")))
-            .collect::<Vec<_>>()
-        {
-            if sent < clients as u64 {
-                self.break_with(format!(
-                    "{name}: {sent} messages of {clients} clients prove nothing"
-                ));
+        let drivers = std::mem::take(&mut self.drivers);
+        for Row { name, clients, faults, .. } in &drivers {
+            let unmet: Vec<_> = FAULTS.iter().zip(faults).filter(|(_, met)| **met == 0).collect();
+            if !unmet.is_empty() && self.owes_all_faults(*clients) {
+                let names: Vec<_> = unmet.iter().map(|(fault, _)| fault.name()).collect();
+                self.break_with(format!("{name}: in {took:?} never met: {}", names.join(", ")));
             }
         }
+        for row in &drivers {
+            let (name, clients, sent) = (row.name, row.clients, row.value("sent"));
+            if sent < clients as u64 {
+                let what = format!("{name}: {sent} messages of {clients} clients prove nothing");
+                self.break_with(what);
+            }
+        }
+        self.drivers = drivers;
+    }
+
+    /// Whether so many clients of a driver must have met every fault.
+    fn owes_all_faults(&self, clients: usize) -> bool {
+        let each = FAULTS.len().div_ceil(clients.max(1));
+        let bound = FAULTS_BOUND + FAULT_BOUND * u32::try_from(each).unwrap_or(u32::MAX);
+        self.settings.time.is_none() || self.took >= bound
     }
 
     fn break_with(&mut self, what: String) {
@@ -185,13 +208,15 @@ impl fmt::Display for Report {
         writeln!(f, "{:<20}{:>12}", "doubled", wrong.doubled)?;
         writeln!(f, "{:<20}{:>12}", "checker violations", wrong.violations)?;
         let Census { files, threads, tasks } = self.before;
-        writeln!(f, "{:<20}{:>12} -> {}", "files", files, self.after.files)?;
-        writeln!(f, "{:<20}{:>12} -> {}", "threads", threads, self.after.threads)?;
+        writeln!(f, "{:<20}{:>12} -> {}", "files", told(files), told(self.after.files))?;
+        writeln!(f, "{:<20}{:>12} -> {}", "threads", told(threads), told(self.after.threads))?;
         writeln!(f, "{:<20}{:>12} -> {}", "tasks", tasks, self.after.tasks)?;
         writeln!(
             f,
             "before the clients: heap {} B in {} allocations, RSS {} KiB",
-            self.start.live_bytes, self.start.live_allocations, self.start.resident_kib
+            self.start.live_bytes,
+            self.start.live_allocations,
+            told(self.start.resident_kib)
         )?;
         match self.ends() {
             Some((first, last)) => writeln!(
@@ -203,8 +228,8 @@ impl fmt::Display for Report {
                 last.live_bytes,
                 first.live_allocations,
                 last.live_allocations,
-                first.resident_kib,
-                last.resident_kib,
+                told(first.resident_kib),
+                told(last.resident_kib),
             )?,
             None => writeln!(f, "{} calms: too few to judge the heap", self.calms.len())?,
         }
@@ -218,7 +243,7 @@ impl fmt::Display for Report {
             [one] => one.name,
             _ => "both",
         };
-        writeln!(
+        write!(
             f,
             "soak: {driver} {} s, {} messages, {} reconnects, {} faults, {} wrong",
             self.took.as_secs(),
@@ -226,6 +251,81 @@ impl fmt::Display for Report {
             self.total("reconnects"),
             self.drivers.iter().map(Row::all_faults).sum::<u64>(),
             self.wrong.count,
-        )
+        )?;
+        match self.ends() {
+            Some((first, last)) => {
+                write!(f, ", heap {} -> {} B", first.live_bytes, last.live_bytes)?;
+            }
+            None => write!(f, ", heap not judged")?,
+        }
+        let threads = (threads, self.after.threads);
+        for (name, count) in [("files", (files, self.after.files)), ("threads", threads)] {
+            match count {
+                (Some(before), Some(after)) => write!(f, ", {name} {before} -> {after}")?,
+                (None, _) | (_, None) => write!(f, ", {name} not judged")?,
+            }
+        }
+        writeln!(f)
+    }
+}
+
+fn told(count: Option<impl fmt::Display>) -> String {
+    count.map_or("unknown".into(), |count| count.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(seconds: u64, calms: usize, faults: u64) -> Report {
+        let settings = Settings {
+            time: Some(Duration::from_secs(seconds)),
+            storm: Duration::from_secs(1),
+            seed: 1,
+            std: 8,
+            tokio: 0,
+        };
+        let values = [("sent", 100); 8];
+        let row = Row { name: "std", clients: 8, faults: vec![faults; FAULTS.len()], values };
+        let census = Census { files: Some(52), threads: Some(4), tasks: 0 };
+        let mut report = Report {
+            settings,
+            took: Duration::from_secs(seconds),
+            drivers: vec![row],
+            wrong: Wrong::default(),
+            before: census,
+            after: census,
+            start: Vitals::default(),
+            calms: vec![Vitals { live_bytes: 700, ..Vitals::default() }; calms],
+        };
+        report.judge();
+        report
+    }
+
+    #[test]
+    fn the_last_line_tells_the_heap_the_files_and_the_threads() {
+        let told = judged(20, WARM_UP + 3, 1).to_string();
+        let line = told.lines().last().unwrap_or_default();
+        assert_eq!(
+            line,
+            "soak: std 20 s, 100 messages, 0 reconnects, 30 faults, 0 wrong, heap 700 -> 700 B, files 52 -> 52, \
+             threads 4 -> 4"
+        );
+    }
+
+    #[test]
+    fn a_heap_that_is_not_judged_is_told_and_is_wrong_in_a_long_run() {
+        let short = judged(20, WARM_UP + 2, 1);
+        assert!(short.is_good(), "{short}");
+        assert!(short.to_string().contains(", heap not judged, files 52"), "{short}");
+        assert!(!judged(60, WARM_UP + 2, 1).is_good());
+        assert!(judged(60, WARM_UP + 3, 1).is_good());
+    }
+
+    #[test]
+    fn a_long_run_without_faults_is_wrong() {
+        assert!(judged(20, 10, 0).is_good());
+        assert!(!judged(600, 100, 0).is_good());
+        assert!(judged(600, 100, 1).is_good());
     }
 }

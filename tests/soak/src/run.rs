@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -21,6 +21,12 @@ use crate::vitals::Vitals;
 /// What a client needs to be ready again without faults is a second or two; who is not after so long has hung up on life.
 const CALM_BOUND: Duration = Duration::from_secs(60);
 
+/// Every deadline of a client that closes is below a second; who has not ended after so long is stuck, and left where it is.
+const CLOSE_BOUND: Duration = Duration::from_secs(30);
+
+/// So many storms bring each fault several times over: a fault that was not met by then never comes.
+const STORMS_BOUND: usize = 20;
+
 /// Threads and files of a system's own may take a moment to go.
 const END_BOUND: Duration = Duration::from_secs(20);
 
@@ -28,7 +34,7 @@ const END_BOUND: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a program's settings")]
 pub struct Settings {
-    /// For how long; `None`: until every driver has met every fault.
+    /// For how long; `None`: until every driver has met every fault, which is wrong where it takes more than 20 storms.
     pub time: Option<Duration>,
     /// How long a storm lasts.
     pub storm: Duration,
@@ -43,15 +49,15 @@ pub struct Settings {
 /// What is counted before the clients start and after they ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Census {
-    pub(crate) files: usize,
-    pub(crate) threads: usize,
+    pub(crate) files: Option<usize>,
+    pub(crate) threads: Option<usize>,
     pub(crate) tasks: usize,
 }
 
 /// Runs it all. `told` hears of the progress, each few seconds.
 ///
 /// # Errors
-/// The operating system gives no sockets or threads.
+/// The operating system gives no sockets or threads, or does not tell what the process holds.
 pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report> {
     let gateway = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -60,39 +66,59 @@ pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report>
     let slots = open_gateway(&shared, &gateway, settings)?;
     let soak = Soak { settings, shared, slots, gateway, runtime };
     clock::pause(Duration::from_millis(200)); // the runtimes' threads start
-    let (before, start) = (soak.census(), Vitals::take());
+    let (before, start) = (soak.census()?, Vitals::take()?);
 
     let begun = clock::now();
-    let (threads, tasks) = soak.start_clients()?;
+    let lives = soak.start_clients()?;
     let (mut calms, mut told_at) = (Vec::new(), begun);
     loop {
         soak.shared.phase.send_replace(Phase::Storm);
-        soak.storm(begun, &mut told_at, &mut told);
-        let is_calm = soak.calm();
-        calms.push(Vitals::take_least());
-        if !is_calm || soak.is_enough(begun) {
+        soak.storm(begun, &mut told_at, &mut told)?;
+        let is_calm = soak.calm()?;
+        calms.push(Vitals::take_least()?);
+        let is_given_up = settings.time.is_none() && calms.len() >= STORMS_BOUND;
+        if !is_calm || is_given_up || soak.is_enough(begun) {
             break;
         }
     }
-    soak.shared.phase.send_replace(Phase::Close);
-    for thread in threads {
-        if thread.join().is_err() {
-            soak.shared.ledger.wrong(Kind::Other, "a thread panicked".into());
-        }
-    }
-    for task in tasks {
-        if soak.runtime.block_on(task).is_err() {
-            soak.shared.ledger.wrong(Kind::Other, "a task panicked".into());
-        }
-    }
+    soak.close(lives)?;
     let took = clock::now() - begun;
-    soak.until(END_BOUND, || {
-        soak.slots.iter().all(|slot| *slot.open.borrow() == 0) && soak.census() == before
-    });
-    soak.shared.ledger.judge();
-    let after = soak.census();
+    // What is left open is told by the report.
+    let _ = soak.until(END_BOUND, || {
+        let is_closed = soak.slots.iter().all(|slot| *slot.open.borrow() == 0);
+        Ok(is_closed && soak.census()? == before)
+    })?;
+    soak.shared.ledger.judge_all();
+    let after = soak.census()?;
     soak.shared.phase.send_replace(Phase::Over);
-    Ok(Report::new(settings, took, &soak.shared, (before, after), start, calms))
+    let report = Report::new(settings, took, &soak.shared, (before, after), start, calms);
+    // Not dropped, which waits for a task that is stuck.
+    soak.gateway.shutdown_background();
+    soak.runtime.shutdown_background();
+    Ok(report)
+}
+
+/// What a client lives in.
+enum Life {
+    Thread(thread::JoinHandle<()>),
+    Task(tokio::task::JoinHandle<()>),
+}
+
+impl Life {
+    fn is_ended(&self) -> bool {
+        match self {
+            Self::Thread(thread) => thread.is_finished(),
+            Self::Task(task) => task.is_finished(),
+        }
+    }
+
+    /// Waits for its end, and says whether it was a panic.
+    fn has_panicked(self, runtime: &Runtime) -> bool {
+        match self {
+            Self::Thread(thread) => thread.join().is_err(),
+            Self::Task(task) => runtime.block_on(task).is_err(),
+        }
+    }
 }
 
 struct Soak {
@@ -126,74 +152,109 @@ fn open_gateway(
 }
 
 impl Soak {
-    fn census(&self) -> Census {
-        let Vitals { files, threads, .. } = Vitals::take();
+    fn census(&self) -> io::Result<Census> {
+        let Vitals { files, threads, .. } = Vitals::take()?;
         let alive = |runtime: &Runtime| runtime.metrics().num_alive_tasks();
-        Census { files, threads, tasks: alive(&self.gateway) + alive(&self.runtime) }
+        Ok(Census { files, threads, tasks: alive(&self.gateway) + alive(&self.runtime) })
     }
 
-    #[allow(clippy::type_complexity, reason = "two lists of what is to be joined")]
-    fn start_clients(&self) -> io::Result<(Vec<JoinHandle<()>>, Vec<tokio::task::JoinHandle<()>>)> {
+    /// Starts a client for each slot, in the same order.
+    fn start_clients(&self) -> io::Result<Vec<Life>> {
         let config = Arc::new(config());
-        let (mut threads, mut tasks) = (Vec::new(), Vec::new());
-        for slot in &self.slots {
+        let live = |slot: &Arc<Slot>| {
             let (shared, slot) = (Arc::clone(&self.shared), Arc::clone(slot));
             let config = Arc::clone(&config);
-            match slot.driver {
-                Driver::Std => threads.push(
+            Ok(match slot.driver {
+                Driver::Std => Life::Thread(
                     thread::Builder::new()
                         .stack_size(512 << 10)
                         .spawn(move || live_std(&shared, &slot, &config))?,
                 ),
-                Driver::Tokio => tasks.push(self.runtime.spawn(live_tokio(shared, slot, config))),
-            }
-        }
-        Ok((threads, tasks))
+                Driver::Tokio => Life::Task(self.runtime.spawn(live_tokio(shared, slot, config))),
+            })
+        };
+        self.slots.iter().map(live).collect()
     }
 
-    fn storm(&self, begun: Instant, told_at: &mut Instant, told: &mut impl FnMut(&str)) {
+    /// Has every client close, and waits for their ends. One that is stuck is told, and left behind.
+    fn close(&self, lives: Vec<Life>) -> io::Result<()> {
+        self.shared.phase.send_replace(Phase::Close);
+        let _ = self.until(CLOSE_BOUND, || Ok(lives.iter().all(Life::is_ended)))?;
+        for (slot, life) in self.slots.iter().zip(lives) {
+            let how = if !life.is_ended() {
+                format!("is stuck: it has not ended {CLOSE_BOUND:?} after it was told to close")
+            } else if life.has_panicked(&self.runtime) {
+                "panicked".into()
+            } else {
+                continue;
+            };
+            let what = format!("client {} ({:?}) {how}", slot.index, slot.driver);
+            self.shared.ledger.wrong(Kind::Other, what);
+        }
+        Ok(())
+    }
+
+    fn storm(
+        &self,
+        begun: Instant,
+        told_at: &mut Instant,
+        told: &mut impl FnMut(&str),
+    ) -> io::Result<()> {
         let until = clock::now() + self.settings.storm;
         while clock::now() < until && !self.is_enough(begun) {
             clock::pause(Duration::from_millis(50));
             if clock::now() - *told_at >= Duration::from_secs(10) {
                 *told_at = clock::now();
-                told(&self.progress(begun));
+                told(&self.progress(begun)?);
             }
         }
+        Ok(())
     }
 
     /// No faults and no messages; says whether every client got ready again. Closes the books.
-    fn calm(&self) -> bool {
+    fn calm(&self) -> io::Result<bool> {
         self.shared.phase.send_replace(Phase::Calm);
-        let is_calm = self.until(CALM_BOUND, || self.slots.iter().all(|slot| slot.is_calm()));
-        if is_calm {
-            self.shared.ledger.judge();
-            return true;
+        let settled = || self.slots.iter().map(|slot| slot.settled()).collect::<Option<Vec<_>>>();
+        let mut bounds = None;
+        let is_calm = self.until(CALM_BOUND, || {
+            bounds = settled();
+            Ok(bounds.is_some())
+        })?;
+        if let Some(bounds) = bounds {
+            self.shared.ledger.judge(bounds);
+            return Ok(is_calm);
         }
-        for slot in self.slots.iter().filter(|slot| !slot.is_calm()) {
+        for slot in self.slots.iter().filter(|slot| slot.settled().is_none()) {
             let what = format!(
                 "client {} ({:?}) is not ready {CALM_BOUND:?} after the last fault: the gateway has {} connections, \
-                 {} of them calm; the client is quiet on {}",
+                 and serves {} without faults; the client is quiet on {}",
                 slot.index,
                 slot.driver,
                 *slot.open.borrow(),
-                slot.calm.load(Relaxed),
-                slot.quiet.load(Relaxed),
+                slot.calm.load(SeqCst),
+                slot.quiet.load(SeqCst),
             );
             self.shared.ledger.wrong(Kind::Other, what);
         }
-        false
+        // Also where the last of them settled while they were told.
+        let what = format!("not calm {CALM_BOUND:?} after the storm");
+        self.shared.ledger.wrong(Kind::Other, what);
+        Ok(false)
     }
 
-    fn until(&self, bound: Duration, done: impl Fn() -> bool) -> bool {
+    fn until(
+        &self,
+        bound: Duration,
+        mut done: impl FnMut() -> io::Result<bool>,
+    ) -> io::Result<bool> {
         let until = clock::now() + bound;
-        while !done() {
+        while !done()? {
             if clock::now() >= until {
-                return false;
+                return Ok(false);
             }
             clock::pause(Duration::from_millis(20));
         }
-        true
+        Ok(true)
     }
 
     fn is_enough(&self, begun: Instant) -> bool {
@@ -210,31 +271,31 @@ impl Soak {
         }
     }
 
-    fn progress(&self, begun: Instant) -> String {
+    fn progress(&self, begun: Instant) -> io::Result<String> {
         let mut line = format!("{:>5} s", (clock::now() - begun).as_secs());
         for (name, counts) in [("std", &self.shared.std), ("tokio", &self.shared.tokio)] {
             let (sent, faults) = (counts.sent.load(Relaxed), counts.all_faults());
             let _ = write!(line, "  {name}: {sent} sent, {faults} faults"); // into a String
         }
-        let vitals = Vitals::take();
+        let vitals = Vitals::take()?;
         let wrong = self.shared.ledger.all_wrong().count;
-        let (heap, resident) = (vitals.live_bytes / 1024, vitals.resident_kib);
+        let (heap, resident) = (vitals.live_bytes / 1024, vitals.resident_kib.unwrap_or(0));
         let _ = write!(line, "  heap {heap} KiB, RSS {resident} KiB, {wrong} wrong");
-        line
+        Ok(line)
     }
 }
 
 impl Vitals {
     /// The least of a few looks: a heartbeat under way is no growth.
-    fn take_least() -> Self {
-        let mut least = Self::take();
+    fn take_least() -> io::Result<Self> {
+        let mut least = Self::take()?;
         for _ in 0..8 {
             clock::pause(Duration::from_millis(25));
-            let next = Self::take();
+            let next = Self::take()?;
             if next.live_bytes < least.live_bytes {
                 least = next;
             }
         }
-        least
+        Ok(least)
     }
 }

@@ -1,7 +1,7 @@
 //! One connection of the hostile gateway, from its upgrade to its end, frame by frame.
 
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 use gateway_testkit::Frame;
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::clock::{self, at_most};
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
 use crate::ledger::{ConnectionBook, Kind};
 use crate::payload;
 use crate::plan::{Fault, Plan, plan};
@@ -34,9 +34,14 @@ enum Over {
 }
 
 /// Serves one connection as the plan says; without a plan it is calm until the storm breaks loose again.
-pub(crate) async fn serve(shared: &Shared, slot: &Slot, stream: TcpStream, plan: Option<Plan>) {
+pub(crate) async fn serve(
+    shared: &Shared,
+    slot: &Slot,
+    id: u64,
+    stream: TcpStream,
+    plan: Option<Plan>,
+) {
     let _ = stream.set_nodelay(true);
-    let id = shared.connections.fetch_add(1, Relaxed) + 1;
     let mut line = Line {
         shared,
         slot,
@@ -55,7 +60,7 @@ pub(crate) async fn serve(shared: &Shared, slot: &Slot, stream: TcpStream, plan:
     };
     // Whatever fails here is the client's leaving, which the books tell.
     let _ = line.live(plan).await;
-    let _ = slot.calm.compare_exchange(id, 0, Relaxed, Relaxed);
+    let _ = slot.calm.compare_exchange(id, 0, SeqCst, SeqCst);
     let Line { book, stream, .. } = line;
     shared.ledger.ended(slot.index, book);
     drop(stream);
@@ -93,7 +98,7 @@ impl Line<'_> {
         if let Some(fault) = plan.open {
             self.count(fault);
         }
-        let mut draws = Draws::of(&[plan.seed]);
+        let mut draws = Draws::of(Purpose::Connection, plan.seed, 0, 0);
         if let Over::Gone = self.storm(plan.life, &mut draws).await? {
             return Ok(());
         }
@@ -104,6 +109,11 @@ impl Line<'_> {
 
     fn in_storm(&self) -> bool {
         self.shared.now_is(Phase::Storm)
+    }
+
+    /// The plan has a fault at a stage to which it does not belong.
+    fn misplaced(&self, fault: Option<Fault>) {
+        self.shared.ledger.wrong(Kind::Other, format!("{fault:?} is planned where it cannot be"));
     }
 
     fn count(&self, fault: Fault) {
@@ -146,16 +156,36 @@ impl Line<'_> {
                 return Ok(false);
             }
             Some(Fault::SlowUpgrade) => {
+                self.slot.grant(self.book.connection);
                 for byte in answer.as_bytes() {
                     self.write(&[*byte]).await?;
                     clock::wait(Duration::from_millis(1)).await;
                 }
                 return Ok(true);
             }
-            _ => {
+            None => {
+                self.slot.grant(self.book.connection);
                 self.write(answer.as_bytes()).await?;
                 return Ok(true);
             }
+            Some(
+                Fault::Refuse // is the listener's
+                | Fault::Fin
+                | Fault::Reset
+                | Fault::HalfOpen
+                | Fault::Close(_)
+                | Fault::ShortClose
+                | Fault::BadOpcode
+                | Fault::BadUtf8
+                | Fault::TooBig
+                | Fault::Fragments
+                | Fault::OneByte
+                | Fault::Burst
+                | Fault::SlowRead
+                | Fault::LatePong
+                | Fault::NoPong
+                | Fault::PingFlood,
+            ) => self.misplaced(fault),
         }
         self.stream.shutdown().await?;
         self.drain("a refused upgrade").await;
@@ -164,7 +194,7 @@ impl Line<'_> {
 
     /// Serves well until the storm is back, and says what it brings; `None` where the client left.
     async fn keep_calm(&mut self) -> io::Result<Option<Plan>> {
-        self.slot.calm.store(self.book.connection, Relaxed);
+        self.slot.calm.store(self.book.connection, SeqCst);
         let mut phase = self.shared.phase.subscribe();
         loop {
             let came = tokio::select! {
@@ -176,7 +206,7 @@ impl Line<'_> {
             };
             match came {
                 None => {
-                    self.slot.calm.store(0, Relaxed);
+                    self.slot.calm.store(0, SeqCst);
                     let attempt = self.slot.attempts.fetch_add(1, Relaxed);
                     return Ok(Some(plan(self.shared.seed, self.slot.place, attempt)));
                 }
@@ -239,10 +269,21 @@ impl Line<'_> {
             Fault::ShortClose => self.last_word(&Frame::new(0x88, [3]).bytes()).await?,
             Fault::BadOpcode => self.last_word(&Frame::new(0x83, "what").bytes()).await?,
             Fault::BadUtf8 => self.last_word(&Frame::text([0xc3, 0x28]).bytes()).await?,
-            _ => {
-                // 16 MiB are announced, and never come.
-                self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?;
-            }
+            // 16 MiB are announced, and never come.
+            Fault::TooBig => self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?,
+            Fault::Refuse
+            | Fault::Http(..)
+            | Fault::Garbage
+            | Fault::CutUpgrade
+            | Fault::StalledUpgrade
+            | Fault::SlowUpgrade
+            | Fault::Fragments
+            | Fault::OneByte
+            | Fault::Burst
+            | Fault::SlowRead
+            | Fault::LatePong
+            | Fault::NoPong
+            | Fault::PingFlood => self.misplaced(Some(ending)),
         }
         self.drain(&ending.name()).await;
         Ok(())
@@ -284,10 +325,11 @@ impl Line<'_> {
     }
 
     async fn answer_heartbeat(&mut self) -> io::Result<()> {
-        match self.fault {
-            Some(Fault::NoPong) => return Ok(()),
-            Some(Fault::LatePong) => clock::wait(Duration::from_millis(120)).await,
-            _ => {}
+        if self.fault == Some(Fault::NoPong) {
+            return Ok(());
+        }
+        if self.fault == Some(Fault::LatePong) {
+            clock::wait(Duration::from_millis(120)).await;
         }
         self.write(&Frame::text(r#"{"type":"pong"}"#).bytes()).await
     }
@@ -347,21 +389,16 @@ impl Line<'_> {
 
     async fn tell(&mut self, what: &str) -> io::Result<()> {
         let text = payload::of_gateway(self.book.connection, self.told, what);
-        let bytes = match self.fault {
-            Some(Fault::Fragments) => {
-                let (first, rest) = text.as_bytes().split_at(text.len() / 3);
-                let (middle, last) = rest.split_at(rest.len() / 2);
-                [
-                    Frame::new(0x01, first),
-                    Frame::ping("between"),
-                    Frame::new(0x00, middle),
-                    Frame::new(0x80, last),
-                ]
+        let bytes = if self.fault == Some(Fault::Fragments) {
+            let (first, rest) = text.as_bytes().split_at(text.len() / 3);
+            let (middle, last) = rest.split_at(rest.len() / 2);
+            let middle = Frame::new(0x00, middle);
+            [Frame::new(0x01, first), Frame::ping("between"), middle, Frame::new(0x80, last)]
                 .iter()
                 .flat_map(Frame::bytes)
                 .collect()
-            }
-            _ => Frame::text(&text).bytes(),
+        } else {
+            Frame::text(&text).bytes()
         };
         self.write(&bytes).await?;
         self.told += 1;
@@ -371,10 +408,12 @@ impl Line<'_> {
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let one_by_one = if self.fault == Some(Fault::OneByte) { bytes.len().min(40) } else { 0 };
         let (single, rest) = bytes.split_at(one_by_one);
-        for byte in single.chunks(1) {
-            self.stream.write_all(byte).await?;
-        }
-        let written = at_most(WRITE_BOUND, self.stream.write_all(rest)).await;
-        written.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+        let written = at_most(WRITE_BOUND, async {
+            for byte in single.chunks(1) {
+                self.stream.write_all(byte).await?;
+            }
+            self.stream.write_all(rest).await
+        });
+        written.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }
 }

@@ -1,7 +1,9 @@
 //! What the harness, the gateway and the clients share: the phase, the books, the counts.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -44,6 +46,10 @@ pub(crate) struct Slot {
     pub(crate) calm: AtomicU64,
     /// The connection on which the client is ready with nothing under way; 0 for none.
     pub(crate) quiet: AtomicU64,
+    /// The last connection, in the order in which they were taken, of which the upgrade was granted.
+    upgraded: AtomicU64,
+    /// The sockets that got ready, each with its connection, until the client hears of it.
+    noted: Mutex<Vec<(u64, u64)>>,
 }
 
 impl Slot {
@@ -57,13 +63,41 @@ impl Slot {
             open: watch::Sender::new(0),
             calm: AtomicU64::new(0),
             quiet: AtomicU64::new(0),
+            upgraded: AtomicU64::new(0),
+            noted: Mutex::default(),
         }
     }
 
-    /// Whether both sides agree that the client is ready and nothing is under way.
-    pub(crate) fn is_calm(&self) -> bool {
-        let calm = self.calm.load(Relaxed);
-        calm != 0 && calm == self.quiet.load(Relaxed) && *self.open.borrow() == 1
+    /// The connection on which both sides agree that the client is ready and nothing is under way. It may end at any moment, but
+    /// every one before it has, and its books are closed on both sides: that stays true.
+    pub(crate) fn settled(&self) -> Option<u64> {
+        let calm = self.calm.load(SeqCst);
+        let is_quiet = calm != 0 && calm == self.quiet.load(SeqCst);
+        // Still calm after the count: then it is this one that was open.
+        let is_alone = *self.open.borrow() == 1 && calm == self.calm.load(SeqCst);
+        (is_quiet && is_alone).then_some(calm)
+    }
+
+    /// The gateway is about to grant the upgrade of this connection.
+    pub(crate) fn grant(&self, connection: u64) {
+        self.upgraded.fetch_max(connection, SeqCst);
+    }
+
+    /// The client's socket got ready, this instant: on the last connection whose upgrade was granted. An attempt that was given up
+    /// may be granted later than its successor, but was taken before it; and the next attempt is not made yet.
+    pub(crate) fn note_ready(&self, socket: u64) {
+        self.lock_noted().push((socket, self.upgraded.load(SeqCst)));
+    }
+
+    /// The connection that was noted for this socket.
+    pub(crate) fn take_noted(&self, socket: u64) -> Option<u64> {
+        let mut noted = self.lock_noted();
+        let at = noted.iter().position(|(of, _)| *of == socket)?;
+        Some(noted.swap_remove(at).1)
+    }
+
+    fn lock_noted(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

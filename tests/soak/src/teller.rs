@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
-use gateway_core::{Config, Dialect, DisconnectCause, Notice, Observed, Observer, Statistics};
+use gateway_core::{
+    Action, Config, Dialect, DisconnectCause, Notice, Observed, Observer, Statistics,
+};
 use gateway_testkit::Checker;
-use gateway_tokio::{ClientEvent, Fate, Message, Outcome};
+use gateway_tokio::{ClientEvent, Fate, Message, Outcome, SendError};
 
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose};
 use crate::ledger::{Kind, SocketBook};
 use crate::payload;
 use crate::shared::{Counts, Phase, Shared, Slot};
@@ -43,7 +45,7 @@ pub(crate) enum Deed {
 
 impl Teller {
     pub(crate) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
-        let draws = Draws::of(&[shared.seed, slot.place.deck, slot.place.index as u64, 2]);
+        let draws = Draws::of(Purpose::Client, shared.seed, slot.place.who(), 0);
         Self {
             shared,
             slot,
@@ -92,13 +94,16 @@ impl Teller {
         (self.made, if binary { Message::binary(text.into_bytes()) } else { Message::text(text) })
     }
 
-    /// A message was taken.
-    pub(crate) fn taken(&mut self, id: u64, number: u64) {
-        self.unsettled.push_back((id, number));
+    /// A message was handed over, and taken by this number of the driver's or handed back.
+    pub(crate) fn handed_over(&mut self, number: u64, to: Result<u64, SendError>) {
+        match to {
+            Ok(id) => self.unsettled.push_back((id, number)),
+            Err(refused) => self.refused(number, &refused.into_message()),
+        }
     }
 
-    /// A message was handed back: it must be the one that was handed over.
-    pub(crate) fn refused(&self, number: u64, back: &Message) {
+    /// What is handed back must be what was handed over.
+    fn refused(&self, number: u64, back: &Message) {
         self.counts().refused.fetch_add(1, Relaxed);
         let text = String::from_utf8_lossy(back.as_bytes());
         if payload::number_of(self.slot.index, &text) != Some(number) {
@@ -112,7 +117,7 @@ impl Teller {
             ClientEvent::Outcome(outcome) => self.settled(outcome),
             ClientEvent::Notice(Notice::Ready { socket, after }) => {
                 self.leave();
-                self.socket = Some((socket.number(), SocketBook::default()));
+                self.socket = Some((socket.number(), self.book(socket.number())));
                 self.is_ready = true;
                 let away = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.counts().longest_away.fetch_max(away, Relaxed);
@@ -140,8 +145,9 @@ impl Teller {
             self.unsettled = VecDeque::new();
         }
         let is_quiet = self.is_ready && self.unsettled.is_empty() && !self.is_now(Phase::Storm);
-        let connection = self.socket.as_ref().and_then(|(_, book)| book.connection);
-        self.slot.quiet.store(connection.filter(|_| is_quiet).unwrap_or(0), Relaxed);
+        // Before the gateway's first message something is under way.
+        let greeted = self.socket.as_ref().filter(|(_, book)| is_quiet && book.delivered > 0);
+        self.slot.quiet.store(greeted.map_or(0, |(_, book)| book.connection), SeqCst);
     }
 
     /// The client is CLOSED and every event was taken.
@@ -161,6 +167,17 @@ impl Teller {
     pub(crate) fn count(&self, statistics: &Statistics) {
         self.counts().attempts.fetch_add(statistics.attempts, Relaxed);
         self.counts().reconnects.fetch_add(statistics.reconnects, Relaxed);
+    }
+
+    /// A book for the socket that got ready: of the connection that was noted when it did.
+    fn book(&self, socket: u64) -> SocketBook {
+        match self.slot.take_noted(socket) {
+            Some(connection) => SocketBook::of(connection),
+            None => {
+                self.wrong(Kind::Other, format!("socket {socket} is told ready, and never got so"));
+                SocketBook::of(0)
+            }
+        }
     }
 
     fn leave(&mut self) {
@@ -216,8 +233,9 @@ impl Teller {
             return self.wrong(Kind::Other, format!("a message of {connection} before Ready"));
         };
         let mut wrong = None;
-        if *book.connection.get_or_insert(connection) != connection {
-            wrong = Some((Kind::Other, format!("socket {socket} delivers of {connection}, too")));
+        if book.connection != connection {
+            let what = format!("socket {socket} of {} delivers of {connection}", book.connection);
+            wrong = Some((Kind::Other, what));
         } else if told < book.delivered {
             let what = format!("connection {connection}: message {told} is delivered again");
             wrong = Some((Kind::Doubled, what));
@@ -247,24 +265,30 @@ impl Teller {
     }
 }
 
-/// The testkit's checker on a client's core.
+/// The testkit's checker on a client's core. It also notes to which connection of the gateway's each socket belongs, of which the
+/// client's own messages tell nothing where none arrives.
 pub(crate) struct Watch {
     checker: Option<Checker>,
     shared: Arc<Shared>,
-    client: usize,
+    slot: Arc<Slot>,
 }
 
 impl Watch {
-    pub(crate) fn new(shared: Arc<Shared>, client: usize, config: Arc<Config>) -> Self {
-        Self { checker: Some(Checker::new(config)), shared, client }
+    pub(crate) fn new(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc<Config>) -> Self {
+        Self { checker: Some(Checker::new(config)), shared, slot }
     }
 }
 
 impl Observer for Watch {
     fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+        for action in observed.actions {
+            if let Action::Notify(Notice::Ready { socket, .. }) = action {
+                self.slot.note_ready(socket.number());
+            }
+        }
         let Some(checker) = &mut self.checker else { return };
         if let Err(violation) = checker.observe(observed) {
-            let what = format!("client {}: {violation}", self.client);
+            let what = format!("client {}: {violation}", self.slot.index);
             self.shared.ledger.wrong(Kind::Violation, what);
             self.checker = None; // its books are worth nothing from here on
         }
