@@ -1,15 +1,18 @@
-//! The program's parsers, one function each, for the fuzz targets alone: nothing here is a promise.
+//! The program's parsers, one function each, for the fuzz targets and the program's own tests: nothing here is a promise.
 
 use std::{cell::RefCell, sync::Arc};
 
-use clap::{Args as _, Command, FromArgMatches as _};
+use clap::{Args as _, Command, FromArgMatches as _, builder::Resettable};
 use gateway_tokio::core::Config;
 
 use crate::{
     byte_size::ByteSize,
     explain, replay,
     serve::{self, Script},
-    settings::{Flags, Probed, probe},
+    settings::{
+        Flags,
+        probe::{Probed, probe},
+    },
 };
 
 /// A size in bytes, and how it is shown.
@@ -58,11 +61,19 @@ pub struct Refused {
 
 thread_local! {
     /// Making a command takes longer than reading a line with it.
-    static COMMAND: RefCell<Command> =
-        RefCell::new(Flags::augment_args(Command::new("gateway").no_binary_name(true)));
+    static COMMAND: RefCell<Command> = RefCell::new(command());
 }
 
-/// Reads settings from a file's text, variables of the environment by their names, and arguments.
+/// The program's arguments, none of them read from the environment: that is another on each machine.
+fn command() -> Command {
+    let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
+    command.mut_args(|argument| argument.env(Resettable::Reset))
+}
+
+/// Reads settings from a file's text, variables by their names, and arguments.
+///
+/// Which decides of a variable and a flag is for clap to say, which sees variables in the environment alone: here there are only those that
+/// are set to something, and whose setting has no flag.
 ///
 /// `None` where clap refuses the arguments, or where a file of the disk would have to be read.
 #[must_use]
@@ -72,8 +83,8 @@ pub fn settings(
     arguments: &[String],
 ) -> Option<Result<Loaded, Refused>> {
     let matches = COMMAND.with_borrow_mut(|command| command.try_get_matches_from_mut(arguments));
-    let flags = Flags::from_arg_matches(&matches.ok()?).ok()?.with_variables(variables);
-    match probe(file, flags)? {
+    let flags = Flags::from_arg_matches(&matches.ok()?).ok()?;
+    match probe(file, flags, variables)? {
         Probed::Loaded(settings) => {
             let summary = settings.summary.to_string();
             Some(Ok(Loaded { config: settings.config, summary }))

@@ -16,7 +16,8 @@ fn flags(arguments: &[&str]) -> Flags {
 
 fn load(file: &str, arguments: &[&str]) -> Result<Settings, String> {
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Settings::of(tree, flags(arguments), Url::Optional).map_err(|errors| errors.to_string())
+    Settings::of(tree, flags(arguments).into_layers(), Url::Optional)
+        .map_err(|errors| errors.to_string())
 }
 
 #[test]
