@@ -7,6 +7,7 @@ use gateway_tokio::core::Config;
 
 use crate::{
     byte_size::ByteSize,
+    demo::screen::Painter,
     explain, replay,
     serve::{self, Script},
     settings::{
@@ -96,18 +97,33 @@ pub fn settings(
     }
 }
 
-/// What `gateway replay` prints of a journal, and how many differences it finds; the error where it ends early.
-///
-/// # Errors
-/// What is wrong with the journal.
-pub fn replayed(journal: &[u8]) -> Result<(u64, String), String> {
-    replay::to_text(journal)
+/// What a command prints on stdout, and how it ends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Printed<T> {
+    /// All that is printed, without colours.
+    pub text: String,
+    /// What the exit status is made of: how it went, or the error that it ends with.
+    pub end: Result<T, String>,
 }
 
-/// The scenario that `gateway replay --scenario` makes of a journal.
-///
-/// # Errors
-/// Why there is none.
-pub fn scenario(journal: &[u8]) -> Result<String, String> {
-    replay::to_scenario(journal)
+impl<T> Printed<T> {
+    fn of(command: impl FnOnce(&mut Vec<u8>) -> Result<T, replay::Ended>) -> Self {
+        let mut stdout = Vec::new();
+        let end = command(&mut stdout).map_err(|ended| ended.to_string());
+        Self { text: String::from_utf8(stdout).expect("the program prints text"), end }
+    }
+}
+
+/// Runs `gateway replay` on a journal. Ends with the number of differences.
+#[must_use]
+pub fn replayed(journal: &[u8]) -> Printed<u64> {
+    let mut show = replay::Show::everything(Painter::plain());
+    Printed::of(|stdout| replay::replay(journal, &mut show, stdout))
+}
+
+/// Runs `gateway replay --scenario a_journal` on a journal.
+#[must_use]
+pub fn scenario(journal: &[u8]) -> Printed<()> {
+    Printed::of(|stdout| replay::tell("a_journal", journal, stdout))
 }
