@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use clap::{Args as _, Command, FromArgMatches as _, builder::Resettable};
+use clap::{Command, FromArgMatches as _};
 use gateway_tokio::core::Config;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     serve::{self, Script},
     settings::{
         Flags,
-        probe::{Probed, probe},
+        probe::{Probed, command, probe},
     },
 };
 
@@ -63,12 +63,6 @@ pub struct Refused {
 thread_local! {
     /// Making a command takes longer than reading a line with it.
     static COMMAND: RefCell<Command> = RefCell::new(command());
-}
-
-/// The program's arguments, none of them read from the environment: that is another on each machine.
-fn command() -> Command {
-    let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
-    command.mut_args(|argument| argument.env(Resettable::Reset))
 }
 
 /// Reads settings from a file's text, variables by their names, and arguments.

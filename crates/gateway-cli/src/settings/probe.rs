@@ -1,7 +1,9 @@
-//! Settings without a look at the disk or the environment: what is there is told. For [`parsers`](crate::parsers) alone.
+//! Settings without a look at the disk or the environment: what is there is told. For tests, and
+//! [`parsers`](crate::parsers).
 
 use std::path::Path;
 
+use clap::{Args as _, Command, builder::Resettable};
 use serde_json::Value;
 
 use super::{
@@ -11,6 +13,12 @@ use super::{
     table::{SETTINGS, Setting},
     tree::Tree,
 };
+
+/// The program's arguments, none of them read from the environment: that is another on each machine.
+pub(crate) fn command() -> Command {
+    let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
+    command.mut_args(|argument| argument.env(Resettable::Reset))
+}
 
 /// What settings come to.
 pub(crate) enum Probed {
