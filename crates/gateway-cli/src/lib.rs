@@ -1,6 +1,7 @@
 //! The `gateway` program as a library: reads the command line, starts the log on stderr, and runs one command.
 //!
-//! It is no API: [`run`] is for `main.rs`, and the parsers are for the fuzz targets.
+//! The library exists for the program and its tests, and is exempt from semantic versioning: [`run`] is for `main.rs`, `parsers` for the
+//! fuzz targets and the tests beside this crate. What is promised is the program's: its flags, its output, its exit statuses.
 
 mod args;
 mod byte_size;

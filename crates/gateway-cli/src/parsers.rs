@@ -1,15 +1,19 @@
-//! The program's parsers, one function each, for the fuzz targets alone: nothing here is a promise.
+//! The program's parsers, one function each, for the fuzz targets and the program's own tests: nothing here is a promise.
 
 use std::{cell::RefCell, sync::Arc};
 
-use clap::{Args as _, Command, FromArgMatches as _};
+use clap::{Command, FromArgMatches as _};
 use gateway_tokio::core::Config;
 
 use crate::{
     byte_size::ByteSize,
+    demo::screen::Painter,
     explain, replay,
     serve::{self, Script},
-    settings::{Flags, Probed, probe},
+    settings::{
+        Flags,
+        probe::{Probed, command, probe},
+    },
 };
 
 /// A size in bytes, and how it is shown.
@@ -58,11 +62,13 @@ pub struct Refused {
 
 thread_local! {
     /// Making a command takes longer than reading a line with it.
-    static COMMAND: RefCell<Command> =
-        RefCell::new(Flags::augment_args(Command::new("gateway").no_binary_name(true)));
+    static COMMAND: RefCell<Command> = RefCell::new(command());
 }
 
-/// Reads settings from a file's text, variables of the environment by their names, and arguments.
+/// Reads settings from a file's text, variables by their names, and arguments.
+///
+/// Which decides of a variable and a flag is for clap to say, which sees variables in the environment alone: here there are only those that
+/// are set to something, and whose setting has no flag.
 ///
 /// `None` where clap refuses the arguments, or where a file of the disk would have to be read.
 #[must_use]
@@ -72,8 +78,8 @@ pub fn settings(
     arguments: &[String],
 ) -> Option<Result<Loaded, Refused>> {
     let matches = COMMAND.with_borrow_mut(|command| command.try_get_matches_from_mut(arguments));
-    let flags = Flags::from_arg_matches(&matches.ok()?).ok()?.with_variables(variables);
-    match probe(file, flags)? {
+    let flags = Flags::from_arg_matches(&matches.ok()?).ok()?;
+    match probe(file, flags, variables)? {
         Probed::Loaded(settings) => {
             let summary = settings.summary.to_string();
             Some(Ok(Loaded { config: settings.config, summary }))
@@ -85,18 +91,33 @@ pub fn settings(
     }
 }
 
-/// What `gateway replay` prints of a journal, and how many differences it finds; the error where it ends early.
-///
-/// # Errors
-/// What is wrong with the journal.
-pub fn replayed(journal: &[u8]) -> Result<(u64, String), String> {
-    replay::to_text(journal)
+/// What a command prints on stdout, and how it ends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Printed<T> {
+    /// All that is printed, without colours.
+    pub text: String,
+    /// What the exit status is made of: how it went, or the error that it ends with.
+    pub end: Result<T, String>,
 }
 
-/// The scenario that `gateway replay --scenario` makes of a journal.
-///
-/// # Errors
-/// Why there is none.
-pub fn scenario(journal: &[u8]) -> Result<String, String> {
-    replay::to_scenario(journal)
+impl<T> Printed<T> {
+    fn of(command: impl FnOnce(&mut Vec<u8>) -> Result<T, replay::Ended>) -> Self {
+        let mut stdout = Vec::new();
+        let end = command(&mut stdout).map_err(|ended| ended.to_string());
+        Self { text: String::from_utf8(stdout).expect("the program prints text"), end }
+    }
+}
+
+/// Runs `gateway replay` on a journal. Ends with the number of differences.
+#[must_use]
+pub fn replayed(journal: &[u8]) -> Printed<u64> {
+    let mut show = replay::Show::everything(Painter::plain());
+    Printed::of(|stdout| replay::replay(journal, &mut show, stdout))
+}
+
+/// Runs `gateway replay --scenario a_journal` on a journal.
+#[must_use]
+pub fn scenario(journal: &[u8]) -> Printed<()> {
+    Printed::of(|stdout| replay::tell("a_journal", journal, stdout))
 }

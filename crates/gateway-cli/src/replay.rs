@@ -51,44 +51,30 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
             Err(error) => return fail(format_args!("cannot open {name}: {error}"), 2),
         }
     };
-    if let Some(function) = &args.scenario {
-        return tell(function, &name, reader);
-    }
-    let mut show = Show { quiet: args.quiet, painter: Painter::of_stdout() };
-    match replay(reader, &mut show, io::stdout().lock()) {
+    let stdout = io::stdout().lock();
+    let ended = match &args.scenario {
+        Some(function) => tell(function, reader, stdout).map(|()| 0),
+        None => {
+            let painter = Painter::of_stdout();
+            replay(reader, &mut Show { quiet: args.quiet, painter }, stdout)
+        }
+    };
+    match ended {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(Ended::Stdout(error)) => crate::log::cannot_write(&error),
+        Err(Ended::NotTold(error)) => fail(format_args!("{name}: {error}"), 1),
         Err(Ended::Journal(error)) => fail_at(&name, &error),
     }
 }
 
-/// What a replay prints, and how many differences there are.
-pub(crate) fn to_text(journal: &[u8]) -> Result<(u64, String), String> {
-    let mut show = Show { quiet: false, painter: Painter::of_stdout() };
-    let mut text = Vec::new();
-    match replay(journal, &mut show, &mut text) {
-        Ok(differences) => Ok((differences, String::from_utf8_lossy(&text).into_owned())),
-        Err(Ended::Journal(error)) => Err(error.to_string()),
-        Err(Ended::Stdout(error)) => Err(error.to_string()),
-    }
-}
-
-/// The scenario of a journal that can be read to its end.
-pub(crate) fn to_scenario(journal: &[u8]) -> Result<String, String> {
-    let mut journal = Journal::read(journal).map_err(|error| error.to_string())?;
-    let entries: Result<Vec<_>, _> = journal.by_ref().collect();
-    let entries = entries.map_err(|error| error.to_string())?;
-    let tale = walk::tell("a_journal", journal.head(), &entries);
-    tale.map(|tale| tale.to_string()).map_err(|error| error.to_string())
-}
-
-/// The journal as a scenario: as far as it can be read, for what is missing may not matter.
-fn tell(function: &str, name: &str, reader: impl BufRead) -> ExitCode {
-    let mut journal = match Journal::read(reader) {
-        Ok(journal) => journal,
-        Err(error) => return fail_at(name, &error),
-    };
+/// Writes the journal as a scenario: as far as it can be read, for what is missing may not matter.
+pub(crate) fn tell(
+    function: &str,
+    reader: impl BufRead,
+    mut stdout: impl Write,
+) -> Result<(), Ended> {
+    let mut journal = Journal::read(reader).map_err(Ended::Journal)?;
     let (mut entries, mut broken) = (Vec::new(), None);
     for entry in &mut journal {
         match entry {
@@ -96,20 +82,14 @@ fn tell(function: &str, name: &str, reader: impl BufRead) -> ExitCode {
             Err(error) => broken = Some(error),
         }
     }
-    let tale = match walk::tell(function, journal.head(), &entries) {
-        Ok(tale) => tale,
-        Err(error) => return fail(format_args!("{name}: {error}"), 1),
-    };
-    let mut stdout = io::stdout().lock();
-    if let Err(error) = writeln!(stdout, "{tale}").and_then(|()| stdout.flush()) {
-        return crate::log::cannot_write(&error);
-    }
-    broken.map_or(ExitCode::SUCCESS, |error| fail_at(name, &error))
+    let tale = walk::tell(function, journal.head(), &entries).map_err(Ended::NotTold)?;
+    writeln!(stdout, "{tale}").and_then(|()| stdout.flush()).map_err(Ended::Stdout)?;
+    broken.map_or(Ok(()), |error| Err(Ended::Journal(error)))
 }
 
 /// Why there is no scenario.
 #[derive(Debug, Error)]
-enum NotTold {
+pub(crate) enum NotTold {
     #[error("its settings cannot be written as TOML: {0}")]
     Write(#[from] toml::ser::Error),
     #[error("its settings do not read back: {0}")]
@@ -127,14 +107,23 @@ fn function_name(name: &str) -> Result<String, &'static str> {
     Err("a scenario's name is in snake case, as a function's: a_pong_that_came_late")
 }
 
-/// Why a replay did not come to the end of its journal.
-enum Ended {
+/// Why the command did not come to the end of its journal.
+#[derive(Debug, Error)]
+pub(crate) enum Ended {
+    #[error("{0}")]
     Journal(JournalError),
+    #[error("{0}")]
+    NotTold(NotTold),
+    #[error("{0}")]
     Stdout(io::Error),
 }
 
 /// Replays to the end: past a difference as well, for it may be the only one. Returns how many there were.
-fn replay(reader: impl BufRead, show: &mut Show, mut stdout: impl Write) -> Result<u64, Ended> {
+pub(crate) fn replay(
+    reader: impl BufRead,
+    show: &mut Show,
+    mut stdout: impl Write,
+) -> Result<u64, Ended> {
     let (mut events, mut differences, mut broken) = (0_u64, 0_u64, None);
     for step in Journal::read(reader).map_err(Ended::Journal)?.replay() {
         match step {
@@ -153,12 +142,16 @@ fn replay(reader: impl BufRead, show: &mut Show, mut stdout: impl Write) -> Resu
 }
 
 /// How steps are shown.
-struct Show {
+pub(crate) struct Show {
     quiet: bool,
     painter: Painter,
 }
 
 impl Show {
+    pub(crate) fn everything(painter: Painter) -> Self {
+        Self { quiet: false, painter }
+    }
+
     fn step(&mut self, step: &Step, into: &mut impl Write) -> io::Result<()> {
         if step.is_as_recorded() {
             return if self.quiet { Ok(()) } else { self.line(&step.description(), into) };

@@ -107,3 +107,71 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     assert!(text(&output.stdout).contains("--events - --log-level off "));
     Ok(())
 }
+
+/// Each variable, and the flag of the same setting: none of the URL. Those that name a file of the disk are read elsewhere.
+const BOTH: [(&str, &str); 18] = [
+    ("GATEWAY_CONNECT_TIMEOUT", "--connect-timeout="),
+    ("GATEWAY_CLOSE_TIMEOUT", "--close-timeout="),
+    ("GATEWAY_MAX_MESSAGE_SIZE", "--max-message-size="),
+    ("GATEWAY_SEED", "--seed="),
+    ("GATEWAY_INITIAL_DELAY", "--initial-delay="),
+    ("GATEWAY_MAX_DELAY", "--max-delay="),
+    ("GATEWAY_MULTIPLIER", "--multiplier="),
+    ("GATEWAY_MAX_ATTEMPTS", "--max-attempts="),
+    ("GATEWAY_JITTER", "--jitter="),
+    ("GATEWAY_STABLE_AFTER", "--stable-after="),
+    ("GATEWAY_RETRY_AFTER_MAX", "--retry-after-max="),
+    ("GATEWAY_HEARTBEAT", "--heartbeat="),
+    ("GATEWAY_HEARTBEAT_INTERVAL", "--heartbeat-interval="),
+    ("GATEWAY_HEARTBEAT_TIMEOUT", "--heartbeat-timeout="),
+    ("GATEWAY_HEARTBEAT_STRICT", "--heartbeat-strict="),
+    ("GATEWAY_HEARTBEAT_PHASE", "--heartbeat-phase="),
+    ("GATEWAY_LOGIN_TIMEOUT", "--login-timeout="),
+    ("GATEWAY_URL", ""),
+];
+
+/// The fuzzer reads settings without an environment, and leaves out the variables that a flag overrides or that are empty.
+#[tokio::test]
+async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Result<()> {
+    let help = text(&run(gateway(&["connect", "--help"]), b"").await?.stdout);
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let others = ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT"].map(|name| (name, ""));
+    for (variable, _) in BOTH.iter().chain(&others) {
+        assert!(help.contains(&format!("[env: {variable}]")), "{variable}: {help}");
+    }
+    assert_eq!(help.matches("[env: GATEWAY_").count(), BOTH.len() + others.len(), "{help}");
+
+    // Of each three settings one has a variable and a flag, one a variable alone, and one an empty variable.
+    for shift in 0..3 {
+        let mut command = gateway(&["connect", "--log-level", "off", "--config", "gateway.toml"]);
+        let (mut variables, mut arguments) = (Vec::new(), Vec::new());
+        for (index, (variable, flag)) in BOTH.iter().enumerate() {
+            let value = if (index + shift) % 3 == 2 { "" } else { "of-a-variable" };
+            command.env(variable, value);
+            if (index + shift) % 3 == 0 {
+                arguments.push(format!("{flag}of-a-flag"));
+            } else if !value.is_empty() {
+                variables.push(((*variable).to_owned(), value.to_owned()));
+            }
+        }
+        let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("environment");
+        std::fs::create_dir_all(&folder)?;
+        let content = "url = 'of a file'\n";
+        std::fs::write(folder.join("gateway.toml"), content)?;
+        command.args(&arguments).current_dir(&folder);
+
+        let output = run(command, b"").await?;
+
+        let fuzzed = gateway_cli::parsers::settings(content, &variables, &arguments);
+        let Some(Err(refused)) = fuzzed else { panic!("{fuzzed:?}") };
+        let sorted = |text: &str| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(&text(&output.stderr)), sorted(&refused.text));
+        let wrong = BOTH.len() - BOTH.len() / 3 + usize::from(shift == 0);
+        assert_eq!(refused.fields.len(), wrong, "{}", refused.text);
+    }
+    Ok(())
+}

@@ -188,10 +188,14 @@ fn plain_connection(head: Vec<u8>) -> Vec<u8> {
     if !lines().filter(is_connection).any(has_token) {
         return head;
     }
-    let mut status_line = lines().take(1).collect::<Vec<_>>().concat();
-    status_line.extend(b"Connection: Upgrade\r\n");
-    let others = lines().skip(1).filter(|line| !is_connection(line));
-    others.fold(status_line, |plain, line| [&plain, line].concat())
+    let plain_field = b"Connection: Upgrade\r\n";
+    let mut plain = Vec::with_capacity(head.len() + plain_field.len());
+    plain.extend_from_slice(lines().next().unwrap_or_default());
+    plain.extend_from_slice(plain_field);
+    for line in lines().skip(1).filter(|line| !is_connection(line)) {
+        plain.extend_from_slice(line);
+    }
+    plain
 }
 
 fn starts_like_http(answer: &[u8]) -> bool {
@@ -350,6 +354,29 @@ mod tests {
                 .replace("Connection: Upgrade", &format!("Connection: {list}"));
             let refused = handshake.received(answer.as_bytes()).unwrap_err();
             assert_eq!(refused.error(), OpenError::Upgrade, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_list_with_any_byte_and_lines_without_carriage_return_are_read_as_others() {
+        for (from, to) in [("Upgrade\r\nSec", "caf\u{e9}, Upgrade\r\nSec"), ("\r\n", "\n")] {
+            let mut handshake = handshake();
+            let answer = accepting(&handshake).replace(from, to);
+            let latin: Result<Vec<u8>, _> = answer.chars().map(u8::try_from).collect();
+            let opened = handshake.received(&latin.unwrap());
+            assert!(opened.is_ok_and(|opened| opened.is_some()), "{answer}");
+        }
+    }
+
+    /// RFC 9112 section 5.1 lets nothing stand between a name and its colon: readers that differ in what such a field is called
+    /// can be played against each other. The head is refused as a whole, and no list in it is looked for.
+    #[test]
+    fn a_space_before_the_colon_is_no_http() {
+        for spaced in ["Connection : Upgrade", "Connection : x\r\nConnection: Upgrade"] {
+            let mut handshake = handshake();
+            let answer = accepting(&handshake).replace("Connection: Upgrade", spaced);
+            let refused = handshake.received(answer.as_bytes()).unwrap_err();
+            assert_eq!(refused.error(), OpenError::NotHttp, "{spaced}");
         }
     }
 

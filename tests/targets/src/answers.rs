@@ -2,10 +2,13 @@
 //!
 //! Catches: a panic on any bytes; a code or a status that leads to another verdict than [`Policy::judge`]'s; a Close that may not be
 //! sent and is taken for one; a breach that is not answered with its code, or is not retried; two Close frames; a Retry-After that is
-//! not heeded, or heeded past its bound; an answer that opens without the right key, or means something else in other pieces.
+//! not heeded, or heeded past its bound; an answer that opens without the upgrade, the Connection that
+//! lists it or the right key, or means something else in other pieces.
+
+mod said;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
@@ -15,8 +18,9 @@ use gateway_core::{
 use gateway_testkit::{Frame, history::Settings};
 use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order, Session};
 use http::HeaderMap;
-use tungstenite::handshake::derive_accept_key;
 
+use self::said::{Answer, Close, Field, Head};
+pub(crate) use self::said::{CODES, key_of};
 use crate::{Sights, many::Many, watch::Watch};
 
 #[derive(Debug, Arbitrary)]
@@ -32,56 +36,6 @@ struct Input {
 enum End {
     Close(Close),
     Answer(Answer),
-}
-
-#[derive(Debug, Arbitrary)]
-enum Close {
-    /// One of those below, and a reason.
-    Known(u8, Many<u8, 130>),
-    Code(u16, String),
-    Raw(Many<u8, 130>),
-}
-
-#[derive(Debug, Arbitrary)]
-enum Answer {
-    Raw(Many<u8, 250>),
-    Built { status: Status, is_upgrade: bool, fields: Many<Field, 6>, rest: Many<u8, 40> },
-}
-
-#[derive(Clone, Copy, Debug, Arbitrary)]
-enum Status {
-    Known(u8),
-    Any(u16),
-}
-
-/// Close codes that may be sent, and some that may not.
-pub(crate) const CODES: [u16; 16] = [
-    1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 4000,
-];
-
-const STATUSES: [u16; 16] =
-    [101, 101, 101, 200, 302, 400, 401, 403, 404, 408, 425, 429, 500, 503, 599, 600];
-
-impl Status {
-    fn number(self) -> u16 {
-        match self {
-            Self::Known(index) => STATUSES[usize::from(index) % STATUSES.len()],
-            Self::Any(status) => status % 1_000,
-        }
-    }
-}
-
-#[derive(Debug, Arbitrary)]
-enum Field {
-    Upgrade,
-    Connection,
-    /// The right key.
-    Accept,
-    RetryAfterSeconds(u64),
-    /// So many seconds from the epoch.
-    RetryAfterDate(u32),
-    RetryAfter(Vec<u8>),
-    Other(u8, Vec<u8>),
 }
 
 /// What the wall clock shows, always.
@@ -211,6 +165,7 @@ impl Story<'_> {
         let endpoint = endpoint.expect("a valid URL");
         let start = || Handshake::start(&endpoint, &HeaderMap::new()).expect("a request");
         let (whole, pieces) = (start(), start());
+        let key = key_of(whole.request());
         let one = hear(whole, answer, usize::MAX);
         let outcome = hear(pieces, answer, self.piece);
         // What is settled by some of the pieces is not settled otherwise by all.
@@ -230,12 +185,9 @@ impl Story<'_> {
             }
             Some(Ok(opened)) => {
                 self.sights.insert("opened");
-                let Answer::Built { status, is_upgrade, fields, .. } = answer else {
-                    panic!("{answer:?} opens")
-                };
+                let Answer::Built { status, .. } = answer else { panic!("{answer:?} opens") };
                 assert_eq!(status.number(), 101, "it opens without being asked in");
-                let accepts = fields.iter().any(|field| matches!(field, Field::Accept));
-                assert!(accepts || *is_upgrade, "it opens without a key: {answer:?}");
+                assert!(Head::of(&answer.bytes(&key)).upgrades(&key), "it opens on {answer:?}");
                 self.session.opened(self.now, id);
                 self.session.received(self.now, id, &opened.rest);
                 self.session.failed(self.now, id, Failure::Eof, "");
@@ -246,7 +198,7 @@ impl Story<'_> {
                 self.session.open_failed(self.now, id, &failure);
                 let cause = self.cause();
                 assert_eq!(cause, DisconnectCause::OpenFailed(failure.error()));
-                self.built(answer, failure.error());
+                self.built(answer, &key, failure.error());
                 match failure.error() {
                     OpenError::Http { status, retry_after } => {
                         self.sights.insert("a status");
@@ -262,12 +214,18 @@ impl Story<'_> {
     }
 
     /// What is known of an answer that was built.
-    fn built(&mut self, answer: &Answer, error: OpenError) {
-        let Answer::Built { status, is_upgrade, fields, .. } = answer else { return };
+    fn built(&mut self, answer: &Answer, key: &str, error: OpenError) {
+        let Answer::Built { status, fields, .. } = answer else { return };
         match (status.number(), error) {
             (101, OpenError::Upgrade | OpenError::NotHttp) => {
-                let is_complete = *is_upgrade && fields.is_empty();
-                assert!(!is_complete, "an upgrade that is complete is refused: {error:?}");
+                // A field of any bytes may say more, or break the answer.
+                let any = |field: &Field| matches!(field, Field::RetryAfter(_) | Field::Other(..));
+                let is_complete = Head::of(&answer.bytes(key)).upgrades(key);
+                if is_complete {
+                    assert!(fields.iter().any(any), "an upgrade that is complete is {error:?}");
+                } else {
+                    self.sights.insert("not asked in");
+                }
             }
             (100..=599, OpenError::Http { status: seen, retry_after })
                 if seen == status.number() =>
@@ -280,7 +238,7 @@ impl Story<'_> {
                     }
                     // Others may be broken, or broken in the middle.
                     Field::RetryAfter(_) | Field::Other(..) => Some(None),
-                    Field::Upgrade | Field::Connection | Field::Accept => None,
+                    Field::Upgrade | Field::Connection(_) | Field::Accept => None,
                 });
                 if let Some(Some(expected)) = first {
                     self.sights.insert("retry after");
@@ -400,75 +358,4 @@ fn hear(
         }
     }
     None
-}
-
-/// The key of an upgrade request.
-pub(crate) fn key_of(request: &[u8]) -> String {
-    let request = std::str::from_utf8(request).expect("a request is text");
-    let key = request.lines().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
-    });
-    key.expect("a request has a key").to_owned()
-}
-
-impl Close {
-    fn payload(&self) -> Vec<u8> {
-        match self {
-            Self::Code(code, reason) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
-            Self::Known(index, reason) => {
-                let code = CODES[usize::from(*index) % CODES.len()];
-                [&code.to_be_bytes(), &reason[..]].concat()
-            }
-            Self::Raw(payload) => payload.to_vec(),
-        }
-    }
-}
-
-impl Answer {
-    fn bytes(&self, key: &str) -> Vec<u8> {
-        let (status, is_upgrade, fields, rest) = match self {
-            Self::Raw(bytes) => return bytes.to_vec(),
-            Self::Built { status, is_upgrade, fields, rest } => {
-                (status.number(), *is_upgrade, fields, rest)
-            }
-        };
-        let mut bytes = format!("HTTP/1.1 {status:03} Answer\r\n").into_bytes();
-        let upgrade = [Field::Upgrade, Field::Connection, Field::Accept];
-        for field in upgrade.iter().filter(|_| is_upgrade).chain(fields.iter()) {
-            let (name, value) = field.line(key);
-            bytes.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
-        }
-        bytes.extend(b"\r\n");
-        bytes.extend(&rest[..]);
-        bytes
-    }
-}
-
-impl Field {
-    fn line(&self, key: &str) -> (&'static str, Vec<u8>) {
-        const NAMES: [&str; 6] = [
-            "Sec-WebSocket-Accept",
-            "Sec-WebSocket-Protocol",
-            "Sec-WebSocket-Extensions",
-            "Upgrade",
-            "Connection",
-            "X-Other",
-        ];
-        match self {
-            Self::Upgrade => ("Upgrade", b"websocket".to_vec()),
-            Self::Connection => ("Connection", b"keep-alive, Upgrade".to_vec()),
-            Self::Accept => {
-                ("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()).into_bytes())
-            }
-            Self::RetryAfterSeconds(seconds) => ("Retry-After", seconds.to_string().into_bytes()),
-            Self::RetryAfterDate(seconds) => {
-                let span = Duration::from_secs((*seconds).into());
-                let date = SystemTime::UNIX_EPOCH + span;
-                ("Retry-After", httpdate::fmt_http_date(date).into_bytes())
-            }
-            Self::RetryAfter(value) => ("retry-after", value.clone()),
-            Self::Other(name, value) => (NAMES[usize::from(*name) % NAMES.len()], value.clone()),
-        }
-    }
 }

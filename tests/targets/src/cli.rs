@@ -148,7 +148,11 @@ fn is_switch(path: &str) -> bool {
 }
 
 fn places([file, variables, flags]: &[Said; 3], sights: &mut Sights) {
-    let given = parsers::settings(&toml_of(file), &variables_of(variables), &arguments_of(flags));
+    // Which decides of a flag and a variable is for clap to say, and it sees variables in the environment alone: a test of the
+    // program holds it to that.
+    let mut bare = variables.clone();
+    bare.retain(|row, _| !flags.contains_key(row));
+    let given = parsers::settings(&toml_of(file), &variables_of(&bare), &arguments_of(flags));
     let Some(given) = look(given, sights) else { return };
 
     // Everything in the file comes to the same.

@@ -1,7 +1,7 @@
 //! Configurations: text or a tree of settings goes in; a valid configuration that keeps its promises comes out, or every error.
 //!
 //! Catches: a panic on any text; an error that names no field, value or limit; an error that is told only once another is
-//! mended, or only beside another; a configuration that does not read back as it was written; a heartbeat that notices a dead peer
+//! mended, or only beside another; a rule that crosses another and is not told; a configuration that does not read back as it was written; a heartbeat that notices a dead peer
 //! later than interval + timeout; a state that a connection with these settings does not leave (I3, I6, I7).
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
     Config, ConfigBuilder, ConfigError, ConfigErrors, ConnectionState, Event, Frame, HeartbeatKind,
-    Instant, Login, LoginAnswer, format_duration,
+    Instant, Login, LoginAnswer, Rule, Verdict, format_duration,
 };
 use gateway_testkit::Rig;
 use serde::Deserialize as _;
@@ -193,7 +193,9 @@ fn agree(read: &Result<Config, String>, judged: &Result<Config, ConfigErrors>) {
 }
 
 fn judge(tree: &Value, sights: &mut Sights) {
-    match judged(tree) {
+    let judged = judged(tree);
+    each_crossing(tree, judged.as_ref().err(), sights);
+    match judged {
         Ok(config) => {
             sights.insert("accepted");
             reads_back(&config);
@@ -205,7 +207,7 @@ fn judge(tree: &Value, sights: &mut Sights) {
                 sights.insert("several errors");
             }
             for error in &errors {
-                complete(error);
+                complete(error, tree);
             }
             if let Value::Object(root) = tree {
                 told_at_once(root, &errors, sights);
@@ -215,14 +217,83 @@ fn judge(tree: &Value, sights: &mut Sights) {
 }
 
 /// An error names the field, the value and the limit.
-fn complete(error: &ConfigError) {
+fn complete(error: &ConfigError, tree: &Value) {
     assert!(!error.limit().is_empty(), "no limit: {error:?}");
     let text = error.to_string();
     assert!(text.contains(error.field()) && text.contains(error.limit()), "{text}");
-    // Of an unknown field, of one that is missing, and of an empty one there is no value to name.
+    let is_unknown = error.limit().starts_with("unknown field; known are ");
+    // A field that is named by no letter at all is shown as its user has named it.
+    let is_nameless = is_unknown && tree.get("").is_some();
+    assert!(!error.field().is_empty() || is_nameless, "no field: {error:?}");
+    // Of an unknown field there is no value that would matter, and of a missing one none.
     let is_bare =
-        error.limit().starts_with("unknown field") || error.limit().starts_with("must be");
-    assert!(is_bare || !error.value().is_empty(), "no value: {error:?}");
+        is_unknown || error.limit() == "must be set where login.accepted or login.refused is";
+    let is_given_empty = || given(tree, error.field()) == Some(&Value::String(String::new()));
+    assert!(!error.value().is_empty() || is_bare || is_given_empty(), "no value: {error:?}");
+}
+
+/// What a tree has at the field that an error names.
+fn given<'a>(tree: &'a Value, field: &str) -> Option<&'a Value> {
+    match field.split_once('.').filter(|(section, _)| SECTIONS.contains(section)) {
+        Some((section, name)) => tree.get(section)?.get(name),
+        None if field == "configuration" && !tree.is_object() => Some(tree),
+        None => tree.get(field),
+    }
+}
+
+/// Each rule whose codes cross those of one before it is told, with the first of those.
+fn each_crossing(tree: &Value, errors: Option<&ConfigErrors>, sights: &mut Sights) {
+    let mut before: Vec<Rule> = Vec::new();
+    let mut expected = Vec::new();
+    for (codes, value) in tree.get("policy").and_then(Value::as_object).into_iter().flatten() {
+        let Some(rule) = readable(codes, value) else { continue };
+        if let Some(one) = before.iter().find(|one| cross(one, &rule)) {
+            let limit = format!("must not cross the rule {}", codes_of(one));
+            expected.push((format!("policy.{}", codes_of(&rule)), limit));
+        }
+        before.push(rule);
+    }
+    if expected.len() > 1 {
+        sights.insert("crossings");
+    }
+    let errors = errors.into_iter().flatten();
+    let told: Vec<_> = errors
+        .filter(|error| error.limit().starts_with("must not cross"))
+        .map(|error| (error.field().to_owned(), error.limit().to_owned()))
+        .collect();
+    assert_eq!(told, expected, "of {before:?}");
+}
+
+/// The codes of a rule that can be read, whatever its verdict is.
+fn readable(codes: &str, value: &Value) -> Option<Rule> {
+    let policy = Map::from_iter([(codes.to_owned(), value.clone())]);
+    let errors = errors_of(Map::from_iter([("policy".to_owned(), policy.into())]));
+    // A least delay of no length is read, and then found too short.
+    let is_read = |error: &ConfigError| error.limit().starts_with("must be a whole number of");
+    if !errors.iter().all(is_read) {
+        return None;
+    }
+    let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
+    let number = |text: &str| text.trim().parse().expect("it is read");
+    Some(Rule::new(number(first), number(last), Verdict::Retry).expect("it is read"))
+}
+
+/// Whether both decide on some code, and neither is the narrower.
+fn cross(one: &Rule, other: &Rule) -> bool {
+    let ends = |rule: &Rule| (rule.first(), rule.last());
+    let (lower, upper) = if ends(one) <= ends(other) { (one, other) } else { (other, one) };
+    let is_staggered = lower.first() < upper.first()
+        && upper.first() <= lower.last()
+        && lower.last() < upper.last();
+    is_staggered || ends(one) == ends(other)
+}
+
+/// A rule's codes, as an error shows them.
+fn codes_of(rule: &Rule) -> String {
+    match (rule.first(), rule.last()) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    }
 }
 
 /// Whether an error is about two settings together: such a one comes and goes with the other.

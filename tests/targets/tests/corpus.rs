@@ -1,4 +1,4 @@
-//! Every file of every corpus, through the function that the fuzzer runs; and each corpus reaches what matters.
+//! Every file of every corpus and every finding, through the function that the fuzzer runs; and each reaches what matters.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +20,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "a reason that is no text",
             "a status",
             "no upgrade",
+            "not asked in",
             "no answer yet",
             "opened",
             "retry after",
@@ -40,6 +41,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "refused",
             "several errors",
             "a relation",
+            "crossings",
             "toml",
             "json",
             "dead in time",
@@ -84,8 +86,17 @@ const MATTERS: &[(&str, &[&str])] = &[
     ("reference", &["ready", "reconnected", "stale"]),
 ];
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus")
+/// What each finding reaches, so that its file goes on to say what its name does where the target reads inputs in another way.
+const FINDINGS: &[(&str, &[&str])] = &[
+    ("answers/a-connection-field-lists-more-than-the-upgrade", &["opened"]),
+    (
+        "driver/an-answer-behind-an-illegal-close-is-called-sent",
+        &["delivered", "protocol error", "refused"],
+    ),
+];
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(name)
 }
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {
@@ -101,13 +112,18 @@ fn name_of(path: &Path) -> String {
 
 /// Every corpus with its target.
 fn corpora() -> BTreeMap<String, (Target, Vec<PathBuf>)> {
-    let corpus = |folder: &PathBuf| {
+    inputs("corpus")
+}
+
+/// The files of a folder for each target.
+fn inputs(of: &str) -> BTreeMap<String, (Target, Vec<PathBuf>)> {
+    let inputs = |folder: &PathBuf| {
         let name = name_of(folder);
         let target = TARGETS.iter().find(|(target, _)| *target == name);
-        let (_, target) = target.unwrap_or_else(|| panic!("no target replays the corpus {name}"));
+        let (_, target) = target.unwrap_or_else(|| panic!("no target replays {of}/{name}"));
         (name, (*target, sorted(folder)))
     };
-    sorted(&folder()).iter().map(corpus).collect()
+    sorted(&folder(of)).iter().map(inputs).collect()
 }
 
 #[test]
@@ -118,7 +134,7 @@ fn every_file_of_every_corpus_is_without_a_finding() {
     for (name, (target, files)) in corpora {
         assert!(files.len() >= LEAST_FILES, "{name} has only {} files", files.len());
         for file in files {
-            replay(&file, target);
+            let _ = replay(&file, target);
         }
     }
 }
@@ -136,11 +152,29 @@ fn every_corpus_reaches_what_matters() {
     }
 }
 
+#[test]
+fn every_finding_stays_mended_and_reaches_what_it_is_about() {
+    let mut names = Vec::new();
+    for (name, (target, files)) in inputs("findings") {
+        for file in files {
+            let reached = replay(&file, target);
+            let name = format!("{name}/{}", name_of(&file));
+            let about = FINDINGS.iter().find(|(finding, _)| *finding == name);
+            let (_, about) = about.unwrap_or_else(|| panic!("nothing is known of {name}"));
+            for sight in *about {
+                assert!(reached.contains(sight), "{name} does not reach: {sight}; {reached:?}");
+            }
+            names.push(name);
+        }
+    }
+    assert_eq!(names, FINDINGS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
+
 /// A finding names its file.
-fn replay(file: &Path, target: Target) {
+fn replay(file: &Path, target: Target) -> Sights {
     let bytes = fs::read(file).expect("a file");
-    if let Err(finding) = std::panic::catch_unwind(|| target(&bytes)) {
+    std::panic::catch_unwind(|| target(&bytes)).unwrap_or_else(|finding| {
         let told = finding.downcast_ref::<String>().map_or("a finding", String::as_str);
         panic!("{}: {told}", file.display());
-    }
+    })
 }

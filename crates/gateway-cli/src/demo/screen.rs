@@ -30,6 +30,11 @@ impl Painter {
         Self(if is_coloured { Colours::On } else { Colours::Off })
     }
 
+    /// Paints nothing, whatever stdout is.
+    pub(crate) fn plain() -> Self {
+        Self(Colours::Off)
+    }
+
     /// A text in a colour, if there are any.
     pub(crate) fn paint<T: fmt::Display>(self, paint: Paint, text: T) -> Painted<T> {
         Painted { paint: (self.0 == Colours::On).then_some(paint), text }

@@ -36,20 +36,6 @@ impl Flags {
         )
     }
 
-    /// These, and what variables say of settings that no flag has set: as clap reads them from the environment.
-    pub(crate) fn with_variables(mut self, variables: &[(String, String)]) -> Self {
-        for (name, value) in variables.iter().filter(|(_, value)| !value.is_empty()) {
-            let setting =
-                SETTINGS.iter().find(|row| row.variable == Some(name) && row.is_argument());
-            let Some(setting) = setting else { continue };
-            if !self.0.iter().any(|layer| layer.setting.path == setting.path) {
-                let origin = Origin::Variable(setting.variable.unwrap_or(setting.path));
-                self.0.push(Layer { setting, origin, values: vec![value.clone()] });
-            }
-        }
-        self
-    }
-
     pub(crate) fn into_layers(self) -> Vec<Layer> {
         self.0
     }

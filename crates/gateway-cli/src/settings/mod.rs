@@ -6,6 +6,7 @@
 mod flags;
 mod origin;
 mod own;
+pub(crate) mod probe;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 pub(crate) use self::{flags::Flags, origin::SettingsErrors};
-use self::{own::Own, summary::Summary, tree::Tree};
+use self::{flags::Layer, own::Own, summary::Summary, tree::Tree};
 use crate::record::FileRecorder;
 
 /// Settings that are valid.
@@ -52,7 +53,7 @@ impl Settings {
         flags: Flags,
         url: Url,
     ) -> Result<Self, SettingsErrors> {
-        Self::of(file.map_or_else(Tree::default, Tree::of_file), flags, url)
+        Self::of(file.map_or_else(Tree::default, Tree::of_file), flags.into_layers(), url)
     }
 
     /// The client, watched by `recorder`.
@@ -67,9 +68,9 @@ impl Settings {
         }
     }
 
-    /// Lays the flags over a file's tree, and judges what comes of it.
-    fn of(mut tree: Tree, flags: Flags, url: Url) -> Result<Self, SettingsErrors> {
-        for layer in flags.into_layers() {
+    /// Lays the other places over a file's tree, and judges what comes of it.
+    fn of(mut tree: Tree, layers: Vec<Layer>, url: Url) -> Result<Self, SettingsErrors> {
+        for layer in layers {
             tree.lay(layer);
         }
         let summary = Summary::of(&tree);
@@ -93,30 +94,6 @@ impl Settings {
         }
         Err(SettingsErrors::of(errors, &tree))
     }
-}
-
-/// What a fuzz target's settings come to.
-pub(crate) enum Probed {
-    Loaded(Box<Settings>),
-    Refused(SettingsErrors),
-}
-
-/// Reads a file's text and flags, without a look at the disk; `None` where they name a file there.
-pub(crate) fn probe(file: &str, flags: Flags) -> Option<Probed> {
-    let mut tree = Tree::of_text(Path::new("gateway.toml"), file);
-    let named = flags.clone();
-    for layer in named.into_layers() {
-        tree.lay(layer);
-    }
-    let login = tree.value("login.send").and_then(Value::as_str);
-    if login.is_some_and(|text| text.starts_with('@')) || tree.value("tls.ca_cert").is_some() {
-        return None;
-    }
-    let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Some(match Settings::of(tree, flags, Url::Optional) {
-        Ok(settings) => Probed::Loaded(Box::new(settings)),
-        Err(errors) => Probed::Refused(errors),
-    })
 }
 
 /// The core's own judgement; a field that is unknown to both is told the fields of both.

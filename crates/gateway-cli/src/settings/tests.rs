@@ -2,21 +2,21 @@
 
 use std::{path::Path, time::Duration};
 
-use clap::{Args as _, Command, FromArgMatches as _};
+use clap::FromArgMatches as _;
 use gateway_tokio::core::{Login, Verdict};
 
-use super::{own::redacted, *};
+use super::{own::redacted, probe::command, *};
 
 /// Flags as clap reads them. The environment is tested with processes of their own.
 fn flags(arguments: &[&str]) -> Flags {
-    let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
-    let matches = command.try_get_matches_from(arguments).expect("clap takes them");
+    let matches = command().try_get_matches_from(arguments).expect("clap takes them");
     Flags::from_arg_matches(&matches).expect("text is read")
 }
 
 fn load(file: &str, arguments: &[&str]) -> Result<Settings, String> {
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Settings::of(tree, flags(arguments), Url::Optional).map_err(|errors| errors.to_string())
+    Settings::of(tree, flags(arguments).into_layers(), Url::Optional)
+        .map_err(|errors| errors.to_string())
 }
 
 #[test]

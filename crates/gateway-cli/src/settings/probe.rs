@@ -1,0 +1,53 @@
+//! Settings without a look at the disk or the environment: what is there is told. For tests, and
+//! [`parsers`](crate::parsers).
+
+use std::path::Path;
+
+use clap::{Args as _, Command, builder::Resettable};
+use serde_json::Value;
+
+use super::{
+    Flags, Settings, SettingsErrors, Url,
+    flags::Layer,
+    origin::Origin,
+    table::{SETTINGS, Setting},
+    tree::Tree,
+};
+
+/// The program's arguments, none of them read from the environment: that is another on each machine.
+pub(crate) fn command() -> Command {
+    let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
+    command.mut_args(|argument| argument.env(Resettable::Reset))
+}
+
+/// What settings come to.
+pub(crate) enum Probed {
+    Loaded(Box<Settings>),
+    Refused(SettingsErrors),
+}
+
+/// Reads a file's text, flags, and variables of settings that no flag has set; `None` where they name a file of the disk.
+pub(crate) fn probe(file: &str, flags: Flags, variables: &[(String, String)]) -> Option<Probed> {
+    let mut layers = flags.into_layers();
+    layers.extend(variables.iter().filter_map(|(name, value)| of_variable(name, value)));
+    let mut tree = Tree::of_text(Path::new("gateway.toml"), file);
+    for layer in layers.clone() {
+        tree.lay(layer);
+    }
+    let login = tree.value("login.send").and_then(Value::as_str);
+    if login.is_some_and(|text| text.starts_with('@')) || tree.value("tls.ca_cert").is_some() {
+        return None;
+    }
+    let tree = Tree::of_text(Path::new("gateway.toml"), file);
+    Some(match Settings::of(tree, layers, Url::Optional) {
+        Ok(settings) => Probed::Loaded(Box::new(settings)),
+        Err(errors) => Probed::Refused(errors),
+    })
+}
+
+fn of_variable(name: &str, value: &str) -> Option<Layer> {
+    let is_named = |row: &&Setting| row.is_argument() && row.variable == Some(name);
+    let setting = SETTINGS.iter().find(is_named)?;
+    let origin = Origin::Variable(setting.variable?);
+    Some(Layer { setting, origin, values: vec![value.to_owned()] })
+}
