@@ -38,7 +38,7 @@ def judge(root, out, quick, failed):
         raise failed(f"{len(uncaught)} mutants are neither caught nor listed with a reason")
     spans = [sum(phase["duration"] for phase in one["phase_results"]) for one in outcomes["outcomes"]
              if one["scenario"] != "Baseline"]
-    equivalent = len(re.findall(r'^ +".*", # .', (root / ".cargo" / "mutants.toml").read_text(), re.M))
+    equivalent = len(re.findall(r'^ +["\'].*["\'], # .', (root / ".cargo" / "mutants.toml").read_text(), re.M))
     return (f"{caught} of {caught + slow} that compile are caught, the other {slow} never end and stand in tests/prove/mutants.py; "
             f"{unviable} do not compile; {equivalent} equivalent, listed with the reason; {sum(spans) / len(spans):.1f} s a mutant, two at a time")
 
