@@ -40,7 +40,7 @@ def judge(root, out, quick, failed):
              if one["scenario"] != "Baseline"]
     equivalent = len(re.findall(r'^ +["\'].*["\'], # .', (root / ".cargo" / "mutants.toml").read_text(), re.M))
     return (f"{caught} of {caught + slow} that compile are caught, the other {slow} never end and stand in tests/prove/mutants.py; "
-            f"{unviable} do not compile; {equivalent} equivalent, listed with the reason; {sum(spans) / len(spans):.1f} s a mutant, two at a time")
+            f"{unviable} do not compile; {equivalent} rules with a reason leave out what nobody could tell; {sum(spans) / len(spans):.1f} s a mutant, two at a time")
 
 
 def lines(out, name):
