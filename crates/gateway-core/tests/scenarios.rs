@@ -332,6 +332,20 @@ fn a_refresh_that_no_server_has_judged_is_asked_for_again_and_not_counted_twice(
 }
 
 #[test]
+fn a_refresh_that_a_server_has_judged_is_at_hand_from_then_on() {
+    let mut rig = Rig::new(Config::default());
+    rig.on(Event::ConnectRequested);
+    fail_to_open(&mut rig, http(401, None));
+    let refreshed = rig.tick();
+
+    fail_to_open(&mut rig, http(503, None)); // the server has seen them, and is busy
+    let cached = rig.tick();
+
+    assert_eq!(credentials(&refreshed), Some(Credentials::Refresh));
+    assert_eq!(credentials(&cached), Some(Credentials::Cached));
+}
+
+#[test]
 fn an_embedders_own_login_is_made_of_messages_and_the_machines_own_is_not() {
     let external = Login::External { timeout: seconds(10) };
     let mut own = Rig::new(Config::builder().login(external).build().unwrap());
