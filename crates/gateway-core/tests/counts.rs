@@ -4,8 +4,8 @@ mod common;
 
 use common::stories::{PONG, WALL, seconds};
 use gateway_core::{
-    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Login, Message, Statistics,
-    UnixMillis,
+    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Instant, Login, Message, Outgoing,
+    Statistics, UnixMillis,
 };
 use gateway_testkit::Rig;
 
@@ -76,4 +76,17 @@ fn the_time_spent_ready_is_counted_and_so_is_each_return() {
     let statistics = counted(&rig);
     assert_eq!(statistics.time_ready, seconds(12));
     assert_eq!((statistics.attempts, statistics.opened, statistics.reconnects), (2, 2, 1));
+}
+
+#[test]
+fn what_the_buffer_held_before_is_neither_touched_nor_counted() {
+    let mut connection = Rig::ready(Config::default()).connection;
+    let before = connection.statistics(Instant::ZERO).bytes_out;
+    let mut buffer = "held before".to_owned();
+
+    connection.encode(&Outgoing::Ping(None), &mut buffer);
+
+    assert_eq!(buffer, r#"held before{"type":"ping"}"#);
+    let counted = connection.statistics(Instant::ZERO).bytes_out - before;
+    assert_eq!(counted, r#"{"type":"ping"}"#.len() as u64);
 }
