@@ -172,8 +172,8 @@ impl Story<'_> {
         match (&one, &outcome) {
             (_, None) => {}
             (Some(Err(one)), Some(Err(other))) => assert_eq!(one.error(), other.error()),
-            (Some(Ok(one)), Some(Ok(other))) => {
-                assert!(one.rest.starts_with(&other.rest), "other bytes are left");
+            (Some(Ok((_, head))), Some(Ok((_, other)))) => {
+                assert_eq!(head, other, "the head ends elsewhere");
             }
             (one, other) => panic!("whole it is {one:?}, in pieces {other:?}"),
         }
@@ -183,9 +183,12 @@ impl Story<'_> {
                 let hung_up = OpenFailure::new(OpenError::NotHttp, "it hung up");
                 self.session.open_failed(self.now, id, &hung_up);
             }
-            Some(Ok(opened)) => {
+            Some(Ok((opened, _))) => {
                 self.sights.insert("opened");
-                let Answer::Built { status, .. } = answer else { panic!("{answer:?} opens") };
+                let Answer::Built { status, rest, .. } = answer else { panic!("{answer:?} opens") };
+                if opened.rest.len() > rest.len() {
+                    self.sights.insert("fields behind the head");
+                }
                 assert_eq!(status.number(), 101, "it opens without being asked in");
                 assert!(Head::of(&answer.bytes(&key)).upgrades(&key), "it opens on {answer:?}");
                 self.session.opened(self.now, id);
@@ -343,17 +346,26 @@ enum Follows {
     GaveUp(GiveUpCause),
 }
 
-/// Hands an answer over in pieces; what it comes to, if it comes to something.
+/// Hands an answer over in pieces; what it comes to, if it comes to something, and the length of a head that opens. The bytes of two
+/// answers differ, for each handshake has a key of its own; their lengths do not.
 fn hear(
     mut handshake: Handshake,
     answer: &Answer,
     piece: usize,
-) -> Option<Result<Opened, OpenFailure>> {
+) -> Option<Result<(Opened, usize), OpenFailure>> {
     let bytes = answer.bytes(&key_of(handshake.request()));
+    let mut heard = 0;
     for piece in bytes.chunks(piece) {
+        heard += piece.len();
         match handshake.received(piece) {
             Ok(None) => {}
-            Ok(Some(opened)) => return Some(Ok(opened)),
+            Ok(Some(opened)) => {
+                assert!(bytes[..heard].ends_with(&opened.rest), "other bytes are left");
+                let head = heard - opened.rest.len();
+                let ends = |line: &[u8]| bytes[..head].ends_with(line);
+                assert!(ends(b"\n\r\n") || ends(b"\n\n"), "the head does not end where it ends");
+                return Some(Ok((opened, head)));
+            }
             Err(failure) => return Some(Err(failure)),
         }
     }

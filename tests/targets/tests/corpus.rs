@@ -89,6 +89,7 @@ const MATTERS: &[(&str, &[&str])] = &[
 /// What each finding reaches, so that its file goes on to say what its name does where the target reads inputs in another way.
 const FINDINGS: &[(&str, &[&str])] = &[
     ("answers/a-connection-field-lists-more-than-the-upgrade", &["opened"]),
+    ("answers/fields-behind-the-head-name-the-key-again", &["opened", "fields behind the head"]),
     (
         "driver/an-answer-behind-an-illegal-close-is-called-sent",
         &["delivered", "protocol error", "refused"],
