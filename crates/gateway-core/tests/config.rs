@@ -5,10 +5,7 @@ mod common;
 use core::time::Duration;
 
 use common::cases;
-use gateway_core::{
-    Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Rule, Verdict, format_duration,
-    parse_duration,
-};
+use gateway_core::{Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Rule, Verdict};
 use proptest::prelude::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -368,33 +365,4 @@ fn a_login_has_limits() {
 
     assert!(build(message(Config::MAX_LOGIN, "/a=c")).is_empty());
     assert_eq!(build(message(Config::MAX_LOGIN + 1, "/a=b")), ["login.refused", "login.send"]);
-}
-
-#[test]
-fn a_span_is_read_in_every_unit_and_written_in_the_largest_that_divides_it() {
-    for (text, millis) in [
-        ("0", 0),
-        ("7", 7),
-        ("7ms", 7),
-        (" 7 s ", 7_000),
-        ("7m", 420_000),
-        ("7h", 25_200_000),
-        ("7d", 604_800_000),
-    ] {
-        assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
-    }
-    for text in ["", "s", "1.5s", "-1s", "7w", "7 7", "18446744073709551615s"] {
-        assert_eq!(parse_duration(text), None, "{text}");
-    }
-    for (millis, text) in [
-        (0, "0ms"),
-        (1_500, "1500ms"),
-        (90_000, "90s"),
-        (420_000, "7m"),
-        (25_200_000, "7h"),
-        (604_800_000, "7d"),
-    ] {
-        assert_eq!(format_duration(Duration::from_millis(millis)), text);
-    }
-    assert_eq!(format_duration(Duration::from_nanos(1_500)), "1.5µs");
 }

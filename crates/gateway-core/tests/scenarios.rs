@@ -301,12 +301,18 @@ fn a_peer_that_breaks_the_protocol_is_told_so_and_retried() {
 
 // ---- Credentials, codes, statuses ----
 
-#[test]
-fn token_expired_is_refreshed_once() {
+/// The server has refused the credentials of the first attempt.
+fn unauthorized() -> Rig {
     let mut rig = Rig::new(Config::default());
     rig.on(Event::ConnectRequested);
-
     fail_to_open(&mut rig, http(401, None));
+    rig
+}
+
+#[test]
+fn token_expired_is_refreshed_once() {
+    let mut rig = unauthorized();
+
     let refreshed = rig.tick();
     let refused = fail_to_open(&mut rig, http(401, None));
 
@@ -316,9 +322,7 @@ fn token_expired_is_refreshed_once() {
 
 #[test]
 fn a_refresh_that_no_server_has_judged_is_asked_for_again_and_not_counted_twice() {
-    let mut rig = Rig::new(Config::default());
-    rig.on(Event::ConnectRequested);
-    fail_to_open(&mut rig, http(401, None));
+    let mut rig = unauthorized();
     rig.tick();
 
     fail_to_open(&mut rig, OpenError::Refused);
@@ -333,9 +337,7 @@ fn a_refresh_that_no_server_has_judged_is_asked_for_again_and_not_counted_twice(
 
 #[test]
 fn a_refresh_that_a_server_has_judged_is_at_hand_from_then_on() {
-    let mut rig = Rig::new(Config::default());
-    rig.on(Event::ConnectRequested);
-    fail_to_open(&mut rig, http(401, None));
+    let mut rig = unauthorized();
     let refreshed = rig.tick();
 
     fail_to_open(&mut rig, http(503, None)); // the server has seen them, and is busy
@@ -364,9 +366,7 @@ fn an_embedders_own_login_is_made_of_messages_and_the_machines_own_is_not() {
 
 #[test]
 fn a_token_may_expire_again_after_a_stable_stay() {
-    let mut rig = Rig::new(Config::default());
-    rig.on(Event::ConnectRequested);
-    fail_to_open(&mut rig, http(401, None));
+    let mut rig = unauthorized();
     rig.tick();
     rig.open();
     receive(&mut rig, PONG);
