@@ -7,6 +7,8 @@
 
 #[path = "peers/client.rs"]
 mod client;
+#[path = "peers/fault.rs"]
+mod fault;
 #[path = "peers/install.rs"]
 mod install;
 #[path = "peers/lines.rs"]

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::table::Peer;
+use crate::fault::Peer;
 
 /// The command line of a peer's server, but for its port.
 pub(crate) type ServerCommand = Vec<OsString>;

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::fault::{Fault, Peer, Program, Run, Step, Then};
 use crate::install::ServerCommand;
 use crate::server::Server;
-use crate::table::{BASE, Fault, Peer, Program, Run, Step, Then};
+use crate::table::BASE;
 
 /// Sending without a pause has an end, should the peer's silence go unnoticed.
 const MOST_LINES: usize = 2_000;
