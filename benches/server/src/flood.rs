@@ -1,0 +1,110 @@
+//! A flood: many numbered texts, written from one buffer of ready frames in which only the digits change.
+
+use crate::frames::{self, Fault};
+
+/// Digits of a message's number.
+const DIGITS: usize = 10;
+/// As many frames are ready at once as fit into this, but at least one.
+const CHUNK: usize = 128 << 10;
+const SHORTEST: usize = 16;
+const LONGEST: usize = 16 << 20;
+const MOST: u64 = 10_u64.pow(DIGITS as u32);
+
+/// Texts that one connection is still owed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Flood {
+    next: u64,
+    count: u64,
+    bytes: usize,
+}
+
+impl Flood {
+    /// Reads `go N BYTES`; `None` is any other message.
+    pub(crate) fn parse(text: &[u8]) -> Option<Result<Self, Fault>> {
+        let rest = str::from_utf8(text.strip_prefix(b"go ")?).ok()?;
+        let (count, bytes) = rest.split_once(' ')?;
+        let (count, bytes) = (count.parse().ok()?, bytes.parse().ok()?);
+        if count > MOST || !(SHORTEST..=LONGEST).contains(&bytes) {
+            let reason = "go N BYTES: N is at most 10^10, BYTES are 16 to 16 MiB";
+            return Some(Err(Fault { code: 1008, reason }));
+        }
+        Some(Ok(Self { next: 0, count, bytes }))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.next == self.count
+    }
+}
+
+/// Ready frames of one length, numbered in a row.
+pub(crate) struct Chunk {
+    buffer: Vec<u8>,
+    /// The number of the first frame.
+    first: u64,
+    /// Payload bytes of a frame.
+    bytes: usize,
+    /// Bytes of a frame, the header included.
+    size: usize,
+}
+
+impl Chunk {
+    pub(crate) fn new() -> Self {
+        Self { buffer: Vec::new(), first: 0, bytes: 0, size: 1 }
+    }
+
+    /// The next frames of the flood, as many as are ready.
+    pub(crate) fn next(&mut self, flood: &Flood) -> &[u8] {
+        if self.bytes != flood.bytes {
+            self.build(flood.bytes);
+        }
+        if self.first != flood.next {
+            self.number(flood.next);
+        }
+        let owed = usize::try_from(flood.count - flood.next).unwrap_or(usize::MAX);
+        &self.buffer[..owed.saturating_mul(self.size).min(self.buffer.len())]
+    }
+
+    /// Counts what was written of [`Self::next`]: how many frames were begun, and what is left of the last of them.
+    pub(crate) fn written(&self, flood: &mut Flood, written: usize) -> (u64, &[u8]) {
+        let frames = written.div_ceil(self.size);
+        flood.next += frames as u64;
+        (frames as u64, &self.buffer[written..frames * self.size])
+    }
+
+    fn build(&mut self, bytes: usize) {
+        let mut frame = Vec::new();
+        frames::write_header(&mut frame, frames::TEXT, bytes);
+        self.size = frame.len() + bytes;
+        self.bytes = bytes;
+        frame.resize(frame.len() + DIGITS, b'0');
+        frame.push(b' ');
+        frame.resize(self.size, b'x');
+        self.buffer = frame.repeat((CHUNK / self.size).max(1));
+        self.number(0);
+    }
+
+    fn number(&mut self, first: u64) {
+        self.first = first;
+        let header = self.size - self.bytes;
+        let mut digits = [b'0'; DIGITS];
+        let mut rest = first;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        for frame in self.buffer.chunks_exact_mut(self.size) {
+            frame[header..header + DIGITS].copy_from_slice(&digits);
+            increment(&mut digits);
+        }
+    }
+}
+
+fn increment(digits: &mut [u8; DIGITS]) {
+    for digit in digits.iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            return;
+        }
+        *digit = b'0';
+    }
+}
