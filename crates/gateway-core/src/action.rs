@@ -350,6 +350,15 @@ impl Actions {
         self.0.is_empty()
     }
 
+    /// Nothing else is to be done.
+    #[inline]
+    pub(crate) fn only(action: Action) -> Self {
+        let mut actions = Self::default();
+        actions.push(action);
+        actions
+    }
+
+    #[inline]
     pub(crate) fn push(&mut self, action: Action) {
         // Local invariant: the longest list is a login that a clock jump cuts short, with seven actions;
         // the property tests hold every event in every state against the capacity.

@@ -3,7 +3,6 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::{self, Write as _};
-use core::mem;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -17,7 +16,9 @@ use crate::event::Event;
 use crate::machine::{Closed, Machine, State};
 use crate::state::{ConnectionState, SocketId};
 use crate::statistics::Statistics;
+use crate::tally::Tally;
 use crate::time::Instant;
+use crate::transitions::Common;
 
 /// One WebSocket connection that stays up, without its sockets and clocks.
 ///
@@ -47,7 +48,7 @@ use crate::time::Instant;
 #[derive(Clone)]
 pub struct Connection<R = ChaCha8Rng, D = JsonDialect> {
     machine: Machine,
-    statistics: Statistics,
+    tally: Tally,
     config: Arc<Config>,
     dialect: D,
     random: R,
@@ -86,8 +87,8 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// A connection that speaks `dialect`.
     #[must_use]
     pub fn with_dialect(config: Arc<Config>, random: R, dialect: D) -> Self {
-        let statistics = Statistics::default();
-        Self { machine: Machine::new(), statistics, config, dialect, random }
+        let tally = Tally::default();
+        Self { machine: Machine::new(), tally, config, dialect, random }
     }
 
     /// Takes a fact and returns what is to be done, in order.
@@ -95,21 +96,36 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// Total: it never fails and never panics, for any event in any state at any time. A `now` that is
     /// earlier than one before is taken for that one. Does not allocate in the steady state.
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
+        let now = self.machine.memory.told(now);
+        match self.machine.state.on_common(&event, now, &self.config) {
+            Some(Common::Data { bytes }) => {
+                self.tally.count_in(bytes);
+                Actions::only(Action::Deliver)
+            }
+            Some(Common::EarlyTick) => Actions::default(),
+            None => self.transit(now, &event),
+        }
+    }
+
+    /// Every event the long way.
+    #[inline(never)] // its frame is large, and the common events need none
+    fn transit(&mut self, now: Instant, event: &Event<'_>) -> Actions {
         let mut actions = Actions::default();
         let armed = self.machine.deadline();
         let Machine { state, memory } = &mut self.machine;
-        memory.now = memory.now.max(now);
         let mut cx = Context {
-            now: memory.now,
+            now,
             event: event.kind(),
             config: &self.config,
             dialect: &self.dialect,
             random: &mut self.random,
             memory,
-            statistics: &mut self.statistics,
+            tally: &mut self.tally,
             actions: &mut actions,
         };
-        *state = mem::replace(state, State::Idle).on(&event, &mut cx);
+        if let Some(next) = state.on(event, &mut cx) {
+            *state = next;
+        }
         let due = self.machine.deadline();
         if due != armed {
             actions.push(due.map_or(Action::CancelTimer, Action::ScheduleTimer));
@@ -126,7 +142,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
         let kind = match *outgoing {
             Outgoing::Requested | Outgoing::RequestedClose => return None,
             Outgoing::Close(code) => {
-                self.count_out(2);
+                self.tally.count_bytes_out(2);
                 return Some(Encoded::Close(code));
             }
             Outgoing::Login => {
@@ -146,12 +162,8 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
                 Encoded::Ping
             }
         };
-        self.count_out(into.len() - before);
+        self.tally.count_bytes_out(into.len() - before);
         Some(kind)
-    }
-
-    fn count_out(&mut self, bytes: usize) {
-        self.statistics.bytes_out = self.statistics.bytes_out.saturating_add(bytes as u64);
     }
 }
 
@@ -216,9 +228,10 @@ impl<R, D> Connection<R, D> {
     /// What the connection has done so far, with the time ready counted up to `now`.
     #[must_use]
     pub fn statistics(&self, now: Instant) -> Statistics {
-        let mut statistics = self.statistics;
-        if let State::Ready(ready) = &self.machine.state {
-            let current = now.saturating_duration_since(ready.since);
+        let memory = &self.machine.memory;
+        let mut statistics = self.tally.statistics(memory.last_socket);
+        if self.is_ready() {
+            let current = now.saturating_duration_since(memory.since);
             statistics.time_ready = statistics.time_ready.saturating_add(current);
         }
         statistics

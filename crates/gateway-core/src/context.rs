@@ -15,7 +15,7 @@ use crate::machine::{Closed, Connecting, Memory, State, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Decision;
 use crate::state::{ConnectionState, SocketId};
-use crate::statistics::Statistics;
+use crate::tally::Tally;
 use crate::time::Instant;
 
 pub(crate) struct Context<'a> {
@@ -26,7 +26,7 @@ pub(crate) struct Context<'a> {
     pub(crate) dialect: &'a dyn Dialect,
     pub(crate) random: &'a mut dyn Rng,
     pub(crate) memory: &'a mut Memory,
-    pub(crate) statistics: &'a mut Statistics,
+    pub(crate) tally: &'a mut Tally,
     pub(crate) actions: &'a mut Actions,
 }
 
@@ -53,7 +53,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn send(&mut self, socket: SocketId, outgoing: Outgoing) {
-        self.statistics.frames_out = self.statistics.frames_out.saturating_add(1);
+        self.tally.count_frame_out();
         self.act(Action::Send(socket, outgoing));
     }
 
@@ -72,7 +72,7 @@ impl Context<'_> {
 
     /// Counts an event that came from, or for, a socket that is not the open one.
     pub(crate) fn stale(&mut self, socket: SocketId) {
-        self.statistics.stale_events = self.statistics.stale_events.saturating_add(1);
+        self.tally.count_stale();
         self.notify(Notice::Stale { what: self.event, socket });
     }
 
@@ -80,7 +80,6 @@ impl Context<'_> {
     pub(crate) fn open(&mut self, from: ConnectionState, credentials: Credentials) -> State {
         self.memory.last_socket = self.memory.last_socket.saturating_add(1);
         let socket = SocketId::new(self.memory.last_socket);
-        self.statistics.attempts = self.statistics.attempts.saturating_add(1);
         self.changed(from, ConnectionState::Connecting, Some(socket));
         self.act(Action::OpenSocket { id: socket, credentials });
         let give_up_at = self.now.saturating_add(self.config.connect_timeout);
@@ -90,13 +89,13 @@ impl Context<'_> {
     /// A new life: `connect()` from DISCONNECTED-idle, CLOSING or CLOSED.
     pub(crate) fn open_afresh(&mut self, from: ConnectionState) -> State {
         self.memory.retry.reset();
-        self.memory.unready_since = self.now;
+        self.memory.since = self.now;
         self.open(from, Credentials::Cached)
     }
 
     /// Counts and tells the end of a socket.
     pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause) {
-        self.statistics.last_disconnect = Some(cause);
+        self.tally.count_end(cause);
         self.notify(Notice::Disconnected { socket, cause });
     }
 

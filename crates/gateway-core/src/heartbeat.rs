@@ -11,7 +11,6 @@ use crate::time::{Instant, Shift};
 /// the only frame that moves a deadline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Heartbeat {
-    timing: Timing,
     pulse: Pulse,
     /// When the newest ping left, and its stamp.
     newest: Option<(Instant, Option<u64>)>,
@@ -54,9 +53,8 @@ impl Heartbeat {
     pub(crate) const PROBE: Duration = Duration::from_secs(5);
 
     /// A heartbeat whose first ping is due at `first_ping_at`.
-    pub(crate) const fn new(timing: Timing, first_ping_at: Instant) -> Self {
-        let pulse = Pulse::Resting { ping_at: first_ping_at };
-        Self { timing, pulse, newest: None, unanswered: 0 }
+    pub(crate) const fn new(first_ping_at: Instant) -> Self {
+        Self { pulse: Pulse::Resting { ping_at: first_ping_at }, newest: None, unanswered: 0 }
     }
 
     /// The instant at which a tick is due, unless reading is paused.
@@ -79,8 +77,9 @@ impl Heartbeat {
     }
 
     /// Bytes came in.
-    pub(crate) fn on_bytes(&mut self) {
-        if !self.timing.strict {
+    #[inline]
+    pub(crate) fn on_bytes(&mut self, timing: &Timing) {
+        if !timing.strict {
             self.mark_alive();
         }
     }
@@ -170,21 +169,21 @@ impl Heartbeat {
 
     /// A ping with this stamp was sent. The next is due an interval from now: never a burst. One that is still being judged
     /// keeps its deadline: a later ping never puts death off.
-    pub(crate) fn on_sent(&mut self, now: Instant, stamp: Option<u64>) {
-        let dead_at = self.dead_at().unwrap_or_else(|| now.saturating_add(self.timing.timeout));
-        self.on_asked(now, stamp, dead_at);
+    pub(crate) fn on_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
+        let dead_at = self.dead_at().unwrap_or_else(|| now.saturating_add(timing.timeout));
+        self.on_asked(timing, now, stamp, dead_at);
     }
 
     /// A ping was sent to probe the peer after a clock jump: the deadline is short, and its own.
-    pub(crate) fn on_probe_sent(&mut self, now: Instant, stamp: Option<u64>) {
-        let timeout = Self::PROBE.min(self.timing.timeout);
-        self.on_asked(now, stamp, now.saturating_add(timeout));
+    pub(crate) fn on_probe_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
+        let timeout = Self::PROBE.min(timing.timeout);
+        self.on_asked(timing, now, stamp, now.saturating_add(timeout));
     }
 
-    fn on_asked(&mut self, now: Instant, stamp: Option<u64>, dead_at: Instant) {
+    fn on_asked(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>, dead_at: Instant) {
         self.newest = Some((now, stamp));
         self.unanswered = self.unanswered.saturating_add(1);
-        let ping_at = now.saturating_add(self.timing.interval);
+        let ping_at = now.saturating_add(timing.interval);
         self.pulse = Pulse::Asking { alive: false, dead_at, ping_at };
     }
 
@@ -199,11 +198,11 @@ impl Heartbeat {
 
     /// The application reads again: the deadline of a ping that is out restarts in full. The next ping is due when it
     /// was, or now: an application that pauses often postpones no heartbeat.
-    pub(crate) fn on_resumed(&mut self, now: Instant) {
+    pub(crate) fn on_resumed(&mut self, timing: &Timing, now: Instant) {
         let Pulse::Paused { was_asking, ping_at } = self.pulse else { return };
         let ping_at = ping_at.max(now);
         self.pulse = if was_asking {
-            let dead_at = now.saturating_add(self.timing.timeout);
+            let dead_at = now.saturating_add(timing.timeout);
             Pulse::Asking { alive: false, dead_at, ping_at }
         } else {
             Pulse::Resting { ping_at }
@@ -240,19 +239,19 @@ mod tests {
         Instant::from_millis(seconds * 1_000)
     }
 
-    fn asked_at_zero(timing: Timing) -> Heartbeat {
-        let mut heartbeat = Heartbeat::new(timing, at(0));
+    fn asked_at_zero() -> Heartbeat {
+        let mut heartbeat = Heartbeat::new(at(0));
         assert_eq!(heartbeat.on_tick(at(0)), Beat::Ping);
-        heartbeat.on_sent(at(0), Some(7));
+        heartbeat.on_sent(&TIMING, at(0), Some(7));
         heartbeat
     }
 
     #[test]
     fn silence_for_the_timeout_after_a_ping_is_death_and_a_byte_in_between_is_not() {
-        let mut heartbeat = asked_at_zero(TIMING);
+        let mut heartbeat = asked_at_zero();
         assert_eq!(heartbeat.clone().on_tick(at(4)), Beat::Rest);
         assert_eq!(heartbeat.clone().on_tick(at(5)), Beat::Dead);
-        heartbeat.on_bytes();
+        heartbeat.on_bytes(&TIMING);
         assert_eq!(heartbeat.on_tick(at(5)), Beat::Rest);
         assert_eq!(heartbeat.deadline(), Some(at(30)));
     }
@@ -260,10 +259,10 @@ mod tests {
     #[test]
     fn in_strict_mode_only_a_pong_is_life() {
         let strict = Timing { strict: true, ..TIMING };
-        let mut heartbeat = Heartbeat::new(strict, at(1));
+        let mut heartbeat = Heartbeat::new(at(1));
         assert_eq!(heartbeat.on_tick(at(1)), Beat::Ping);
-        heartbeat.on_sent(at(1), Some(7));
-        heartbeat.on_bytes();
+        heartbeat.on_sent(&strict, at(1), Some(7));
+        heartbeat.on_bytes(&strict);
         assert_eq!(heartbeat.clone().on_tick(at(6)), Beat::Dead);
         heartbeat.on_pong(at(3), None);
         assert_eq!(heartbeat.on_tick(at(6)), Beat::Rest);
@@ -272,29 +271,29 @@ mod tests {
     #[test]
     fn where_timeout_equals_interval_death_is_judged_before_the_next_ping() {
         let timing = Timing { timeout: Duration::from_secs(30), ..TIMING };
-        let mut heartbeat = Heartbeat::new(timing, at(1));
+        let mut heartbeat = Heartbeat::new(at(1));
         assert_eq!(heartbeat.on_tick(at(1)), Beat::Ping);
-        heartbeat.on_sent(at(1), Some(1));
+        heartbeat.on_sent(&timing, at(1), Some(1));
         assert_eq!(heartbeat.clone().on_tick(at(31)), Beat::Dead);
-        heartbeat.on_bytes();
+        heartbeat.on_bytes(&timing);
         assert_eq!(heartbeat.on_tick(at(31)), Beat::Ping);
     }
 
     #[test]
     fn a_stall_makes_one_ping_due_and_no_burst() {
-        let mut heartbeat = asked_at_zero(TIMING);
-        heartbeat.on_bytes();
+        let mut heartbeat = asked_at_zero();
+        heartbeat.on_bytes(&TIMING);
         assert_eq!(heartbeat.on_tick(at(300)), Beat::Ping);
-        heartbeat.on_sent(at(300), Some(2));
+        heartbeat.on_sent(&TIMING, at(300), Some(2));
         assert_eq!(heartbeat.on_tick(at(300)), Beat::Rest);
         assert_eq!(heartbeat.deadline(), Some(at(305)));
     }
 
     #[test]
     fn the_round_trip_is_told_only_where_the_pong_tells_which_ping_it_answers() {
-        let mut heartbeat = asked_at_zero(TIMING);
+        let mut heartbeat = asked_at_zero();
         assert_eq!(heartbeat.clone().on_pong(at(1), None), Some(Duration::from_secs(1)));
-        heartbeat.on_sent(at(30), Some(8));
+        heartbeat.on_sent(&TIMING, at(30), Some(8));
         let mut two = heartbeat.clone();
         assert_eq!(two.on_pong(at(31), None), None, "two pings are out");
         assert_eq!(two.on_pong(at(32), None), Some(Duration::from_secs(2)), "one is left");
@@ -304,48 +303,48 @@ mod tests {
 
     #[test]
     fn a_pause_stops_the_deadlines_and_a_resume_restarts_the_judgement_in_full() {
-        let mut heartbeat = asked_at_zero(TIMING);
+        let mut heartbeat = asked_at_zero();
         heartbeat.on_paused();
         assert_eq!(heartbeat.deadline(), None);
         assert_eq!(heartbeat.on_tick(at(100)), Beat::Rest);
-        heartbeat.on_resumed(at(100));
+        heartbeat.on_resumed(&TIMING, at(100));
         assert_eq!(heartbeat.on_tick(at(100)), Beat::Ping, "the next ping is long due");
-        heartbeat.on_sent(at(100), Some(8));
+        heartbeat.on_sent(&TIMING, at(100), Some(8));
         assert_eq!(heartbeat.deadline(), Some(at(105)));
         assert_eq!(heartbeat.clone().on_tick(at(105)), Beat::Dead);
-        heartbeat.on_bytes();
+        heartbeat.on_bytes(&TIMING);
         assert_eq!(heartbeat.on_tick(at(105)), Beat::Rest);
     }
 
     #[test]
     fn a_ping_that_comes_due_while_one_is_judged_does_not_put_death_off() {
-        let mut heartbeat = asked_at_zero(TIMING);
+        let mut heartbeat = asked_at_zero();
         heartbeat.on_paused();
-        heartbeat.on_resumed(at(28)); // judged at 33, the next ping still due at 30
+        heartbeat.on_resumed(&TIMING, at(28)); // judged at 33, the next ping still due at 30
         assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
-        heartbeat.on_sent(at(30), Some(8));
+        heartbeat.on_sent(&TIMING, at(30), Some(8));
         assert_eq!(heartbeat.deadline(), Some(at(33)));
         assert_eq!(heartbeat.on_tick(at(33)), Beat::Dead);
     }
 
     #[test]
     fn a_reader_that_pauses_all_the_time_hears_nothing_and_still_pings() {
-        let mut heartbeat = asked_at_zero(TIMING);
+        let mut heartbeat = asked_at_zero();
         for second in 1..=30 {
             heartbeat.on_paused();
-            heartbeat.on_resumed(at(second));
+            heartbeat.on_resumed(&TIMING, at(second));
         }
         assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
     }
 
     #[test]
     fn an_application_that_pauses_all_the_time_postpones_no_ping() {
-        let mut heartbeat = asked_at_zero(TIMING);
-        heartbeat.on_bytes();
+        let mut heartbeat = asked_at_zero();
+        heartbeat.on_bytes(&TIMING);
         for second in 1..30 {
             heartbeat.on_paused();
-            heartbeat.on_resumed(at(second));
-            heartbeat.on_bytes();
+            heartbeat.on_resumed(&TIMING, at(second));
+            heartbeat.on_bytes(&TIMING);
         }
         assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
     }

@@ -175,6 +175,7 @@ mod ready;
 mod retry;
 mod state;
 mod statistics;
+mod tally;
 mod time;
 mod transitions;
 

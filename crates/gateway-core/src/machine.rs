@@ -8,7 +8,7 @@ use crate::heartbeat::Heartbeat;
 use crate::login::Login;
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
-use crate::time::{Instant, Shift, UnixMillis};
+use crate::time::{Compact, Instant, Shift, UnixMillis};
 
 /// State and memory, without generator, configuration and statistics: a value that can be compared,
 /// hashed and rebased, as a model checker needs it.
@@ -26,13 +26,13 @@ pub(crate) struct Memory {
     pub(crate) retry: Retry,
     pub(crate) last_socket: u64,
     /// The last report of the wall clock, and when it came.
-    pub(crate) wall_clock: Option<(Instant, UnixMillis)>,
+    pub(crate) wall_clock: Option<(Compact, UnixMillis)>,
     /// When a clock jump was last acted on.
-    pub(crate) jump_at: Option<Instant>,
+    pub(crate) jump_at: Option<Compact>,
     /// When a returning network was last acted on.
-    pub(crate) online_at: Option<Instant>,
-    /// Since when the connection has not been ready.
-    pub(crate) unready_since: Instant,
+    pub(crate) online_at: Option<Compact>,
+    /// Since when the connection is ready, where it is; otherwise since when it has not been.
+    pub(crate) since: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +77,6 @@ pub(crate) struct LoggingIn {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ready {
     pub(crate) socket: SocketId,
-    pub(crate) since: Instant,
     /// `None` where the heartbeat is off.
     pub(crate) heartbeat: Option<Heartbeat>,
     /// When application data is missed; `None` where it is not watched for.
@@ -134,7 +133,7 @@ impl Machine {
                 wall_clock: None,
                 jump_at: None,
                 online_at: None,
-                unready_since: Instant::ZERO,
+                since: Instant::ZERO,
             },
         }
     }
@@ -142,14 +141,7 @@ impl Machine {
     /// The instant at which a Tick is due: derived from the state, never stored beside it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Idle | State::Closed(_) => None,
-            State::Waiting(waiting) => Some(waiting.retry_at),
-            State::Connecting(connecting) => Some(connecting.give_up_at),
-            State::LoggingIn(logging_in) => Some(logging_in.give_up_at),
-            State::Ready(ready) => ready.deadline(),
-            State::Closing(closing) => Some(closing.abort_at),
-        }
+        self.state.deadline()
     }
 
     /// The socket that is opening or open.
@@ -213,26 +205,37 @@ impl Ready {
             Lane::Free => {
                 let heartbeat = self.heartbeat.as_ref().and_then(Heartbeat::deadline);
                 let data = self.data.map(|watch| watch.judge_at);
-                heartbeat.into_iter().chain(data).min()
+                match (heartbeat, data) {
+                    (Some(beat_at), Some(judge_at)) => Some(beat_at.min(judge_at)),
+                    (one, None) => one,
+                    (None, one) => one,
+                }
             }
         }
     }
 }
 
 impl Memory {
+    /// The time, of an event that is told with `now`: time does not run backwards here.
+    #[inline]
+    pub(crate) fn told(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
     /// The wall clock now, as far as it was ever told.
     pub(crate) fn wall_clock_now(&self) -> Option<UnixMillis> {
         let (at, wall) = self.wall_clock?;
-        Some(wall.saturating_add(self.now.saturating_duration_since(at)))
+        Some(wall.saturating_add(self.now.saturating_duration_since(at.instant())))
     }
 
     fn rebase(&mut self, shift: Shift) {
         self.last_socket = self.last_socket.min(FIRST_SOCKET.number());
         shift.apply(&mut self.now);
-        shift.apply(&mut self.unready_since);
+        shift.apply(&mut self.since);
         let told = self.wall_clock.as_mut().map(|(at, _)| at);
-        for instant in told.into_iter().chain(&mut self.jump_at).chain(&mut self.online_at) {
-            shift.apply(instant);
+        for at in told.into_iter().chain(&mut self.jump_at).chain(&mut self.online_at) {
+            *at = Compact::at(shift.moved(at.instant()));
         }
     }
 }
@@ -241,6 +244,18 @@ impl Memory {
 const FIRST_SOCKET: SocketId = SocketId::new(1);
 
 impl State {
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Idle | Self::Closed(_) => None,
+            Self::Waiting(waiting) => Some(waiting.retry_at),
+            Self::Connecting(connecting) => Some(connecting.give_up_at),
+            Self::LoggingIn(logging_in) => Some(logging_in.give_up_at),
+            Self::Ready(ready) => ready.deadline(),
+            Self::Closing(closing) => Some(closing.abort_at),
+        }
+    }
+
     /// The socket of a state is always the last that was opened.
     fn rebase(&mut self, shift: Shift) {
         match self {
@@ -256,7 +271,6 @@ impl State {
             }
             Self::Ready(ready) => {
                 ready.socket = FIRST_SOCKET;
-                shift.apply(&mut ready.since);
                 if let Some(heartbeat) = &mut ready.heartbeat {
                     heartbeat.rebase(shift);
                 }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use crate::action::{Action, Notice, Outgoing};
-use crate::config::HeartbeatKind;
+use crate::config::{Config, HeartbeatKind};
 use crate::context::Context;
 use crate::dialect::Recognised;
-use crate::heartbeat::Heartbeat;
+use crate::heartbeat::{Heartbeat, Timing};
 use crate::machine::{DataWatch, Flow, Lane, Ready};
 use crate::retry::Retry;
 use crate::state::SocketId;
@@ -15,8 +15,7 @@ use crate::time::{Instant, UnixMillis};
 impl Ready {
     /// Ready from now on, on a socket whose bytes move as `flow` says.
     pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
-        let mut ready =
-            Self { socket, since: cx.now, heartbeat: first_beat(cx), data: watch_data(cx), flow };
+        let mut ready = Self { socket, heartbeat: first_beat(cx), data: watch_data(cx), flow };
         match (flow.reading, &mut ready.heartbeat) {
             (Lane::Held, Some(heartbeat)) => heartbeat.on_paused(),
             (Lane::Held, None) | (Lane::Free, Some(_) | None) => {}
@@ -24,17 +23,30 @@ impl Ready {
         ready
     }
 
-    pub(crate) fn on_bytes(&mut self) {
+    #[inline]
+    pub(crate) fn on_bytes(&mut self, config: &Config) {
         if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_bytes();
+            heartbeat.on_bytes(&config.heartbeat.timing);
         }
     }
 
     pub(crate) fn deliver(&mut self, cx: &mut Context<'_>) {
-        if let Some(watch) = &mut self.data {
-            watch.heard_at = cx.now;
-        }
+        self.mark_data(cx.now);
         cx.act(Action::Deliver);
+    }
+
+    /// Application data came in.
+    #[inline]
+    pub(crate) fn mark_data(&mut self, now: Instant) {
+        if let Some(watch) = &mut self.data {
+            watch.heard_at = now;
+        }
+    }
+
+    /// Whether a text has to be looked at: it may be a pong that is awaited, or a ping that is answered.
+    #[inline]
+    pub(crate) fn may_be_beat(&self, config: &Config) -> bool {
+        config.heartbeat.answer_pings || self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong)
     }
 
     pub(crate) fn on_text(&mut self, text: &str, cx: &mut Context<'_>) {
@@ -53,7 +65,7 @@ impl Ready {
         }
         self.flow.reading = Lane::Free;
         if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_resumed(cx.now);
+            heartbeat.on_resumed(&cx.config.heartbeat.timing, cx.now);
         }
         self.data = watch_data(cx);
     }
@@ -69,7 +81,7 @@ impl Ready {
 
     pub(crate) fn ping(
         &mut self,
-        sent: impl FnOnce(&mut Heartbeat, Instant, Option<u64>),
+        sent: impl FnOnce(&mut Heartbeat, &Timing, Instant, Option<u64>),
         cx: &mut Context<'_>,
     ) {
         let Some(heartbeat) = &mut self.heartbeat else {
@@ -86,15 +98,17 @@ impl Ready {
             }
             HeartbeatKind::Off => return,
         };
-        sent(heartbeat, cx.now, stamp);
+        sent(heartbeat, &cx.config.heartbeat.timing, cx.now, stamp);
         cx.send(self.socket, outgoing);
         cx.notify(Notice::PingSent { socket: self.socket });
     }
 
-    pub(crate) fn count_time(&self, cx: &mut Context<'_>) {
-        let ready_for = cx.now.saturating_duration_since(self.since);
-        cx.statistics.time_ready = cx.statistics.time_ready.saturating_add(ready_for);
-        cx.memory.unready_since = cx.now;
+    /// The connection is no longer ready: counts and returns how long it was.
+    pub(crate) fn count_time(cx: &mut Context<'_>) -> Duration {
+        let ready_for = cx.now.saturating_duration_since(cx.memory.since);
+        cx.tally.count_time_ready(ready_for);
+        cx.memory.since = cx.now;
+        ready_for
     }
 }
 
@@ -158,7 +172,7 @@ fn ping_number(payload: &[u8]) -> Option<u64> {
 
 fn count_pong(round_trip: Option<Duration>, socket: SocketId, cx: &mut Context<'_>) {
     if let Some(sample) = round_trip {
-        cx.statistics.round_trip.record(sample);
+        cx.tally.count_round_trip(sample);
     }
     cx.notify(Notice::PongReceived { socket, round_trip });
 }
@@ -173,7 +187,7 @@ fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
             } else {
                 Duration::ZERO
             };
-            Some(Heartbeat::new(settings.timing, cx.now.saturating_add(phase)))
+            Some(Heartbeat::new(cx.now.saturating_add(phase)))
         }
     }
 }

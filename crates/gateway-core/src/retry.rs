@@ -7,14 +7,14 @@ use rand_core::Rng;
 use crate::action::{Because, Credentials};
 use crate::config::Reconnect;
 use crate::policy::Verdict;
-use crate::time::whole_millis;
+use crate::time::{Compact, whole_millis};
 
 /// What is remembered from one attempt to the next, until a connection was stable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Retry {
     attempts: u32,
     /// The strategy's last delay: what the AWS form goes by.
-    drawn: Option<Duration>,
+    drawn: Option<Compact>,
     /// The last delay, hints and jitter included: what stability is measured by.
     waited: Duration,
     refresh: Refresh,
@@ -79,9 +79,9 @@ impl Retry {
         }
         let exponent = self.attempts;
         self.attempts = self.attempts.saturating_add(1);
-        let previous = self.drawn.unwrap_or(config.backoff.initial());
+        let previous = self.drawn.map_or(config.backoff.initial(), Compact::duration);
         let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
-        self.drawn = Some(drawn);
+        self.drawn = Some(Compact::span(drawn));
         let (delay, because) = at_least(drawn, floor(verdict, retry_after, config), random);
         self.waited = delay;
         Decision::Wait { delay, because, credentials }

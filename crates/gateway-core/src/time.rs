@@ -1,6 +1,7 @@
 //! Time as data: the core is told what time it is and never asks.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -82,8 +83,11 @@ pub(crate) struct Shift {
 
 impl Shift {
     pub(crate) const fn apply(self, instant: &mut Instant) {
-        let moved = instant.0.saturating_add(self.to.0);
-        *instant = Instant(moved.saturating_sub(self.from.0));
+        *instant = self.moved(*instant);
+    }
+
+    pub(crate) const fn moved(self, instant: Instant) -> Instant {
+        Instant(instant.0.saturating_add(self.to.0).saturating_sub(self.from.0))
     }
 }
 
@@ -106,6 +110,38 @@ impl UnixMillis {
     #[must_use]
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A number, an instant or a span in nanoseconds, of which there may be none at no cost: an `Option` of it takes eight bytes.
+///
+/// The largest `u64` is kept as the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Compact(NonZeroU64);
+
+impl Compact {
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(number))
+    }
+
+    pub(crate) const fn at(instant: Instant) -> Self {
+        Self::new(instant.0)
+    }
+
+    pub(crate) fn span(span: Duration) -> Self {
+        Self::new(nanos(span))
+    }
+
+    pub(crate) const fn number(self) -> u64 {
+        self.0.get() - 1
+    }
+
+    pub(crate) const fn instant(self) -> Instant {
+        Instant(self.number())
+    }
+
+    pub(crate) const fn duration(self) -> Duration {
+        Duration::from_nanos(self.number())
     }
 }
 

@@ -7,16 +7,17 @@ use crate::action::{
     SendRejection,
 };
 use crate::close::{CloseCode, CloseFrame};
+use crate::config::Config;
 use crate::context::{Context, Loss};
 use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEvent};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::login::{Login, LoginAnswer};
-use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
+use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State};
 use crate::policy::Verdict;
 use crate::ready::{answer_to, heard_pong, heard_pong_frame};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
-use crate::time::UnixMillis;
+use crate::time::{Compact, Instant, UnixMillis};
 
 /// A clock jump, or a network that comes back, is acted on at most once in this span.
 const HINT_INTERVAL: Duration = Duration::from_secs(30);
@@ -24,9 +25,36 @@ const HINT_INTERVAL: Duration = Duration::from_secs(30);
 /// A waiting connection retries within this span after a clock jump.
 const JUMP_SPREAD: Duration = Duration::from_secs(1);
 
+/// The state that follows, or `None` where the old one stays, with what the event left in it.
+pub(crate) type Next = Option<State>;
+
+/// What the events come to that are nearly all of them: no transition, and the timer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Common {
+    /// A message for the application.
+    Data { bytes: usize },
+    /// A Tick, and nothing is due: a spurious one is no event.
+    EarlyTick,
+}
+
 impl State {
+    /// The short way, for the common events: it asks neither dialect nor generator. `None`: the event goes [the long way](Self::on).
+    #[inline]
+    pub(crate) fn on_common(
+        &mut self,
+        event: &Event<'_>,
+        now: Instant,
+        config: &Config,
+    ) -> Option<Common> {
+        if let (Event::FrameReceived(id, frame), Self::Ready(ready)) = (event, &mut *self) {
+            return ready.on_data(*id, *frame, now, config);
+        }
+        let is_early = matches!(event, Event::Tick) && self.deadline().is_none_or(|due| now < due);
+        is_early.then_some(Common::EarlyTick)
+    }
+
     /// Applies an event.
-    pub(crate) fn on(self, event: &Event<'_>, cx: &mut Context<'_>) -> Self {
+    pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) -> Next {
         match *event {
             Event::ConnectRequested => self.on_connect(cx),
             Event::CloseRequested(frame) => self.on_close(frame, cx),
@@ -50,48 +78,50 @@ impl State {
         }
     }
 
-    fn on_connect(self, cx: &mut Context<'_>) -> Self {
+    fn on_connect(&self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::Idle => cx.open_afresh(ConnectionState::Disconnected),
-            Self::Closed(_) => cx.open_afresh(ConnectionState::Closed),
+            Self::Idle => Some(cx.open_afresh(ConnectionState::Disconnected)),
+            Self::Closed(_) => Some(cx.open_afresh(ConnectionState::Closed)),
             Self::Closing(closing) => {
                 cx.act(Action::CloseSocket(closing.socket));
                 cx.disconnected(closing.socket, DisconnectCause::Requested);
-                cx.open_afresh(ConnectionState::Closing)
+                Some(cx.open_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.
-            Self::Waiting(waiting) => cx.open(ConnectionState::Disconnected, waiting.credentials),
+            Self::Waiting(waiting) => {
+                Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
+            }
             // Already on its way, or there.
-            Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => self,
+            Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
         }
     }
 
-    fn on_close(self, frame: CloseFrame<'_>, cx: &mut Context<'_>) -> Self {
+    fn on_close(&mut self, frame: CloseFrame<'_>, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Idle | Self::Waiting(_) => {
                 cx.changed(ConnectionState::Disconnected, ConnectionState::Closed, None);
-                Self::Closed(Closed::Asked)
+                Some(Self::Closed(Closed::Asked))
             }
             Self::Connecting(Connecting { socket, .. }) => {
-                cx.act(Action::CloseSocket(socket));
-                cx.disconnected(socket, DisconnectCause::Requested);
-                cx.changed(ConnectionState::Connecting, ConnectionState::Closed, Some(socket));
-                Self::Closed(Closed::Asked)
+                cx.act(Action::CloseSocket(*socket));
+                cx.disconnected(*socket, DisconnectCause::Requested);
+                cx.changed(ConnectionState::Connecting, ConnectionState::Closed, Some(*socket));
+                Some(Self::Closed(Closed::Asked))
             }
             Self::LoggingIn(LoggingIn { socket, .. }) => {
-                close(ConnectionState::Connected, socket, None, frame, cx)
+                Some(close(ConnectionState::Connected, *socket, None, frame, cx))
             }
-            Self::Ready(ready) => {
-                ready.count_time(cx);
-                close(Ready::name(cx.config), ready.socket, ready.heartbeat, frame, cx)
+            Self::Ready(Ready { socket, heartbeat, .. }) => {
+                Ready::count_time(cx);
+                Some(close(Ready::name(cx.config), *socket, heartbeat.take(), frame, cx))
             }
             // The first request's frame is already sent; a second Close never is.
-            Self::Closing(_) | Self::Closed(_) => self,
+            Self::Closing(_) | Self::Closed(_) => None,
         }
     }
 
-    fn on_send(self, message: Message<'_>, cx: &mut Context<'_>) -> Self {
-        let open = match &self {
+    fn on_send(&self, message: Message<'_>, cx: &mut Context<'_>) -> Next {
+        let open = match self {
             Self::Ready(Ready { socket, flow, .. }) => Some((*socket, flow.writing)),
             // An embedder's own login is made of messages; the machine's own speaks for itself.
             Self::LoggingIn(LoggingIn { socket, flow, .. }) => match cx.config.login {
@@ -101,130 +131,123 @@ impl State {
             Self::Idle | Self::Waiting(_) | Self::Connecting(_) => None,
             Self::Closing(_) | Self::Closed(_) => {
                 cx.reject(SendRejection::Closed);
-                return self;
+                return None;
             }
         };
         match open {
             Some((socket, Lane::Free)) => {
-                let bytes = message.len() as u64;
-                cx.statistics.bytes_out = cx.statistics.bytes_out.saturating_add(bytes);
+                cx.tally.count_bytes_out(message.len());
                 cx.send(socket, Outgoing::Requested);
             }
             Some((_, Lane::Held)) => cx.reject(SendRejection::WriteBlocked),
             None => cx.reject(SendRejection::NotReady),
         }
-        self
+        None
     }
 
-    fn on_login_accepted(self, cx: &mut Context<'_>) -> Self {
+    fn on_login_accepted(&self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::LoggingIn(logging_in) => logging_in.accepted(cx),
+            Self::LoggingIn(logging_in) => Some(logging_in.accepted(cx)),
             // Late, or nobody was asked: there is no login to accept.
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
             | Self::Ready(_)
             | Self::Closing(_)
-            | Self::Closed(_) => self,
+            | Self::Closed(_) => None,
         }
     }
 
-    fn on_login_rejected(self, verdict: Verdict, cx: &mut Context<'_>) -> Self {
+    fn on_login_rejected(&self, verdict: Verdict, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::LoggingIn(logging_in) => logging_in.refused(verdict, cx),
+            Self::LoggingIn(logging_in) => Some(logging_in.refused(verdict, cx)),
             // Late, or nobody was asked: there is no login to refuse.
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
             | Self::Ready(_)
             | Self::Closing(_)
-            | Self::Closed(_) => self,
+            | Self::Closed(_) => None,
         }
     }
 
     /// Compares the two clocks. The wall clock ahead by more than the threshold: the machine slept.
     /// A wall clock that was set back is no suspend.
-    fn on_wall_clock(self, wall: UnixMillis, cx: &mut Context<'_>) -> Self {
+    fn on_wall_clock(&mut self, wall: UnixMillis, cx: &mut Context<'_>) -> Next {
         let expected = cx.memory.wall_clock_now();
-        cx.memory.wall_clock = Some((cx.now, wall));
-        let Some(by) = expected.map(|expected| wall.saturating_duration_since(expected)) else {
-            return self;
-        };
-        let allowed = |at| cx.now.saturating_duration_since(at) >= HINT_INTERVAL;
-        if by <= cx.config.suspend_threshold() || !cx.memory.jump_at.is_none_or(allowed) {
-            return self;
+        cx.memory.wall_clock = Some((Compact::at(cx.now), wall));
+        let by = wall.saturating_duration_since(expected?);
+        if by <= cx.config.suspend_threshold() || !is_hint_allowed(cx.memory.jump_at, cx.now) {
+            return None;
         }
-        cx.memory.jump_at = Some(cx.now);
+        cx.memory.jump_at = Some(Compact::at(cx.now));
         cx.notify(Notice::ClockJumped { by });
         match self {
-            Self::Ready(ready) => ready.probe(cx),
+            Self::Ready(ready) => {
+                ready.probe(cx);
+                None
+            }
             Self::Waiting(waiting) => {
                 let delay = Retry::spread(JUMP_SPREAD, cx.random);
                 let retry_at = cx.now.saturating_add(delay);
-                if retry_at >= waiting.retry_at {
-                    return Self::Waiting(waiting);
+                if retry_at < waiting.retry_at {
+                    waiting.retry_at = retry_at;
+                    cx.retry_in(delay, RetryCause::ClockJump, Because::Hint);
                 }
-                cx.retry_in(delay, RetryCause::ClockJump, Because::Hint);
-                Self::Waiting(Waiting { retry_at, ..waiting })
+                None
             }
             Self::Connecting(Connecting { socket, credentials, .. }) => {
-                start_anew(ConnectionState::Connecting, socket, credentials, cx)
+                Some(start_anew(ConnectionState::Connecting, *socket, *credentials, cx))
             }
             Self::LoggingIn(LoggingIn { socket, credentials, .. }) => {
-                start_anew(ConnectionState::Connected, socket, credentials, cx)
+                Some(start_anew(ConnectionState::Connected, *socket, *credentials, cx))
             }
             // No socket to doubt; CLOSING has its own deadline.
-            Self::Idle | Self::Closing(_) | Self::Closed(_) => self,
+            Self::Idle | Self::Closing(_) | Self::Closed(_) => None,
         }
     }
 
-    fn on_network(self, network: Network, cx: &mut Context<'_>) -> Self {
+    fn on_network(&self, network: Network, cx: &mut Context<'_>) -> Next {
         match (network, self) {
             (Network::Online, Self::Waiting(waiting)) => {
-                let allowed = |at| cx.now.saturating_duration_since(at) >= HINT_INTERVAL;
-                if !cx.memory.online_at.is_none_or(allowed) {
-                    return Self::Waiting(waiting);
+                if !is_hint_allowed(cx.memory.online_at, cx.now) {
+                    return None;
                 }
-                cx.memory.online_at = Some(cx.now);
+                cx.memory.online_at = Some(Compact::at(cx.now));
                 cx.retry_in(Duration::ZERO, RetryCause::Online, Because::Hint);
-                cx.open(ConnectionState::Disconnected, waiting.credentials)
+                Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
             // Nobody waits; and a hint never removes a deadline.
-            (Network::Online | Network::Offline, state) => state,
+            (Network::Online | Network::Offline, _) => None,
         }
     }
 
     /// Fires the deadlines that `now` has reached. The only place where they are.
-    fn on_tick(self, cx: &mut Context<'_>) -> Self {
+    fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::Waiting(waiting) if cx.now >= waiting.retry_at => {
-                cx.open(ConnectionState::Disconnected, waiting.credentials)
+            Self::Waiting(waiting) => {
+                Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
-            Self::Connecting(connecting) if cx.now >= connecting.give_up_at => {
+            Self::Connecting(connecting) => {
                 cx.act(Action::CloseSocket(connecting.socket));
-                cx.lose(&connecting.loss(DisconnectCause::ConnectTimeout))
+                Some(cx.lose(&connecting.loss(DisconnectCause::ConnectTimeout)))
             }
-            Self::LoggingIn(LoggingIn { socket, give_up_at, .. }) if cx.now >= give_up_at => {
-                part(socket, cx);
+            Self::LoggingIn(LoggingIn { socket, .. }) => {
+                part(*socket, cx);
                 let from = ConnectionState::Connected;
-                lost(from, socket, DisconnectCause::LoginTimeout, Verdict::Retry, cx)
+                Some(lost(from, *socket, DisconnectCause::LoginTimeout, Verdict::Retry, cx))
             }
             Self::Ready(ready) => ready.on_tick(cx),
-            Self::Closing(closing) if cx.now >= closing.abort_at => {
-                closed(closing.socket, DisconnectCause::CloseTimeout, cx)
+            Self::Closing(closing) => {
+                Some(closed(closing.socket, DisconnectCause::CloseTimeout, cx))
             }
-            // Early, or nothing is due: a spurious Tick is no event.
-            Self::Idle
-            | Self::Waiting(_)
-            | Self::Connecting(_)
-            | Self::LoggingIn(_)
-            | Self::Closing(_)
-            | Self::Closed(_) => self,
+            // No deadline, no Tick that is due.
+            Self::Idle | Self::Closed(_) => None,
         }
     }
 
     /// An event of a socket: it counts only if the socket is the one that this state holds.
-    fn on_socket(self, id: SocketId, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Self {
+    fn on_socket(&mut self, id: SocketId, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Connecting(connecting) if connecting.socket == id => {
                 connecting.on_socket(event, cx)
@@ -245,17 +268,22 @@ impl State {
                 if matches!(event, SocketEvent::Opened) {
                     cx.act(Action::CloseSocket(id));
                 }
-                self
+                None
             }
         }
     }
 }
 
+/// Whether a hint may be acted on again.
+fn is_hint_allowed(last: Option<Compact>, now: Instant) -> bool {
+    last.is_none_or(|last| now.saturating_duration_since(last.instant()) >= HINT_INTERVAL)
+}
+
 impl Connecting {
-    fn on_socket(self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+    fn on_socket(&self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
-            SocketEvent::Opened => self.on_opened(cx),
-            SocketEvent::OpenFailed(error) => self.on_open_failed(error, cx),
+            SocketEvent::Opened => Some(self.on_opened(cx)),
+            SocketEvent::OpenFailed(error) => Some(self.on_open_failed(error, cx)),
             SocketEvent::Failed(_)
             | SocketEvent::Frame(_)
             | SocketEvent::Bytes
@@ -265,15 +293,15 @@ impl Connecting {
             | SocketEvent::ReadingResumed => {
                 // Nothing but the attempt's outcome can come from a socket that is not open.
                 cx.stale(self.socket);
-                State::Connecting(self)
+                None
             }
         }
     }
 
     /// The socket is up: the login, if there is one, may start.
-    fn on_opened(self, cx: &mut Context<'_>) -> State {
-        let Self { socket, credentials, .. } = self;
-        cx.statistics.opened = cx.statistics.opened.saturating_add(1);
+    fn on_opened(&self, cx: &mut Context<'_>) -> State {
+        let Self { socket, credentials, .. } = *self;
+        cx.tally.count_opened();
         cx.changed(ConnectionState::Connecting, ConnectionState::Connected, Some(socket));
         let timeout = match &cx.config.login {
             Login::None => return enter_ready(socket, Flow::FREE, cx),
@@ -287,8 +315,7 @@ impl Connecting {
         State::LoggingIn(LoggingIn { socket, credentials, give_up_at, flow: Flow::FREE })
     }
 
-    fn on_open_failed(self, error: OpenError, cx: &mut Context<'_>) -> State {
-        cx.statistics.last_open_error = Some(error);
+    fn on_open_failed(&self, error: OpenError, cx: &mut Context<'_>) -> State {
         let unjudged = self.loss(DisconnectCause::OpenFailed(error));
         let loss = match error {
             OpenError::Http { status, retry_after } => Loss {
@@ -328,63 +355,58 @@ impl Connecting {
 }
 
 impl LoggingIn {
-    fn on_socket(self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+    fn on_socket(&mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
-            SocketEvent::Frame(frame) => self.on_frame(frame, cx),
+            SocketEvent::Frame(frame) => return self.on_frame(frame, cx),
             SocketEvent::Failed(failure) => {
-                fail(ConnectionState::Connected, self.socket, failure, cx)
+                return Some(fail(ConnectionState::Connected, self.socket, failure, cx));
             }
-            SocketEvent::WriteBlocked => self.with(|flow| flow.writing = Lane::Held),
-            SocketEvent::Flushed => self.with(|flow| flow.writing = Lane::Free),
-            SocketEvent::ReadingPaused => self.with(|flow| flow.reading = Lane::Held),
-            SocketEvent::ReadingResumed => self.with(|flow| flow.reading = Lane::Free),
+            SocketEvent::WriteBlocked => self.flow.writing = Lane::Held,
+            SocketEvent::Flushed => self.flow.writing = Lane::Free,
+            SocketEvent::ReadingPaused => self.flow.reading = Lane::Held,
+            SocketEvent::ReadingResumed => self.flow.reading = Lane::Free,
             // The login's own deadline judges, not silence.
-            SocketEvent::Bytes => State::LoggingIn(self),
-            SocketEvent::Opened | SocketEvent::OpenFailed(_) => {
-                // A second outcome of the attempt that already has one.
-                cx.stale(self.socket);
-                State::LoggingIn(self)
-            }
+            SocketEvent::Bytes => {}
+            // A second outcome of the attempt that already has one.
+            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
+        None
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Flow)) -> State {
-        change(&mut self.flow);
-        State::LoggingIn(self)
-    }
-
-    fn on_frame(self, frame: Frame<'_>, cx: &mut Context<'_>) -> State {
-        count_in(frame, cx);
+    fn on_frame(&self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
+        cx.tally.count_in(frame.len());
         match frame {
             Frame::Text(text) => match cx.dialect.judge_login(&cx.config.login, text) {
-                LoginAnswer::Accepted => self.accepted(cx),
+                LoginAnswer::Accepted => Some(self.accepted(cx)),
                 LoginAnswer::AcceptedAndDelivered => {
                     cx.act(Action::Deliver);
-                    self.accepted(cx)
+                    Some(self.accepted(cx))
                 }
-                LoginAnswer::Refused => self.refused(Verdict::RefreshCredentials, cx),
+                LoginAnswer::Refused => Some(self.refused(Verdict::RefreshCredentials, cx)),
                 LoginAnswer::NotAnAnswer => {
                     cx.act(Action::Deliver);
-                    State::LoggingIn(self)
+                    None
                 }
             },
             Frame::Binary(_) => {
                 cx.act(Action::Deliver);
-                State::LoggingIn(self)
+                None
             }
             // The codec answers a Ping; no ping of ours is out.
-            Frame::Ping(_) | Frame::Pong(_) => State::LoggingIn(self),
-            Frame::Close(frame) => peer_closed(ConnectionState::Connected, self.socket, frame, cx),
+            Frame::Ping(_) | Frame::Pong(_) => None,
+            Frame::Close(frame) => {
+                Some(peer_closed(ConnectionState::Connected, self.socket, frame, cx))
+            }
         }
     }
 
-    fn accepted(self, cx: &mut Context<'_>) -> State {
+    fn accepted(&self, cx: &mut Context<'_>) -> State {
         let (from, to) = (ConnectionState::Connected, ConnectionState::Authenticated);
         cx.changed(from, to, Some(self.socket));
         enter_ready(self.socket, self.flow, cx)
     }
 
-    fn refused(self, verdict: Verdict, cx: &mut Context<'_>) -> State {
+    fn refused(&self, verdict: Verdict, cx: &mut Context<'_>) -> State {
         part(self.socket, cx);
         let loss = Loss {
             from: ConnectionState::Connected,
@@ -400,13 +422,34 @@ impl LoggingIn {
 }
 
 impl Ready {
-    fn on_socket(mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+    /// A message that no dialect has to look at, on the short way.
+    #[inline]
+    fn on_data(
+        &mut self,
+        id: SocketId,
+        frame: Frame<'_>,
+        now: Instant,
+        config: &Config,
+    ) -> Option<Common> {
+        let bytes = match frame {
+            Frame::Binary(bytes) => bytes.len(),
+            Frame::Text(text) if !self.may_be_beat(config) => text.len(),
+            Frame::Text(_) | Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) => return None,
+        };
+        if self.socket != id {
+            return None;
+        }
+        self.on_bytes(config);
+        self.mark_data(now);
+        Some(Common::Data { bytes })
+    }
+
+    fn on_socket(&mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
             SocketEvent::Frame(frame) => return self.on_frame(frame, cx),
-            SocketEvent::Bytes => self.on_bytes(),
+            SocketEvent::Bytes => self.on_bytes(cx.config),
             SocketEvent::Failed(failure) => {
-                let (from, socket) = (self.end(cx), self.socket);
-                return fail(from, socket, failure, cx);
+                return Some(fail(Self::end(cx), self.socket, failure, cx));
             }
             SocketEvent::WriteBlocked => self.flow.writing = Lane::Held,
             SocketEvent::Flushed => self.flow.writing = Lane::Free,
@@ -420,12 +463,12 @@ impl Ready {
             // A second outcome of the attempt that already has one.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
-        State::Ready(self)
+        None
     }
 
-    fn on_frame(mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> State {
-        count_in(frame, cx);
-        self.on_bytes();
+    fn on_frame(&mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
+        cx.tally.count_in(frame.len());
+        self.on_bytes(cx.config);
         match frame {
             Frame::Text(text) => self.on_text(text, cx),
             Frame::Binary(_) => self.deliver(cx),
@@ -434,54 +477,48 @@ impl Ready {
             }
             Frame::Ping(_) => {} // the codec answers
             Frame::Close(frame) => {
-                let (from, socket) = (self.end(cx), self.socket);
-                return peer_closed(from, socket, frame, cx);
+                return Some(peer_closed(Self::end(cx), self.socket, frame, cx));
             }
         }
-        State::Ready(self)
+        None
     }
 
-    fn on_tick(mut self, cx: &mut Context<'_>) -> State {
-        if self.flow.reading == Lane::Held {
-            return State::Ready(self); // the deadlines stand still
-        }
+    fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         if let Some(missed_at) = self.data_missed_at(cx) {
             let dead_at = self.heartbeat.as_ref().and_then(Heartbeat::dead_at);
             if dead_at.is_none_or(|dead_at| missed_at <= dead_at) {
                 part(self.socket, cx);
-                let (from, socket) = (self.end(cx), self.socket);
-                return lost(from, socket, DisconnectCause::DataTimeout, Verdict::Retry, cx);
+                let cause = DisconnectCause::DataTimeout;
+                return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
             }
         }
         self.beat(cx)
     }
 
     /// Pings, or finds the peer dead, as the heartbeat says.
-    fn beat(mut self, cx: &mut Context<'_>) -> State {
+    fn beat(&mut self, cx: &mut Context<'_>) -> Next {
         match self.heartbeat.as_mut().map_or(Beat::Rest, |heartbeat| heartbeat.on_tick(cx.now)) {
             Beat::Dead => {
                 cx.act(Action::CloseSocket(self.socket)); // nobody would answer a Close
-                let (from, socket) = (self.end(cx), self.socket);
-                return lost(from, socket, DisconnectCause::PongTimeout, Verdict::Retry, cx);
+                let cause = DisconnectCause::PongTimeout;
+                return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
             }
             Beat::Ping => self.ping(Heartbeat::on_sent, cx),
             Beat::Rest => {}
         }
-        State::Ready(self)
+        None
     }
 
     /// The machine slept: is the peer still there? Without a heartbeat there is no way to ask.
-    fn probe(mut self, cx: &mut Context<'_>) -> State {
+    fn probe(&mut self, cx: &mut Context<'_>) {
         if self.flow.reading == Lane::Free {
             self.ping(Heartbeat::on_probe_sent, cx);
         }
-        State::Ready(self)
     }
 
     /// The connection is no longer ready. Judges whether it was stable, and names the state it was in.
-    fn end(&self, cx: &mut Context<'_>) -> ConnectionState {
-        self.count_time(cx);
-        let ready_for = cx.now.saturating_duration_since(self.since);
+    fn end(cx: &mut Context<'_>) -> ConnectionState {
+        let ready_for = Self::count_time(cx);
         if ready_for >= cx.memory.retry.stable_after(&cx.config.reconnect) {
             cx.memory.retry.reset();
         }
@@ -490,10 +527,10 @@ impl Ready {
 }
 
 impl Closing {
-    fn on_socket(mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> State {
+    fn on_socket(&mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
             SocketEvent::Frame(frame) => {
-                count_in(frame, cx);
+                cx.tally.count_in(frame.len());
                 match frame {
                     // The answer to a ping that left before our Close is still the heartbeat's, and so is a
                     // ping of the peer's, which nothing may answer any more.
@@ -509,41 +546,37 @@ impl Closing {
                         heard_pong_frame(&mut self.heartbeat, self.socket, payload, cx);
                     }
                     Frame::Ping(_) => {} // nothing is sent after our Close
-                    Frame::Close(_) => return closed(self.socket, DisconnectCause::Requested, cx),
+                    Frame::Close(_) => {
+                        return Some(closed(self.socket, DisconnectCause::Requested, cx));
+                    }
                 }
-                State::Closing(self)
             }
             // The peer hung up in place of answering: just as well.
-            SocketEvent::Failed(_) => closed(self.socket, DisconnectCause::Requested, cx),
+            SocketEvent::Failed(_) => {
+                return Some(closed(self.socket, DisconnectCause::Requested, cx));
+            }
             // The close deadline stands, whatever moves.
             SocketEvent::Bytes
             | SocketEvent::WriteBlocked
             | SocketEvent::Flushed
             | SocketEvent::ReadingPaused
-            | SocketEvent::ReadingResumed => State::Closing(self),
-            SocketEvent::Opened | SocketEvent::OpenFailed(_) => {
-                // A second outcome of the attempt that already has one.
-                cx.stale(self.socket);
-                State::Closing(self)
-            }
+            | SocketEvent::ReadingResumed => {}
+            // A second outcome of the attempt that already has one.
+            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
+        None
     }
 }
 
 /// The connection takes application messages from here on.
 fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
-    let after = cx.now.saturating_duration_since(cx.memory.unready_since);
-    if cx.statistics.became_ready {
-        cx.statistics.reconnects = cx.statistics.reconnects.saturating_add(1);
-    }
-    cx.statistics.became_ready = true;
+    let after = cx.now.saturating_duration_since(cx.memory.since);
+    cx.memory.since = cx.now;
+    cx.tally.count_ready();
     cx.notify(Notice::Ready { socket, after });
-    Ready::new(socket, flow, cx).beat(cx) // the first ping leaves at once, unless it has a phase
-}
-
-fn count_in(frame: Frame<'_>, cx: &mut Context<'_>) {
-    cx.statistics.frames_in = cx.statistics.frames_in.saturating_add(1);
-    cx.statistics.bytes_in = cx.statistics.bytes_in.saturating_add(frame.len() as u64);
+    let mut ready = Ready::new(socket, flow, cx);
+    // The first ping leaves at once, unless it has a phase. No peer is dead that was not asked yet.
+    ready.beat(cx).unwrap_or(State::Ready(ready))
 }
 
 /// The closing handshake starts (RFC 6455 section 7.1.2).
@@ -554,8 +587,7 @@ fn close(
     frame: CloseFrame<'_>,
     cx: &mut Context<'_>,
 ) -> State {
-    cx.statistics.bytes_out =
-        cx.statistics.bytes_out.saturating_add(2 + frame.reason().len() as u64);
+    cx.tally.count_bytes_out(2 + frame.reason().len());
     cx.send(socket, Outgoing::RequestedClose);
     cx.changed(from, ConnectionState::Closing, Some(socket));
     let abort_at = cx.now.saturating_add(cx.config.close_timeout);

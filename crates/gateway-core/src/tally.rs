@@ -1,0 +1,148 @@
+//! What a connection counts, kept small: [`Statistics`] is made of it when it is asked for.
+
+use core::time::Duration;
+
+use crate::action::DisconnectCause;
+use crate::close::CloseCode;
+use crate::event::{Failure, OpenError};
+use crate::statistics::{RoundTrip, Statistics};
+use crate::time::Compact;
+
+/// The counters and times of a connection, in half the room of the [`Statistics`] that show them.
+///
+/// What the machine's memory knows is not kept again: the attempts are the number of the last socket. Counters of what happens
+/// at most once a socket stop at `u32::MAX`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) frames_in: u64,
+    pub(crate) frames_out: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    time_ready_ns: u64,
+    last: Option<Compact>,
+    min: Option<Compact>,
+    smoothed: Option<Compact>,
+    last_open_error: Option<OpenError>,
+    last_end: Option<End>,
+    opened: u32,
+    readies: u32,
+    stale_events: u32,
+}
+
+/// A [`DisconnectCause`] without the error of a failed open, which is kept once.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    CloseReceived(Option<CloseCode>),
+    Lost(Failure),
+    ProtocolError(Failure),
+    OpenFailed,
+    ConnectTimeout,
+    PongTimeout,
+    DataTimeout,
+    LoginTimeout,
+    LoginRefused,
+    CloseTimeout,
+    Requested,
+}
+
+impl Tally {
+    #[inline]
+    pub(crate) fn count_in(&mut self, bytes: usize) {
+        self.frames_in = self.frames_in.saturating_add(1);
+        self.bytes_in = self.bytes_in.saturating_add(bytes as u64);
+    }
+
+    pub(crate) fn count_frame_out(&mut self) {
+        self.frames_out = self.frames_out.saturating_add(1);
+    }
+
+    pub(crate) fn count_bytes_out(&mut self, bytes: usize) {
+        self.bytes_out = self.bytes_out.saturating_add(bytes as u64);
+    }
+
+    pub(crate) fn count_opened(&mut self) {
+        self.opened = self.opened.saturating_add(1);
+    }
+
+    pub(crate) fn count_ready(&mut self) {
+        self.readies = self.readies.saturating_add(1);
+    }
+
+    pub(crate) fn count_stale(&mut self) {
+        self.stale_events = self.stale_events.saturating_add(1);
+    }
+
+    pub(crate) fn count_time_ready(&mut self, span: Duration) {
+        self.time_ready_ns = self.time_ready_ns.saturating_add(crate::time::nanos(span));
+    }
+
+    pub(crate) fn count_round_trip(&mut self, sample: Duration) {
+        let mut round_trip = self.round_trip();
+        round_trip.record(sample);
+        self.last = round_trip.last.map(Compact::span);
+        self.min = round_trip.min.map(Compact::span);
+        self.smoothed = round_trip.smoothed.map(Compact::span);
+    }
+
+    pub(crate) fn count_end(&mut self, cause: DisconnectCause) {
+        self.last_end = Some(match cause {
+            DisconnectCause::CloseReceived(code) => End::CloseReceived(code),
+            DisconnectCause::Lost(failure) => End::Lost(failure),
+            DisconnectCause::ProtocolError(failure) => End::ProtocolError(failure),
+            DisconnectCause::OpenFailed(error) => {
+                self.last_open_error = Some(error);
+                End::OpenFailed
+            }
+            DisconnectCause::ConnectTimeout => End::ConnectTimeout,
+            DisconnectCause::PongTimeout => End::PongTimeout,
+            DisconnectCause::DataTimeout => End::DataTimeout,
+            DisconnectCause::LoginTimeout => End::LoginTimeout,
+            DisconnectCause::LoginRefused => End::LoginRefused,
+            DisconnectCause::CloseTimeout => End::CloseTimeout,
+            DisconnectCause::Requested => End::Requested,
+        });
+    }
+
+    /// The statistics, of a connection that has made so many attempts.
+    pub(crate) fn statistics(&self, attempts: u64) -> Statistics {
+        Statistics {
+            attempts,
+            opened: self.opened.into(),
+            reconnects: self.readies.saturating_sub(1).into(),
+            last_disconnect: self.last_disconnect(),
+            last_open_error: self.last_open_error,
+            round_trip: self.round_trip(),
+            time_ready: Duration::from_nanos(self.time_ready_ns),
+            frames_in: self.frames_in,
+            frames_out: self.frames_out,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            stale_events: self.stale_events.into(),
+            became_ready: self.readies > 0,
+        }
+    }
+
+    fn round_trip(&self) -> RoundTrip {
+        RoundTrip {
+            last: self.last.map(Compact::duration),
+            min: self.min.map(Compact::duration),
+            smoothed: self.smoothed.map(Compact::duration),
+        }
+    }
+
+    fn last_disconnect(&self) -> Option<DisconnectCause> {
+        Some(match self.last_end? {
+            End::CloseReceived(code) => DisconnectCause::CloseReceived(code),
+            End::Lost(failure) => DisconnectCause::Lost(failure),
+            End::ProtocolError(failure) => DisconnectCause::ProtocolError(failure),
+            End::OpenFailed => DisconnectCause::OpenFailed(self.last_open_error?),
+            End::ConnectTimeout => DisconnectCause::ConnectTimeout,
+            End::PongTimeout => DisconnectCause::PongTimeout,
+            End::DataTimeout => DisconnectCause::DataTimeout,
+            End::LoginTimeout => DisconnectCause::LoginTimeout,
+            End::LoginRefused => DisconnectCause::LoginRefused,
+            End::CloseTimeout => DisconnectCause::CloseTimeout,
+            End::Requested => DisconnectCause::Requested,
+        })
+    }
+}
