@@ -1,0 +1,50 @@
+"""Builds what is run: server, clients, Node's packages, and the picture's library."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+BENCHES = pathlib.Path(__file__).resolve().parents[1]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", BENCHES / "target")).resolve()
+SERVER, CLIENTS = TARGET / "release" / "bench-server", TARGET / "release" / "bench-clients"
+NODE_CLIENT = BENCHES / "node" / "client.mjs"
+PYTHON = TARGET / "venv" / "bin" / "python"
+
+
+def rust():
+    command = ["cargo", "build", "--release", "--locked", "-p", "bench-server", "-p", "bench-clients"]
+    print("$", *command, flush=True)
+    subprocess.run(command, cwd=BENCHES, check=True)
+
+
+def node():
+    """Whether Node's clients can be run."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return skipped("ws, reconnecting-websocket, partysocket", "no node or npm here")
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    print("$", *command, flush=True)
+    done = subprocess.run(command, cwd=BENCHES / "node", capture_output=True, text=True, check=False)
+    return done.returncode == 0 or skipped("ws, reconnecting-websocket, partysocket", f"npm ci: {done.stderr.strip()[-300:]}")
+
+
+def picture():
+    """Whether the picture can be drawn: its library is installed beside the builds, where it is not there."""
+    wanted = BENCHES / "report" / "requirements.txt"
+    installed = PYTHON.parent.parent / "installed.txt"
+    if installed.exists() and installed.read_text() == wanted.read_text():
+        return True
+    print("$ pip install -r benches/report/requirements.txt", flush=True)
+    for command in ([sys.executable, "-m", "venv", str(PYTHON.parent.parent)],
+                    [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return skipped("the picture", f"no matplotlib: {(done.stderr or done.stdout).strip()[-300:]}")
+    installed.write_text(wanted.read_text())
+    return True
+
+
+def skipped(what, why):
+    print(f"SKIPPED {what}: {why}", flush=True)
+    return False

@@ -1,0 +1,82 @@
+"""Runs the rounds: every pair once in each, and tells how each went."""
+
+import resource
+import time
+
+import building
+import figures
+import plan
+import processes
+
+
+def supported(with_node):
+    """What each client says that it does: {peer: measures}, and the versions."""
+    programs = [[str(building.CLIENTS)]] + ([["node", str(building.NODE_CLIENT)]] if with_node else [])
+    peers = [peer for program in programs for peer in processes.answer([*program, "--list"], 30)["peers"]]
+    return {peer["name"]: set(peer["measures"]) for peer in peers}, {peer["name"]: peer["version"] for peer in peers}
+
+
+def possible(pairs, words):
+    """Those that the clients do; a line for each of the others."""
+    missing = {}
+    for pair in pairs:
+        if pair.measure.word not in words.get(pair.peer, ()):
+            missing.setdefault(pair.peer, []).append(pair.measure.name)
+    for peer, measures in missing.items():
+        building.skipped(peer, f"not supported: {', '.join(dict.fromkeys(measures))}")
+    return [pair for pair in pairs if pair.measure.name not in missing.get(pair.peer, ())]
+
+
+class Rounds:
+    """A measurement under way."""
+
+    def __init__(self):
+        self.server = processes.Server(str(building.SERVER))
+        self.others = processes.Others()
+        self.runs = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.__exit__()
+
+    def run(self, number, pairs):
+        started = time.monotonic()
+        for place, pair in enumerate(pairs, 1):
+            run = {"round": number, "measure": pair.measure.name, "peer": pair.peer, "command": pair.command(), **self.one(pair)}
+            self.runs.append(run)
+            print(f"round {number}  {place:3}/{len(pairs)}  {time.monotonic() - started:5.0f} s  "
+                  f"{pair.measure.name:21} {pair.peer:26} {told(pair, run)}", flush=True)
+
+    def one(self, pair):
+        program = ["node", str(building.NODE_CLIENT)] if pair.peer in plan.NODE else [str(building.CLIENTS)]
+        try:
+            self.server.reset()
+            self.others.share(0)
+            server, ours = self.server.cpu_seconds(), used()
+            answer = processes.answer([*program, *pair.words(), "--server", self.server.address], pair.measure.timeout)
+            server = self.server.cpu_seconds() - server
+            return {"answer": answer, "server_cpu_seconds": round(server, 4), "others": round(self.others.share(server + used() - ours), 3)}
+        except (processes.Failed, processes.Unsupported) as error:
+            if self.server.process.poll() is not None:
+                self.server = processes.Server(str(building.SERVER))
+            return {"failure": str(error)}
+
+
+def used():
+    """What this program and the clients that have ended have used."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, kinds))
+
+
+TELLING = {"memory": ("after_echo", "B a connection"), "idle": ("cpu_seconds", "CPU s"), "heartbeat": ("worst_late_seconds", "s late at worst"),
+           "allocations": ("allocations_per_message", "allocations a message")}
+
+
+def told(pair, run):
+    if "failure" in run:
+        return f"FAILED {run['failure']}"
+    name, unit = TELLING.get(pair.measure.word, ("rate", "a second"))
+    value = figures.told(name, run["answer"])
+    return f"{value:,.4g} {unit}" if value is not None and value < 100 else f"{value:,.0f} {unit}" if value is not None else "no figure"

@@ -1,0 +1,236 @@
+"""The page docs/PERFORMANCE.md, from what was measured and nothing else."""
+
+import dataclasses
+
+import figures
+import goals
+import plan
+
+PLAIN = "tokio-tungstenite"
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    heading: str
+    figure: str
+    shown: object
+    """Writes one value."""
+    with_spread: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    measure: str
+    title: str
+    text: str
+    columns: tuple
+    ratio: str | None = None
+    """The figure that is also told as a ratio to tokio-tungstenite's, in the same round."""
+
+
+def plain(decimals):
+    return lambda value: f"{value:,.{decimals}f}"
+
+
+def thousands(value):
+    return f"{value / 1000:,.0f}"
+
+
+CPU = Column("CPU µs a message", "cpu", plain(2))
+ALLOCATIONS = (Column("allocations a message", "allocations_per_message", plain(4)),)
+SECTIONS = (
+    Section("pipelined", "Pipelined", "Texts out and their echoes back, 1,024 on the way, in a plain loop of the client's own send and receive: "
+            "one received, one sent. A `-batched` peer is fed many messages and flushed once for them, by hand.",
+            (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("flood", "Flood", "The server pushes texts of 128 bytes as fast as they are taken.",
+            (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("memory", "Memory", "Resident memory of a connection, less pages of files, from before the first was opened: after one "
+            "echo on each, and after each was pushed a burst of 1,000 texts of 128 bytes and was idle again.",
+            (Column("B after an echo", "after_echo", plain(0)), Column("B after a burst", "after_burst", plain(0))), "after_echo"),
+    Section("connects", "Connections opened", "One after another, 32 under way at once, until the upgrade is done.",
+            (Column("connections/s", "rate", plain(0)), Column("CPU µs a connection", "cpu", plain(0))), "rate"),
+    Section("idle", "Idle connections", "All of them open, a JSON heartbeat every 10 s on each: ours by the client's own, "
+            f"`{PLAIN}`'s by a loop around one timer, which sends the same ping and reads the pong. CPU seconds of 20.",
+            (Column("CPU s", "cpu_seconds", plain(3)), Column("pings", "pings", plain(0), False)), "cpu_seconds"),
+    Section("heartbeat", "The heartbeat in a flood", "Pings every 200 ms while the server pushes without end; how much later than that "
+            "one came to it after the one before, at worst.",
+            (Column("s late at worst", "worst_late_seconds", plain(4)), Column("pings", "pings", plain(0), False))),
+    Section("allocations-pipelined", "Allocations a message, pipelined", "Calls of the allocator, counted by one of our own.", ALLOCATIONS),
+    Section("allocations-flood", "Allocations a message, flood", "The same in the flood.", ALLOCATIONS),
+)
+
+
+def rendered(data, floors):
+    """The page. `floors` tells why a goal is not met, by its id."""
+    unknown = floors.keys() - {goal.id for goal in goals.GOALS}
+    if unknown:
+        raise ValueError(f"floors.json explains goals that there are not: {', '.join(sorted(unknown))}")
+    runs = figures.Runs(data["runs"])
+    parts = [
+        opening(data),
+        goals_table(goals.judged(data), floors),
+        *(section(each, runs, data) for each in SECTIONS),
+        counts_table(data["counts"]),
+        how_taken(data),
+        bottleneck(runs, data),
+        unfinished(data),
+    ]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def opening(data):
+    machine = data["machine"]
+    what = "virtual machine" if machine["virtual"] else "machine"
+    return f"""
+# What it costs, beside its peers
+
+Taken {taken_when(data)} by `benches/run` on a {machine['cores']}-core {what} ({machine['cpu']}): the client on one core, the server on the
+other, plain `ws://` on loopback. **Only ratios carry over to another day or machine.** Every message is checked by its
+receiver: one that is lost, doubled or altered fails the run.
+
+![Pipelined and flood against tokio-tungstenite, and memory of a connection](performance.svg)
+"""
+
+
+def taken_when(data):
+    when = sorted({(each["date"], each["commit"]) for each in data["taken"].values()})
+    return " and ".join(f"{date} at commit {commit}" for date, commit in when)
+
+
+def rounds(data):
+    return " or ".join(str(number) for number in sorted({each["rounds"] for each in data["taken"].values()}))
+
+
+def goals_table(judged, floors):
+    rows = [[each.goal.what, each.goal.told(), each.median, each.interval, emphasized(each.verdict)] for each in judged]
+    why = [f"- {each.goal.what}: {floors[each.goal.id]}" for each in judged if each.verdict != goals.MET and each.goal.id in floors]
+    return f"""
+## The goals
+
+{table(['measure', 'goal', 'median', 'interval', 'verdict'], rows)}
+
+A value is taken in each round: two peers are only compared within one. The interval is the least and the greatest of the rounds. A goal is
+**met** when the whole interval reaches it, **met by the median** when the median does and the interval's worse end does not, else **not met**.
+What is counted, not timed, has one value.
+""" + ("\nWhy a goal is not met, or not by every round:\n\n" + "\n".join(why) if why else "")
+
+
+def emphasized(verdict):
+    return f"**{verdict}**" if verdict == goals.NOT_MET else verdict
+
+
+def section(each, runs, data):
+    rows = []
+    for peer in plan.PEERS:
+        values = [runs.values(each.measure, peer, column.figure) for column in each.columns]
+        if not values[0]:
+            continue
+        row = [named(peer, data["versions"])]
+        row += [shown(column, of) for column, of in zip(each.columns, values)]
+        if each.ratio:
+            ratios = runs.ratios((each.measure, peer, each.ratio), (each.measure, PLAIN, each.ratio))
+            row.append(f"{figures.median(ratios):,.2f}x" if ratios else "–")
+        rows.append([*row, f"`{command(each.measure, peer, data)}`"])
+    if not rows:
+        return None
+    headings = ["client", *(column.heading for column in each.columns)]
+    if each.ratio:
+        headings.append(f"over `{PLAIN}`")
+    return f"## {each.title}\n\n{each.text}\n\n{table([*headings, 'command'], rows)}"
+
+
+def shown(column, values):
+    if not values:
+        return "–"
+    text = column.shown(figures.median(values))
+    return f"{text} ± {figures.spread(values):.0%}" if column.with_spread and len(values) > 1 else text
+
+
+def named(peer, versions):
+    version = versions.get(peer)
+    return f"`{peer}` {version}" if version and peer not in plan.OURS else f"**`{peer}`**" if peer in plan.OURS else f"`{peer}`"
+
+
+def command(measure, peer, data):
+    return next(run["command"] for run in data["runs"] if (run["measure"], run["peer"]) == (measure, peer))
+
+
+def counts_table(counts):
+    rows = []
+    for name, each in counts.items():
+        if isinstance(each, dict) and "instructions" in each:
+            rows.append([name, plain(0)(each["instructions"]) + " instructions", "`benches/core/run`"])
+    for name in counts.get("sizes", {}):
+        counted = goals.count(counts, "sizes", name)
+        if counted is not None:
+            rows.append([f"size of {name}", plain(0)(counted) + " B", "`benches/core/run`"])
+    if "allocations" in counts:
+        rows.append(["allocations a message", str(counts["allocations"]), "`cargo test -p gateway-core --test allocations`"])
+    if not rows:
+        return None
+    return "## What the core costs\n\nInstructions by callgrind, the same on each run: they are held by CI.\n\n" + table(
+        ["what", "count", "command"], rows)
+
+
+def how_taken(data):
+    machine = data["machine"]
+    ports = " to ".join(machine["ports"]) or "unknown"
+    busiest = max((run.get("others", 0.0) for run in data["runs"]), default=0.0)
+    return f"""
+## How it was taken
+
+```sh
+benches/run             # builds all and measures: writes this page, its picture, and performance.json with every single figure
+benches/run --quick     # one round of small counts, to see that everything works: writes to benches/target
+benches/run --table     # this page again, from performance.json
+```
+
+The commands of the tables run from `benches/target/release` and `benches/node`, with `--server 127.0.0.1:PORT` as `bench-server` prints it, under
+`taskset -c 0`, the server under `taskset -c 1`. {rounds(data)} rounds; each runs every pair once, in an order that turns from round to round, and the
+server starts anew in its statistics before each. Figures are medians of the rounds, ± half the range over the median. Our clients run as users run them,
+with their default settings: the JSON heartbeat on, reconnects on, and every event of the life of the connection read. Peers have theirs. Every
+client of tokio is on a runtime of one thread.
+
+| | |
+|---|---|
+| processor | {machine['cpu']}, {machine['cores']} cores{', virtual' if machine['virtual'] else ''} |
+| memory | {machine['memory_gib']} GiB |
+| kernel | Linux {machine['kernel']} |
+| compiler | {machine['rustc']}, thin LTO, one codegen unit |
+| Node | {machine['node'] or 'not here'} |
+| open files, a process | {machine['open_files']} |
+| local ports | {ports}, on each of eight loopback addresses |
+| other programs, at most | {busiest:.0%} of a core during a run |
+"""
+
+
+def bottleneck(runs, data):
+    """Whether the server could have been what is measured."""
+    rows = []
+    for measure in ("pipelined", "flood"):
+        ceiling = data.get("probe", {}).get(measure)
+        rates = {peer: figures.median(values) for peer in plan.PEERS if (values := runs.values(measure, peer, "rate"))}
+        if not ceiling or not rates:
+            continue
+        fastest = max(rates, key=rates.get)
+        busy = [run["server_cpu_seconds"] / run["answer"]["seconds"] for run in data["runs"]
+                if run["measure"] == measure and run["peer"] == fastest and "answer" in run and "server_cpu_seconds" in run]
+        share = f"{min(1.0, figures.median(busy)):.0%}" if busy else "–"
+        rows.append([measure, thousands(ceiling), f"{thousands(rates[fastest])} (`{fastest}`)", f"{ceiling / rates[fastest]:.1f}x", share])
+    if not rows:
+        return None
+    return ("## That the server is no bottleneck\n\nIts ceiling, `bench-server --probe`, from the same run: a client that does nothing but "
+            "read and write bytes. Beside it the fastest client, and how busy the server was with that one.\n\n"
+            + table(["measure", "ceiling, k messages/s", "fastest client", "ceiling over it", "server busy"], rows))
+
+
+def unfinished(data):
+    failures = sorted({(run["measure"], run["peer"], run["failure"]) for run in data["runs"] if "failure" in run})
+    if not failures:
+        return None
+    return "## What failed\n\n" + "\n".join(f"- {measure}, `{peer}`: {failure}" for measure, peer, failure in failures)
+
+
+def table(headings, rows):
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

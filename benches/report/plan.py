@@ -1,0 +1,95 @@
+"""Which pairs of a measure and a peer are run, with which counts, and in which order."""
+
+import dataclasses
+
+OURS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std")
+NODE = ("ws", "reconnecting-websocket", "partysocket")
+BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched")
+RECONNECTING = ("ezsockets", "stream-tungstenite")
+PLAIN = ("tokio-tungstenite", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
+PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
+"""Every peer, in the order of the tables."""
+
+# A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
+MANY = {peer: {"messages": 4_000_000} for peer in OURS + BATCHED}
+# A thread each: so many are no reasonable use of the blocking clients. Node is slow to open.
+FEWER = {peer: {"connections": 1000} for peer in ("gateway-std", "tungstenite")} | {"ws": {"connections": 2000}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    name: str
+    """As the figures are filed."""
+    word: str
+    """As the clients are told."""
+    peers: tuple
+    flags: dict
+    """What the clients are told besides."""
+    quick: dict
+    """What `--quick` changes of it, for every peer."""
+    timeout: int
+    """In seconds."""
+    special: dict = dataclasses.field(default_factory=dict)
+    """What is told to this peer otherwise."""
+
+
+def allocations(kind):
+    peers = ("gateway-tokio", "gateway-std", "tokio-tungstenite", "tungstenite")
+    return Measure(f"allocations-{kind}", "allocations", peers, {"kind": kind}, {}, 60)
+
+
+MEASURES = (
+    Measure("pipelined", "pipelined", PEERS, {"messages": 400_000, "in-flight": 1024, "bytes": 32}, {"messages": 20_000}, 60, MANY),
+    Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
+    Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 2000, "at-once": 32}, {"connections": 100}, 60),
+    Measure("memory", "memory", OURS + PLAIN + RECONNECTING + ("ws",),
+            {"connections": 10_000, "burst": 1000, "settle": 3, "interval-ms": 1000},
+            {"connections": 50, "burst": 100, "settle": 1}, 240, FEWER),
+    Measure("idle", "idle", OURS + PLAIN[:1], {"connections": 10_000, "seconds": 20, "interval-ms": 10_000},
+            {"connections": 50, "seconds": 1, "interval-ms": 500}, 120),
+    Measure("heartbeat", "heartbeat", OURS, {"seconds": 5, "interval-ms": 200, "messages-at-once": 200_000}, {"seconds": 1}, 60),
+    allocations("pipelined"),
+    allocations("flood"),
+)
+DESCRIPTORS_BESIDE = 500
+"""How many files a process may have open beside its connections."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    measure: Measure
+    peer: str
+    flags: dict
+
+    def words(self):
+        """The client's arguments but for the server's address."""
+        told = [word for name, value in self.flags.items() for word in (f"--{name}", str(value))]
+        return [self.measure.word, self.peer, *told]
+
+    def command(self):
+        """What a reader runs for the same figure, but for the server's address."""
+        program = "node client.mjs" if self.peer in NODE else "bench-clients"
+        return " ".join([program, *self.words()])
+
+
+def pairs(number, quick=False, only=(), peers=(), descriptors=None):
+    """A round: every pair once. Within a measure the first becomes the last of the next round, so that nobody is always first."""
+    return [
+        Pair(measure, peer, flags(measure, peer, quick, descriptors))
+        for measure in MEASURES if not only or measure.name in only or measure.word in only
+        for peer in rotated([peer for peer in measure.peers if not peers or peer in peers], number)
+    ]
+
+
+def flags(measure, peer, quick, descriptors):
+    told = {**measure.flags, **measure.special.get(peer, {}), **(measure.quick if quick else {})}
+    if peer in NODE:
+        told.pop("interval-ms", None)  # none of them has a heartbeat
+    if descriptors is not None and "connections" in told:
+        told["connections"] = min(told["connections"], max(1, descriptors - DESCRIPTORS_BESIDE))
+    return told
+
+
+def rotated(items, number):
+    start = number % len(items) if items else 0
+    return items[start:] + items[:start]
