@@ -1,10 +1,8 @@
-//! One connection: what it is told by the poll, what it reads and answers, what waits to be written.
+//! One connection: it is given turns, in which it reads, answers and floods as far as its socket goes.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io;
 use std::mem;
-use std::net::Shutdown;
-use std::time::Duration;
 
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -14,12 +12,11 @@ use crate::flood::{Chunk, Flood};
 use crate::frames;
 use crate::request::{self, Request};
 use crate::session::Session;
+use crate::socket::{Socket, WAITING};
 use crate::statistics::Statistics;
 
 /// One read takes up to this much.
 const INPUT: usize = 256 << 10;
-/// Nothing more is read while more than this waits to be written.
-const WAITING: usize = 1 << 20;
 /// A flood gives way to the other connections after this much.
 const TURN: usize = 512 << 10;
 
@@ -58,19 +55,12 @@ pub(crate) enum Turn {
 }
 
 pub(crate) struct Connection {
-    stream: TcpStream,
+    socket: Socket,
     stage: Stage,
-    readable: bool,
-    writable: bool,
-    /// The peer's end was announced: a short read is not yet the end of what can be read.
-    read_closed: bool,
     /// The beginning of a request or frame that is not whole.
     rest: Vec<u8>,
     /// How long `rest` becomes, if its header tells already.
     needed: usize,
-    /// What could not be written yet, from `written` on.
-    waiting: Vec<u8>,
-    written: usize,
     floods: VecDeque<Flood>,
 }
 
@@ -80,8 +70,10 @@ enum Stage {
     /// It asked for the reset.
     Resetting,
     Open(Session),
-    /// What waits is the last: then the sending side is shut down, and what comes in is thrown away until the peer ends.
+    /// What waits is the last: then the sending side is shut down.
     Closing,
+    /// What comes in is thrown away until the peer ends: a socket closed before that would be reset, and its last
+    /// words lost.
     Discarding,
     /// What waits is the last: then it is over.
     Ending,
@@ -90,96 +82,88 @@ enum Stage {
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
-            stream,
+            socket: Socket::new(stream),
             stage: Stage::Requesting,
-            readable: false,
-            writable: true,
-            read_closed: false,
             rest: Vec::new(),
             needed: 0,
-            waiting: Vec::new(),
-            written: 0,
             floods: VecDeque::new(),
         }
     }
 
     pub(crate) fn on_event(&mut self, event: &Event) {
-        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
-        self.writable |= event.is_writable();
-        self.read_closed |= event.is_read_closed();
+        self.socket.on_event(event);
     }
 
     /// Writes what waits, reads once, answers, floods: each as far as the socket goes.
     pub(crate) fn turn(&mut self, shared: &mut Shared) -> io::Result<Turn> {
-        self.flush()?;
+        self.socket.flush()?;
         if self.reads() {
             self.read(shared)?;
         }
-        if matches!(self.stage, Stage::Resetting) {
+        if let Stage::Resetting = self.stage {
             return Ok(Turn::Reset);
         }
-        self.deliver(shared)?;
+        self.socket.send(&shared.output)?;
+        shared.output.clear();
+        shared.output.shrink_to(WAITING);
         self.pour(shared)?;
-        if self.waiting.is_empty() {
+        if self.socket.is_flushed() {
             match self.stage {
                 Stage::Requesting | Stage::Resetting | Stage::Open(_) | Stage::Discarding => {}
                 Stage::Closing => {
-                    self.stream.shutdown(Shutdown::Write)?;
+                    self.socket.shut_down()?;
                     self.stage = Stage::Discarding;
                 }
                 Stage::Ending => return Ok(Turn::Over),
             }
         }
-        let pours = self.writable && !self.floods.is_empty();
+        let pours = self.socket.writes() && !self.floods.is_empty();
         Ok(if pours || self.reads() { Turn::Again } else { Turn::Wait })
     }
 
     /// All others are gone, and the counts zeroed.
     pub(crate) fn on_reset(&mut self, shared: &mut Shared) {
-        self.stage = Stage::Closing;
         let answer = request::answer("200 OK", "text/plain", "reset\n");
         shared.output.extend_from_slice(answer.as_bytes());
+        self.stage = Stage::Closing;
     }
 
     /// Ends the connection with a reset, not with a FIN.
-    pub(crate) fn reset(self, statistics: &mut Statistics) {
-        // A socket that cannot be told so is closed all the same.
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        self.leave(statistics);
+    pub(crate) fn reset(self) {
+        self.socket.reset();
     }
 
-    /// Is counted no more, and closed.
-    pub(crate) fn leave(self, statistics: &mut Statistics) {
-        if let Stage::Open(_) = self.stage {
+    /// Is counted no more, and hears no more: what waits is the last.
+    pub(crate) fn leave(&mut self, statistics: &mut Statistics) {
+        self.become_stage(Stage::Ending, statistics);
+    }
+
+    fn become_stage(&mut self, stage: Stage, statistics: &mut Statistics) {
+        if let Stage::Open(_) = mem::replace(&mut self.stage, stage) {
             statistics.connections -= 1;
         }
+        self.floods = VecDeque::new();
     }
 
     fn reads(&self) -> bool {
-        let hears = !matches!(self.stage, Stage::Resetting | Stage::Ending);
-        hears && self.readable && self.waiting.len() - self.written <= WAITING
+        match self.stage {
+            Stage::Requesting | Stage::Open(_) | Stage::Closing | Stage::Discarding => {
+                self.socket.reads()
+            }
+            Stage::Resetting | Stage::Ending => false,
+        }
     }
 
     fn read(&mut self, shared: &mut Shared) -> io::Result<()> {
         // A frame beyond half of the shared input grows in `rest`; any other is completed in the shared input.
         let grows = self.needed > INPUT / 2;
         let begun = if grows { 0 } else { self.rest.len() };
-        if !grows {
-            shared.input[..begun].copy_from_slice(&self.rest);
-        }
-        let read = match self.stream.read(&mut shared.input[begun..]) {
-            Ok(0) => return self.on_end(shared),
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readable = false;
-                return Ok(());
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        // A short read took all there was: whatever comes now is a new event.
-        self.readable = read == INPUT - begun || self.read_closed;
-        if grows {
+        shared.input[..begun].copy_from_slice(&self.rest[..begun]);
+        let Some(read) = self.socket.read(&mut shared.input[begun..])? else { return Ok(()) };
+        if read == 0 {
+            // What waits is the last, and nothing more is heard.
+            self.leave(&mut shared.statistics);
+        } else if grows {
             self.rest.extend_from_slice(&shared.input[..read]);
             if self.rest.len() >= self.needed {
                 let mut bytes = mem::take(&mut self.rest);
@@ -196,138 +180,78 @@ impl Connection {
     /// Takes what is whole; the rest is kept.
     fn hear(&mut self, bytes: &mut [u8], shared: &mut Shared) {
         let mut taken = 0;
-        if matches!(self.stage, Stage::Requesting) {
+        if let Stage::Requesting = self.stage {
             taken = self.on_request(bytes, shared);
         }
-        let bytes = &mut bytes[taken..];
-        let (taken, needed) = match &mut self.stage {
-            Stage::Requesting => (0, 0),
-            Stage::Open(session) => match session.hear(bytes, shared, &mut self.floods) {
-                Ok(heard) if session.is_over() => {
-                    self.leave_open(Stage::Ending, shared);
-                    heard
-                }
-                Ok(heard) => heard,
-                Err(fault) => {
-                    let mut payload = fault.code.to_be_bytes().to_vec();
-                    payload.extend_from_slice(fault.reason.as_bytes());
-                    frames::write(&mut shared.output, frames::CLOSE, &payload);
-                    self.leave_open(Stage::Closing, shared);
-                    (bytes.len(), 0)
-                }
-            },
-            Stage::Resetting | Stage::Closing | Stage::Discarding | Stage::Ending => {
-                (bytes.len(), 0)
-            }
+        let (_, bytes) = bytes.split_at_mut(taken);
+        let taken = match &self.stage {
+            Stage::Requesting => 0,
+            Stage::Open(_) => self.on_frames(bytes, shared),
+            Stage::Resetting | Stage::Closing | Stage::Discarding | Stage::Ending => bytes.len(),
         };
-        self.needed = needed;
-        self.rest.clear();
-        self.rest.extend_from_slice(&bytes[taken..]);
-        if self.rest.is_empty() {
-            self.rest = Vec::new();
-        }
+        // Whole most of the time, and then it holds no memory.
+        self.rest = bytes[taken..].to_vec();
     }
 
     fn on_request(&mut self, bytes: &[u8], shared: &mut Shared) -> usize {
         let Some((request, size)) = Request::parse(bytes) else { return 0 };
-        let answer = match request {
+        let (stage, answer) = match request {
             Request::Upgrade(accept) => {
-                self.stage = Stage::Open(Session::new(shared.statistics.accepted));
-                shared.statistics.accepted += 1;
-                shared.statistics.connections += 1;
-                request::switching(&accept)
+                let session = Session::new(shared.statistics.on_upgrade());
+                (Stage::Open(session), request::switching(&accept))
             }
-            Request::Reset => {
-                self.stage = Stage::Resetting;
-                return size;
-            }
+            Request::Reset => (Stage::Resetting, String::new()),
             Request::Statistics => {
-                self.stage = Stage::Closing;
-                request::answer("200 OK", "application/json", &shared.statistics.json())
+                let json = shared.statistics.json();
+                (Stage::Closing, request::answer("200 OK", "application/json", &json))
             }
             Request::Refused(status) => {
-                self.stage = Stage::Closing;
-                request::answer(status, "text/plain", &format!("{status}\n"))
+                let body = format!("{status}\n");
+                (Stage::Closing, request::answer(status, "text/plain", &body))
             }
         };
+        self.stage = stage;
         shared.output.extend_from_slice(answer.as_bytes());
         size
     }
 
-    /// The peer ended: nothing more is heard, and what waits is the last.
-    fn on_end(&mut self, shared: &mut Shared) -> io::Result<()> {
-        self.readable = false;
-        self.leave_open(Stage::Ending, shared);
-        Ok(())
-    }
-
-    fn leave_open(&mut self, stage: Stage, shared: &mut Shared) {
-        if let Stage::Open(_) = mem::replace(&mut self.stage, stage) {
-            shared.statistics.connections -= 1;
+    fn on_frames(&mut self, bytes: &mut [u8], shared: &mut Shared) -> usize {
+        let Stage::Open(session) = &mut self.stage else { return bytes.len() };
+        self.needed = 0;
+        match session.hear(bytes, shared, &mut self.floods) {
+            Ok(_) if session.is_over() => {
+                self.become_stage(Stage::Ending, &mut shared.statistics);
+                bytes.len()
+            }
+            Ok((taken, needed)) => {
+                self.needed = needed;
+                taken
+            }
+            Err(fault) => {
+                let mut payload = fault.code.to_be_bytes().to_vec();
+                payload.extend_from_slice(fault.reason.as_bytes());
+                frames::write(&mut shared.output, frames::CLOSE, &payload);
+                self.become_stage(Stage::Closing, &mut shared.statistics);
+                bytes.len()
+            }
         }
-        self.floods = VecDeque::new();
-    }
-
-    /// Writes the turn's answers, behind what waits.
-    fn deliver(&mut self, shared: &mut Shared) -> io::Result<()> {
-        let mut from = 0;
-        while self.waiting.is_empty() && self.writable && from < shared.output.len() {
-            from += self.write(&shared.output[from..])?;
-        }
-        self.waiting.extend_from_slice(&shared.output[from..]);
-        shared.output.clear();
-        shared.output.shrink_to(WAITING);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        while self.writable && self.written < self.waiting.len() {
-            let waiting = mem::take(&mut self.waiting);
-            let written = self.write(&waiting[self.written..]);
-            self.waiting = waiting;
-            self.written += written?;
-        }
-        if self.written == self.waiting.len() {
-            self.waiting = Vec::new();
-            self.written = 0;
-        } else if self.written > WAITING {
-            self.waiting.drain(..self.written);
-            self.written = 0;
-        }
-        Ok(())
     }
 
     /// Writes the next texts of a flood. What waits is then the rest of one frame at most.
     fn pour(&mut self, shared: &mut Shared) -> io::Result<()> {
         let mut poured = 0;
-        while poured < TURN && self.writable && self.waiting.is_empty() {
-            let Some(mut flood) = self.floods.pop_front() else { break };
-            if !flood.is_over() {
-                let written = self.write(shared.chunk.next(&flood))?;
-                let (frames, rest) = shared.chunk.written(&mut flood, written);
-                self.waiting.extend_from_slice(rest);
-                shared.statistics.sent += frames;
-                poured += written;
-                self.floods.push_front(flood);
+        while poured < TURN && self.socket.writes() {
+            let Some(flood) = self.floods.front_mut() else { break };
+            if flood.is_over() {
+                self.floods.pop_front();
+                continue;
             }
+            let written = self.socket.write(shared.chunk.next(flood))?;
+            let (frames, rest) = shared.chunk.written(flood, written);
+            self.socket.send(rest)?;
+            shared.statistics.sent += frames;
+            poured += written;
         }
         Ok(())
-    }
-
-    /// Writes once; less than all means that the socket is full.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stream.write(bytes) {
-            Ok(0) => Err(ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                self.writable = written == bytes.len();
-                Ok(written)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.writable = false;
-                Ok(0)
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
-            Err(error) => Err(error),
-        }
     }
 }

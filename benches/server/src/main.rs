@@ -5,9 +5,11 @@ mod clock;
 mod connection;
 mod flood;
 mod frames;
+mod probe;
 mod request;
 mod server;
 mod session;
+mod socket;
 mod statistics;
 
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         [] => serve(0),
+        ["--probe"] => probe::run(),
         ["--port", port] => match port.parse() {
             Ok(port) => serve(port),
             Err(_) => return usage(&format!("--port {port}: not a port")),

@@ -123,7 +123,7 @@ impl Server {
             }
             Ok(Turn::Over) | Err(_) => {
                 self.shared.output.clear();
-                if let Some(place) = self.places[index].take() {
+                if let Some(mut place) = self.places[index].take() {
                     place.connection.leave(&mut self.shared.statistics);
                     self.free.push(index);
                 }
@@ -136,7 +136,7 @@ impl Server {
             if other != index
                 && let Some(place) = place.take()
             {
-                place.connection.reset(&mut self.shared.statistics);
+                place.connection.reset();
                 self.free.push(other);
             }
         }

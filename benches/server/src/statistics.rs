@@ -10,7 +10,7 @@ const ARRIVALS: usize = 100_000;
 #[derive(Default)]
 pub(crate) struct Statistics {
     pub(crate) connections: u64,
-    pub(crate) accepted: u64,
+    accepted: u64,
     /// Data messages received, heartbeats and `go` among them.
     pub(crate) messages: u64,
     /// Data messages sent: echoes, the heartbeats' answers, floods.
@@ -20,6 +20,13 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
+    /// A connection was upgraded; returns its number.
+    pub(crate) fn on_upgrade(&mut self) -> u64 {
+        self.connections += 1;
+        self.accepted += 1;
+        self.accepted - 1
+    }
+
     /// A JSON heartbeat came in over the connection of that number, at `now` nanoseconds.
     pub(crate) fn on_ping(&mut self, connection: u64, now: u64) {
         self.pings += 1;
