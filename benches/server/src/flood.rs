@@ -108,3 +108,29 @@ fn increment(digits: &mut [u8; DIGITS]) {
         *digit = b'0';
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_ends_within_a_frame_leaves_its_rest_and_goes_on_behind_it() {
+        let mut chunk = Chunk::new();
+        let mut flood = Flood { next: 999_999_998, count: 1_000_000_001, bytes: 16 };
+        let mut sent = Vec::new();
+
+        for part in [7, 18, 1, 40, 40] {
+            let next = chunk.next(&flood);
+            let written = part.min(next.len());
+            sent.extend_from_slice(&next[..written]);
+            sent.extend_from_slice(chunk.written(&mut flood, written).1);
+        }
+
+        assert!(flood.is_over());
+        let text = |number: &str| format!("\u{10}{number} xxxxx").into_bytes();
+        let expected = ["0999999998", "0999999999", "1000000000"]
+            .map(text)
+            .map(|text| [&[0x81][..], &text].concat());
+        assert_eq!(sent, expected.concat());
+    }
+}

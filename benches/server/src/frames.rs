@@ -108,3 +108,36 @@ pub(crate) fn write(output: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 pub(crate) const fn protocol(reason: &'static str) -> Fault {
     Fault { code: 1002, reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_once_it_is_whole() {
+        let mask = [1, 2, 3, 4];
+        for (begin, length) in [
+            (&[0x81, 0x80 | 125][..], 125),
+            (&[0x81, 0xfe, 0, 126], 126),
+            (&[0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0], 65_536),
+        ] {
+            let bytes = [begin, &mask].concat();
+            for part in 0..bytes.len() {
+                assert_eq!(Header::parse(&bytes[..part]), Ok(None));
+            }
+            let header = Header { fin: true, opcode: TEXT, mask, size: bytes.len(), length };
+            assert_eq!(Header::parse(&bytes), Ok(Some(header)));
+        }
+    }
+
+    #[test]
+    fn unmasking_words_is_unmasking_bytes() {
+        let header = Header { fin: true, opcode: TEXT, mask: [9, 8, 7, 6], size: 6, length: 0 };
+        for length in 0..40 {
+            let mut payload: Vec<u8> = (0..length).collect();
+            header.unmask(&mut payload);
+            let bytes = (0..length).zip([9, 8, 7, 6].into_iter().cycle());
+            assert_eq!(payload, bytes.map(|(byte, mask)| byte ^ mask).collect::<Vec<u8>>());
+        }
+    }
+}

@@ -79,3 +79,13 @@ pub(crate) fn answer(status: &str, kind: &str, body: &str) -> String {
          Connection: close\r\n\r\n{body}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::accept;
+
+    #[test]
+    fn the_example_of_the_rfc_is_accepted() {
+        assert_eq!(accept(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}
