@@ -170,7 +170,7 @@ fn faults_are_told_with_1002_even_while_more_is_on_its_way() {
     for (name, bytes) in faults {
         eprintln!("{name}");
         let mut client = server.open();
-        client.write(&[bytes, &[0; 100_000]].concat());
+        client.write(&[bytes, &vec![0; 4 << 20]].concat());
         client.expect_close(1002);
     }
     assert!(server.statistics().starts_with("{\"connections\":0,\"accepted\":9,"));
