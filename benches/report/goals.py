@@ -23,7 +23,8 @@ class Goal:
     less: tuple | None = None
     """What is taken from it in each round."""
     unit: str = "x"
-    decimals: int = 2
+    decimals: int | None = 2
+    """None: as many as it has."""
 
     def values(self, runs, counts):
         """A value for each round; what is counted has one."""
@@ -40,7 +41,8 @@ class Goal:
         return f"{'at least' if self.at_least else 'at most'} {self.shown(self.limit)}"
 
     def shown(self, value):
-        text = f"{value:,.{self.decimals}f}" if self.unit != "x" or self.limit < 2 else f"{value:,.1f}"
+        decimals = 1 if self.unit == "x" and self.limit >= 2 else self.decimals
+        text = f"{value:,g}" if decimals is None else f"{value:,.{decimals}f}"
         return text + ("x" if self.unit == "x" else f" {self.unit}" if self.unit else "")
 
 
@@ -89,9 +91,14 @@ COUNTS = "counts"
 """In place of a measure: what benches/core counts, which is the same in each round."""
 
 
+def cases(counts):
+    """The instructions that are counted: below `counts`, or at the top."""
+    return counts.get("counts", counts)
+
+
 def count(counts, section, name):
-    """A count of benches/core/counts.json: its cases stand at the top, its sizes below `sizes`; None where it is not there."""
-    found = counts.get(section, {}).get(name) if section else counts.get(name)
+    """A count of benches/core/counts.json, of its cases or its sizes; None where it is not there."""
+    found = (counts.get("sizes", {}) if section == "sizes" else cases(counts)).get(name)
     if isinstance(found, dict):
         found = next((found[key] for key in ("instructions", "bytes", "value") if key in found), None)
     return found
@@ -116,8 +123,8 @@ def memory(figure, after):
 
 
 def instructions(name, limit):
-    return Goal(f"instructions-{name.replace(' ', '-')}", f"the core's instructions: {name}", (COUNTS, None, name), limit,
-                at_least=False, unit="", decimals=0)
+    return Goal(f"instructions-{name.replace(' ', '-')}", f"the core's instructions: {name}", (COUNTS, "cases", name), limit,
+                at_least=False, unit="", decimals=None)
 
 
 def size(name, limit, key):
@@ -156,7 +163,7 @@ GOALS = (
     late("gateway-std"),
     allocations("pipelined"),
     allocations("flood"),
-    Goal("allocations-core", "allocations a message: the core", (COUNTS, None, "allocations"), 0, at_least=False, unit="", decimals=0),
+    Goal("allocations-core", "allocations a message: the core", (COUNTS, "cases", "allocations"), 0, at_least=False, unit="", decimals=0),
     instructions("data frame", 120),
     instructions("early tick", 60),
     instructions("reconnect cycle", 3000),

@@ -34,6 +34,7 @@ class Rounds:
         self.server = processes.Server(str(building.SERVER))
         self.others = processes.Others()
         self.runs = []
+        self.ceilings = {"pipelined": [], "flood": []}
 
     def __enter__(self):
         return self
@@ -48,6 +49,12 @@ class Rounds:
             self.runs.append(run)
             print(f"round {number}  {place:3}/{len(pairs)}  {time.monotonic() - started:5.0f} s  "
                   f"{pair.measure.name:21} {pair.peer:26} {told(pair, run)}", flush=True)
+
+    def probe(self):
+        """How fast the server itself is. The probe starts one of its own, so that neither may be held to one core."""
+        told = processes.answer([str(building.SERVER), "--probe"], 120, on=None)
+        for measure, name in (("pipelined", "echo_messages_per_second"), ("flood", "flood_messages_per_second")):
+            self.ceilings[measure].append(told[name])
 
     def one(self, pair):
         program = ["node", str(building.NODE_CLIENT)] if pair.peer in plan.NODE else [str(building.CLIENTS)]

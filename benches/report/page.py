@@ -157,18 +157,19 @@ def command(measure, peer, data):
 
 def counts_table(counts):
     rows = []
-    for name, each in counts.items():
+    for name, each in goals.cases(counts).items():
         if isinstance(each, dict) and "instructions" in each:
-            rows.append([name, plain(0)(each["instructions"]) + " instructions", "`benches/core/run`"])
+            rows.append([name, f"{each['instructions']:,g} instructions", "`benches/core/run`"])
     for name in counts.get("sizes", {}):
         counted = goals.count(counts, "sizes", name)
         if counted is not None:
             rows.append([f"size of {name}", plain(0)(counted) + " B", "`benches/core/run`"])
-    if "allocations" in counts:
-        rows.append(["allocations a message", str(counts["allocations"]), "`cargo test -p gateway-core --test allocations`"])
+    if (allocations := goals.count(counts, "cases", "allocations")) is not None:
+        rows.append(["allocations a message", str(allocations), "`cargo test -p gateway-core --test allocations`"])
     if not rows:
         return None
-    return "## What the core costs\n\nInstructions by callgrind, the same on each run: they are held by CI.\n\n" + table(
+    compiler = f" ({counts['rustc']})" if "rustc" in counts else ""
+    return "## What the core costs\n\nInstructions are counted by callgrind, and so are the same in every run of one build" + compiler + ".\n\n" + table(
         ["what", "count", "command"], rows)
 
 
@@ -208,10 +209,11 @@ def bottleneck(runs, data):
     """Whether the server could have been what is measured."""
     rows = []
     for measure in ("pipelined", "flood"):
-        ceiling = data.get("probe", {}).get(measure)
+        ceilings = data["probe"].get(measure)
         rates = {peer: figures.median(values) for peer in plan.PEERS if (values := runs.values(measure, peer, "rate"))}
-        if not ceiling or not rates:
+        if not ceilings or not rates:
             continue
+        ceiling = figures.median(ceilings)
         fastest = max(rates, key=rates.get)
         busy = [run["server_cpu_seconds"] / run["answer"]["seconds"] for run in data["runs"]
                 if run["measure"] == measure and run["peer"] == fastest and "answer" in run and "server_cpu_seconds" in run]

@@ -34,7 +34,7 @@ def columns(runs):
     return (
         ("Echoes in a plain loop", "rate, against tokio-tungstenite", ratios("pipelined"), lambda value: f"{value:.1f}x", False),
         ("Flood", "rate, against tokio-tungstenite", ratios("flood"), lambda value: f"{value:.2f}x", False),
-        ("Memory of a connection", "bytes, each line ten times the last; less is better", memory, lambda value: f"{value:,.0f} B", True),
+        ("Memory of a connection", "bytes, log scale; less is better", memory, lambda value: f"{value:,.0f} B", True),
     )
 
 
@@ -53,7 +53,7 @@ def drawn(data, path):
             bars(axis, rows, *column)
         for label, peer in zip(axes[0].get_yticklabels(), rows):
             label.set(color=OURS if peer in plan.OURS else INK, fontweight="bold" if peer in plan.OURS else "normal")
-        figure.subplots_adjust(left=0.215, right=0.975, top=1 - 0.58 / height, bottom=0.24 / height, wspace=0.1)
+        figure.subplots_adjust(left=0.225, right=0.975, top=1 - 0.58 / height, bottom=0.24 / height, wspace=0.1)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
 
@@ -72,7 +72,7 @@ def bars(axis, rows, title, note, values, written, powers):
     greatest = max(lengths, default=1.0)
     axis.set_xlim(start, start * (greatest / start) ** 1.5 if powers else (greatest or 1.0) * 1.3)
     for place, peer in zip(places, rows):
-        told = written(values[peer]) if peer in values else "not measured"
+        told = written(values[peer]) if peer in values else "–"
         axis.annotate(told, (values.get(peer, start), place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9,
                       color=INK if peer in values else FAINT)
     axis.set_yticks(places, [LABELS.get(peer, peer) for peer in rows])

@@ -19,9 +19,9 @@ class Failed(Exception):
 
 
 def pinned(core):
-    """What a child does before it begins: it stays on its core, where there are two of them."""
-    allowed = os.sched_getaffinity(0)
-    return (lambda: os.sched_setaffinity(0, {core})) if {CLIENT_CORE, SERVER_CORE} <= allowed else None
+    """What a child does before it begins: it stays on its core, where there are two of them; on None it goes where it likes."""
+    there_are_two = {CLIENT_CORE, SERVER_CORE} <= os.sched_getaffinity(0)
+    return (lambda: os.sched_setaffinity(0, {core})) if there_are_two and core is not None else None
 
 
 class Server:
@@ -68,11 +68,11 @@ class Server:
         return int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def answer(command, timeout):
+def answer(command, timeout, on=CLIENT_CORE):
     """Runs a client on its core and returns what it tells; it is ended when it takes longer than this, in seconds."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-                              preexec_fn=pinned(CLIENT_CORE), check=False)
+                              preexec_fn=pinned(on), check=False)
     except subprocess.TimeoutExpired as error:
         raise Failed(f"not done after {timeout} s") from error
     if done.returncode == 3:
