@@ -1,0 +1,82 @@
+//! What a driver's session costs: bytes through `gateway-wire`, whose frames are tungstenite's.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_core::{Config, Instant, JsonDialect, SocketId};
+use gateway_wire::{ClientEvent, Message, Order, Session};
+
+use crate::Case;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new("session: text received", None, text_received),
+    Case::new("session: send", None, send),
+];
+
+const TEXT: &str = r#"{"stream":"trades","price":"64250.10","size":"0.0125"}"#;
+const PONG: &str = r#"{"type":"pong"}"#;
+
+// The doors.
+
+#[inline(never)]
+fn counted_read(session: &mut Session, now: Instant, id: SocketId, bytes: &[u8]) {
+    session.received(now, id, bytes);
+    black_box(session.next_event());
+}
+
+#[inline(never)]
+fn counted_send(session: &mut Session, message: Message) {
+    let _ = black_box(session.send(message));
+}
+
+// The cases.
+
+/// A read of one frame, and its message handed to the application.
+fn text_received(rounds: u64) {
+    let (mut session, id) = open();
+    let bytes = frame(TEXT);
+    let mut now = Instant::from_millis(100);
+    for _ in 0..rounds {
+        now = now.saturating_add(Duration::from_micros(1));
+        counted_read(&mut session, black_box(now), id, black_box(&bytes));
+        assert!(!session.has_events(), "a message is one event");
+    }
+}
+
+/// A message into the outgoing buffer; what makes the message and what empties the buffer is not counted.
+fn send(rounds: u64) {
+    let (mut session, id) = open();
+    for _ in 0..rounds {
+        counted_send(&mut session, black_box(Message::text(TEXT)));
+        assert!(session.pending().len() > TEXT.len(), "a frame is a head and the text");
+        write_all(&mut session, id);
+    }
+}
+
+/// Ready, its first ping written and answered.
+fn open() -> (Session, SocketId) {
+    let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(JsonDialect));
+    session.connect(Instant::from_millis(1));
+    let Some(Order::Open { id, .. }) = session.next_order() else {
+        unreachable!("a connect request opens a socket");
+    };
+    session.opened(Instant::from_millis(30), id);
+    write_all(&mut session, id);
+    session.received(Instant::from_millis(50), id, &frame(PONG));
+    while let Some(event) = session.next_event() {
+        assert!(matches!(event, ClientEvent::Notice(_)), "the pong is no message");
+    }
+    (session, black_box(id))
+}
+
+fn write_all(session: &mut Session, id: SocketId) {
+    session.written(id, session.pending().len());
+    session.flushed(id);
+}
+
+/// A server's text frame: unmasked, of at most 125 bytes.
+fn frame(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("a short text");
+    [&[0x81, length], text.as_bytes()].concat()
+}
