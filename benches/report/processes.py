@@ -32,6 +32,7 @@ class Server:
         word, _, port = self.process.stdout.readline().strip().partition(" ")
         if word != "listening":
             self.process.kill()
+            self.__exit__()
             raise Failed(f"the server did not say where it listens: {word!r}")
         self.address = f"127.0.0.1:{port}"
 
@@ -45,6 +46,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.process.stdout.close()
 
     def get(self, path):
         connection = http.client.HTTPConnection(self.address, timeout=10)
