@@ -11,7 +11,7 @@ def same_toolchain(pinned, taken):
     """Another compiler makes other instructions: nothing is to be told from a difference."""
     for what in ("rustc", "target"):
         if pinned[what] != taken[what]:
-            raise Skipped(f"pinned with {what} {pinned[what]}, here is {taken[what]}")
+            raise Skipped(f"the pins' {what} is {pinned[what]!r}, here it is {taken[what]!r}")
 
 
 def differences(pinned, taken):
