@@ -102,6 +102,11 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
                 self.tally.count_in(bytes);
                 Actions::only(Action::Deliver)
             }
+            Some(Common::Send { socket, bytes }) => {
+                self.tally.count_bytes_out(bytes);
+                self.tally.count_frame_out();
+                Actions::only(Action::Send(socket, Outgoing::Requested))
+            }
             Some(Common::EarlyTick) => Actions::default(),
             None => self.transit(now, &event),
         }

@@ -33,6 +33,8 @@ pub(crate) type Next = Option<State>;
 pub(crate) enum Common {
     /// A message for the application.
     Data { bytes: usize },
+    /// A message of the application's.
+    Send { socket: SocketId, bytes: usize },
     /// A Tick, and nothing is due: a spurious one is no event.
     EarlyTick,
 }
@@ -48,6 +50,11 @@ impl State {
     ) -> Option<Common> {
         if let (Event::FrameReceived(id, frame), Self::Ready(ready)) = (event, &mut *self) {
             return ready.on_data(*id, *frame, now, config);
+        }
+        if let (Event::SendRequested(message), Self::Ready(ready)) = (event, &*self)
+            && ready.flow.writing == Lane::Free
+        {
+            return Some(Common::Send { socket: ready.socket, bytes: message.len() });
         }
         let is_early = matches!(event, Event::Tick) && self.deadline().is_none_or(|due| now < due);
         is_early.then_some(Common::EarlyTick)

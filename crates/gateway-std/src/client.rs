@@ -109,8 +109,7 @@ impl<S: System> Client<S> {
             self.drive(|session| !session.is_write_blocked() || session.is_reading_stopped());
         }
         let id = self.engine.send(message.into())?;
-        if !self.engine.session().has_messages() {
-            let _ = self.engine.write();
+        if self.engine.write_sent() {
             // The transport takes no more for now: see it written, as promised, but not past its socket's end.
             self.flush();
         }

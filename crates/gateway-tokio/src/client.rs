@@ -105,12 +105,9 @@ impl Client {
             self.until(|session| !session.is_write_blocked() || session.is_reading_stopped()).await;
         }
         let id = self.engine.send(message.into())?;
-        if !self.engine.session().has_messages() {
-            let _ = self.engine.write();
-            if !self.engine.session().is_flushed() {
-                // The transport takes no more for now: see it written, as promised, but not past its socket's end.
-                self.flush().await;
-            }
+        if self.engine.write_sent() && !self.engine.session().is_flushed() {
+            // The transport takes no more for now: see it written, as promised, but not past its socket's end.
+            self.flush().await;
         }
         Ok(id)
     }

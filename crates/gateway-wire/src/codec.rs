@@ -3,6 +3,8 @@
 //! The codec runs over memory. It answers Ping and Close by itself, so neither the core nor a driver does.
 
 mod heads;
+mod input;
+mod masked;
 
 use std::io::{self, Read, Write};
 
@@ -13,7 +15,9 @@ use tungstenite::protocol::frame::coding;
 use tungstenite::protocol::{CloseFrame as WireClose, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message as WireMessage, Utf8Bytes};
 
-use self::heads::{BadLength, Heads};
+use self::heads::Heads;
+pub(crate) use self::input::Input;
+use self::input::{BINARY, TEXT};
 use crate::message::{Message, Text};
 
 /// Turns bytes into frames and messages into bytes, for the client's side of one socket.
@@ -21,6 +25,7 @@ use crate::message::{Message, Text};
 pub(crate) struct Codec {
     context: WebSocketContext,
     heads: Heads,
+    max_message_size: usize,
 }
 
 /// A whole message or control frame that came in.
@@ -56,8 +61,8 @@ const ILLEGAL_CLOSE: &str = "Protocol violation";
 /// Bad Gateway: registered with IANA after RFC 6455, and unknown to the codec, which takes it for a code that may not be sent.
 const BAD_GATEWAY: u16 = 1014;
 
-/// The codec's read buffer: small, for it is filled from memory and a connection is idle most of the time.
-const READ_BUFFER: usize = 4 << 10;
+/// The codec's read buffer: small, for it is filled from memory, few frames go through it, and a connection is idle most of the time.
+const READ_BUFFER: usize = 1 << 10;
 
 impl Codec {
     /// A codec that takes messages of at most `max_message_size` bytes.
@@ -67,17 +72,31 @@ impl Codec {
             .write_buffer_size(0)
             .max_message_size(Some(max_message_size))
             .max_frame_size(Some(max_message_size));
-        Self { context: WebSocketContext::new(Role::Client, Some(config)), heads: Heads::default() }
+        let context = WebSocketContext::new(Role::Client, Some(config));
+        Self { context, heads: Heads::default(), max_message_size }
     }
 
     /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
     /// Close are appended to `output`.
     pub(crate) fn decode(
         &mut self,
-        input: &mut &[u8],
+        input: &mut Input<'_>,
         output: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, (Failure, String)> {
-        let Self { context, heads } = self;
+        let is_message_due = self.heads.is_between_messages() && self.context.can_read();
+        if is_message_due && let Some(message) = input.take_whole(self.max_message_size) {
+            return Ok(Some(Incoming::Message(message)));
+        }
+        self.decode_any(input, output)
+    }
+
+    /// The long way: whatever comes, in pieces of any size, is the codec's.
+    fn decode_any(
+        &mut self,
+        input: &mut Input<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<Option<Incoming>, (Failure, String)> {
+        let Self { context, heads, .. } = self;
         let mut wire = Wire { input, output, heads };
         loop {
             let message = match context.read(&mut wire) {
@@ -120,14 +139,24 @@ impl Codec {
     }
 
     /// Appends a message's frame to `output`.
-    pub(crate) fn encode(&mut self, message: Message, output: &mut Vec<u8>) {
-        self.write(
-            match message {
-                Message::Text(text) => WireMessage::Text(text.into_codec()),
-                Message::Binary(bytes) => WireMessage::Binary(bytes),
-            },
-            output,
-        );
+    #[inline]
+    pub(crate) fn encode(&mut self, message: &Message, output: &mut Vec<u8>) {
+        match message {
+            Message::Text(text) => self.encode_text(text, output),
+            Message::Binary(bytes) => self.encode_data(BINARY, bytes, output),
+        }
+    }
+
+    /// Appends a text's frame to `output`.
+    pub(crate) fn encode_text(&mut self, text: &str, output: &mut Vec<u8>) {
+        self.encode_data(TEXT, text.as_bytes(), output);
+    }
+
+    /// A message leaves in one frame, which we write ourselves: the codec's would be copied through a buffer of its own, which it keeps.
+    fn encode_data(&self, first: u8, payload: &[u8], output: &mut Vec<u8>) {
+        if self.can_write() {
+            masked::append(first, payload, rand::random::<u32>().to_ne_bytes(), output);
+        }
     }
 
     /// Appends a Ping frame to `output`.
@@ -143,8 +172,8 @@ impl Codec {
     }
 
     fn write(&mut self, message: WireMessage, output: &mut Vec<u8>) {
-        let Self { context, heads } = self;
-        let mut wire = Wire { input: &mut &[][..], output, heads };
+        let Self { context, heads, .. } = self;
+        let mut wire = Wire { input: &mut Input::new(&[]), output, heads };
         // Memory takes everything; the one refusal left is a frame after a Close, which the core never orders.
         let _ = context.write(&mut wire, message);
         flush(context, &mut wire);
@@ -215,23 +244,24 @@ fn failure(error: &Error) -> Failure {
 
 /// Both directions of the socket, in memory.
 struct Wire<'a, 'b> {
-    input: &'a mut &'b [u8],
+    input: &'a mut Input<'b>,
     output: &'a mut Vec<u8>,
     heads: &'a mut Heads,
 }
 
 impl Read for Wire<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() || self.heads.is_broken() {
+        let rest = self.input.rest();
+        if rest.is_empty() || self.heads.is_broken() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let count = self.input.read(into)?;
-        match self.heads.follow(&into[..count]) {
-            Ok(()) => Ok(count),
-            // What comes before it is still taken.
-            Err(BadLength { at: 0 }) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(BadLength { at }) => Ok(at),
-        }
+        // One frame at a time: between frames the codec then holds no bytes of the next.
+        let Some(count) = self.heads.follow(&rest[..rest.len().min(into.len())]) else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        into[..count].copy_from_slice(&rest[..count]);
+        self.input.advance(count);
+        Ok(count)
     }
 }
 

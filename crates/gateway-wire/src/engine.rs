@@ -240,6 +240,16 @@ impl<H: Host> Engine<H> {
         self.session.send(message)
     }
 
+    /// Writes what was sent, and says whether it must be seen written. While input that was already read waits to be taken it need not:
+    /// it is then written together with the answers to that, or once there is enough of it to be worth a write.
+    pub fn write_sent(&mut self) -> bool {
+        let is_corked = self.session.has_messages();
+        if !is_corked || self.session.is_much_pending() {
+            let _ = self.write();
+        }
+        !is_corked
+    }
+
     /// The embedder's own login was accepted.
     pub fn login_accepted(&mut self) {
         self.session.login_accepted(self.host.now());

@@ -25,6 +25,7 @@ mod message;
 mod open_failure;
 mod outcome;
 mod output;
+mod queue;
 mod session;
 mod settings;
 mod tls;

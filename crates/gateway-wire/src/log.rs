@@ -24,9 +24,17 @@ struct Lost {
 }
 
 impl Narrator {
+    #[inline]
     pub(crate) fn tell(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Message(message) => trace!(bytes = message.len(), "message received"),
+            news => self.tell_news(news),
+        }
+    }
+
+    fn tell_news(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Message(_) => {} // told apart: there are many
             ClientEvent::Outcome(outcome) => tell_outcome(outcome),
             ClientEvent::Disconnected { socket, cause, detail } => {
                 let detail = detail.clone();

@@ -100,10 +100,6 @@ impl Text {
         Self(text)
     }
 
-    pub(crate) fn into_codec(self) -> Utf8Bytes {
-        self.0
-    }
-
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,6 +1,5 @@
 //! What became of each message: every message handed to send has exactly one outcome.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 
@@ -8,6 +7,7 @@ use gateway_core::{SendRejection, SocketId};
 use thiserror::Error;
 
 use crate::message::Message;
+use crate::queue::Queue;
 
 /// The number of a message that was taken: 1 for the first of a client, increasing, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,15 +112,19 @@ impl SendError {
 }
 
 /// Numbers messages, and remembers those whose bytes the transport has not taken yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
     /// Messages taken so far, in this client's whole life.
     taken: u64,
     /// Where in the outgoing bytes each unsettled message stands; they are the last ones taken.
-    unsettled: VecDeque<Range<u64>>,
+    unsettled: Queue<Range<u64>>,
 }
 
 impl Ledger {
+    pub(crate) const fn new() -> Self {
+        Self { taken: 0, unsettled: Queue::new() }
+    }
+
     /// A message was encoded; its bytes stand at `bytes`.
     pub(crate) fn take(&mut self, bytes: Range<u64>) -> MessageId {
         self.taken += 1;
@@ -153,15 +157,8 @@ impl Ledger {
             return None;
         }
         let first = self.taken - self.unsettled.len() as u64 + 1;
-        self.unsettled.drain(..count);
+        self.unsettled.drop_front(count);
         Some(Outcome { first: MessageId(first), last: MessageId(first + count as u64 - 1), fate })
-    }
-
-    /// Gives memory back after a burst.
-    pub(crate) fn shrink(&mut self) {
-        if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
-            self.unsettled = VecDeque::new();
-        }
     }
 }
 
@@ -172,7 +169,7 @@ mod tests {
     const SOCKET: SocketId = SocketId::new(1);
 
     fn ledger(ends: &[u64]) -> Ledger {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new();
         let mut start = 0;
         for end in ends {
             ledger.take(start..*end);

@@ -7,20 +7,35 @@ pub(crate) struct Output {
     buffer: Vec<u8>,
     /// How much of the buffer the transport has taken.
     taken: usize,
+    /// How much the buffer held when it was last written whole.
+    burst: usize,
     /// The position of the buffer's first byte.
     base: u64,
+    /// The position up to which the transport was offered bytes.
+    offered: u64,
     /// The position up to which the transport has flushed.
     flushed: u64,
     /// The position up to which a write that failed may have come.
     failed: u64,
 }
 
-/// A buffer that a burst has made larger than this is given back once it is empty.
-const KEPT: usize = 4 << 10;
+/// A buffer that is larger than this is given back once it is empty.
+const KEPT: usize = 1 << 10;
+
+/// So many bytes are worth a write of their own.
+const MUCH: u64 = 16 << 10;
+
+/// A buffer is moved to its front only where that much has been written.
+const MOVED: usize = 4 << 10;
 
 impl Output {
-    /// The buffer, to append to.
+    /// The buffer, to append to. Past what is always kept, a burst takes at once what the last one needed.
+    #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        let held = self.buffer.len();
+        if held > KEPT / 2 && held < self.burst && self.buffer.capacity() < self.burst {
+            self.buffer.reserve(self.burst - held);
+        }
         &mut self.buffer
     }
 
@@ -56,19 +71,31 @@ impl Output {
 
     /// The transport took `count` of the pending bytes.
     pub(crate) fn on_written(&mut self, count: usize) {
+        self.offered = self.end();
         self.taken = (self.taken + count).min(self.buffer.len());
         if self.taken == self.buffer.len() {
             self.base += self.buffer.len() as u64;
+            self.burst = self.buffer.len();
             self.taken = 0;
             self.buffer.clear();
             if self.buffer.capacity() > KEPT {
                 self.buffer = Vec::new();
             }
-        } else if self.taken > KEPT && self.taken > self.buffer.len() / 2 {
+        } else if self.taken > MOVED && self.taken > self.buffer.len() / 2 {
             self.base += self.taken as u64;
             self.buffer.drain(..self.taken);
             self.taken = 0;
         }
+    }
+
+    /// The transport took none of the pending bytes.
+    pub(crate) fn on_waiting(&mut self) {
+        self.offered = self.end();
+    }
+
+    /// Whether much has come since the transport was last offered bytes.
+    pub(crate) fn is_much(&self) -> bool {
+        self.end() - self.offered >= MUCH
     }
 
     /// The transport failed while it was offered `count` of the pending bytes.

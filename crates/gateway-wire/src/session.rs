@@ -2,7 +2,6 @@
 
 mod breach;
 mod perform;
-mod queue;
 mod standing;
 
 use std::collections::VecDeque;
@@ -18,12 +17,12 @@ use rand_core::SeedableRng;
 
 use self::breach::Breach;
 use self::perform::{Payload, Taken, weight};
-use self::queue::Queue;
-use crate::codec::{Codec, Incoming};
+use crate::codec::{Codec, Incoming, Input};
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, Outcome, SendError};
 use crate::output::Output;
+use crate::queue::Queue;
 
 /// What a driver yields to the application, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +158,7 @@ impl Session {
             connection: Connection::with_dialect(config, random, dialect),
             now: Instant::ZERO,
             link: None,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(),
             orders: VecDeque::new(),
             events: Queue::new(),
             backlog: 0,
@@ -213,10 +212,8 @@ impl Session {
     /// # Errors
     /// The message itself, where the connection does not take it now.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
-        let mut taken = None;
         let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
-        self.perform_all(&actions, &mut Payload::Send(message, &mut taken));
-        match taken {
+        match self.answer_send(&actions, message) {
             Some(Taken::Accepted(id)) => {
                 self.block_if_full();
                 Ok(id)
@@ -265,7 +262,7 @@ impl Session {
     /// Bytes came in, in one read: all that they hold is handled at this one time.
     pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
         self.now = now;
-        let mut input = bytes;
+        let mut input = Input::new(bytes);
         let mut frames = 0_u32;
         loop {
             let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
@@ -281,7 +278,7 @@ impl Session {
                     link.farewell |= matches!(incoming, Incoming::Close(_));
                     let frame = incoming.borrowed();
                     let actions = self.handle(now, Event::FrameReceived(id, frame));
-                    self.perform_all(&actions, &mut Payload::Incoming(incoming));
+                    self.answer(&actions, incoming);
                 }
                 Ok(None) => break,
                 Err(breach) => return self.breached(now, id, breach),
@@ -313,6 +310,13 @@ impl Session {
         }
     }
 
+    /// The transport takes no more for now.
+    pub fn write_waits(&mut self, id: SocketId) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+            link.output.on_waiting();
+        }
+    }
+
     /// The transport failed while it was offered `count` of the pending bytes: it may have taken some of them.
     pub fn write_failed(&mut self, id: SocketId, count: usize) {
         if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
@@ -333,7 +337,6 @@ impl Session {
             link.writing = Writing::Free;
         }
         let sent = self.ledger.settle_flushed(id, flushed);
-        self.ledger.shrink();
         if let (true, Some(sent)) = (self.report_sent, sent) {
             self.report(sent);
         }
@@ -441,6 +444,13 @@ impl Session {
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         self.link.as_ref().map_or(&[], |link| link.output.pending())
+    }
+
+    /// Whether so many bytes have come since the transport was last offered some that it is worth a write, also where more may
+    /// follow: the peer can begin to work on them.
+    #[must_use]
+    pub fn is_much_pending(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.output.is_much())
     }
 
     /// Whether the transport has taken bytes that it has not flushed.

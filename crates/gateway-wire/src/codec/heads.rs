@@ -3,6 +3,12 @@
 /// Opcode of a Close frame.
 const CLOSE: u8 = 0x8;
 
+/// The least opcode of a control frame.
+const CONTROL: u8 = 0x8;
+
+/// The bit of a message's last fragment.
+const FIN: u8 = 0x80;
+
 /// The longest payload of a control frame.
 const CONTROL_PAYLOAD: usize = 125;
 
@@ -17,52 +23,55 @@ pub(super) struct Heads {
     left: u64,
     /// Whether the payload is a Close's.
     is_close: bool,
+    /// Whether a message has begun whose last fragment is still to come.
+    is_in_message: bool,
     close: Vec<u8>,
     is_broken: bool,
 }
 
-/// A length that is coded in more bytes than it needs, or has its highest bit set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadLength {
-    /// Where its frame begins in the bytes at hand; 0 if it began before them.
-    pub(super) at: usize,
-}
-
 impl Heads {
-    /// Follows the frames on through `bytes`.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), BadLength> {
+    /// Follows the frame that is under way, or begins with `bytes`, and says how many of them are its own. `None` where its
+    /// length is coded in more bytes than it needs, or has its highest bit set.
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
-        let mut begins = 0;
-        while at < bytes.len() {
-            if self.left > 0 {
-                let rest = &bytes[at..];
-                let count =
-                    usize::try_from(self.left).map_or(rest.len(), |left| left.min(rest.len()));
-                if self.is_close {
-                    let room = CONTROL_PAYLOAD.saturating_sub(self.close.len());
-                    self.close.extend_from_slice(&rest[..count.min(room)]);
-                }
-                self.left -= count as u64;
-                at += count;
-                continue;
-            }
-            if self.have == 0 {
-                begins = at;
-            }
-            self.head[self.have] = bytes[at];
+        while self.left == 0 {
+            let Some(&byte) = bytes.get(at) else { return Some(at) };
+            self.head[self.have] = byte;
             self.have += 1;
             at += 1;
             if self.have >= 2 && self.have == head_length(self.head[1]) {
                 let Some(length) = self.length() else {
                     self.is_broken = true;
-                    return Err(BadLength { at: begins });
+                    return None;
                 };
-                self.left = length;
-                self.is_close = self.head[0] & 0x0f == CLOSE;
-                self.have = 0;
+                self.begin(length);
+                break;
             }
         }
-        Ok(())
+        let rest = &bytes[at..];
+        let count = usize::try_from(self.left).map_or(rest.len(), |left| left.min(rest.len()));
+        if self.is_close {
+            let room = CONTROL_PAYLOAD.saturating_sub(self.close.len());
+            self.close.extend_from_slice(&rest[..count.min(room)]);
+        }
+        self.left -= count as u64;
+        Some(at + count)
+    }
+
+    /// The head is whole: a payload of `length` bytes begins.
+    fn begin(&mut self, length: u64) {
+        self.have = 0;
+        self.left = length;
+        let opcode = self.head[0] & 0x0f;
+        self.is_close = opcode == CLOSE;
+        if opcode < CONTROL {
+            self.is_in_message = self.head[0] & FIN == 0;
+        }
+    }
+
+    /// Whether the next byte begins a frame, and no message waits for its next fragment.
+    pub(super) const fn is_between_messages(&self) -> bool {
+        self.have == 0 && self.left == 0 && !self.is_in_message
     }
 
     /// Whether a bad length has come: nothing behind it can be read.
@@ -106,39 +115,57 @@ const fn head_length(second: u8) -> usize {
 mod tests {
     use super::*;
 
-    fn follow(bytes: &[u8], size: usize) -> (Heads, Result<(), BadLength>) {
+    fn follow(bytes: &[u8], size: usize) -> (Heads, Option<usize>) {
         let mut heads = Heads::default();
-        for piece in bytes.chunks(size) {
-            if let Err(bad) = heads.follow(piece) {
-                return (heads, Err(bad));
+        let mut frames = 0;
+        for mut piece in bytes.chunks(size) {
+            while !piece.is_empty() {
+                let Some(count) = heads.follow(piece) else { return (heads, None) };
+                piece = &piece[count..];
+                frames += usize::from(heads.have == 0 && heads.left == 0);
             }
         }
-        (heads, Ok(()))
+        (heads, Some(frames))
     }
 
     #[test]
-    fn frames_are_followed_through_pieces_of_any_size_to_the_close() {
+    fn frames_are_followed_one_by_one_through_pieces_of_any_size_to_the_close() {
         let mut bytes = b"\x81\x02hi\x82\x7e\x00\x7e".to_vec();
         bytes.extend([7; 126]);
         bytes.extend(b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00");
         bytes.extend(vec![7; 1 << 16]);
-        bytes.extend(b"\x88\x05\x03\xf6bye");
+        bytes.extend(b"\x8a\x00\x88\x05\x03\xf6bye");
         for size in [1, 2, 3, 7, 4096, bytes.len()] {
-            let (heads, outcome) = follow(&bytes, size);
-            assert_eq!((outcome, heads.close()), (Ok(()), &b"\x03\xf6bye"[..]), "by {size}");
+            let (heads, frames) = follow(&bytes, size);
+            assert_eq!((frames, heads.close()), (Some(5), &b"\x03\xf6bye"[..]), "by {size}");
         }
     }
 
     #[test]
-    fn a_length_that_takes_more_bytes_than_it_needs_is_bad_from_its_frames_beginning() {
+    fn a_length_that_takes_more_bytes_than_it_needs_is_bad() {
         for long in [
             &b"\x81\x7e\x00\x7d"[..],
             b"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff",
             b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00",
         ] {
             let bytes = [b"\x81\x02hi", long].concat();
-            assert_eq!(follow(&bytes, bytes.len()).1, Err(BadLength { at: 4 }), "{long:?}");
-            assert_eq!(follow(&bytes, 1).1, Err(BadLength { at: 0 }), "{long:?}");
+            for size in [bytes.len(), 1] {
+                let (heads, frames) = follow(&bytes, size);
+                assert!(frames.is_none() && heads.is_broken(), "{long:?} by {size}");
+            }
         }
+    }
+
+    #[test]
+    fn between_messages_is_not_between_fragments_nor_within_a_frame() {
+        let frames = b"\x01\x01a\x89\x01x\x00\x00\x80\x01b\x82\x00";
+        let mut heads = Heads::default();
+        let between: Vec<bool> = frames
+            .chunks(1)
+            .map(|byte| heads.follow(byte).is_some() && heads.is_between_messages())
+            .collect();
+        let ends: Vec<usize> =
+            (1..).zip(&between).filter_map(|(at, is)| is.then_some(at)).collect();
+        assert_eq!(ends, [11, 13]);
     }
 }

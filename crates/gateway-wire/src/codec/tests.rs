@@ -8,17 +8,17 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 fn decode_all(codec: &mut Codec, bytes: &[u8]) -> (Vec<Incoming>, Vec<u8>) {
-    let (mut input, mut output, mut frames) = (bytes, Vec::new(), Vec::new());
+    let (mut input, mut output, mut frames) = (Input::new(bytes), Vec::new(), Vec::new());
     while let Some(frame) = codec.decode(&mut input, &mut output).unwrap() {
         frames.push(frame);
     }
-    assert!(input.is_empty(), "what is not taken now is kept inside");
+    assert!(input.rest().is_empty(), "what is not taken now is kept inside");
     (frames, output)
 }
 
 fn failure_of(bytes: &[u8]) -> Failure {
     let mut codec = Codec::new(100);
-    let (mut input, mut output) = (bytes, Vec::new());
+    let (mut input, mut output) = (Input::new(bytes), Vec::new());
     loop {
         match codec.decode(&mut input, &mut output) {
             Ok(Some(_)) => {}
@@ -73,7 +73,7 @@ fn our_close_is_written_once_and_no_pong_after_it() {
     let length = output.len();
 
     codec.encode_close(CloseCode::PROTOCOL_ERROR, "", &mut output);
-    codec.encode(Message::text("late"), &mut output);
+    codec.encode(&Message::text("late"), &mut output);
     let (_, answer) = decode_all(&mut codec, &frame(0x89, b"x"));
 
     assert_eq!((output[0], output.len()), (0x88, length));
@@ -124,7 +124,8 @@ fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
     for size in [1, 5, bytes.len()] {
         let mut codec = Codec::new(100);
         let (mut messages, mut failure) = (0, None);
-        'pieces: for mut piece in bytes.chunks(size) {
+        'pieces: for piece in bytes.chunks(size) {
+            let mut piece = Input::new(piece);
             loop {
                 match codec.decode(&mut piece, &mut Vec::new()) {
                     Ok(Some(_)) => messages += 1,
@@ -138,4 +139,64 @@ fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
         }
         assert_eq!((messages, failure), (1, Some(Failure::Protocol)), "in pieces of {size}");
     }
+}
+
+/// What a codec makes of pieces: frames as they read, and the first thing that is wrong.
+fn told(pieces: std::slice::Chunks<'_, u8>, decode: Decode) -> (Vec<String>, Option<Failure>) {
+    let (mut codec, mut frames) = (Codec::new(100), Vec::new());
+    for piece in pieces {
+        let mut input = Input::new(piece);
+        loop {
+            match decode(&mut codec, &mut input, &mut Vec::new()) {
+                Ok(Some(frame)) => frames.push(format!("{frame:?}")),
+                Ok(None) => break,
+                Err((failure, _)) => return (frames, Some(failure)),
+            }
+        }
+    }
+    (frames, None)
+}
+
+type Decode =
+    fn(&mut Codec, &mut Input<'_>, &mut Vec<u8>) -> Result<Option<Incoming>, (Failure, String)>;
+
+#[test]
+fn the_short_way_tells_what_the_long_way_does_however_the_bytes_are_cut() {
+    let whole = [frame(0x81, b"text"), frame(0x82, b""), frame(0x81, b""), frame(0x82, b"\xff")];
+    let others = [
+        frame(0x89, b"ping"),
+        frame(0x8a, b"pong"),
+        [frame(0x01, b"frag"), frame(0x89, b"ping"), frame(0x80, b"ment")].concat(),
+        [frame(0x02, b"frag"), frame(0x81, b"no fragment")].concat(), // a breach
+        frame(0x81, b"\xff"),                                         // no UTF-8
+        frame(0xc1, b"reserved bit"),
+        frame(0x83, b"reserved opcode"),
+        b"\x81\x81masked".to_vec(),
+        b"\x82\x7e\x00\x04long".to_vec(), // a length in more bytes than it needs
+        [&b"\x82\x7e\x00\x7e"[..], &[7; 126]].concat(), // a length past the bound
+        frame(0x88, b"\x03\xe8bye"),
+    ];
+    for other in &others {
+        let bytes = [&whole.concat()[..], other, &whole.concat(), other].concat();
+        let by_the_short_way = told(bytes.chunks(bytes.len()), Codec::decode);
+        assert!(by_the_short_way.0.len() >= whole.len(), "{other:?}");
+        for size in 1..=bytes.len() {
+            let by_the_long_way = told(bytes.chunks(size), Codec::decode_any);
+            assert_eq!(by_the_long_way, by_the_short_way, "{other:?} in pieces of {size}");
+            let in_pieces = told(bytes.chunks(size), Codec::decode);
+            assert_eq!(in_pieces, by_the_short_way, "{other:?} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn messages_of_one_read_are_copied_once_and_share_the_copy() {
+    let bytes = frame(0x82, &[7; 100]).repeat(3);
+    let (mut codec, mut input) = (Codec::new(100), Input::new(&bytes));
+    let mut next = || match codec.decode(&mut input, &mut Vec::new()) {
+        Ok(Some(Incoming::Message(Message::Binary(payload)))) => payload.as_ptr().addr(),
+        other => panic!("{other:?}"),
+    };
+    let first = next();
+    assert_eq!([next(), next()], [first + 102, first + 204]);
 }

@@ -108,7 +108,10 @@ impl<H: Host> Engine<H> {
                     self.session.written(id, count);
                     progress = Progress::Made;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.session.write_waits(id);
+                    break;
+                }
                 Err(error) => {
                     if !stream.fails_whole() {
                         self.session.write_failed(id, count);

@@ -7,7 +7,7 @@ use gateway_core::{
 use super::{ClientEvent, Link, Order, Session, Writing};
 use crate::codec::Incoming;
 use crate::message::Message;
-use crate::outcome::{MessageId, SendError};
+use crate::outcome::{Ledger, MessageId, SendError};
 
 /// What the event in hand carries: an action names it, and this holds it.
 pub(super) enum Payload<'a> {
@@ -34,6 +34,15 @@ impl Session {
 
     /// The one place where the core is told something.
     pub(super) fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
+        if self.observer.is_some() {
+            return self.handle_observed(now, event);
+        }
+        self.connection.handle(now, event)
+    }
+
+    /// Apart from [`handle`](Self::handle), which without an observer then copies no actions.
+    #[inline(never)]
+    fn handle_observed(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let actions = self.connection.handle(now, event);
         if let Some(observer) = &mut self.observer {
             let observed = Observed {
@@ -54,6 +63,33 @@ impl Session {
         }
     }
 
+    /// What a frame comes to. Nearly all are messages that are delivered, and nothing besides.
+    #[inline]
+    pub(super) fn answer(&mut self, actions: &Actions, incoming: Incoming) {
+        match (actions.as_slice(), incoming) {
+            ([Action::Deliver], Incoming::Message(message)) => self.deliver(message),
+            (_, incoming) => self.perform_all(actions, &mut Payload::Incoming(incoming)),
+        }
+    }
+
+    /// What a send request comes to. Nearly all are taken, and nothing besides.
+    #[inline]
+    pub(super) fn answer_send(&mut self, actions: &Actions, message: Message) -> Option<Taken> {
+        if let ([Action::Send(_, Outgoing::Requested)], Some(link)) =
+            (actions.as_slice(), &mut self.link)
+        {
+            return Some(Taken::Accepted(link.take(&message, &mut self.ledger)));
+        }
+        let mut taken = None;
+        self.perform_all(actions, &mut Payload::Send(message, &mut taken));
+        taken
+    }
+
+    fn deliver(&mut self, message: Message) {
+        self.backlog += weight(&message);
+        self.events.push_back(ClientEvent::Message(message));
+    }
+
     fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {
         match action {
             Action::OpenSocket { id, credentials } => {
@@ -69,8 +105,7 @@ impl Session {
                 if let Payload::Incoming(Incoming::Message(message)) =
                     std::mem::replace(payload, Payload::None)
                 {
-                    self.backlog += weight(&message);
-                    self.events.push_back(ClientEvent::Message(message));
+                    self.deliver(message);
                 }
             }
             Action::Notify(Notice::SendRejected(rejection)) => self.refuse(rejection, payload),
@@ -85,17 +120,17 @@ impl Session {
     }
 
     fn put(&mut self, outgoing: Outgoing, payload: &mut Payload<'_>) {
-        let Some(Link { codec, output, owed, farewell, .. }) = &mut self.link else {
+        let Some(link) = &mut self.link else {
             return self.refuse(SendRejection::NotReady, payload);
         };
+        if let (Outgoing::Requested, Payload::Send(message, taken)) = (outgoing, &mut *payload) {
+            **taken = Some(Taken::Accepted(link.take(message, &mut self.ledger)));
+            *payload = Payload::None;
+            return;
+        }
+        let Link { codec, output, owed, farewell, .. } = link;
         *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
         match (outgoing, std::mem::replace(payload, Payload::None)) {
-            (Outgoing::Requested, Payload::Send(message, taken)) => {
-                let start = output.end();
-                codec.encode(message, output.buffer());
-                *taken = Some(Taken::Accepted(self.ledger.take(start..output.end())));
-                return;
-            }
             (Outgoing::RequestedClose, Payload::Close(frame)) => {
                 codec.encode_close(frame.code(), frame.reason(), output.buffer());
                 return;
@@ -103,13 +138,13 @@ impl Session {
             (_, untouched) => *payload = untouched,
         }
         if let (Outgoing::Login, Some(login)) = (outgoing, &self.login) {
-            return codec.encode(Message::text(login.reveal()), output.buffer());
+            return codec.encode_text(login.reveal(), output.buffer());
         }
         self.scratch.clear();
         match self.connection.encode(&outgoing, &mut self.scratch) {
             Some(Encoded::Text) => {
                 let start = output.end();
-                codec.encode(Message::text(self.scratch.as_str()), output.buffer());
+                codec.encode_text(&self.scratch, output.buffer());
                 if matches!(outgoing, Outgoing::Pong(_)) {
                     *owed += usize::try_from(output.end() - start).unwrap_or(usize::MAX);
                 }
@@ -135,6 +170,16 @@ impl Session {
             let id = link.id;
             self.at(self.now, Event::WriteBlocked(id), Payload::None);
         }
+    }
+}
+
+impl Link {
+    /// Encodes a message of the application's, whose bytes the ledger remembers.
+    #[inline]
+    fn take(&mut self, message: &Message, ledger: &mut Ledger) -> MessageId {
+        let start = self.output.end();
+        self.codec.encode(message, self.output.buffer());
+        ledger.take(start..self.output.end())
     }
 }
 

@@ -1,0 +1,92 @@
+//! What one read has brought, and the short way of a message that came whole in one frame: nearly all do.
+
+use bytes::{Buf as _, Bytes};
+use tungstenite::Utf8Bytes;
+
+use crate::message::{Message, Text};
+
+/// First byte of an unfragmented text frame (RFC 6455 section 5.2).
+pub(super) const TEXT: u8 = 0x81;
+
+/// First byte of an unfragmented binary frame.
+pub(super) const BINARY: u8 = 0x82;
+
+/// The bytes of one read that are still to be decoded.
+pub(crate) struct Input<'a> {
+    rest: &'a [u8],
+    /// The beginning of `rest`, copied once for all messages to share: whole messages, as far as one follows the other.
+    run: Bytes,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, run: Bytes::new() }
+    }
+
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The codec has taken so many bytes.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+    }
+
+    /// Takes a message that begins here, is whole, and has nothing wrong with it. All others are the codec's.
+    #[inline]
+    pub(super) fn take_whole(&mut self, longest: usize) -> Option<Message> {
+        let whole = Whole::at(self.rest, longest)?;
+        if self.run.is_empty() {
+            self.run = Bytes::copy_from_slice(&self.rest[..run_length(self.rest, longest)]);
+        }
+        self.run.advance(whole.head);
+        let payload = self.run.split_to(whole.length);
+        let message = if whole.is_text {
+            let Ok(text) = Utf8Bytes::try_from(payload) else {
+                self.run = Bytes::new(); // the codec takes it from here, and says what is wrong
+                return None;
+            };
+            Message::Text(Text::from_codec(text))
+        } else {
+            Message::Binary(payload)
+        };
+        self.advance(whole.head + whole.length);
+        Some(message)
+    }
+}
+
+/// How many bytes of whole messages `bytes` begin with.
+fn run_length(bytes: &[u8], longest: usize) -> usize {
+    let mut length = 0;
+    while let Some(whole) = Whole::at(&bytes[length..], longest) {
+        length += whole.head + whole.length;
+    }
+    length
+}
+
+/// A message in one frame, with its length in the least number of bytes, unmasked, no bit reserved.
+struct Whole {
+    is_text: bool,
+    head: usize,
+    length: usize,
+}
+
+impl Whole {
+    #[inline]
+    fn at(bytes: &[u8], longest: usize) -> Option<Self> {
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
+        let is_text = match first {
+            TEXT => true,
+            BINARY => false,
+            _ => return None,
+        };
+        let (head, length) = match second {
+            0..=125 => (2, usize::from(second)),
+            126 => (4, usize::from(u16::from_be_bytes(*rest.first_chunk()?))),
+            _ => return None,
+        };
+        let is_least = head == 2 || length > 125;
+        let is_whole = length <= longest && length <= bytes.len().checked_sub(head)?;
+        (is_least && is_whole).then_some(Self { is_text, head, length })
+    }
+}
