@@ -94,8 +94,11 @@ receiver: one that is lost, doubled or altered fails the run.
 
 
 def taken_when(data):
-    when = sorted({(each["date"], each["commit"]) for each in data["taken"].values()})
-    return " and ".join(f"{date} at commit {commit}" for date, commit in when)
+    """One date and commit, or which measures were taken at which."""
+    when = {}
+    for measure, each in data["taken"].items():
+        when.setdefault(f"{each['date']} at commit {each['commit']}", []).append(measure)
+    return "; ".join(f"{at} ({', '.join(measures)})" for at, measures in when.items()) if len(when) > 1 else next(iter(when))
 
 
 def rounds(data):

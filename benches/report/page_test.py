@@ -41,6 +41,12 @@ class Page(unittest.TestCase):
         text = page.rendered(made_up.data(), {})
         self.assertIn("| flood | 12,000 | 6,427 (`fastwebsockets`) | 1.9x |", text)
 
+    def test_a_measure_that_was_taken_at_another_time_is_named(self):
+        data = made_up.data()
+        self.assertIn("Taken 2026-11-25 at commit 0123456789 by", page.rendered(data, {}))
+        data["taken"]["idle"] = {"date": "2026-11-26", "commit": "abc", "rounds": 3}
+        self.assertIn("; 2026-11-26 at commit abc (idle) by", page.rendered(data, {}))
+
     def test_every_row_has_the_cells_of_its_heading(self):
         widths, before = set(), None
         for line in page.rendered(made_up.data(), {}).splitlines():
