@@ -104,9 +104,14 @@ def count(counts, section, name):
     return found
 
 
-def pipelined(peer, limit, over=OURS):
-    return Goal(f"pipelined-{over}-{peer}", f"pipelined: `{over}` over `{peer}`", ("pipelined", over, "rate"), limit,
-                under=("pipelined", peer, "rate"))
+def pipelined(peer, limit, over=OURS, measure="pipelined", told="pipelined"):
+    return Goal(f"{measure}-{over}-{peer}", f"{told}: `{over}` over `{peer}`", (measure, over, "rate"), limit,
+                under=(measure, peer, "rate"))
+
+
+def no_delay(peer, limit):
+    """The same with TCP_NODELAY on both sides: whose default is without it has its small writes gathered by the kernel."""
+    return pipelined(peer, limit, measure="pipelined-no-delay", told="pipelined, `TCP_NODELAY` on both")
 
 
 def flood(peer, limit, over=OURS):
@@ -146,6 +151,9 @@ GOALS = (
     pipelined(PEER, 10),
     pipelined(f"{PEER}-batched", 0.95),
     *(pipelined(peer, 7) for peer in ("ezsockets", "stream-tungstenite", "ws")),
+    no_delay(PEER, 10),
+    no_delay(f"{PEER}-batched", 0.95),
+    *(no_delay(peer, 7) for peer in ("ezsockets", "stream-tungstenite")),
     pipelined("tungstenite", 10, over="gateway-std"),
     flood(PEER, 0.95),
     Goal("flood-cpu", f"CPU of a message in the flood: `{OURS}` over `{PEER}`", ("flood", OURS, "cpu"), 1.0, at_least=False,

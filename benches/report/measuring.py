@@ -79,7 +79,9 @@ class Rounds:
             answer = processes.answer([*program, *pair.words(), "--server", self.server.address], pair.measure.timeout)
             server = self.server.cpu_seconds() - server
             return {"answer": answer, "server_cpu_seconds": round(server, 4), "others": round(self.others.share(server + used() - ours), 3)}
-        except (processes.Failed, processes.Unsupported) as error:
+        except processes.Unsupported as error:
+            return {"unsupported": str(error)}
+        except processes.Failed as error:
             if self.server.process.poll() is not None:
                 self.server = processes.Server(str(building.SERVER))
             return {"failure": str(error)}
@@ -98,6 +100,8 @@ TELLING = {"memory": ("after_echo", "B a connection"), "idle": ("cpu_seconds", "
 def told(pair, run):
     if "failure" in run:
         return f"FAILED {run['failure']}"
+    if "unsupported" in run:
+        return f"SKIPPED {run['unsupported']}"
     name, unit = TELLING.get(pair.measure.word, ("rate", "a second"))
     value = figures.told(name, run["answer"])
     return f"{value:,.4g} {unit}" if value is not None and value < 100 else f"{value:,.0f} {unit}" if value is not None else "no figure"

@@ -43,6 +43,9 @@ SECTIONS = (
     Section("pipelined", "Pipelined", "Texts out and their echoes back, 1,024 on the way, in a plain loop of the client's own send and receive: "
             "one received, one sent. A `-batched` peer is fed many messages and flushed once for them, by hand.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, where the peers set what ours set by themselves. Without it the "
+            "kernel gathers what a client writes in small pieces, which is quick for many that are on their way, and late for a single one.",
+            (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("flood", "Flood", "The server pushes texts of 128 bytes as fast as they are taken.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("memory", "Memory", "Resident memory of a connection, less pages of files, from before the first was opened: after one "

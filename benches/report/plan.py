@@ -10,6 +10,8 @@ PLAIN = ("tokio-tungstenite", "tungstenite", "fastwebsockets", "tokio-websockets
 PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
+# Ours, tungstenite and Node's set TCP_NODELAY by themselves; these are measured with it as well.
+SAME_SOCKETS = OURS[:2] + ("tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
 MANY = {peer: {"messages": 4_000_000} for peer in OURS + BATCHED}
 # A thread each: so many are no reasonable use of the blocking clients. Node is slow to open.
@@ -38,8 +40,10 @@ def allocations(kind):
     return Measure(f"allocations-{kind}", "allocations", peers, {"kind": kind}, {}, 60)
 
 
+PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
 MEASURES = (
-    Measure("pipelined", "pipelined", PEERS, {"messages": 400_000, "in-flight": 1024, "bytes": 32}, {"messages": 20_000}, 60, MANY),
+    Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
+    Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
     Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 2000, "at-once": 32}, {"connections": 100}, 60),
     Measure("memory", "memory", OURS + PLAIN + RECONNECTING + ("ws",),
@@ -63,7 +67,7 @@ class Pair:
 
     def words(self):
         """The client's arguments but for the server's address."""
-        told = [word for name, value in self.flags.items() for word in (f"--{name}", str(value))]
+        told = [word for name, value in self.flags.items() for word in ((f"--{name}",) if value is True else (f"--{name}", str(value)))]
         return [self.measure.word, self.peer, *told]
 
     def command(self):

@@ -40,6 +40,8 @@ class Plan(unittest.TestCase):
     def test_a_command_is_what_a_reader_types(self):
         commands = {pair.peer: pair.command() for pair in plan.pairs(0, only=["flood"])}
         self.assertEqual(commands["gateway-std"], "bench-clients flood gateway-std --messages 4000000 --bytes 128")
+        words = plan.pairs(0, only=["pipelined-no-delay"], peers=["yawc"])[0].words()
+        self.assertEqual(words[-3:], ["--bytes", "32", "--no-delay"])
         self.assertEqual(commands["ws"], "node client.mjs flood ws --messages 4000000 --bytes 128")
 
 
