@@ -1,15 +1,21 @@
 //! The command line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
+use crate::measures::allocations::Allocations;
+use crate::measures::connects::Connects;
 use crate::measures::flood::Flood;
+use crate::measures::heartbeat::Heartbeat;
+use crate::measures::idle::Idle;
+use crate::measures::memory::Memory;
 use crate::measures::pipelined::Pipelined;
 use crate::peers::{Peer, Target};
 
 /// Measures one WebSocket client against the benchmarks' server, and prints one JSON object.
+///
+/// Ends with 1 where a message is lost, doubled or altered, with 3 where the peer does not do the measure.
 #[derive(Debug, clap::Parser)]
-#[command(version, subcommand_required = false, args_conflicts_with_subcommands = true)]
+#[command(name = "bench-clients", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     /// Prints the peers, their versions and measures.
     #[arg(long)]
@@ -24,46 +30,76 @@ pub(crate) enum Measure {
     Pipelined(Pipelined),
     /// Texts that the server pushes.
     Flood(Flood),
+    /// Connections opened, some at once.
+    Connects(Connects),
+    /// Memory of open connections.
+    Memory(Memory),
+    /// Processor time of idle connections with a heartbeat.
+    Idle(Idle),
+    /// How late heartbeats are in a flood without an end.
+    Heartbeat(Heartbeat),
+    /// Allocations a message.
+    Allocations(Allocations),
 }
 
 impl Measure {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Pipelined(_) => "pipelined",
+            Self::Flood(_) => "flood",
+            Self::Connects(_) => "connects",
+            Self::Memory(_) => "memory",
+            Self::Idle(_) => "idle",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::Allocations(_) => "allocations",
+        }
+    }
+
     /// What every measure is told.
     pub(crate) const fn common(&self) -> &Common {
         match self {
             Self::Pipelined(measure) => &measure.common,
             Self::Flood(measure) => &measure.common,
+            Self::Connects(measure) => &measure.common,
+            Self::Memory(measure) => &measure.common,
+            Self::Idle(measure) => &measure.common,
+            Self::Heartbeat(measure) => &measure.common,
+            Self::Allocations(measure) => &measure.common,
         }
     }
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Common {
     /// The client that is measured.
     pub(crate) peer: Peer,
     /// Where bench-server listens.
     #[arg(long)]
     pub(crate) server: SocketAddr,
+    /// Peers set TCP_NODELAY, where their default is not to. Ours always do; so does tungstenite.
+    #[arg(long)]
+    pub(crate) no_delay: bool,
     /// After so many seconds it has failed: something is missing.
     #[arg(long, default_value_t = 300)]
     pub(crate) timeout: u64,
 }
 
 /// The server listens on all addresses: these are dialled in turn, for each has ephemeral ports of its own.
-const ADDRESSES: u8 = 8;
+const ADDRESSES: u32 = 8;
 
 impl Common {
     /// The server, for a client with its default settings.
     pub(crate) const fn target(&self) -> Target {
-        Target { address: self.server, heartbeat: None }
+        Target { address: self.server, heartbeat: None, no_delay: self.no_delay }
     }
 
-    /// The server by the address that is this one's turn.
-    pub(crate) fn target_in_turn(&self, turn: u32, heartbeat: Option<Duration>) -> Target {
-        let mut address = self.server;
-        if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            let last = (turn % u32::from(ADDRESSES)) as u8 + 1;
-            address.set_ip(Ipv4Addr::new(127, 0, 0, last).into());
+    /// The server, by the address whose turn it is.
+    pub(crate) fn target_in_turn(&self, turn: u32) -> Target {
+        let mut target = self.target();
+        if target.address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            let last = (turn % ADDRESSES) as u8 + 1; // from 1 to 8
+            target.address.set_ip(Ipv4Addr::new(127, 0, 0, last).into());
         }
-        Target { address, heartbeat }
+        target
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 const DIGITS: usize = 10;
 
 /// The shortest text: digits, a space, and some filler.
-pub(crate) const LEAST: u32 = 16;
+pub(crate) const LEAST: i64 = 16;
 
 /// The text that is due, of a sequence that begins with number 0.
 #[derive(Clone, Debug)]
@@ -18,9 +18,9 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Texts of so many bytes each.
+    /// Texts of so many bytes each: at least [`LEAST`].
     pub(crate) fn new(bytes: u32) -> Self {
-        let length = bytes.max(LEAST) as usize;
+        let length = bytes as usize;
         let mut due = vec![b'x'; length];
         due[..DIGITS].fill(b'0');
         due[DIGITS] = b' ';

@@ -1,9 +1,10 @@
-//! What the process has used: time, processor time, memory.
+//! What the process has used and may use: time, processor time, memory, open files.
 
 use std::fs;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Wall clock and processor time since it was started.
@@ -28,8 +29,12 @@ impl Meter {
     }
 
     pub(crate) fn stop(&self) -> Spent {
-        let seconds = self.wall.elapsed().as_secs_f64();
-        Spent { seconds, cpu_seconds: cpu_seconds() - self.cpu }
+        Spent { seconds: self.seconds(), cpu_seconds: cpu_seconds() - self.cpu }
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.wall.elapsed().as_secs_f64()
     }
 }
 
@@ -43,7 +48,27 @@ pub(crate) fn resident_bytes() -> Result<u64> {
     let text = fs::read_to_string("/proc/self/statm").context("/proc/self/statm")?;
     let mut pages = text.split_whitespace().skip(1).map(str::parse::<u64>);
     let (Some(Ok(resident)), Some(Ok(shared))) = (pages.next(), pages.next()) else {
-        anyhow::bail!("/proc/self/statm: {text:?}");
+        bail!("/proc/self/statm: {text:?}");
     };
     Ok(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+}
+
+/// Files beside the connections: the standard ones, the runtime's, the server's answers.
+const FILES_BESIDE: u64 = 64;
+
+/// Raises the limit of open files as far as may be.
+///
+/// # Errors
+/// So many connections do not fit in it.
+pub(crate) fn allow_connections(connections: u32) -> Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .context("limit of open files")?;
+    let needed = u64::from(connections) + FILES_BESIDE;
+    match maximum {
+        Some(maximum) if maximum < needed => bail!(
+            "the limit of open files (RLIMIT_NOFILE, ulimit -Hn) is {maximum}; {connections} connections need {needed}"
+        ),
+        _ => Ok(()),
+    }
 }

@@ -3,21 +3,21 @@
 use anyhow::Result;
 
 use super::pipelined::one_more;
-use super::{Answer, Work, answer};
+use super::{Answer, By, Job, Work, answer, go};
 use crate::arguments::Common;
 use crate::exchange::{LEAST, Seen};
 use crate::peers::Socket;
 use crate::statistics::Meter;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Flood {
     #[command(flatten)]
     pub(crate) common: Common,
     /// How many texts the server pushes.
-    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..10_000_000_000))]
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..1 << 33))]
     messages: u64,
     /// The length of each.
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(i64::from(LEAST)..1 << 20))]
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(LEAST..1 << 20))]
     bytes: u32,
 }
 
@@ -27,17 +27,30 @@ impl Work for Flood {
         let mut seen = Seen::new(self.bytes);
 
         let meter = Meter::start();
-        socket.send(&format!("go {} {}", self.messages, self.bytes)).await?;
-        socket.flush().await?;
-        for _ in 0..self.messages {
-            socket.receive(&mut seen).await?;
-        }
+        flood(&mut socket, self.messages, self.bytes, &mut seen).await?;
         let spent = meter.stop();
 
-        let next = seen.texts().clone();
-        one_more(&mut socket, &next, &mut seen).await?;
-        let mut answer = answer(spent);
-        answer.insert("messages".to_owned(), self.messages.into());
-        Ok(answer)
+        one_more(&mut socket, &mut seen).await?;
+        Ok(answer(spent, self.messages))
     }
+
+    fn job(&self) -> Option<Job> {
+        let Self { messages, bytes, .. } = *self;
+        Some(Job { target: self.common.target(), messages, bytes, by: By::Push })
+    }
+}
+
+/// The loop that is measured.
+pub(super) async fn flood<S: Socket>(
+    socket: &mut S,
+    messages: u64,
+    bytes: u32,
+    seen: &mut Seen,
+) -> Result<()> {
+    socket.send(&go(messages, bytes)).await?;
+    socket.flush().await?;
+    for _ in 0..messages {
+        socket.receive(seen).await?;
+    }
+    Ok(())
 }

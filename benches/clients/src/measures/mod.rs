@@ -6,7 +6,13 @@ use serde_json::{Map, Value};
 use crate::peers::Socket;
 use crate::statistics::Spent;
 
+pub(crate) mod allocations;
+pub(crate) mod connects;
+mod crowd;
 pub(crate) mod flood;
+pub(crate) mod heartbeat;
+pub(crate) mod idle;
+pub(crate) mod memory;
 pub(crate) mod pipelined;
 
 /// What a measure tells beside the names: the fields of its answer.
@@ -16,10 +22,47 @@ pub(crate) type Answer = Map<String, Value>;
 pub(crate) trait Work {
     /// Opens what it needs, measures, and checks every message.
     async fn run<S: Socket>(&self) -> Result<Answer>;
+
+    /// The same for a library that calls the application, and is not asked by it; where the measure can be told so.
+    fn job(&self) -> Option<Job> {
+        None
+    }
+}
+
+/// One connection's exchange of messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) target: crate::peers::Target,
+    /// How many texts are received.
+    pub(crate) messages: u64,
+    /// The length of each.
+    pub(crate) bytes: u32,
+    pub(crate) by: By,
+}
+
+/// What makes texts come.
+#[derive(Clone, Debug)]
+pub(crate) enum By {
+    /// Each that is sent is echoed; so many are under way.
+    Echoes(u64),
+    /// The server pushes them when it is told so.
+    Push,
+}
+
+/// The word that has the server push.
+pub(crate) fn go(messages: u64, bytes: u32) -> String {
+    format!("go {messages} {bytes}")
+}
+
+/// An answer of so many messages.
+pub(crate) fn answer(spent: Spent, messages: u64) -> Answer {
+    let mut answer = spent_in(spent);
+    answer.insert("messages".to_owned(), messages.into());
+    answer
 }
 
 /// An answer, begun.
-pub(crate) fn answer(spent: Spent) -> Answer {
+fn spent_in(spent: Spent) -> Answer {
     let mut answer = Answer::new();
     answer.insert("seconds".to_owned(), spent.seconds.into());
     answer.insert("cpu_seconds".to_owned(), spent.cpu_seconds.into());

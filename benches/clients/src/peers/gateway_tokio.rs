@@ -1,11 +1,11 @@
-//! gateway-tokio, by the client's inherent `send` and `next`.
+//! gateway-tokio: by the client's inherent `send` and `next`, or in a task of its own by handle and events.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use gateway_tokio::core::{Config, Notice};
-use gateway_tokio::{Client, ClientEvent};
+use gateway_tokio::{Client, ClientEvent, Events, Handle};
 
+use super::gateway::{config, is_ready};
 use super::{Socket, Target};
 use crate::exchange::Seen;
 
@@ -36,27 +36,54 @@ impl Socket for Polled {
             }
         }
     }
+
+    /// Its own heartbeat has that interval already.
+    async fn rest(&mut self, _interval: Duration) -> Result<()> {
+        loop {
+            is_ready(&self.0.next().await.context("closed")?)?;
+        }
+    }
+}
+
+/// In a task of its own.
+pub(crate) struct Spawned {
+    handle: Handle,
+    events: Events,
+}
+
+impl Socket for Spawned {
+    async fn open(target: &Target) -> Result<Self> {
+        let (handle, mut events) = client(target)?.spawn();
+        while let Some(event) = events.next().await {
+            if is_ready(&event)? {
+                return Ok(Self { handle, events });
+            }
+        }
+        bail!("given up")
+    }
+
+    async fn send(&mut self, text: &str) -> Result<()> {
+        self.handle.send(text).await?;
+        Ok(())
+    }
+
+    async fn receive(&mut self, seen: &mut Seen) -> Result<()> {
+        loop {
+            match self.events.next().await.context("closed")? {
+                ClientEvent::Message(message) => return seen.take(message.as_bytes()),
+                event => is_ready(&event).map(drop)?,
+            }
+        }
+    }
+
+    /// Its own heartbeat has that interval already.
+    async fn rest(&mut self, _interval: Duration) -> Result<()> {
+        loop {
+            is_ready(&self.events.next().await.context("closed")?)?;
+        }
+    }
 }
 
 fn client(target: &Target) -> Result<Client> {
-    let builder = Client::builder(target.url());
-    Ok(builder.config(config(target.heartbeat)?).build()?)
-}
-
-/// The default, but for the heartbeat's interval where one is given.
-fn config(heartbeat: Option<Duration>) -> Result<Config> {
-    Ok(match heartbeat {
-        Some(interval) => Config::builder().heartbeat_interval(interval).build()?,
-        None => Config::default(),
-    })
-}
-
-/// Reads news of the connection. It must hold: a client that reconnects has lost what was under way.
-pub(super) fn is_ready(event: &ClientEvent) -> Result<bool> {
-    match event {
-        ClientEvent::Notice(Notice::Ready { .. }) => Ok(true),
-        ClientEvent::Disconnected { cause, detail, .. } => bail!("lost: {cause:?} {detail}"),
-        ClientEvent::Outcome(outcome) => bail!("a message was not sent: {outcome:?}"),
-        _ => Ok(false),
-    }
+    Ok(Client::builder(target.url()).config(config(target.heartbeat)?).build()?)
 }

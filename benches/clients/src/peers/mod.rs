@@ -4,21 +4,34 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::exchange::Seen;
-use crate::measures::{Answer, Work};
 
+mod ezsockets;
+mod fastwebsockets;
+mod gateway;
+mod gateway_std;
 mod gateway_tokio;
+mod peer;
+mod run;
+mod stream_tungstenite;
 mod tokio_tungstenite;
+mod tokio_websockets;
 mod tungstenite;
+mod yawc;
 
-/// Where to connect to.
+pub(crate) use peer::Peer;
+pub(crate) use run::{at_once, run};
+
+/// Where to connect to, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// The interval of the heartbeat, where it is not the default. Only for those that have one.
     pub(crate) heartbeat: Option<Duration>,
+    /// Sets TCP_NODELAY where that is not the default.
+    pub(crate) no_delay: bool,
 }
 
 impl Target {
@@ -27,10 +40,11 @@ impl Target {
     }
 }
 
-/// One connection, used in the plainest way that its library's documentation shows.
-///
-/// The libraries that block implement it too, and never wait in it: see [`blocking`].
+/// One connection, used in the plainest way that its library's documentation shows, with its own settings.
 pub(crate) trait Socket: Sized + Send + 'static {
+    /// Whether its calls block. Then none of its futures is ever pending.
+    const BLOCKS: bool = false;
+
     /// Connects, until messages are taken.
     fn open(target: &Target) -> impl Future<Output = Result<Self>> + Send;
 
@@ -44,38 +58,9 @@ pub(crate) trait Socket: Sized + Send + 'static {
 
     /// Waits for the next text, and shows it. Whatever else comes is read and let go; the end is an error.
     fn receive(&mut self, seen: &mut Seen) -> impl Future<Output = Result<()>> + Send;
-}
 
-/// The peers by their names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Peer {
-    GatewayTokio,
-    TokioTungstenite,
-    TokioTungsteniteBatched,
-    Tungstenite,
-    TungsteniteBatched,
-}
-
-/// Runs a measure on a peer, async ones on a runtime of one thread.
-pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
-    match peer {
-        Peer::GatewayTokio => on_tokio(work.run::<gateway_tokio::Polled>()),
-        Peer::TokioTungstenite => on_tokio(work.run::<tokio_tungstenite::Each>()),
-        Peer::TokioTungsteniteBatched => on_tokio(work.run::<tokio_tungstenite::Batched>()),
-        Peer::Tungstenite => blocking(work.run::<tungstenite::Each>()),
-        Peer::TungsteniteBatched => blocking(work.run::<tungstenite::Batched>()),
-    }
-}
-
-fn on_tokio(work: impl Future<Output = Result<Answer>>) -> Result<Answer> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
-}
-
-/// Runs a measure whose peer waits in its calls: nothing is ever pending.
-fn blocking(work: impl Future<Output = Result<Answer>>) -> Result<Answer> {
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(work).poll(&mut cx) {
-        std::task::Poll::Ready(answer) => answer,
-        std::task::Poll::Pending => anyhow::bail!("this measure needs a runtime"),
+    /// Lives on with a heartbeat of this interval and without messages, until it fails.
+    fn rest(&mut self, _interval: Duration) -> impl Future<Output = Result<()>> + Send {
+        async { bail!("it has no heartbeat, and is given none") }
     }
 }

@@ -1,4 +1,6 @@
 //! tungstenite, blocking: `send` and `read`; or `write`, and `flush` once a batch.
+//!
+//! Its `connect` sets TCP_NODELAY by itself.
 
 use std::net::TcpStream;
 

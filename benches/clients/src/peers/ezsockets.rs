@@ -1,0 +1,178 @@
+//! ezsockets: it calls the application, so the loop stands in its callbacks.
+
+use anyhow::{Result, anyhow, bail};
+use async_trait::async_trait;
+use ezsockets::{Bytes, Client, ClientConfig, ClientExt, Error, Utf8Bytes};
+use tokio::sync::oneshot;
+
+use super::{Socket, Target};
+use crate::exchange::{Seen, Texts};
+use crate::measures::{Answer, By, Job, answer, go};
+use crate::statistics::{Meter, Spent};
+
+/// Messages, exchanged where the library calls.
+struct Loop {
+    client: Client<Self>,
+    job: Job,
+    seen: Seen,
+    texts: Texts,
+    to_send: u64,
+    to_receive: u64,
+    meter: Meter,
+    spent: Option<Spent>,
+    opened: Option<oneshot::Sender<()>>,
+    ended: Option<oneshot::Sender<Result<Spent>>>,
+}
+
+impl Loop {
+    /// Takes a text, and says whether it was the last: behind all that is measured there goes one more, which must be the next
+    /// that comes.
+    fn take(&mut self, text: &[u8]) -> Result<Option<Spent>> {
+        self.seen.take(text)?;
+        if self.spent.is_some() {
+            return Ok(self.spent);
+        }
+        if self.to_send > 0 {
+            send(&self.client, self.texts.due())?;
+            self.texts.advance();
+            self.to_send -= 1;
+        }
+        self.to_receive -= 1;
+        if self.to_receive == 0 {
+            self.spent = Some(self.meter.stop());
+            send(&self.client, self.seen.texts().due())?;
+        }
+        Ok(None)
+    }
+
+    fn end(&mut self, result: Result<Spent>) {
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.send(result); // the other side has gone only when all is over
+        }
+    }
+}
+
+#[async_trait]
+impl ClientExt for Loop {
+    /// Begin.
+    type Call = ();
+
+    async fn on_connect(&mut self) -> Result<(), Error> {
+        match self.opened.take() {
+            Some(opened) => opened.send(()).map_err(|()| "nobody waits".into()),
+            None => {
+                self.end(Err(anyhow!("lost, and connected again")));
+                Ok(())
+            }
+        }
+    }
+
+    async fn on_text(&mut self, text: Utf8Bytes) -> Result<(), Error> {
+        if let Some(result) = self.take(text.as_bytes()).transpose() {
+            self.end(result);
+        }
+        Ok(())
+    }
+
+    async fn on_binary(&mut self, _: Bytes) -> Result<(), Error> {
+        self.end(Err(anyhow!("altered: binary came")));
+        Ok(())
+    }
+
+    async fn on_call(&mut self, (): ()) -> Result<(), Error> {
+        self.meter = Meter::start();
+        match self.job.by {
+            By::Push => send(&self.client, &go(self.job.messages, self.job.bytes))?,
+            By::Echoes(window) => {
+                for _ in 0..window {
+                    send(&self.client, self.texts.due())?;
+                    self.texts.advance();
+                }
+                self.to_send = self.job.messages - window;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn send(client: &Client<Loop>, text: &str) -> Result<()> {
+    client.text(text).map_err(|_| anyhow!("closed"))?;
+    Ok(())
+}
+
+/// Exchanges the messages of a measure.
+pub(super) async fn run(job: Job) -> Result<Answer> {
+    let (config, messages) = (config(&job.target), job.messages);
+    let (opened, open) = oneshot::channel();
+    let (ended, end) = oneshot::channel();
+    let (client, _running) = ezsockets::connect(
+        |client| Loop {
+            client,
+            seen: Seen::new(job.bytes),
+            texts: Texts::new(job.bytes),
+            to_send: 0,
+            to_receive: job.messages,
+            job,
+            meter: Meter::start(),
+            spent: None,
+            opened: Some(opened),
+            ended: Some(ended),
+        },
+        config,
+    )
+    .await;
+    open.await?;
+    client.call(()).map_err(|_| anyhow!("closed"))?;
+    Ok(answer(end.await??, messages))
+}
+
+fn config(target: &Target) -> ClientConfig {
+    ClientConfig::new(target.url().as_str())
+}
+
+/// A connection that was opened, and no more.
+pub(crate) struct Opened {
+    _client: Client<Opening>,
+}
+
+struct Opening(Option<oneshot::Sender<()>>);
+
+#[async_trait]
+impl ClientExt for Opening {
+    type Call = ();
+
+    async fn on_connect(&mut self) -> Result<(), Error> {
+        let opened = self.0.take().ok_or("lost, and connected again")?;
+        opened.send(()).map_err(|()| "nobody waits".into())
+    }
+
+    async fn on_text(&mut self, _: Utf8Bytes) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn on_binary(&mut self, _: Bytes) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn on_call(&mut self, (): ()) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Socket for Opened {
+    async fn open(target: &Target) -> Result<Self> {
+        let (opened, open) = oneshot::channel();
+        let (client, _running) =
+            ezsockets::connect(|_| Opening(Some(opened)), config(target)).await;
+        open.await?;
+        Ok(Self { _client: client })
+    }
+
+    async fn send(&mut self, _text: &str) -> Result<()> {
+        bail!("messages are exchanged in callbacks")
+    }
+
+    async fn receive(&mut self, _seen: &mut Seen) -> Result<()> {
+        bail!("messages are exchanged in callbacks")
+    }
+}

@@ -1,0 +1,27 @@
+//! What both of our clients are told, and how the news of both is read.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use gateway_tokio::ClientEvent;
+use gateway_tokio::core::{Config, Notice};
+
+/// The default, but for the heartbeat's interval where one is given.
+pub(super) fn config(heartbeat: Option<Duration>) -> Result<Config> {
+    Ok(match heartbeat {
+        Some(interval) => Config::builder().heartbeat_interval(interval).build()?,
+        None => Config::default(),
+    })
+}
+
+/// Reads news of the connection. It must hold: a client that reconnects has lost what was under way.
+pub(super) fn is_ready(event: &ClientEvent) -> Result<bool> {
+    match event {
+        ClientEvent::Notice(Notice::Ready { .. }) => Ok(true),
+        ClientEvent::Disconnected { cause, detail, .. } => bail!("lost: {cause:?} {detail}"),
+        ClientEvent::Outcome(outcome) => bail!("a message was not sent: {outcome:?}"),
+        ClientEvent::Message(message) => bail!("a message that was not asked for: {message:?}"),
+        ClientEvent::Notice(_) => Ok(false),
+        other => bail!("unknown news: {other:?}"),
+    }
+}

@@ -1,0 +1,79 @@
+//! The peers by name: what is built in, and which measures each of them does.
+
+use clap::ValueEnum;
+
+/// The peers, as the command line names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    GatewayTokio,
+    GatewayTokioSpawn,
+    GatewayStd,
+    TokioTungstenite,
+    TokioTungsteniteBatched,
+    /// With a read buffer of 4 KiB.
+    TokioTungsteniteSmall,
+    Tungstenite,
+    TungsteniteBatched,
+    Fastwebsockets,
+    FastwebsocketsBatched,
+    TokioWebsockets,
+    TokioWebsocketsBatched,
+    Yawc,
+    YawcBatched,
+    Ezsockets,
+    StreamTungstenite,
+}
+
+impl Peer {
+    /// As the command line names it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The package that is measured.
+    pub(crate) const fn package(self) -> &'static str {
+        match self {
+            Self::GatewayTokio | Self::GatewayTokioSpawn => "gateway-tokio",
+            Self::GatewayStd => "gateway-std",
+            Self::TokioTungstenite
+            | Self::TokioTungsteniteBatched
+            | Self::TokioTungsteniteSmall => "tokio-tungstenite",
+            Self::Tungstenite | Self::TungsteniteBatched => "tungstenite",
+            Self::Fastwebsockets | Self::FastwebsocketsBatched => "fastwebsockets",
+            Self::TokioWebsockets | Self::TokioWebsocketsBatched => "tokio-websockets",
+            Self::Yawc | Self::YawcBatched => "yawc",
+            Self::Ezsockets => "ezsockets",
+            Self::StreamTungstenite => "stream-tungstenite",
+        }
+    }
+
+    /// The measures that it does.
+    ///
+    /// Memory and idle connections are a task each: the blocking libraries want a thread for that, whose stack would be weighed.
+    pub(crate) const fn measures(self) -> &'static [&'static str] {
+        match self {
+            Self::GatewayTokio => {
+                &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
+            }
+            Self::GatewayTokioSpawn => {
+                &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
+            }
+            Self::GatewayStd => &["pipelined", "flood", "connects", "heartbeat", "allocations"],
+            Self::TokioTungstenite => {
+                &["pipelined", "flood", "connects", "memory", "idle", "allocations"]
+            }
+            Self::TokioTungsteniteSmall => &["pipelined", "flood", "connects", "memory"],
+            Self::Tungstenite => &["pipelined", "flood", "connects", "allocations"],
+            Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc => {
+                &["pipelined", "flood", "connects", "memory"]
+            }
+            Self::TokioTungsteniteBatched
+            | Self::TungsteniteBatched
+            | Self::FastwebsocketsBatched
+            | Self::TokioWebsocketsBatched
+            | Self::YawcBatched => &["pipelined", "flood"],
+            Self::Ezsockets => &["pipelined", "flood", "connects"],
+            Self::StreamTungstenite => &["pipelined", "flood", "connects", "memory"],
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Runs a measure on a peer: async ones on a runtime of one thread, blocking ones on this thread.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::task::JoinSet;
+
+use super::{
+    Peer, Socket, ezsockets, fastwebsockets, gateway_std, gateway_tokio, stream_tungstenite,
+    tokio_tungstenite, tokio_websockets, tungstenite, yawc,
+};
+use crate::measures::{Answer, Work};
+
+/// Runs a measure on a peer.
+pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
+    match peer {
+        Peer::GatewayTokio => with::<gateway_tokio::Polled>(work),
+        Peer::GatewayTokioSpawn => with::<gateway_tokio::Spawned>(work),
+        Peer::GatewayStd => with::<gateway_std::Blocking>(work),
+        Peer::TokioTungstenite => with::<tokio_tungstenite::Each>(work),
+        Peer::TokioTungsteniteBatched => with::<tokio_tungstenite::Batched>(work),
+        Peer::TokioTungsteniteSmall => with::<tokio_tungstenite::Small>(work),
+        Peer::Tungstenite => with::<tungstenite::Each>(work),
+        Peer::TungsteniteBatched => with::<tungstenite::Batched>(work),
+        Peer::Fastwebsockets => with::<fastwebsockets::Each>(work),
+        Peer::FastwebsocketsBatched => with::<fastwebsockets::Batched>(work),
+        Peer::TokioWebsockets => with::<tokio_websockets::Each>(work),
+        Peer::TokioWebsocketsBatched => with::<tokio_websockets::Batched>(work),
+        Peer::Yawc => with::<yawc::Each>(work),
+        Peer::YawcBatched => with::<yawc::Batched>(work),
+        Peer::Ezsockets => match work.job() {
+            Some(job) => on_tokio(ezsockets::run(job)),
+            None => with::<ezsockets::Opened>(work),
+        },
+        Peer::StreamTungstenite => with::<stream_tungstenite::Subscribed>(work),
+    }
+}
+
+fn with<S: Socket>(work: &impl Work) -> Result<Answer> {
+    if S::BLOCKS { blocking(work.run::<S>()) } else { on_tokio(work.run::<S>()) }
+}
+
+fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Runs what waits in its calls: it is done when it was polled once.
+fn blocking<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => bail!("this measure needs a runtime"),
+    }
+}
+
+/// Does so many at once, in tasks or in threads, as the peer wants it.
+///
+/// # Errors
+/// The first that failed.
+pub(crate) async fn at_once<S, T, F>(many: u32, work: impl Fn(u32) -> F) -> Result<Vec<T>>
+where
+    S: Socket,
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    if S::BLOCKS {
+        let threads: Vec<_> = (0..many)
+            .map(|number| {
+                let work = work(number);
+                std::thread::spawn(|| blocking(work))
+            })
+            .collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().ok().context("a thread panicked")?);
+        return joined.collect();
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..many {
+        tasks.spawn(work(number));
+    }
+    let mut done = Vec::new();
+    while let Some(end) = tasks.join_next().await {
+        done.push(end??);
+    }
+    Ok(done)
+}
