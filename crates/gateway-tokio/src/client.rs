@@ -78,6 +78,7 @@ impl Client {
     /// The next event; `None` once the connection is CLOSED and every event was yielded.
     ///
     /// Cancel-safe: an event is yielded or stays where it is.
+    #[inline]
     pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.poll_event(cx)).await
     }
@@ -224,6 +225,10 @@ impl Client {
         self.engine.session().has_events()
     }
 
+    pub(crate) fn waiting_events(&self) -> usize {
+        self.engine.session().waiting_events()
+    }
+
     /// Whether nothing is left to drive; events may still wait.
     pub(crate) fn is_driven_out(&self) -> bool {
         self.engine.session().is_over()
@@ -233,6 +238,7 @@ impl Client {
         self.engine.session().is_over() && !self.engine.session().has_events()
     }
 
+    #[inline]
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         if self.engine.session().has_events() {
             if self.engine.is_look_due() {

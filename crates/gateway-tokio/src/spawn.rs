@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -18,6 +18,9 @@ const QUEUE: usize = 256;
 
 /// How many bytes of messages may wait to be sent, beside one message that is longer.
 const LETTER_BYTES: usize = 1 << 20;
+
+/// How many events are taken out of the queue at once: they wait at the user's side of it.
+const BATCH: usize = 32;
 
 /// How many other requests may wait.
 const CONTROLS: usize = 16;
@@ -50,7 +53,9 @@ pub struct Handle {
 /// What happened, from a client in a background task. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Events {
-    events: mpsc::Receiver<ClientEvent>,
+    queue: mpsc::Receiver<ClientEvent>,
+    /// Taken out of the queue, the next one last.
+    batch: Vec<ClientEvent>,
     waiting: Arc<Waiting>,
 }
 
@@ -58,7 +63,22 @@ pub struct Events {
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: AtomicUsize,
+    /// Whether the task waits for room: only then does it want word.
+    is_full: AtomicBool,
     taken: Notify,
+}
+
+impl Waiting {
+    /// An event was taken.
+    fn take(&self, event: &ClientEvent) {
+        let weight = weight(event);
+        if weight > 0 {
+            self.bytes.fetch_sub(weight, Ordering::SeqCst);
+        }
+        if self.is_full.load(Ordering::SeqCst) {
+            self.taken.notify_one();
+        }
+    }
 }
 
 fn weight(event: &ClientEvent) -> usize {
@@ -101,7 +121,7 @@ impl Client {
         let waiting = Arc::<Waiting>::default();
         let room = Arc::new(Semaphore::new(LETTER_BYTES));
         tokio::spawn(run(self, letter_queue, control_queue, event_queue, Arc::clone(&waiting)));
-        (Handle { room, letters, controls }, Events { events, waiting })
+        (Handle { room, letters, controls }, Events { queue: events, batch: Vec::new(), waiting })
     }
 }
 
@@ -167,10 +187,13 @@ impl Events {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        let event = ready!(self.events.poll_recv(cx));
+        if self.batch.is_empty() {
+            ready!(self.queue.poll_recv_many(cx, &mut self.batch, BATCH));
+            self.batch.reverse();
+        }
+        let event = self.batch.pop();
         if let Some(event) = &event {
-            self.waiting.bytes.fetch_sub(weight(event), Ordering::Relaxed);
-            self.waiting.taken.notify_one();
+            self.waiting.take(event);
         }
         Poll::Ready(event)
     }
@@ -194,7 +217,12 @@ async fn run(
 ) {
     let mut abandoned = false;
     loop {
-        let room = deliver(&mut client, &events, &waiting);
+        let mut room = deliver(&mut client, &events, &waiting);
+        waiting.is_full.store(!room, Ordering::SeqCst);
+        if !room {
+            // What was taken before the word was asked for has brought none.
+            room = deliver(&mut client, &events, &waiting);
+        }
         if client.is_over() {
             break;
         }
@@ -229,16 +257,21 @@ async fn run(
 /// Hands over what waits, as far as there is room; says whether there was enough.
 fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>, waiting: &Waiting) -> bool {
     while client.has_events() {
-        if waiting.bytes.load(Ordering::Relaxed) > client.backlog_limit() && !events.is_closed() {
-            return false;
-        }
-        match events.try_reserve() {
-            Ok(permit) => {
-                if let Some(event) = client.take_event() {
-                    waiting.bytes.fetch_add(weight(&event), Ordering::Relaxed);
+        let places = events.capacity().min(client.waiting_events());
+        match events.try_reserve_many(places) {
+            Ok(_) if places == 0 => return false,
+            Ok(permits) => {
+                for permit in permits {
+                    let is_full = waiting.bytes.load(Ordering::SeqCst) > client.backlog_limit();
+                    if is_full && !events.is_closed() {
+                        return false;
+                    }
+                    let Some(event) = client.take_event() else { break };
+                    waiting.bytes.fetch_add(weight(&event), Ordering::SeqCst);
                     permit.send(event);
                 }
             }
+            // Somebody else would have to send.
             Err(mpsc::error::TrySendError::Full(())) => return false,
             Err(mpsc::error::TrySendError::Closed(())) => {
                 let _ = client.take_event(); // nobody listens any more

@@ -271,6 +271,7 @@ impl<H: Host> Engine<H> {
     }
 
     /// The next event for the application.
+    #[inline]
     pub fn take_event(&mut self) -> Option<ClientEvent> {
         let event = self.session.next_event()?;
         self.narrator.tell(&event);
@@ -279,6 +280,7 @@ impl<H: Host> Engine<H> {
 
     /// Counts an event that is about to be taken while others wait: whether it is time to look at the deadline, and to
     /// [catch up](Self::catch_up) if it is due.
+    #[inline]
     pub fn is_look_due(&mut self) -> bool {
         self.yielded += 1;
         if self.yielded >= EVENTS_BETWEEN_LOOKS {

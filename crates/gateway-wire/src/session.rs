@@ -420,6 +420,7 @@ impl Session {
     }
 
     /// The next event for the application.
+    #[inline]
     pub fn next_event(&mut self) -> Option<ClientEvent> {
         let event = self.events.pop_front();
         if let Some(ClientEvent::Message(message)) = &event {
@@ -430,12 +431,20 @@ impl Session {
 
     /// Whether events wait for the application.
     #[must_use]
+    #[inline]
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
+    /// How many.
+    #[must_use]
+    pub fn waiting_events(&self) -> usize {
+        self.events.len()
+    }
+
     /// Whether messages are among them: input that was read and not yet returned.
     #[must_use]
+    #[inline]
     pub const fn has_messages(&self) -> bool {
         self.backlog > 0 // each weighs something, also an empty one
     }
