@@ -12,10 +12,10 @@ import sys
 import figures
 import plan
 
-ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched", "tungstenite", "fastwebsockets",
-        "tokio-websockets", "yawc", "ezsockets", "stream-tungstenite", "ws", "reconnecting-websocket", "partysocket")
-LABELS = {"tokio-tungstenite-batched": "… flushed by hand", "ws": "ws (Node)", "reconnecting-websocket": "reconnecting-websocket (Node)",
-          "partysocket": "partysocket (Node)"}
+ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched", "tokio-tungstenite-small",
+        "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "ezsockets", "stream-tungstenite", "ws", "reconnecting-websocket", "partysocket")
+LABELS = {"tokio-tungstenite-batched": "… flushed by hand", "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)",
+          "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}
 BASE = "tokio-tungstenite"
 OURS, THEIRS, INK, FAINT, LINES, PAPER = "#1f6feb", "#a8b3c1", "#1f2328", "#6e7781", "#e4e8ec", "#ffffff"
 SETTINGS = {

@@ -6,7 +6,7 @@ OURS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std")
 NODE = ("ws", "reconnecting-websocket", "partysocket")
 BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched")
 RECONNECTING = ("ezsockets", "stream-tungstenite")
-PLAIN = ("tokio-tungstenite", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
+PLAIN = ("tokio-tungstenite", "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
 PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
@@ -14,8 +14,9 @@ PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 SAME_SOCKETS = OURS[:2] + ("tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
 MANY = {peer: {"messages": 4_000_000} for peer in OURS + BATCHED}
-# A thread each: so many are no reasonable use of the blocking clients. Node is slow to open.
-FEWER = {peer: {"connections": 1000} for peer in ("gateway-std", "tungstenite")} | {"ws": {"connections": 2000}}
+# A blocking client wants a thread for each.
+MANY_AT_ONCE = tuple(peer for peer in OURS + PLAIN if peer not in ("gateway-std", "tungstenite"))
+FEWER = {"ws": {"connections": 2000}}  # which is slow to open
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Measure:
 
 def allocations(kind):
     peers = ("gateway-tokio", "gateway-std", "tokio-tungstenite", "tungstenite")
-    return Measure(f"allocations-{kind}", "allocations", peers, {"kind": kind}, {}, 60)
+    return Measure(f"allocations-{kind}", "allocations", peers, {"kind": kind, "messages": 200_000}, {"messages": 20_000}, 60)
 
 
 PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
@@ -46,10 +47,10 @@ MEASURES = (
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
     Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 2000, "at-once": 32}, {"connections": 100}, 60),
-    Measure("memory", "memory", OURS + PLAIN + RECONNECTING + ("ws",),
+    Measure("memory", "memory", MANY_AT_ONCE + ("stream-tungstenite", "ws"),
             {"connections": 10_000, "burst": 1000, "settle": 3, "interval-ms": 1000},
             {"connections": 50, "burst": 100, "settle": 1}, 240, FEWER),
-    Measure("idle", "idle", OURS + PLAIN[:1], {"connections": 10_000, "seconds": 20, "interval-ms": 10_000},
+    Measure("idle", "idle", OURS[:2] + PLAIN[:1], {"connections": 10_000, "seconds": 20, "interval-ms": 10_000},
             {"connections": 50, "seconds": 1, "interval-ms": 500}, 120),
     Measure("heartbeat", "heartbeat", OURS, {"seconds": 5, "interval-ms": 200, "messages-at-once": 200_000}, {"seconds": 1}, 60),
     allocations("pipelined"),
