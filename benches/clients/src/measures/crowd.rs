@@ -1,84 +1,109 @@
-//! Many connections at once, a task each, that go from stage to stage together.
+//! Many connections, opened some at once, that then live in a task each and go from stage to stage together.
+//!
+//! What opens one is not part of its task: it would keep its size there as long as the connection lives.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use anyhow::{Context, Error, Result, bail};
+use futures_util::TryFutureExt;
+use tokio::sync::{Semaphore, mpsc};
 
-use crate::peers::Socket;
+use crate::exchange::{LEAST, Seen};
+use crate::peers::{Socket, at_once};
 
-/// How many are at work at once, in a stage in which they work.
-const AT_ONCE: usize = 32;
+/// How many are at work at once.
+const AT_ONCE: u32 = 32;
 
 /// A stage that is opened for a few at once, and counts those that are through.
-#[derive(Clone)]
 pub(super) struct Stage {
-    entry: Arc<Semaphore>,
-    through: Arc<Semaphore>,
+    entry: Semaphore,
+    through: Semaphore,
 }
 
 impl Stage {
     pub(super) fn new() -> Self {
-        Self { entry: Arc::new(Semaphore::new(0)), through: Arc::new(Semaphore::new(0)) }
+        Self { entry: Semaphore::new(0), through: Semaphore::new(0) }
     }
 
-    /// Lets them in.
-    pub(super) fn open(&self) {
-        self.entry.add_permits(AT_ONCE);
-    }
-
-    /// Does the work when it is one's turn.
-    pub(super) async fn pass<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let turn = self.entry.acquire().await?;
-        let done = work.await?;
+    /// Does the work when it is one's turn; until then the socket waits for what must not come: a message, or the end.
+    pub(super) async fn pass<S: Socket>(
+        &self,
+        socket: &mut S,
+        work: impl AsyncFnOnce(&mut S) -> Result<()>,
+    ) -> Result<()> {
+        let turn = tokio::select! {
+            biased;
+            turn = self.entry.acquire() => turn?,
+            came = silent(socket) => return came,
+        };
+        work(socket).await?;
         drop(turn);
         self.through.add_permits(1);
-        Ok(done)
-    }
-
-    /// Waits at the stage's entry while `life` goes on, which only ends when it fails.
-    pub(super) async fn wait(&self, life: impl Future<Output = Result<()>>) -> Result<()> {
-        tokio::select! {
-            biased;
-            turn = self.entry.acquire() => {
-                drop(turn?); // taken again by `pass`
-                Ok(())
-            }
-            end = life => end.and_then(|()| bail!("a message that was not asked for")),
-        }
+        Ok(())
     }
 }
 
-/// The tasks of all connections.
+/// Waits for what must not come.
+pub(super) async fn silent<S: Socket>(socket: &mut S) -> Result<()> {
+    socket.receive(&mut Seen::new(LEAST as u32)).await?;
+    bail!("a message that was not asked for")
+}
+
+/// The connections that were opened.
 pub(super) struct Crowd {
-    tasks: JoinSet<Result<()>>,
     size: u32,
+    ends: mpsc::UnboundedReceiver<Error>,
 }
 
 impl Crowd {
-    /// Starts them all; each is told its number.
-    pub(super) fn start<F>(size: u32, connection: impl Fn(u32) -> F) -> Self
+    /// Opens them. Each is told its number, and comes back with its life, which only ends when it fails.
+    ///
+    /// # Errors
+    /// The first that could not be opened.
+    pub(super) async fn open<S, Opened, Life>(
+        size: u32,
+        open: impl Fn(u32) -> Opened + Clone + Send + 'static,
+    ) -> Result<Self>
     where
-        F: Future<Output = Result<()>> + Send + 'static,
+        S: Socket,
+        Opened: Future<Output = Result<Life>> + Send + 'static,
+        Life: Future<Output = Result<()>> + Send + 'static,
     {
-        let mut tasks = JoinSet::new();
-        for turn in 0..size {
-            tasks.spawn(connection(turn));
-        }
-        Self { tasks, size }
+        let (told, ends) = mpsc::unbounded_channel();
+        let begun = Arc::new(AtomicU32::new(0));
+        at_once::<S, _, _>(AT_ONCE, |_| {
+            let (begun, told, open) = (Arc::clone(&begun), told.clone(), open.clone());
+            async move {
+                loop {
+                    let turn = begun.fetch_add(1, Ordering::Relaxed);
+                    if turn >= size {
+                        return Ok(());
+                    }
+                    let life = open(turn).await?;
+                    let told = told.clone();
+                    // Not in an async block, which would hold it twice: before it is first polled, and from then on.
+                    tokio::spawn(life.unwrap_or_else(move |end| {
+                        let _ = told.send(end); // nobody listens when all is measured
+                    }));
+                }
+            }
+        })
+        .await?;
+        Ok(Self { size, ends })
     }
 
-    /// Waits until all are through a stage.
+    /// Lets them through a stage, and waits until they are.
     ///
     /// # Errors
     /// One of them has ended, and why.
     pub(super) async fn through(&mut self, stage: &Stage) -> Result<()> {
-        stage.open();
+        stage.entry.add_permits(AT_ONCE as usize);
         tokio::select! {
             all = stage.through.acquire_many(self.size) => all.map(drop).context("a stage was closed"),
-            end = self.tasks.join_next() => Self::ended(end),
+            end = self.ends.recv() => Err(end.context("all have ended")?),
         }
     }
 
@@ -91,17 +116,7 @@ impl Crowd {
         let over = tokio::time::sleep(time);
         tokio::select! {
             () = over => Ok(()),
-            end = self.tasks.join_next() => Self::ended(end),
+            end = self.ends.recv() => Err(end.context("all have ended")?),
         }
     }
-
-    fn ended(end: Option<Result<Result<()>, tokio::task::JoinError>>) -> Result<()> {
-        end.context("no connection")???;
-        bail!("a connection has ended");
-    }
-}
-
-/// Waits for what must not come: the end of the connection, or a message.
-pub(super) async fn silent<S: Socket>(socket: &mut S, bytes: u32) -> Result<()> {
-    socket.receive(&mut crate::exchange::Seen::new(bytes)).await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::crowd::{Crowd, Stage};
+use super::crowd::Crowd;
 use super::{Answer, Work, spent_in};
 use crate::arguments::Common;
 use crate::peers::{Socket, Target};
@@ -34,13 +34,12 @@ impl Work for Idle {
         allow_connections(self.connections)?;
         server::reset(self.common.server)?;
         let interval = Duration::from_millis(self.interval_ms);
-        let open = Stage::new();
-
-        let mut crowd = Crowd::start(self.connections, |turn| {
-            let target = Target { heartbeat: Some(interval), ..self.common.target_in_turn(turn) };
-            connection::<S>(target, interval, open.clone())
-        });
-        crowd.through(&open).await?;
+        let common = self.common.clone();
+        let open = move |turn| {
+            let target = Target { heartbeat: Some(interval), ..common.target_in_turn(turn) };
+            async move { Ok(live(S::open(&target).await?, interval)) }
+        };
+        let mut crowd = Crowd::open::<S, _, _>(self.connections, open).await?;
         crowd.rest(QUIET).await?;
 
         let before = server::statistics(self.common.server)?.pings;
@@ -58,7 +57,7 @@ impl Work for Idle {
     }
 }
 
-async fn connection<S: Socket>(target: Target, interval: Duration, open: Stage) -> Result<()> {
-    let mut socket = open.pass(S::open(&target)).await?;
-    socket.rest(interval).await
+#[allow(clippy::manual_async_fn)] // one of these would hold its arguments twice
+fn live<S: Socket>(mut socket: S, interval: Duration) -> impl Future<Output = Result<()>> + Send {
+    async move { socket.rest(interval).await }
 }

@@ -1,7 +1,8 @@
 //! What an open connection weighs: after one echo, and at rest after a burst.
 //!
-//! A connection is a task, which waits for messages while it rests; that task is part of what is weighed, for every peer.
+//! A connection lives in a task, which waits for messages while it rests; that task is part of what is weighed, for every peer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -40,30 +41,30 @@ pub(crate) struct Memory {
     interval_ms: u64,
 }
 
-#[derive(Clone)]
-struct Stages {
-    echo: Stage,
-    burst: Stage,
-    end: Stage,
-}
-
 impl Work for Memory {
     async fn run<S: Socket>(&self) -> Result<Answer> {
         allow_connections(self.connections)?;
-        let stages = Stages { echo: Stage::new(), burst: Stage::new(), end: Stage::new() };
+        let (common, messages) = (self.common.clone(), self.burst);
         let heartbeat = Duration::from_millis(self.interval_ms);
+        let burst = Arc::new(Stage::new());
         let meter = Meter::start();
         let baseline = resident_bytes()?;
 
-        let mut crowd = Crowd::start(self.connections, |turn| {
-            let target = Target { heartbeat: Some(heartbeat), ..self.common.target_in_turn(turn) };
-            connection::<S>(target, self.burst, stages.clone())
-        });
-        crowd.through(&stages.echo).await?;
+        let stage = Arc::clone(&burst);
+        let open = move |turn| {
+            let target = Target { heartbeat: Some(heartbeat), ..common.target_in_turn(turn) };
+            let stage = Arc::clone(&stage);
+            async move {
+                let mut socket = S::open(&target).await?;
+                exchange(&mut socket, 1, 1, &mut Texts::new(BYTES), &mut Seen::new(BYTES)).await?;
+                Ok(live(socket, messages, stage))
+            }
+        };
+        let mut crowd = Crowd::open::<S, _, _>(self.connections, open).await?;
         crowd.rest(QUIET).await?;
         let after_echo = resident_bytes()?;
 
-        crowd.through(&stages.burst).await?;
+        crowd.through(&burst).await?;
         crowd.rest(Duration::from_secs(self.settle)).await?;
         let after_burst = resident_bytes()?;
         let spent = meter.stop();
@@ -78,14 +79,18 @@ impl Work for Memory {
     }
 }
 
-async fn connection<S: Socket>(target: Target, burst: u64, stages: Stages) -> Result<()> {
-    let opened = async {
-        let mut socket = S::open(&target).await?;
-        exchange(&mut socket, 1, 1, &mut Texts::new(BYTES), &mut Seen::new(BYTES)).await?;
-        Ok(socket)
-    };
-    let mut socket = stages.echo.pass(opened).await?;
-    stages.burst.wait(silent(&mut socket, BYTES)).await?;
-    stages.burst.pass(flood(&mut socket, burst, BYTES, &mut Seen::new(BYTES))).await?;
-    stages.end.wait(silent(&mut socket, BYTES)).await
+#[allow(clippy::manual_async_fn)] // one of these would hold its arguments twice
+fn live<S: Socket>(
+    mut socket: S,
+    messages: u64,
+    burst: Arc<Stage>,
+) -> impl Future<Output = Result<()>> + Send {
+    async move {
+        burst
+            .pass(&mut socket, async |socket: &mut S| {
+                flood(socket, messages, BYTES, &mut Seen::new(BYTES)).await
+            })
+            .await?;
+        silent(&mut socket).await
+    }
 }
