@@ -11,9 +11,10 @@ PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
 # Ours, tungstenite and Node's set TCP_NODELAY by themselves; these are measured with it as well.
-SAME_SOCKETS = OURS[:2] + ("tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
+SAME_SOCKETS = ("gateway-tokio", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
-MANY = {peer: {"messages": 4_000_000} for peer in OURS + BATCHED}
+QUICK = ("gateway-tokio", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched")
+MANY = {peer: {"messages": 4_000_000} for peer in QUICK}
 # A blocking client wants a thread for each.
 MANY_AT_ONCE = tuple(peer for peer in OURS + PLAIN if peer not in ("gateway-std", "tungstenite"))
 FEWER = {"ws": {"connections": 2000}}  # which is slow to open
