@@ -147,9 +147,15 @@ pub struct Calls {
     reads: AtomicUsize,
     writes: AtomicUsize,
     flushes: AtomicUsize,
+    refused: AtomicUsize,
 }
 
 impl Calls {
+    /// Writes that took nothing, since the last call of this.
+    pub fn take_refused(&self) -> usize {
+        self.refused.swap(0, Ordering::SeqCst)
+    }
+
     /// Reads that brought something, writes that took something, and flushes, since the last call of this.
     pub fn take(&self) -> [usize; 3] {
         [&self.reads, &self.writes, &self.flushes].map(|count| count.swap(0, Ordering::SeqCst))
@@ -195,9 +201,8 @@ impl AsyncWrite for Watched {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let outcome = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        if outcome.is_ready() {
-            self.calls.writes.fetch_add(1, Ordering::SeqCst);
-        }
+        let counted = if outcome.is_ready() { &self.calls.writes } else { &self.calls.refused };
+        counted.fetch_add(1, Ordering::SeqCst);
         outcome
     }
 

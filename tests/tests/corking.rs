@@ -83,6 +83,45 @@ async fn a_plain_loop_of_next_and_send_writes_once_for_all_messages_of_one_read(
     }
 }
 
+/// Answers each of so many messages of one read with so many bytes.
+async fn answer_each(client: &mut Client, count: usize, bytes: usize) {
+    for _ in 0..count {
+        let Some(ClientEvent::Message(_)) = within(client.next()).await else { panic!() };
+        within(client.send("x".repeat(bytes))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_corked_is_written_once_it_is_much_and_not_at_the_end_alone() {
+    let (mut client, sockets, mut peer) = pair().await;
+    peer.write(burst(1_000)).await;
+
+    answer_each(&mut client, 160, 94).await; // 160 frames of 100 bytes are just less than 16 KiB
+    assert_eq!(sockets.calls.take(), [1, 0, 0]);
+    answer_each(&mut client, 4, 94).await;
+    assert_eq!(sockets.calls.take(), [0, 1, 1]);
+
+    answer_each(&mut client, 836, 94).await;
+    assert_eq!(sockets.calls.take(), [0, 6, 6]);
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_not_offered_each_message_that_is_corked() {
+    let (memory, mut sockets) = memory(20 << 10);
+    let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
+    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
+    until_ready(&mut client).await;
+    while_polling(&mut client, settle()).await;
+    sockets.calls.take_refused();
+    peer.write(burst(2_000)).await;
+
+    answer_each(&mut client, 1_999, 94).await;
+
+    // 200,000 bytes, a tenth of them taken.
+    let refused = sockets.calls.take_refused();
+    assert!((1..=12).contains(&refused), "{refused} writes that took nothing");
+}
+
 #[tokio::test]
 async fn an_answer_to_one_of_many_messages_leaves_before_the_next_read() {
     let (mut client, sockets, mut peer) = pair().await;

@@ -253,6 +253,52 @@ impl<R, D> fmt::Debug for Connection<R, D> {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::event::{Frame, Message};
+
+    /// The short way is only shorter.
+    #[test]
+    fn the_short_way_of_an_event_leads_where_its_long_way_does() {
+        for config in [
+            Config::builder(),
+            Config::builder().heartbeat_strict(true),
+            Config::builder().data_timeout(Some(Duration::from_secs(9))),
+            Config::builder().answer_pings(true),
+        ] {
+            let mut connection = Connection::from_seed(Arc::new(config.build().unwrap()), 7);
+            let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
+            let id = connection.socket().unwrap();
+            let _ = connection.handle(Instant::from_millis(1), Event::SocketOpened(id));
+            for (millis, event) in [
+                (2, Event::FrameReceived(id, Frame::Text("before the pong"))),
+                (3, Event::FrameReceived(id, Frame::Binary(b"binary"))),
+                (4, Event::FrameReceived(id, Frame::Text(r#"{"type":"pong"}"#))),
+                (5, Event::FrameReceived(id, Frame::Text("behind the pong"))),
+                (6, Event::FrameReceived(SocketId::new(9), Frame::Binary(b"stale"))),
+                (7, Event::SendRequested(Message::Text("out"))),
+                (7, Event::WriteBlocked(id)),
+                (8, Event::SendRequested(Message::Binary(b"refused"))),
+                (9, Event::ReadingPaused(id)),
+                (10, Event::FrameReceived(id, Frame::Text("read before the pause"))),
+            ] {
+                let now = Instant::from_millis(millis);
+                let mut long = connection.clone();
+                let now_told = long.machine.memory.told(now);
+
+                let by_the_long_way = long.transit(now_told, &event);
+
+                assert_eq!(connection.handle(now, event), by_the_long_way, "{event:?}");
+                assert_eq!(connection.machine, long.machine, "{event:?}");
+                assert_eq!(connection.statistics(now), long.statistics(now), "{event:?}");
+            }
+        }
+    }
+}
+
 /// What kind of frame [`Connection::encode`] wrote the payload of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // a driver that cannot send one of them must not compile

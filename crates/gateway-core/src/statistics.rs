@@ -8,7 +8,7 @@ use crate::event::OpenError;
 /// What a connection has done since it was made. A copy: see
 /// [`Connection::statistics`](crate::Connection::statistics).
 ///
-/// All counters stop at their end in place of wrapping: those of `opened`, `reconnects` and `stale_events` at `u32::MAX`.
+/// All counters stop at their end in place of wrapping: `opened`, `reconnects` and `stale_events` after some four billion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

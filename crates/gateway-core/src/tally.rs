@@ -10,14 +10,14 @@ use crate::time::Compact;
 
 /// The counters and times of a connection, in half the room of the [`Statistics`] that show them.
 ///
-/// What the machine's memory knows is not kept again: the attempts are the number of the last socket. Counters of what happens
-/// at most once a socket stop at `u32::MAX`.
+/// What the machine's memory knows is not kept again: the attempts are the number of the last socket. What is rare is counted in
+/// 32 bits. All counters stop at their end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) frames_in: u64,
-    pub(crate) frames_out: u64,
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
+    frames_in: u64,
+    frames_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
     time_ready_ns: u64,
     last: Option<Compact>,
     min: Option<Compact>,
@@ -135,7 +135,10 @@ impl Tally {
             End::CloseReceived(code) => DisconnectCause::CloseReceived(code),
             End::Lost(failure) => DisconnectCause::Lost(failure),
             End::ProtocolError(failure) => DisconnectCause::ProtocolError(failure),
-            End::OpenFailed => DisconnectCause::OpenFailed(self.last_open_error?),
+            End::OpenFailed => {
+                // Local invariant: `count_end` has kept both.
+                DisconnectCause::OpenFailed(self.last_open_error.expect("an open that failed"))
+            }
             End::ConnectTimeout => DisconnectCause::ConnectTimeout,
             End::PongTimeout => DisconnectCause::PongTimeout,
             End::DataTimeout => DisconnectCause::DataTimeout,

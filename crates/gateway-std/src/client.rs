@@ -92,7 +92,7 @@ impl<S: System> Client<S> {
     /// Sends a message, and returns its number.
     ///
     /// It is written at once, unless input that was already read is waiting to be returned by
-    /// [`recv`](Self::recv): then it is written together with the answers to that, before the next read. So a
+    /// [`recv`](Self::recv): then it is written together with the answers to that, before the next read or once they are 16 KiB. So a
     /// plain loop of `recv` and `send` makes few system calls, and one `send` without any further call still
     /// arrives. While the write buffer is full this waits, and goes on reading and keeping the heartbeat
     /// meanwhile.

@@ -54,7 +54,8 @@ use crate::wakers::{Half, Wakers};
 /// ```
 #[must_use = "a client does nothing unless it is polled"]
 pub struct Client {
-    engine: Engine<Tokio>,
+    /// Behind a pointer: a client is moved into futures and tasks, which keep room for it more than once.
+    engine: Box<Engine<Tokio>>,
     /// Made at the first poll: only then is the runtime known.
     timer: Option<Timer>,
     wakers: Arc<Wakers>,
@@ -72,7 +73,7 @@ impl Client {
     pub(crate) fn new(session: Session, opener: Arc<Opener>, wall: Option<WallClock>) -> Self {
         let wakers = Arc::<Wakers>::default();
         let host = Tokio::new(opener, Waker::from(Arc::clone(&wakers)), wall);
-        Self { engine: Engine::new(session, host), timer: None, wakers }
+        Self { engine: Box::new(Engine::new(session, host)), timer: None, wakers }
     }
 
     /// The next event; `None` once the connection is CLOSED and every event was yielded.
@@ -86,7 +87,7 @@ impl Client {
     /// Sends a message, and returns its number.
     ///
     /// It is written at once, unless input that was already read is waiting to be returned by
-    /// [`next`](Self::next): then it is written together with the answers to that, before the next read. So a
+    /// [`next`](Self::next): then it is written together with the answers to that, before the next read or once they are 16 KiB. So a
     /// plain loop of `next` and `send` makes few system calls, and one `send` without any further poll still
     /// arrives. While the write buffer is full this waits, and goes on reading and keeping the heartbeat
     /// meanwhile.

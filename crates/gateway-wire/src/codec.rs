@@ -67,13 +67,7 @@ const READ_BUFFER: usize = 1 << 10;
 impl Codec {
     /// A codec that takes messages of at most `max_message_size` bytes.
     pub(crate) fn new(max_message_size: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(max_message_size))
-            .max_frame_size(Some(max_message_size));
-        let context = WebSocketContext::new(Role::Client, Some(config));
-        Self { context, heads: Heads::default(), max_message_size }
+        Self { context: context(max_message_size), heads: Heads::default(), max_message_size }
     }
 
     /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
@@ -87,7 +81,21 @@ impl Codec {
         if is_message_due && let Some(message) = input.take_whole(self.max_message_size) {
             return Ok(Some(Incoming::Message(message)));
         }
-        self.decode_any(input, output)
+        let decoded = self.decode_any(input, output);
+        if let Ok(Some(Incoming::Message(message))) = &decoded
+            && message.len() > READ_BUFFER
+        {
+            self.give_back();
+        }
+        decoded
+    }
+
+    /// The codec's buffer has grown for a long message, and would hold on to it for as long as only messages follow that go around it.
+    /// Between messages, and before any Close, a new one knows all that this one does.
+    fn give_back(&mut self) {
+        if self.heads.is_between_messages() && self.can_write() {
+            self.context = context(self.max_message_size);
+        }
     }
 
     /// The long way: whatever comes, in pieces of any size, is the codec's.
@@ -178,6 +186,15 @@ impl Codec {
         let _ = context.write(&mut wire, message);
         flush(context, &mut wire);
     }
+}
+
+fn context(max_message_size: usize) -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(max_message_size))
+        .max_frame_size(Some(max_message_size));
+    WebSocketContext::new(Role::Client, Some(config))
 }
 
 fn flush(context: &mut WebSocketContext, wire: &mut Wire<'_, '_>) {

@@ -4,9 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 use gateway_core::{ConfigError, ConfigErrors};
-use http::header::{
-    AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL,
-};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::uri::PathAndQuery;
 use url::{Host, Url};
 
@@ -34,6 +32,8 @@ pub struct Endpoint {
     host: String,
     port: u16,
     target: PathAndQuery,
+    /// The `Host` header. Apart from the others: most endpoints have none, and a map of one takes half a kilobyte.
+    authority: HeaderValue,
     headers: HeaderMap,
 }
 
@@ -71,7 +71,12 @@ impl Endpoint {
         &self.target
     }
 
-    /// The headers beside those of the handshake itself; `Host` is among them.
+    /// The `Host` header of the handshake.
+    pub(crate) const fn authority(&self) -> &HeaderValue {
+        &self.authority
+    }
+
+    /// The headers beside those of the handshake itself.
     pub(crate) const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -161,9 +166,8 @@ impl EndpointBuilder {
         {
             headers.insert(AUTHORIZATION, authorization);
         }
-        headers.insert(HOST, place.authority);
-        let Place { scheme, host, port, target, .. } = place;
-        Ok(Endpoint { scheme, host, port, target, headers })
+        let Place { scheme, host, port, target, authority, .. } = place;
+        Ok(Endpoint { scheme, host, port, target, authority, headers })
     }
 }
 
@@ -322,7 +326,7 @@ mod tests {
     fn userinfo_becomes_basic_authorization_and_is_never_shown() {
         let endpoint = Endpoint::builder("ws://ann:p%40ss@[::1]:9000/a?b=c").build().unwrap();
         assert_eq!(endpoint.headers()[AUTHORIZATION], "Basic YW5uOnBAc3M=");
-        assert_eq!(endpoint.headers()[HOST], "[::1]:9000");
+        assert_eq!(endpoint.authority(), "[::1]:9000");
         assert_eq!(endpoint.target().as_str(), "/a?b=c");
         assert_eq!(endpoint.to_string(), "ws://[::1]:9000/a");
         assert!(!format!("{endpoint:?}").contains("p@ss"));

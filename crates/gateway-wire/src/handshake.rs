@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use gateway_core::{OpenError, RetryAfter, UnixMillis};
 use http::header::{
-    CONNECTION, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    CONNECTION, HOST, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderValue, Request};
@@ -68,6 +68,7 @@ impl Handshake {
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.clone_from(endpoint.headers());
+        headers.insert(HOST, endpoint.authority().clone());
         for name in credentials.keys() {
             headers.remove(name);
             for value in credentials.get_all(name) {

@@ -8,6 +8,8 @@ use tungstenite::Utf8Bytes;
 
 /// A message of the application. Cloning one shares its payload.
 ///
+/// Messages that came together share one copy of what was read, of at most 8 KiB: copy what you keep for long of a small one.
+///
 /// ```
 /// use gateway_wire::Message;
 /// let message = Message::text("hello");

@@ -22,6 +22,9 @@ pub(crate) struct Output {
 /// A buffer that is larger than this is given back once it is empty.
 const KEPT: usize = 1 << 10;
 
+/// The most that a burst takes at once because the last one did.
+const BURST: usize = 64 << 10;
+
 /// So many bytes are worth a write of their own.
 const MUCH: u64 = 16 << 10;
 
@@ -75,7 +78,7 @@ impl Output {
         self.taken = (self.taken + count).min(self.buffer.len());
         if self.taken == self.buffer.len() {
             self.base += self.buffer.len() as u64;
-            self.burst = self.buffer.len();
+            self.burst = self.buffer.len().min(BURST);
             self.taken = 0;
             self.buffer.clear();
             if self.buffer.capacity() > KEPT {
@@ -106,5 +109,61 @@ impl Output {
     /// The transport flushed all that it took.
     pub(crate) fn on_flushed(&mut self) {
         self.flushed = self.written();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(output: &mut Output, count: usize) {
+        let length = output.buffer().len();
+        output.buffer().resize(length + count, 7);
+    }
+
+    fn write(output: &mut Output) {
+        output.on_written(output.pending().len());
+    }
+
+    #[test]
+    fn much_is_what_has_come_since_bytes_were_last_offered_whether_they_were_taken_or_not() {
+        let mut output = Output::default();
+        encode(&mut output, (16 << 10) - 1);
+        assert!(!output.is_much());
+        encode(&mut output, 1);
+        assert!(output.is_much());
+
+        output.on_waiting();
+        encode(&mut output, (16 << 10) - 1);
+        assert!(!output.is_much(), "it would take none of them either");
+        encode(&mut output, 1);
+        assert!(output.is_much(), "by now it may");
+
+        output.on_written(1);
+        assert!(!output.is_much());
+    }
+
+    #[test]
+    fn what_is_written_whole_keeps_little_room() {
+        let mut output = Output::default();
+        for count in [10, 1_000, 1_000_000, 10] {
+            encode(&mut output, count);
+            write(&mut output);
+            assert!(output.buffer.capacity() <= KEPT, "after {count} bytes");
+        }
+    }
+
+    #[test]
+    fn a_burst_behind_a_burst_takes_its_room_at_once_and_no_more_than_one_write() {
+        let mut output = Output::default();
+        for (last, room) in [(10_000, 10_000), (1_000_000, BURST)] {
+            encode(&mut output, last);
+            write(&mut output);
+            encode(&mut output, KEPT);
+            encode(&mut output, 1);
+            let capacity = output.buffer.capacity();
+            assert!((room..=2 * room).contains(&capacity), "{capacity} after {last}");
+            write(&mut output);
+        }
     }
 }

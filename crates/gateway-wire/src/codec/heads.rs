@@ -9,6 +9,12 @@ const CONTROL: u8 = 0x8;
 /// The bit of a message's last fragment.
 const FIN: u8 = 0x80;
 
+/// The bit of a length that says that a masking key follows.
+const MASKED: u8 = 0x80;
+
+/// The length of a masking key.
+const KEY: u64 = 4;
+
 /// The longest payload of a control frame.
 const CONTROL_PAYLOAD: usize = 125;
 
@@ -61,7 +67,9 @@ impl Heads {
     /// The head is whole: a payload of `length` bytes begins.
     fn begin(&mut self, length: u64) {
         self.have = 0;
-        self.left = length;
+        // A masked frame, which the codec refuses, has its key before its payload.
+        let key = if self.head[1] & MASKED == 0 { 0 } else { KEY };
+        self.left = length.saturating_add(key);
         let opcode = self.head[0] & 0x0f;
         self.is_close = opcode == CLOSE;
         if opcode < CONTROL {
@@ -102,7 +110,7 @@ impl Heads {
     }
 }
 
-/// A server's frame is not masked; one that is, the codec refuses.
+/// Without a masking key.
 const fn head_length(second: u8) -> usize {
     match second & 0x7f {
         126 => 4,
@@ -154,6 +162,15 @@ mod tests {
                 assert!(frames.is_none() && heads.is_broken(), "{long:?} by {size}");
             }
         }
+    }
+
+    #[test]
+    fn the_key_of_a_masked_frame_is_its_own() {
+        let mut heads = Heads::default();
+        assert_eq!(heads.follow(b"\x82\x81"), Some(2));
+        assert!(!heads.is_between_messages());
+        assert_eq!(heads.follow(b"\x82\x02hi!\x82\x00"), Some(5));
+        assert!(heads.is_between_messages());
     }
 
     #[test]

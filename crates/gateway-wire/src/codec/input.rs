@@ -11,6 +11,9 @@ pub(super) const TEXT: u8 = 0x81;
 /// First byte of an unfragmented binary frame.
 pub(super) const BINARY: u8 = 0x82;
 
+/// The most that messages share one copy of, if it is not one alone: who keeps one of them keeps all.
+const RUN: usize = 8 << 10;
+
 /// The bytes of one read that are still to be decoded.
 pub(crate) struct Input<'a> {
     rest: &'a [u8],
@@ -37,7 +40,8 @@ impl<'a> Input<'a> {
     pub(super) fn take_whole(&mut self, longest: usize) -> Option<Message> {
         let whole = Whole::at(self.rest, longest)?;
         if self.run.is_empty() {
-            self.run = Bytes::copy_from_slice(&self.rest[..run_length(self.rest, longest)]);
+            let bytes = self.rest.get(..RUN.max(whole.head + whole.length)).unwrap_or(self.rest);
+            self.run = Bytes::copy_from_slice(&bytes[..run_length(bytes, longest)]);
         }
         self.run.advance(whole.head);
         let payload = self.run.split_to(whole.length);

@@ -143,7 +143,7 @@ fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
 
 /// What a codec makes of pieces: frames as they read, and the first thing that is wrong.
 fn told(pieces: std::slice::Chunks<'_, u8>, decode: Decode) -> (Vec<String>, Option<Failure>) {
-    let (mut codec, mut frames) = (Codec::new(100), Vec::new());
+    let (mut codec, mut frames) = (Codec::new(LONGEST), Vec::new());
     for piece in pieces {
         let mut input = Input::new(piece);
         loop {
@@ -156,6 +156,8 @@ fn told(pieces: std::slice::Chunks<'_, u8>, decode: Decode) -> (Vec<String>, Opt
     }
     (frames, None)
 }
+
+const LONGEST: usize = 3_000;
 
 type Decode =
     fn(&mut Codec, &mut Input<'_>, &mut Vec<u8>) -> Result<Option<Incoming>, (Failure, String)>;
@@ -171,9 +173,9 @@ fn the_short_way_tells_what_the_long_way_does_however_the_bytes_are_cut() {
         frame(0x81, b"\xff"),                                         // no UTF-8
         frame(0xc1, b"reserved bit"),
         frame(0x83, b"reserved opcode"),
-        b"\x81\x81masked".to_vec(),
+        b"\x82\x81\x82\x00\x82\x00\x82\x00\x82\x00\x82\x00".to_vec(), // masked, and under its mask like messages
         b"\x82\x7e\x00\x04long".to_vec(), // a length in more bytes than it needs
-        [&b"\x82\x7e\x00\x7e"[..], &[7; 126]].concat(), // a length past the bound
+        b"\x82\x7e\x0b\xb9".to_vec(),     // a length past the bound
         frame(0x88, b"\x03\xe8bye"),
     ];
     for other in &others {
@@ -190,6 +192,53 @@ fn the_short_way_tells_what_the_long_way_does_however_the_bytes_are_cut() {
 }
 
 #[test]
+fn a_message_longer_than_the_buffer_leaves_a_codec_that_goes_on_as_before() {
+    let long = [&b"\x82\x7e\x0b\xb8"[..], &[7; 3_000]].concat();
+    let in_two = [&b"\x01\x7e\x05\xdc"[..], &[b'x'; 1_500], b"\x80\x7e\x05\xdc", &[b'x'; 1_500]];
+    let rest = [frame(0x89, b"ping"), frame(0x81, b"text"), frame(0x88, b"\x03\xe8bye")].concat();
+    for long in [long, in_two.concat()] {
+        let bytes =
+            [&frame(0x81, b"text")[..], &long, &frame(0x02, b"a"), &frame(0x80, b"b"), &rest];
+        let bytes = bytes.concat();
+        let all_at_once = told(bytes.chunks(bytes.len()), Codec::decode_any);
+        assert_eq!((all_at_once.0.len(), all_at_once.1), (6, None));
+        for size in [1, 2, 3, 1_000, 1_024, 1_025, 2_999, bytes.len()] {
+            let in_pieces = told(bytes.chunks(size), Codec::decode);
+            assert_eq!(in_pieces, all_at_once, "in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_long_message_keeps_no_room_once_it_is_gone() {
+    let mut codec = Codec::new(1 << 20);
+    let head = [&b"\x82\x7f"[..], &(1_u64 << 20).to_be_bytes()].concat();
+    let payload = vec![7; 1 << 20];
+
+    let spent = allocation_counter::measure(|| {
+        assert!(decode_all(&mut codec, &head).0.is_empty());
+        for piece in payload.chunks(32 << 10) {
+            drop(decode_all(&mut codec, piece));
+        }
+        drop(decode_all(&mut codec, &frame(0x81, b"text")));
+    });
+
+    assert!(spent.bytes_max > 1 << 20 && spent.bytes_current < 4 << 10, "{spent:?}");
+}
+
+#[test]
+fn each_frame_is_masked_with_a_key_of_its_own() {
+    let mut codec = Codec::new(100);
+    let mut output = Vec::new();
+    for _ in 0..32 {
+        codec.encode(&Message::text(""), &mut output);
+    }
+    let keys: std::collections::HashSet<&[u8]> =
+        output.chunks(6).map(|frame| &frame[2..]).collect();
+    assert!(keys.len() > 30, "{keys:?}");
+}
+
+#[test]
 fn messages_of_one_read_are_copied_once_and_share_the_copy() {
     let bytes = frame(0x82, &[7; 100]).repeat(3);
     let (mut codec, mut input) = (Codec::new(100), Input::new(&bytes));
@@ -199,4 +248,17 @@ fn messages_of_one_read_are_copied_once_and_share_the_copy() {
     };
     let first = next();
     assert_eq!([next(), next()], [first + 102, first + 204]);
+}
+
+#[test]
+fn a_message_that_is_kept_keeps_few_others() {
+    let bytes = frame(0x82, &[7; 100]).repeat(1_000);
+    let mut codec = Codec::new(100);
+    let mut kept = Vec::new();
+
+    let spent = allocation_counter::measure(|| {
+        kept.push(decode_all(&mut codec, &bytes).0.swap_remove(500))
+    });
+
+    assert!(spent.bytes_current < 10 << 10, "{spent:?}");
 }
