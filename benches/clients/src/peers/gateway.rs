@@ -1,17 +1,23 @@
 //! What both of our clients are told, and how the news of both is read.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use gateway_tokio::ClientEvent;
 use gateway_tokio::core::{Config, Notice};
 
-/// The default, but for the heartbeat's interval where one is given.
-pub(super) fn config(heartbeat: Option<Duration>) -> Result<Config> {
-    Ok(match heartbeat {
+/// The default, but for the heartbeat's interval where one is given. All connections of a process have the same, and share it.
+pub(super) fn config(heartbeat: Option<Duration>) -> Result<Arc<Config>> {
+    static SHARED: OnceLock<Arc<Config>> = OnceLock::new();
+    if let Some(config) = SHARED.get() {
+        return Ok(Arc::clone(config));
+    }
+    let config = match heartbeat {
         Some(interval) => Config::builder().heartbeat_interval(interval).build()?,
         None => Config::default(),
-    })
+    };
+    Ok(Arc::clone(SHARED.get_or_init(|| Arc::new(config))))
 }
 
 /// Reads news of the connection. It must hold: a client that reconnects has lost what was under way.
