@@ -95,6 +95,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     ///
     /// Total: it never fails and never panics, for any event in any state at any time. A `now` that is
     /// earlier than one before is taken for that one. Does not allocate in the steady state.
+    #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let now = self.machine.memory.told(now);
         match self.machine.state.on_common(&event, now, &self.config) {

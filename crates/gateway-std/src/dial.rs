@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
-use gateway_wire::{ByteStream, Endpoint, OpenFailure};
+use gateway_wire::{ByteStream, Endpoint, OpenFailure, with_read_buffer};
 use mio::event::Source;
 use mio::net::TcpStream;
 
@@ -58,35 +58,24 @@ pub trait Dial: Send + Sync + 'static {
     }
 }
 
-/// The most that one read takes.
-const READ: usize = 32 << 10;
-
-/// What one read takes where the one before it has left nothing behind: a buffer is filled with zeros before each read, and most
-/// reads bring little.
-const SMALL_READ: usize = 4 << 10;
-
 /// An open stream, as the engine sees it.
 pub struct Socket {
     transport: Box<dyn Transport>,
     fails_whole: bool,
-    /// Whether the last read filled its buffer: there is more.
-    is_busy: bool,
 }
 
 impl Socket {
     pub(crate) fn new(transport: Box<dyn Transport>, fails_whole: bool) -> Self {
-        Self { transport, fails_whole, is_busy: false }
+        Self { transport, fails_whole }
     }
 }
 
 impl ByteStream for Socket {
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
-        let Self { transport, is_busy, .. } = self;
-        if *is_busy {
-            read_into(transport, &mut [0; READ], is_busy, take)
-        } else {
-            read_into(transport, &mut [0; SMALL_READ], is_busy, take)
-        }
+        with_read_buffer(|buffer| {
+            let count = uninterrupted(|| self.transport.read(buffer))?;
+            Ok(take(&buffer[..count]))
+        })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -104,17 +93,6 @@ impl ByteStream for Socket {
     fn fails_whole(&self) -> bool {
         self.fails_whole
     }
-}
-
-fn read_into<T>(
-    transport: &mut Box<dyn Transport>,
-    buffer: &mut [u8],
-    is_busy: &mut bool,
-    take: impl FnOnce(&[u8]) -> T,
-) -> io::Result<T> {
-    let count = uninterrupted(|| transport.read(buffer))?;
-    *is_busy = count == buffer.len();
-    Ok(take(&buffer[..count]))
 }
 
 /// A system call that a signal has interrupted is made again.

@@ -1,21 +1,17 @@
 //! What tokio gives the engine: its clock, its sockets, and a waker for both.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
-use gateway_wire::{ByteStream, Dialled, Host, OpenFailure, WallClock};
+use gateway_wire::{ByteStream, Dialled, Host, OpenFailure, WallClock, with_read_buffer};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::clock::Clock;
 use crate::dial::Transport;
 use crate::open::{Opener, Opening};
-
-/// The most that one read takes. On the stack: an idle client holds no read buffer of its own.
-const READ: usize = 32 << 10;
 
 /// The runtime, as the engine sees it.
 pub(crate) struct Tokio {
@@ -91,10 +87,11 @@ impl Polled {
 
 impl ByteStream for Polled {
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
-        let mut storage = [MaybeUninit::uninit(); READ];
-        let mut buffer = ReadBuf::uninit(&mut storage);
-        self.poll(|transport, cx| transport.poll_read(cx, &mut buffer))?;
-        Ok(take(buffer.filled()))
+        with_read_buffer(|storage| {
+            let mut buffer = ReadBuf::new(storage);
+            self.poll(|transport, cx| transport.poll_read(cx, &mut buffer))?;
+            Ok(take(buffer.filled()))
+        })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -22,7 +22,7 @@ use crate::session::{ClientEvent, Order, Session};
 /// the engine is woken when it can.
 pub trait ByteStream {
     /// Reads once, and hands what came to `take`: nothing at the end of the stream. The buffer is the stream's own choice;
-    /// about 32 KiB is plenty.
+    /// [`with_read_buffer`](crate::with_read_buffer) lends one that costs an idle connection nothing.
     ///
     /// # Errors
     /// Nothing has come yet, or nothing will any more.

@@ -143,6 +143,16 @@ struct Link {
     breach: Option<Breach>,
 }
 
+impl Link {
+    /// Takes the next frame that is no whole message. What the codec answers is owed to the peer.
+    fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
+        let before = self.output.end();
+        let decoded = self.codec.decode(input, self.output.buffer());
+        self.owed += usize::try_from(self.output.end() - before).unwrap_or(usize::MAX);
+        decoded
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
     Free,
@@ -269,9 +279,10 @@ impl Session {
             if link.breach.is_some() {
                 return; // what comes after it is nobody's
             }
-            let before = link.output.end();
-            let decoded = link.codec.decode(&mut input, link.output.buffer());
-            link.owed += usize::try_from(link.output.end() - before).unwrap_or(usize::MAX);
+            let decoded = match link.codec.take_whole(&mut input) {
+                Some(message) => Ok(Some(Incoming::Message(message))),
+                None => link.decode(&mut input),
+            };
             match decoded {
                 Ok(Some(incoming)) => {
                     frames += 1;
