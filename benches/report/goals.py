@@ -138,9 +138,8 @@ def size(name, limit, key):
 
 def allocations(kind):
     measure = f"allocations-{kind}"
-    # What a read or a write needs, its messages share: a few hundredths. One for each message would be 1.0.
     return Goal(measure, f"allocations a message, {kind}: `{OURS}` less `{PEER}`", (measure, OURS, "allocations_per_message"), 0,
-                at_least=False, less=(measure, PEER, "allocations_per_message"), unit="", decimals=1)
+                at_least=False, less=(measure, PEER, "allocations_per_message"), unit="")
 
 
 def late(peer):
