@@ -78,6 +78,12 @@ impl Timer {
             return Poll::Pending;
         };
         if self.armed != Some(deadline) {
+            // A busy runtime looks at its timers late, and an application that is always a little behind, whose reading pauses and
+            // resumes all the time, would set this one anew before it does.
+            let now = clock.now();
+            if now >= deadline {
+                return Poll::Ready(now);
+            }
             self.armed = Some(deadline);
             #[cfg(test)]
             counts::RESETS.set(counts::RESETS.get() + 1);
@@ -98,6 +104,24 @@ impl Timer {
 /// Waits for `span`: the stagger between two addresses that are tried side by side.
 pub(crate) async fn after(span: Duration) {
     sleep(span).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_that_has_passed_is_due_before_the_runtime_has_looked_at_its_timers() {
+        let clock = Clock::start(None);
+        let mut timer = Timer::new(&clock);
+
+        let due =
+            timer.poll_due(&mut Context::from_waker(Waker::noop()), &clock, Some(Instant::ZERO));
+
+        assert!(due.is_ready());
+    }
 }
 
 /// How often this thread has read the clock and set a timer, for the test that holds both to account.
