@@ -9,6 +9,8 @@ use mio::net::TcpStream;
 
 /// A byte stream to a server that never waits: TCP, TLS over it, or one of the embedder's own. Reading and writing fail
 /// with [`io::ErrorKind::WouldBlock`] where they would have to wait; a write of no bytes means that the stream is dead.
+///
+/// What it is given to read into holds what other connections of the thread have read: it must report exactly what it has written.
 pub trait Transport: Read + Write + Send {
     /// The socket under it, for the poller.
     fn source(&mut self) -> &mut dyn Source;

@@ -20,6 +20,8 @@ use tracing::warn;
 use crate::clock::after;
 
 /// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
+///
+/// What it is given to read into holds what other connections of the thread have read: it must report exactly what it has written.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}

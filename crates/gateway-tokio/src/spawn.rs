@@ -19,7 +19,7 @@ const QUEUE: usize = 256;
 /// How many bytes of messages may wait to be sent, beside one message that is longer.
 const LETTER_BYTES: usize = 1 << 20;
 
-/// How many events are taken out of the queue at once: they wait at the user's side of it.
+/// How many events are taken out of the queue at once: they wait at the user's side of it, besides those in the queue.
 const BATCH: usize = 32;
 
 /// How many other requests may wait.

@@ -1,4 +1,4 @@
-//! Where reads go: a buffer that all connections of a thread share. An idle connection holds none.
+//! Where reads go: a buffer that all connections of a thread share. A thread that has read keeps it until it ends.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ thread_local! {
 }
 
 /// Lends `read` the thread's read buffer: 48 KiB, with whatever was read before still in it. Nothing is filled with zeros for a read, and
-/// nothing of it lies on the stack.
+/// nothing of it lies on the stack. A stream that is read into it must report exactly what it has written: behind that lie other connections' bytes.
 ///
 /// ```
 /// let mut stream = &b"hello"[..];

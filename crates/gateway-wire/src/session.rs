@@ -144,7 +144,7 @@ struct Link {
 }
 
 impl Link {
-    /// Takes the next frame that is no whole message. What the codec answers is owed to the peer.
+    /// Takes the next frame the long way. What the codec answers is owed to the peer.
     fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
         let before = self.output.end();
         let decoded = self.codec.decode(input, self.output.buffer());
