@@ -222,6 +222,7 @@ async fn run(
         if !room {
             // What was taken before the word was asked for has brought none.
             room = deliver(&mut client, &events, &waiting);
+            waiting.is_full.store(!room, Ordering::SeqCst);
         }
         if client.is_over() {
             break;

@@ -148,11 +148,12 @@ fn judge(answer: &[u8]) -> Result<Option<usize>, OpenFailure> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut fields);
     let length = match head.parse(answer) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if answer.len() >= MAX_ANSWER => {
+        Ok(httparse::Status::Complete(length)) if length <= MAX_ANSWER => length,
+        Ok(httparse::Status::Partial) if answer.len() < MAX_ANSWER => return Ok(None),
+        // However it is cut into reads.
+        Ok(httparse::Status::Complete(_) | httparse::Status::Partial) => {
             return Err(not_http("the answer's head is longer than 64 KiB"));
         }
-        Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(not_http(&format!("the answer is no HTTP: {error}"))),
     };
     let status = head.code.unwrap_or(0);
@@ -397,5 +398,23 @@ mod tests {
         let shown = format!("{:?}", handshake());
         let header = format!("{:?}", b"X-One");
         assert!(!shown.contains(header.trim_matches(['[', ']'])), "{shown}");
+    }
+
+    #[test]
+    fn a_head_longer_than_its_bound_is_refused_however_it_is_cut() {
+        for (padding, expected) in [(MAX_ANSWER, OpenError::NotHttp), (60_000, OpenError::Upgrade)]
+        {
+            let head = format!("HTTP/1.1 101 x\r\nX: {}\r\n\r\n", "x".repeat(padding));
+            for size in [1_000, 48 << 10, MAX_ANSWER, head.len()] {
+                let endpoint = Endpoint::builder("ws://host/").build().unwrap();
+                let mut handshake = Handshake::start(&endpoint, &HeaderMap::new()).unwrap();
+                let told = head
+                    .as_bytes()
+                    .chunks(size)
+                    .find_map(|piece| handshake.received(piece).err())
+                    .map(|failure| failure.error());
+                assert_eq!(told, Some(expected), "{padding} in pieces of {size}");
+            }
+        }
     }
 }

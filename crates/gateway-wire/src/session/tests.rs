@@ -460,3 +460,19 @@ fn a_breach_with_nothing_before_it_is_told_at_once() {
     assert!(!session.is_breach_due());
     assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
 }
+
+#[test]
+fn whole_messages_of_one_read_go_around_the_codec_and_share_a_copy() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &frame(0x82, "one").repeat(2));
+
+    let places: Vec<usize> = events(&mut session)
+        .iter()
+        .map(|event| match event {
+            ClientEvent::Message(message) => message.as_bytes().as_ptr().addr(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+
+    assert_eq!(places, [places[0], places[0] + 5]);
+}
