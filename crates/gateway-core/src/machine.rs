@@ -87,7 +87,7 @@ pub(crate) struct Ready {
 /// The watch over application data. A message only stamps; the Tick at `judge_at` judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DataWatch {
-    pub(crate) heard_at: Instant,
+    pub(crate) heard_at: Compact,
     pub(crate) judge_at: Instant,
 }
 
@@ -275,7 +275,7 @@ impl State {
                     heartbeat.rebase(shift);
                 }
                 if let Some(watch) = &mut ready.data {
-                    shift.apply(&mut watch.heard_at);
+                    watch.heard_at = Compact::at(shift.moved(watch.heard_at.instant()));
                     shift.apply(&mut watch.judge_at);
                 }
             }

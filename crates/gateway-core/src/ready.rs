@@ -10,7 +10,7 @@ use crate::heartbeat::{Heartbeat, Timing};
 use crate::machine::{DataWatch, Flow, Lane, Ready};
 use crate::retry::Retry;
 use crate::state::SocketId;
-use crate::time::{Instant, UnixMillis};
+use crate::time::{Compact, Instant, UnixMillis};
 
 impl Ready {
     /// Ready from now on, on a socket whose bytes move as `flow` says.
@@ -39,7 +39,7 @@ impl Ready {
     #[inline]
     pub(crate) fn mark_data(&mut self, now: Instant) {
         if let Some(watch) = &mut self.data {
-            watch.heard_at = now;
+            watch.heard_at = Compact::at(now);
         }
     }
 
@@ -74,7 +74,7 @@ impl Ready {
     pub(crate) fn data_missed_at(&mut self, cx: &Context<'_>) -> Option<Instant> {
         let (watch, timeout) = (self.data.as_mut()?, cx.config.data_timeout?);
         if cx.now >= watch.judge_at {
-            watch.judge_at = watch.heard_at.saturating_add(timeout);
+            watch.judge_at = watch.heard_at.instant().saturating_add(timeout);
         }
         (cx.now >= watch.judge_at).then_some(watch.judge_at)
     }
@@ -194,5 +194,5 @@ fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
 
 fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {
     let timeout = cx.config.data_timeout?;
-    Some(DataWatch { heard_at: cx.now, judge_at: cx.now.saturating_add(timeout) })
+    Some(DataWatch { heard_at: Compact::at(cx.now), judge_at: cx.now.saturating_add(timeout) })
 }

@@ -16,7 +16,7 @@ pub(crate) struct Retry {
     /// The strategy's last delay: what the AWS form goes by.
     drawn: Option<Compact>,
     /// The last delay, hints and jitter included: what stability is measured by.
-    waited: Duration,
+    waited: Compact,
     refresh: Refresh,
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum Decision {
 
 impl Retry {
     pub(crate) const fn new() -> Self {
-        Self { attempts: 0, drawn: None, waited: Duration::ZERO, refresh: Refresh::Unspent }
+        Self { attempts: 0, drawn: None, waited: Compact::new(0), refresh: Refresh::Unspent }
     }
 
     /// The number of the last retry: 1 for the first since the count was last reset.
@@ -46,7 +46,7 @@ impl Retry {
 
     /// How long a connection must have been ready to count as stable.
     pub(crate) fn stable_after(&self, config: &Reconnect) -> Duration {
-        config.stable_after.max(self.waited)
+        config.stable_after.max(self.waited.duration())
     }
 
     /// A connection was stable, or the user starts afresh.
@@ -83,7 +83,7 @@ impl Retry {
         let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
         self.drawn = Some(Compact::span(drawn));
         let (delay, because) = at_least(drawn, floor(verdict, retry_after, config), random);
-        self.waited = delay;
+        self.waited = Compact::span(delay);
         Decision::Wait { delay, because, credentials }
     }
 

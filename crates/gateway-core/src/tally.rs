@@ -3,12 +3,11 @@
 use core::time::Duration;
 
 use crate::action::DisconnectCause;
-use crate::close::CloseCode;
-use crate::event::{Failure, OpenError};
+use crate::event::OpenError;
 use crate::statistics::{RoundTrip, Statistics};
 use crate::time::Compact;
 
-/// The counters and times of a connection, in half the room of the [`Statistics`] that show them.
+/// The counters and times of a connection, in less room than the [`Statistics`] that show them.
 ///
 /// What the machine's memory knows is not kept again: the attempts are the number of the last socket. What is rare is counted in
 /// 32 bits. All counters stop at their end.
@@ -23,26 +22,10 @@ pub(crate) struct Tally {
     min: Option<Compact>,
     smoothed: Option<Compact>,
     last_open_error: Option<OpenError>,
-    last_end: Option<End>,
+    last_disconnect: Option<DisconnectCause>,
     opened: u32,
     readies: u32,
     stale_events: u32,
-}
-
-/// A [`DisconnectCause`] without the error of a failed open, which is kept once.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    CloseReceived(Option<CloseCode>),
-    Lost(Failure),
-    ProtocolError(Failure),
-    OpenFailed,
-    ConnectTimeout,
-    PongTimeout,
-    DataTimeout,
-    LoginTimeout,
-    LoginRefused,
-    CloseTimeout,
-    Requested,
 }
 
 impl Tally {
@@ -85,22 +68,10 @@ impl Tally {
     }
 
     pub(crate) fn count_end(&mut self, cause: DisconnectCause) {
-        self.last_end = Some(match cause {
-            DisconnectCause::CloseReceived(code) => End::CloseReceived(code),
-            DisconnectCause::Lost(failure) => End::Lost(failure),
-            DisconnectCause::ProtocolError(failure) => End::ProtocolError(failure),
-            DisconnectCause::OpenFailed(error) => {
-                self.last_open_error = Some(error);
-                End::OpenFailed
-            }
-            DisconnectCause::ConnectTimeout => End::ConnectTimeout,
-            DisconnectCause::PongTimeout => End::PongTimeout,
-            DisconnectCause::DataTimeout => End::DataTimeout,
-            DisconnectCause::LoginTimeout => End::LoginTimeout,
-            DisconnectCause::LoginRefused => End::LoginRefused,
-            DisconnectCause::CloseTimeout => End::CloseTimeout,
-            DisconnectCause::Requested => End::Requested,
-        });
+        self.last_disconnect = Some(cause);
+        if let DisconnectCause::OpenFailed(error) = cause {
+            self.last_open_error = Some(error);
+        }
     }
 
     /// The statistics, of a connection that has made so many attempts.
@@ -109,7 +80,7 @@ impl Tally {
             attempts,
             opened: self.opened.into(),
             reconnects: self.readies.saturating_sub(1).into(),
-            last_disconnect: self.last_disconnect(),
+            last_disconnect: self.last_disconnect,
             last_open_error: self.last_open_error,
             round_trip: self.round_trip(),
             time_ready: Duration::from_nanos(self.time_ready_ns),
@@ -128,24 +99,5 @@ impl Tally {
             min: self.min.map(Compact::duration),
             smoothed: self.smoothed.map(Compact::duration),
         }
-    }
-
-    fn last_disconnect(&self) -> Option<DisconnectCause> {
-        Some(match self.last_end? {
-            End::CloseReceived(code) => DisconnectCause::CloseReceived(code),
-            End::Lost(failure) => DisconnectCause::Lost(failure),
-            End::ProtocolError(failure) => DisconnectCause::ProtocolError(failure),
-            End::OpenFailed => {
-                // Local invariant: `count_end` has kept both.
-                DisconnectCause::OpenFailed(self.last_open_error.expect("an open that failed"))
-            }
-            End::ConnectTimeout => DisconnectCause::ConnectTimeout,
-            End::PongTimeout => DisconnectCause::PongTimeout,
-            End::DataTimeout => DisconnectCause::DataTimeout,
-            End::LoginTimeout => DisconnectCause::LoginTimeout,
-            End::LoginRefused => DisconnectCause::LoginRefused,
-            End::CloseTimeout => DisconnectCause::CloseTimeout,
-            End::Requested => DisconnectCause::Requested,
-        })
     }
 }
