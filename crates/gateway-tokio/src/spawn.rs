@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -59,26 +59,12 @@ pub struct Events {
     waiting: Arc<Waiting>,
 }
 
-/// What waits in the queue of events: its weight in bytes, and word to the task when some was taken.
+/// What waits for the user: its weight in bytes, and word to the task with the last event of each batch: by then it has room in
+/// the queue for as many again, and where the user has taken all there is, the word comes with all bytes gone.
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: AtomicUsize,
-    /// Whether the task waits for room: only then does it want word.
-    is_full: AtomicBool,
     taken: Notify,
-}
-
-impl Waiting {
-    /// An event was taken.
-    fn take(&self, event: &ClientEvent) {
-        let weight = weight(event);
-        if weight > 0 {
-            self.bytes.fetch_sub(weight, Ordering::SeqCst);
-        }
-        if self.is_full.load(Ordering::SeqCst) {
-            self.taken.notify_one();
-        }
-    }
 }
 
 fn weight(event: &ClientEvent) -> usize {
@@ -193,7 +179,10 @@ impl Events {
         }
         let event = self.batch.pop();
         if let Some(event) = &event {
-            self.waiting.take(event);
+            self.waiting.bytes.fetch_sub(weight(event), Ordering::Relaxed);
+            if self.batch.is_empty() {
+                self.waiting.taken.notify_one();
+            }
         }
         Poll::Ready(event)
     }
@@ -217,13 +206,7 @@ async fn run(
 ) {
     let mut abandoned = false;
     loop {
-        let mut room = deliver(&mut client, &events, &waiting);
-        waiting.is_full.store(!room, Ordering::SeqCst);
-        if !room {
-            // What was taken before the word was asked for has brought none.
-            room = deliver(&mut client, &events, &waiting);
-            waiting.is_full.store(!room, Ordering::SeqCst);
-        }
+        let room = deliver(&mut client, &events, &waiting);
         if client.is_over() {
             break;
         }
@@ -260,15 +243,15 @@ fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>, waiting: &Wa
     while client.has_events() {
         let places = events.capacity().min(client.waiting_events());
         match events.try_reserve_many(places) {
-            Ok(_) if places == 0 => return false,
+            Ok(_) if places == 0 => return false, // asked all the same: the queue may be closed
             Ok(permits) => {
                 for permit in permits {
-                    let is_full = waiting.bytes.load(Ordering::SeqCst) > client.backlog_limit();
+                    let is_full = waiting.bytes.load(Ordering::Relaxed) > client.backlog_limit();
                     if is_full && !events.is_closed() {
                         return false;
                     }
                     let Some(event) = client.take_event() else { break };
-                    waiting.bytes.fetch_add(weight(&event), Ordering::SeqCst);
+                    waiting.bytes.fetch_add(weight(&event), Ordering::Relaxed);
                     permit.send(event);
                 }
             }
