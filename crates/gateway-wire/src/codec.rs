@@ -70,13 +70,6 @@ impl Codec {
         Self { context: context(max_message_size), heads: Heads::default(), max_message_size }
     }
 
-    /// The short way: takes the message that `input` begins with, if it is whole. Anything else is left for [`decode`](Self::decode).
-    #[inline]
-    pub(crate) fn take_whole(&mut self, input: &mut Input<'_>) -> Option<Message> {
-        let is_message_due = self.heads.is_between_messages() && self.context.can_read();
-        if is_message_due { input.take_whole(self.max_message_size) } else { None }
-    }
-
     /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
     /// Close are appended to `output`.
     pub(crate) fn decode(
@@ -84,6 +77,10 @@ impl Codec {
         input: &mut Input<'_>,
         output: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, (Failure, String)> {
+        let is_message_due = self.heads.is_between_messages() && self.context.can_read();
+        if is_message_due && let Some(message) = input.take_whole(self.max_message_size) {
+            return Ok(Some(Incoming::Message(message)));
+        }
         let decoded = self.decode_any(input, output);
         if let Ok(Some(Incoming::Message(message))) = &decoded
             && message.len() > READ_BUFFER

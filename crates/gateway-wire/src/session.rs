@@ -1,6 +1,7 @@
 //! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
 
 mod breach;
+mod link;
 mod perform;
 mod standing;
 
@@ -9,19 +10,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause, Event,
-    Instant, Network, Notice, Observer, Secret, SocketId, UnixMillis, Verdict,
+    Action, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause,
+    Event, Instant, Network, Notice, Observer, Outgoing, Secret, SocketId, UnixMillis, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use self::breach::Breach;
-use self::perform::{Payload, Taken, weight};
-use crate::codec::{Codec, Incoming, Input};
+use self::link::{Link, Writing};
+use self::perform::{Payload, weight};
+use crate::codec::{Incoming, Input};
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, Outcome, SendError};
-use crate::output::Output;
 use crate::queue::Queue;
 
 /// What a driver yields to the application, in the order in which it happened.
@@ -130,35 +130,6 @@ pub struct Session {
     observer: Option<BoxObserver>,
 }
 
-/// An open socket's frames and bytes; kept until the driver has dropped the socket.
-struct Link {
-    id: SocketId,
-    codec: Codec,
-    output: Output,
-    /// Bytes of answers to Ping that wait to be written.
-    owed: usize,
-    writing: Writing,
-    /// Whether the outgoing bytes end in a Close frame, ours or the answer to the peer's.
-    farewell: bool,
-    breach: Option<Breach>,
-}
-
-impl Link {
-    /// Takes the next frame the long way. What the codec answers is owed to the peer.
-    fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
-        let before = self.output.end();
-        let decoded = self.codec.decode(input, self.output.buffer());
-        self.owed += usize::try_from(self.output.end() - before).unwrap_or(usize::MAX);
-        decoded
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writing {
-    Free,
-    Blocked,
-}
-
 impl Session {
     /// A session with default limits.
     #[must_use]
@@ -223,15 +194,17 @@ impl Session {
     /// The message itself, where the connection does not take it now.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
         let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
-        match self.answer_send(&actions, message) {
-            Some(Taken::Accepted(id)) => {
+        let rejection = match (actions.as_slice(), &mut self.link) {
+            ([Action::Send(_, Outgoing::Requested)], Some(link)) => {
+                let id = link.take(&message, &mut self.ledger);
                 self.block_if_full();
-                Ok(id)
+                return Ok(id);
             }
-            Some(Taken::Refused(error)) => Err(error),
-            // Local invariant: the core answers every request with one of the two, as its tests show.
-            None => unreachable!("a send request without an answer"),
-        }
+            ([Action::Notify(Notice::SendRejected(rejection))], _) => *rejection,
+            // Local invariant: the core answers every request with one of the two, as its tests show, and takes none without a socket.
+            _ => unreachable!("a send request without an answer"),
+        };
+        Err(SendError::new(rejection, message))
     }
 
     /// The embedder's own login was accepted.
@@ -254,11 +227,8 @@ impl Session {
     /// A socket is open.
     pub fn opened(&mut self, now: Instant, id: SocketId) {
         if self.connection.socket() == Some(id) {
-            let codec = Codec::new(self.connection.config().max_message_size());
-            let output = Output::default();
             self.paused = false;
-            let (writing, farewell, breach) = (Writing::Free, false, None);
-            self.link = Some(Link { id, codec, output, owed: 0, writing, farewell, breach });
+            self.link = Some(Link::new(id, self.connection.config().max_message_size()));
         }
         self.at(now, Event::SocketOpened(id), Payload::None);
     }
@@ -279,10 +249,9 @@ impl Session {
             if link.breach.is_some() {
                 return; // what comes after it is nobody's
             }
-            let decoded = match link.codec.take_whole(&mut input) {
-                Some(message) => Ok(Some(Incoming::Message(message))),
-                None => link.decode(&mut input),
-            };
+            let before = link.output.end();
+            let decoded = link.codec.decode(&mut input, link.output.buffer());
+            link.owed += usize::try_from(link.output.end() - before).unwrap_or(usize::MAX);
             match decoded {
                 Ok(Some(incoming)) => {
                     frames += 1;

@@ -7,21 +7,9 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
 }
 
-/// What a session does: the short way first.
-fn decode(
-    codec: &mut Codec,
-    input: &mut Input<'_>,
-    output: &mut Vec<u8>,
-) -> Result<Option<Incoming>, (Failure, String)> {
-    match codec.take_whole(input) {
-        Some(message) => Ok(Some(Incoming::Message(message))),
-        None => codec.decode(input, output),
-    }
-}
-
 fn decode_all(codec: &mut Codec, bytes: &[u8]) -> (Vec<Incoming>, Vec<u8>) {
     let (mut input, mut output, mut frames) = (Input::new(bytes), Vec::new(), Vec::new());
-    while let Some(frame) = decode(codec, &mut input, &mut output).unwrap() {
+    while let Some(frame) = codec.decode(&mut input, &mut output).unwrap() {
         frames.push(frame);
     }
     assert!(input.rest().is_empty(), "what is not taken now is kept inside");
@@ -32,7 +20,7 @@ fn failure_of(bytes: &[u8]) -> Failure {
     let mut codec = Codec::new(100);
     let (mut input, mut output) = (Input::new(bytes), Vec::new());
     loop {
-        match decode(&mut codec, &mut input, &mut output) {
+        match codec.decode(&mut input, &mut output) {
             Ok(Some(_)) => {}
             Ok(None) => panic!("nothing wrong"),
             Err((failure, _)) => return failure,
@@ -139,7 +127,7 @@ fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
         'pieces: for piece in bytes.chunks(size) {
             let mut piece = Input::new(piece);
             loop {
-                match decode(&mut codec, &mut piece, &mut Vec::new()) {
+                match codec.decode(&mut piece, &mut Vec::new()) {
                     Ok(Some(_)) => messages += 1,
                     Ok(None) => break,
                     Err((class, _)) => {
@@ -192,12 +180,12 @@ fn the_short_way_tells_what_the_long_way_does_however_the_bytes_are_cut() {
     ];
     for other in &others {
         let bytes = [&whole.concat()[..], other, &whole.concat(), other].concat();
-        let by_the_short_way = told(bytes.chunks(bytes.len()), decode);
+        let by_the_short_way = told(bytes.chunks(bytes.len()), Codec::decode);
         assert!(by_the_short_way.0.len() >= whole.len(), "{other:?}");
         for size in 1..=bytes.len() {
             let by_the_long_way = told(bytes.chunks(size), Codec::decode_any);
             assert_eq!(by_the_long_way, by_the_short_way, "{other:?} in pieces of {size}");
-            let in_pieces = told(bytes.chunks(size), decode);
+            let in_pieces = told(bytes.chunks(size), Codec::decode);
             assert_eq!(in_pieces, by_the_short_way, "{other:?} in pieces of {size}");
         }
     }
@@ -215,7 +203,7 @@ fn a_message_longer_than_the_buffer_leaves_a_codec_that_goes_on_as_before() {
         let all_at_once = told(bytes.chunks(bytes.len()), Codec::decode_any);
         assert_eq!((all_at_once.0.len(), all_at_once.1), (6, None));
         for size in [1, 2, 3, 1_000, 1_024, 1_025, 2_999, bytes.len()] {
-            let in_pieces = told(bytes.chunks(size), decode);
+            let in_pieces = told(bytes.chunks(size), Codec::decode);
             assert_eq!(in_pieces, all_at_once, "in pieces of {size}");
         }
     }
@@ -254,7 +242,7 @@ fn each_frame_is_masked_with_a_key_of_its_own() {
 fn messages_of_one_read_are_copied_once_and_share_the_copy() {
     let bytes = frame(0x82, &[7; 100]).repeat(3);
     let (mut codec, mut input) = (Codec::new(100), Input::new(&bytes));
-    let mut next = || match decode(&mut codec, &mut input, &mut Vec::new()) {
+    let mut next = || match codec.decode(&mut input, &mut Vec::new()) {
         Ok(Some(Incoming::Message(Message::Binary(payload)))) => payload.as_ptr().addr(),
         other => panic!("{other:?}"),
     };

@@ -1,27 +1,20 @@
 //! How the core's actions become orders, bytes and events.
 
 use gateway_core::{
-    Action, Actions, CloseFrame, Encoded, Event, Instant, Notice, Observed, Outgoing, SendRejection,
+    Action, Actions, CloseFrame, Encoded, Event, Instant, Notice, Observed, Outgoing,
 };
 
-use super::{ClientEvent, Link, Order, Session, Writing};
+use super::link::{Link, Writing};
+use super::{ClientEvent, Order, Session};
 use crate::codec::Incoming;
 use crate::message::Message;
-use crate::outcome::{Ledger, MessageId, SendError};
 
 /// What the event in hand carries: an action names it, and this holds it.
 pub(super) enum Payload<'a> {
     None,
     Incoming(Incoming),
-    Send(Message, &'a mut Option<Taken>),
     Close(CloseFrame<'a>),
     Detail(&'a str),
-}
-
-/// What became of a send request.
-pub(super) enum Taken {
-    Accepted(MessageId),
-    Refused(SendError),
 }
 
 impl Session {
@@ -72,19 +65,6 @@ impl Session {
         }
     }
 
-    /// What a send request comes to. Nearly all are taken, and nothing besides.
-    #[inline]
-    pub(super) fn answer_send(&mut self, actions: &Actions, message: Message) -> Option<Taken> {
-        if let ([Action::Send(_, Outgoing::Requested)], Some(link)) =
-            (actions.as_slice(), &mut self.link)
-        {
-            return Some(Taken::Accepted(link.take(&message, &mut self.ledger)));
-        }
-        let mut taken = None;
-        self.perform_all(actions, &mut Payload::Send(message, &mut taken));
-        taken
-    }
-
     fn deliver(&mut self, message: Message) {
         self.backlog += weight(&message);
         self.events.push_back(ClientEvent::Message(message));
@@ -108,7 +88,6 @@ impl Session {
                     self.deliver(message);
                 }
             }
-            Action::Notify(Notice::SendRejected(rejection)) => self.refuse(rejection, payload),
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 let detail = payload.detail();
                 self.events.push_back(ClientEvent::Disconnected { socket, cause, detail });
@@ -119,23 +98,11 @@ impl Session {
         }
     }
 
-    fn put(&mut self, outgoing: Outgoing, payload: &mut Payload<'_>) {
-        let Some(link) = &mut self.link else {
-            return self.refuse(SendRejection::NotReady, payload);
-        };
-        if let (Outgoing::Requested, Payload::Send(message, taken)) = (outgoing, &mut *payload) {
-            **taken = Some(Taken::Accepted(link.take(message, &mut self.ledger)));
-            *payload = Payload::None;
-            return;
-        }
-        let Link { codec, output, owed, farewell, .. } = link;
+    fn put(&mut self, outgoing: Outgoing, payload: &Payload<'_>) {
+        let Some(Link { codec, output, owed, farewell, .. }) = &mut self.link else { return };
         *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
-        match (outgoing, std::mem::replace(payload, Payload::None)) {
-            (Outgoing::RequestedClose, Payload::Close(frame)) => {
-                codec.encode_close(frame.code(), frame.reason(), output.buffer());
-                return;
-            }
-            (_, untouched) => *payload = untouched,
+        if let (Outgoing::RequestedClose, Payload::Close(frame)) = (outgoing, payload) {
+            return codec.encode_close(frame.code(), frame.reason(), output.buffer());
         }
         if let (Outgoing::Login, Some(login)) = (outgoing, &self.login) {
             return codec.encode_text(login.reveal(), output.buffer());
@@ -156,12 +123,6 @@ impl Session {
         self.scratch.clear(); // a login is not kept
     }
 
-    fn refuse(&mut self, rejection: SendRejection, payload: &mut Payload<'_>) {
-        if let Payload::Send(message, taken) = std::mem::replace(payload, Payload::None) {
-            *taken = Some(Taken::Refused(SendError::new(rejection, message)));
-        }
-    }
-
     pub(super) fn block_if_full(&mut self) {
         let Some(link) = &mut self.link else { return };
         let full = link.output.pending().len() > self.limits.high_water;
@@ -173,23 +134,13 @@ impl Session {
     }
 }
 
-impl Link {
-    /// Encodes a message of the application's, whose bytes the ledger remembers.
-    #[inline]
-    fn take(&mut self, message: &Message, ledger: &mut Ledger) -> MessageId {
-        let start = self.output.end();
-        self.codec.encode(message, self.output.buffer());
-        ledger.take(start..self.output.end())
-    }
-}
-
 impl Payload<'_> {
     /// What a disconnection says beside its cause.
     fn detail(&self) -> Box<str> {
         match self {
             Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
             Self::Detail(detail) => (*detail).into(),
-            Self::None | Self::Incoming(_) | Self::Send(..) | Self::Close(_) => "".into(),
+            Self::None | Self::Incoming(_) | Self::Close(_) => "".into(),
         }
     }
 }
