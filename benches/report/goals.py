@@ -169,6 +169,7 @@ GOALS = (
          at_least=False, under=("idle", PEER, "cpu_seconds")),
     late("gateway-tokio"),
     late("gateway-std"),
+    late("gateway-tokio-spawn"),
     allocations("pipelined"),
     allocations("flood"),
     Goal("allocations-core", "allocations a message: the core", (COUNTS, "cases", "allocations"), 0, at_least=False, unit="", decimals=0),

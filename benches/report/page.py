@@ -215,24 +215,45 @@ fleet's would. Peers have their defaults. Every client of tokio is on a runtime 
 
 
 def bottleneck(runs, data):
-    """Whether the server could have been what is measured."""
-    rows = []
-    for measure in ("pipelined", "flood"):
-        ceilings = data["probe"].get(measure)
+    """Whether the server could have been what is measured: beside the fastest clients, and where it was busiest."""
+    fastest_rows, busiest_rows = [], []
+    for measure in ("pipelined", "pipelined-no-delay", "flood"):
         rates = {peer: figures.median(values) for peer in plan.PEERS if (values := runs.values(measure, peer, "rate"))}
-        if not ceilings or not rates:
-            continue
-        ceiling = figures.median(ceilings)
-        fastest = max(rates, key=rates.get)
-        busy = [run["server_cpu_seconds"] / run["answer"]["seconds"] for run in data["runs"]
-                if run["measure"] == measure and run["peer"] == fastest and "answer" in run and "server_cpu_seconds" in run]
-        share = f"{min(1.0, figures.median(busy)):.0%}" if busy else "–"
-        rows.append([measure, thousands(ceiling), f"{thousands(rates[fastest])} (`{fastest}`)", f"{ceiling / rates[fastest]:.1f}x", share])
-    if not rows:
+        busy = {peer: share for peer in rates if (share := busy_server(data, measure, peer)) is not None}
+        if ceilings := data["probe"].get(measure) if rates else None:
+            ceiling, fastest = figures.median(ceilings), max(rates, key=rates.get)
+            fastest_rows.append([measure, thousands(ceiling), f"{thousands(rates[fastest])} (`{fastest}`)", f"{ceiling / rates[fastest]:.1f}x",
+                                 percent(busy.get(fastest))])
+        if busy:
+            busiest = max(busy, key=busy.get)
+            busiest_rows.append([measure, f"`{busiest}`", percent(busy[busiest]), percent(busy_client(data, measure, busiest))])
+    if not fastest_rows:
         return None
     return ("## That the server is no bottleneck\n\nIts ceiling, `bench-server --probe`, from the same run: a client that does nothing but "
             "read and write bytes. Beside it the fastest client, and how busy the server was with that one.\n\n"
-            + table(["measure", "ceiling, k messages/s", "fastest client", "ceiling over it", "server busy"], rows))
+            + table(["measure", "ceiling, k messages/s", "fastest client", "ceiling over it", "server busy"], fastest_rows)
+            + "\n\nThe client with which the server was busiest, and how busy that client was itself: where it is busier, it is what is measured. "
+            "(A server that is woken for each single message spends its time on waking up.)\n\n"
+            + table(["measure", "client", "server busy", "client busy"], busiest_rows))
+
+
+def busy_server(data, measure, peer):
+    return busy_share(data, measure, peer, lambda run: run.get("server_cpu_seconds"))
+
+
+def busy_client(data, measure, peer):
+    return busy_share(data, measure, peer, lambda run: run["answer"].get("cpu_seconds"))
+
+
+def busy_share(data, measure, peer, cpu_seconds):
+    """The part of a run's time that a process was at work, or None where it is not known."""
+    shares = [cpu / run["answer"]["seconds"] for run in data["runs"]
+              if (run["measure"], run["peer"]) == (measure, peer) and "answer" in run and (cpu := cpu_seconds(run)) is not None]
+    return min(1.0, figures.median(shares)) if shares else None
+
+
+def percent(share):
+    return f"{share:.0%}" if share is not None else "–"
 
 
 def unfinished(data):

@@ -47,7 +47,7 @@ MEASURES = (
     Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
     Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
-    Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 2000, "at-once": 32}, {"connections": 100}, 60),
+    Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 10_000, "at-once": 32}, {"connections": 100}, 60),
     Measure("memory", "memory", MANY_AT_ONCE + ("stream-tungstenite", "ws"),
             {"connections": 10_000, "burst": 1000, "settle": 3, "interval-ms": 1000},
             {"connections": 50, "burst": 100, "settle": 1}, 240, FEWER),

@@ -12,7 +12,9 @@ mod peers;
 mod server;
 mod statistics;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -45,7 +47,7 @@ pub fn main(count: Option<Count>) -> ExitCode {
         eprintln!("bench-clients: {} is not supported for {}", measure.name(), peer.name());
         return ExitCode::from(UNSUPPORTED);
     }
-    watch(Duration::from_secs(measure.common().timeout));
+    let _under_way = watch(Duration::from_secs(measure.common().timeout));
     match run(&measure, count) {
         Ok(mut answer) => {
             answer.insert("measure".to_owned(), measure.name().into());
@@ -74,12 +76,14 @@ fn run(measure: &Measure, count: Option<Count>) -> Result<Answer> {
     }
 }
 
-/// What never comes would be waited for without an end.
-fn watch(timeout: Duration) {
-    std::thread::spawn(move || {
-        #[allow(clippy::disallowed_methods)] // a thread of its own, that only waits
-        std::thread::sleep(timeout);
-        eprintln!("bench-clients: not done after {timeout:?}: something is missing");
-        std::process::exit(1);
+/// What never comes would be waited for without an end: ends the program after so long, unless what this returns is dropped before.
+fn watch(timeout: Duration) -> mpsc::Sender<()> {
+    let (under_way, done) = mpsc::channel();
+    thread::spawn(move || {
+        if done.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("bench-clients: not done after {timeout:?}: something is missing");
+            process::exit(1);
+        }
     });
+    under_way
 }

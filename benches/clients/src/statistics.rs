@@ -23,7 +23,7 @@ pub(crate) struct Spent {
 }
 
 impl Meter {
-    #[allow(clippy::disallowed_methods)] // the one place that reads a clock
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads a clock")]
     pub(crate) fn start() -> Self {
         Self { wall: Instant::now(), cpu: cpu_seconds() }
     }

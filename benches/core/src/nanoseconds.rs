@@ -1,5 +1,5 @@
 //! How long a round takes, its stage setting included: for information, the instructions are what is held.
-#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::time::Instant;
 

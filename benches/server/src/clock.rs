@@ -1,5 +1,5 @@
 //! The one file that reads a clock.
-#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::time::Instant;
 

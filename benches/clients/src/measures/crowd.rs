@@ -112,7 +112,7 @@ impl Crowd {
     /// # Errors
     /// One of them has ended, and why.
     pub(super) async fn rest(&mut self, time: Duration) -> Result<()> {
-        #[allow(clippy::disallowed_methods)] // what is measured is what happens in a time
+        #[expect(clippy::disallowed_methods, reason = "what is measured is what happens in a time")]
         let over = tokio::time::sleep(time);
         tokio::select! {
             () = over => Ok(()),

@@ -57,7 +57,7 @@ impl Work for Idle {
     }
 }
 
-#[allow(clippy::manual_async_fn)] // one of these would hold its arguments twice
+#[expect(clippy::manual_async_fn, reason = "one of these would hold its arguments twice")]
 fn live<S: Socket>(mut socket: S, interval: Duration) -> impl Future<Output = Result<()>> + Send {
     async move { socket.rest(interval).await }
 }

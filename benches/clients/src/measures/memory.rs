@@ -79,7 +79,7 @@ impl Work for Memory {
     }
 }
 
-#[allow(clippy::manual_async_fn)] // one of these would hold its arguments twice
+#[expect(clippy::manual_async_fn, reason = "one of these would hold its arguments twice")]
 fn live<S: Socket>(
     mut socket: S,
     messages: u64,

@@ -33,7 +33,7 @@ impl Socket for Each {
 
     /// The barest heartbeat: one timer, the JSON ping that ours sends, and no look at whether it is answered.
     async fn rest(&mut self, interval: Duration) -> Result<()> {
-        #[allow(clippy::disallowed_methods)] // this peer's own clock
+        #[expect(clippy::disallowed_methods, reason = "this peer's own clock")]
         let start = Instant::now();
         let mut ticks = interval_at(start + interval, interval);
         loop {

@@ -1,12 +1,9 @@
 //! What the server does with frames, over real sockets.
-#![forbid(unsafe_code)]
-
-mod common;
 
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
-use common::{Server, UPGRADE, frame, pattern};
+use crate::common::{Server, UPGRADE, frame, pattern};
 
 #[test]
 fn messages_of_every_length_are_echoed() {

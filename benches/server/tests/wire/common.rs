@@ -1,5 +1,4 @@
 //! A server in a process of its own, and a client that writes its bytes by hand.
-#![allow(dead_code, reason = "no test uses all of it")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

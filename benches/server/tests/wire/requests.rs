@@ -1,13 +1,10 @@
 //! Plain requests, the reset, and the process.
-#![forbid(unsafe_code)]
-
-mod common;
 
 use std::io::{ErrorKind, Read as _};
 use std::net::Shutdown;
 use std::process::{Command, Stdio};
 
-use common::{BINARY, Server};
+use crate::common::{BINARY, Server};
 
 const ZERO: &str =
     "{\"connections\":0,\"accepted\":0,\"messages\":0,\"sent\":0,\"pings\":0,\"ping_arrivals\":[]}";

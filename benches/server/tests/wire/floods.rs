@@ -1,11 +1,8 @@
 //! Floods, heartbeats, and what is told of them.
-#![forbid(unsafe_code)]
-
-mod common;
 
 use std::net::Shutdown;
 
-use common::{Server, frame};
+use crate::common::{Server, frame};
 
 fn numbered(number: usize, bytes: usize) -> String {
     format!("{number:010} {}", "x".repeat(bytes - 11))
