@@ -232,6 +232,31 @@ async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() 
     assert!(within(pongs).await.unwrap().contains(&Frame::text("we still write")));
 }
 
+/// Long messages fill the queue by their bytes, short ones by their count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_reaches_the_user_of_a_spawned_client_on_another_thread_whole_and_in_order() {
+    const MESSAGES: usize = 10_000;
+    let text = |number: usize| format!("{number} {}", "x".repeat(number / 1_000 % 2 * 12_000));
+    let (client, _sockets, mut peer) = pair_of(calm(), 64 << 10).await;
+    let (_handle, mut events) = client.spawn();
+    let flood = tokio::spawn(async move {
+        for number in 0..MESSAGES {
+            peer.stream.write_all(&Frame::text(text(number)).bytes()).await.unwrap();
+        }
+        peer
+    });
+
+    let mut due = 0;
+    while due < MESSAGES {
+        let Some(event) = within(events.next()).await else { panic!("it ended at {due}") };
+        if let ClientEvent::Message(message) = event {
+            assert_eq!(message.as_text(), Some(text(due).as_str()));
+            due += 1;
+        }
+    }
+    drop(within(flood).await.unwrap());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_spawned_client_that_is_closed_with_a_full_queue_lets_others_run() {
     let (client, _sockets, mut peer) = pair_of(calm(), 1 << 20).await;
