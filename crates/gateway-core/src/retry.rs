@@ -16,7 +16,8 @@ pub(crate) struct Retry {
     /// The strategy's last delay: what the AWS form goes by.
     drawn: Option<Compact>,
     /// The last delay, hints and jitter included: what stability is measured by.
-    waited: Compact,
+    /// In milliseconds: a delay is a whole number of them.
+    waited_ms: u64,
     refresh: Refresh,
 }
 
@@ -36,7 +37,7 @@ pub(crate) enum Decision {
 
 impl Retry {
     pub(crate) const fn new() -> Self {
-        Self { attempts: 0, drawn: None, waited: Compact::new(0), refresh: Refresh::Unspent }
+        Self { attempts: 0, drawn: None, waited_ms: 0, refresh: Refresh::Unspent }
     }
 
     /// The number of the last retry: 1 for the first since the count was last reset.
@@ -46,7 +47,7 @@ impl Retry {
 
     /// How long a connection must have been ready to count as stable.
     pub(crate) fn stable_after(&self, config: &Reconnect) -> Duration {
-        config.stable_after.max(self.waited.duration())
+        config.stable_after.max(Duration::from_millis(self.waited_ms))
     }
 
     /// A connection was stable, or the user starts afresh.
@@ -83,7 +84,7 @@ impl Retry {
         let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
         self.drawn = Some(Compact::span(drawn));
         let (delay, because) = at_least(drawn, floor(verdict, retry_after, config), random);
-        self.waited = Compact::span(delay);
+        self.waited_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         Decision::Wait { delay, because, credentials }
     }
 

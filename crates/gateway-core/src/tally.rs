@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::action::DisconnectCause;
 use crate::event::OpenError;
 use crate::statistics::{RoundTrip, Statistics};
-use crate::time::Compact;
+use crate::time::nanos;
 
 /// The counters and times of a connection, in less room than the [`Statistics`] that show them.
 ///
@@ -18,14 +18,16 @@ pub(crate) struct Tally {
     bytes_in: u64,
     bytes_out: u64,
     time_ready_ns: u64,
-    last: Option<Compact>,
-    min: Option<Compact>,
-    smoothed: Option<Compact>,
+    last_ns: u64,
+    min_ns: u64,
+    smoothed_ns: u64,
     last_open_error: Option<OpenError>,
     last_disconnect: Option<DisconnectCause>,
     opened: u32,
     readies: u32,
     stale_events: u32,
+    /// How many were measured: before the first the three above say nothing.
+    round_trips: u32,
 }
 
 impl Tally {
@@ -56,15 +58,17 @@ impl Tally {
     }
 
     pub(crate) fn count_time_ready(&mut self, span: Duration) {
-        self.time_ready_ns = self.time_ready_ns.saturating_add(crate::time::nanos(span));
+        self.time_ready_ns = self.time_ready_ns.saturating_add(nanos(span));
     }
 
     pub(crate) fn count_round_trip(&mut self, sample: Duration) {
         let mut round_trip = self.round_trip();
         round_trip.record(sample);
-        self.last = round_trip.last.map(Compact::span);
-        self.min = round_trip.min.map(Compact::span);
-        self.smoothed = round_trip.smoothed.map(Compact::span);
+        self.round_trips = self.round_trips.saturating_add(1);
+        let kept = |span: Option<Duration>| span.map_or(0, nanos);
+        self.last_ns = kept(round_trip.last);
+        self.min_ns = kept(round_trip.min);
+        self.smoothed_ns = kept(round_trip.smoothed);
     }
 
     pub(crate) fn count_end(&mut self, cause: DisconnectCause) {
@@ -94,10 +98,11 @@ impl Tally {
     }
 
     fn round_trip(&self) -> RoundTrip {
+        let told = |kept| (self.round_trips > 0).then_some(Duration::from_nanos(kept));
         RoundTrip {
-            last: self.last.map(Compact::duration),
-            min: self.min.map(Compact::duration),
-            smoothed: self.smoothed.map(Compact::duration),
+            last: told(self.last_ns),
+            min: told(self.min_ns),
+            smoothed: told(self.smoothed_ns),
         }
     }
 }

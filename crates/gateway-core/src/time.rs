@@ -113,15 +113,16 @@ impl UnixMillis {
     }
 }
 
-/// A number, an instant or a span in nanoseconds, of which there may be none at no cost: an `Option` of it takes eight bytes.
+/// An instant or a span, of which there may be none at no cost: an `Option` of it takes eight bytes.
 ///
-/// The largest `u64` is kept as the one before it.
+/// The last nanosecond that can be told is kept as the one before it: good for what is compared with spans far longer, and not for
+/// what is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Compact(NonZeroU64);
 
 impl Compact {
-    pub(crate) const fn new(number: u64) -> Self {
-        Self(NonZeroU64::MIN.saturating_add(number))
+    const fn new(nanos: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     pub(crate) const fn at(instant: Instant) -> Self {
@@ -132,16 +133,12 @@ impl Compact {
         Self::new(nanos(span))
     }
 
-    pub(crate) const fn number(self) -> u64 {
-        self.0.get() - 1
-    }
-
     pub(crate) const fn instant(self) -> Instant {
-        Instant(self.number())
+        Instant(self.0.get() - 1)
     }
 
     pub(crate) const fn duration(self) -> Duration {
-        Duration::from_nanos(self.number())
+        Duration::from_nanos(self.0.get() - 1)
     }
 }
 

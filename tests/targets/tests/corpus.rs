@@ -94,6 +94,7 @@ const FINDINGS: &[(&str, &[&str])] = &[
         "driver/an-answer-behind-an-illegal-close-is-called-sent",
         &["delivered", "protocol error", "refused"],
     ),
+    ("reference/a-round-trip-as-long-as-time-is-counted-whole", &["ready"]),
 ];
 
 fn folder(name: &str) -> PathBuf {
