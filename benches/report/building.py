@@ -5,16 +5,29 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import typing
 
 BENCHES = pathlib.Path(__file__).resolve().parents[1]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", BENCHES / "target")).resolve()
-SERVER, CLIENTS = TARGET / "release" / "bench-server", TARGET / "release" / "bench-clients"
-NODE_CLIENT = BENCHES / "node" / "client.mjs"
 PYTHON = TARGET / "venv" / "bin" / "python"
 
 
-def rust():
-    command = ["cargo", "build", "--release", "--locked", "-p", "bench-server", "-p", "bench-clients"]
+class Programs(typing.NamedTuple):
+    """The commands that are run, each the beginning of one."""
+    server: list[str]
+    clients: list[str]
+    node: list[str] | None
+
+
+def programs(optimized):
+    """Builds the server and the clients, and Node's packages where they can be had."""
+    rust(optimized)
+    built = TARGET / ("release" if optimized else "debug")
+    return Programs([str(built / "bench-server")], [str(built / "bench-clients")], ["node", str(BENCHES / "node" / "client.mjs")] if node() else None)
+
+
+def rust(optimized):
+    command = ["cargo", "build", *(["--release"] if optimized else []), "--locked", "-p", "bench-server", "-p", "bench-clients"]
     print("$", *command, flush=True)
     subprocess.run(command, cwd=BENCHES, check=True)
 

@@ -9,10 +9,10 @@ import plan
 import processes
 
 
-def supported(with_node):
+def supported(programs):
     """What each client says that it does: {peer: measures}, and the versions."""
-    programs = [[str(building.CLIENTS)]] + ([["node", str(building.NODE_CLIENT)]] if with_node else [])
-    peers = [peer for program in programs for peer in processes.answer([*program, "--list"], 30)["peers"]]
+    clients = [program for program in (programs.clients, programs.node) if program]
+    peers = [peer for program in clients for peer in processes.answer([*program, "--list"], 30)["peers"]]
     return {peer["name"]: set(peer["measures"]) for peer in peers}, {peer["name"]: peer["version"] for peer in peers}
 
 
@@ -35,9 +35,10 @@ TRIES = 3
 class Rounds:
     """A measurement under way."""
 
-    def __init__(self, tries=TRIES):
+    def __init__(self, programs, tries=TRIES):
+        self.programs = programs
         self.tries = tries
-        self.server = processes.Server(str(building.SERVER))
+        self.server = processes.Server(programs.server)
         self.others = processes.Others()
         self.runs = []
         self.ceilings = {"pipelined": [], "flood": []}
@@ -58,7 +59,7 @@ class Rounds:
 
     def probe(self):
         """How fast the server itself is. The probe starts one of its own, so that neither may be held to one core."""
-        told = processes.answer([str(building.SERVER), "--probe"], 120, on=None)
+        told = processes.answer([*self.programs.server, "--probe"], 120, on=None)
         for measure, name in (("pipelined", "echo_messages_per_second"), ("flood", "flood_messages_per_second")):
             self.ceilings[measure].append(told[name])
 
@@ -72,7 +73,7 @@ class Rounds:
         return min(tries, key=lambda run: run["others"])
 
     def one(self, pair):
-        program = ["node", str(building.NODE_CLIENT)] if pair.peer in plan.NODE else [str(building.CLIENTS)]
+        program = self.programs.node if pair.peer in plan.NODE else self.programs.clients
         try:
             self.server.reset()
             self.others.share(0)
@@ -84,7 +85,7 @@ class Rounds:
             return {"unsupported": str(error)}
         except processes.Failed as error:
             if self.server.process.poll() is not None:
-                self.server = processes.Server(str(building.SERVER))
+                self.server = processes.Server(self.programs.server)
             return {"failure": str(error)}
 
 

@@ -28,7 +28,7 @@ class Server:
     """A running bench-server; it ends when its standard input does."""
 
     def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(SERVER_CORE))
+        self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(SERVER_CORE))
         word, _, port = self.process.stdout.readline().strip().partition(" ")
         if word != "listening":
             self.process.kill()

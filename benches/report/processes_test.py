@@ -41,7 +41,7 @@ class Servers(unittest.TestCase):
         path = pathlib.Path(folder.name) / "server"
         path.write_text(f"#!{sys.executable}\n{program}")
         path.chmod(0o755)
-        return Server(str(path))
+        return Server([str(path)])
 
     def test_its_address_is_what_it_prints_and_it_ends_with_its_input(self):
         with self.started("import sys; print('listening 1234', flush=True); sys.stdin.read()") as server:
