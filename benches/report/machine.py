@@ -28,6 +28,11 @@ def described():
     }
 
 
+def name(machine):
+    """What its figures are filed under."""
+    return re.sub(r"[^a-z0-9]+", "-", machine["cpu"].lower()).strip("-")
+
+
 def descriptors():
     """How many files a process may have open: the hard limit, to which the limit is raised."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

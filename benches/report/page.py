@@ -4,6 +4,7 @@ import dataclasses
 
 import figures
 import goals
+import machine
 import measuring
 import plan
 
@@ -65,36 +66,51 @@ SECTIONS = (
 )
 
 
-def rendered(data, floors):
-    """The page. `floors` tells why a goal is not met, by its id."""
+def rendered(records, floors):
+    """The page, of a record for each machine, the newest first. `floors` tells why a goal is not met, by its id."""
     unknown = floors.keys() - {goal.id for goal in goals.GOALS}
     if unknown:
         raise ValueError(f"floors.json explains goals that there are not: {', '.join(sorted(unknown))}")
-    runs = figures.Runs(data["runs"])
+    newest = records[0]
+    runs = figures.Runs(newest["runs"])
     parts = [
-        opening(data),
-        goals_table(goals.judged(data), floors),
-        *(section(each, runs, data) for each in SECTIONS),
-        counts_table(data["counts"]),
-        how_taken(data),
-        bottleneck(runs, data),
-        unfinished(data),
+        opening(records),
+        goals_tables(records, floors),
+        details(records),
+        *(section(each, runs, newest) for each in SECTIONS),
+        counts_table(newest["counts"]),
+        how_taken(records),
+        bottleneck(runs, newest),
+        *(unfinished(each) for each in records),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def opening(data):
-    machine = data["machine"]
-    what = "virtual machine" if machine["virtual"] else "machine"
+def opening(records):
+    machines = "on one machine" if len(records) == 1 else f"on {len(records)} machines"
     return f"""
 # What it costs, beside its peers
 
-Taken {taken_when(data)} by `benches/run` on a {machine['cores']}-core {what} ({machine['cpu']}): the client on one core, the server on the
-other, plain `ws://` on loopback. **Only ratios carry over to another day or machine.** Every message is checked by its
-receiver: one that is lost, doubled or altered fails the run.
+Taken by `benches/run` {machines}, which {'is' if len(records) == 1 else 'are'} described [below](#how-it-was-taken): the client on one core, the server on the other,
+plain `ws://` on loopback. **Only ratios carry over to another day, and not all of them to another machine**: a client that asks the
+system for each message costs what the system does. Every message is checked by its receiver: one that is lost, doubled or altered fails the run.
 
 ![Pipelined and flood against tokio-tungstenite, and memory of a connection](performance.svg)
 """
+
+
+def details(records):
+    """What the tables from here on are of."""
+    others = ", ".join(f"[{cpu(each)}](performance/{file_of(each)})" for each in records[1:])
+    return f"The tables from here on are of the {cpu(records[0])}" + (f"; the figures of the others, run by run: {others}." if others else ".")
+
+
+def cpu(data):
+    return data["machine"]["cpu"]
+
+
+def file_of(data):
+    return f"{machine.name(data['machine'])}.json"
 
 
 def taken_when(data):
@@ -109,18 +125,32 @@ def rounds(data):
     return " or ".join(str(number) for number in sorted({each["rounds"] for each in data["taken"].values()}))
 
 
-def goals_table(judged, floors):
-    rows = [[each.goal.what, each.goal.told(), each.median, each.interval, emphasized(each.verdict)] for each in judged]
-    why = [f"- {each.goal.what}: {floors[each.goal.id]}" for each in judged if each.verdict != goals.MET and each.goal.id in floors]
+def goals_tables(records, floors):
+    judged = {each.goal.id: [] for each in goals.judged(records[0])}
+    for data in records:
+        for each in goals.judged(data):
+            judged[each.goal.id].append(each)
+    measured = [every for every in judged.values() if every[0].goal.over[0] != goals.COUNTS]
+    counted = [every[0] for every in judged.values() if every[0].goal.over[0] == goals.COUNTS]
+    told = measured + [[each] for each in counted]
+    why = [f"- {every[0].goal.what}: {floors[every[0].goal.id]}" for every in told
+           if any(each.verdict != goals.MET for each in every) and every[0].goal.id in floors]
     return f"""
 ## The goals
 
-{table(['measure', 'goal', 'median', 'interval', 'verdict'], rows)}
+{table(['measure', 'goal', *map(cpu, records)], [[every[0].goal.what, every[0].goal.told(), *map(outcome, every)] for every in measured])}
 
-A value is taken in each round: two peers are only compared within one. The interval is the least and the greatest of the rounds. A goal is
-**met** when the whole interval reaches it, **met by the median** when the median does and the interval's worse end does not, else **not met**.
-What is counted, not timed, has one value.
+A value is taken in each round: two peers are only compared within one. The median is followed by the interval, which is the least and the
+greatest of the rounds. A goal is **met** when the whole interval reaches it, **met by the median** when the median does and the interval's worse
+end does not, else **not met**.
+
+{table(['what is counted', 'goal', 'count', 'verdict'], [[each.goal.what, each.goal.told(), each.median, emphasized(each.verdict)] for each in counted])}
 """ + ("\nWhy a goal is not met, or not by every round:\n\n" + "\n".join(why) if why else "")
+
+
+def outcome(judged):
+    interval = f" {judged.interval}" if judged.interval != "–" else ""
+    return f"{judged.median}{interval} {emphasized(judged.verdict)}"
 
 
 def emphasized(verdict):
@@ -181,36 +211,39 @@ def counts_table(counts):
         ["what", "count", "command"], rows)
 
 
-def how_taken(data):
-    machine = data["machine"]
-    ports = " to ".join(machine["ports"]) or "unknown"
-    busiest = max((run.get("others", 0.0) for run in data["runs"]), default=0.0)
+def how_taken(records):
+    def row(what, told):
+        return [what, *(told(each) for each in records)]
     return f"""
 ## How it was taken
 
 ```sh
-benches/run             # builds all and measures: writes this page, its picture, and performance.json with every single figure
+benches/run             # builds all and measures: writes this page, its picture, and performance/ with every single figure
 benches/run --quick     # one round of small counts, to see that everything works: writes to benches/target
-benches/run --table     # this page again, from performance.json
+benches/run --table     # this page again, from performance/
 ```
 
 The commands of the tables run from `benches/target/release` and `benches/node`, with `--server 127.0.0.1:PORT` as `bench-server` prints it, under
-`taskset -c 0`, the server under `taskset -c 1`. Rounds: {rounds(data)}; each runs every pair once, in an order that turns from round to round, and the
+`taskset -c 0`, the server under `taskset -c 1`. Each round runs every pair once, in an order that turns from round to round, and the
 server starts anew in its statistics before each. Figures are medians of the rounds, ± half the range over the median. Our clients run as users run them:
 the JSON heartbeat on, reconnects on, and every event of the life of the connection read; all else by default, but for the heartbeat's interval where the
 command gives one. (By default it is 30 s: in the half second of a pipelined or flood run none falls due.) The connections of a process share one configuration, as a
 fleet's would. Peers have their defaults. Every client of tokio is on a runtime of one thread. The blocking clients are not weighed: each has a thread.
 
-| | |
-|---|---|
-| processor | {machine['cpu']}, {machine['cores']} cores{', virtual' if machine['virtual'] else ''} |
-| memory | {machine['memory_gib']} GiB |
-| kernel | Linux {machine['kernel']} |
-| compiler | {machine['rustc']}, thin LTO, one codegen unit |
-| Node | {machine['node'] or 'not here'} |
-| open files, a process | {machine['open_files']} |
-| local ports | {ports}, on each of eight loopback addresses |
-| other programs | at most {busiest:.0%} of a core during a run; one with more than {measuring.DISTURBED:.0%} is taken again, {measuring.TRIES} times in all |
+""" + table(["", *map(cpu, records)], [
+        row("taken", taken_when),
+        row("rounds", rounds),
+        row("cores", lambda each: f"{each['machine']['cores']}{', virtual' if each['machine']['virtual'] else ''}"),
+        row("memory", lambda each: f"{each['machine']['memory_gib']} GiB"),
+        row("kernel", lambda each: f"Linux {each['machine']['kernel']}"),
+        row("compiler", lambda each: f"{each['machine']['rustc']}, thin LTO, one codegen unit"),
+        row("Node", lambda each: each["machine"]["node"] or "not here"),
+        row("open files, a process", lambda each: str(each["machine"]["open_files"])),
+        row("local ports, on each of eight loopback addresses", lambda each: " to ".join(each["machine"]["ports"]) or "unknown"),
+        row("other programs, of a core, during a run, at most", lambda each: percent(max((run.get("others", 0.0) for run in each["runs"]), default=0.0))),
+    ]) + f"""
+
+A run during which other programs use more than {measuring.DISTURBED:.0%} of a core is taken again, {measuring.TRIES} times in all.
 """
 
 
@@ -260,7 +293,7 @@ def unfinished(data):
     failures = sorted({(run["measure"], run["peer"], run["failure"]) for run in data["runs"] if "failure" in run})
     if not failures:
         return None
-    return "## What failed\n\n" + "\n".join(f"- {measure}, `{peer}`: {failure}" for measure, peer, failure in failures)
+    return f"## What failed on the {cpu(data)}\n\n" + "\n".join(f"- {measure}, `{peer}`: {failure}" for measure, peer, failure in failures)
 
 
 def table(headings, rows):

@@ -1,6 +1,6 @@
 """The picture docs/performance.svg: a row for each client, a column of bars for each measure.
 
-    picture.py performance.json performance.svg
+    picture.py FIGURES.json performance.svg
 """
 
 import dataclasses

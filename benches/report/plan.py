@@ -59,6 +59,8 @@ MEASURES = (
 )
 DESCRIPTORS_BESIDE = 500
 """How many files a process may have open beside its connections."""
+DESCRIPTORS_EACH = {"gateway-std": 3}
+"""How many files a connection takes, where it is not its socket alone: a blocking client waits on a poller, and is woken by an event."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +94,7 @@ def flags(measure, peer, quick, descriptors):
     if peer in NODE:
         told.pop("interval-ms", None)  # none of them has a heartbeat
     if descriptors is not None and "connections" in told:
-        told["connections"] = min(told["connections"], max(1, descriptors - DESCRIPTORS_BESIDE))
+        told["connections"] = min(told["connections"], max(1, (descriptors - DESCRIPTORS_BESIDE) // DESCRIPTORS_EACH.get(peer, 1)))
     return told
 
 

@@ -6,6 +6,10 @@ import plan
 
 
 class Plan(unittest.TestCase):
+    def test_a_client_that_takes_more_files_for_each_connection_opens_fewer(self):
+        connections = {pair.peer: pair.flags["connections"] for pair in plan.pairs(0, only=["connects"], descriptors=20_000)}
+        self.assertEqual((connections["gateway-std"], connections["tungstenite"]), (6_500, 10_000))
+
     def test_each_round_runs_every_pair_once(self):
         whole = {(measure.name, peer) for measure in plan.MEASURES for peer in measure.peers}
         for number in range(7):

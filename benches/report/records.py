@@ -1,13 +1,18 @@
-"""The file of all raw figures, docs/performance.json: what is in it, and how a part of it is taken anew."""
+"""The files of all raw figures, one for each machine in docs/performance/: what is in one, and how a part of it is taken anew."""
 
 import json
 
 SAME = ("cpu", "cores", "kernel", "rustc", "node")
-"""What has to be the same for figures to stand on one page."""
+"""What has to be the same for figures to stand in one file."""
 
 
 def load(path):
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def load_all(folder):
+    """Those of every machine, the newest first."""
+    return sorted(map(load, sorted(folder.glob("*.json"))), key=lambda data: min(each["date"] for each in data["taken"].values()), reverse=True)
 
 
 def save(data, path):
@@ -18,10 +23,8 @@ def save(data, path):
 
 
 def merged(old, new):
-    """The new measures in the place of the old; None where they are not of one machine, and so belong on no page together."""
-    if old is None:
-        return new
-    if any(old["machine"][name] != new["machine"][name] for name in SAME):
+    """The new measures in the place of the old; None where they are not of one machine, and so belong in no file together."""
+    if old is None or any(old["machine"][name] != new["machine"][name] for name in SAME):
         return None
     kept = [run for run in old["runs"] if run["measure"] not in new["taken"]]
     return {
