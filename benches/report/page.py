@@ -42,8 +42,8 @@ CPU = Column("CPU µs a message", "cpu", plain(2))
 ALLOCATIONS = (Column("allocations a message", "allocations_per_message", plain(4)),)
 SECTIONS = (
     Section("pipelined", "Pipelined", "Texts out and their echoes back, 1,024 on the way, in a plain loop of the client's own send and receive: "
-            "one received, one sent. A `-batched` peer is fed many messages and flushed once for them, by hand; `tokio-tungstenite-small` has a "
-            "read buffer of 4 KiB, not its default of 128.",
+            "one received, one sent. A `-batched` peer is fed many messages and flushed once for them, by hand, as `gateway-tokio-spawn-batched` "
+            "enqueues them and awaits their receipts together; `tokio-tungstenite-small` has a read buffer of 4 KiB, not its default of 128.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, where the peers set what ours set by themselves. Without it the "
             "kernel gathers what a client writes in small pieces, which is quick for many that are on their way, and late for a single one.",
@@ -186,7 +186,7 @@ def shown(column, values):
 
 def named(peer, versions):
     version = versions.get(peer)
-    return f"`{peer}` {version}" if version and peer not in plan.OURS else f"**`{peer}`**" if peer in plan.OURS else f"`{peer}`"
+    return f"`{peer}` {version}" if version and not plan.is_ours(peer) else f"**`{peer}`**" if plan.is_ours(peer) else f"`{peer}`"
 
 
 def command(measure, peer, data):

@@ -12,10 +12,11 @@ import sys
 import figures
 import plan
 
-ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched", "tokio-tungstenite-small",
-        "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "ezsockets", "stream-tungstenite", "ws", "reconnecting-websocket", "partysocket")
-LABELS = {"tokio-tungstenite-batched": "… flushed by hand", "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)",
-          "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}
+ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-tokio-spawn-batched", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched",
+        "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "ezsockets", "stream-tungstenite", "ws",
+        "reconnecting-websocket", "partysocket")
+LABELS = {"gateway-tokio-spawn-batched": "… receipts together", "tokio-tungstenite-batched": "… flushed by hand",
+          "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)", "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}
 BASE = "tokio-tungstenite"
 OURS, THEIRS, INK, FAINT, LINES, PAPER = "#1f6feb", "#a8b3c1", "#1f2328", "#6e7781", "#e4e8ec", "#ffffff"
 SETTINGS = {
@@ -65,7 +66,7 @@ def drawn(data, path):
         for axis, column in zip(axes, shown):
             bars(axis, rows, column)
         for label, peer in zip(axes[0].get_yticklabels(), rows):
-            label.set(color=OURS if peer in plan.OURS else INK, fontweight="bold" if peer in plan.OURS else "normal")
+            label.set(color=OURS if plan.is_ours(peer) else INK, fontweight="bold" if plan.is_ours(peer) else "normal")
         figure.subplots_adjust(left=0.225, right=0.975, top=1 - 0.58 / height, bottom=0.24 / height, wspace=0.1)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
@@ -76,7 +77,7 @@ def bars(axis, rows, column):
     start = 10 ** math.floor(math.log10(max(min(known, default=1), 1))) / 2 if column.powers else 0.0
     greatest = max(known, default=1.0)
     lengths = [column.values.get(peer, start) - start for peer in rows]
-    axis.barh(range(len(rows)), lengths, left=start, height=0.66, color=[OURS if peer in plan.OURS else THEIRS for peer in rows])
+    axis.barh(range(len(rows)), lengths, left=start, height=0.66, color=[OURS if plan.is_ours(peer) else THEIRS for peer in rows])
     for place, peer in enumerate(rows):
         told = column.written(column.values[peer]) if peer in column.values else "–"
         axis.annotate(told, (column.values.get(peer, start), place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9,

@@ -3,21 +3,26 @@
 import dataclasses
 
 OURS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std")
+ENQUEUED = ("gateway-tokio-spawn-batched",)
 NODE = ("ws", "reconnecting-websocket", "partysocket")
 BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched")
 RECONNECTING = ("ezsockets", "stream-tungstenite")
 PLAIN = ("tokio-tungstenite", "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
-PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
+PEERS = OURS + ENQUEUED + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
 # Ours, tungstenite and Node's set TCP_NODELAY by themselves; these are measured with it as well.
 SAME_SOCKETS = ("gateway-tokio", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
-QUICK = ("gateway-tokio", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched")
+QUICK = ("gateway-tokio", "gateway-tokio-spawn-batched", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched")
 MANY = {peer: {"messages": 4_000_000} for peer in QUICK}
 # A blocking client wants a thread for each.
 MANY_AT_ONCE = tuple(peer for peer in OURS + PLAIN if peer not in ("gateway-std", "tungstenite"))
 FEWER = {"ws": {"connections": 2000}}  # which is slow to open
+
+
+def is_ours(peer):
+    return peer in OURS + ENQUEUED
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,6 +51,32 @@ fn every_message_of_every_thread_is_sent_once() {
 }
 
 #[test]
+fn a_thread_may_enqueue_to_the_client_that_it_drives_itself() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url);
+    let sender = client.sender();
+    let early = sender.enqueue("early").unwrap();
+    until_ready(&mut client);
+
+    let receipts: Vec<_> =
+        (0..100).map(|number| sender.enqueue(number.to_string()).unwrap()).collect();
+    let mut echoed = Vec::new();
+    while echoed.len() < receipts.len() {
+        if let ClientEvent::Message(message) = client.recv().expect("it is open") {
+            echoed.push(message.as_text().unwrap().to_owned());
+        }
+    }
+
+    let refused = early.wait().unwrap_err();
+    assert_eq!(refused.rejection(), SendRejection::NotReady);
+    assert_eq!(refused.into_message().as_text(), Some("early"));
+    assert_eq!(echoed, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
+    let numbers: Vec<_> =
+        receipts.into_iter().map(|receipt| receipt.wait().unwrap().number()).collect();
+    assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?}");
+}
+
+#[test]
 fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
     let client = client("ws://127.0.0.1:9");
     let senders: Vec<_> = (0..THREADS).map(|_| posted(&client.sender())).collect();

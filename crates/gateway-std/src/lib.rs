@@ -49,7 +49,7 @@ pub use gateway_wire::{
     OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
 pub use os::Os;
-pub use sender::Sender;
+pub use sender::{Receipt, Sender};
 pub use system::System;
 
 /// The README's programs, held to compile.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{self, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -62,10 +62,18 @@ impl Sender {
     /// # Errors
     /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone.
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        self.enqueue(message)?.wait()
+    }
+
+    /// Hands a message to the client and goes on: the [`Receipt`] tells what became of it. Waits while the mailbox is full.
+    /// Many messages, and their receipts waited for together, wake the client once, where [`send`](Self::send) wakes it for each.
+    ///
+    /// # Errors
+    /// The message itself where the connection is CLOSED or the client is gone. All other refusals are the receipt's.
+    pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (answer, outcome) = sync_channel(1);
         self.mailbox.post(Letter { message: message.into(), answer })?;
-        let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
-        outcome.recv().unwrap_or_else(gone)
+        Ok(Receipt { outcome })
     }
 
     /// Starts to close the connection; overtakes messages that wait to be taken.
@@ -97,6 +105,31 @@ impl Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// Of a message that was [enqueued](Sender::enqueue).
+///
+/// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
+#[must_use = "a refusal is told here and nowhere else"]
+pub struct Receipt {
+    outcome: mpsc::Receiver<Result<MessageId, SendError>>,
+}
+
+impl Receipt {
+    /// Waits until the message was taken into the write buffer, and returns its number.
+    ///
+    /// # Errors
+    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone.
+    pub fn wait(self) -> Result<MessageId, SendError> {
+        let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
+        self.outcome.recv().unwrap_or_else(gone)
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").finish_non_exhaustive()
     }
 }
 

@@ -41,4 +41,4 @@ pub use gateway_wire::{
     OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};
-pub use spawn::{Events, Handle};
+pub use spawn::{Events, Handle, Receipt};

@@ -50,6 +50,25 @@ pub struct Handle {
     controls: mpsc::Sender<Control>,
 }
 
+/// Of a message that was [enqueued](Handle::enqueue): a future of its number, once it was taken into the write buffer, or of the refusal that
+/// hands it back: the connection is not ready, closing, or CLOSED. (If the runtime was shut down with the message in its queue, an empty one.)
+///
+/// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
+#[derive(Debug)]
+#[must_use = "a refusal is told here and nowhere else"]
+pub struct Receipt {
+    outcome: oneshot::Receiver<Result<MessageId, SendError>>,
+}
+
+impl Future for Receipt {
+    type Output = Result<MessageId, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
+        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or_else(gone))
+    }
+}
+
 /// What happened, from a client in a background task. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Events {
@@ -121,6 +140,30 @@ impl Handle {
     /// The message itself where the connection is not ready, closing, or CLOSED. (If the runtime was shut down
     /// with the message in its queue, an empty one.)
     pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        self.enqueue(message).await?.await
+    }
+
+    /// Hands a message to the task and goes on: the [`Receipt`] tells what became of it. Many messages, and their receipts
+    /// awaited together, take the way to the task and back once, where [`send`](Self::send) takes it for each.
+    ///
+    /// Waits while the queue is full. Cancel-safe: a message whose future was dropped before it was done is not sent.
+    ///
+    /// ```no_run
+    /// # async fn example(handle: gateway_tokio::Handle) -> Result<(), gateway_tokio::SendError> {
+    /// let mut receipts = Vec::new();
+    /// for number in 0..100 {
+    ///     receipts.push(handle.enqueue(format!("reading {number}")).await?);
+    /// }
+    /// for receipt in receipts {
+    ///     receipt.await?; // taken into the write buffer, in this order
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The message itself where the task has ended. All other refusals are the receipt's.
+    pub async fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let message = message.into();
         // One message alone is always taken, however long it is.
         let bytes = u32::try_from(message.len().min(LETTER_BYTES)).unwrap_or(u32::MAX);
@@ -133,8 +176,7 @@ impl Handle {
         if let Err(mpsc::error::SendError(letter)) = self.letters.send(letter).await {
             return Err(SendError::new(SendRejection::Closed, letter.message));
         }
-        let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
-        outcome.await.unwrap_or_else(gone)
+        Ok(Receipt { outcome })
     }
 
     /// Starts to close the connection; overtakes messages that wait to be taken.

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 pub(crate) enum Peer {
     GatewayTokio,
     GatewayTokioSpawn,
+    GatewayTokioSpawnBatched,
     GatewayStd,
     TokioTungstenite,
     TokioTungsteniteBatched,
@@ -33,7 +34,9 @@ impl Peer {
     /// The package that is measured.
     pub(crate) const fn package(self) -> &'static str {
         match self {
-            Self::GatewayTokio | Self::GatewayTokioSpawn => "gateway-tokio",
+            Self::GatewayTokio | Self::GatewayTokioSpawn | Self::GatewayTokioSpawnBatched => {
+                "gateway-tokio"
+            }
             Self::GatewayStd => "gateway-std",
             Self::TokioTungstenite
             | Self::TokioTungsteniteBatched
@@ -67,7 +70,8 @@ impl Peer {
             Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc => {
                 &["pipelined", "flood", "connects", "memory"]
             }
-            Self::TokioTungsteniteBatched
+            Self::GatewayTokioSpawnBatched
+            | Self::TokioTungsteniteBatched
             | Self::TungsteniteBatched
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched
