@@ -16,7 +16,8 @@ ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-tokio-spawn-batched", "
         "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "ezsockets", "stream-tungstenite", "ws",
         "reconnecting-websocket", "partysocket")
 LABELS = {"gateway-tokio-spawn-batched": "… receipts together", "tokio-tungstenite-batched": "… flushed by hand",
-          "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)", "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}
+          "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)",
+          "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}
 BASE = "tokio-tungstenite"
 OURS, THEIRS, INK, FAINT, LINES, PAPER = "#1f6feb", "#a8b3c1", "#1f2328", "#6e7781", "#e4e8ec", "#ffffff"
 SETTINGS = {
