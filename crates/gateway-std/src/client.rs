@@ -76,7 +76,8 @@ impl<S: System> Client<S> {
     /// Waits for the next event; `None` once the connection is CLOSED and every event was taken.
     pub fn recv(&mut self) -> Option<ClientEvent> {
         // Without a limit of time there is nothing to run out.
-        self.recv_until(None).unwrap_or(None)
+        let _ = self.wait_until(None);
+        self.take_event()
     }
 
     /// Waits for the next event, at most so long; with zero it takes what is there. `None` once the connection is CLOSED
@@ -86,7 +87,8 @@ impl<S: System> Client<S> {
     /// Nothing happened in that time. Nothing is lost by it.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, TimedOut> {
         let until = self.engine.host().now().saturating_add(timeout);
-        self.recv_until(Some(until))
+        self.wait_until(Some(until))?;
+        Ok(self.take_event())
     }
 
     /// Sends a message, and returns its number.
@@ -215,19 +217,22 @@ impl<S: System> Client<S> {
         self.engine.host()
     }
 
-    fn recv_until(&mut self, until: Option<Instant>) -> Result<Option<ClientEvent>, TimedOut> {
-        if self.engine.session().has_events() {
-            if self.engine.is_look_due() {
-                self.look_around();
-            }
-        } else {
-            self.drive_until(Session::has_events, until)?;
+    /// Drives everything until an event waits, or until the connection is over.
+    fn wait_until(&mut self, until: Option<Instant>) -> Result<(), TimedOut> {
+        if !self.engine.session().has_events() {
+            return self.drive_until(Session::has_events, until);
         }
-        let event = self.engine.take_event();
-        if event.is_none() {
+        if self.engine.is_look_due() {
+            self.look_around();
+        }
+        Ok(())
+    }
+
+    fn take_event(&mut self) -> Option<ClientEvent> {
+        if !self.engine.session().has_events() {
             self.mailbox.retire();
         }
-        Ok(event)
+        self.engine.take_event()
     }
 
     fn drive(&mut self, done: impl Fn(&Session) -> bool) {

@@ -273,9 +273,10 @@ impl<H: Host> Engine<H> {
     /// The next event for the application.
     #[inline]
     pub fn take_event(&mut self) -> Option<ClientEvent> {
-        let event = self.session.next_event()?;
-        self.narrator.tell(&event);
-        Some(event)
+        if let Some(event) = self.session.first_event() {
+            self.narrator.tell(event);
+        }
+        self.session.next_event()
     }
 
     /// Counts an event that is about to be taken while others wait: whether it is time to look at the deadline, and to

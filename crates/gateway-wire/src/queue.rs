@@ -23,18 +23,33 @@ impl<T> Queue<T> {
 
     #[inline]
     pub(crate) fn push_back(&mut self, item: T) {
-        if self.items.len() == self.items.capacity() && self.items.len() >= Self::QUIET {
-            self.items.reserve(self.burst.saturating_sub(self.items.len()).max(1));
+        if self.items.len() == self.items.capacity() {
+            self.make_room();
         }
         self.items.push_back(item);
         self.most = self.most.max(self.items.len());
     }
 
+    #[cold]
+    fn make_room(&mut self) {
+        if self.items.len() >= Self::QUIET {
+            self.items.reserve(self.burst.saturating_sub(self.items.len()).max(1));
+        }
+    }
+
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&T> {
+        self.items.front()
+    }
+
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
-        let item = self.items.pop_front()?;
+        if self.items.is_empty() {
+            return None;
+        }
+        let item = self.items.pop_front();
         self.give_back_if_empty();
-        Some(item)
+        item
     }
 
     /// Drops so many from the front.

@@ -402,11 +402,17 @@ impl Session {
     /// The next event for the application.
     #[inline]
     pub fn next_event(&mut self) -> Option<ClientEvent> {
-        let event = self.events.pop_front();
-        if let Some(ClientEvent::Message(message)) = &event {
+        // Looked at where it lies, and moved once: what is moved and looked at is moved through memory.
+        if let Some(ClientEvent::Message(message)) = self.first_event() {
             self.backlog -= weight(message);
         }
-        event
+        self.events.pop_front()
+    }
+
+    /// The one that is next.
+    #[inline]
+    pub(crate) fn first_event(&self) -> Option<&ClientEvent> {
+        self.events.front()
     }
 
     /// Whether events wait for the application.

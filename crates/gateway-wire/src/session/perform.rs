@@ -65,6 +65,7 @@ impl Session {
         }
     }
 
+    #[inline]
     fn deliver(&mut self, message: Message) {
         self.backlog += weight(&message);
         self.events.push_back(ClientEvent::Message(message));
