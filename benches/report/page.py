@@ -227,7 +227,7 @@ The commands of the tables run from `benches/target/release` and `benches/node`,
 `taskset -c 0`, the server under `taskset -c 1`. Each round runs every pair once, in an order that turns from round to round, and the
 server starts anew in its statistics before each. Figures are medians of the rounds, ± half the range over the median. Our clients run as users run them:
 the JSON heartbeat on, reconnects on, and every event of the life of the connection read; all else by default, but for the heartbeat's interval where the
-command gives one. (By default it is 30 s: in the half second of a pipelined or flood run none falls due.) The connections of a process share one configuration, as a
+command gives one. (By default it is 30 s: in the seconds of a pipelined or flood run none falls due.) The connections of a process share one configuration, as a
 fleet's would. Peers have their defaults. Every client of tokio is on a runtime of one thread. The blocking clients are not weighed: each has a thread.
 
 """ + table(["", *map(cpu, records)], [

@@ -104,6 +104,14 @@ class Records(unittest.TestCase):
             self.assertEqual([path.name for path in sorted(folder.iterdir())], ["a-processor.json", "another-one.json"])
             self.assertEqual(records.load_all(folder), [made_up.data(), made_up.elsewhere()])
 
+            partly = made_up.elsewhere()
+            partly["taken"]["idle"] = {"date": "2026-11-26", "commit": "abc", "rounds": 3}
+            records.save(partly, folder / "another-one.json")
+            self.assertEqual(records.load_all(folder), [partly, made_up.data()])
+            partly["taken"]["idle"]["date"] = "2026-11-25"
+            records.save(partly, folder / "another-one.json")
+            self.assertEqual(records.load_all(folder), [made_up.data(), partly])
+
 
 if __name__ == "__main__":
     unittest.main()

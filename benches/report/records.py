@@ -11,8 +11,11 @@ def load(path):
 
 
 def load_all(folder):
-    """Those of every machine, the newest first."""
-    return sorted(map(load, sorted(folder.glob("*.json"))), key=lambda data: min(each["date"] for each in data["taken"].values()), reverse=True)
+    """Those of every machine, the newest first; of two with figures of one day, that whose oldest are newer."""
+    def age(data):
+        dates = [each["date"] for each in data["taken"].values()]
+        return max(dates), min(dates)
+    return sorted(map(load, sorted(folder.glob("*.json"))), key=age, reverse=True)
 
 
 def save(data, path):
@@ -31,6 +34,6 @@ def merged(old, new):
         **new,
         "taken": {**old["taken"], **new["taken"]},
         "versions": {**old["versions"], **new["versions"]},
-        "probe": {**old["probe"], **new["probe"]},
+        "probe": {**old["probe"], **{measure: rates for measure, rates in new["probe"].items() if measure in new["taken"]}},
         "runs": kept + new["runs"],
     }

@@ -248,6 +248,22 @@ async fn a_receipt_hands_a_refused_message_back_and_is_not_needed_for_one_that_i
 }
 
 #[tokio::test]
+async fn what_was_enqueued_is_sent_though_every_handle_is_gone() {
+    let (client, _sockets, mut peer) = pair().await;
+    let (handle, _events) = client.spawn();
+
+    // The task has not run yet: all of it waits in the queue.
+    let receipts = [handle.enqueue("one").await.unwrap(), handle.enqueue("two").await.unwrap()];
+    drop(handle);
+
+    for receipt in receipts {
+        within(receipt).await.unwrap();
+    }
+    assert_eq!(within(peer.frame()).await, Frame::text("one"));
+    assert_eq!(within(peer.frame()).await, Frame::text("two"));
+}
+
+#[tokio::test]
 async fn the_wall_clock_is_read_for_timers_and_never_for_a_frame() {
     let (memory, mut sockets) = memory(1 << 20);
     let looks = Arc::new(AtomicUsize::new(0));

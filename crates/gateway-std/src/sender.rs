@@ -22,7 +22,8 @@ const CONTROLS: usize = 16;
 /// Speaks to a [`Client`](crate::Client) from another thread. Clones share it.
 ///
 /// A client that waits in [`recv`](crate::Client::recv) is woken at once; one that is busy elsewhere takes the request when it
-/// is next asked for an event. So a thread that owns a client uses the client itself: with a `Sender` it would wait for itself.
+/// is next asked for an event. So a thread that owns a client uses the client itself: with a `Sender` it would wait for itself,
+/// but where it [enqueues](Self::enqueue) no more than there is room for, and asks for events before it waits for receipts.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,10 +67,11 @@ impl Sender {
     }
 
     /// Hands a message to the client and goes on: the [`Receipt`] tells what became of it. Waits while the mailbox is full.
-    /// Many messages, and their receipts waited for together, wake the client once, where [`send`](Self::send) wakes it for each.
+    /// Many messages, and their receipts waited for together, may wake the client once, where [`send`](Self::send) wakes it for each.
     ///
     /// # Errors
-    /// The message itself where the connection is CLOSED or the client is gone. All other refusals are the receipt's.
+    /// The message itself where the connection is CLOSED and its events are taken, or the client is gone. All other refusals are the
+    /// receipt's.
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (answer, outcome) = sync_channel(1);
         self.mailbox.post(Letter { message: message.into(), answer })?;
@@ -108,7 +110,7 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// Of a message that was [enqueued](Sender::enqueue).
+/// The answer to come for a message that was [enqueued](Sender::enqueue).
 ///
 /// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
 #[must_use = "a refusal is told here and nowhere else"]
@@ -142,7 +144,7 @@ pub(crate) struct Letter {
 impl Letter {
     /// Answers with what `send` makes of the message.
     pub(crate) fn answer(self, send: impl FnOnce(Message) -> Result<MessageId, SendError>) {
-        let _ = self.answer.send(send(self.message)); // the asker waits: there is room
+        let _ = self.answer.send(send(self.message)); // one answer, room for one; the asker may have gone
     }
 
     fn refuse(self) {

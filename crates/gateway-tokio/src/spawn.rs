@@ -50,8 +50,8 @@ pub struct Handle {
     controls: mpsc::Sender<Control>,
 }
 
-/// Of a message that was [enqueued](Handle::enqueue): a future of its number, once it was taken into the write buffer, or of the refusal that
-/// hands it back: the connection is not ready, closing, or CLOSED. (If the runtime was shut down with the message in its queue, an empty one.)
+/// The answer to come for a message that was [enqueued](Handle::enqueue): its number, once it was taken into the write buffer, or the refusal
+/// that hands it back: the connection is not ready, closing, or CLOSED. (If the runtime was shut down with the message in its queue, an empty one.)
 ///
 /// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Handle {
     }
 
     /// Hands a message to the task and goes on: the [`Receipt`] tells what became of it. Many messages, and their receipts
-    /// awaited together, take the way to the task and back once, where [`send`](Self::send) takes it for each.
+    /// awaited together, may take the way to the task and back once, where [`send`](Self::send) takes it for each.
     ///
     /// Waits while the queue is full. Cancel-safe: a message whose future was dropped before it was done is not sent.
     ///
@@ -254,7 +254,7 @@ async fn run(
         }
         client.hold(!room);
         let driven_out = client.is_driven_out();
-        let sending = !letters.is_closed() && !client.is_write_blocked();
+        let sending = !client.is_write_blocked();
         // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
         // notification that was not used is kept.
         tokio::select! {
