@@ -23,7 +23,8 @@ def programs(optimized):
     """Builds the server and the clients, and Node's packages where they can be had."""
     rust(optimized)
     built = TARGET / ("release" if optimized else "debug")
-    return Programs([str(built / "bench-server")], [str(built / "bench-clients")], ["node", str(BENCHES / "node" / "client.mjs")] if node() else None)
+    node_client = ["node", str(BENCHES / "node" / "client.mjs")] if node() else None
+    return Programs([str(built / "bench-server")], [str(built / "bench-clients")], node_client)
 
 
 def rust(optimized):

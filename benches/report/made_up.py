@@ -22,6 +22,7 @@ def data(rounds=3):
                              "answer": answer, "server_cpu_seconds": 0.1, "others": 0.01})
     return {
         "machine": MACHINE,
+        "build": "thin LTO",
         "taken": {each.name: {"date": "2026-11-25", "commit": "0123456789", "rounds": rounds} for each in plan.MEASURES},
         "versions": {"tokio-tungstenite": "0.30.0", "ws": "8.23.0"},
         "counts": {

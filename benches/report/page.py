@@ -126,15 +126,11 @@ def rounds(data):
 
 
 def goals_tables(records, floors):
-    judged = {each.goal.id: [] for each in goals.judged(records[0])}
-    for data in records:
-        for each in goals.judged(data):
-            judged[each.goal.id].append(each)
-    measured = [every for every in judged.values() if every[0].goal.over[0] != goals.COUNTS]
-    counted = [every[0] for every in judged.values() if every[0].goal.over[0] == goals.COUNTS]
-    told = measured + [[each] for each in counted]
-    why = [f"- {every[0].goal.what}: {floors[every[0].goal.id]}" for every in told
-           if any(each.verdict != goals.MET for each in every) and every[0].goal.id in floors]
+    judged = list(zip(*map(goals.judged, records)))  # a goal's verdicts, of every machine
+    measured = [every for every in judged if every[0].goal.over[0] != goals.COUNTS]
+    counted = [every[0] for every in judged if every[0].goal.over[0] == goals.COUNTS]  # the same on each
+    missed = [every[0].goal for every in [*measured, *zip(counted)] if any(each.verdict != goals.MET for each in every)]
+    why = [f"- {goal.what}: {floors[goal.id]}" for goal in missed if goal.id in floors]
     return f"""
 ## The goals
 
@@ -185,8 +181,9 @@ def shown(column, values):
 
 
 def named(peer, versions):
-    version = versions.get(peer)
-    return f"`{peer}` {version}" if version and not plan.is_ours(peer) else f"**`{peer}`**" if plan.is_ours(peer) else f"`{peer}`"
+    if plan.is_ours(peer):
+        return f"**`{peer}`**"
+    return f"`{peer}` {versions.get(peer, '')}".strip()
 
 
 def command(measure, peer, data):
@@ -236,7 +233,7 @@ fleet's would. Peers have their defaults. Every client of tokio is on a runtime 
         row("cores", lambda each: f"{each['machine']['cores']}{', virtual' if each['machine']['virtual'] else ''}"),
         row("memory", lambda each: f"{each['machine']['memory_gib']} GiB"),
         row("kernel", lambda each: f"Linux {each['machine']['kernel']}"),
-        row("compiler", lambda each: f"{each['machine']['rustc']}, thin LTO, one codegen unit"),
+        row("compiler", lambda each: f"{each['machine']['rustc']}, {each['build']}"),
         row("Node", lambda each: each["machine"]["node"] or "not here"),
         row("open files, a process", lambda each: str(each["machine"]["open_files"])),
         row("local ports, on each of eight loopback addresses", lambda each: " to ".join(each["machine"]["ports"]) or "unknown"),
