@@ -32,6 +32,7 @@ use gateway_wire::{
 };
 use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
+use socket2::SockRef;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: mio_loop ws://HOST:PORT/PATH")?;
@@ -71,6 +72,10 @@ impl ByteStream for Stream {
 
     fn shutdown(&mut self) {
         let _ = self.0.shutdown(Shutdown::Write); // one that cannot be ended is about to be dropped
+    }
+
+    fn abort(&mut self) {
+        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO)); // the drop then sends a reset
     }
 
     fn fails_whole(&self) -> bool {

@@ -2,10 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use gateway_wire::{ByteStream, Endpoint, OpenFailure, with_read_buffer};
 use mio::event::Source;
 use mio::net::TcpStream;
+use socket2::SockRef;
 
 /// A byte stream to a server that never waits: TCP, TLS over it, or one of the embedder's own. Reading and writing fail
 /// with [`io::ErrorKind::WouldBlock`] where they would have to wait; a write of no bytes means that the stream is dead.
@@ -17,6 +19,10 @@ pub trait Transport: Read + Write + Send {
 
     /// Ends this direction of the stream, as far as that needs no waiting.
     fn shutdown(&mut self);
+
+    /// Makes the drop that follows reset the connection, so that a dead peer receives nothing later that the kernel still
+    /// holds. A stream over TCP sets `SO_LINGER` to zero here. The default is a plain drop.
+    fn abort(&mut self) {}
 }
 
 impl Transport for TcpStream {
@@ -27,6 +33,11 @@ impl Transport for TcpStream {
     fn shutdown(&mut self) {
         // A socket that cannot be ended is about to be dropped.
         let _ = Self::shutdown(self, Shutdown::Write);
+    }
+
+    fn abort(&mut self) {
+        // A socket that cannot be reset is about to be dropped.
+        let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }
 
@@ -90,6 +101,10 @@ impl ByteStream for Socket {
 
     fn shutdown(&mut self) {
         self.transport.shutdown();
+    }
+
+    fn abort(&mut self) {
+        self.transport.abort();
     }
 
     fn fails_whole(&self) -> bool {

@@ -124,4 +124,75 @@ impl Transport for TlsStream {
         let _ = self.push();
         Transport::shutdown(&mut self.tcp);
     }
+
+    fn abort(&mut self) {
+        Transport::abort(&mut self.tcp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream as StdStream};
+
+    use rcgen::generate_simple_self_signed;
+    use rustls::crypto::ring;
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::{ServerConfig, ServerConnection};
+
+    use super::*;
+
+    /// Connects a client's stream, which blocks here, to a server's bare socket. With `secure` both have done their TLS
+    /// handshake.
+    fn connected(secure: bool) -> (Box<dyn Transport>, StdStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut tcp, _) = listener.accept().unwrap();
+            if secure {
+                let mut connection = ServerConnection::new(server_config()).unwrap();
+                while connection.is_handshaking() {
+                    connection.complete_io(&mut tcp).unwrap();
+                }
+            }
+            tcp
+        });
+        let tcp = TcpStream::from_std(StdStream::connect(address).unwrap());
+        let client: Box<dyn Transport> = if secure {
+            let endpoint = Endpoint::builder(format!("wss://{address}")).build().unwrap();
+            let mut tls = TlsStream::start(&endpoint, &Tls::insecure().unwrap(), tcp).unwrap();
+            assert_eq!(tls.poll_handshake(), Poll::Ready(Ok(())));
+            Box::new(tls)
+        } else {
+            Box::new(tcp)
+        };
+        (client, server.join().unwrap())
+    }
+
+    fn server_config() -> Arc<ServerConfig> {
+        let made = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.into()], key)
+            .unwrap();
+        config.send_tls13_tickets = 0; // a socket with unread bytes is reset even by a plain drop
+        Arc::new(config)
+    }
+
+    #[test]
+    fn the_peer_of_an_aborted_stream_sees_a_reset_and_that_of_a_dropped_one_its_end() {
+        for secure in [false, true] {
+            let (mut client, mut server) = connected(secure);
+            client.abort();
+            drop(client);
+            let reset = server.read(&mut [0]).unwrap_err().kind();
+            assert_eq!(reset, io::ErrorKind::ConnectionReset, "secure: {secure}");
+
+            let (client, mut server) = connected(secure);
+            drop(client);
+            assert_eq!(server.read(&mut [0]).unwrap(), 0, "secure: {secure}");
+        }
+    }
 }

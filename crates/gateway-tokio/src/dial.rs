@@ -1,5 +1,6 @@
 //! Where a socket is opened: DNS, TCP to each address, TLS. No deadline here: the core's runs over it all.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -15,6 +16,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tracing::warn;
 
 use crate::clock::after;
@@ -22,7 +24,9 @@ use crate::clock::after;
 /// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
 ///
 /// What it is given to read into holds what other connections of the thread have read: it must report exactly what it has written.
-pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+///
+/// It can be downcast through [`Any`], as [`Dial::abort`] needs it.
+pub trait Transport: AsyncRead + AsyncWrite + Any + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
@@ -42,6 +46,38 @@ pub trait Dial: Send + Sync + 'static {
     /// [`MaybeSent`](crate::Fate::MaybeSent), not as [`Rejected`](crate::Fate::Rejected).
     fn fails_whole(&self) -> bool {
         false
+    }
+
+    /// Makes the drop of `transport` that follows reset the connection, so that a dead peer receives nothing later that the
+    /// kernel still holds. `transport` is a stream that [`dial`](Self::dial) returned.
+    ///
+    /// The default resets a [`TcpStream`], and one under a [`TlsStream`] of tokio-rustls. Any other stream is just dropped.
+    /// Implement this method for a stream of another type, such as a proxy's over TCP:
+    ///
+    /// ```
+    /// # use std::any::Any;
+    /// # use std::pin::Pin;
+    /// # use std::task::{Context, Poll};
+    /// # use gateway_tokio::{Dial, Dialing, Endpoint, Transport};
+    /// # use tokio::io::{AsyncRead, AsyncWrite, BufStream};
+    /// # use tokio::net::TcpStream;
+    /// # struct Proxy;
+    /// # impl Dial for Proxy {
+    /// #     fn dial(&self, _: &Endpoint) -> Dialing { unimplemented!() }
+    /// fn abort(&self, transport: &mut dyn Transport) {
+    ///     let transport: &mut dyn Any = transport;
+    ///     if let Some(stream) = transport.downcast_mut::<BufStream<TcpStream>>() {
+    ///         let _ = stream.get_ref().set_zero_linger();
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    fn abort(&self, transport: &mut dyn Transport) {
+        let transport: &dyn Any = transport;
+        let secure = || transport.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+        if let Some(tcp) = transport.downcast_ref::<TcpStream>().or_else(secure) {
+            let _ = tcp.set_zero_linger(); // a socket that cannot be reset is about to be dropped
+        }
     }
 }
 

@@ -59,8 +59,8 @@ impl Host for Tokio {
     ) -> Poll<Result<Dialled<Polled>, OpenFailure>> {
         let outcome = dialing.as_mut().poll(&mut Context::from_waker(&self.waker));
         outcome.map_ok(|Dialled { stream: transport, handshake, login }| {
-            let fails_whole = self.opener.dial.fails_whole();
-            let stream = Polled { transport, waker: self.waker.clone(), fails_whole };
+            let opener = Arc::clone(&self.opener);
+            let stream = Polled { transport, waker: self.waker.clone(), opener };
             Dialled { stream, handshake, login }
         })
     }
@@ -70,7 +70,7 @@ impl Host for Tokio {
 pub(crate) struct Polled {
     transport: Box<dyn Transport>,
     waker: Waker,
-    fails_whole: bool,
+    opener: Arc<Opener>,
 }
 
 impl Polled {
@@ -107,7 +107,78 @@ impl ByteStream for Polled {
         let _ = self.poll(|transport, cx| transport.poll_shutdown(cx));
     }
 
+    fn abort(&mut self) {
+        self.opener.dial.abort(&mut *self.transport);
+    }
+
     fn fails_whole(&self) -> bool {
-        self.fails_whole
+        self.opener.dial.fails_whole()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_wire::{Endpoint, Tls};
+    use rcgen::generate_simple_self_signed;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+    use super::*;
+    use crate::dial::TcpDial;
+
+    /// Connects a client's stream to a server's bare socket. With `tls` both have done their TLS handshake.
+    async fn connected(tls: Option<Tls>) -> (Polled, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let scheme = if tls.is_some() { "wss" } else { "ws" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let endpoint = Endpoint::builder(url).build().unwrap();
+        let acceptor = tls.is_some().then(acceptor);
+        let dial = Box::new(TcpDial { tls });
+        let opener = Arc::new(Opener { endpoint, dial, provider: None });
+        let accept = async {
+            let (tcp, _) = listener.accept().await.unwrap();
+            match acceptor {
+                Some(acceptor) => acceptor.accept(tcp).await.unwrap().into_inner().0,
+                None => tcp,
+            }
+        };
+
+        let (dialled, server) = tokio::join!(opener.open(Credentials::Cached), accept);
+
+        let transport = dialled.unwrap().stream;
+        (Polled { transport, waker: Waker::noop().clone(), opener }, server)
+    }
+
+    fn acceptor() -> TlsAcceptor {
+        let made = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.into()], key)
+            .unwrap();
+        config.send_tls13_tickets = 0; // a socket with unread bytes is reset even by a plain drop
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    #[tokio::test]
+    async fn the_peer_of_an_aborted_stream_sees_a_reset_and_that_of_a_dropped_one_its_end() {
+        for tls in [None, Some(Tls::insecure().unwrap())] {
+            let (mut client, mut server) = connected(tls.clone()).await;
+            client.abort();
+            drop(client);
+            let reset = server.read_u8().await.unwrap_err().kind();
+            assert_eq!(reset, io::ErrorKind::ConnectionReset, "{tls:?}");
+
+            let (client, mut server) = connected(tls.clone()).await;
+            drop(client);
+            let end = server.read_u8().await.unwrap_err().kind();
+            assert_eq!(end, io::ErrorKind::UnexpectedEof, "{tls:?}");
+        }
     }
 }

@@ -44,6 +44,10 @@ pub trait ByteStream {
     /// Ends this direction of the stream, as far as that needs no waiting.
     fn shutdown(&mut self);
 
+    /// Makes the drop that follows reset the connection, so that the peer receives nothing that the kernel still holds.
+    /// A TCP socket sets `SO_LINGER` to zero here. The default is a plain drop.
+    fn abort(&mut self) {}
+
     /// Whether a write that fails has passed on nothing of what it was offered: so it is with a bare socket, and not with
     /// a stream that buffers, as TLS does.
     fn fails_whole(&self) -> bool;
@@ -143,6 +147,16 @@ impl<H: Host> Io<H> {
                 Some(*id)
             }
         }
+    }
+
+    /// Drops the socket. A stream resets its connection if it can.
+    fn abort(&mut self) {
+        match self {
+            Self::None | Self::Dialing { .. } => {} // no byte of ours was handed to a stream
+            Self::Upgrading { dialled, .. } => dialled.stream.abort(),
+            Self::Open { stream, .. } => stream.abort(),
+        }
+        *self = Self::None;
     }
 }
 
@@ -307,6 +321,12 @@ impl<H: Host> Engine<H> {
                     }
                     if self.io.id() == Some(id) {
                         self.io = Io::None;
+                    }
+                    self.session.dropped(id);
+                }
+                Order::Abort { id } => {
+                    if self.io.id() == Some(id) {
+                        self.io.abort();
                     }
                     self.session.dropped(id);
                 }

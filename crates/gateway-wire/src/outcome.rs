@@ -56,6 +56,9 @@ impl Outcome {
 pub enum Fate {
     /// Written to the transport, whole. The peer's kernel or application may still lose it: only an
     /// answer of the application proves that it was read.
+    ///
+    /// The client resets the socket of a dead peer ([`Order::Abort`](crate::Order::Abort)). The reset discards what the
+    /// local kernel still held, and messages among it stay `Sent`.
     Sent {
         /// The socket.
         socket: SocketId,

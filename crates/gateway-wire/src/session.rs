@@ -63,6 +63,12 @@ pub enum Order {
         /// Whether the pending bytes are to be written first, as far as that needs no waiting: they end in a Close.
         farewell: bool,
     },
+    /// Drop the socket so that the peer receives nothing of it later; report [`Session::dropped`]. A TCP socket is reset
+    /// (linger 0, RST): after a plain close the kernel resends for minutes what the peer has not acknowledged.
+    Abort {
+        /// The id of the attempt.
+        id: SocketId,
+    },
 }
 
 /// The bounds of a session's buffers.

@@ -91,7 +91,7 @@ impl Story<'_> {
         loop {
             match self.session.next_order() {
                 Some(Order::Open { id, .. }) => return id,
-                Some(Order::Drop { id, .. }) => self.session.dropped(id),
+                Some(Order::Drop { id, .. } | Order::Abort { id }) => self.session.dropped(id),
                 None => panic!("nothing is opened in {:?}", self.session.state()),
             }
         }
