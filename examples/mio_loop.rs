@@ -10,6 +10,7 @@
 //!
 //! 1. **Streams that never wait** ([`ByteStream`]): what cannot be done now fails with `WouldBlock`.
 //! 2. **Attempts and two clocks** ([`Host`]): to begin to open a stream, and to drop it; monotonic time, and the wall clock.
+//!    With a waker, a suspend of the machine is noticed within seconds of the wake, and not when the next deadline fires.
 //! 3. **Orders first**: what the core has ordered is carried out before anything else is looked at.
 //! 4. **Look until nothing is left**: a poller that tells of an edge tells once. But not for ever: others wait, too.
 //! 5. **The deadline**: never wait past it, and fire it once your clock says that it is due, after what has arrived was read.
@@ -22,7 +23,7 @@ use std::error::Error;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use gateway_wire::core::{Config, Credentials, Instant, Notice, OpenError, SocketId, UnixMillis};
@@ -30,6 +31,7 @@ use gateway_wire::{
     ByteStream, ClientEvent, Dialled, Endpoint, Engine, Handshake, Host, LoginCredentials,
     OpenFailure, OpenStep, Progress, Settings,
 };
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
 use socket2::SockRef;
@@ -99,6 +101,7 @@ struct Mio {
     registry: Registry,
     token: Token,
     clock: Clock,
+    waker: Waker,
 }
 
 /// An attempt under way. Dropping it closes its socket, which also takes it out of the poller.
@@ -128,6 +131,11 @@ impl Host for Mio {
 
     fn wall(&self) -> UnixMillis {
         self.clock.wall()
+    }
+
+    /// Woken by a thread of `gateway-wire`, one a process, which compares the clocks twelve times a minute.
+    fn suspend_waker(&self) -> Option<Waker> {
+        Some(self.waker.clone())
     }
 
     /// Begins, and does not wait: the whole attempt is under the core's own deadline.
@@ -185,10 +193,23 @@ impl Clock {
     }
 }
 
+/// The token of the wake-up after a suspend, which concerns every connection.
+const SUSPENDED: Token = Token(usize::MAX);
+
+/// Ends the poller's wait, from any thread.
+struct PollWaker(mio::Waker);
+
+impl Wake for PollWaker {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.wake(); // it fails only where the kernel's counter is full: then the poller is awake
+    }
+}
+
 /// The loop: one poller, and the connections by their tokens. A real one has sockets of its own in there as well.
 struct Loop {
     poll: mio::Poll,
     clock: Clock,
+    waker: Waker,
     connections: Vec<Engine<Mio>>,
 }
 
@@ -197,7 +218,9 @@ const STEPS: u32 = 64;
 
 impl Loop {
     fn new() -> io::Result<Self> {
-        Ok(Self { poll: mio::Poll::new()?, clock: Clock::start(), connections: Vec::new() })
+        let poll = mio::Poll::new()?;
+        let waker = Waker::from(Arc::new(PollWaker(mio::Waker::new(poll.registry(), SUSPENDED)?)));
+        Ok(Self { poll, clock: Clock::start(), waker, connections: Vec::new() })
     }
 
     /// A connection that opens when the loop runs. Resolves the name, once: that may take a while.
@@ -211,8 +234,8 @@ impl Loop {
         let name = (parts.endpoint.host(), parts.endpoint.port());
         let address = name.to_socket_addrs()?.next().ok_or("the name has no address")?;
         let registry = self.poll.registry().try_clone()?;
-        let (token, clock) = (Token(self.connections.len()), self.clock);
-        let host = Mio { endpoint: parts.endpoint, address, registry, token, clock };
+        let (token, clock, waker) = (Token(self.connections.len()), self.clock, self.waker.clone());
+        let host = Mio { endpoint: parts.endpoint, address, registry, token, clock, waker };
         self.connections.push(Engine::new(parts.session, host));
         Ok(())
     }
@@ -253,7 +276,11 @@ impl Loop {
             let due = self.connections.iter().enumerate().filter(|(_, engine)| is_due(engine, now));
             turns = unfinished;
             turns.extend(due.map(|(number, _)| number));
-            turns.extend(events.iter().map(|event| event.token().0));
+            if events.iter().any(|event| event.token() == SUSPENDED) {
+                turns.extend(0..self.connections.len());
+            }
+            let sockets = events.iter().map(Event::token).filter(|token| *token != SUSPENDED);
+            turns.extend(sockets.map(|token| token.0));
             turns.sort_unstable();
             turns.dedup();
         }

@@ -111,6 +111,32 @@ async fn what_a_script_has_no_words_for_stands_in_a_comment() -> io::Result<()> 
 }
 
 #[tokio::test]
+async fn a_suspend_that_was_noticed_between_timers_leaves_the_next_timer_alone() -> io::Result<()> {
+    let mut journal = Recording::new(Config::default(), UnixMillis(1_800_000_000_000));
+    journal.look().told(Event::ConnectRequested);
+    let socket = journal.socket();
+    journal.after(1_000).told(Event::SocketOpened(socket)).after(400_000);
+    journal.told(Event::FrameReceived(socket, Frame::Text("alive"))).after(600_000);
+    journal.wall = journal.wall.saturating_add(Duration::from_secs(3_600));
+    journal.look().tick(300).tick(300);
+
+    let told =
+        run(gateway(&["replay", "-", "--scenario", "asleep"]), journal.text().as_bytes()).await?;
+
+    let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
+    assert_eq!((told.status.code(), stderr.as_str()), (Some(0), ""));
+    for part in [
+        "1 × a suspend that was noticed before a timer fired",
+        ".at(millis(1_001), Command::Sleep(millis(3_600_000)))",
+        "jumps(&[3_600_000])",
+        "gone_for(&[\"pong_timeout\"",
+    ] {
+        assert!(stdout.contains(part), "{part}: {stdout}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_journal_that_breaks_off_becomes_a_scenario_as_far_as_it_goes() -> io::Result<()> {
     let journal = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
     let cut = &journal[..journal.len() / 2];

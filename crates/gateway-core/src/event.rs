@@ -43,7 +43,7 @@ pub enum Event<'a> {
     ReadingPaused(SocketId),
     /// The driver reads again.
     ReadingResumed(SocketId),
-    /// What the wall clock shows. Reported when a timer wakes the driver, never for a frame.
+    /// What the wall clock shows. Reported when a timer wakes the driver or a suspend was noticed, never for a frame.
     WallClock(UnixMillis),
     /// A hint from the operating system.
     NetworkChanged(Network),

@@ -141,7 +141,7 @@
 //!    A peer that never lets a read block gets a bounded number of frames past the deadline, then the Tick.
 //! 5. The codec answers Ping and Close by itself; the machine never does.
 //! 6. After [`Action::CloseSocket`] nothing of that socket stays open.
-//! 7. [`Event::WallClock`] is reported when a timer wakes the driver, never for a frame.
+//! 7. [`Event::WallClock`] is reported when a timer wakes the driver or a suspend was noticed, never for a frame.
 //!
 //! # Features
 //!

@@ -288,7 +288,7 @@ impl<S: System> Client<S> {
         let asked = self.open_mail();
         let now = self.engine.host().now();
         let due = self.engine.session().deadline().is_some_and(|deadline| now >= deadline);
-        if due {
+        if self.engine.check_suspend() || due {
             self.engine.catch_up();
         } else if asked {
             let _ = self.engine.carry_out_orders();

@@ -25,6 +25,11 @@ impl Clock {
     pub(crate) fn wall(&self) -> UnixMillis {
         self.wall.as_ref().map_or_else(system_time, |wall| wall())
     }
+
+    /// Whether the wall clock is the system's own.
+    pub(crate) const fn is_of_the_system(&self) -> bool {
+        self.wall.is_none()
+    }
 }
 
 fn system_time() -> UnixMillis {

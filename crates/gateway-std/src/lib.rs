@@ -27,6 +27,8 @@
 //!
 //! A connection costs one thread of yours, and three file descriptors: its socket, and its poller with the poller's waker.
 //! A host's name is resolved, and credentials are asked for, on a helper thread that ends when it has the answer.
+//! One more thread serves all clients of the process, of both drivers: it wakes up 12 times a minute to notice a suspend of
+//! the machine, and ends with the last client.
 
 mod builder;
 mod client;

@@ -169,6 +169,11 @@ impl Host for Os {
         self.clock.wall()
     }
 
+    fn suspend_waker(&self) -> Option<Waker> {
+        // A wall clock of the builder's is not the one that the watch reads.
+        self.clock.is_of_the_system().then(|| self.waker.clone())
+    }
+
     fn dial(&mut self, _: SocketId, credentials: Credentials) -> Dialing {
         let errand = self.errands.begin(credentials, self.waker.clone());
         Dialing { stage: Stage::Fetching(errand) }

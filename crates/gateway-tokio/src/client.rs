@@ -290,7 +290,7 @@ impl Client {
     /// Between events that are already waiting: what is due is not late because the application is slow.
     fn look_at_timer(&mut self, cx: &mut Context<'_>) {
         self.wakers.register(Half::Stream, cx.waker());
-        if self.poll_due().is_ready() {
+        if self.engine.check_suspend() | self.poll_due().is_ready() {
             self.engine.catch_up();
         }
     }

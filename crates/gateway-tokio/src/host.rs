@@ -49,6 +49,11 @@ impl Host for Tokio {
         self.clock().wall()
     }
 
+    fn suspend_waker(&self) -> Option<Waker> {
+        // A wall clock of the builder's is not the one that the watch reads.
+        self.wall.is_none().then(|| self.waker.clone())
+    }
+
     fn dial(&mut self, _: SocketId, credentials: Credentials) -> Opening {
         self.opener.open(credentials)
     }

@@ -5,6 +5,9 @@
 //! no channel. (tungstenite, underneath, logs requests and payloads through the `log` crate at trace: an application that
 //! bridges `log` and has secrets filters `tungstenite` out.) What it decides is decided by [`gateway_core`], a pure state machine; this crate only does the IO.
 //!
+//! One thread serves all clients of the process: it wakes up 12 times a minute to notice a suspend of the machine, and ends
+//! with the last client.
+//!
 //! ```no_run
 //! use gateway_tokio::{Client, ClientEvent};
 //!

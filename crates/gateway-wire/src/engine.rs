@@ -1,16 +1,18 @@
 //! The engine: all that a driver does with its session and its sockets, short of waiting.
 
 mod socket;
+mod suspend;
 
 use std::fmt;
 use std::io;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use gateway_core::{
     CloseFrame, ConnectionState, Credentials, Instant, Network, Secret, SocketId, Statistics,
     UnixMillis, Verdict,
 };
 
+use self::suspend::Suspends;
 use crate::handshake::Handshake;
 use crate::log::Narrator;
 use crate::message::Message;
@@ -65,6 +67,13 @@ pub trait Host {
 
     /// The wall clock.
     fn wall(&self) -> UnixMillis;
+
+    /// Wakes whoever drives the engine. With it, the engine registers with the [`SuspendWatch`](crate::SuspendWatch) of the
+    /// process, and a suspend is noticed within seconds of the wake. `None`, the default, is for a host with clocks of its
+    /// own, such as a simulation: there a suspend is noticed when a deadline fires.
+    fn suspend_waker(&self) -> Option<Waker> {
+        None
+    }
 
     /// Begins an attempt: credentials, DNS, TCP, TLS.
     fn dial(&mut self, id: SocketId, credentials: Credentials) -> Self::Dialing;
@@ -129,6 +138,7 @@ pub struct Engine<H: Host> {
     yielded: u32,
     /// Reads made since a deadline was found due.
     overdue_reads: u32,
+    suspends: Suspends,
 }
 
 /// The socket, as far as it is.
@@ -180,6 +190,7 @@ impl<H: Host> Engine<H> {
             subprotocol: None,
             yielded: 0,
             overdue_reads: 0,
+            suspends: Suspends::default(),
         }
     }
 
@@ -235,8 +246,9 @@ impl<H: Host> Engine<H> {
     /// Connects again after CLOSED, or at once where a retry was waited for.
     pub fn connect(&mut self) {
         self.begin = Begin::Begun;
+        self.register_for_suspends();
         let now = self.host.now();
-        self.session.wall_clock(now, self.host.wall());
+        self.report_wall_clock(now);
         self.session.connect(now);
     }
 
@@ -337,6 +349,9 @@ impl<H: Host> Engine<H> {
 
     /// One look at the socket: at its opening, or first at what is to be written, then at what can be read.
     pub fn look(&mut self) -> Progress {
+        if self.check_suspend() {
+            return Progress::Made;
+        }
         match &self.io {
             Io::None => Progress::Blocked,
             Io::Dialing { .. } => self.look_at_dialing(),
@@ -357,7 +372,7 @@ impl<H: Host> Engine<H> {
 
     /// The deadline is due.
     pub fn fire(&mut self, now: Instant) {
-        self.session.wall_clock(now, self.host.wall());
+        self.report_wall_clock(now);
         self.session.tick(now);
         self.overdue_reads = 0;
     }

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Around it stands the [`Engine`]: a whole driver, short of waiting. It opens sockets by a [`Host`] and reads and writes
-//! [`ByteStream`]s that never wait; a driver adds how its runtime waits. Users of a driver find these types re-exported there;
+//! [`ByteStream`]s that never wait; a driver adds how its runtime waits. The one thing here with a thread and clocks is the
+//! [`SuspendWatch`]. Users of a driver find these types re-exported there;
 //! who writes a driver begins with [`Engine`], and who has an IO model of another kind with [`Session`].
 
 mod addresses;
@@ -29,6 +30,7 @@ mod queue;
 mod read_buffer;
 mod session;
 mod settings;
+mod suspend;
 mod tls;
 
 pub use addresses::{ATTEMPT_DELAY, interleave};
@@ -43,4 +45,5 @@ pub use outcome::{Fate, MessageId, Outcome, SendError};
 pub use read_buffer::with_read_buffer;
 pub use session::{BoxDialect, BoxObserver, ClientEvent, Limits, Order, Session};
 pub use settings::{Parts, Settings, WallClock};
+pub use suspend::{Suspend, SuspendDetector, SuspendWatch};
 pub use tls::Tls;

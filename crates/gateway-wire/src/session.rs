@@ -1,6 +1,7 @@
 //! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
 
 mod breach;
+mod clocks;
 mod link;
 mod perform;
 mod standing;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause,
-    Event, Instant, Network, Notice, Observer, Outgoing, Secret, SocketId, UnixMillis, Verdict,
+    Event, Instant, Network, Notice, Observer, Outgoing, Secret, SocketId, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -351,11 +352,6 @@ impl Session {
             return;
         }
         self.events.push_back(ClientEvent::Outcome(outcome));
-    }
-
-    /// A timer woke the driver: what the wall clock shows.
-    pub fn wall_clock(&mut self, now: Instant, wall: UnixMillis) {
-        self.at(now, Event::WallClock(wall), Payload::None);
     }
 
     /// The deadline is due, or was thought to be.

@@ -161,7 +161,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Reads the wall clock by another way than the system's, in a simulation for example.
+        /// Reads the wall clock by another way than the system's, in a simulation for example. The suspend watch reads the system's
+        /// clocks, so it is off then: a suspend is noticed when the client's next deadline fires.
         pub fn wall_clock(
             mut self,
             wall: impl Fn() -> $crate::core::UnixMillis + Send + Sync + 'static,

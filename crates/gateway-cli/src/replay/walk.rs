@@ -110,10 +110,12 @@ impl Walk {
         }
         let is_tick = entry.event == Fact::Tick;
         let is_idle = is_tick && (entry.actions.is_empty() || self.is_ticked);
+        let is_jump = matches!(entry.event, Fact::WallClock { .. }) && !entry.actions.is_empty();
+        let is_ticked = is_jump && self.is_timer_due(at);
         if !is_idle {
             self.place_event(at, entry, is_first);
         }
-        self.is_ticked = matches!(entry.event, Fact::WallClock { .. }) && !entry.actions.is_empty();
+        self.is_ticked = is_ticked;
         let actions: Vec<_> =
             entry.actions.iter().map(|action| self.moved_action(at, *action)).collect();
         self.tale.seen.take(&actions);
@@ -354,7 +356,11 @@ impl Walk {
         }
     }
 
-    /// The clock was found to have jumped: the machine slept just before, and the next deadline shows it.
+    fn is_timer_due(&self, at: Instant) -> bool {
+        self.recorded_deadline.is_some_and(|due| at >= due)
+    }
+
+    /// The clock was found to have jumped: the machine slept just before. A deadline has shown it, or the suspend watch has.
     fn jump(&mut self, at: Instant, recorded: &[Action]) {
         let by = recorded.iter().find_map(|action| match action {
             Action::Notify(Notice::ClockJumped { by }) => Some(*by),
@@ -364,7 +370,13 @@ impl Walk {
         let by = Duration::from_millis(words::whole_millis(by));
         self.command(at, format!("Command::Sleep({})", words::millis(by)));
         self.wall = self.wall.saturating_add(by);
-        self.tick(at, recorded);
+        if self.is_timer_due(at) {
+            return self.tick(at, recorded);
+        }
+        self.tale.left_out(
+            "a suspend that was noticed before a timer fired, which a script's next timer shows",
+        );
+        self.look(recorded);
     }
 
     /// A deadline is reached.
