@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::dialect::{Dialect, JsonDialect};
 use crate::event::Event;
-use crate::machine::{Closed, Machine, State};
+use crate::machine::{Closed, Machine, Memory, State};
 use crate::state::{ConnectionState, SocketId};
 use crate::statistics::Statistics;
 use crate::tally::Tally;
@@ -196,6 +196,14 @@ impl<R, D> Connection<R, D> {
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {
         self.machine.socket()
+    }
+
+    /// When the connection that is ready will count as stable, or counted; `None` while it is not ready.
+    #[must_use]
+    pub fn stable_at(&self) -> Option<Instant> {
+        let Memory { retry, since, .. } = &self.machine.memory;
+        let stable_after = retry.stable_after(&self.config.reconnect);
+        self.is_ready().then(|| since.saturating_add(stable_after))
     }
 
     /// Why the connection was given up, if it is CLOSED for that reason.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{ConfigError, ConfigErrors, Credentials};
-use gateway_wire::{Endpoint, LoginCredentials, Parts, ProviderError, Settings, settings_methods};
+use gateway_wire::{
+    Endpoint, LoginCredentials, Parts, ProviderError, Settings, settings_methods, system_resolver,
+};
 
 use crate::client::Client;
 use crate::dial::Dial;
@@ -63,10 +65,11 @@ impl Builder {
     /// # Errors
     /// Each setting that is wrong, by its name. `poller`: the operating system gives none, for want of file
     /// descriptors for example.
-    pub fn build(self) -> Result<Client, ConfigErrors> {
+    pub fn build(mut self) -> Result<Client, ConfigErrors> {
+        let resolver = self.settings.resolver.take().unwrap_or_else(system_resolver);
         let wall = self.settings.wall.clone();
         let Parts { endpoint, tls, session } = self.settings.build(self.dial.is_none())?;
-        let errands = Errands::new(endpoint.clone(), self.dial, self.provider);
+        let errands = Errands::new(endpoint.clone(), self.dial, self.provider, resolver);
         let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
             let limit = format!("must be had from the operating system: {error}");
             ConfigErrors::from(ConfigError::new("poller", "", limit))
@@ -75,7 +78,8 @@ impl Builder {
     }
 
     /// Validates everything, and makes a client that runs on a system of the caller's own: a simulation, for example. It is
-    /// `system` that opens sockets and reads clocks then; the builder's `tls`, `dial`, `credentials` and `wall_clock` are not used.
+    /// `system` that opens sockets and reads clocks then; the builder's `tls`, `dial`, `credentials`, `resolver` and `wall_clock`
+    /// are not used.
     ///
     /// # Errors
     /// Each setting that is wrong, by its name.

@@ -1,7 +1,7 @@
 //! What may block, away from the client's thread: credentials, the resolver, a dial of the embedder's own.
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,8 @@ use std::thread;
 
 use gateway_core::{Credentials, OpenError, Secret};
 use gateway_wire::{
-    Endpoint, Handshake, LoginCredentials, OpenFailure, OpenStep, ProviderError, interleave,
+    Endpoint, Handshake, LoginCredentials, OpenFailure, ProviderError, Resolver, literal_address,
+    resolve,
 };
 
 use crate::dial::{Dial, Transport};
@@ -51,7 +52,7 @@ impl Errand {
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(OpenFailure::new(
                 OpenError::Io,
-                "the helper thread ended without an answer: did the credentials' provider panic?",
+                "the helper thread ended without an answer: did the credentials' provider or the resolver panic?",
             ))),
         }
     }
@@ -68,6 +69,7 @@ struct Work {
     endpoint: Endpoint,
     dial: Option<Arc<dyn Dial>>,
     provider: Option<Provider>,
+    resolver: Resolver,
 }
 
 #[derive(Default)]
@@ -109,8 +111,10 @@ impl Errands {
         endpoint: Endpoint,
         dial: Option<Arc<dyn Dial>>,
         provider: Option<Provider>,
+        resolver: Resolver,
     ) -> Self {
-        Self { work: Arc::new(Work { endpoint, dial, provider }), queue: Arc::default() }
+        let work = Work { endpoint, dial, provider, resolver };
+        Self { work: Arc::new(work), queue: Arc::default() }
     }
 
     /// Begins an errand; `waker` is woken when it is done.
@@ -121,7 +125,7 @@ impl Errands {
         if self.work.may_block() {
             self.delegate(Order { credentials, is_wanted: Arc::clone(&is_wanted), reply });
         } else {
-            reply.send(self.work.fetch(credentials));
+            reply.send(self.work.fetch(credentials, None));
         }
         Errand { outcome, is_wanted }
     }
@@ -156,6 +160,7 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
         }
     }
     let ends = Ends(queue);
+    let mut resolved = None;
     loop {
         let mut waiting = lock(queue);
         let Some(order) = waiting.waiting.pop_front() else {
@@ -165,52 +170,51 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
             return;
         };
         drop(waiting);
+        if !order.is_wanted.load(Ordering::Relaxed) {
+            continue;
+        }
+        let fetched = work.fetch(order.credentials, resolved.take());
         if order.is_wanted.load(Ordering::Relaxed) {
-            order.reply.send(work.fetch(order.credentials));
+            order.reply.send(fetched);
+        } else if let Ok(Fetched { route: Route::Addresses(addresses), .. }) = fetched {
+            // A slow resolver answers an attempt that has timed out. The next one is already waiting, and takes the answer.
+            resolved = Some(addresses);
         }
     }
 }
 
 impl Work {
     fn may_block(&self) -> bool {
-        self.provider.is_some() || self.dial.is_some() || self.literal().is_none()
+        self.provider.is_some() || self.dial.is_some() || literal_address(&self.endpoint).is_none()
     }
 
-    /// The address, where the host is one.
-    fn literal(&self) -> Option<SocketAddr> {
-        let address = self.endpoint.host().parse().ok()?;
-        Some(SocketAddr::new(address, self.endpoint.port()))
-    }
-
-    fn fetch(&self, credentials: Credentials) -> Result<Fetched, OpenFailure> {
+    /// `resolved` are addresses that were just resolved for another attempt.
+    fn fetch(
+        &self,
+        credentials: Credentials,
+        resolved: Option<Vec<SocketAddr>>,
+    ) -> Result<Fetched, OpenFailure> {
         let (headers, login) = self.ask(credentials)?.into_parts()?;
         let handshake = Handshake::start(&self.endpoint, &headers)?;
-        let route = match (&self.dial, self.literal()) {
-            (Some(dial), _) => Route::Dialled {
+        let route = match &self.dial {
+            Some(dial) => Route::Dialled {
                 transport: dial.dial(&self.endpoint)?,
                 fails_whole: dial.fails_whole(),
             },
-            (None, Some(address)) => Route::Addresses(vec![address]),
-            (None, None) => Route::Addresses(self.resolve()?),
+            None => Route::Addresses(self.addresses(resolved)?),
         };
         Ok(Fetched { handshake, login, route })
+    }
+
+    fn addresses(&self, resolved: Option<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, OpenFailure> {
+        let known = resolved.or_else(|| literal_address(&self.endpoint).map(|only| vec![only]));
+        known.map_or_else(|| resolve(&self.endpoint, &self.resolver), Ok)
     }
 
     fn ask(&self, credentials: Credentials) -> Result<LoginCredentials, OpenFailure> {
         let Some(provider) = &self.provider else { return Ok(LoginCredentials::new()) };
         provider(credentials)
             .map_err(|error| OpenFailure::new(OpenError::Io, format!("no credentials: {error}")))
-    }
-
-    fn resolve(&self) -> Result<Vec<SocketAddr>, OpenFailure> {
-        let addresses = (self.endpoint.host(), self.endpoint.port())
-            .to_socket_addrs()
-            .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error))?;
-        let addresses = interleave(addresses.collect());
-        if addresses.is_empty() {
-            return Err(OpenFailure::new(OpenError::Dns, "the host's name has no address"));
-        }
-        Ok(addresses)
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 
 use gateway_core::{Credentials, Instant, OpenError, Secret, SocketId, UnixMillis};
-use gateway_wire::{Dialled, Endpoint, Handshake, Host, OpenFailure, OpenStep, Tls, WallClock};
+use gateway_wire::{
+    AddressBook, Dialled, Endpoint, Handshake, Host, OpenFailure, OpenStep, SocketEnd, Tls,
+    WallClock,
+};
 use mio::{Events, Interest, Token};
 
 use crate::clock::Clock;
@@ -27,6 +30,7 @@ pub struct Os {
     endpoint: Endpoint,
     tls: Option<Tls>,
     errands: Errands,
+    addresses: AddressBook,
     clock: Clock,
     poll: mio::Poll,
     events: Events,
@@ -87,6 +91,7 @@ impl Os {
             endpoint,
             tls,
             errands,
+            addresses: AddressBook::default(),
             clock: Clock::start(wall),
             poll,
             events: Events::with_capacity(EVENTS),
@@ -102,7 +107,8 @@ impl Os {
                 Some(fetched) => self.set_out(fetched?),
             },
             Stage::Connecting { mut race, papers } => {
-                match race.poll(self.clock.now(), self.poll.registry(), SOCKET) {
+                match race.poll(self.clock.now(), self.poll.registry(), SOCKET, &mut self.addresses)
+                {
                     Poll::Pending => {
                         self.look_at = race.next_at();
                         Ok(Step::Stay(Stage::Connecting { race, papers }))
@@ -126,7 +132,8 @@ impl Os {
         let papers = Papers { handshake, login };
         match route {
             Route::Addresses(addresses) => {
-                Ok(Step::Next(Stage::Connecting { race: Race::new(addresses), papers }))
+                let race = Race::new(self.addresses.order(addresses));
+                Ok(Step::Next(Stage::Connecting { race, papers }))
             }
             Route::Dialled { mut transport, fails_whole } => {
                 let interest = Interest::READABLE | Interest::WRITABLE;
@@ -175,8 +182,13 @@ impl Host for Os {
     }
 
     fn dial(&mut self, _: SocketId, credentials: Credentials) -> Dialing {
+        self.addresses.begin();
         let errand = self.errands.begin(credentials, self.waker.clone());
         Dialing { stage: Stage::Fetching(errand) }
+    }
+
+    fn ended(&mut self, _: SocketId, end: SocketEnd) {
+        self.addresses.ended(end);
     }
 
     fn poll_dialing(

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::vec;
 
 use gateway_core::Instant;
-use gateway_wire::ATTEMPT_DELAY;
+use gateway_wire::{ATTEMPT_DELAY, AddressBook};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
@@ -14,7 +14,7 @@ use mio::{Interest, Registry, Token};
 /// ([RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5)).
 pub(crate) struct Race {
     waiting: vec::IntoIter<SocketAddr>,
-    trying: Vec<TcpStream>,
+    trying: Vec<(SocketAddr, TcpStream)>,
     /// When the next address is tried, even if none has failed.
     next_at: Instant,
     failure: io::Error,
@@ -35,21 +35,27 @@ impl Race {
         (self.waiting.len() > 0).then_some(self.next_at)
     }
 
-    /// The first that is connected; the last failure, if none will be.
+    /// The first that is connected; the last failure, if none will be. The connects are reported to `book`.
     pub(crate) fn poll(
         &mut self,
         now: Instant,
         registry: &Registry,
         token: Token,
+        book: &mut AddressBook,
     ) -> Poll<io::Result<TcpStream>> {
         let mut index = 0;
         while index < self.trying.len() {
-            match state_of(&self.trying[index]) {
+            match state_of(&self.trying[index].1) {
                 Poll::Pending => index += 1,
-                Poll::Ready(Ok(())) => return Poll::Ready(Ok(self.trying.swap_remove(index))),
+                Poll::Ready(Ok(())) => {
+                    let (address, stream) = self.trying.swap_remove(index);
+                    book.connected(address);
+                    return Poll::Ready(Ok(stream));
+                }
                 Poll::Ready(Err(error)) => {
                     self.failure = error;
-                    drop(self.trying.swap_remove(index));
+                    let (address, _) = self.trying.swap_remove(index);
+                    book.connect_failed(address);
                     self.next_at = now;
                 }
             }
@@ -58,7 +64,8 @@ impl Race {
             let Some(address) = self.waiting.next() else { break };
             match start(address, registry, token) {
                 Ok(stream) => {
-                    self.trying.push(stream);
+                    book.connecting(address);
+                    self.trying.push((address, stream));
                     self.next_at = now.saturating_add(ATTEMPT_DELAY);
                 }
                 Err(error) => self.failure = error,
@@ -101,9 +108,10 @@ mod tests {
     fn run(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         let mut poll = mio::Poll::new()?;
         let mut events = mio::Events::with_capacity(8);
-        let mut race = Race::new(addresses);
+        let (mut race, mut book) = (Race::new(addresses), AddressBook::default());
         loop {
-            if let Poll::Ready(outcome) = race.poll(Instant::ZERO, poll.registry(), Token(1)) {
+            let (now, registry) = (Instant::ZERO, poll.registry());
+            if let Poll::Ready(outcome) = race.poll(now, registry, Token(1), &mut book) {
                 return outcome;
             }
             poll.poll(&mut events, None)?;
@@ -136,7 +144,7 @@ mod tests {
         let poll = mio::Poll::new().unwrap();
         let mut race = Race::new(vec![address, address]);
         assert_eq!(race.next_at(), Some(Instant::ZERO));
-        let _ = race.poll(Instant::ZERO, poll.registry(), Token(1));
+        let _ = race.poll(Instant::ZERO, poll.registry(), Token(1), &mut AddressBook::default());
         assert_eq!(race.next_at(), Some(Instant::ZERO.saturating_add(ATTEMPT_DELAY)));
     }
 }

@@ -5,11 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gateway_core::{ConfigErrors, Credentials};
-use gateway_wire::{LoginCredentials, Parts, ProviderError, Settings, settings_methods};
+use gateway_wire::{
+    LoginCredentials, Parts, ProviderError, Settings, settings_methods, system_resolver,
+};
 
 use crate::client::Client;
-use crate::dial::{Dial, TcpDial};
+use crate::dial::{Addresses, Dial, TcpDial};
 use crate::open::{Opener, Provider};
+use crate::resolve::Lookups;
 
 /// Collects a client's settings; [`build`](Self::build) validates them all at once. Nothing is opened before
 /// the client is polled.
@@ -61,11 +64,16 @@ impl Builder {
     ///
     /// # Errors
     /// Each setting that is wrong, by its name.
-    pub fn build(self) -> Result<Client, ConfigErrors> {
+    pub fn build(mut self) -> Result<Client, ConfigErrors> {
+        let resolver = self.settings.resolver.take();
         let wall = self.settings.wall.clone();
         let Parts { endpoint, tls, session } = self.settings.build(self.dial.is_none())?;
-        let dial = self.dial.unwrap_or_else(|| Box::new(TcpDial { tls }));
-        let opener = Arc::new(Opener { endpoint, dial, provider: self.provider });
+        let addresses = Addresses::default();
+        let dial = self.dial.unwrap_or_else(|| {
+            let lookups = Lookups::new(resolver.unwrap_or_else(system_resolver));
+            Box::new(Arc::new(TcpDial { tls, lookups, addresses: addresses.clone() }))
+        });
+        let opener = Arc::new(Opener { endpoint, dial, provider: self.provider, addresses });
         Ok(Client::new(session, opener, wall))
     }
 }

@@ -6,20 +6,23 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use gateway_core::OpenError;
-use gateway_wire::{ATTEMPT_DELAY, Endpoint, OpenFailure, OpenStep, Tls, interleave};
+use gateway_wire::{
+    ATTEMPT_DELAY, AddressBook, Endpoint, OpenFailure, OpenStep, Tls, literal_address,
+};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tracing::warn;
 
 use crate::clock::after;
+use crate::resolve::Lookups;
 
 /// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
 ///
@@ -82,64 +85,79 @@ pub trait Dial: Send + Sync + 'static {
 }
 
 /// TCP, with TLS for `wss://`.
-#[derive(Clone, Debug)]
 pub(crate) struct TcpDial {
     /// `None` for an endpoint that needs none.
     pub(crate) tls: Option<Tls>,
+    pub(crate) lookups: Lookups,
+    pub(crate) addresses: Addresses,
 }
 
-impl Dial for TcpDial {
+/// The addresses that are tried last, shared by a client and its attempts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Addresses(Arc<Mutex<AddressBook>>);
+
+impl Addresses {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, AddressBook> {
+        // Nothing panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dial for Arc<TcpDial> {
     fn fails_whole(&self) -> bool {
         self.tls.is_none()
     }
 
     fn dial(&self, endpoint: &Endpoint) -> Dialing {
-        let (endpoint, tls) = (endpoint.clone(), self.tls.clone());
+        let (endpoint, dial) = (endpoint.clone(), Self::clone(self));
         Box::pin(async move {
-            let addresses = resolve(&endpoint).await?;
-            let tcp = connect(addresses).await?;
+            let tcp = dial.connect(&endpoint).await?;
             // A connection that is kept for days and carries small messages gains nothing from Nagle.
             let _ = tcp.set_nodelay(true);
-            match tls {
-                Some(tls) => shake_hands(&endpoint, &tls, tcp).await,
+            match &dial.tls {
+                Some(tls) => shake_hands(&endpoint, tls, tcp).await,
                 None => Ok(Box::new(tcp) as Box<dyn Transport>),
             }
         })
     }
 }
 
-async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, OpenFailure> {
-    let addresses = lookup_host((endpoint.host(), endpoint.port()))
-        .await
-        .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error))?;
-    let addresses = interleave(addresses.collect());
-    if addresses.is_empty() {
-        return Err(OpenFailure::new(OpenError::Dns, "the host's name has no address"));
-    }
-    Ok(addresses)
-}
-
-/// The first of the addresses that answers: each is tried when the one before it has failed, or is late.
-async fn connect(addresses: Vec<SocketAddr>) -> Result<TcpStream, OpenFailure> {
-    let mut waiting = addresses.into_iter();
-    let mut trying = FuturesUnordered::new();
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    trying.extend(waiting.next().map(TcpStream::connect));
-    loop {
-        // Cancel-safe: attempts live in `trying` and are dropped with it; the stagger keeps nothing.
-        tokio::select! {
-            attempt = trying.next() => match attempt {
-                Some(Ok(stream)) => return Ok(stream),
-                Some(Err(error)) => {
-                    failure = error;
-                    trying.extend(waiting.next().map(TcpStream::connect));
+impl TcpDial {
+    /// The first of the addresses that answers: each is tried when the one before it has failed, or is late.
+    async fn connect(&self, endpoint: &Endpoint) -> Result<TcpStream, OpenFailure> {
+        let resolved = match literal_address(endpoint) {
+            Some(address) => vec![address],
+            None => self.lookups.resolve(endpoint).await?,
+        };
+        let mut waiting = self.addresses.lock().order(resolved).into_iter();
+        let mut trying = FuturesUnordered::new();
+        let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        trying.extend(waiting.next().map(|address| self.attempt(address)));
+        loop {
+            // Cancel-safe: attempts live in `trying` and are dropped with it; the stagger keeps nothing.
+            tokio::select! {
+                attempt = trying.next() => match attempt {
+                    Some((address, Ok(stream))) => {
+                        self.addresses.lock().connected(address);
+                        return Ok(stream);
+                    }
+                    Some((address, Err(error))) => {
+                        self.addresses.lock().connect_failed(address);
+                        failure = error;
+                        trying.extend(waiting.next().map(|address| self.attempt(address)));
+                    }
+                    None => return Err(OpenFailure::classify(OpenStep::Connect, &failure)),
+                },
+                () = after(ATTEMPT_DELAY), if waiting.len() > 0 => {
+                    trying.extend(waiting.next().map(|address| self.attempt(address)));
                 }
-                None => return Err(OpenFailure::classify(OpenStep::Connect, &failure)),
-            },
-            () = after(ATTEMPT_DELAY), if waiting.len() > 0 => {
-                trying.extend(waiting.next().map(TcpStream::connect));
             }
         }
+    }
+
+    async fn attempt(&self, address: SocketAddr) -> (SocketAddr, io::Result<TcpStream>) {
+        self.addresses.lock().connecting(address);
+        (address, TcpStream::connect(address).await)
     }
 }
 

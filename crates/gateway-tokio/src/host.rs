@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
-use gateway_wire::{ByteStream, Dialled, Host, OpenFailure, WallClock, with_read_buffer};
+use gateway_wire::{
+    ByteStream, Dialled, Host, OpenFailure, SocketEnd, WallClock, with_read_buffer,
+};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::clock::Clock;
@@ -56,6 +58,10 @@ impl Host for Tokio {
 
     fn dial(&mut self, _: SocketId, credentials: Credentials) -> Opening {
         self.opener.open(credentials)
+    }
+
+    fn ended(&mut self, _: SocketId, end: SocketEnd) {
+        self.opener.addresses.lock().ended(end);
     }
 
     fn poll_dialing(
@@ -123,7 +129,7 @@ impl ByteStream for Polled {
 
 #[cfg(test)]
 mod tests {
-    use gateway_wire::{Endpoint, Tls};
+    use gateway_wire::{Endpoint, Tls, system_resolver};
     use rcgen::generate_simple_self_signed;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
@@ -133,7 +139,8 @@ mod tests {
     use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
     use super::*;
-    use crate::dial::TcpDial;
+    use crate::dial::{Addresses, TcpDial};
+    use crate::resolve::Lookups;
 
     /// Connects a client's stream to a server's bare socket. With `tls` both have done their TLS handshake.
     async fn connected(tls: Option<Tls>) -> (Polled, TcpStream) {
@@ -142,8 +149,10 @@ mod tests {
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let endpoint = Endpoint::builder(url).build().unwrap();
         let acceptor = tls.is_some().then(acceptor);
-        let dial = Box::new(TcpDial { tls });
-        let opener = Arc::new(Opener { endpoint, dial, provider: None });
+        let addresses = Addresses::default();
+        let lookups = Lookups::new(system_resolver());
+        let dial = Box::new(Arc::new(TcpDial { tls, lookups, addresses: addresses.clone() }));
+        let opener = Arc::new(Opener { endpoint, dial, provider: None, addresses });
         let accept = async {
             let (tcp, _) = listener.accept().await.unwrap();
             match acceptor {

@@ -32,6 +32,7 @@ mod dial;
 mod economy;
 mod host;
 mod open;
+mod resolve;
 mod spawn;
 mod wakers;
 

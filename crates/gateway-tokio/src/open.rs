@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gateway_core::{Credentials, OpenError};
 use gateway_wire::{Dialled, Endpoint, Handshake, LoginCredentials, OpenFailure, ProviderError};
 
-use crate::dial::{Dial, Transport};
+use crate::dial::{Addresses, Dial, Transport};
 
 /// Credentials on their way.
 pub type Providing = Pin<Box<dyn Future<Output = Result<LoginCredentials, ProviderError>> + Send>>;
@@ -21,6 +21,7 @@ pub(crate) struct Opener {
     pub(crate) endpoint: Endpoint,
     pub(crate) dial: Box<dyn Dial>,
     pub(crate) provider: Option<Provider>,
+    pub(crate) addresses: Addresses,
 }
 
 /// An attempt under way. Dropping it leaves nothing open.
@@ -29,6 +30,7 @@ pub(crate) type Opening =
 
 impl Opener {
     pub(crate) fn open(self: &Arc<Self>, credentials: Credentials) -> Opening {
+        self.addresses.lock().begin();
         let opener = Arc::clone(self);
         Box::pin(async move {
             let (headers, login) = opener.ask(credentials).await?.into_parts()?;

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::session::SocketEnd;
+
 /// The stagger between addresses tried side by side:
 /// [RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5).
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -26,9 +28,151 @@ pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
+/// The most addresses of one host that are remembered as failed.
+const REMEMBERED: usize = 16;
+
+/// Remembers which addresses of a host failed behind their TCP connect, so that the next attempt tries them last.
+///
+/// A driver keeps one for each client. It orders each attempt's addresses by [`order`](Self::order), reports its TCP connects,
+/// and passes on how the socket [ended](Self::ended). Failures are remembered by address, until a connection was stable.
+#[derive(Clone, Debug, Default)]
+pub struct AddressBook {
+    /// The address of the socket at hand, or those that its TCP connects are under way to.
+    in_use: Vec<SocketAddr>,
+    /// The one that failed longest ago comes first.
+    failed: Vec<SocketAddr>,
+}
+
+impl AddressBook {
+    /// Begins an attempt before its addresses are known.
+    pub fn begin(&mut self) {
+        self.in_use.clear();
+    }
+
+    /// The order in which an attempt tries `addresses`: [interleaved](interleave), and those that failed last.
+    #[must_use]
+    pub fn order(&self, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let mut ordered = interleave(addresses);
+        // Stable: addresses that have not failed keep their turns.
+        ordered.sort_by_key(|address| self.failed.iter().position(|failed| failed == address));
+        ordered
+    }
+
+    /// A TCP connect to `address` was begun.
+    pub fn connecting(&mut self, address: SocketAddr) {
+        if self.in_use.len() < REMEMBERED {
+            self.in_use.push(address);
+        }
+    }
+
+    /// The TCP connect to `address` failed. It is not remembered: the attempt itself goes on to the next address.
+    pub fn connect_failed(&mut self, address: SocketAddr) {
+        self.in_use.retain(|in_use| *in_use != address);
+    }
+
+    /// TCP is connected to `address`: the socket is its own from here on.
+    pub fn connected(&mut self, address: SocketAddr) {
+        self.in_use.clear();
+        self.in_use.push(address);
+    }
+
+    /// The attempt or its socket ended.
+    pub fn ended(&mut self, end: SocketEnd) {
+        match end {
+            SocketEnd::Unstable => {
+                for address in self.in_use.drain(..) {
+                    self.failed.retain(|failed| *failed != address);
+                    self.failed.push(address);
+                }
+                let forgotten = self.failed.len().saturating_sub(REMEMBERED);
+                self.failed.drain(..forgotten);
+            }
+            SocketEnd::Stable => self.failed.clear(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, last], 1))
+    }
+
+    /// An attempt that comes to this address and ends so.
+    fn attempt(book: &mut AddressBook, at: SocketAddr, end: SocketEnd) {
+        book.begin();
+        book.connecting(at);
+        book.connected(at);
+        book.ended(end);
+    }
+
+    #[test]
+    fn an_address_that_failed_is_tried_last_and_the_one_that_failed_longest_ago_before_others() {
+        let all: Vec<_> = (1..=4).map(address).collect();
+        let mut book = AddressBook::default();
+
+        attempt(&mut book, address(1), SocketEnd::Unstable);
+        assert_eq!(book.order(all.clone()), [2, 3, 4, 1].map(address));
+        attempt(&mut book, address(2), SocketEnd::Unstable);
+        assert_eq!(book.order(all.clone()), [3, 4, 1, 2].map(address));
+        attempt(&mut book, address(1), SocketEnd::Unstable);
+        assert_eq!(book.order(all.clone()), [3, 4, 2, 1].map(address));
+
+        attempt(&mut book, address(3), SocketEnd::Stable);
+        assert_eq!(book.order(all.clone()), all);
+    }
+
+    #[test]
+    fn an_attempt_without_an_address_and_one_that_tcp_refused_mark_none() {
+        let all = vec![address(1), address(2)];
+        let mut book = AddressBook::default();
+        book.begin();
+        book.ended(SocketEnd::Unstable);
+
+        book.begin();
+        book.connecting(address(1));
+        book.connect_failed(address(1));
+        book.ended(SocketEnd::Unstable);
+        assert_eq!(book.order(all.clone()), all);
+
+        attempt(&mut book, address(2), SocketEnd::Unstable);
+        book.begin(); // the name is not resolved
+        book.ended(SocketEnd::Unstable);
+        assert_eq!(
+            book.order(all.clone()),
+            all,
+            "the address of the attempt before stays as it is"
+        );
+    }
+
+    #[test]
+    fn every_address_that_never_answered_within_the_deadline_is_tried_after_those_not_yet_tried() {
+        let all: Vec<_> = (1..=4).map(address).collect();
+        let mut book = AddressBook::default();
+        book.begin();
+        book.connecting(address(1));
+        book.connecting(address(2));
+        book.ended(SocketEnd::Unstable);
+        assert_eq!(book.order(all), [3, 4, 1, 2].map(address));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_failure_is_forgotten_first() {
+        let all: Vec<_> = (1..=200).map(address).collect();
+        let mut book = AddressBook::default();
+        for last in 1..=17 {
+            attempt(&mut book, address(last), SocketEnd::Unstable);
+        }
+        let ordered = book.order(all.clone());
+        assert_eq!((ordered[0], ordered[199]), (address(1), address(17)));
+        assert_eq!(book.failed.len(), REMEMBERED);
+
+        book.begin();
+        all.iter().for_each(|address| book.connecting(*address));
+        assert_eq!(book.in_use.len(), REMEMBERED);
+    }
 
     #[test]
     fn families_take_turns_and_the_resolvers_choice_goes_first() {

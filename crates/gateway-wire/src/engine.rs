@@ -18,7 +18,7 @@ use crate::log::Narrator;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
-use crate::session::{ClientEvent, Order, Session};
+use crate::session::{ClientEvent, Order, Session, SocketEnd};
 
 /// A byte stream that never waits: what cannot be done now fails with [`io::ErrorKind::WouldBlock`], and whoever drives
 /// the engine is woken when it can.
@@ -77,6 +77,10 @@ pub trait Host {
 
     /// Begins an attempt: credentials, DNS, TCP, TLS.
     fn dial(&mut self, id: SocketId, credentials: Credentials) -> Self::Dialing;
+
+    /// An attempt, or its socket, ended so. Called before the socket is dropped, and before the next attempt begins. A host that
+    /// chooses among addresses tries another one next; the default does nothing. See [`AddressBook`](crate::AddressBook).
+    fn ended(&mut self, _id: SocketId, _end: SocketEnd) {}
 
     /// Looks at an attempt.
     fn poll_dialing(
@@ -321,6 +325,9 @@ impl<H: Host> Engine<H> {
     /// Opens and drops sockets, as the core has ordered. Says whether there was anything to do.
     pub fn carry_out_orders(&mut self) -> bool {
         let mut any = false;
+        if let Some((id, end)) = self.session.take_end() {
+            self.host.ended(id, end);
+        }
         while let Some(order) = self.session.next_order() {
             any = true;
             match order {

@@ -2,6 +2,7 @@
 
 mod breach;
 mod clocks;
+mod end;
 mod link;
 mod perform;
 mod standing;
@@ -17,6 +18,7 @@ use gateway_core::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+pub use self::end::SocketEnd;
 use self::link::{Link, Writing};
 use self::perform::{Payload, weight};
 use crate::codec::{Incoming, Input};
@@ -121,6 +123,10 @@ pub struct Session {
     link: Option<Link>,
     ledger: Ledger,
     orders: VecDeque<Order>,
+    /// How the last socket ended, until the driver takes it.
+    ended: Option<(SocketId, SocketEnd)>,
+    /// When the connection that became ready last counts as stable.
+    stable_at: Option<(SocketId, Instant)>,
     events: Queue<ClientEvent>,
     /// What the messages in `events` weigh.
     backlog: usize,
@@ -148,6 +154,8 @@ impl Session {
             link: None,
             ledger: Ledger::new(),
             orders: VecDeque::new(),
+            ended: None,
+            stable_at: None,
             events: Queue::new(),
             backlog: 0,
             limits: Limits::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gateway_core::{Config, ConfigError, ConfigErrors, JsonDialect, UnixMillis};
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
+use crate::resolver::Resolver;
 use crate::session::{BoxDialect, BoxObserver, Limits, Session};
 use crate::tls::Tls;
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub dialect: BoxDialect,
     /// Which certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
+    /// Resolves the host's name; `None` for the system's resolver.
+    pub resolver: Option<Resolver>,
     /// The seed of the jitter; `None` for one of the operating system's.
     pub seed: Option<u64>,
     /// The bounds of the buffers.
@@ -57,6 +60,7 @@ impl Settings {
             config: Arc::new(Config::default()),
             dialect: Box::new(JsonDialect),
             tls: None,
+            resolver: None,
             seed: None,
             limits: Limits::default(),
             report_sent: false,
@@ -139,6 +143,19 @@ macro_rules! settings_methods {
         /// Which certificates a `wss://` server may show; by default those that the platform trusts.
         pub fn tls(mut self, tls: $crate::Tls) -> Self {
             self.settings.tls = Some(tls);
+            self
+        }
+
+        /// Resolves the host's name, called with the host and the port, in place of the system's resolver. It may block: each
+        /// attempt calls it on a thread of its own. While one call hangs, later attempts wait for that call.
+        pub fn resolver(
+            mut self,
+            resolver: impl Fn(&str, u16) -> ::std::io::Result<::std::vec::Vec<::std::net::SocketAddr>>
+            + Send
+            + Sync
+            + 'static,
+        ) -> Self {
+            self.settings.resolver = Some(::std::sync::Arc::new(resolver));
             self
         }
 

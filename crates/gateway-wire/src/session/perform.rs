@@ -90,8 +90,13 @@ impl Session {
                 }
             }
             Action::Notify(Notice::Disconnected { socket, cause }) => {
+                self.note_end(socket, cause);
                 let detail = payload.detail();
                 self.events.push_back(ClientEvent::Disconnected { socket, cause, detail });
+            }
+            Action::Notify(notice @ Notice::Ready { socket, .. }) => {
+                self.stable_at = self.connection.stable_at().map(|at| (socket, at));
+                self.events.push_back(ClientEvent::Notice(notice));
             }
             Action::Notify(notice) => self.events.push_back(ClientEvent::Notice(notice)),
             // The timer in force is always the deadline, and that is what a driver looks at.
