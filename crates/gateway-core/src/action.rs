@@ -308,6 +308,9 @@ pub enum SendRejection {
     Closed,
     /// The transport takes no more for now; send again after it has been flushed.
     WriteBlocked,
+    /// Given by drivers, never by the core: the application has left more than 4,096 ranges of outcomes unread. Take events, then
+    /// send again.
+    OutcomesUnread,
 }
 
 impl SendRejection {
@@ -318,6 +321,7 @@ impl SendRejection {
             Self::NotReady => "not_ready",
             Self::Closed => "closed",
             Self::WriteBlocked => "write_blocked",
+            Self::OutcomesUnread => "outcomes_unread",
         }
     }
 }

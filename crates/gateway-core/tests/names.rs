@@ -73,8 +73,14 @@ fn causes_are_named_as_json_logs_show_them() {
         ["close_code", "http_status", "login_refused", "attempts_spent", "configuration"];
     assert_eq!(names(&ends, GiveUpCause::name), expected);
 
-    let rejections = [SendRejection::NotReady, SendRejection::Closed, SendRejection::WriteBlocked];
-    assert_eq!(names(&rejections, SendRejection::name), ["not_ready", "closed", "write_blocked"]);
+    let rejections = [
+        SendRejection::NotReady,
+        SendRejection::Closed,
+        SendRejection::WriteBlocked,
+        SendRejection::OutcomesUnread,
+    ];
+    let expected = ["not_ready", "closed", "write_blocked", "outcomes_unread"];
+    assert_eq!(names(&rejections, SendRejection::name), expected);
 }
 
 #[test]

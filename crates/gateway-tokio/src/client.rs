@@ -208,13 +208,20 @@ impl Client {
         self.engine.session().is_write_blocked()
     }
 
-    /// Drives everything until the write buffer's state has changed or, with `room` for it, an event waits.
-    pub(crate) async fn drive(&mut self, room: bool) {
+    /// Drives everything until the write buffer's state has changed or, with `room` for it, an event waits. Without it, until a
+    /// message waits, unless the client is `held` because one does.
+    pub(crate) async fn drive(&mut self, room: bool, held: bool) {
         let blocked = self.engine.session().is_write_blocked();
         self.until(|session| {
-            session.is_write_blocked() != blocked || (room && session.has_events())
+            session.is_write_blocked() != blocked
+                || (room && session.has_events())
+                || (!room && !held && session.has_messages())
         })
         .await;
+    }
+
+    pub(crate) fn has_messages(&self) -> bool {
+        self.engine.session().has_messages()
     }
 
     /// The next event, if one waits.

@@ -113,8 +113,8 @@ enum Control {
 impl Client {
     /// Runs the client in a task of its own, on the current runtime.
     ///
-    /// Both queues are bounded in count and bytes: an application that does not take its events stops the reading (the peer feels
-    /// it), and never the timers. The task ends when the connection is CLOSED and every event was taken, or,
+    /// Both queues are bounded in count and bytes. Messages that the application does not take stop the reading (the peer feels it).
+    /// Notices stop nothing: past the bound some are dropped, and [`ClientEvent::Missed`] counts them. The timers never stop. The task ends when the connection is CLOSED and every event was taken, or,
     /// after a close with 1000, when [`Events`] is dropped. Dropping every [`Handle`] only ends the sending.
     ///
     /// # Panics
@@ -252,7 +252,9 @@ async fn run(
         if client.is_over() {
             break;
         }
-        client.hold(!room);
+        // Only messages stop the reading: notices are bounded without it, and unread pings would end the connection.
+        let held = !room && client.has_messages();
+        client.hold(held);
         let driven_out = client.is_driven_out();
         let sending = !client.is_write_blocked();
         // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
@@ -270,7 +272,7 @@ async fn run(
             () = waiting.taken.notified(), if !room => {}
             Some(letter) = letters.recv(), if sending => post(&mut client, &mut letters, letter),
             // A drive with nothing to drive is ready at once, and would be so for ever.
-            () = client.drive(room), if !driven_out => {}
+            () = client.drive(room, held), if !driven_out => {}
         }
     }
     // What still waits to be taken goes back to its senders.

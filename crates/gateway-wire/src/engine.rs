@@ -13,12 +13,13 @@ use gateway_core::{
 };
 
 use self::suspend::Suspends;
+use crate::event::ClientEvent;
 use crate::handshake::Handshake;
 use crate::log::Narrator;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
-use crate::session::{ClientEvent, Order, Session, SocketEnd};
+use crate::session::{Order, Session, SocketEnd};
 
 /// A byte stream that never waits: what cannot be done now fails with [`io::ErrorKind::WouldBlock`], and whoever drives
 /// the engine is woken when it can.

@@ -6,8 +6,8 @@ use gateway_core::{
 use tracing::field::DebugValue;
 use tracing::{debug, info, trace, warn};
 
+use crate::event::ClientEvent;
 use crate::outcome::{Fate, Outcome};
-use crate::session::ClientEvent;
 
 /// Joins the notices of one transition into one line. It remembers only the transition in hand.
 #[derive(Debug, Default)]
@@ -41,6 +41,7 @@ impl Narrator {
                 self.lost = Some(Lost { socket: *socket, cause: *cause, detail, states: None });
             }
             ClientEvent::Notice(notice) => self.tell_notice(notice),
+            ClientEvent::Missed { count } => debug!(count, "notices were dropped: none were taken"),
         }
     }
 

@@ -78,6 +78,7 @@ pub enum Fate {
     SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
     SendRejection::Closed => "the connection is closing or closed",
     SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",
+    SendRejection::OutcomesUnread => "too many outcomes of messages are unread; take events, then send again",
     _ => "rejected",
 })]
 pub struct SendError {

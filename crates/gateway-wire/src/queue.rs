@@ -77,6 +77,15 @@ impl<T> Queue<T> {
         self.items.partition_point(holds)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter()
+    }
+
+    /// Keeps, in their order, those for which `keep` says so; some must be kept.
+    pub(crate) fn retain_mut(&mut self, keep: impl FnMut(&mut T) -> bool) {
+        self.items.retain_mut(keep);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

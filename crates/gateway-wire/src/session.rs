@@ -12,8 +12,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, DisconnectCause,
-    Event, Instant, Network, Notice, Observer, Outgoing, Secret, SocketId, Verdict,
+    Action, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, Event, Instant,
+    Network, Notice, Observer, Outgoing, Secret, SendRejection, SocketId, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -22,31 +22,11 @@ pub use self::end::SocketEnd;
 use self::link::{Link, Writing};
 use self::perform::{Payload, weight};
 use crate::codec::{Incoming, Input};
+use crate::event::ClientEvent;
+use crate::event_queue::EventQueue;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
-use crate::outcome::{Ledger, MessageId, Outcome, SendError};
-use crate::queue::Queue;
-
-/// What a driver yields to the application, in the order in which it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// A message came in.
-    Message(Message),
-    /// News of the connection. [`Notice::Disconnected`] comes as [`ClientEvent::Disconnected`].
-    Notice(Notice),
-    /// A socket, open or still opening, is gone.
-    Disconnected {
-        /// The socket.
-        socket: SocketId,
-        /// Why.
-        cause: DisconnectCause,
-        /// The reason in the peer's Close frame, or the text of the error; empty where there is none.
-        detail: Box<str>,
-    },
-    /// What became of messages that were taken.
-    Outcome(Outcome),
-}
+use crate::outcome::{Ledger, MessageId, SendError};
 
 /// What a driver must do to its sockets, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +107,7 @@ pub struct Session {
     ended: Option<(SocketId, SocketEnd)>,
     /// When the connection that became ready last counts as stable.
     stable_at: Option<(SocketId, Instant)>,
-    events: Queue<ClientEvent>,
+    events: EventQueue,
     /// What the messages in `events` weigh.
     backlog: usize,
     limits: Limits,
@@ -156,7 +136,7 @@ impl Session {
             orders: VecDeque::new(),
             ended: None,
             stable_at: None,
-            events: Queue::new(),
+            events: EventQueue::new(),
             backlog: 0,
             limits: Limits::default(),
             report_sent: false,
@@ -206,8 +186,11 @@ impl Session {
     /// Takes a message into the outgoing buffer, at the time last told.
     ///
     /// # Errors
-    /// The message itself, where the connection does not take it now.
+    /// The message itself, where the connection does not take it now, or more than 4,096 ranges of outcomes wait to be taken.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
+        if self.events.is_full_of_outcomes() {
+            return Err(SendError::new(SendRejection::OutcomesUnread, message));
+        }
         let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
         let rejection = match (actions.as_slice(), &mut self.link) {
             ([Action::Send(_, Outgoing::Requested)], Some(link)) => {
@@ -333,7 +316,7 @@ impl Session {
         }
         let sent = self.ledger.settle_flushed(id, flushed);
         if let (true, Some(sent)) = (self.report_sent, sent) {
-            self.report(sent);
+            self.events.push_outcome(sent);
         }
         if unblocked {
             self.at(self.now, Event::Flushed(id), Payload::None);
@@ -347,19 +330,8 @@ impl Session {
         let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);
         for outcome in [sent, maybe_sent, rejected].into_iter().flatten() {
-            self.report(outcome);
+            self.events.push_outcome(outcome);
         }
-    }
-
-    /// Queues an outcome; one that carries on the last in the queue is joined to it, so that an application which takes
-    /// no events does not fill memory by sending.
-    fn report(&mut self, outcome: Outcome) {
-        if let Some(ClientEvent::Outcome(last)) = self.events.back_mut()
-            && last.join(&outcome)
-        {
-            return;
-        }
-        self.events.push_back(ClientEvent::Outcome(outcome));
     }
 
     /// The deadline is due, or was thought to be.
@@ -412,11 +384,8 @@ impl Session {
     /// The next event for the application.
     #[inline]
     pub fn next_event(&mut self) -> Option<ClientEvent> {
-        // Looked at where it lies, and moved once: what is moved and looked at is moved through memory.
-        if let Some(ClientEvent::Message(message)) = self.first_event() {
-            self.backlog -= weight(message);
-        }
-        self.events.pop_front()
+        let backlog = &mut self.backlog;
+        self.events.pop_front(|message| *backlog -= weight(message))
     }
 
     /// The one that is next.

@@ -185,6 +185,8 @@ struct Story<'a> {
     /// Whether the application has asked for an end.
     has_closed: bool,
     socket: Option<SocketId>,
+    /// Notices were dropped, for it has taken none for long.
+    is_blind: bool,
     delivered: BTreeMap<SocketId, usize>,
     /// The texts that were handed over, and their numbers where they are known.
     sent: Vec<(String, Option<u64>)>,
@@ -221,6 +223,7 @@ impl<'a> Story<'a> {
             is_small: setup.is_small.0,
             has_closed: false,
             socket: None,
+            is_blind: false,
             delivered: BTreeMap::new(),
             sent: Vec::new(),
             dropped: 0,
@@ -312,6 +315,8 @@ impl<'a> Story<'a> {
             }) => self.socket = socket,
             ClientEvent::Notice(Notice::Ready { .. }) => drop(self.sights.insert("ready")),
             ClientEvent::Disconnected { socket, cause, .. } => self.disconnected(socket, cause),
+            // Which socket the messages came from is no longer known.
+            ClientEvent::Missed { .. } => self.is_blind = true,
             ClientEvent::Outcome(outcome) => {
                 for number in outcome.first.number()..=outcome.last.number() {
                     let before = self.fates.insert(number, outcome.fate);
@@ -324,7 +329,7 @@ impl<'a> Story<'a> {
 
     fn message(&mut self, message: &Message) {
         self.sights.insert("delivered");
-        if message.as_text() == Some(PONG) {
+        if message.as_text() == Some(PONG) || self.is_blind {
             return;
         }
         let Some(socket) = self.socket else { panic!("{message:?} of no socket") };
@@ -362,7 +367,7 @@ impl<'a> Story<'a> {
             }
             _ => false,
         };
-        if !is_end || self.has_login || self.is_small || self.has_closed {
+        if !is_end || self.has_login || self.is_small || self.has_closed || self.is_blind {
             return;
         }
         let world = lock(&self.shared);

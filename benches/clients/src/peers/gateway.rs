@@ -27,7 +27,7 @@ pub(super) fn is_ready(event: &ClientEvent) -> Result<bool> {
         ClientEvent::Disconnected { cause, detail, .. } => bail!("lost: {cause:?} {detail}"),
         ClientEvent::Outcome(outcome) => bail!("a message was not sent: {outcome:?}"),
         ClientEvent::Message(message) => bail!("a message that was not asked for: {message:?}"),
-        ClientEvent::Notice(_) => Ok(false),
+        ClientEvent::Notice(_) | ClientEvent::Missed { .. } => Ok(false),
         other => bail!("unknown news: {other:?}"),
     }
 }

@@ -53,6 +53,11 @@ impl Events {
         self.write(&Event::of_disconnect(socket, cause, detail));
     }
 
+    /// Writes that so many events were dropped before they could be written.
+    pub(crate) fn missed(&mut self, count: u64) {
+        self.write(&Event::Missed { count });
+    }
+
     /// Writes what became of a message of this many bytes.
     pub(crate) fn send(&mut self, outcome: &'static str, bytes: u64) {
         self.write(&Event::Send { outcome, bytes });
@@ -134,6 +139,9 @@ enum Event<'a> {
     Send {
         outcome: &'static str,
         bytes: u64,
+    },
+    Missed {
+        count: u64,
     },
 }
 
@@ -242,6 +250,12 @@ mod tests {
         ] {
             assert_eq!(json(&Event::of_notice(notice).unwrap()), expected);
         }
+    }
+
+    #[test]
+    fn events_that_were_dropped_are_a_line_with_their_count() {
+        let expected = r#"{"t_ms":17,"event":"missed","count":64}"#;
+        assert_eq!(json(&Event::Missed { count: 64 }), expected);
     }
 
     #[test]

@@ -140,6 +140,7 @@ impl Session {
                 self.events.disconnected(socket, cause, &detail);
             }
             ClientEvent::Outcome(outcome) => now.sendings.settle(outcome, &mut self.events),
+            ClientEvent::Missed { count } => self.events.missed(count),
             // What a later driver has news of.
             _ => {}
         }
@@ -219,7 +220,11 @@ impl Progress {
             Err(error) => {
                 tracing::debug!(%error, "a line waits until the connection takes it");
                 // Its own notice of that comes later, and the next of being ready after it.
-                self.is_ready = error.rejection() == SendRejection::WriteBlocked;
+                let rejection = error.rejection();
+                self.is_ready = matches!(
+                    rejection,
+                    SendRejection::WriteBlocked | SendRejection::OutcomesUnread
+                );
                 self.sendings.handed_back();
             }
         }

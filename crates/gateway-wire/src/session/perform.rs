@@ -5,9 +5,13 @@ use gateway_core::{
 };
 
 use super::link::{Link, Writing};
-use super::{ClientEvent, Order, Session};
+use super::{Order, Session};
 use crate::codec::Incoming;
+use crate::event::ClientEvent;
 use crate::message::Message;
+
+/// The most that is kept of an error's text, which may be as long as the embedder's own code makes it.
+const DETAIL: usize = 512;
 
 /// What the event in hand carries: an action names it, and this holds it.
 pub(super) enum Payload<'a> {
@@ -68,7 +72,7 @@ impl Session {
     #[inline]
     fn deliver(&mut self, message: Message) {
         self.backlog += weight(&message);
-        self.events.push_back(ClientEvent::Message(message));
+        self.events.push_message(message);
     }
 
     fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {
@@ -92,13 +96,13 @@ impl Session {
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
                 let detail = payload.detail();
-                self.events.push_back(ClientEvent::Disconnected { socket, cause, detail });
+                self.events.push_news(ClientEvent::Disconnected { socket, cause, detail });
             }
             Action::Notify(notice @ Notice::Ready { socket, .. }) => {
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
-                self.events.push_back(ClientEvent::Notice(notice));
+                self.events.push_news(ClientEvent::Notice(notice));
             }
-            Action::Notify(notice) => self.events.push_back(ClientEvent::Notice(notice)),
+            Action::Notify(notice) => self.events.push_news(ClientEvent::Notice(notice)),
             // The timer in force is always the deadline, and that is what a driver looks at.
             Action::ScheduleTimer(_) | Action::CancelTimer => {}
         }
@@ -145,10 +149,16 @@ impl Payload<'_> {
     fn detail(&self) -> Box<str> {
         match self {
             Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
-            Self::Detail(detail) => (*detail).into(),
+            Self::Detail(detail) => shortened(detail).into(),
             Self::None | Self::Incoming(_) | Self::Close(_) => "".into(),
         }
     }
+}
+
+/// The first [`DETAIL`] bytes, or fewer where a character would be cut.
+fn shortened(detail: &str) -> &str {
+    let end = (0..=DETAIL).rev().find(|end| detail.is_char_boundary(*end));
+    if detail.len() <= DETAIL { detail } else { &detail[..end.unwrap_or(0)] }
 }
 
 /// What a message that waits counts for: its payload, and its place in the queue, so that empty ones are bounded too.

@@ -1,9 +1,11 @@
 //! A session's rules without IO: orders, the farewell, the flow, the outcomes.
 
+mod unread;
+
 use std::time::Duration;
 
 use gateway_core::{
-    CloseCode, ConfigBuilder, Failure, HeartbeatKind, JsonDialect, Login, SendRejection,
+    CloseCode, ConfigBuilder, DisconnectCause, Failure, HeartbeatKind, JsonDialect, Login,
 };
 
 use super::*;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use gateway_core::{Config, Credentials, Instant, JsonDialect, Notice, SocketId, UnixMillis};
 
 use super::super::{ByteStream, Dialled, Engine, Host};
+use crate::event::ClientEvent;
 use crate::open_failure::OpenFailure;
-use crate::session::{ClientEvent, Session};
+use crate::session::Session;
 use crate::suspend::{SuspendDetector, Watch};
 
 const PERIOD: Duration = Duration::from_secs(5);

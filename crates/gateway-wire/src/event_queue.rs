@@ -1,0 +1,248 @@
+//! The queue of events that wait for the application: news in it are bounded, and those that are dropped are counted.
+
+use gateway_core::{ConnectionState, Notice};
+
+use crate::event::ClientEvent;
+use crate::message::Message;
+use crate::outcome::Outcome;
+use crate::queue::Queue;
+
+/// So many notices and disconnections may wait.
+const NEWS: usize = 256;
+
+/// So many of them are dropped at once: dropping walks through the whole queue, messages included.
+const DROPPED_AT_ONCE: usize = 64;
+
+/// While more ranges of outcomes wait, no message is taken.
+const OUTCOMES: usize = 4_096;
+
+/// Messages, outcomes and news in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct EventQueue {
+    queue: Queue<ClientEvent>,
+    /// Notices and disconnections in the queue.
+    news: usize,
+    /// Ranges of outcomes in the queue.
+    outcomes: usize,
+    /// With more news than this, some are dropped. Higher than [`NEWS`] only where most of them may not be.
+    news_limit: usize,
+}
+
+impl EventQueue {
+    pub(crate) const fn new() -> Self {
+        Self { queue: Queue::new(), news: 0, outcomes: 0, news_limit: NEWS }
+    }
+
+    #[inline]
+    pub(crate) fn push_message(&mut self, message: Message) {
+        self.queue.push_back(ClientEvent::Message(message));
+    }
+
+    /// Queues a notice or a disconnection.
+    pub(crate) fn push_news(&mut self, event: ClientEvent) {
+        self.queue.push_back(event);
+        self.news += 1;
+        if self.news > self.news_limit {
+            self.drop_news();
+        }
+    }
+
+    /// Queues an outcome. One that continues the last event's is joined to it: an application that sends and takes no events
+    /// does not fill memory.
+    pub(crate) fn push_outcome(&mut self, outcome: Outcome) {
+        if let Some(ClientEvent::Outcome(last)) = self.queue.back_mut()
+            && last.join(&outcome)
+        {
+            return;
+        }
+        self.queue.push_back(ClientEvent::Outcome(outcome));
+        self.outcomes += 1;
+    }
+
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&ClientEvent> {
+        self.queue.front()
+    }
+
+    /// The next event; a message is first shown to `on_message`.
+    #[inline]
+    pub(crate) fn pop_front(&mut self, on_message: impl FnOnce(&Message)) -> Option<ClientEvent> {
+        // Looked at in its place, and moved once: what is moved and looked at is moved through memory.
+        match self.queue.front()? {
+            ClientEvent::Message(message) => on_message(message),
+            _ => self.count_out(),
+        }
+        self.queue.pop_front()
+    }
+
+    /// The first event is about to be taken, and is no message.
+    fn count_out(&mut self) {
+        match self.queue.front() {
+            Some(ClientEvent::Notice(_) | ClientEvent::Disconnected { .. }) => {
+                self.news -= 1;
+                self.news_limit = self.news_limit.min(self.news + DROPPED_AT_ONCE).max(NEWS);
+            }
+            Some(ClientEvent::Outcome(_)) => self.outcomes -= 1,
+            Some(ClientEvent::Message(_) | ClientEvent::Missed { .. }) | None => {}
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether so many outcomes wait that no message may be taken.
+    #[inline]
+    pub(crate) const fn is_full_of_outcomes(&self) -> bool {
+        self.outcomes > OUTCOMES
+    }
+
+    /// Drops news until three quarters of those allowed are left, as far as they may be dropped.
+    #[cold]
+    fn drop_news(&mut self) {
+        let newest = Newest::of(&self.queue);
+        let (mut repeated, mut old, mut missed) = (0, 0, 0);
+        let mut judge = Judge::new(&newest);
+        for event in self.queue.iter() {
+            match judge.judge(event) {
+                Class::Repeated => repeated += 1,
+                Class::Old => old += 1,
+                Class::Missed(count) => missed += count,
+                Class::Kept => {}
+            }
+        }
+        let excess = self.news - (NEWS - DROPPED_AT_ONCE);
+        repeated = repeated.min(excess);
+        old = old.min(excess - repeated);
+        self.news -= repeated + old;
+        self.news_limit = (self.news + DROPPED_AT_ONCE).max(NEWS);
+        if repeated + old > 0 {
+            missed += (repeated + old) as u64;
+            self.remove(&newest, repeated, old, missed);
+        }
+    }
+
+    /// Removes the first so many of both classes; `Missed` takes the place of the first that is removed.
+    fn remove(&mut self, newest: &Newest, mut repeated: usize, mut old: usize, missed: u64) {
+        let mut judge = Judge::new(newest);
+        let mut mark = Some(ClientEvent::Missed { count: missed });
+        self.queue.retain_mut(|event| {
+            let is_removed = match judge.judge(event) {
+                Class::Repeated => count_down(&mut repeated),
+                Class::Old => count_down(&mut old),
+                Class::Missed(_) => true, // its count is in the new one
+                Class::Kept => false,
+            };
+            match mark.take_if(|_| is_removed) {
+                Some(mark) => {
+                    *event = mark;
+                    true
+                }
+                None => !is_removed,
+            }
+        });
+    }
+}
+
+/// Whether one was left.
+const fn count_down(left: &mut usize) -> bool {
+    let any = *left > 0;
+    *left = left.saturating_sub(1);
+    any
+}
+
+/// Where the newest event of each kind is of which one is kept.
+#[derive(Default)]
+struct Newest {
+    ping: Option<usize>,
+    pong: Option<usize>,
+    ready: Option<usize>,
+    closed: Option<usize>,
+    gave_up: Option<usize>,
+}
+
+impl Newest {
+    fn of(queue: &Queue<ClientEvent>) -> Self {
+        let mut newest = Self::default();
+        for (index, event) in queue.iter().enumerate() {
+            let ClientEvent::Notice(notice) = event else { continue };
+            match notice {
+                Notice::PingSent { .. } => newest.ping = Some(index),
+                Notice::PongReceived { .. } => newest.pong = Some(index),
+                Notice::Ready { .. } => newest.ready = Some(index),
+                Notice::StateChanged { to: ConnectionState::Closed, .. } => {
+                    newest.closed = Some(index);
+                }
+                Notice::GaveUp { .. } => newest.gave_up = Some(index),
+                _ => {}
+            }
+        }
+        newest
+    }
+}
+
+/// Whether an event may be dropped.
+enum Class {
+    /// Never.
+    Kept,
+    /// First: a newer heartbeat of the same kind waits as well.
+    Repeated,
+    /// After those, the oldest first.
+    Old,
+    /// It marks where events are missing already.
+    Missed(u64),
+}
+
+/// Judges the events of a queue from its front on.
+struct Judge<'a> {
+    newest: &'a Newest,
+    index: usize,
+    /// Whether messages stand before the event, of the socket whose disconnection comes next.
+    messages_wait: bool,
+}
+
+impl<'a> Judge<'a> {
+    const fn new(newest: &'a Newest) -> Self {
+        Self { newest, index: 0, messages_wait: false }
+    }
+
+    fn judge(&mut self, event: &ClientEvent) -> Class {
+        let index = Some(self.index);
+        self.index += 1;
+        match event {
+            ClientEvent::Message(_) => {
+                self.messages_wait = true;
+                Class::Kept
+            }
+            ClientEvent::Outcome(_) => Class::Kept,
+            ClientEvent::Missed { count } => Class::Missed(*count),
+            ClientEvent::Disconnected { .. } => {
+                if std::mem::take(&mut self.messages_wait) {
+                    Class::Kept
+                } else {
+                    Class::Old
+                }
+            }
+            ClientEvent::Notice(notice) => self.judge_notice(notice, index),
+        }
+    }
+
+    fn judge_notice(&self, notice: &Notice, index: Option<usize>) -> Class {
+        match notice {
+            Notice::PingSent { .. } if index != self.newest.ping => Class::Repeated,
+            Notice::PongReceived { .. } if index != self.newest.pong => Class::Repeated,
+            Notice::Ready { .. } if index == self.newest.ready => Class::Kept,
+            Notice::StateChanged { .. } if index == self.newest.closed => Class::Kept,
+            Notice::GaveUp { .. } if index == self.newest.gave_up => Class::Kept,
+            _ => Class::Old,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
