@@ -90,6 +90,12 @@ async fn retry_after_is_kept_to_with_a_bound_and_some_jitter() {
         ("HTTP/1.1 429 x\r\nRetry-After: 7\r\n\r\n", 7),
         ("HTTP/1.1 503 x\r\nretry-after:   90  \r\n\r\n", 90),
         ("HTTP/1.1 503 x\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n", 60),
+        // Half a minute by the server's clock, which counts, and a minute by ours.
+        (
+            "HTTP/1.1 503 x\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT\r\n\
+             Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
+            30,
+        ),
         ("HTTP/1.1 429 x\r\nRetry-After: 86400\r\n\r\n", 300),
         ("HTTP/1.1 429 x\r\nRetry-After: 99999999999999999999999\r\n\r\n", 300),
         ("HTTP/1.1 429 x\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n\r\n", 300),

@@ -1,7 +1,6 @@
 //! TLS over TCP, without waiting.
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 use std::task::Poll;
 
 use gateway_core::OpenError;
@@ -35,8 +34,8 @@ impl TlsStream {
         };
         let name =
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
-        let connection = ClientConnection::new(Arc::clone(tls.config()), name)
-            .map_err(|error| refused(&error))?;
+        let connection =
+            ClientConnection::new(tls.config(), name).map_err(|error| refused(&error))?;
         Ok(Self { connection, tcp })
     }
 
@@ -133,6 +132,7 @@ impl Transport for TlsStream {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream as StdStream};
+    use std::sync::Arc;
 
     use rcgen::generate_simple_self_signed;
     use rustls::crypto::ring;

@@ -280,6 +280,7 @@ macro_rules! suite {
                 a_continuation_of_nothing_is_failed_with_1002
                 a_control_frame_in_fragments_is_failed_with_1002
                 a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning
+                a_close_1002_is_the_peers_whatever_its_reason_says
                 messages_before_the_breach_are_delivered_and_none_behind_it
                 a_peer_that_breaks_the_protocol_each_time_is_backed_off_from
                 a_stream_that_ends_in_the_middle_of_a_frame_is_lost_and_no_breach

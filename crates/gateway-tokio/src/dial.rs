@@ -172,7 +172,7 @@ async fn shake_hands(
     let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
         OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
     })?;
-    let connector = TlsConnector::from(Arc::clone(tls.config()));
+    let connector = TlsConnector::from(tls.config());
     match connector.connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error)),

@@ -54,13 +54,6 @@ impl Incoming {
     }
 }
 
-/// What the codec puts in place of a Close whose code may not be sent: seen as what it is, a breach of
-/// the protocol, and not as a peer that accuses us of one.
-const ILLEGAL_CLOSE: &str = "Protocol violation";
-
-/// Bad Gateway: registered with IANA after RFC 6455, and unknown to the codec, which takes it for a code that may not be sent.
-const BAD_GATEWAY: u16 = 1014;
-
 /// The codec's read buffer: small, for it is filled from memory, few frames go through it, and a connection is idle most of the time.
 const READ_BUFFER: usize = 1 << 10;
 
@@ -104,7 +97,7 @@ impl Codec {
         input: &mut Input<'_>,
         output: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, (Failure, String)> {
-        let Self { context, heads, .. } = self;
+        let Self { context, heads, max_message_size } = self;
         let mut wire = Wire { input, output, heads };
         loop {
             let message = match context.read(&mut wire) {
@@ -114,6 +107,9 @@ impl Codec {
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(None);
+                }
+                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                    return Err(wire.heads.too_long(*max_message_size));
                 }
                 Err(error) => return Err((failure(&error), error.to_string())),
             };
@@ -128,13 +124,14 @@ impl Codec {
                 WireMessage::Close(frame) => {
                     let answer = wire.output.len();
                     flush(context, &mut wire);
-                    if is_illegal(frame.as_ref())
-                        && let Some(known) = bad_gateway(wire.heads.close())
+                    // The codec replaces a code that it does not know, and its own words may be a peer's. What came decides.
+                    let close = received_close(wire.heads.close())?;
+                    if let (Some((code, _)), Some(frame)) = (&close, &frame)
+                        && u16::from(frame.code) != code.number()
                     {
                         echo_close(wire.output, answer, wire.heads.close());
-                        return Ok(Some(Incoming::Close(Some(known))));
                     }
-                    Incoming::Close(received_close(frame)?)
+                    Incoming::Close(close)
                 }
                 WireMessage::Frame(_) => continue, // the codec never reads a raw frame
             }));
@@ -201,24 +198,8 @@ fn flush(context: &mut WebSocketContext, wire: &mut Wire<'_, '_>) {
     let _ = context.flush(wire); // memory takes everything
 }
 
-fn is_illegal(frame: Option<&WireClose>) -> bool {
-    frame.is_some_and(|frame| {
-        frame.code == coding::CloseCode::Protocol && frame.reason.as_str() == ILLEGAL_CLOSE
-    })
-}
-
-/// The Close that came, if its code is the one that the codec does not know.
-fn bad_gateway(payload: &[u8]) -> Option<(CloseCode, Utf8Bytes)> {
-    let (code, reason) = payload.split_first_chunk()?;
-    if u16::from_be_bytes(*code) != BAD_GATEWAY {
-        return None;
-    }
-    let reason = std::str::from_utf8(reason).ok()?;
-    Some((CloseCode::new(BAD_GATEWAY).ok()?, reason.into()))
-}
-
-/// The codec has answered such a Close with a reproach, which begins at `answer`: echoes `payload` in its place
-/// (RFC 6455 section 5.5.1), under the mask that is there.
+/// The codec has answered a Close whose code it does not know, such as 1014, with a code of its own, in a frame that begins at
+/// `answer`. Echoes `payload` in its place (RFC 6455 section 5.5.1), under the mask that is there.
 fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
     let Some(&[first, _, a, b, c, d, ..]) = output.get(answer..) else { return };
     let mask = [a, b, c, d];
@@ -232,18 +213,18 @@ fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
 /// What is wrong with a length that the codec would take.
 const LONG_LENGTH: &str = "a length that is not coded in the least number of bytes";
 
-/// A received Close. The codec has already replaced a code that may not be sent.
-fn received_close(
-    frame: Option<WireClose>,
-) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {
+/// Parses the payload of a Close that came (RFC 6455 section 5.5.1).
+fn received_close(payload: &[u8]) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {
+    if payload.is_empty() {
+        return Ok(None);
+    }
     let illegal =
         || (Failure::Protocol, "a Close frame with a code that may not be sent".to_owned());
-    if is_illegal(frame.as_ref()) {
-        return Err(illegal());
-    }
-    let Some(WireClose { code, reason }) = frame else { return Ok(None) };
-    let code = CloseCode::new(code.into()).map_err(|_| illegal())?;
-    Ok(Some((code, reason)))
+    let (code, reason) = payload.split_first_chunk().ok_or_else(illegal)?;
+    let code = CloseCode::new(u16::from_be_bytes(*code)).map_err(|_| illegal())?;
+    let reason = std::str::from_utf8(reason)
+        .map_err(|error| (Failure::InvalidUtf8, format!("a Close frame's reason: {error}")))?;
+    Ok(Some((code, reason.into())))
 }
 
 /// How an error of the codec reads to the core. A bare end of the stream is lost, not a breach.

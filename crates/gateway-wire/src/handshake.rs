@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use gateway_core::{OpenError, RetryAfter, UnixMillis};
 use http::header::{
-    CONNECTION, HOST, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, DATE, HOST, HeaderMap, HeaderName, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderValue, Request};
 use tungstenite::handshake::client::{ClientHandshake, generate_key};
@@ -163,12 +163,13 @@ fn judge(answer: &[u8]) -> Result<Option<usize>, OpenFailure> {
     if !(100..=599).contains(&status) {
         return Err(not_http("the answer's status is not one of HTTP's"));
     }
-    let retry_after = head
-        .headers
-        .iter()
-        .find(|field| field.name.eq_ignore_ascii_case(RETRY_AFTER.as_str()))
-        .and_then(|field| std::str::from_utf8(field.value).ok())
-        .and_then(parse_retry_after);
+    let value = |name: HeaderName| {
+        let field =
+            head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name.as_str()));
+        field.and_then(|field| std::str::from_utf8(field.value).ok())
+    };
+    let now = value(DATE).and_then(parse_date);
+    let retry_after = value(RETRY_AFTER).and_then(parse_retry_after).map(|at| span_from(at, now));
     let detail = format!("the server answered {status}");
     Err(OpenFailure::new(OpenError::Http { status, retry_after }, detail))
 }
@@ -212,10 +213,24 @@ pub fn parse_retry_after(value: &str) -> Option<RetryAfter> {
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(RetryAfter::Seconds(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    parse_date(value).map(RetryAfter::Date)
+}
+
+fn parse_date(value: &str) -> Option<UnixMillis> {
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
     let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let millis = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    Some(RetryAfter::Date(UnixMillis(millis)))
+    Some(UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)))
+}
+
+/// Counts a date from the answer's own `Date`: the server's clock and ours may differ. Without a `Date` the core counts it from
+/// our clock.
+fn span_from(retry_after: RetryAfter, now: Option<UnixMillis>) -> RetryAfter {
+    match (retry_after, now) {
+        (RetryAfter::Date(at), Some(now)) => {
+            RetryAfter::Seconds(at.saturating_duration_since(now).as_secs())
+        }
+        (retry_after, _) => retry_after,
+    }
 }
 
 /// Both directions of the handshake, in memory.
@@ -327,6 +342,39 @@ mod tests {
         ] {
             assert_eq!(refused(answer), expected, "{answer}");
         }
+    }
+
+    #[test]
+    fn a_retry_after_date_counts_from_the_answers_own_date() {
+        let retry_after = "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT";
+        let date = RetryAfter::Date(UnixMillis(784_111_777_000));
+        for (own, expected) in [
+            ("Date: Sun, 06 Nov 1994 08:49:07 GMT", RetryAfter::Seconds(30)),
+            ("date:Sunday, 06-Nov-94 08:49:07 GMT  ", RetryAfter::Seconds(30)),
+            ("Date: Sun Nov  6 08:49:07 1994", RetryAfter::Seconds(30)),
+            ("Date: Sun, 06 Nov 1994 08:49:37 GMT", RetryAfter::Seconds(0)),
+            ("Date: Fri, 31 Dec 9999 23:59:59 GMT", RetryAfter::Seconds(0)),
+            ("Date: Thu, 01 Jan 1970 00:00:00 GMT", RetryAfter::Seconds(784_111_777)),
+            ("Date: yesterday", date),
+            ("Date: ", date),
+            ("Date: Thu, 01 Jan 1900 00:00:00 GMT", date),
+            ("Date: \u{e9}", date),
+            ("Date: 784111747", date),
+            ("X-Date: Sun, 06 Nov 1994 08:49:07 GMT", date),
+            ("Date: no\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT", date), // the first of two is the one that is read
+        ] {
+            for answer in [
+                format!("HTTP/1.1 503 x\r\n{own}\r\n{retry_after}\r\n\r\n"),
+                format!("HTTP/1.1 503 x\r\n{retry_after}\r\n{own}\r\n\r\n"),
+            ] {
+                let expected = OpenError::Http { status: 503, retry_after: Some(expected) };
+                assert_eq!(refused(&answer), expected, "{own}");
+            }
+        }
+        let seconds =
+            "HTTP/1.1 503 x\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT\r\nRetry-After: 7\r\n\r\n";
+        let expected = OpenError::Http { status: 503, retry_after: Some(RetryAfter::Seconds(7)) };
+        assert_eq!(refused(seconds), expected);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! TLS by rustls: the platform's trust store, a given CA, or, loudly, none.
 
+mod clock;
+mod platform;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +13,6 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
 /// Which certificates a `wss://` server may show.
 ///
@@ -22,29 +24,26 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 /// # Ok::<(), gateway_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct Tls {
-    config: Arc<ClientConfig>,
-    trust: Trust,
-}
+pub struct Tls(Trust);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 enum Trust {
     Platform,
-    Given,
-    Anyone,
+    Given(Arc<ClientConfig>),
+    Anyone(Arc<ClientConfig>),
 }
 
 impl Tls {
     /// Those that the platform's trust store vouches for. The default.
     ///
+    /// All clients of a process share one configuration, with the sessions that can be resumed. It is built again when a
+    /// handshake finds it older than 24 hours, so that a client that runs for months honours changes of the trust store.
+    ///
     /// # Errors
     /// The platform's trust store cannot be read.
     pub fn platform() -> Result<Self, ConfigError> {
-        let config = builder()?
-            .with_platform_verifier()
-            .map_err(|error| wrong("tls", format!("needs the platform's trust store: {error}")))?
-            .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), trust: Trust::Platform })
+        platform::config()?;
+        Ok(Self(Trust::Platform))
     }
 
     /// Those that a CA in this PEM file vouches for, and no others.
@@ -76,7 +75,7 @@ impl Tls {
             return Err(wrong("tls.ca_cert", "must hold at least one certificate".to_owned()));
         }
         let config = builder()?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self { config: Arc::new(config), trust: Trust::Given })
+        Ok(Self(Trust::Given(Arc::new(config))))
     }
 
     /// Any certificate at all: whoever is on the way can read and change everything. For tests alone; the
@@ -89,31 +88,39 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAnyone(ring::default_provider())))
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), trust: Trust::Anyone })
+        Ok(Self(Trust::Anyone(Arc::new(config))))
     }
 
     /// Settings of rustls's own, for client certificates or another provider.
     #[must_use]
-    pub fn custom(config: Arc<ClientConfig>) -> Self {
-        Self { config, trust: Trust::Given }
+    pub const fn custom(config: Arc<ClientConfig>) -> Self {
+        Self(Trust::Given(config))
     }
 
-    /// rustls's settings, for the handshake.
+    /// rustls's settings, for the handshake that is about to begin. Ask again for the next one.
     #[must_use]
-    pub const fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    pub fn config(&self) -> Arc<ClientConfig> {
+        match &self.0 {
+            // Local invariant: this value was made only once there was one, and there always is from then on.
+            Trust::Platform => platform::config().expect("a configuration that was built before"),
+            Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
+        }
     }
 
     /// Whether certificates are not checked.
     #[must_use]
     pub const fn is_insecure(&self) -> bool {
-        matches!(self.trust, Trust::Anyone)
+        matches!(self.0, Trust::Anyone(_))
     }
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("trust", &self.trust).finish_non_exhaustive()
+        f.write_str(match self.0 {
+            Trust::Platform => "Tls(platform)",
+            Trust::Given(_) => "Tls(given)",
+            Trust::Anyone(_) => "Tls(anyone)",
+        })
     }
 }
 

@@ -236,8 +236,12 @@ impl Story<'_> {
                 let first = fields.iter().find_map(|field| match field {
                     Field::RetryAfterSeconds(seconds) => Some(Some(RetryAfter::Seconds(*seconds))),
                     Field::RetryAfterDate(seconds) => {
-                        let millis = u64::from(*seconds) * 1_000;
-                        Some(Some(RetryAfter::Date(UnixMillis(millis))))
+                        let date = RetryAfter::Date(UnixMillis(u64::from(*seconds) * 1_000));
+                        // Any bytes may be a `Date`, from which it counts.
+                        let any = |field: &Field| {
+                            matches!(field, Field::RetryAfter(_) | Field::Other(..))
+                        };
+                        Some((!fields.iter().any(any)).then_some(date))
                     }
                     // Others may be broken, or broken in the middle.
                     Field::RetryAfter(_) | Field::Other(..) => Some(None),

@@ -96,6 +96,19 @@ pub(crate) fn a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning(
     ])
 }
 
+pub(crate) fn a_close_1002_is_the_peers_whatever_its_reason_says() -> Scenario {
+    scenario("The peer accuses us of a breach, in the words with which the codec reports one of the peer's.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts([accepts_after(millis(20))
+            .then(seconds(1), Deed::close(1002, "Protocol violation"))])
+        .until(seconds(5))
+        .sees([
+            gone(&[(1_020, "close_received 1002")]),
+            gives_up("close_code 1002"),
+            peer_sees(1, &["1020: close 1002", "1020: gone"]),
+        ])
+}
+
 pub(crate) fn messages_before_the_breach_are_delivered_and_none_behind_it() -> Scenario {
     scenario("A good message, a broken one and a good one in one read: the first arrives, the last is nobody's.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])

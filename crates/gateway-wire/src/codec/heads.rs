@@ -1,5 +1,10 @@
 //! The heads of the frames that come in (RFC 6455 section 5.2), followed beside the codec for what it does not tell.
 
+use gateway_core::Failure;
+
+/// Opcode of a fragment that is not a message's first.
+const CONTINUATION: u8 = 0x0;
+
 /// Opcode of a Close frame.
 const CLOSE: u8 = 0x8;
 
@@ -32,6 +37,8 @@ pub(super) struct Heads {
     /// Whether a message has begun whose last fragment is still to come.
     is_in_message: bool,
     close: Vec<u8>,
+    /// What the heads of the message under way, or of the last one, have announced of its payload.
+    message: u64,
     is_broken: bool,
 }
 
@@ -72,8 +79,14 @@ impl Heads {
         self.left = length.saturating_add(key);
         let opcode = self.head[0] & 0x0f;
         self.is_close = opcode == CLOSE;
+        if self.is_close {
+            self.close.clear();
+        }
         if opcode < CONTROL {
+            let carries_on = opcode == CONTINUATION && self.is_in_message;
+            let before = if carries_on { self.message } else { 0 };
             self.is_in_message = self.head[0] & FIN == 0;
+            self.message = before.saturating_add(length);
         }
     }
 
@@ -85,6 +98,22 @@ impl Heads {
     /// Whether a bad length has come: nothing behind it can be read.
     pub(super) const fn is_broken(&self) -> bool {
         self.is_broken
+    }
+
+    /// What is wrong with the frame that came last, which the codec finds too long.
+    pub(super) fn too_long(&self, max_message_size: usize) -> (Failure, String) {
+        if self.head[0] & 0x0f >= CONTROL {
+            let text = "a control frame's payload is longer than 125 bytes";
+            return (Failure::Protocol, text.to_owned());
+        }
+        let size = self.message;
+        let size = if self.is_in_message {
+            format!("of {size} bytes so far, its last fragment yet to come,")
+        } else {
+            format!("of {size} bytes")
+        };
+        let limit = format!("is longer than max_message_size, {max_message_size} bytes");
+        (Failure::TooBig, format!("a message {size} {limit}"))
     }
 
     /// The payload of the Close that came.

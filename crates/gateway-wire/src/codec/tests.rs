@@ -17,15 +17,23 @@ fn decode_all(codec: &mut Codec, bytes: &[u8]) -> (Vec<Incoming>, Vec<u8>) {
 }
 
 fn failure_of(bytes: &[u8]) -> Failure {
+    breach_of(bytes, bytes.len()).0
+}
+
+/// The first thing that is wrong with `bytes` in pieces of `size`.
+fn breach_of(bytes: &[u8], size: usize) -> (Failure, String) {
     let mut codec = Codec::new(100);
-    let (mut input, mut output) = (Input::new(bytes), Vec::new());
-    loop {
-        match codec.decode(&mut input, &mut output) {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("nothing wrong"),
-            Err((failure, _)) => return failure,
+    for piece in bytes.chunks(size) {
+        let (mut input, mut output) = (Input::new(piece), Vec::new());
+        loop {
+            match codec.decode(&mut input, &mut output) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(breach) => return breach,
+            }
         }
     }
+    panic!("nothing wrong");
 }
 
 #[test]
@@ -99,12 +107,52 @@ fn errors_read_as_the_core_names_them() {
     assert_eq!(failure(&Error::Io(io::ErrorKind::BrokenPipe.into())), Failure::Io);
 }
 
+/// "Protocol violation" is what the codec itself puts in place of a code that may not be sent.
 #[test]
-fn an_illegal_code_is_a_breach_and_a_true_accusation_is_not() {
-    let bytes = [&1002_u16.to_be_bytes()[..], b"you broke it"].concat();
-    let (frames, _) = decode_all(&mut Codec::new(100), &frame(0x88, &bytes));
-    let [Incoming::Close(Some((code, reason)))] = &frames[..] else { panic!("{frames:?}") };
-    assert_eq!((*code, reason.as_str()), (CloseCode::PROTOCOL_ERROR, "you broke it"));
+fn a_close_is_judged_by_its_code_whatever_its_reason_says() {
+    for reason in ["Protocol violation", "you broke it", ""] {
+        for number in [1000, 1002, 1007, 1009, 1014, 3000, 4999_u16] {
+            let payload = [&number.to_be_bytes()[..], reason.as_bytes()].concat();
+            let (frames, output) = decode_all(&mut Codec::new(100), &frame(0x88, &payload));
+            let [Incoming::Close(Some((code, told)))] = &frames[..] else { panic!("{frames:?}") };
+            assert_eq!((code.number(), told.as_str()), (number, reason));
+            assert_eq!(output[6] ^ output[2], payload[0], "{number} is echoed");
+            assert_eq!(output[7] ^ output[3], payload[1], "{number} is echoed");
+        }
+        for number in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000_u16] {
+            let payload = [&number.to_be_bytes()[..], reason.as_bytes()].concat();
+            assert_eq!(failure_of(&frame(0x88, &payload)), Failure::Protocol, "{number} {reason}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_is_too_long_is_told_with_its_size_and_the_limit() {
+    let fragments = |last: u8| [frame(0x02, &[0; 60]), frame(0x89, b"x"), frame(last, &[0; 60])];
+    let limit = "is longer than max_message_size, 100 bytes";
+    for (bytes, expected) in [
+        (frame(0x82, &[0; 101]), "a message of 101 bytes"),
+        (b"\x81\x7e\xff\xff".to_vec(), "a message of 65535 bytes"),
+        (b"\x82\x7f\x40\0\0\0\0\0\0\0".to_vec(), "a message of 4611686018427387904 bytes"),
+        (fragments(0x80).concat(), "a message of 120 bytes"),
+        (fragments(0x00).concat(), "a message of 120 bytes so far, its last fragment yet to come,"),
+        (
+            [&frame(0x02, &[0; 60])[..], b"\x00\x7e\xff\xff"].concat(),
+            "a message of 65595 bytes so far, its last fragment yet to come,",
+        ),
+    ] {
+        for size in [1, bytes.len()] {
+            let (failure, detail) = breach_of(&bytes, size);
+            assert_eq!(failure, Failure::TooBig, "{detail}");
+            assert_eq!(detail, format!("{expected} {limit}"), "in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_control_frame_that_is_too_long_is_a_breach_and_no_long_message() {
+    let long = b"\x89\x7e\x01\x00";
+    assert_eq!(breach_of(long, long.len()).0, Failure::Protocol);
 }
 
 #[test]

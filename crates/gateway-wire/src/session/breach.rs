@@ -40,3 +40,52 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use gateway_core::{CloseCode, Config, DisconnectCause, JsonDialect};
+
+    use super::*;
+    use crate::session::{ClientEvent, Order};
+
+    /// What a session reports of a server that sends this frame.
+    fn lost_by(frame: &[u8]) -> (DisconnectCause, Box<str>) {
+        let config = Config::builder().max_message_size(1024).build().unwrap();
+        let mut session = Session::new(Arc::new(config), 7, Box::new(JsonDialect));
+        session.connect(Instant::ZERO);
+        let Some(Order::Open { id, .. }) = session.next_order() else { panic!("no open") };
+        session.opened(Instant::ZERO, id);
+        session.received(Instant::ZERO, id, frame);
+        loop {
+            match session.next_event() {
+                Some(ClientEvent::Disconnected { cause, detail, .. }) => return (cause, detail),
+                Some(_) => {}
+                None => panic!("not lost"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_close_in_the_codecs_own_words_is_the_peers_and_no_breach() {
+        for number in [1002, 1007, 1009, 1014_u16] {
+            let payload = [&number.to_be_bytes()[..], b"Protocol violation"].concat();
+            let (cause, detail) = lost_by(&[&[0x88, 20][..], &payload].concat());
+            let code = CloseCode::new(number).unwrap();
+            assert_eq!(cause, DisconnectCause::CloseReceived(Some(code)));
+            assert_eq!(&*detail, "Protocol violation");
+        }
+        let (cause, _) = lost_by(b"\x88\x14\x03\xedProtocol violation"); // 1005
+        assert_eq!(cause, DisconnectCause::ProtocolError(Failure::Protocol));
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_reported_with_the_setting_and_both_sizes() {
+        let (cause, detail) = lost_by(b"\x81\x7e\x10\x00");
+        assert_eq!(cause, DisconnectCause::ProtocolError(Failure::TooBig));
+        for word in ["max_message_size", "4096", "1024"] {
+            assert!(detail.contains(word), "{word} in {detail}");
+        }
+    }
+}
