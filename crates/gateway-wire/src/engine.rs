@@ -428,3 +428,6 @@ impl<H: Host> fmt::Debug for Engine<H> {
         f.debug_struct("Engine").field("session", &self.session).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -381,6 +381,11 @@ impl Session {
         self.orders.pop_front()
     }
 
+    #[cfg(test)]
+    pub(crate) fn push_order(&mut self, order: Order) {
+        self.orders.push_back(order);
+    }
+
     /// The next event for the application.
     #[inline]
     pub fn next_event(&mut self) -> Option<ClientEvent> {

@@ -1,0 +1,157 @@
+//! An order to abort, carried out on a stream in memory.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gateway_core::{Config, HeartbeatKind, JsonDialect};
+use http::HeaderMap;
+use tungstenite::handshake::derive_accept_key;
+
+use super::*;
+use crate::endpoint::Endpoint;
+use crate::outcome::Fate;
+
+/// A stream whose server accepts the upgrade. `takes` bytes of what follows are taken.
+#[derive(Default)]
+struct Server {
+    written: RefCell<Vec<u8>>,
+    answered: Cell<bool>,
+    takes: Cell<usize>,
+    aborted: Cell<bool>,
+    dropped_after_abort: Cell<Option<bool>>,
+}
+
+struct Stream(Rc<Server>);
+
+impl ByteStream for Stream {
+    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let request = String::from_utf8_lossy(&self.0.written.borrow()).into_owned();
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let (Some(key), false) = (key, self.0.answered.replace(true)) else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\n\r\n",
+            derive_accept_key(key.as_bytes())
+        );
+        Ok(take(answer.as_bytes()))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.0.answered.get() {
+            self.0.written.borrow_mut().extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        match bytes.len().min(self.0.takes.get()) {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            count => {
+                self.0.takes.set(self.0.takes.get() - count);
+                Ok(count)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown(&mut self) {
+        panic!("an aborted stream is not ended in order");
+    }
+
+    fn abort(&mut self) {
+        self.0.aborted.set(true);
+    }
+
+    fn fails_whole(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.dropped_after_abort.set(Some(self.0.aborted.get()));
+    }
+}
+
+struct Memory(Rc<Server>);
+
+impl Host for Memory {
+    type Dialing = ();
+    type Stream = Stream;
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    fn wall(&self) -> UnixMillis {
+        UnixMillis(0)
+    }
+
+    fn dial(&mut self, _: SocketId, _: Credentials) {}
+
+    fn poll_dialing(&mut self, (): &mut ()) -> Poll<Result<Dialled<Stream>, OpenFailure>> {
+        let endpoint = Endpoint::builder("ws://memory/").build().unwrap();
+        let handshake = Handshake::start(&endpoint, &HeaderMap::new()).unwrap();
+        Poll::Ready(Ok(Dialled { stream: Stream(Rc::clone(&self.0)), handshake, login: None }))
+    }
+}
+
+fn engine() -> (Engine<Memory>, Rc<Server>) {
+    let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
+    let session = Session::new(Arc::new(config), 7, Box::new(JsonDialect)).with_sent_reported(true);
+    let server = Rc::new(Server::default());
+    let mut engine = Engine::new(session, Memory(Rc::clone(&server)));
+    engine.begin();
+    let _ = engine.carry_out_orders();
+    (engine, server)
+}
+
+fn abort(engine: &mut Engine<Memory>) {
+    let id = engine.session.socket().unwrap();
+    engine.session.push_order(Order::Abort { id });
+    let _ = engine.carry_out_orders();
+}
+
+#[test]
+fn an_abort_resets_the_stream_and_each_message_has_its_outcome() {
+    let (mut engine, server) = engine();
+    while engine.look() == Progress::Made {}
+    let first = engine.send("written".into()).unwrap();
+    server.takes.set(usize::MAX);
+    let _ = engine.write();
+    let second = engine.send("partly written".into()).unwrap();
+    let third = engine.send("not written".into()).unwrap();
+    server.takes.set(5);
+    let _ = engine.write();
+
+    abort(&mut engine);
+
+    assert_eq!(server.dropped_after_abort.get(), Some(true));
+    let outcomes: Vec<_> = std::iter::from_fn(|| engine.take_event())
+        .filter_map(|event| match event {
+            ClientEvent::Outcome(outcome) => Some((outcome.first, outcome.count(), outcome.fate)),
+            _ => None,
+        })
+        .collect();
+    let socket = SocketId::new(1);
+    assert_eq!(
+        outcomes,
+        [
+            (first, 1, Fate::Sent { socket }),
+            (second, 1, Fate::MaybeSent { socket }),
+            (third, 1, Fate::Rejected),
+        ]
+    );
+}
+
+#[test]
+fn a_stream_that_is_upgrading_is_aborted_too() {
+    let (mut engine, server) = engine();
+    let _ = engine.look(); // dialled
+    abort(&mut engine);
+    assert_eq!(server.dropped_after_abort.get(), Some(true));
+    assert_eq!(engine.look(), Progress::Blocked, "there is no socket left");
+}
