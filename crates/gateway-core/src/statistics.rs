@@ -34,7 +34,7 @@ pub struct Statistics {
     pub bytes_in: u64,
     /// Payload bytes sent.
     pub bytes_out: u64,
-    /// Events of old sockets that were ignored.
+    /// Events of old sockets that were ignored, and a driver's calls that came twice or out of order.
     pub stale_events: u64,
     /// Whether the connection was ever ready.
     pub became_ready: bool,

@@ -103,7 +103,8 @@ impl Output {
 
     /// The transport failed while it was offered `count` of the pending bytes.
     pub(crate) fn on_failed(&mut self, count: usize) {
-        self.failed = self.written().saturating_add(count as u64).min(self.end());
+        let failed = self.written().saturating_add(count as u64).min(self.end());
+        self.failed = self.failed.max(failed);
     }
 
     /// The transport flushed all that it took.

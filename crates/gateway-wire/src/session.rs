@@ -4,7 +4,9 @@ mod breach;
 mod clocks;
 mod end;
 mod link;
+mod order;
 mod perform;
+mod stale;
 mod standing;
 
 use std::collections::VecDeque;
@@ -12,14 +14,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, CloseFrame, Config, Connection, ConnectionState, Credentials, Dialect, Event, Instant,
-    Network, Notice, Observer, Outgoing, Secret, SendRejection, SocketId, Verdict,
+    Action, CloseFrame, Config, Connection, ConnectionState, Dialect, Event, Instant, Network,
+    Notice, Observer, Outgoing, Secret, SendRejection, SocketId, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 pub use self::end::SocketEnd;
 use self::link::{Link, Writing};
+pub use self::order::Order;
 use self::perform::{Payload, weight};
 use crate::codec::{Incoming, Input};
 use crate::event::ClientEvent;
@@ -27,32 +30,6 @@ use crate::event_queue::EventQueue;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
-
-/// What a driver must do to its sockets, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a driver that does not know an order must not compile
-pub enum Order {
-    /// Open a socket; report [`Session::opened`] or [`Session::open_failed`].
-    Open {
-        /// The id of the attempt.
-        id: SocketId,
-        /// Whether the credentials of the last attempt will do.
-        credentials: Credentials,
-    },
-    /// Drop the socket, still opening or open; report [`Session::dropped`].
-    Drop {
-        /// The id of the attempt.
-        id: SocketId,
-        /// Whether the pending bytes are to be written first, as far as that needs no waiting: they end in a Close.
-        farewell: bool,
-    },
-    /// Drop the socket so that the peer receives nothing of it later; report [`Session::dropped`]. A TCP socket is reset
-    /// (linger 0, RST): after a plain close the kernel resends for minutes what the peer has not acknowledged.
-    Abort {
-        /// The id of the attempt.
-        id: SocketId,
-    },
-}
 
 /// The bounds of a session's buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +62,11 @@ pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 /// [`pending`](Self::pending), wakes up at [`deadline`](Self::deadline), and passes
 /// [`next_event`](Self::next_event) to the application. It decides nothing.
 ///
+/// A call that comes twice, late or out of order changes nothing, and is counted in
+/// [`stale_events`](gateway_core::Statistics::stale_events): one for a socket that is not, or not yet, the open one; an outcome of an
+/// attempt whose order was not taken, or while the socket before it is not reported as dropped; a socket dropped while it is in use;
+/// more bytes written than are pending.
+///
 /// ```
 /// use std::sync::Arc;
 /// use gateway_core::{Config, Instant, JsonDialect};
@@ -103,6 +85,12 @@ pub struct Session {
     link: Option<Link>,
     ledger: Ledger,
     orders: VecDeque<Order>,
+    /// The attempt whose order was taken last.
+    opening: Option<SocketId>,
+    /// Orders to drop a socket that never opened which were taken, and not yet answered by [`dropped`](Self::dropped).
+    unanswered_drops: u32,
+    /// Calls that were ignored, besides the stale events that the core counts.
+    stale_calls: u32,
     /// How the last socket ended, until the driver takes it.
     ended: Option<(SocketId, SocketEnd)>,
     /// When the connection that became ready last counts as stable.
@@ -134,6 +122,9 @@ impl Session {
             link: None,
             ledger: Ledger::new(),
             orders: VecDeque::new(),
+            opening: None,
+            unanswered_drops: 0,
+            stale_calls: 0,
             ended: None,
             stable_at: None,
             events: EventQueue::new(),
@@ -222,23 +213,34 @@ impl Session {
 
     // What the driver saw.
 
-    /// A socket is open.
+    /// A socket is open. Its order was taken before, and the socket before it was reported as [`dropped`](Self::dropped).
     pub fn opened(&mut self, now: Instant, id: SocketId) {
-        if self.connection.socket() == Some(id) {
+        if self.connection.socket() == Some(id) && !self.is_linked(id) {
+            if self.is_not_ordered(id) || self.link.is_some() {
+                return self.ignore();
+            }
             self.paused = false;
             self.link = Some(Link::new(id, self.connection.config().max_message_size()));
+        } else if self.connection.socket() != Some(id) && self.is_linked(id) {
+            return self.ignore(); // it was opened before, and is left: the order to drop it was given
         }
         self.at(now, Event::SocketOpened(id), Payload::None);
     }
 
     /// A socket could not be opened.
     pub fn open_failed(&mut self, now: Instant, id: SocketId, failure: &OpenFailure) {
+        if self.is_not_ordered(id) {
+            return self.ignore();
+        }
         let event = Event::OpenFailed(id, failure.error());
         self.at(now, event, Payload::Detail(failure.detail()));
     }
 
     /// Bytes came in, in one read: all that they hold is handled at this one time.
     pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
+        if !self.is_linked(id) || self.connection.socket() != Some(id) {
+            return self.at(now, Event::BytesReceived(id), Payload::None); // the core counts it as stale
+        }
         self.now = now;
         let mut input = Input::new(bytes);
         let mut frames = 0_u32;
@@ -281,30 +283,38 @@ impl Session {
         self.at(now, Event::SocketFailed(id, failure), Payload::Detail(detail));
     }
 
-    /// The transport took `count` of the pending bytes.
+    /// The transport took `count` of the pending bytes. With more than are pending the call is out of order: they only count as
+    /// offered, so that what was among them is not reported as safe to send again.
     pub fn written(&mut self, id: SocketId, count: usize) {
-        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+        let Some(link) = self.linked(id) else { return };
+        if count <= link.output.pending().len() {
             link.output.on_written(count);
+        } else {
+            link.output.on_failed(count);
+            self.ignore();
         }
     }
 
     /// The transport takes no more for now.
     pub fn write_waits(&mut self, id: SocketId) {
-        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+        if let Some(link) = self.linked(id) {
             link.output.on_waiting();
         }
     }
 
     /// The transport failed while it was offered `count` of the pending bytes: it may have taken some of them.
     pub fn write_failed(&mut self, id: SocketId, count: usize) {
-        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
-            link.output.on_failed(count);
+        let Some(link) = self.linked(id) else { return };
+        let is_pending = count <= link.output.pending().len();
+        link.output.on_failed(count);
+        if !is_pending {
+            self.ignore();
         }
     }
 
     /// The transport has flushed all that it took.
     pub fn flushed(&mut self, id: SocketId) {
-        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        let Some(link) = self.linked(id) else { return };
         link.output.on_flushed();
         let (flushed, drained) = (link.output.flushed(), link.output.pending().is_empty());
         if drained {
@@ -318,14 +328,25 @@ impl Session {
         if let (true, Some(sent)) = (self.report_sent, sent) {
             self.events.push_outcome(sent);
         }
-        if unblocked {
+        // The last bytes of a socket that was left are nothing to the core.
+        if unblocked && self.connection.socket() == Some(id) {
             self.at(self.now, Event::Flushed(id), Payload::None);
         }
     }
 
     /// The socket was dropped, as ordered: the messages it still held get their outcomes.
     pub fn dropped(&mut self, id: SocketId) {
-        let Some(link) = self.link.take_if(|link| link.id == id) else { return };
+        if self.connection.socket() == Some(id) {
+            return self.ignore(); // it is in use
+        }
+        let Some(link) = self.link.take_if(|link| link.id == id) else {
+            // It never opened, or this is said twice.
+            match self.unanswered_drops.checked_sub(1) {
+                Some(left) => self.unanswered_drops = left,
+                None => self.ignore(),
+            }
+            return;
+        };
         let (flushed, written) = (link.output.flushed(), link.output.touched());
         let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);
@@ -348,12 +369,16 @@ impl Session {
     /// takes some again.
     #[must_use]
     pub fn is_flow_changed(&self) -> bool {
-        self.link.is_some() && self.paused == self.has_room()
+        let socket = self.connection.socket();
+        self.link.as_ref().is_some_and(|link| socket == Some(link.id))
+            && self.paused == self.has_room()
     }
 
     /// Tells the core that the application takes no more, or takes some again.
     pub fn update_flow(&mut self, now: Instant) {
-        let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
+        let Some(id) = self.connection.socket().filter(|_| self.is_flow_changed()) else {
+            return self.ignore();
+        };
         self.paused = !self.has_room();
         let event = if self.paused { Event::ReadingPaused(id) } else { Event::ReadingResumed(id) };
         self.at(now, event, Payload::None);
@@ -375,16 +400,6 @@ impl Session {
     }
 
     // What the driver does next.
-
-    /// The next order about a socket.
-    pub fn next_order(&mut self) -> Option<Order> {
-        self.orders.pop_front()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn push_order(&mut self, order: Order) {
-        self.orders.push_back(order);
-    }
 
     /// The next event for the application.
     #[inline]

@@ -34,6 +34,9 @@ impl Session {
 
     /// Fails the socket whose peer broke the protocol.
     pub fn fail_breached(&mut self, now: Instant) {
+        if !self.is_breach_due() {
+            return self.ignore();
+        }
         let breach = self.link.as_mut().and_then(|link| Some((link.id, link.breach.take()?)));
         if let Some((id, (failure, detail))) = breach {
             self.at(now, Event::SocketFailed(id, failure), Payload::Detail(&detail));

@@ -52,7 +52,9 @@ impl Session {
     /// What the connection has done so far.
     #[must_use]
     pub fn statistics(&self, now: Instant) -> Statistics {
-        self.connection.statistics(now)
+        let mut statistics = self.connection.statistics(now);
+        statistics.stale_events = statistics.stale_events.saturating_add(self.stale_calls.into());
+        statistics
     }
 
     /// Whether all that was taken was written and flushed, or lost.

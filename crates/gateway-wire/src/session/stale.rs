@@ -1,0 +1,31 @@
+//! Calls of a driver that come twice, late or out of order: they change nothing, and are counted.
+
+use gateway_core::SocketId;
+
+use super::Session;
+use super::link::Link;
+
+impl Session {
+    /// Counts a call that is out of order. The core counts the stale events that it is given by itself.
+    pub(super) fn ignore(&mut self) {
+        self.stale_calls = self.stale_calls.saturating_add(1);
+    }
+
+    /// The bytes of this socket. A call for any other one is ignored.
+    pub(super) fn linked(&mut self, id: SocketId) -> Option<&mut Link> {
+        if !self.is_linked(id) {
+            self.ignore();
+            return None;
+        }
+        self.link.as_mut()
+    }
+
+    pub(super) fn is_linked(&self, id: SocketId) -> bool {
+        self.link.as_ref().is_some_and(|link| link.id == id)
+    }
+
+    /// Whether this attempt is to be made, and the driver cannot know it: its order was not taken.
+    pub(super) fn is_not_ordered(&self, id: SocketId) -> bool {
+        self.connection.socket() == Some(id) && !self.is_linked(id) && self.opening != Some(id)
+    }
+}
