@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gateway_core::{Config, HeartbeatKind, JsonDialect};
+use gateway_core::{Config, Failure, HeartbeatKind, JsonDialect};
 use http::HeaderMap;
 use tungstenite::handshake::derive_accept_key;
 
@@ -111,6 +111,9 @@ fn engine() -> (Engine<Memory>, Rc<Server>) {
 
 fn abort(engine: &mut Engine<Memory>) {
     let id = engine.session.socket().unwrap();
+    // The core leaves an open socket first; its own order is replaced.
+    engine.session.failed(Instant::ZERO, id, Failure::Reset, "dead");
+    while engine.session.next_order().is_some() {}
     engine.session.push_order(Order::Abort { id });
     let _ = engine.carry_out_orders();
 }
