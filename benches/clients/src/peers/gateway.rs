@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use gateway_tokio::ClientEvent;
-use gateway_tokio::core::{Config, Notice};
+use gateway_tokio::core::{Config, HeartbeatKind, Notice};
 
-/// The default, but for the heartbeat's interval where one is given. All connections of a process have the same, and share it.
+/// The default with a JSON heartbeat, as the peers' own ones, and with its interval where one is given. All connections of a process have the same, and share it.
 pub(super) fn config(heartbeat: Option<Duration>) -> Result<Arc<Config>> {
     static SHARED: OnceLock<Arc<Config>> = OnceLock::new();
     if let Some(config) = SHARED.get() {
         return Ok(Arc::clone(config));
     }
+    let config = Config::builder().heartbeat(HeartbeatKind::Json);
     let config = match heartbeat {
-        Some(interval) => Config::builder().heartbeat_interval(interval).build()?,
-        None => Config::default(),
+        Some(interval) => config.heartbeat_interval(interval).build()?,
+        None => config.build()?,
     };
     Ok(Arc::clone(SHARED.get_or_init(|| Arc::new(config))))
 }

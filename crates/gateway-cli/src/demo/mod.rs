@@ -19,7 +19,7 @@ use std::{
 };
 
 use clap::Args;
-use gateway_tokio::core::{Config, ConfigErrors};
+use gateway_tokio::core::{Config, ConfigErrors, HeartbeatKind};
 use thiserror::Error;
 
 use self::{
@@ -130,13 +130,14 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     if adds_up { Ok(()) } else { Err(Failure::Account) }
 }
 
-/// Delays short enough to be watched.
+/// Delays short enough to be watched, and the heartbeat of the gateway's own dialect.
 fn config() -> Result<Config, ConfigErrors> {
     let millis = Duration::from_millis;
     Config::builder()
         .initial_delay(millis(200))
         .max_delay(millis(800))
         .stable_after(millis(400))
+        .heartbeat(HeartbeatKind::Json)
         .heartbeat_interval(millis(500))
         .heartbeat_timeout(millis(300))
         .connect_timeout(millis(2_000))

@@ -16,6 +16,7 @@ pub(crate) const BASE: &[(&str, &str)] = &[
     ("--stable-after", "100ms"),
     ("--connect-timeout", "2s"),
     ("--close-timeout", "500ms"),
+    ("--max-message-size", "1MiB"),
     ("--seed", "7"),
 ];
 
