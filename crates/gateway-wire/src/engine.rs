@@ -15,7 +15,6 @@ use gateway_core::{
 use self::suspend::Suspends;
 use crate::event::ClientEvent;
 use crate::handshake::Handshake;
-use crate::log::Narrator;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
@@ -137,7 +136,6 @@ pub struct Engine<H: Host> {
     host: H,
     io: Io<H>,
     begin: Begin,
-    narrator: Narrator,
     subprotocol: Option<String>,
     /// Events yielded since the deadline was last looked at.
     yielded: u32,
@@ -191,7 +189,6 @@ impl<H: Host> Engine<H> {
             host,
             io: Io::None,
             begin: Begin::AtFirstLook,
-            narrator: Narrator::default(),
             subprotocol: None,
             yielded: 0,
             overdue_reads: 0,
@@ -304,9 +301,6 @@ impl<H: Host> Engine<H> {
     /// The next event for the application.
     #[inline]
     pub fn take_event(&mut self) -> Option<ClientEvent> {
-        if let Some(event) = self.session.first_event() {
-            self.narrator.tell(event);
-        }
         self.session.next_event()
     }
 

@@ -38,13 +38,11 @@ impl EventQueue {
         self.queue.push_back(ClientEvent::Message(message));
     }
 
-    /// Queues a notice or a disconnection.
-    pub(crate) fn push_news(&mut self, event: ClientEvent) {
+    /// Queues a notice or a disconnection. Returns how many were dropped.
+    pub(crate) fn push_news(&mut self, event: ClientEvent) -> usize {
         self.queue.push_back(event);
         self.news += 1;
-        if self.news > self.news_limit {
-            self.drop_news();
-        }
+        if self.news > self.news_limit { self.drop_news() } else { 0 }
     }
 
     /// Queues an outcome. One that continues the last event's is joined to it: an application that sends and takes no events
@@ -57,11 +55,6 @@ impl EventQueue {
         }
         self.queue.push_back(ClientEvent::Outcome(outcome));
         self.outcomes += 1;
-    }
-
-    #[inline]
-    pub(crate) fn front(&self) -> Option<&ClientEvent> {
-        self.queue.front()
     }
 
     /// The next event; a message is first shown to `on_message`.
@@ -104,7 +97,7 @@ impl EventQueue {
 
     /// Drops news until three quarters of those allowed are left, as far as they may be dropped.
     #[cold]
-    fn drop_news(&mut self) {
+    fn drop_news(&mut self) -> usize {
         let newest = Newest::of(&self.queue);
         let (mut repeated, mut old, mut missed) = (0, 0, 0);
         let mut judge = Judge::new(&newest);
@@ -119,12 +112,13 @@ impl EventQueue {
         let excess = self.news - (NEWS - DROPPED_AT_ONCE);
         repeated = repeated.min(excess);
         old = old.min(excess - repeated);
-        self.news -= repeated + old;
+        let dropped = repeated + old;
+        self.news -= dropped;
         self.news_limit = (self.news + DROPPED_AT_ONCE).max(NEWS);
-        if repeated + old > 0 {
-            missed += (repeated + old) as u64;
-            self.remove(&newest, repeated, old, missed);
+        if dropped > 0 {
+            self.remove(&newest, repeated, old, missed + dropped as u64);
         }
+        dropped
     }
 
     /// Removes the first so many of both classes; `Missed` takes the place of the first that is removed.

@@ -1,18 +1,21 @@
-//! What every driver logs: a transition is one info line with its names, cause, attempt and delay.
+//! What every driver logs, when it happens: a transition is one info line with its names, cause, attempt and delay.
 
 use gateway_core::{
     CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, SocketId,
 };
-use tracing::field::DebugValue;
-use tracing::{debug, info, trace, warn};
+use tracing::field::{DebugValue, DisplayValue};
+use tracing::{Level, debug, enabled, info, trace, warn};
 
+use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::outcome::{Fate, Outcome};
 
 /// Joins the notices of one transition into one line. It remembers only the transition in hand.
 #[derive(Debug, Default)]
-pub(crate) struct Narrator {
-    lost: Option<Lost>,
+pub(crate) struct Log {
+    /// As every line shows it: without userinfo and query.
+    endpoint: Option<Box<str>>,
+    lost: Option<Box<Lost>>,
 }
 
 #[derive(Debug)]
@@ -23,88 +26,136 @@ struct Lost {
     states: Option<(ConnectionState, ConnectionState)>,
 }
 
-impl Narrator {
-    #[inline]
-    pub(crate) fn tell(&mut self, event: &ClientEvent) {
-        match event {
-            ClientEvent::Message(message) => trace!(bytes = message.len(), "message received"),
-            news => self.tell_news(news),
-        }
+impl Log {
+    pub(crate) fn set_endpoint(&mut self, endpoint: &Endpoint) {
+        self.endpoint = Some(endpoint.to_string().into());
     }
 
-    fn tell_news(&mut self, event: &ClientEvent) {
+    /// A message came in, of so many bytes.
+    #[cold]
+    pub(crate) fn message(&self, bytes: usize) {
+        trace!(endpoint = self.endpoint(), bytes, "message received");
+    }
+
+    /// A notice, or the end of a socket.
+    pub(crate) fn news(&mut self, event: &ClientEvent) {
         match event {
-            ClientEvent::Message(_) => {} // told apart: there are many
-            ClientEvent::Outcome(outcome) => tell_outcome(outcome),
             ClientEvent::Disconnected { socket, cause, detail } => {
-                let detail = detail.clone();
-                self.lost = Some(Lost { socket: *socket, cause: *cause, detail, states: None });
+                // Nothing is kept for a line that nobody would see.
+                self.lost = enabled!(Level::WARN).then(|| {
+                    let detail = detail.clone();
+                    Box::new(Lost { socket: *socket, cause: *cause, detail, states: None })
+                });
             }
-            ClientEvent::Notice(notice) => self.tell_notice(notice),
-            ClientEvent::Missed { count } => debug!(count, "notices were dropped: none were taken"),
+            ClientEvent::Notice(notice) => self.notice(notice),
+            ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {} // no news
         }
     }
 
-    fn tell_notice(&mut self, notice: &Notice) {
+    /// So many events were dropped, for the application takes none.
+    pub(crate) fn dropped(&self, count: usize) {
+        debug!(endpoint = self.endpoint(), count, "unread notices dropped");
+    }
+
+    /// A driver's call was out of order.
+    pub(crate) fn ignored_call(&self) {
+        debug!(endpoint = self.endpoint(), "a call of the driver was out of order and is ignored");
+    }
+
+    pub(crate) fn outcome(&self, outcome: &Outcome) {
+        let endpoint = self.endpoint();
+        let (first, last) = (outcome.first.number(), outcome.last.number());
+        match outcome.fate {
+            Fate::Sent { socket } => trace!(endpoint, %socket, first, last, "messages sent"),
+            Fate::MaybeSent { socket } => {
+                warn!(
+                    endpoint, %socket, first, last,
+                    "messages partly written when the socket died"
+                );
+            }
+            Fate::Rejected => {
+                warn!(endpoint, first, last, "messages not written when the socket died");
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
         match *notice {
             Notice::StateChanged { from, to, socket } => self.changed(from, to, socket),
             Notice::RetryScheduled { attempt, delay, cause, because } => {
+                let lost = self.lost.take();
+                let endpoint = self.endpoint();
                 let (cause, because) = (cause.name(), because.name());
                 let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-                match self.lost.take() {
+                match lost.map(|lost| *lost) {
                     Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
                         let (code, http_status) = numbers(cause);
                         let detail = shown(&detail);
                         let cause = cause.name();
                         info!(
-                            %socket, cause, code, http_status, detail, attempt, delay_ms, because,
-                            "{from} -> {to}"
+                            endpoint, %socket, cause, code, http_status, detail, attempt, delay_ms,
+                            because, "{from} -> {to}"
                         );
                     }
-                    _ => info!(attempt, delay_ms, cause, because, "retry scheduled"),
+                    _ => info!(endpoint, attempt, delay_ms, cause, because, "retry scheduled"),
                 }
             }
             Notice::GaveUp { cause: gave_up } => self.gave_up(gave_up),
-            Notice::Ready { socket, after } => debug!(%socket, ?after, "ready"),
-            Notice::PingSent { socket } => trace!(%socket, "ping sent"),
+            Notice::Ready { socket, after } => {
+                debug!(endpoint = self.endpoint(), %socket, ?after, "ready");
+            }
+            Notice::PingSent { socket } => {
+                trace!(endpoint = self.endpoint(), %socket, "ping sent");
+            }
             Notice::PongReceived { socket, round_trip } => {
-                trace!(%socket, ?round_trip, "pong received");
+                trace!(endpoint = self.endpoint(), %socket, ?round_trip, "pong received");
             }
             Notice::Stale { what, socket } => {
-                debug!(%socket, what = what.name(), "event of an old socket ignored");
+                let what = what.name();
+                debug!(endpoint = self.endpoint(), %socket, what, "event of an old socket ignored");
             }
-            Notice::ClockJumped { by } => info!(?by, "the machine was suspended"),
+            Notice::ClockJumped { by } => {
+                info!(endpoint = self.endpoint(), ?by, "the machine was suspended");
+            }
             _ => {}
         }
     }
 
     fn changed(&mut self, from: ConnectionState, to: ConnectionState, socket: Option<SocketId>) {
         let socket = socket.map(SocketId::number);
-        let Some(lost) = &mut self.lost else {
-            return info!(socket, "{from} -> {to}");
-        };
+        let cause = self.lost.as_ref().map(|lost| lost.cause);
         let asked =
-            matches!(lost.cause, DisconnectCause::Requested | DisconnectCause::CloseTimeout);
-        if asked {
-            let cause = lost.cause.name();
-            info!(socket, cause, "{from} -> {to}");
-            self.lost = None;
-        } else {
-            lost.states = Some((from, to)); // the retry, or the end, is about to be told
+            matches!(cause, Some(DisconnectCause::Requested | DisconnectCause::CloseTimeout));
+        match &mut self.lost {
+            Some(lost) if !asked => lost.states = Some((from, to)), // the retry, or the end, is about to be logged
+            Some(_) | None => {
+                let cause = cause.map(DisconnectCause::name);
+                info!(endpoint = self.endpoint(), socket, cause, "{from} -> {to}");
+                self.lost = None;
+            }
         }
     }
 
     fn gave_up(&mut self, gave_up: GiveUpCause) {
+        let lost = self.lost.take();
+        let endpoint = self.endpoint();
         let reason = gave_up.name();
-        match self.lost.take() {
+        match lost.map(|lost| *lost) {
             Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
                 let (code, http_status) = numbers(cause);
                 let detail = shown(&detail);
                 let cause = cause.name();
-                warn!(%socket, cause, code, http_status, detail, gave_up = reason, "{from} -> {to}");
+                warn!(
+                    endpoint, %socket, cause, code, http_status, detail, gave_up = reason,
+                    "{from} -> {to}"
+                );
             }
-            _ => warn!(gave_up = reason, "gave up"),
+            _ => warn!(endpoint, gave_up = reason, "gave up"),
         }
+    }
+
+    fn endpoint(&self) -> Option<DisplayValue<&str>> {
+        self.endpoint.as_deref().map(tracing::field::display)
     }
 }
 
@@ -120,17 +171,6 @@ fn numbers(cause: DisconnectCause) -> (Option<u16>, Option<u16>) {
 /// A text of the peer's, escaped: it forges no line and moves no cursor. Nothing where it is empty.
 fn shown(detail: &str) -> Option<DebugValue<&str>> {
     (!detail.is_empty()).then(|| tracing::field::debug(detail))
-}
-
-fn tell_outcome(outcome: &Outcome) {
-    let (first, last) = (outcome.first.number(), outcome.last.number());
-    match outcome.fate {
-        Fate::Sent { socket } => trace!(%socket, first, last, "messages sent"),
-        Fate::MaybeSent { socket } => {
-            warn!(%socket, first, last, "messages partly written when the socket died");
-        }
-        Fate::Rejected => warn!(first, last, "messages not written when the socket died"),
-    }
 }
 
 #[cfg(test)]

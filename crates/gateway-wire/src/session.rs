@@ -25,8 +25,10 @@ use self::link::{Link, Writing};
 pub use self::order::Order;
 use self::perform::{Payload, weight};
 use crate::codec::{Incoming, Input};
+use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::event_queue::EventQueue;
+use crate::log::Log;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
@@ -109,6 +111,7 @@ pub struct Session {
     scratch: String,
     seed: u64,
     observer: Option<BoxObserver>,
+    log: Log,
 }
 
 impl Session {
@@ -137,6 +140,7 @@ impl Session {
             scratch: String::new(),
             seed,
             observer: None,
+            log: Log::default(),
         }
     }
 
@@ -152,6 +156,13 @@ impl Session {
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Names the endpoint in each line of the log, as its `Display` shows it: without userinfo and query.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: &Endpoint) -> Self {
+        self.log.set_endpoint(endpoint);
         self
     }
 
@@ -326,7 +337,7 @@ impl Session {
         }
         let sent = self.ledger.settle_flushed(id, flushed);
         if let (true, Some(sent)) = (self.report_sent, sent) {
-            self.events.push_outcome(sent);
+            self.report(sent);
         }
         // The last bytes of a socket that was left are nothing to the core.
         if unblocked && self.connection.socket() == Some(id) {
@@ -351,7 +362,7 @@ impl Session {
         let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);
         for outcome in [sent, maybe_sent, rejected].into_iter().flatten() {
-            self.events.push_outcome(outcome);
+            self.report(outcome);
         }
     }
 
@@ -406,12 +417,6 @@ impl Session {
     pub fn next_event(&mut self) -> Option<ClientEvent> {
         let backlog = &mut self.backlog;
         self.events.pop_front(|message| *backlog -= weight(message))
-    }
-
-    /// The one that is next.
-    #[inline]
-    pub(crate) fn first_event(&self) -> Option<&ClientEvent> {
-        self.events.front()
     }
 
     /// Whether events wait for the application.

@@ -94,6 +94,7 @@ impl Settings {
             unreachable!("what is missing has left an error");
         };
         let mut session = Session::new(self.config, seed, self.dialect)
+            .with_endpoint(&endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent);
         if let Some(observer) = self.observer {

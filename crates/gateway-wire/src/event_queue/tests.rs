@@ -72,7 +72,7 @@ fn push(queue: &mut EventQueue, event: ClientEvent) {
     match event {
         ClientEvent::Message(message) => queue.push_message(message),
         ClientEvent::Outcome(outcome) => queue.push_outcome(outcome),
-        news => queue.push_news(news),
+        news => drop(queue.push_news(news)),
     }
 }
 

@@ -3,12 +3,14 @@
 use gateway_core::{
     Action, Actions, CloseFrame, Encoded, Event, Instant, Notice, Observed, Outgoing,
 };
+use tracing::level_filters::LevelFilter;
 
 use super::link::{Link, Writing};
 use super::{Order, Session};
 use crate::codec::Incoming;
 use crate::event::ClientEvent;
 use crate::message::Message;
+use crate::outcome::Outcome;
 
 /// The most that is kept of an error's text, which may be as long as the embedder's own code makes it.
 const DETAIL: usize = 512;
@@ -71,8 +73,26 @@ impl Session {
 
     #[inline]
     fn deliver(&mut self, message: Message) {
+        if LevelFilter::current() == LevelFilter::TRACE {
+            self.log.message(message.len());
+        }
         self.backlog += weight(&message);
         self.events.push_message(message);
+    }
+
+    /// Logs and queues a notice or a disconnection.
+    fn notify(&mut self, event: ClientEvent) {
+        self.log.news(&event);
+        let dropped = self.events.push_news(event);
+        if dropped > 0 {
+            self.log.dropped(dropped);
+        }
+    }
+
+    /// Logs and queues an outcome.
+    pub(super) fn report(&mut self, outcome: Outcome) {
+        self.log.outcome(&outcome);
+        self.events.push_outcome(outcome);
     }
 
     fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {
@@ -96,13 +116,13 @@ impl Session {
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
                 let detail = payload.detail();
-                self.events.push_news(ClientEvent::Disconnected { socket, cause, detail });
+                self.notify(ClientEvent::Disconnected { socket, cause, detail });
             }
             Action::Notify(notice @ Notice::Ready { socket, .. }) => {
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
-                self.events.push_news(ClientEvent::Notice(notice));
+                self.notify(ClientEvent::Notice(notice));
             }
-            Action::Notify(notice) => self.events.push_news(ClientEvent::Notice(notice)),
+            Action::Notify(notice) => self.notify(ClientEvent::Notice(notice)),
             // The timer in force is always the deadline, and that is what a driver looks at.
             Action::ScheduleTimer(_) | Action::CancelTimer => {}
         }

@@ -9,6 +9,7 @@ impl Session {
     /// Counts a call that is out of order. The core counts the stale events that it is given by itself.
     pub(super) fn ignore(&mut self) {
         self.stale_calls = self.stale_calls.saturating_add(1);
+        self.log.ignored_call();
     }
 
     /// The bytes of this socket. A call for any other one is ignored.

@@ -1,5 +1,6 @@
 //! A session's rules without IO: orders, the farewell, the flow, the outcomes.
 
+mod log;
 mod stale;
 mod unread;
 
