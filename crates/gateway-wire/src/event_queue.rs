@@ -80,6 +80,10 @@ impl EventQueue {
         }
     }
 
+    pub(crate) fn back(&self) -> Option<&ClientEvent> {
+        self.queue.iter().next_back()
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()

@@ -32,7 +32,6 @@ impl Log {
     }
 
     /// A message came in, of so many bytes.
-    #[cold]
     pub(crate) fn message(&self, bytes: usize) {
         trace!(endpoint = self.endpoint(), bytes, "message received");
     }

@@ -77,7 +77,7 @@ impl<T> Queue<T> {
         self.items.partition_point(holds)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.items.iter()
     }
 

@@ -249,14 +249,17 @@ impl Session {
 
     /// Bytes came in, in one read: all that they hold is handled at this one time.
     pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
-        if !self.is_linked(id) || self.connection.socket() != Some(id) {
-            return self.at(now, Event::BytesReceived(id), Payload::None); // the core counts it as stale
-        }
         self.now = now;
         let mut input = Input::new(bytes);
         let mut frames = 0_u32;
         loop {
-            let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+            let Some(link) = self.link.as_mut().filter(|link| link.id == id && !link.is_left)
+            else {
+                if frames == 0 {
+                    self.received_out_of_order(id);
+                }
+                return; // the frame before ended the socket; what came after it is nobody's
+            };
             if link.breach.is_some() {
                 return; // what comes after it is nobody's
             }
@@ -273,9 +276,6 @@ impl Session {
                 }
                 Ok(None) => break,
                 Err(breach) => return self.breached(now, id, breach),
-            }
-            if self.connection.socket() != Some(id) {
-                return; // the frame ended the socket; what came after it is nobody's
             }
         }
         if frames == 0 {
@@ -380,9 +380,7 @@ impl Session {
     /// takes some again.
     #[must_use]
     pub fn is_flow_changed(&self) -> bool {
-        let socket = self.connection.socket();
-        self.link.as_ref().is_some_and(|link| socket == Some(link.id))
-            && self.paused == self.has_room()
+        self.link.as_ref().is_some_and(|link| !link.is_left) && self.paused == self.has_room()
     }
 
     /// Tells the core that the application takes no more, or takes some again.

@@ -19,6 +19,8 @@ pub(super) struct Link {
     /// Whether the outgoing bytes end in a Close frame, ours or the answer to the peer's.
     pub(super) farewell: bool,
     pub(super) breach: Option<Breach>,
+    /// The core has left the socket: its last bytes may be written, and nothing is read from it.
+    pub(super) is_left: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Link {
             writing: Writing::Free,
             farewell: false,
             breach: None,
+            is_left: false,
         }
     }
 

@@ -73,11 +73,20 @@ impl Session {
 
     #[inline]
     fn deliver(&mut self, message: Message) {
-        if LevelFilter::current() == LevelFilter::TRACE {
-            self.log.message(message.len());
-        }
         self.backlog += weight(&message);
         self.events.push_message(message);
+        if LevelFilter::current() == LevelFilter::TRACE {
+            self.log_message();
+        }
+    }
+
+    /// Logs the message that came last. Apart from [`deliver`](Self::deliver), which nearly always has nothing to log.
+    #[cold]
+    #[inline(never)]
+    fn log_message(&self) {
+        if let Some(ClientEvent::Message(message)) = self.events.back() {
+            self.log.message(message.len());
+        }
     }
 
     /// Logs and queues a notice or a disconnection.
@@ -101,8 +110,7 @@ impl Session {
                 self.orders.push_back(Order::Open { id, credentials });
             }
             Action::CloseSocket(id) => {
-                let farewell =
-                    self.link.as_ref().is_some_and(|link| link.id == id && link.farewell);
+                let farewell = self.leave(id);
                 self.orders.push_back(Order::Drop { id, farewell });
             }
             Action::Send(_, outgoing) => self.put(outgoing, payload),

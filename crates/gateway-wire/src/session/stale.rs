@@ -1,15 +1,30 @@
 //! Calls of a driver that come twice, late or out of order: they change nothing, and are counted.
 
-use gateway_core::SocketId;
+use gateway_core::{Event, SocketId};
 
 use super::Session;
 use super::link::Link;
+use super::perform::Payload;
 
 impl Session {
+    /// The core leaves this socket. Says whether its outgoing bytes end in a Close frame.
+    pub(super) fn leave(&mut self, id: SocketId) -> bool {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return false };
+        link.is_left = true;
+        link.farewell
+    }
+
     /// Counts a call that is out of order. The core counts the stale events that it is given by itself.
     pub(super) fn ignore(&mut self) {
         self.stale_calls = self.stale_calls.saturating_add(1);
         self.log.ignored_call();
+    }
+
+    /// Bytes of a socket that is not, or no longer, open: the core counts them as stale.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn received_out_of_order(&mut self, id: SocketId) {
+        self.at(self.now, Event::BytesReceived(id), Payload::None);
     }
 
     /// The bytes of this socket. A call for any other one is ignored.
