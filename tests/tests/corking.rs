@@ -176,7 +176,7 @@ async fn a_flush_that_takes_its_time_is_waited_for() {
         sockets.switch.release_flushes();
     };
     let started = now();
-    within(futures_util::future::join(client.flush(), release)).await;
+    within(futures_util::future::join(client.flush(), release)).await.0.unwrap();
 
     assert_eq!(now(), started, "not by the wake-up of a timer that comes by");
     assert_eq!(sockets.calls.take(), [0, 0, 1]);
@@ -188,7 +188,7 @@ async fn a_flush_without_a_socket_returns_at_once() {
     let (memory, _sockets) = memory(1);
     let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
 
-    within(client.flush()).await;
+    within(client.flush()).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_tests::{Peer, calm, client, elapse, settle, until_ready, while_polling, within};
 use gateway_tokio::core::OpenError;
 use gateway_tokio::{
-    Client, ClientEvent, Dial, Dialing, Endpoint, Fate, Message, OpenFailure, Transport,
+    Client, ClientEvent, Dial, Dialing, Endpoint, Fate, FlushError, Message, OpenFailure,
+    SinkError, Transport,
 };
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
@@ -122,7 +123,7 @@ async fn over_tls_no_message_that_reached_the_peer_is_called_rejected() {
         client.feed(Message::text(format!("{number:0>100}"))).await.unwrap();
     }
     writes_left.store(1, Ordering::SeqCst); // the next write is taken, and the one behind it reset
-    within(client.flush()).await;
+    assert_eq!(within(client.flush()).await, Err(FlushError::Lost));
     let mut rejected_from = u64::MAX;
     while client.statistics().last_disconnect.is_none() || client.is_ready() {
         let _ = within(client.next()).await;
@@ -168,7 +169,8 @@ async fn a_loss_that_the_sink_half_finds_is_redialled_by_the_stream_half() {
     elapse(Duration::from_secs(60)).await; // past every timer of the attempt
 
     writes_left.store(0, Ordering::SeqCst);
-    sink.send(Message::text("x")).await.unwrap();
+    let lost = sink.send(Message::text("x")).await;
+    assert!(matches!(lost, Err(SinkError::Flush(FlushError::Lost))), "{lost:?}");
     writes_left.store(usize::MAX, Ordering::SeqCst);
 
     assert!(within(dialled.recv()).await.is_some());

@@ -236,7 +236,7 @@ fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
                 client.next().await;
             }
             let mut told = Vec::new();
-            for number in 0..12 {
+            for number in 0..24 {
                 let text = format!("{number}: {}", "x".repeat(70)); // each fills the buffer
                 client.feed(Message::text(text.as_str())).await.unwrap();
                 told.push(text);

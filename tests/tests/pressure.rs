@@ -112,7 +112,7 @@ async fn a_send_that_waits_piles_up_no_more_than_the_backlog_and_is_then_handed_
             () = elapse(Duration::from_secs(60)) => panic!("two sides wait for each other"),
         };
 
-        assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
+        assert_eq!(refused.rejection(), SendRejection::Stalled);
         assert_eq!(refused.into_message().as_text(), Some("waits"));
         let taken = taken.load(Ordering::SeqCst);
         assert!(taken < 2 << 20, "{taken} bytes were taken");

@@ -1,10 +1,16 @@
 //! The blocking client where one side does not read: over TLS as over TCP no connection dies of it, nothing waits for ever, and
 //! what was sent arrives.
 
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gateway_std::core::{CloseCode, ConfigBuilder, DisconnectCause, HeartbeatKind};
-use gateway_std::{Client, ClientEvent, Limits, Message};
+use gateway_std::{
+    Client, ClientEvent, Dial, Endpoint, FlushError, Limits, Message, OpenFailure, OpenStep,
+    Sender, Transport,
+};
 use gateway_tests::{Certificates, Frame, Peer, Served, calm, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
@@ -63,7 +69,7 @@ fn a_full_tls_socket_on_which_the_peer_goes_on_talking_is_not_dead() {
     }
     drop(say);
 
-    assert!(client.flush());
+    client.flush().unwrap();
     assert_eq!(server.join(), MUCH);
 }
 
@@ -128,11 +134,12 @@ fn a_flush_that_nothing_could_end_says_so() {
     let mut limits = Limits::default();
     limits.backlog = 1 << 10;
     let config = calm().heartbeat(HeartbeatKind::Json);
-    let mut client = plain(&server, config).limits(limits).build().unwrap();
+    let builder = plain(&server, config).limits(limits).send_stall(Duration::from_millis(100));
+    let mut client = builder.build().unwrap();
     until_ready(&mut client);
     client.try_send(vec![7; MUCH]).unwrap();
 
-    assert!(!client.flush(), "the backlog is full, and so is the peer");
+    assert_eq!(client.flush(), Err(FlushError::Stalled), "the backlog is full, and so is the peer");
 
     let taken = client.find(|event| matches!(event, ClientEvent::Message(_)));
     assert!(taken.is_some());
@@ -185,6 +192,119 @@ fn messages_reach_a_reader_that_was_late() {
 
     go.send(()).unwrap();
 
-    assert!(client.flush());
+    client.flush().unwrap();
     assert_eq!(server.join(), MUCH);
+}
+
+/// A stream that counts its writes. With each, another thread's message is added to the mailbox.
+struct Busy {
+    tcp: mio::net::TcpStream,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    sender: OnceLock<Sender>,
+    written: AtomicUsize,
+    /// Up to where the owner waits.
+    awaited: AtomicUsize,
+    /// Writes behind that.
+    behind: AtomicUsize,
+    /// Messages of the other thread.
+    added: AtomicUsize,
+}
+
+impl Write for Busy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.tcp.write(bytes)?;
+        let before = self.shared.written.fetch_add(count, Ordering::SeqCst);
+        let awaited = self.shared.awaited.load(Ordering::SeqCst);
+        if before >= awaited {
+            self.shared.behind.fetch_add(1, Ordering::SeqCst);
+        }
+        if before + count >= awaited {
+            self.add();
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+impl Busy {
+    /// Adds no more than the mailbox holds: it would wait for this very thread.
+    fn add(&self) {
+        let Some(sender) = self.shared.sender.get() else { return };
+        if self.shared.added.fetch_add(1, Ordering::SeqCst) < 8 {
+            drop(sender.enqueue(vec![2; 100_000]));
+        }
+    }
+}
+
+impl Read for Busy {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tcp.read(buffer)
+    }
+}
+
+impl Transport for Busy {
+    fn source(&mut self) -> &mut dyn mio::event::Source {
+        &mut self.tcp
+    }
+
+    fn shutdown(&mut self) {
+        Transport::shutdown(&mut self.tcp);
+    }
+}
+
+struct BusyDial(Arc<Shared>, std::net::SocketAddr);
+
+impl Dial for BusyDial {
+    fn dial(&self, _: &Endpoint) -> Result<Box<dyn Transport>, OpenFailure> {
+        let failed = |error| OpenFailure::classify(OpenStep::Connect, &error);
+        let tcp = std::net::TcpStream::connect(self.1).map_err(failed)?;
+        tcp.set_nonblocking(true).map_err(failed)?;
+        let tcp = mio::net::TcpStream::from_std(tcp);
+        Ok(Box::new(Busy { tcp, shared: Arc::clone(&self.0) }))
+    }
+}
+
+#[test]
+fn a_flush_and_a_send_end_with_their_own_bytes_however_much_other_threads_add() {
+    let server = serve(async |listener| {
+        let mut stream = listener.peer().await.into_stream();
+        let mut buffer = vec![0; 1 << 20];
+        while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
+    });
+    let shared = Arc::<Shared>::default();
+    let address = server.url.trim_start_matches("ws://").parse().unwrap();
+    let dial = BusyDial(Arc::clone(&shared), address);
+    let mut client = plain(&server, calm()).dial(dial).build().unwrap();
+    until_ready(&mut client);
+    shared.sender.set(client.sender()).ok().unwrap();
+    // A head of two bytes, a length of eight, a key of four.
+    let own = 14 + MUCH;
+
+    shared.awaited.store(shared.written.load(Ordering::SeqCst) + own, Ordering::SeqCst);
+    client.try_send(vec![1; MUCH]).unwrap();
+    client.flush().unwrap();
+    let behind = shared.behind.swap(0, Ordering::SeqCst);
+    assert!(behind <= 2, "{behind} writes behind those of the flush");
+
+    // The other thread's messages are written, and then wait once more.
+    let all = shared.awaited.load(Ordering::SeqCst) + 8 * (14 + 100_000);
+    while shared.written.load(Ordering::SeqCst) < all {
+        let _ = client.recv_timeout(Duration::ZERO);
+    }
+    shared.added.store(0, Ordering::SeqCst);
+    shared.behind.store(0, Ordering::SeqCst);
+    shared.awaited.store(shared.written.load(Ordering::SeqCst) + own, Ordering::SeqCst);
+    client.send(vec![1; MUCH]).unwrap();
+    let behind = shared.behind.load(Ordering::SeqCst);
+    assert!(behind <= 2, "{behind} writes behind those of the send");
+
+    drop(client);
+    server.join();
 }

@@ -100,7 +100,7 @@ async fn a_large_message_goes_both_ways() {
     let large = "x".repeat(900_000);
 
     client.send(large.as_str()).await.unwrap();
-    gateway_tests::within(client.flush()).await;
+    gateway_tests::within(client.flush()).await.unwrap();
     let events = until(&mut client, |event| matches!(event, ClientEvent::Message(_))).await;
 
     assert!(texts(&events) == [large]);

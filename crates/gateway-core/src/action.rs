@@ -311,6 +311,10 @@ pub enum SendRejection {
     /// Given by drivers, never by the core: the application has left more than 4,096 ranges of outcomes unread. Take events, then
     /// send again.
     OutcomesUnread,
+    /// The write buffer is full, `send` waited for space, and the transport took no byte for the driver's `send_stall`.
+    /// The connection may still be alive: take events, then send again. Only drivers give this reason; the core never
+    /// does.
+    Stalled,
 }
 
 impl SendRejection {
@@ -322,6 +326,7 @@ impl SendRejection {
             Self::Closed => "closed",
             Self::WriteBlocked => "write_blocked",
             Self::OutcomesUnread => "outcomes_unread",
+            Self::Stalled => "stalled",
         }
     }
 }

@@ -96,7 +96,12 @@ fn names_in_json_are_the_names_in_logs() {
     for failure in [Failure::InvalidUtf8, Failure::TooBig] {
         assert_eq!(of(serde_json::to_string(&failure).unwrap()), failure.name());
     }
-    for why in [SendRejection::NotReady, SendRejection::Closed, SendRejection::WriteBlocked] {
+    for why in [
+        SendRejection::NotReady,
+        SendRejection::Closed,
+        SendRejection::WriteBlocked,
+        SendRejection::Stalled,
+    ] {
         assert_eq!(of(serde_json::to_string(&why).unwrap()), why.name());
     }
     for kind in [EventKind::ConnectRequested, EventKind::WallClock, EventKind::Tick] {

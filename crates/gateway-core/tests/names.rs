@@ -78,8 +78,9 @@ fn causes_are_named_as_json_logs_show_them() {
         SendRejection::Closed,
         SendRejection::WriteBlocked,
         SendRejection::OutcomesUnread,
+        SendRejection::Stalled,
     ];
-    let expected = ["not_ready", "closed", "write_blocked", "outcomes_unread"];
+    let expected = ["not_ready", "closed", "write_blocked", "outcomes_unread", "stalled"];
     assert_eq!(names(&rejections, SendRejection::name), expected);
 }
 

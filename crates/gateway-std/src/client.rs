@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, Message, MessageId, Progress, SendError, Session,
+    ClientEvent, Endpoint, Engine, FlushError, Message, MessageId, Progress, SendError, Session,
 };
 use thiserror::Error;
 
@@ -24,8 +25,8 @@ use crate::system::System;
 /// through a [`Sender`].
 ///
 /// **Ask it.** A client that nobody asks for events sends no heartbeat and does not reconnect. On the next call what
-/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, deadlines and other threads
-/// are looked at with each 32nd: an application that takes a second for each hears of them half a minute late.
+/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, the clock is read and other threads'
+/// requests are taken with every eighth: if your application takes a second for each, both are up to eight seconds late.
 ///
 /// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and take events until
 /// `None` for a close handshake.
@@ -59,6 +60,9 @@ pub struct Client<S: System = Os> {
 #[error("nothing happened in the time that was given; ask again")]
 #[allow(clippy::exhaustive_structs)] // there is nothing to add
 pub struct TimedOut;
+
+/// How a flush ends that has stalled.
+const STALLED: Poll<Result<(), FlushError>> = Poll::Ready(Err(FlushError::Stalled));
 
 impl Client {
     /// Begins with a `ws://` or `wss://` URL.
@@ -96,24 +100,37 @@ impl<S: System> Client<S> {
     /// It is written at once, unless input that was already read is waiting to be returned by
     /// [`recv`](Self::recv): then it is written together with the answers to that, before the next read or once they are 16 KiB. So a
     /// plain loop of `recv` and `send` makes few system calls, and one `send` without any further call still
-    /// arrives. While the write buffer is full this waits, and goes on reading and keeping the heartbeat
-    /// meanwhile.
+    /// arrives.
+    ///
+    /// While the write buffer is full this waits, and keeps the heartbeat meanwhile. It goes on reading until the backlog of
+    /// what came in is full, too.
     ///
     /// A message that was taken has exactly one outcome: it is sent, unless a [`ClientEvent::Outcome`] says
     /// otherwise.
     ///
     /// # Errors
     /// The message itself where the connection is not ready, or is closing. That may be known before the news of it
-    /// is yielded: do not take it for the end. Also where the write buffer is full and so is the backlog of what came
-    /// in: take events with [`recv`](Self::recv), for two sides that both wait to write would wait for ever.
+    /// is yielded: do not take it for the end. [`Stalled`](gateway_core::SendRejection::Stalled) where the write buffer is full and
+    /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
+    /// Take events with [`recv`](Self::recv), then send the message again.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let message = message.into();
+        // A thread that sends without a pause takes other threads' messages, too; first, so that these do not come between it and
+        // the space that it waits for.
+        let _ = self.open_mail();
         if self.engine.session().is_write_blocked() {
-            self.drive(|session| !session.is_write_blocked() || session.is_reading_stopped());
+            self.engine.wait_for_space();
+            self.drive(|session| session.poll_space().is_ready());
+            let space = self.engine.session().poll_space();
+            self.end_wait(matches!(space, Poll::Ready(Err(_))));
+            if let Poll::Ready(Err(stalled)) = space {
+                return Err(SendError::new(stalled, message));
+            }
         }
-        let id = self.engine.send(message.into())?;
-        if self.engine.write_sent() {
-            // The transport takes no more for now: see it written, as promised, but not past its socket's end.
-            self.flush();
+        let id = self.engine.send(message)?;
+        if let Some(position) = self.engine.write_sent() {
+            self.drive(|session| session.is_send_over(position));
+            self.end_wait(self.engine.session().poll_flushed(position) == STALLED);
         }
         Ok(id)
     }
@@ -127,12 +144,23 @@ impl<S: System> Client<S> {
         self.engine.send(message.into())
     }
 
-    /// Writes and flushes all that was sent, and says whether it is: false where the backlog of what came in is full, so that
-    /// nothing is read, and the peer may wait for just that: take events, and flush again. True at once where there is no
-    /// socket: what became of the messages is told by [`ClientEvent::Outcome`].
-    pub fn flush(&mut self) -> bool {
-        self.drive(|session| session.is_flushed() || session.is_reading_stopped());
-        self.engine.session().is_flushed()
+    /// Writes and flushes all messages that were taken before, whatever other threads send meanwhile. Returns at once where
+    /// no socket is open.
+    ///
+    /// # Errors
+    /// [`FlushError::Stalled`] where the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you
+    /// have read what it sent. Take events, then flush again. [`FlushError::Lost`] where the socket was lost first:
+    /// [`ClientEvent::Outcome`] says what became of the messages.
+    pub fn flush(&mut self) -> Result<(), FlushError> {
+        let _ = self.open_mail();
+        let Some(position) = self.engine.wait_for_flush() else { return Ok(()) };
+        self.drive(|session| session.poll_flushed(position).is_ready());
+        let flushed = self.engine.session().poll_flushed(position);
+        self.end_wait(flushed == STALLED);
+        match flushed {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Err(FlushError::Lost), // the connection is over
+        }
     }
 
     /// Starts to close the connection. Take events until `None`: that is within the close timeout.
@@ -220,7 +248,7 @@ impl<S: System> Client<S> {
     /// Drives everything until an event waits, or until the connection is over.
     fn wait_until(&mut self, until: Option<Instant>) -> Result<(), TimedOut> {
         if !self.engine.session().has_events() {
-            return self.drive_until(Session::has_events, until);
+            self.drive_until(Session::has_events, until)?;
         }
         if self.engine.is_look_due() {
             self.look_around();
@@ -250,11 +278,13 @@ impl<S: System> Client<S> {
         let mut has_looked = false;
         loop {
             let _ = self.engine.carry_out_orders();
-            if self.open_mail() {
-                continue; // what was asked for may have made orders
-            }
+            // First: however much other threads send, the one that waits here goes on when it can.
             if done(self.engine.session()) || self.engine.session().is_over() {
                 return Ok(());
+            }
+            let has_opened_mail = self.open_mail();
+            if has_opened_mail {
+                let _ = self.engine.carry_out_orders(); // what was asked for may have made some
             }
             // A peer that floods with what is no event keeps nobody past the time that was given.
             let is_late = |until| has_looked && self.engine.host().now() >= until;
@@ -271,10 +301,14 @@ impl<S: System> Client<S> {
                 self.engine.fire(now);
                 continue;
             }
+            if has_opened_mail {
+                continue; // there may be an event
+            }
             if until.is_some_and(|until| now >= until) {
                 return Err(TimedOut);
             }
-            if self.mailbox.fall_asleep(!self.engine.session().is_write_blocked()) {
+            let session = self.engine.session();
+            if self.mailbox.fall_asleep(session.poll_space().is_pending() && session.is_waiting()) {
                 self.engine.host_mut().wait(earliest(deadline, until));
                 self.wakeups = self.wakeups.saturating_add(1);
                 self.mailbox.wake_up();
@@ -286,14 +320,21 @@ impl<S: System> Client<S> {
     /// until the application has taken all of them.
     fn look_around(&mut self) {
         let asked = self.open_mail();
-        let now = self.engine.host().now();
-        let due = self.engine.session().deadline().is_some_and(|deadline| now >= deadline);
-        if self.engine.check_suspend() || due {
+        if self.engine.check_suspend() || self.engine.due().is_some() {
             self.engine.catch_up();
         } else if asked {
             let _ = self.engine.carry_out_orders();
             let _ = self.engine.write();
         }
+    }
+
+    /// The wait of this thread is over. Where it has stalled, so have those of other threads' messages. Where not, none of these is
+    /// taken yet: the space is this thread's.
+    fn end_wait(&mut self, has_stalled: bool) {
+        if has_stalled {
+            let _ = self.open_mail();
+        }
+        self.engine.end_wait();
     }
 
     /// Does what other threads have asked for; says whether they had.
@@ -313,10 +354,33 @@ impl<S: System> Client<S> {
                 Control::LoginRejected(verdict) => self.login_rejected(verdict),
             }
         }
-        while !self.engine.session().is_write_blocked() {
+        any | self.open_letters()
+    }
+
+    /// Takes the messages of other threads, as far as there is space for them. Those that come meanwhile are left for the next
+    /// time, so that threads that are refused at once do not keep this one busy.
+    fn open_letters(&mut self) -> bool {
+        let (mut any, mut has_stalled) = (false, false);
+        for _ in 0..self.mailbox.waiting_letters() {
+            let space = self.engine.session().poll_space();
+            if space.is_pending() {
+                self.engine.wait_for_space();
+                return any;
+            }
             let Some(letter) = self.mailbox.next_letter() else { break };
             any = true;
-            letter.answer(|message| self.engine.send(message));
+            match space {
+                Poll::Ready(Err(stalled)) => {
+                    letter.refuse(stalled);
+                    has_stalled = true;
+                }
+                Poll::Ready(Ok(())) | Poll::Pending => {
+                    letter.answer(|message| self.engine.send(message));
+                }
+            }
+        }
+        if has_stalled {
+            self.engine.end_wait(); // a message that comes later has a wait of its own
         }
         any
     }

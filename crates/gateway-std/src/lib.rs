@@ -47,8 +47,8 @@ pub use dial::{Dial, Transport};
 pub use errand::Provider;
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, Endpoint, Fate, Limits, LoginCredentials, Message, MessageId, OpenFailure,
-    OpenStep, Outcome, ProviderError, SendError, Text, Tls,
+    ClientEvent, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
+    OpenFailure, OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
 pub use os::Os;
 pub use sender::{Receipt, Sender};

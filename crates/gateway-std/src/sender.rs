@@ -61,7 +61,8 @@ impl Sender {
     /// while the mailbox (256 messages, 1 MiB) or the write buffer is full.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone.
+    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone; also where the write buffer is
+    /// full and the transport took no byte for [`send_stall`](crate::Builder::send_stall).
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message)?.wait()
     }
@@ -122,7 +123,8 @@ impl Receipt {
     /// Waits until the message was taken into the write buffer, and returns its number.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone.
+    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone; also where the write buffer is
+    /// full and the transport took no byte for [`send_stall`](crate::Builder::send_stall).
     pub fn wait(self) -> Result<MessageId, SendError> {
         let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
         self.outcome.recv().unwrap_or_else(gone)
@@ -147,8 +149,8 @@ impl Letter {
         let _ = self.answer.send(send(self.message)); // one answer, room for one; the asker may have gone
     }
 
-    fn refuse(self) {
-        self.answer(|message| Err(SendError::new(SendRejection::Closed, message)));
+    pub(crate) fn refuse(self, why: SendRejection) {
+        self.answer(|message| Err(SendError::new(why, message)));
     }
 }
 
@@ -264,15 +266,23 @@ impl Mailbox {
         self.room.notify_all();
     }
 
-    /// The client is about to wait: whether it may, for there is nothing that it can do. A letter that the write buffer has no room for
-    /// is nothing to stay awake for: the socket wakes the client when there is.
-    pub(crate) fn fall_asleep(&self, can_take_letters: bool) -> bool {
+    /// How many messages wait to be taken.
+    pub(crate) fn waiting_letters(&self) -> usize {
+        if !self.any.load(Ordering::SeqCst) {
+            return 0;
+        }
+        self.lock().letters.len()
+    }
+
+    /// The client is about to wait: whether it may, for there is nothing that it can do. A letter whose wait for space in the write
+    /// buffer is under way is nothing to stay awake for: the socket or the deadline wakes the client.
+    pub(crate) fn fall_asleep(&self, letters_wait_for_space: bool) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         if !self.any.load(Ordering::SeqCst) {
             return true;
         }
         let mail = self.lock();
-        if mail.controls.is_empty() && (mail.letters.is_empty() || !can_take_letters) {
+        if mail.controls.is_empty() && (mail.letters.is_empty() || letters_wait_for_space) {
             return true;
         }
         self.wake_up();
@@ -292,7 +302,7 @@ impl Mailbox {
         let letters = std::mem::take(&mut mail.letters);
         self.taken(&mail);
         drop(mail);
-        letters.into_iter().for_each(Letter::refuse);
+        letters.into_iter().for_each(|letter| letter.refuse(SendRejection::Closed));
     }
 
     /// Letters are opened again.

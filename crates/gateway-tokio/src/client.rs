@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
-use futures_sink::Sink;
+use futures_util::FutureExt as _;
 use gateway_core::{
-    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
+    CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, Message, MessageId, Progress, SendError, Session, WallClock,
+    ClientEvent, Endpoint, Engine, FlushError, Message, MessageId, Position, Progress, SendError,
+    Session, WallClock,
 };
+use tokio::task::coop;
 
 use crate::builder::Builder;
 use crate::clock::Timer;
@@ -29,8 +31,8 @@ use crate::wakers::{Half, Wakers};
 /// [`spawn`](Self::spawn).
 ///
 /// **Poll it.** A client that nobody polls sends no heartbeat and does not reconnect. On the next poll what
-/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, the timer is looked at with each
-/// 32nd: an application that takes a second for each keeps its deadlines half a minute late.
+/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, the clock is read with every
+/// eighth: if your application takes a second for each, the heartbeat is up to eight seconds late.
 ///
 /// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and poll on until
 /// `None` for a close handshake.
@@ -55,10 +57,12 @@ use crate::wakers::{Half, Wakers};
 #[must_use = "a client does nothing unless it is polled"]
 pub struct Client {
     /// Behind a pointer: a client is moved into futures and tasks, which keep room for it more than once.
-    engine: Box<Engine<Tokio>>,
+    pub(crate) engine: Box<Engine<Tokio>>,
     /// Made at the first poll: only then is the runtime known.
     timer: Option<Timer>,
     wakers: Arc<Wakers>,
+    /// What a [`Sink`](futures_sink::Sink) that is being flushed waits for.
+    pub(crate) flushing: Option<Position>,
 }
 
 /// After so many rounds without a pause the task yields to others.
@@ -73,7 +77,7 @@ impl Client {
     pub(crate) fn new(session: Session, opener: Arc<Opener>, wall: Option<WallClock>) -> Self {
         let wakers = Arc::<Wakers>::default();
         let host = Tokio::new(opener, Waker::from(Arc::clone(&wakers)), wall);
-        Self { engine: Box::new(Engine::new(session, host)), timer: None, wakers }
+        Self { engine: Box::new(Engine::new(session, host)), timer: None, wakers, flushing: None }
     }
 
     /// The next event; `None` once the connection is CLOSED and every event was yielded.
@@ -89,8 +93,10 @@ impl Client {
     /// It is written at once, unless input that was already read is waiting to be returned by
     /// [`next`](Self::next): then it is written together with the answers to that, before the next read or once they are 16 KiB. So a
     /// plain loop of `next` and `send` makes few system calls, and one `send` without any further poll still
-    /// arrives. While the write buffer is full this waits, and goes on reading and keeping the heartbeat
-    /// meanwhile.
+    /// arrives.
+    ///
+    /// While the write buffer is full this waits, and keeps the heartbeat meanwhile. It goes on reading until the backlog of
+    /// what came in is full, too.
     ///
     /// A message that was taken has exactly one outcome: it is sent, unless a [`ClientEvent::Outcome`] says
     /// otherwise.
@@ -100,28 +106,56 @@ impl Client {
     ///
     /// # Errors
     /// The message itself where the connection is not ready, or is closing. That may be known before the news of it
-    /// is yielded: do not take it for the end. Also where the write buffer is full and so is the backlog of what came
-    /// in: take events with [`next`](Self::next), for two sides that both wait to write would wait for ever.
+    /// is yielded: do not take it for the end. [`Stalled`](gateway_core::SendRejection::Stalled) where the write buffer is full and
+    /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
+    /// Take events with [`next`](Self::next), then send the message again.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let message = message.into();
         if self.is_write_blocked() {
-            self.until(|session| !session.is_write_blocked() || session.is_reading_stopped()).await;
+            self.engine.end_wait(); // of a future that was dropped
+            self.engine.wait_for_space();
+            self.until(|session| session.poll_space().is_ready()).await;
+            let space = self.engine.session().poll_space();
+            self.engine.end_wait();
+            if let Poll::Ready(Err(stalled)) = space {
+                return Err(SendError::new(stalled, message));
+            }
         }
-        let id = self.engine.send(message.into())?;
-        if self.engine.write_sent() && !self.engine.session().is_flushed() {
-            // The transport takes no more for now: see it written, as promised, but not past its socket's end.
-            self.flush().await;
+        let id = self.engine.send(message)?;
+        if let Some(position) = self.engine.write_sent() {
+            self.until(|session| session.is_send_over(position)).await;
+            self.engine.end_wait();
         }
         Ok(id)
     }
 
-    /// Writes and flushes all that was sent, and says whether it is: false where the backlog of what came in is full, so that
-    /// nothing is read, and the peer may wait for just that: take events, and flush again. True at once where there is no
-    /// socket: what became of the messages is told by [`ClientEvent::Outcome`].
+    /// Takes a message into the write buffer, and returns its number. It never waits, and does not write: the next call of
+    /// [`next`](Self::next), [`send`](Self::send) or [`flush`](Self::flush) does, for all that was taken, in one go.
+    ///
+    /// # Errors
+    /// The message itself where the connection is not ready, or is closing, or the write buffer is full.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        self.engine.send(message.into())
+    }
+
+    /// Writes and flushes all messages that were taken before. Returns at once where no socket is open.
     ///
     /// Cancel-safe.
-    pub async fn flush(&mut self) -> bool {
-        self.until(|session| session.is_flushed() || session.is_reading_stopped()).await;
-        self.engine.session().is_flushed()
+    ///
+    /// # Errors
+    /// [`FlushError::Stalled`] where the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you
+    /// have read what it sent. Take events, then flush again. [`FlushError::Lost`] where the socket was lost first:
+    /// [`ClientEvent::Outcome`] says what became of the messages.
+    pub async fn flush(&mut self) -> Result<(), FlushError> {
+        self.engine.end_wait(); // of a future that was dropped
+        let Some(position) = self.engine.wait_for_flush() else { return Ok(()) };
+        self.until(|session| session.poll_flushed(position).is_ready()).await;
+        let flushed = self.engine.session().poll_flushed(position);
+        self.engine.end_wait();
+        match flushed {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Err(FlushError::Lost), // the connection is over
+        }
     }
 
     /// Starts to close the connection. Poll on until `None`: that is within the close timeout.
@@ -195,11 +229,6 @@ impl Client {
         self.engine.hold(held);
     }
 
-    /// Takes a message into the write buffer; the next drive writes it.
-    pub(crate) fn cork(&mut self, message: Message) -> Result<MessageId, SendError> {
-        self.engine.send(message)
-    }
-
     pub(crate) const fn backlog_limit(&self) -> usize {
         self.engine.session().limits().backlog
     }
@@ -208,12 +237,29 @@ impl Client {
         self.engine.session().is_write_blocked()
     }
 
-    /// Drives everything until the write buffer's state has changed or, with `room` for it, an event waits. Without it, until a
-    /// message waits, unless the client is `held` because one does.
-    pub(crate) async fn drive(&mut self, room: bool, held: bool) {
-        let blocked = self.engine.session().is_write_blocked();
+    /// A wait that stalled while no one polled the sink is not over if the transport takes bytes by now.
+    pub(crate) fn look_again_if_stalled(&mut self) {
+        if self.engine.session().is_stalled() {
+            let _ = self.engine.write();
+        }
+    }
+
+    /// Whether a message that waits for space in the write buffer may go on: it is taken then, or refused. Until then the wait is
+    /// under way.
+    pub(crate) fn poll_space(&mut self) -> Poll<Result<(), SendRejection>> {
+        let space = self.engine.session().poll_space();
+        match space {
+            Poll::Ready(_) => self.engine.end_wait(),
+            Poll::Pending => self.engine.wait_for_space(),
+        }
+        space
+    }
+
+    /// Drives everything until, with `room` for it, an event waits, or until a message that waits for space may go on. Without
+    /// `room`, until a message waits, unless the client is `held` because one does.
+    pub(crate) async fn drive(&mut self, room: bool, held: bool, waits_for_space: bool) {
         self.until(|session| {
-            session.is_write_blocked() != blocked
+            (waits_for_space && session.poll_space().is_ready())
                 || (room && session.has_events())
                 || (!room && !held && session.has_messages())
         })
@@ -248,12 +294,11 @@ impl Client {
 
     #[inline]
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        if self.engine.session().has_events() {
-            if self.engine.is_look_due() {
-                self.look_at_timer(cx);
-            }
-        } else {
+        if !self.engine.session().has_events() {
             ready!(self.poll_until(cx, Half::Stream, Session::has_events));
+        }
+        if self.engine.is_look_due() {
+            self.look_at_clock(cx);
         }
         Poll::Ready(self.take_event())
     }
@@ -263,7 +308,7 @@ impl Client {
     }
 
     /// Drives everything until `done`, or until the connection is over.
-    fn poll_until(
+    pub(crate) fn poll_until(
         &mut self,
         cx: &mut Context<'_>,
         half: Half,
@@ -282,11 +327,15 @@ impl Client {
                 made_progress = true;
                 continue;
             }
-            let Poll::Ready(now) = self.poll_due() else {
-                self.wakers.wake_other(half, made_progress);
-                return Poll::Pending;
-            };
-            self.engine.fire(now);
+            match self.engine.due() {
+                None => {
+                    self.arm_timer();
+                    self.wakers.wake_other(half, made_progress);
+                    return Poll::Pending;
+                }
+                Some(now) if coop::has_budget_remaining() => self.engine.fire(now),
+                Some(_) => self.catch_up(),
+            }
             made_progress = true;
         }
         self.wakers.wake_other(half, made_progress);
@@ -295,19 +344,25 @@ impl Client {
     }
 
     /// Between events that are already waiting: what is due is not late because the application is slow.
-    fn look_at_timer(&mut self, cx: &mut Context<'_>) {
-        self.wakers.register(Half::Stream, cx.waker());
-        if self.engine.check_suspend() | self.poll_due().is_ready() {
-            self.engine.catch_up();
+    fn look_at_clock(&mut self, cx: &mut Context<'_>) {
+        if self.engine.check_suspend() || self.engine.due().is_some() {
+            self.wakers.register(Half::Stream, cx.waker());
+            self.catch_up();
         }
     }
 
-    /// Ready with the time when the deadline is reached.
-    fn poll_due(&mut self) -> Poll<Instant> {
-        let clock = self.engine.host().clock();
-        let timer = self.timer.get_or_insert_with(|| Timer::new(clock));
-        let mut cx = Context::from_waker(self.engine.host().waker());
-        timer.poll_due(&mut cx, clock, self.engine.session().deadline())
+    /// Reads what has arrived, then fires what is still due. A task whose budget is spent finds every socket pending: the peer's pong
+    /// may be there all the same, and our ping has to leave. Both are bounded, so they need no budget.
+    fn catch_up(&mut self) {
+        let catching_up = coop::unconstrained(async { self.engine.catch_up() });
+        let _ = catching_up.now_or_never(); // it is one poll, which waits for nothing
+    }
+
+    /// Has the client woken at the next deadline.
+    fn arm_timer(&mut self) {
+        let host = self.engine.host();
+        let timer = self.timer.get_or_insert_default();
+        timer.arm(host.waker(), host.clock(), self.engine.session().deadline());
     }
 }
 
@@ -317,43 +372,6 @@ impl Stream for Client {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         self.get_mut().poll_event(cx)
-    }
-}
-
-/// `feed` batches; `poll_flush`, and so `SinkExt::send`, really flushes; `poll_close` closes with 1000 and waits
-/// for CLOSED. Reading goes on only as far as there is room for what comes in: poll the stream as well.
-impl Sink<Message> for Client {
-    type Error = SendError;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let client = self.get_mut();
-        if client.is_write_blocked() {
-            ready!(client.poll_until(cx, Half::Sink, |session| !session.is_write_blocked()));
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().engine.send(message).map(|_| ())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        ready!(self.get_mut().poll_until(cx, Half::Sink, Session::is_flushed));
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let client = self.get_mut();
-        match client.state() {
-            // Asked for: to ask again would wake this very task, at each poll.
-            ConnectionState::Closing | ConnectionState::Closed => {}
-            ConnectionState::Disconnected
-            | ConnectionState::Connecting
-            | ConnectionState::Connected
-            | ConnectionState::Authenticated => client.close(CloseFrame::NORMAL),
-        }
-        ready!(client.poll_until(cx, Half::Sink, Session::is_over));
-        Poll::Ready(Ok(()))
     }
 }
 

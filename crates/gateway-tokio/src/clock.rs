@@ -4,11 +4,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use gateway_core::{Instant, UnixMillis};
 use gateway_wire::WallClock;
+use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant as TokioInstant, Sleep, sleep, sleep_until};
 
 /// The driver's two clocks. Monotonic time counts from when the clock was made.
@@ -53,50 +54,45 @@ fn system_time() -> UnixMillis {
     UnixMillis(millis)
 }
 
-/// The client's one timer. The runtime's sleep only wakes; the clock decides what is due.
+/// The client's one timer. It only wakes: whether a deadline is due is the clock's to say.
+#[derive(Debug, Default)]
+pub(crate) struct Timer(Option<Armed>);
+
 #[derive(Debug)]
-pub(crate) struct Timer {
+struct Armed {
     sleep: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
+    deadline: Instant,
+    /// The runtime that the sleep belongs to, and sleeps as long as.
+    runtime: Option<Id>,
 }
 
 impl Timer {
-    pub(crate) fn new(clock: &Clock) -> Self {
-        Self { sleep: Box::pin(sleep_until(clock.epoch)), armed: None }
-    }
-
-    /// Ready with the time when `deadline` is reached. The sleep is touched only when the deadline has changed,
-    /// or when it reports too early.
-    pub(crate) fn poll_due(
-        &mut self,
-        cx: &mut Context<'_>,
-        clock: &Clock,
-        deadline: Option<Instant>,
-    ) -> Poll<Instant> {
+    /// Wakes `waker` when `deadline`, which is still to come, is reached. The sleep is touched only when the deadline or the runtime
+    /// has changed, or when it ends too early.
+    pub(crate) fn arm(&mut self, waker: &Waker, clock: &Clock, deadline: Option<Instant>) {
         let Some(deadline) = deadline else {
-            self.armed = None;
-            return Poll::Pending;
+            self.0 = None;
+            return;
         };
-        if self.armed != Some(deadline) {
-            // A busy runtime looks at its timers late, and an application that is always a little behind, whose reading pauses and
-            // resumes all the time, would set this one anew before it does.
-            let now = clock.now();
-            if now >= deadline {
-                return Poll::Ready(now);
-            }
-            self.armed = Some(deadline);
+        let runtime = Handle::try_current().ok().map(|handle| handle.id());
+        let armed = match &mut self.0 {
+            Some(armed) if armed.runtime == runtime => armed,
+            none => none.insert(Armed {
+                sleep: Box::pin(sleep_until(clock.at(deadline))),
+                deadline,
+                runtime,
+            }),
+        };
+        if armed.deadline != deadline {
+            armed.deadline = deadline;
             #[cfg(test)]
             counts::RESETS.set(counts::RESETS.get() + 1);
-            self.sleep.as_mut().reset(clock.at(deadline));
+            armed.sleep.as_mut().reset(clock.at(deadline));
         }
-        loop {
-            std::task::ready!(self.sleep.as_mut().poll(cx));
-            let now = clock.now();
-            if now >= deadline {
-                return Poll::Ready(now);
-            }
+        // A task whose budget is spent is woken at once in place of being registered, and comes back here.
+        while armed.sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
             let again = clock.at(deadline).max(TokioInstant::now() + Duration::from_millis(1));
-            self.sleep.as_mut().reset(again);
+            armed.sleep.as_mut().reset(again);
         }
     }
 }
@@ -104,24 +100,6 @@ impl Timer {
 /// Waits for `span`: the stagger between two addresses that are tried side by side.
 pub(crate) async fn after(span: Duration) {
     sleep(span).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_deadline_that_has_passed_is_due_before_the_runtime_has_looked_at_its_timers() {
-        let clock = Clock::start(None);
-        let mut timer = Timer::new(&clock);
-
-        let due =
-            timer.poll_due(&mut Context::from_waker(Waker::noop()), &clock, Some(Instant::ZERO));
-
-        assert!(due.is_ready());
-    }
 }
 
 /// How often this thread has read the clock and set a timer, for the test that holds both to account.

@@ -1,4 +1,4 @@
-//! What a message costs beside its bytes: no timer, and of the clock one look for each read.
+//! What a message costs beside its bytes: no timer, and of the clock one look for each read and for every eighth event.
 
 use futures_util::FutureExt as _;
 use gateway_core::{Config, HeartbeatKind, Notice};
@@ -51,7 +51,7 @@ async fn ready_client() -> (Client, DuplexStream) {
 }
 
 #[tokio::test]
-async fn a_batch_of_messages_costs_one_look_at_the_clock_and_no_timer() {
+async fn a_batch_of_messages_costs_a_look_at_the_clock_for_every_eighth_and_no_timer() {
     let (mut client, mut server) = ready_client().await;
     let batch = [0x81, 0x05, b'h', b'e', b'l', b'l', b'o'].repeat(BATCH);
     server.write_all(&batch).await.unwrap();
@@ -60,11 +60,17 @@ async fn a_batch_of_messages_costs_one_look_at_the_clock_and_no_timer() {
     for _ in 0..BATCH {
         assert!(matches!(client.next().await, Some(ClientEvent::Message(_))));
     }
+    let looks = READS.get() - reads;
     for _ in 0..BATCH {
         client.send("answer").await.unwrap();
     }
 
-    assert!(READS.get() - reads <= 1, "{} looks at the clock", READS.get() - reads);
+    // Every eighth finds a heartbeat due on time where the application is slow; the one more is the read's.
+    let expected = BATCH as u64 / 8;
+    assert!((expected..=expected + 1).contains(&looks), "{looks} looks at the clock");
+    // A send has none of its own. Once in 128 writes tokio has the task yield, and there the send waits for the transport.
+    let sends = READS.get() - reads - looks;
+    assert!(sends <= 3, "{sends} looks at the clock for {BATCH} sends");
     // The one is the heartbeat's own: the timer is armed when the client first has nothing else to do.
     assert!(RESETS.get() - resets <= 1, "{} timers set", RESETS.get() - resets);
 }

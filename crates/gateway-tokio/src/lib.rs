@@ -33,6 +33,7 @@ mod economy;
 mod host;
 mod open;
 mod resolve;
+mod sink;
 mod spawn;
 mod wakers;
 
@@ -41,8 +42,9 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, Endpoint, Fate, Limits, LoginCredentials, Message, MessageId, OpenFailure,
-    OpenStep, Outcome, ProviderError, SendError, Text, Tls,
+    ClientEvent, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
+    OpenFailure, OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};
+pub use sink::SinkError;
 pub use spawn::{Events, Handle, Receipt};

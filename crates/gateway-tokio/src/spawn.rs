@@ -51,7 +51,8 @@ pub struct Handle {
 }
 
 /// The answer to come for a message that was [enqueued](Handle::enqueue): its number, once it was taken into the write buffer, or the refusal
-/// that hands it back: the connection is not ready, closing, or CLOSED. (If the runtime was shut down with the message in its queue, an empty one.)
+/// that hands it back: the connection is not ready, closing, or CLOSED, or the transport took no byte for
+/// [`send_stall`](crate::Builder::send_stall). (If the runtime was shut down with the message in its queue, an empty one.)
 ///
 /// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
 #[derive(Debug)]
@@ -101,6 +102,12 @@ struct Letter {
     _room: Option<OwnedSemaphorePermit>,
 }
 
+impl Letter {
+    fn hand_back(self, why: SendRejection) {
+        let _ = self.answer.send(Err(SendError::new(why, self.message))); // the asker may have gone
+    }
+}
+
 /// A request that overtakes messages.
 enum Control {
     Close(CloseCode, String),
@@ -137,7 +144,8 @@ impl Handle {
     /// whose future was dropped may still be sent.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, closing, or CLOSED. (If the runtime was shut down
+    /// The message itself where the connection is not ready, closing, or CLOSED, or where the write buffer is full and the transport
+    /// took no byte for [`send_stall`](crate::Builder::send_stall). (If the runtime was shut down
     /// with the message in its queue, an empty one.)
     pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message).await?.await
@@ -247,16 +255,25 @@ async fn run(
     waiting: Arc<Waiting>,
 ) {
     let mut abandoned = false;
+    client.engine.end_wait(); // of a future that was dropped before the client was spawned
+    // The message that is next, while the write buffer has no space for it.
+    let mut next: Option<Letter> = None;
     loop {
         let room = deliver(&mut client, &events, &waiting);
         if client.is_over() {
             break;
         }
+        if let Some(letter) = next.take() {
+            match client.poll_space() {
+                Poll::Ready(Ok(())) => post(&mut client, &mut letters, letter),
+                Poll::Ready(Err(stalled)) => hand_back(&mut letters, letter, stalled),
+                Poll::Pending => next = Some(letter),
+            }
+        }
         // Only messages stop the reading: notices are bounded without it, and unread pings would end the connection.
         let held = !room && client.has_messages();
         client.hold(held);
         let driven_out = client.is_driven_out();
-        let sending = !client.is_write_blocked();
         // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
         // notification that was not used is kept.
         tokio::select! {
@@ -270,15 +287,18 @@ async fn run(
                 client.close(CloseFrame::NORMAL);
             }
             () = waiting.taken.notified(), if !room => {}
-            Some(letter) = letters.recv(), if sending => post(&mut client, &mut letters, letter),
+            Some(letter) = letters.recv(), if next.is_none() => next = Some(letter),
             // A drive with nothing to drive is ready at once, and would be so for ever.
-            () = client.drive(room, held), if !driven_out => {}
+            () = client.drive(room, held, next.is_some()), if !driven_out => {}
         }
     }
     // What still waits to be taken goes back to its senders.
     letters.close();
-    while let Some(Letter { message, answer, .. }) = letters.recv().await {
-        let _ = answer.send(Err(SendError::new(SendRejection::Closed, message)));
+    if let Some(letter) = next {
+        letter.hand_back(SendRejection::Closed);
+    }
+    while let Some(letter) = letters.recv().await {
+        letter.hand_back(SendRejection::Closed);
     }
 }
 
@@ -309,12 +329,28 @@ fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>, waiting: &Wa
     true
 }
 
-/// Takes all messages that wait, as far as there is room: they are written together by the next drive.
+/// Takes all messages that wait, as far as there is space: they are written together by the next drive. Those that come
+/// meanwhile are left for the next time, so that senders that are refused at once keep no one from driving the client.
 fn post(client: &mut Client, letters: &mut mpsc::Receiver<Letter>, first: Letter) {
-    let mut next = Some(first);
-    while let Some(Letter { message, answer, .. }) = next {
-        let _ = answer.send(client.cork(message)); // the asker may have gone
-        next = if client.is_write_blocked() { None } else { letters.try_recv().ok() };
+    let waiting = letters.len();
+    let Letter { message, answer, .. } = first;
+    let _ = answer.send(client.try_send(message)); // the asker may have gone
+    for _ in 0..waiting {
+        if client.is_write_blocked() {
+            return;
+        }
+        let Ok(Letter { message, answer, .. }) = letters.try_recv() else { return };
+        let _ = answer.send(client.try_send(message));
+    }
+}
+
+/// Returns all messages that wait to their senders: for each of them the transport has taken nothing for too long.
+fn hand_back(letters: &mut mpsc::Receiver<Letter>, first: Letter, why: SendRejection) {
+    let waiting = letters.len();
+    first.hand_back(why);
+    for _ in 0..waiting {
+        let Ok(letter) = letters.try_recv() else { return };
+        letter.hand_back(why);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::handshake::Handshake;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
-use crate::session::{Order, Session, SocketEnd};
+use crate::session::{Order, Position, Session, SocketEnd};
 
 /// A byte stream that never waits: what cannot be done now fails with [`io::ErrorKind::WouldBlock`], and whoever drives
 /// the engine is woken when it can.
@@ -112,8 +112,9 @@ pub enum Progress {
     Blocked,
 }
 
-/// So many events are yielded before the deadline is looked at, even where more are waiting.
-const EVENTS_BETWEEN_LOOKS: u32 = 32;
+/// So many events are yielded before the deadline is looked at, even where more are waiting. One look costs a read of the clock,
+/// some 25 ns.
+const EVENTS_BETWEEN_LOOKS: u32 = 8;
 
 /// So many reads are made past a due deadline before it fires: what has arrived is handed over first, but a peer that never
 /// stops sending starves no timer.
@@ -137,7 +138,7 @@ pub struct Engine<H: Host> {
     io: Io<H>,
     begin: Begin,
     subprotocol: Option<String>,
-    /// Events yielded since the deadline was last looked at.
+    /// Events yielded since [`is_look_due`](Self::is_look_due) last said so.
     yielded: u32,
     /// Reads made since a deadline was found due.
     overdue_reads: u32,
@@ -268,14 +269,37 @@ impl<H: Host> Engine<H> {
         self.session.send(message)
     }
 
-    /// Writes what was sent, and says whether it must be seen written. While input that was already read waits to be taken it need not:
-    /// it is then written together with the answers to that, or once there is enough of it to be worth a write.
-    pub fn write_sent(&mut self) -> bool {
+    /// Writes what was sent. While input that was already read waits to be taken it is not written at once, but together
+    /// with the answers to that, or once there is enough of it to be worth a write.
+    ///
+    /// `Some` where the transport takes no more for now: a wait until [`Session::is_send_over`] has begun, which the driver
+    /// [ends](Self::end_wait).
+    pub fn write_sent(&mut self) -> Option<Position> {
         let is_corked = self.session.has_messages();
         if !is_corked || self.session.is_much_pending() {
             let _ = self.write();
         }
-        !is_corked
+        if is_corked || self.session.is_stalled() {
+            return None;
+        }
+        self.session.end_wait();
+        self.wait_for_flush()
+    }
+
+    /// Begins or continues a wait until [`Session::poll_space`] is ready.
+    pub fn wait_for_space(&mut self) {
+        self.session.wait_for_space(self.host.now());
+    }
+
+    /// Begins or continues a wait until [`Session::poll_flushed`] is ready. `None` where there is nothing to wait for.
+    pub fn wait_for_flush(&mut self) -> Option<Position> {
+        self.session.position()?; // the clock is not read for nothing
+        self.session.wait_for_flush(self.host.now())
+    }
+
+    /// Ends a wait.
+    pub fn end_wait(&mut self) {
+        self.session.end_wait();
     }
 
     /// The embedder's own login was accepted.
@@ -304,15 +328,22 @@ impl<H: Host> Engine<H> {
         self.session.next_event()
     }
 
-    /// Counts an event that is about to be taken while others wait: whether it is time to look at the deadline, and to
-    /// [catch up](Self::catch_up) if it is due.
+    /// Counts an event that is about to be taken: whether it is time to look at the deadline, and to
+    /// [catch up](Self::catch_up) if it is due. So it is with every eighth event, and where a read has found it due.
     #[inline]
     pub fn is_look_due(&mut self) -> bool {
         self.yielded += 1;
-        if self.yielded >= EVENTS_BETWEEN_LOOKS {
+        if self.yielded >= EVENTS_BETWEEN_LOOKS || self.overdue_reads > 0 {
             self.yielded = 0;
         }
         self.yielded == 0
+    }
+
+    /// The time, where the deadline is due.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        let deadline = self.session.deadline()?;
+        Some(self.host.now()).filter(|now| *now >= deadline)
     }
 
     // What a driver does next.
@@ -372,11 +403,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// The deadline is due.
+    /// The deadline is due. What follows is written at once: the application may take its time with the news of a ping.
     pub fn fire(&mut self, now: Instant) {
         self.report_wall_clock(now);
         self.session.tick(now);
         self.overdue_reads = 0;
+        let _ = self.carry_out_orders();
+        let _ = self.write();
     }
 
     /// The deadline is due while events wait to be taken: reads what has arrived, then fires what is still due. What is due
@@ -388,13 +421,10 @@ impl<H: Host> Engine<H> {
                 break;
             }
         }
-        let now = self.host.now();
-        if self.session.deadline().is_some_and(|deadline| now >= deadline) {
+        if let Some(now) = self.due() {
             self.fire(now);
         }
-        let _ = self.carry_out_orders();
-        // A ping that waited for the application to take all its events would be answered too late.
-        let _ = self.write();
+        let _ = self.write(); // answers to what was read last
     }
 
     fn look_at_dialing(&mut self) -> Progress {

@@ -48,7 +48,9 @@ pub use open_failure::{OpenFailure, OpenStep};
 pub use outcome::{Fate, MessageId, Outcome, SendError};
 pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
-pub use session::{BoxDialect, BoxObserver, Limits, Order, Session, SocketEnd};
+pub use session::{
+    BoxDialect, BoxObserver, FlushError, Limits, Order, Position, Session, SocketEnd,
+};
 pub use settings::{Parts, Settings, WallClock};
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};
 pub use tls::Tls;

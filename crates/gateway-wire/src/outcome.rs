@@ -79,6 +79,7 @@ pub enum Fate {
     SendRejection::Closed => "the connection is closing or closed",
     SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",
     SendRejection::OutcomesUnread => "too many outcomes of messages are unread; take events, then send again",
+    SendRejection::Stalled => "the write buffer is full and the transport took no byte for send_stall; take events, then send again",
     _ => "rejected",
 })]
 pub struct SendError {

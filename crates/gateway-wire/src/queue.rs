@@ -68,6 +68,10 @@ impl<T> Queue<T> {
         }
     }
 
+    pub(crate) fn front_mut(&mut self) -> Option<&mut T> {
+        self.items.front_mut()
+    }
+
     pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
         self.items.back_mut()
     }

@@ -8,6 +8,7 @@ mod order;
 mod perform;
 mod stale;
 mod standing;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,6 +25,8 @@ pub use self::end::SocketEnd;
 use self::link::{Link, Writing};
 pub use self::order::Order;
 use self::perform::{Payload, weight};
+use self::waiting::Stall;
+pub use self::waiting::{FlushError, Position};
 use crate::codec::{Incoming, Input};
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
@@ -102,6 +105,9 @@ pub struct Session {
     backlog: usize,
     limits: Limits,
     report_sent: bool,
+    stall: Stall,
+    /// How far the last socket that was dropped had flushed.
+    lost: Option<Position>,
     /// The application does not want to be given messages now.
     held: bool,
     /// Whether the core was told that reading is paused.
@@ -134,6 +140,8 @@ impl Session {
             backlog: 0,
             limits: Limits::default(),
             report_sent: false,
+            stall: Stall::new(Self::SEND_STALL),
+            lost: None,
             held: false,
             paused: false,
             login: None,
@@ -265,7 +273,7 @@ impl Session {
             }
             let before = link.output.end();
             let decoded = link.codec.decode(&mut input, link.output.buffer());
-            link.owed += usize::try_from(link.output.end() - before).unwrap_or(usize::MAX);
+            link.add_answer(before);
             match decoded {
                 Ok(Some(incoming)) => {
                     frames += 1;
@@ -299,7 +307,7 @@ impl Session {
     pub fn written(&mut self, id: SocketId, count: usize) {
         let Some(link) = self.linked(id) else { return };
         if count <= link.output.pending().len() {
-            link.output.on_written(count);
+            link.on_written(count);
         } else {
             link.output.on_failed(count);
             self.ignore();
@@ -327,13 +335,16 @@ impl Session {
     pub fn flushed(&mut self, id: SocketId) {
         let Some(link) = self.linked(id) else { return };
         link.output.on_flushed();
-        let (flushed, drained) = (link.output.flushed(), link.output.pending().is_empty());
-        if drained {
-            link.owed = 0;
-        }
-        let unblocked = drained && link.writing == Writing::Blocked;
+        let flushed = link.output.flushed();
+        let unblocked = match link.writing {
+            Writing::Blocked { until } => flushed >= until,
+            Writing::Free => false,
+        };
         if unblocked {
             link.writing = Writing::Free;
+        }
+        if link.output.pending().is_empty() {
+            self.stall.clear();
         }
         let sent = self.ledger.settle_flushed(id, flushed);
         if let (true, Some(sent)) = (self.report_sent, sent) {
@@ -359,6 +370,8 @@ impl Session {
             return;
         };
         let (flushed, written) = (link.output.flushed(), link.output.touched());
+        self.lost = Some(Position::new(id, flushed));
+        self.stall.clear();
         let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);
         for outcome in [sent, maybe_sent, rejected].into_iter().flatten() {
@@ -368,6 +381,10 @@ impl Session {
 
     /// The deadline is due, or was thought to be.
     pub fn tick(&mut self, now: Instant) {
+        let is_stall = self.stall.expire(now);
+        if is_stall && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
+            return; // the core has nothing to do with this one
+        }
         self.at(now, Event::Tick, Payload::None);
     }
 
@@ -456,24 +473,12 @@ impl Session {
         self.link.as_ref().is_some_and(|link| link.output.is_dirty())
     }
 
-    /// Whether no message is taken until pending bytes are written.
-    #[must_use]
-    pub fn is_write_blocked(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.writing == Writing::Blocked)
-    }
-
     /// Whether there is room for what the socket brings.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         // Answers that the peer does not read stop the reading, and no deadline: it may be dead.
-        let owed = self.link.as_ref().map_or(0, |link| link.owed);
-        owed <= self.limits.owed && self.has_room()
-    }
-
-    /// When [`tick`](Self::tick) is due.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.connection.next_deadline()
+        let answers = self.link.as_ref().map_or(0, Link::waiting_answers);
+        answers <= self.limits.owed && self.has_room()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use gateway_core::{Config, ConfigError, ConfigErrors, JsonDialect, UnixMillis};
+use gateway_core::{Config, ConfigError, ConfigErrors, JsonDialect, UnixMillis, format_duration};
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
 use crate::resolver::Resolver;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether messages that were sent are reported as well.
     pub report_sent: bool,
+    /// How long the transport may take no byte while someone waits for it.
+    pub send_stall: Duration,
     /// The wall clock, where it is not the system's.
     pub wall: Option<WallClock>,
     /// Who watches.
@@ -52,6 +55,12 @@ pub struct Parts {
 }
 
 impl Settings {
+    /// The least `send_stall`: a busy machine may leave a socket alone for some tens of milliseconds.
+    pub const SHORTEST_SEND_STALL: Duration = Duration::from_millis(100);
+
+    /// The greatest `send_stall`.
+    pub const LONGEST_SEND_STALL: Duration = Duration::from_secs(3_600);
+
     /// The defaults, and this URL.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
@@ -64,6 +73,7 @@ impl Settings {
             seed: None,
             limits: Limits::default(),
             report_sent: false,
+            send_stall: Session::SEND_STALL,
             wall: None,
             observer: None,
         }
@@ -89,6 +99,10 @@ impl Settings {
                 })
                 .ok()
         });
+        if !(Self::SHORTEST_SEND_STALL..=Self::LONGEST_SEND_STALL).contains(&self.send_stall) {
+            let given = format_duration(self.send_stall);
+            errors.push(ConfigError::new("send_stall", given, "must be from 100ms to 1h"));
+        }
         ConfigErrors::check(errors)?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("what is missing has left an error");
@@ -96,7 +110,8 @@ impl Settings {
         let mut session = Session::new(self.config, seed, self.dialect)
             .with_endpoint(&endpoint)
             .with_limits(self.limits)
-            .with_sent_reported(self.report_sent);
+            .with_sent_reported(self.report_sent)
+            .with_send_stall(self.send_stall);
         if let Some(observer) = self.observer {
             session = session.with_observer(observer);
         }
@@ -176,6 +191,15 @@ macro_rules! settings_methods {
         /// sent. Those that were not are always told.
         pub fn report_sent(mut self, report: bool) -> Self {
             self.settings.report_sent = report;
+            self
+        }
+
+        /// How long the transport may take no byte while `send` or a flush waits for it; 10 s by default, from 100 ms to 1 h.
+        /// Then `send` returns the message with [`SendRejection::Stalled`]($crate::core::SendRejection::Stalled), and a flush
+        /// ends with [`FlushError::Stalled`]($crate::FlushError::Stalled). The connection stays open: whether the peer is dead
+        /// is for the heartbeat to find.
+        pub fn send_stall(mut self, span: ::std::time::Duration) -> Self {
+            self.settings.send_stall = span;
             self
         }
 

@@ -223,7 +223,9 @@ impl Progress {
                 let rejection = error.rejection();
                 self.is_ready = matches!(
                     rejection,
-                    SendRejection::WriteBlocked | SendRejection::OutcomesUnread
+                    SendRejection::WriteBlocked
+                        | SendRejection::Stalled
+                        | SendRejection::OutcomesUnread
                 );
                 self.sendings.handed_back();
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use futures_util::FutureExt as _;
 use gateway_tokio::{
-    ClientEvent, Message, MessageId, SendError,
+    ClientEvent, MessageId, SendError,
     core::{CloseFrame, Config, ConfigErrors, SendRejection, Statistics},
 };
 
@@ -86,17 +86,14 @@ impl Client {
 
     /// Puts a message into the write buffer. Says whether there was room at once; if not, it was not taken.
     pub(crate) fn put(&mut self, text: String) -> Result<bool, SendError> {
-        match self {
-            Self::Tokio(client) => {
-                let fed =
-                    futures_util::SinkExt::feed(&mut **client, Message::text(text)).now_or_never();
-                fed.map_or(Ok(false), |fed| fed.map(|()| true))
-            }
-            Self::Std(client) => match client.try_send(text) {
-                Ok(_) => Ok(true),
-                Err(error) if error.rejection() == SendRejection::WriteBlocked => Ok(false),
-                Err(error) => Err(error),
-            },
+        let taken = match self {
+            Self::Tokio(client) => client.try_send(text),
+            Self::Std(client) => client.try_send(text),
+        };
+        match taken {
+            Ok(_) => Ok(true),
+            Err(error) if error.rejection() == SendRejection::WriteBlocked => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

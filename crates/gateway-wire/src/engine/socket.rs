@@ -40,6 +40,7 @@ impl<H: Host> Engine<H> {
         if !opened.rest.is_empty() {
             self.session.received(now, id, &opened.rest);
         }
+        let _ = self.write(); // a login does not wait until the application has taken the news
         Progress::Made
     }
 
@@ -99,7 +100,7 @@ impl<H: Host> Engine<H> {
         let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
-        while !self.session.pending().is_empty() {
+        while !self.session.pending().is_empty() && !self.session.is_flush_due() {
             let offered = offer(self.session.pending());
             let count = offered.len();
             match stream.write(offered) {
@@ -119,6 +120,9 @@ impl<H: Host> Engine<H> {
                     return self.write_failed(id, &error);
                 }
             }
+        }
+        if progress == Progress::Made && self.session.is_transport_awaited() {
+            self.session.transport_took(self.host.now());
         }
         // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
         if self.session.is_dirty() {

@@ -1,5 +1,7 @@
 //! An open socket's frames and bytes.
 
+use std::ops::Range;
+
 use gateway_core::SocketId;
 
 use super::breach::Breach;
@@ -7,15 +9,20 @@ use crate::codec::Codec;
 use crate::message::Message;
 use crate::outcome::{Ledger, MessageId};
 use crate::output::Output;
+use crate::queue::Queue;
 
 /// Kept until the driver has dropped the socket.
 pub(super) struct Link {
     pub(super) id: SocketId,
     pub(super) codec: Codec,
     pub(super) output: Output,
-    /// Bytes of answers to Ping that wait to be written.
-    pub(super) owed: usize,
+    /// Where in the outgoing bytes the answers to the peer's pings are that wait to be written.
+    answers: Queue<Range<u64>>,
+    /// How many bytes they have.
+    waiting_answers: usize,
     pub(super) writing: Writing,
+    /// The position up to which someone waits for the flush; 0 before anyone does.
+    pub(super) awaited: u64,
     /// Whether the outgoing bytes end in a Close frame, ours or the answer to the peer's.
     pub(super) farewell: bool,
     pub(super) breach: Option<Breach>,
@@ -26,7 +33,10 @@ pub(super) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writing {
     Free,
-    Blocked,
+    /// No message is taken before all bytes up to this position are flushed.
+    Blocked {
+        until: u64,
+    },
 }
 
 impl Link {
@@ -35,8 +45,10 @@ impl Link {
             id,
             codec: Codec::new(max_message_size),
             output: Output::default(),
-            owed: 0,
+            answers: Queue::new(),
+            waiting_answers: 0,
             writing: Writing::Free,
+            awaited: 0,
             farewell: false,
             breach: None,
             is_left: false,
@@ -50,4 +62,41 @@ impl Link {
         self.codec.encode(message, self.output.buffer());
         ledger.take(start..self.output.end())
     }
+
+    /// What was encoded from `start` on answers a ping of the peer's.
+    pub(super) fn add_answer(&mut self, start: u64) {
+        let answer = start..self.output.end();
+        if answer.is_empty() {
+            return;
+        }
+        self.waiting_answers += length(&answer);
+        match self.answers.back_mut() {
+            Some(last) if last.end == answer.start => last.end = answer.end,
+            _ => self.answers.push_back(answer),
+        }
+    }
+
+    /// Bytes of answers to the peer's pings that wait to be written.
+    pub(super) const fn waiting_answers(&self) -> usize {
+        self.waiting_answers
+    }
+
+    /// The transport took `count` of the pending bytes.
+    pub(super) fn on_written(&mut self, count: usize) {
+        self.output.on_written(count);
+        let written = self.output.written();
+        while let Some(first) = self.answers.front_mut().filter(|first| first.start < written) {
+            let end = first.end.min(written);
+            self.waiting_answers -= length(&(first.start..end));
+            first.start = end;
+            if first.start < first.end {
+                return;
+            }
+            self.answers.drop_front(1);
+        }
+    }
+}
+
+fn length(range: &Range<u64>) -> usize {
+    usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
 }

@@ -137,7 +137,8 @@ impl Session {
     }
 
     fn put(&mut self, outgoing: Outgoing, payload: &Payload<'_>) {
-        let Some(Link { codec, output, owed, farewell, .. }) = &mut self.link else { return };
+        let Some(link) = &mut self.link else { return };
+        let Link { codec, output, farewell, .. } = link;
         *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
         if let (Outgoing::RequestedClose, Payload::Close(frame)) = (outgoing, payload) {
             return codec.encode_close(frame.code(), frame.reason(), output.buffer());
@@ -151,7 +152,7 @@ impl Session {
                 let start = output.end();
                 codec.encode_text(&self.scratch, output.buffer());
                 if matches!(outgoing, Outgoing::Pong(_)) {
-                    *owed += usize::try_from(output.end() - start).unwrap_or(usize::MAX);
+                    link.add_answer(start);
                 }
             }
             Some(Encoded::Ping) => codec.encode_ping(&self.scratch, output.buffer()),
@@ -165,7 +166,7 @@ impl Session {
         let Some(link) = &mut self.link else { return };
         let full = link.output.pending().len() > self.limits.high_water;
         if full && link.writing == Writing::Free {
-            link.writing = Writing::Blocked;
+            link.writing = Writing::Blocked { until: link.output.end() };
             let id = link.id;
             self.at(self.now, Event::WriteBlocked(id), Payload::None);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gateway_core::{Config, ConnectionState, GiveUpCause, Instant, SocketId, Statistics};
 
+use super::link::Writing;
 use super::{Limits, Session};
 
 impl Session {
@@ -63,10 +64,19 @@ impl Session {
         self.pending().is_empty() && !self.is_dirty()
     }
 
-    /// Whether nothing is read before the application takes events: whoever waits for the peer now without taking any
-    /// waits for ever, and no heartbeat ends it.
+    /// Whether no message is taken until pending bytes are written.
     #[must_use]
-    pub fn is_reading_stopped(&self) -> bool {
-        !self.wants_input()
+    pub fn is_write_blocked(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.writing != Writing::Free)
+    }
+
+    /// When [`tick`](Self::tick) is due: for the core, or because the transport has taken nothing for long while
+    /// [someone waits](Self::wait_for_space) for it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match (self.connection.next_deadline(), self.stall.deadline()) {
+            (Some(core), Some(stall)) => Some(core.min(stall)),
+            (core, stall) => core.or(stall),
+        }
     }
 }

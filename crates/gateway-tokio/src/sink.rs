@@ -1,0 +1,95 @@
+//! The client as a sink of messages.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_sink::Sink;
+use gateway_core::{CloseFrame, ConnectionState};
+use gateway_wire::{FlushError, Message, SendError, Session};
+use thiserror::Error;
+
+use crate::client::Client;
+use crate::wakers::Half;
+
+/// Why the client, as a [`Sink`], did not do what it was asked for.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The message was not taken; the error returns it.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The write buffer is full, and the transport took no byte for [`send_stall`](crate::Builder::send_stall). No message was taken.
+    /// `SinkExt::send` and `feed` drop their message then: use [`Client::send`], which returns it, or keep a copy.
+    #[error(
+        "the write buffer is full and the transport took no byte for send_stall; take events, then \
+         send again"
+    )]
+    Stalled,
+    /// The message was taken, and not all bytes are written: do not send it again.
+    #[error(transparent)]
+    Flush(#[from] FlushError),
+}
+
+/// `feed` batches; `poll_flush`, and so `SinkExt::send`, flushes all messages that were taken before; `poll_close` closes with 1000
+/// and waits for CLOSED. Reading goes on until the backlog of what comes in is full: poll the stream as well.
+impl Sink<Message> for Client {
+    type Error = SinkError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        let client = self.get_mut();
+        if !client.is_write_blocked() {
+            return Poll::Ready(Ok(()));
+        }
+        client.look_again_if_stalled();
+        client.engine.wait_for_space();
+        ready!(client.poll_until(cx, Half::Sink, |session| session.poll_space().is_ready()));
+        let space = client.engine.session().poll_space();
+        client.engine.end_wait();
+        match space {
+            Poll::Ready(Err(_)) => Poll::Ready(Err(SinkError::Stalled)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
+        let client = self.get_mut();
+        client.flushing = None; // the next flush waits for this message, too
+        client.engine.send(message)?;
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        let client = self.get_mut();
+        let position = match client.flushing {
+            Some(position) => position,
+            None => match client.engine.wait_for_flush() {
+                Some(position) => *client.flushing.insert(position),
+                None => return Poll::Ready(Ok(())),
+            },
+        };
+        client.look_again_if_stalled();
+        let is_flushed = |session: &Session| session.poll_flushed(position).is_ready();
+        ready!(client.poll_until(cx, Half::Sink, is_flushed));
+        client.flushing = None;
+        let flushed = client.engine.session().poll_flushed(position);
+        client.engine.end_wait();
+        match flushed {
+            Poll::Ready(flushed) => Poll::Ready(Ok(flushed?)),
+            Poll::Pending => Poll::Ready(Err(FlushError::Lost.into())), // the connection is over
+        }
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        let client = self.get_mut();
+        match client.state() {
+            // Asked for: to ask again would wake this very task, at each poll.
+            ConnectionState::Closing | ConnectionState::Closed => {}
+            ConnectionState::Disconnected
+            | ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated => client.close(CloseFrame::NORMAL),
+        }
+        ready!(client.poll_until(cx, Half::Sink, Session::is_over));
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,415 @@
+//! Waits for the transport: for space in the write buffer, or until bytes are flushed; and when such a wait has stalled.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use gateway_core::{ConnectionState, Instant, SendRejection, SocketId};
+use thiserror::Error;
+
+use super::Session;
+
+/// A place in the outgoing bytes of one socket: the end of all that had been taken when it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    socket: SocketId,
+    end: u64,
+}
+
+/// Why a flush ended before all bytes were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The transport took no byte for `send_stall`. The bytes stay in the write buffer: take events, then flush again.
+    #[error("the transport took no byte for send_stall; take events, then flush again")]
+    Stalled,
+    /// The socket was lost first. The outcomes say what became of each message.
+    #[error("the socket was lost before all bytes were written; see the messages' outcomes")]
+    Lost,
+}
+
+/// How long the transport may take nothing while someone waits for it.
+#[derive(Debug)]
+pub(super) struct Stall {
+    span: Duration,
+    watch: Watch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    /// No one waits.
+    Off,
+    /// Someone waits, and no byte has moved since `span` before this.
+    Until(Instant),
+    /// The deadline has passed, and whoever waits does not know yet.
+    Stalled,
+    /// The stall was reported, and no byte has moved since.
+    Reported,
+}
+
+impl Stall {
+    pub(super) const fn new(span: Duration) -> Self {
+        Self { span, watch: Watch::Off }
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        match self.watch {
+            Watch::Until(at) => Some(at),
+            Watch::Off | Watch::Stalled | Watch::Reported => None,
+        }
+    }
+
+    const fn is_stalled(&self) -> bool {
+        matches!(self.watch, Watch::Stalled)
+    }
+
+    /// Begins a wait, or leaves the one that is under way as it is.
+    fn begin(&mut self, now: Instant) {
+        match self.watch {
+            Watch::Until(_) | Watch::Stalled => {}
+            Watch::Off | Watch::Reported => self.restart(now),
+        }
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.watch = Watch::Until(now.saturating_add(self.span));
+    }
+
+    fn end(&mut self) {
+        match self.watch {
+            Watch::Until(_) => self.watch = Watch::Off,
+            Watch::Stalled => self.watch = Watch::Reported,
+            Watch::Off | Watch::Reported => {}
+        }
+    }
+
+    fn on_taken(&mut self, now: Instant) {
+        match self.watch {
+            Watch::Until(_) | Watch::Stalled => self.restart(now),
+            Watch::Reported => self.watch = Watch::Off,
+            Watch::Off => {}
+        }
+    }
+
+    /// There is nothing left to wait for: all is written, or the socket is gone.
+    pub(super) const fn clear(&mut self) {
+        self.watch = Watch::Off;
+    }
+
+    /// Says whether the deadline has passed just now.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let is_due = self.deadline().is_some_and(|at| now >= at);
+        if is_due {
+            self.watch = Watch::Stalled;
+        }
+        is_due
+    }
+}
+
+/// A driver that makes its user wait for the transport begins the wait, drives the connection until the matching `poll_…` is ready,
+/// and [ends](Self::end_wait) it. Meanwhile [`deadline`](Self::deadline) includes the instant at which the wait has stalled:
+/// when the transport has taken no byte of ours for `send_stall`. Bytes that come in do not count. They bring the message no
+/// nearer to the peer, and a peer that talks without ever reading would keep the wait going without end.
+impl Session {
+    /// How long the transport may take no byte by default before a wait for it has stalled.
+    pub const SEND_STALL: Duration = Duration::from_secs(10);
+
+    /// Sets how long the transport may take no byte before a wait for it has stalled.
+    #[must_use]
+    pub const fn with_send_stall(mut self, span: Duration) -> Self {
+        self.stall = Stall::new(span);
+        self
+    }
+
+    /// Begins or continues a wait for space in the write buffer; see [`poll_space`](Self::poll_space). A driver whose waits can be
+    /// dropped [ends](Self::end_wait) what such a one has left behind before it begins a new one.
+    pub fn wait_for_space(&mut self, now: Instant) {
+        if self.is_write_blocked() {
+            self.stall.begin(now);
+        }
+    }
+
+    /// Begins or continues a wait until all that was taken so far is flushed; see [`poll_flushed`](Self::poll_flushed). `None` where all
+    /// of it is, or no socket is open.
+    pub fn wait_for_flush(&mut self, now: Instant) -> Option<Position> {
+        let position = self.position()?;
+        if let Some(link) = &mut self.link {
+            link.awaited = position.end;
+        }
+        self.stall.begin(now);
+        Some(position)
+    }
+
+    /// The end of what was taken so far. `None` where all of it is flushed, or no socket is open.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let link = self.link.as_ref().filter(|_| !self.is_flushed())?;
+        Some(Position { socket: link.id, end: link.output.end() })
+    }
+
+    /// The transport took bytes at `now`; for a driver that [someone waits for](Self::is_transport_awaited).
+    pub fn transport_took(&mut self, now: Instant) {
+        self.stall.on_taken(now);
+    }
+
+    /// Whether [`transport_took`](Self::transport_took) needs to be reported.
+    #[must_use]
+    pub fn is_transport_awaited(&self) -> bool {
+        self.stall.watch != Watch::Off
+    }
+
+    /// Whether bytes that someone waits for are written and not yet flushed: the flush comes before further writes.
+    #[must_use]
+    pub fn is_flush_due(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| {
+            (link.output.flushed() + 1..=link.output.written()).contains(&link.awaited)
+        })
+    }
+
+    /// Whether a wait for space is over: there is space, or the connection takes no more messages in any case, which
+    /// [`send`](Self::send) then says.
+    ///
+    /// # Errors
+    /// [`SendRejection::Stalled`].
+    pub fn poll_space(&self) -> Poll<Result<(), SendRejection>> {
+        let takes_messages = match self.state() {
+            ConnectionState::Connected | ConnectionState::Authenticated => true,
+            ConnectionState::Disconnected
+            | ConnectionState::Connecting
+            | ConnectionState::Closing
+            | ConnectionState::Closed => false,
+        };
+        if !self.is_write_blocked() || !takes_messages {
+            return Poll::Ready(Ok(()));
+        }
+        match self.stall.is_stalled() {
+            true => Poll::Ready(Err(SendRejection::Stalled)),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Whether all bytes before `position` are flushed.
+    ///
+    /// # Errors
+    /// They are not, and it is not worth waiting any longer: see [`FlushError`].
+    pub fn poll_flushed(&self, position: Position) -> Poll<Result<(), FlushError>> {
+        match self.link.as_ref().filter(|link| link.id == position.socket) {
+            Some(link) if link.output.flushed() >= position.end => Poll::Ready(Ok(())),
+            Some(_) if self.stall.is_stalled() => Poll::Ready(Err(FlushError::Stalled)),
+            Some(_) => Poll::Pending,
+            None if self.lost.is_some_and(|lost| lost.covers(position)) => Poll::Ready(Ok(())),
+            None => Poll::Ready(Err(FlushError::Lost)),
+        }
+    }
+
+    /// Whether a `send` whose message was taken may return: the message is flushed, or lost, or there is no use in waiting. Where
+    /// reading has stopped the peer may wait for just that, and the message is as safe in the write buffer.
+    #[must_use]
+    pub fn is_send_over(&self, position: Position) -> bool {
+        self.poll_flushed(position).is_ready() || !self.wants_input()
+    }
+
+    /// No one waits for the transport any more.
+    pub fn end_wait(&mut self) {
+        self.stall.end();
+    }
+
+    /// Whether a wait is under way: [`deadline`](Self::deadline) includes its end.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        self.stall.deadline().is_some()
+    }
+
+    /// Whether a wait has stalled, and the transport has taken nothing since.
+    #[must_use]
+    pub const fn is_stalled(&self) -> bool {
+        matches!(self.stall.watch, Watch::Stalled | Watch::Reported)
+    }
+}
+
+impl Position {
+    pub(super) const fn new(socket: SocketId, end: u64) -> Self {
+        Self { socket, end }
+    }
+
+    fn covers(self, other: Self) -> bool {
+        self.socket == other.socket && self.end >= other.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use gateway_core::{Config, Failure, HeartbeatKind, JsonDialect};
+
+    use super::super::{Limits, Order};
+    use super::*;
+    use crate::message::Message;
+
+    const STALL: u64 = 10_000;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    /// An open session that takes up to 100 bytes, and its socket.
+    fn open() -> (Session, SocketId) {
+        let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
+        let limits = Limits { high_water: 100, ..Limits::default() };
+        let session = Session::new(Arc::new(config), 7, Box::new(JsonDialect));
+        let mut session = session.with_limits(limits);
+        session.connect(at(0));
+        let Some(Order::Open { id, .. }) = session.next_order() else { panic!("no open") };
+        session.opened(at(0), id);
+        (session, id)
+    }
+
+    fn send(session: &mut Session, bytes: usize) {
+        session.send(Message::binary(vec![0; bytes])).unwrap();
+    }
+
+    /// The transport takes so many bytes, and flushes them.
+    fn write(session: &mut Session, id: SocketId, count: usize) {
+        session.written(id, count);
+        session.flushed(id);
+    }
+
+    #[test]
+    fn a_wait_for_space_stalls_a_span_after_the_last_byte_and_not_before() {
+        let (mut session, id) = open();
+        send(&mut session, 200);
+        assert_eq!(session.deadline(), None, "no one waits");
+        session.wait_for_space(at(1_000));
+        assert_eq!(session.deadline(), Some(at(1_000 + STALL)));
+
+        session.written(id, 1);
+        session.transport_took(at(5_000));
+        session.received(at(6_000), id, &[0x82, 0]); // what comes in does not count
+        session.tick(at(1_000 + STALL));
+        assert_eq!(session.poll_space(), Poll::Pending);
+        assert_eq!(session.deadline(), Some(at(5_000 + STALL)));
+
+        session.tick(at(5_000 + STALL));
+        assert_eq!(session.poll_space(), Poll::Ready(Err(SendRejection::Stalled)));
+        assert_eq!(session.deadline(), None, "it is judged once");
+        session.end_wait();
+        session.wait_for_space(at(20_000));
+        assert_eq!(session.poll_space(), Poll::Pending, "the next wait has its own span");
+    }
+
+    #[test]
+    fn a_byte_that_moves_after_a_stall_takes_it_back() {
+        let (mut session, id) = open();
+        send(&mut session, 200);
+        session.wait_for_space(at(0));
+        session.tick(at(STALL));
+
+        session.written(id, 1);
+        session.transport_took(at(STALL + 1));
+
+        assert_eq!(session.poll_space(), Poll::Pending);
+        assert_eq!(session.deadline(), Some(at(2 * STALL + 1)));
+    }
+
+    #[test]
+    fn a_wait_leaves_no_deadline_behind_when_all_is_written_or_the_socket_is_gone() {
+        for is_lost in [false, true] {
+            let (mut session, id) = open();
+            send(&mut session, 200);
+            session.wait_for_space(at(0));
+            match is_lost {
+                true => {
+                    session.failed(at(1), id, Failure::Eof, "");
+                    session.dropped(id);
+                }
+                false => {
+                    let all = session.pending().len();
+                    write(&mut session, id, all);
+                }
+            }
+            assert_eq!(session.poll_space(), Poll::Ready(Ok(())));
+            assert!(!session.is_waiting());
+        }
+    }
+
+    #[test]
+    fn space_is_there_when_what_filled_the_buffer_is_flushed_whatever_came_behind_it() {
+        let (mut session, id) = open();
+        send(&mut session, 200);
+        let filled = session.pending().len();
+        session.received(at(1), id, &[0x89, 0]); // a ping, whose answer waits as well
+        assert!(session.pending().len() > filled);
+
+        write(&mut session, id, filled - 1);
+        assert!(session.is_write_blocked());
+        write(&mut session, id, 1);
+
+        assert!(!session.is_write_blocked());
+        assert!(!session.pending().is_empty());
+    }
+
+    #[test]
+    fn a_flush_waits_for_its_own_position_alone() {
+        let (mut session, id) = open();
+        assert_eq!(session.position(), None, "nothing to wait for");
+        send(&mut session, 10);
+        let first = session.wait_for_flush(at(0)).unwrap();
+        let own = session.pending().len();
+        send(&mut session, 10);
+
+        session.written(id, own - 1);
+        assert!(!session.is_flush_due());
+        session.written(id, 1);
+        assert!(session.is_flush_due(), "before what was sent behind it is written");
+        assert_eq!(session.poll_flushed(first), Poll::Pending);
+        session.flushed(id);
+
+        assert!(!session.is_flush_due());
+        assert_eq!(session.poll_flushed(first), Poll::Ready(Ok(())));
+    }
+
+    #[test]
+    fn a_position_of_a_lost_socket_is_lost_unless_it_was_flushed_before() {
+        let (mut session, id) = open();
+        send(&mut session, 10);
+        let first = session.position().unwrap();
+        let own = session.pending().len();
+        send(&mut session, 10);
+        let second = session.position().unwrap();
+        write(&mut session, id, own);
+
+        session.failed(at(1), id, Failure::Reset, "");
+        session.dropped(id);
+
+        assert_eq!(session.poll_flushed(first), Poll::Ready(Ok(())));
+        assert_eq!(session.poll_flushed(second), Poll::Ready(Err(FlushError::Lost)));
+        assert_eq!(session.wait_for_flush(at(2)), None);
+    }
+
+    #[test]
+    fn answers_to_pings_are_counted_down_as_they_are_written() {
+        const ANSWER: usize = 2 + 4 + 100;
+        let (session, id) = open();
+        let limits = Limits { owed: 4 * ANSWER, ..Limits::default() };
+        let mut session = session.with_limits(limits);
+        let ping = [&[0x89, 100][..], &[0; 100]].concat();
+        for number in 0..5 {
+            assert!(session.wants_input());
+            session.received(at(number), id, &ping);
+            send(&mut session, 50); // what is between the answers does not count
+        }
+        assert!(!session.wants_input());
+
+        session.written(id, ANSWER - 1);
+        assert!(!session.wants_input(), "one byte too many is left");
+        session.written(id, 1);
+        assert!(session.wants_input());
+
+        session.received(at(6), id, &ping);
+        assert!(!session.wants_input());
+        session.written(id, 2 + 4 + 50);
+        assert!(!session.wants_input(), "that was the message behind the first answer");
+        session.written(id, ANSWER);
+        assert!(session.wants_input() && !session.pending().is_empty());
+    }
+}

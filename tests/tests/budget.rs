@@ -1,0 +1,105 @@
+//! A task whose cooperative budget is spent finds each of tokio's sockets and timers pending. That is no silence of the peer, and no
+//! reason to be late.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use gateway_tests::{
+    Frame, Peer, Sockets, calm, client, disconnected, elapse, memory, settle, until_ready,
+    while_polling,
+};
+use gateway_tokio::core::{HeartbeatKind, Notice};
+use gateway_tokio::{Client, ClientEvent};
+use tokio::io::DuplexStream;
+use tokio::task::coop;
+
+const INTERVAL: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client that has just taken the news of a ping, with nothing else to take, and its peer, which has that ping before it.
+async fn pinging() -> (Client, Sockets, Peer<DuplexStream>) {
+    let (memory, mut sockets) = memory(1 << 16);
+    let config = calm()
+        .heartbeat(HeartbeatKind::Json)
+        .heartbeat_interval(INTERVAL)
+        .heartbeat_timeout(TIMEOUT);
+    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
+    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
+    until_ready(&mut client).await;
+    while !matches!(client.next().await, Some(ClientEvent::Notice(Notice::PingSent { .. }))) {}
+    let _ = client.flush().await; // which arms no timer for its judgement
+    assert!(peer.frame().await.is_heartbeat());
+    (client, sockets, peer)
+}
+
+fn spend_budget() {
+    while coop::has_budget_remaining() {
+        let _ = coop::consume_budget().now_or_never();
+    }
+}
+
+/// Takes all that there is without letting the task go.
+fn take_all(client: &mut Client) -> Vec<ClientEvent> {
+    std::iter::from_fn(|| client.next().now_or_never().flatten()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_whose_pong_is_there_is_not_dead_because_a_budget_is_spent() {
+    let (mut client, _sockets, mut peer) = pinging().await;
+    peer.send(Frame::text(r#"{"type":"pong"}"#)).await;
+    elapse(2 * TIMEOUT).await; // nobody polls the client meanwhile
+
+    spend_budget();
+    let mut events = take_all(&mut client);
+    settle().await;
+    events.extend(take_all(&mut client));
+
+    assert_eq!(disconnected(&events), []);
+    assert!(client.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_dead_on_time_though_a_budget_is_spent() {
+    let (mut client, _sockets, _peer) = pinging().await;
+    elapse(2 * TIMEOUT).await;
+
+    spend_budget();
+    let events = take_all(&mut client);
+
+    assert_eq!(disconnected(&events).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_leaves_within_eight_events_though_a_budget_is_spent() {
+    let (mut client, sockets, mut peer) = pinging().await;
+    peer.write(Frame::text("x").bytes().repeat(100)).await;
+    assert!(matches!(client.next().await, Some(ClientEvent::Message(_))));
+    elapse(INTERVAL).await;
+    sockets.calls.take();
+
+    spend_budget();
+    for _ in 0..8 {
+        assert!(client.next().now_or_never().flatten().is_some());
+    }
+
+    let [_, writes, _] = sockets.calls.take();
+    assert_eq!(writes, 1);
+    assert!(peer.frame().await.is_heartbeat());
+}
+
+/// Each read brings one message, and each message takes the application long: the clock is not read between two events, but with
+/// each read.
+#[tokio::test(start_paused = true)]
+async fn a_ping_leaves_on_time_where_each_read_brings_one_message() {
+    let (mut client, sockets, mut peer) = pinging().await;
+    peer.send(Frame::text("the first")).await;
+    assert!(matches!(client.next().await, Some(ClientEvent::Message(_))));
+    elapse(INTERVAL).await;
+    sockets.calls.take();
+
+    peer.send(Frame::text("one more")).await;
+    assert!(matches!(client.next().await, Some(ClientEvent::Message(_))));
+
+    let [_, writes, _] = sockets.calls.take();
+    assert_eq!(writes, 1);
+}
