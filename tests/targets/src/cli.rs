@@ -43,10 +43,11 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 26] = [
+const SETTINGS: [Row; 27] = [
     ("url", "", "GATEWAY_URL"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
+    ("send_stall", "send-stall", "GATEWAY_SEND_STALL"),
     ("max_message_size", "max-message-size", "GATEWAY_MAX_MESSAGE_SIZE"),
     ("seed", "seed", "GATEWAY_SEED"),
     ("reconnect.initial_delay", "initial-delay", "GATEWAY_INITIAL_DELAY"),

@@ -4,11 +4,12 @@ use std::{
     future::ready,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use gateway_tokio::{
     Client, LoginCredentials, ProviderError, Tls,
-    core::{Config, ConfigError},
+    core::{Config, ConfigError, parse_duration},
 };
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ use crate::record::FileRecorder;
 use super::tree::{Tree, read_text};
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 5] = ["url", "headers", "subprotocols", "tls", "seed"];
+pub(crate) const OWN: [&str; 6] = ["url", "headers", "subprotocols", "tls", "seed", "send_stall"];
 
 /// The program's own settings. Its `Debug` form would show secrets, so that it has none.
 #[derive(Clone, Default)]
@@ -28,6 +29,7 @@ pub(crate) struct Own {
     pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
+    pub(crate) send_stall: Option<Duration>,
     /// Where the login is read again when the server has refused it.
     pub(crate) login_file: Option<PathBuf>,
 }
@@ -50,6 +52,7 @@ impl Own {
             ca_cert: ca_cert(tls.remove("ca_cert"), tree),
             insecure: insecure(tls.remove("insecure"), tree),
             seed: seed(tree),
+            send_stall: send_stall(tree),
             login_file: login_file(tree),
         };
         if own.insecure && own.ca_cert.is_some() {
@@ -86,6 +89,9 @@ impl Own {
         }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
+        }
+        if let Some(span) = self.send_stall {
+            builder = builder.send_stall(span);
         }
         if let Some(path) = &self.login_file {
             let path = path.clone();
@@ -235,6 +241,21 @@ fn seed(tree: &mut Tree) -> Option<u64> {
         tree.error("seed", shown, "must be a number from 0 to 18446744073709551615");
     }
     seed
+}
+
+/// Whether it is long enough is the driver's to say.
+fn send_stall(tree: &mut Tree) -> Option<Duration> {
+    let value = tree.take("send_stall")?;
+    let span = match &value {
+        Value::String(text) => parse_duration(text),
+        other => other.as_u64().map(Duration::from_millis),
+    };
+    if span.is_none() {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let limit = "must be a span such as 500ms, 30s or 5m, or a number of milliseconds";
+        tree.error("send_stall", shown, limit);
+    }
+    span
 }
 
 /// Puts the file's content in the place of `@FILE`.

@@ -64,6 +64,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_CLOSE_TIMEOUT")
         .help("How long the peer has to answer our Close")
         .default("2s"),
+    row(Value, "send_stall", Some("send-stall"), "SPAN", CONNECTION)
+        .variable("GATEWAY_SEND_STALL")
+        .help("How long a message waits for space while the socket takes no byte, from 100ms to 1h")
+        .default("10s"),
     row(Value, "data_timeout", None, "SPAN", CONNECTION)
         .help("How long a ready connection may go without a message")
         .default("off"),
@@ -211,7 +215,7 @@ mod tests {
             let Some(default) = setting.default else { continue };
             let tree = match section {
                 "login" | "tls" => continue,
-                "" if ["seed", "data_timeout"].contains(&name) => continue,
+                "" if ["seed", "send_stall", "data_timeout"].contains(&name) => continue,
                 "" => &mut tree,
                 section => &mut tree[section],
             };

@@ -55,14 +55,32 @@ fn rules_and_headers_are_laid_over_those_of_the_file_one_by_one() {
 
 #[test]
 fn the_programs_own_fields_are_read() {
-    let file = "url = 'ws://h'\nseed = 7\nsubprotocols = ['a']\n[tls]\ninsecure = true";
+    let file =
+        "url = 'ws://h'\nseed = 7\nsend_stall = '2m'\nsubprotocols = ['a']\n[tls]\ninsecure = true";
 
     let own = load(file, &["--subprotocol", "b", "--subprotocol", "c"]).unwrap().own;
 
     assert_eq!(own.url.as_deref(), Some("ws://h"));
     assert_eq!(own.seed, Some(7));
+    assert_eq!(own.send_stall, Some(std::time::Duration::from_secs(120)));
     assert_eq!(own.subprotocols, ["b", "c"]);
     assert!(own.insecure);
+}
+
+#[test]
+fn a_send_stall_is_a_span_within_its_limits() {
+    for (argument, expected) in [
+        (
+            "soon",
+            "  send_stall = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of",
+        ),
+        ("99ms", "  send_stall = \"99ms\": must be from 100ms to 1h  [--send-stall]\n"),
+        ("2h", "  send_stall = \"2h\": must be from 100ms to 1h  [--send-stall]\n"),
+    ] {
+        let errors = load("", &["ws://h", "--send-stall", argument]).err().expect("errors");
+        assert!(errors.contains(expected), "{errors}");
+    }
+    assert!(load("", &["ws://h", "--send-stall", "1h"]).is_ok());
 }
 
 #[test]
