@@ -1,10 +1,11 @@
 //! A client that moves from one runtime to another: timers and attempts belong to the runtime that they were made on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gateway_tests::{Frame, Listener, calm, client, until_ready, within};
-use gateway_tokio::ClientEvent;
+use gateway_tests::{Frame, Listener, calm, client, elapse, serve, until_ready, within};
 use gateway_tokio::core::{HeartbeatKind, Notice};
+use gateway_tokio::{ClientEvent, Dial, Dialing, Endpoint, Transport};
 use tokio::runtime::{Builder, Runtime};
 
 fn runtime() -> Runtime {
@@ -80,4 +81,44 @@ fn a_client_goes_on_where_its_first_runtime_is_gone() {
 #[test]
 fn a_client_goes_on_where_its_first_runtime_rests() {
     moves(false);
+}
+
+/// The first attempt waits for a timer, those behind it connect at once.
+struct SlowAtFirst(AtomicBool, std::net::SocketAddr);
+
+impl Dial for SlowAtFirst {
+    fn dial(&self, _: &Endpoint) -> Dialing {
+        let (is_first, address) = (self.0.swap(false, Ordering::SeqCst), self.1);
+        Box::pin(async move {
+            if is_first {
+                elapse(Duration::from_secs(3_600)).await;
+            }
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            Ok(Box::new(stream) as Box<dyn Transport>)
+        })
+    }
+}
+
+#[test]
+fn an_attempt_whose_runtime_is_gone_begins_again_on_the_next() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let address = server.url.trim_start_matches("ws://").parse().unwrap();
+    let dial = SlowAtFirst(AtomicBool::new(true), address);
+    let mut client = client(&server.url, calm()).dial(dial).build().unwrap();
+    let first = runtime();
+    first.block_on(async {
+        let waits = async { while client.next().await.is_some() {} };
+        tokio::select! {
+            biased;
+            () = waits => {}
+            () = tokio::task::yield_now() => {}
+        }
+    });
+    drop(first);
+
+    runtime().block_on(until_ready(&mut client));
+
+    assert_eq!(client.statistics().attempts, 1);
+    drop(client);
+    server.join();
 }

@@ -74,7 +74,7 @@ impl Timer {
             self.0 = None;
             return;
         };
-        let runtime = Handle::try_current().ok().map(|handle| handle.id());
+        let runtime = current_runtime();
         let armed = match &mut self.0 {
             Some(armed) if armed.runtime == runtime => armed,
             none => none.insert(Armed {
@@ -95,6 +95,11 @@ impl Timer {
             armed.sleep.as_mut().reset(again);
         }
     }
+}
+
+/// The runtime that this is called on.
+pub(crate) fn current_runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 /// Waits for `span`: the stagger between two addresses that are tried side by side.

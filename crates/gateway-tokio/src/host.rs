@@ -10,8 +10,9 @@ use gateway_wire::{
     ByteStream, Dialled, Host, OpenFailure, SocketEnd, WallClock, with_read_buffer,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::runtime::Id;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
 use crate::open::{Opener, Opening};
 
@@ -39,8 +40,16 @@ impl Tokio {
     }
 }
 
+/// An attempt under way.
+pub(crate) struct Attempt {
+    opening: Opening,
+    credentials: Credentials,
+    /// The runtime that its timers and sockets belong to.
+    runtime: Option<Id>,
+}
+
 impl Host for Tokio {
-    type Dialing = Opening;
+    type Dialing = Attempt;
     type Stream = Polled;
 
     fn now(&self) -> Instant {
@@ -56,8 +65,8 @@ impl Host for Tokio {
         self.wall.is_none().then(|| self.waker.clone())
     }
 
-    fn dial(&mut self, _: SocketId, credentials: Credentials) -> Opening {
-        self.opener.open(credentials)
+    fn dial(&mut self, _: SocketId, credentials: Credentials) -> Attempt {
+        Attempt { opening: self.opener.open(credentials), credentials, runtime: current_runtime() }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -66,9 +75,14 @@ impl Host for Tokio {
 
     fn poll_dialing(
         &mut self,
-        dialing: &mut Opening,
+        attempt: &mut Attempt,
     ) -> Poll<Result<Dialled<Polled>, OpenFailure>> {
-        let outcome = dialing.as_mut().poll(&mut Context::from_waker(&self.waker));
+        if attempt.runtime != current_runtime() {
+            // On a runtime that is gone its timers would panic, and on one that rests they never fire: it begins again.
+            attempt.opening = self.opener.open(attempt.credentials);
+            attempt.runtime = current_runtime();
+        }
+        let outcome = attempt.opening.as_mut().poll(&mut Context::from_waker(&self.waker));
         outcome.map_ok(|Dialled { stream: transport, handshake, login }| {
             let opener = Arc::clone(&self.opener);
             let stream = Polled { transport, waker: self.waker.clone(), opener };
