@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt as _, SinkExt as _};
-use gateway_core::{CloseFrame, Config, Rule, Verdict};
-use gateway_tokio::MessageId;
+use gateway_core::{CloseFrame, Config, Rule, SendRejection, Verdict};
+use gateway_tokio::{MessageId, SendError};
 
 use crate::clock;
 use crate::shared::{Phase, Shared, Slot};
@@ -104,7 +103,7 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
         .build()
         .expect("valid settings");
     let (mut is_restarting, mut is_closing) = (false, false);
-    let (mut next_at, mut corked) = (clock::now(), 0);
+    let mut next_at = clock::now();
     loop {
         if teller.is_now(Phase::Close) && !is_closing {
             is_closing = true;
@@ -137,19 +136,17 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
                 for _ in 0..count {
                     let (number, message) = teller.message(deed);
                     let handed_over = client.send(message).await.map(MessageId::number);
-                    corked = handed_over.as_ref().map_or(corked, |id| *id);
                     teller.handed_over(number, handed_over);
                 }
             }
             Some(deed @ Deed::Cork(count)) => {
                 for _ in 0..count {
                     let (number, message) = teller.message(deed);
-                    // A sink does not tell the number of a message: it is the next one.
-                    let Some(fed) = client.feed(message).now_or_never() else {
-                        break; // full, and not taken
-                    };
-                    corked += u64::from(fed.is_ok());
-                    teller.handed_over(number, fed.map(|()| corked));
+                    let handed_over = client.try_send(message);
+                    if handed_over.as_ref().is_err_and(is_full) {
+                        break; // not taken
+                    }
+                    teller.handed_over(number, handed_over.map(MessageId::number));
                 }
             }
             Some(Deed::Restart) | None => {}
@@ -158,4 +155,8 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
     }
     teller.closed(is_closing);
     teller.count(&client.statistics());
+}
+
+fn is_full(refused: &SendError) -> bool {
+    refused.rejection() == SendRejection::WriteBlocked
 }
