@@ -25,7 +25,7 @@ use crate::wakers::{Half, Wakers};
 
 /// A WebSocket connection that stays up, for as long as it is polled.
 ///
-/// It is a [`Stream`] of what happened and a [`Sink`] of messages; [`next`](Self::next) and
+/// It is a [`Stream`] of what happened and a [`Sink`](futures_sink::Sink) of messages; [`next`](Self::next) and
 /// [`send`](Self::send) do the same without those traits. It connects when first polled, and then keeps the
 /// heartbeat, reconnects, and closes, all inside of these calls. Whoever wants that in the background takes
 /// [`spawn`](Self::spawn).

@@ -195,8 +195,8 @@ macro_rules! settings_methods {
         }
 
         /// How long the transport may take no byte while `send` or a flush waits for it; 10 s by default, from 100 ms to 1 h.
-        /// Then `send` returns the message with [`SendRejection::Stalled`]($crate::core::SendRejection::Stalled), and a flush
-        /// ends with [`FlushError::Stalled`]($crate::FlushError::Stalled). The connection stays open: whether the peer is dead
+        /// Then `send` returns the message with [`SendRejection::Stalled`](gateway_wire::core::SendRejection::Stalled), and a flush
+        /// ends with [`FlushError::Stalled`](gateway_wire::FlushError::Stalled). The connection stays open: whether the peer is dead
         /// is for the heartbeat to find.
         pub fn send_stall(mut self, span: ::std::time::Duration) -> Self {
             self.settings.send_stall = span;
