@@ -36,6 +36,10 @@ pub enum Action {
     /// Drop the socket: whether it is still opening or open. What its buffer holds may be written
     /// as far as that needs no waiting; nobody waits for the peer.
     CloseSocket(SocketId),
+    /// Drop the open socket of a peer that is dead so that nothing of it arrives later: reset it, with nothing of its buffer
+    /// written (TCP: linger 0). A closed one would go on resending for minutes, behind the next connection's messages. Where
+    /// the transport cannot be reset, drop it.
+    AbortSocket(SocketId),
     /// Arm the one timer for this instant, in place of what is armed. When it is due: a
     /// [`Tick`](crate::Event::Tick).
     #[serde(rename = "schedule_timer_at_ns")]
@@ -181,6 +185,8 @@ pub enum DisconnectCause {
     ConnectTimeout,
     /// Nothing came within the timeout after a heartbeat: the peer is dead.
     PongTimeout,
+    /// The transport took nothing while a heartbeat waited to be written: the peer is dead, or does not read.
+    WriteStall,
     /// No application message came for `data_timeout`.
     DataTimeout,
     /// The login was not answered within its timeout.
@@ -204,6 +210,7 @@ impl DisconnectCause {
             Self::OpenFailed(_) => "open_failed",
             Self::ConnectTimeout => "connect_timeout",
             Self::PongTimeout => "pong_timeout",
+            Self::WriteStall => "write_stall",
             Self::DataTimeout => "data_timeout",
             Self::LoginTimeout => "login_timeout",
             Self::LoginRefused => "login_refused",

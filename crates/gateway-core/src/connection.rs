@@ -14,6 +14,8 @@ use crate::context::Context;
 use crate::dialect::{Dialect, JsonDialect};
 use crate::event::Event;
 use crate::machine::{Closed, Machine, Memory, State};
+use crate::heartbeat::Heartbeat;
+use crate::machine::{Closed, Machine, State};
 use crate::state::{ConnectionState, SocketId};
 use crate::statistics::Statistics;
 use crate::tally::Tally;
@@ -218,6 +220,22 @@ impl<R, D> Connection<R, D> {
             | State::LoggingIn(_)
             | State::Ready(_)
             | State::Closing(_) => None,
+        }
+    }
+
+    /// How many heartbeats of the open socket no pong has answered. A driver that reports
+    /// [`PingHanded`](Event::PingHanded) learns from it which of them was answered.
+    #[must_use]
+    pub fn unanswered_pings(&self) -> u32 {
+        match &self.machine.state {
+            State::Ready(ready) => ready.heartbeat.as_ref().map_or(0, Heartbeat::unanswered),
+            // After our Close nothing is judged.
+            State::Closing(_)
+            | State::Idle
+            | State::Waiting(_)
+            | State::Connecting(_)
+            | State::LoggingIn(_)
+            | State::Closed(_) => 0,
         }
     }
 

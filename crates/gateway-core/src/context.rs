@@ -16,7 +16,7 @@ use crate::policy::Verdict;
 use crate::retry::Decision;
 use crate::state::{ConnectionState, SocketId};
 use crate::tally::Tally;
-use crate::time::Instant;
+use crate::time::{Compact, Instant};
 
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
@@ -112,10 +112,13 @@ impl Context<'_> {
             self.random,
         );
         match decision {
-            Decision::Wait { delay, because, credentials } => {
+            Decision::Wait { delay, least, because, credentials } => {
                 self.changed(from, ConnectionState::Disconnected, Some(socket));
                 self.retry_in(delay, RetryCause::Disconnected(cause), because);
-                State::Waiting(Waiting { retry_at: self.now.saturating_add(delay), credentials })
+                let retry_at = self.now.saturating_add(delay);
+                let not_before =
+                    (!least.is_zero()).then(|| Compact::at(self.now.saturating_add(least)));
+                State::Waiting(Waiting { retry_at, not_before, credentials })
             }
             Decision::Fatal => self.give_up(from, socket, fatal),
             Decision::AttemptsSpent => self.give_up(from, socket, GiveUpCause::AttemptsSpent),

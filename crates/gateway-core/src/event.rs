@@ -1,5 +1,7 @@
 //! Events: facts that a driver hands to the core.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::close::CloseFrame;
@@ -43,6 +45,14 @@ pub enum Event<'a> {
     ReadingPaused(SocketId),
     /// The driver reads again.
     ReadingResumed(SocketId),
+    /// The driver's write left part of the newest ping in its buffer. A ping that is written at once needs no such report.
+    PingHeld(SocketId, Backlog),
+    /// The transport took bytes, after [`PingHeld`](Event::PingHeld) and before [`PingHanded`](Event::PingHanded).
+    WriteProgressed(SocketId),
+    /// The last byte of the newest ping was flushed to the transport. The number is that of the unproven bytes: those flushed since
+    /// the newest answered ping was handed over, or since the open. To be reported after [`PingHeld`](Event::PingHeld), and where
+    /// there are more than 64 KiB of them.
+    PingHanded(SocketId, u64),
     /// What the wall clock shows. Reported when a timer wakes the driver or a suspend was noticed, never for a frame.
     WallClock(UnixMillis),
     /// A hint from the operating system.
@@ -64,7 +74,10 @@ impl Event<'_> {
             | Self::WriteBlocked(id)
             | Self::Flushed(id)
             | Self::ReadingPaused(id)
-            | Self::ReadingResumed(id) => Some(*id),
+            | Self::ReadingResumed(id)
+            | Self::PingHeld(id, _)
+            | Self::WriteProgressed(id)
+            | Self::PingHanded(id, _) => Some(*id),
             Self::ConnectRequested
             | Self::CloseRequested(_)
             | Self::SendRequested(_)
@@ -94,6 +107,9 @@ impl Event<'_> {
             Self::Flushed(_) => EventKind::Flushed,
             Self::ReadingPaused(_) => EventKind::ReadingPaused,
             Self::ReadingResumed(_) => EventKind::ReadingResumed,
+            Self::PingHeld(..) => EventKind::PingHeld,
+            Self::WriteProgressed(_) => EventKind::WriteProgressed,
+            Self::PingHanded(..) => EventKind::PingHanded,
             Self::WallClock(_) => EventKind::WallClock,
             Self::NetworkChanged(_) => EventKind::NetworkChanged,
             Self::Tick => EventKind::Tick,
@@ -113,6 +129,9 @@ pub(crate) enum SocketEvent<'a> {
     Flushed,
     ReadingPaused,
     ReadingResumed,
+    PingHeld(Backlog),
+    WriteProgressed,
+    PingHanded { unproven: u64 },
 }
 
 /// The name of an [`Event`].
@@ -135,6 +154,9 @@ pub enum EventKind {
     Flushed,
     ReadingPaused,
     ReadingResumed,
+    PingHeld,
+    WriteProgressed,
+    PingHanded,
     WallClock,
     NetworkChanged,
     Tick,
@@ -159,6 +181,9 @@ impl EventKind {
             Self::Flushed => "flushed",
             Self::ReadingPaused => "reading_paused",
             Self::ReadingResumed => "reading_resumed",
+            Self::PingHeld => "ping_held",
+            Self::WriteProgressed => "write_progressed",
+            Self::PingHanded => "ping_handed",
             Self::WallClock => "wall_clock",
             Self::NetworkChanged => "network_changed",
             Self::Tick => "tick",
@@ -191,6 +216,16 @@ impl Message<'_> {
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// What a ping waits behind in the driver's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs)] // drivers make it
+pub struct Backlog {
+    /// The bytes before the ping when it was queued.
+    pub bytes: u64,
+    /// The time since the transport last took bytes, or since bytes began to wait for it, whichever is less.
+    pub idle: Duration,
 }
 
 /// What came in: a whole message, reassembled, or a control frame.

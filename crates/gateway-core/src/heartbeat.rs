@@ -1,21 +1,39 @@
 //! When to ping, and when silence means death. Stands alone: time is an argument.
 
+mod pings;
+
 use core::time::Duration;
 
-use crate::time::{Instant, Shift};
+use self::pings::Pings;
+use crate::event::Backlog;
+use crate::machine::Lane;
+use crate::time::{Instant, Shift, whole_millis};
 
 /// The heartbeat of one open socket. It lives in the ready state's value and is dropped with it.
 ///
-/// A ping goes out each interval, whatever else is sent or received. Its deadline belongs to that one
-/// ping; a frame only leaves a mark, and only [`on_tick`](Self::on_tick) judges. A pong ends the asking: once an interval, and
-/// the only frame that moves a deadline.
+/// A ping goes out each interval, whatever else is sent or received, and whether or not the application reads.
+/// Its deadline belongs to that one ping. Bytes are only marked; [`death`](Self::death) judges on a Tick. A pong ends the
+/// judgement: once an interval, and it is the only frame that moves a deadline.
+///
+/// ```text
+///             ordered ──────────────────────────▶ answered: no judgement until the next ping
+///   Tick ──▶ (judged as handed over) ── pong ──▶
+///               │ PingHeld                           ▲
+///               ▼                                    │ pong
+///             held ── PingHanded ──▶ handed ─────────┘
+///   (judged by what the transport takes)  (judged by what comes in)
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Heartbeat {
-    pulse: Pulse,
-    /// When the newest ping left, and its stamp.
-    newest: Option<(Instant, Option<u64>)>,
-    /// Pings that no pong has answered.
-    unanswered: u32,
+    ping_at: Instant,
+    /// The ping whose answer is waited for; `None` where nothing is judged by what comes in.
+    judged: Option<Judged>,
+    /// The newest ping's way out.
+    transit: Transit,
+    /// Whether a sign of life came since the newest judgement began. An older judgement that it answers is dropped
+    /// before a newer one begins, so one mark serves both.
+    heard: bool,
+    pings: Pings,
 }
 
 /// The spans that a heartbeat keeps, and what counts as life.
@@ -25,53 +43,161 @@ pub(crate) struct Timing {
     pub(crate) timeout: Duration,
     /// Only a pong is life.
     pub(crate) strict: bool,
+    /// The rate, in bytes a second, at which the slowest link carries what is before a ping.
+    pub(crate) slowest_link: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Pulse {
-    /// The last ping was answered by life; the next is due.
-    Resting { ping_at: Instant },
-    /// A ping is out; life must be seen by `dead_at`. After a pause `ping_at` may be the earlier of the two.
-    Asking { alive: bool, dead_at: Instant, ping_at: Instant },
-    /// The application does not read: nothing is due. `was_asking`: a ping is out that no life has answered.
-    Paused { was_asking: bool, ping_at: Instant },
+/// A ping that was handed over, or that no driver has reported as held: its answer is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Judged {
+    dead_at: Instant,
+    /// Time for the unproven bytes before it, in milliseconds: at most [`Timing::MOST_ALLOWANCE`].
+    allowance_ms: u16,
+    /// How many pings were sent after it.
+    newer: u8,
+    is_probe: bool,
 }
 
-/// What a tick asks of the machine.
+/// How far the newest ping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Transit {
+    /// The driver has reported nothing: it counts as handed over when it was ordered.
+    Ordered,
+    /// Part of it waits in the driver's buffer. No other ping is sent before it is handed over.
+    Held(Held),
+    /// The transport has all of it; or it was answered, which shows the same; or there is none.
+    Handed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Held {
+    /// When it was queued, or later: when its judgement began again after a sign of life.
+    since: Instant,
+    /// When the transport last took bytes.
+    moved_at: Instant,
+    /// When the judgement is looked at. It moves lazily: progress only stamps `moved_at`.
+    judge_at: Instant,
+    /// The time that the bytes before it need on the slowest link, in milliseconds.
+    behind_ms: u32,
+    is_probe: bool,
+}
+
+/// What a Tick asks of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beat {
     /// Nothing is due.
     Rest,
     /// Send a ping, and report it with [`Heartbeat::on_sent`].
     Ping,
-    /// The peer is dead.
-    Dead,
+}
+
+/// How a peer is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Nothing came after a ping.
+    Silent,
+    /// The transport does not take a ping.
+    Stalled,
+}
+
+/// What a machine that woke from a suspend does to ask the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// Send a ping, and report it with [`Heartbeat::on_probe_sent`].
+    Ping,
+    /// The ping that waits in the driver's buffer is the probe.
+    Held,
+}
+
+impl Timing {
+    /// The longest timeout of a probe after a clock jump. A shorter timeout applies unchanged.
+    const PROBE: Duration = Duration::from_secs(5);
+
+    /// Unproven bytes that earn no allowance: every link carries them within the timeout.
+    const PROVEN_ENOUGH: u64 = 64 << 10;
+
+    /// The longest allowance for unproven bytes.
+    const MOST_ALLOWANCE: Duration = Duration::from_secs(30);
+
+    /// How long the answer to a ping may take that was handed over without unproven bytes before it.
+    fn patience(&self, is_probe: bool) -> Duration {
+        if is_probe { Self::PROBE.min(self.timeout) } else { self.timeout }
+    }
+
+    /// The time for `unproven` bytes to arrive, in whole milliseconds.
+    fn allowance_ms(&self, unproven: u64) -> u16 {
+        let excess = self.carried_in(unproven.saturating_sub(Self::PROVEN_ENOUGH));
+        let millis = excess.min(Self::MOST_ALLOWANCE).as_millis();
+        u16::try_from(millis).unwrap_or(u16::MAX)
+    }
+
+    /// How long the slowest link needs for so many bytes, in whole milliseconds.
+    fn carried_in(&self, bytes: u64) -> Duration {
+        let millis = bytes.saturating_mul(1_000) / u64::from(self.slowest_link.max(1));
+        whole_millis(Duration::from_millis(millis))
+    }
+}
+
+impl Judged {
+    /// Judged from `now` on.
+    fn start(now: Instant, timing: &Timing, is_probe: bool, allowance_ms: u16) -> Self {
+        let mut judged = Self { dead_at: now, allowance_ms, newer: 0, is_probe };
+        judged.restart(now, timing);
+        judged
+    }
+
+    fn restart(&mut self, now: Instant, timing: &Timing) {
+        let allowance = Duration::from_millis(self.allowance_ms.into());
+        let patience = timing.patience(self.is_probe).saturating_add(allowance);
+        self.dead_at = now.saturating_add(patience);
+    }
+}
+
+impl Held {
+    /// When the peer is dead unless a sign of life comes: the transport took nothing for interval + timeout, or the ping has
+    /// waited for as long as the slowest link needs for what is before it.
+    fn dead_at(&self, timing: &Timing) -> Instant {
+        let stalled_at = self
+            .moved_at
+            .saturating_add(timing.interval)
+            .max(self.since)
+            .saturating_add(timing.timeout);
+        let behind = Duration::from_millis(self.behind_ms.into());
+        let patience = timing.timeout.saturating_add(Timing::MOST_ALLOWANCE).saturating_add(behind);
+        stalled_at.min(self.since.saturating_add(patience))
+    }
+
+    /// A sign of life came: the judgement begins again.
+    fn restart(&mut self, now: Instant, timing: &Timing) {
+        self.since = now;
+        self.judge_at = self.dead_at(timing);
+    }
 }
 
 impl Heartbeat {
-    /// The longest deadline of a probe after a clock jump; a shorter timeout stands.
-    pub(crate) const PROBE: Duration = Duration::from_secs(5);
-
     /// A heartbeat whose first ping is due at `first_ping_at`.
     pub(crate) const fn new(first_ping_at: Instant) -> Self {
-        Self { pulse: Pulse::Resting { ping_at: first_ping_at }, newest: None, unanswered: 0 }
-    }
-
-    /// The instant at which a tick is due, unless reading is paused.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.pulse {
-            Pulse::Resting { ping_at } => Some(ping_at),
-            Pulse::Asking { dead_at, ping_at, .. } => Some(dead_at.min(ping_at)),
-            Pulse::Paused { .. } => None,
+        Self {
+            ping_at: first_ping_at,
+            judged: None,
+            transit: Transit::Handed,
+            heard: false,
+            pings: Pings::NONE,
         }
     }
 
-    /// When the peer is dead, unless it gives a sign of life before.
-    pub(crate) fn dead_at(&self) -> Option<Instant> {
-        match self.pulse {
-            Pulse::Asking { alive: false, dead_at, .. } => Some(dead_at),
-            Pulse::Asking { alive: true, .. } | Pulse::Resting { .. } | Pulse::Paused { .. } => {
-                None
+    /// The instant at which a Tick is due. While the application does not read, judgements wait and pings do not.
+    #[inline]
+    pub(crate) fn deadline(&self, reading: Lane) -> Instant {
+        match reading {
+            Lane::Held => self.ping_at,
+            Lane::Free => {
+                let judged = self.judged.map_or(Instant::MAX, |judged| judged.dead_at);
+                let held = match self.transit {
+                    Transit::Held(held) => held.judge_at,
+                    Transit::Ordered | Transit::Handed => Instant::MAX,
+                };
+                self.ping_at.min(judged).min(held)
             }
         }
     }
@@ -79,273 +205,218 @@ impl Heartbeat {
     /// Bytes came in.
     #[inline]
     pub(crate) fn on_bytes(&mut self, timing: &Timing) {
-        if !timing.strict {
-            self.mark_alive();
-        }
-    }
-
-    fn mark_alive(&mut self) {
-        match &mut self.pulse {
-            Pulse::Asking { alive, .. } => *alive = true,
-            // What was read before the pause may be handed over in it.
-            Pulse::Paused { was_asking, .. } => *was_asking = false,
-            Pulse::Resting { .. } => {}
-        }
+        self.heard |= !timing.strict;
     }
 
     /// Whether a pong would be ours: some ping is unanswered.
+    #[inline]
     pub(crate) const fn awaits_pong(&self) -> bool {
-        self.unanswered > 0
+        self.pings.unanswered() > 0
     }
 
-    /// Whether a WebSocket Ping of this number is unanswered. Any other Pong is none of ours: a peer may send them unasked,
-    /// as a heartbeat of its own (RFC 6455 section 5.5.3).
-    pub(crate) fn awaits_number(&self, number: u64) -> bool {
-        let newest = self.newest_number();
-        number <= newest && newest - number < u64::from(self.unanswered)
+    /// How many pings no pong has answered.
+    pub(crate) const fn unanswered(&self) -> u32 {
+        self.pings.unanswered()
     }
 
-    /// A pong came in while one was awaited. Returns the round trip, where it can be known.
+    /// Whether one of the pings that are unanswered carries this number. Any other Pong is none of ours: a peer may send them
+    /// unasked, as a heartbeat of its own (RFC 6455 section 5.5.3).
+    pub(crate) fn awaits_stamp(&self, stamp: u64) -> bool {
+        self.pings.find(stamp).is_some()
+    }
+
+    /// A pong came in while one was awaited. One with the stamp of a ping answers that ping and those before it; any other
+    /// answers the oldest. Returns the round trip, where the pong shows which ping it answers.
     pub(crate) fn on_pong(&mut self, now: Instant, stamp: Option<u64>) -> Option<Duration> {
-        let (_, newest) = self.newest?;
-        let answers_newest = (stamp.is_some() && stamp == newest) || self.unanswered == 1;
-        // Pongs come in the order of their pings: one for the newest leaves none to come.
-        self.unanswered = if answers_newest { 0 } else { self.unanswered.saturating_sub(1) };
-        self.on_answered();
-        self.round_trip(now)
-    }
-
-    /// A Pong came in with the number of a ping that [is awaited](Self::awaits_number): it answers those before it as well. Only the
-    /// newest is judged: an older Pong, which a suspend may have left in a buffer, says nothing of it.
-    pub(crate) fn on_numbered_pong(&mut self, now: Instant, number: u64) -> Option<Duration> {
-        let left = self.newest_number().saturating_sub(number);
-        self.unanswered = u32::try_from(left).unwrap_or(u32::MAX);
-        if left == 0 {
-            self.on_answered();
+        let named = stamp.and_then(|stamp| self.pings.find(stamp));
+        let round_trip = self.pings.on_pong(now, named);
+        // A named one that is older than what is judged, left in a buffer by a suspend, proves nothing.
+        let newest_judged = self.judged.map_or(u32::MAX, |judged| judged.newer.into());
+        if named.is_none_or(|newer| newer <= newest_judged) {
+            self.judged = None;
+            self.heard = true;
         }
-        self.round_trip(now)
-    }
-
-    /// The ping that is judged was answered: there is nothing left to judge, and an idle connection need not wake up for it.
-    fn on_answered(&mut self) {
-        self.mark_alive();
-        if let Pulse::Asking { ping_at, .. } = self.pulse {
-            self.pulse = Pulse::Resting { ping_at };
+        if self.pings.unanswered() == 0 {
+            self.transit = Transit::Handed;
         }
-    }
-
-    /// Since the newest ping left, once no answer is to come any more.
-    fn round_trip(&self, now: Instant) -> Option<Duration> {
-        let (sent_at, _) = self.newest.filter(|_| self.unanswered == 0)?;
-        Some(now.saturating_duration_since(sent_at))
-    }
-
-    fn newest_number(&self) -> u64 {
-        self.newest.and_then(|(_, stamp)| stamp).unwrap_or(0)
+        round_trip
     }
 
     /// The number for the next WebSocket Ping: the newest's plus one.
     pub(crate) fn next_number(&self) -> u64 {
-        self.newest_number().wrapping_add(1)
+        self.pings.newest_stamp().unwrap_or(0).wrapping_add(1)
     }
 
-    /// Judges the deadlines that `now` has reached, the earliest first: death before the next ping.
-    pub(crate) fn on_tick(&mut self, now: Instant) -> Beat {
-        if let Pulse::Asking { alive, dead_at, ping_at } = self.pulse
-            && now >= dead_at
+    /// When the peer died, and how, as far as `now` shows. It never dies while the application does not read.
+    pub(crate) fn death(
+        &mut self,
+        now: Instant,
+        timing: &Timing,
+        reading: Lane,
+    ) -> Option<(Instant, Death)> {
+        if reading == Lane::Held {
+            return None;
+        }
+        if self.heard {
+            self.survive(now, timing);
+            return None;
+        }
+        let silent = self.judged.map(|judged| (judged.dead_at, Death::Silent));
+        let stalled = match &mut self.transit {
+            Transit::Held(held) => {
+                held.judge_at = held.dead_at(timing);
+                Some((held.judge_at, Death::Stalled))
+            }
+            Transit::Ordered | Transit::Handed => None,
+        };
+        let dead = silent.into_iter().chain(stalled).filter(|(at, _)| now >= *at);
+        dead.min_by_key(|(at, _)| *at)
+    }
+
+    /// A sign of life came: what is due is judged no more, and a ping that is still held is judged from here on.
+    fn survive(&mut self, now: Instant, timing: &Timing) {
+        if self.judged.is_some_and(|judged| now >= judged.dead_at) {
+            self.judged = None;
+        }
+        if let Transit::Held(held) = &mut self.transit
+            && now >= held.judge_at
         {
-            if !alive {
-                return Beat::Dead;
-            }
-            self.pulse = Pulse::Resting { ping_at };
+            held.restart(now, timing);
+            self.judged = None;
+            self.heard = false;
         }
-        match self.pulse {
-            Pulse::Resting { ping_at } | Pulse::Asking { ping_at, .. } if now >= ping_at => {
-                Beat::Ping
-            }
-            Pulse::Resting { .. } | Pulse::Asking { .. } | Pulse::Paused { .. } => Beat::Rest,
+    }
+
+    /// Whether a ping is due. Behind one that is held none is sent: its place in the schedule passes.
+    pub(crate) fn on_tick(&mut self, now: Instant, timing: &Timing) -> Beat {
+        if now < self.ping_at {
+            return Beat::Rest;
         }
+        let Transit::Held(held) = &mut self.transit else { return Beat::Ping };
+        self.ping_at = now.saturating_add(timing.interval);
+        if self.heard {
+            held.restart(now, timing);
+            self.judged = None;
+            self.heard = false;
+        }
+        Beat::Rest
     }
 
     /// A ping with this stamp was sent. The next is due an interval from now: never a burst. One that is still being judged
     /// keeps its deadline: a later ping never puts death off.
     pub(crate) fn on_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
-        let dead_at = self.dead_at().unwrap_or_else(|| now.saturating_add(timing.timeout));
-        self.on_asked(timing, now, stamp, dead_at);
+        match &mut self.judged {
+            Some(judged) if !self.heard => judged.newer = judged.newer.saturating_add(1),
+            Some(_) | None => self.judge_newest(Judged::start(now, timing, false, 0)),
+        }
+        self.on_asked(timing, now, stamp);
+    }
+
+    /// The machine woke from a suspend: how the peer is asked whether it is still there.
+    pub(crate) fn probe(&mut self, timing: &Timing, now: Instant) -> Probe {
+        let Transit::Held(held) = &mut self.transit else { return Probe::Ping };
+        held.is_probe = true;
+        if self.heard {
+            held.restart(now, timing); // what was heard before the suspend proves nothing after it
+        }
+        self.judged = None;
+        self.heard = false;
+        Probe::Held
     }
 
     /// A ping was sent to probe the peer after a clock jump: the deadline is short, and its own.
     pub(crate) fn on_probe_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
-        let timeout = Self::PROBE.min(timing.timeout);
-        self.on_asked(timing, now, stamp, now.saturating_add(timeout));
+        self.judge_newest(Judged::start(now, timing, true, 0));
+        self.on_asked(timing, now, stamp);
     }
 
-    fn on_asked(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>, dead_at: Instant) {
-        self.newest = Some((now, stamp));
-        self.unanswered = self.unanswered.saturating_add(1);
-        let ping_at = now.saturating_add(timing.interval);
-        self.pulse = Pulse::Asking { alive: false, dead_at, ping_at };
+    fn judge_newest(&mut self, judged: Judged) {
+        self.judged = Some(judged);
+        self.heard = false;
     }
 
-    /// The application stopped reading: the deadlines stand still.
-    pub(crate) fn on_paused(&mut self) {
-        self.pulse = match self.pulse {
-            Pulse::Resting { ping_at } => Pulse::Paused { was_asking: false, ping_at },
-            Pulse::Asking { alive, ping_at, .. } => Pulse::Paused { was_asking: !alive, ping_at },
-            Pulse::Paused { was_asking, ping_at } => Pulse::Paused { was_asking, ping_at },
+    fn on_asked(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
+        self.pings.on_sent(now, stamp);
+        self.transit = Transit::Ordered;
+        self.ping_at = now.saturating_add(timing.interval);
+    }
+
+    /// The driver's write left part of the newest ping in its buffer.
+    pub(crate) fn on_held(&mut self, timing: &Timing, now: Instant, backlog: Backlog) {
+        if self.transit != Transit::Ordered {
+            return; // it was reported before, handed over, or answered
+        }
+        let newest = self.judged.take_if(|judged| judged.newer == 0);
+        let behind = timing.carried_in(backlog.bytes);
+        let mut held = Held {
+            since: self.pings.newest_sent_at(),
+            moved_at: now.saturating_sub(backlog.idle),
+            judge_at: now,
+            behind_ms: u32::try_from(behind.as_millis()).unwrap_or(u32::MAX),
+            is_probe: newest.is_some_and(|judged| judged.is_probe),
         };
+        held.judge_at = held.dead_at(timing);
+        self.transit = Transit::Held(held);
     }
 
-    /// The application reads again: the deadline of a ping that is out restarts in full. The next ping is due when it
-    /// was, or now: an application that pauses often postpones no heartbeat.
+    /// The transport took bytes while the newest ping was held.
+    pub(crate) fn on_progress(&mut self, now: Instant) {
+        if let Transit::Held(held) = &mut self.transit {
+            held.moved_at = now;
+        }
+    }
+
+    /// The last byte of the newest ping was flushed to the transport, with so many unproven bytes before it.
+    pub(crate) fn on_handed(&mut self, timing: &Timing, now: Instant, unproven: u64) {
+        let allowance_ms = timing.allowance_ms(unproven);
+        match self.transit {
+            Transit::Ordered => {
+                if let Some(judged) = self.judged.as_mut().filter(|judged| judged.newer == 0) {
+                    judged.allowance_ms = allowance_ms;
+                    judged.restart(now, timing);
+                }
+            }
+            // What came while it was held does not answer it.
+            Transit::Held(held) if self.judged.is_none() || self.heard => {
+                self.judge_newest(Judged::start(now, timing, held.is_probe, allowance_ms));
+            }
+            // An older ping that nothing has answered keeps its deadline; or it was handed over before.
+            Transit::Held(_) | Transit::Handed => {}
+        }
+        self.transit = Transit::Handed;
+    }
+
+    /// The application reads again: every judgement restarts in full. The next ping is due when it was.
     pub(crate) fn on_resumed(&mut self, timing: &Timing, now: Instant) {
-        let Pulse::Paused { was_asking, ping_at } = self.pulse else { return };
-        let ping_at = ping_at.max(now);
-        self.pulse = if was_asking {
-            let dead_at = now.saturating_add(timing.timeout);
-            Pulse::Asking { alive: false, dead_at, ping_at }
-        } else {
-            Pulse::Resting { ping_at }
-        };
+        if core::mem::take(&mut self.heard) {
+            self.judged = None;
+        }
+        if let Some(judged) = &mut self.judged {
+            judged.restart(now, timing);
+        }
+        if let Transit::Held(held) = &mut self.transit {
+            held.moved_at = now;
+            held.restart(now, timing);
+        }
     }
 
     /// Moves every instant, for a model checker.
     pub(crate) fn rebase(&mut self, shift: Shift) {
-        if let Some((sent_at, _)) = &mut self.newest {
-            shift.apply(sent_at);
+        shift.apply(&mut self.ping_at);
+        self.pings.rebase(shift);
+        if let Some(judged) = &mut self.judged {
+            shift.apply(&mut judged.dead_at);
         }
-        match &mut self.pulse {
-            Pulse::Resting { ping_at } => shift.apply(ping_at),
-            Pulse::Asking { alive: _, dead_at, ping_at } => {
-                shift.apply(dead_at);
-                shift.apply(ping_at);
+        match &mut self.transit {
+            Transit::Held(held) => {
+                for at in [&mut held.since, &mut held.moved_at, &mut held.judge_at] {
+                    shift.apply(at);
+                }
             }
-            Pulse::Paused { was_asking: _, ping_at } => shift.apply(ping_at),
+            Transit::Ordered | Transit::Handed => {}
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMING: Timing = Timing {
-        interval: Duration::from_secs(30),
-        timeout: Duration::from_secs(5),
-        strict: false,
-    };
-
-    fn at(seconds: u64) -> Instant {
-        Instant::from_millis(seconds * 1_000)
-    }
-
-    fn asked_at_zero() -> Heartbeat {
-        let mut heartbeat = Heartbeat::new(at(0));
-        assert_eq!(heartbeat.on_tick(at(0)), Beat::Ping);
-        heartbeat.on_sent(&TIMING, at(0), Some(7));
-        heartbeat
-    }
-
-    #[test]
-    fn silence_for_the_timeout_after_a_ping_is_death_and_a_byte_in_between_is_not() {
-        let mut heartbeat = asked_at_zero();
-        assert_eq!(heartbeat.clone().on_tick(at(4)), Beat::Rest);
-        assert_eq!(heartbeat.clone().on_tick(at(5)), Beat::Dead);
-        heartbeat.on_bytes(&TIMING);
-        assert_eq!(heartbeat.on_tick(at(5)), Beat::Rest);
-        assert_eq!(heartbeat.deadline(), Some(at(30)));
-    }
-
-    #[test]
-    fn in_strict_mode_only_a_pong_is_life() {
-        let strict = Timing { strict: true, ..TIMING };
-        let mut heartbeat = Heartbeat::new(at(1));
-        assert_eq!(heartbeat.on_tick(at(1)), Beat::Ping);
-        heartbeat.on_sent(&strict, at(1), Some(7));
-        heartbeat.on_bytes(&strict);
-        assert_eq!(heartbeat.clone().on_tick(at(6)), Beat::Dead);
-        heartbeat.on_pong(at(3), None);
-        assert_eq!(heartbeat.on_tick(at(6)), Beat::Rest);
-    }
-
-    #[test]
-    fn where_timeout_equals_interval_death_is_judged_before_the_next_ping() {
-        let timing = Timing { timeout: Duration::from_secs(30), ..TIMING };
-        let mut heartbeat = Heartbeat::new(at(1));
-        assert_eq!(heartbeat.on_tick(at(1)), Beat::Ping);
-        heartbeat.on_sent(&timing, at(1), Some(1));
-        assert_eq!(heartbeat.clone().on_tick(at(31)), Beat::Dead);
-        heartbeat.on_bytes(&timing);
-        assert_eq!(heartbeat.on_tick(at(31)), Beat::Ping);
-    }
-
-    #[test]
-    fn a_stall_makes_one_ping_due_and_no_burst() {
-        let mut heartbeat = asked_at_zero();
-        heartbeat.on_bytes(&TIMING);
-        assert_eq!(heartbeat.on_tick(at(300)), Beat::Ping);
-        heartbeat.on_sent(&TIMING, at(300), Some(2));
-        assert_eq!(heartbeat.on_tick(at(300)), Beat::Rest);
-        assert_eq!(heartbeat.deadline(), Some(at(305)));
-    }
-
-    #[test]
-    fn the_round_trip_is_told_only_where_the_pong_tells_which_ping_it_answers() {
-        let mut heartbeat = asked_at_zero();
-        assert_eq!(heartbeat.clone().on_pong(at(1), None), Some(Duration::from_secs(1)));
-        heartbeat.on_sent(&TIMING, at(30), Some(8));
-        let mut two = heartbeat.clone();
-        assert_eq!(two.on_pong(at(31), None), None, "two pings are out");
-        assert_eq!(two.on_pong(at(32), None), Some(Duration::from_secs(2)), "one is left");
-        assert_eq!(heartbeat.on_pong(at(31), Some(8)), Some(Duration::from_secs(1)));
-        assert!(!heartbeat.awaits_pong(), "the answer to the newest leaves none to come");
-    }
-
-    #[test]
-    fn a_pause_stops_the_deadlines_and_a_resume_restarts_the_judgement_in_full() {
-        let mut heartbeat = asked_at_zero();
-        heartbeat.on_paused();
-        assert_eq!(heartbeat.deadline(), None);
-        assert_eq!(heartbeat.on_tick(at(100)), Beat::Rest);
-        heartbeat.on_resumed(&TIMING, at(100));
-        assert_eq!(heartbeat.on_tick(at(100)), Beat::Ping, "the next ping is long due");
-        heartbeat.on_sent(&TIMING, at(100), Some(8));
-        assert_eq!(heartbeat.deadline(), Some(at(105)));
-        assert_eq!(heartbeat.clone().on_tick(at(105)), Beat::Dead);
-        heartbeat.on_bytes(&TIMING);
-        assert_eq!(heartbeat.on_tick(at(105)), Beat::Rest);
-    }
-
-    #[test]
-    fn a_ping_that_comes_due_while_one_is_judged_does_not_put_death_off() {
-        let mut heartbeat = asked_at_zero();
-        heartbeat.on_paused();
-        heartbeat.on_resumed(&TIMING, at(28)); // judged at 33, the next ping still due at 30
-        assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
-        heartbeat.on_sent(&TIMING, at(30), Some(8));
-        assert_eq!(heartbeat.deadline(), Some(at(33)));
-        assert_eq!(heartbeat.on_tick(at(33)), Beat::Dead);
-    }
-
-    #[test]
-    fn a_reader_that_pauses_all_the_time_hears_nothing_and_still_pings() {
-        let mut heartbeat = asked_at_zero();
-        for second in 1..=30 {
-            heartbeat.on_paused();
-            heartbeat.on_resumed(&TIMING, at(second));
-        }
-        assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
-    }
-
-    #[test]
-    fn an_application_that_pauses_all_the_time_postpones_no_ping() {
-        let mut heartbeat = asked_at_zero();
-        heartbeat.on_bytes(&TIMING);
-        for second in 1..30 {
-            heartbeat.on_paused();
-            heartbeat.on_resumed(&TIMING, at(second));
-            heartbeat.on_bytes(&TIMING);
-        }
-        assert_eq!(heartbeat.on_tick(at(30)), Beat::Ping);
-    }
-}
+mod tests;

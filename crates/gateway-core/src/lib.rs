@@ -191,7 +191,9 @@ pub use config::{
 };
 pub use connection::{Connection, Encoded, SeededConnection};
 pub use dialect::{Dialect, JsonDialect, Recognised};
-pub use event::{Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter};
+pub use event::{
+    Backlog, Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter,
+};
 pub use login::{JsonRule, Login, LoginAnswer, Secret};
 pub use machine::Machine;
 pub use observer::{Observed, Observer};

@@ -56,6 +56,8 @@ pub(crate) enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Waiting {
     pub(crate) retry_at: Instant,
+    /// Before this no hint makes an attempt: a server or the policy asked for a least delay.
+    pub(crate) not_before: Option<Compact>,
     pub(crate) credentials: Credentials,
 }
 
@@ -200,17 +202,16 @@ impl Ready {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.flow.reading {
-            Lane::Held => None,
-            Lane::Free => {
-                let heartbeat = self.heartbeat.as_ref().and_then(Heartbeat::deadline);
-                let data = self.data.map(|watch| watch.judge_at);
-                match (heartbeat, data) {
-                    (Some(beat_at), Some(judge_at)) => Some(beat_at.min(judge_at)),
-                    (one, None) => one,
-                    (None, one) => one,
-                }
-            }
+        let beat_at =
+            self.heartbeat.as_ref().map(|heartbeat| heartbeat.deadline(self.flow.reading));
+        let judge_at = match self.flow.reading {
+            Lane::Held => None, // what has arrived is not read: nobody knows what is missing
+            Lane::Free => self.data.map(|watch| watch.judge_at),
+        };
+        match (beat_at, judge_at) {
+            (Some(beat_at), Some(judge_at)) => Some(beat_at.min(judge_at)),
+            (one, None) => one,
+            (None, one) => one,
         }
     }
 }
@@ -260,7 +261,12 @@ impl State {
     fn rebase(&mut self, shift: Shift) {
         match self {
             Self::Idle | Self::Closed(_) => {}
-            Self::Waiting(waiting) => shift.apply(&mut waiting.retry_at),
+            Self::Waiting(waiting) => {
+                shift.apply(&mut waiting.retry_at);
+                if let Some(at) = &mut waiting.not_before {
+                    *at = Compact::at(shift.moved(at.instant()));
+                }
+            }
             Self::Connecting(connecting) => {
                 connecting.socket = FIRST_SOCKET;
                 shift.apply(&mut connecting.give_up_at);

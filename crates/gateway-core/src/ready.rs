@@ -15,12 +15,7 @@ use crate::time::{Compact, Instant, UnixMillis};
 impl Ready {
     /// Ready from now on, on a socket whose bytes move as `flow` says.
     pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
-        let mut ready = Self { socket, heartbeat: first_beat(cx), data: watch_data(cx), flow };
-        match (flow.reading, &mut ready.heartbeat) {
-            (Lane::Held, Some(heartbeat)) => heartbeat.on_paused(),
-            (Lane::Held, None) | (Lane::Free, Some(_) | None) => {}
-        }
-        ready
+        Self { socket, heartbeat: first_beat(cx), data: watch_data(cx), flow }
     }
 
     #[inline]
@@ -70,13 +65,28 @@ impl Ready {
         self.data = watch_data(cx);
     }
 
-    /// When application data was missed. Data that came since the watch was set moves it on.
+    /// When application data was missed. Data that came since the watch was set moves it on. While the application does not
+    /// read, nothing is missed.
     pub(crate) fn data_missed_at(&mut self, cx: &Context<'_>) -> Option<Instant> {
+        if self.flow.reading == Lane::Held {
+            return None;
+        }
         let (watch, timeout) = (self.data.as_mut()?, cx.config.data_timeout?);
         if cx.now >= watch.judge_at {
             watch.judge_at = watch.heard_at.instant().saturating_add(timeout);
         }
         (cx.now >= watch.judge_at).then_some(watch.judge_at)
+    }
+
+    /// The driver reports how far the newest ping has come.
+    pub(crate) fn on_ping_moved(
+        &mut self,
+        moved: impl FnOnce(&mut Heartbeat, &Timing, Instant),
+        cx: &Context<'_>,
+    ) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            moved(heartbeat, &cx.config.heartbeat.timing, cx.now);
+        }
     }
 
     pub(crate) fn ping(
@@ -156,8 +166,8 @@ pub(crate) fn heard_pong_frame(
     let (HeartbeatKind::Ping, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
         return;
     };
-    if let Some(number) = ping_number(payload).filter(|number| heartbeat.awaits_number(*number)) {
-        let round_trip = heartbeat.on_numbered_pong(cx.now, number);
+    if let Some(number) = ping_number(payload).filter(|number| heartbeat.awaits_stamp(*number)) {
+        let round_trip = heartbeat.on_pong(cx.now, Some(number));
         count_pong(round_trip, socket, cx);
     }
 }
@@ -182,12 +192,9 @@ fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
     match settings.kind {
         HeartbeatKind::Off => None,
         HeartbeatKind::Json | HeartbeatKind::Ping => {
-            let phase = if settings.phase {
-                Retry::spread(settings.timing.interval, cx.random)
-            } else {
-                Duration::ZERO
-            };
-            Some(Heartbeat::new(cx.now.saturating_add(phase)))
+            let interval = settings.timing.interval;
+            let wait = if settings.phase { Retry::spread(interval, cx.random) } else { interval };
+            Some(Heartbeat::new(cx.now.saturating_add(wait)))
         }
     }
 }

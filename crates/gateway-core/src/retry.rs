@@ -30,7 +30,13 @@ enum Refresh {
 /// What follows on a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    Wait { delay: Duration, because: Because, credentials: Credentials },
+    Wait {
+        delay: Duration,
+        /// The part of `delay` that no hint shortens: a server's or the policy's least delay, with its spread.
+        least: Duration,
+        because: Because,
+        credentials: Credentials,
+    },
     Fatal,
     AttemptsSpent,
 }
@@ -83,9 +89,9 @@ impl Retry {
         let previous = self.drawn.map_or(config.backoff.initial(), Compact::duration);
         let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
         self.drawn = Some(Compact::span(drawn));
-        let (delay, because) = at_least(drawn, floor(verdict, retry_after, config), random);
+        let (delay, least, because) = at_least(drawn, floor(verdict, retry_after, config), random);
         self.waited_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        Decision::Wait { delay, because, credentials }
+        Decision::Wait { delay, least, because, credentials }
     }
 
     /// A span in `0..=bound`, in whole milliseconds.
@@ -102,26 +108,28 @@ fn floor(
     retry_after: Option<Duration>,
     config: &Reconnect,
 ) -> Option<(Duration, Because)> {
-    let heeded = retry_after.map(|span| (span.min(config.retry_after_max), Because::RetryAfter));
+    let honoured = retry_after.map(|span| (span.min(config.retry_after_max), Because::RetryAfter));
     let ruled = match verdict {
         Verdict::RetryNoSoonerThan(least) => Some((least, Because::Policy)),
         Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => None,
     };
-    heeded.into_iter().chain(ruled).max_by_key(|(span, _)| *span)
+    honoured.into_iter().chain(ruled).max_by_key(|(span, _)| *span)
 }
 
-/// A common least delay is itself a herd: what keeps to it is spread by max(1 s, 20 %) on top.
+/// A least delay that many clients share makes them a herd: it is spread by max(1 s, 20 %) on top. Returns the delay, and the
+/// least delay with its spread.
 fn at_least(
     drawn: Duration,
     floor: Option<(Duration, Because)>,
     random: &mut dyn Rng,
-) -> (Duration, Because) {
+) -> (Duration, Duration, Because) {
     let Some((least, because)) = floor else {
-        return (drawn, Because::Backoff);
+        return (drawn, Duration::ZERO, Because::Backoff);
     };
     let jitter = Retry::spread((least / 5).max(Duration::from_secs(1)), random);
     let because = if least >= drawn { because } else { Because::Backoff };
-    (whole_millis(drawn.max(least)).saturating_add(jitter), because)
+    let spread = |span| whole_millis(span).saturating_add(jitter);
+    (spread(drawn.max(least)), spread(least), because)
 }
 
 #[cfg(test)]
@@ -147,7 +155,7 @@ mod tests {
     fn the_first_retry_uses_exponent_zero_and_the_delay_grows_from_there() {
         let mut retry = Retry::new();
         for attempt in 0..40 {
-            let Decision::Wait { delay, because, credentials } =
+            let Decision::Wait { delay, because, credentials, .. } =
                 decide(&mut retry, Verdict::Retry, None)
             else {
                 panic!("no retry");
@@ -171,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_heeded_up_to_its_bound_and_spread() {
+    fn retry_after_is_honoured_up_to_its_bound_and_spread() {
         let bound = Duration::from_secs(300);
         for (seconds, least) in [(60, 60), (86_400, 300), (u64::MAX, 300)] {
             let decision = decide(&mut Retry::new(), Verdict::Retry, Some(seconds));

@@ -10,9 +10,9 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
 use crate::context::{Context, Loss};
 use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEvent};
-use crate::heartbeat::{Beat, Heartbeat};
+use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
-use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State};
+use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
 use crate::policy::Verdict;
 use crate::ready::{answer_to, heard_pong, heard_pong_frame};
 use crate::retry::Retry;
@@ -82,6 +82,11 @@ impl State {
             Event::Flushed(id) => self.on_socket(id, SocketEvent::Flushed, cx),
             Event::ReadingPaused(id) => self.on_socket(id, SocketEvent::ReadingPaused, cx),
             Event::ReadingResumed(id) => self.on_socket(id, SocketEvent::ReadingResumed, cx),
+            Event::PingHeld(id, backlog) => self.on_socket(id, SocketEvent::PingHeld(backlog), cx),
+            Event::WriteProgressed(id) => self.on_socket(id, SocketEvent::WriteProgressed, cx),
+            Event::PingHanded(id, unproven) => {
+                self.on_socket(id, SocketEvent::PingHanded { unproven }, cx)
+            }
         }
     }
 
@@ -195,12 +200,12 @@ impl State {
                 None
             }
             Self::Waiting(waiting) => {
-                let delay = Retry::spread(JUMP_SPREAD, cx.random);
-                let retry_at = cx.now.saturating_add(delay);
-                if retry_at < waiting.retry_at {
-                    waiting.retry_at = retry_at;
-                    cx.retry_in(delay, RetryCause::ClockJump, Because::Hint);
+                // A least delay is meant in the server's time, which has passed in the suspend.
+                if let Some(not_before) = &mut waiting.not_before {
+                    *not_before = Compact::at(not_before.instant().saturating_sub(by));
                 }
+                let delay = Retry::spread(JUMP_SPREAD, cx.random);
+                waiting.advance(cx.now.saturating_add(delay), RetryCause::ClockJump, cx);
                 None
             }
             Self::Connecting(Connecting { socket, credentials, .. }) => {
@@ -214,15 +219,16 @@ impl State {
         }
     }
 
-    fn on_network(&self, network: Network, cx: &mut Context<'_>) -> Next {
+    fn on_network(&mut self, network: Network, cx: &mut Context<'_>) -> Next {
         match (network, self) {
             (Network::Online, Self::Waiting(waiting)) => {
                 if !is_hint_allowed(cx.memory.online_at, cx.now) {
                     return None;
                 }
                 cx.memory.online_at = Some(Compact::at(cx.now));
-                cx.retry_in(Duration::ZERO, RetryCause::Online, Because::Hint);
-                Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
+                waiting.advance(cx.now, RetryCause::Online, cx);
+                (waiting.retry_at <= cx.now)
+                    .then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
             // Nobody waits; and a hint never removes a deadline.
             (Network::Online | Network::Offline, _) => None,
@@ -286,6 +292,18 @@ fn is_hint_allowed(last: Option<Compact>, now: Instant) -> bool {
     last.is_none_or(|last| now.saturating_duration_since(last.instant()) >= HINT_INTERVAL)
 }
 
+impl Waiting {
+    /// A hint: the attempt is made at `at`, if that is earlier, but not before a least delay has passed.
+    fn advance(&mut self, at: Instant, cause: RetryCause, cx: &mut Context<'_>) {
+        let at = self.not_before.map_or(at, |not_before| at.max(not_before.instant()));
+        if at < self.retry_at {
+            self.retry_at = at;
+            let delay = at.saturating_duration_since(cx.now);
+            cx.retry_in(delay, cause, Because::Hint);
+        }
+    }
+}
+
 impl Connecting {
     fn on_socket(&self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
@@ -297,7 +315,10 @@ impl Connecting {
             | SocketEvent::WriteBlocked
             | SocketEvent::Flushed
             | SocketEvent::ReadingPaused
-            | SocketEvent::ReadingResumed => {
+            | SocketEvent::ReadingResumed
+            | SocketEvent::PingHeld(_)
+            | SocketEvent::WriteProgressed
+            | SocketEvent::PingHanded { .. } => {
                 // Nothing but the attempt's outcome can come from a socket that is not open.
                 cx.stale(self.socket);
                 None
@@ -374,6 +395,10 @@ impl LoggingIn {
             SocketEvent::ReadingResumed => self.flow.reading = Lane::Free,
             // The login's own deadline judges, not silence.
             SocketEvent::Bytes => {}
+            // No ping of ours is out.
+            SocketEvent::PingHeld(_)
+            | SocketEvent::WriteProgressed
+            | SocketEvent::PingHanded { .. } => {}
             // A second outcome of the attempt that already has one.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
@@ -460,13 +485,19 @@ impl Ready {
             }
             SocketEvent::WriteBlocked => self.flow.writing = Lane::Held,
             SocketEvent::Flushed => self.flow.writing = Lane::Free,
-            SocketEvent::ReadingPaused => {
-                self.flow.reading = Lane::Held;
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_paused();
-                }
-            }
+            SocketEvent::ReadingPaused => self.flow.reading = Lane::Held,
             SocketEvent::ReadingResumed => self.on_resumed(cx),
+            SocketEvent::PingHeld(backlog) => self.on_ping_moved(
+                |heartbeat, timing, now| heartbeat.on_held(timing, now, backlog),
+                cx,
+            ),
+            SocketEvent::WriteProgressed => {
+                self.on_ping_moved(|heartbeat, _, now| heartbeat.on_progress(now), cx);
+            }
+            SocketEvent::PingHanded { unproven } => self.on_ping_moved(
+                |heartbeat, timing, now| heartbeat.on_handed(timing, now, unproven),
+                cx,
+            ),
             // A second outcome of the attempt that already has one.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
@@ -491,35 +522,38 @@ impl Ready {
     }
 
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
-        if let Some(missed_at) = self.data_missed_at(cx) {
-            let dead_at = self.heartbeat.as_ref().and_then(Heartbeat::dead_at);
-            if dead_at.is_none_or(|dead_at| missed_at <= dead_at) {
-                part(self.socket, cx);
-                let cause = DisconnectCause::DataTimeout;
-                return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
-            }
+        let timing = &cx.config.heartbeat.timing;
+        let reading = self.flow.reading;
+        let death =
+            self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.death(cx.now, timing, reading));
+        if let Some(missed_at) = self.data_missed_at(cx)
+            && death.is_none_or(|(dead_at, _)| missed_at <= dead_at)
+        {
+            part(self.socket, cx);
+            let cause = DisconnectCause::DataTimeout;
+            return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
         }
-        self.beat(cx)
-    }
-
-    /// Pings, or finds the peer dead, as the heartbeat says.
-    fn beat(&mut self, cx: &mut Context<'_>) -> Next {
-        match self.heartbeat.as_mut().map_or(Beat::Rest, |heartbeat| heartbeat.on_tick(cx.now)) {
-            Beat::Dead => {
-                cx.act(Action::CloseSocket(self.socket)); // nobody would answer a Close
-                let cause = DisconnectCause::PongTimeout;
-                return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
-            }
-            Beat::Ping => self.ping(Heartbeat::on_sent, cx),
-            Beat::Rest => {}
+        if let Some((_, death)) = death {
+            cx.act(Action::AbortSocket(self.socket)); // nobody would answer a Close
+            let cause = match death {
+                Death::Silent => DisconnectCause::PongTimeout,
+                Death::Stalled => DisconnectCause::WriteStall,
+            };
+            return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
+        }
+        let beat = self.heartbeat.as_mut().map(|heartbeat| heartbeat.on_tick(cx.now, timing));
+        if beat == Some(Beat::Ping) {
+            self.ping(Heartbeat::on_sent, cx);
         }
         None
     }
 
     /// The machine slept: is the peer still there? Without a heartbeat there is no way to ask.
     fn probe(&mut self, cx: &mut Context<'_>) {
-        if self.flow.reading == Lane::Free {
-            self.ping(Heartbeat::on_probe_sent, cx);
+        let timing = &cx.config.heartbeat.timing;
+        match self.heartbeat.as_mut().map(|heartbeat| heartbeat.probe(timing, cx.now)) {
+            Some(Probe::Ping) => self.ping(Heartbeat::on_probe_sent, cx),
+            Some(Probe::Held) | None => {}
         }
     }
 
@@ -567,7 +601,10 @@ impl Closing {
             | SocketEvent::WriteBlocked
             | SocketEvent::Flushed
             | SocketEvent::ReadingPaused
-            | SocketEvent::ReadingResumed => {}
+            | SocketEvent::ReadingResumed
+            | SocketEvent::PingHeld(_)
+            | SocketEvent::WriteProgressed
+            | SocketEvent::PingHanded { .. } => {}
             // A second outcome of the attempt that already has one.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
@@ -581,9 +618,7 @@ fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
     cx.memory.since = cx.now;
     cx.tally.count_ready();
     cx.notify(Notice::Ready { socket, after });
-    let mut ready = Ready::new(socket, flow, cx);
-    // The first ping leaves at once, unless it has a phase. No peer is dead that was not asked yet.
-    ready.beat(cx).unwrap_or(State::Ready(ready))
+    State::Ready(Ready::new(socket, flow, cx))
 }
 
 /// The closing handshake starts (RFC 6455 section 7.1.2).
@@ -615,14 +650,14 @@ fn part(socket: SocketId, cx: &mut Context<'_>) {
     cx.act(Action::CloseSocket(socket));
 }
 
-/// The machine slept while the socket was being opened or logged in: that attempt is worth nothing.
+/// The machine slept while the socket was being opened or logged in: that attempt is replaced.
 fn start_anew(
     from: ConnectionState,
     socket: SocketId,
     credentials: Credentials,
     cx: &mut Context<'_>,
 ) -> State {
-    cx.act(Action::CloseSocket(socket));
+    cx.act(Action::AbortSocket(socket));
     cx.changed(from, ConnectionState::Disconnected, Some(socket));
     cx.retry_in(Duration::ZERO, RetryCause::ClockJump, Because::Hint);
     cx.open(ConnectionState::Disconnected, credentials)

@@ -295,7 +295,7 @@ impl<'a> World<'a> {
                 self.peer = Some((id, Peer::new(self.now, plan)));
             }
             Action::Send(_, outgoing) => self.send(outgoing, payload),
-            Action::CloseSocket(id) => {
+            Action::CloseSocket(id) | Action::AbortSocket(id) => {
                 self.lose(id);
                 if self.peer.take().is_some() {
                     self.wire.push(wire::gone(self.now, id));

@@ -12,9 +12,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, Because, Config, ConnectionState, Credentials, DisconnectCause, Event, Frame,
-    GiveUpCause, HeartbeatKind, Instant, Login, Network, Notice, Observed, Outgoing, RetryCause,
-    SocketId,
+    Action, Actions, Because, Config, ConnectionState, Credentials, Dialect as _, DisconnectCause,
+    Event, Frame, GiveUpCause, HeartbeatKind, Instant, JsonDialect, Login, Network, Notice,
+    Observed, Outgoing, Recognised, RetryCause, SocketId, UnixMillis,
 };
 
 use pulse::Pulse;
@@ -55,6 +55,8 @@ pub struct Checker {
     opened_at: Option<Instant>,
     jumped_at: Option<Instant>,
     pulse: Option<Pulse>,
+    /// The socket that was last aborted.
+    aborted: Option<SocketId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +91,7 @@ impl Checker {
             opened_at: None,
             jumped_at: None,
             pulse: None,
+            aborted: None,
         }
     }
 
@@ -113,6 +116,9 @@ impl Checker {
             && is_late
         {
             pulse.came_late();
+        }
+        if let (Some(pulse), true) = (&mut self.pulse, is_tick) {
+            pulse.on_tick(self.now, &self.config);
         }
         self.apply_event(&seen.event);
         for action in seen.actions {
@@ -193,6 +199,21 @@ impl Checker {
             Event::ReadingPaused(_) => self.set_reading(false),
             Event::ReadingResumed(_) => self.set_reading(true),
             Event::WallClock(wall) => self.retries.told_wall(self.now, wall),
+            Event::PingHeld(_, backlog) => {
+                if let Some(pulse) = &mut self.pulse {
+                    pulse.on_held(self.now, backlog, &self.config);
+                }
+            }
+            Event::WriteProgressed(_) => {
+                if let Some(pulse) = &mut self.pulse {
+                    pulse.on_progress(self.now);
+                }
+            }
+            Event::PingHanded(_, unproven) => {
+                if let Some(pulse) = &mut self.pulse {
+                    pulse.on_handed(self.now, unproven, &self.config);
+                }
+            }
             Event::SocketFailed(..)
             | Event::WriteBlocked(_)
             | Event::Flushed(_)
@@ -219,10 +240,12 @@ impl Checker {
         match *action {
             Action::OpenSocket { id, credentials } => self.open(id, credentials, &seen.event),
             Action::Send(id, outgoing) => self.send(id, outgoing, seen),
-            Action::CloseSocket(id) => {
-                let is_live = self.live() == Some(id);
-                self.socket = Socket::None;
-                hold(Invariant::I1, is_live, || format!("closed {id}, which is not live"))
+            Action::CloseSocket(id) => self.drop_socket(id),
+            Action::AbortSocket(id) => {
+                let close_sent = matches!(self.socket, Socket::Open { close_sent: true, .. });
+                self.drop_socket(id)?;
+                self.aborted = Some(id);
+                hold(Invariant::I11, !close_sent, || format!("{id} is aborted after its Close"))
             }
             Action::ScheduleTimer(at) => {
                 let moved = self.timer != Some(at);
@@ -236,6 +259,12 @@ impl Checker {
             Action::Deliver => self.deliver(seen),
             Action::Notify(notice) => self.notice(notice, seen),
         }
+    }
+
+    fn drop_socket(&mut self, id: SocketId) -> Verdict {
+        let is_live = self.live() == Some(id);
+        self.socket = Socket::None;
+        hold(Invariant::I1, is_live, || format!("dropped {id}, which is not live"))
     }
 
     fn open(&mut self, id: SocketId, credentials: Credentials, event: &Event<'_>) -> Verdict {
@@ -290,12 +319,19 @@ impl Checker {
             Outgoing::WebSocketPing(_) => kind == HeartbeatKind::Ping && self.pulse.is_some(),
         };
         hold(Invariant::Order, fits, || format!("{outgoing:?} on {:?}", seen.event))?;
-        if let (Outgoing::Ping(_) | Outgoing::WebSocketPing(_), Some(pulse)) =
-            (outgoing, &mut self.pulse)
-        {
-            pulse.on_ping(self.now, matches!(seen.event, Event::WallClock(_)), &self.config);
-        }
-        Ok(())
+        let stamp = match outgoing {
+            Outgoing::Ping(stamp) => stamp.map(|UnixMillis(millis)| millis),
+            Outgoing::WebSocketPing(number) => Some(number),
+            Outgoing::Requested
+            | Outgoing::RequestedClose
+            | Outgoing::Close(_)
+            | Outgoing::Login
+            | Outgoing::Pong(_) => return Ok(()),
+        };
+        let Some(pulse) = &mut self.pulse else { return Ok(()) };
+        let is_probe = matches!(seen.event, Event::WallClock(_));
+        let asked = pulse.on_ping(self.now, stamp, is_probe, &self.config);
+        asked.or_else(|what| broken(Invariant::Order, what))
     }
 
     fn deliver(&mut self, seen: &Observed<'_>) -> Verdict {
@@ -331,15 +367,9 @@ impl Checker {
             Notice::RetryScheduled { attempt, delay, cause, because } => {
                 self.scheduled(attempt, delay, cause, because)
             }
-            Notice::PongReceived { round_trip, .. } => {
-                let now = self.now;
-                // A numbered Pong without a round trip answers an older ping than the one that is judged.
-                let is_answer =
-                    self.config.heartbeat_kind() == HeartbeatKind::Json || round_trip.is_some();
-                if let Some(pulse) = &mut self.pulse
-                    && is_answer
-                {
-                    pulse.on_life(now);
+            Notice::PongReceived { .. } => {
+                if let Some(pulse) = &mut self.pulse {
+                    pulse.on_pong(self.now, echo(&seen.event));
                 }
                 Ok(())
             }
@@ -397,20 +427,23 @@ impl Checker {
         })?;
         let is_due = self.stage_due.is_some_and(|at| self.now >= at) && seen.event == Event::Tick;
         match cause {
-            DisconnectCause::PongTimeout | DisconnectCause::DataTimeout => {
+            DisconnectCause::PongTimeout
+            | DisconnectCause::WriteStall
+            | DisconnectCause::DataTimeout => {
                 let Some(pulse) = &self.pulse else {
                     return broken(Invariant::I6, format!("{cause:?} while not ready"));
                 };
-                let judged = if cause == DisconnectCause::PongTimeout {
-                    pulse.may_die(self.now, &self.config)
-                } else {
-                    pulse.may_starve(self.now, &self.config)
-                };
+                let judged = pulse.may_end(self.now, cause, &self.config);
                 let judged = judged.and_then(|()| match seen.event {
                     Event::Tick => Ok(()),
                     event => Err(format!("{cause:?} on {event:?}")),
                 });
                 judged.or_else(|what| broken(Invariant::I6, what))?;
+                // A dead peer is aborted; one that is alive is left with a Close.
+                let is_dead = cause != DisconnectCause::DataTimeout;
+                hold(Invariant::Order, is_dead == (self.aborted == Some(id)), || {
+                    format!("{id} is left for {cause:?}, aborted: {:?}", self.aborted)
+                })?;
             }
             DisconnectCause::ConnectTimeout | DisconnectCause::LoginTimeout => {
                 hold(Invariant::I6, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
@@ -444,12 +477,18 @@ impl Checker {
             hold(Invariant::I5, is_final == Ok(false) && loss.cause == cause, || {
                 format!("{loss:?} is retried: {is_final:?}")
             })?;
-            self.retries.count(&loss, delay);
+            self.retries.count(&loss, self.now, delay);
             let checked = self.retries.check_delay(&loss, delay, because, &self.config);
             checked.or_else(|what| broken(Invariant::I4, what))?;
         } else {
-            let is_short = is_hinted && delay <= Duration::from_secs(1);
-            hold(Invariant::I4, is_short, || format!("{delay:?} on {cause:?}, {because:?}"))?;
+            let due = self.now.saturating_add(delay);
+            let most = match cause {
+                RetryCause::Online => Duration::ZERO,
+                _ => Duration::from_secs(1),
+            };
+            let latest = self.now.saturating_add(most).max(self.retries.not_before_most);
+            let is_fit = is_hinted && due <= latest && due >= self.retries.not_before;
+            hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}"))?;
         }
         hold(Invariant::I5, attempt == self.retries.attempts, || {
             format!("attempt {attempt}, counted {}", self.retries.attempts)
@@ -478,8 +517,26 @@ impl Checker {
         };
         let gap = self.jumped_at.map(|at| self.now.saturating_duration_since(at));
         self.jumped_at = Some(self.now);
+        self.retries.slept(by);
+        if let Some(pulse) = &mut self.pulse {
+            pulse.on_jump(self.now);
+        }
         let is_rare = gap.is_none_or(|gap| gap >= Duration::from_secs(30));
         hold(Invariant::Order, by > least && is_rare, || format!("jumped by {by:?} {gap:?} later"))
+    }
+}
+
+/// What a pong echoes: a Ping frame's number, or a timestamp in JSON.
+fn echo(event: &Event<'_>) -> Option<u64> {
+    match event {
+        Event::FrameReceived(_, Frame::Pong(payload)) => {
+            core::str::from_utf8(payload).ok().and_then(|digits| digits.parse().ok())
+        }
+        Event::FrameReceived(_, Frame::Text(text)) => match JsonDialect.recognise(text) {
+            Recognised::Pong(stamp) => stamp.map(|UnixMillis(millis)| millis),
+            Recognised::Ping(_) | Recognised::Other => None,
+        },
+        _ => None,
     }
 }
 
@@ -489,6 +546,7 @@ fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a
         Action::OpenSocket { .. }
         | Action::Send(..)
         | Action::CloseSocket(_)
+        | Action::AbortSocket(_)
         | Action::ScheduleTimer(_)
         | Action::CancelTimer
         | Action::Deliver => None,

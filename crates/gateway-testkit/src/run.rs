@@ -78,6 +78,7 @@ impl Run {
             Action::OpenSocket { .. }
             | Action::Send(..)
             | Action::CloseSocket(_)
+            | Action::AbortSocket(_)
             | Action::ScheduleTimer(_)
             | Action::CancelTimer
             | Action::Deliver => None,

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use gateway_core::{
-    Action, Credentials, Dialect, DisconnectCause, Event, Frame, GiveUpCause, Message, Notice,
-    Observed, OpenError, Outgoing, Recognised, RetryCause, UnixMillis,
+    Action, Backlog, Credentials, Dialect, DisconnectCause, Event, Frame, GiveUpCause, Message,
+    Notice, Observed, OpenError, Outgoing, Recognised, RetryCause, UnixMillis,
 };
 
 use crate::run::is_idle;
@@ -44,6 +44,10 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         Event::SocketFailed(_, failure) => format!(" {}", failure.name()),
         Event::FrameReceived(_, frame) => format!(" {}", received(frame, dialect)),
         Event::WallClock(UnixMillis(wall)) => format!(" {wall}"),
+        Event::PingHeld(_, Backlog { bytes, idle }) => {
+            format!(" behind {bytes} idle {}", idle.as_millis())
+        }
+        Event::PingHanded(_, unproven) => format!(" unproven {unproven}"),
         Event::NetworkChanged(network) => format!(" {network:?}").to_lowercase(),
         Event::ConnectRequested
         | Event::LoginAccepted
@@ -53,6 +57,7 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         | Event::Flushed(_)
         | Event::ReadingPaused(_)
         | Event::ReadingResumed(_)
+        | Event::WriteProgressed(_)
         | Event::Tick => String::new(),
     };
     format!("{name}{socket}{data}")
@@ -83,6 +88,7 @@ fn show(action: &Action) -> String {
         }
         Action::Send(id, outgoing) => format!("send {id} {}", sent(outgoing)),
         Action::CloseSocket(id) => format!("drop {id}"),
+        Action::AbortSocket(id) => format!("abort {id}"),
         Action::ScheduleTimer(at) => format!("timer {}", at.as_nanos() / 1_000_000),
         Action::CancelTimer => "no timer".to_owned(),
         Action::Deliver => "deliver".to_owned(),

@@ -50,6 +50,7 @@ pub struct ConfigBuilder {
     pub(super) heartbeat_timeout: Option<Duration>,
     pub(super) heartbeat_strict: bool,
     pub(super) heartbeat_phase: bool,
+    pub(super) slowest_link: u32,
     pub(super) deliver_pongs: bool,
     pub(super) answer_pings: bool,
     pub(super) login: Login,
@@ -73,11 +74,12 @@ impl Default for ConfigBuilder {
             max_attempts: None,
             stable_after: Duration::from_secs(10),
             retry_after_max: Duration::from_secs(300),
-            heartbeat_kind: HeartbeatKind::Json,
+            heartbeat_kind: HeartbeatKind::Ping,
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: None,
             heartbeat_strict: false,
             heartbeat_phase: false,
+            slowest_link: 32 << 10,
             deliver_pongs: false,
             answer_pings: false,
             login: Login::None,
@@ -85,7 +87,7 @@ impl Default for ConfigBuilder {
             connect_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             data_timeout: None,
-            max_message_size: 1 << 20,
+            max_message_size: 16 << 20,
             unread: Vec::new(),
         }
     }
@@ -159,9 +161,16 @@ impl ConfigBuilder {
         self
     }
 
-    /// Whether the first ping waits for a random part of the interval, for fleets.
+    /// Whether the first ping leaves after a random part of the interval, for fleets. By default it leaves after one interval.
     pub fn heartbeat_phase(mut self, phase: bool) -> Self {
         self.heartbeat_phase = phase;
+        self
+    }
+
+    /// The rate, in bytes a second, of the slowest link that the heartbeat must not take for dead. A ping that leaves behind many
+    /// bytes of messages gets that much more time: (bytes − 64 KiB) / `slowest_link`, at most 30 s.
+    pub fn slowest_link(mut self, bytes_a_second: u32) -> Self {
+        self.slowest_link = bytes_a_second;
         self
     }
 
@@ -238,6 +247,7 @@ impl ConfigBuilder {
                 ("heartbeat.interval", self.heartbeat_interval),
             );
         }
+        check.slowest_link(self.slowest_link);
         check.login(&self.login);
         check.span("connect_timeout", self.connect_timeout);
         check.span("close_timeout", self.close_timeout);
@@ -266,6 +276,7 @@ impl ConfigBuilder {
                     interval: self.heartbeat_interval,
                     timeout: heartbeat_timeout,
                     strict: self.heartbeat_strict,
+                    slowest_link: self.slowest_link,
                 },
                 phase: self.heartbeat_phase,
                 deliver_pongs: self.deliver_pongs,
@@ -328,6 +339,13 @@ impl Check {
                 }
                 self.span("login.timeout", *timeout);
             }
+        }
+    }
+
+    fn slowest_link(&mut self, rate: u32) {
+        if !Config::SLOWEST_LINK.contains(&rate) {
+            let limit = "must be 1024 (1KiB) to 1073741824 (1GiB) bytes a second".to_string();
+            self.push("heartbeat.slowest_link", rate.to_string(), limit);
         }
     }
 

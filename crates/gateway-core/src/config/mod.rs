@@ -32,11 +32,12 @@ use crate::policy::Policy;
 /// | `reconnect.max_attempts` | unlimited | a number; 0 means never retry |
 /// | `reconnect.stable_after` | 10s | 1 ms – 365 d |
 /// | `reconnect.retry_after_max` | 5m | 1 ms – 365 d |
-/// | `heartbeat.kind` | json | json, ping, off |
+/// | `heartbeat.kind` | ping | ping, json, off |
 /// | `heartbeat.interval` | 30s | 1 ms – 365 d |
 /// | `heartbeat.timeout` | 5s, or a shorter `interval` | 1 ms – `interval` |
 /// | `heartbeat.strict` | false | |
 /// | `heartbeat.phase` | false | |
+/// | `heartbeat.slowest_link` | 32KiB | 1 KiB – 1 GiB a second |
 /// | `heartbeat.deliver_pongs` | false | |
 /// | `heartbeat.answer_pings` | false | |
 /// | `login.send` | no login | at most 64 KiB |
@@ -47,7 +48,7 @@ use crate::policy::Policy;
 /// | `connect_timeout` | 10s | 1 ms – 365 d |
 /// | `close_timeout` | 2s | 1 ms – 365 d |
 /// | `data_timeout` | off | 1 ms – 365 d |
-/// | `max_message_size` | 1MiB | 1 B – 1 GiB |
+/// | `max_message_size` | 16MiB | 1 B – 1 GiB |
 ///
 /// ```
 /// use gateway_core::Config;
@@ -106,7 +107,7 @@ pub(crate) struct HeartbeatConfig {
 pub enum HeartbeatKind {
     /// A message of the [`Dialect`](crate::Dialect): JSON, unless another dialect is given.
     Json,
-    /// A WebSocket Ping frame (RFC 6455 section 5.5.2).
+    /// A WebSocket Ping frame (RFC 6455 section 5.5.2): every server must answer it. The default.
     Ping,
     /// Not at all: a half-open peer is never noticed.
     Off,
@@ -130,6 +131,9 @@ impl Config {
 
     /// The largest `max_message_size` that may be configured: 1 GiB.
     pub const MAX_MESSAGE_SIZE: usize = 1 << 30;
+
+    /// The rates that may be configured as `heartbeat.slowest_link`, in bytes a second: 1 KiB to 1 GiB.
+    pub const SLOWEST_LINK: core::ops::RangeInclusive<u32> = 1 << 10..=1 << 30;
 
     /// The longest login message in bytes.
     pub const MAX_LOGIN: usize = 64 << 10;
@@ -203,6 +207,12 @@ impl Config {
     #[must_use]
     pub const fn heartbeat_phase(&self) -> bool {
         self.heartbeat.phase
+    }
+
+    /// The rate, in bytes a second, of the slowest link that the heartbeat must not take for dead.
+    #[must_use]
+    pub const fn slowest_link(&self) -> u32 {
+        self.heartbeat.timing.slowest_link
     }
 
     /// Whether the answers to our heartbeats are the application's as well.

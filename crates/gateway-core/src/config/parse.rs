@@ -65,6 +65,7 @@ fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
     section.read("timeout", |value| span(value).map(Some), &mut config.heartbeat_timeout);
     section.read("strict", switch, &mut config.heartbeat_strict);
     section.read("phase", switch, &mut config.heartbeat_phase);
+    section.read("slowest_link", rate, &mut config.slowest_link);
     section.read("deliver_pongs", switch, &mut config.deliver_pongs);
     section.read("answer_pings", switch, &mut config.answer_pings);
     section.finish();
@@ -239,10 +240,10 @@ fn attempts(value: &Value) -> Read<Option<u32>> {
 
 fn heartbeat_kind(value: &Value) -> Read<HeartbeatKind> {
     match value.as_str() {
-        Some("json") => Ok(HeartbeatKind::Json),
         Some("ping") => Ok(HeartbeatKind::Ping),
+        Some("json") => Ok(HeartbeatKind::Json),
         Some("off") => Ok(HeartbeatKind::Off),
-        Some(_) | None => Err("must be json, ping or off"),
+        Some(_) | None => Err("must be ping, json or off"),
     }
 }
 
@@ -259,6 +260,11 @@ fn size(value: &Value) -> Read<usize> {
     number
         .and_then(|number| usize::try_from(number).ok())
         .ok_or("must be a size such as 64KiB or 1MiB, or a number of bytes")
+}
+
+/// A size that passes in a second. What is too large for the type is too large for the limit: the builder says so.
+fn rate(value: &Value) -> Read<u32> {
+    size(value).map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 fn parse_size(text: &str) -> Option<u64> {

@@ -35,6 +35,7 @@ impl Serialize for Config {
                 timeout: format_duration(heartbeat.timing.timeout),
                 strict: heartbeat.timing.strict,
                 phase: heartbeat.phase,
+                slowest_link: heartbeat.timing.slowest_link,
                 deliver_pongs: heartbeat.deliver_pongs,
                 answer_pings: heartbeat.answer_pings,
             },
@@ -92,6 +93,7 @@ struct Heartbeat {
     timeout: String,
     strict: bool,
     phase: bool,
+    slowest_link: u32,
     deliver_pongs: bool,
     answer_pings: bool,
 }

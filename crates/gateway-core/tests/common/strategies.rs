@@ -76,6 +76,20 @@ fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
         3 => coarse_wall().prop_map(Fact::Wall),
         1 => Just(Fact::Online),
         1 => content().prop_map(Fact::Send),
+        5 => ping_on_its_way(),
+    ]
+}
+
+/// What a driver reports of the newest ping.
+fn ping_on_its_way() -> impl Strategy<Value = Fact> {
+    let bytes = || prop_oneof![Just(0_u32), 0..200_000_u32, any::<u32>()];
+    let idle = prop_oneof![2 => Just(0_u16), 1 => (0..8_u16).prop_map(|seconds| seconds * 1_000)];
+    prop_oneof![
+        3 => (whose(), bytes(), idle).prop_map(|(whose, bytes, idle)| {
+            Fact::PingHeld(whose, bytes, idle)
+        }),
+        2 => whose().prop_map(Fact::WriteProgressed),
+        2 => (whose(), bytes()).prop_map(|(whose, bytes)| Fact::PingHanded(whose, bytes)),
     ]
 }
 
@@ -197,6 +211,7 @@ pub(crate) fn fact() -> impl Strategy<Value = Fact> {
         3 => wall().prop_map(Fact::Wall),
         1 => Just(Fact::Online),
         1 => Just(Fact::Offline),
+        3 => ping_on_its_way(),
     ]
 }
 

@@ -1,11 +1,17 @@
-//! What must hold of a ready connection's deadlines, told from outside: who was asked when, and who was heard.
+//! What must hold of a ready connection's deadlines, seen from outside: who was asked when, and who was heard.
 
 use core::time::Duration;
 
-use gateway_core::{Config, HeartbeatKind, Instant};
+use gateway_core::{Backlog, Config, DisconnectCause, HeartbeatKind, Instant};
 
 /// The longest deadline of a probe after a clock jump.
 const PROBE: Duration = Duration::from_secs(5);
+
+/// Unproven bytes that earn a ping no time.
+const PROVEN_ENOUGH: u64 = 64 << 10;
+
+/// The most time that unproven bytes earn, and what a ping may wait beyond the time for the bytes before it.
+const MOST: Duration = Duration::from_secs(30);
 
 /// One stay in the ready state.
 #[derive(Clone, Debug)]
@@ -14,48 +20,183 @@ pub(crate) struct Pulse {
     reading: bool,
     /// The last sign of life, ready or resume.
     heard_at: Instant,
-    /// No later than this the next ping leaves.
+    /// No later than this the next ping leaves, unless one is held.
     ping_by: Instant,
+    /// The pings that no pong has answered, the oldest first: each one's number and stamp.
+    unanswered: Vec<(u32, Option<u64>)>,
+    sent: u32,
+    /// When the newest was ordered.
+    ordered_at: Instant,
+    /// Whether the newest was reported as neither held nor handed over.
+    is_ordered: bool,
     ping: Option<Ping>,
+    held: Option<Held>,
     data_at: Instant,
     /// Whether no event came later than an armed deadline.
     punctual: bool,
 }
 
+/// A ping whose answer is due.
 #[derive(Clone, Copy, Debug)]
 struct Ping {
+    number: u32,
+    is_probe: bool,
     answered: bool,
+    allowance: Duration,
     dead_at: Instant,
+}
+
+/// A ping that the driver holds.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// Its order, or the last resume.
+    since: Instant,
+    /// The last sign of life after that: some time later, within an interval, the judgement begins again.
+    lived_at: Option<Instant>,
+    moved_at: Instant,
+    behind: Duration,
+    is_probe: bool,
 }
 
 impl Pulse {
     pub(crate) fn new(now: Instant, reading: bool, config: &Config) -> Self {
-        let ping_by = now.saturating_add(config.heartbeat_interval());
-        let punctual = true;
-        Self { since: now, reading, heard_at: now, ping_by, ping: None, data_at: now, punctual }
+        Self {
+            since: now,
+            reading,
+            heard_at: now,
+            ping_by: now.saturating_add(config.heartbeat_interval()),
+            unanswered: Vec::new(),
+            sent: 0,
+            ordered_at: now,
+            is_ordered: false,
+            ping: None,
+            held: None,
+            data_at: now,
+            punctual: true,
+        }
     }
 
     pub(crate) fn came_late(&mut self) {
         self.punctual = false;
     }
 
-    pub(crate) fn on_ping(&mut self, now: Instant, is_probe: bool, config: &Config) {
-        let interval = config.heartbeat_interval();
+    /// A ping was sent.
+    ///
+    /// # Errors
+    /// One is held, and no other may stand behind it.
+    pub(crate) fn on_ping(
+        &mut self,
+        now: Instant,
+        stamp: Option<u64>,
+        is_probe: bool,
+        config: &Config,
+    ) -> Result<(), String> {
+        if self.held.is_some() {
+            return Err(format!("a ping behind one that is held: {self:?}"));
+        }
+        self.sent += 1;
+        self.unanswered.push((self.sent, stamp));
+        self.ordered_at = now;
+        self.is_ordered = true;
+        self.ping_by = now.saturating_add(config.heartbeat_interval());
+        // A ping that is still judged keeps its deadline: no later one puts death off.
+        if is_probe || self.ping.is_none_or(|ping| ping.answered) {
+            self.judge_newest(now, is_probe, 0, config);
+        }
+        Ok(())
+    }
+
+    fn judge_newest(&mut self, now: Instant, is_probe: bool, unproven: u64, config: &Config) {
         let timeout = config.heartbeat_timeout();
-        let timeout = if is_probe { PROBE.min(timeout) } else { timeout };
-        let dead_at = match self.ping {
-            // A ping that is still judged keeps its deadline: no later one puts death off.
-            Some(Ping { answered: false, dead_at }) if !is_probe => dead_at,
-            Some(_) | None => now.saturating_add(timeout),
-        };
-        self.ping = Some(Ping { answered: false, dead_at });
-        self.ping_by = now.saturating_add(interval);
+        let patience = if is_probe { PROBE.min(timeout) } else { timeout };
+        let allowance = carried_in(unproven.saturating_sub(PROVEN_ENOUGH), config).min(MOST);
+        let dead_at = now.saturating_add(patience + allowance);
+        self.ping = Some(Ping { number: self.sent, is_probe, answered: false, allowance, dead_at });
+    }
+
+    /// A clock jump: a ping that is held becomes the probe.
+    pub(crate) fn on_jump(&mut self, now: Instant) {
+        if let Some(held) = &mut self.held {
+            held.is_probe = true;
+            if held.lived_at.take().is_some() {
+                held.since = now;
+            }
+            self.ping = None;
+        }
+    }
+
+    /// The driver's write left part of the newest ping in its buffer.
+    pub(crate) fn on_held(&mut self, now: Instant, backlog: Backlog, config: &Config) {
+        if !core::mem::take(&mut self.is_ordered) {
+            return;
+        }
+        let has_lived = self.ping.is_none_or(|ping| ping.answered);
+        let newest = self.ping.take_if(|ping| ping.number == self.sent);
+        self.held = Some(Held {
+            since: self.ordered_at,
+            lived_at: has_lived.then_some(self.heard_at),
+            moved_at: now.saturating_sub(backlog.idle),
+            behind: carried_in(backlog.bytes, config),
+            is_probe: newest.is_some_and(|ping| ping.is_probe),
+        });
+    }
+
+    pub(crate) fn on_progress(&mut self, now: Instant) {
+        if let Some(held) = &mut self.held {
+            held.moved_at = now;
+        }
+    }
+
+    /// The transport has the newest ping.
+    pub(crate) fn on_handed(&mut self, now: Instant, unproven: u64, config: &Config) {
+        let was_ordered = core::mem::take(&mut self.is_ordered);
+        let is_older_judged = self.ping.is_some_and(|ping| !ping.answered);
+        match (self.held.take(), self.ping) {
+            (Some(held), _) if !is_older_judged => {
+                self.judge_newest(now, held.is_probe, unproven, config);
+            }
+            (None, Some(ping)) if was_ordered && ping.number == self.sent => {
+                self.judge_newest(now, ping.is_probe, unproven, config);
+                if let Some(newest) = &mut self.ping {
+                    newest.answered = ping.answered;
+                }
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    /// A Tick that is due: behind a ping that is held none is sent, and its place in the schedule passes.
+    pub(crate) fn on_tick(&mut self, now: Instant, config: &Config) {
+        if self.held.is_some() && now >= self.ping_by {
+            self.ping_by = now.saturating_add(config.heartbeat_interval());
+        }
+    }
+
+    /// A pong was counted, which echoes this stamp.
+    pub(crate) fn on_pong(&mut self, now: Instant, echo: Option<u64>) {
+        let first = self.unanswered.len().saturating_sub(4);
+        let stamps = &self.unanswered[first..];
+        let named = echo.and_then(|_| stamps.iter().rposition(|(_, stamp)| *stamp == echo));
+        let place = named.map_or(0, |place| first + place);
+        let Some((number, _)) = self.unanswered.get(place).copied() else { return };
+        self.unanswered.drain(..=place);
+        if self.unanswered.is_empty() {
+            self.held = None;
+            self.is_ordered = false;
+        }
+        // One that is older than what is judged, left in a buffer by a suspend, proves nothing.
+        if named.is_none() || self.ping.is_none_or(|ping| ping.number <= number) {
+            self.on_life(now);
+        }
     }
 
     pub(crate) fn on_life(&mut self, now: Instant) {
         self.heard_at = now;
         if let Some(ping) = &mut self.ping {
             ping.answered = true;
+        }
+        if let Some(held) = &mut self.held {
+            held.lived_at = Some(now);
         }
     }
 
@@ -74,42 +215,47 @@ impl Pulse {
         self.data_at = now;
         self.reading = true;
         self.heard_at = now;
-        // The next ping is due when it was, or now; the judgement of one that is out starts again.
-        self.ping_by = self.ping_by.max(now);
+        let timeout = config.heartbeat_timeout();
         if let Some(ping) = &mut self.ping {
-            ping.dead_at = now.saturating_add(config.heartbeat_timeout());
+            let patience = if ping.is_probe { PROBE.min(timeout) } else { timeout };
+            ping.dead_at = now.saturating_add(patience + ping.allowance);
+        }
+        if let Some(held) = &mut self.held {
+            (held.since, held.lived_at, held.moved_at) = (now, None, now);
         }
     }
 
-    /// Whether the peer may be declared dead now.
-    pub(crate) fn may_die(&self, now: Instant, config: &Config) -> Result<(), String> {
-        let Some(ping) = self.ping else { return Err("dead without a ping".to_string()) };
-        if !self.reading || ping.answered || now < ping.dead_at {
-            return Err(format!("dead at {now:?} with {self:?}"));
-        }
-        match self.data_due(config) {
-            Some(data) if data < ping.dead_at && data <= now => {
-                Err(format!("the data deadline {data:?} was earlier than {ping:?}"))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Whether the connection may be given up for want of application data now.
-    pub(crate) fn may_starve(&self, now: Instant, config: &Config) -> Result<(), String> {
-        let due = self.data_due(config);
-        if !self.reading || due.is_none_or(|due| now < due) {
-            return Err(format!("starved at {now:?}, due at {due:?}"));
-        }
-        match self.ping {
-            Some(ping) if !ping.answered && ping.dead_at <= now && Some(ping.dead_at) < due => {
-                Err(format!("the peer was dead before, {ping:?}, and data due at {due:?}"))
-            }
-            Some(_) | None => Ok(()),
+    /// Whether the connection may be left for this cause now.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(crate) fn may_end(
+        &self,
+        now: Instant,
+        cause: DisconnectCause,
+        config: &Config,
+    ) -> Result<(), String> {
+        let silent = self.ping.filter(|ping| !ping.answered).map(|ping| ping.dead_at);
+        let due = match cause {
+            DisconnectCause::PongTimeout => silent,
+            DisconnectCause::WriteStall => self.held.map(|held| held.earliest_death(config)),
+            _ => self.data_due(config),
+        };
+        let Some(due) = due.filter(|due| self.reading && *due <= now) else {
+            return Err(format!("{cause:?} at {now:?}, due at {due:?}: {self:?}"));
+        };
+        // Of two that are due the earlier one is the cause.
+        let all = [silent, self.stalled_by(config), self.data_due(config)].into_iter().flatten();
+        match all.min().filter(|other| *other < due) {
+            Some(other) => Err(format!("{cause:?} due at {due:?}, another at {other:?}: {self:?}")),
+            None => Ok(()),
         }
     }
 
     /// What must hold of the deadline while the connection stays ready; `ticked` if the event was a Tick.
+    ///
+    /// # Errors
+    /// What does not hold.
     pub(crate) fn check(
         &self,
         now: Instant,
@@ -117,41 +263,47 @@ impl Pulse {
         deadline: Option<Instant>,
         config: &Config,
     ) -> Result<(), String> {
-        if !self.reading {
-            return match deadline {
-                Some(at) => Err(format!("a deadline at {at:?} while reading is paused")),
-                None => Ok(()),
-            };
-        }
-        let due = self.data_due(config).into_iter().chain(self.beat_due(config)).min();
-        let Some(due) = due else {
-            return match deadline {
-                Some(at) => Err(format!("a deadline at {at:?} with nothing to watch")),
-                None => Ok(()),
-            };
+        let ping_by = (config.heartbeat_kind() != HeartbeatKind::Off).then_some(self.ping_by);
+        let judgements = [self.data_due(config), self.silent_by(), self.stalled_by(config)];
+        let judged = judgements.into_iter().flatten().filter(|_| self.reading).min();
+        // Behind a ping that is held none leaves, and the place in the schedule passes.
+        let due = match (judged, ping_by) {
+            (judged, Some(ping_by)) if self.held.is_none() => {
+                Some(judged.map_or(ping_by, |judged| judged.min(ping_by)))
+            }
+            (judged, _) => judged,
         };
-        if deadline.is_none_or(|at| at > due) {
+        let is_asked = ping_by.is_some();
+        if deadline.is_none() && (is_asked || due.is_some()) {
+            return Err(format!("no deadline: {self:?}"));
+        }
+        if deadline.is_some() && !is_asked && due.is_none() {
+            return Err(format!("a deadline at {deadline:?} with nothing to watch"));
+        }
+        let Some(due) = due else { return Ok(()) };
+        if deadline.is_some_and(|at| at > due) {
             return Err(format!("deadline {deadline:?} is later than {due:?}: {self:?}"));
         }
         if ticked && now >= due && now < Instant::MAX {
-            return Err(format!("a Tick at {now:?} left {due:?} unheeded: {self:?}"));
+            return Err(format!("a Tick at {now:?} left {due:?} undone: {self:?}"));
         }
         Ok(())
     }
 
-    /// The latest instant at which something is due for the heartbeat's sake.
-    fn beat_due(&self, config: &Config) -> Option<Instant> {
-        if config.heartbeat_kind() == HeartbeatKind::Off {
-            return None;
-        }
-        let due = match self.ping {
-            Some(Ping { answered: false, dead_at }) => dead_at.min(self.ping_by),
-            Some(Ping { answered: true, .. }) | None => self.ping_by,
-        };
-        Some(due)
+    fn silent_by(&self) -> Option<Instant> {
+        self.ping.filter(|ping| !ping.answered).map(|ping| ping.dead_at)
     }
 
-    /// With Ticks on time: silence is death no later than interval + timeout after the last sign of life.
+    /// When a ping that is held ends the connection, where no sign of life has moved that.
+    fn stalled_by(&self, config: &Config) -> Option<Instant> {
+        let held = self.held.filter(|held| held.lived_at.is_none())?;
+        Some(held.death_from(held.since, config))
+    }
+
+    /// With Ticks on time: silence is death within the bound of I6.
+    ///
+    /// # Errors
+    /// The connection lives past it.
     pub(crate) fn check_silence(
         &self,
         now: Instant,
@@ -163,7 +315,18 @@ impl Pulse {
         }
         let span = config.heartbeat_interval().saturating_add(config.heartbeat_timeout());
         let probe = self.ping.map_or(Instant::ZERO, |ping| ping.dead_at);
-        let dead_by = self.heard_at.saturating_add(span).max(probe);
+        let by_what_came = self.heard_at.saturating_add(span);
+        let dead_by = match self.held {
+            Some(held) => {
+                let by_progress = held.moved_at.max(self.heard_at).saturating_add(span);
+                let by_patience = by_what_came.saturating_add(MOST + held.behind);
+                by_progress.min(by_patience).max(held.death_from(held.since, config))
+            }
+            None => {
+                let allowance = self.ping.map_or(Duration::ZERO, |ping| ping.allowance);
+                by_what_came.saturating_add(allowance).max(probe)
+            }
+        };
         if ticked && now >= dead_by && now < Instant::MAX {
             return Err(format!("not dead by {dead_by:?}, now {now:?}: {self:?}"));
         }
@@ -173,4 +336,25 @@ impl Pulse {
     fn data_due(&self, config: &Config) -> Option<Instant> {
         config.data_timeout().map(|timeout| self.data_at.saturating_add(timeout))
     }
+}
+
+impl Held {
+    /// When the peer is dead that was not heard since `since`.
+    fn death_from(&self, since: Instant, config: &Config) -> Instant {
+        let timeout = config.heartbeat_timeout();
+        let idle = self.moved_at.saturating_add(config.heartbeat_interval());
+        let patience = timeout + MOST + self.behind;
+        idle.max(since).saturating_add(timeout).min(since.saturating_add(patience))
+    }
+
+    /// No judgement may end earlier.
+    fn earliest_death(&self, config: &Config) -> Instant {
+        self.death_from(self.lived_at.map_or(self.since, |at| at.max(self.since)), config)
+    }
+}
+
+/// How long the slowest link needs for so many bytes, in whole milliseconds.
+fn carried_in(bytes: u64, config: &Config) -> Duration {
+    let millis = bytes.saturating_mul(1_000) / u64::from(config.slowest_link());
+    Duration::from_millis(millis.min(u32::MAX.into()))
 }

@@ -14,6 +14,9 @@ pub(crate) struct Retries {
     is_refreshed: bool,
     wants_refresh: bool,
     wall: Option<(Instant, UnixMillis)>,
+    /// Before this no hint makes an attempt: the least delay without its spread, and with all of it.
+    pub(crate) not_before: Instant,
+    pub(crate) not_before_most: Instant,
 }
 
 /// A socket that is gone, and what is to be expected of the retry.
@@ -29,6 +32,12 @@ impl Retries {
     /// A new life: counts start from zero.
     pub(crate) fn reset(&mut self) {
         *self = Self { wall: self.wall, ..Self::default() };
+    }
+
+    /// The machine was suspended: the least delay went on meanwhile.
+    pub(crate) fn slept(&mut self, by: Duration) {
+        self.not_before = self.not_before.saturating_sub(by);
+        self.not_before_most = self.not_before_most.saturating_sub(by);
     }
 
     pub(crate) fn told_wall(&mut self, now: Instant, wall: UnixMillis) {
@@ -105,7 +114,13 @@ impl Retries {
     }
 
     /// Counts a retry.
-    pub(crate) fn count(&mut self, loss: &Loss, delay: Duration) {
+    pub(crate) fn count(&mut self, loss: &Loss, now: Instant, delay: Duration) {
+        let floor = loss.floor.unwrap_or_default();
+        let most = if loss.floor.is_some() { floor.saturating_add(jitter(floor)) } else { floor };
+        // Delays are whole milliseconds, rounded down.
+        let least = floor.saturating_sub(Duration::from_millis(1));
+        self.not_before = now.saturating_add(least);
+        self.not_before_most = now.saturating_add(most);
         self.attempts = self.attempts.saturating_add(1);
         self.last_delay = delay;
         let is_new = loss.verdict == Verdict::RefreshCredentials;

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, CloseFrame, ConnectionState, Event, Failure, Frame, Instant, Login, Message, Network,
-    Observed, Observer, OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
+    Action, Backlog, CloseFrame, ConnectionState, Event, Failure, Frame, HeartbeatKind, Instant,
+    Login, Message, Network, Observed, Observer, OpenError, Outgoing, RetryAfter, SocketId,
+    UnixMillis,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -17,6 +18,9 @@ use crate::rig::Rig;
 
 /// More Ticks than this are not made up for one step.
 const MOST_TICKS: usize = 48;
+
+/// More stamps than the core remembers.
+const MOST_STAMPS: usize = 8;
 
 /// More steps than this are not taken.
 const MOST_STEPS: usize = 600;
@@ -77,8 +81,8 @@ pub struct World {
     /// What the wall clock shows at the monotonic clock's zero, in milliseconds.
     wall_offset: u64,
     last_socket: u64,
-    /// The stamp of the last ping.
-    stamp: Option<u64>,
+    /// The stamps of the last pings, the newest last.
+    stamps: Vec<u64>,
     observer: Option<Box<dyn Observer>>,
 }
 
@@ -93,7 +97,7 @@ impl World {
             is_punctual: plan.is_punctual,
             wall_offset: 1_700_000_000_000,
             last_socket: 0,
-            stamp: None,
+            stamps: Vec::new(),
             observer: None,
         }
     }
@@ -134,12 +138,22 @@ impl World {
         for action in &actions {
             match action {
                 Action::OpenSocket { id, .. } => self.last_socket = id.number(),
-                Action::Send(_, Outgoing::Ping(stamp)) => self.stamp = stamp.map(|wall| wall.0),
-                Action::Send(_, Outgoing::WebSocketPing(number)) => self.stamp = Some(*number),
+                Action::Send(_, Outgoing::Ping(stamp)) => {
+                    self.keep(stamp.map(|UnixMillis(millis)| millis));
+                }
+                Action::Send(_, Outgoing::WebSocketPing(number)) => self.keep(Some(*number)),
                 _ => {}
             }
         }
         Ok(actions)
+    }
+
+    fn keep(&mut self, stamp: Option<u64>) {
+        let Some(stamp) = stamp else { return self.stamps.clear() };
+        if self.stamps.len() == MOST_STAMPS {
+            self.stamps.remove(0);
+        }
+        self.stamps.push(stamp);
     }
 
     fn advance(&mut self, advance: Advance) -> Result<(), Violation> {
@@ -225,6 +239,15 @@ impl World {
             }
             Fact::Online => self.feed(online),
             Fact::Offline => self.feed(offline),
+            Fact::PingHeld(whose, bytes, idle) => {
+                let idle = Duration::from_millis((*idle).into());
+                let backlog = Backlog { bytes: (*bytes).into(), idle };
+                self.feed(Event::PingHeld(self.id(*whose), backlog))
+            }
+            Fact::WriteProgressed(whose) => self.feed(Event::WriteProgressed(self.id(*whose))),
+            Fact::PingHanded(whose, unproven) => {
+                self.feed(Event::PingHanded(self.id(*whose), (*unproven).into()))
+            }
             Fact::Tick => self.feed(Event::Tick),
         };
         fed.map(drop)
@@ -325,9 +348,18 @@ impl World {
     fn stamp(&self, echo: Echo) -> Option<u64> {
         match echo {
             Echo::None => None,
-            Echo::Newest => self.stamp,
-            Echo::Other(number) => Some(number),
+            Echo::Newest => self.stamps.last().copied(),
+            // A small number counts back from the newest of the JSON heartbeat's, or is that of a Ping frame.
+            Echo::Other(number) => {
+                let back = usize::try_from(number).ok().filter(|_| self.asks_in_json());
+                let older = back.and_then(|back| self.stamps.iter().nth_back(back));
+                Some(older.copied().unwrap_or(number))
+            }
         }
+    }
+
+    fn asks_in_json(&self) -> bool {
+        self.rig.connection.config().heartbeat_kind() == HeartbeatKind::Json
     }
 
     fn text(&self, content: &Content) -> String {

@@ -53,7 +53,7 @@ impl<R: Rng> Reference<R> {
         }
         self.change(ConnectionState::Disconnected, Some(id));
 
-        let (delay, because) = self.next_delay(cause, verdict);
+        let (delay, least, because) = self.next_delay(cause, verdict);
         self.attempts += 1;
         self.last_delay = delay;
         self.is_refreshed |= refreshes;
@@ -65,12 +65,17 @@ impl<R: Rng> Reference<R> {
         };
         self.wants_refresh = refreshes || (self.wants_refresh && reached_no_server);
         self.retry_at = Some(self.now.saturating_add(delay));
+        self.not_before = self.now.saturating_add(least);
         let cause = RetryCause::Disconnected(cause);
         self.tell(Notice::RetryScheduled { attempt: self.attempts, delay, cause, because });
     }
 
     /// The strategy's delay; no less than the server and the policy ask for, and then spread.
-    fn next_delay(&mut self, cause: DisconnectCause, verdict: Verdict) -> (Duration, Because) {
+    fn next_delay(
+        &mut self,
+        cause: DisconnectCause,
+        verdict: Verdict,
+    ) -> (Duration, Duration, Because) {
         let draw = self.rng.next_u64();
         let strategys = backoff::delay(self.config.backoff(), self.last_drawn, self.attempts, draw);
         self.last_drawn = strategys;
@@ -84,7 +89,9 @@ impl<R: Rng> Reference<R> {
             Verdict::RetryNoSoonerThan(least) => Some(least),
             _ => None,
         };
-        let Some(least) = header.max(policys) else { return (strategys, Because::Backoff) };
+        let Some(least) = header.max(policys) else {
+            return (strategys, Duration::ZERO, Because::Backoff);
+        };
         let because = if strategys > least {
             Because::Backoff
         } else if policys == Some(least) {
@@ -94,7 +101,8 @@ impl<R: Rng> Reference<R> {
         };
         let spread = (least / 5).max(Duration::from_secs(1));
         let spread = self.part_of(spread);
-        (backoff::whole_millis(strategys.max(least).saturating_add(spread)), because)
+        let spread_on = |span: Duration| backoff::whole_millis(span.saturating_add(spread));
+        (spread_on(strategys.max(least)), spread_on(least), because)
     }
 
     /// How long a `Retry-After` asks us to wait; a date tells nothing without the wall clock.

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Action, CloseCode, DisconnectCause, HeartbeatKind, Instant, Notice, Outgoing, UnixMillis,
+    Action, Backlog, CloseCode, DisconnectCause, HeartbeatKind, Instant, Notice, Outgoing,
+    UnixMillis,
 };
 use rand_core::Rng;
 
@@ -12,18 +13,49 @@ use super::{Reference, backoff};
 /// The longest that a probe after a clock jump may stay unanswered.
 const PROBE: Duration = Duration::from_secs(5);
 
+/// So many unproven bytes earn no time.
+const FREE: u64 = 65_536;
+
+/// The most time that unproven bytes earn, and what a ping may wait beside the bytes before it.
+const MOST: Duration = Duration::from_secs(30);
+
 /// A ping that no pong has answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ping {
+    /// 1 for the first of the socket.
+    serial: u64,
     /// What the pong echoes: a number in a Ping frame, a timestamp in JSON.
     echo: Option<u64>,
     sent_at: Instant,
 }
 
+/// A ping whose answer is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch {
+    serial: u64,
+    pub(super) dead_at: Instant,
+    /// How long after its hand-over the peer is dead.
+    span: Duration,
+    is_probe: bool,
+}
+
+/// The newest ping, while the driver has not written all of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    since: Instant,
+    moved_at: Instant,
+    /// When it is looked at: progress does not move this.
+    pub(super) look_at: Instant,
+    behind: Duration,
+    is_probe: bool,
+}
+
 impl<R: Rng> Reference<R> {
-    /// The connection became ready: it is asked at once, or after its phase.
+    /// The connection became ready: the first ping leaves after an interval, or after a random part of one.
     pub(super) fn start_beating(&mut self) {
-        self.dead_at = None;
+        self.watch = None;
+        self.hold = None;
+        self.is_newest_ordered = false;
         self.was_heard = false;
         self.pings_sent = 0;
         self.watch_data_from(self.now);
@@ -31,18 +63,13 @@ impl<R: Rng> Reference<R> {
             HeartbeatKind::Off => None,
             _ => Some(self.now.saturating_add(self.phase())),
         };
-        // As soon as it is ready; what a phase puts off the Tick asks, and in a pause nothing is due.
-        if self.is_due(self.ping_at) && !self.is_paused {
-            self.ask();
-        }
     }
 
-    /// What the first ping waits: a part of the interval where a fleet is to be spread, in whole milliseconds.
     fn phase(&mut self) -> Duration {
-        if !self.config.heartbeat_phase() {
-            return Duration::ZERO;
-        }
         let interval = self.config.heartbeat_interval();
+        if !self.config.heartbeat_phase() {
+            return interval;
+        }
         backoff::whole_millis(self.part_of(interval))
     }
 
@@ -62,45 +89,171 @@ impl<R: Rng> Reference<R> {
         self.data_at = self.config.data_timeout().map(|span| from.saturating_add(span));
     }
 
-    /// The judgements first, the earlier of the two before the other; a peer that still lives is asked.
+    /// The judgements first, the earliest before the others; a peer that still lives is asked.
     pub(super) fn judge_and_ask(&mut self) {
-        if self.was_heard && self.is_due(self.dead_at) {
-            self.dead_at = None;
-        }
-        if self.is_due(self.data_at) {
-            self.watch_data_from(self.last_data); // a message has only left its mark
-        }
-        let starves = self.is_due(self.data_at);
-        let dies = self.is_due(self.dead_at);
-        if starves && (!dies || self.data_at <= self.dead_at) {
-            return self.part(CloseCode::GOING_AWAY, DisconnectCause::DataTimeout);
-        }
-        if dies {
-            return self.drop_and_lose(DisconnectCause::PongTimeout);
+        if !self.is_paused {
+            if let Some((_, cause)) = self.cause_of_death() {
+                return match cause {
+                    DisconnectCause::DataTimeout => self.part(CloseCode::GOING_AWAY, cause),
+                    cause => self.abort_and_lose(cause),
+                };
+            }
         }
         if self.is_due(self.ping_at) {
             self.ask();
         }
     }
 
-    /// A ping, and the next one an interval later. The judgement of an older one that is still out stands.
+    /// What the connection dies of now: the earliest of what is due.
+    fn cause_of_death(&mut self) -> Option<(Instant, DisconnectCause)> {
+        if self.is_due(self.data_at) {
+            self.watch_data_from(self.last_data); // a message has only left its mark
+        }
+        let starves = self.data_at.map(|at| (at, DisconnectCause::DataTimeout));
+        let (mut silent, mut stalled) = (None, None);
+        if self.was_heard {
+            self.spare();
+        } else {
+            silent = self.watch.map(|watch| (watch.dead_at, DisconnectCause::PongTimeout));
+            if let Some(mut hold) = self.hold {
+                hold.look_at = self.stalled_at(&hold);
+                self.hold = Some(hold);
+                stalled = Some((hold.look_at, DisconnectCause::WriteStall));
+            }
+        }
+        // Where two fall on one instant: want of data, silence, stall.
+        let all = [starves, silent, stalled].into_iter().flatten();
+        all.filter(|(at, _)| *at <= self.now).min_by_key(|(at, _)| *at)
+    }
+
+    /// The peer was heard: what is due is not judged.
+    fn spare(&mut self) {
+        if self.is_due(self.watch.map(|watch| watch.dead_at)) {
+            self.watch = None;
+        }
+        if self.is_due(self.hold.map(|hold| hold.look_at)) {
+            self.judge_hold_from_now();
+        }
+    }
+
+    /// A held ping is judged from now on: what was heard before counts no more, and answers an older ping for good.
+    fn judge_hold_from_now(&mut self) {
+        let Some(mut hold) = self.hold else { return };
+        if core::mem::take(&mut self.was_heard) {
+            self.watch = None;
+        }
+        hold.since = self.now;
+        hold.look_at = self.stalled_at(&hold);
+        self.hold = Some(hold);
+    }
+
+    /// No byte was taken for interval + timeout; or the slowest link would have carried what is before the ping.
+    fn stalled_at(&self, hold: &Hold) -> Instant {
+        let timeout = self.config.heartbeat_timeout();
+        let idle_since = hold.moved_at.saturating_add(self.config.heartbeat_interval());
+        let stuck = idle_since.max(hold.since).saturating_add(timeout);
+        let slow = hold.since.saturating_add(timeout + MOST + hold.behind);
+        stuck.min(slow)
+    }
+
+    /// A ping, and the next one an interval later. Behind a held one none is sent.
     fn ask(&mut self) {
+        self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
+        if self.hold.is_some() {
+            if self.was_heard {
+                self.judge_hold_from_now();
+            }
+            return;
+        }
         self.send_ping();
-        if self.dead_at.is_none() || self.was_heard {
-            self.dead_at = Some(self.now.saturating_add(self.config.heartbeat_timeout()));
-            self.was_heard = false;
+        // The judgement of an older one that is still out stands.
+        if self.watch.is_none() || self.was_heard {
+            self.watch_newest(false, 0);
         }
     }
 
     /// A ping after a clock jump: it is to be answered soon, whatever was due before.
     pub(super) fn probe(&mut self) {
-        if self.config.heartbeat_kind() == HeartbeatKind::Off || self.is_paused {
-            return; // there is no way to ask, or nobody to hear the answer
+        if self.config.heartbeat_kind() == HeartbeatKind::Off {
+            return; // there is no way to ask
         }
+        if let Some(mut hold) = self.hold {
+            hold.is_probe = true;
+            self.hold = Some(hold);
+            if self.was_heard {
+                self.judge_hold_from_now();
+            }
+            self.watch = None;
+            return;
+        }
+        self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
         self.send_ping();
-        let timeout = self.config.heartbeat_timeout().min(PROBE);
-        self.dead_at = Some(self.now.saturating_add(timeout));
+        self.watch_newest(true, 0);
+    }
+
+    /// The newest ping is judged, as from now, with time for so many unproven bytes.
+    fn watch_newest(&mut self, is_probe: bool, unproven: u64) {
+        let timeout = self.config.heartbeat_timeout();
+        let patience = if is_probe { timeout.min(PROBE) } else { timeout };
+        let span = patience + self.carried_in(unproven.saturating_sub(FREE)).min(MOST);
+        let dead_at = self.now.saturating_add(span);
+        self.watch = Some(Watch { serial: self.pings_sent, dead_at, span, is_probe });
         self.was_heard = false;
+    }
+
+    /// In whole milliseconds.
+    fn carried_in(&self, bytes: u64) -> Duration {
+        let millis = bytes.saturating_mul(1_000) / u64::from(self.config.slowest_link());
+        Duration::from_millis(millis)
+    }
+
+    /// The driver could not write the newest ping whole.
+    pub(super) fn on_ping_held(&mut self, backlog: Backlog) {
+        if !self.is_newest_ordered || self.ready_since.is_none() {
+            return; // no ping, or it was told before
+        }
+        self.is_newest_ordered = false;
+        let Some(newest) = self.pings_out.last().copied() else { return };
+        let judged = self.watch.filter(|watch| watch.serial == newest.serial);
+        if judged.is_some() {
+            self.watch = None;
+        }
+        let most = Duration::from_millis(u32::MAX.into());
+        let mut hold = Hold {
+            since: newest.sent_at,
+            moved_at: self.now.saturating_sub(backlog.idle),
+            look_at: self.now,
+            behind: self.carried_in(backlog.bytes).min(most),
+            is_probe: judged.is_some_and(|watch| watch.is_probe),
+        };
+        hold.look_at = self.stalled_at(&hold);
+        self.hold = Some(hold);
+    }
+
+    pub(super) fn on_write_progressed(&mut self) {
+        if let Some(hold) = &mut self.hold {
+            hold.moved_at = self.now;
+        }
+    }
+
+    /// The transport has the newest ping: from now on its answer is due.
+    pub(super) fn on_ping_handed(&mut self, unproven: u64) {
+        if self.ready_since.is_none() {
+            return;
+        }
+        let was_ordered = core::mem::take(&mut self.is_newest_ordered);
+        let held = self.hold.take();
+        match (held, self.watch) {
+            // An older one that nothing has answered is judged first.
+            (Some(_), Some(_)) if !self.was_heard => {}
+            (Some(hold), _) => self.watch_newest(hold.is_probe, unproven),
+            (None, Some(watch)) if was_ordered && watch.serial == self.pings_sent => {
+                let was_heard = self.was_heard;
+                self.watch_newest(watch.is_probe, unproven);
+                self.was_heard = was_heard; // it came after the order, as after the hand-over
+            }
+            (None, _) => {}
+        }
     }
 
     fn send_ping(&mut self) {
@@ -112,57 +265,71 @@ impl<R: Rng> Reference<R> {
             let stamp = self.wall_now();
             (Outgoing::Ping(stamp), stamp.map(|UnixMillis(millis)| millis))
         };
-        self.pings_out.push(Ping { echo, sent_at: self.now });
-        self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
+        self.pings_out.push(Ping { serial: self.pings_sent, echo, sent_at: self.now });
+        self.is_newest_ordered = true;
         self.act(Action::Send(id, outgoing));
         self.tell(Notice::PingSent { socket: id });
     }
 
-    /// The round trip is known where the pong echoes the last ping, or one ping alone is out.
+    /// A pong that echoes one of the last four pings that are out answers it and those before it; any other the oldest.
     pub(super) fn on_pong(&mut self, echo: Option<u64>) {
-        let (Some(id), Some(last)) = (self.socket, self.pings_out.last().copied()) else { return };
-        let names_last = echo.is_some() && echo == last.echo;
-        let is_sure = names_last || self.pings_out.len() == 1;
-        let round_trip = is_sure.then(|| self.now.saturating_duration_since(last.sent_at));
+        let Some(id) = self.socket else { return };
+        let named = self.place_of(echo);
+        let is_sure = named.is_some() || self.pings_out.len() == 1;
+        let place = named.unwrap_or(0);
+        let Some(answered) = self.pings_out.get(place).copied() else { return };
+        let round_trip = is_sure.then(|| self.now.saturating_duration_since(answered.sent_at));
         if round_trip.is_some() {
             self.tally.last_round_trip = round_trip;
         }
-        // Who answers one has passed over those before it: a stream keeps its order. A timestamp tells only whether it is the
-        // last's; otherwise it is the oldest.
-        let is_exact = names_last || self.config.heartbeat_kind() == HeartbeatKind::Ping;
-        let named = self.pings_out.iter().rposition(|ping| is_exact && ping.echo == echo);
-        self.pings_out.drain(..=named.unwrap_or(0));
-        // With numbers it is known which ping was answered: an older one than the last says nothing of the last.
-        if names_last || self.config.heartbeat_kind() == HeartbeatKind::Json {
+        self.pings_out.drain(..=place);
+        // An older one than what is judged proves nothing; one that names none may be for any.
+        let is_old = self.watch.is_some_and(|watch| answered.serial < watch.serial);
+        if named.is_none() || !is_old {
+            self.watch = None;
             self.was_heard = true;
-            self.dead_at = None;
+        }
+        if self.pings_out.is_empty() {
+            self.hold = None; // who answers it has it
+            self.is_newest_ordered = false;
         }
         self.tell(Notice::PongReceived { socket: id, round_trip });
+    }
+
+    /// Which of the last four pings that are out has this echo: the newest, where several have.
+    fn place_of(&self, echo: Option<u64>) -> Option<usize> {
+        let first = self.pings_out.len().saturating_sub(4);
+        let echo = echo?;
+        self.pings_out[first..]
+            .iter()
+            .rposition(|ping| ping.echo == Some(echo))
+            .map(|at| first + at)
     }
 
     pub(super) fn is_ping_out(&self) -> bool {
         !self.pings_out.is_empty()
     }
 
-    /// The number in this Pong frame, where it is that of a ping that is out.
+    /// The number in this Pong frame, where it is that of one of the last four pings that are out.
     pub(super) fn ping_named(&self, payload: &[u8]) -> Option<u64> {
-        let is_named = |number: &u64| number.to_string().as_bytes() == payload;
-        self.pings_out.iter().filter_map(|ping| ping.echo).find(is_named)
+        let mut last_four = self.pings_out.iter().rev().take(4).filter_map(|ping| ping.echo);
+        last_four.find(|number| number.to_string().as_bytes() == payload)
     }
 
-    /// The application reads again: judgements restart in full, the next ping is due when it was or now.
+    /// The application reads again: judgements restart in full.
     pub(super) fn on_resumed(&mut self) {
         let was_paused = core::mem::replace(&mut self.is_paused, false);
         if !was_paused || self.ready_since.is_none() {
             return;
         }
         self.watch_data_from(self.now);
-        self.ping_at = self.ping_at.map(|at| at.max(self.now));
-        self.dead_at = match self.dead_at {
-            Some(_) if !self.was_heard => {
-                Some(self.now.saturating_add(self.config.heartbeat_timeout()))
-            }
-            _ => None,
-        };
+        if core::mem::take(&mut self.was_heard) {
+            self.watch = None;
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.dead_at = self.now.saturating_add(watch.span);
+        }
+        self.on_write_progressed();
+        self.judge_hold_from_now();
     }
 }

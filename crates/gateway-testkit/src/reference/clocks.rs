@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Action, Because, ConnectionState, HeartbeatKind, Network, Notice, RetryCause, UnixMillis,
+    Action, Because, ConnectionState, HeartbeatKind, Instant, Network, Notice, RetryCause,
+    UnixMillis,
 };
 use rand_core::Rng;
 
@@ -33,24 +34,24 @@ impl<R: Rng> Reference<R> {
         }
         self.jumped_at = Some(self.now);
         self.tell(Notice::ClockJumped { by });
-        self.wake();
+        self.wake(by);
     }
 
-    fn was_lately(&self, at: Option<gateway_core::Instant>) -> bool {
+    fn was_lately(&self, at: Option<Instant>) -> bool {
         at.is_some_and(|at| self.now.saturating_duration_since(at) < SELDOM)
     }
 
     /// The machine was suspended: ask, retry soon, or start the attempt anew.
-    fn wake(&mut self) {
+    fn wake(&mut self, by: Duration) {
         match (self.state, self.socket) {
-            (ConnectionState::Disconnected, _) => self.retry_soon(),
+            (ConnectionState::Disconnected, _) => self.retry_soon(by),
             (ConnectionState::Connected | ConnectionState::Authenticated, Some(_))
                 if self.ready_since.is_some() =>
             {
                 self.probe();
             }
             (ConnectionState::Connecting | ConnectionState::Connected, Some(id)) => {
-                self.act(Action::CloseSocket(id));
+                self.act(Action::AbortSocket(id));
                 self.change(ConnectionState::Disconnected, Some(id));
                 self.tell_retry(Duration::ZERO, RetryCause::ClockJump);
                 self.open();
@@ -60,13 +61,21 @@ impl<R: Rng> Reference<R> {
     }
 
     /// Within a second, and no later than it was to be.
-    fn retry_soon(&mut self) {
-        let Some(retry_at) = self.retry_at else { return };
+    fn retry_soon(&mut self, slept: Duration) {
+        if self.retry_at.is_none() {
+            return;
+        }
+        self.not_before = self.not_before.saturating_sub(slept);
         let delay = backoff::whole_millis(self.part_of(Duration::from_secs(1)));
-        let soon = self.now.saturating_add(delay);
-        if soon < retry_at {
-            self.retry_at = Some(soon);
-            self.tell_retry(delay, RetryCause::ClockJump);
+        self.retry_by(self.now.saturating_add(delay), RetryCause::ClockJump);
+    }
+
+    /// A hint brings the attempt forward, but not before a least delay has passed.
+    fn retry_by(&mut self, at: Instant, cause: RetryCause) {
+        let at = at.max(self.not_before);
+        if self.retry_at.is_some_and(|retry_at| at < retry_at) {
+            self.retry_at = Some(at);
+            self.tell_retry(at.saturating_duration_since(self.now), cause);
         }
     }
 
@@ -82,7 +91,9 @@ impl<R: Rng> Reference<R> {
             return;
         }
         self.online_at = Some(self.now);
-        self.tell_retry(Duration::ZERO, RetryCause::Online);
-        self.open();
+        self.retry_by(self.now, RetryCause::Online);
+        if self.is_due(self.retry_at) {
+            self.open();
+        }
     }
 }

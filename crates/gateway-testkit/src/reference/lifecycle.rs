@@ -54,6 +54,9 @@ impl<R: Rng> Reference<R> {
             Event::Flushed(_) => self.is_blocked = false,
             Event::ReadingPaused(_) => self.is_paused = true,
             Event::ReadingResumed(_) => self.on_resumed(),
+            Event::PingHeld(_, backlog) => self.on_ping_held(backlog),
+            Event::WriteProgressed(_) => self.on_write_progressed(),
+            Event::PingHanded(_, unproven) => self.on_ping_handed(unproven),
             Event::WallClock(wall) => self.on_wall_clock(wall),
             Event::NetworkChanged(network) => self.on_network(network),
             Event::Tick => self.on_tick(),
@@ -205,6 +208,13 @@ impl<R: Rng> Reference<R> {
         let Some(id) = self.socket else { return };
         self.act(Action::Send(id, Outgoing::Close(code)));
         self.drop_and_lose(cause);
+    }
+
+    /// A dead peer's socket is reset: nothing of it may arrive later.
+    pub(super) fn abort_and_lose(&mut self, cause: DisconnectCause) {
+        let Some(id) = self.socket else { return };
+        self.act(Action::AbortSocket(id));
+        self.lose(cause);
     }
 
     pub(super) fn drop_and_lose(&mut self, cause: DisconnectCause) {

@@ -21,7 +21,7 @@ use gateway_core::{
 };
 use rand_core::Rng;
 
-use beat::Ping;
+use beat::{Hold, Ping, Watch};
 pub use comparison::Comparison;
 
 /// A model of the connection: told the same events, it says what the core must do.
@@ -65,15 +65,21 @@ pub struct Reference<R> {
     is_refreshed: bool,
     wants_refresh: bool,
     retry_at: Option<Instant>,
+    /// Before this no hint makes an attempt.
+    not_before: Instant,
     /// When it was last ready, or first asked to connect.
     unready_since: Instant,
 
     // The stay in the ready state.
     ready_since: Option<Instant>,
     ping_at: Option<Instant>,
-    /// When the peer is dead, unless it was heard.
-    dead_at: Option<Instant>,
-    /// Whether the peer was heard since the ping that is to be judged at `dead_at`.
+    /// The ping whose answer is due: the peer is dead at its deadline, unless it was heard.
+    watch: Option<Watch>,
+    /// The ping that the driver holds.
+    hold: Option<Hold>,
+    /// Whether the driver has told nothing of the newest ping.
+    is_newest_ordered: bool,
+    /// Whether the peer was heard since a judgement last began.
     was_heard: bool,
     /// When the want of application messages is looked at.
     data_at: Option<Instant>,
@@ -132,10 +138,13 @@ impl<R: Rng> Reference<R> {
             is_refreshed: false,
             wants_refresh: false,
             retry_at: None,
+            not_before: Instant::ZERO,
             unready_since: Instant::ZERO,
             ready_since: None,
             ping_at: None,
-            dead_at: None,
+            watch: None,
+            hold: None,
+            is_newest_ordered: false,
             was_heard: false,
             data_at: None,
             last_data: Instant::ZERO,
@@ -177,10 +186,14 @@ impl<R: Rng> Reference<R> {
             ConnectionState::Connected | ConnectionState::Authenticated if !is_ready => {
                 vec![self.too_late_at]
             }
-            // While the application does not read nothing is due.
-            ConnectionState::Connected | ConnectionState::Authenticated if self.is_paused => vec![],
+            // While the application does not read, it is asked and not judged.
+            ConnectionState::Connected | ConnectionState::Authenticated if self.is_paused => {
+                vec![self.ping_at]
+            }
             ConnectionState::Connected | ConnectionState::Authenticated => {
-                vec![self.ping_at, self.dead_at, self.data_at]
+                let dead_at = self.watch.map(|watch| watch.dead_at);
+                let look_at = self.hold.map(|hold| hold.look_at);
+                vec![self.ping_at, dead_at, look_at, self.data_at]
             }
             ConnectionState::Closed => vec![],
         };

@@ -1,0 +1,148 @@
+//! The pings that no pong has answered, and which of them a pong answers.
+
+use core::num::NonZeroU64;
+use core::time::Duration;
+
+use crate::time::{Instant, Shift};
+
+/// How many of the unanswered pings are remembered: the newest. A pong for an older one is recognised by none of them.
+const KEPT: usize = 4;
+
+/// A count of the unanswered pings, and the newest of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pings {
+    /// The newest first. What was answered is cleared, but for the newest's stamp.
+    newest: [Sent; KEPT],
+    unanswered: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Sent {
+    at: Instant,
+    /// The stamp plus one, so that an `Option` of it costs nothing. The two highest stamps count as the same.
+    stamp: Option<NonZeroU64>,
+}
+
+impl Sent {
+    const NONE: Self = Self { at: Instant::ZERO, stamp: None };
+}
+
+const fn packed(stamp: u64) -> NonZeroU64 {
+    NonZeroU64::MIN.saturating_add(stamp)
+}
+
+impl Pings {
+    pub(super) const NONE: Self = Self { newest: [Sent::NONE; KEPT], unanswered: 0 };
+
+    pub(super) const fn unanswered(&self) -> u32 {
+        self.unanswered
+    }
+
+    pub(super) fn newest_stamp(&self) -> Option<u64> {
+        self.newest[0].stamp.map(|stamp| stamp.get() - 1)
+    }
+
+    pub(super) const fn newest_sent_at(&self) -> Instant {
+        self.newest[0].at
+    }
+
+    pub(super) fn on_sent(&mut self, now: Instant, stamp: Option<u64>) {
+        self.newest.rotate_right(1);
+        self.newest[0] = Sent { at: now, stamp: stamp.map(packed) };
+        self.unanswered = self.unanswered.saturating_add(1);
+        self.clear_answered();
+    }
+
+    /// Which unanswered ping has this stamp: the number of pings that are newer.
+    pub(super) fn find(&self, stamp: u64) -> Option<u32> {
+        let wanted = Some(packed(stamp));
+        let place = self.remembered().iter().position(|sent| sent.stamp == wanted);
+        place.and_then(|newer| u32::try_from(newer).ok())
+    }
+
+    /// A pong answers the ping with so many newer ones, and those before it; or the oldest, where it names none. Returns the round
+    /// trip, where it is known which ping was answered.
+    pub(super) fn on_pong(&mut self, now: Instant, named: Option<u32>) -> Option<Duration> {
+        let answered = match named {
+            Some(newer) => Some(newer),
+            None => (self.unanswered == 1).then_some(0), // one ping alone is unanswered
+        };
+        let sent = answered.and_then(|newer| self.remembered().get(newer as usize));
+        let round_trip = sent.map(|sent| now.saturating_duration_since(sent.at));
+        self.unanswered = named.unwrap_or_else(|| self.unanswered.saturating_sub(1));
+        self.clear_answered();
+        round_trip
+    }
+
+    fn remembered(&self) -> &[Sent] {
+        &self.newest[..KEPT.min(self.unanswered as usize)]
+    }
+
+    /// Equal pasts compare equal.
+    fn clear_answered(&mut self) {
+        let remembered = self.remembered().len();
+        let newest_stamp = self.newest[0].stamp;
+        self.newest[remembered..].fill(Sent::NONE);
+        self.newest[0].stamp = newest_stamp;
+    }
+
+    /// Moves every instant, for a model checker.
+    pub(super) fn rebase(&mut self, shift: Shift) {
+        let remembered = self.remembered().len();
+        for sent in &mut self.newest[..remembered] {
+            shift.apply(&mut sent.at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    fn sent(stamps: &[Option<u64>]) -> Pings {
+        let mut pings = Pings::NONE;
+        for (second, stamp) in (0..).zip(stamps) {
+            pings.on_sent(at(second), *stamp);
+        }
+        pings
+    }
+
+    #[test]
+    fn a_pong_that_names_a_ping_answers_it_and_those_before_it() {
+        let mut pings = sent(&[Some(10), Some(11), Some(12), Some(13)]);
+        let named = pings.find(11);
+        assert_eq!(named, Some(2));
+        assert_eq!(pings.on_pong(at(9), named), Some(Duration::from_secs(8)));
+        assert_eq!(pings.unanswered(), 2);
+        assert_eq!((pings.find(10), pings.find(11)), (None, None), "they are answered");
+        assert_eq!(pings.find(12), Some(1));
+    }
+
+    #[test]
+    fn the_last_four_are_remembered() {
+        let pings = sent(&[Some(10), Some(11), Some(12), Some(13), Some(14)]);
+        assert_eq!(pings.find(10), None);
+        assert_eq!(pings.find(11), Some(3));
+        assert_eq!(pings.unanswered(), 5);
+    }
+
+    #[test]
+    fn a_pong_that_names_none_answers_the_oldest_and_tells_the_round_trip_of_one_alone() {
+        let mut pings = sent(&[None, Some(0)]);
+        assert_eq!(pings.on_pong(at(5), None), None, "two are unanswered");
+        assert_eq!(pings.on_pong(at(5), None), Some(Duration::from_secs(4)));
+        assert_eq!(pings.unanswered(), 0);
+        assert_eq!(pings.newest_stamp(), Some(0), "the next number follows it");
+    }
+
+    #[test]
+    fn every_stamp_is_found_the_highest_too() {
+        for stamp in [0, 1, u64::MAX - 1, u64::MAX] {
+            assert_eq!(sent(&[Some(stamp)]).find(stamp), Some(0), "{stamp}");
+        }
+    }
+}
