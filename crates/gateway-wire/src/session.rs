@@ -6,6 +6,7 @@ mod end;
 mod link;
 mod order;
 mod perform;
+mod ping;
 mod stale;
 mod standing;
 mod waiting;
@@ -344,6 +345,7 @@ impl Session {
             link.writing = Writing::Free;
         }
         if link.output.pending().is_empty() {
+            link.pings.on_drained();
             self.stall.clear();
         }
         let sent = self.ledger.settle_flushed(id, flushed);

@@ -100,6 +100,7 @@ impl<H: Host> Engine<H> {
         let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
+        let mut wrote = false;
         while !self.session.pending().is_empty() && !self.session.is_flush_due() {
             let offered = offer(self.session.pending());
             let count = offered.len();
@@ -107,6 +108,7 @@ impl<H: Host> Engine<H> {
                 Ok(0) => return self.write_failed(id, &io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.session.written(id, count);
+                    wrote = true;
                     progress = Progress::Made;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -134,6 +136,9 @@ impl<H: Host> Engine<H> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return self.write_failed(id, &error),
             }
+        }
+        if self.session.is_write_watched() {
+            self.session.write_ended(self.host.now(), id, wrote);
         }
         progress
     }

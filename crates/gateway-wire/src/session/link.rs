@@ -5,6 +5,7 @@ use std::ops::Range;
 use gateway_core::SocketId;
 
 use super::breach::Breach;
+use super::ping::Pings;
 use crate::codec::Codec;
 use crate::message::Message;
 use crate::outcome::{Ledger, MessageId};
@@ -28,6 +29,7 @@ pub(super) struct Link {
     pub(super) breach: Option<Breach>,
     /// The core has left the socket: its last bytes may be written, and nothing is read from it.
     pub(super) is_left: bool,
+    pub(super) pings: Pings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl Link {
             farewell: false,
             breach: None,
             is_left: false,
+            pings: Pings::default(),
         }
     }
 

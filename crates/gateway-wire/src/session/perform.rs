@@ -6,6 +6,7 @@ use gateway_core::{
 use tracing::level_filters::LevelFilter;
 
 use super::link::{Link, Writing};
+use super::ping::is_ping;
 use super::{Order, Session};
 use crate::codec::Incoming;
 use crate::event::ClientEvent;
@@ -113,6 +114,7 @@ impl Session {
                 let farewell = self.leave(id);
                 self.orders.push_back(Order::Drop { id, farewell });
             }
+            Action::AbortSocket(id) => self.orders.push_back(Order::Abort { id }),
             Action::Send(_, outgoing) => self.put(outgoing, payload),
             Action::Deliver => {
                 if let Payload::Incoming(Incoming::Message(message)) =
@@ -130,7 +132,12 @@ impl Session {
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
                 self.notify(ClientEvent::Notice(notice));
             }
-            Action::Notify(notice) => self.notify(ClientEvent::Notice(notice)),
+            Action::Notify(notice) => {
+                if let Notice::PongReceived { .. } = notice {
+                    self.on_pong();
+                }
+                self.notify(ClientEvent::Notice(notice));
+            }
             // The timer in force is always the deadline, and that is what a driver looks at.
             Action::ScheduleTimer(_) | Action::CancelTimer => {}
         }
@@ -147,6 +154,7 @@ impl Session {
             return codec.encode_text(login.reveal(), output.buffer());
         }
         self.scratch.clear();
+        let behind = output.pending().len() as u64;
         match self.connection.encode(&outgoing, &mut self.scratch) {
             Some(Encoded::Text) => {
                 let start = output.end();
@@ -158,6 +166,9 @@ impl Session {
             Some(Encoded::Ping) => codec.encode_ping(&self.scratch, output.buffer()),
             Some(Encoded::Close(code)) => codec.encode_close(code, "", output.buffer()),
             None => {}
+        }
+        if is_ping(outgoing) {
+            link.pings.on_queued(link.output.end(), behind);
         }
         self.scratch.clear(); // a login is not kept
     }

@@ -80,15 +80,37 @@ fn a_socket_that_was_closed_by_its_peer_is_dropped_with_a_farewell() {
 }
 
 #[test]
-fn a_socket_that_is_lost_or_dead_is_dropped_without_one() {
+fn a_socket_that_is_lost_is_dropped_without_one_and_one_of_a_dead_peer_is_aborted() {
     let (mut session, id) = open(calm(), Limits::default());
     session.send(Message::text("corked")).unwrap();
     session.failed(at(1), id, Failure::Reset, "reset");
     assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: false }));
 
     let (mut session, id) = open(Config::builder(), Limits::default());
-    session.tick(at(5));
-    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: false }));
+    session.tick(at(30)); // a ping
+    session.tick(at(35));
+    assert_eq!(session.next_order(), Some(Order::Abort { id }));
+}
+
+#[test]
+fn a_ping_behind_bytes_that_the_transport_does_not_take_is_judged_from_its_hand_over() {
+    let (mut session, id) = open(Config::builder(), Limits::default());
+    session.send(Message::binary(vec![0; 200_000])).unwrap();
+    session.write_ended(at(29), id, false); // bytes begin to wait
+    session.tick(at(30));
+    session.write_ended(at(31), id, false);
+    assert_eq!(session.deadline(), Some(at(60)), "the next ping's turn");
+    session.tick(at(60));
+    session.written(id, 100_000);
+    session.write_ended(at(60), id, true);
+    session.tick(at(65));
+    assert!(session.is_ready(), "the transport took bytes");
+
+    write_all(&mut session, id);
+    session.write_ended(at(70), id, true);
+    // (200,016 flushed - 65,536) / 32,768 a second, in whole milliseconds
+    let allowance = Duration::from_millis(4_104);
+    assert_eq!(session.deadline(), Some(at(75).saturating_add(allowance)));
 }
 
 #[test]
@@ -223,20 +245,20 @@ fn above_high_water_nothing_is_taken_until_all_is_flushed() {
 }
 
 #[test]
-fn a_held_application_stops_the_reading_and_the_heartbeat_and_a_resume_restarts_both() {
-    let (mut session, id) = open(Config::builder(), Limits::default());
-    session.received(at(1), id, &frame(0x81, r#"{"type":"pong"}"#));
+fn a_held_application_stops_the_reading_and_no_ping() {
+    let (mut session, _) = open(Config::builder(), Limits::default());
+    session.tick(at(30)); // a ping
     assert!(!session.is_flow_changed());
     session.hold(true);
     assert!(session.is_flow_changed() && !session.wants_input());
-    session.update_flow(at(2));
+    session.update_flow(at(32));
     assert!(!session.is_flow_changed());
-    assert_eq!(session.deadline(), None);
+    assert_eq!(session.deadline(), Some(at(60)), "the next ping; the judgement waits");
 
     session.hold(false);
     assert!(session.is_flow_changed());
-    session.update_flow(at(20));
-    assert_eq!(session.deadline(), Some(at(30)), "the next ping is due when it was");
+    session.update_flow(at(50));
+    assert_eq!(session.deadline(), Some(at(55)), "the judgement restarts in full");
 }
 
 #[test]

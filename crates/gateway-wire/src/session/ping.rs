@@ -1,0 +1,206 @@
+//! How far the newest ping has come: what the core is told so that it judges a ping from its hand-over.
+
+use std::collections::VecDeque;
+
+use gateway_core::{Backlog, Event, Instant, Outgoing, SocketId};
+
+use super::Session;
+use super::perform::Payload;
+
+/// So many unproven bytes make a report of a ping that was written at once.
+const UNPROVEN: u64 = 64 << 10;
+
+/// How many pings are remembered: no pong names an older one.
+const KEPT: usize = 4;
+
+/// The pings of one socket, by their places in its outgoing bytes.
+#[derive(Debug, Default)]
+pub(super) struct Pings {
+    /// The newest, until it is flushed.
+    underway: Option<Underway>,
+    /// For each ping, the oldest first: how much was flushed when it was handed over. `None` while it is under way.
+    handed: VecDeque<Option<u64>>,
+    /// How much was flushed when the newest answered ping was handed over: that much has arrived.
+    proven: u64,
+    /// While bytes wait: when the transport last took some, or when they began to wait.
+    moved_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Underway {
+    /// The position after its last byte.
+    end: u64,
+    /// The bytes that were before it when it was queued.
+    behind: u64,
+    /// Whether the core knows that it is held.
+    is_held: bool,
+}
+
+impl Pings {
+    /// A ping was encoded, up to this position, behind so many pending bytes.
+    pub(super) fn on_queued(&mut self, end: u64, behind: u64) {
+        self.underway = Some(Underway { end, behind, is_held: false });
+        if self.handed.len() == KEPT {
+            self.handed.pop_front();
+        }
+        self.handed.push_back(None);
+    }
+
+    /// A pong was counted, which leaves so many pings unanswered.
+    fn on_pong(&mut self, flushed: u64, unanswered: usize) {
+        let answered = self.handed.len().saturating_sub(unanswered);
+        if let Some(newest) = self.handed.drain(..answered).last() {
+            self.proven = newest.unwrap_or(flushed); // who answers it has it
+        }
+        if self.handed.is_empty() {
+            self.underway = None;
+        }
+    }
+
+    /// No byte waits any more.
+    pub(super) const fn on_drained(&mut self) {
+        self.moved_at = None;
+    }
+
+    /// A write has ended: whether the transport took bytes, how much it has flushed by now, and whether bytes wait. Returns what
+    /// the core must know.
+    fn on_write_ended(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        wrote: bool,
+        flushed: u64,
+        waits: bool,
+    ) -> Option<Event<'static>> {
+        let moved_at = self.moved_at.filter(|_| !wrote).unwrap_or(now);
+        self.moved_at = waits.then_some(moved_at);
+        let underway = self.underway.as_mut()?;
+        if flushed >= underway.end {
+            let was_held = underway.is_held;
+            self.underway = None;
+            if let Some(newest) = self.handed.back_mut() {
+                *newest = Some(flushed);
+            }
+            let unproven = flushed.saturating_sub(self.proven);
+            return (was_held || unproven > UNPROVEN).then_some(Event::PingHanded(id, unproven));
+        }
+        if underway.is_held {
+            return wrote.then_some(Event::WriteProgressed(id));
+        }
+        underway.is_held = true;
+        let idle = now.saturating_duration_since(moved_at);
+        Some(Event::PingHeld(id, Backlog { bytes: underway.behind, idle }))
+    }
+}
+
+impl Session {
+    /// Whether the end of a write must be [reported](Self::write_ended): a ping is under way, or bytes wait.
+    #[must_use]
+    pub fn is_write_watched(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| {
+            link.pings.underway.is_some()
+                || link.output.is_dirty()
+                || !link.output.pending().is_empty()
+        })
+    }
+
+    /// A write has ended, with what the transport takes for now written and flushed. `wrote` says whether it took any bytes.
+    ///
+    /// A driver that reports this has its pings judged from their hand-over. One that does not has them judged from their order on.
+    pub fn write_ended(&mut self, now: Instant, id: SocketId, wrote: bool) {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        let waits = link.output.is_dirty() || !link.output.pending().is_empty();
+        let flushed = link.output.flushed();
+        if let Some(event) = link.pings.on_write_ended(now, id, wrote, flushed, waits) {
+            self.at(now, event, Payload::None);
+        }
+    }
+
+    /// A pong was counted.
+    pub(super) fn on_pong(&mut self) {
+        let unanswered = usize::try_from(self.connection.unanswered_pings()).unwrap_or(usize::MAX);
+        if let Some(link) = &mut self.link {
+            link.pings.on_pong(link.output.flushed(), unanswered);
+        }
+    }
+}
+
+/// Whether a frame is a heartbeat of ours.
+pub(super) const fn is_ping(outgoing: Outgoing) -> bool {
+    match outgoing {
+        Outgoing::Ping(_) | Outgoing::WebSocketPing(_) => true,
+        Outgoing::Requested
+        | Outgoing::RequestedClose
+        | Outgoing::Close(_)
+        | Outgoing::Login
+        | Outgoing::Pong(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const ID: SocketId = SocketId::new(1);
+
+    const fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn a_ping_that_is_written_at_once_is_reported_only_behind_many_unproven_bytes() {
+        for (flushed, report) in [
+            (100, None),
+            (UNPROVEN, None),
+            (UNPROVEN + 1, Some(Event::PingHanded(ID, UNPROVEN + 1))),
+        ] {
+            let mut pings = Pings::default();
+            pings.on_queued(flushed, flushed - 8);
+            assert_eq!(pings.on_write_ended(at(1), ID, true, flushed, false), report);
+            assert_eq!(pings.on_write_ended(at(2), ID, true, flushed, false), None, "once");
+        }
+    }
+
+    #[test]
+    fn a_ping_that_waits_is_held_then_progresses_and_is_handed_over() {
+        let mut pings = Pings::default();
+        assert_eq!(pings.on_write_ended(at(1), ID, true, 40, true), None, "there is no ping yet");
+        pings.on_queued(108, 60);
+        let idle = Duration::from_secs(2);
+        let held = Event::PingHeld(ID, Backlog { bytes: 60, idle });
+        assert_eq!(pings.on_write_ended(at(3), ID, false, 40, true), Some(held));
+        assert_eq!(pings.on_write_ended(at(4), ID, false, 40, true), None, "nothing was taken");
+        let progressed = Some(Event::WriteProgressed(ID));
+        assert_eq!(pings.on_write_ended(at(5), ID, true, 107, true), progressed);
+        let handed = Some(Event::PingHanded(ID, 130));
+        assert_eq!(pings.on_write_ended(at(6), ID, true, 130, true), handed);
+    }
+
+    #[test]
+    fn a_pong_proves_what_was_flushed_when_its_ping_was_handed_over() {
+        let mut pings = Pings::default();
+        for end in [100_000, 200_000] {
+            pings.on_queued(end, 0);
+            let _ = pings.on_write_ended(at(1), ID, true, end, false);
+        }
+        pings.on_pong(200_000, 1); // it answers the first
+        pings.on_queued(300_000, 0);
+        let unproven = Some(Event::PingHanded(ID, 200_000));
+        assert_eq!(pings.on_write_ended(at(2), ID, true, 300_000, false), unproven);
+        pings.on_pong(300_000, 0);
+        pings.on_queued(300_008, 0);
+        assert_eq!(pings.on_write_ended(at(3), ID, true, 300_008, false), None);
+    }
+
+    #[test]
+    fn a_pong_for_a_ping_that_is_held_leaves_nothing_to_report() {
+        let mut pings = Pings::default();
+        pings.on_queued(100_000, 0);
+        assert!(pings.on_write_ended(at(1), ID, false, 0, true).is_some());
+        pings.on_pong(50_000, 0);
+        assert_eq!(pings.on_write_ended(at(2), ID, true, 100_000, false), None);
+        assert_eq!(pings.proven, 50_000);
+    }
+}
