@@ -98,6 +98,13 @@ impl fmt::Display for Fact {
             Self::Flushed { socket } => write!(f, "{socket} flushed"),
             Self::ReadingPaused { socket } => write!(f, "{socket} reading paused"),
             Self::ReadingResumed { socket } => write!(f, "{socket} reading resumed"),
+            Self::PingHeld { socket, bytes, idle } => {
+                write!(f, "{socket} ping held: {bytes} B before it, idle {idle:?}")
+            }
+            Self::WriteProgressed { socket } => write!(f, "{socket} write progressed"),
+            Self::PingHanded { socket, unproven } => {
+                write!(f, "{socket} ping handed over: {unproven} B unproven")
+            }
             Self::WallClock { unix_ms } => write!(f, "wall clock {}", unix_ms.0),
             Self::NetworkChanged { network } => write!(f, "network {network:?}"),
             Self::Tick => f.write_str("tick"),
@@ -159,6 +166,7 @@ impl fmt::Display for Words {
                 Outgoing::Pong(_) => write!(f, "send a pong on {id}"),
             },
             Action::CloseSocket(id) => write!(f, "drop {id}"),
+            Action::AbortSocket(id) => write!(f, "abort {id}"),
             Action::ScheduleTimer(at) => write!(f, "timer at {}", Seconds(at)),
             Action::CancelTimer => f.write_str("no timer"),
             Action::Deliver => f.write_str("deliver"),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use crate::fact::Fact;
 
 /// The version of the format that is written and read.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// The first line: what the connection was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(crate) struct Title<'a> {
     pub(crate) version: u64,
 }
 
-/// The head, of version 1.
+/// The head, of version 2.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeadLine<'a, C> {

@@ -51,9 +51,9 @@ pub enum Problem {
         "this is no journal: it must begin with {{\"journal\":\"gateway\",\"version\":{VERSION},…}}"
     )]
     NotAJournal,
-    /// A version that is not known.
+    /// Another version of the format. An older one was recorded under other rules, so it would not replay as recorded.
     #[error(
-        "version {0} of the format is not known: this program reads version {VERSION}, use one that reads {0}"
+        "version {0} of the format is refused: this program reads version {VERSION}; replay the journal with the version of the program that recorded it, or record it again"
     )]
     Version(u64),
     /// The head cannot be read.

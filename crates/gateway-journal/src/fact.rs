@@ -1,9 +1,11 @@
 //! An event as a journal keeps it: what the core went by, without what was said.
 
+use std::time::Duration;
+
 use gateway_core::{
-    Action, CloseCode, CloseFrame, ConnectionState, Dialect, DisconnectCause, Event, Failure,
-    Frame, LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised, SocketId,
-    UnixMillis, Verdict,
+    Action, Backlog, CloseCode, CloseFrame, ConnectionState, Dialect, DisconnectCause, Event,
+    Failure, Frame, LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised,
+    SocketId, UnixMillis, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,20 @@ pub enum Fact {
     },
     ReadingResumed {
         socket: SocketId,
+    },
+    PingHeld {
+        socket: SocketId,
+        bytes: u64,
+        #[serde(rename = "idle_ns", with = "span_ns")]
+        idle: Duration,
+    },
+    WriteProgressed {
+        socket: SocketId,
+    },
+    PingHanded {
+        socket: SocketId,
+        #[serde(rename = "unproven_bytes")]
+        unproven: u64,
     },
     WallClock {
         unix_ms: UnixMillis,
@@ -155,6 +171,11 @@ impl Fact {
             Event::Flushed(socket) => Self::Flushed { socket },
             Event::ReadingPaused(socket) => Self::ReadingPaused { socket },
             Event::ReadingResumed(socket) => Self::ReadingResumed { socket },
+            Event::PingHeld(socket, Backlog { bytes, idle }) => {
+                Self::PingHeld { socket, bytes, idle }
+            }
+            Event::WriteProgressed(socket) => Self::WriteProgressed { socket },
+            Event::PingHanded(socket, unproven) => Self::PingHanded { socket, unproven },
             Event::WallClock(unix_ms) => Self::WallClock { unix_ms },
             Event::NetworkChanged(network) => Self::NetworkChanged { network },
             Event::Tick => Self::Tick,
@@ -178,6 +199,9 @@ impl Fact {
             | Self::Flushed { .. }
             | Self::ReadingPaused { .. }
             | Self::ReadingResumed { .. }
+            | Self::PingHeld { .. }
+            | Self::WriteProgressed { .. }
+            | Self::PingHanded { .. }
             | Self::WallClock { .. }
             | Self::NetworkChanged { .. }
             | Self::Tick => 0,
@@ -208,6 +232,11 @@ impl Fact {
             Self::Flushed { socket } => Event::Flushed(socket),
             Self::ReadingPaused { socket } => Event::ReadingPaused(socket),
             Self::ReadingResumed { socket } => Event::ReadingResumed(socket),
+            Self::PingHeld { socket, bytes, idle } => {
+                Event::PingHeld(socket, Backlog { bytes, idle })
+            }
+            Self::WriteProgressed { socket } => Event::WriteProgressed(socket),
+            Self::PingHanded { socket, unproven } => Event::PingHanded(socket, unproven),
             Self::WallClock { unix_ms } => Event::WallClock(unix_ms),
             Self::NetworkChanged { network } => Event::NetworkChanged(network),
             Self::Tick => Event::Tick,
@@ -309,4 +338,34 @@ const fn is_other(recognised: &Recognised) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_not_an_answer(answer: &LoginAnswer) -> bool {
     matches!(answer, LoginAnswer::NotAnAnswer)
+}
+
+/// A span as an integer number of nanoseconds, exact.
+mod span_ns {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    const SECOND: u128 = 1_000_000_000;
+
+    pub(super) fn serialize<S: Serializer>(
+        span: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match u64::try_from(span.as_nanos()) {
+            Ok(nanos) => serializer.serialize_u64(nanos),
+            Err(_) => serializer.serialize_u128(span.as_nanos()),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let nanos = u128::deserialize(deserializer)?;
+        let (seconds, nanos) = (u64::try_from(nanos / SECOND), u32::try_from(nanos % SECOND));
+        match (seconds, nanos) {
+            (Ok(seconds), Ok(nanos)) => Ok(Duration::new(seconds, nanos)),
+            _ => Err(D::Error::custom("a span must be shorter than 2^64 seconds")),
+        }
+    }
 }

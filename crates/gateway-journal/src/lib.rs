@@ -44,7 +44,7 @@
 //! | field | what it is |
 //! |---|---|
 //! | `journal` | `"gateway"` |
-//! | `version` | the format's version: 1 |
+//! | `version` | the format's version: 2 |
 //! | `seed` | the connection's seed, an integer up to 2^64 − 1 |
 //! | `config` | the settings, as [`Config`](gateway_core::Config) is written: every one of them, and of a login no secret |
 //!
@@ -70,7 +70,9 @@
 //! | `close_requested` | `code`; `reason_bytes` unless 0 |
 //! | `send_requested` | `kind` (`text`, `binary`), `bytes` |
 //! | `login_rejected` | `verdict` (`retry`, `retry_no_sooner_than_ns`, `refresh_credentials`, `fatal`) |
-//! | `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed` | `socket` |
+//! | `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed`, `write_progressed` | `socket` |
+//! | `ping_held` | `socket`; `bytes`, those before the ping when it was queued; `idle_ns`, the time for which the transport had taken none |
+//! | `ping_handed` | `socket`, `unproven_bytes` |
 //! | `open_failed` | `socket`; `error`, where `http` has `status` and, if there was one, `retry_after` (`delay_s`, `date_unix_ms`) |
 //! | `socket_failed` | `socket`, `failure` |
 //! | `frame_received` | `socket`; `frame`, see below |
@@ -85,6 +87,10 @@
 //! | `close` | `code`, unless the frame had none; `reason_bytes` unless 0 |
 //!
 //! A field that is not known is an error: a journal of a later version is not half understood.
+//!
+//! A journal of another version is refused. Version 1 was recorded under other rules of the heartbeat, and without
+//! `ping_held`, `write_progressed` and `ping_handed`: it would not replay as recorded. Replay it with the version of the
+//! program that recorded it, or record it again.
 #![warn(clippy::pedantic, clippy::exhaustive_enums)]
 #![allow(clippy::module_name_repetitions)] // `JournalError` reads well where it is used
 

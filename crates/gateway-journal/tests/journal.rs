@@ -7,9 +7,9 @@ use std::{
 };
 
 use gateway_core::{
-    Action, CloseFrame, Config, ConnectionState, Dialect, Event, Failure, Frame, HeartbeatKind,
-    Instant, JsonDialect, JsonRule, Login, Message, Network, Observed, Observer, OpenError,
-    Recognised, RetryAfter, SeededConnection, SocketId, UnixMillis, Verdict,
+    Action, Backlog, CloseFrame, Config, ConnectionState, Dialect, Event, Failure, Frame,
+    HeartbeatKind, Instant, JsonDialect, JsonRule, Login, Message, Network, Observed, Observer,
+    OpenError, Recognised, RetryAfter, SeededConnection, SocketId, UnixMillis, Verdict,
 };
 use gateway_journal::{Journal, Problem, Recorder};
 use proptest::prelude::*;
@@ -103,6 +103,7 @@ fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
         Verdict::RefreshCredentials,
         Verdict::Fatal,
     ];
+    let counts = [0, 300_000, u64::MAX];
     match what {
         0..=1 => Event::ConnectRequested,
         2 => Event::CloseRequested(close),
@@ -125,6 +126,12 @@ fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
         35..=36 => Event::ReadingResumed(socket),
         37 => Event::WallClock(UnixMillis(1_700_000_000_000 + which as u64 * 7_000)),
         38 => Event::NetworkChanged([Network::Online, Network::Offline][which % 2]),
+        39..=40 => {
+            let idle = [Duration::ZERO, Duration::from_millis(7), Duration::MAX][which % 3];
+            Event::PingHeld(socket, Backlog { bytes: counts[which % 3], idle })
+        }
+        41 => Event::WriteProgressed(socket),
+        42..=43 => Event::PingHanded(socket, counts[which % 3]),
         _ => Event::Tick,
     }
 }
@@ -197,7 +204,7 @@ fn assert_replays(bytes: &[u8], events: usize, bytes_in: u64) -> Result<(), Test
 }
 
 fn steps() -> impl Strategy<Value = Vec<(u8, usize, u8)>> {
-    prop::collection::vec((0..48_u8, 0..60_usize, 0..100_u8), 0..120)
+    prop::collection::vec((0..52_u8, 0..60_usize, 0..100_u8), 0..120)
 }
 
 proptest! {
@@ -227,27 +234,63 @@ proptest! {
 
 /// A short life: opened, beaten once, lost.
 fn life() -> Vec<u8> {
-    let steps = [(7, 0, 2), (17, 0, 3), (16, 0, 4), (40, 0, 90)];
-    recorded(Config::default(), JsonDialect, &steps).0
+    let config = Config::builder().heartbeat(HeartbeatKind::Json).build().unwrap();
+    let steps = [(7, 0, 2), (50, 0, 90), (17, 0, 3), (16, 0, 4), (50, 0, 90)];
+    recorded(config, JsonDialect, &steps).0
 }
 
 #[test]
 fn a_journal_is_the_lines_that_are_documented() {
     let text = String::from_utf8(life()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with(r#"{"journal":"gateway","version":1,"seed":7,"config":{"#));
+    assert!(lines[0].starts_with(r#"{"journal":"gateway","version":2,"seed":7,"config":{"#));
     assert_eq!(
         lines[1],
         r#"{"n":1,"t_ns":0,"event":"connect_requested","actions":[{"notify":{"state_changed":{"from":"DISCONNECTED","to":"CONNECTING","socket":1}}},{"open_socket":{"socket":1,"credentials":"cached"}},{"schedule_timer_at_ns":10000000000}],"state":"CONNECTING"}"#
     );
     assert!(
-        lines[3].starts_with(
-            r#"{"n":3,"t_ns":3655000,"event":{"frame_received":{"socket":1,"frame":{"text":{"bytes":15,"recognised":{"pong":null}}}}},"actions":["#
+        lines[4].starts_with(
+            r#"{"n":4,"t_ns":30003655000,"event":{"frame_received":{"socket":1,"frame":{"text":{"bytes":15,"recognised":{"pong":null}}}}},"actions":["#
         ),
         "{}",
-        lines[3]
+        lines[4]
     );
-    assert_eq!(lines[6..], [r#"{"end":{"events":5}}"#]);
+    assert_eq!(lines[7..], [r#"{"end":{"events":6}}"#]);
+}
+
+#[test]
+fn a_ping_that_is_held_is_the_lines_that_are_documented() {
+    let mut bytes = Vec::new();
+    let mut watched = Watched::new(Config::default(), JsonDialect, recorder(&mut bytes));
+    watched.tell(Event::ConnectRequested);
+    let socket = watched.socket;
+    watched.tell(Event::SocketOpened(socket));
+    watched.now = watched.connection.next_deadline().unwrap();
+    watched.tell(Event::Tick);
+    let idle = Duration::from_millis(7);
+    watched.tell(Event::PingHeld(socket, Backlog { bytes: 300_000, idle }));
+    watched.tell(Event::WriteProgressed(socket));
+    watched.tell(Event::PingHanded(socket, 300_061));
+    watched.now = watched.connection.next_deadline().unwrap();
+    watched.tell(Event::Tick);
+    drop(watched);
+
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    for event in [
+        r#""event":{"ping_held":{"socket":1,"bytes":300000,"idle_ns":7000000}}"#,
+        r#""event":{"write_progressed":{"socket":1}}"#,
+        r#""event":{"ping_handed":{"socket":1,"unproven_bytes":300061}}"#,
+        r#"{"abort_socket":1}"#,
+    ] {
+        assert!(text.contains(event), "{event} in {text}");
+    }
+    assert_replays(&bytes, 7, 0).unwrap();
+    let words = Journal::read(bytes.as_slice()).unwrap().replay();
+    let words: Vec<_> = words.map(|step| step.unwrap().description()).collect();
+    assert_eq!(words[3].event, "1 ping held: 300000 B before it, idle 7ms");
+    assert_eq!(words[4].event, "1 write progressed");
+    assert_eq!(words[5].event, "1 ping handed over: 300061 B unproven");
+    assert!(words[6].actions.contains("abort 1; "), "{}", words[6].actions);
 }
 
 #[test]
@@ -264,7 +307,7 @@ fn a_changed_line_differs_there_and_nowhere_before() {
         .map(|step| step.entry.line)
         .collect();
 
-    assert_eq!(differing, [5]);
+    assert_eq!(differing, [6]);
 }
 
 #[test]
@@ -283,7 +326,8 @@ fn damage_is_told_by_its_line_with_what_to_do() {
         ("hello\nworld\n".to_owned(), 1, "no journal"),
         (format!("{}\n", lines[1]), 1, "no journal"),
         (head.replace("\"gateway\"", "\"other\"") + "\n", 1, "no journal"),
-        (head.replace("\"version\":1", "\"version\":2") + "\n", 1, "version 2 of the format"),
+        (head.replace("\"version\":2", "\"version\":1") + "\n", 1, "this program reads version 2"),
+        (head.replace("\"version\":2", "\"version\":3") + "\n", 1, "version 3 of the format"),
         (head.replace("\"seed\":7", "\"seed\":-7") + "\n", 1, "the head is damaged"),
         (head.replace("\"json\"", "\"jason\"") + "\n", 1, "heartbeat.kind"),
         (head[..40].to_owned(), 1, "breaks off"),
@@ -337,7 +381,7 @@ fn a_last_line_that_lacks_its_newline_alone_is_whole() {
     let mut bytes = life();
     bytes.pop();
     let steps: Vec<_> = Journal::read(bytes.as_slice()).unwrap().replay().collect();
-    assert!(steps.len() == 5 && steps.iter().all(Result::is_ok));
+    assert!(steps.len() == 6 && steps.iter().all(Result::is_ok));
 }
 
 #[test]
