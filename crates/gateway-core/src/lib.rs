@@ -66,7 +66,7 @@
 //!                         let _ = socket.send(frame); // a failure is read as one
 //!                     }
 //!                 }
-//!                 Action::CloseSocket(_) => (self.to_open, self.socket) = (None, None),
+//!                 Action::CloseSocket(_) | Action::AbortSocket(_) => (self.to_open, self.socket) = (None, None),
 //!                 Action::Deliver => println!("{message:?}"),
 //!                 Action::Notify(notice) => println!("{notice:?}"),
 //!                 Action::ScheduleTimer(_) | Action::CancelTimer => {} // next_deadline says the same

@@ -71,6 +71,7 @@ fn exercise(connection: &mut Connection<Fixed>, id: SocketId, text: &mut String)
                 Action::Deliver => delivered += 1,
                 Action::OpenSocket { .. }
                 | Action::CloseSocket(_)
+                | Action::AbortSocket(_)
                 | Action::ScheduleTimer(_)
                 | Action::CancelTimer
                 | Action::Notify(_) => {}

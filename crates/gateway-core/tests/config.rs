@@ -58,6 +58,7 @@ proptest! {
         data in prop::option::of(span()),
         least in prop::option::of(span()),
         size in prop_oneof![Just(0_usize), 1..2_000_000_usize, Just((1 << 30) + 1)],
+        rate in prop_oneof![Just(1_023_u32), 1_024..=1_073_741_824_u32, Just((1 << 30) + 1)],
     ) {
         let [initial, max, stable, retry_after, interval, timeout, login, connect, close] = spans;
         let mut builder = Config::builder()
@@ -71,7 +72,8 @@ proptest! {
             .connect_timeout(connect)
             .close_timeout(close)
             .data_timeout(data)
-            .max_message_size(size);
+            .max_message_size(size)
+            .slowest_link(rate);
         if let Some(least) = least {
             let rule = Rule::new(4_000, 4_010, Verdict::RetryNoSoonerThan(least)).unwrap();
             builder = builder.rule(rule);
@@ -104,6 +106,9 @@ proptest! {
         }
         if size == 0 || size > 1 << 30 {
             wrong.push("max_message_size");
+        }
+        if !(1 << 10..=1 << 30).contains(&rate) {
+            wrong.push("heartbeat.slowest_link");
         }
         prop_assert_eq!(fields(builder), sorted(wrong.into_iter().map(String::from)));
     }
@@ -331,6 +336,12 @@ fn a_value_of_the_wrong_kind_is_named_with_what_is_wanted() {
 
 #[test]
 fn values_may_be_written_as_an_environment_writes_them() {
+    let slow = read(r#"{"heartbeat":{"slowest_link":"64KiB"}}"#).unwrap();
+    assert_eq!(slow.slowest_link(), 64 << 10);
+    for (rate, shown) in [("1000", "1000"), ("5GiB", "4294967295")] {
+        let error = read(&format!(r#"{{"heartbeat":{{"slowest_link":"{rate}"}}}}"#)).unwrap_err();
+        assert!(error.starts_with(&format!("heartbeat.slowest_link = {shown}: ")), "{error}");
+    }
     let written = read(r#"{"max_message_size":"2 GiB"}"#);
     assert!(written.unwrap_err().starts_with("max_message_size = 2147483648: "));
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::stories::{PONG, WALL, seconds};
+use common::stories::{PONG, WALL, json, seconds};
 use gateway_core::{
     CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Instant, Login, Message, Outgoing,
     Statistics, UnixMillis,
@@ -21,7 +21,7 @@ fn frames_and_payload_bytes_are_counted_each_way() {
         refused: None,
         timeout: seconds(1),
     };
-    let config = Config::builder().login(login).answer_pings(true).build().unwrap();
+    let config = json().login(login).answer_pings(true).build().unwrap();
     let mut rig = Rig::new(config);
     rig.on(Event::WallClock(UnixMillis(WALL)));
     rig.on(Event::ConnectRequested);
@@ -30,8 +30,9 @@ fn frames_and_payload_bytes_are_counted_each_way() {
     let mut sent = 11;
     assert_eq!((counted(&rig).frames_out, counted(&rig).bytes_out), (1, sent));
 
-    rig.on(Event::FrameReceived(id, Frame::Text("welcome"))); // ready: the first ping leaves
-    sent += r#"{"type":"ping","timestamp":1700000000000}"#.len() as u64;
+    rig.on(Event::FrameReceived(id, Frame::Text("welcome")));
+    rig.tick(); // the first ping
+    sent += r#"{"type":"ping","timestamp":1700000030000}"#.len() as u64;
     assert_eq!((counted(&rig).frames_out, counted(&rig).bytes_out), (2, sent));
     rig.on(Event::FrameReceived(id, Frame::Text(PONG)));
     rig.on(Event::SendRequested(Message::Binary(b"12345")));
@@ -53,7 +54,7 @@ fn frames_and_payload_bytes_are_counted_each_way() {
 
 #[test]
 fn a_close_of_the_cores_own_and_a_numbered_ping_are_counted() {
-    let mut rig = Rig::ready(Config::builder().heartbeat(HeartbeatKind::Ping).build().unwrap());
+    let mut rig = Rig::asked(Config::builder().heartbeat(HeartbeatKind::Ping).build().unwrap());
     let id = rig.socket();
     assert_eq!((counted(&rig).frames_out, counted(&rig).bytes_out), (1, 1), "the ping's digit");
 

@@ -37,6 +37,7 @@ fn actions_are_readable_json_with_units_in_the_names() {
             r#"{"send":{"socket":3,"frame":{"close":1001}}}"#,
         ),
         (Action::CloseSocket(socket), r#"{"close_socket":3}"#),
+        (Action::AbortSocket(socket), r#"{"abort_socket":3}"#),
         (Action::ScheduleTimer(Instant::from_millis(2)), r#"{"schedule_timer_at_ns":2000000}"#),
         (Action::CancelTimer, r#""cancel_timer""#),
         (
@@ -73,6 +74,7 @@ fn names_in_json_are_the_names_in_logs() {
         DisconnectCause::OpenFailed(OpenError::Dns),
         DisconnectCause::ConnectTimeout,
         DisconnectCause::PongTimeout,
+        DisconnectCause::WriteStall,
         DisconnectCause::DataTimeout,
         DisconnectCause::LoginTimeout,
         DisconnectCause::LoginRefused,

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    CloseFrame, Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind, Instant,
-    Login, Machine, Network, OpenError, SocketId, UnixMillis,
+    Backlog, CloseFrame, Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind,
+    Instant, Login, Machine, Network, OpenError, RetryAfter, SocketId, UnixMillis,
 };
 use gateway_testkit::Fixed;
 
@@ -13,7 +13,10 @@ use gateway_testkit::Fixed;
 const HORIZON: Instant = Instant::from_millis(1_000_000);
 
 fn config() -> ConfigBuilder {
-    Config::builder().data_timeout(Some(Duration::from_secs(60)))
+    Config::builder()
+        .heartbeat(HeartbeatKind::Json)
+        .heartbeat_phase(true)
+        .data_timeout(Some(Duration::from_secs(60)))
 }
 
 /// A life at an offset, after some sockets that are over.
@@ -24,7 +27,8 @@ struct Life {
 
 impl Life {
     fn new(config: Config, begins_at: u64, earlier_sockets: usize) -> Self {
-        let connection = Connection::new(Arc::new(config), Fixed::HALF);
+        // The first ping leaves as soon as the connection is ready.
+        let connection = Connection::new(Arc::new(config), Fixed::LEAST);
         let mut life = Self { connection, now: Instant::ZERO };
         for _ in 0..earlier_sockets {
             life.tell(0, Event::ConnectRequested);
@@ -47,6 +51,7 @@ impl Life {
     fn open(&mut self) {
         self.tell(0, Event::ConnectRequested);
         self.tell(20, Event::SocketOpened(self.socket()));
+        self.tell(0, Event::Tick);
     }
 
     fn key(&self) -> Machine {
@@ -109,12 +114,45 @@ fn ready_with_a_ping_that_is_judged_one_that_rests_and_a_pause() {
             life.open();
             life.tell(10, Event::ReadingPaused(life.socket()));
         });
+        is_told_apart_by_what_counts(settings, |life| {
+            life.open();
+            let backlog = Backlog { bytes: 9, idle: Duration::from_millis(5) };
+            life.tell(10, Event::PingHeld(life.socket(), backlog));
+            life.tell(10, Event::WriteProgressed(life.socket()));
+        });
     }
 }
 
 #[test]
+fn pings_that_were_answered_leave_no_trace_of_when_they_were() {
+    let answered_after = |millis| {
+        let mut life = Life::new(config().build().unwrap(), 0, 1);
+        life.open();
+        let pong = Frame::Text(r#"{"type":"pong"}"#);
+        life.tell(millis, Event::FrameReceived(life.socket(), pong));
+        life.tell(2_000 - millis, Event::WallClock(UnixMillis(1_700_000_002_020)));
+        life.key()
+    };
+
+    assert_eq!(answered_after(10), answered_after(400));
+}
+
+#[test]
 fn ready_with_a_first_ping_that_is_still_to_come() {
-    is_told_apart_by_what_counts(|| config().heartbeat_phase(true).build().unwrap(), Life::open);
+    is_told_apart_by_what_counts(|| config().heartbeat_phase(false).build().unwrap(), Life::open);
+}
+
+#[test]
+fn waiting_out_a_least_delay() {
+    is_told_apart_by_what_counts(
+        || config().build().unwrap(),
+        |life| {
+            life.tell(0, Event::ConnectRequested);
+            let retry_after = Some(RetryAfter::Seconds(60));
+            let busy = OpenError::Http { status: 503, retry_after };
+            life.tell(100, Event::OpenFailed(life.socket(), busy));
+        },
+    );
 }
 
 #[test]
@@ -129,7 +167,7 @@ fn closing_with_and_without_a_heartbeat() {
 }
 
 #[test]
-fn hints_that_were_heeded_count_for_as_long_as_they_bar_others() {
+fn hints_that_were_honoured_count_for_as_long_as_they_bar_others() {
     let settings = || config().initial_delay(Duration::from_secs(25)).build().unwrap();
     is_told_apart_by_what_counts(settings, |life| {
         life.tell(0, Event::ConnectRequested);

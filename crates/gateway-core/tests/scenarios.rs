@@ -6,8 +6,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use common::stories::{
-    PONG, WALL, because, cause, credentials, fail_to_open, gave_up, http, live_for, lose, receive,
-    seconds, with_login,
+    PONG, WALL, because, cause, credentials, fail_to_open, gave_up, http, json, live_for, lose,
+    receive, seconds, with_login,
 };
 use gateway_core::{
     Action, Because, CloseCode, CloseFrame, Config, ConnectionState, Credentials, DisconnectCause,
@@ -21,7 +21,7 @@ use gateway_testkit::{Rig, attempt, delay, opened, pings};
 
 #[test]
 fn accept_then_drop_keeps_growing_the_delay() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     let mut delays = Vec::new();
 
     for count in 1..=6 {
@@ -52,7 +52,7 @@ fn a_login_that_is_refused_after_open_keeps_growing_the_delay() {
 
 #[test]
 fn hours_of_health_start_from_the_first_delay_again() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     for _ in 0..5 {
         lose(&mut rig);
         rig.tick();
@@ -67,7 +67,7 @@ fn hours_of_health_start_from_the_first_delay_again() {
 
 #[test]
 fn a_stay_shorter_than_the_wait_before_it_is_not_stable() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     for _ in 0..5 {
         lose(&mut rig);
         rig.tick();
@@ -82,7 +82,7 @@ fn a_stay_shorter_than_the_wait_before_it_is_not_stable() {
 
 #[test]
 fn a_dead_peer_after_a_stable_stay_starts_from_the_first_delay_as_well() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     lose(&mut rig);
     rig.tick();
     rig.open();
@@ -139,7 +139,7 @@ fn connect_while_waiting_opens_now_and_keeps_the_count() {
 
 #[test]
 fn late_close_of_an_old_socket_does_not_touch_the_new_one() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     let old = rig.socket();
     lose(&mut rig);
     rig.tick();
@@ -159,13 +159,13 @@ fn late_close_of_an_old_socket_does_not_touch_the_new_one() {
 
 #[test]
 fn late_pong_of_an_old_socket_does_not_keep_the_new_one_alive() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     let old = rig.socket();
     lose(&mut rig);
     rig.tick();
     rig.open();
 
-    rig.run_for(seconds(4));
+    rig.run_for(seconds(34)); // asked at 30 s
     rig.on(Event::FrameReceived(old, Frame::Text(PONG)));
     let dead = rig.run_for(seconds(1));
 
@@ -201,7 +201,7 @@ fn the_connect_timer_of_a_socket_that_opened_does_not_close_it_later() {
 
 #[test]
 fn heartbeat_of_the_old_socket_is_dropped_with_it() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     rig.pass(seconds(4));
     lose(&mut rig); // its ping is unanswered, to be judged at 5 s
     let waited = rig.tick();
@@ -245,7 +245,7 @@ fn close_while_connecting_drops_the_socket_and_its_late_open() {
 
 #[test]
 fn a_peer_that_does_not_answer_our_close_is_aborted() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     rig.on(Event::CloseRequested(CloseFrame::NORMAL));
 
     let id = rig.socket();
@@ -258,7 +258,7 @@ fn a_peer_that_does_not_answer_our_close_is_aborted() {
 
 #[test]
 fn connect_while_closing_does_not_wait_for_the_old_socket() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     let old = rig.socket();
     rig.on(Event::CloseRequested(CloseFrame::NORMAL));
 
@@ -270,7 +270,7 @@ fn connect_while_closing_does_not_wait_for_the_old_socket() {
 
 #[test]
 fn a_second_close_request_sends_no_second_close() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
 
     let first = rig.on(Event::CloseRequested(CloseFrame::NORMAL));
     let second = rig.on(Event::CloseRequested(CloseFrame::NORMAL));
@@ -281,7 +281,7 @@ fn a_second_close_request_sends_no_second_close() {
 
 #[test]
 fn data_that_arrives_while_closing_is_delivered() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     rig.on(Event::CloseRequested(CloseFrame::NORMAL));
 
     assert_eq!(receive(&mut rig, "data"), [Action::Deliver]);
@@ -289,7 +289,7 @@ fn data_that_arrives_while_closing_is_delivered() {
 
 #[test]
 fn a_peer_that_breaks_the_protocol_is_told_so_and_retried() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     let id = rig.socket();
 
     let failed = rig.on(Event::SocketFailed(id, Failure::InvalidUtf8));
@@ -416,7 +416,7 @@ fn fatal_codes_are_not_retried_and_unknown_ones_are() {
     for (code, is_fatal) in
         [(1000, true), (1002, true), (1008, true), (1001, false), (1012, false), (4321, false)]
     {
-        let mut rig = Rig::ready(Config::default());
+        let mut rig = Rig::ready(json().build().unwrap());
         let id = rig.socket();
         let frame = CloseFrame::new(code, "").unwrap();
 
@@ -466,7 +466,7 @@ fn a_send_before_the_login_is_done_is_rejected_not_kept() {
 
 #[test]
 fn a_blocked_transport_rejects_sends_until_it_is_flushed_and_is_pinged_all_the_same() {
-    let mut rig = Rig::ready(Config::default());
+    let mut rig = Rig::ready(json().build().unwrap());
     let id = rig.socket();
     receive(&mut rig, PONG);
 

@@ -29,6 +29,7 @@ fn every_setting_can_be_read() {
         .heartbeat_timeout(seconds(6))
         .heartbeat_strict(true)
         .heartbeat_phase(true)
+        .slowest_link(1 << 12)
         .deliver_pongs(true)
         .answer_pings(true)
         .connect_timeout(seconds(8))
@@ -49,6 +50,7 @@ fn every_setting_can_be_read() {
     assert_eq!(config.heartbeat_interval(), seconds(7));
     assert_eq!(config.heartbeat_timeout(), seconds(6));
     assert!(config.heartbeat_strict() && config.heartbeat_phase());
+    assert_eq!(config.slowest_link(), 1 << 12);
     assert!(config.deliver_pongs() && config.answer_pings());
     assert_eq!(config.connect_timeout(), seconds(8));
     assert_eq!(config.close_timeout(), seconds(9));
@@ -60,7 +62,9 @@ fn every_setting_can_be_read() {
     assert!(!plain.heartbeat_strict() && !plain.heartbeat_phase());
     assert!(!plain.deliver_pongs() && !plain.answer_pings());
     assert_eq!((plain.max_attempts(), plain.data_timeout()), (None, None));
-    assert_eq!(plain.max_message_size(), 1 << 20);
+    assert_eq!(plain.max_message_size(), 16 << 20);
+    assert_eq!(plain.heartbeat_kind(), HeartbeatKind::Ping);
+    assert_eq!(plain.slowest_link(), 32 << 10);
 }
 
 #[test]

@@ -46,6 +46,17 @@ impl Rig {
         rig.open();
         rig
     }
+
+    /// A ready connection whose first ping has just left.
+    ///
+    /// # Panics
+    /// The heartbeat is off, or something else is due before the first ping.
+    #[must_use]
+    pub fn asked(config: Config) -> Self {
+        let mut rig = Self::ready(config);
+        assert_eq!(pings(&rig.tick()), 1, "the first ping is due");
+        rig
+    }
 }
 
 impl<R: Rng + Clone> Rig<R> {

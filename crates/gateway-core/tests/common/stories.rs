@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Action, Because, Config, Credentials, DisconnectCause, Event, Failure, Frame, GiveUpCause,
-    JsonRule, Login, Notice, OpenError, RetryAfter,
+    Action, Because, Config, ConfigBuilder, Credentials, DisconnectCause, Event, Failure, Frame,
+    GiveUpCause, HeartbeatKind, JsonRule, Login, Notice, OpenError, RetryAfter,
 };
 
 use gateway_testkit::{Rig, pings};
@@ -16,6 +16,11 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// The default settings, with the JSON heartbeat.
+pub(crate) fn json() -> ConfigBuilder {
+    Config::builder().heartbeat(HeartbeatKind::Json)
+}
+
 pub(crate) fn with_login() -> Config {
     let login = Login::Message {
         send: "open sesame".into(),
@@ -23,7 +28,7 @@ pub(crate) fn with_login() -> Config {
         refused: JsonRule::parse("/type=refused"),
         timeout: seconds(10),
     };
-    Config::builder().login(login).build().unwrap()
+    json().login(login).build().unwrap()
 }
 
 pub(crate) fn http(status: u16, retry_after: Option<RetryAfter>) -> OpenError {

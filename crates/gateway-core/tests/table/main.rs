@@ -1,21 +1,23 @@
 //! The whole table: for each situation and each kind of event the next state and the exact actions.
 //!
-//! Every situation was reached at 0 s, with the wall clock known and draws half-way; every event comes at
-//! 1 s, before any deadline, unless its row says when. The match has no wildcard: a new event or situation
+//! Every situation was reached at 0 s, with the wall clock known and draws half-way; a ready connection has
+//! sent its first ping at 0 s. Every event comes at 1 s, before any deadline, unless its row says when. The match has no wildcard: a new event or situation
 //! does not compile until its rows are written.
 
 mod rows;
 
+use core::convert::Infallible;
 use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::ConnectionState as State;
 use gateway_core::{
-    Action, Because, CloseCode, CloseFrame, Config, ConnectionState, DisconnectCause, Event,
-    EventKind, Failure, Frame, GiveUpCause, Instant, JsonRule, Login, Message, Network, Notice,
-    OpenError, Outgoing, RetryCause, SendRejection, SocketId, UnixMillis, Verdict,
+    Action, Backlog, Because, CloseCode, CloseFrame, Config, ConfigBuilder, ConnectionState,
+    DisconnectCause, Event, EventKind, Failure, Frame, GiveUpCause, HeartbeatKind, Instant,
+    JsonRule, Login, Message, Network, Notice, OpenError, Outgoing, RetryCause, SendRejection,
+    SocketId, UnixMillis, Verdict,
 };
-use gateway_testkit::Fixed;
+use rand_core::TryRng;
 use rows::{
     ONE, PONG, Row, TWO, WALL, becomes_ready, changed, changed_without_socket, close_socket,
     closed, failures, frames_when_closing, frames_when_logging_in, frames_when_ready, given_up,
@@ -29,7 +31,30 @@ use State::{
     Disconnected,
 };
 
-type Connection = gateway_core::Connection<Fixed>;
+type Connection = gateway_core::Connection<Draws>;
+
+/// The first draw is zero where a ready connection is to ping at once; all others are half-way.
+#[derive(Clone)]
+struct Draws {
+    first: Option<u64>,
+}
+
+impl TryRng for Draws {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.try_next_u64().map(|number| (number >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.first.take().unwrap_or(1 << 63))
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), Infallible> {
+        into.fill(0x80);
+        Ok(())
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Situation {
@@ -46,7 +71,7 @@ enum Situation {
 const SITUATIONS: [Situation; 8] =
     [Idle, Waiting, Connecting, LoggingIn, Ready, ReadyAfterLogin, Closing, Closed];
 
-const KINDS: [EventKind; 17] = [
+const KINDS: [EventKind; 20] = [
     EventKind::ConnectRequested,
     EventKind::CloseRequested,
     EventKind::SendRequested,
@@ -61,6 +86,9 @@ const KINDS: [EventKind; 17] = [
     EventKind::Flushed,
     EventKind::ReadingPaused,
     EventKind::ReadingResumed,
+    EventKind::PingHeld,
+    EventKind::WriteProgressed,
+    EventKind::PingHanded,
     EventKind::WallClock,
     EventKind::NetworkChanged,
     EventKind::Tick,
@@ -86,8 +114,8 @@ impl Situation {
             timeout: Login::TIMEOUT,
         };
         match self {
-            LoggingIn | ReadyAfterLogin => Config::builder().login(login).build().unwrap(),
-            Idle | Waiting | Connecting | Ready | Closing | Closed => Config::default(),
+            LoggingIn | ReadyAfterLogin => asking().login(login).build().unwrap(),
+            Idle | Waiting | Connecting | Ready | Closing | Closed => asking().build().unwrap(),
         }
     }
 
@@ -97,18 +125,24 @@ impl Situation {
             Idle => &[],
             Waiting => &[Event::ConnectRequested, Event::OpenFailed(ONE, OpenError::Refused)],
             Connecting => &[Event::ConnectRequested],
-            LoggingIn | Ready => &[Event::ConnectRequested, Event::SocketOpened(ONE)],
-            ReadyAfterLogin => {
-                &[Event::ConnectRequested, Event::SocketOpened(ONE), Event::LoginAccepted]
-            }
+            LoggingIn => &[Event::ConnectRequested, Event::SocketOpened(ONE)],
+            Ready => &[Event::ConnectRequested, Event::SocketOpened(ONE), Event::Tick],
+            ReadyAfterLogin => &[
+                Event::ConnectRequested,
+                Event::SocketOpened(ONE),
+                Event::LoginAccepted,
+                Event::Tick,
+            ],
             Closing => &[
                 Event::ConnectRequested,
                 Event::SocketOpened(ONE),
+                Event::Tick,
                 Event::CloseRequested(CloseFrame::NORMAL),
             ],
             Closed => &[Event::ConnectRequested, Event::CloseRequested(CloseFrame::NORMAL)],
         };
-        let mut connection = Connection::new(Arc::new(self.config()), Fixed::HALF);
+        let first = matches!(self, Ready | ReadyAfterLogin | Closing).then_some(0);
+        let mut connection = Connection::new(Arc::new(self.config()), Draws { first });
         let _ = connection.handle(Instant::ZERO, Event::WallClock(UnixMillis(WALL)));
         for event in before {
             let _ = connection.handle(Instant::ZERO, *event);
@@ -136,7 +170,7 @@ fn jump(next: State, actions: Vec<Action>) -> Row {
 /// The attempt is worth nothing after a jump: it starts anew.
 fn starts_anew(from: State) -> Vec<Action> {
     let start = vec![
-        Action::CloseSocket(ONE),
+        Action::AbortSocket(ONE),
         changed(from, Disconnected, ONE),
         retry(0, 0, RetryCause::ClockJump, Because::Hint),
     ];
@@ -157,6 +191,17 @@ fn clocks(situation: Situation) -> Vec<Row> {
     let mut rows = even_clocks(state);
     rows.push(jumped);
     rows
+}
+
+/// The heartbeat is JSON, and the first ping leaves after a random part of the interval.
+fn asking() -> ConfigBuilder {
+    Config::builder().heartbeat(HeartbeatKind::Json).heartbeat_phase(true)
+}
+
+/// What a driver reports of the newest ping.
+fn pings_on_their_way() -> [Event<'static>; 3] {
+    let backlog = Backlog { bytes: 9, idle: Duration::ZERO };
+    [Event::PingHeld(ONE, backlog), Event::WriteProgressed(ONE), Event::PingHanded(ONE, 9)]
 }
 
 #[allow(clippy::too_many_lines, reason = "one table")]
@@ -343,7 +388,8 @@ fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
             stale(Event::Flushed(ONE), same)
         }
         (Ready | ReadyAfterLogin, EventKind::ReadingPaused) => {
-            vec![row(Event::ReadingPaused(ONE), same, [Action::CancelTimer])]
+            // The judgement waits; the next ping does not.
+            vec![row(Event::ReadingPaused(ONE), same, [timer(30_000)])]
         }
         (LoggingIn | Closing, EventKind::ReadingPaused) => {
             vec![row(Event::ReadingPaused(ONE), same, [])] // their deadlines stand
@@ -356,6 +402,38 @@ fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
         }
         (Idle | Waiting | Connecting | Closed, EventKind::ReadingResumed) => {
             stale(Event::ReadingResumed(ONE), same)
+        }
+
+        // How far the newest ping has come: it left at 0 s, and was to be answered by 5 s.
+        (Ready | ReadyAfterLogin, EventKind::PingHeld) => {
+            let behind = |bytes| Event::PingHeld(ONE, Backlog { bytes, idle: Duration::ZERO });
+            vec![
+                // The next ping's turn comes first: nothing is taken for interval + timeout at 36 s.
+                row(behind(0), same, [timer(30_000)]),
+                row(behind(u64::MAX), same, [timer(30_000)]),
+            ]
+        }
+        (Ready | ReadyAfterLogin, EventKind::PingHanded) => vec![
+            row(Event::PingHanded(ONE, 65_536), same, [timer(6_000)]),
+            row(Event::PingHanded(ONE, 65_536 + 32_768), same, [timer(7_000)]),
+            row(Event::PingHanded(ONE, u64::MAX), same, [timer(30_000)]),
+        ],
+        (Ready | ReadyAfterLogin, EventKind::WriteProgressed) => {
+            vec![row(Event::WriteProgressed(ONE), same, [])]
+        }
+        (
+            LoggingIn | Closing,
+            EventKind::PingHeld | EventKind::WriteProgressed | EventKind::PingHanded,
+        ) => {
+            let of_kind = pings_on_their_way().into_iter().filter(|event| event.kind() == kind);
+            of_kind.map(|event| row(event, same, [])).collect()
+        }
+        (
+            Idle | Waiting | Connecting | Closed,
+            EventKind::PingHeld | EventKind::WriteProgressed | EventKind::PingHanded,
+        ) => {
+            let of_kind = pings_on_their_way().into_iter().filter(|event| event.kind() == kind);
+            of_kind.flat_map(|event| stale(event, same)).collect()
         }
 
         // Hints.
@@ -406,7 +484,7 @@ fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
             let dead = lost_at(5_000, same, DisconnectCause::PongTimeout);
             vec![
                 row_at(4_999, Event::Tick, same, vec![]),
-                row_at(5_000, Event::Tick, Disconnected, with(close_socket(), dead)),
+                row_at(5_000, Event::Tick, Disconnected, with([Action::AbortSocket(ONE)], dead)),
             ]
         }
         (Closing, EventKind::Tick) => vec![
@@ -435,7 +513,7 @@ fn every_event_in_every_situation_yields_exactly_its_row() {
             }
         }
     }
-    assert!(count > 8 * 17, "only {count} rows");
+    assert!(count > 8 * 20, "only {count} rows");
 }
 
 #[test]
@@ -453,6 +531,9 @@ fn an_event_of_a_foreign_socket_is_told_and_nothing_else_in_every_situation() {
                 Event::Flushed(foreign),
                 Event::ReadingPaused(foreign),
                 Event::ReadingResumed(foreign),
+                Event::PingHeld(foreign, Backlog { bytes: 0, idle: Duration::ZERO }),
+                Event::WriteProgressed(foreign),
+                Event::PingHanded(foreign, 0),
             ] {
                 let mut connection = situation.arrange();
                 let before = connection.machine().clone();
@@ -473,7 +554,8 @@ fn an_event_of_a_foreign_socket_is_told_and_nothing_else_in_every_situation() {
 
 #[test]
 fn an_open_socket_with_a_login_to_do_sends_it_and_is_not_ready() {
-    let mut connection = Connection::new(Arc::new(LoggingIn.config()), Fixed::HALF);
+    let draws = Draws { first: None };
+    let mut connection = Connection::new(Arc::new(LoggingIn.config()), draws);
     let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
 
     let yielded = connection.handle(Instant::from_millis(1_000), Event::SocketOpened(ONE));

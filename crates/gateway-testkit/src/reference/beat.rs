@@ -91,13 +91,13 @@ impl<R: Rng> Reference<R> {
 
     /// The judgements first, the earliest before the others; a peer that still lives is asked.
     pub(super) fn judge_and_ask(&mut self) {
-        if !self.is_paused {
-            if let Some((_, cause)) = self.cause_of_death() {
-                return match cause {
-                    DisconnectCause::DataTimeout => self.part(CloseCode::GOING_AWAY, cause),
-                    cause => self.abort_and_lose(cause),
-                };
+        let cause = if self.is_paused { None } else { self.cause_of_death() };
+        match cause {
+            Some((_, cause @ DisconnectCause::DataTimeout)) => {
+                return self.part(CloseCode::GOING_AWAY, cause);
             }
+            Some((_, cause)) => return self.abort_and_lose(cause),
+            None => {}
         }
         if self.is_due(self.ping_at) {
             self.ask();
