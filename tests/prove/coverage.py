@@ -8,8 +8,6 @@ EXPLAINED = {
     ("policy.rs", "Rule { first, last, verdict, meaning }"): "evaluated by the compiler, for a constant",
     ("dialect.rs", "fn expecting("): "the visitor takes every kind of JSON value: none is unexpected",
     ("dialect.rs", 'f.write_str("a timestamp")'): "the visitor takes every kind of JSON value: none is unexpected",
-    ("heartbeat.rs", "let Pulse::Paused { was_asking, ping_at } = self.pulse else { return };"):
-        "asked only where reading was paused: the pattern has to be matched",
     ("transitions.rs", "Self::Idle | Self::Closed(_) => None,"): "no deadline, so no Tick that is due; the match names every state",
     ("ready.rs", "HeartbeatKind::Off => return,"): "where the heartbeat is off there is none to ping: the match names every kind",
 }

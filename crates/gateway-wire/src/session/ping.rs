@@ -49,7 +49,7 @@ impl Pings {
     /// A pong was counted, which leaves so many pings unanswered.
     fn on_pong(&mut self, flushed: u64, unanswered: usize) {
         let answered = self.handed.len().saturating_sub(unanswered);
-        if let Some(newest) = self.handed.drain(..answered).last() {
+        if let Some(newest) = self.handed.drain(..answered).next_back() {
             self.proven = newest.unwrap_or(flushed); // who answers it has it
         }
         if self.handed.is_empty() {
