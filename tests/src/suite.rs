@@ -1,5 +1,6 @@
 //! The suite's harness for tokio: the client over the virtual network, on a paused clock.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -157,6 +158,8 @@ impl World {
             Command::LoginAccepted => self.client.login_accepted(),
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
             Command::Network(network) => self.client.network_changed(network),
+            Command::PauseReading => self.client.hold(true),
+            Command::ResumeReading => self.client.hold(false),
             Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
             Command::Stall(span) => {
                 elapse(span).await;
@@ -219,6 +222,12 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Dial for Air {
     fn fails_whole(&self) -> bool {
         self.network().fails_whole()
+    }
+
+    fn abort(&self, transport: &mut dyn Transport) {
+        let transport: &dyn Any = transport;
+        let stream = transport.downcast_ref::<Stream>().expect("a stream of this network");
+        self.network().abort(stream.socket);
     }
 
     fn dial(&self, _: &Endpoint) -> Dialing {

@@ -105,6 +105,8 @@ impl World {
             Command::LoginAccepted => self.client.login_accepted(),
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
             Command::Network(network) => self.client.network_changed(network),
+            Command::PauseReading => self.client.hold(true),
+            Command::ResumeReading => self.client.hold(false),
             Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
             Command::Stall(span) => self.time.pass(span),
         }
@@ -248,6 +250,10 @@ impl ByteStream for Stream {
 
     fn shutdown(&mut self) {
         self.on(|network, socket, _| network.shutdown(socket));
+    }
+
+    fn abort(&mut self) {
+        self.on(|network, socket, _| network.abort(socket));
     }
 
     fn fails_whole(&self) -> bool {

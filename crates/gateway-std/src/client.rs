@@ -239,6 +239,12 @@ impl<S: System> Client<S> {
         self.wakeups
     }
 
+    /// Stops or resumes reading, as a client does whose application is behind. For tests.
+    #[doc(hidden)]
+    pub const fn hold(&mut self, held: bool) {
+        self.engine.hold(held);
+    }
+
     /// The system that it runs on.
     #[must_use]
     pub const fn system(&self) -> &S {

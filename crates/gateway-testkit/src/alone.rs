@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    Action, CloseFrame, Connection, Encoded, Event, Frame, Instant, JsonDialect, Message, Notice,
-    Observed, Observer as _, OpenError, Outgoing, SocketId,
+    Action, CloseFrame, Connection, ConnectionState, Encoded, Event, Frame, Instant, JsonDialect,
+    Message, Notice, Observed, Observer as _, OpenError, Outgoing, SocketId,
 };
 
 use crate::deed::{Deed, Heard};
@@ -48,7 +48,19 @@ struct World<'a> {
     told: Instant,
     peer: Option<(SocketId, Peer)>,
     outbox: Option<Outbox>,
+    reading: Reading,
     wire: Vec<String>,
+}
+
+/// Whether the driver reads.
+#[derive(Debug, Default)]
+struct Reading {
+    /// The application takes no messages.
+    is_held: bool,
+    /// The pause was reported to the core.
+    is_paused: bool,
+    /// What the peer did since then.
+    unread: Deed,
 }
 
 /// What an event carries, for the actions that name it.
@@ -74,6 +86,7 @@ impl<'a> World<'a> {
             told: Instant::ZERO,
             peer: None,
             outbox: None,
+            reading: Reading::default(),
             wire: Vec::new(),
         }
     }
@@ -104,6 +117,8 @@ impl<'a> World<'a> {
         } else {
             self.peer_acts();
         }
+        self.report_ping();
+        self.update_flow();
     }
 
     fn command(&mut self, command: Command) {
@@ -126,6 +141,8 @@ impl<'a> World<'a> {
             Command::LoginRejected(verdict) => {
                 self.feed(Event::LoginRejected(verdict), Payload::None);
             }
+            Command::PauseReading => self.reading.is_held = true,
+            Command::ResumeReading => self.reading.is_held = false,
             Command::Network(network) => {
                 self.feed(Event::NetworkChanged(network), Payload::None);
             }
@@ -139,7 +156,7 @@ impl<'a> World<'a> {
         self.now = self.now.saturating_add(span);
         let is_idle = self.stage.next_at() > self.now;
         assert!(is_idle, "{}: a command falls into a stall", self.scenario.name);
-        let mut read = Deed { parts: Vec::new() };
+        let mut read = Deed::default();
         while let Some((id, peer)) = &mut self.peer {
             let id = *id;
             match peer.next(self.now) {
@@ -157,6 +174,7 @@ impl<'a> World<'a> {
         {
             self.look_at_clock();
             self.feed(Event::Tick, Payload::None);
+            self.report_ping();
         }
     }
 
@@ -186,15 +204,26 @@ impl<'a> World<'a> {
         self.feed(Event::OpenFailed(id, error), Payload::None);
     }
 
-    /// One read: all that is in it, until the socket is gone.
+    /// A look at the socket: bytes that wait are written before any are read.
     fn hear(&mut self, id: SocketId, deed: &Deed) {
         if let Some(outbox) = &mut self.outbox {
-            if deed.is_reset() {
-                outbox.fail();
-            } else {
-                outbox.open_by(deed.opens_by());
+            outbox.open_by(deed.opens_by());
+            if !deed.is_reset() {
                 self.write();
+                self.report_ping();
             }
+        }
+        if self.reading.is_paused {
+            self.reading.unread = std::mem::take(&mut self.reading.unread).and(deed.clone());
+        } else {
+            self.read(id, deed);
+        }
+    }
+
+    /// One read: all that is in it, until the socket is gone.
+    fn read(&mut self, id: SocketId, deed: &Deed) {
+        if let (true, Some(outbox)) = (deed.is_reset(), &mut self.outbox) {
+            outbox.fail();
         }
         for heard in deed.heard() {
             if self.connection.socket() != Some(id) {
@@ -220,7 +249,7 @@ impl<'a> World<'a> {
 
     /// What the codec does by itself, before the core is told.
     fn codec_answers(&mut self, heard: &Heard) {
-        let is_closing = self.connection.state() == gateway_core::ConnectionState::Closing;
+        let is_closing = self.connection.state() == ConnectionState::Closing;
         let answer = match heard {
             Heard::Ping(payload) => Saw::Pong(payload.clone()),
             Heard::Close(frame) => Saw::Close(frame.clone()),
@@ -278,6 +307,38 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Reports to the core, at the end of a write pass, how far the newest ping has come.
+    fn report_ping(&mut self) {
+        let (Some(outbox), Some((id, _))) = (&mut self.outbox, &self.peer) else { return };
+        if let Some(event) = outbox.report(self.now, *id) {
+            self.feed(event, Payload::None);
+        }
+    }
+
+    /// Reports to the core that reading pauses or resumes. A login is read while the application takes no messages, too.
+    fn update_flow(&mut self) {
+        let Some((id, _)) = &self.peer else { return };
+        let (id, is_held) = (*id, self.reading.is_held);
+        let may_pause = match self.connection.state() {
+            ConnectionState::Connected => self.connection.is_ready(),
+            ConnectionState::Authenticated | ConnectionState::Closing => true,
+            ConnectionState::Disconnected
+            | ConnectionState::Connecting
+            | ConnectionState::Closed => return,
+        };
+        if (may_pause && is_held) == self.reading.is_paused {
+            return;
+        }
+        self.reading.is_paused = is_held;
+        if is_held {
+            return self.feed(Event::ReadingPaused(id), Payload::None);
+        }
+        self.feed(Event::ReadingResumed(id), Payload::None);
+        let unread = std::mem::take(&mut self.reading.unread);
+        self.read(id, &unread);
+        self.report_ping();
+    }
+
     fn lose(&mut self, id: SocketId) {
         for (line, lost) in self.outbox.take().map_or_else(Vec::new, |mut outbox| outbox.lose()) {
             self.stage.diary().sends[line] = match lost {
@@ -293,13 +354,28 @@ impl<'a> World<'a> {
                 let plan = self.scenario.script.attempt(id.number());
                 self.outbox = Some(Outbox::new(&plan, self.scenario.high_water));
                 self.peer = Some((id, Peer::new(self.now, plan)));
+                self.reading.is_paused = false;
+                self.reading.unread = Deed::default();
             }
             Action::Send(_, outgoing) => self.send(outgoing, payload),
-            Action::CloseSocket(id) | Action::AbortSocket(id) => {
+            Action::CloseSocket(id) => {
                 self.lose(id);
                 if self.peer.take().is_some() {
                     self.wire.push(wire::gone(self.now, id));
                 }
+            }
+            Action::AbortSocket(id) => {
+                self.lose(id);
+                let peer = self.peer.take();
+                self.wire.extend(peer.map(|(_, peer)| match peer.opening() {
+                    // There is no byte stream that could be reset.
+                    Opening::Failed(_) | Opening::NeverConnected => wire::gone(self.now, id),
+                    Opening::Accepted
+                    | Opening::Answered { .. }
+                    | Opening::HungUp
+                    | Opening::Stalled
+                    | Opening::Trickled(_) => wire::aborted(self.now, id),
+                }));
             }
             Action::ScheduleTimer(_) | Action::CancelTimer => {} // the deadline says the same
             Action::Deliver => match payload {
@@ -310,7 +386,12 @@ impl<'a> World<'a> {
             Action::Notify(Notice::SendRejected(why)) => {
                 self.stage.diary().sends.push(format!("rejected: {}", why.name()));
             }
-            Action::Notify(notice) => self.stage.diary().notice(self.now, &notice),
+            Action::Notify(notice) => {
+                if let (Notice::PongReceived { .. }, Some(outbox)) = (&notice, &mut self.outbox) {
+                    outbox.on_pong(self.connection.unanswered_pings());
+                }
+                self.stage.diary().notice(self.now, &notice);
+            }
         }
     }
 
@@ -330,7 +411,18 @@ impl<'a> World<'a> {
             (None, Payload::Close(code, reason)) => Saw::Close(Some((code, reason.to_owned()))),
             (None, Payload::None | Payload::Heard(_)) => return,
         };
-        self.put(saw, line);
+        if let Outgoing::Ping(_) | Outgoing::WebSocketPing(_) = outgoing {
+            self.put_ping(saw);
+        } else {
+            self.put(saw, line);
+        }
+    }
+
+    fn put_ping(&mut self, saw: Saw) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.put_ping(saw);
+        }
+        self.write();
     }
 
     /// A frame is encoded. One of the application's is written once it is known whether it has filled the buffer.

@@ -5,7 +5,7 @@ use gateway_core::Failure;
 use crate::frame::Frame;
 
 /// One thing that a peer does, at one instant: what it writes is read in one read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deed {
     pub(crate) parts: Vec<Part>,
 }

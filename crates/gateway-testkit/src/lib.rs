@@ -12,6 +12,7 @@ mod checker;
 mod deed;
 mod draws;
 mod frame;
+mod handover;
 pub mod history;
 mod network;
 mod outbox;

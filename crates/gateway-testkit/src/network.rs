@@ -98,6 +98,8 @@ enum Then {
 enum Holder {
     Open,
     ShutDown,
+    /// The drop that follows resets the stream.
+    Aborted,
     Dropped,
 }
 
@@ -255,17 +257,26 @@ impl Network {
         held(&mut self.sockets, socket).holder = Holder::ShutDown;
     }
 
+    /// The driver resets the stream when it drops it, as with a zero `SO_LINGER`.
+    pub fn abort(&mut self, socket: Socket) {
+        held(&mut self.sockets, socket).holder = Holder::Aborted;
+    }
+
     /// The driver has dropped the socket, or the attempt. Bytes that are still on their way are lost.
     ///
     /// # Panics
     /// It was dropped before.
     pub fn drop_socket(&mut self, now: Instant, socket: Socket) {
         let end = held(&mut self.sockets, socket);
-        end.holder = Holder::Dropped;
+        let holder = std::mem::replace(&mut end.holder, Holder::Dropped);
         let is_refused =
             matches!(end.dial, Dial::Failed(_)) || matches!(end.upgrade, Upgrade::Refused);
-        if !is_refused {
-            self.wire.push(wire::gone(now, socket.id()));
+        match holder {
+            Holder::Aborted => self.wire.push(wire::aborted(now, socket.id())),
+            Holder::Open | Holder::ShutDown | Holder::Dropped if is_refused => {}
+            Holder::Open | Holder::ShutDown | Holder::Dropped => {
+                self.wire.push(wire::gone(now, socket.id()));
+            }
         }
     }
 

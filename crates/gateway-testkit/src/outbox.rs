@@ -3,6 +3,9 @@
 
 use std::collections::VecDeque;
 
+use gateway_core::{Event, Instant, SocketId};
+
+use crate::handover::{Handover, Pass};
 use crate::peer::Saw;
 use crate::script::Attempt;
 
@@ -28,6 +31,9 @@ pub(crate) struct Outbox {
     buffers: u64,
     high_water: u64,
     is_blocked: bool,
+    /// Whether the transport took bytes since the last report.
+    has_moved: bool,
+    handover: Handover,
 }
 
 #[derive(Debug)]
@@ -68,6 +74,8 @@ impl Outbox {
             buffers: plan.buffers,
             high_water: high_water as u64,
             is_blocked: false,
+            has_moved: false,
+            handover: Handover::default(),
         }
     }
 
@@ -77,6 +85,25 @@ impl Outbox {
         self.end += length(&saw);
         self.unseen.push_back((self.end, saw));
         self.unsettled.extend(line.map(|line| Unsettled { start, end: self.end, line }));
+    }
+
+    /// A heartbeat's ping was encoded.
+    pub(crate) fn put_ping(&mut self, saw: Saw) {
+        let behind = self.end - self.written;
+        self.put(saw, None);
+        self.handover.on_ping(self.end, behind);
+    }
+
+    /// A pong was counted, and so many pings are still unanswered.
+    pub(crate) fn on_pong(&mut self, unanswered: u32) {
+        self.handover.on_pong(self.flushed, unanswered);
+    }
+
+    /// A write pass has ended: what a driver reports of the newest ping.
+    pub(crate) fn report(&mut self, now: Instant, id: SocketId) -> Option<Event<'static>> {
+        let has_moved = std::mem::take(&mut self.has_moved);
+        let is_waiting = self.flushed < self.end;
+        self.handover.report(id, Pass { now, has_moved, flushed: self.flushed, is_waiting })
     }
 
     /// Whether a message has just filled it.
@@ -93,7 +120,9 @@ impl Outbox {
 
     /// Writes and flushes what the transport takes now.
     pub(crate) fn write(&mut self) -> Wrote {
-        self.written = self.end.min(self.window.saturating_add(self.buffers));
+        let written = self.end.min(self.window.saturating_add(self.buffers));
+        self.has_moved |= written > self.written;
+        self.written = written;
         let passed = self.written.min(self.window);
         if passed == self.written {
             self.flushed = self.written;

@@ -272,6 +272,10 @@ pub enum Command {
     LoginAccepted,
     /// Its own login was refused.
     LoginRejected(Verdict),
+    /// It takes no more messages. Its driver stops reading and does everything else.
+    PauseReading,
+    /// It takes messages again.
+    ResumeReading,
     /// The operating system says so.
     Network(Network),
     /// The machine slept: the wall clock goes ahead by so many milliseconds, and nothing else does. The next timer shows it.

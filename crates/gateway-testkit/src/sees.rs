@@ -8,6 +8,7 @@ use crate::alone;
 use crate::run::Run;
 use crate::scenario::Scenario;
 use crate::trace;
+use crate::wire;
 
 /// One thing that must be seen. Times and spans are in milliseconds.
 #[derive(Clone, Debug)]
@@ -224,8 +225,7 @@ impl See {
                 )
             }
             What::WireIsEmpty => {
-                let frames: Vec<_> =
-                    run.wire.iter().filter(|line| !line.ends_with(": gone")).collect();
+                let frames: Vec<_> = run.wire.iter().filter(|line| wire::is_frame(line)).collect();
                 same("frames", &Vec::new(), &frames)
             }
         }

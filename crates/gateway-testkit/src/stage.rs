@@ -81,6 +81,8 @@ impl Stage {
             | Command::Feed(_)
             | Command::LoginAccepted
             | Command::LoginRejected(_)
+            | Command::PauseReading
+            | Command::ResumeReading
             | Command::Network(_)
             | Command::Stall(_) => {}
         }

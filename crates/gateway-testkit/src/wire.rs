@@ -24,3 +24,13 @@ pub(crate) fn saw(now: Instant, id: SocketId, saw: &Saw) -> String {
 pub(crate) fn gone(now: Instant, id: SocketId) -> String {
     format!("{} socket {id}: gone", millis_of(now))
 }
+
+/// The client has aborted the socket: the peer sees a reset.
+pub(crate) fn aborted(now: Instant, id: SocketId) -> String {
+    format!("{} socket {id}: aborted", millis_of(now))
+}
+
+/// Whether a line is one of a frame.
+pub(crate) fn is_frame(line: &str) -> bool {
+    !line.ends_with(": gone") && !line.ends_with(": aborted")
+}

@@ -224,8 +224,9 @@ impl Client {
         self.engine.statistics()
     }
 
-    /// Stops or resumes reading: the application has no room for messages. The timers go on.
-    pub(crate) fn hold(&mut self, held: bool) {
+    /// Stops or resumes reading, as a spawned client does while its application takes no events. For tests.
+    #[doc(hidden)]
+    pub fn hold(&mut self, held: bool) {
         self.engine.hold(held);
     }
 

@@ -1,0 +1,90 @@
+//! What a driver must report of the newest ping: that it is held, that bytes were taken, and its hand-over. Counts, no bytes.
+
+use std::collections::VecDeque;
+
+use gateway_core::{Backlog, Event, Instant, SocketId};
+
+/// A ping that was written at once is reported only behind more unproven bytes than this.
+const PROVEN_ENOUGH: u64 = 64 << 10;
+
+/// How many unanswered pings are remembered. No pong names an older one.
+const KEPT: usize = 4;
+
+/// The pings of one socket, by their positions in its outgoing bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Handover {
+    /// The newest ping, while part of it is not flushed.
+    newest: Option<Underway>,
+    /// The newest unanswered pings, the oldest first: how much was flushed when each was handed over.
+    unanswered: VecDeque<Option<u64>>,
+    /// How much was flushed when the newest answered ping was handed over.
+    proven: u64,
+    /// While bytes wait: when the transport last took some, or when they began to wait.
+    moved_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Underway {
+    /// The position after its last byte.
+    end: u64,
+    /// How many bytes were waiting when it was encoded.
+    behind: u64,
+    is_held: bool,
+}
+
+/// The end of a write pass.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    pub(crate) now: Instant,
+    /// Whether the transport took bytes.
+    pub(crate) has_moved: bool,
+    /// The position up to which bytes are flushed.
+    pub(crate) flushed: u64,
+    /// Whether bytes wait that are not flushed.
+    pub(crate) is_waiting: bool,
+}
+
+impl Handover {
+    /// A ping was encoded, up to this position, while so many bytes were waiting.
+    pub(crate) fn on_ping(&mut self, end: u64, behind: u64) {
+        self.newest = Some(Underway { end, behind, is_held: false });
+        self.unanswered.push_back(None);
+        let forgotten = self.unanswered.len().saturating_sub(KEPT);
+        self.unanswered.drain(..forgotten);
+    }
+
+    /// A pong was counted, and so many pings are still unanswered.
+    pub(crate) fn on_pong(&mut self, flushed: u64, unanswered: u32) {
+        let unanswered = usize::try_from(unanswered).unwrap_or(usize::MAX);
+        while self.unanswered.len() > unanswered {
+            // A ping that is answered while it counts as underway was handed over by now.
+            self.proven = self.unanswered.pop_front().flatten().unwrap_or(flushed);
+        }
+        if self.unanswered.is_empty() {
+            self.newest = None;
+        }
+    }
+
+    /// A write pass has ended: what a driver reports.
+    pub(crate) fn report(&mut self, id: SocketId, pass: Pass) -> Option<Event<'static>> {
+        let moved_at = self.moved_at.filter(|_| !pass.has_moved).unwrap_or(pass.now);
+        self.moved_at = pass.is_waiting.then_some(moved_at);
+        let ping = self.newest.as_mut()?;
+        if ping.end <= pass.flushed {
+            let was_held = ping.is_held;
+            self.newest = None;
+            if let Some(place) = self.unanswered.back_mut() {
+                *place = Some(pass.flushed);
+            }
+            let unproven = pass.flushed - self.proven;
+            return (was_held || unproven > PROVEN_ENOUGH)
+                .then_some(Event::PingHanded(id, unproven));
+        }
+        if ping.is_held {
+            return pass.has_moved.then_some(Event::WriteProgressed(id));
+        }
+        ping.is_held = true;
+        let idle = pass.now.saturating_duration_since(moved_at);
+        Some(Event::PingHeld(id, Backlog { bytes: ping.behind, idle }))
+    }
+}
