@@ -19,7 +19,8 @@ const fn millis(millis: u64) -> Duration {
 }
 
 fn config(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Arc<Config> {
-    Arc::new(change(Config::builder()).build().expect("the settings are within their limits"))
+    let builder = Config::builder().heartbeat(HeartbeatKind::Json); // only its pongs can be delivered
+    Arc::new(change(builder).build().expect("the settings are within their limits"))
 }
 
 /// A life in which every setting matters: failed attempts, a stay with traffic, a dead peer, a stable stay, a close.
@@ -35,27 +36,29 @@ fn life() -> Vec<(u64, Event<'static>)> {
         (12_010, Event::OpenFailed(socket(2), busy)),
         (342_010, Event::Tick),
         (342_020, Event::SocketOpened(socket(3))),
-        (342_040, text(3, PONG)),
         (342_050, text(3, PEERS_PING)),
         (342_060, text(3, "data")),
         (342_060, Event::SendRequested(Message::Text("data"))),
         (372_020, Event::Tick), // a ping
-        (376_000, Event::BytesReceived(socket(3))),
-        (377_020, Event::Tick),
-        (378_000, Event::SocketFailed(socket(3), Failure::Reset)),
-        (384_500, Event::Tick),
-        (384_510, Event::SocketOpened(socket(4))),
-        (389_510, Event::Tick), // dead
-        (402_010, Event::Tick),
-        (402_020, Event::SocketOpened(socket(5))),
-        (402_030, text(5, PONG)),
-        (432_020, Event::Tick),
-        (432_030, text(5, PONG)),
-        (440_000, Event::SocketFailed(socket(5), Failure::Reset)), // stable
-        (442_000, Event::Tick),
-        (442_010, Event::SocketOpened(socket(6))),
-        (442_020, Event::CloseRequested(CloseFrame::NORMAL)),
-        (444_020, Event::Tick), // nobody answered
+        (372_040, text(3, PONG)),
+        (402_020, Event::Tick), // a ping
+        (406_000, Event::BytesReceived(socket(3))),
+        (407_020, Event::Tick),
+        (408_000, Event::SocketFailed(socket(3), Failure::Reset)),
+        (414_500, Event::Tick),
+        (414_510, Event::SocketOpened(socket(4))),
+        (444_510, Event::Tick), // a ping
+        (444_520, Event::PingHanded(socket(4), 200_000)),
+        (453_623, Event::Tick), // dead, and stable before
+        (455_623, Event::Tick),
+        (455_630, Event::SocketOpened(socket(5))),
+        (485_630, Event::Tick), // a ping
+        (485_640, text(5, PONG)),
+        (488_000, Event::SocketFailed(socket(5), Failure::Reset)),
+        (490_000, Event::Tick),
+        (490_010, Event::SocketOpened(socket(6))),
+        (490_020, Event::CloseRequested(CloseFrame::NORMAL)),
+        (492_020, Event::Tick), // nobody answered
     ]
 }
 
@@ -87,6 +90,7 @@ fn with_one_other_setting_the_two_differ() {
         ("stable_after", config(|b| b.stable_after(millis(60_000)))),
         ("retry_after_max", config(|b| b.retry_after_max(millis(299_999)))),
         ("heartbeat", config(|b| b.heartbeat(HeartbeatKind::Ping))),
+        ("slowest_link", config(|b| b.slowest_link(64 << 10))),
         ("no heartbeat", config(|b| b.heartbeat(HeartbeatKind::Off))),
         ("heartbeat_interval", config(|b| b.heartbeat_interval(millis(30_001)))),
         ("heartbeat_timeout", config(|b| b.heartbeat_timeout(millis(4_999)))),

@@ -65,7 +65,7 @@ pub(crate) fn hours_of_health_start_from_the_first_delay_again() -> Scenario {
         delays(&[1_000, 2_000, 4_000, 1_000]),
         retries(&[1, 2, 3, 1]),
         ready_at(&[7_050, 10_815_070]),
-        pings(361 + 2),
+        pings(360 + 1),
     ])
 }
 
