@@ -191,6 +191,7 @@ macro_rules! suite {
                 a_late_pong_with_a_wrong_stamp_gives_no_round_trip
                 websocket_pings_keep_a_connection_as_well
                 a_peer_that_answers_no_websocket_ping_is_dead
+                a_peer_that_answers_no_json_ping_is_dead
                 in_strict_mode_only_a_pong_is_life
                 a_websocket_pong_is_an_answer_only_to_the_letter
                 without_a_heartbeat_nothing_is_asked_and_nobody_dies
@@ -199,6 +200,44 @@ macro_rules! suite {
                 the_peers_own_ping_is_a_message_by_default
                 pongs_are_taken_out_of_the_stream_and_only_those_awaited
                 pongs_are_delivered_where_that_is_wanted
+                first_ping_leaves_one_interval_after_ready
+                the_default_heartbeat_is_a_ping_frame_and_no_message
+                a_json_heartbeat_is_a_text_where_it_is_set
+                a_pong_that_names_an_older_ping_answers_it_and_those_before_it
+                a_json_pong_that_names_an_older_ping_answers_it_and_those_before_it
+                the_last_four_pings_are_remembered
+                a_pong_with_the_servers_own_clock_is_life
+            }
+            handover {
+                a_long_upload_on_a_slow_link_is_not_death
+                a_peer_that_is_silent_after_an_upload_is_dead_once_a_slow_link_has_had_its_time
+                a_faster_slowest_link_gives_an_upload_less_time
+                the_time_for_an_upload_is_bounded
+                a_pong_proves_the_upload_before_its_ping
+                a_ping_behind_a_long_upload_waits_its_turn_and_is_judged_from_its_hand_over
+                a_peer_that_is_silent_after_a_hand_over_is_dead_by_its_timeout
+                a_peer_that_stops_reading_is_dead_by_write_stall
+                a_peer_that_takes_a_byte_now_and_then_is_dead_in_the_end
+                a_slow_peer_that_takes_an_upload_and_speaks_is_kept
+                no_ping_is_queued_behind_one_that_is_held
+                a_ping_that_is_answered_counts_as_handed_over
+            }
+            paused {
+                pings_go_out_while_the_application_does_not_read
+                judgements_restart_in_full_when_reading_resumes
+                what_came_while_reading_was_paused_is_a_sign_of_life_after_the_resume
+                the_watch_over_data_waits_while_the_application_does_not_read
+                a_write_stall_is_judged_only_after_reading_resumes
+                a_login_is_read_while_the_application_takes_no_messages
+            }
+            abort {
+                a_dead_peer_is_aborted_and_its_messages_are_rejected_or_maybe_sent
+                an_aborted_socket_is_never_one_that_was_closed
+                a_close_behind_a_held_ping_is_never_aborted
+                a_suspend_while_closing_aborts_nothing
+                a_peer_that_is_alive_is_left_with_a_close_and_not_aborted
+                a_suspend_while_connecting_aborts_that_socket
+                a_suspend_while_logging_in_aborts_that_socket
             }
             suspend {
                 a_zombie_socket_is_probed_after_sleep_and_found_dead
@@ -215,6 +254,13 @@ macro_rules! suite {
                 a_stall_of_our_own_kills_no_live_peer_and_makes_no_burst
                 silence_that_nobody_asked_to_break_is_no_death_after_a_stall
                 a_socket_that_opened_and_spoke_in_a_stall_is_used
+                a_suspend_while_a_ping_is_held_makes_it_the_probe
+                a_held_probe_that_is_answered_keeps_the_socket
+                a_probe_leaves_while_reading_is_paused_and_is_judged_after_the_resume
+                a_clock_that_is_set_back_is_no_suspend
+                a_clock_that_is_29_seconds_ahead_is_no_suspend
+                a_clock_that_is_a_day_ahead_makes_one_probe
+                a_clock_that_goes_back_and_ahead_again_makes_one_probe
             }
             login {
                 the_login_is_the_first_frame_and_no_ping_comes_before_its_answer
@@ -245,6 +291,10 @@ macro_rules! suite {
                 a_least_delay_of_the_policy_is_kept_and_spread
                 the_narrower_of_two_rules_decides
                 a_1014_is_judged_by_its_own_rule
+                online_does_not_undercut_a_retry_after
+                online_shortens_a_delay_to_its_least
+                online_after_the_least_delay_opens_at_once
+                a_suspend_shortens_a_least_delay
             }
             closing {
                 a_close_is_answered_and_closed

@@ -192,6 +192,22 @@ pub(crate) fn a_peer_that_answers_no_websocket_ping_is_dead() -> Scenario {
         .sees([gone(&[(33_020, "pong_timeout")]), opens(2)])
 }
 
+pub(crate) fn a_peer_that_answers_no_json_ping_is_dead() -> Scenario {
+    scenario("A peer that answers no JSON ping is dead after the timeout.")
+        .config(toml![
+            "heartbeat.kind = 'json'",
+            "heartbeat.timeout = '3s'",
+            "reconnect.jitter = 'none'",
+        ])
+        .attempts([accepts_after(millis(20)), accepts_after(millis(20)).polite()])
+        .until(seconds(70))
+        .sees([
+            gone(&[(33_020, "pong_timeout")]),
+            pings_at(&[30_020, 64_040]),
+            round_trips(&[Some(20)]),
+        ])
+}
+
 pub(crate) fn in_strict_mode_only_a_pong_is_life() -> Scenario {
     scenario("Data pours in and no pong comes: strictly asked, that peer is dead.")
         .config(toml!["heartbeat.strict = true"])
@@ -259,4 +275,110 @@ pub(crate) fn pongs_are_delivered_where_that_is_wanted() -> Scenario {
         .attempts([accepts_after(millis(20)).answers_pings(millis(20), PongStyle::Bare)])
         .until(seconds(50))
         .sees([delivers(&[(30_040, r#"{"type":"pong"}"#)]), round_trips(&[Some(20)])])
+}
+
+pub(crate) fn first_ping_leaves_one_interval_after_ready() -> Scenario {
+    scenario("A connection becomes ready three seconds after it opens. Its first ping leaves an interval after that, on the next socket too.")
+        .config(toml![
+            "login.external = true",
+            "heartbeat.interval = '10s'",
+            "reconnect.jitter = 'none'",
+        ])
+        .attempts([
+            accepts_after(millis(20)).polite().then(seconds(20), Deed::close(1012, "restart")),
+            accepts_after(millis(20)).polite(),
+        ])
+        .at(seconds(3), Command::LoginAccepted)
+        .at(seconds(24), Command::LoginAccepted)
+        .until(seconds(36))
+        .sees([ready_at(&[3_000, 24_000]), pings_at(&[13_000, 34_000])])
+}
+
+pub(crate) fn the_default_heartbeat_is_a_ping_frame_and_no_message() -> Scenario {
+    scenario("The default heartbeat is a Ping frame, which every WebSocket server answers. The server sees no text.")
+        .attempts([accepts_after(millis(20)).polite().echoes(millis(20))])
+        .until(seconds(40))
+        .sees([
+            peer_sees(1, &["30020: ping 1", "40000: gone"]),
+            delivers(&[]),
+            round_trips(&[Some(20)]),
+        ])
+}
+
+pub(crate) fn a_json_heartbeat_is_a_text_where_it_is_set() -> Scenario {
+    scenario("With the JSON heartbeat each ping is a text with a timestamp.")
+        .config(toml!["heartbeat.kind = 'json'"])
+        .attempts([accepts_after(millis(20)).polite()])
+        .until(seconds(40))
+        .sees([
+            peer_sees(
+                1,
+                &[r#"30020: text {"type":"ping","timestamp":1700000030020}"#, "40000: gone"],
+            ),
+            delivers(&[]),
+            round_trips(&[Some(20)]),
+        ])
+}
+
+/// A peer that sends data all the time and answers pings only where a scenario says so.
+fn busy_peer() -> Attempt {
+    accepts_after(millis(20)).then_each(millis(900), millis(900), 40, |_| Deed::text("tick"))
+}
+
+pub(crate) fn a_pong_that_names_an_older_ping_answers_it_and_those_before_it() -> Scenario {
+    scenario("Three pings are unanswered, and a pong names the second. It answers the first two, so a later pong for the first is ignored.")
+        .config(toml!["heartbeat.interval = '5s'"])
+        .attempts([busy_peer()
+            .then(millis(16_000), Deed::pong("2"))
+            .then(millis(16_500), Deed::pong("1"))
+            .then(millis(17_500), Deed::pong("3"))])
+        .until(seconds(19))
+        .sees([
+            pings_at(&[5_020, 10_020, 15_020]),
+            round_trips(&[Some(6_000), Some(2_500)]),
+            gone(&[]),
+        ])
+}
+
+pub(crate) fn a_json_pong_that_names_an_older_ping_answers_it_and_those_before_it() -> Scenario {
+    scenario("A pong with the second ping's timestamp answers two pings. One without a timestamp can then only answer the third.")
+        .config(toml!["heartbeat.kind = 'json'", "heartbeat.interval = '5s'"])
+        .attempts([busy_peer()
+            .then(millis(16_000), Deed::text(r#"{"type":"pong","timestamp":1700000010020}"#))
+            .then(millis(17_500), Deed::text(r#"{"type":"pong"}"#))])
+        .until(seconds(19))
+        .sees([
+            pings_at(&[5_020, 10_020, 15_020]),
+            round_trips(&[Some(6_000), Some(2_500)]),
+            delivers_count(21),
+        ])
+}
+
+pub(crate) fn the_last_four_pings_are_remembered() -> Scenario {
+    scenario(
+        "Five pings are unanswered. A pong for the first is ignored, and one for the second answers both.",
+    )
+    .config(toml!["heartbeat.interval = '5s'"])
+    .attempts([busy_peer()
+        .then(millis(26_000), Deed::pong("1"))
+        .then(millis(26_500), Deed::pong("2"))])
+    .until(seconds(29))
+    .sees([pings(5), round_trips(&[Some(16_500)]), gone(&[])])
+}
+
+pub(crate) fn a_pong_with_the_servers_own_clock_is_life() -> Scenario {
+    scenario("Some servers put their own time into each pong. Such a pong answers the ping, in strict mode too.")
+        .config(toml![
+            "heartbeat.kind = 'json'",
+            "heartbeat.strict = true",
+            "heartbeat.interval = '10s'",
+            "heartbeat.timeout = '2s'",
+        ])
+        .attempts([accepts_after(millis(20)).answers_pings(millis(35), PongStyle::Wrong)])
+        .until(seconds(35))
+        .sees([
+            pings_at(&[10_020, 20_020, 30_020]),
+            round_trips(&[Some(35), Some(35), Some(35)]),
+            gone(&[]),
+        ])
 }

@@ -1,11 +1,14 @@
 //! The scenarios, by topic. The list of them stands in `suite.rs`; one that is missing there does not compile.
 
+pub(crate) mod abort;
 pub(crate) mod backoff;
 pub(crate) mod closing;
 pub(crate) mod connecting;
+pub(crate) mod handover;
 pub(crate) mod heartbeat;
 pub(crate) mod login;
 pub(crate) mod messages;
+pub(crate) mod paused;
 pub(crate) mod policy;
 pub(crate) mod pressure;
 pub(crate) mod protocol;

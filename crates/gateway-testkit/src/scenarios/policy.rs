@@ -229,3 +229,69 @@ pub(crate) fn a_1014_is_judged_by_its_own_rule() -> Scenario {
             gives_up("close_code 1014"),
         ])
 }
+
+pub(crate) fn online_does_not_undercut_a_retry_after() -> Scenario {
+    scenario(
+        "The server asked for twenty seconds. A network that comes back does not shorten them.",
+    )
+    .attempts([
+        answers_http_with(millis(20), 429, Some(RetryAfter::Seconds(20))),
+        accepts_after(millis(20)).polite(),
+    ])
+    .at(seconds(5), Command::Network(Network::Online))
+    .until(seconds(40))
+    .sees([delays_within(&[(20_001, 24_000)]), because(&["retry_after"]), opens(2)])
+}
+
+pub(crate) fn online_shortens_a_delay_to_its_least() -> Scenario {
+    scenario("The backoff is longer than the policy's least delay. A hint shortens the wait to the least delay.")
+        .config(toml![
+            "policy.1013 = '5s'",
+            "reconnect.jitter = 'none'",
+            "reconnect.initial_delay = '30s'",
+        ])
+        .attempts([
+            accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
+            accepts_after(millis(20)).polite(),
+        ])
+        .at(seconds(2), Command::Network(Network::Online))
+        .until(seconds(20))
+        .sees([
+            delays_within(&[(30_000, 31_000), (3_120, 4_120)]),
+            because(&["backoff", "hint"]),
+            opens(2),
+        ])
+}
+
+pub(crate) fn online_after_the_least_delay_opens_at_once() -> Scenario {
+    scenario("The policy's five seconds have passed and the backoff has not. A hint ends the wait.")
+        .config(toml![
+            "policy.1013 = '5s'",
+            "reconnect.jitter = 'none'",
+            "reconnect.initial_delay = '30s'",
+        ])
+        .attempts([
+            accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
+            accepts_after(millis(20)).polite(),
+        ])
+        .at(seconds(10), Command::Network(Network::Online))
+        .until(seconds(20))
+        .sees([opens_at(&[0, 10_000]), because(&["backoff", "hint"])])
+}
+
+pub(crate) fn a_suspend_shortens_a_least_delay() -> Scenario {
+    scenario("The server asked for 200 seconds, and the machine slept for 120 of them. The rest is waited for.")
+        .attempts([
+            answers_http_with(millis(20), 503, Some(RetryAfter::Seconds(200))),
+            accepts_after(millis(20)).polite(),
+        ])
+        .at(seconds(50), Command::Sleep(seconds(120)))
+        .at(seconds(60), Command::Connect)
+        .until(seconds(70))
+        .sees([
+            jumps(&[120_000]),
+            delays_within(&[(200_001, 240_000), (20_021, 60_020)]),
+            because(&["retry_after", "hint"]),
+            opens_at(&[0, 60_000]),
+        ])
+}

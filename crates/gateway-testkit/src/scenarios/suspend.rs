@@ -193,3 +193,91 @@ pub(crate) fn a_socket_that_opened_and_spoke_in_a_stall_is_used() -> Scenario {
         .until(seconds(50))
         .sees([opens(1), ready_at(&[30_100]), delivers(&[(30_100, "hello")]), gone(&[])])
 }
+
+pub(crate) fn a_suspend_while_a_ping_is_held_makes_it_the_probe() -> Scenario {
+    scenario("The machine sleeps while a ping is held. No second ping is sent, and the held one gets a probe's five seconds.")
+        .config(toml!["heartbeat.timeout = '20s'"])
+        .attempts([accepts_after(millis(20)).takes(0).then(seconds(62), Deed::takes_all())])
+        .at(seconds(29), Command::Feed("before the ping"))
+        .at(seconds(40), Command::Sleep(seconds(3_600)))
+        .until(millis(67_500))
+        .sees([
+            jumps(&[3_600_000]),
+            pings_at(&[30_020]),
+            peer_sees(1, &["62020: text before the ping", "62020: ping 1", "67020: aborted"]),
+            gone(&[(67_020, "pong_timeout")]),
+        ])
+}
+
+pub(crate) fn a_held_probe_that_is_answered_keeps_the_socket() -> Scenario {
+    scenario("The machine sleeps while a ping is held, and the peer answers that ping. The socket is kept.")
+        .config(toml!["heartbeat.timeout = '20s'"])
+        .attempts([accepts_after(millis(20))
+            .polite()
+            .takes(0)
+            .then(seconds(62), Deed::takes_all())])
+        .at(seconds(29), Command::Feed("before the ping"))
+        .at(seconds(40), Command::Sleep(seconds(3_600)))
+        .until(seconds(85))
+        .sees([jumps(&[3_600_000]), pings_at(&[30_020]), round_trips(&[Some(32_020)]), gone(&[])])
+}
+
+pub(crate) fn a_probe_leaves_while_reading_is_paused_and_is_judged_after_the_resume() -> Scenario {
+    scenario("The machine sleeps while the application takes no messages. The probe leaves at once, and its five seconds begin when reading resumes.")
+        .config(toml!["heartbeat.timeout = '20s'"])
+        .attempts([accepts_after(millis(20))])
+        .at(seconds(10), Command::PauseReading)
+        .at(seconds(20), Command::Sleep(seconds(3_600)))
+        .at(seconds(50), Command::ResumeReading)
+        .until(millis(55_500))
+        .sees([
+            jumps(&[3_600_000]),
+            pings_at(&[30_020]),
+            gone(&[(55_000, "pong_timeout")]),
+        ])
+}
+
+pub(crate) fn a_clock_that_is_set_back_is_no_suspend() -> Scenario {
+    scenario("The wall clock is set back by a day, and nothing follows.")
+        .config(toml!["heartbeat.interval = '10s'"])
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(15), Command::SetBack(seconds(86_400)))
+        .until(seconds(35))
+        .sees([jumps(&[]), pings_at(&[10_020, 20_020, 30_020]), opens(1)])
+}
+
+pub(crate) fn a_clock_that_is_29_seconds_ahead_is_no_suspend() -> Scenario {
+    scenario("A correction below half a minute is no suspend, however short the interval is.")
+        .config(toml!["heartbeat.interval = '10s'"])
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(15), Command::Sleep(seconds(29)))
+        .until(seconds(45))
+        .sees([jumps(&[]), pings_at(&[10_020, 20_020, 30_020, 40_020]), opens(1)])
+}
+
+pub(crate) fn a_clock_that_is_a_day_ahead_makes_one_probe() -> Scenario {
+    scenario("The wall clock is a day ahead of the monotonic one. The peer is probed once, and the schedule goes on.")
+        .config(toml!["heartbeat.timeout = '20s'"])
+        .attempts([accepts_after(millis(20)).answers_pings(seconds(4), PongStyle::Echo)])
+        .at(seconds(31), Command::Sleep(seconds(86_400)))
+        .until(seconds(100))
+        .sees([
+            jumps(&[86_400_000]),
+            pings_at(&[30_020, 60_020, 90_020]),
+            round_trips(&[Some(4_000), Some(4_000), Some(4_000)]),
+            gone(&[]),
+        ])
+}
+
+pub(crate) fn a_clock_that_goes_back_and_ahead_again_makes_one_probe() -> Scenario {
+    scenario("The wall clock is set back by an hour and then ahead by an hour. Only the second looks like a suspend.")
+        .attempts([accepts_after(millis(20)).polite()])
+        .at(seconds(10), Command::SetBack(seconds(3_600)))
+        .at(seconds(70), Command::Sleep(seconds(3_600)))
+        .until(seconds(130))
+        .sees([
+            jumps(&[3_600_000]),
+            pings_at(&[30_020, 60_020, 90_020, 120_020]),
+            gone(&[]),
+        ])
+}
