@@ -8,7 +8,9 @@ use gateway_tests::{
     Frame, Listener, Peer, Sockets, calm, client, memory, now, settle, until, until_ready,
     while_polling, within,
 };
-use gateway_tokio::core::{CloseFrame, HeartbeatKind, Notice, SendRejection, UnixMillis};
+use gateway_tokio::core::{
+    CloseFrame, ConnectionState, HeartbeatKind, Notice, SendRejection, UnixMillis,
+};
 use gateway_tokio::{Client, ClientEvent, Message};
 use tokio::io::DuplexStream;
 
@@ -53,15 +55,16 @@ async fn one_send_without_any_further_poll_arrives_on_a_real_socket() {
 #[tokio::test]
 async fn news_that_wait_to_be_told_hold_no_message_back() {
     let (memory, mut sockets) = memory(1 << 20);
-    let config = calm().heartbeat(HeartbeatKind::Json);
-    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
-    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
-    let ready = |event: &ClientEvent| matches!(event, ClientEvent::Notice(Notice::Ready { .. }));
-    until(&mut client, ready).await; // and the news of the first ping waits
+    let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
+    let connected = |event: &ClientEvent| {
+        let to = ConnectionState::Connected;
+        matches!(event, ClientEvent::Notice(Notice::StateChanged { to: state, .. }) if *state == to)
+    };
+    let (mut peer, _) = tokio::join!(sockets.peer(), until(&mut client, connected));
+    assert!(client.is_ready(), "and the news of it waits");
 
     client.send("alone").await.unwrap();
 
-    assert!(peer.frame().await.is_heartbeat());
     assert_eq!(within(peer.frame()).await, Frame::text("alone"));
 }
 

@@ -53,7 +53,7 @@ fn tasks() -> usize {
 /// Lives a life with these cuts, and judges it.
 fn live(plan: &Plan, cuts: &mut Cuts) -> Verdict {
     let world = World::new(plan.clone(), Story::Quiet);
-    let mut life = Life::new();
+    let mut life = Life::new(Story::Quiet);
     let (elapsed, tasks) = paused(async {
         let begin = now();
         while_alive(life.live(hostile_client(&world, &life.watch), cuts)).await;
@@ -103,7 +103,7 @@ fn drop_at_each_point<F: Future<Output = ()>>(
         for plan in plans() {
             at_each_point(|at| {
                 let (world, mut cuts, one) =
-                    (World::new(plan.clone(), story), Cuts::at(at), Life::new());
+                    (World::new(plan.clone(), story), Cuts::at(at), Life::new(story));
                 let tasks = paused(async {
                     let client = hostile_client(&world, &one.watch);
                     while_alive(cuts.once(life(one.clone(), client))).await;
@@ -174,7 +174,7 @@ fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
     for plan in plans() {
         at_each_point(|at| {
             let (world, mut cuts, mut life) =
-                (World::new(plan.clone(), Story::Restart), Cuts::at(at), Life::new());
+                (World::new(plan.clone(), Story::Restart), Cuts::at(at), Life::new(Story::Restart));
             let runtime = paused(async {
                 let client = hostile_client(&world, &life.watch);
                 while_alive(cuts.once(life.live_spawned(client, &mut Cuts::at(usize::MAX)))).await;
@@ -200,7 +200,7 @@ fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
     for plan in plans() {
         at_each_point(|at| {
             let (world, mut cuts, mut life) =
-                (World::new(plan.clone(), Story::Quiet), Cuts::at(at), Life::new());
+                (World::new(plan.clone(), Story::Quiet), Cuts::at(at), Life::new(Story::Quiet));
             let (elapsed, tasks) = paused(async {
                 let begin = now();
                 let client = hostile_client(&world, &life.watch);

@@ -14,6 +14,9 @@ const MESSAGES: usize = 6;
 /// How long a retry waits: always the same, so that time can be held to account.
 pub(crate) const DELAY: Duration = Duration::from_secs(1);
 
+/// How long after it is ready a socket's first heartbeat leaves.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
+
 /// A message says this to be answered behind all others.
 const LAST: &str = "the last";
 
@@ -40,6 +43,9 @@ pub struct App {
     /// The present socket has brought the answer behind all others. It closes only then: a ping that comes in CLOSING is not
     /// answered, and the verdict wants an answer to each.
     is_answered: bool,
+    /// The present socket's first heartbeat was answered, or it sends none. It closes only then: the verdict counts one.
+    is_beaten: bool,
+    has_heartbeat: bool,
     /// Whether the client is ready, as far as the events tell.
     is_ready: bool,
     is_closing: bool,
@@ -81,18 +87,17 @@ pub enum Step {
 impl App {
     /// One that has done nothing.
     #[must_use]
-    pub fn new() -> Self {
-        Self { todo: (0..MESSAGES).collect(), ..Self::default() }
+    pub fn new(story: Story) -> Self {
+        let has_heartbeat = kind(story) != HeartbeatKind::Off;
+        let todo = (0..MESSAGES).collect();
+        Self { todo, has_heartbeat, ..Self::default() }
     }
 
     /// The settings of its client.
     pub fn settings(story: Story) -> ConfigBuilder {
-        let heartbeat = match story {
-            Story::Chat | Story::Restart => HeartbeatKind::Json,
-            Story::Quiet => HeartbeatKind::Off,
-        };
         Config::builder()
-            .heartbeat(heartbeat)
+            .heartbeat(kind(story))
+            .heartbeat_interval(INTERVAL)
             .answer_pings(true)
             .initial_delay(DELAY)
             .max_delay(DELAY)
@@ -142,7 +147,7 @@ impl App {
             self.attempt(text.clone(), Some(message));
             return if feeds { Step::Feed(text) } else { Step::Send(text) };
         }
-        if self.is_answered {
+        if self.is_answered && (self.is_beaten || !self.has_heartbeat) {
             (self.is_closing, self.is_late_due) = (true, true);
             return Step::Close;
         }
@@ -225,8 +230,10 @@ impl App {
             },
             ClientEvent::Disconnected { .. } => {
                 (self.is_asking, self.is_answered, self.is_ready) = (false, false, false);
+                self.is_beaten = false;
             }
             ClientEvent::Notice(Notice::Ready { .. }) => self.is_ready = true,
+            ClientEvent::Notice(Notice::PongReceived { .. }) => self.is_beaten = true,
             ClientEvent::Outcome(outcome) => {
                 for number in outcome.first.number()..=outcome.last.number() {
                     self.settle(number, outcome.fate);
@@ -255,5 +262,12 @@ impl App {
             let at = self.todo.partition_point(|other| *other < message);
             self.todo.insert(at, message);
         }
+    }
+}
+
+const fn kind(story: Story) -> HeartbeatKind {
+    match story {
+        Story::Chat | Story::Restart => HeartbeatKind::Json,
+        Story::Quiet => HeartbeatKind::Off,
     }
 }

@@ -21,7 +21,8 @@ use crate::bell::{Bell, now_or_never};
 /// The client waits for ever.
 #[must_use]
 pub fn on_std(story: Story, plan: &Plan) -> (Verdict, World) {
-    let (world, watch, mut app) = (World::new(plan.clone(), story), Watch::default(), App::new());
+    let (world, watch, mut app) =
+        (World::new(plan.clone(), story), Watch::default(), App::new(story));
     let mut client = Client::builder("ws://gateway.example/feed")
         .config(App::settings(story).build().expect("valid settings"))
         .seed(7)

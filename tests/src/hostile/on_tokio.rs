@@ -26,7 +26,7 @@ use crate::cuts::Cuts;
 #[must_use]
 pub fn on_tokio(story: Story, plan: &Plan) -> (Verdict, World) {
     let world = World::new(plan.clone(), story);
-    let mut life = Life::new();
+    let mut life = Life::new(story);
     let (elapsed, tasks) = paused(async {
         let client = hostile_client(&world, &life.watch);
         let begin = now();
@@ -91,17 +91,11 @@ pub struct Life {
     pub watch: Watch,
 }
 
-impl Default for Life {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Life {
     /// One that has not begun.
     #[must_use]
-    pub fn new() -> Self {
-        Self { app: Arc::new(Mutex::new(App::new())), watch: Watch::default() }
+    pub fn new(story: Story) -> Self {
+        Self { app: Arc::new(Mutex::new(App::new(story))), watch: Watch::default() }
     }
 
     /// What the application knows.

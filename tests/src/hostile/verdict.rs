@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_wire::Fate;
 
-use super::app::{App, DELAY};
+use super::app::{App, DELAY, INTERVAL};
 use super::server::{Seen, Story};
 use super::watch::Watch;
 use super::world::World;
@@ -165,7 +165,8 @@ impl Verdict {
         let [_, stalls] = world.hurts();
         let least = DELAY * retries;
         let rounding = Duration::from_millis(2) * (retries + 1);
-        let most = least + SILENCE * u32::try_from(stalls).unwrap_or(u32::MAX) + rounding;
+        let beats = INTERVAL * (retries + 1); // a socket waits for its first heartbeat
+        let most = least + SILENCE * u32::try_from(stalls).unwrap_or(u32::MAX) + beats + rounding;
         self.hold(least <= elapsed && elapsed <= most, || {
             format!("it took {elapsed:?}, and not {least:?} to {most:?}, with {retries} retries")
         });
