@@ -175,6 +175,7 @@ impl Seen {
                 // Of the codec, the driver or the clock: what follows from these is seen.
                 Action::Send(..)
                 | Action::CloseSocket(_)
+                | Action::AbortSocket(_)
                 | Action::ScheduleTimer(_)
                 | Action::CancelTimer => {}
             }

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gateway_journal::{Entry, Fact, FrameFact, Head, Kind};
 use gateway_tokio::core::{
-    Action, CloseFrame, Config, Connection, Dialect as _, DisconnectCause, Event, Frame, Instant,
-    JsonDialect, LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised, RetryAfter,
-    SendRejection, SocketId, UnixMillis,
+    Action, Backlog, CloseFrame, Config, Connection, Dialect as _, DisconnectCause, Event, Frame,
+    Instant, JsonDialect, LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised,
+    RetryAfter, SendRejection, SocketId, UnixMillis,
 };
 
 use super::{
@@ -196,10 +196,22 @@ impl Walk {
                 self.beside(at, Event::Flushed(socket), "the write buffer flushed");
             }
             Fact::ReadingPaused { socket } => {
-                self.beside(at, Event::ReadingPaused(socket), "reading paused");
+                self.command(at, "Command::PauseReading".to_owned());
+                self.feed(Event::ReadingPaused(socket), recorded);
             }
             Fact::ReadingResumed { socket } => {
-                self.beside(at, Event::ReadingResumed(socket), "reading resumed");
+                self.command(at, "Command::ResumeReading".to_owned());
+                self.feed(Event::ReadingResumed(socket), recorded);
+            }
+            Fact::PingHeld { socket, bytes, idle } => {
+                let event = Event::PingHeld(socket, Backlog { bytes, idle });
+                self.beside(at, event, "a ping that waits to be written");
+            }
+            Fact::WriteProgressed { socket } => {
+                self.beside(at, Event::WriteProgressed(socket), "a write that goes on");
+            }
+            Fact::PingHanded { socket, unproven } => {
+                self.beside(at, Event::PingHanded(socket, unproven), "a ping behind many bytes");
             }
         }
     }
@@ -227,7 +239,11 @@ impl Walk {
             }
             Action::ScheduleTimer(at) => self.recorded_deadline = Some(at),
             Action::CancelTimer => self.recorded_deadline = None,
-            Action::Send(..) | Action::CloseSocket(_) | Action::Deliver | Action::Notify(_) => {}
+            Action::Send(..)
+            | Action::CloseSocket(_)
+            | Action::AbortSocket(_)
+            | Action::Deliver
+            | Action::Notify(_) => {}
         }
     }
 

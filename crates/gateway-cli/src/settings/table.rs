@@ -74,7 +74,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "max_message_size", Some("max-message-size"), "SIZE", CONNECTION)
         .variable("GATEWAY_MAX_MESSAGE_SIZE")
         .help("The largest message in either direction, such as 64KiB")
-        .default("1MiB"),
+        .default("16MiB"),
     row(Value, "seed", Some("seed"), "N", CONNECTION)
         .variable("GATEWAY_SEED")
         .help("Makes the random delays repeatable")
@@ -104,11 +104,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("decorrelated"),
     row(Value, "reconnect.stable_after", Some("stable-after"), "SPAN", RECONNECT)
         .variable("GATEWAY_STABLE_AFTER")
-        .help("How long a connection must be ready for the attempts to be counted anew")
+        .help("How long a connection must be ready before the attempts count from zero again")
         .default("10s"),
     row(Value, "reconnect.retry_after_max", Some("retry-after-max"), "SPAN", RECONNECT)
         .variable("GATEWAY_RETRY_AFTER_MAX")
-        .help("The most that a server's Retry-After is heeded")
+        .help("The most that a server's Retry-After is honoured")
         .default("5m"),
     row(Entry, "policy", Some("policy"), "CODE[-CODE]=VERDICT", RECONNECT).help(
         "What follows on close codes or HTTP statuses: retry, refresh, fatal, or a least delay \
@@ -116,8 +116,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     row(Value, "heartbeat.kind", Some("heartbeat"), "KIND", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT")
-        .help("How the peer is asked whether it lives: json, ping or off")
-        .default("json"),
+        .help("How the peer is asked whether it lives: ping, json or off")
+        .default("ping"),
     row(Value, "heartbeat.interval", Some("heartbeat-interval"), "SPAN", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_INTERVAL")
         .help("From one heartbeat to the next")
@@ -132,8 +132,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("false"),
     row(Switch, "heartbeat.phase", Some("heartbeat-phase"), "BOOL", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_PHASE")
-        .help("Sends the first ping after a random part of the interval")
+        .help("Sends the first ping after a random part of the interval, and not after all of it")
         .default("false"),
+    row(Value, "heartbeat.slowest_link", Some("heartbeat-slowest-link"), "SIZE", HEARTBEAT)
+        .variable("GATEWAY_HEARTBEAT_SLOWEST_LINK")
+        .help("Gives a ping behind many bytes time: the rate a second of the slowest link")
+        .default("32KiB"),
     row(Switch, "heartbeat.deliver_pongs", None, "BOOL", HEARTBEAT)
         .help("Delivers pongs as messages too")
         .default("false"),
