@@ -64,7 +64,10 @@ async fn a_line_that_cannot_be_sent_is_told_by_its_number_and_counted() -> io::R
 #[tokio::test]
 async fn the_events_tell_of_pings_losses_and_retries() -> io::Result<()> {
     let server = Server::start(&["--script", "close-4000", "--faults", "1"]).await;
-    let mut client = Client::start(&server.url, &[SHORT.as_slice(), &["--seed", "7"]].concat());
+    let mut client = Client::start(
+        &server.url,
+        &[SHORT.as_slice(), &["--seed", "7", "--heartbeat-interval", "100ms"]].concat(),
+    );
 
     let ready = client.event("ready").await;
     assert_eq!(ready["socket"], 1);

@@ -49,7 +49,7 @@ async fn a_recorded_demo_replays_as_recorded_and_a_difference_is_told_by_its_lin
     Ok(())
 }
 
-/// A journal of a real connection: a head, 32 events, and the end.
+/// A journal of a real connection: a head, 35 events, and the end.
 const JOURNAL: &str = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes_and_is_no_suc
         ),
         (
             JOURNAL[..JOURNAL.len() - 3].to_owned(),
-            "32 events replayed as recorded",
-            "34: the recording breaks off in the middle of",
+            "35 events replayed as recorded",
+            "37: the recording breaks off in the middle of",
         ),
         (changed, "9 events replayed: 1 difference", "10: the recording breaks off after"),
     ] {

@@ -11,7 +11,8 @@ use std::{env, fs, io, path::Path, time::Duration};
 
 use common::{gateway, run, text};
 use gateway_tokio::core::{
-    CloseFrame, Config, Event, Failure, Frame, Message, Network, OpenError, RetryAfter, UnixMillis,
+    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Message, Network, OpenError,
+    RetryAfter, UnixMillis,
 };
 use recording::Recording;
 
@@ -61,6 +62,7 @@ async fn a_journal_of_the_blocking_driver_becomes_a_scenario() -> io::Result<()>
 /// What drivers seldom do, and what scripts have no words for.
 fn rare() -> Recording {
     let config = Config::builder()
+        .heartbeat(HeartbeatKind::Json)
         .heartbeat_interval(Duration::from_secs(20))
         .heartbeat_timeout(Duration::from_secs(4));
     let config = config.build().expect("the settings are valid");

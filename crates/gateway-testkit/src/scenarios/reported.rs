@@ -5,28 +5,28 @@ use crate::words::*;
 pub(crate) fn too_many_requests_then_a_drop_and_a_dead_peer() -> Scenario {
     scenario("What a connection did. Say what it should have done.")
         .config(toml![
-            "heartbeat.kind = 'json'",
             "heartbeat.interval = '500ms'",
+            "heartbeat.kind = 'json'",
             "heartbeat.timeout = '300ms'",
             "reconnect.initial_delay = '200ms'",
             "reconnect.max_delay = '1s'",
         ])
         .seed(5)
         .attempts([
-            answers_http_with(millis(1), 429, Some(RetryAfter::Seconds(2))),
-            accepts_after(millis(1))
-                .answers_pings(millis(1), PongStyle::Echo)
-                .then(millis(186), Deed::text("xxxxx").and(Deed::text(&"x".repeat(64))))
-                .then(millis(677), Deed::end()),
+            answers_http_with(millis(2), 429, Some(RetryAfter::Seconds(2))),
+            accepts_after(millis(6))
+                .answers_pings(millis(6), PongStyle::Echo)
+                .then(millis(195), Deed::text("xxxxx").and(Deed::text(&"x".repeat(64))))
+                .then(millis(640), Deed::end()),
             accepts_after(millis(2)),
-            accepts_after(millis(1))
+            accepts_after(millis(2))
                 .answers_pings(millis(1), PongStyle::Echo)
-                .then(millis(1_201), Deed::close(1000, "")),
+                .then(millis(1_700), Deed::close(1000, "")),
         ])
-        .at(millis(2_719), Command::Send("xxxxx"))
-        .at(millis(2_720), Command::Send("x".repeat(64).leak()))
-        .at(millis(7_396), CLOSE)
-        .until(millis(7_399))
+        .at(millis(2_724), Command::Send("xxxxx"))
+        .at(millis(2_725), Command::Send("x".repeat(64).leak()))
+        .at(millis(7_866), CLOSE)
+        .until(millis(7_868))
         .sees([
             opens(4),
             gone_for(&["open_failed http 429 Seconds(2)", "lost eof", "pong_timeout", "requested"]),
@@ -41,8 +41,8 @@ pub(crate) fn too_many_requests_then_a_drop_and_a_dead_peer() -> Scenario {
 pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
     scenario("What a connection did. Say what it should have done.")
         .config(toml![
-            "heartbeat.kind = 'json'",
             "heartbeat.interval = '400ms'",
+            "heartbeat.kind = 'json'",
             "heartbeat.timeout = '200ms'",
             "login.send = '(hidden)'",
             "login.timeout = '2s'",
@@ -53,18 +53,18 @@ pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
         ])
         .seed(11)
         .attempts([
-            accepts_after(millis(5))
-                .then(millis(2), Deed::text(r#"{"login":"accepted"}"#))
-                .then(millis(5), Deed::text("xxxxx"))
-                .then(millis(6), Deed::text(&"x".repeat(49)))
-                .then(millis(405), Deed::text(r#"{"type":"pong","timestamp":1700000000407}"#))
-                .then(millis(688), Deed::end()),
-            accepts_after(millis(2)).then(millis(1), Deed::text(r#"{"login":"refused"}"#)),
-            accepts_after(millis(15)).then(millis(1), Deed::text(r#"{"login":"refused"}"#)),
+            accepts_after(millis(6))
+                .answers_pings(millis(1), PongStyle::Echo)
+                .then(millis(1), Deed::text(r#"{"login":"accepted"}"#))
+                .then(millis(4), Deed::text("xxxxx"))
+                .then(millis(44), Deed::text(&"x".repeat(49)))
+                .then(millis(691), Deed::end()),
+            accepts_after(millis(1)).then(millis(1), Deed::text(r#"{"login":"refused"}"#)),
+            accepts_after(millis(1)).then(millis(1), Deed::text(r#"{"login":"refused"}"#)),
         ])
         .at(millis(8), Command::Send("xxxxx"))
         .at(millis(9), Command::Send("x".repeat(49).leak()))
-        .until(millis(1_345))
+        .until(millis(1_334))
         .sees([
             opens(3),
             credentials(&[Cached, Cached, Refresh]),
@@ -83,15 +83,13 @@ pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Sce
     // In the journal, and not in this: 1 × a timer that was late by 5 ms or more.
     // In the journal, and not in this: 1 × an event before the first request to connect.
     // In the journal, and not in this: 1 × an event of a socket that was gone.
-    // In the journal, and not in this: 1 × reading paused.
-    // In the journal, and not in this: 1 × reading resumed.
     // In the journal, and not in this: 1 × the kind of a binary message, which is sent as text.
     // In the journal, and not in this: 1 × the write buffer flushed.
     // In the journal, and not in this: 1 × the write buffer full.
     scenario("What a connection did. Say what it should have done.")
         .config(toml![
-            "heartbeat.kind = 'json'",
             "heartbeat.interval = '20s'",
+            "heartbeat.kind = 'json'",
             "heartbeat.timeout = '4s'",
         ])
         .seed(3)
@@ -109,6 +107,8 @@ pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Sce
             accepts_after(millis(1)),
         ])
         .at(millis(3_115), Command::Send("x".repeat(40).leak()))
+        .at(millis(3_116), Command::PauseReading)
+        .at(millis(3_117), Command::ResumeReading)
         .at(millis(23_081), Command::Sleep(millis(3_600_000)))
         .at(millis(27_122), Command::Network(Network::Offline))
         .at(millis(27_622), Command::Network(Network::Online))
