@@ -43,13 +43,16 @@ const GRAPHQL_FATAL: &[(&str, &str)] = &[
     ("--policy", "4403=fatal"),
 ];
 
+/// The library answers Ping frames whatever its handler does, so only a heartbeat of messages can go unanswered.
+const JSON: &[(&str, &str)] = &[("--heartbeat", "json")];
+
 const THREE_ATTEMPTS: &[(&str, &str)] = &[("--stable-after", "60s"), ("--max-attempts", "3")];
 
 pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         peer: Peer::Websockets,
         runs: &[
-            Run { flags: &[], faults: &[RIDDEN_OUT, LINK_HEARD] },
+            Run { flags: JSON, faults: &[RIDDEN_OUT, LINK_HEARD] },
             Run { flags: &[], faults: &[FATAL] },
             Run { flags: THREE_ATTEMPTS, faults: &[SPENT] },
         ],
