@@ -114,7 +114,10 @@ impl Session {
                 let farewell = self.leave(id);
                 self.orders.push_back(Order::Drop { id, farewell });
             }
-            Action::AbortSocket(id) => self.orders.push_back(Order::Abort { id }),
+            Action::AbortSocket(id) => {
+                let _ = self.leave(id); // its last bytes are not written
+                self.orders.push_back(Order::Abort { id });
+            }
             Action::Send(_, outgoing) => self.put(outgoing, payload),
             Action::Deliver => {
                 if let Payload::Incoming(Incoming::Message(message)) =
