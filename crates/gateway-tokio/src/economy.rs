@@ -42,7 +42,7 @@ async fn ready_client() -> (Client, DuplexStream) {
         far
     };
     let ready = async {
-        while !matches!(client.next().await, Some(ClientEvent::Notice(Notice::PingSent { .. }))) {}
+        while !matches!(client.next().await, Some(ClientEvent::Notice(Notice::Ready { .. }))) {}
         client
     };
     let (mut client, far) = tokio::join!(ready, server);

@@ -83,7 +83,8 @@ pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 /// let Some(Order::Open { id, .. }) = session.next_order() else { unreachable!() };
 /// session.opened(Instant::from_millis(30), id);
 /// assert!(session.is_ready());
-/// assert!(!session.pending().is_empty(), "the first ping is on its way");
+/// session.tick(session.deadline().unwrap()); // an interval later
+/// assert!(!session.pending().is_empty(), "the first ping waits to be written");
 /// ```
 pub struct Session {
     connection: Connection<ChaCha8Rng, BoxDialect>,

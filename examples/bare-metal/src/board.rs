@@ -40,6 +40,11 @@ pub trait Board {
     /// Drops a socket, opening or open. What was taken may be sent as far as that needs no waiting.
     fn close(&mut self, socket: SocketId);
 
+    /// Drops the open socket of a dead peer, so that nothing of it arrives later: with a reset, where the network can send one.
+    fn abort(&mut self, socket: SocketId) {
+        self.close(socket);
+    }
+
     /// Waits for news of the network, and at the longest until the deadline. News that is there already comes first, also
     /// where the deadline has passed: a peer that lives is not taken for dead because the board was busy.
     ///

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use gateway_bare_metal::{Application, Board, Device, News, NoRoom, OUTBOX, Payload, Wakeup};
 use gateway_core::{
-    Config, ConnectionState, DisconnectCause, Failure, Frame, Instant, Message, Notice, SocketId,
+    Config, ConnectionState, DisconnectCause, Failure, Frame, HeartbeatKind, Instant, Message,
+    Notice, SocketId,
 };
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -135,7 +136,11 @@ impl Application for Told {
 }
 
 fn device(peers: impl Into<VecDeque<Peer>>) -> Device<Fake> {
-    let config = Config::builder().heartbeat_interval(INTERVAL).heartbeat_timeout(TIMEOUT).build();
+    let config = Config::builder()
+        .heartbeat(HeartbeatKind::Json)
+        .heartbeat_interval(INTERVAL)
+        .heartbeat_timeout(TIMEOUT)
+        .build();
     Device::new(Fake::with(peers), Arc::new(config.expect("valid settings")))
 }
 
@@ -165,8 +170,10 @@ fn readings_that_were_taken_while_away_are_sent_after_the_reconnect() {
 
     assert_eq!(told.causes, [DisconnectCause::Lost(Failure::Eof)]);
     let heartbeat = r#"{"type":"ping"}"#; // without a time: this board knows none
-    assert_eq!(device.board().sent_on(1), [heartbeat, "20.5"]);
-    assert_eq!(device.board().sent_on(2), [heartbeat, "20.6", "20.7"]);
+    assert_eq!(device.board().sent_on(1), ["20.5"]);
+    assert_eq!(device.board().sent_on(2), ["20.6", "20.7"]);
+    run(&mut device, &mut told, |device, _| device.board().sent_on(2).len() == 4);
+    assert_eq!(device.board().sent_on(2)[2..], [heartbeat, heartbeat], "one each interval");
 
     device.close(&mut told);
     run(&mut device, &mut told, |device, _| device.state() == ConnectionState::Closed);
@@ -179,8 +186,8 @@ fn a_dead_peer_is_left_and_another_socket_opened() {
     device.connect(&mut told);
     run(&mut device, &mut told, |device, _| device.board().opened.len() == 2);
 
-    // The first heartbeat left as soon as the connection was ready.
-    let dead_at = Instant::ZERO.saturating_add(ON_THE_WAY + TIMEOUT);
+    // The first heartbeat left an interval after the connection was ready.
+    let dead_at = Instant::ZERO.saturating_add(ON_THE_WAY + INTERVAL + TIMEOUT);
     assert_eq!(device.board().closed, [(dead_at, SocketId::new(1))]);
     assert_eq!(told.causes, [DisconnectCause::PongTimeout]);
     run(&mut device, &mut told, |device, _| device.state() == ConnectionState::Connected);
@@ -192,7 +199,7 @@ fn a_peer_that_never_stops_talking_delays_no_heartbeat_for_ever() {
     let mut device = device([Peer::Chatters(100)]);
     device.board_mut().arrives(Duration::from_secs(1), SocketId::new(1), News::Text, "alive");
     device.connect(&mut told);
-    run(&mut device, &mut told, |device, _| device.board().sent_on(1).len() == 2);
+    run(&mut device, &mut told, |device, _| device.board().sent_on(1).len() == 1);
 
     assert!(device.board().waiting > 50, "{} arrivals waited", device.board().waiting);
 }

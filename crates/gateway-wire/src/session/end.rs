@@ -114,7 +114,7 @@ mod tests {
         let (mut session, _) = dialling(false);
         session.wall_clock(at(1), UnixMillis(1_000_000));
         session.wall_clock(at(2), UnixMillis(100_000_000));
-        assert!(matches!(session.next_order(), Some(Order::Drop { .. })), "it starts afresh");
+        assert!(matches!(session.next_order(), Some(Order::Abort { .. })), "it is replaced");
         assert_eq!(session.take_end(), None);
     }
 }
