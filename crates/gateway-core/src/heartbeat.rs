@@ -400,21 +400,35 @@ impl Heartbeat {
         }
     }
 
-    /// Moves every instant, for a model checker.
-    pub(crate) fn rebase(&mut self, shift: Shift) {
+    /// Moves every instant, for a model checker. What cannot make a difference any more is cleared.
+    pub(crate) fn rebase(&mut self, shift: Shift, reading: Lane) {
         shift.apply(&mut self.ping_at);
         self.pings.rebase(shift);
+        // While the application does not read, nothing is judged; and the resume sets these.
+        let move_judgement = |at: &mut Instant| match reading {
+            Lane::Free => shift.apply(at),
+            Lane::Held => *at = Instant::ZERO,
+        };
         if let Some(judged) = &mut self.judged {
-            shift.apply(&mut judged.dead_at);
+            move_judgement(&mut judged.dead_at);
         }
         match &mut self.transit {
             Transit::Held(held) => {
                 for at in [&mut held.since, &mut held.moved_at, &mut held.judge_at] {
-                    shift.apply(at);
+                    move_judgement(at);
                 }
             }
+            // Nothing is judged, and the next judgement resets the mark.
+            Transit::Handed if self.judged.is_none() => self.heard = false,
             Transit::Ordered | Transit::Handed => {}
         }
+    }
+
+    /// The same once CLOSING: only pongs are still counted.
+    pub(crate) fn rebase_closing(&mut self, shift: Shift) {
+        let pings = self.pings.clone();
+        *self = Self { pings, ..Self::new(Instant::ZERO) };
+        self.pings.rebase(shift);
     }
 }
 

@@ -216,6 +216,21 @@ impl Ready {
     }
 }
 
+impl DataWatch {
+    fn rebase(&mut self, shift: Shift, reading: Lane) {
+        match reading {
+            Lane::Free => {
+                self.heard_at = Compact::at(shift.moved(self.heard_at.instant()));
+                shift.apply(&mut self.judge_at);
+            }
+            // While the application does not read, nothing is missed; and the resume starts the watch again.
+            Lane::Held => {
+                *self = Self { heard_at: Compact::at(Instant::ZERO), judge_at: Instant::ZERO };
+            }
+        }
+    }
+}
+
 impl Memory {
     /// The time, of an event that is told with `now`: time does not run backwards here.
     #[inline]
@@ -278,18 +293,17 @@ impl State {
             Self::Ready(ready) => {
                 ready.socket = FIRST_SOCKET;
                 if let Some(heartbeat) = &mut ready.heartbeat {
-                    heartbeat.rebase(shift);
+                    heartbeat.rebase(shift, ready.flow.reading);
                 }
                 if let Some(watch) = &mut ready.data {
-                    watch.heard_at = Compact::at(shift.moved(watch.heard_at.instant()));
-                    shift.apply(&mut watch.judge_at);
+                    watch.rebase(shift, ready.flow.reading);
                 }
             }
             Self::Closing(closing) => {
                 closing.socket = FIRST_SOCKET;
                 shift.apply(&mut closing.abort_at);
                 if let Some(heartbeat) = &mut closing.heartbeat {
-                    heartbeat.rebase(shift);
+                    heartbeat.rebase_closing(shift);
                 }
             }
         }
@@ -348,5 +362,37 @@ mod tests {
         let _ = connection.handle(at(20), Event::Tick);
 
         assert_ne!(young, connection.machine().rebased(HORIZON));
+    }
+
+    /// A connection whose ping was handed over at `handed_at`, then something else happened.
+    fn handed(handed_at: Instant, then: impl Fn(&mut Connection, SocketId)) -> Machine {
+        let mut connection = Connection::from_seed(Arc::new(Config::default()), 7);
+        let socket = open(&mut connection, at(0));
+        let _ = connection.handle(at(30), Event::Tick);
+        let _ = connection.handle(handed_at, Event::PingHanded(socket, 0));
+        then(&mut connection, socket);
+        connection.machine().rebased(HORIZON)
+    }
+
+    #[test]
+    fn a_judgement_that_a_resume_restarts_is_not_told_apart_while_reading_is_paused() {
+        let ready = |connection: &mut Connection, _: SocketId| {
+            let _ = connection.handle(at(33), Event::Tick);
+        };
+        let paused = |connection: &mut Connection, socket: SocketId| {
+            let _ = connection.handle(at(33), Event::ReadingPaused(socket));
+        };
+
+        assert_ne!(handed(at(31), ready), handed(at(32), ready));
+        assert_eq!(handed(at(31), paused), handed(at(32), paused));
+    }
+
+    #[test]
+    fn a_judgement_is_not_told_apart_in_closing() {
+        let closing = |connection: &mut Connection, _: SocketId| {
+            let _ = connection.handle(at(33), Event::CloseRequested(CloseFrame::NORMAL));
+        };
+
+        assert_eq!(handed(at(31), closing), handed(at(32), closing));
     }
 }

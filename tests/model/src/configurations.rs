@@ -3,7 +3,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use gateway_core::{Config, ConfigBuilder, ConfigErrors, Instant, JsonRule, Login, Secret};
+use gateway_core::{
+    Config, ConfigBuilder, ConfigErrors, HeartbeatKind, Instant, JsonRule, Login, Secret,
+};
 
 use crate::message::Message;
 use crate::sights::Sight;
@@ -39,7 +41,17 @@ pub struct Configuration {
 /// # Errors
 /// A setting out of its limits.
 pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
-    Ok(vec![heartbeat()?, login()?, pressure()?, data()?, online()?, suspend()?])
+    Ok(vec![
+        heartbeat()?,
+        login()?,
+        pressure()?,
+        held()?,
+        slow()?,
+        data()?,
+        online()?,
+        suspend()?,
+        probe()?,
+    ])
 }
 
 /// A heartbeat whose timeout is shorter than its interval; two retries.
@@ -73,6 +85,7 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             ("disconnected", "requested"),
             ("gave_up", "attempts_spent"),
             ("gave_up", "close_code"),
+            ("order", "abort_socket"),
             ("rejected", "closed"),
             ("rejected", "not_ready"),
             ("stale", "frame_received"),
@@ -135,6 +148,66 @@ fn pressure() -> Result<Configuration, ConfigErrors> {
             ("rejected", "write_blocked"),
             ("stale", "socket_opened"),
         ],
+    })
+}
+
+/// A socket that takes pings late or never; no retry. At most one ping is unanswered: with two, each judgement can begin a millisecond
+/// before the end of the other, and the states would have no end.
+fn held() -> Result<Configuration, ConfigErrors> {
+    Ok(Configuration {
+        name: "held",
+        settings: Arc::new(short().max_attempts(Some(0)).build()?),
+        messages: &[Message::Opened, Message::Pong, Message::Reset],
+        in_flight: 1,
+        pings: 1,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(60_000),
+        extras: &[
+            What::Hold(0, 0),
+            What::Hold(64 << 10, 3_000),
+            What::Progress,
+            What::Hand(0),
+            What::WriteBehind(128 << 10),
+        ],
+        depth: None,
+        expected: &[
+            ("disconnected", "pong_timeout"),
+            ("disconnected", "write_stall"),
+            ("held", "pong_received"),
+            ("order", "abort_socket"),
+            ("ping", "handed_over"),
+            ("ping", "held"),
+            ("ping", "progressed"),
+            ("ping", "written_at_once"),
+        ],
+    })
+}
+
+/// The same with data, and an application that stops reading. Data and a resume restart the judgement of a held ping, each time at
+/// another distance to the next ping, so histories are cut off.
+fn slow() -> Result<Configuration, ConfigErrors> {
+    Ok(Configuration {
+        name: "slow",
+        messages: &[Message::Opened, Message::Data, Message::Pong],
+        pings: 2,
+        extras: &[
+            What::Pause,
+            What::Resume,
+            What::Hold(64 << 10, 3_000),
+            What::Progress,
+            What::Hand(128 << 10),
+        ],
+        depth: Some(11),
+        expected: &[
+            ("disconnected", "pong_timeout"),
+            ("disconnected", "write_stall"),
+            ("held", "pong_received"),
+            ("order", "abort_socket"),
+            ("ping", "handed_over"),
+            ("ping", "held"),
+            ("ping", "progressed"),
+        ],
+        ..held()?
     })
 }
 
@@ -202,6 +275,27 @@ fn suspend() -> Result<Configuration, ConfigErrors> {
     })
 }
 
+/// A machine that sleeps, also while a ping is held; no retry. Histories are cut off as those of `suspend`.
+fn probe() -> Result<Configuration, ConfigErrors> {
+    Ok(Configuration {
+        name: "probe",
+        settings: Arc::new(short().max_attempts(Some(0)).build()?),
+        messages: &[Message::Opened, Message::Pong],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(60_000),
+        extras: &[What::Wake, What::Sleep, What::Hold(0, 0), What::Hand(0)],
+        depth: Some(7),
+        expected: &[
+            ("disconnected", "pong_timeout"),
+            ("disconnected", "write_stall"),
+            ("held", "clock_jumped"),
+            ("order", "abort_socket"),
+        ],
+    })
+}
+
 fn message_login() -> Login {
     Login::Message {
         send: Secret::new("login"),
@@ -214,6 +308,7 @@ fn message_login() -> Login {
 /// Spans that are short beside each other, and differ.
 fn short() -> ConfigBuilder {
     Config::builder()
+        .heartbeat(HeartbeatKind::Json)
         .initial_delay(Duration::from_secs(1))
         .max_delay(Duration::from_secs(4))
         .stable_after(Duration::from_secs(8))

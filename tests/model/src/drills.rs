@@ -3,6 +3,7 @@
 use gateway_core::{Connection, ConnectionState, Event, Frame, Instant, SocketId};
 use gateway_testkit::Fixed;
 
+use crate::environment::Ping;
 use crate::message::Message;
 use crate::state::State;
 
@@ -51,7 +52,11 @@ pub(crate) fn recovers(state: &State) -> Outcome {
     if state.fault.is_some() {
         return Ok(());
     }
-    let mut healthy = Healthy { connection: state.connection.clone(), now: state.now };
+    let mut healthy = Healthy {
+        connection: state.connection.clone(),
+        now: state.now,
+        holds_ping: state.environment.ping == Ping::Held,
+    };
     for _ in 0..STEPS_TO_READY {
         if healthy.connection.is_ready() {
             break;
@@ -65,6 +70,8 @@ pub(crate) fn recovers(state: &State) -> Outcome {
 struct Healthy {
     connection: Connection<Fixed>,
     now: Instant,
+    /// Part of a ping waits in the driver's buffer.
+    holds_ping: bool,
 }
 
 impl Healthy {
@@ -88,7 +95,7 @@ impl Healthy {
         Ok(())
     }
 
-    /// The application reads, the server answers and sends data, though as late as can be: what is there when the timer
+    /// The application reads, the socket takes what waited for it, the server answers and sends data, though as late as can be: what is there when the timer
     /// fires is handed over before the Tick.
     fn stay(&mut self) -> Outcome {
         if !self.connection.is_ready() {
@@ -97,6 +104,9 @@ impl Healthy {
         }
         let socket = self.socket()?;
         let _ = self.connection.handle(self.now, Event::ReadingResumed(socket));
+        if self.holds_ping {
+            let _ = self.connection.handle(self.now, Event::PingHanded(socket, 0));
+        }
         for _ in 0..DEADLINES {
             let deadline = self.connection.next_deadline().ok_or("ready without a deadline")?;
             self.now = self.now.max(deadline);

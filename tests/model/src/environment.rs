@@ -21,6 +21,20 @@ pub(crate) struct Environment {
     pub(crate) is_writing: bool,
     /// Pings on the last socket that no pong has answered.
     pub(crate) unanswered: u32,
+    /// Where the newest ping on the last socket is.
+    pub(crate) ping: Ping,
+}
+
+/// Where a ping is, as the driver knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Ping {
+    /// It was sent just now, and the driver has reported nothing of it yet.
+    Unreported,
+    /// Part of it waits in the driver's buffer.
+    Held,
+    /// The socket has it, or there is none.
+    #[default]
+    Gone,
 }
 
 /// One socket: the driver's end, the server's end, and what is on its way in between.
@@ -32,6 +46,8 @@ pub(crate) struct Line {
     was_asked: bool,
     /// The server got the login, and may judge it.
     got_login: bool,
+    /// The machine had it aborted.
+    was_aborted: bool,
     pub(crate) in_flight: Messages,
 }
 
@@ -60,6 +76,7 @@ impl Line {
         driver: Driver::Opening,
         was_asked: false,
         got_login: false,
+        was_aborted: false,
         in_flight: Messages::NONE,
     };
 
@@ -125,12 +142,22 @@ impl Environment {
             What::Resume => is_up && !self.is_reading,
             What::Block => is_up && self.is_writing,
             What::Flush => is_up && !self.is_writing,
+            What::Hold(..) => is_up && self.ping == Ping::Unreported,
+            What::Progress | What::Hand(_) => is_up && self.ping == Ping::Held,
+            What::WriteBehind(_) => is_up && self.ping == Ping::Unreported,
             _ => true, // at any time
         }
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
         self.lines.iter().map(|line| line.in_flight.count()).sum()
+    }
+
+    /// Time goes on. The driver has reported what it has to say of the pass that sent a ping.
+    pub(crate) fn waited(&mut self) {
+        if self.ping == Ping::Unreported {
+            self.ping = Ping::Gone;
+        }
     }
 
     /// Books what the event itself says, before the connection is told.
@@ -155,12 +182,15 @@ impl Environment {
             Event::ReadingResumed(_) => self.is_reading = true,
             Event::WriteBlocked(_) => self.is_writing = false,
             Event::Flushed(_) => self.is_writing = true,
+            Event::PingHeld(..) => self.ping = Ping::Held,
+            Event::PingHanded(..) => self.ping = Ping::Gone,
             Event::SendRequested(_)
             | Event::LoginAccepted
             | Event::LoginRejected(_)
             | Event::SocketFailed(..)
             | Event::FrameReceived(..)
             | Event::BytesReceived(_)
+            | Event::WriteProgressed(_)
             | Event::WallClock(_)
             | Event::NetworkChanged(_)
             | Event::Tick => {}
@@ -178,6 +208,7 @@ impl Environment {
                 }
                 Ok(())
             }
+            Action::AbortSocket(id) => self.abort(id, *last),
             Action::Notify(Notice::PongReceived { .. }) => {
                 self.unanswered = self.unanswered.saturating_sub(1);
                 Ok(())
@@ -200,14 +231,33 @@ impl Environment {
         *last = id.number();
         self.lines.rotate_right(1);
         self.lines[0] = Line::ASKED;
-        (self.is_reading, self.is_writing, self.unanswered) = (true, true, 0);
+        self.refresh();
         Ok(())
+    }
+
+    /// What is known of the last socket starts over.
+    fn refresh(&mut self) {
+        (self.is_reading, self.is_writing) = (true, true);
+        (self.unanswered, self.ping) = (0, Ping::Gone);
+    }
+
+    fn abort(&mut self, id: SocketId, last: u64) -> Result<(), Fault> {
+        let line = self.line(id, last).filter(|line| line.is_held());
+        let Some(line) = line else {
+            return Err(
+                Law::Abort.broken(format!("{id} is aborted, and the driver has let go of it"))
+            );
+        };
+        let was_told = line.driver == Driver::Closing;
+        (line.driver, line.was_aborted) = (Driver::Gone, true);
+        Law::Abort.hold(!was_told, || format!("{id} is aborted after its Close"))
     }
 
     fn send(&mut self, id: SocketId, outgoing: Outgoing, last: u64) -> Result<(), Fault> {
         let Some(line) = self.line(id, last) else {
             return Err(Law::OneSocket.broken(format!("sent to socket {id}, long gone")));
         };
+        Law::Abort.hold(!line.was_aborted, || format!("{outgoing:?} follows the abort of {id}"))?;
         let is_close = matches!(outgoing, Outgoing::Close(_) | Outgoing::RequestedClose);
         match line.driver {
             Driver::Open if is_close => line.driver = Driver::Closing,
@@ -223,6 +273,7 @@ impl Environment {
             Outgoing::Ping(_) | Outgoing::WebSocketPing(_) => {
                 line.was_asked = true;
                 self.unanswered = self.unanswered.saturating_add(1);
+                self.ping = Ping::Unreported;
             }
             Outgoing::Login => line.got_login = true,
             Outgoing::Requested
@@ -239,7 +290,7 @@ impl Environment {
             line.settle();
         }
         if !self.lines[0].is_held() {
-            (self.is_reading, self.is_writing, self.unanswered) = (true, true, 0);
+            self.refresh();
         }
     }
 

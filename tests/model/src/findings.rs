@@ -167,6 +167,7 @@ fn what_broke(law: Law, state: &State) -> String {
         Law::OneSocket
         | Law::CloseWins
         | Law::OneClose
+        | Law::Abort
         | Law::Total
         | Law::NoDeadEnd
         | Law::TickMovesOn

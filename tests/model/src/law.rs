@@ -12,6 +12,8 @@ pub enum Law {
     CloseWins,
     /// I11: a socket is sent one Close, and nothing after it.
     OneClose,
+    /// A socket that the driver holds may be aborted, but not after our Close, and nothing is sent on it after that.
+    Abort,
     /// I8 and I10: the actions fit into their capacity, and nothing panics.
     Total,
     /// I3: every state that must end has a deadline.
@@ -39,10 +41,11 @@ pub(crate) struct Fault {
 
 impl Law {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OneSocket,
         Self::CloseWins,
         Self::OneClose,
+        Self::Abort,
         Self::Total,
         Self::NoDeadEnd,
         Self::TickMovesOn,
@@ -60,6 +63,9 @@ impl Law {
             Self::OneSocket => "I1  one live socket, the one that the machine names",
             Self::CloseWins => "I7  after a close request nothing opens until a connect",
             Self::OneClose => "I11 one Close a socket, nothing sent after it",
+            Self::Abort => {
+                "    nothing is sent on a socket after its abort, no abort after a Close"
+            }
             Self::Total => "I8  actions within capacity, no panic (I10)",
             Self::NoDeadEnd => "I3  no dead end: what must end has a deadline",
             Self::TickMovesOn => "I2  after a Tick the deadline lies ahead",

@@ -4,7 +4,9 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gateway_core::{Action, Actions, Notice};
+use gateway_core::{Action, Actions, Event, Notice};
+
+use crate::environment::Ping;
 
 /// A kind of news, and which: `("disconnected", "pong_timeout")`.
 pub(crate) type Sight = (&'static str, &'static str);
@@ -14,14 +16,20 @@ pub(crate) type Sight = (&'static str, &'static str);
 pub(crate) struct Sights(Mutex<BTreeMap<Sight, u64>>);
 
 impl Sights {
-    pub(crate) fn take(&self, actions: &Actions) {
+    /// Counts what an event and its actions show. `ping` is where the newest ping was before the event.
+    pub(crate) fn take(&self, ping: Ping, event: &Event<'_>, actions: &Actions) {
+        if let Some(sight) = of_event(ping, event) {
+            self.count(sight);
+        }
         for action in actions {
-            if let Action::Notify(notice) = action
-                && let Some(sight) = sight(notice)
-            {
-                *self.book().entry(sight).or_default() += 1;
+            for sight in of_action(ping, action).into_iter().flatten() {
+                self.count(sight);
             }
         }
+    }
+
+    fn count(&self, sight: Sight) {
+        *self.book().entry(sight).or_default() += 1;
     }
 
     /// Those of `expected` that were never seen.
@@ -45,7 +53,33 @@ impl fmt::Display for Sights {
     }
 }
 
-fn sight(notice: &Notice) -> Option<Sight> {
+fn of_event(ping: Ping, event: &Event<'_>) -> Option<Sight> {
+    match (event, ping) {
+        (Event::PingHeld(..), _) => Some(("ping", "held")),
+        (Event::WriteProgressed(_), _) => Some(("ping", "progressed")),
+        (Event::PingHanded(..), Ping::Held) => Some(("ping", "handed_over")),
+        (Event::PingHanded(..), _) => Some(("ping", "written_at_once")),
+        _ => None,
+    }
+}
+
+fn of_action(ping: Ping, action: &Action) -> [Option<Sight>; 2] {
+    match action {
+        Action::AbortSocket(_) => [Some(("order", "abort_socket")), None],
+        Action::Notify(notice) => {
+            let is_held = ping == Ping::Held;
+            let while_held = match notice {
+                Notice::PongReceived { .. } => Some(("held", "pong_received")),
+                Notice::ClockJumped { .. } => Some(("held", "clock_jumped")),
+                _ => None,
+            };
+            [of_notice(notice), while_held.filter(|_| is_held)]
+        }
+        _ => [None, None],
+    }
+}
+
+fn of_notice(notice: &Notice) -> Option<Sight> {
     match notice {
         Notice::Disconnected { cause, .. } => Some(("disconnected", cause.name())),
         Notice::GaveUp { cause } => Some(("gave_up", cause.name())),

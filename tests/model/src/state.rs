@@ -5,7 +5,9 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gateway_core::{Actions, Connection, ConnectionState, Event, Instant, Machine, Observed};
+use gateway_core::{
+    Actions, Connection, ConnectionState, Event, HeartbeatKind, Instant, Machine, Observed,
+};
 use gateway_testkit::{Checker, Fixed};
 
 use crate::environment::Environment;
@@ -45,6 +47,9 @@ impl State {
     /// Tells the connection, carries out its orders, and holds all of it against the laws.
     pub(crate) fn tell(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Fault> {
         let before = self.connection.state();
+        if now > self.now {
+            self.environment.waited();
+        }
         self.now = now;
         self.environment.heard(&event, self.last);
         let handled = catch_unwind(AssertUnwindSafe(|| self.connection.handle(now, event)));
@@ -81,7 +86,10 @@ impl State {
             ConnectionState::Disconnected => self.environment.is_wanted,
             ConnectionState::Connecting | ConnectionState::Closing => true,
             ConnectionState::Connected | ConnectionState::Authenticated => {
-                self.environment.is_reading || !self.connection.is_ready()
+                let config = self.connection.config();
+                let is_watched = self.environment.is_reading && config.data_timeout().is_some();
+                let beats = config.heartbeat_kind() != HeartbeatKind::Off;
+                beats || is_watched || !self.connection.is_ready()
             }
             ConnectionState::Closed => false,
         }

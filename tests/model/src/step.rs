@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use gateway_core::{CloseFrame, Event, Instant, Message as Sent, Network, SocketId, UnixMillis};
+use gateway_core::{
+    Backlog, CloseFrame, Event, Instant, Message as Sent, Network, SocketId, UnixMillis,
+};
 
 use crate::message::Message;
 use crate::state::State;
@@ -73,6 +75,15 @@ pub enum What {
     Block,
     /// The socket has taken what waited.
     Flush,
+    /// The driver's write left part of the newest ping in its buffer, behind so many bytes. The socket has taken none for so many
+    /// milliseconds.
+    Hold(u64, u64),
+    /// The socket takes bytes, and the ping is still held.
+    Progress,
+    /// The socket has the ping that was held, behind so many unproven bytes.
+    Hand(u64),
+    /// The socket has taken the newest ping at once, behind so many unproven bytes.
+    WriteBehind(u64),
     /// The timer fires.
     Tick,
     /// The server, or the network, says something: it is in flight from here on.
@@ -90,6 +101,11 @@ pub enum What {
 pub struct Saying(pub(crate) Message);
 
 impl What {
+    /// Whether a driver reports it only in the pass that sent the ping.
+    pub(crate) const fn is_at_once(self) -> bool {
+        matches!(self, Self::Hold(..) | Self::WriteBehind(_))
+    }
+
     /// What the connection is told, if it is told.
     pub(crate) fn event(self, state: &State, now: Instant) -> Option<Event<'static>> {
         let last = state.last;
@@ -109,6 +125,14 @@ impl What {
             Self::Resume => Event::ReadingResumed(id(0)),
             Self::Block => Event::WriteBlocked(id(0)),
             Self::Flush => Event::Flushed(id(0)),
+            Self::Hold(bytes, idle) => {
+                let idle = Duration::from_millis(idle);
+                Event::PingHeld(id(0), Backlog { bytes, idle })
+            }
+            Self::Progress => Event::WriteProgressed(id(0)),
+            Self::Hand(unproven) | Self::WriteBehind(unproven) => {
+                Event::PingHanded(id(0), unproven)
+            }
             Self::Tick => Event::Tick,
             Self::Hear(age, Saying(message)) | Self::HearFirst(age, Saying(message)) => {
                 message.event(id(age))

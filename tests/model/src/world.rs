@@ -41,7 +41,7 @@ impl World {
         offer(What::Connect);
         offer(What::Close);
         for &extra in self.configuration.extras {
-            if environment.allows(extra, state.connection.state()) {
+            if !extra.is_at_once() && environment.allows(extra, state.connection.state()) {
                 offer(extra);
             }
         }
@@ -87,6 +87,11 @@ impl Model for World {
         let at_once = |what| Step { when: When::Now, what };
         self.offer_unseen(state, |what| steps.push(at_once(what)));
         steps.push(at_once(What::Send));
+        for &extra in self.configuration.extras {
+            if extra.is_at_once() && state.environment.allows(extra, state.connection.state()) {
+                steps.push(at_once(extra));
+            }
+        }
         let times =
             When::ALL.into_iter().filter(|when| when.instant(state, self.stall()).is_some());
         for when in times {
@@ -112,13 +117,17 @@ impl Model for World {
             | What::Resume
             | What::Block
             | What::Flush
+            | What::Hold(..)
+            | What::Progress
+            | What::Hand(_)
+            | What::WriteBehind(_)
             | What::Tick => {}
         }
         next.environment.settle();
         let now = step.when.instant(state, self.stall())?;
         let Some(event) = step.what.event(state, now) else { return Some(next) };
         match next.tell(now, event) {
-            Ok(actions) => self.sights.take(&actions),
+            Ok(actions) => self.sights.take(state.environment.ping, &event, &actions),
             Err(fault) => next.fault = Some(fault),
         }
         Some(next)
@@ -133,6 +142,7 @@ impl Model for World {
             kept::<{ Law::OneSocket as usize }>(Law::OneSocket),
             kept::<{ Law::CloseWins as usize }>(Law::CloseWins),
             kept::<{ Law::OneClose as usize }>(Law::OneClose),
+            kept::<{ Law::Abort as usize }>(Law::Abort),
             kept::<{ Law::Total as usize }>(Law::Total),
             kept::<{ Law::NoDeadEnd as usize }>(Law::NoDeadEnd),
             kept::<{ Law::TickMovesOn as usize }>(Law::TickMovesOn),

@@ -86,11 +86,14 @@ impl Pings {
         self.newest[0].stamp = newest_stamp;
     }
 
-    /// Moves every instant, for a model checker.
+    /// Moves every instant, for a model checker. An older ping without a stamp is cleared: no pong can name it.
     pub(super) fn rebase(&mut self, shift: Shift) {
         let remembered = self.remembered().len();
-        for sent in &mut self.newest[..remembered] {
-            shift.apply(&mut sent.at);
+        for (newer, sent) in self.newest[..remembered].iter_mut().enumerate() {
+            match sent.stamp {
+                None if newer > 0 => *sent = Sent::NONE,
+                Some(_) | None => shift.apply(&mut sent.at),
+            }
         }
     }
 }

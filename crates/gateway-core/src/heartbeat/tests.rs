@@ -35,10 +35,12 @@ fn death(heartbeat: &mut Heartbeat, seconds: u64) -> Option<(Instant, Death)> {
     heartbeat.death(at(seconds), &TIMING, Lane::Free)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what `death` returns")]
 fn silent(seconds: u64) -> Option<(Instant, Death)> {
     Some((at(seconds), Death::Silent))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what `death` returns")]
 fn stalled(seconds: u64) -> Option<(Instant, Death)> {
     Some((at(seconds), Death::Stalled))
 }
