@@ -2,14 +2,53 @@
 //!
 //! Catches: any invariant of ARCHITECTURE.md that some history of the core does not keep, and any panic or overflow.
 
-use gateway_testkit::history::{Plan, World, run as run_plan};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gateway_core::{Action, Dialect, DisconnectCause, Event, Notice, Observed, Observer};
+use gateway_testkit::history::{Plan, World, run_observed};
 
 use crate::Sights;
 
 pub(crate) fn run(bytes: &[u8]) -> Sights {
-    match run_plan(&Plan::decode(bytes)) {
-        Ok(world) => sights(&world),
+    let seen = Seen::default();
+    match run_observed(&Plan::decode(bytes), seen.clone()) {
+        Ok(world) => &sights(&world) | &*seen.sights(),
         Err(violation) => panic!("{violation}"),
+    }
+}
+
+/// What a history has reached on its way.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Sights>>);
+
+impl Seen {
+    fn sights(&self) -> MutexGuard<'_, Sights> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner) // a set of words is whole at any time
+    }
+}
+
+impl Observer for Seen {
+    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+        let moves_timer =
+            observed.actions.iter().any(|action| matches!(action, Action::ScheduleTimer(_)));
+        match observed.event {
+            Event::PingHeld(..) if moves_timer => drop(self.sights().insert("ping held")),
+            Event::PingHanded(..) if moves_timer => drop(self.sights().insert("ping handed over")),
+            _ => {}
+        }
+        for action in observed.actions {
+            let sight = match action {
+                Action::AbortSocket(_) => "aborted",
+                Action::Notify(Notice::Disconnected { cause, .. }) => match cause {
+                    DisconnectCause::PongTimeout => "pong timeout",
+                    DisconnectCause::WriteStall => "write stall",
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            self.sights().insert(sight);
+        }
     }
 }
 
@@ -25,6 +64,9 @@ pub(crate) fn sights(world: &World) -> Sights {
     }
     if statistics.stale_events > 0 {
         sights.insert("stale");
+    }
+    if statistics.round_trip.last == Some(Duration::from_nanos(u64::MAX)) {
+        sights.insert("a round trip as long as time");
     }
     sights
 }

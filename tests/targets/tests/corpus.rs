@@ -68,7 +68,19 @@ const MATTERS: &[(&str, &[&str])] = &[
             "dropped",
         ],
     ),
-    ("events", &["ready", "reconnected", "stale"]),
+    (
+        "events",
+        &[
+            "ready",
+            "reconnected",
+            "stale",
+            "pong timeout",
+            "write stall",
+            "aborted",
+            "ping held",
+            "ping handed over",
+        ],
+    ),
     (
         "journal",
         &[
@@ -94,7 +106,10 @@ const FINDINGS: &[(&str, &[&str])] = &[
         "driver/an-answer-behind-an-illegal-close-is-called-sent",
         &["delivered", "protocol error", "refused"],
     ),
-    ("reference/a-round-trip-as-long-as-time-is-counted-whole", &["ready"]),
+    (
+        "reference/a-round-trip-as-long-as-time-is-counted-whole",
+        &["ready", "a round trip as long as time"],
+    ),
 ];
 
 fn folder(name: &str) -> PathBuf {
