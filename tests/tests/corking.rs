@@ -8,9 +8,7 @@ use gateway_tests::{
     Frame, Listener, Peer, Sockets, calm, client, memory, now, settle, until, until_ready,
     while_polling, within,
 };
-use gateway_tokio::core::{
-    CloseFrame, ConnectionState, HeartbeatKind, Notice, SendRejection, UnixMillis,
-};
+use gateway_tokio::core::{CloseFrame, ConnectionState, Notice, SendRejection, UnixMillis};
 use gateway_tokio::{Client, ClientEvent, Message};
 use tokio::io::DuplexStream;
 

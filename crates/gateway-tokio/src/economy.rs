@@ -70,7 +70,8 @@ async fn a_batch_of_messages_costs_a_look_at_the_clock_for_every_eighth_and_no_t
     assert!((expected..=expected + 1).contains(&looks), "{looks} looks at the clock");
     // A send has none of its own. Once in 128 writes tokio has the task yield, and there the send waits for the transport.
     let sends = READS.get() - reads - looks;
-    assert!(sends <= 3, "{sends} looks at the clock for {BATCH} sends");
+    // Each such wait is stamped: bytes that wait tell how long the transport has taken none.
+    assert!(sends <= 6, "{sends} looks at the clock for {BATCH} sends");
     // The one is the heartbeat's own: the timer is armed when the client first has nothing else to do.
     assert!(RESETS.get() - resets <= 1, "{} timers set", RESETS.get() - resets);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{CloseFrame, Config, Rule, SendRejection, Verdict};
+use gateway_core::{CloseFrame, Config, HeartbeatKind, Rule, SendRejection, Verdict};
 use gateway_tokio::{MessageId, SendError};
 
 use crate::clock;
@@ -17,7 +17,9 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) fn config() -> Config {
     let least = Verdict::RetryNoSoonerThan(Duration::from_millis(100));
     Config::builder()
+        .heartbeat(HeartbeatKind::Json) // what the gateway answers late, or not at all
         .heartbeat_interval(Duration::from_millis(500))
+        .slowest_link(1 << 30) // loopback: many unproven bytes give a dead peer no more time
         .heartbeat_timeout(Duration::from_millis(200))
         .initial_delay(Duration::from_millis(20))
         .max_delay(Duration::from_millis(500))
