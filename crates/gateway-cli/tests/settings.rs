@@ -109,7 +109,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
 }
 
 /// Each variable, and the flag of the same setting: none of the URL. Those that name a file of the disk are read elsewhere.
-const BOTH: [(&str, &str); 19] = [
+const BOTH: [(&str, &str); 20] = [
     ("GATEWAY_CONNECT_TIMEOUT", "--connect-timeout="),
     ("GATEWAY_CLOSE_TIMEOUT", "--close-timeout="),
     ("GATEWAY_SEND_STALL", "--send-stall="),
@@ -127,6 +127,7 @@ const BOTH: [(&str, &str); 19] = [
     ("GATEWAY_HEARTBEAT_TIMEOUT", "--heartbeat-timeout="),
     ("GATEWAY_HEARTBEAT_STRICT", "--heartbeat-strict="),
     ("GATEWAY_HEARTBEAT_PHASE", "--heartbeat-phase="),
+    ("GATEWAY_HEARTBEAT_SLOWEST_LINK", "--heartbeat-slowest-link="),
     ("GATEWAY_LOGIN_TIMEOUT", "--login-timeout="),
     ("GATEWAY_URL", ""),
 ];

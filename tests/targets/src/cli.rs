@@ -43,7 +43,7 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 27] = [
+const SETTINGS: [Row; 28] = [
     ("url", "", "GATEWAY_URL"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
@@ -62,6 +62,7 @@ const SETTINGS: [Row; 27] = [
     ("heartbeat.timeout", "heartbeat-timeout", "GATEWAY_HEARTBEAT_TIMEOUT"),
     ("heartbeat.strict", "heartbeat-strict", "GATEWAY_HEARTBEAT_STRICT"),
     ("heartbeat.phase", "heartbeat-phase", "GATEWAY_HEARTBEAT_PHASE"),
+    ("heartbeat.slowest_link", "heartbeat-slowest-link", "GATEWAY_HEARTBEAT_SLOWEST_LINK"),
     ("login.send", "login", "GATEWAY_LOGIN"),
     ("login.accepted", "login-ok", ""),
     ("login.refused", "login-refused", ""),

@@ -46,7 +46,7 @@ enum Given {
     Table,
 }
 
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "reconnect.initial_delay",
     "reconnect.max_delay",
     "reconnect.multiplier",
@@ -59,6 +59,7 @@ const FIELDS: [&str; 26] = [
     "heartbeat.timeout",
     "heartbeat.strict",
     "heartbeat.phase",
+    "heartbeat.slowest_link",
     "heartbeat.deliver_pongs",
     "heartbeat.answer_pings",
     "login.send",

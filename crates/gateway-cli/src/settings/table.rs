@@ -136,7 +136,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("false"),
     row(Value, "heartbeat.slowest_link", Some("heartbeat-slowest-link"), "SIZE", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_SLOWEST_LINK")
-        .help("Gives a ping behind many bytes time: the rate a second of the slowest link")
+        .help("Bytes a second of the slowest link: a ping behind many bytes is judged that much later")
         .default("32KiB"),
     row(Switch, "heartbeat.deliver_pongs", None, "BOOL", HEARTBEAT)
         .help("Delivers pongs as messages too")

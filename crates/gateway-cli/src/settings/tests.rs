@@ -33,6 +33,21 @@ fn a_flag_is_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
+fn the_slowest_link_is_a_size_or_a_number_of_bytes_within_its_limits() {
+    let rate = |file, arguments: &[&str]| {
+        load(file, arguments).map(|settings| settings.config.slowest_link())
+    };
+
+    assert_eq!(rate("", &[]), Ok(32 << 10));
+    assert_eq!(rate("heartbeat.slowest_link = '64KiB'", &[]), Ok(64 << 10));
+    assert_eq!(rate("heartbeat.slowest_link = 2000", &[]), Ok(2_000));
+    let flag = ["--heartbeat-slowest-link", "1MiB"];
+    assert_eq!(rate("heartbeat.slowest_link = 2000", &flag), Ok(1 << 20));
+    let error = rate("", &["--heartbeat-slowest-link", "1023"]).unwrap_err();
+    assert!(error.contains("heartbeat.slowest_link = \"1023\": must be "), "{error}");
+}
+
+#[test]
 fn a_switch_of_the_file_is_turned_off_by_its_flag() {
     let settings = load("heartbeat.strict = true", &["--heartbeat-strict=false"]).unwrap();
 
