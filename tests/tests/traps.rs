@@ -257,3 +257,40 @@ async fn the_names_that_logs_show_tell_lost_from_breach() {
     let retry_after = Some(RetryAfter::Seconds(1));
     assert_eq!(OpenError::Http { status: 429, retry_after }.name(), "http");
 }
+
+#[tokio::test]
+async fn by_default_messages_of_many_sizes_arrive_and_one_past_16_mib_names_the_setting_and_both_sizes()
+ {
+    let listener = Listener::bind().await;
+    let mut client = client(listener.url(), calm()).build().unwrap();
+    let (mut peer, _) = while_polling(&mut client, listener.peer()).await;
+    until_ready(&mut client).await;
+    let sizes = [1_048_597, 8 << 20, 16 << 20];
+    let too_long = 17_u64 << 20;
+
+    let server = tokio::spawn(async move {
+        for size in sizes {
+            peer.send(Frame::binary(vec![7; size])).await;
+        }
+        peer.write([&[0x82, 127][..], &too_long.to_be_bytes()].concat()).await;
+        peer.rest().await
+    });
+    let gone = |event: &ClientEvent| matches!(event, ClientEvent::Disconnected { .. });
+    let events = until(&mut client, gone).await;
+
+    let received: Vec<usize> = events
+        .iter()
+        .filter_map(|event| match event {
+            ClientEvent::Message(message) => Some(message.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(received, sizes);
+    let Some(ClientEvent::Disconnected { cause, detail, .. }) = events.last() else { panic!() };
+    assert_eq!(*cause, DisconnectCause::ProtocolError(Failure::TooBig));
+    for part in ["max_message_size", "17825792", "16777216"] {
+        assert!(detail.contains(part), "{part}: {detail}");
+    }
+    drop(client);
+    assert_eq!(server.await.unwrap().last(), Some(&Frame::close(1009, "")));
+}

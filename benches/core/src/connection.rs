@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    Config, Connection, Event, Failure, Frame, Instant, Message, Outgoing, SocketId, UnixMillis,
+    Config, Connection, Event, Failure, Frame, HeartbeatKind, Instant, Message, Outgoing, SocketId,
+    UnixMillis,
 };
 
 use crate::Case;
@@ -146,11 +147,13 @@ fn reconnect_cycle(rounds: u64) {
         let id = stage.id();
         counted_open(&mut stage.connection, black_box(stage.now), id);
         assert!(stage.connection.is_ready(), "an open socket without a login is ready");
+        stage.pass_to_deadline();
+        stage.tick();
         stage.encode_ping();
     }
 }
 
-/// A connection with the default settings, and the time.
+/// A connection with a JSON heartbeat, and the time.
 struct Stage {
     connection: Connection,
     now: Instant,
@@ -158,9 +161,11 @@ struct Stage {
 }
 
 impl Stage {
-    /// Just opened: the first ping is out.
+    /// Open for an interval: the first ping is out.
     fn ready() -> Self {
-        let connection = Connection::from_seed(Arc::new(Config::default()), 7);
+        let config = Config::builder().heartbeat(HeartbeatKind::Json).build();
+        let config = config.expect("the defaults are valid");
+        let connection = Connection::from_seed(Arc::new(config), 7);
         let mut stage =
             Self { connection, now: Instant::from_millis(1), scratch: String::with_capacity(64) };
         let _ = stage.connection.handle(stage.now, Event::WallClock(NEW_YEAR));
@@ -169,6 +174,8 @@ impl Stage {
         stage.pass(Duration::from_millis(30));
         let _ = stage.connection.handle(stage.now, opened);
         assert!(stage.connection.is_ready(), "an open socket without a login is ready");
+        stage.pass_to_deadline();
+        let _ = stage.connection.handle(stage.now, Event::Tick);
         stage
     }
 

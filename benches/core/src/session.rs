@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, Instant, JsonDialect, SocketId};
+use gateway_core::{Config, HeartbeatKind, Instant, JsonDialect, SocketId};
 use gateway_wire::{ClientEvent, Message, Order, Session};
 
 use crate::Case;
@@ -36,7 +36,7 @@ fn counted_send(session: &mut Session, message: Message) {
 fn text_received(rounds: u64) {
     let (mut session, id) = open();
     let bytes = frame(TEXT);
-    let mut now = Instant::from_millis(100);
+    let mut now = Instant::from_millis(30_100);
     for _ in 0..rounds {
         now = now.saturating_add(Duration::from_micros(1));
         counted_read(&mut session, black_box(now), id, black_box(&bytes));
@@ -56,14 +56,18 @@ fn send(rounds: u64) {
 
 /// Ready, its first ping written and answered.
 fn open() -> (Session, SocketId) {
-    let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(JsonDialect));
+    let config = Config::builder().heartbeat(HeartbeatKind::Json).build();
+    let config = Arc::new(config.expect("the defaults are valid"));
+    let mut session = Session::new(config, 7, Box::new(JsonDialect));
     session.connect(Instant::from_millis(1));
     let Some(Order::Open { id, .. }) = session.next_order() else {
         unreachable!("a connect request opens a socket");
     };
     session.opened(Instant::from_millis(30), id);
+    session.tick(Instant::from_millis(30_030));
     write_all(&mut session, id);
-    session.received(Instant::from_millis(50), id, &frame(PONG));
+    session.write_ended(Instant::from_millis(30_030), id, true);
+    session.received(Instant::from_millis(30_050), id, &frame(PONG));
     while let Some(event) = session.next_event() {
         assert!(matches!(event, ClientEvent::Notice(_)), "the pong is no message");
     }

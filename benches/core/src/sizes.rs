@@ -20,8 +20,8 @@ impl Size {
 type SixteenBytes = [u64; 2];
 
 pub(crate) const SIZES: &[Size] = &[
-    Size::of::<Connection>("Connection, ChaCha8", Some(640)),
-    Size::of::<Connection<SixteenBytes>>("Connection, 16-byte generator", Some(320)),
+    Size::of::<Connection>("Connection, ChaCha8", Some(704)),
+    Size::of::<Connection<SixteenBytes>>("Connection, 16-byte generator", Some(400)),
     Size::of::<Action>("Action", None),
     Size::of::<Actions>("Actions", None),
     Size::of::<Session>("Session, without its buffers", None),
