@@ -105,8 +105,8 @@ impl Client {
     /// its outcome reported like that of any other.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, or is closing. That may be known before the news of it
-    /// is yielded: do not take it for the end. [`Stalled`](gateway_core::SendRejection::Stalled) where the write buffer is full and
+    /// Returns the message while the connection is not ready or is closing. `send` may fail before you receive
+    /// `Disconnected`; keep taking events. [`Stalled`](gateway_core::SendRejection::Stalled) where the write buffer is full and
     /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
     /// Take events with [`next`](Self::next), then send the message again.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {

@@ -1,4 +1,4 @@
-//! What a message costs beside its bytes: no timer, and of the clock one look for each read and for every eighth event.
+//! The overhead of a message: no timer, and one look at the clock for each read and for every eighth event.
 
 use futures_util::FutureExt as _;
 use gateway_core::{Config, HeartbeatKind, Notice};

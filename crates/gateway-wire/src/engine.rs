@@ -68,7 +68,7 @@ pub trait Host {
     /// The wall clock.
     fn wall(&self) -> UnixMillis;
 
-    /// Wakes whoever drives the engine. With it, the engine registers with the [`SuspendWatch`](crate::SuspendWatch) of the
+    /// The waker of the task or thread that drives the engine. With it, the engine registers with the [`SuspendWatch`](crate::SuspendWatch) of the
     /// process, and a suspend is noticed within seconds of the wake. `None`, the default, is for a host with clocks of its
     /// own, such as a simulation: there a suspend is noticed when a deadline fires.
     fn suspend_waker(&self) -> Option<Waker> {

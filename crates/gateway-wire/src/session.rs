@@ -268,7 +268,7 @@ impl Session {
                 if frames == 0 {
                     self.received_out_of_order(id);
                 }
-                return; // the frame before ended the socket; what came after it is nobody's
+                return; // the frame before ended the socket; what follows it is ignored
             };
             if link.breach.is_some() {
                 return; // what comes after it is nobody's

@@ -16,7 +16,7 @@ const PROBE: Duration = Duration::from_secs(5);
 /// So many unproven bytes earn no time.
 const FREE: u64 = 65_536;
 
-/// The most time that unproven bytes earn, and what a ping may wait beside the bytes before it.
+/// The most time that unproven bytes earn, and what a ping may wait on top of the time for the bytes before it.
 const MOST: Duration = Duration::from_secs(30);
 
 /// A ping that no pong has answered.
@@ -210,7 +210,7 @@ impl<R: Rng> Reference<R> {
     /// The driver could not write the newest ping whole.
     pub(super) fn on_ping_held(&mut self, backlog: Backlog) {
         if !self.is_newest_ordered || self.ready_since.is_none() {
-            return; // no ping, or it was told before
+            return; // no ping, or it was reported before
         }
         self.is_newest_ordered = false;
         let Some(newest) = self.pings_out.last().copied() else { return };

@@ -77,7 +77,7 @@ pub struct Reference<R> {
     watch: Option<Watch>,
     /// The ping that the driver holds.
     hold: Option<Hold>,
-    /// Whether the driver has told nothing of the newest ping.
+    /// Whether the driver has reported nothing of the newest ping.
     is_newest_ordered: bool,
     /// Whether the peer was heard since a judgement last began.
     was_heard: bool,

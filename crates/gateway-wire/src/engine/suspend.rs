@@ -9,7 +9,7 @@ use crate::suspend::{Suspend, SuspendWatch};
 #[derive(Debug, Default)]
 pub(super) struct Suspends {
     watch: Option<SuspendWatch>,
-    /// The watch's last look when the core was last told the wall clock.
+    /// The watch's last look when the wall clock was last reported to the core.
     reported: u64,
 }
 

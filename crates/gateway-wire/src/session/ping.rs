@@ -1,4 +1,4 @@
-//! How far the newest ping has come: what the core is told so that it judges a ping from its hand-over.
+//! How far the newest ping has come: what the session reports so that the core judges a ping from its hand-over.
 
 use std::collections::VecDeque;
 

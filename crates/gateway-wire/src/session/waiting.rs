@@ -40,7 +40,7 @@ enum Watch {
     Off,
     /// Someone waits, and no byte has moved since `span` before this.
     Until(Instant),
-    /// The deadline has passed, and whoever waits does not know yet.
+    /// The deadline has passed, and the waiting caller has not been woken yet.
     Stalled,
     /// The stall was reported, and no byte has moved since.
     Reported,
@@ -121,7 +121,7 @@ impl Session {
     }
 
     /// Begins or continues a wait for space in the write buffer; see [`poll_space`](Self::poll_space). A driver whose waits can be
-    /// dropped [ends](Self::end_wait) what such a one has left behind before it begins a new one.
+    /// dropped [ends](Self::end_wait) an abandoned wait before it begins a new one.
     pub fn wait_for_space(&mut self, now: Instant) {
         if self.is_write_blocked() {
             self.stall.begin(now);

@@ -1,4 +1,4 @@
-//! Whether two clocks have moved apart as they do in a suspend. Pure: it is told what the clocks show.
+//! Whether two clocks have moved apart as they do in a suspend. Pure: the caller passes in what the clocks show.
 
 use std::time::Duration;
 
