@@ -36,7 +36,7 @@ pub enum Action {
     /// Drop the socket: whether it is still opening or open. What its buffer holds may be written
     /// as far as that needs no waiting; nobody waits for the peer.
     CloseSocket(SocketId),
-    /// Drop the open socket of a peer that is dead so that nothing of it arrives later: reset it, with nothing of its buffer
+    /// Drop the socket of a dead peer, or one that a suspend has overtaken, so that nothing of it arrives later: reset it, with nothing of its buffer
     /// written (TCP: linger 0). A closed one would go on resending for minutes, behind the next connection's messages. Where
     /// the transport cannot be reset, drop it.
     AbortSocket(SocketId),
@@ -185,7 +185,8 @@ pub enum DisconnectCause {
     ConnectTimeout,
     /// Nothing came within the timeout after a heartbeat: the peer is dead.
     PongTimeout,
-    /// The transport took nothing while a heartbeat waited to be written: the peer is dead, or does not read.
+    /// A heartbeat waited to be written, and the transport took nothing, or less than the slowest link would: the peer is dead,
+    /// or does not read.
     WriteStall,
     /// No application message came for `data_timeout`.
     DataTimeout,

@@ -49,9 +49,9 @@ pub enum Event<'a> {
     PingHeld(SocketId, Backlog),
     /// The transport took bytes, after [`PingHeld`](Event::PingHeld) and before [`PingHanded`](Event::PingHanded).
     WriteProgressed(SocketId),
-    /// The last byte of the newest ping was flushed to the transport. The number is that of the unproven bytes: those flushed since
-    /// the newest answered ping was handed over, or since the open. To be reported after [`PingHeld`](Event::PingHeld), and where
-    /// there are more than 64 KiB of them.
+    /// The last byte of the newest ping was flushed to the transport. The number is that of the unproven bytes: those up to this
+    /// ping, from behind the newest answered ping on, or from the open on. To be reported after
+    /// [`PingHeld`](Event::PingHeld), and where there are more than 64 KiB of them.
     PingHanded(SocketId, u64),
     /// What the wall clock shows. Reported when a timer wakes the driver or a suspend was noticed, never for a frame.
     WallClock(UnixMillis),

@@ -54,7 +54,7 @@ struct Judged {
     /// Time for the unproven bytes before it, in milliseconds: at most [`Timing::MOST_ALLOWANCE`].
     allowance_ms: u16,
     /// How many pings were sent after it.
-    newer: u8,
+    newer: u32,
     is_probe: bool,
 }
 
@@ -219,19 +219,24 @@ impl Heartbeat {
         self.pings.unanswered()
     }
 
-    /// Whether one of the pings that are unanswered carries this number. Any other Pong is none of ours: a peer may send them
-    /// unasked, as a heartbeat of its own (RFC 6455 section 5.5.3).
-    pub(crate) fn awaits_stamp(&self, stamp: u64) -> bool {
-        self.pings.find(stamp).is_some()
+    /// Which unanswered WebSocket Ping carries this number: how many are newer. Any other Pong is none of ours: a peer may
+    /// send them unasked, as a heartbeat of its own (RFC 6455 section 5.5.3).
+    pub(crate) fn numbered(&self, number: u64) -> Option<u32> {
+        self.pings.numbered(number)
     }
 
-    /// A pong came in while one was awaited. One with the stamp of a ping answers that ping and those before it; any other
-    /// answers the oldest. Returns the round trip, where the pong shows which ping it answers.
-    pub(crate) fn on_pong(&mut self, now: Instant, stamp: Option<u64>) -> Option<Duration> {
-        let named = stamp.and_then(|stamp| self.pings.find(stamp));
+    /// Which of the last unanswered pings carries this timestamp: how many are newer. `None` for any other timestamp: some
+    /// servers put their own clock there.
+    pub(crate) fn stamped(&self, timestamp: u64) -> Option<u32> {
+        self.pings.stamped(timestamp)
+    }
+
+    /// A pong came in while one was awaited. It answers the ping with so many newer ones, and those before it; one that names
+    /// none answers the oldest. Returns the round trip, where it is known which ping was answered.
+    pub(crate) fn on_pong(&mut self, now: Instant, named: Option<u32>) -> Option<Duration> {
         let round_trip = self.pings.on_pong(now, named);
         // A named one that is older than what is judged, left in a buffer by a suspend, proves nothing.
-        let newest_judged = self.judged.map_or(u32::MAX, |judged| judged.newer.into());
+        let newest_judged = self.judged.map_or(u32::MAX, |judged| judged.newer);
         if named.is_none_or(|newer| newer <= newest_judged) {
             self.judged = None;
             self.heard = true;
@@ -316,17 +321,24 @@ impl Heartbeat {
     pub(crate) fn probe(&mut self, timing: &Timing, now: Instant) -> Probe {
         let Transit::Held(held) = &mut self.transit else { return Probe::Ping };
         held.is_probe = true;
-        if self.heard {
-            held.restart(now, timing); // what was heard before the suspend proves nothing after it
-        }
+        // What was heard before the suspend proves nothing after it. Without it the peer has at least a probe's time left.
+        let spent = timing.timeout.saturating_sub(timing.patience(true));
+        let least = if self.heard { now } else { held.since.max(now.saturating_sub(spent)) };
+        held.restart(least, timing);
         self.judged = None;
         self.heard = false;
         Probe::Held
     }
 
-    /// A ping was sent to probe the peer after a clock jump: the deadline is short, and its own.
+    /// A ping was sent to probe the peer after a clock jump: the deadline is short, and its own. A probe that is still being
+    /// judged keeps its deadline, so that suspends in a row never put death off.
     pub(crate) fn on_probe_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
-        self.judge_newest(Judged::start(now, timing, true, 0));
+        match &mut self.judged {
+            Some(judged) if judged.is_probe && !self.heard => {
+                judged.newer = judged.newer.saturating_add(1);
+            }
+            Some(_) | None => self.judge_newest(Judged::start(now, timing, true, 0)),
+        }
         self.on_asked(timing, now, stamp);
     }
 

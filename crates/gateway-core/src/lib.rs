@@ -140,8 +140,11 @@
 //! 4. Frames that have already arrived are handed over before a Tick: a live link is not killed by a pause of our own.
 //!    A peer that never lets a read block gets a bounded number of frames past the deadline, then the Tick.
 //! 5. The codec answers Ping and Close by itself; the machine never does.
-//! 6. After [`Action::CloseSocket`] nothing of that socket stays open.
+//! 6. After [`Action::CloseSocket`] nothing of that socket stays open. After [`Action::AbortSocket`] nothing of it arrives, either.
 //! 7. [`Event::WallClock`] is reported when a timer wakes the driver or a suspend was noticed, never for a frame.
+//! 8. A ping is written at once. If the write leaves part of it, the driver reports [`Event::PingHeld`], then
+//!    [`Event::WriteProgressed`] each time the transport takes bytes, and [`Event::PingHanded`] when the ping is flushed.
+//!    A driver that reports none of them has its pings judged from their order.
 //!
 //! # Features
 //!

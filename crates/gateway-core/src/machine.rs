@@ -182,7 +182,7 @@ impl Machine {
     ///
     /// What lies further back than `now` is after zero counts as just so long ago. Choose a `now` beyond every span that
     /// tells one past from another, and machines that compare equal do behave alike: `stable_after`, the longest delay,
-    /// the heartbeat's interval, and the 30 s between two hints.
+    /// the heartbeat's interval, the longest that a ping may wait to be written, and the 30 s between two hints.
     #[must_use]
     pub fn rebased(&self, now: Instant) -> Self {
         let mut machine = self.clone();

@@ -137,7 +137,8 @@ pub(crate) fn heard_pong(
         return false;
     }
     let Recognised::Pong(timestamp) = cx.dialect.recognise(text) else { return false };
-    let round_trip = heartbeat.on_pong(cx.now, timestamp.map(|UnixMillis(millis)| millis));
+    let named = timestamp.and_then(|UnixMillis(millis)| heartbeat.stamped(millis));
+    let round_trip = heartbeat.on_pong(cx.now, named);
     count_pong(round_trip, socket, cx);
     if cx.config.heartbeat.deliver_pongs {
         cx.act(Action::Deliver);
@@ -166,8 +167,8 @@ pub(crate) fn heard_pong_frame(
     let (HeartbeatKind::Ping, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
         return;
     };
-    if let Some(number) = ping_number(payload).filter(|number| heartbeat.awaits_stamp(*number)) {
-        let round_trip = heartbeat.on_pong(cx.now, Some(number));
+    if let Some(newer) = ping_number(payload).and_then(|number| heartbeat.numbered(number)) {
+        let round_trip = heartbeat.on_pong(cx.now, Some(newer));
         count_pong(round_trip, socket, cx);
     }
 }

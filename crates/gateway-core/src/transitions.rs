@@ -205,7 +205,7 @@ impl State {
                     *not_before = Compact::at(not_before.instant().saturating_sub(by));
                 }
                 let delay = Retry::spread(JUMP_SPREAD, cx.random);
-                waiting.advance(cx.now.saturating_add(delay), RetryCause::ClockJump, cx);
+                let _ = waiting.advance(cx.now.saturating_add(delay), RetryCause::ClockJump, cx);
                 None
             }
             Self::Connecting(Connecting { socket, credentials, .. }) => {
@@ -225,10 +225,12 @@ impl State {
                 if !is_hint_allowed(cx.memory.online_at, cx.now) {
                     return None;
                 }
-                cx.memory.online_at = Some(Compact::at(cx.now));
-                waiting.advance(cx.now, RetryCause::Online, cx);
-                (waiting.retry_at <= cx.now)
-                    .then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
+                let is_sooner = waiting.advance(cx.now, RetryCause::Online, cx);
+                let is_due = waiting.retry_at <= cx.now;
+                if is_sooner || is_due {
+                    cx.memory.online_at = Some(Compact::at(cx.now)); // a hint that changes nothing is not spent
+                }
+                is_due.then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
             // Nobody waits; and a hint never removes a deadline.
             (Network::Online | Network::Offline, _) => None,
@@ -293,14 +295,17 @@ fn is_hint_allowed(last: Option<Compact>, now: Instant) -> bool {
 }
 
 impl Waiting {
-    /// A hint: the attempt is made at `at`, if that is earlier, but not before a least delay has passed.
-    fn advance(&mut self, at: Instant, cause: RetryCause, cx: &mut Context<'_>) {
+    /// A hint: the attempt is made at `at`, if that is earlier, but not before a least delay has passed. Says whether it is sooner
+    /// now.
+    fn advance(&mut self, at: Instant, cause: RetryCause, cx: &mut Context<'_>) -> bool {
         let at = self.not_before.map_or(at, |not_before| at.max(not_before.instant()));
-        if at < self.retry_at {
+        let is_sooner = at < self.retry_at;
+        if is_sooner {
             self.retry_at = at;
             let delay = at.saturating_duration_since(cx.now);
             cx.retry_in(delay, cause, Because::Hint);
         }
+        is_sooner
     }
 }
 

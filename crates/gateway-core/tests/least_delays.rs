@@ -115,3 +115,16 @@ fn clocks_that_are_set_back_or_ahead_by_less_than_the_threshold_are_no_suspend()
 
     assert_eq!(probes, [0, 0, 0, 1, 0, 1]);
 }
+
+#[test]
+fn a_network_that_comes_back_without_effect_may_come_back_again() {
+    let mut rig = told_to_wait_a_minute();
+    rig.run_for(seconds(55));
+    assert!(online(&mut rig).is_empty(), "the least delay is kept");
+    rig.run_for(seconds(11)); // the next attempt, at 66 s
+    fail_to_open(&mut rig, OpenError::Unreachable);
+
+    let useful = online(&mut rig);
+
+    assert!(opened(&useful).is_some(), "{useful:?}");
+}

@@ -183,3 +183,61 @@ fn a_probe_leaves_while_reading_is_paused_and_is_judged_after_the_resume() {
     assert_eq!((pings(&woken), cause(&paused), cause(&before)), (1, None, None));
     assert_eq!(cause(&dead), Some(DisconnectCause::PongTimeout));
 }
+
+#[test]
+fn strictly_a_pong_that_lags_by_more_than_four_pings_is_life() {
+    let config = Config::builder()
+        .heartbeat_interval(seconds(5))
+        .heartbeat_timeout(seconds(5))
+        .heartbeat_strict(true);
+    let mut rig = Rig::asked(config.build().unwrap());
+    handed(&mut rig, 1_000_000); // judged 28 s later than its timeout
+    rig.run_for(seconds(25)); // pings 2 to 6
+
+    let id = rig.socket();
+    let lagging = rig.on(Event::FrameReceived(id, Frame::Pong(b"1")));
+    let after = rig.run_for(seconds(9));
+
+    let pong = Action::Notify(Notice::PongReceived { socket: id, round_trip: None });
+    assert_eq!(lagging.first(), Some(&pong));
+    assert_eq!(cause(&after), None);
+}
+
+#[test]
+fn a_stall_that_is_due_at_the_wake_leaves_a_held_ping_a_probes_time() {
+    let mut rig = Rig::asked(json().heartbeat_timeout(seconds(20)).build().unwrap());
+    rig.on(Event::WallClock(UnixMillis(WALL)));
+    held(&mut rig, 100 * TEN_SECONDS);
+    rig.pass(seconds(3_600)); // both clocks ran on in the suspend, and no Tick came
+
+    rig.on(Event::WallClock(UnixMillis(WALL + 8 * 3_600_000)));
+    let at_the_wake = rig.on(Event::Tick);
+    let before = rig.run_for(seconds(4));
+    let dead = rig.run_for(seconds(1));
+
+    assert_eq!((cause(&at_the_wake), cause(&before)), (None, None));
+    assert_eq!(cause(&dead), Some(DisconnectCause::WriteStall));
+}
+
+#[test]
+fn suspends_in_a_row_do_not_put_death_off() {
+    let mut rig = Rig::asked(Config::default());
+    let mut wall = WALL;
+    let mut causes = Vec::new();
+    rig.on(Event::WallClock(UnixMillis(wall)));
+
+    while causes.is_empty() && wall < WALL + 5 * 3_600_000 {
+        wall += 3_600_000;
+        rig.on(Event::WallClock(UnixMillis(wall)));
+        handed(&mut rig, u64::MAX); // 5 s, and 30 s for what is unproven
+        for _ in 0..31 {
+            if !causes.is_empty() {
+                break;
+            }
+            causes.extend(cause(&rig.run_for(seconds(1))));
+            wall += 1_000;
+        }
+    }
+
+    assert_eq!(causes.first(), Some(&DisconnectCause::PongTimeout));
+}

@@ -285,10 +285,13 @@ impl<S: System> Client<S> {
         loop {
             let _ = self.engine.carry_out_orders();
             // First: however much other threads send, the one that waits here goes on when it can.
-            if done(self.engine.session()) || self.engine.session().is_over() {
+            if done(self.engine.session()) {
                 return Ok(());
             }
             let has_opened_mail = self.open_mail();
+            if self.engine.session().is_over() && !has_opened_mail {
+                return Ok(()); // and no other thread has asked to connect again
+            }
             if has_opened_mail {
                 let _ = self.engine.carry_out_orders(); // what was asked for may have made some
             }

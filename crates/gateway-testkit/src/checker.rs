@@ -276,9 +276,19 @@ impl Checker {
         let gap = self.opened_at.map(|at| self.now.saturating_duration_since(at));
         let wait = self.wait.take();
         match *event {
-            Event::ConnectRequested
-            | Event::NetworkChanged(Network::Online)
-            | Event::WallClock(_) => {}
+            Event::ConnectRequested => {}
+            // Not before the least delay, which the retry that was announced keeps.
+            Event::NetworkChanged(Network::Online) => {
+                let is_due = wait.is_some_and(|wait| wait.due <= self.now);
+                hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))?;
+            }
+            // In place of a socket that a suspend has overtaken, which is aborted.
+            Event::WallClock(_) => {
+                let replaced = SocketId::new(self.last_socket);
+                hold(Invariant::I4, self.aborted == Some(replaced), || {
+                    format!("opened {id} in place of {replaced}, aborted: {:?}", self.aborted)
+                })?;
+            }
             Event::Tick => {
                 let is_due = wait.is_some_and(|wait| wait.due <= self.now);
                 hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))?;
@@ -328,8 +338,11 @@ impl Checker {
             | Outgoing::Login
             | Outgoing::Pong(_) => return Ok(()),
         };
-        let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let is_probe = matches!(seen.event, Event::WallClock(_));
+        hold(Invariant::Order, is_probe || matches!(seen.event, Event::Tick), || {
+            format!("a ping on {:?}", seen.event)
+        })?;
+        let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let asked = pulse.on_ping(self.now, stamp, is_probe, &self.config);
         asked.or_else(|what| broken(Invariant::Order, what))
     }
@@ -369,7 +382,7 @@ impl Checker {
             }
             Notice::PongReceived { .. } => {
                 if let Some(pulse) = &mut self.pulse {
-                    pulse.on_pong(self.now, echo(&seen.event));
+                    pulse.on_pong(self.now, echo(&seen.event), &self.config);
                 }
                 Ok(())
             }
@@ -425,6 +438,11 @@ impl Checker {
         hold(Invariant::I1, id.number() == self.last_socket && self.live().is_none(), || {
             format!("{id} is told gone, {:?} stands", self.socket)
         })?;
+        // A dead peer is aborted, and no other.
+        let is_dead = matches!(cause, DisconnectCause::PongTimeout | DisconnectCause::WriteStall);
+        hold(Invariant::Order, is_dead == (self.aborted == Some(id)), || {
+            format!("{id} is left for {cause:?}, aborted: {:?}", self.aborted)
+        })?;
         let is_due = self.stage_due.is_some_and(|at| self.now >= at) && seen.event == Event::Tick;
         match cause {
             DisconnectCause::PongTimeout
@@ -439,11 +457,6 @@ impl Checker {
                     event => Err(format!("{cause:?} on {event:?}")),
                 });
                 judged.or_else(|what| broken(Invariant::I6, what))?;
-                // A dead peer is aborted; one that is alive is left with a Close.
-                let is_dead = cause != DisconnectCause::DataTimeout;
-                hold(Invariant::Order, is_dead == (self.aborted == Some(id)), || {
-                    format!("{id} is left for {cause:?}, aborted: {:?}", self.aborted)
-                })?;
             }
             DisconnectCause::ConnectTimeout | DisconnectCause::LoginTimeout => {
                 hold(Invariant::I6, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
@@ -519,7 +532,7 @@ impl Checker {
         self.jumped_at = Some(self.now);
         self.retries.slept(by);
         if let Some(pulse) = &mut self.pulse {
-            pulse.on_jump(self.now);
+            pulse.on_jump(self.now, &self.config);
         }
         let is_rare = gap.is_none_or(|gap| gap >= Duration::from_secs(30));
         hold(Invariant::Order, by > least && is_rare, || format!("jumped by {by:?} {gap:?} later"))

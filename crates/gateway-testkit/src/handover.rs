@@ -1,4 +1,4 @@
-//! What a driver must report of the newest ping: that it is held, that bytes were taken, and its hand-over. Counts, no bytes.
+//! The reports that a driver owes the core about the newest ping. Counts positions, holds no bytes.
 
 use std::collections::VecDeque;
 
@@ -15,9 +15,9 @@ const KEPT: usize = 4;
 pub(crate) struct Handover {
     /// The newest ping, while part of it is not flushed.
     newest: Option<Underway>,
-    /// The newest unanswered pings, the oldest first: how much was flushed when each was handed over.
-    unanswered: VecDeque<Option<u64>>,
-    /// How much was flushed when the newest answered ping was handed over.
+    /// The newest unanswered pings, the oldest first: the position after each.
+    unanswered: VecDeque<u64>,
+    /// The position after the newest answered ping.
     proven: u64,
     /// While bytes wait: when the transport last took some, or when they began to wait.
     moved_at: Option<Instant>,
@@ -48,17 +48,16 @@ impl Handover {
     /// A ping was encoded, up to this position, while so many bytes were waiting.
     pub(crate) fn on_ping(&mut self, end: u64, behind: u64) {
         self.newest = Some(Underway { end, behind, is_held: false });
-        self.unanswered.push_back(None);
+        self.unanswered.push_back(end);
         let forgotten = self.unanswered.len().saturating_sub(KEPT);
         self.unanswered.drain(..forgotten);
     }
 
     /// A pong was counted, and so many pings are still unanswered.
-    pub(crate) fn on_pong(&mut self, flushed: u64, unanswered: u32) {
+    pub(crate) fn on_pong(&mut self, unanswered: u32) {
         let unanswered = usize::try_from(unanswered).unwrap_or(usize::MAX);
         while self.unanswered.len() > unanswered {
-            // A ping that is answered while it counts as underway was handed over by now.
-            self.proven = self.unanswered.pop_front().flatten().unwrap_or(flushed);
+            self.proven = self.unanswered.pop_front().unwrap_or(self.proven);
         }
         if self.unanswered.is_empty() {
             self.newest = None;
@@ -72,11 +71,8 @@ impl Handover {
         let ping = self.newest.as_mut()?;
         if ping.end <= pass.flushed {
             let was_held = ping.is_held;
+            let unproven = ping.end - self.proven;
             self.newest = None;
-            if let Some(place) = self.unanswered.back_mut() {
-                *place = Some(pass.flushed);
-            }
-            let unproven = pass.flushed - self.proven;
             return (was_held || unproven > PROVEN_ENOUGH)
                 .then_some(Event::PingHanded(id, unproven));
         }

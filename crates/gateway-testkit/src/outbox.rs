@@ -96,7 +96,7 @@ impl Outbox {
 
     /// A pong was counted, and so many pings are still unanswered.
     pub(crate) fn on_pong(&mut self, unanswered: u32) {
-        self.handover.on_pong(self.flushed, unanswered);
+        self.handover.on_pong(unanswered);
     }
 
     /// A write pass has ended: what a driver reports of the newest ping.

@@ -111,6 +111,7 @@ impl Client {
     /// Take events with [`next`](Self::next), then send the message again.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         let message = message.into();
+        self.flushing = None; // a flush of the sink begins again, with what is taken here
         if self.is_write_blocked() {
             self.engine.end_wait(); // of a future that was dropped
             self.engine.wait_for_space();
@@ -135,6 +136,7 @@ impl Client {
     /// # Errors
     /// The message itself where the connection is not ready, or is closing, or the write buffer is full.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        self.flushing = None;
         self.engine.send(message.into())
     }
 
@@ -147,6 +149,7 @@ impl Client {
     /// have read what it sent. Take events, then flush again. [`FlushError::Lost`] where the socket was lost first:
     /// [`ClientEvent::Outcome`] says what became of the messages.
     pub async fn flush(&mut self) -> Result<(), FlushError> {
+        self.flushing = None;
         self.engine.end_wait(); // of a future that was dropped
         let Some(position) = self.engine.wait_for_flush() else { return Ok(()) };
         self.until(|session| session.poll_flushed(position).is_ready()).await;

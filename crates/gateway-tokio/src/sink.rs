@@ -41,6 +41,7 @@ impl Sink<Message> for Client {
             return Poll::Ready(Ok(()));
         }
         client.look_again_if_stalled();
+        client.flushing = None; // this wait takes the place of a flush's
         client.engine.wait_for_space();
         ready!(client.poll_until(cx, Half::Sink, |session| session.poll_space().is_ready()));
         let space = client.engine.session().poll_space();

@@ -253,6 +253,7 @@ impl<H: Host> Engine<H> {
         let now = self.host.now();
         self.report_wall_clock(now);
         self.session.connect(now);
+        self.write_probe();
     }
 
     /// Starts to close the connection.

@@ -148,7 +148,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long after a heartbeat something must have come; at most the interval. Unless it is set, 5 s or the
+    /// How long after a heartbeat was handed over to the transport something must have come; at most the interval. Unless it is set, 5 s or the
     /// interval, whichever is shorter.
     pub fn heartbeat_timeout(mut self, span: Duration) -> Self {
         self.heartbeat_timeout = Some(span);
@@ -167,8 +167,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// The rate, in bytes a second, of the slowest link that the heartbeat must not take for dead. A ping that leaves behind many
-    /// bytes of messages gets that much more time: (bytes − 64 KiB) / `slowest_link`, at most 30 s.
+    /// The rate, in bytes a second, of the slowest link that the heartbeat must not treat as dead. A ping that leaves behind many
+    /// bytes of messages gets more time: (bytes − 64 KiB) / `slowest_link`, at most 30 s. While a ping waits to be written it
+    /// may wait for timeout + 30 s + the bytes before it / `slowest_link`.
     pub fn slowest_link(mut self, bytes_a_second: u32) -> Self {
         self.slowest_link = bytes_a_second;
         self

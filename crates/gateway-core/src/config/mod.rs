@@ -209,7 +209,7 @@ impl Config {
         self.heartbeat.phase
     }
 
-    /// The rate, in bytes a second, of the slowest link that the heartbeat must not take for dead.
+    /// The rate, in bytes a second, of the slowest link that the heartbeat must not treat as dead.
     #[must_use]
     pub const fn slowest_link(&self) -> u32 {
         self.heartbeat.timing.slowest_link

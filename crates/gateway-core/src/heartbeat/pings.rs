@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::time::{Instant, Shift};
 
-/// How many of the unanswered pings are remembered: the newest. A pong for an older one is recognised by none of them.
+/// How many of the unanswered pings are remembered: the newest. Of an older one the round trip is not known.
 const KEPT: usize = 4;
 
 /// A count of the unanswered pings, and the newest of them.
@@ -53,8 +53,14 @@ impl Pings {
         self.clear_answered();
     }
 
-    /// Which unanswered ping has this stamp: the number of pings that are newer.
-    pub(super) fn find(&self, stamp: u64) -> Option<u32> {
+    /// Which unanswered ping has this number, of pings whose stamps count up by one: the number of pings that are newer.
+    pub(super) fn numbered(&self, number: u64) -> Option<u32> {
+        let newer = self.newest_stamp()?.checked_sub(number)?;
+        u32::try_from(newer).ok().filter(|newer| *newer < self.unanswered)
+    }
+
+    /// Which of the remembered pings has this stamp: the number of pings that are newer.
+    pub(super) fn stamped(&self, stamp: u64) -> Option<u32> {
         let wanted = Some(packed(stamp));
         let place = self.remembered().iter().position(|sent| sent.stamp == wanted);
         place.and_then(|newer| u32::try_from(newer).ok())
@@ -117,19 +123,30 @@ mod tests {
     #[test]
     fn a_pong_that_names_a_ping_answers_it_and_those_before_it() {
         let mut pings = sent(&[Some(10), Some(11), Some(12), Some(13)]);
-        let named = pings.find(11);
+        let named = pings.stamped(11);
         assert_eq!(named, Some(2));
         assert_eq!(pings.on_pong(at(9), named), Some(Duration::from_secs(8)));
         assert_eq!(pings.unanswered(), 2);
-        assert_eq!((pings.find(10), pings.find(11)), (None, None), "they are answered");
-        assert_eq!(pings.find(12), Some(1));
+        assert_eq!((pings.stamped(10), pings.stamped(11)), (None, None), "they are answered");
+        assert_eq!(pings.stamped(12), Some(1));
+    }
+
+    #[test]
+    fn a_number_names_any_unanswered_ping() {
+        let mut pings = sent(&[Some(1), Some(2), Some(3), Some(4), Some(5), Some(6)]);
+        assert_eq!((pings.numbered(0), pings.numbered(7)), (None, None));
+        assert_eq!(pings.numbered(1), Some(5));
+        assert_eq!(pings.on_pong(at(9), Some(5)), None, "it is not remembered when it was sent");
+        assert_eq!((pings.unanswered(), pings.numbered(1)), (5, None));
+        assert_eq!(pings.on_pong(at(9), pings.numbered(6)), Some(Duration::from_secs(4)));
+        assert_eq!((pings.unanswered(), pings.numbered(6)), (0, None));
     }
 
     #[test]
     fn the_last_four_are_remembered() {
         let pings = sent(&[Some(10), Some(11), Some(12), Some(13), Some(14)]);
-        assert_eq!(pings.find(10), None);
-        assert_eq!(pings.find(11), Some(3));
+        assert_eq!(pings.stamped(10), None);
+        assert_eq!(pings.stamped(11), Some(3));
         assert_eq!(pings.unanswered(), 5);
     }
 
@@ -145,7 +162,7 @@ mod tests {
     #[test]
     fn every_stamp_is_found_the_highest_too() {
         for stamp in [0, 1, u64::MAX - 1, u64::MAX] {
-            assert_eq!(sent(&[Some(stamp)]).find(stamp), Some(0), "{stamp}");
+            assert_eq!(sent(&[Some(stamp)]).stamped(stamp), Some(0), "{stamp}");
         }
     }
 }

@@ -158,7 +158,10 @@ fn a_transport_that_stood_still_before_the_ping_has_only_the_timeout_left() {
     assert_eq!(death(&mut heartbeat, 35), stalled(35), "time does not begin before zero");
     // The ping before it was judged from its order on.
     assert_eq!(death(&mut idle, 105), silent(5));
-    idle.on_pong(at(101), Some(7));
+    {
+        let named = idle.stamped(7);
+        idle.on_pong(at(101), named)
+    };
     assert_eq!(death(&mut idle, 105), None, "a pong came");
 }
 
@@ -206,7 +209,13 @@ fn what_came_while_a_ping_was_held_does_not_answer_it() {
 #[test]
 fn a_pong_for_a_ping_that_was_not_reported_as_handed_over_counts_as_both() {
     let mut heartbeat = held_at_zero(0);
-    assert_eq!(heartbeat.on_pong(at(1), Some(7)), Some(Duration::from_secs(1)));
+    assert_eq!(
+        {
+            let named = heartbeat.stamped(7);
+            heartbeat.on_pong(at(1), named)
+        },
+        Some(Duration::from_secs(1))
+    );
     assert_eq!(heartbeat.deadline(Lane::Free), at(30));
     heartbeat.on_handed(&TIMING, at(2), 0);
     assert_eq!(heartbeat.deadline(Lane::Free), at(30));
@@ -233,7 +242,10 @@ fn an_older_ping_keeps_its_deadline_while_a_newer_one_is_held() {
     heartbeat.on_handed(&TIMING, at(34), 0);
     assert_eq!(death(&mut heartbeat, 35), silent(35), "nor does its hand-over put death off");
 
-    heartbeat.on_pong(at(34), Some(7));
+    {
+        let named = heartbeat.stamped(7);
+        heartbeat.on_pong(at(34), named)
+    };
     assert_eq!(death(&mut heartbeat, 39), None, "the older one was answered in time");
 }
 
@@ -244,9 +256,15 @@ fn a_probe_is_judged_soon_and_an_older_pong_does_not_answer_it() {
     heartbeat.on_sent(&long, at(0), Some(7));
     assert_eq!(heartbeat.probe(&long, at(10)), Probe::Ping);
     heartbeat.on_probe_sent(&long, at(10), Some(8));
-    heartbeat.on_pong(at(11), Some(7));
+    {
+        let named = heartbeat.stamped(7);
+        heartbeat.on_pong(at(11), named)
+    };
     assert_eq!(heartbeat.clone().death(at(15), &long, Lane::Free), silent(15));
-    heartbeat.on_pong(at(12), Some(8));
+    {
+        let named = heartbeat.stamped(8);
+        heartbeat.on_pong(at(12), named)
+    };
     assert_eq!(heartbeat.death(at(15), &long, Lane::Free), None);
 }
 

@@ -1,6 +1,8 @@
 //! What must hold once all actions of an event are booked.
 
-use gateway_core::{Action, ConnectionState, Event, Instant, Notice, Observed, Outgoing};
+use gateway_core::{
+    Action, ConnectionState, Event, HeartbeatKind, Instant, Notice, Observed, Outgoing,
+};
 
 use super::violation::{Invariant, Verdict, broken, hold};
 use super::{Checker, Socket, notices};
@@ -29,6 +31,7 @@ impl Checker {
             if state == ConnectionState::Closing { Invariant::I7 } else { Invariant::I6 };
         hold(invariant, !is_left, || format!("a Tick left {deadline:?} unheeded in {state}"))?;
         self.check_outcome(seen)?;
+        self.check_probe(seen)?;
         self.check_requests(&event, state)?;
         self.check_deadline(state, deadline)?;
         if let Some(pulse) = &self.pulse {
@@ -49,6 +52,20 @@ impl Checker {
         let expected = usize::from(matches!(seen.event, Event::SendRequested(_)));
         hold(Invariant::I12, outcomes == expected, || {
             format!("{outcomes} outcomes of {:?}: {:?}", seen.event, seen.actions)
+        })
+    }
+
+    /// A suspend of a ready connection is answered with one ping, or the one that is held becomes the probe.
+    fn check_probe(&self, seen: &Observed<'_>) -> Verdict {
+        let has_jumped = notices(seen).any(|n| matches!(n, Notice::ClockJumped { .. }));
+        let Some(pulse) = self.pulse.as_ref().filter(|_| has_jumped) else { return Ok(()) };
+        let is_ping = |a: &&Action| {
+            matches!(a, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
+        };
+        let pings = seen.actions.iter().filter(is_ping).count();
+        let is_asked = self.config.heartbeat_kind() != HeartbeatKind::Off && !pulse.is_held();
+        hold(Invariant::Order, pings == usize::from(is_asked), || {
+            format!("{pings} probes after a clock jump: {pulse:?}")
         })
     }
 

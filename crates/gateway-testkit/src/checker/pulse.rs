@@ -80,10 +80,10 @@ impl Pulse {
         self.punctual = false;
     }
 
-    /// A ping was sent.
+    /// A ping was sent, on a Tick unless it is a probe.
     ///
     /// # Errors
-    /// One is held, and no other may stand behind it.
+    /// One is held, and no other may be sent behind it; or it is none's turn.
     pub(crate) fn on_ping(
         &mut self,
         now: Instant,
@@ -94,13 +94,18 @@ impl Pulse {
         if self.held.is_some() {
             return Err(format!("a ping behind one that is held: {self:?}"));
         }
+        // The first may leave earlier, where it has a phase.
+        let has_phase = self.sent == 0 && config.heartbeat_phase();
+        if !is_probe && now < self.ping_by && !has_phase {
+            return Err(format!("a ping at {now:?}, out of turn: {self:?}"));
+        }
         self.sent += 1;
         self.unanswered.push((self.sent, stamp));
         self.ordered_at = now;
         self.is_ordered = true;
         self.ping_by = now.saturating_add(config.heartbeat_interval());
-        // A ping that is still judged keeps its deadline: no later one puts death off.
-        if is_probe || self.ping.is_none_or(|ping| ping.answered) {
+        // A ping that is still judged keeps its deadline: no later one puts death off. A probe puts off what is no probe.
+        if self.ping.is_none_or(|ping| ping.answered || (is_probe && !ping.is_probe)) {
             self.judge_newest(now, is_probe, 0, config);
         }
         Ok(())
@@ -115,12 +120,15 @@ impl Pulse {
     }
 
     /// A clock jump: a ping that is held becomes the probe.
-    pub(crate) fn on_jump(&mut self, now: Instant) {
+    pub(crate) fn on_jump(&mut self, now: Instant, config: &Config) {
+        let timeout = config.heartbeat_timeout();
         if let Some(held) = &mut self.held {
             held.is_probe = true;
-            if held.lived_at.take().is_some() {
-                held.since = now;
-            }
+            // The peer has a probe's time left, or all of it.
+            let spent = timeout.saturating_sub(PROBE);
+            let least =
+                if held.lived_at.take().is_some() { now } else { now.saturating_sub(spent) };
+            held.since = held.since.max(least);
             self.ping = None;
         }
     }
@@ -173,8 +181,10 @@ impl Pulse {
     }
 
     /// A pong was counted, which echoes this stamp.
-    pub(crate) fn on_pong(&mut self, now: Instant, echo: Option<u64>) {
-        let first = self.unanswered.len().saturating_sub(4);
+    pub(crate) fn on_pong(&mut self, now: Instant, echo: Option<u64>, config: &Config) {
+        // Timestamps are kept of the last four; numbers name any.
+        let is_numbered = config.heartbeat_kind() == HeartbeatKind::Ping;
+        let first = if is_numbered { 0 } else { self.unanswered.len().saturating_sub(4) };
         let stamps = &self.unanswered[first..];
         let named = echo.and_then(|_| stamps.iter().rposition(|(_, stamp)| *stamp == echo));
         let place = named.map_or(0, |place| first + place);
@@ -288,6 +298,11 @@ impl Pulse {
             return Err(format!("a Tick at {now:?} left {due:?} undone: {self:?}"));
         }
         Ok(())
+    }
+
+    /// Whether a ping waits in the driver's buffer.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     fn silent_by(&self) -> Option<Instant> {

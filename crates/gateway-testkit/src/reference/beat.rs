@@ -179,6 +179,11 @@ impl<R: Rng> Reference<R> {
         }
         if let Some(mut hold) = self.hold {
             hold.is_probe = true;
+            // The peer has a probe's time at least; all of its time, where what was heard lies before the suspend.
+            let timeout = self.config.heartbeat_timeout();
+            let spent = timeout.saturating_sub(PROBE);
+            hold.since = hold.since.max(self.now.saturating_sub(spent));
+            hold.look_at = self.stalled_at(&hold);
             self.hold = Some(hold);
             if self.was_heard {
                 self.judge_hold_from_now();
@@ -188,7 +193,11 @@ impl<R: Rng> Reference<R> {
         }
         self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
         self.send_ping();
-        self.watch_newest(true, 0);
+        // A probe that nothing has answered is judged first.
+        let is_probed = self.watch.is_some_and(|watch| watch.is_probe) && !self.was_heard;
+        if !is_probed {
+            self.watch_newest(true, 0);
+        }
     }
 
     /// The newest ping is judged, as from now, with time for so many unproven bytes.
@@ -271,11 +280,13 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::PingSent { socket: id });
     }
 
-    /// A pong that echoes one of the last four pings that are out answers it and those before it; any other the oldest.
+    /// A pong that echoes a ping that is out answers it and those before it; any other the oldest. When a ping was sent is kept of the
+    /// last four, and so are timestamps.
     pub(super) fn on_pong(&mut self, echo: Option<u64>) {
         let Some(id) = self.socket else { return };
         let named = self.place_of(echo);
-        let is_sure = named.is_some() || self.pings_out.len() == 1;
+        let is_kept = named.is_some_and(|place| place + 4 >= self.pings_out.len());
+        let is_sure = is_kept || (named.is_none() && self.pings_out.len() == 1);
         let place = named.unwrap_or(0);
         let Some(answered) = self.pings_out.get(place).copied() else { return };
         let round_trip = is_sure.then(|| self.now.saturating_duration_since(answered.sent_at));
@@ -296,9 +307,10 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::PongReceived { socket: id, round_trip });
     }
 
-    /// Which of the last four pings that are out has this echo: the newest, where several have.
+    /// Which of the pings that are out has this echo: the newest, where several have.
     fn place_of(&self, echo: Option<u64>) -> Option<usize> {
-        let first = self.pings_out.len().saturating_sub(4);
+        let is_numbered = self.config.heartbeat_kind() == HeartbeatKind::Ping;
+        let first = if is_numbered { 0 } else { self.pings_out.len().saturating_sub(4) };
         let echo = echo?;
         self.pings_out[first..]
             .iter()
@@ -310,10 +322,10 @@ impl<R: Rng> Reference<R> {
         !self.pings_out.is_empty()
     }
 
-    /// The number in this Pong frame, where it is that of one of the last four pings that are out.
+    /// The number in this Pong frame, where it is that of a ping that is out.
     pub(super) fn ping_named(&self, payload: &[u8]) -> Option<u64> {
-        let mut last_four = self.pings_out.iter().rev().take(4).filter_map(|ping| ping.echo);
-        last_four.find(|number| number.to_string().as_bytes() == payload)
+        let mut numbers = self.pings_out.iter().filter_map(|ping| ping.echo);
+        numbers.find(|number| number.to_string().as_bytes() == payload)
     }
 
     /// The application reads again: judgements restart in full.

@@ -90,8 +90,12 @@ impl<R: Rng> Reference<R> {
         if network == Network::Offline || !is_waiting || self.was_lately(self.online_at) {
             return;
         }
-        self.online_at = Some(self.now);
+        let was_to_be = self.retry_at;
         self.retry_by(self.now, RetryCause::Online);
+        // One that could not help may be followed by one that can.
+        if self.retry_at != was_to_be || self.is_due(self.retry_at) {
+            self.online_at = Some(self.now);
+        }
         if self.is_due(self.retry_at) {
             self.open();
         }

@@ -100,7 +100,7 @@ impl<H: Host> Engine<H> {
         let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
-        let mut wrote = false;
+        let (mut wrote, mut is_blocked) = (false, false);
         while !self.session.pending().is_empty() && !self.session.is_flush_due() {
             let offered = offer(self.session.pending());
             let count = offered.len();
@@ -113,6 +113,7 @@ impl<H: Host> Engine<H> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.session.write_waits(id);
+                    is_blocked = true;
                     break;
                 }
                 Err(error) => {
@@ -133,12 +134,16 @@ impl<H: Host> Engine<H> {
                     self.session.flushed(id);
                     progress = Progress::Made; // somebody may wait for just this
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_blocked = true,
                 Err(error) => return self.write_failed(id, &error),
             }
         }
-        if self.session.is_write_watched() {
+        // A pass that ended for a flush alone is followed by another.
+        let is_over = is_blocked || self.session.is_flushed();
+        if is_over && self.session.is_write_watched() {
             self.session.write_ended(self.host.now(), id, wrote);
+        } else if wrote && self.session.is_write_watched() {
+            self.session.write_progressed(self.host.now(), id);
         }
         progress
     }

@@ -28,6 +28,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
+    /// A probe is judged from now on: it does not wait for the application to take the news of it.
+    pub(super) fn write_probe(&mut self) {
+        if self.session.is_ready() {
+            let _ = self.write();
+        }
+    }
+
     pub(super) fn report_wall_clock(&mut self, now: Instant) {
         self.suspends.mark_reported();
         self.session.wall_clock(now, self.host.wall());
@@ -53,6 +60,7 @@ impl<H: Host> Engine<H> {
             self.suspends.mark_reported();
             self.session.suspended(now, self.host.wall(), noticed.suspend.by());
         }
+        self.write_probe();
         true
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use gateway_core::{Backlog, Event, Instant, Outgoing, SocketId};
 
 use super::Session;
+use super::link::Link;
 use super::perform::Payload;
 
 /// So many unproven bytes make a report of a ping that was written at once.
@@ -18,9 +19,9 @@ const KEPT: usize = 4;
 pub(super) struct Pings {
     /// The newest, until it is flushed.
     underway: Option<Underway>,
-    /// For each ping, the oldest first: how much was flushed when it was handed over. `None` while it is under way.
-    handed: VecDeque<Option<u64>>,
-    /// How much was flushed when the newest answered ping was handed over: that much has arrived.
+    /// The position after the last byte of each unanswered ping, the oldest first.
+    ends: VecDeque<u64>,
+    /// The same of the newest answered ping: everything before it has arrived.
     proven: u64,
     /// While bytes wait: when the transport last took some, or when they began to wait.
     moved_at: Option<Instant>,
@@ -40,19 +41,19 @@ impl Pings {
     /// A ping was encoded, up to this position, behind so many pending bytes.
     pub(super) fn on_queued(&mut self, end: u64, behind: u64) {
         self.underway = Some(Underway { end, behind, is_held: false });
-        if self.handed.len() == KEPT {
-            self.handed.pop_front();
+        if self.ends.len() == KEPT {
+            self.ends.pop_front();
         }
-        self.handed.push_back(None);
+        self.ends.push_back(end);
     }
 
     /// A pong was counted, which leaves so many pings unanswered.
-    fn on_pong(&mut self, flushed: u64, unanswered: usize) {
-        let answered = self.handed.len().saturating_sub(unanswered);
-        if let Some(newest) = self.handed.drain(..answered).next_back() {
-            self.proven = newest.unwrap_or(flushed); // who answers it has it
+    fn on_pong(&mut self, unanswered: usize) {
+        let answered = self.ends.len().saturating_sub(unanswered);
+        if let Some(end) = self.ends.drain(..answered).next_back() {
+            self.proven = end;
         }
-        if self.handed.is_empty() {
+        if self.ends.is_empty() {
             self.underway = None;
         }
     }
@@ -60,6 +61,13 @@ impl Pings {
     /// No byte waits any more.
     pub(super) const fn on_drained(&mut self) {
         self.moved_at = None;
+    }
+
+    /// The transport took bytes, and may take more.
+    fn on_progress(&mut self, now: Instant, id: SocketId) -> Option<Event<'static>> {
+        self.moved_at = Some(now);
+        let is_held = self.underway.as_ref().is_some_and(|underway| underway.is_held);
+        is_held.then_some(Event::WriteProgressed(id))
     }
 
     /// A write has ended: whether the transport took bytes, how much it has flushed by now, and whether bytes wait. Returns what
@@ -77,11 +85,8 @@ impl Pings {
         let underway = self.underway.as_mut()?;
         if flushed >= underway.end {
             let was_held = underway.is_held;
+            let unproven = underway.end.saturating_sub(self.proven);
             self.underway = None;
-            if let Some(newest) = self.handed.back_mut() {
-                *newest = Some(flushed);
-            }
-            let unproven = flushed.saturating_sub(self.proven);
             return (was_held || unproven > UNPROVEN).then_some(Event::PingHanded(id, unproven));
         }
         if underway.is_held {
@@ -108,10 +113,20 @@ impl Session {
     ///
     /// A driver that reports this has its pings judged from their hand-over. One that does not has them judged from their order on.
     pub fn write_ended(&mut self, now: Instant, id: SocketId, wrote: bool) {
-        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        let is_open = |link: &&mut Link| link.id == id && !link.is_left;
+        let Some(link) = self.link.as_mut().filter(is_open) else { return };
         let waits = link.output.is_dirty() || !link.output.pending().is_empty();
         let flushed = link.output.flushed();
         if let Some(event) = link.pings.on_write_ended(now, id, wrote, flushed, waits) {
+            self.at(now, event, Payload::None);
+        }
+    }
+
+    /// The transport took bytes, and the driver has yet to offer it the rest.
+    pub fn write_progressed(&mut self, now: Instant, id: SocketId) {
+        let is_open = |link: &&mut Link| link.id == id && !link.is_left;
+        let Some(link) = self.link.as_mut().filter(is_open) else { return };
+        if let Some(event) = link.pings.on_progress(now, id) {
             self.at(now, event, Payload::None);
         }
     }
@@ -120,7 +135,7 @@ impl Session {
     pub(super) fn on_pong(&mut self) {
         let unanswered = usize::try_from(self.connection.unanswered_pings()).unwrap_or(usize::MAX);
         if let Some(link) = &mut self.link {
-            link.pings.on_pong(link.output.flushed(), unanswered);
+            link.pings.on_pong(unanswered);
         }
     }
 }
@@ -174,22 +189,33 @@ mod tests {
         assert_eq!(pings.on_write_ended(at(4), ID, false, 40, true), None, "nothing was taken");
         let progressed = Some(Event::WriteProgressed(ID));
         assert_eq!(pings.on_write_ended(at(5), ID, true, 107, true), progressed);
-        let handed = Some(Event::PingHanded(ID, 130));
+        let handed = Some(Event::PingHanded(ID, 108)); // what is behind it does not delay it
         assert_eq!(pings.on_write_ended(at(6), ID, true, 130, true), handed);
     }
 
     #[test]
-    fn a_pong_proves_what_was_flushed_when_its_ping_was_handed_over() {
+    fn a_write_that_goes_on_is_progress_and_holds_no_ping() {
+        let mut pings = Pings::default();
+        pings.on_queued(108, 60);
+        assert_eq!(pings.on_progress(at(5), ID), None);
+        let idle = Duration::from_secs(1);
+        let held = Event::PingHeld(ID, Backlog { bytes: 60, idle });
+        assert_eq!(pings.on_write_ended(at(6), ID, false, 40, true), Some(held));
+        assert_eq!(pings.on_progress(at(7), ID), Some(Event::WriteProgressed(ID)));
+    }
+
+    #[test]
+    fn a_pong_proves_what_was_before_its_ping() {
         let mut pings = Pings::default();
         for end in [100_000, 200_000] {
             pings.on_queued(end, 0);
             let _ = pings.on_write_ended(at(1), ID, true, end, false);
         }
-        pings.on_pong(200_000, 1); // it answers the first
+        pings.on_pong(1); // it answers the first
         pings.on_queued(300_000, 0);
         let unproven = Some(Event::PingHanded(ID, 200_000));
         assert_eq!(pings.on_write_ended(at(2), ID, true, 300_000, false), unproven);
-        pings.on_pong(300_000, 0);
+        pings.on_pong(0);
         pings.on_queued(300_008, 0);
         assert_eq!(pings.on_write_ended(at(3), ID, true, 300_008, false), None);
     }
@@ -199,8 +225,8 @@ mod tests {
         let mut pings = Pings::default();
         pings.on_queued(100_000, 0);
         assert!(pings.on_write_ended(at(1), ID, false, 0, true).is_some());
-        pings.on_pong(50_000, 0);
+        pings.on_pong(0);
         assert_eq!(pings.on_write_ended(at(2), ID, true, 100_000, false), None);
-        assert_eq!(pings.proven, 50_000);
+        assert_eq!(pings.proven, 100_000);
     }
 }
