@@ -67,11 +67,17 @@ impl Link {
     }
 
     /// What was encoded from `start` on answers a ping of the peer's.
+    #[inline]
     pub(super) fn add_answer(&mut self, start: u64) {
         let answer = start..self.output.end();
-        if answer.is_empty() {
-            return;
+        if !answer.is_empty() {
+            self.push_answer(answer);
         }
+    }
+
+    /// Apart from [`add_answer`](Self::add_answer), which nearly always has nothing to add.
+    #[inline(never)]
+    fn push_answer(&mut self, answer: Range<u64>) {
         self.waiting_answers += length(&answer);
         match self.answers.back_mut() {
             Some(last) if last.end == answer.start => last.end = answer.end,
