@@ -114,7 +114,6 @@ impl<S: System> Client<S> {
     /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
     /// Take events with [`recv`](Self::recv), then send the message again.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
-        let message = message.into();
         // A thread that sends without a pause takes other threads' messages, too; first, so that these do not come between it and
         // the space that it waits for.
         let _ = self.open_mail();
@@ -124,10 +123,10 @@ impl<S: System> Client<S> {
             let space = self.engine.session().poll_space();
             self.end_wait(matches!(space, Poll::Ready(Err(_))));
             if let Poll::Ready(Err(stalled)) = space {
-                return Err(SendError::new(stalled, message));
+                return Err(SendError::new(stalled, message.into()));
             }
         }
-        let id = self.engine.send(message)?;
+        let id = self.engine.send(message.into())?;
         if let Some(position) = self.engine.write_sent() {
             self.drive(|session| session.is_send_over(position));
             self.end_wait(self.engine.session().poll_flushed(position) == STALLED);
@@ -347,7 +346,12 @@ impl<S: System> Client<S> {
     }
 
     /// Does what other threads have asked for; says whether they had.
+    #[inline]
     fn open_mail(&mut self) -> bool {
+        self.mailbox.has_mail() && self.open_all_mail()
+    }
+
+    fn open_all_mail(&mut self) -> bool {
         let mut any = false;
         while let Some(control) = self.mailbox.next_control() {
             any = true;

@@ -237,8 +237,14 @@ impl Mailbox {
         }
     }
 
+    /// Whether requests or messages wait to be taken.
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.any.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn next_control(&self) -> Option<Control> {
-        if !self.any.load(Ordering::SeqCst) {
+        if !self.has_mail() {
             return None;
         }
         let mut mail = self.lock();
@@ -248,7 +254,7 @@ impl Mailbox {
     }
 
     pub(crate) fn next_letter(&self) -> Option<Letter> {
-        if !self.any.load(Ordering::SeqCst) {
+        if !self.has_mail() {
             return None;
         }
         let mut mail = self.lock();
@@ -268,7 +274,7 @@ impl Mailbox {
 
     /// How many messages wait to be taken.
     pub(crate) fn waiting_letters(&self) -> usize {
-        if !self.any.load(Ordering::SeqCst) {
+        if !self.has_mail() {
             return 0;
         }
         self.lock().letters.len()
@@ -278,7 +284,7 @@ impl Mailbox {
     /// buffer is under way is nothing to stay awake for: the socket or the deadline wakes the client.
     pub(crate) fn fall_asleep(&self, letters_wait_for_space: bool) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        if !self.any.load(Ordering::SeqCst) {
+        if !self.has_mail() {
             return true;
         }
         let mail = self.lock();

@@ -110,7 +110,6 @@ impl Client {
     /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
     /// Take events with [`next`](Self::next), then send the message again.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
-        let message = message.into();
         self.flushing = None; // a flush of the sink begins again, with what is taken here
         if self.is_write_blocked() {
             self.engine.end_wait(); // of a future that was dropped
@@ -119,10 +118,10 @@ impl Client {
             let space = self.engine.session().poll_space();
             self.engine.end_wait();
             if let Poll::Ready(Err(stalled)) = space {
-                return Err(SendError::new(stalled, message));
+                return Err(SendError::new(stalled, message.into()));
             }
         }
-        let id = self.engine.send(message)?;
+        let id = self.engine.send(message.into())?;
         if let Some(position) = self.engine.write_sent() {
             self.until(|session| session.is_send_over(position)).await;
             self.engine.end_wait();

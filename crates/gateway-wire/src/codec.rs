@@ -41,8 +41,7 @@ impl Incoming {
     /// The frame as the core takes it.
     pub(crate) fn borrowed(&self) -> Frame<'_> {
         match self {
-            Self::Message(Message::Text(text)) => Frame::Text(text),
-            Self::Message(Message::Binary(bytes)) => Frame::Binary(bytes),
+            Self::Message(message) => message.as_frame(),
             Self::Ping(payload) => Frame::Ping(payload),
             Self::Pong(payload) => Frame::Pong(payload),
             // A reason that came in a control frame has at most 123 bytes.
@@ -63,6 +62,14 @@ impl Codec {
         Self { context: context(max_message_size), heads: Heads::default(), max_message_size }
     }
 
+    /// The short way: takes a message that comes next, whole and in one frame, out of `input`. Nearly all come so; for all else
+    /// there is [`decode`](Self::decode).
+    #[inline]
+    pub(crate) fn take_message(&mut self, input: &mut Input<'_>) -> Option<Message> {
+        let is_message_due = self.heads.is_between_messages() && self.context.can_read();
+        if is_message_due { input.take_whole(self.max_message_size) } else { None }
+    }
+
     /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
     /// Close are appended to `output`.
     pub(crate) fn decode(
@@ -70,10 +77,6 @@ impl Codec {
         input: &mut Input<'_>,
         output: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, (Failure, String)> {
-        let is_message_due = self.heads.is_between_messages() && self.context.can_read();
-        if is_message_due && let Some(message) = input.take_whole(self.max_message_size) {
-            return Ok(Some(Incoming::Message(message)));
-        }
         let decoded = self.decode_any(input, output);
         if let Ok(Some(Incoming::Message(message))) = &decoded
             && message.len() > READ_BUFFER

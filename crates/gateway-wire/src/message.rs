@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use gateway_core::Frame;
 use tungstenite::Utf8Bytes;
 
 /// A message of the application. Cloning one shares its payload.
@@ -71,6 +72,14 @@ impl Message {
         match self {
             Self::Text(text) => gateway_core::Message::Text(text),
             Self::Binary(bytes) => gateway_core::Message::Binary(bytes),
+        }
+    }
+
+    /// The frame that it came in, as the core takes it.
+    pub(crate) fn as_frame(&self) -> Frame<'_> {
+        match self {
+            Self::Text(text) => Frame::Text(text),
+            Self::Binary(bytes) => Frame::Binary(bytes),
         }
     }
 }

@@ -273,6 +273,13 @@ impl Session {
             if link.breach.is_some() {
                 return; // what comes after it is nobody's
             }
+            if let Some(message) = link.codec.take_message(&mut input) {
+                frames += 1;
+                let frame = message.as_frame();
+                let actions = self.handle(now, Event::FrameReceived(id, frame));
+                self.answer_message(&actions, message);
+                continue;
+            }
             let before = link.output.end();
             let decoded = link.codec.decode(&mut input, link.output.buffer());
             link.add_answer(before);
@@ -282,7 +289,7 @@ impl Session {
                     link.farewell |= matches!(incoming, Incoming::Close(_));
                     let frame = incoming.borrowed();
                     let actions = self.handle(now, Event::FrameReceived(id, frame));
-                    self.answer(&actions, incoming);
+                    self.perform_all(&actions, &mut Payload::Incoming(incoming));
                 }
                 Ok(None) => break,
                 Err(breach) => return self.breached(now, id, breach),

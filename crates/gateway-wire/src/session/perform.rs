@@ -63,12 +63,15 @@ impl Session {
         }
     }
 
-    /// What a frame comes to. Nearly all are messages that are delivered, and nothing besides.
+    /// What a message comes to. Nearly all are delivered, and nothing besides.
     #[inline]
-    pub(super) fn answer(&mut self, actions: &Actions, incoming: Incoming) {
-        match (actions.as_slice(), incoming) {
-            ([Action::Deliver], Incoming::Message(message)) => self.deliver(message),
-            (_, incoming) => self.perform_all(actions, &mut Payload::Incoming(incoming)),
+    pub(super) fn answer_message(&mut self, actions: &Actions, message: Message) {
+        match actions.as_slice() {
+            [Action::Deliver] => self.deliver(message),
+            _ => {
+                let incoming = Incoming::Message(message);
+                self.perform_all(actions, &mut Payload::Incoming(incoming));
+            }
         }
     }
 
