@@ -365,3 +365,59 @@ fn a_blocking_send_and_those_of_other_threads_are_handed_back_when_the_peer_take
     drop(client);
     assert_eq!(server.join(), taken + 1);
 }
+
+/// Begins to flush the sink, with a message that the transport does not take whole, and drops that future.
+fn cut_off_a_flush(client: &mut Client) {
+    client.try_send("x".repeat(10_000)).unwrap();
+    assert!(SinkExt::flush(client).now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_of_the_sink_that_was_cut_off_waits_for_what_was_sent_since() {
+    for way in ["try_send", "send", "feed"] {
+        let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+        cut_off_a_flush(&mut client);
+
+        let second = "y".repeat(10_000);
+        match way {
+            "try_send" => assert!(client.try_send(second).is_ok()),
+            "send" => assert!(client.send(second).now_or_never().is_none()),
+            _ => client.feed(Message::text(second)).await.unwrap(),
+        }
+
+        let read_first = async {
+            peer.frame().await;
+            settle().await;
+        };
+        tokio::select! {
+            biased;
+            flushed = SinkExt::flush(&mut client) => panic!("{way}: {flushed:?}, and it is not written"),
+            () = read_first => {}
+        }
+        let (flushed, _) =
+            futures_util::future::join(SinkExt::flush(&mut client), peer.frame()).await;
+        flushed.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_of_the_sink_that_was_cut_off_stalls_also_behind_another_wait_that_did() {
+    for way in ["flush", "send", "feed"] {
+        let (mut client, _sockets, _peer) = pair_of(calm()).await;
+        cut_off_a_flush(&mut client);
+        fill(&mut client);
+        assert!(SinkExt::flush(&mut client).now_or_never().is_none());
+
+        match way {
+            "flush" => assert_eq!(within(client.flush()).await, Err(FlushError::Stalled)),
+            "send" => assert!(within(client.send("waits")).await.is_err()),
+            _ => assert!(within(client.feed(Message::text("waits"))).await.is_err()),
+        }
+
+        let flushed = within(SinkExt::flush(&mut client)).await;
+        assert!(
+            matches!(flushed, Err(SinkError::Flush(FlushError::Stalled))),
+            "{way}: {flushed:?}"
+        );
+    }
+}

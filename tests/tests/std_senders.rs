@@ -171,3 +171,20 @@ fn a_request_to_connect_after_closed_is_kept_among_many_others() {
 
     until_ready(&mut client);
 }
+
+#[test]
+fn a_request_to_connect_after_closed_is_taken_by_the_next_call_whatever_number_that_has() {
+    let mut client = client("ws://127.0.0.1:9");
+    let sender = client.sender();
+    for calls in 0..8 {
+        sender.close(CloseFrame::NORMAL);
+        while client.recv().is_some() {}
+        for _ in 0..calls {
+            assert!(client.recv().is_none());
+        }
+
+        sender.connect();
+
+        assert!(client.recv().is_some(), "behind {calls} calls without an event");
+    }
+}

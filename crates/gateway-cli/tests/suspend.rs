@@ -49,6 +49,9 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 }
 "#;
 
+/// The name of the test, which starts its own program with it.
+const NAME: &str = "a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers";
+
 /// Where a client is when the machine is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -190,6 +193,10 @@ async fn compile_shim() -> Option<PathBuf> {
 
 #[tokio::test]
 async fn a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers() {
+    // The test runs itself once more for each blocking client.
+    if let Ok(url) = std::env::var("SUSPENDED_URL") {
+        return blocking_client(url);
+    }
     let Some(shim) = compile_shim().await else { return };
     let server = Server::start(&[]).await;
     let silent = Server::start(&["--script", "never-answer"]).await;
@@ -214,7 +221,7 @@ async fn a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers() {
         let mut tokio = gateway(&["connect", url, "--events", "-", "--log-level", "off"]);
         tokio.args(flags(state));
         let mut std = Command::new(std::env::current_exe().expect("this program"));
-        std.args(["--ignored", "--exact", "--nocapture", "a_blocking_client"]);
+        std.args(["--exact", "--nocapture", NAME]);
         std.env("SUSPENDED_URL", url).env("SUSPENDED_STATE", format!("{state:?}"));
         programs.push(Suspended::start(format!("tokio-{name}"), tokio, state, ahead, &shim));
         programs.push(Suspended::start(format!("std-{name}"), std, state, ahead, &shim));
@@ -252,14 +259,9 @@ fn config(state: &str) -> Config {
     config.build().expect("valid settings")
 }
 
-/// Not a test: the program that the test runs for the blocking driver. It tells what happens as `gateway connect` does.
-#[test]
-#[ignore = "run by the test above, as a program of its own"]
-fn a_blocking_client() {
-    let (Ok(url), Ok(state)) = (std::env::var("SUSPENDED_URL"), std::env::var("SUSPENDED_STATE"))
-    else {
-        return;
-    };
+/// The program that the test runs for the blocking driver. It tells what happens as `gateway connect` does.
+fn blocking_client(url: String) {
+    let state = std::env::var("SUSPENDED_STATE").expect("it comes with the URL");
     let mut client = Client::builder(url).config(config(&state)).build().unwrap();
     while let Some(event) = client.recv() {
         let ClientEvent::Notice(notice) = event else { continue };

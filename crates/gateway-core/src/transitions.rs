@@ -189,10 +189,14 @@ impl State {
         let expected = cx.memory.wall_clock_now();
         cx.memory.wall_clock = Some((Compact::at(cx.now), wall));
         let by = wall.saturating_duration_since(expected?);
-        if by <= cx.config.suspend_threshold() || !is_hint_allowed(cx.memory.jump_at, cx.now) {
+        // A second suspend within the interval concerns a wait alone, which may be long: the retry is made when the interval is over.
+        let last = cx.memory.jump_at.filter(|last| !is_hint_allowed(Some(*last), cx.now));
+        let is_ignored = last.is_some() && !matches!(self, Self::Waiting(_));
+        if by <= cx.config.suspend_threshold() || is_ignored {
             return None;
         }
-        cx.memory.jump_at = Some(Compact::at(cx.now));
+        let turn = last.map_or(cx.now, |last| last.instant().saturating_add(HINT_INTERVAL));
+        cx.memory.jump_at = last.or(Some(Compact::at(cx.now)));
         cx.notify(Notice::ClockJumped { by });
         match self {
             Self::Ready(ready) => {
@@ -205,7 +209,8 @@ impl State {
                     *not_before = Compact::at(not_before.instant().saturating_sub(by));
                 }
                 let delay = Retry::spread(JUMP_SPREAD, cx.random);
-                let _ = waiting.advance(cx.now.saturating_add(delay), RetryCause::ClockJump, cx);
+                let at = cx.now.saturating_add(delay).max(turn);
+                let _ = waiting.advance(at, RetryCause::ClockJump, cx);
                 None
             }
             Self::Connecting(Connecting { socket, credentials, .. }) => {

@@ -80,6 +80,24 @@ fn a_suspend_that_outlasts_a_least_delay_leaves_a_retry_within_a_second() {
 }
 
 #[test]
+fn a_second_suspend_within_30_s_shortens_the_wait_too_and_retries_when_they_are_over() {
+    let mut rig = Rig::new(Config::default());
+    rig.on(Event::WallClock(UnixMillis(WALL)));
+    rig.on(Event::ConnectRequested);
+    fail_to_open(&mut rig, http(503, Some(RetryAfter::Seconds(300))));
+
+    let first = rig.on(Event::WallClock(UnixMillis(WALL + 100_000)));
+    rig.run_for(seconds(10));
+    let second = rig.on(Event::WallClock(UnixMillis(WALL + 110_000 + 7_200_000)));
+
+    assert_eq!(delay(&first), Some(seconds(230))); // of 330 s
+    assert_eq!(delay(&second), Some(seconds(20)));
+    let early = rig.run_for(seconds(19));
+    let due = rig.run_for(seconds(1));
+    assert!(opened(&early).is_none() && opened(&due).is_some());
+}
+
+#[test]
 fn a_delay_that_the_strategy_alone_has_drawn_is_cut_by_a_hint() {
     let mut rig = Rig::new(Config::default());
     rig.on(Event::ConnectRequested);

@@ -280,12 +280,17 @@ impl<S: System> Client<S> {
         until: Option<Instant>,
     ) -> Result<(), TimedOut> {
         self.engine.begin();
+        // A timeout of zero still takes one look at the socket.
         let mut has_looked = false;
         loop {
             let _ = self.engine.carry_out_orders();
             // First: however much other threads send, the one that waits here goes on when it can.
             if done(self.engine.session()) {
                 return Ok(());
+            }
+            // A peer that floods with what is no event, and threads whose messages are refused, keep nobody past the time given.
+            if has_looked && until.is_some_and(|until| self.engine.host().now() >= until) {
+                return Err(TimedOut);
             }
             let has_opened_mail = self.open_mail();
             if self.engine.session().is_over() && !has_opened_mail {
@@ -294,13 +299,8 @@ impl<S: System> Client<S> {
             if has_opened_mail {
                 let _ = self.engine.carry_out_orders(); // what was asked for may have made some
             }
-            // A peer that floods with what is no event keeps nobody past the time that was given.
-            let is_late = |until| has_looked && self.engine.host().now() >= until;
-            if until.is_some_and(is_late) {
-                return Err(TimedOut);
-            }
+            has_looked = true;
             if self.engine.look() == Progress::Made {
-                has_looked = true;
                 continue;
             }
             let now = self.engine.host().now();

@@ -54,10 +54,15 @@ pub struct Checker {
     wait: Option<Wait>,
     opened_at: Option<Instant>,
     jumped_at: Option<Instant>,
+    /// The earliest retry on the last clock jump: a second one within [`SELDOM`] has to wait for the end of that span.
+    jump_turn: Instant,
     pulse: Option<Pulse>,
     /// The socket that was last aborted.
     aborted: Option<SocketId>,
 }
+
+/// A suspend is acted on once in this time, but for one while waiting.
+const SELDOM: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug)]
 enum Socket {
@@ -90,6 +95,7 @@ impl Checker {
             wait: None,
             opened_at: None,
             jumped_at: None,
+            jump_turn: Instant::ZERO,
             pulse: None,
             aborted: None,
         }
@@ -495,12 +501,16 @@ impl Checker {
             checked.or_else(|what| broken(Invariant::I4, what))?;
         } else {
             let due = self.now.saturating_add(delay);
-            let most = match cause {
-                RetryCause::Online => Duration::ZERO,
-                _ => Duration::from_secs(1),
+            let (least, most) = match cause {
+                RetryCause::Online => (self.now, self.now),
+                _ => (
+                    self.jump_turn,
+                    self.jump_turn.max(self.now.saturating_add(Duration::from_secs(1))),
+                ),
             };
-            let latest = self.now.saturating_add(most).max(self.retries.not_before_most);
-            let is_fit = is_hinted && due <= latest && due >= self.retries.not_before;
+            let (least, most) =
+                (least.max(self.retries.not_before), most.max(self.retries.not_before_most));
+            let is_fit = is_hinted && (least..=most).contains(&due);
             hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}"))?;
         }
         hold(Invariant::I5, attempt == self.retries.attempts, || {
@@ -528,14 +538,17 @@ impl Checker {
             HeartbeatKind::Off => Duration::from_secs(30),
             _ => (self.config.heartbeat_interval() * 2).max(Duration::from_secs(30)),
         };
-        let gap = self.jumped_at.map(|at| self.now.saturating_duration_since(at));
-        self.jumped_at = Some(self.now);
+        let since = self.jumped_at.map(|at| self.now.saturating_duration_since(at));
+        let last = self.jumped_at.filter(|_| since.is_some_and(|since| since < SELDOM));
+        self.jump_turn = last.map_or(self.now, |last| last.saturating_add(SELDOM));
+        self.jumped_at = last.or(Some(self.now));
         self.retries.slept(by);
         if let Some(pulse) = &mut self.pulse {
             pulse.on_jump(self.now, &self.config);
         }
-        let is_rare = gap.is_none_or(|gap| gap >= Duration::from_secs(30));
-        hold(Invariant::Order, by > least && is_rare, || format!("jumped by {by:?} {gap:?} later"))
+        // Only a wait can be long enough for a second suspend within the span to matter.
+        let is_fit = by > least && (last.is_none() || self.wait.is_some());
+        hold(Invariant::Order, is_fit, || format!("jumped by {by:?} {since:?} later"))
     }
 }
 

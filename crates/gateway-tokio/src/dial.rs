@@ -17,6 +17,7 @@ use gateway_wire::{
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tracing::warn;
@@ -172,15 +173,53 @@ async fn shake_hands(
     let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
         OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
     })?;
-    let connector = TlsConnector::from(tls.config());
+    let reading = tls.clone();
+    let config = at_once_or_off_thread(tls.try_config(), move || reading.config()).await?;
+    let connector = TlsConnector::from(config);
     match connector.connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error)),
     }
 }
 
+/// Returns what is known, or else what `read` returns on a thread that may block.
+async fn at_once_or_off_thread<T: Send + 'static>(
+    known: Option<T>,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, OpenFailure> {
+    match known {
+        Some(known) => Ok(known),
+        None => spawn_blocking(read).await.map_err(|error| {
+            OpenFailure::new(OpenError::Tls, format!("the trust store was not read: {error}"))
+        }),
+    }
+}
+
 impl fmt::Debug for dyn Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Transport")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_trust_store_is_read_off_the_runtimes_thread_and_only_where_it_must_be() {
+        let here = thread::current().id();
+        let reader = at_once_or_off_thread(None, || thread::current().id()).await.unwrap();
+        assert_ne!(reader, here);
+
+        let known = at_once_or_off_thread(Some(7), || panic!("it is known")).await.unwrap();
+        assert_eq!(known, 7);
+    }
+
+    #[tokio::test]
+    async fn a_trust_store_whose_reading_panics_fails_the_attempt() {
+        let failed = at_once_or_off_thread::<()>(None, || panic!("unreadable")).await;
+        assert_eq!(failed.unwrap_err().error(), OpenError::Tls);
     }
 }

@@ -108,7 +108,7 @@ pub struct Session {
     limits: Limits,
     report_sent: bool,
     stall: Stall,
-    /// How far the last socket that was dropped had flushed.
+    /// How far a socket had flushed when it was dropped: the last one on which someone waited for that.
     lost: Option<Position>,
     /// The application does not want to be given messages now.
     held: bool,
@@ -380,7 +380,7 @@ impl Session {
             return;
         };
         let (flushed, written) = (link.output.flushed(), link.output.touched());
-        self.lost = Some(Position::new(id, flushed));
+        self.lost = (link.awaited > 0).then(|| Position::new(id, flushed)).or(self.lost);
         self.stall.clear();
         let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);

@@ -37,7 +37,9 @@ impl Tls {
     /// Those that the platform's trust store vouches for. The default.
     ///
     /// All clients of a process share one configuration, with the sessions that can be resumed. It is built again when a
-    /// handshake finds it older than 24 hours, so that a client that runs for months honours changes of the trust store.
+    /// handshake finds it older than 24 hours, suspends included, so that a client that runs for months honours changes of
+    /// the trust store. If the trust store cannot be read then, a warning is logged, and the old configuration is used for
+    /// another hour.
     ///
     /// # Errors
     /// The platform's trust store cannot be read.
@@ -98,12 +100,24 @@ impl Tls {
     }
 
     /// rustls's settings, for the handshake that is about to begin. Ask again for the next one.
+    ///
+    /// This blocks while the platform's trust store is read: at most once in 24 hours, or once an hour after a failure. A driver
+    /// that may not block asks [`try_config`](Self::try_config) first.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         match &self.0 {
             // Local invariant: this value was made only once there was one, and there always is from then on.
             Trust::Platform => platform::config().expect("a configuration that was built before"),
             Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
+        }
+    }
+
+    /// What [`config`](Self::config) returns, where that does not block. On `None`, call `config` on a thread that may block.
+    #[must_use]
+    pub fn try_config(&self) -> Option<Arc<ClientConfig>> {
+        match &self.0 {
+            Trust::Platform => platform::try_config(),
+            Trust::Given(config) | Trust::Anyone(config) => Some(Arc::clone(config)),
         }
     }
 

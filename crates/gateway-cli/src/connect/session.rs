@@ -48,6 +48,8 @@ enum Ending {
 /// What the loop is at.
 struct Progress {
     is_ready: bool,
+    /// Whether a message was refused because of unread events: the next is handed on once one of these is taken.
+    takes_event_first: bool,
     ending: Ending,
     sendings: Sendings,
     handing: Option<Handing>,
@@ -111,6 +113,7 @@ impl Session {
 
     fn on_event(&mut self, event: ClientEvent, now: &mut Progress) {
         self.events.stamp();
+        now.takes_event_first = false;
         match event {
             // Nobody reads any more.
             ClientEvent::Message(_) if now.is_output_gone => {}
@@ -193,6 +196,7 @@ impl Progress {
     fn new() -> Self {
         Self {
             is_ready: false,
+            takes_event_first: false,
             ending: Ending::No,
             sendings: Sendings::default(),
             handing: None,
@@ -204,7 +208,8 @@ impl Progress {
 
     /// Hands the next message to the client, where it takes one.
     fn hand_on(&mut self, handle: &Handle) {
-        if self.handing.is_some() || !self.is_ready || self.ending != Ending::No {
+        let may_hand_on = self.is_ready && !self.takes_event_first && self.ending == Ending::No;
+        if self.handing.is_some() || !may_hand_on {
             return;
         }
         if let Some(message) = self.sendings.hand_out() {
@@ -227,6 +232,7 @@ impl Progress {
                         | SendRejection::Stalled
                         | SendRejection::OutcomesUnread
                 );
+                self.takes_event_first = rejection == SendRejection::OutcomesUnread;
                 self.sendings.handed_back();
             }
         }
@@ -262,5 +268,42 @@ async fn handed(handing: &mut Option<Handing>) -> Result<MessageId, SendError> {
     match handing {
         Some(handing) => handing.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::super::input::{Batch, Line};
+    use super::*;
+    use crate::clock::Stopwatch;
+
+    #[tokio::test]
+    async fn a_line_refused_for_unread_outcomes_is_not_sent_again_before_an_event_is_taken() {
+        let mut session = Session {
+            signals: Signals::listen().unwrap(),
+            input: Input::start(|| Box::new(io::empty()), 1).unwrap(),
+            output: Output::start(None, io::sink()).unwrap(),
+            events: Events::open(None, Stopwatch::start()).unwrap(),
+            exit_on_eof: false,
+            close_timeout: Duration::ZERO,
+        };
+        let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
+        let mut now = Progress { is_ready: true, ..Progress::new() };
+        let line = Batch { lines: vec![Line::Text("line".to_owned())], end: None };
+        now.sendings.read(line, &mut session.events);
+        now.hand_on(&handle);
+        assert!(now.handing.is_some());
+
+        let refused =
+            SendError::new(SendRejection::OutcomesUnread, gateway_tokio::Message::text("line"));
+        now.on_handed(Err(refused));
+        now.hand_on(&handle);
+        assert!(now.handing.is_none(), "a loop that is refused at once would spin");
+
+        session.on_event(ClientEvent::Missed { count: 1 }, &mut now);
+        now.hand_on(&handle);
+        assert!(now.handing.is_some());
     }
 }

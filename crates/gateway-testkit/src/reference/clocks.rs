@@ -29,12 +29,19 @@ impl<R: Rng> Reference<R> {
             HeartbeatKind::Off => SELDOM,
             _ => SELDOM.max(2 * self.config.heartbeat_interval()),
         };
-        if by <= threshold || self.was_lately(self.jumped_at) {
+        if by <= threshold {
             return;
         }
-        self.jumped_at = Some(self.now);
+        let is_waiting = self.state == ConnectionState::Disconnected && self.retry_at.is_some();
+        let last = self.jumped_at.filter(|_| self.was_lately(self.jumped_at));
+        let soonest = match last {
+            Some(_) if !is_waiting => return,
+            Some(last) => last.saturating_add(SELDOM),
+            None => self.now,
+        };
+        self.jumped_at = last.or(Some(self.now));
         self.tell(Notice::ClockJumped { by });
-        self.wake(by);
+        self.wake(by, soonest);
     }
 
     fn was_lately(&self, at: Option<Instant>) -> bool {
@@ -42,9 +49,9 @@ impl<R: Rng> Reference<R> {
     }
 
     /// The machine was suspended: ask, retry soon, or start the attempt anew.
-    fn wake(&mut self, by: Duration) {
+    fn wake(&mut self, by: Duration, soonest: Instant) {
         match (self.state, self.socket) {
-            (ConnectionState::Disconnected, _) => self.retry_soon(by),
+            (ConnectionState::Disconnected, _) => self.retry_soon(by, soonest),
             (ConnectionState::Connected | ConnectionState::Authenticated, Some(_))
                 if self.ready_since.is_some() =>
             {
@@ -60,14 +67,14 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// Within a second, and no later than it was to be.
-    fn retry_soon(&mut self, slept: Duration) {
+    /// Within a second, or at `soonest`, and no later than it was to be.
+    fn retry_soon(&mut self, slept: Duration, soonest: Instant) {
         if self.retry_at.is_none() {
             return;
         }
         self.not_before = self.not_before.saturating_sub(slept);
         let delay = backoff::whole_millis(self.part_of(Duration::from_secs(1)));
-        self.retry_by(self.now.saturating_add(delay), RetryCause::ClockJump);
+        self.retry_by(self.now.saturating_add(delay).max(soonest), RetryCause::ClockJump);
     }
 
     /// A hint brings the attempt forward, but not before a least delay has passed.

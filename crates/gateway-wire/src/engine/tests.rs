@@ -1,4 +1,4 @@
-//! An order to abort, carried out on a stream in memory.
+//! An engine on a stream in memory, and orders to abort that it carries out.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,15 +14,16 @@ use crate::outcome::Fate;
 
 /// A stream whose server accepts the upgrade. `takes` bytes of what follows are taken.
 #[derive(Default)]
-struct Server {
+pub(super) struct Server {
     written: RefCell<Vec<u8>>,
     answered: Cell<bool>,
     takes: Cell<usize>,
+    wall: Cell<u64>,
     aborted: Cell<bool>,
     dropped_after_abort: Cell<Option<bool>>,
 }
 
-struct Stream(Rc<Server>);
+pub(super) struct Stream(Rc<Server>);
 
 impl ByteStream for Stream {
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
@@ -76,7 +77,7 @@ impl Drop for Stream {
     }
 }
 
-struct Memory(Rc<Server>);
+pub(super) struct Memory(Rc<Server>);
 
 impl Host for Memory {
     type Dialing = ();
@@ -87,7 +88,7 @@ impl Host for Memory {
     }
 
     fn wall(&self) -> UnixMillis {
-        UnixMillis(0)
+        UnixMillis(self.0.wall.get())
     }
 
     fn dial(&mut self, _: SocketId, _: Credentials) {}
@@ -100,13 +101,37 @@ impl Host for Memory {
 }
 
 fn engine() -> (Engine<Memory>, Rc<Server>) {
-    let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
+    engine_with(HeartbeatKind::Off)
+}
+
+fn engine_with(heartbeat: HeartbeatKind) -> (Engine<Memory>, Rc<Server>) {
+    let config = Config::builder().heartbeat(heartbeat).build().unwrap();
     let session = Session::new(Arc::new(config), 7, Box::new(JsonDialect)).with_sent_reported(true);
     let server = Rc::new(Server::default());
     let mut engine = Engine::new(session, Memory(Rc::clone(&server)));
     engine.begin();
     let _ = engine.carry_out_orders();
     (engine, server)
+}
+
+/// An engine with a heartbeat that is ready, and its server, which takes everything; the application has taken no event.
+pub(super) fn ready_engine() -> (Engine<Memory>, Rc<Server>) {
+    let (mut engine, server) = engine_with(HeartbeatKind::Ping);
+    server.takes.set(usize::MAX);
+    while engine.look() == Progress::Made {}
+    assert!(engine.session().is_ready());
+    (engine, server)
+}
+
+impl Server {
+    pub(super) fn set_wall(&self, wall: UnixMillis) {
+        self.wall.set(wall.0);
+    }
+
+    /// How many bytes were written since this server takes everything.
+    pub(super) fn taken(&self) -> usize {
+        usize::MAX - self.takes.get()
+    }
 }
 
 fn abort(engine: &mut Engine<Memory>) {

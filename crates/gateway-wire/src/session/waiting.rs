@@ -187,7 +187,8 @@ impl Session {
         }
     }
 
-    /// Whether all bytes before `position` are flushed.
+    /// Whether all bytes before `position` are flushed. Of the sockets that are gone, only the last one that a
+    /// [wait](Self::wait_for_flush) was for is remembered.
     ///
     /// # Errors
     /// They are not, and it is not worth waiting any longer: see [`FlushError`].
@@ -372,10 +373,10 @@ mod tests {
     fn a_position_of_a_lost_socket_is_lost_unless_it_was_flushed_before() {
         let (mut session, id) = open();
         send(&mut session, 10);
-        let first = session.position().unwrap();
+        let first = session.wait_for_flush(at(0)).unwrap();
         let own = session.pending().len();
         send(&mut session, 10);
-        let second = session.position().unwrap();
+        let second = session.wait_for_flush(at(0)).unwrap();
         write(&mut session, id, own);
 
         session.failed(at(1), id, Failure::Reset, "");
@@ -384,6 +385,27 @@ mod tests {
         assert_eq!(session.poll_flushed(first), Poll::Ready(Ok(())));
         assert_eq!(session.poll_flushed(second), Poll::Ready(Err(FlushError::Lost)));
         assert_eq!(session.wait_for_flush(at(2)), None);
+    }
+
+    #[test]
+    fn a_flush_that_ended_with_its_socket_is_known_also_when_the_next_socket_is_lost() {
+        let (mut session, id) = open();
+        send(&mut session, 10);
+        let flush = session.wait_for_flush(at(0)).unwrap();
+        let all = session.pending().len();
+        write(&mut session, id, all);
+        session.failed(at(1), id, Failure::Reset, "");
+        session.next_order();
+        session.dropped(id);
+
+        session.connect(at(2));
+        let Some(Order::Open { id, .. }) = session.next_order() else { panic!("no open") };
+        session.opened(at(2), id);
+        session.failed(at(3), id, Failure::Reset, "");
+        session.next_order();
+        session.dropped(id);
+
+        assert_eq!(session.poll_flushed(flush), Poll::Ready(Ok(())));
     }
 
     #[test]

@@ -1,11 +1,26 @@
-//! The one clock of TLS: how old the platform's configuration is.
+//! The clocks of TLS: how old the platform's configuration is.
 #![allow(
     clippy::disallowed_methods,
     reason = "the age of a process-wide value, which no driver owns"
 )]
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
-pub(super) fn now() -> Instant {
-    Instant::now()
+/// What both clocks show. The monotonic one may stop in a suspend, and the wall clock may be set back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clocks {
+    pub(super) monotonic: Instant,
+    pub(super) wall: SystemTime,
+}
+
+impl Clocks {
+    pub(super) fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The time since `then`, by the clock that has gone further.
+    pub(super) fn since(self, then: Self) -> Duration {
+        let by_wall = self.wall.duration_since(then.wall).unwrap_or_default();
+        by_wall.max(self.monotonic.saturating_duration_since(then.monotonic))
+    }
 }

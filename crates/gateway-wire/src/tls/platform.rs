@@ -1,17 +1,21 @@
 //! The platform's TLS configuration, which all clients of a process share.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::Duration;
 
 use gateway_core::ConfigError;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tracing::warn;
 
-use super::{builder, clock, wrong};
+use super::clock::Clocks;
+use super::{builder, wrong};
 
 /// A configuration that is older is built again: the trust store may have changed.
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long an older one is used on when it could not be built again.
+const RETRY: Duration = Duration::from_secs(60 * 60);
 
 static PLATFORM: Shared = Shared::new();
 
@@ -20,7 +24,12 @@ static PLATFORM: Shared = Shared::new();
 /// # Errors
 /// There was none so far, and the platform's trust store cannot be read.
 pub(super) fn config() -> Result<Arc<ClientConfig>, ConfigError> {
-    PLATFORM.at(clock::now(), build)
+    PLATFORM.at(Clocks::now(), build)
+}
+
+/// The configuration of this process, if there is one that is young enough. Never blocks.
+pub(super) fn try_config() -> Option<Arc<ClientConfig>> {
+    PLATFORM.try_at(Clocks::now())
 }
 
 fn build() -> Result<ClientConfig, ConfigError> {
@@ -34,7 +43,16 @@ struct Shared(Mutex<Option<Built>>);
 
 struct Built {
     config: Arc<ClientConfig>,
-    at: Instant,
+    /// When it was built, or could not be built again.
+    at: Clocks,
+    /// How long it is used from then on.
+    used_for: Duration,
+}
+
+impl Built {
+    fn config(&self, now: Clocks) -> Option<Arc<ClientConfig>> {
+        (now.since(self.at) <= self.used_for).then(|| Arc::clone(&self.config))
+    }
 }
 
 impl Shared {
@@ -42,31 +60,35 @@ impl Shared {
         Self(Mutex::new(None))
     }
 
+    fn try_at(&self, now: Clocks) -> Option<Arc<ClientConfig>> {
+        let shared = match self.0.try_lock() {
+            Ok(shared) => shared,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None, // another thread builds it
+        };
+        shared.as_ref()?.config(now)
+    }
+
     fn at(
         &self,
-        now: Instant,
+        now: Clocks,
         build: impl FnOnce() -> Result<ClientConfig, ConfigError>,
     ) -> Result<Arc<ClientConfig>, ConfigError> {
         // What a build that panicked left is whole.
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = match &*shared {
-            Some(built) if now.saturating_duration_since(built.at) <= MAX_AGE => {
-                return Ok(Arc::clone(&built.config));
-            }
-            old => old.as_ref().map(|built| Arc::clone(&built.config)),
-        };
-        match (build(), old) {
-            (Ok(config), _) => {
-                let config = Arc::new(config);
-                *shared = Some(Built { config: Arc::clone(&config), at: now });
-                Ok(config)
-            }
-            (Err(error), Some(old)) => {
-                warn!(%error, "the platform's TLS configuration is older than 24 h and cannot be built again");
-                Ok(old)
-            }
-            (Err(error), None) => Err(error),
+        if let Some(config) = shared.as_ref().and_then(|built| built.config(now)) {
+            return Ok(config);
         }
+        let (config, used_for) = match (build(), shared.take()) {
+            (Ok(config), _) => (Arc::new(config), MAX_AGE),
+            (Err(error), Some(old)) => {
+                warn!(%error, "the platform's TLS configuration is older than 24 h and cannot be built again; it is used for another hour");
+                (old.config, RETRY)
+            }
+            (Err(error), None) => return Err(error),
+        };
+        *shared = Some(Built { config: Arc::clone(&config), at: now, used_for });
+        Ok(config)
     }
 }
 
@@ -81,28 +103,73 @@ mod tests {
         Ok(Arc::unwrap_or_clone(Tls::insecure()?.config()))
     }
 
+    fn failing() -> Result<ClientConfig, ConfigError> {
+        Err(wrong("tls", "unreadable".to_owned()))
+    }
+
+    /// Both clocks, so long after `start`.
+    fn after(start: Clocks, span: Duration) -> Clocks {
+        Clocks { monotonic: start.monotonic + span, wall: start.wall + span }
+    }
+
     #[test]
     fn a_configuration_is_shared_for_24_hours_and_then_built_again() {
-        let (shared, start) = (Shared::new(), clock::now());
+        let (shared, start) = (Shared::new(), Clocks::now());
+        let at = |span| after(start, span);
         let first = shared.at(start, given).unwrap();
 
-        let same = shared.at(start + MAX_AGE, || panic!("it is young enough")).unwrap();
-        let second = shared.at(start + MAX_AGE + SECOND, given).unwrap();
-        let again = shared.at(start + 2 * MAX_AGE, || panic!("it is young enough")).unwrap();
+        let same = shared.at(at(MAX_AGE), || panic!("it is young enough")).unwrap();
+        let second = shared.at(at(MAX_AGE + SECOND), given).unwrap();
+        let again = shared.at(at(2 * MAX_AGE), || panic!("it is young enough")).unwrap();
 
         assert!(Arc::ptr_eq(&first, &same) && Arc::ptr_eq(&second, &again));
         assert!(!Arc::ptr_eq(&first, &second));
     }
 
     #[test]
-    fn a_trust_store_that_cannot_be_read_again_leaves_the_configuration_as_it_is() {
-        let (shared, start) = (Shared::new(), clock::now());
-        let failing = || Err(wrong("tls", "unreadable".to_owned()));
+    fn a_trust_store_that_cannot_be_read_again_leaves_the_configuration_as_it_is_for_an_hour() {
+        let (shared, start) = (Shared::new(), Clocks::now());
+        let at = |span| after(start, span);
         assert!(shared.at(start, failing).is_err(), "there is none yet");
         let first = shared.at(start, given).unwrap();
-        let old = shared.at(start + 2 * MAX_AGE, failing).unwrap();
-        let new = shared.at(start + 2 * MAX_AGE, given).unwrap();
-        assert!(Arc::ptr_eq(&first, &old) && !Arc::ptr_eq(&old, &new));
+
+        let failed = 2 * MAX_AGE;
+        let old = shared.at(at(failed), failing).unwrap();
+        let same = shared.at(at(failed + RETRY), || panic!("not at every handshake")).unwrap();
+        let new = shared.at(at(failed + RETRY + SECOND), given).unwrap();
+
+        assert!(Arc::ptr_eq(&first, &old) && Arc::ptr_eq(&first, &same));
+        assert!(!Arc::ptr_eq(&first, &new));
+    }
+
+    #[test]
+    fn the_age_counts_suspends_and_a_wall_clock_that_is_set_back_makes_nothing_young() {
+        let start = Clocks::now();
+        let old = after(start, MAX_AGE + SECOND);
+        for now in [
+            Clocks { monotonic: start.monotonic, ..old },
+            Clocks { wall: start.wall - MAX_AGE, ..old },
+        ] {
+            let shared = Shared::new();
+            let first = shared.at(start, given).unwrap();
+            let second = shared.at(now, given).unwrap();
+            assert!(!Arc::ptr_eq(&first, &second), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_block_neither_builds_nor_waits_for_one_that_does() {
+        let (shared, start) = (Shared::new(), Clocks::now());
+        assert!(shared.try_at(start).is_none());
+
+        let building = || {
+            assert!(shared.try_at(start).is_none());
+            given()
+        };
+        let config = shared.at(start, building).unwrap();
+
+        assert!(Arc::ptr_eq(&shared.try_at(after(start, MAX_AGE)).unwrap(), &config));
+        assert!(shared.try_at(after(start, MAX_AGE + SECOND)).is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gateway_core::{Config, Credentials, Instant, JsonDialect, Notice, SocketId, UnixMillis};
 
+use super::super::tests::ready_engine;
 use super::super::{ByteStream, Dialled, Engine, Host};
 use crate::event::ClientEvent;
 use crate::open_failure::OpenFailure;
@@ -181,4 +182,26 @@ fn a_suspend_after_the_end_is_no_news() {
     watched.after(&[DAY]);
 
     assert!(!watched.engine.session().has_events());
+}
+
+#[test]
+fn a_probe_is_written_before_the_application_takes_the_news_of_the_suspend() {
+    const LATER: UnixMillis = UnixMillis(WALL.0 + 3_600_000);
+    const PING: usize = 2 + 4 + 1; // its head, its mask, and its number
+
+    let (mut engine, server) = ready_engine();
+    let watch: &'static Watch = Box::leak(Box::new(Watch::new()));
+    engine.suspends.watch = Some(watch.add(Waker::noop().clone()).0);
+    let mut detector = SuspendDetector::new();
+    watch.look(&mut detector, (Instant::ZERO, WALL));
+    watch.look(&mut detector, (Instant::ZERO, LATER));
+    server.set_wall(LATER);
+    assert!(engine.check_suspend());
+    assert_eq!(server.taken(), PING, "noticed by the watch");
+
+    let (mut engine, server) = ready_engine();
+    engine.report_wall_clock(Instant::ZERO);
+    server.set_wall(LATER);
+    engine.connect();
+    assert_eq!(server.taken(), PING, "noticed by a request to connect");
 }
