@@ -43,6 +43,13 @@ pub trait ByteStream {
     /// Not all of it can be passed on now, or ever.
     fn flush(&mut self) -> io::Result<()>;
 
+    /// Whether a buffer of the stream's own has passed on bytes since this was last asked. A stream that
+    /// buffers, as TLS does, shows by it that a flush which has to wait goes on: the peer is then not treated
+    /// as dead, and no `send` fails as stalled. The default is for a stream without a buffer.
+    fn take_progress(&mut self) -> bool {
+        false
+    }
+
     /// Ends this direction of the stream, as far as that needs no waiting.
     fn shutdown(&mut self);
 

@@ -100,7 +100,7 @@ impl<H: Host> Engine<H> {
         let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
-        let (mut wrote, mut is_blocked) = (false, false);
+        let (mut moved, mut is_blocked) = (false, false);
         while !self.session.pending().is_empty() && !self.session.is_flush_due() {
             let offered = offer(self.session.pending());
             let count = offered.len();
@@ -108,7 +108,7 @@ impl<H: Host> Engine<H> {
                 Ok(0) => return self.write_failed(id, &io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.session.written(id, count);
-                    wrote = true;
+                    moved = true;
                     progress = Progress::Made;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -124,25 +124,27 @@ impl<H: Host> Engine<H> {
                 }
             }
         }
-        if progress == Progress::Made && self.session.is_transport_awaited() {
-            self.session.transport_took(self.host.now());
-        }
         // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
         if self.session.is_dirty() {
             match stream.flush() {
                 Ok(()) => {
                     self.session.flushed(id);
+                    moved = true;
                     progress = Progress::Made; // somebody may wait for just this
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_blocked = true,
                 Err(error) => return self.write_failed(id, &error),
             }
         }
+        moved |= stream.take_progress();
+        if moved && self.session.is_transport_awaited() {
+            self.session.transport_took(self.host.now());
+        }
         // A pass that ended for a flush alone is followed by another.
         let is_over = is_blocked || self.session.is_flushed();
         if is_over && self.session.is_write_watched() {
-            self.session.write_ended(self.host.now(), id, wrote);
-        } else if wrote && self.session.is_write_watched() {
+            self.session.write_ended(self.host.now(), id, moved);
+        } else if moved && self.session.is_write_watched() {
             self.session.write_progressed(self.host.now(), id);
         }
         progress
