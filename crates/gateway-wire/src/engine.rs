@@ -89,6 +89,12 @@ pub trait Host {
     /// chooses among addresses tries another one next; the default does nothing. See [`AddressBook`](crate::AddressBook).
     fn ended(&mut self, _id: SocketId, _end: SocketEnd) {}
 
+    /// Runs `act`, the last writes to a socket that is about to be dropped. What it cannot write is lost: a
+    /// runtime that limits how much a task may do at once lifts that limit here. The default just runs it.
+    fn without_budget(act: impl FnOnce()) {
+        act();
+    }
+
     /// Looks at an attempt.
     fn poll_dialing(
         &mut self,
@@ -370,7 +376,7 @@ impl<H: Host> Engine<H> {
                 }
                 Order::Drop { id, farewell } => {
                     if farewell {
-                        self.say_farewell();
+                        H::without_budget(|| self.say_farewell());
                     }
                     if self.io.id() == Some(id) {
                         self.io = Io::None;
