@@ -158,12 +158,13 @@ pub struct Engine<H: Host> {
     suspends: Suspends,
 }
 
-/// The socket, as far as it is.
+/// The socket, as far as it is. The `rest` of an open one came in one read with the answer to the upgrade,
+/// and is read first.
 enum Io<H: Host> {
     None,
     Dialing { id: SocketId, dialing: H::Dialing },
     Upgrading { id: SocketId, dialled: Box<Dialled<H::Stream>>, written: usize },
-    Open { id: SocketId, stream: H::Stream },
+    Open { id: SocketId, stream: H::Stream, rest: Vec<u8> },
 }
 
 impl<H: Host> Io<H> {

@@ -4,7 +4,7 @@ use std::io;
 
 use gateway_core::{Failure, Instant, OpenError, SocketId};
 
-use super::{ByteStream as _, Engine, Host, Io, Progress, READS_BEFORE_TICK};
+use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK};
 use crate::handshake::Opened;
 use crate::open_failure::{OpenFailure, OpenStep};
 
@@ -33,13 +33,10 @@ impl<H: Host> Engine<H> {
             return Progress::Blocked;
         };
         let now = self.host.now();
-        self.io = Io::Open { id, stream: dialled.stream };
+        self.io = Io::Open { id, stream: dialled.stream, rest: opened.rest };
         self.subprotocol = opened.subprotocol;
         self.session.set_login(dialled.login);
         self.session.opened(now, id);
-        if !opened.rest.is_empty() {
-            self.session.received(now, id, &opened.rest);
-        }
         let _ = self.write(); // a login does not wait until the application has taken the news
         Progress::Made
     }
@@ -55,9 +52,9 @@ impl<H: Host> Engine<H> {
         if !self.session.wants_input() {
             return Progress::Blocked;
         }
-        let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
+        let Io::Open { id, stream, rest } = &mut self.io else { return Progress::Blocked };
         let (id, session, host) = (*id, &mut self.session, &self.host);
-        let read = stream.read(|bytes| {
+        let read = read(stream, rest, |bytes| {
             // The one time for all frames of this read.
             let now = host.now();
             if bytes.is_empty() {
@@ -97,7 +94,7 @@ impl<H: Host> Engine<H> {
 
     /// Writes and flushes what is waiting, as far as the stream takes it now.
     pub fn write(&mut self) -> Progress {
-        let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
+        let Io::Open { id, stream, .. } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
         let (mut moved, mut is_blocked) = (false, false);
@@ -154,9 +151,9 @@ impl<H: Host> Engine<H> {
     fn write_failed(&mut self, id: SocketId, error: &io::Error) -> Progress {
         let now = self.host.now();
         for _ in 0..READS_BEFORE_TICK {
-            let Io::Open { stream, .. } = &mut self.io else { break };
+            let Io::Open { stream, rest, .. } = &mut self.io else { break };
             let session = &mut self.session;
-            let read = stream.read(|bytes| {
+            let read = read(stream, rest, |bytes| {
                 if !bytes.is_empty() {
                     session.received(now, id, bytes);
                 }
@@ -174,7 +171,7 @@ impl<H: Host> Engine<H> {
 
     /// Writes the last bytes, which end in a Close frame, as far as that needs no waiting.
     pub(super) fn say_farewell(&mut self) {
-        let Io::Open { id, stream } = &mut self.io else { return };
+        let Io::Open { id, stream, .. } = &mut self.io else { return };
         while !self.session.pending().is_empty() {
             let offered = offer(self.session.pending());
             let count = offered.len();
@@ -212,7 +209,7 @@ enum Upgrade {
 }
 
 fn upgrade(
-    stream: &mut impl super::ByteStream,
+    stream: &mut impl ByteStream,
     handshake: &mut crate::handshake::Handshake,
     written: &mut usize,
 ) -> Result<Upgrade, OpenFailure> {
@@ -242,6 +239,18 @@ fn upgrade(
     match read {
         Ok(answer) => Ok(answer?.map_or(Upgrade::Going, Upgrade::Done)),
         Err(error) => blocked(error),
+    }
+}
+
+/// Reads `rest` first, then the stream.
+fn read<T>(
+    stream: &mut impl ByteStream,
+    rest: &mut Vec<u8>,
+    take: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
+    match std::mem::take(rest) {
+        rest if rest.is_empty() => stream.read(take),
+        rest => Ok(take(&rest)),
     }
 }
 

@@ -18,6 +18,8 @@ struct Server {
     now: Cell<Instant>,
     written: RefCell<Vec<u8>>,
     answered: Cell<bool>,
+    /// What comes in one read with the answer to the upgrade.
+    behind_the_answer: Cell<&'static [u8]>,
     takes: Cell<usize>,
     holds_flushes: Cell<bool>,
     has_moved: Cell<bool>,
@@ -39,7 +41,7 @@ impl ByteStream for Stream {
              Sec-WebSocket-Accept: {}\r\n\r\n",
             derive_accept_key(key.as_bytes())
         );
-        Ok(take(answer.as_bytes()))
+        Ok(take(&[answer.as_bytes(), self.0.behind_the_answer.get()].concat()))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -186,6 +188,20 @@ fn a_flush_that_waits_has_not_stalled_while_bytes_move_in_it() {
         let _ = engine.write();
         assert_eq!(engine.session.deadline(), Some(Instant::from_millis(due)));
     }
+}
+
+#[test]
+fn what_comes_behind_the_upgrade_waits_like_any_other_input_until_there_is_room() {
+    let (mut engine, server) = engine();
+    server.behind_the_answer.set(&[0x81, 0x01, b'x']);
+    engine.hold(true);
+    while engine.look() == Progress::Made {}
+    assert!(engine.session.is_ready() && !engine.session.has_messages());
+
+    engine.hold(false);
+    let _ = engine.look();
+
+    assert!(engine.session.has_messages());
 }
 
 #[test]
