@@ -11,7 +11,7 @@ use gateway_tests::{
 use gateway_tokio::core::{HeartbeatKind, Notice};
 use gateway_tokio::{Client, ClientEvent};
 use tokio::io::DuplexStream;
-use tokio::task::coop;
+use tokio::task::{coop, yield_now};
 
 const INTERVAL: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,8 +32,22 @@ async fn pinging() -> (Client, Sockets, Peer<DuplexStream>) {
     (client, sockets, peer)
 }
 
-fn spend_budget() {
+/// Returns how much of it was left.
+fn spend_budget() -> usize {
+    let mut spent = 0;
     while coop::has_budget_remaining() {
+        let _ = coop::consume_budget().now_or_never();
+        spent += 1;
+    }
+    spent
+}
+
+/// Gives the task a new budget, and spends all but `left` of it.
+async fn leave_budget(left: usize) {
+    yield_now().await;
+    let whole = spend_budget();
+    yield_now().await;
+    for _ in left..whole {
         let _ = coop::consume_budget().now_or_never();
     }
 }
@@ -102,4 +116,21 @@ async fn a_ping_leaves_on_time_where_each_read_brings_one_message() {
 
     let [_, writes, _] = sockets.calls.take();
     assert_eq!(writes, 1);
+}
+
+/// A client takes the peer's Close with one read, and drops the socket behind the answer to it, which is its
+/// last write.
+#[tokio::test(start_paused = true)]
+async fn the_last_close_is_written_though_the_budget_ends_with_the_read_before_it() {
+    for left in 1..=8 {
+        let (mut client, _sockets, mut peer) = pinging().await;
+        peer.send(Frame::close(1000, "")).await;
+
+        leave_budget(left).await;
+        take_all(&mut client);
+        settle().await;
+        take_all(&mut client);
+
+        assert_eq!(peer.next().await, Some(Frame::close(1000, "")), "with {left} left");
+    }
 }

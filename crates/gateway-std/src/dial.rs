@@ -17,6 +17,12 @@ pub trait Transport: Read + Write + Send {
     /// The socket under it, for the poller.
     fn source(&mut self) -> &mut dyn Source;
 
+    /// Whether a buffer of the stream's own has passed on bytes since this was last asked: see
+    /// [`ByteStream::take_progress`]. The default is for a stream without a buffer.
+    fn take_progress(&mut self) -> bool {
+        false
+    }
+
     /// Ends this direction of the stream, as far as that needs no waiting.
     fn shutdown(&mut self);
 
@@ -97,6 +103,10 @@ impl ByteStream for Socket {
 
     fn flush(&mut self) -> io::Result<()> {
         uninterrupted(|| self.transport.flush())
+    }
+
+    fn take_progress(&mut self) -> bool {
+        self.transport.take_progress()
     }
 
     fn shutdown(&mut self) {

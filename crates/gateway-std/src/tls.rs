@@ -18,6 +18,8 @@ use crate::dial::{Transport, uninterrupted};
 pub(crate) struct TlsStream {
     connection: ClientConnection,
     tcp: TcpStream,
+    /// Whether records have moved since this was last asked for.
+    has_moved: bool,
 }
 
 impl TlsStream {
@@ -36,7 +38,7 @@ impl TlsStream {
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
         let connection =
             ClientConnection::new(tls.config(), name).map_err(|error| refused(&error))?;
-        Ok(Self { connection, tcp })
+        Ok(Self { connection, tcp, has_moved: false })
     }
 
     /// Shakes hands, as far as that needs no waiting.
@@ -74,6 +76,7 @@ impl TlsStream {
             if uninterrupted(|| self.connection.write_tls(&mut self.tcp))? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            self.has_moved = true;
         }
         Ok(())
     }
@@ -117,6 +120,10 @@ impl Transport for TlsStream {
         &mut self.tcp
     }
 
+    fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
+    }
+
     fn shutdown(&mut self) {
         self.connection.send_close_notify();
         // A stream that cannot be ended now is about to be dropped.
@@ -138,11 +145,12 @@ mod tests {
     use rustls::crypto::ring;
     use rustls::pki_types::PrivatePkcs8KeyDer;
     use rustls::{ServerConfig, ServerConnection};
+    use socket2::SockRef;
 
     use super::*;
 
-    /// Connects a client's stream, which blocks here, to a server's bare socket. With `secure` both have done their TLS
-    /// handshake.
+    /// Connects a client's stream, which blocks until its TLS handshake is done, to a server's bare socket.
+    /// With `secure` both have done their TLS handshake.
     fn connected(secure: bool) -> (Box<dyn Transport>, StdStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -161,6 +169,7 @@ mod tests {
             let endpoint = Endpoint::builder(format!("wss://{address}")).build().unwrap();
             let mut tls = TlsStream::start(&endpoint, &Tls::insecure().unwrap(), tcp).unwrap();
             assert_eq!(tls.poll_handshake(), Poll::Ready(Ok(())));
+            SockRef::from(&tls.tcp).set_nonblocking(true).unwrap();
             Box::new(tls)
         } else {
             Box::new(tcp)
@@ -194,5 +203,19 @@ mod tests {
             drop(client);
             assert_eq!(server.read(&mut [0]).unwrap(), 0, "secure: {secure}");
         }
+    }
+
+    #[test]
+    fn records_that_a_flush_moves_are_progress() {
+        let (mut client, mut server) = connected(true);
+        SockRef::from(&server).set_recv_buffer_size(64 << 10).unwrap();
+        while client.write(&[7; 16 << 10]).is_ok() {}
+        client.take_progress();
+
+        server.read_exact(&mut vec![0; 256 << 10]).unwrap();
+        let _ = client.flush();
+
+        assert!(client.take_progress());
+        assert!(!client.take_progress(), "it is said once");
     }
 }

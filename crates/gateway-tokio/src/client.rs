@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
-use futures_util::FutureExt as _;
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, FlushError, Message, MessageId, Position, Progress, SendError,
-    Session, WallClock,
+    ClientEvent, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Position, Progress,
+    SendError, Session, WallClock,
 };
 use tokio::task::coop;
 
@@ -357,8 +356,7 @@ impl Client {
     /// Reads what has arrived, then fires what is still due. A task whose budget is spent finds every socket pending: the peer's pong
     /// may be there all the same, and our ping has to leave. Both are bounded, so they need no budget.
     fn catch_up(&mut self) {
-        let catching_up = coop::unconstrained(async { self.engine.catch_up() });
-        let _ = catching_up.now_or_never(); // it is one poll, which waits for nothing
+        Tokio::without_budget(|| self.engine.catch_up());
     }
 
     /// Has the client woken at the next deadline.

@@ -29,6 +29,11 @@ use crate::resolve::Lookups;
 ///
 /// What it is given to read into holds what other connections of the thread have read: it must report exactly what it has written.
 ///
+/// A transport that takes no bytes for long is treated as stalled, and its peer as dead. Bytes move when
+/// [`poll_write`](AsyncWrite::poll_write) takes some or a flush ends. Linux reports a socket as writable only
+/// once a third of its send buffer is free. Until then the client also writes past that report, if the
+/// transport is a [`TcpStream`] or a [`TlsStream`] of tokio-rustls over one.
+///
 /// It can be downcast through [`Any`], as [`Dial::abort`] needs it.
 pub trait Transport: AsyncRead + AsyncWrite + Any + Send + Unpin {}
 

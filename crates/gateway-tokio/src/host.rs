@@ -5,15 +5,18 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
+use futures_util::FutureExt as _;
 use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
 use gateway_wire::{
     ByteStream, Dialled, Host, OpenFailure, SocketEnd, WallClock, with_read_buffer,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::runtime::Id;
+use tokio::task::coop;
 
 use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
+use crate::direct;
 use crate::open::{Opener, Opening};
 
 /// The runtime, as the engine sees it.
@@ -73,6 +76,11 @@ impl Host for Tokio {
         self.opener.addresses.lock().ended(end);
     }
 
+    fn without_budget(act: impl FnOnce()) {
+        let acting = coop::unconstrained(async { act() });
+        let _ = acting.now_or_never(); // it is one poll, which waits for nothing
+    }
+
     fn poll_dialing(
         &mut self,
         attempt: &mut Attempt,
@@ -85,7 +93,7 @@ impl Host for Tokio {
         let outcome = attempt.opening.as_mut().poll(&mut Context::from_waker(&self.waker));
         outcome.map_ok(|Dialled { stream: transport, handshake, login }| {
             let opener = Arc::clone(&self.opener);
-            let stream = Polled { transport, waker: self.waker.clone(), opener };
+            let stream = Polled::new(transport, self.waker.clone(), opener);
             Dialled { stream, handshake, login }
         })
     }
@@ -96,9 +104,15 @@ pub(crate) struct Polled {
     transport: Box<dyn Transport>,
     waker: Waker,
     opener: Arc<Opener>,
+    /// Whether records of a TLS stream have moved since this was last asked for.
+    has_moved: bool,
 }
 
 impl Polled {
+    fn new(transport: Box<dyn Transport>, waker: Waker, opener: Arc<Opener>) -> Self {
+        Self { transport, waker, opener, has_moved: false }
+    }
+
     fn poll<T>(
         &mut self,
         look: impl FnOnce(Pin<&mut Box<dyn Transport>>, &mut Context<'_>) -> Poll<io::Result<T>>,
@@ -107,6 +121,15 @@ impl Polled {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
+    }
+
+    /// Writes the records of a TLS stream that wait, and notes whether they move. tokio-rustls does not report
+    /// how many it writes itself.
+    fn write_records(&mut self) -> io::Result<()> {
+        let taken =
+            self.poll(|transport, cx| direct::poll_records(&mut **transport.get_mut(), cx))?;
+        self.has_moved |= taken > 0;
+        Ok(())
     }
 }
 
@@ -120,11 +143,22 @@ impl ByteStream for Polled {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.poll(|transport, cx| transport.poll_write(cx, bytes))
+        self.write_records()?;
+        match self.poll(|transport, cx| transport.poll_write(cx, bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.poll(|transport, cx| direct::poll_write(&mut **transport.get_mut(), cx, bytes))
+            }
+            outcome => outcome,
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.write_records()?;
         self.poll(|transport, cx| transport.poll_flush(cx))
+    }
+
+    fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
     }
 
     fn shutdown(&mut self) {
@@ -178,7 +212,7 @@ mod tests {
         let (dialled, server) = tokio::join!(opener.open(Credentials::Cached), accept);
 
         let transport = dialled.unwrap().stream;
-        (Polled { transport, waker: Waker::noop().clone(), opener }, server)
+        (Polled::new(transport, Waker::noop().clone(), opener), server)
     }
 
     fn acceptor() -> TlsAcceptor {
@@ -208,5 +242,48 @@ mod tests {
             let end = server.read_u8().await.unwrap_err().kind();
             assert_eq!(end, io::ErrorKind::UnexpectedEof, "{tls:?}");
         }
+    }
+
+    /// Leaves `client` with a socket that is full, and has `server` read less of that than tokio needs to
+    /// call it writable: a third of the send buffer, which Linux makes twice as large as it was asked for.
+    #[cfg(target_os = "linux")]
+    async fn fill_and_read_some(client: &mut Polled, server: &mut TcpStream) {
+        let transport: &dyn std::any::Any = &*client.transport;
+        let secure = transport.downcast_ref::<tokio_rustls::client::TlsStream<TcpStream>>();
+        let tcp = secure.map(|tls| tls.get_ref().0).or_else(|| transport.downcast_ref());
+        let socket = socket2::SockRef::from(tcp.unwrap());
+        socket.set_send_buffer_size(1 << 20).unwrap();
+        socket2::SockRef::from(&*server).set_recv_buffer_size(64 << 10).unwrap();
+        // The write that waits is to wait for the socket, not for the task's budget.
+        tokio::task::unconstrained(async { while client.write(&[7; 16 << 10]).is_ok() {} }).await;
+        client.take_progress();
+        server.read_exact(&mut vec![0; 256 << 10]).await.unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_socket_takes_bytes_before_a_third_of_its_buffer_is_free() {
+        for tls in [None, Some(Tls::insecure().unwrap())] {
+            let (mut client, mut server) = connected(tls.clone()).await;
+            fill_and_read_some(&mut client, &mut server).await;
+            while coop::has_budget_remaining() {
+                let _ = coop::consume_budget().now_or_never();
+            }
+            let waits = client.write(&[7; 16 << 10]).unwrap_err().kind();
+            assert_eq!(waits, io::ErrorKind::WouldBlock, "{tls:?}: others are to run first");
+
+            tokio::task::yield_now().await;
+            assert!(client.write(&[7; 16 << 10]).is_ok(), "{tls:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn records_that_a_flush_moves_are_progress() {
+        let (mut client, mut server) = connected(Some(Tls::insecure().unwrap())).await;
+        fill_and_read_some(&mut client, &mut server).await;
+        let _ = client.flush();
+        assert!(client.take_progress());
+        assert!(!client.take_progress(), "it is said once");
     }
 }

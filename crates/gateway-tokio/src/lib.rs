@@ -28,6 +28,7 @@ mod builder;
 mod client;
 mod clock;
 mod dial;
+mod direct;
 #[cfg(test)]
 mod economy;
 mod host;

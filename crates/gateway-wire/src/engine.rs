@@ -43,6 +43,13 @@ pub trait ByteStream {
     /// Not all of it can be passed on now, or ever.
     fn flush(&mut self) -> io::Result<()>;
 
+    /// Whether a buffer of the stream's own has passed on bytes since this was last asked. A stream that
+    /// buffers, as TLS does, shows by it that a flush which has to wait goes on: the peer is then not treated
+    /// as dead, and no `send` fails as stalled. The default is for a stream without a buffer.
+    fn take_progress(&mut self) -> bool {
+        false
+    }
+
     /// Ends this direction of the stream, as far as that needs no waiting.
     fn shutdown(&mut self);
 
@@ -81,6 +88,12 @@ pub trait Host {
     /// An attempt, or its socket, ended so. Called before the socket is dropped, and before the next attempt begins. A host that
     /// chooses among addresses tries another one next; the default does nothing. See [`AddressBook`](crate::AddressBook).
     fn ended(&mut self, _id: SocketId, _end: SocketEnd) {}
+
+    /// Runs `act`, the last writes to a socket that is about to be dropped. What it cannot write is lost: a
+    /// runtime that limits how much a task may do at once lifts that limit here. The default just runs it.
+    fn without_budget(act: impl FnOnce()) {
+        act();
+    }
 
     /// Looks at an attempt.
     fn poll_dialing(
@@ -145,12 +158,13 @@ pub struct Engine<H: Host> {
     suspends: Suspends,
 }
 
-/// The socket, as far as it is.
+/// The socket, as far as it is. The `rest` of an open one came in one read with the answer to the upgrade,
+/// and is read first.
 enum Io<H: Host> {
     None,
     Dialing { id: SocketId, dialing: H::Dialing },
     Upgrading { id: SocketId, dialled: Box<Dialled<H::Stream>>, written: usize },
-    Open { id: SocketId, stream: H::Stream },
+    Open { id: SocketId, stream: H::Stream, rest: Vec<u8> },
 }
 
 impl<H: Host> Io<H> {
@@ -363,7 +377,7 @@ impl<H: Host> Engine<H> {
                 }
                 Order::Drop { id, farewell } => {
                     if farewell {
-                        self.say_farewell();
+                        H::without_budget(|| self.say_farewell());
                     }
                     if self.io.id() == Some(id) {
                         self.io = Io::None;

@@ -4,7 +4,7 @@ use std::io;
 
 use gateway_core::{Failure, Instant, OpenError, SocketId};
 
-use super::{ByteStream as _, Engine, Host, Io, Progress, READS_BEFORE_TICK};
+use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK};
 use crate::handshake::Opened;
 use crate::open_failure::{OpenFailure, OpenStep};
 
@@ -33,13 +33,10 @@ impl<H: Host> Engine<H> {
             return Progress::Blocked;
         };
         let now = self.host.now();
-        self.io = Io::Open { id, stream: dialled.stream };
+        self.io = Io::Open { id, stream: dialled.stream, rest: opened.rest };
         self.subprotocol = opened.subprotocol;
         self.session.set_login(dialled.login);
         self.session.opened(now, id);
-        if !opened.rest.is_empty() {
-            self.session.received(now, id, &opened.rest);
-        }
         let _ = self.write(); // a login does not wait until the application has taken the news
         Progress::Made
     }
@@ -55,9 +52,9 @@ impl<H: Host> Engine<H> {
         if !self.session.wants_input() {
             return Progress::Blocked;
         }
-        let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
+        let Io::Open { id, stream, rest } = &mut self.io else { return Progress::Blocked };
         let (id, session, host) = (*id, &mut self.session, &self.host);
-        let read = stream.read(|bytes| {
+        let read = read(stream, rest, |bytes| {
             // The one time for all frames of this read.
             let now = host.now();
             if bytes.is_empty() {
@@ -97,10 +94,10 @@ impl<H: Host> Engine<H> {
 
     /// Writes and flushes what is waiting, as far as the stream takes it now.
     pub fn write(&mut self) -> Progress {
-        let Io::Open { id, stream } = &mut self.io else { return Progress::Blocked };
+        let Io::Open { id, stream, .. } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
-        let (mut wrote, mut is_blocked) = (false, false);
+        let (mut moved, mut is_blocked) = (false, false);
         while !self.session.pending().is_empty() && !self.session.is_flush_due() {
             let offered = offer(self.session.pending());
             let count = offered.len();
@@ -108,7 +105,7 @@ impl<H: Host> Engine<H> {
                 Ok(0) => return self.write_failed(id, &io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.session.written(id, count);
-                    wrote = true;
+                    moved = true;
                     progress = Progress::Made;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -124,25 +121,27 @@ impl<H: Host> Engine<H> {
                 }
             }
         }
-        if progress == Progress::Made && self.session.is_transport_awaited() {
-            self.session.transport_took(self.host.now());
-        }
         // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
         if self.session.is_dirty() {
             match stream.flush() {
                 Ok(()) => {
                     self.session.flushed(id);
+                    moved = true;
                     progress = Progress::Made; // somebody may wait for just this
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_blocked = true,
                 Err(error) => return self.write_failed(id, &error),
             }
         }
+        moved |= stream.take_progress();
+        if moved && self.session.is_transport_awaited() {
+            self.session.transport_took(self.host.now());
+        }
         // A pass that ended for a flush alone is followed by another.
         let is_over = is_blocked || self.session.is_flushed();
         if is_over && self.session.is_write_watched() {
-            self.session.write_ended(self.host.now(), id, wrote);
-        } else if wrote && self.session.is_write_watched() {
+            self.session.write_ended(self.host.now(), id, moved);
+        } else if moved && self.session.is_write_watched() {
             self.session.write_progressed(self.host.now(), id);
         }
         progress
@@ -152,9 +151,9 @@ impl<H: Host> Engine<H> {
     fn write_failed(&mut self, id: SocketId, error: &io::Error) -> Progress {
         let now = self.host.now();
         for _ in 0..READS_BEFORE_TICK {
-            let Io::Open { stream, .. } = &mut self.io else { break };
+            let Io::Open { stream, rest, .. } = &mut self.io else { break };
             let session = &mut self.session;
-            let read = stream.read(|bytes| {
+            let read = read(stream, rest, |bytes| {
                 if !bytes.is_empty() {
                     session.received(now, id, bytes);
                 }
@@ -172,7 +171,7 @@ impl<H: Host> Engine<H> {
 
     /// Writes the last bytes, which end in a Close frame, as far as that needs no waiting.
     pub(super) fn say_farewell(&mut self) {
-        let Io::Open { id, stream } = &mut self.io else { return };
+        let Io::Open { id, stream, .. } = &mut self.io else { return };
         while !self.session.pending().is_empty() {
             let offered = offer(self.session.pending());
             let count = offered.len();
@@ -210,7 +209,7 @@ enum Upgrade {
 }
 
 fn upgrade(
-    stream: &mut impl super::ByteStream,
+    stream: &mut impl ByteStream,
     handshake: &mut crate::handshake::Handshake,
     written: &mut usize,
 ) -> Result<Upgrade, OpenFailure> {
@@ -240,6 +239,18 @@ fn upgrade(
     match read {
         Ok(answer) => Ok(answer?.map_or(Upgrade::Going, Upgrade::Done)),
         Err(error) => blocked(error),
+    }
+}
+
+/// Reads `rest` first, then the stream.
+fn read<T>(
+    stream: &mut impl ByteStream,
+    rest: &mut Vec<u8>,
+    take: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
+    match std::mem::take(rest) {
+        rest if rest.is_empty() => stream.read(take),
+        rest => Ok(take(&rest)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! An engine on a stream in memory, and orders to abort that it carries out.
+//! What the engine does to a stream in memory.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,10 +15,15 @@ use crate::outcome::Fate;
 /// A stream whose server accepts the upgrade. `takes` bytes of what follows are taken.
 #[derive(Default)]
 pub(super) struct Server {
+    now: Cell<Instant>,
     written: RefCell<Vec<u8>>,
     answered: Cell<bool>,
+    /// What comes in one read with the answer to the upgrade.
+    behind_the_answer: Cell<&'static [u8]>,
     takes: Cell<usize>,
     wall: Cell<u64>,
+    holds_flushes: Cell<bool>,
+    has_moved: Cell<bool>,
     aborted: Cell<bool>,
     dropped_after_abort: Cell<Option<bool>>,
 }
@@ -37,7 +42,7 @@ impl ByteStream for Stream {
              Sec-WebSocket-Accept: {}\r\n\r\n",
             derive_accept_key(key.as_bytes())
         );
-        Ok(take(answer.as_bytes()))
+        Ok(take(&[answer.as_bytes(), self.0.behind_the_answer.get()].concat()))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -55,7 +60,14 @@ impl ByteStream for Stream {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self.0.holds_flushes.get() {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn take_progress(&mut self) -> bool {
+        self.0.has_moved.take()
     }
 
     fn shutdown(&mut self) {
@@ -84,7 +96,7 @@ impl Host for Memory {
     type Stream = Stream;
 
     fn now(&self) -> Instant {
-        Instant::ZERO
+        self.0.now.get()
     }
 
     fn wall(&self) -> UnixMillis {
@@ -182,4 +194,55 @@ fn a_stream_that_is_upgrading_is_aborted_too() {
     abort(&mut engine);
     assert_eq!(server.dropped_after_abort.get(), Some(true));
     assert_eq!(engine.look(), Progress::Blocked, "there is no socket left");
+}
+
+#[test]
+fn a_flush_that_waits_has_not_stalled_while_bytes_move_in_it() {
+    let (mut engine, server) = engine();
+    while engine.look() == Progress::Made {}
+    server.takes.set(usize::MAX);
+    server.holds_flushes.set(true);
+    engine.send("in the stream's own buffer".into()).unwrap();
+    engine.wait_for_flush().unwrap();
+    let _ = engine.write();
+    assert_eq!(engine.session.deadline(), Some(Instant::from_millis(10_000)), "an idle send_stall");
+
+    for (now, has_moved, due) in [(8_000, true, 18_000), (9_000, false, 18_000)] {
+        server.now.set(Instant::from_millis(now));
+        server.has_moved.set(has_moved);
+        let _ = engine.write();
+        assert_eq!(engine.session.deadline(), Some(Instant::from_millis(due)));
+    }
+}
+
+#[test]
+fn what_comes_behind_the_upgrade_waits_like_any_other_input_until_there_is_room() {
+    let (mut engine, server) = engine();
+    server.behind_the_answer.set(&[0x81, 0x01, b'x']);
+    engine.hold(true);
+    while engine.look() == Progress::Made {}
+    assert!(engine.session.is_ready() && !engine.session.has_messages());
+
+    engine.hold(false);
+    let _ = engine.look();
+
+    assert!(engine.session.has_messages());
+}
+
+#[test]
+fn a_flush_that_ends_is_progress_for_what_waits_behind_it() {
+    let (mut engine, server) = engine();
+    while engine.look() == Progress::Made {}
+    server.holds_flushes.set(true);
+    server.takes.set(6 + "first".len());
+    engine.send("first".into()).unwrap();
+    engine.send("second".into()).unwrap();
+    engine.wait_for_flush().unwrap();
+    let _ = engine.write();
+
+    server.now.set(Instant::from_millis(9_000));
+    server.holds_flushes.set(false);
+    let _ = engine.write();
+
+    assert_eq!(engine.session.deadline(), Some(Instant::from_millis(19_000)));
 }
