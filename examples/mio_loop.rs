@@ -111,7 +111,7 @@ impl Mio {
     fn connect(&self) -> Result<(TcpStream, Handshake), OpenFailure> {
         // Where credentials are asked for on each attempt, this is the place.
         let (headers, _) = LoginCredentials::new().into_parts()?;
-        let handshake = Handshake::start(&self.endpoint, &headers)?;
+        let handshake = Handshake::start(&self.endpoint, &headers);
         let classify = |error| OpenFailure::classify(OpenStep::Connect, &error);
         let mut socket = TcpStream::connect(self.address).map_err(classify)?;
         let interest = Interest::READABLE | Interest::WRITABLE;

@@ -200,7 +200,7 @@ impl Host for Virtual {
         let outcome = dialing.on(|network, socket, _| network.poll_dial(socket, Waker::noop()));
         outcome.map(|outcome| {
             outcome.map_err(|error| OpenFailure::new(error, error.name()))?;
-            let handshake = Handshake::start(&self.endpoint, &Default::default())?;
+            let handshake = Handshake::start(&self.endpoint, &Default::default());
             Ok(Dialled { stream: Stream(dialing.0.take()), handshake, login: None })
         })
     }

@@ -195,7 +195,7 @@ impl Work {
         resolved: Option<Vec<SocketAddr>>,
     ) -> Result<Fetched, OpenFailure> {
         let (headers, login) = self.ask(credentials)?.into_parts()?;
-        let handshake = Handshake::start(&self.endpoint, &headers)?;
+        let handshake = Handshake::start(&self.endpoint, &headers);
         let route = match &self.dial {
             Some(dial) => Route::Dialled {
                 transport: dial.dial(&self.endpoint)?,

@@ -34,7 +34,7 @@ impl Opener {
         let opener = Arc::clone(self);
         Box::pin(async move {
             let (headers, login) = opener.ask(credentials).await?.into_parts()?;
-            let handshake = Handshake::start(&opener.endpoint, &headers)?;
+            let handshake = Handshake::start(&opener.endpoint, &headers);
             let stream = opener.dial.dial(&opener.endpoint).await?;
             Ok(Dialled { stream, handshake, login })
         })

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use gateway_core::{OpenError, Secret};
-use http::HeaderMap;
 
-use crate::endpoint::credential_headers;
+use crate::headers::Headers;
 use crate::open_failure::OpenFailure;
 
 /// What one attempt is made with beside the endpoint.
@@ -44,9 +43,9 @@ impl LoginCredentials {
     ///
     /// # Errors
     /// [`OpenError::Configuration`] where a header is none.
-    pub fn into_parts(self) -> Result<(HeaderMap, Option<Secret>), OpenFailure> {
+    pub fn into_parts(self) -> Result<(Headers, Option<Secret>), OpenFailure> {
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
-        let headers = credential_headers(headers)
+        let headers = Headers::new(headers)
             .map_err(|errors| OpenFailure::new(OpenError::Configuration, errors.to_string()))?;
         Ok((headers, self.login))
     }

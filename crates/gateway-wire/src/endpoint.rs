@@ -4,9 +4,11 @@ use std::fmt;
 
 use data_encoding::BASE64;
 use gateway_core::{ConfigError, ConfigErrors};
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 use url::{Host, Url};
+
+use crate::headers::Headers;
 
 /// A server's address with the headers and subprotocols of the upgrade. One that exists is valid.
 ///
@@ -32,9 +34,11 @@ pub struct Endpoint {
     host: String,
     port: u16,
     target: PathAndQuery,
-    /// The `Host` header. Apart from the others: most endpoints have none, and a map of one takes half a kilobyte.
+    /// The `Host` header.
     authority: HeaderValue,
-    headers: HeaderMap,
+    headers: Headers,
+    subprotocols: Vec<String>,
+    requires_subprotocol: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,12 @@ enum Scheme {
 impl Endpoint {
     /// Begins with a `ws://` or `wss://` URL. Its userinfo becomes Basic authorization.
     pub fn builder(url: impl Into<String>) -> EndpointBuilder {
-        EndpointBuilder { url: url.into(), headers: Vec::new(), subprotocols: Vec::new() }
+        EndpointBuilder {
+            url: url.into(),
+            headers: Vec::new(),
+            subprotocols: Vec::new(),
+            requires_subprotocol: false,
+        }
     }
 
     /// The host: a name, an IPv4 address, or an IPv6 address without brackets.
@@ -77,23 +86,35 @@ impl Endpoint {
     }
 
     /// The headers beside those of the handshake itself.
-    pub(crate) const fn headers(&self) -> &HeaderMap {
+    pub(crate) const fn headers(&self) -> &Headers {
         &self.headers
+    }
+
+    pub(crate) fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    pub(crate) const fn requires_subprotocol(&self) -> bool {
+        self.requires_subprotocol
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, default) = match self.scheme {
-            Scheme::Plain => ("ws", 80),
-            Scheme::Secure => ("wss", 443),
-        };
-        let host = bracketed(&self.host);
-        write!(f, "{scheme}://{host}")?;
-        if self.port != default {
-            write!(f, ":{}", self.port)?;
-        }
-        f.write_str(self.target.path())
+        f.write_str(&shown(self.scheme, &self.host, self.port, self.target.path()))
+    }
+}
+
+/// An address with what may be shown of it.
+fn shown(scheme: Scheme, host: &str, port: u16, path: &str) -> String {
+    let (scheme, default) = match scheme {
+        Scheme::Plain => ("ws", 80),
+        Scheme::Secure => ("wss", 443),
+    };
+    let host = bracketed(host);
+    match port {
+        port if port == default => format!("{scheme}://{host}{path}"),
+        port => format!("{scheme}://{host}:{port}{path}"),
     }
 }
 
@@ -110,6 +131,7 @@ pub struct EndpointBuilder {
     url: String,
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
+    requires_subprotocol: bool,
 }
 
 impl fmt::Debug for EndpointBuilder {
@@ -122,7 +144,8 @@ impl fmt::Debug for EndpointBuilder {
 }
 
 impl EndpointBuilder {
-    /// Adds a header to the upgrade request.
+    /// Adds a header to the upgrade request. The name is sent as it is written here. A `User-Agent` takes the place of
+    /// `gateway/VERSION`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -134,40 +157,51 @@ impl EndpointBuilder {
         self
     }
 
+    /// Refuses a server that chooses none of the offered subprotocols. By default such a connection opens, as RFC 6455
+    /// section 4.1 lets it; browsers refuse it.
+    pub const fn require_subprotocol(mut self, require: bool) -> Self {
+        self.requires_subprotocol = require;
+        self
+    }
+
     /// Validates everything.
     ///
     /// # Errors
     /// Each part that is wrong: `url`, `headers` or `subprotocols`. Values that may be secret are not shown.
     pub fn build(self) -> Result<Endpoint, ConfigErrors> {
         let mut errors = Vec::new();
-        let mut headers = HeaderMap::new();
-        let place = place(&self.url).map_err(|limit| errors.push(error("url", "", limit))).ok();
-        for (name, value) in &self.headers {
-            match header(name, value) {
-                Ok((name, value)) => {
-                    headers.append(name, value);
-                }
-                Err(limit) => errors.push(error("headers", name, limit)),
-            }
-        }
-        match offer(&self.subprotocols) {
-            Ok(Some(offer)) => {
-                headers.insert(SEC_WEBSOCKET_PROTOCOL, offer);
-            }
-            Ok(None) => {}
+        let place = place(&self.url).map_err(|limit| errors.push(error("url", limit))).ok();
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers = Headers::new(headers).map_err(|wrong| errors.extend(wrong.into_vec())).ok();
+        if let Err(limit) = check_offer(&self.subprotocols) {
             // Some carry tokens in them: the value is not shown.
-            Err(limit) => errors.push(error("subprotocols", "", limit)),
+            errors.push(error("subprotocols", limit));
+        } else if self.requires_subprotocol && self.subprotocols.is_empty() {
+            errors.push(error(
+                "require_subprotocol",
+                "must not be set where no subprotocol is offered",
+            ));
         }
         ConfigErrors::check(errors)?;
-        // Local invariant: a place that is missing has left an error.
-        let place = place.expect("an invalid URL is an error");
+        // Local invariant: what is missing has left an error.
+        let (place, mut headers) = place.zip(headers).expect("what is invalid is an error");
         if let Some(authorization) = place.authorization
-            && !headers.contains_key(AUTHORIZATION)
+            && !headers.contains("Authorization")
         {
-            headers.insert(AUTHORIZATION, authorization);
+            headers.push("Authorization", authorization);
         }
         let Place { scheme, host, port, target, authority, .. } = place;
-        Ok(Endpoint { scheme, host, port, target, authority, headers })
+        let Self { subprotocols, requires_subprotocol, .. } = self;
+        Ok(Endpoint {
+            scheme,
+            host,
+            port,
+            target,
+            authority,
+            headers,
+            subprotocols,
+            requires_subprotocol,
+        })
     }
 }
 
@@ -181,20 +215,51 @@ struct Place {
     authorization: Option<HeaderValue>,
 }
 
-fn error(field: &str, value: &str, limit: &str) -> ConfigError {
-    ConfigError::new(field, value, limit)
+fn error(field: &str, limit: impl Into<String>) -> ConfigError {
+    ConfigError::new(field, "", limit)
 }
 
 fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-fn place(url: &str) -> Result<Place, &'static str> {
+fn place(url: &str) -> Result<Place, String> {
+    // The URL standard leaves out line ends and tabs; a slip in an address is better told.
+    if url.chars().any(char::is_control) {
+        return Err("must have no control characters, such as a line end".to_owned());
+    }
+    parsed(url).map_err(|limit| match meant(url) {
+        Some(meant) => format!("{limit}; did you mean {meant}?"),
+        None => limit.to_owned(),
+    })
+}
+
+/// The address that was probably meant by one without a scheme, or with one of HTTP's; without userinfo and query.
+fn meant(url: &str) -> Option<String> {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((http, rest)) if http.eq_ignore_ascii_case("http") => ("ws", rest),
+        Some((https, rest)) if https.eq_ignore_ascii_case("https") => ("wss", rest),
+        Some(_) => return None,
+        None => {
+            let is_local =
+                ["localhost", "127.", "[::1]"].iter().any(|local| url.starts_with(local));
+            (if is_local { "ws" } else { "wss" }, url)
+        }
+    };
+    let place = parsed(&format!("{scheme}://{rest}")).ok()?;
+    // A word alone, such as a name that was mistyped, is no address.
+    let is_address = place.host.contains(['.', ':']) || place.host == "localhost" || rest != url;
+    let Place { scheme, host, port, target, .. } = place;
+    is_address.then(|| shown(scheme, &host, port, target.path()))
+}
+
+fn parsed(url: &str) -> Result<Place, &'static str> {
     let not_a_url = "must be a URL such as wss://gateway.example:443/path";
-    // The URL standard would mend `ws:host`; a slip in an address is better told.
-    let (_, rest) = url.split_once(':').ok_or(not_a_url)?;
+    // The URL standard would mend `ws:host`.
+    let Some((scheme, rest)) = url.split_once(':') else { return Err(not_a_url) };
     if !rest.starts_with("//") {
-        return Err(not_a_url);
+        let has_scheme = matches!(scheme.to_ascii_lowercase().as_str(), "ws" | "wss");
+        return Err(if has_scheme { not_a_url } else { "must begin with ws:// or wss://" });
     }
     let url = Url::parse(url).map_err(|error| match error {
         url::ParseError::InvalidPort => "must have a port from 1 to 65535",
@@ -253,30 +318,8 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     percent_encoding::percent_decode_str(text).collect()
 }
 
-/// Headers that the handshake writes itself (RFC 6455 section 4.1), or that have a setting of their own.
-const RESERVED: [&str; 7] = [
-    "host",
-    "connection",
-    "upgrade",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-];
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let name = HeaderName::try_from(name).map_err(|_| "must have a name that HTTP allows")?;
-    if RESERVED.contains(&name.as_str()) {
-        return Err("must not be set: the handshake writes it");
-    }
-    let mut value =
-        HeaderValue::try_from(value).map_err(|_| "must have a value that HTTP allows")?;
-    value.set_sensitive(true);
-    Ok((name, value))
-}
-
-/// The offer of subprotocols: tokens, each once (RFC 6455 section 4.1, item 10).
-fn offer(names: &[String]) -> Result<Option<HeaderValue>, &'static str> {
+/// Subprotocols are tokens, each offered once (RFC 6455 section 4.1, item 10).
+fn check_offer(names: &[String]) -> Result<(), &'static str> {
     for (index, name) in names.iter().enumerate() {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) {
@@ -286,32 +329,7 @@ fn offer(names: &[String]) -> Result<Option<HeaderValue>, &'static str> {
             return Err("must be offered once each");
         }
     }
-    if names.is_empty() {
-        return Ok(None);
-    }
-    // Local invariant: tokens and commas are visible ASCII.
-    Ok(HeaderValue::try_from(names.join(", ")).ok())
-}
-
-/// Headers of one attempt's credentials, in place of those of the same name.
-///
-/// # Errors
-/// The first header that HTTP does not allow.
-pub fn credential_headers<'a>(
-    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<HeaderMap, ConfigErrors> {
-    let mut map = HeaderMap::new();
-    let mut errors = Vec::new();
-    for (name, value) in headers {
-        match header(name, value) {
-            Ok((name, value)) => {
-                map.append(name, value);
-            }
-            Err(limit) => errors.push(error("headers", name, limit)),
-        }
-    }
-    ConfigErrors::check(errors)?;
-    Ok(map)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -322,10 +340,15 @@ mod tests {
         builder.build().unwrap_err().to_string()
     }
 
+    fn authorizations(endpoint: &Endpoint) -> Vec<&str> {
+        let named = endpoint.headers().iter().filter(|(name, _)| *name == "Authorization");
+        named.map(|(_, value)| value.to_str().unwrap()).collect()
+    }
+
     #[test]
     fn userinfo_becomes_basic_authorization_and_is_never_shown() {
         let endpoint = Endpoint::builder("ws://ann:p%40ss@[::1]:9000/a?b=c").build().unwrap();
-        assert_eq!(endpoint.headers()[AUTHORIZATION], "Basic YW5uOnBAc3M=");
+        assert_eq!(authorizations(&endpoint), ["Basic YW5uOnBAc3M="]);
         assert_eq!(endpoint.authority(), "[::1]:9000");
         assert_eq!(endpoint.target().as_str(), "/a?b=c");
         assert_eq!(endpoint.to_string(), "ws://[::1]:9000/a");
@@ -335,9 +358,7 @@ mod tests {
     #[test]
     fn an_explicit_authorization_wins_over_userinfo() {
         let builder = Endpoint::builder("ws://ann:pw@host/").header("Authorization", "Bearer x");
-        let endpoint = builder.build().unwrap();
-        assert_eq!(endpoint.headers()[AUTHORIZATION], "Bearer x");
-        assert_eq!(endpoint.headers().get_all(AUTHORIZATION).iter().count(), 1);
+        assert_eq!(authorizations(&builder.build().unwrap()), ["Bearer x"]);
     }
 
     #[test]
@@ -361,5 +382,51 @@ mod tests {
         assert!(
             limits(Endpoint::builder("ws://h").subprotocol("a").subprotocol("a")).contains("once")
         );
+    }
+
+    #[test]
+    fn control_characters_are_refused_in_a_url_and_in_headers() {
+        for control in ["\n", "\r", "\t", "\0", "\u{1b}", "\u{7f}", "\u{85}"] {
+            for url in [format!("ws://host/{control}a"), format!("ws://host/{control}")] {
+                let text = limits(Endpoint::builder(url));
+                assert_eq!(text, "url: must have no control characters, such as a line end");
+            }
+            for (name, value) in [("X", format!("a{control}b")), ("X", format!("a{control}"))] {
+                let text = limits(Endpoint::builder("ws://host").header(name, value));
+                assert!(text.contains("without control characters"), "{control:?}: {text}");
+            }
+            limits(Endpoint::builder("ws://host").header(format!("X{control}"), "a"));
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_scheme_or_with_one_of_http_gets_a_hint() {
+        for (url, meant) in [
+            ("gateway.example", "wss://gateway.example/"),
+            ("gateway.example:9001/feed?key=secret", "wss://gateway.example:9001/feed"),
+            ("localhost:9001", "ws://localhost:9001/"),
+            ("localhost", "ws://localhost/"),
+            ("127.0.0.1:9001", "ws://127.0.0.1:9001/"),
+            ("[::1]:9001", "ws://[::1]:9001/"),
+            ("//gateway.example", "wss://gateway.example/"),
+            ("ann:secret@gateway.example", "wss://gateway.example/"),
+            ("http://ann:secret@host/?key=secret", "ws://host/"),
+            ("HTTPS://host:8443", "wss://host:8443/"),
+        ] {
+            let text = limits(Endpoint::builder(url));
+            assert!(text.ends_with(&format!("; did you mean {meant}?")), "{url}: {text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+        for url in ["", "gateway", "ftp://host", "ws:host", "wss://", "file:///a.b", "a b.c"] {
+            let text = limits(Endpoint::builder(url));
+            assert!(!text.contains("did you mean"), "{url}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_subprotocol_can_be_required_only_where_one_is_offered() {
+        let required = || Endpoint::builder("ws://host").require_subprotocol(true);
+        assert!(limits(required()).starts_with("require_subprotocol: "));
+        assert!(required().subprotocol("a").build().is_ok());
     }
 }

@@ -420,6 +420,7 @@ impl<H: Host> Engine<H> {
 
     /// The deadline is due. What follows is written at once: the application may take its time with the news of a ping.
     pub fn fire(&mut self, now: Instant) {
+        self.fail_if_refused();
         self.report_wall_clock(now);
         self.session.tick(now);
         self.overdue_reads = 0;
@@ -452,6 +453,14 @@ impl<H: Host> Engine<H> {
                 Progress::Made
             }
             Poll::Ready(Err(failure)) => self.fail_to_open(id, &failure),
+        }
+    }
+
+    /// A refusal whose body does not come in time is a refusal all the same.
+    fn fail_if_refused(&mut self) {
+        let Io::Upgrading { id, dialled, .. } = &self.io else { return };
+        if let Some(refusal) = dialled.handshake.refusal() {
+            let _ = self.fail_to_open(*id, &refusal);
         }
     }
 

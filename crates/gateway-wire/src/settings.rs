@@ -144,7 +144,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Adds a header to the upgrade request.
+        /// Adds a header to the upgrade request. The name is sent as it is written here. A `User-Agent` takes the place of
+        /// `gateway/VERSION`.
         pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.settings.endpoint = self.settings.endpoint.header(name, value);
             self
@@ -153,6 +154,13 @@ macro_rules! settings_methods {
         /// Offers a subprotocol, after those offered before.
         pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
             self.settings.endpoint = self.settings.endpoint.subprotocol(name);
+            self
+        }
+
+        /// Refuses a server that chooses none of the offered subprotocols. By default such a connection opens, as RFC 6455
+        /// section 4.1 lets it; browsers refuse it.
+        pub fn require_subprotocol(mut self, require: bool) -> Self {
+            self.settings.endpoint = self.settings.endpoint.require_subprotocol(require);
             self
         }
 

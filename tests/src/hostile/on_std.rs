@@ -100,7 +100,7 @@ impl Host for Machine {
         let waiting = dialing.as_mut().expect("an attempt that is not over");
         std::task::ready!(waiting.poll_dial(&self.waker()))?;
         let stream = self.end(dialing.take().expect("taken once"));
-        let handshake = Handshake::start(&self.endpoint, &Default::default())?;
+        let handshake = Handshake::start(&self.endpoint, &Default::default());
         Poll::Ready(Ok(Dialled { stream, handshake, login: None }))
     }
 }

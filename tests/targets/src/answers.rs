@@ -16,8 +16,9 @@ use gateway_core::{
     JsonDialect, Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
 };
 use gateway_testkit::{Frame, history::Settings};
-use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order, Session};
-use http::HeaderMap;
+use gateway_wire::{
+    ClientEvent, Endpoint, Handshake, Headers, OpenFailure, Opened, Order, Session,
+};
 
 use self::said::{Answer, Close, Field, Head};
 pub(crate) use self::said::{CODES, key_of};
@@ -163,7 +164,7 @@ impl Story<'_> {
     fn answer(&mut self, id: SocketId, answer: &Answer) {
         let endpoint = Endpoint::builder("ws://gateway.example/feed").build();
         let endpoint = endpoint.expect("a valid URL");
-        let start = || Handshake::start(&endpoint, &HeaderMap::new()).expect("a request");
+        let start = || Handshake::start(&endpoint, &Headers::default());
         let (whole, pieces) = (start(), start());
         let key = key_of(whole.request());
         let one = hear(whole, answer, usize::MAX);
@@ -189,8 +190,12 @@ impl Story<'_> {
                 if opened.rest.len() > rest.len() {
                     self.sights.insert("fields behind the head");
                 }
-                assert_eq!(status.number(), 101, "it opens without being asked in");
-                assert!(Head::of(&answer.bytes(&key)).upgrades(&key), "it opens on {answer:?}");
+                if let 100 | 102..=199 = status.number() {
+                    self.sights.insert("opened behind an interim answer");
+                } else {
+                    assert_eq!(status.number(), 101, "it opens without being asked in");
+                    assert!(Head::of(&answer.bytes(&key)).upgrades(&key), "it opens on {answer:?}");
+                }
                 self.session.opened(self.now, id);
                 self.session.received(self.now, id, &opened.rest);
                 self.session.failed(self.now, id, Failure::Eof, "");
@@ -220,6 +225,10 @@ impl Story<'_> {
     fn built(&mut self, answer: &Answer, key: &str, error: OpenError) {
         let Answer::Built { status, fields, .. } = answer else { return };
         match (status.number(), error) {
+            // What follows an interim answer is an answer of its own.
+            (100 | 102..=199, _) => {
+                self.sights.insert("interim");
+            }
             (101, OpenError::Upgrade | OpenError::NotHttp) => {
                 // A field of any bytes may say more, or break the answer.
                 let any = |field: &Field| matches!(field, Field::RetryAfter(_) | Field::Other(..));
@@ -230,7 +239,7 @@ impl Story<'_> {
                     self.sights.insert("not asked in");
                 }
             }
-            (100..=599, OpenError::Http { status: seen, retry_after })
+            (200..=599, OpenError::Http { status: seen, retry_after })
                 if seen == status.number() =>
             {
                 let first = fields.iter().find_map(|field| match field {
@@ -373,5 +382,5 @@ fn hear(
             Err(failure) => return Some(Err(failure)),
         }
     }
-    None
+    handshake.refusal().map(Err) // its body has not come whole
 }

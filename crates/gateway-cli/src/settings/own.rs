@@ -18,7 +18,8 @@ use crate::record::FileRecorder;
 use super::tree::{Tree, read_text};
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 6] = ["url", "headers", "subprotocols", "tls", "seed", "send_stall"];
+pub(crate) const OWN: [&str; 7] =
+    ["url", "headers", "subprotocols", "require_subprotocol", "tls", "seed", "send_stall"];
 
 /// The program's own settings. Its `Debug` form would show secrets, so that it has none.
 #[derive(Clone, Default)]
@@ -26,6 +27,7 @@ pub(crate) struct Own {
     pub(crate) url: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) subprotocols: Vec<String>,
+    pub(crate) require_subprotocol: bool,
     pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
@@ -49,8 +51,9 @@ impl Own {
             url: url(tree),
             headers: headers(tree),
             subprotocols: subprotocols(tree),
+            require_subprotocol: require_subprotocol(tree),
             ca_cert: ca_cert(tls.remove("ca_cert"), tree),
-            insecure: insecure(tls.remove("insecure"), tree),
+            insecure: switch("tls.insecure", tls.remove("insecure"), tree),
             seed: seed(tree),
             send_stall: send_stall(tree),
             login_file: login_file(tree),
@@ -87,6 +90,7 @@ impl Own {
         for name in &self.subprotocols {
             builder = builder.subprotocol(name);
         }
+        builder = builder.require_subprotocol(self.require_subprotocol);
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }
@@ -217,14 +221,19 @@ fn ca_cert(value: Option<Value>, tree: &mut Tree) -> Option<PathBuf> {
     }
 }
 
-fn insecure(value: Option<Value>, tree: &mut Tree) -> bool {
+fn require_subprotocol(tree: &mut Tree) -> bool {
+    let value = tree.take("require_subprotocol");
+    switch("require_subprotocol", value, tree)
+}
+
+fn switch(field: &str, value: Option<Value>, tree: &mut Tree) -> bool {
     match value {
         None | Some(Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,
         Some(Value::String(text)) if text == "true" => true,
         Some(Value::String(text)) if text == "false" => false,
         Some(other) => {
-            tree.error("tls.insecure", other.to_string(), "must be true or false");
+            tree.error(field, other.to_string(), "must be true or false");
             false
         }
     }

@@ -56,6 +56,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .help("Adds a header to the upgrade (repeats)"),
     row(List, "subprotocols", Some("subprotocol"), "NAME", CONNECTION)
         .help("Offers a subprotocol (repeats)"),
+    row(Switch, "require_subprotocol", Some("require-subprotocol"), "BOOL", CONNECTION)
+        .variable("GATEWAY_REQUIRE_SUBPROTOCOL")
+        .help("Refuses a server that chooses none of the offered subprotocols")
+        .default("false"),
     row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT")
         .help("How long DNS, TCP, TLS and upgrade may take together")
@@ -68,7 +72,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_SEND_STALL")
         .help("How long a message waits for space while the socket takes no byte, from 100ms to 1h")
         .default("10s"),
-    row(Value, "data_timeout", None, "SPAN", CONNECTION)
+    row(Value, "data_timeout", Some("data-timeout"), "SPAN", CONNECTION)
+        .variable("GATEWAY_DATA_TIMEOUT")
         .help("How long a ready connection may go without a message")
         .default("off"),
     row(Value, "max_message_size", Some("max-message-size"), "SIZE", CONNECTION)
@@ -219,7 +224,11 @@ mod tests {
             let Some(default) = setting.default else { continue };
             let tree = match section {
                 "login" | "tls" => continue,
-                "" if ["seed", "send_stall", "data_timeout"].contains(&name) => continue,
+                "" if ["require_subprotocol", "seed", "send_stall", "data_timeout"]
+                    .contains(&name) =>
+                {
+                    continue;
+                }
                 "" => &mut tree,
                 section => &mut tree[section],
             };

@@ -236,10 +236,12 @@ fn upgrade(
         [] => Err(hung_up()),
         bytes => handshake.received(bytes),
     });
-    match read {
-        Ok(answer) => Ok(answer?.map_or(Upgrade::Going, Upgrade::Done)),
+    let outcome = match read {
+        Ok(answer) => answer.map(|opened| opened.map_or(Upgrade::Going, Upgrade::Done)),
         Err(error) => blocked(error),
-    }
+    };
+    // A refusal stands, however its body ends.
+    outcome.map_err(|failure| handshake.refusal().unwrap_or(failure))
 }
 
 /// Reads `rest` first, then the stream.

@@ -4,20 +4,25 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gateway_core::{Config, Failure, HeartbeatKind, JsonDialect};
-use http::HeaderMap;
+use gateway_core::{
+    Config, DisconnectCause, Failure, HeartbeatKind, JsonDialect, OpenError, RetryAfter,
+};
 use tungstenite::handshake::derive_accept_key;
 
 use super::*;
 use crate::endpoint::Endpoint;
+use crate::headers::Headers;
 use crate::outcome::Fate;
 
-/// A stream whose server accepts the upgrade. `takes` bytes of what follows are taken.
+/// A stream whose server accepts the upgrade, unless it has a refusal. `takes` bytes of what follows are taken.
 #[derive(Default)]
 pub(super) struct Server {
     now: Cell<Instant>,
     written: RefCell<Vec<u8>>,
     answered: Cell<bool>,
+    refusal: Cell<Option<&'static str>>,
+    /// How the stream ends behind the answer: in order, or with an error.
+    ends: Cell<Option<Result<(), io::ErrorKind>>>,
     /// What comes in one read with the answer to the upgrade.
     behind_the_answer: Cell<&'static [u8]>,
     takes: Cell<usize>,
@@ -35,8 +40,15 @@ impl ByteStream for Stream {
         let request = String::from_utf8_lossy(&self.0.written.borrow()).into_owned();
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
         let (Some(key), false) = (key, self.0.answered.replace(true)) else {
-            return Err(io::ErrorKind::WouldBlock.into());
+            return match self.0.ends.get() {
+                None => Err(io::ErrorKind::WouldBlock.into()),
+                Some(Ok(())) => Ok(take(&[])),
+                Some(Err(kind)) => Err(kind.into()),
+            };
         };
+        if let Some(refusal) = self.0.refusal.get() {
+            return Ok(take(refusal.as_bytes()));
+        }
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n\r\n",
@@ -107,7 +119,7 @@ impl Host for Memory {
 
     fn poll_dialing(&mut self, (): &mut ()) -> Poll<Result<Dialled<Stream>, OpenFailure>> {
         let endpoint = Endpoint::builder("ws://memory/").build().unwrap();
-        let handshake = Handshake::start(&endpoint, &HeaderMap::new()).unwrap();
+        let handshake = Handshake::start(&endpoint, &Headers::default());
         Poll::Ready(Ok(Dialled { stream: Stream(Rc::clone(&self.0)), handshake, login: None }))
     }
 }
@@ -245,4 +257,31 @@ fn a_flush_that_ends_is_progress_for_what_waits_behind_it() {
     let _ = engine.write();
 
     assert_eq!(engine.session.deadline(), Some(Instant::from_millis(19_000)));
+}
+
+#[test]
+fn a_refusal_whose_body_does_not_come_is_a_refusal_at_the_end_of_the_stream_or_of_the_time() {
+    const REFUSAL: &str = "HTTP/1.1 429 x\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nslow";
+    for ends in [Some(Ok(())), Some(Err(io::ErrorKind::ConnectionReset)), None] {
+        let (mut engine, server) = engine();
+        server.refusal.set(Some(REFUSAL));
+        server.ends.set(ends);
+        while engine.look() == Progress::Made {}
+        if ends.is_none() {
+            let deadline = engine.session.deadline().unwrap();
+            server.now.set(deadline);
+            engine.fire(deadline);
+        }
+
+        let told = std::iter::from_fn(|| engine.take_event()).find_map(|event| match event {
+            ClientEvent::Disconnected { cause, detail, .. } => Some((cause, detail)),
+            _ => None,
+        });
+
+        let (cause, detail) = told.unwrap();
+        let retry_after = Some(RetryAfter::Seconds(7));
+        let refused = OpenError::Http { status: 429, retry_after };
+        assert_eq!(cause, DisconnectCause::OpenFailed(refused), "{ends:?}");
+        assert_eq!(&*detail, "the server answered 429: slow");
+    }
 }

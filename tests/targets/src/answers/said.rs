@@ -39,7 +39,7 @@ pub(crate) const CODES: [u16; 16] = [
 ];
 
 const STATUSES: [u16; 16] =
-    [101, 101, 101, 200, 302, 400, 401, 403, 404, 408, 425, 429, 500, 503, 599, 600];
+    [101, 101, 101, 200, 302, 400, 401, 403, 404, 408, 103, 429, 500, 503, 599, 600];
 
 impl Status {
     pub(super) fn number(self) -> u16 {
@@ -134,13 +134,15 @@ impl<'a> Head<'a> {
 
     /// Whether it says all that an answer must say to be an upgrade, somewhere (RFC 6455 section 4.1).
     pub(super) fn upgrades(&self, key: &str) -> bool {
-        let is_listed = |list: &[u8]| {
-            let mut tokens = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            tokens.any(|token| token.eq_ignore_ascii_case(b"upgrade"))
+        let lists = |name: &str, token: &str| {
+            self.values(name).any(|list| {
+                let mut tokens = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                tokens.any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
+            })
         };
         let accept = derive_accept_key(key.as_bytes());
-        self.values("upgrade").any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
-            && self.values("connection").any(is_listed)
+        lists("upgrade", "websocket")
+            && lists("connection", "upgrade")
             && self.values("sec-websocket-accept").any(|value| value == accept.as_bytes())
     }
 }

@@ -1,0 +1,115 @@
+//! How `gateway connect` opens: what its request says, and which answers it takes, against a server here.
+
+mod common;
+
+use common::{Client, gateway, run, soon, text};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Starts `gateway connect` at a server of the test, and returns both with the request.
+async fn connect(flags: &[&str]) -> (Client, TcpStream, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let client = Client::start(&url, flags);
+    let (socket, request) = accept(&listener).await;
+    (client, socket, request)
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut socket, _) = soon(listener.accept()).await.expect("a connection");
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(soon(socket.read_u8()).await.expect("a request"));
+    }
+    (socket, String::from_utf8(request).expect("text"))
+}
+
+/// The answer that accepts the request, with one more field.
+fn accepting(request: &str, field: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n{field}\r\n",
+        derive_accept_key(key.expect("a key").as_bytes())
+    )
+}
+
+#[tokio::test]
+async fn interim_answers_before_the_upgrade_are_skipped() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+    for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102 Processing\r\n\r\n", hints] {
+        let (mut client, mut socket, request) = connect(&[]).await;
+        socket.write_all(interim.as_bytes()).await.unwrap();
+        socket.write_all(accepting(&request, "").as_bytes()).await.unwrap();
+        client.state("CONNECTED").await;
+        client.signal("-KILL").await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_chooses_no_subprotocol_opens() {
+    for field in ["", "Sec-WebSocket-Protocol: \r\n"] {
+        let (mut client, mut socket, request) = connect(&["--subprotocol", "ocpp1.6"]).await;
+        socket.write_all(accepting(&request, field).as_bytes()).await.unwrap();
+        client.state("CONNECTED").await;
+        client.signal("-KILL").await;
+    }
+}
+
+#[tokio::test]
+async fn the_request_names_its_user_agent_and_keeps_the_spelling_of_headers() {
+    let (mut client, _socket, request) = connect(&["--header", "X-aPI-key: 7"]).await;
+    let own = format!("\r\nUser-Agent: gateway/{}\r\n", env!("CARGO_PKG_VERSION"));
+    assert!(request.contains(&own) && request.contains("\r\nX-aPI-key: 7\r\n"), "{request}");
+    client.signal("-KILL").await;
+}
+
+/// What the program says of an answer that refuses it, and its exit status.
+async fn refused(flags: &[&str], answer: impl Fn(&str) -> String) -> (String, Option<i32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let mut command = gateway(&["connect", &url, "--max-attempts", "0"]);
+    command.args(flags);
+    let client = tokio::spawn(run(command, b""));
+    let (mut socket, request) = accept(&listener).await;
+    socket.write_all(answer(&request).as_bytes()).await.unwrap();
+    let output = soon(client).await.expect("no panic").expect("it ran");
+    (text(&output.stderr).to_owned(), output.status.code())
+}
+
+#[tokio::test]
+async fn a_required_subprotocol_that_is_not_chosen_is_named() {
+    let flags = ["--subprotocol", "ocpp1.6", "--require-subprotocol"];
+    let (log, status) = refused(&flags, |request| accepting(request, "")).await;
+    assert!(log.contains("it chose none of the offered subprotocols"), "{log}");
+    assert_eq!(status, Some(1));
+}
+
+#[tokio::test]
+async fn a_refusal_tells_status_location_and_text_without_raw_control_characters() {
+    let body = format!("upstream \u{1b}[31mis down\r\n{}", "x".repeat(64 << 10));
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nLocation: /status?token=hunter2\r\n\
+         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (log, _) = refused(&[], |_| answer.clone()).await;
+    let told = "the server answered 503, Location: /status: upstream \\u{1b}[31mis down\\r\\nxxx";
+    assert!(log.contains(told), "{log}");
+    assert!(!log.contains("hunter2") && !log.contains(&"x".repeat(600)), "{log}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_gets_a_hint_and_exit_2() {
+    for (url, expected) in [
+        ("gateway.example/feed?key=hunter2", "did you mean wss://gateway.example/feed?"),
+        ("http://localhost:1", "did you mean ws://localhost:1/?"),
+        ("ws://host/\n", "must have no control characters"),
+    ] {
+        let output = run(gateway(&["connect", url]), b"").await.expect("it ran");
+        let log = text(&output.stderr);
+        assert!(log.contains(expected) && !log.contains("hunter2"), "{log}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}

@@ -1,0 +1,72 @@
+//! The head of one answer: its status and its fields.
+
+use gateway_core::OpenError;
+
+use crate::open_failure::OpenFailure;
+
+/// The most header fields of an answer that are read.
+const MAX_FIELDS: usize = 124;
+
+/// A head that is whole.
+pub(super) struct Head<'a> {
+    pub(super) status: u16,
+    pub(super) is_http_1_1: bool,
+    fields: &'a [httparse::Header<'a>],
+}
+
+impl Head<'_> {
+    /// Reads a head of at most `most` bytes. Returns its length, and what `with` makes of it; `None` until it is whole.
+    ///
+    /// # Errors
+    /// It is no HTTP.
+    pub(super) fn read<T>(
+        answer: &[u8],
+        most: usize,
+        with: impl FnOnce(&Head<'_>) -> T,
+    ) -> Result<Option<(usize, T)>, OpenFailure> {
+        let not_http = |why: &str| OpenFailure::new(OpenError::NotHttp, why);
+        if !starts_like_http(answer) {
+            return Err(not_http("the server does not speak HTTP"));
+        }
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut head = httparse::Response::new(&mut fields);
+        let length = match head.parse(answer) {
+            Ok(httparse::Status::Complete(length)) if length <= most => length,
+            Ok(httparse::Status::Partial) if answer.len() < most => return Ok(None),
+            // However it is cut into reads.
+            Ok(httparse::Status::Complete(_) | httparse::Status::Partial) => {
+                return Err(not_http("the answer's head is longer than 64 KiB"));
+            }
+            Err(error) => return Err(not_http(&format!("the answer is no HTTP: {error}"))),
+        };
+        let status = head.code.unwrap_or(0);
+        if !(100..=599).contains(&status) {
+            return Err(not_http("the answer's status is not one of HTTP's"));
+        }
+        let is_http_1_1 = head.version == Some(1);
+        Ok(Some((length, with(&Head { status, is_http_1_1, fields: head.headers }))))
+    }
+
+    /// The value of the first field of this name, if it is text.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// Whether the list that all fields of this name make up contains `token`.
+    pub(super) fn lists(&self, name: &str, token: &str) -> bool {
+        self.values(name).any(|value| {
+            let mut tokens = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            tokens.any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
+        })
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let named = self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
+        named.map(|field| field.value.trim_ascii())
+    }
+}
+
+pub(super) fn starts_like_http(answer: &[u8]) -> bool {
+    let start = b"HTTP/1.";
+    answer.starts_with(start) || start.starts_with(answer)
+}

@@ -1,0 +1,173 @@
+//! An answer that refuses the upgrade: its status, where it points to, and the beginning of what it says.
+
+use gateway_core::OpenError;
+
+use super::head::Head;
+use super::retry_after;
+use crate::escape::escaped;
+use crate::open_failure::OpenFailure;
+
+/// The most of a body, and of a `Location`, that is kept, in bytes.
+const KEPT: usize = 512;
+
+/// The most of a body in chunks that is read for it.
+const MAX_CHUNKS: usize = 4 << 10;
+
+/// A refusal, whose body may still be on its way.
+pub(super) struct Refusal {
+    error: OpenError,
+    status: u16,
+    location: Option<String>,
+    framing: Framing,
+    body: Vec<u8>,
+}
+
+/// Where a body ends (RFC 9112 section 6.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// There is none, or none that is text.
+    None,
+    /// Nothing says where: what comes along with the head is all that is kept.
+    Unknown,
+    Length(usize),
+    Chunks,
+    /// With the connection.
+    End,
+}
+
+impl Refusal {
+    pub(super) fn new(head: &Head<'_>) -> Self {
+        let status = head.status;
+        Self {
+            error: OpenError::Http { status, retry_after: retry_after::of(head) },
+            status,
+            location: head.value("Location").filter(|place| !place.is_empty()).map(place),
+            framing: Framing::of(head),
+            body: Vec::new(),
+        }
+    }
+
+    /// Takes bytes of the body.
+    pub(super) fn received(&mut self, bytes: &[u8]) {
+        let most = match self.framing {
+            Framing::None => 0,
+            Framing::Length(length) => length.min(KEPT),
+            Framing::Chunks => MAX_CHUNKS,
+            Framing::Unknown | Framing::End => KEPT,
+        };
+        let room = most.saturating_sub(self.body.len());
+        self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Whether as much of the body is there as is kept.
+    pub(super) fn is_whole(&self) -> bool {
+        match self.framing {
+            Framing::None | Framing::Unknown => true,
+            Framing::Length(length) => self.body.len() >= length.min(KEPT),
+            Framing::End => self.body.len() >= KEPT,
+            Framing::Chunks => {
+                let (text, is_whole) = joined(&self.body);
+                is_whole || text.len() >= KEPT || self.body.len() >= MAX_CHUNKS
+            }
+        }
+    }
+
+    pub(super) fn failure(&self) -> OpenFailure {
+        let mut detail = format!("the server answered {}", self.status);
+        if let Some(location) = &self.location {
+            detail += &format!(", Location: {location}");
+        }
+        if let Some(text) = self.text() {
+            detail += &format!(": {text}");
+        }
+        OpenFailure::new(self.error, detail)
+    }
+
+    /// The beginning of the body, on one line, if it is text.
+    fn text(&self) -> Option<String> {
+        let body = match self.framing {
+            Framing::Chunks => joined(&self.body).0,
+            Framing::None | Framing::Unknown | Framing::Length(_) | Framing::End => {
+                self.body.clone()
+            }
+        };
+        let body = &body[..body.len().min(KEPT)];
+        let text = match std::str::from_utf8(body) {
+            Ok(text) => text,
+            // A character that is cut off at the end.
+            Err(error) if error.error_len().is_none() => {
+                std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default()
+            }
+            Err(_) => return None,
+        };
+        let text = text.trim();
+        (!text.is_empty()).then(|| escaped(text))
+    }
+}
+
+impl Framing {
+    fn of(head: &Head<'_>) -> Self {
+        let is_empty = matches!(head.status, 204 | 304);
+        let is_coded = head.value("Content-Encoding").is_some_and(|coding| !coding.is_empty());
+        if is_empty || is_coded || !is_text(head.value("Content-Type")) {
+            return Self::None;
+        }
+        if head.lists("Transfer-Encoding", "chunked") {
+            return Self::Chunks;
+        }
+        if let Some(length) = head.value("Content-Length") {
+            return length.parse().map_or(Self::Unknown, Self::Length);
+        }
+        // Many servers that say nothing of a body send none, and keep the connection.
+        if head.lists("Connection", "close") { Self::End } else { Self::Unknown }
+    }
+}
+
+/// Whether a body of this type is text. One without a type may be: its bytes decide.
+fn is_text(kind: Option<&str>) -> bool {
+    let Some(kind) = kind else { return true };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_structured = kind.strip_prefix("application/").is_some_and(|subtype| {
+        let suffix = subtype.rsplit('+').next().unwrap_or_default();
+        matches!(suffix, "json" | "xml")
+    });
+    kind.starts_with("text/") || is_structured
+}
+
+/// The body that these chunks carry, as far as they go, and whether the last is among them.
+fn joined(mut chunks: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        let Ok(httparse::Status::Complete((start, length))) = httparse::parse_chunk_size(chunks)
+        else {
+            return (body, false);
+        };
+        let Ok(length) = usize::try_from(length) else { return (body, false) };
+        if length == 0 {
+            return (body, true);
+        }
+        let data = &chunks[start..];
+        body.extend_from_slice(&data[..data.len().min(length)]);
+        // A line end follows the data.
+        let Some(next) = length.checked_add(2).and_then(|end| data.get(end..)) else {
+            return (body, false);
+        };
+        chunks = next;
+    }
+}
+
+/// A place without what may be secret in it.
+fn place(location: &str) -> String {
+    let shown = location.split(['?', '#']).next().unwrap_or_default();
+    let shown = match shown.split_once("://") {
+        Some((scheme, rest)) => {
+            let host_at = rest.find('/').unwrap_or(rest.len());
+            let host = rest[..host_at].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+            format!("{scheme}://{host}")
+        }
+        None => shown.to_owned(),
+    };
+    let shown = escaped(&shown);
+    let end = (0..=KEPT).rev().find(|end| shown.is_char_boundary(*end)).unwrap_or(0);
+    shown.get(..end).unwrap_or(&shown).to_owned()
+}

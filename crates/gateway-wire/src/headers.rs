@@ -1,0 +1,75 @@
+//! Header fields of the upgrade, as they were given.
+
+use std::fmt;
+
+use gateway_core::{ConfigError, ConfigErrors};
+use http::header::{HeaderName, HeaderValue};
+
+/// Header fields in their order, with their names as they were written. One that exists is valid.
+///
+/// `Debug` shows how many there are: values may be secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(Box<str>, HeaderValue)>);
+
+/// Headers that the handshake writes itself (RFC 6455 section 4.1), or that have a setting of their own.
+const RESERVED: [&str; 7] = [
+    "host",
+    "connection",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+];
+
+impl Headers {
+    /// Headers with these names and values.
+    ///
+    /// # Errors
+    /// Each header that HTTP does not allow, by its name, or that the handshake writes itself.
+    pub fn new<'a>(
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, ConfigErrors> {
+        let (mut valid, mut errors) = (Self::default(), Vec::new());
+        for (name, value) in headers {
+            match header(name, value) {
+                Ok(value) => valid.0.push((name.into(), value)),
+                Err(limit) => errors.push(ConfigError::new("headers", name, limit)),
+            }
+        }
+        ConfigErrors::check(errors)?;
+        Ok(valid)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn push(&mut self, name: &str, value: HeaderValue) {
+        self.0.push((name.into(), value));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headers").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<HeaderValue, &'static str> {
+    HeaderName::try_from(name).map_err(|_| "must have a name that HTTP allows")?;
+    if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+        return Err("must not be set: the handshake writes it");
+    }
+    if value.chars().any(char::is_control) {
+        return Err("must have a value without control characters, such as a line end");
+    }
+    let mut value =
+        HeaderValue::try_from(value).map_err(|_| "must have a value that HTTP allows")?;
+    value.set_sensitive(true);
+    Ok(value)
+}
