@@ -1,9 +1,11 @@
 //! Watches a connection from outside, event by event, and holds its actions against the invariants I1 to I12.
 //!
-//! It knows nothing of the machine's inside: its own books are kept from events and actions alone, so it can
-//! watch a driver's journal as well. I9 and I10 cannot be seen from one run: see [`Rig`](crate::Rig).
+//! It sees events and actions alone, and nothing inside the core. So it can check a driver's journal as well.
+//! One run cannot show I9 and I10: see [`Rig`](crate::Rig).
 
 mod after;
+mod attempts;
+mod jumps;
 mod pulse;
 mod retries;
 mod violation;
@@ -12,12 +14,13 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, Because, Config, ConnectionState, Credentials, Dialect as _, DisconnectCause,
-    Event, Frame, GiveUpCause, HeartbeatKind, Instant, JsonDialect, Login, Network, Notice,
-    Observed, Outgoing, Recognised, RetryCause, SocketId, UnixMillis,
+    Action, Actions, Config, ConnectionState, Credentials, DisconnectCause, Event, Frame,
+    HeartbeatKind, Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
 };
 
-use pulse::Pulse;
+use attempts::Wait;
+use jumps::Jumps;
+use pulse::{Pulse, echo};
 use retries::{Loss, Retries};
 pub use violation::{Invariant, Verdict, Violation};
 use violation::{broken, hold};
@@ -53,28 +56,17 @@ pub struct Checker {
     loss: Option<Loss>,
     wait: Option<Wait>,
     opened_at: Option<Instant>,
-    jumped_at: Option<Instant>,
-    /// The earliest retry on the last clock jump: a second one within [`SELDOM`] has to wait for the end of that span.
-    jump_turn: Instant,
+    jumps: Jumps,
     pulse: Option<Pulse>,
     /// The socket that was last aborted.
     aborted: Option<SocketId>,
 }
-
-/// A suspend is acted on once in this time, but for one while waiting.
-const SELDOM: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug)]
 enum Socket {
     None,
     Opening(SocketId),
     Open { id: SocketId, is_reading: bool, close_sent: bool },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Wait {
-    due: Instant,
-    is_hinted: bool,
 }
 
 impl Checker {
@@ -94,8 +86,7 @@ impl Checker {
             loss: None,
             wait: None,
             opened_at: None,
-            jumped_at: None,
-            jump_turn: Instant::ZERO,
+            jumps: Jumps::default(),
             pulse: None,
             aborted: None,
         }
@@ -279,34 +270,8 @@ impl Checker {
             format!("opened {id} after {} with {live:?} live", self.last_socket)
         })?;
         hold(Invariant::I7, self.is_wanted, || format!("opened {id} though nobody asked"))?;
-        let gap = self.opened_at.map(|at| self.now.saturating_duration_since(at));
         let wait = self.wait.take();
-        match *event {
-            Event::ConnectRequested => {}
-            // Not before the least delay, which the retry that was announced keeps.
-            Event::NetworkChanged(Network::Online) => {
-                let is_due = wait.is_some_and(|wait| wait.due <= self.now);
-                hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))?;
-            }
-            // In place of a socket that a suspend has overtaken, which is aborted.
-            Event::WallClock(_) => {
-                let replaced = SocketId::new(self.last_socket);
-                hold(Invariant::I4, self.aborted == Some(replaced), || {
-                    format!("opened {id} in place of {replaced}, aborted: {:?}", self.aborted)
-                })?;
-            }
-            Event::Tick => {
-                let is_due = wait.is_some_and(|wait| wait.due <= self.now);
-                hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))?;
-                let least = self.retries.least_gap(&self.config);
-                let is_hinted = wait.is_some_and(|wait| wait.is_hinted);
-                // After the last instant that can be told there is no later one.
-                let is_free = is_hinted || self.now == Instant::MAX;
-                let is_apart = is_free || gap.is_none_or(|gap| gap >= least);
-                hold(Invariant::I4, is_apart, || format!("{gap:?} after the last, not {least:?}"))?;
-            }
-            _ => return broken(Invariant::I4, format!("{event:?} opened {id}")),
-        }
+        self.check_turn(id, wait, event)?;
         let expected = self.retries.credentials();
         hold(Invariant::I5, credentials == expected, || format!("{credentials:?} for {id}"))?;
         self.last_socket = id.number();
@@ -480,89 +445,13 @@ impl Checker {
         Ok(())
     }
 
-    fn scheduled(
-        &mut self,
-        attempt: u32,
-        delay: Duration,
-        cause: RetryCause,
-        because: Because,
-    ) -> Verdict {
-        let is_hinted = because == Because::Hint;
-        if let RetryCause::Disconnected(cause) = cause {
-            let Some(loss) = self.loss.take() else {
-                return broken(Invariant::I4, format!("a retry for {cause:?} without a loss"));
-            };
-            let is_final = self.retries.is_final(&loss, &self.config);
-            hold(Invariant::I5, is_final == Ok(false) && loss.cause == cause, || {
-                format!("{loss:?} is retried: {is_final:?}")
-            })?;
-            self.retries.count(&loss, self.now, delay);
-            let checked = self.retries.check_delay(&loss, delay, because, &self.config);
-            checked.or_else(|what| broken(Invariant::I4, what))?;
-        } else {
-            let due = self.now.saturating_add(delay);
-            let (least, most) = match cause {
-                RetryCause::Online => (self.now, self.now),
-                _ => (
-                    self.jump_turn,
-                    self.jump_turn.max(self.now.saturating_add(Duration::from_secs(1))),
-                ),
-            };
-            let (least, most) =
-                (least.max(self.retries.not_before), most.max(self.retries.not_before_most));
-            let is_fit = is_hinted && (least..=most).contains(&due);
-            hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}"))?;
-        }
-        hold(Invariant::I5, attempt == self.retries.attempts, || {
-            format!("attempt {attempt}, counted {}", self.retries.attempts)
-        })?;
-        self.wait = Some(Wait { due: self.now.saturating_add(delay), is_hinted });
-        Ok(())
-    }
-
-    fn gave_up(&mut self, cause: GiveUpCause) -> Verdict {
-        self.is_wanted = false;
-        let Some(loss) = self.loss.take() else {
-            return broken(Invariant::I5, format!("{cause:?} without a loss"));
-        };
-        let is_final = self.retries.is_final(&loss, &self.config);
-        let fits = match cause {
-            GiveUpCause::AttemptsSpent => is_final.is_err(),
-            _ => is_final == Ok(true),
-        };
-        hold(Invariant::I5, fits, || format!("{cause:?} on {loss:?}: {is_final:?}"))
-    }
-
     fn jumped(&mut self, by: Duration) -> Verdict {
-        let least = match self.config.heartbeat_kind() {
-            HeartbeatKind::Off => Duration::from_secs(30),
-            _ => (self.config.heartbeat_interval() * 2).max(Duration::from_secs(30)),
-        };
-        let since = self.jumped_at.map(|at| self.now.saturating_duration_since(at));
-        let last = self.jumped_at.filter(|_| since.is_some_and(|since| since < SELDOM));
-        self.jump_turn = last.map_or(self.now, |last| last.saturating_add(SELDOM));
-        self.jumped_at = last.or(Some(self.now));
         self.retries.slept(by);
         if let Some(pulse) = &mut self.pulse {
             pulse.on_jump(self.now, &self.config);
         }
-        // Only a wait can be long enough for a second suspend within the span to matter.
-        let is_fit = by > least && (last.is_none() || self.wait.is_some());
-        hold(Invariant::Order, is_fit, || format!("jumped by {by:?} {since:?} later"))
-    }
-}
-
-/// What a pong echoes: a Ping frame's number, or a timestamp in JSON.
-fn echo(event: &Event<'_>) -> Option<u64> {
-    match event {
-        Event::FrameReceived(_, Frame::Pong(payload)) => {
-            core::str::from_utf8(payload).ok().and_then(|digits| digits.parse().ok())
-        }
-        Event::FrameReceived(_, Frame::Text(text)) => match JsonDialect.recognise(text) {
-            Recognised::Pong(stamp) => stamp.map(|UnixMillis(millis)| millis),
-            Recognised::Ping(_) | Recognised::Other => None,
-        },
-        _ => None,
+        let judged = self.jumps.on_jump(self.now, by, self.wait.is_some(), &self.config);
+        judged.or_else(|what| broken(Invariant::Order, what))
     }
 }
 

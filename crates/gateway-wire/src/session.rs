@@ -3,6 +3,7 @@
 mod breach;
 mod clocks;
 mod end;
+mod flow;
 mod link;
 mod order;
 mod perform;
@@ -16,8 +17,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, CloseFrame, Config, Connection, ConnectionState, Dialect, Event, Instant, Network,
-    Notice, Observer, Outgoing, Secret, SendRejection, SocketId, Verdict,
+    Action, CloseFrame, Config, Connection, Dialect, Event, Instant, Network, Notice, Observer,
+    Outgoing, Secret, SendRejection, SocketId, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -69,9 +70,13 @@ pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 /// [`next_event`](Self::next_event) to the application. It decides nothing.
 ///
 /// A call that comes twice, late or out of order changes nothing, and is counted in
-/// [`stale_events`](gateway_core::Statistics::stale_events): one for a socket that is not, or not yet, the open one; an outcome of an
-/// attempt whose order was not taken, or while the socket before it is not reported as dropped; a socket dropped while it is in use;
-/// more bytes written than are pending.
+/// [`stale_events`](gateway_core::Statistics::stale_events). Such a call
+///
+/// - names a socket other than the open one, or one that is not open yet;
+/// - reports the outcome of an attempt whose order was not taken, or before the previous socket was
+///   reported as dropped;
+/// - reports a socket as dropped that is in use;
+/// - reports more bytes as written than are pending.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -94,7 +99,8 @@ pub struct Session {
     orders: VecDeque<Order>,
     /// The attempt whose order was taken last.
     opening: Option<SocketId>,
-    /// Orders to drop a socket that never opened which were taken, and not yet answered by [`dropped`](Self::dropped).
+    /// Orders to drop a socket that never opened: those that were taken and not yet answered by
+    /// [`dropped`](Self::dropped).
     unanswered_drops: u32,
     /// Calls that were ignored, besides the stale events that the core counts.
     stale_calls: u32,
@@ -195,10 +201,11 @@ impl Session {
         self.at(now, Event::CloseRequested(frame), Payload::Close(frame));
     }
 
-    /// Takes a message into the outgoing buffer, at the time last told.
+    /// Appends a message to the outgoing buffer. The time is that of the last call with a `now`.
     ///
     /// # Errors
-    /// The message itself, where the connection does not take it now, or more than 4,096 ranges of outcomes wait to be taken.
+    /// Returns the message if the connection does not take it now, or if more than 4,096 ranges of outcomes
+    /// are unread.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
         if self.events.is_full_of_outcomes() {
             return Err(SendError::new(SendRejection::OutcomesUnread, message));
@@ -211,7 +218,8 @@ impl Session {
                 return Ok(id);
             }
             ([Action::Notify(Notice::SendRejected(rejection))], _) => *rejection,
-            // Local invariant: the core answers every request with one of the two, as its tests show, and takes none without a socket.
+            // Local invariant, tested in the core: it answers every request with one of the two, and takes
+            // none without a socket.
             _ => unreachable!("a send request without an answer"),
         };
         Err(SendError::new(rejection, message))
@@ -234,7 +242,8 @@ impl Session {
 
     // What the driver saw.
 
-    /// A socket is open. Its order was taken before, and the socket before it was reported as [`dropped`](Self::dropped).
+    /// A socket is open. Call this after its order was taken and the previous socket was reported as
+    /// [`dropped`](Self::dropped).
     pub fn opened(&mut self, now: Instant, id: SocketId) {
         if self.connection.socket() == Some(id) && !self.is_linked(id) {
             if self.is_not_ordered(id) || self.link.is_some() {
@@ -271,7 +280,7 @@ impl Session {
                 return; // the frame before ended the socket; what follows it is ignored
             };
             if link.breach.is_some() {
-                return; // what comes after it is nobody's
+                return; // what follows a breach is ignored
             }
             if let Some(message) = link.codec.take_message(&mut input) {
                 frames += 1;
@@ -311,8 +320,10 @@ impl Session {
         self.at(now, Event::SocketFailed(id, failure), Payload::Detail(detail));
     }
 
-    /// The transport took `count` of the pending bytes. With more than are pending the call is out of order: they only count as
-    /// offered, so that what was among them is not reported as safe to send again.
+    /// The transport took `count` of the pending bytes.
+    ///
+    /// A `count` of more than are pending is out of order: the bytes only count as offered, so that no
+    /// message among them is reported as safe to send again.
     pub fn written(&mut self, id: SocketId, count: usize) {
         let Some(link) = self.linked(id) else { return };
         if count <= link.output.pending().len() {
@@ -330,7 +341,7 @@ impl Session {
         }
     }
 
-    /// The transport failed while it was offered `count` of the pending bytes: it may have taken some of them.
+    /// The transport failed while it was offered `count` of the pending bytes. It may have taken some of them.
     pub fn write_failed(&mut self, id: SocketId, count: usize) {
         let Some(link) = self.linked(id) else { return };
         let is_pending = count <= link.output.pending().len();
@@ -398,38 +409,6 @@ impl Session {
         self.at(now, Event::Tick, Payload::None);
     }
 
-    /// The application cannot take messages now, or can again. Reading stops; the timers do not.
-    pub const fn hold(&mut self, held: bool) {
-        self.held = held;
-    }
-
-    /// Whether the core is yet to be told, by [`update_flow`](Self::update_flow), that the application takes no more or
-    /// takes some again.
-    #[must_use]
-    pub fn is_flow_changed(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| !link.is_left) && self.paused == self.has_room()
-    }
-
-    /// Tells the core that the application takes no more, or takes some again.
-    pub fn update_flow(&mut self, now: Instant) {
-        let Some(id) = self.connection.socket().filter(|_| self.is_flow_changed()) else {
-            return self.ignore();
-        };
-        self.paused = !self.has_room();
-        let event = if self.paused { Event::ReadingPaused(id) } else { Event::ReadingResumed(id) };
-        self.at(now, event, Payload::None);
-    }
-
-    /// Whether there is room for messages. A login is read even where the application is behind, up to twice its
-    /// backlog: its deadline runs.
-    fn has_room(&self) -> bool {
-        let logging_in = self.state() == ConnectionState::Connected && !self.is_ready();
-        if logging_in {
-            return self.backlog <= self.limits.backlog.saturating_mul(2);
-        }
-        !self.held && !self.is_breached() && self.backlog <= self.limits.backlog
-    }
-
     /// The login message of the attempt that is about to open; `None` for the configuration's.
     pub fn set_login(&mut self, login: Option<Secret>) {
         self.login = login;
@@ -451,13 +430,13 @@ impl Session {
         !self.events.is_empty()
     }
 
-    /// How many.
+    /// The number of events that wait for the application.
     #[must_use]
     pub fn waiting_events(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether messages are among them: input that was read and not yet returned.
+    /// Whether messages are among these events: input that was read and not yet returned.
     #[must_use]
     #[inline]
     pub const fn has_messages(&self) -> bool {
@@ -470,8 +449,8 @@ impl Session {
         self.link.as_ref().map_or(&[], |link| link.output.pending())
     }
 
-    /// Whether so many bytes have come since the transport was last offered some that it is worth a write, also where more may
-    /// follow: the peer can begin to work on them.
+    /// Whether so many bytes are new since the last write that another is worth it, even if more may follow:
+    /// the peer can begin to work on them.
     #[must_use]
     pub fn is_much_pending(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.output.is_much())
@@ -481,14 +460,6 @@ impl Session {
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.output.is_dirty())
-    }
-
-    /// Whether there is room for what the socket brings.
-    #[must_use]
-    pub fn wants_input(&self) -> bool {
-        // Answers that the peer does not read stop the reading, and no deadline: it may be dead.
-        let answers = self.link.as_ref().map_or(0, Link::waiting_answers);
-        answers <= self.limits.owed && self.has_room()
     }
 }
 

@@ -19,7 +19,7 @@ impl Checker {
             .filter(|a| matches!(a, Action::ScheduleTimer(_) | Action::CancelTimer))
             .count();
         let is_frame = matches!(event, Event::FrameReceived(..) | Event::BytesReceived(_));
-        // A pong ends the judgement that was due; no other frame moves the timer of a state that it leaves as it is.
+        // A pong clears the pong timeout. Any other frame moves the timer only if it changes the state.
         let may_move =
             |n: &Notice| matches!(n, Notice::StateChanged { .. } | Notice::PongReceived { .. });
         let most = usize::from(!is_frame || notices(seen).any(may_move));

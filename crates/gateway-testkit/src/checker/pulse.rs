@@ -1,8 +1,11 @@
-//! What must hold of a ready connection's deadlines, seen from outside: who was asked when, and who was heard.
+//! The deadlines of a ready connection, from what is seen outside: its pings, and the signs of life.
 
 use core::time::Duration;
 
-use gateway_core::{Backlog, Config, DisconnectCause, HeartbeatKind, Instant};
+use gateway_core::{
+    Backlog, Config, Dialect as _, DisconnectCause, Event, Frame, HeartbeatKind, Instant,
+    JsonDialect, Recognised, UnixMillis,
+};
 
 /// The longest deadline of a probe after a clock jump.
 const PROBE: Duration = Duration::from_secs(5);
@@ -104,7 +107,8 @@ impl Pulse {
         self.ordered_at = now;
         self.is_ordered = true;
         self.ping_by = now.saturating_add(config.heartbeat_interval());
-        // A ping that is still judged keeps its deadline: no later one puts death off. A probe puts off what is no probe.
+        // A ping that is still judged keeps its deadline, so that no later ping puts it off. Only a probe
+        // replaces the deadline of a ping that is not a probe.
         if self.ping.is_none_or(|ping| ping.answered || (is_probe && !ping.is_probe)) {
             self.judge_newest(now, is_probe, 0, config);
         }
@@ -372,4 +376,18 @@ impl Held {
 fn carried_in(bytes: u64, config: &Config) -> Duration {
     let millis = bytes.saturating_mul(1_000) / u64::from(config.slowest_link());
     Duration::from_millis(millis.min(u32::MAX.into()))
+}
+
+/// What a pong echoes: a Ping frame's number, or a timestamp in JSON.
+pub(crate) fn echo(event: &Event<'_>) -> Option<u64> {
+    match event {
+        Event::FrameReceived(_, Frame::Pong(payload)) => {
+            core::str::from_utf8(payload).ok().and_then(|digits| digits.parse().ok())
+        }
+        Event::FrameReceived(_, Frame::Text(text)) => match JsonDialect.recognise(text) {
+            Recognised::Pong(stamp) => stamp.map(|UnixMillis(millis)| millis),
+            Recognised::Ping(_) | Recognised::Other => None,
+        },
+        _ => None,
+    }
 }

@@ -1,5 +1,7 @@
-//! A session's rules without IO: orders, the farewell, the flow, the outcomes.
+//! A session's rules without IO. This file holds the tests of orders, Close frames and outcomes.
 
+mod breach;
+mod flow;
 mod log;
 mod stale;
 mod unread;
@@ -7,7 +9,8 @@ mod unread;
 use std::time::Duration;
 
 use gateway_core::{
-    CloseCode, ConfigBuilder, DisconnectCause, Failure, HeartbeatKind, JsonDialect, Login,
+    CloseCode, ConfigBuilder, ConnectionState, DisconnectCause, Failure, HeartbeatKind,
+    JsonDialect, Login,
 };
 
 use super::*;
@@ -114,15 +117,6 @@ fn a_ping_behind_bytes_that_the_transport_does_not_take_is_judged_from_its_hand_
 }
 
 #[test]
-fn a_breach_of_the_peers_is_told_in_the_farewell() {
-    let (mut session, id) = open(calm(), Limits::default());
-    session.received(at(1), id, &frame(0x81, [0xff]));
-    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
-    assert_eq!(session.pending()[0], 0x88);
-    assert_eq!(session.pending().len(), 2 + 4 + 2, "one Close, masked, with a code");
-}
-
-#[test]
 fn what_follows_the_frame_that_ended_the_socket_is_nobodys() {
     let (mut session, id) = open(calm(), Limits::default());
     let bytes = [frame(0x81, "before"), close_of(1012), frame(0x81, "after"), vec![0xff; 9]];
@@ -225,98 +219,6 @@ fn numbers_go_on_over_sockets() {
 }
 
 #[test]
-fn above_high_water_nothing_is_taken_until_all_is_flushed() {
-    let limits = Limits { high_water: 100, ..Limits::default() };
-    let (mut session, id) = open(calm(), limits);
-    session.send(Message::binary(vec![0; 94])).unwrap();
-    assert!(!session.is_write_blocked(), "exactly at the mark");
-    session.send(Message::binary(vec![0; 1])).unwrap();
-    assert!(session.is_write_blocked());
-    let error = session.send(Message::text("no room")).unwrap_err();
-    assert_eq!(error.rejection(), SendRejection::WriteBlocked);
-    assert_eq!(error.into_message(), Message::text("no room"));
-
-    session.written(id, 101);
-    session.flushed(id);
-    assert!(session.is_write_blocked(), "some is left");
-    write_all(&mut session, id);
-    assert!(!session.is_write_blocked());
-    session.send(Message::text("room")).unwrap();
-}
-
-#[test]
-fn a_held_application_stops_the_reading_and_no_ping() {
-    let (mut session, _) = open(Config::builder(), Limits::default());
-    session.tick(at(30)); // a ping
-    assert!(!session.is_flow_changed());
-    session.hold(true);
-    assert!(session.is_flow_changed() && !session.wants_input());
-    session.update_flow(at(32));
-    assert!(!session.is_flow_changed());
-    assert_eq!(session.deadline(), Some(at(60)), "the next ping; the judgement waits");
-
-    session.hold(false);
-    assert!(session.is_flow_changed());
-    session.update_flow(at(50));
-    assert_eq!(session.deadline(), Some(at(55)), "the judgement restarts in full");
-}
-
-#[test]
-fn a_new_socket_is_told_of_a_hold_that_outlived_the_old_one() {
-    let (mut session, old) = open(calm(), Limits::default());
-    session.hold(true);
-    session.update_flow(at(1));
-    session.failed(at(1), old, Failure::Eof, "");
-    session.next_order();
-    session.dropped(old);
-    assert!(!session.is_flow_changed(), "no socket, no flow");
-
-    session.connect(at(1));
-    let new = opens(&mut session);
-    session.opened(at(2), new);
-    assert!(session.is_flow_changed());
-}
-
-#[test]
-fn answers_to_pings_that_are_not_taken_stop_the_reading_until_some_are() {
-    let limits = Limits { owed: 1_000, ..Limits::default() };
-    let (mut session, id) = open(calm().answer_pings(true), limits);
-    for ping in [frame(0x89, [0; 100]), frame(0x81, r#"{"type":"ping","timestamp":1}"#)] {
-        let mut count = 0;
-        while session.wants_input() {
-            session.received(at(1), id, &ping);
-            count += 1;
-            assert!(count < 100, "bounded by nothing");
-        }
-        assert!(session.pending().len() < 1_200);
-        let too_many = session.pending().len() - 1_000;
-        session.written(id, too_many - 1);
-        assert!(!session.wants_input(), "one byte too many is left");
-        session.written(id, 1);
-        assert!(session.wants_input());
-        write_all(&mut session, id);
-    }
-}
-
-#[test]
-fn messages_that_wait_stop_the_reading_however_small_they_are() {
-    for payload in [0, 100] {
-        let limits = Limits { backlog: 10_000, ..Limits::default() };
-        let (mut session, id) = open(calm(), limits);
-        let mut count = 0;
-        while session.wants_input() {
-            session.received(at(1), id, &frame(0x82, vec![0; payload]));
-            count += 1;
-            assert!(count < 1_000, "bounded by nothing");
-        }
-        session.next_event();
-        assert!(session.wants_input());
-        while session.next_event().is_some() {}
-        assert_eq!(session.backlog, 0);
-    }
-}
-
-#[test]
 fn a_part_of_a_frame_is_life() {
     let (mut session, id) = open(Config::builder(), Limits::default());
     session.received(at(4), id, &frame(0x81, "a long message")[..3]);
@@ -391,19 +293,6 @@ fn outcomes_that_carry_on_are_one_event_however_many_messages_are_sent() {
 }
 
 #[test]
-fn answers_that_the_peer_does_not_read_stop_the_reading_and_no_deadline() {
-    let (mut session, id) = open(Config::builder(), Limits::default());
-    let ping = [&[0x89, 125][..], &[0; 125]].concat();
-
-    while session.wants_input() {
-        session.received(at(1), id, &ping);
-    }
-
-    assert!(!session.is_flow_changed());
-    assert!(session.deadline().is_some(), "a peer that floods and does not read may be dead");
-}
-
-#[test]
 fn debug_shows_neither_the_login_nor_a_payload() {
     let login = Login::Message {
         send: "hunter2".into(),
@@ -417,75 +306,6 @@ fn debug_shows_neither_the_login_nor_a_payload() {
     let shown = format!("{session:?}");
 
     assert!(!shown.contains("hunter2") && !shown.contains("private"), "{shown}");
-}
-
-#[test]
-fn a_login_is_read_though_the_application_is_held() {
-    let login = Login::Message {
-        send: "hello".into(),
-        accepted: None,
-        refused: None,
-        timeout: Login::TIMEOUT,
-    };
-    let (mut session, id) = open(calm().login(login), Limits::default());
-
-    session.hold(true);
-
-    assert!(session.wants_input() && !session.is_flow_changed(), "its answer has a deadline");
-    session.received(at(1), id, &frame(0x81, "welcome"));
-    assert!(session.is_ready() && !session.wants_input());
-}
-
-#[test]
-fn a_breach_of_the_protocol_waits_until_what_came_before_it_is_taken_and_answered() {
-    let (mut session, id) = open(calm(), Limits::default());
-    session.received(at(1), id, &[frame(0x81, "question"), frame(0x85, "")].concat());
-    assert!(session.is_flow_changed() && !session.wants_input() && !session.is_breach_due());
-    session.update_flow(at(1));
-
-    let Some(ClientEvent::Message(question)) = session.next_event() else { panic!("no message") };
-    session.send(question).unwrap();
-    session.received(at(2), id, &frame(0x81, "nobody's"));
-    assert!(session.is_breach_due() && !session.wants_input() && !session.has_events());
-    write_all(&mut session, id);
-    session.fail_breached(at(2));
-
-    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
-    assert_eq!(session.pending()[0], 0x88, "1002 waits to be written");
-    assert!(events(&mut session).iter().any(|event| matches!(
-        event,
-        ClientEvent::Disconnected { cause: DisconnectCause::ProtocolError(Failure::Protocol), .. }
-    )));
-    session.fail_breached(at(2));
-    assert_eq!(session.next_order(), None, "once");
-}
-
-#[test]
-fn a_close_that_breaks_the_protocol_behind_a_message_takes_no_answer_that_could_not_be_written() {
-    let (mut session, id) = open(calm(), Limits::default());
-
-    session.received(at(1), id, &[frame(0x81, "question"), close_of(1005)].concat());
-
-    let error = session.send(Message::text("answer")).unwrap_err();
-    assert_eq!(error.rejection(), SendRejection::NotReady);
-    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
-    assert_eq!(session.pending()[0], 0x88, "1002 is all that waits to be written");
-    assert!(matches!(
-        events(&mut session)[..],
-        [
-            ClientEvent::Message(_),
-            ClientEvent::Disconnected { cause: DisconnectCause::ProtocolError(_), .. },
-            ..
-        ]
-    ));
-}
-
-#[test]
-fn a_breach_with_nothing_before_it_is_told_at_once() {
-    let (mut session, id) = open(calm(), Limits::default());
-    session.received(at(1), id, &[frame(0x85, ""), frame(0x81, "nobody's")].concat());
-    assert!(!session.is_breach_due());
-    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
 }
 
 #[test]

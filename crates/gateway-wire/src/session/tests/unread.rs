@@ -1,4 +1,4 @@
-//! An application that takes no events: what a session keeps for it is bounded, and what it may not lose is kept.
+//! An application that takes no events: their number is bounded, and every outcome is kept.
 
 use gateway_core::OpenError;
 

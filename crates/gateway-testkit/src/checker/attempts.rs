@@ -1,0 +1,104 @@
+//! When an attempt may be made: its delay as announced, the event that starts it, and the last attempt.
+
+use core::time::Duration;
+
+use gateway_core::{Because, Event, GiveUpCause, Instant, Network, RetryCause, SocketId};
+
+use super::Checker;
+use super::violation::{Invariant, Verdict, broken, hold};
+
+/// The retry that was announced last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    pub(super) due: Instant,
+    is_hinted: bool,
+}
+
+impl Checker {
+    /// Checks that this event may open a socket now. `wait` is the retry that was announced.
+    pub(super) fn check_turn(
+        &self,
+        id: SocketId,
+        wait: Option<Wait>,
+        event: &Event<'_>,
+    ) -> Verdict {
+        let is_due = wait.is_some_and(|wait| wait.due <= self.now);
+        match *event {
+            Event::ConnectRequested => Ok(()),
+            // A hint shortens the wait, but not below the least delay: the retry it announces keeps that.
+            Event::NetworkChanged(Network::Online) => {
+                hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))
+            }
+            // The attempt that a suspend has overtaken is aborted, and this one replaces it.
+            Event::WallClock(_) => {
+                let replaced = SocketId::new(self.last_socket);
+                hold(Invariant::I4, self.aborted == Some(replaced), || {
+                    format!("opened {id} in place of {replaced}, aborted: {:?}", self.aborted)
+                })
+            }
+            Event::Tick => {
+                hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))?;
+                let gap = self.opened_at.map(|at| self.now.saturating_duration_since(at));
+                let least = self.retries.least_gap(&self.config);
+                let is_hinted = wait.is_some_and(|wait| wait.is_hinted);
+                // No instant is later than the last one: there the gap may be too short.
+                let is_free = is_hinted || self.now == Instant::MAX;
+                let is_apart = is_free || gap.is_none_or(|gap| gap >= least);
+                hold(Invariant::I4, is_apart, || format!("{gap:?} after the last, not {least:?}"))
+            }
+            _ => broken(Invariant::I4, format!("{event:?} opened {id}")),
+        }
+    }
+
+    /// Checks the delay of a retry that is announced.
+    pub(super) fn scheduled(
+        &mut self,
+        attempt: u32,
+        delay: Duration,
+        cause: RetryCause,
+        because: Because,
+    ) -> Verdict {
+        let is_hinted = because == Because::Hint;
+        if let RetryCause::Disconnected(cause) = cause {
+            let Some(loss) = self.loss.take() else {
+                return broken(Invariant::I4, format!("a retry for {cause:?} without a loss"));
+            };
+            let is_final = self.retries.is_final(&loss, &self.config);
+            hold(Invariant::I5, is_final == Ok(false) && loss.cause == cause, || {
+                format!("{loss:?} is retried: {is_final:?}")
+            })?;
+            self.retries.count(&loss, self.now, delay);
+            let checked = self.retries.check_delay(&loss, delay, because, &self.config);
+            checked.or_else(|what| broken(Invariant::I4, what))?;
+        } else {
+            let due = self.now.saturating_add(delay);
+            let (least, most) = match cause {
+                RetryCause::Online => (self.now, self.now),
+                _ => self.jumps.retry_bounds(self.now),
+            };
+            let (least, most) =
+                (least.max(self.retries.not_before), most.max(self.retries.not_before_most));
+            let is_fit = is_hinted && (least..=most).contains(&due);
+            hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}"))?;
+        }
+        hold(Invariant::I5, attempt == self.retries.attempts, || {
+            format!("attempt {attempt}, counted {}", self.retries.attempts)
+        })?;
+        self.wait = Some(Wait { due: self.now.saturating_add(delay), is_hinted });
+        Ok(())
+    }
+
+    /// Checks that the end of the retries is due.
+    pub(super) fn gave_up(&mut self, cause: GiveUpCause) -> Verdict {
+        self.is_wanted = false;
+        let Some(loss) = self.loss.take() else {
+            return broken(Invariant::I5, format!("{cause:?} without a loss"));
+        };
+        let is_final = self.retries.is_final(&loss, &self.config);
+        let fits = match cause {
+            GiveUpCause::AttemptsSpent => is_final.is_err(),
+            _ => is_final == Ok(true),
+        };
+        hold(Invariant::I5, fits, || format!("{cause:?} on {loss:?}: {is_final:?}"))
+    }
+}

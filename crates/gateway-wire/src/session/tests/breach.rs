@@ -1,0 +1,64 @@
+//! A peer that breaks the protocol: the session delivers what came before, then fails the socket.
+
+use super::*;
+
+#[test]
+fn a_breach_of_the_peers_is_told_in_the_farewell() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &frame(0x81, [0xff]));
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+    assert_eq!(session.pending()[0], 0x88);
+    assert_eq!(session.pending().len(), 2 + 4 + 2, "one Close, masked, with a code");
+}
+
+#[test]
+fn a_breach_of_the_protocol_waits_until_what_came_before_it_is_taken_and_answered() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &[frame(0x81, "question"), frame(0x85, "")].concat());
+    assert!(session.is_flow_changed() && !session.wants_input() && !session.is_breach_due());
+    session.update_flow(at(1));
+
+    let Some(ClientEvent::Message(question)) = session.next_event() else { panic!("no message") };
+    session.send(question).unwrap();
+    session.received(at(2), id, &frame(0x81, "nobody's"));
+    assert!(session.is_breach_due() && !session.wants_input() && !session.has_events());
+    write_all(&mut session, id);
+    session.fail_breached(at(2));
+
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+    assert_eq!(session.pending()[0], 0x88, "1002 waits to be written");
+    assert!(events(&mut session).iter().any(|event| matches!(
+        event,
+        ClientEvent::Disconnected { cause: DisconnectCause::ProtocolError(Failure::Protocol), .. }
+    )));
+    session.fail_breached(at(2));
+    assert_eq!(session.next_order(), None, "once");
+}
+
+#[test]
+fn a_close_that_breaks_the_protocol_behind_a_message_takes_no_answer_that_could_not_be_written() {
+    let (mut session, id) = open(calm(), Limits::default());
+
+    session.received(at(1), id, &[frame(0x81, "question"), close_of(1005)].concat());
+
+    let error = session.send(Message::text("answer")).unwrap_err();
+    assert_eq!(error.rejection(), SendRejection::NotReady);
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+    assert_eq!(session.pending()[0], 0x88, "1002 is all that waits to be written");
+    assert!(matches!(
+        events(&mut session)[..],
+        [
+            ClientEvent::Message(_),
+            ClientEvent::Disconnected { cause: DisconnectCause::ProtocolError(_), .. },
+            ..
+        ]
+    ));
+}
+
+#[test]
+fn a_breach_with_nothing_before_it_is_told_at_once() {
+    let (mut session, id) = open(calm(), Limits::default());
+    session.received(at(1), id, &[frame(0x85, ""), frame(0x81, "nobody's")].concat());
+    assert!(!session.is_breach_due());
+    assert_eq!(session.next_order(), Some(Order::Drop { id, farewell: true }));
+}
