@@ -83,7 +83,7 @@ impl Refusal {
         OpenFailure::new(self.error, detail)
     }
 
-    /// The beginning of the body, on one line, if it is text.
+    /// The beginning of the body, if it is text: its words on one line, control characters escaped.
     fn text(&self) -> Option<String> {
         let body = match self.framing {
             Framing::Chunks => joined(&self.body).0,
@@ -100,8 +100,8 @@ impl Refusal {
             }
             Err(_) => return None,
         };
-        let text = text.trim();
-        (!text.is_empty()).then(|| escaped(text))
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (!words.is_empty()).then(|| escaped(&words))
     }
 }
 

@@ -261,7 +261,7 @@ fn a_refusal_keeps_its_status_its_location_and_the_beginning_of_its_text() {
         ("503 x\r\nContent-Length: 4\r\n\r\nbusy and more", "503: busy"),
         (
             "503 x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n  a\r\nb\x1b[2J\u{9b}\n",
-            "503: a\\r\\nb\\u{1b}[2J\\u{9b}",
+            "503: a b\\u{1b}[2J\\u{9b}",
         ),
         ("400 x\r\nContent-Type: application/problem+json\r\n\r\n{}", "400: {}"),
         ("503 x\r\nContent-Type: image/png\r\n\r\nPNG", "503"),
