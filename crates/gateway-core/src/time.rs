@@ -115,8 +115,8 @@ impl UnixMillis {
 
 /// An instant or a span, of which there may be none at no cost: an `Option` of it takes eight bytes.
 ///
-/// The last nanosecond that can be told is kept as the one before it: good for what is compared with spans far longer, and not for
-/// what is shown.
+/// The last nanosecond but one that can be counted is kept as the last. So the end of time, at which sums saturate, is kept as
+/// it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Compact(NonZeroU64);
 
@@ -133,12 +133,19 @@ impl Compact {
         Self::new(nanos(span))
     }
 
+    const fn nanos(self) -> u64 {
+        match self.0 {
+            NonZeroU64::MAX => u64::MAX,
+            kept => kept.get() - 1,
+        }
+    }
+
     pub(crate) const fn instant(self) -> Instant {
-        Instant(self.0.get() - 1)
+        Instant(self.nanos())
     }
 
     pub(crate) const fn duration(self) -> Duration {
-        Duration::from_nanos(self.0.get() - 1)
+        Duration::from_nanos(self.nanos())
     }
 }
 
@@ -204,5 +211,21 @@ pub(crate) mod span_ns {
         ) -> Result<Option<Duration>, D::Error> {
             Ok(Option::<Span>::deserialize(deserializer)?.map(|Span(span)| span))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_in_eight_bytes_is_exact_from_the_first_nanosecond_to_the_last() {
+        for nanos in [0, 1, 2, 1_000_000_007, u64::MAX - 2, u64::MAX] {
+            assert_eq!(Compact::at(Instant::from_nanos(nanos)).instant().as_nanos(), nanos);
+            let span = Duration::from_nanos(nanos);
+            assert_eq!(Compact::span(span).duration(), span);
+        }
+        assert_eq!(Compact::span(Duration::MAX).duration(), Duration::from_nanos(u64::MAX));
+        assert_eq!(Compact::at(Instant::from_nanos(u64::MAX - 1)).instant().as_nanos(), u64::MAX);
     }
 }

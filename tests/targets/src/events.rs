@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway_core::{Action, Dialect, DisconnectCause, Event, Notice, Observed, Observer};
+use gateway_core::{Action, Dialect, DisconnectCause, Event, Instant, Notice, Observed, Observer};
 use gateway_testkit::history::{Plan, World, run_observed};
 
 use crate::Sights;
@@ -67,6 +67,9 @@ pub(crate) fn sights(world: &World) -> Sights {
     }
     if statistics.round_trip.last == Some(Duration::from_nanos(u64::MAX)) {
         sights.insert("a round trip as long as time");
+    }
+    if world.rig.connection.next_deadline() == Some(Instant::from_nanos(u64::MAX)) {
+        sights.insert("a deadline at the end of time");
     }
     sights
 }

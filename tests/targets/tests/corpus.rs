@@ -107,6 +107,10 @@ const FINDINGS: &[(&str, &[&str])] = &[
         &["delivered", "protocol error", "refused"],
     ),
     (
+        "reference/a-least-delay-to-the-end-of-time-is-kept-whole",
+        &["stale", "a deadline at the end of time"],
+    ),
+    (
         "reference/a-round-trip-as-long-as-time-is-counted-whole",
         &["ready", "a round trip as long as time"],
     ),
