@@ -209,8 +209,7 @@ impl State {
                     *not_before = Compact::at(not_before.instant().saturating_sub(by));
                 }
                 let delay = Retry::spread(JUMP_SPREAD, cx.random);
-                let at = cx.now.saturating_add(delay).max(turn);
-                let _ = waiting.advance(at, RetryCause::ClockJump, cx);
+                let _ = waiting.advance(turn.saturating_add(delay), RetryCause::ClockJump, cx);
                 None
             }
             Self::Connecting(Connecting { socket, credentials, .. }) => {

@@ -5,7 +5,7 @@
 //! lasts for minutes, and the peer would seem to take nothing.
 
 use std::any::Any;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::task::{Context, Poll, ready};
 
 use tokio::net::TcpStream;
@@ -70,7 +70,11 @@ struct Direct<'a>(&'a TcpStream);
 
 impl Write for Direct<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        send(self.0, bytes)
+        send(self.0, &[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        send(self.0, pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -79,14 +83,14 @@ impl Write for Direct<'_> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn send(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn send(tcp: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     /// `MSG_NOSIGNAL`: a peer that is gone is an error, not a signal.
     const NO_SIGNAL: i32 = 0x4000;
-    socket2::SockRef::from(tcp).send_with_flags(bytes, NO_SIGNAL)
+    socket2::SockRef::from(tcp).send_vectored_with_flags(pieces, NO_SIGNAL)
 }
 
 /// Elsewhere a socket is reported as writable as soon as it takes bytes.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    tcp.try_write(bytes)
+fn send(tcp: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    tcp.try_write_vectored(pieces)
 }

@@ -163,7 +163,11 @@ impl ByteStream for Polled {
 
     fn shutdown(&mut self) {
         // A stream that cannot be ended now is about to be dropped.
-        let _ = self.poll(|transport, cx| transport.poll_shutdown(cx));
+        let ended = self.poll(|transport, cx| transport.poll_shutdown(cx));
+        // TLS ends with a record of its own, for which the socket may have room.
+        if ended.is_err() && self.write_records().is_ok() {
+            let _ = self.poll(|transport, cx| transport.poll_shutdown(cx));
+        }
     }
 
     fn abort(&mut self) {

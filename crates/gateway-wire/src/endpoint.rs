@@ -144,8 +144,8 @@ impl fmt::Debug for EndpointBuilder {
 }
 
 impl EndpointBuilder {
-    /// Adds a header to the upgrade request. The name is sent as it is written here. A `User-Agent` takes the place of
-    /// `gateway/VERSION`.
+    /// Adds a header to the upgrade request. The name is sent as it is written here. By default the client sends
+    /// `User-Agent: gateway/VERSION`; set your own to replace it.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -158,7 +158,7 @@ impl EndpointBuilder {
     }
 
     /// Refuses a server that chooses none of the offered subprotocols. By default such a connection opens, as RFC 6455
-    /// section 4.1 lets it; browsers refuse it.
+    /// section 4.1 allows. Browsers refuse it.
     pub const fn require_subprotocol(mut self, require: bool) -> Self {
         self.requires_subprotocol = require;
         self
@@ -247,10 +247,19 @@ fn meant(url: &str) -> Option<String> {
         }
     };
     let place = parsed(&format!("{scheme}://{rest}")).ok()?;
-    // A word alone, such as a name that was mistyped, is no address.
-    let is_address = place.host.contains(['.', ':']) || place.host == "localhost" || rest != url;
+    // A word alone is no address, and neither is a token with dots in it, which must not be shown.
+    let is_address = is_address(&place.host) || rest != url;
     let Place { scheme, host, port, target, .. } = place;
     is_address.then(|| shown(scheme, &host, port, target.path()))
+}
+
+fn is_address(host: &str) -> bool {
+    let is_label = |label: &str| !label.is_empty() && label.len() <= 63;
+    let is_name = host.rsplit_once('.').is_some_and(|(labels, top)| {
+        let is_top = top.len() >= 2 && top.bytes().all(|byte| byte.is_ascii_alphabetic());
+        is_top && labels.split('.').all(is_label)
+    });
+    is_name || host == "localhost" || host.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn parsed(url: &str) -> Result<Place, &'static str> {
@@ -417,7 +426,16 @@ mod tests {
             assert!(text.ends_with(&format!("; did you mean {meant}?")), "{url}: {text}");
             assert!(!text.contains("secret"), "{text}");
         }
-        for url in ["", "gateway", "ftp://host", "ws:host", "wss://", "file:///a.b", "a b.c"] {
+        for url in [
+            "",
+            "gateway",
+            "ftp://host",
+            "ws:host",
+            "wss://",
+            "file:///a.b",
+            "a b.c",
+            "eyJhbGci.eyJzdWIi.c2lnbmF0dXJl0",
+        ] {
             let text = limits(Endpoint::builder(url));
             assert!(!text.contains("did you mean"), "{url}: {text}");
         }

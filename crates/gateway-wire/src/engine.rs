@@ -43,9 +43,9 @@ pub trait ByteStream {
     /// Not all of it can be passed on now, or ever.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Whether a buffer of the stream's own has passed on bytes since this was last asked. A stream that
-    /// buffers, as TLS does, shows by it that a flush which has to wait goes on: the peer is then not treated
-    /// as dead, and no `send` fails as stalled. The default is for a stream without a buffer.
+    /// Whether the stream's own buffer has passed on bytes since the last call. The engine asks during a flush that has to wait, as
+    /// one over TLS may. While the answer is yes, the peer is not treated as dead, and no `send` fails as stalled. The default is
+    /// for a stream without a buffer.
     fn take_progress(&mut self) -> bool {
         false
     }
@@ -89,8 +89,8 @@ pub trait Host {
     /// chooses among addresses tries another one next; the default does nothing. See [`AddressBook`](crate::AddressBook).
     fn ended(&mut self, _id: SocketId, _end: SocketEnd) {}
 
-    /// Runs `act`, the last writes to a socket that is about to be dropped. What it cannot write is lost: a
-    /// runtime that limits how much a task may do at once lifts that limit here. The default just runs it.
+    /// Runs `act`, which writes the last bytes to a socket that is dropped next. A runtime that limits a task's IO has to lift the
+    /// limit here, or these bytes are lost. The default just runs `act`.
     fn without_budget(act: impl FnOnce()) {
         act();
     }
@@ -458,9 +458,11 @@ impl<H: Host> Engine<H> {
 
     /// A refusal whose body does not come in time is a refusal all the same.
     fn fail_if_refused(&mut self) {
-        let Io::Upgrading { id, dialled, .. } = &self.io else { return };
-        if let Some(refusal) = dialled.handshake.refusal() {
-            let _ = self.fail_to_open(*id, &refusal);
+        if let Io::Upgrading { id, dialled, .. } = &self.io
+            && dialled.handshake.is_refused()
+        {
+            let (id, refusal) = (*id, dialled.handshake.ended());
+            let _ = self.fail_to_open(id, &refusal);
         }
     }
 

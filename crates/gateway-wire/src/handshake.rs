@@ -1,6 +1,7 @@
 //! The opening handshake (RFC 6455 section 4.1): a request to write, an answer to read. No IO.
 
 mod head;
+mod hidden;
 mod refusal;
 mod retry_after;
 
@@ -11,6 +12,7 @@ use tungstenite::handshake::client::generate_key;
 use tungstenite::handshake::derive_accept_key;
 
 use self::head::Head;
+use self::hidden::Hidden;
 use self::refusal::Refusal;
 pub use self::retry_after::parse_retry_after;
 use crate::endpoint::Endpoint;
@@ -28,15 +30,16 @@ pub struct Handshake {
     accept: String,
     subprotocols: Vec<String>,
     requires_subprotocol: bool,
-    /// What came of the answer's head.
+    /// What the words of a refusal must not show.
+    hidden: Hidden,
+    /// What came of the answer's head, with interim answers before it.
     answer: Vec<u8>,
-    /// How many bytes of interim answers were skipped.
+    /// The interim answers' length.
     skipped: usize,
     refusal: Option<Refusal>,
 }
 
-/// What a completed handshake has brought.
-#[derive(Debug)]
+/// What a completed handshake has brought. `Debug` shows no contents: the first frames may be secret, and so may a subprotocol.
 #[non_exhaustive]
 pub struct Opened {
     /// The subprotocol that the server chose, where any was offered.
@@ -58,6 +61,15 @@ impl fmt::Debug for Handshake {
     }
 }
 
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has_subprotocol = self.subprotocol.is_some();
+        let mut shown = f.debug_struct("Opened");
+        shown.field("has_subprotocol", &has_subprotocol).field("rest", &self.rest.len());
+        shown.finish_non_exhaustive()
+    }
+}
+
 impl Handshake {
     /// A handshake with this endpoint; `credentials` are headers of this attempt alone and win over the
     /// endpoint's of the same name.
@@ -69,6 +81,7 @@ impl Handshake {
             accept: derive_accept_key(key.as_bytes()),
             subprotocols: endpoint.subprotocols().to_vec(),
             requires_subprotocol: endpoint.requires_subprotocol(),
+            hidden: Hidden::of(endpoint, credentials),
             answer: Vec::new(),
             skipped: 0,
             refusal: None,
@@ -81,7 +94,9 @@ impl Handshake {
         &self.request
     }
 
-    /// Takes bytes of the answer, in pieces of any size; `None` until it is whole.
+    /// Takes bytes of the answer, in pieces of any size. `None`: more is to come. The body of a refusal counts as more; where
+    /// [`is_refused`](Self::is_refused) says so, wait a second for it, no longer, and then take what [`ended`](Self::ended)
+    /// returns.
     ///
     /// # Errors
     /// What the answer is in place of a completed handshake, classified.
@@ -99,31 +114,41 @@ impl Handshake {
         self.judge()
     }
 
-    /// Nothing more comes, or not in time: how the attempt has failed, if the answer has said so by now.
+    /// Whether the server has refused the upgrade, and the body that says why is still on its way.
     #[must_use]
-    pub fn refusal(&self) -> Option<OpenFailure> {
-        self.refusal.as_ref().map(Refusal::failure)
+    pub const fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// How the attempt has failed if nothing more comes: the stream has ended, or the time is up.
+    #[must_use]
+    pub fn ended(&self) -> OpenFailure {
+        match &self.refusal {
+            Some(refusal) => refusal.failure(&self.hidden),
+            None => OpenFailure::new(OpenError::NotHttp, "the server hung up in the upgrade"),
+        }
     }
 
     fn judge(&mut self) -> Result<Option<Opened>, OpenFailure> {
         loop {
-            let most = MAX_HEAD.saturating_sub(self.skipped);
-            let judged = Head::read(&self.answer, most, |head| match head.status {
+            let answer = &self.answer[self.skipped..];
+            let judged = Head::read(answer, MAX_HEAD - self.skipped, |head| match head.status {
                 101 => self.chosen_subprotocol(head).map(Judged::Accepted),
                 100..=199 => Ok(Judged::Interim),
                 _ => Ok(Judged::Refused(Refusal::new(head))),
             });
             let Some((length, judged)) = judged? else { return Ok(None) };
-            let rest = self.answer.split_off(length);
-            self.answer = Vec::new();
+            let end = self.skipped + length;
             match judged.map_err(|why| OpenFailure::new(OpenError::Upgrade, why))? {
-                Judged::Accepted(subprotocol) => return Ok(Some(Opened { subprotocol, rest })),
-                Judged::Interim => {
-                    self.skipped += length;
-                    self.answer = rest;
+                Judged::Interim => self.skipped = end,
+                Judged::Accepted(subprotocol) => {
+                    let rest = self.answer.split_off(end);
+                    self.answer = Vec::new();
+                    return Ok(Some(Opened { subprotocol, rest }));
                 }
                 Judged::Refused(mut refusal) => {
-                    refusal.received(&rest);
+                    refusal.received(&self.answer[end..]);
+                    self.answer = Vec::new();
                     self.refusal = Some(refusal);
                     return self.refused_if_whole();
                 }
@@ -133,7 +158,7 @@ impl Handshake {
 
     fn refused_if_whole(&self) -> Result<Option<Opened>, OpenFailure> {
         match &self.refusal {
-            Some(refusal) if refusal.is_whole() => Err(refusal.failure()),
+            Some(refusal) if refusal.is_whole() => Err(self.ended()),
             Some(_) | None => Ok(None),
         }
     }
@@ -145,27 +170,30 @@ impl Handshake {
         if !head.is_http_1_1 {
             return wrong("in HTTP/1.0");
         }
-        if !head.lists("Upgrade", "websocket") {
-            return wrong("its Upgrade field does not name websocket");
+        if !head.is("Upgrade", "websocket") {
+            return wrong("its Upgrade field is not websocket");
         }
         if !head.lists("Connection", "Upgrade") {
             return wrong("its Connection field does not name Upgrade");
         }
-        if head.value("Sec-WebSocket-Accept") != Some(&self.accept) {
+        if head.one("Sec-WebSocket-Accept") != Some(self.accept.as_bytes()) {
             return wrong("its Sec-WebSocket-Accept does not answer our key");
         }
-        if head.value("Sec-WebSocket-Extensions").is_some_and(|value| !value.is_empty()) {
+        if head.values("Sec-WebSocket-Extensions").any(|value| !value.is_empty()) {
             return wrong("it uses an extension that was not offered");
         }
-        match head.value("Sec-WebSocket-Protocol").filter(|name| !name.is_empty()) {
-            Some(name) if self.subprotocols.iter().any(|offered| offered == name) => {
-                Ok(Some(name.to_owned()))
-            }
-            Some(_) => wrong("it chose a subprotocol that was not offered"),
-            None if self.requires_subprotocol => {
-                wrong("it chose none of the offered subprotocols, and require_subprotocol is set")
-            }
-            None => Ok(None),
+        if head.values("Sec-WebSocket-Protocol").all(<[u8]>::is_empty) {
+            return match self.requires_subprotocol {
+                true => wrong(
+                    "it chose none of the offered subprotocols, and require_subprotocol is set",
+                ),
+                false => Ok(None),
+            };
+        }
+        let chosen = head.one("Sec-WebSocket-Protocol");
+        match self.subprotocols.iter().find(|offered| Some(offered.as_bytes()) == chosen) {
+            Some(name) => Ok(Some(name.clone())),
+            None => wrong("it chose a subprotocol that was not offered"),
         }
     }
 }

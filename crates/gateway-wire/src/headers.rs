@@ -11,8 +11,9 @@ use http::header::{HeaderName, HeaderValue};
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Box<str>, HeaderValue)>);
 
-/// Headers that the handshake writes itself (RFC 6455 section 4.1), or that have a setting of their own.
-const RESERVED: [&str; 7] = [
+/// Headers that the handshake writes itself (RFC 6455 section 4.1), that have a setting of their own, or that would announce a body,
+/// for which a proxy would then take our frames.
+const RESERVED: [&str; 11] = [
     "host",
     "connection",
     "upgrade",
@@ -20,6 +21,10 @@ const RESERVED: [&str; 7] = [
     "sec-websocket-version",
     "sec-websocket-protocol",
     "sec-websocket-extensions",
+    "sec-websocket-accept",
+    "content-length",
+    "transfer-encoding",
+    "trailer",
 ];
 
 impl Headers {
@@ -63,7 +68,7 @@ impl fmt::Debug for Headers {
 fn header(name: &str, value: &str) -> Result<HeaderValue, &'static str> {
     HeaderName::try_from(name).map_err(|_| "must have a name that HTTP allows")?;
     if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Err("must not be set: the handshake writes it");
+        return Err("must not be set: the handshake decides it");
     }
     if value.chars().any(char::is_control) {
         return Err("must have a value without control characters, such as a line end");

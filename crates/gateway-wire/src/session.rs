@@ -1,5 +1,6 @@
 //! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
 
+mod body;
 mod breach;
 mod clocks;
 mod end;
@@ -114,7 +115,9 @@ pub struct Session {
     limits: Limits,
     report_sent: bool,
     stall: Stall,
-    /// How far a socket had flushed when it was dropped: the last one on which someone waited for that.
+    /// The attempt that was refused, and until when the refusal's body is waited for.
+    body_due: Option<(SocketId, Instant)>,
+    /// How far the last socket had flushed whose flush someone waited for when it was dropped.
     lost: Option<Position>,
     /// The application does not want to be given messages now.
     held: bool,
@@ -149,6 +152,7 @@ impl Session {
             limits: Limits::default(),
             report_sent: false,
             stall: Stall::new(Self::SEND_STALL),
+            body_due: None,
             lost: None,
             held: false,
             paused: false,
@@ -402,6 +406,7 @@ impl Session {
 
     /// The deadline is due, or was thought to be.
     pub fn tick(&mut self, now: Instant) {
+        self.body_due.take_if(|(_, due)| now >= *due);
         let is_stall = self.stall.expire(now);
         if is_stall && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
             return; // the core has nothing to do with this one

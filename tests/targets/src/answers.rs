@@ -382,5 +382,5 @@ fn hear(
             Err(failure) => return Some(Err(failure)),
         }
     }
-    handshake.refusal().map(Err) // its body has not come whole
+    handshake.is_refused().then(|| Err(handshake.ended())) // its body has not come whole
 }

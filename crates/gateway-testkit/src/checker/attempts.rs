@@ -74,7 +74,7 @@ impl Checker {
             let due = self.now.saturating_add(delay);
             let (least, most) = match cause {
                 RetryCause::Online => (self.now, self.now),
-                _ => self.jumps.retry_bounds(self.now),
+                _ => self.jumps.retry_bounds(),
             };
             let (least, most) =
                 (least.max(self.retries.not_before), most.max(self.retries.not_before_most));

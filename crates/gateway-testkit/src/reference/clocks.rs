@@ -67,14 +67,14 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// Within a second, or at `soonest`, and no later than it was to be.
+    /// Within a second from `soonest` on, and no later than it was to be.
     fn retry_soon(&mut self, slept: Duration, soonest: Instant) {
         if self.retry_at.is_none() {
             return;
         }
         self.not_before = self.not_before.saturating_sub(slept);
         let delay = backoff::whole_millis(self.part_of(Duration::from_secs(1)));
-        self.retry_by(self.now.saturating_add(delay).max(soonest), RetryCause::ClockJump);
+        self.retry_by(soonest.saturating_add(delay), RetryCause::ClockJump);
     }
 
     /// A hint brings the attempt forward, but not before a least delay has passed.

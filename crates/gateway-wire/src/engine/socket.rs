@@ -2,10 +2,10 @@
 
 use std::io;
 
-use gateway_core::{Failure, Instant, OpenError, SocketId};
+use gateway_core::{Failure, Instant, SocketId};
 
 use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK};
-use crate::handshake::Opened;
+use crate::handshake::{Handshake, Opened};
 use crate::open_failure::{OpenFailure, OpenStep};
 
 /// The most that one write is offered: where a write fails it is not known how much of it was passed on.
@@ -22,7 +22,12 @@ impl<H: Host> Engine<H> {
         let id = *id;
         match upgrade(&mut dialled.stream, &mut dialled.handshake, written) {
             Ok(Upgrade::Blocked) => Progress::Blocked,
-            Ok(Upgrade::Going) => Progress::Made,
+            Ok(Upgrade::Going) => {
+                if dialled.handshake.is_refused() {
+                    self.session.wait_for_body(self.host.now(), id);
+                }
+                Progress::Made
+            }
             Ok(Upgrade::Done(opened)) => self.open(id, opened),
             Err(failure) => self.fail_to_open(id, &failure),
         }
@@ -210,38 +215,61 @@ enum Upgrade {
 
 fn upgrade(
     stream: &mut impl ByteStream,
-    handshake: &mut crate::handshake::Handshake,
+    handshake: &mut Handshake,
     written: &mut usize,
 ) -> Result<Upgrade, OpenFailure> {
-    let blocked = |error: io::Error| match error.kind() {
-        io::ErrorKind::WouldBlock => Ok(Upgrade::Blocked),
-        _ => Err(OpenFailure::classify(OpenStep::Upgrade, &error)),
-    };
-    let request = handshake.request();
-    if *written < request.len() {
-        return match stream.write(&request[*written..]) {
-            Ok(0) => blocked(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                *written += count;
-                Ok(Upgrade::Going)
-            }
-            Err(error) => blocked(error),
-        };
+    match write_request(stream, handshake, written) {
+        Ok(true) => {}
+        Ok(false) => return Ok(Upgrade::Going),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Upgrade::Blocked),
+        Err(error) => {
+            // A server that refuses a request may do so before it has read all of it.
+            let _ = read_answer(stream, handshake);
+            return Err(failed(handshake, &error));
+        }
     }
-    if let Err(error) = stream.flush() {
-        return blocked(error);
+    match read_answer(stream, handshake) {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Upgrade::Blocked),
+        Err(error) => Err(failed(handshake, &error)),
     }
-    let hung_up = || OpenFailure::new(OpenError::NotHttp, "the server hung up in the upgrade");
-    let read = stream.read(|bytes| match bytes {
-        [] => Err(hung_up()),
-        bytes => handshake.received(bytes),
-    });
-    let outcome = match read {
-        Ok(answer) => answer.map(|opened| opened.map_or(Upgrade::Going, Upgrade::Done)),
-        Err(error) => blocked(error),
-    };
-    // A refusal stands, however its body ends.
-    outcome.map_err(|failure| handshake.refusal().unwrap_or(failure))
+}
+
+/// Writes some of the request, and says whether all of it was written and flushed before.
+fn write_request(
+    stream: &mut impl ByteStream,
+    handshake: &Handshake,
+    written: &mut usize,
+) -> io::Result<bool> {
+    let rest = &handshake.request()[*written..];
+    if rest.is_empty() {
+        return stream.flush().map(|()| true);
+    }
+    match stream.write(rest)? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        count => {
+            *written += count;
+            Ok(false)
+        }
+    }
+}
+
+fn read_answer(
+    stream: &mut impl ByteStream,
+    handshake: &mut Handshake,
+) -> io::Result<Result<Upgrade, OpenFailure>> {
+    stream.read(|bytes| match bytes {
+        [] => Err(handshake.ended()),
+        bytes => Ok(handshake.received(bytes)?.map_or(Upgrade::Going, Upgrade::Done)),
+    })
+}
+
+/// The stream has failed. A refusal that came before counts.
+fn failed(handshake: &Handshake, error: &io::Error) -> OpenFailure {
+    match handshake.is_refused() {
+        true => handshake.ended(),
+        false => OpenFailure::classify(OpenStep::Upgrade, error),
+    }
 }
 
 /// Reads `rest` first, then the stream.

@@ -21,6 +21,8 @@ pub(super) struct Server {
     written: RefCell<Vec<u8>>,
     answered: Cell<bool>,
     refusal: Cell<Option<&'static str>>,
+    /// The request cannot be written past so many bytes.
+    breaks_after: Cell<Option<usize>>,
     /// How the stream ends behind the answer: in order, or with an error.
     ends: Cell<Option<Result<(), io::ErrorKind>>>,
     /// What comes in one read with the answer to the upgrade.
@@ -37,6 +39,9 @@ pub(super) struct Stream(Rc<Server>);
 
 impl ByteStream for Stream {
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        if let (Some(_), Some(refusal)) = (self.0.breaks_after.get(), self.0.refusal.get()) {
+            return Ok(take(refusal.as_bytes()));
+        }
         let request = String::from_utf8_lossy(&self.0.written.borrow()).into_owned();
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
         let (Some(key), false) = (key, self.0.answered.replace(true)) else {
@@ -58,6 +63,12 @@ impl ByteStream for Stream {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(most) = self.0.breaks_after.get() {
+            let mut written = self.0.written.borrow_mut();
+            let count = bytes.len().min(most - written.len());
+            written.extend_from_slice(&bytes[..count]);
+            return if count > 0 { Ok(count) } else { Err(io::ErrorKind::BrokenPipe.into()) };
+        }
         if !self.0.answered.get() {
             self.0.written.borrow_mut().extend_from_slice(bytes);
             return Ok(bytes.len());
@@ -260,7 +271,7 @@ fn a_flush_that_ends_is_progress_for_what_waits_behind_it() {
 }
 
 #[test]
-fn a_refusal_whose_body_does_not_come_is_a_refusal_at_the_end_of_the_stream_or_of_the_time() {
+fn a_refusal_whose_body_does_not_come_is_a_refusal_at_the_end_of_the_stream_or_after_a_second() {
     const REFUSAL: &str = "HTTP/1.1 429 x\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nslow";
     for ends in [Some(Ok(())), Some(Err(io::ErrorKind::ConnectionReset)), None] {
         let (mut engine, server) = engine();
@@ -268,9 +279,10 @@ fn a_refusal_whose_body_does_not_come_is_a_refusal_at_the_end_of_the_stream_or_o
         server.ends.set(ends);
         while engine.look() == Progress::Made {}
         if ends.is_none() {
-            let deadline = engine.session.deadline().unwrap();
-            server.now.set(deadline);
-            engine.fire(deadline);
+            let a_second = Instant::ZERO.saturating_add(Session::BODY_WAIT);
+            assert_eq!(engine.session.deadline(), Some(a_second));
+            server.now.set(a_second);
+            engine.fire(a_second);
         }
 
         let told = std::iter::from_fn(|| engine.take_event()).find_map(|event| match event {
@@ -284,4 +296,19 @@ fn a_refusal_whose_body_does_not_come_is_a_refusal_at_the_end_of_the_stream_or_o
         assert_eq!(cause, DisconnectCause::OpenFailed(refused), "{ends:?}");
         assert_eq!(&*detail, "the server answered 429: slow");
     }
+}
+
+#[test]
+fn a_refusal_of_a_request_that_cannot_be_written_whole_counts() {
+    let (mut engine, server) = engine();
+    server.refusal.set(Some("HTTP/1.1 431 x\r\n\r\n"));
+    server.breaks_after.set(Some(10));
+    while engine.look() == Progress::Made {}
+
+    let causes = std::iter::from_fn(|| engine.take_event()).filter_map(|event| match event {
+        ClientEvent::Disconnected { cause, .. } => Some(cause),
+        _ => None,
+    });
+    let refused = OpenError::Http { status: 431, retry_after: None };
+    assert_eq!(causes.collect::<Vec<_>>(), [DisconnectCause::OpenFailed(refused)]);
 }

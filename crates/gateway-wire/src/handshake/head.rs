@@ -52,6 +52,18 @@ impl Head<'_> {
         self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
+    /// The value of the only field of this name.
+    pub(super) fn one(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether there is a field of this name, and each of that name has this value, in any case.
+    pub(super) fn is(&self, name: &str, value: &str) -> bool {
+        self.values(name).next().is_some()
+            && self.values(name).all(|own| own.eq_ignore_ascii_case(value.as_bytes()))
+    }
+
     /// Whether the list that all fields of this name make up contains `token`.
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         self.values(name).any(|value| {
@@ -60,7 +72,7 @@ impl Head<'_> {
         })
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
         named.map(|field| field.value.trim_ascii())
     }

@@ -3,6 +3,7 @@
 use gateway_core::OpenError;
 
 use super::head::Head;
+use super::hidden::Hidden;
 use super::retry_after;
 use crate::escape::escaped;
 use crate::open_failure::OpenFailure;
@@ -27,7 +28,7 @@ pub(super) struct Refusal {
 enum Framing {
     /// There is none, or none that is text.
     None,
-    /// Nothing says where: what comes along with the head is all that is kept.
+    /// The head does not say: what comes with it in one read is kept, and no more is waited for.
     Unknown,
     Length(usize),
     Chunks,
@@ -72,18 +73,18 @@ impl Refusal {
         }
     }
 
-    pub(super) fn failure(&self) -> OpenFailure {
+    pub(super) fn failure(&self, hidden: &Hidden) -> OpenFailure {
         let mut detail = format!("the server answered {}", self.status);
         if let Some(location) = &self.location {
-            detail += &format!(", Location: {location}");
+            detail += &format!(", Location: {}", hidden.removed_from(location));
         }
         if let Some(text) = self.text() {
-            detail += &format!(": {text}");
+            detail += &format!(": {}", escaped(&hidden.removed_from(&text)));
         }
         OpenFailure::new(self.error, detail)
     }
 
-    /// The beginning of the body, if it is text: its words on one line, control characters escaped.
+    /// The beginning of the body, if it is text: its words on one line.
     fn text(&self) -> Option<String> {
         let body = match self.framing {
             Framing::Chunks => joined(&self.body).0,
@@ -101,13 +102,14 @@ impl Refusal {
             Err(_) => return None,
         };
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        (!words.is_empty()).then(|| escaped(&words))
+        (!words.is_empty()).then_some(words)
     }
 }
 
 impl Framing {
     fn of(head: &Head<'_>) -> Self {
-        let is_empty = matches!(head.status, 204 | 304);
+        // A redirect says no more than its `Location`.
+        let is_empty = matches!(head.status, 204 | 300..=399);
         let is_coded = head.value("Content-Encoding").is_some_and(|coding| !coding.is_empty());
         if is_empty || is_coded || !is_text(head.value("Content-Type")) {
             return Self::None;
@@ -138,9 +140,10 @@ fn is_text(kind: Option<&str>) -> bool {
 fn joined(mut chunks: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
-        let Ok(httparse::Status::Complete((start, length))) = httparse::parse_chunk_size(chunks)
-        else {
-            return (body, false);
+        let (start, length) = match httparse::parse_chunk_size(chunks) {
+            Ok(httparse::Status::Complete(chunk)) => chunk,
+            Ok(httparse::Status::Partial) => return (body, false),
+            Err(_) => return (body, true), // nobody knows what comes next
         };
         let Ok(length) = usize::try_from(length) else { return (body, false) };
         if length == 0 {
@@ -156,18 +159,18 @@ fn joined(mut chunks: &[u8]) -> (Vec<u8>, bool) {
     }
 }
 
-/// A place without what may be secret in it.
+/// A place without userinfo and query, which may be secret, in ASCII.
 fn place(location: &str) -> String {
     let shown = location.split(['?', '#']).next().unwrap_or_default();
-    let shown = match shown.split_once("://") {
+    let shown = match shown.split_once("//") {
         Some((scheme, rest)) => {
-            let host_at = rest.find('/').unwrap_or(rest.len());
-            let host = rest[..host_at].rfind('@').map_or(rest, |at| &rest[at + 1..]);
-            format!("{scheme}://{host}")
+            let host_end = rest.find('/').unwrap_or(rest.len());
+            let host = rest[..host_end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+            format!("{scheme}//{host}")
         }
         None => shown.to_owned(),
     };
-    let shown = escaped(&shown);
-    let end = (0..=KEPT).rev().find(|end| shown.is_char_boundary(*end)).unwrap_or(0);
-    shown.get(..end).unwrap_or(&shown).to_owned()
+    let mut shown = shown.escape_default().to_string();
+    shown.truncate(KEPT);
+    shown
 }

@@ -215,7 +215,7 @@ fn interim_answers_without_end_are_cut_off_and_one_alone_is_waited_behind() {
     let mut handshake = handshake();
     let interim = b"HTTP/1.1 103 x\r\n\r\n";
     assert!(handshake.received(interim).unwrap().is_none());
-    assert!(handshake.refusal().is_none(), "the connect deadline ends it");
+    assert!(!handshake.is_refused(), "the connect deadline ends it");
 
     let failed = (1..10_000).find_map(|count| Some((count, handshake.received(interim).err()?)));
 
@@ -248,15 +248,20 @@ fn a_server_that_chooses_no_subprotocol_opens_unless_one_is_required() {
 /// The words of a refusal that comes in one piece.
 fn words(answer: &str) -> String {
     let mut handshake = handshake();
-    let failure = handshake.received(answer.as_bytes()).err().or_else(|| handshake.refusal());
-    failure.unwrap().detail().to_owned()
+    let failure = handshake.received(answer.as_bytes()).err();
+    failure.unwrap_or_else(|| handshake.ended()).detail().to_owned()
 }
 
 #[test]
 fn a_refusal_keeps_its_status_its_location_and_the_beginning_of_its_text() {
     for (answer, expected) in [
         ("401 x\r\nContent-Length: 0\r\n\r\n", "401"),
-        ("302 x\r\nLocation: /login?token=1#a\r\n\r\n", "302, Location: /login"),
+        (
+            "302 x\r\nLocation: /login?token=1#a\r\nContent-Length: 2\r\n\r\n<a",
+            "302, Location: /login",
+        ),
+        ("302 x\r\nLocation: //u:p@h/x\r\n\r\n", "302, Location: //h/x"),
+        ("302 x\r\nLocation: /\u{202e}x\r\n\r\n", "302, Location: /\\u{202e}x"),
         ("302 x\r\nLocation: https://u:p@h:1/a@b?c\r\n\r\n", "302, Location: https://h:1/a@b"),
         ("503 x\r\nContent-Length: 4\r\n\r\nbusy and more", "503: busy"),
         (
@@ -298,7 +303,7 @@ fn a_body_that_is_on_its_way_is_waited_for() {
     for piece in ["HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\n", "bu"] {
         assert!(handshake.received(piece.as_bytes()).unwrap().is_none());
     }
-    assert_eq!(handshake.refusal().unwrap().detail(), "the server answered 503: bu");
+    assert_eq!(handshake.ended().detail(), "the server answered 503: bu");
 
     let failure = handshake.received(b"sy").unwrap_err();
 
@@ -308,15 +313,50 @@ fn a_body_that_is_on_its_way_is_waited_for() {
     );
 }
 
+/// RFC 6455 section 4.1, items 2, 4, 5 and 6 of the client's checks, and sections 11.3.3 and 11.3.4.
 #[test]
-fn an_extension_that_was_not_offered_is_no_upgrade() {
-    let mut handshake = handshake();
-    let extension = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    let answer = accepting(&handshake).trim_end().to_owned() + "\r\n" + extension;
+fn an_answer_that_says_more_than_the_standard_lets_it_is_no_upgrade() {
+    for (field, by) in [
+        ("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Extensions: permessage-deflate"),
+        ("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Extensions:\r\nSec-WebSocket-Extensions: x"),
+        ("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Extensions: \u{e9}"),
+        ("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b"),
+        ("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: \u{e9}"),
+        ("Upgrade: websocket", "Upgrade: h2c, websocket"),
+        ("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket"),
+        ("Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x\r\nSec-WebSocket-Accept: "),
+    ] {
+        let mut handshake = handshake();
+        let answer = accepting(&handshake).replace(field, by);
+        let latin: Result<Vec<u8>, _> = answer.chars().map(u8::try_from).collect();
+        let refused = handshake.received(&latin.unwrap());
+        assert_eq!(refused.unwrap_err().error(), OpenError::Upgrade, "{by}");
+    }
+}
 
-    let refused = handshake.received(answer.as_bytes()).unwrap_err();
-
-    assert_eq!(refused.error(), OpenError::Upgrade);
+#[test]
+fn the_words_of_a_refusal_repeat_neither_the_query_nor_a_header() {
+    let endpoint = Endpoint::builder("ws://ann:pa55word@host/feed?token=s3cr3t%2Bvalue&v=2")
+        .header("X-Api-Key", "k3y-of-the-endpoint");
+    let credentials = Headers::new([("Authorization", "Bearer abc.def-ghi")]).unwrap();
+    let body = "/feed?token=s3cr3t%2Bvalue&amp;v=2 s3cr3t+value Bearer abc.def-ghi pa55word k3y-of-the-endpoint";
+    for credentials in [credentials, Headers::default()] {
+        let own = endpoint.clone().build().unwrap();
+        let mut handshake = Handshake::start(&own, &credentials);
+        let answer = format!(
+            "HTTP/1.1 404 x\r\nLocation: /s3cr3t%2Bvalue/feed\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let words = handshake.received(answer.as_bytes()).unwrap_err().detail().to_owned();
+        for secret in ["s3cr3t", "k3y-of-the-endpoint"] {
+            assert!(!words.contains(secret), "{words}");
+        }
+        let hides = if words.contains("abc.def-ghi") { "pa55word" } else { "abc.def-ghi" };
+        assert!(
+            !words.contains(hides) && words.contains("/feed?token=(hidden)&amp;v=2"),
+            "{words}"
+        );
+    }
 }
 
 #[test]

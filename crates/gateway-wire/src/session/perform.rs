@@ -14,7 +14,7 @@ use crate::message::Message;
 use crate::outcome::Outcome;
 
 /// The most that is kept of an error's text, which may be as long as the embedder's own code makes it.
-const DETAIL: usize = 4 << 10;
+const DETAIL: usize = 2 << 10;
 
 /// What the event in hand carries: an action names it, and this holds it.
 pub(super) enum Payload<'a> {

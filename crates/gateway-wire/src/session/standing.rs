@@ -70,13 +70,11 @@ impl Session {
         self.link.as_ref().is_some_and(|link| link.writing != Writing::Free)
     }
 
-    /// When [`tick`](Self::tick) is due: for the core, or because the transport has taken nothing for long while
-    /// [someone waits](Self::wait_for_space) for it.
+    /// When [`tick`](Self::tick) is due: for the core; because the transport has taken nothing for long while
+    /// [someone waits](Self::wait_for_space) for it; or because the [body of a refusal](Self::wait_for_body) has not come.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match (self.connection.next_deadline(), self.stall.deadline()) {
-            (Some(core), Some(stall)) => Some(core.min(stall)),
-            (core, stall) => core.or(stall),
-        }
+        let own = [self.stall.deadline(), self.body_deadline()];
+        own.into_iter().flatten().chain(self.connection.next_deadline()).min()
     }
 }

@@ -140,10 +140,12 @@ impl<'a> Head<'a> {
                 tokens.any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
             })
         };
+        let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
         let accept = derive_accept_key(key.as_bytes());
-        lists("upgrade", "websocket")
+        self.values("upgrade").next().is_some()
+            && self.values("upgrade").all(is_websocket)
             && lists("connection", "upgrade")
-            && self.values("sec-websocket-accept").any(|value| value == accept.as_bytes())
+            && self.values("sec-websocket-accept").eq([accept.as_bytes()])
     }
 }
 

@@ -135,7 +135,7 @@ fn a_send_past_4096_unread_outcomes_is_refused_until_some_are_taken() {
 }
 
 #[test]
-fn an_error_text_of_any_length_is_kept_to_4_kib() {
+fn an_error_text_of_any_length_is_kept_to_2_kib() {
     let mut session = session(calm());
     session.connect(at(0));
     let id = opens(&mut session);
@@ -147,5 +147,5 @@ fn an_error_text_of_any_length_is_kept_to_4_kib() {
         ClientEvent::Disconnected { detail, .. } => Some(detail),
         _ => None,
     });
-    assert_eq!(detail.unwrap().len(), 4_095, "no character is cut");
+    assert_eq!(detail.unwrap().len(), 2_047, "no character is cut");
 }
