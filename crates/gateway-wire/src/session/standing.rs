@@ -74,7 +74,14 @@ impl Session {
     /// [someone waits](Self::wait_for_space) for it; or because the [body of a refusal](Self::wait_for_body) has not come.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let own = [self.stall.deadline(), self.body_deadline()];
-        own.into_iter().flatten().chain(self.connection.next_deadline()).min()
+        let own = earlier(self.stall.deadline(), self.body_deadline());
+        earlier(self.connection.next_deadline(), own)
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
