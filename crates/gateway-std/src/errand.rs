@@ -1,4 +1,4 @@
-//! What may block, away from the client's thread: credentials, the resolver, a dial of the embedder's own.
+//! What may block, away from the client's thread: credentials, the resolver, TLS's files, a dial of the embedder's own.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,9 +10,10 @@ use std::thread;
 
 use gateway_core::{Credentials, OpenError, Secret};
 use gateway_wire::{
-    Endpoint, Handshake, LoginCredentials, OpenFailure, ProviderError, Resolver, literal_address,
-    resolve,
+    Endpoint, Handshake, LoginCredentials, OpenFailure, ProviderError, Resolver, Tls,
+    literal_address, resolve,
 };
+use rustls::ClientConfig;
 
 use crate::dial::{Dial, Transport};
 
@@ -24,6 +25,8 @@ pub type Provider =
 pub(crate) struct Fetched {
     pub(crate) handshake: Handshake,
     pub(crate) login: Option<Secret>,
+    /// `None` where there is no TLS.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) route: Route,
 }
 
@@ -67,6 +70,7 @@ pub(crate) struct Errands {
 
 struct Work {
     endpoint: Endpoint,
+    tls: Option<Tls>,
     dial: Option<Arc<dyn Dial>>,
     provider: Option<Provider>,
     resolver: Resolver,
@@ -109,11 +113,12 @@ impl Drop for Reply {
 impl Errands {
     pub(crate) fn new(
         endpoint: Endpoint,
+        tls: Option<Tls>,
         dial: Option<Arc<dyn Dial>>,
         provider: Option<Provider>,
         resolver: Resolver,
     ) -> Self {
-        let work = Work { endpoint, dial, provider, resolver };
+        let work = Work { endpoint, tls, dial, provider, resolver };
         Self { work: Arc::new(work), queue: Arc::default() }
     }
 
@@ -185,7 +190,10 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
 
 impl Work {
     fn may_block(&self) -> bool {
-        self.provider.is_some() || self.dial.is_some() || literal_address(&self.endpoint).is_none()
+        self.provider.is_some()
+            || self.dial.is_some()
+            || literal_address(&self.endpoint).is_none()
+            || self.tls.as_ref().is_some_and(|tls| tls.try_config().is_none())
     }
 
     /// `resolved` are addresses that were just resolved for another attempt.
@@ -203,7 +211,8 @@ impl Work {
             },
             None => Route::Addresses(self.addresses(resolved)?),
         };
-        Ok(Fetched { handshake, login, route })
+        let tls = self.tls.as_ref().map(Tls::config);
+        Ok(Fetched { handshake, login, tls, route })
     }
 
     fn addresses(&self, resolved: Option<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, OpenFailure> {

@@ -1,13 +1,14 @@
 //! TLS over TCP, without waiting.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::task::Poll;
 
 use gateway_core::OpenError;
 use gateway_wire::{Endpoint, OpenFailure, OpenStep, Tls};
 use mio::event::Source;
 use mio::net::TcpStream;
-use rustls::ClientConnection;
+use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 use tracing::warn;
 
@@ -26,6 +27,7 @@ impl TlsStream {
     pub(crate) fn start(
         endpoint: &Endpoint,
         tls: &Tls,
+        config: Arc<ClientConfig>,
         tcp: TcpStream,
     ) -> Result<Self, OpenFailure> {
         if tls.is_insecure() {
@@ -36,8 +38,7 @@ impl TlsStream {
         };
         let name =
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
-        let connection =
-            ClientConnection::new(tls.config(), name).map_err(|error| refused(&error))?;
+        let connection = ClientConnection::new(config, name).map_err(|error| refused(&error))?;
         Ok(Self { connection, tcp, has_moved: false })
     }
 
@@ -167,7 +168,8 @@ mod tests {
         let tcp = TcpStream::from_std(StdStream::connect(address).unwrap());
         let client: Box<dyn Transport> = if secure {
             let endpoint = Endpoint::builder(format!("wss://{address}")).build().unwrap();
-            let mut tls = TlsStream::start(&endpoint, &Tls::insecure().unwrap(), tcp).unwrap();
+            let tls = Tls::insecure().unwrap();
+            let mut tls = TlsStream::start(&endpoint, &tls, tls.config(), tcp).unwrap();
             assert_eq!(tls.poll_handshake(), Poll::Ready(Ok(())));
             SockRef::from(&tls.tcp).set_nonblocking(true).unwrap();
             Box::new(tls)
