@@ -231,3 +231,23 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     // What a thread that panicked left is whole: nothing panics while it holds the lock.
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_tls_are_read_on_the_helper_thread() {
+        let path = std::env::temp_dir().join(format!("gateway-std-{}.pem", std::process::id()));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&path, made.cert.pem()).unwrap();
+        let file = Tls::pem_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for (tls, expected) in [(None, false), (Tls::insecure().ok(), false), (Some(file), true)] {
+            let endpoint = Endpoint::builder("wss://127.0.0.1:9").build().unwrap();
+            let resolver = gateway_wire::system_resolver();
+            let work = Work { endpoint, tls, dial: None, provider: None, resolver };
+            assert_eq!(work.may_block(), expected, "{:?}", work.tls);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use gateway_core::OpenError;
-use gateway_wire::{Endpoint, OpenFailure, OpenStep, Tls};
+use gateway_wire::{Endpoint, OpenFailure, Tls};
 use mio::event::Source;
 use mio::net::TcpStream;
 use rustls::{ClientConfig, ClientConnection};
@@ -18,6 +18,8 @@ use crate::dial::{Transport, uninterrupted};
 /// be read, and the other way round.
 pub(crate) struct TlsStream {
     connection: ClientConnection,
+    /// Puts a failure into words.
+    tls: Tls,
     tcp: TcpStream,
     /// Whether records have moved since this was last asked for.
     has_moved: bool,
@@ -39,7 +41,7 @@ impl TlsStream {
         let name =
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
         let connection = ClientConnection::new(config, name).map_err(|error| refused(&error))?;
-        Ok(Self { connection, tcp, has_moved: false })
+        Ok(Self { connection, tls: tls.clone(), tcp, has_moved: false })
     }
 
     /// Shakes hands, as far as that needs no waiting.
@@ -47,7 +49,7 @@ impl TlsStream {
         match self.shake_hands() {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) => Poll::Ready(Err(OpenFailure::classify(OpenStep::Tls, &error))),
+            Err(error) => Poll::Ready(Err(self.tls.failure(&error))),
         }
     }
 

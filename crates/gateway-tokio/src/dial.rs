@@ -216,7 +216,7 @@ async fn shake_hands(
     })?;
     match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error)),
+        Err(error) => Err(tls.failure(&error)),
     }
 }
 

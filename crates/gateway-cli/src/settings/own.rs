@@ -107,7 +107,7 @@ impl Own {
         let mut errors = Vec::new();
         let tls = match &self.ca_cert {
             _ if self.insecure => Some(Tls::insecure()),
-            Some(path) => Some(Tls::ca_file(path)),
+            Some(path) => Some(Tls::pem_file(path)),
             None => None,
         };
         match tls {
