@@ -1,4 +1,4 @@
-//! Which certificates each driver accepts on real sockets, and files that change under a client.
+//! Which certificates each driver accepts on real sockets, which it shows, and files that change under a client.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use rcgen::{
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WantsServerCert;
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::TlsAcceptor;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -287,4 +287,27 @@ fn a_client_that_runs_follows_its_file_and_keeps_what_it_has_while_the_file_is_o
         drop(client);
         server.join();
     }
+}
+
+#[test]
+fn a_server_that_asks_is_shown_the_clients_certificate() {
+    let (made, ca) = (Made::new(true), Made::new(true));
+    let client = ca.leaf();
+    let acceptor = |version| {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.certificate.der().clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+        let builder = builder(version).with_client_cert_verifier(verifier.build().unwrap());
+        showing(made.certificate.der(), &made.key, builder)
+    };
+    let (cert, key) = (client.certificate.pem(), client.key.serialize_pem());
+    let with = made.tls().with_client_certificate(cert.as_bytes(), key.as_bytes()).unwrap();
+    assert_eq!(seen(acceptor, &with, "localhost"), Ok(()));
+    let cert = TestFile::new("shown-cert.pem", &cert);
+    let key = TestFile::new("shown-key.pem", &key);
+    let with = made.tls().with_client_certificate_files(&cert.0, &key.0).unwrap();
+    assert_eq!(seen(acceptor, &with, "localhost"), Ok(()));
+
+    assert_refused(seen(acceptor, &made.tls(), "localhost"), "client certificate");
 }

@@ -1,8 +1,9 @@
-//! TLS by rustls: the platform's trust store, given certificates, or, loudly, none.
+//! TLS by rustls: the platform's trust store, given certificates, or, loudly, none; and the client's own certificate.
 
 mod clock;
 mod files;
 mod given;
+mod identity;
 mod insecure;
 mod platform;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use rustls::crypto::ring;
 
 use self::files::{Named, OfFiles};
 use self::given::GivenVerifier;
+use self::identity::Identity;
 use self::insecure::AcceptAny;
 use self::validity::Dated;
 pub(crate) use self::words::in_words;
@@ -30,7 +32,7 @@ use crate::open_failure::{OpenFailure, OpenStep};
 /// What error words call the setting for trusted certificates, unless a program has another name for it.
 pub(crate) const ROOTS: &str = "Tls::pem_file";
 
-/// Which certificates a `wss://` server may show.
+/// Which certificates a `wss://` server may show, and which one the client shows.
 ///
 /// ```
 /// use gateway_wire::Tls;
@@ -42,6 +44,7 @@ pub(crate) const ROOTS: &str = "Tls::pem_file";
 #[derive(Clone)]
 pub struct Tls {
     trust: Trust,
+    identity: Option<Arc<Identity>>,
     /// What error words call the setting for trusted certificates.
     setting: &'static str,
 }
@@ -59,7 +62,7 @@ const CA_CERT: &str = "tls.ca_cert";
 
 impl Tls {
     const fn of(trust: Trust) -> Self {
-        Self { trust, setting: ROOTS }
+        Self { trust, identity: None, setting: ROOTS }
     }
 
     /// Those that the platform's trust store vouches for. The default.
@@ -110,10 +113,40 @@ impl Tls {
         Ok(Self::of(Trust::Anyone(Arc::new(config(Arc::new(AcceptAny))?))))
     }
 
-    /// Settings of rustls's own, for client certificates or another provider.
+    /// Settings of rustls's own, for another provider for example.
     #[must_use]
     pub const fn custom(config: Arc<ClientConfig>) -> Self {
         Self::of(Trust::Given(config))
+    }
+
+    /// Shows this certificate to a server that asks for one. `cert` is PEM text with the client's certificate first and then
+    /// those between it and its CA; `key` is PEM text with its private key. Both may be the same text.
+    ///
+    /// # Errors
+    /// A text holds no certificate or no key, the key has a passphrase or a kind that is not supported, or it does not fit the
+    /// certificate.
+    pub fn with_client_certificate(self, cert: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
+        Ok(self.with_identity(Identity::of_pem(cert, key)?))
+    }
+
+    /// The same from PEM files. They are read again before each attempt, like the file of [`pem_file`](Self::pem_file).
+    ///
+    /// # Errors
+    /// A file cannot be read, or those of [`with_client_certificate`](Self::with_client_certificate).
+    pub fn with_client_certificate_files(
+        self,
+        cert: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Result<Self, ConfigError> {
+        let cert = Named { field: identity::CERT, path: cert.into() };
+        let key = Named { field: identity::KEY, path: key.into() };
+        Ok(self.with_identity(Identity::of_files(cert, key)?))
+    }
+
+    fn with_identity(self, identity: Identity) -> Self {
+        let tls = Self { identity: Some(Arc::new(identity)), ..self };
+        let _ = tls.config(); // from now on there is one that `try_config` returns
+        tls
     }
 
     /// Calls the setting for trusted certificates by this name where an error says to use it. By default it is
@@ -129,21 +162,29 @@ impl Tls {
     /// hour after a failure. A driver that may not block asks [`try_config`](Self::try_config) first.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
-        match &self.trust {
+        let config = match &self.trust {
             // Local invariant: this value was made only once there was one, and there always is from then on.
             Trust::Platform => platform::config().expect("a configuration that was built before"),
             Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
             Trust::File(file) => file.current(),
+        };
+        match &self.identity {
+            Some(identity) => identity.config(config),
+            None => config,
         }
     }
 
     /// What [`config`](Self::config) returns, where that does not block. On `None`, call `config` on a thread that may block.
     #[must_use]
     pub fn try_config(&self) -> Option<Arc<ClientConfig>> {
-        match &self.trust {
-            Trust::Platform => platform::try_config(),
-            Trust::Given(config) | Trust::Anyone(config) => Some(Arc::clone(config)),
-            Trust::File(file) => file.without_reading(),
+        let config = match &self.trust {
+            Trust::Platform => platform::try_config()?,
+            Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
+            Trust::File(file) => file.without_reading()?,
+        };
+        match &self.identity {
+            Some(identity) => identity.try_config(&config),
+            None => Some(config),
         }
     }
 
@@ -162,12 +203,14 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.trust {
-            Trust::Platform => "Tls(platform)",
-            Trust::Given(_) => "Tls(given)",
-            Trust::File(_) => "Tls(file)",
-            Trust::Anyone(_) => "Tls(anyone)",
-        })
+        let trust = match self.trust {
+            Trust::Platform => "platform",
+            Trust::Given(_) => "given",
+            Trust::File(_) => "file",
+            Trust::Anyone(_) => "anyone",
+        };
+        let identity = if self.identity.is_some() { ", client certificate" } else { "" };
+        write!(f, "Tls({trust}{identity})")
     }
 }
 

@@ -1,6 +1,7 @@
-//! TLS by handshakes in memory: which certificates are accepted, and the words of a refusal.
+//! TLS by handshakes in memory: which certificates are accepted, what is shown to the server, and the words of a refusal.
 
 mod accepted;
+mod identity;
 mod reread;
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -93,6 +94,7 @@ impl Server {
 /// A handshake that succeeded.
 struct Shaken {
     kind: HandshakeKind,
+    client_certificate: Option<CertificateDer<'static>>,
 }
 
 /// The failure is the client's, also where it comes from what the server answers behind the handshake.
@@ -132,7 +134,10 @@ fn shake_hands(
     let mut received = [0; 5];
     server.reader().read_exact(&mut received)?;
     assert_eq!(&received, b"hello");
-    Ok(Shaken { kind: client.handshake_kind().unwrap() })
+    Ok(Shaken {
+        kind: client.handshake_kind().unwrap(),
+        client_certificate: server.peer_certificates().map(|chain| chain[0].clone().into_owned()),
+    })
 }
 
 /// Shakes hands by the given name with both versions of TLS; the words if it is refused, which have to be the same.
