@@ -1,4 +1,5 @@
-//! Which certificates each driver accepts on real sockets, which it shows, and files that change under a client.
+//! Which certificates each driver accepts on real sockets, which it shows, and files that change under a
+//! client.
 
 use std::path::PathBuf;
 use std::sync::Arc;

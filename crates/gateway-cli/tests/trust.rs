@@ -210,7 +210,8 @@ async fn ca_cert_is_read_again_when_the_file_changes() -> io::Result<()> {
 async fn a_refusal_says_what_to_do_and_names_the_programs_flag() -> io::Result<()> {
     let given = Made::new(true);
     let (_, path) = pem("given.pem", &given.certificate.pem());
-    let issuer = "the issuer of the server's certificate is not trusted; give its CA or the certificate itself with --ca-cert";
+    let issuer = "the issuer of the server's certificate is not trusted; give its CA or the \
+                  certificate itself with --ca-cert";
     let other =
         Made::with(false, |params| params.distinguished_name = rcgen::DistinguishedName::new());
     let server = Server::start(other.acceptor(None)).await?;

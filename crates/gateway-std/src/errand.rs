@@ -1,4 +1,5 @@
-//! What may block, away from the client's thread: credentials, the resolver, TLS's files, a dial of the embedder's own.
+//! What may block, away from the client's thread: credentials, the resolver, TLS's files, a dial of the
+//! embedder's own.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
-//! What may block, on a thread of its own: the resolver, and the reading of TLS's files. tokio's blocking pool would not do:
-//! dropping a runtime waits for its threads, and a resolver or a network mount may hang for minutes.
+//! What may block, on a thread of its own: the resolver, and the reading of TLS's files. tokio's blocking
+//! pool would not do: dropping a runtime waits for its threads, and a resolver or a network mount may hang
+//! for minutes.
 
 use std::future::Future;
 use std::mem;
@@ -13,8 +14,8 @@ use gateway_wire::OpenFailure;
 
 type Answer<T> = Result<T, OpenFailure>;
 
-/// A client's blocking tasks of one kind, one at a time. An attempt that begins while an older one's task still runs waits for
-/// that task: one that hangs holds one thread, however many attempts time out.
+/// A client's blocking tasks of one kind, one at a time. An attempt that begins while an older one's task
+/// still runs waits for that task: one that hangs holds one thread, however many attempts time out.
 pub(crate) struct OffThread<T> {
     /// The thread's name.
     name: &'static str,

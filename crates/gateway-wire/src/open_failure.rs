@@ -48,8 +48,9 @@ impl OpenFailure {
         &self.detail
     }
 
-    /// Classifies an error of the operating system or of rustls. A driver takes [`Tls::failure`](crate::Tls::failure) for a
-    /// handshake, which knows what the user calls the settings of TLS.
+    /// Classifies an error of the operating system or of rustls. A driver takes
+    /// [`Tls::failure`](crate::Tls::failure) for a handshake, which knows what the user calls the settings of
+    /// TLS.
     #[must_use]
     pub fn classify(step: OpenStep, error: &io::Error) -> Self {
         Self::of(step, error, ROOTS)

@@ -1,4 +1,5 @@
-//! TLS by rustls: the platform's trust store, given certificates, or, loudly, none; and the client's own certificate.
+//! TLS by rustls: the platform's trust store, given certificates, or, loudly, none; and the client's own
+//! certificate.
 
 mod clock;
 mod files;
@@ -81,12 +82,14 @@ impl Tls {
 
     /// Those in this PEM file, those that a CA among them vouches for, and no others.
     ///
-    /// A self-signed certificate of a server is accepted for exactly itself: its name, its dates and the handshake's
-    /// signature are checked. So is any other certificate of the file. Only a CA vouches for others.
+    /// A self-signed certificate of a server is accepted for exactly itself: its name, its dates and the
+    /// handshake's signature are checked. So is any other certificate of the file. Only a CA vouches for
+    /// others.
     ///
-    /// Before each attempt the file is read again, and if its content has changed, it counts for that attempt and no older
-    /// session is resumed. If the file is gone, larger than 16 MiB or without a certificate by then, a warning with its path
-    /// is logged, and the old certificates stay in force. What is not a regular file, such as a pipe, is read only here.
+    /// The file is read again before each attempt. If its content has changed, the new content counts for
+    /// that attempt, and no older session is resumed. If the file is gone, is larger than 16 MiB or holds no
+    /// certificate, a warning with its path is logged, and the old certificates stay in force. A pipe, or
+    /// anything else that is not a regular file, is read only once.
     ///
     /// # Errors
     /// The file cannot be read, or holds no certificate.
@@ -96,7 +99,8 @@ impl Tls {
         Ok(Self::of(Trust::File(Arc::new(files))))
     }
 
-    /// Those in this PEM text, those that a CA among them vouches for, and no others; as for [`pem_file`](Self::pem_file).
+    /// Those in this PEM text, those that a CA among them vouches for, and no others; as for
+    /// [`pem_file`](Self::pem_file).
     ///
     /// # Errors
     /// The text holds no certificate, or one that cannot be read.
@@ -104,8 +108,8 @@ impl Tls {
         Ok(Self::of(Trust::Given(Arc::new(given(pem)?))))
     }
 
-    /// Any certificate at all, of version 1, with a short key or expired too: whoever is on the way can read and change
-    /// everything. For tests alone; the driver warns on each attempt.
+    /// Any certificate at all, of version 1, with a short key or expired too: whoever is on the way can read
+    /// and change everything. For tests alone; the driver warns on each attempt.
     ///
     /// # Errors
     /// rustls cannot be set up.
@@ -119,17 +123,19 @@ impl Tls {
         Self::of(Trust::Given(config))
     }
 
-    /// Shows this certificate to a server that asks for one. `cert` is PEM text with the client's certificate first and then
-    /// those between it and its CA; `key` is PEM text with its private key. Both may be the same text.
+    /// Shows this certificate to a server that asks for one. `cert` is PEM text with the client's certificate
+    /// first and then those between it and its CA; `key` is PEM text with its private key. Both may be the
+    /// same text.
     ///
     /// # Errors
-    /// A text holds no certificate or no key, the key has a passphrase or a kind that is not supported, or it does not fit the
-    /// certificate.
+    /// A text holds no certificate or no key, the key has a passphrase or a kind that is not supported, or it
+    /// does not fit the certificate.
     pub fn with_client_certificate(self, cert: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
         Ok(self.with_identity(Identity::of_pem(cert, key)?))
     }
 
-    /// The same from PEM files. They are read again before each attempt, like the file of [`pem_file`](Self::pem_file).
+    /// The same from PEM files. They are read again before each attempt, like the file of
+    /// [`pem_file`](Self::pem_file).
     ///
     /// # Errors
     /// A file cannot be read, or those of [`with_client_certificate`](Self::with_client_certificate).
@@ -149,8 +155,8 @@ impl Tls {
         tls
     }
 
-    /// Calls the setting for trusted certificates by this name where an error says to use it. By default it is
-    /// `Tls::pem_file`; a program may give the name of its own flag.
+    /// Calls the setting for trusted certificates by this name where an error says to use it. By default it
+    /// is `Tls::pem_file`; a program may give the name of its own flag.
     #[must_use]
     pub fn with_setting_name(self, setting: &'static str) -> Self {
         Self { setting, ..self }
@@ -158,8 +164,9 @@ impl Tls {
 
     /// rustls's settings, for the handshake that is about to begin. Ask again for the next one.
     ///
-    /// This blocks while files are read, and while the platform's trust store is read: at most once in 24 hours, or once an
-    /// hour after a failure. A driver that may not block asks [`try_config`](Self::try_config) first.
+    /// This blocks while files are read, and while the platform's trust store is read: at most once in 24
+    /// hours, or once an hour after a failure. A driver that may not block asks
+    /// [`try_config`](Self::try_config) first.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         let config = match &self.trust {

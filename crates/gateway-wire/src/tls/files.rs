@@ -32,7 +32,8 @@ pub(super) struct OfFiles<T> {
 pub(super) type Make<T> = fn(&[Vec<u8>]) -> Result<T, ConfigError>;
 
 struct Kept<T> {
-    /// Of the contents that the value was made of. Whoever could make two contents collide can write the files anyway.
+    /// Of the contents that the value was made of. Whoever could make two contents collide can write the
+    /// files anyway.
     hash: u64,
     value: Arc<T>,
 }
@@ -53,7 +54,8 @@ impl<T> OfFiles<T> {
         (!self.reads_again).then(|| Arc::clone(&self.kept().value))
     }
 
-    /// The value of the files as they are now. This blocks. Files that cannot be used leave the old value, and a warning.
+    /// The value of the files as they are now. This blocks. Files that cannot be used leave the old value,
+    /// and a warning.
     pub(super) fn current(&self) -> Arc<T> {
         if let Some(value) = self.without_reading() {
             return value;

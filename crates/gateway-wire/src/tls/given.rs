@@ -59,8 +59,8 @@ pub(super) fn without_certificate(pem: &[u8]) -> &'static str {
     }
 }
 
-/// Whether a certificate may issue others. One that is no CA is accepted for itself alone: its key must not vouch for
-/// other names.
+/// Whether a certificate may issue others. One that is no CA is accepted for itself alone: its key must not
+/// vouch for other names.
 fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     // One of version 1 cannot say whether it is a CA, and webpki reads it as a root only.
     let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return true };
@@ -73,7 +73,8 @@ fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     }
 }
 
-/// webpki's judgement of a server's certificate that no CA vouches for: what is wrong with it first, and else its issuer.
+/// webpki's judgement of a server's certificate that no CA vouches for: what is wrong with it first, and else
+/// its issuer.
 pub(super) fn signed_by_none(
     certificate: &ParsedCertificate<'_>,
     now: UnixTime,

@@ -119,7 +119,7 @@ fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) => Ok(certified),
-        // webpki does not read every certificate: not one of version 1, for example. The server is to judge it.
+        // webpki cannot read every certificate, such as one of version 1. The server is to judge it.
         Err(Error::InconsistentKeys(InconsistentKeys::Unknown))
         | Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
         Err(Error::InconsistentKeys(_)) => Err(wrong(

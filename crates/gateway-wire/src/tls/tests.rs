@@ -1,4 +1,5 @@
-//! TLS by handshakes in memory: which certificates are accepted, what is shown to the server, and the words of a refusal.
+//! TLS by handshakes in memory: which certificates are accepted, what is shown to the server, and the words
+//! of a refusal.
 
 mod accepted;
 mod identity;
@@ -39,7 +40,8 @@ impl Made {
     }
 }
 
-/// What a certificate is to be: for `localhost`, 127.0.0.1 and ::1, from 1975 to 4096, unless a test changes it.
+/// What a certificate is to be: for `localhost`, 127.0.0.1 and ::1, from 1975 to 4096, unless a test changes
+/// it.
 fn params(is_ca: bool) -> CertificateParams {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names).unwrap();
@@ -140,7 +142,8 @@ fn shake_hands(
     })
 }
 
-/// Shakes hands by the given name with both versions of TLS; the words if it is refused, which have to be the same.
+/// Shakes hands by the given name with both versions of TLS; the words if it is refused, which have to be the
+/// same.
 fn by_name(tls: &Tls, server: &Server, name: &str) -> Result<(), String> {
     let outcome = |version| match shake_hands(tls.config(), server.config(version), name) {
         Ok(_) => Ok(()),

@@ -20,8 +20,8 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// webpki tells these dates only where it refuses a certificate for them. So it is asked at the end and at the
-    /// beginning of time.
+    /// webpki tells these dates only where it refuses a certificate for them. So it is asked at the end and
+    /// at the beginning of time.
     pub(super) fn of(certificate: &ParsedCertificate<'_>) -> Option<Self> {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let refused = |now| signed_by_none(certificate, now).err();
@@ -66,8 +66,8 @@ impl fmt::Display for OutOfDate {
             if now < from { ("is not valid yet", "is") } else { ("has expired", "was") };
         write!(
             f,
-            "the server's certificate {what}: it {is} valid from {} to {}, and this machine's clock shows {}; \
-             check the server's certificate and this machine's clock",
+            "the server's certificate {what}: it {is} valid from {} to {}, and this machine's \
+             clock shows {}; check the server's certificate and this machine's clock",
             date(*from),
             date(*to),
             date(*now)
