@@ -114,7 +114,7 @@ impl Certificates {
     /// Never: the certificate is one.
     #[must_use]
     pub fn trusted(&self) -> Tls {
-        Tls::ca_pem(self.ca.as_bytes()).expect("a certificate")
+        Tls::pem(self.ca.as_bytes()).expect("a certificate")
     }
 }
 

@@ -139,7 +139,8 @@ const BOTH: [(&str, &str); 22] = [
 async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Result<()> {
     let help = text(&run(gateway(&["connect", "--help"]), b"").await?.stdout);
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let others = ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT"].map(|name| (name, ""));
+    let others = ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT", "GATEWAY_CERT", "GATEWAY_KEY"]
+        .map(|name| (name, ""));
     for (variable, _) in BOTH.iter().chain(&others) {
         assert!(help.contains(&format!("[env: {variable}]")), "{variable}: {help}");
     }

@@ -69,7 +69,8 @@ impl Builder {
         let resolver = self.settings.resolver.take().unwrap_or_else(system_resolver);
         let wall = self.settings.wall.clone();
         let Parts { endpoint, tls, session } = self.settings.build(self.dial.is_none())?;
-        let errands = Errands::new(endpoint.clone(), self.dial, self.provider, resolver);
+        let errands =
+            Errands::new(endpoint.clone(), tls.clone(), self.dial, self.provider, resolver);
         let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
             let limit = format!("must be had from the operating system: {error}");
             ConfigErrors::from(ConfigError::new("poller", "", limit))

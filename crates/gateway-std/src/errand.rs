@@ -1,4 +1,5 @@
-//! What may block, away from the client's thread: credentials, the resolver, a dial of the embedder's own.
+//! What may block, away from the client's thread: credentials, the resolver, TLS's files, a dial of the
+//! embedder's own.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,9 +11,10 @@ use std::thread;
 
 use gateway_core::{Credentials, OpenError, Secret};
 use gateway_wire::{
-    Endpoint, Handshake, LoginCredentials, OpenFailure, ProviderError, Resolver, literal_address,
-    resolve,
+    Endpoint, Handshake, LoginCredentials, OpenFailure, ProviderError, Resolver, Tls,
+    literal_address, resolve,
 };
+use rustls::ClientConfig;
 
 use crate::dial::{Dial, Transport};
 
@@ -24,6 +26,8 @@ pub type Provider =
 pub(crate) struct Fetched {
     pub(crate) handshake: Handshake,
     pub(crate) login: Option<Secret>,
+    /// `None` where there is no TLS.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) route: Route,
 }
 
@@ -67,6 +71,7 @@ pub(crate) struct Errands {
 
 struct Work {
     endpoint: Endpoint,
+    tls: Option<Tls>,
     dial: Option<Arc<dyn Dial>>,
     provider: Option<Provider>,
     resolver: Resolver,
@@ -109,11 +114,12 @@ impl Drop for Reply {
 impl Errands {
     pub(crate) fn new(
         endpoint: Endpoint,
+        tls: Option<Tls>,
         dial: Option<Arc<dyn Dial>>,
         provider: Option<Provider>,
         resolver: Resolver,
     ) -> Self {
-        let work = Work { endpoint, dial, provider, resolver };
+        let work = Work { endpoint, tls, dial, provider, resolver };
         Self { work: Arc::new(work), queue: Arc::default() }
     }
 
@@ -185,7 +191,10 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
 
 impl Work {
     fn may_block(&self) -> bool {
-        self.provider.is_some() || self.dial.is_some() || literal_address(&self.endpoint).is_none()
+        self.provider.is_some()
+            || self.dial.is_some()
+            || literal_address(&self.endpoint).is_none()
+            || self.tls.as_ref().is_some_and(|tls| tls.try_config().is_none())
     }
 
     /// `resolved` are addresses that were just resolved for another attempt.
@@ -203,7 +212,8 @@ impl Work {
             },
             None => Route::Addresses(self.addresses(resolved)?),
         };
-        Ok(Fetched { handshake, login, route })
+        let tls = self.tls.as_ref().map(Tls::config);
+        Ok(Fetched { handshake, login, tls, route })
     }
 
     fn addresses(&self, resolved: Option<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, OpenFailure> {
@@ -221,4 +231,24 @@ impl Work {
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     // What a thread that panicked left is whole: nothing panics while it holds the lock.
     queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_tls_are_read_on_the_helper_thread() {
+        let path = std::env::temp_dir().join(format!("gateway-std-{}.pem", std::process::id()));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&path, made.cert.pem()).unwrap();
+        let file = Tls::pem_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for (tls, expected) in [(None, false), (Tls::insecure().ok(), false), (Some(file), true)] {
+            let endpoint = Endpoint::builder("wss://127.0.0.1:9").build().unwrap();
+            let resolver = gateway_wire::system_resolver();
+            let work = Work { endpoint, tls, dial: None, provider: None, resolver };
+            assert_eq!(work.may_block(), expected, "{:?}", work.tls);
+        }
+    }
 }

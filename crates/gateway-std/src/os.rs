@@ -11,6 +11,7 @@ use gateway_wire::{
     WallClock,
 };
 use mio::{Events, Interest, Token};
+use rustls::ClientConfig;
 
 use crate::clock::Clock;
 use crate::dial::{Socket, Transport};
@@ -69,6 +70,8 @@ enum Stage {
 struct Papers {
     handshake: Handshake,
     login: Option<Secret>,
+    /// For the handshake of TLS, until it begins.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// How far one look at an attempt has come.
@@ -128,8 +131,8 @@ impl Os {
     }
 
     fn set_out(&mut self, fetched: Fetched) -> Result<Step, OpenFailure> {
-        let Fetched { handshake, login, route } = fetched;
-        let papers = Papers { handshake, login };
+        let Fetched { handshake, login, tls, route } = fetched;
+        let papers = Papers { handshake, login, tls };
         match route {
             Route::Addresses(addresses) => {
                 let race = Race::new(self.addresses.order(addresses));
@@ -146,13 +149,13 @@ impl Os {
         }
     }
 
-    fn connected(&self, tcp: mio::net::TcpStream, papers: Papers) -> Result<Step, OpenFailure> {
+    fn connected(&self, tcp: mio::net::TcpStream, mut papers: Papers) -> Result<Step, OpenFailure> {
         // A connection that is kept for days and carries small messages gains nothing from Nagle.
         let _ = tcp.set_nodelay(true);
-        match &self.tls {
+        match self.tls.as_ref().zip(papers.tls.take()) {
             None => Ok(open(Box::new(tcp), true, papers)),
-            Some(tls) => {
-                let tls = Box::new(TlsStream::start(&self.endpoint, tls, tcp)?);
+            Some((tls, config)) => {
+                let tls = Box::new(TlsStream::start(&self.endpoint, tls, config, tcp)?);
                 Ok(Step::Next(Stage::ShakingHands { tls, papers }))
             }
         }
@@ -160,7 +163,7 @@ impl Os {
 }
 
 fn open(transport: Box<dyn Transport>, fails_whole: bool, papers: Papers) -> Step {
-    let Papers { handshake, login } = papers;
+    let Papers { handshake, login, .. } = papers;
     Step::Open(Dialled { stream: Socket::new(transport, fails_whole), handshake, login })
 }
 

@@ -1,13 +1,14 @@
 //! TLS over TCP, without waiting.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::task::Poll;
 
 use gateway_core::OpenError;
-use gateway_wire::{Endpoint, OpenFailure, OpenStep, Tls};
+use gateway_wire::{Endpoint, OpenFailure, Tls};
 use mio::event::Source;
 use mio::net::TcpStream;
-use rustls::ClientConnection;
+use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 use tracing::warn;
 
@@ -17,6 +18,8 @@ use crate::dial::{Transport, uninterrupted};
 /// be read, and the other way round.
 pub(crate) struct TlsStream {
     connection: ClientConnection,
+    /// Puts a failure into words.
+    tls: Tls,
     tcp: TcpStream,
     /// Whether records have moved since this was last asked for.
     has_moved: bool,
@@ -26,6 +29,7 @@ impl TlsStream {
     pub(crate) fn start(
         endpoint: &Endpoint,
         tls: &Tls,
+        config: Arc<ClientConfig>,
         tcp: TcpStream,
     ) -> Result<Self, OpenFailure> {
         if tls.is_insecure() {
@@ -36,9 +40,8 @@ impl TlsStream {
         };
         let name =
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
-        let connection =
-            ClientConnection::new(tls.config(), name).map_err(|error| refused(&error))?;
-        Ok(Self { connection, tcp, has_moved: false })
+        let connection = ClientConnection::new(config, name).map_err(|error| refused(&error))?;
+        Ok(Self { connection, tls: tls.clone(), tcp, has_moved: false })
     }
 
     /// Shakes hands, as far as that needs no waiting.
@@ -46,7 +49,7 @@ impl TlsStream {
         match self.shake_hands() {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) => Poll::Ready(Err(OpenFailure::classify(OpenStep::Tls, &error))),
+            Err(error) => Poll::Ready(Err(self.tls.failure(&error))),
         }
     }
 
@@ -167,7 +170,8 @@ mod tests {
         let tcp = TcpStream::from_std(StdStream::connect(address).unwrap());
         let client: Box<dyn Transport> = if secure {
             let endpoint = Endpoint::builder(format!("wss://{address}")).build().unwrap();
-            let mut tls = TlsStream::start(&endpoint, &Tls::insecure().unwrap(), tcp).unwrap();
+            let tls = Tls::insecure().unwrap();
+            let mut tls = TlsStream::start(&endpoint, &tls, tls.config(), tcp).unwrap();
             assert_eq!(tls.poll_handshake(), Poll::Ready(Ok(())));
             SockRef::from(&tls.tcp).set_nonblocking(true).unwrap();
             Box::new(tls)

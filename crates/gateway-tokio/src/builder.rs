@@ -10,7 +10,7 @@ use gateway_wire::{
 };
 
 use crate::client::Client;
-use crate::dial::{Addresses, Dial, TcpDial};
+use crate::dial::{Addresses, Dial, TcpDial, TlsDial};
 use crate::open::{Opener, Provider};
 use crate::resolve::Lookups;
 
@@ -71,6 +71,7 @@ impl Builder {
         let addresses = Addresses::default();
         let dial = self.dial.unwrap_or_else(|| {
             let lookups = Lookups::new(resolver.unwrap_or_else(system_resolver));
+            let tls = tls.map(TlsDial::new);
             Box::new(Arc::new(TcpDial { tls, lookups, addresses: addresses.clone() }))
         });
         let opener = Arc::new(Opener { endpoint, dial, provider: self.provider, addresses });

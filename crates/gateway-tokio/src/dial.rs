@@ -17,12 +17,13 @@ use gateway_wire::{
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
 use tracing::warn;
 
 use crate::clock::after;
+use crate::off_thread::OffThread;
 use crate::resolve::Lookups;
 
 /// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
@@ -93,7 +94,7 @@ pub trait Dial: Send + Sync + 'static {
 /// TCP, with TLS for `wss://`.
 pub(crate) struct TcpDial {
     /// `None` for an endpoint that needs none.
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsDial>,
     pub(crate) lookups: Lookups,
     pub(crate) addresses: Addresses,
 }
@@ -117,12 +118,16 @@ impl Dial for Arc<TcpDial> {
     fn dial(&self, endpoint: &Endpoint) -> Dialing {
         let (endpoint, dial) = (endpoint.clone(), Self::clone(self));
         Box::pin(async move {
+            let tls = match &dial.tls {
+                Some(tls) => Some(tls.config().await?),
+                None => None,
+            };
             let tcp = dial.connect(&endpoint).await?;
             // A connection that is kept for days and carries small messages gains nothing from Nagle.
             let _ = tcp.set_nodelay(true);
-            match &dial.tls {
-                Some(tls) => shake_hands(&endpoint, tls, tcp).await,
-                None => Ok(Box::new(tcp) as Box<dyn Transport>),
+            match (&dial.tls, tls) {
+                (Some(dial), Some(config)) => shake_hands(&endpoint, &dial.tls, config, tcp).await,
+                _ => Ok(Box::new(tcp) as Box<dyn Transport>),
             }
         })
     }
@@ -167,9 +172,40 @@ impl TcpDial {
     }
 }
 
+/// TLS, and the thread that reads its files.
+pub(crate) struct TlsDial {
+    tls: Tls,
+    thread: OffThread<Arc<ClientConfig>>,
+}
+
+impl TlsDial {
+    pub(crate) fn new(tls: Tls) -> Self {
+        Self { tls, thread: OffThread::new("gateway-tls", OpenError::Tls) }
+    }
+
+    /// The settings for the handshake of an attempt that begins.
+    async fn config(&self) -> Result<Arc<ClientConfig>, OpenFailure> {
+        let reading = self.tls.clone();
+        at_once_or(self.tls.try_config(), &self.thread, move || reading.config()).await
+    }
+}
+
+/// Returns what is known, or else what `read` returns on a thread that may block.
+async fn at_once_or<T: Send + 'static>(
+    known: Option<T>,
+    thread: &OffThread<T>,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, OpenFailure> {
+    match known {
+        Some(known) => Ok(known),
+        None => thread.begin(move || Ok(read())).await,
+    }
+}
+
 async fn shake_hands(
     endpoint: &Endpoint,
     tls: &Tls,
+    config: Arc<ClientConfig>,
     tcp: TcpStream,
 ) -> Result<Box<dyn Transport>, OpenFailure> {
     if tls.is_insecure() {
@@ -178,25 +214,9 @@ async fn shake_hands(
     let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
         OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
     })?;
-    let reading = tls.clone();
-    let config = at_once_or_off_thread(tls.try_config(), move || reading.config()).await?;
-    let connector = TlsConnector::from(config);
-    match connector.connect(name, tcp).await {
+    match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(OpenFailure::classify(OpenStep::Tls, &error)),
-    }
-}
-
-/// Returns what is known, or else what `read` returns on a thread that may block.
-async fn at_once_or_off_thread<T: Send + 'static>(
-    known: Option<T>,
-    read: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, OpenFailure> {
-    match known {
-        Some(known) => Ok(known),
-        None => spawn_blocking(read).await.map_err(|error| {
-            OpenFailure::new(OpenError::Tls, format!("the trust store was not read: {error}"))
-        }),
+        Err(error) => Err(tls.failure(&error)),
     }
 }
 
@@ -210,21 +230,52 @@ impl fmt::Debug for dyn Transport {
 mod tests {
     use std::thread;
 
+    use futures_util::FutureExt as _;
+
     use super::*;
+
+    fn off_thread<T: Send + 'static>() -> OffThread<T> {
+        OffThread::new("gateway-tls", OpenError::Tls)
+    }
 
     #[tokio::test]
     async fn the_trust_store_is_read_off_the_runtimes_thread_and_only_where_it_must_be() {
         let here = thread::current().id();
-        let reader = at_once_or_off_thread(None, || thread::current().id()).await.unwrap();
+        let reader = at_once_or(None, &off_thread(), || thread::current().id()).await.unwrap();
         assert_ne!(reader, here);
 
-        let known = at_once_or_off_thread(Some(7), || panic!("it is known")).await.unwrap();
+        let known = at_once_or(Some(7), &off_thread(), || panic!("it is known")).await.unwrap();
         assert_eq!(known, 7);
     }
 
     #[tokio::test]
     async fn a_trust_store_whose_reading_panics_fails_the_attempt() {
-        let failed = at_once_or_off_thread::<()>(None, || panic!("unreadable")).await;
+        let failed = at_once_or::<()>(None, &off_thread(), || panic!("unreadable")).await;
         assert_eq!(failed.unwrap_err().error(), OpenError::Tls);
+    }
+
+    #[test]
+    fn a_file_that_hangs_holds_one_thread_and_no_runtime() {
+        let (begun, begins) = std::sync::mpsc::channel();
+        let (go, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+        runtime.block_on(async {
+            let off_thread = off_thread();
+            for _ in 0..4 {
+                let (begun, held) = (begun.clone(), Arc::clone(&held));
+                let hangs = move || {
+                    begun.send(()).unwrap();
+                    let _ = held.lock().unwrap().recv();
+                };
+                let attempt = at_once_or(None, &off_thread, hangs);
+                assert!(attempt.now_or_never().is_none()); // its deadline drops it
+            }
+        });
+        drop(runtime);
+
+        drop((go, begun));
+        assert_eq!(begins.iter().count(), 1);
     }
 }

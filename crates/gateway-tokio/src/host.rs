@@ -191,7 +191,7 @@ mod tests {
     use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
     use super::*;
-    use crate::dial::{Addresses, TcpDial};
+    use crate::dial::{Addresses, TcpDial, TlsDial};
     use crate::resolve::Lookups;
 
     /// Connects a client's stream to a server's bare socket. With `tls` both have done their TLS handshake.
@@ -203,6 +203,7 @@ mod tests {
         let acceptor = tls.is_some().then(acceptor);
         let addresses = Addresses::default();
         let lookups = Lookups::new(system_resolver());
+        let tls = tls.map(TlsDial::new);
         let dial = Box::new(Arc::new(TcpDial { tls, lookups, addresses: addresses.clone() }));
         let opener = Arc::new(Opener { endpoint, dial, provider: None, addresses });
         let accept = async {

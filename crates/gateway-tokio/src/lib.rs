@@ -32,6 +32,7 @@ mod direct;
 #[cfg(test)]
 mod economy;
 mod host;
+mod off_thread;
 mod open;
 mod resolve;
 mod sink;

@@ -6,6 +6,8 @@ use std::io;
 
 use gateway_core::OpenError;
 
+use crate::tls::{ROOTS, in_words};
+
 /// Why a socket could not be opened: the class that the core decides by, and the words for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenFailure {
@@ -46,10 +48,20 @@ impl OpenFailure {
         &self.detail
     }
 
-    /// Classifies an error of the operating system or of rustls.
+    /// Classifies an error of the operating system or of rustls. A driver takes
+    /// [`Tls::failure`](crate::Tls::failure) for a handshake, which knows what the user calls the settings of
+    /// TLS.
     #[must_use]
     pub fn classify(step: OpenStep, error: &io::Error) -> Self {
+        Self::of(step, error, ROOTS)
+    }
+
+    /// The same, where `roots` names the setting for trusted certificates.
+    pub(crate) fn of(step: OpenStep, error: &io::Error, roots: &str) -> Self {
         use io::ErrorKind as Kind;
+        // In TLS 1.3 the server judges the client's certificate after the handshake.
+        let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        let step = if is_tls { OpenStep::Tls } else { step };
         let class = match (step, error.kind()) {
             (OpenStep::Tls, _) if names_certificate(error) => OpenError::Certificate,
             (OpenStep::Resolve, _) => OpenError::Dns,
@@ -62,7 +74,8 @@ impl OpenFailure {
             (OpenStep::Upgrade, Kind::UnexpectedEof) => OpenError::NotHttp,
             (OpenStep::Upgrade, _) => OpenError::Io,
         };
-        Self::new(class, chain(error))
+        let words = if step == OpenStep::Tls { in_words(error, roots) } else { None };
+        Self::new(class, words.unwrap_or_else(|| chain(error)))
     }
 }
 
@@ -120,6 +133,19 @@ mod tests {
             assert_eq!(failure.error(), expected, "{step:?} {kind:?}");
         }
     }
+
+    #[test]
+    fn what_the_server_says_of_tls_behind_the_handshake_is_told_in_words() {
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        let error = io::Error::new(Kind::InvalidData, alert);
+        let failure = OpenFailure::classify(OpenStep::Upgrade, &error);
+        assert_eq!(failure.error(), OpenError::Tls);
+        assert_eq!(
+            failure.detail(),
+            "the server requires a client certificate; give this client one"
+        );
+    }
+
     #[test]
     fn a_certificate_that_rustls_refuses_is_a_class_of_its_own() {
         for (error, expected) in [

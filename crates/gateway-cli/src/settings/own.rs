@@ -21,6 +21,14 @@ use super::tree::{Tree, read_text};
 pub(crate) const OWN: [&str; 7] =
     ["url", "headers", "subprotocols", "require_subprotocol", "tls", "seed", "send_stall"];
 
+/// The PEM files of TLS.
+#[derive(Clone, Default)]
+pub(crate) struct TlsFiles {
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// The client's certificate and its key.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+}
+
 /// The program's own settings. Its `Debug` form would show secrets, so that it has none.
 #[derive(Clone, Default)]
 pub(crate) struct Own {
@@ -28,7 +36,7 @@ pub(crate) struct Own {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) require_subprotocol: bool,
-    pub(crate) ca_cert: Option<PathBuf>,
+    pub(crate) tls: TlsFiles,
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) send_stall: Option<Duration>,
@@ -52,17 +60,17 @@ impl Own {
             headers: headers(tree),
             subprotocols: subprotocols(tree),
             require_subprotocol: require_subprotocol(tree),
-            ca_cert: ca_cert(tls.remove("ca_cert"), tree),
+            tls: TlsFiles::take_from(&mut tls, tree),
             insecure: switch("tls.insecure", tls.remove("insecure"), tree),
             seed: seed(tree),
             send_stall: send_stall(tree),
             login_file: login_file(tree),
         };
-        if own.insecure && own.ca_cert.is_some() {
+        if own.insecure && own.tls.ca_cert.is_some() {
             tree.error("tls.insecure", "true", "must not be set together with tls.ca_cert");
         }
         for name in tls.keys() {
-            let limit = "unknown field; known are ca_cert, insecure";
+            let limit = "unknown field; known are ca_cert, cert, key, insecure";
             tree.error(format!("tls.{name}"), "", limit);
         }
         if let Some(external) = tree.field_mut("login", "external") {
@@ -105,15 +113,8 @@ impl Own {
             builder = builder.observer(recorder);
         }
         let mut errors = Vec::new();
-        let tls = match &self.ca_cert {
-            _ if self.insecure => Some(Tls::insecure()),
-            Some(path) => Some(Tls::ca_file(path)),
-            None => None,
-        };
-        match tls {
-            Some(Ok(tls)) => builder = builder.tls(tls),
-            Some(Err(error)) => errors.push(error),
-            None => {}
+        if let Some(tls) = self.tls(&mut errors) {
+            builder = builder.tls(tls);
         }
         match builder.build() {
             Ok(client) if errors.is_empty() => return Ok(client),
@@ -121,6 +122,30 @@ impl Own {
             Err(more) => errors.extend(more.into_vec()),
         }
         Err(errors.into_iter().map(|error| self.named(error)).collect())
+    }
+
+    /// The settings of TLS; none where the client needs none, or they are wrong.
+    fn tls(&self, errors: &mut Vec<ConfigError>) -> Option<Tls> {
+        let TlsFiles { ca_cert, identity } = &self.tls;
+        let is_secure = self.url.as_deref().is_some_and(|url| {
+            url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss:"))
+        });
+        let trusted = match ca_cert {
+            _ if self.insecure => Some(Tls::insecure()),
+            Some(path) => Some(Tls::pem_file(path)),
+            // Where the trust store cannot be read, the builder says so.
+            None => (is_secure || identity.is_some()).then(Tls::platform).filter(Result::is_ok),
+        };
+        let trusted = trusted?.map_err(|error| errors.push(error)).ok();
+        let tls = match identity {
+            None => trusted?,
+            Some((cert, key)) => trusted
+                .map_or_else(Tls::insecure, Ok) // the error above keeps it from being used
+                .and_then(|tls| tls.with_client_certificate_files(cert, key))
+                .map_err(|error| errors.push(error))
+                .ok()?,
+        };
+        Some(tls.with_setting_name("--ca-cert"))
     }
 
     /// The driver's error as the program tells it: a URL redacted, a header by its name.
@@ -211,11 +236,31 @@ fn subprotocols(tree: &mut Tree) -> Vec<String> {
     names
 }
 
-fn ca_cert(value: Option<Value>, tree: &mut Tree) -> Option<PathBuf> {
-    match value? {
+impl TlsFiles {
+    fn take_from(tls: &mut Map<String, Value>, tree: &mut Tree) -> Self {
+        let is_given = |name| tls.contains_key(name);
+        match (is_given("cert"), is_given("key")) {
+            (true, false) => {
+                tree.error(
+                    "tls.key",
+                    "",
+                    "must be given together with tls.cert; one file may hold both",
+                );
+            }
+            (false, true) => tree.error("tls.cert", "", "must be given together with tls.key"),
+            (true, true) | (false, false) => {}
+        }
+        let ca_cert = pem_file("ca_cert", tls, tree);
+        let (cert, key) = (pem_file("cert", tls, tree), pem_file("key", tls, tree));
+        Self { ca_cert, identity: cert.zip(key) }
+    }
+}
+
+fn pem_file(name: &str, tls: &mut Map<String, Value>, tree: &mut Tree) -> Option<PathBuf> {
+    match tls.remove(name)? {
         Value::String(path) if !path.is_empty() => Some(path.into()),
         other => {
-            tree.error("tls.ca_cert", other.to_string(), "must be the path of a PEM file");
+            tree.error(format!("tls.{name}"), other.to_string(), "must be the path of a PEM file");
             None
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn probe(file: &str, flags: Flags, variables: &[(String, String)]) ->
         tree.lay(layer);
     }
     let login = tree.value("login.send").and_then(Value::as_str);
-    if login.is_some_and(|text| text.starts_with('@')) || tree.value("tls.ca_cert").is_some() {
+    if login.is_some_and(|text| text.starts_with('@')) || names_a_file(&tree) {
         return None;
     }
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
@@ -43,6 +43,10 @@ pub(crate) fn probe(file: &str, flags: Flags, variables: &[(String, String)]) ->
         Ok(settings) => Probed::Loaded(Box::new(settings)),
         Err(errors) => Probed::Refused(errors),
     })
+}
+
+fn names_a_file(tree: &Tree) -> bool {
+    ["tls.ca_cert", "tls.cert", "tls.key"].into_iter().any(|path| tree.value(path).is_some())
 }
 
 fn of_variable(name: &str, value: &str) -> Option<Layer> {

@@ -163,8 +163,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("10s"),
     row(Value, "tls.ca_cert", Some("ca-cert"), "FILE", TLS)
         .variable("GATEWAY_CA_CERT")
-        .help("Trusts the certificates of this PEM file alone")
+        .help(
+            "Trusts the certificates of this PEM file alone: CAs, or a server's own; read again when \
+             it changes",
+        )
         .default("the platform's trust store"),
+    row(Value, "tls.cert", Some("cert"), "FILE", TLS)
+        .variable("GATEWAY_CERT")
+        .help("The client certificate (PEM) for a server that asks for one; needs --key"),
+    row(Value, "tls.key", Some("key"), "FILE", TLS)
+        .variable("GATEWAY_KEY")
+        .help("The private key (PEM, without a passphrase) of the client certificate"),
     row(Switch, "tls.insecure", Some("insecure"), "BOOL", TLS)
         .help("Checks no certificate, and warns each time")
         .default("false"),

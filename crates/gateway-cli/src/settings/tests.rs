@@ -112,6 +112,28 @@ fn a_check_that_is_off_cannot_trust_a_file() {
 }
 
 #[test]
+fn a_client_certificate_needs_its_key_and_every_file_is_judged() {
+    let key = "tls.key: must be given together with tls.cert; one file may hold both  [";
+    let errors = load("", &["--cert", "/nowhere/c.pem"]).err().expect("errors");
+    assert!(errors.contains(key), "{errors}");
+    let errors = load("tls.key = '/nowhere/k.pem'", &[]).err().expect("errors");
+    assert!(errors.contains("tls.cert: must be given together with tls.key  ["), "{errors}");
+
+    let file = "[tls]\nca_cert = '/nowhere/ca.pem'\ncert = '/nowhere/c.pem'\nkey = ''";
+    let errors = load(file, &["--key", "/nowhere/k.pem"]).err().expect("errors");
+    for start in ["tls.ca_cert = \"/nowhere/ca.pem\": ", "tls.cert = \"/nowhere/c.pem\": "] {
+        let line = format!("  {start}must be a file that can be read: ");
+        assert!(errors.contains(&line), "{errors}");
+    }
+    let errors = load("tls.cert = 1\ntls.key = ''", &[]).err().expect("errors");
+    assert!(errors.contains("  tls.cert = \"1\": must be the path of a PEM file"), "{errors}");
+    assert!(
+        errors.contains("  tls.key = \"\\\"\\\"\": must be the path of a PEM file"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn a_switch_takes_one_and_zero() {
     for (text, expected) in [("1", true), ("0", false), ("true", true), ("false", false)] {
         let flag = format!("--heartbeat-strict={text}");
@@ -145,7 +167,7 @@ fn every_error_is_told_with_its_place() {
         "error: the configuration is not valid: 8 errors",
         "  seed = \"-1\": must be a number from 0 to 18446744073709551615  [--seed]",
         "  headers: must be NAME: VALUE  [--header]",
-        "  tls.trust: unknown field; known are ca_cert, insecure  [gateway.toml]",
+        "  tls.trust: unknown field; known are ca_cert, cert, key, insecure  [gateway.toml]",
         "  login.external: is for programs that embed the library  [gateway.toml]",
         "  close_timeout = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of \
          milliseconds  [gateway.toml]",

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use gateway_core::ConfigError;
 use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls::crypto::ring;
+use rustls_platform_verifier::Verifier;
 use tracing::warn;
 
 use super::clock::Clocks;
-use super::{builder, wrong};
+use super::validity::Dated;
+use super::wrong;
 
 /// A configuration that is older is built again: the trust store may have changed.
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,10 +35,9 @@ pub(super) fn try_config() -> Option<Arc<ClientConfig>> {
 }
 
 fn build() -> Result<ClientConfig, ConfigError> {
-    let config = builder()?
-        .with_platform_verifier()
+    let verifier = Verifier::new(Arc::new(ring::default_provider()))
         .map_err(|error| wrong("tls", format!("needs the platform's trust store: {error}")))?;
-    Ok(config.with_no_client_auth())
+    super::config(Arc::new(Dated(verifier)))
 }
 
 struct Shared(Mutex<Option<Built>>);

@@ -156,7 +156,7 @@ fn a_suspend_that_a_deadline_has_shown_already_is_not_reported_again() {
     let _ = watched.engine.look();
 
     assert_eq!(by_the_deadline, [seconds(3_600)]);
-    assert_eq!(watched.jumps(), []);
+    assert!(watched.jumps().is_empty());
 }
 
 #[test]

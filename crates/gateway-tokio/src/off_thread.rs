@@ -1,0 +1,127 @@
+//! What may block, on a thread of its own: the resolver, and the reading of TLS's files. tokio's blocking
+//! pool would not do: dropping a runtime waits for its threads, and a resolver or a network mount may hang
+//! for minutes.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use gateway_core::OpenError;
+use gateway_wire::OpenFailure;
+
+type Answer<T> = Result<T, OpenFailure>;
+
+/// A client's blocking tasks of one kind, one at a time. An attempt that begins while an older one's task
+/// still runs waits for that task: one that hangs holds one thread, however many attempts time out.
+pub(crate) struct OffThread<T> {
+    /// The thread's name.
+    name: &'static str,
+    /// The class of the failure where the thread cannot be started, or panics.
+    class: OpenError,
+    task: Arc<Mutex<Task<T>>>,
+}
+
+enum Task<T> {
+    Idle,
+    /// The thread runs, and the attempt that waited for it is gone.
+    Abandoned,
+    /// The thread runs, and an attempt waits for it.
+    Awaited(Option<Waker>),
+    /// The attempt has yet to take the answer.
+    Answered(Answer<T>),
+}
+
+/// Waits for a task. Dropping it leaves the thread to end by itself.
+pub(crate) struct Waiting<T> {
+    task: Arc<Mutex<Task<T>>>,
+}
+
+impl<T: Send + 'static> OffThread<T> {
+    pub(crate) fn new(name: &'static str, class: OpenError) -> Self {
+        Self { name, class, task: Arc::new(Mutex::new(Task::Idle)) }
+    }
+
+    /// Begins `work`, or waits for the one that runs.
+    pub(crate) fn begin(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Waiting<T> {
+        let before = mem::replace(&mut *lock(&self.task), Task::Awaited(None));
+        match before {
+            Task::Abandoned | Task::Awaited(_) => {}
+            Task::Idle | Task::Answered(_) => self.spawn(work),
+        }
+        Waiting { task: Arc::clone(&self.task) }
+    }
+
+    fn spawn(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) {
+        let (name, class) = (self.name, self.class);
+        // If the thread cannot be spawned, or panics, this is dropped unanswered.
+        let answering = Answering { name, class, task: Arc::clone(&self.task), answer: None };
+        let thread = thread::Builder::new().name(name.to_owned());
+        let _ = thread.spawn(move || answering.finish(work()));
+    }
+}
+
+/// Hands the answer over when it is dropped.
+struct Answering<T> {
+    name: &'static str,
+    class: OpenError,
+    task: Arc<Mutex<Task<T>>>,
+    answer: Option<Answer<T>>,
+}
+
+impl<T> Answering<T> {
+    fn finish(mut self, answer: Answer<T>) {
+        self.answer = Some(answer);
+    }
+}
+
+impl<T> Drop for Answering<T> {
+    fn drop(&mut self) {
+        let answer = self.answer.take().unwrap_or_else(|| {
+            let detail = format!("the thread {} could not be started, or panicked", self.name);
+            Err(OpenFailure::new(self.class, detail))
+        });
+        let mut task = lock(&self.task);
+        match mem::replace(&mut *task, Task::Idle) {
+            Task::Awaited(waker) => {
+                *task = Task::Answered(answer);
+                drop(task);
+                waker.inspect(Waker::wake_by_ref);
+            }
+            // Nobody waits. The next attempt asks again, for it may begin much later.
+            Task::Idle | Task::Abandoned | Task::Answered(_) => {}
+        }
+    }
+}
+
+impl<T> Future for Waiting<T> {
+    type Output = Answer<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<T>> {
+        let mut task = lock(&self.task);
+        match mem::replace(&mut *task, Task::Idle) {
+            Task::Answered(answer) => Poll::Ready(answer),
+            Task::Idle | Task::Abandoned | Task::Awaited(_) => {
+                *task = Task::Awaited(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        let mut task = lock(&self.task);
+        *task = match mem::replace(&mut *task, Task::Idle) {
+            Task::Awaited(_) | Task::Abandoned => Task::Abandoned,
+            Task::Idle | Task::Answered(_) => Task::Idle,
+        };
+    }
+}
+
+fn lock<T>(task: &Mutex<Task<T>>) -> MutexGuard<'_, Task<T>> {
+    // Nothing panics while it holds the lock.
+    task.lock().unwrap_or_else(PoisonError::into_inner)
+}

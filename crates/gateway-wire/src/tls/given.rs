@@ -1,0 +1,134 @@
+//! Certificates that the user gives: each is accepted for itself, and a CA vouches for what it has issued.
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::validity::Validity;
+
+/// Accepts the given certificates, and what the CAs among them have issued.
+#[derive(Debug)]
+pub(super) struct GivenVerifier {
+    given: Vec<CertificateDer<'static>>,
+    /// Those that may issue others.
+    authorities: RootCertStore,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl GivenVerifier {
+    /// # Errors
+    /// What the text must be.
+    pub(super) fn of_pem(pem: &[u8]) -> Result<Self, String> {
+        let mut given = Vec::new();
+        let mut authorities = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| format!("must be PEM: {error}"))?;
+            if is_authority(&certificate) {
+                authorities
+                    .add(certificate.clone())
+                    .map_err(|_| "must hold certificates that can be read")?;
+            }
+            given.push(certificate);
+        }
+        if given.is_empty() {
+            return Err(without_certificate(pem).to_owned());
+        }
+        let algorithms = ring::default_provider().signature_verification_algorithms;
+        Ok(Self { given, authorities, algorithms })
+    }
+}
+
+/// What is wrong with a text that holds no certificate.
+pub(super) fn without_certificate(pem: &[u8]) -> &'static str {
+    let holds = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
+    match pem {
+        [] => "must hold a certificate, and is empty",
+        _ if holds(b"PRIVATE KEY-----") => "must hold a certificate, and holds a private key",
+        [0x30, 0x80..=0xff, ..] => {
+            "must be PEM, and looks like DER: convert it with `openssl x509`"
+        }
+        _ => "must hold at least one certificate in PEM",
+    }
+}
+
+/// Whether a certificate may issue others. One that is no CA is accepted for itself alone: its key must not
+/// vouch for other names.
+fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    // One of version 1 cannot say whether it is a CA, and webpki reads it as a root only.
+    let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return true };
+    let Some(validity) = Validity::of(&parsed) else { return true };
+    match signed_by_none(&parsed, validity.from) {
+        Err(Error::InvalidCertificate(CertificateError::Other(OtherError(error)))) => {
+            matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    }
+}
+
+/// webpki's judgement of a server's certificate that no CA vouches for: what is wrong with it first, and else
+/// its issuer.
+pub(super) fn signed_by_none(
+    certificate: &ParsedCertificate<'_>,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let none = RootCertStore::empty();
+    verify_server_cert_signed_by_trust_anchor(certificate, &none, &[], now, &[])
+}
+
+impl ServerCertVerifier for GivenVerifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        if self.given.iter().any(|given| given == certificate) {
+            // webpki takes no CA for a server, but this is the server that the user means.
+            Validity::of(&parsed).ok_or(CertificateError::BadEncoding)?.check(now)?;
+        } else {
+            let (authorities, algorithms) = (&self.authorities, self.algorithms.all);
+            verify_server_cert_signed_by_trust_anchor(
+                &parsed,
+                authorities,
+                intermediates,
+                now,
+                algorithms,
+            )?;
+        }
+        verify_server_name(&parsed, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

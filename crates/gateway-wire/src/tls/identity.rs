@@ -1,0 +1,145 @@
+//! The client's own certificate.
+
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use gateway_core::ConfigError;
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{CertificateError, ClientConfig, Error, InconsistentKeys};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::files::{Named, OfFiles};
+use super::given::without_certificate;
+use super::wrong;
+
+/// The setting of the certificate.
+pub(super) const CERT: &str = "tls.cert";
+
+/// The setting of its key.
+pub(super) const KEY: &str = "tls.key";
+
+/// A client's certificate with its key, and the configuration that shows it.
+pub(super) struct Identity {
+    source: Source,
+    kept: Mutex<Option<Kept>>,
+}
+
+enum Source {
+    Given(Arc<CertifiedKey>),
+    Files(OfFiles<CertifiedKey>),
+}
+
+/// A configuration, and what it was made of.
+struct Kept {
+    base: Arc<ClientConfig>,
+    key: Arc<CertifiedKey>,
+    config: Arc<ClientConfig>,
+}
+
+impl Kept {
+    fn config(
+        &self,
+        base: &Arc<ClientConfig>,
+        key: &Arc<CertifiedKey>,
+    ) -> Option<Arc<ClientConfig>> {
+        let is_of_these = Arc::ptr_eq(&self.base, base) && Arc::ptr_eq(&self.key, key);
+        is_of_these.then(|| Arc::clone(&self.config))
+    }
+}
+
+impl Identity {
+    pub(super) fn of_pem(cert: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
+        Ok(Self::of(Source::Given(Arc::new(certified(cert, key)?))))
+    }
+
+    pub(super) fn of_files(cert: Named, key: Named) -> Result<Self, ConfigError> {
+        let files = OfFiles::read(vec![cert, key], |contents| {
+            let [cert, key] = contents else { unreachable!("there are two files") };
+            certified(cert, key)
+        })?;
+        Ok(Self::of(Source::Files(files)))
+    }
+
+    const fn of(source: Source) -> Self {
+        Self { source, kept: Mutex::new(None) }
+    }
+
+    /// `base`, showing this certificate. This blocks while files are read.
+    pub(super) fn config(&self, base: Arc<ClientConfig>) -> Arc<ClientConfig> {
+        let key = match &self.source {
+            Source::Given(key) => Arc::clone(key),
+            Source::Files(files) => files.current(),
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = kept.as_ref().and_then(|kept| kept.config(&base, &key)) {
+            return config;
+        }
+        let mut config = ClientConfig::clone(&base);
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(Arc::clone(&key)));
+        config.resumption = Resumption::default(); // sessions belong to the certificate that began them
+        let config = Arc::new(config);
+        *kept = Some(Kept { base, key, config: Arc::clone(&config) });
+        config
+    }
+
+    /// The same, where that does not block.
+    pub(super) fn try_config(&self, base: &Arc<ClientConfig>) -> Option<Arc<ClientConfig>> {
+        let key = match &self.source {
+            Source::Given(key) => Arc::clone(key),
+            Source::Files(files) => files.without_reading()?,
+        };
+        let kept = match self.kept.try_lock() {
+            Ok(kept) => kept,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        kept.as_ref()?.config(base, &key)
+    }
+}
+
+/// A certificate, with those between it and its CA, and its key. No error shows any of the key.
+fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert).collect();
+    let chain = chain.map_err(|error| wrong(CERT, format!("must be PEM: {error}")))?;
+    if chain.is_empty() {
+        return Err(wrong(CERT, without_certificate(cert).to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|_| wrong(KEY, without_key(key).to_owned()))
+        .and_then(|der| {
+            let loaded = ring::default_provider().key_provider.load_private_key(der);
+            loaded.map_err(|_| {
+                let limit =
+                    "must be an RSA key from 2048 bits, or an EC key on P-256 or P-384, or Ed25519";
+                wrong(KEY, limit.to_owned())
+            })
+        })?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) => Ok(certified),
+        // webpki cannot read every certificate, such as one of version 1. The server is to judge it.
+        Err(Error::InconsistentKeys(InconsistentKeys::Unknown))
+        | Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
+        Err(Error::InconsistentKeys(_)) => Err(wrong(
+            KEY,
+            "must be the key of the certificate of tls.cert, and is another".to_owned(),
+        )),
+        Err(_) => Err(wrong(CERT, "must hold a certificate that can be read".to_owned())),
+    }
+}
+
+/// What is wrong with a text of which no key can be read.
+fn without_key(pem: &[u8]) -> &'static str {
+    let holds = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
+    match pem {
+        [] => "must hold a private key, and is empty",
+        _ if holds(b"ENCRYPTED") => {
+            "must hold a private key without a passphrase: decrypt it with `openssl pkey`"
+        }
+        _ if holds(b"PRIVATE KEY-----") => "must hold a private key in PEM, and it is damaged",
+        _ if holds(b"CERTIFICATE-----") => "must hold a private key, and holds a certificate",
+        _ => "must hold a private key in PEM",
+    }
+}
