@@ -1,6 +1,6 @@
 //! The platform's TLS configuration, which all clients of a process share.
 
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use gateway_core::ConfigError;
@@ -40,7 +40,12 @@ fn build() -> Result<ClientConfig, ConfigError> {
     super::config(Arc::new(Dated(verifier)))
 }
 
-struct Shared(Mutex<Option<Built>>);
+struct Shared {
+    /// Locked for a look.
+    built: Mutex<Option<Built>>,
+    /// Locked while a new one is built.
+    building: Mutex<()>,
+}
 
 struct Built {
     config: Arc<ClientConfig>,
@@ -50,24 +55,18 @@ struct Built {
     used_for: Duration,
 }
 
-impl Built {
-    fn config(&self, now: Clocks) -> Option<Arc<ClientConfig>> {
-        (now.since(self.at) <= self.used_for).then(|| Arc::clone(&self.config))
-    }
-}
-
 impl Shared {
     const fn new() -> Self {
-        Self(Mutex::new(None))
+        Self { built: Mutex::new(None), building: Mutex::new(()) }
     }
 
+    /// One that is young enough; or an older one while another thread builds a new one, so that many clients do not all wait.
     fn try_at(&self, now: Clocks) -> Option<Arc<ClientConfig>> {
-        let shared = match self.0.try_lock() {
-            Ok(shared) => shared,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None, // another thread builds it
-        };
-        shared.as_ref()?.config(now)
+        let is_being_built = matches!(self.building.try_lock(), Err(TryLockError::WouldBlock));
+        let built = locked(&self.built);
+        let built = built.as_ref()?;
+        let is_young = now.since(built.at) <= built.used_for;
+        (is_young || is_being_built).then(|| Arc::clone(&built.config))
     }
 
     fn at(
@@ -75,22 +74,32 @@ impl Shared {
         now: Clocks,
         build: impl FnOnce() -> Result<ClientConfig, ConfigError>,
     ) -> Result<Arc<ClientConfig>, ConfigError> {
-        // What a build that panicked left is whole.
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = shared.as_ref().and_then(|built| built.config(now)) {
+        if let Some(config) = self.try_at(now) {
             return Ok(config);
         }
-        let (config, used_for) = match (build(), shared.take()) {
+        let _building = locked(&self.building);
+        let old = match &*locked(&self.built) {
+            Some(built) if now.since(built.at) <= built.used_for => {
+                return Ok(Arc::clone(&built.config)); // another thread was faster
+            }
+            built => built.as_ref().map(|built| Arc::clone(&built.config)),
+        };
+        let (config, used_for) = match (build(), old) {
             (Ok(config), _) => (Arc::new(config), MAX_AGE),
             (Err(error), Some(old)) => {
                 warn!(%error, "the platform's TLS configuration is older than 24 h and cannot be built again; it is used for another hour");
-                (old.config, RETRY)
+                (old, RETRY)
             }
             (Err(error), None) => return Err(error),
         };
-        *shared = Some(Built { config: Arc::clone(&config), at: now, used_for });
+        *locked(&self.built) = Some(Built { config: Arc::clone(&config), at: now, used_for });
         Ok(config)
     }
+}
+
+/// What a thread that panicked left is whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -156,6 +165,24 @@ mod tests {
             let second = shared.at(now, given).unwrap();
             assert!(!Arc::ptr_eq(&first, &second), "{now:?}");
         }
+    }
+
+    #[test]
+    fn while_one_thread_builds_a_new_one_the_others_take_the_old_one() {
+        let (shared, start) = (Shared::new(), Clocks::now());
+        let old = shared.at(start, given).unwrap();
+        let later = after(start, 2 * MAX_AGE);
+
+        let rebuilding = || {
+            assert!(Arc::ptr_eq(&shared.try_at(later).unwrap(), &old));
+            let waits_for_none = || panic!("one builds already");
+            assert!(Arc::ptr_eq(&shared.at(later, waits_for_none).unwrap(), &old));
+            given()
+        };
+        let new = shared.at(later, rebuilding).unwrap();
+
+        assert!(!Arc::ptr_eq(&new, &old));
+        assert!(Arc::ptr_eq(&shared.try_at(later).unwrap(), &new));
     }
 
     #[test]
