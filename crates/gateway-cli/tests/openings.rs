@@ -59,7 +59,7 @@ async fn a_server_that_chooses_no_subprotocol_opens() {
 
 #[tokio::test]
 async fn the_request_names_its_user_agent_and_keeps_the_spelling_of_headers() {
-    let (mut client, _socket, request) = connect(&["--header", "X-aPI-key: 7"]).await;
+    let (client, _socket, request) = connect(&["--header", "X-aPI-key: 7"]).await;
     let own = format!("\r\nUser-Agent: gateway/{}\r\n", env!("CARGO_PKG_VERSION"));
     assert!(request.contains(&own) && request.contains("\r\nX-aPI-key: 7\r\n"), "{request}");
     client.signal("-KILL").await;

@@ -109,10 +109,12 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
 }
 
 /// Each variable, and the flag of the same setting: none of the URL. Those that name a file of the disk are read elsewhere.
-const BOTH: [(&str, &str); 20] = [
+const BOTH: [(&str, &str); 22] = [
     ("GATEWAY_CONNECT_TIMEOUT", "--connect-timeout="),
     ("GATEWAY_CLOSE_TIMEOUT", "--close-timeout="),
     ("GATEWAY_SEND_STALL", "--send-stall="),
+    ("GATEWAY_DATA_TIMEOUT", "--data-timeout="),
+    ("GATEWAY_REQUIRE_SUBPROTOCOL", "--require-subprotocol="),
     ("GATEWAY_MAX_MESSAGE_SIZE", "--max-message-size="),
     ("GATEWAY_SEED", "--seed="),
     ("GATEWAY_INITIAL_DELAY", "--initial-delay="),
