@@ -9,6 +9,7 @@ mod check;
 mod clock;
 mod connect;
 mod demo;
+mod diagnostics;
 mod explain;
 mod log;
 #[doc(hidden)]
@@ -18,6 +19,7 @@ mod replay;
 mod serve;
 mod settings;
 mod signals;
+mod stdio;
 
 use std::process::ExitCode;
 
@@ -29,12 +31,14 @@ use clap::Parser as _;
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     log::start(arguments.log_level.unwrap_or_else(|| arguments.command.log_level()));
-    match arguments.command {
+    let status = match arguments.command {
         Command::Demo(args) => demo::run(&args),
         Command::Connect(args) => connect::run(*args),
         Command::Serve(args) => serve::command::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
-    }
+    };
+    diagnostics::finish();
+    status
 }

@@ -46,15 +46,12 @@ impl Input {
     ///
     /// # Errors
     /// Where there can be no thread.
-    pub(crate) fn start(
-        stream: impl FnOnce() -> Box<dyn Read> + Send + 'static,
-        longest: usize,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(stream: impl Read + Send + 'static, longest: usize) -> io::Result<Self> {
         let (ask, asked) = mpsc::channel();
         let (hand_over, batches) = tasks::channel(1);
         thread::Builder::new()
             .name("stdin".to_owned())
-            .spawn(move || read(stream(), longest, &asked, &hand_over))?;
+            .spawn(move || read(stream, longest, &asked, &hand_over))?;
         Ok(Self { ask, batches, is_asked: false })
     }
 
@@ -75,12 +72,7 @@ impl Input {
     }
 }
 
-fn read(
-    stream: Box<dyn Read>,
-    longest: usize,
-    asked: &Receiver<()>,
-    hand_over: &tasks::Sender<Batch>,
-) {
+fn read(stream: impl Read, longest: usize, asked: &Receiver<()>, hand_over: &tasks::Sender<Batch>) {
     let mut reader = BufReader::with_capacity(READ_AHEAD, stream);
     while asked.recv().is_ok() {
         let batch = read_batch(&mut reader, longest);

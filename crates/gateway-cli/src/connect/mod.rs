@@ -10,11 +10,7 @@ mod output;
 mod sendings;
 mod session;
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-    process::ExitCode,
-};
+use std::{io, path::Path, process::ExitCode};
 
 use args::ConnectArgs;
 use gateway_tokio::core::ConfigErrors;
@@ -26,6 +22,7 @@ use crate::{
     record::CannotRecord,
     settings::{Settings, Url},
     signals::Signals,
+    stdio,
 };
 
 /// Why the command cannot start, the settings being valid.
@@ -60,8 +57,8 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Ok::<_, io::Error>(
             Session {
                 signals: Signals::listen()?,
-                input: Input::start(|| Box::new(io::stdin().lock()), longest)?,
-                output: Output::start(args.binary, io::stdout())?,
+                input: Input::start(stdio::stdin()?, longest)?,
+                output: Output::start(args.binary, stdio::stdout()?)?,
                 events,
                 exit_on_eof: args.exit_on_eof,
                 close_timeout: settings.config.close_timeout(),
@@ -89,7 +86,6 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 fn cannot_start(error: &StartError) -> ExitCode {
-    // Where stderr is gone the status still tells.
-    let _ = writeln!(io::stderr().lock(), "error: {error}");
+    crate::log::error(error);
     ExitCode::from(2)
 }

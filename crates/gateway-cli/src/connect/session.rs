@@ -283,7 +283,7 @@ mod tests {
     async fn a_line_refused_for_unread_outcomes_is_not_sent_again_before_an_event_is_taken() {
         let mut session = Session {
             signals: Signals::listen().unwrap(),
-            input: Input::start(|| Box::new(io::empty()), 1).unwrap(),
+            input: Input::start(io::empty(), 1).unwrap(),
             output: Output::start(None, io::sink()).unwrap(),
             events: Events::open(None, Stopwatch::start()).unwrap(),
             exit_on_eof: false,

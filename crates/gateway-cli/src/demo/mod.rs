@@ -11,12 +11,7 @@ pub(crate) mod screen;
 mod stage;
 mod summary;
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use gateway_tokio::core::{Config, ConfigErrors, HeartbeatKind};
@@ -31,6 +26,7 @@ use self::{
 };
 use crate::{
     clock::{self, Stopwatch},
+    log,
     record::{self, CannotRecord},
 };
 
@@ -83,13 +79,11 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Failure::Record(error)) => {
-            // Where stderr is gone the status still tells.
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            log::error(&error);
             ExitCode::from(2)
         }
         Err(error) => {
-            // Where stderr is gone the status still tells.
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            log::error(&error);
             ExitCode::FAILURE
         }
     }
