@@ -9,7 +9,7 @@ use std::{
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 
-use crate::diagnostics;
+use crate::{diagnostics, stdio};
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,6 +37,18 @@ pub(crate) fn start(level: LogLevel) {
 pub(crate) fn error(error: &dyn fmt::Display) {
     // It never fails: what cannot be written is counted there.
     let _ = diagnostics::stderr().clone().write_all(format!("error: {error}\n").as_bytes());
+}
+
+/// Prints what a command has to say, all of it, on stdout.
+pub(crate) fn print(text: &str) -> ExitCode {
+    let printed = stdio::lines().and_then(|mut stdout| {
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    });
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cannot_write(&error),
+    }
 }
 
 /// Reports that stdout does not take what a command has to say. A reader that is gone wanted no more.

@@ -2,7 +2,7 @@
 //!
 //! `O_NONBLOCK` belongs to the open file, not to a process: any program that shares the terminal or pipe can set it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, LineWriter, Read, Write};
 
 #[cfg(not(unix))]
 pub(crate) use self::other::{stderr, stdin, stdout};
@@ -12,6 +12,14 @@ pub(crate) use self::unix::{stderr, stdin, stdout};
 /// A stream whose `WouldBlock` is waited for, and so never returned.
 #[derive(Debug)]
 pub(crate) struct Patient<S>(S);
+
+/// stdout for a command that prints lines.
+///
+/// # Errors
+/// Where the process has no more descriptors.
+pub(crate) fn lines() -> io::Result<LineWriter<impl Write + std::fmt::Debug>> {
+    stdout().map(LineWriter::new)
+}
 
 /// A stream that can be waited for.
 pub(crate) trait Wait {
@@ -128,4 +136,65 @@ mod other {
         )*};
     }
     never_waits!(Stdin, Stdout, Stderr);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Would block until it was waited for, and again after each byte.
+    #[derive(Default)]
+    struct Shy {
+        is_ready: Cell<bool>,
+        written: Vec<u8>,
+    }
+
+    impl Shy {
+        fn byte(&self) -> io::Result<usize> {
+            self.is_ready.take().then_some(1).ok_or(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    impl Read for Shy {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            into[0] = b'x';
+            self.byte()
+        }
+    }
+
+    impl Write for Shy {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.byte()?;
+            self.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Wait for Shy {
+        fn until_readable(&self) -> io::Result<()> {
+            self.is_ready.set(true);
+            Ok(())
+        }
+
+        fn until_writable(&self) -> io::Result<()> {
+            self.until_readable()
+        }
+    }
+
+    #[test]
+    fn a_stream_that_would_block_is_waited_for_and_nothing_is_lost() {
+        let mut stream = Patient(Shy::default());
+
+        let mut read = [0; 3];
+        stream.read_exact(&mut read).expect("it is waited for");
+        stream.write_all(b"abc").expect("it is waited for");
+
+        assert_eq!((&read, stream.0.written.as_slice()), (b"xxx", b"abc".as_slice()));
+    }
 }

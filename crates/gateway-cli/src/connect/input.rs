@@ -12,8 +12,6 @@ use tokio::sync::mpsc as tasks;
 
 /// How much is read ahead; a longer line is read alone.
 const READ_AHEAD: usize = 64 * 1024;
-/// How many lines are handed over at once.
-const MOST_LINES: usize = 256;
 
 /// A line of stdin, without its newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +64,11 @@ impl Input {
         batch.unwrap_or(Batch { lines: Vec::new(), end: Some(Ok(())) })
     }
 
+    /// Lines that were read and not taken, at the end.
+    pub(crate) fn left_over(&mut self) -> Option<Batch> {
+        self.batches.try_recv().ok()
+    }
+
     /// Whether lines have been asked for: a read may be under way.
     pub(crate) fn is_asked(&self) -> bool {
         self.is_asked
@@ -83,7 +86,7 @@ fn read(stream: impl Read, longest: usize, asked: &Receiver<()>, hand_over: &tas
     }
 }
 
-/// Waits for one line; further ones are taken as far as they have come with it.
+/// Waits for one line. Further ones are taken as far as they have come with it: none that was read is left behind.
 fn read_batch<R: Read>(reader: &mut BufReader<R>, longest: usize) -> Batch {
     let mut lines = Vec::new();
     loop {
@@ -92,7 +95,7 @@ fn read_batch<R: Read>(reader: &mut BufReader<R>, longest: usize) -> Batch {
             Ok(None) => return Batch { lines, end: Some(Ok(())) },
             Err(error) => return Batch { lines, end: Some(Err(error)) },
         }
-        if lines.len() == MOST_LINES || !reader.buffer().contains(&b'\n') {
+        if !reader.buffer().contains(&b'\n') {
             return Batch { lines, end: None };
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Sendings {
     first_unsettled: u64,
     not_sent: u64,
     input: Reading,
+    /// Whether stdin failed: what came behind is not known.
+    is_broken: bool,
 }
 
 /// Whether more lines will come.
@@ -57,7 +59,10 @@ impl Sendings {
         match batch.end {
             None => return,
             Some(Ok(())) => {}
-            Some(Err(error)) => tracing::error!(%error, "stdin cannot be read any further"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "stdin cannot be read any further");
+                self.is_broken = true;
+            }
         }
         self.input = Reading::Ended;
     }
@@ -122,8 +127,16 @@ impl Sendings {
             && self.unsettled.is_empty()
     }
 
-    /// Gives up what still waits. Returns how many lines were not sent.
+    /// Whether reading stdin failed.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Gives up what has no outcome yet. Returns how many lines were not sent.
     pub(crate) fn give_up(&mut self, events: &mut Events) -> u64 {
+        for bytes in std::mem::take(&mut self.unsettled) {
+            self.settle_unsent("maybe_sent", bytes, events);
+        }
         self.handed_back();
         for message in std::mem::take(&mut self.waiting) {
             self.settle_unsent("rejected", message.len() as u64, events);

@@ -152,6 +152,9 @@ impl Session {
     /// Writes out what came, and says how it all went.
     async fn finish(mut self, mut now: Progress) -> u8 {
         self.events.stamp();
+        if let Some(batch) = self.input.left_over() {
+            now.sendings.read(batch, &mut self.events);
+        }
         let not_sent = now.sendings.give_up(&mut self.events);
         let deadline = now.ending.deadline();
         let written = tokio::select! {
@@ -175,19 +178,18 @@ impl Session {
         if !now.is_output_gone && written.as_ref().is_err_and(is_broken_pipe) {
             tracing::warn!("nobody reads stdout (broken pipe): what came last is not written");
         }
-        match (now.ending, written) {
-            (_, Err(error)) if !is_broken_pipe(&error) => {
-                tracing::error!(%error, "cannot write to stdout");
-                FAILED
-            }
-            (Ending::Signalled { .. } | Ending::OutputGone, _) => CLOSED_AS_ASKED,
-            (Ending::No | Ending::InputOver, _) if not_sent > 0 => {
-                tracing::error!(lines = not_sent, "lines were not sent");
-                FAILED
-            }
+        let broken = written.err().filter(|error| !is_broken_pipe(error));
+        if let Some(error) = &broken {
+            tracing::error!(%error, "cannot write to stdout");
+        }
+        if not_sent > 0 {
+            tracing::error!(lines = not_sent, "lines were not sent");
+        }
+        match now.ending {
+            _ if not_sent > 0 || broken.is_some() || now.sendings.is_broken() => FAILED,
             // Nobody asked: the connection was given up.
-            (Ending::No, _) => FAILED,
-            (Ending::InputOver, _) => CLOSED_AS_ASKED,
+            Ending::No => FAILED,
+            Ending::InputOver | Ending::Signalled { .. } | Ending::OutputGone => CLOSED_AS_ASKED,
         }
     }
 }

@@ -104,7 +104,7 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     let url = format!("ws://{}", gateway.address);
     let setup = Setup { url: url.clone(), config: config.clone(), seed: args.seed, recorder };
     let client = Client::new(args.driver, setup)?;
-    let screen = Screen::new(Stopwatch::start());
+    let screen = Screen::new(Stopwatch::start()).map_err(Failure::Screen)?;
     let mut stage = Stage::new(client, gateway.control.clone(), screen, config);
     stage.screen.line(format_args!("A gateway at {url}, and a client that stays connected."));
 

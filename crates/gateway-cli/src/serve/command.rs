@@ -15,7 +15,7 @@ use super::{
     args::{DEFAULT_WITHIN, ScriptChoice, ServeArgs},
     judging::{self, JudgeError},
 };
-use crate::signals::Signals;
+use crate::{signals::Signals, stdio};
 
 /// Why the command failed.
 #[derive(Debug, Error)]
@@ -70,7 +70,7 @@ fn print_scripts() -> io::Result<()> {
         text,
         "\nThe lines with a dash are what `--judge` expects of a client; {DEFAULT_WITHIN} is set by --within."
     );
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdio::lines()?;
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
@@ -109,7 +109,7 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandEr
 
 /// The first line on stdout.
 pub(crate) fn print_url(server: &Server) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdio::lines()?;
     writeln!(stdout, "ws://{}", server.local_addr())?;
     stdout.flush()
 }

@@ -7,6 +7,7 @@ use std::{fs::OpenOptions, io, os::fd::OwnedFd};
 
 use rustix::{
     fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl},
+    pipe::PipeFlags,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
@@ -20,7 +21,7 @@ pub struct Broken {
 impl Broken {
     /// One of each kind.
     pub fn all() -> io::Result<Vec<Self>> {
-        let (reader, writer) = rustix::pipe::pipe()?;
+        let (reader, writer) = pipe()?;
         drop(reader);
         let full = OpenOptions::new().write(true).open("/dev/full")?;
         let (master, terminal) = pty()?;
@@ -38,9 +39,14 @@ impl Broken {
     }
 }
 
+/// A pipe, its reading end first. Programs inherit of it what they are given, and no more.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?)
+}
+
 /// A pipe without space, its reading end first.
 pub fn filled_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = rustix::pipe::pipe()?;
+    let (reader, writer) = pipe()?;
     set_blocking(&writer, false)?;
     let mut size = 4096;
     while size > 0 {
@@ -62,10 +68,11 @@ pub fn set_blocking(stream: &OwnedFd, is_blocking: bool) -> io::Result<()> {
 
 /// A terminal: the side of who sits before it, and the side of programs.
 pub fn pty() -> io::Result<(OwnedFd, OwnedFd)> {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&master)?;
     unlockpt(&master)?;
     let name = ptsname(&master, Vec::new())?;
-    let terminal = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+    let terminal =
+        rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     Ok((master, terminal))
 }
