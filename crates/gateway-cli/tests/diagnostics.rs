@@ -10,7 +10,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use broken::{Broken, filled_pipe, pty};
+use broken::{Broken, filled_pipe, pty, read_terminal};
 use common::{Server, file, gateway, rest, run, soon, text};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -162,7 +162,7 @@ async fn a_terminal_gets_the_log_and_its_end() -> io::Result<()> {
     let (master, terminal) = pty()?;
     let mut command = connect(&server, &["--exit-on-eof"]);
     command.stderr(Stdio::from(terminal)).stdout(Stdio::null()).env("NO_COLOR", "1");
-    let reading = tokio::task::spawn_blocking(move || read_terminal(master));
+    let reading = tokio::task::spawn_blocking(move || read_terminal(&master));
 
     let output = run_with_stderr(command).await?;
 
@@ -177,15 +177,6 @@ async fn run_with_stderr(mut command: Command) -> io::Result<ExitStatus> {
     drop(command);
     drop(child.stdin.take());
     soon(child.wait()).await
-}
-
-/// All that programs write, until none has the terminal open any more.
-fn read_terminal(master: std::os::fd::OwnedFd) -> String {
-    let (mut all, mut block) = (Vec::new(), [0; 4096]);
-    while let Ok(count @ 1..) = rustix::io::read(&master, &mut block) {
-        all.extend_from_slice(&block[..count]);
-    }
-    text(&all)
 }
 
 #[tokio::test]

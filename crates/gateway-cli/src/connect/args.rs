@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, CommandFactory as _, Error, error::ErrorKind};
 
-use super::output::Binary;
-use crate::settings::Flags;
+use super::form::{Binary, Form, LineEnd};
+use crate::{args::Arguments, settings::Flags};
 
 /// The command line of `gateway connect`.
 #[derive(Debug, Args)]
@@ -22,9 +22,22 @@ pub(crate) struct ConnectArgs {
     #[arg(long)]
     pub(crate) exit_on_eof: bool,
 
-    /// Writes binary messages too, each as a line in this form.
+    /// How messages are written to stdout. Among lines, line breaks are written as \n and \r; the other forms are
+    /// exact. A terminal gets lines in place of NULs, and no control characters.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub(crate) output: Form,
+
+    /// Writes binary messages too, each as a line in this form; other forms of --output have them anyway.
     #[arg(long, value_name = "FORM")]
     pub(crate) binary: Option<Binary>,
+
+    /// How messages are read from stdin.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub(crate) input: Form,
+
+    /// Adds this to each line of stdin: some protocols want it at the end of a message.
+    #[arg(long, value_name = "END")]
+    pub(crate) line_end: Option<LineEnd>,
 
     /// Writes what happens as JSON lines to FILE, or to stderr for -, where
     /// `--log-level off` leaves them alone.
@@ -35,4 +48,19 @@ pub(crate) struct ConnectArgs {
     /// is in it.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+}
+
+impl ConnectArgs {
+    /// # Errors
+    /// Where two flags contradict each other.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let wrong = if self.binary.is_some() && self.output != Form::Lines {
+            "--binary is for --output lines: the other forms have binary messages anyway"
+        } else if self.line_end.is_some() && self.input != Form::Lines {
+            "--line-end is for --input lines: the other forms are exact"
+        } else {
+            return Ok(());
+        };
+        Err(Arguments::command().error(ErrorKind::ArgumentConflict, wrong))
+    }
 }

@@ -1,22 +1,33 @@
 //! The command `gateway connect`: a connection that stays up, between stdin and stdout.
 //!
-//! [`session`] is what happens; [`input`] and [`output`] are the two ends of the pipe, [`events`] is the
-//! account of it, [`sendings`] that of the lines.
+//! [`session`] is what happens; [`input`] and [`output`] are the two ends of the pipe, [`form`] is what goes
+//! through them; [`events`] is the account of it, [`sendings`] that of the lines.
 
 pub(crate) mod args;
 mod events;
+mod form;
 mod input;
 mod output;
 mod sendings;
 mod session;
 
-use std::{io, path::Path, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use args::ConnectArgs;
 use gateway_tokio::core::ConfigErrors;
 use thiserror::Error;
 
-use self::{events::Events, input::Input, output::Output, session::Session};
+use self::{
+    events::Events,
+    form::OutputForm,
+    input::{Input, InputForm},
+    output::Output,
+    session::Session,
+};
 use crate::{
     clock::Stopwatch,
     record::CannotRecord,
@@ -41,6 +52,11 @@ enum StartError {
 /// Runs the command. The status is the contract's: 0 closed as asked, 1 gave up, 2 not valid.
 pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     let clock = Stopwatch::start();
+    if let Err(error) = args.check() {
+        // Where stderr is gone the status still tells.
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
     let settings = match Settings::load(args.config.as_deref(), args.settings, Url::Needed) {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
@@ -54,11 +70,14 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     };
     let ended = runtime.block_on(async {
         let longest = settings.config.max_message_size();
+        let input = InputForm { form: args.input, line_end: args.line_end, longest };
+        let is_terminal = io::stdout().is_terminal();
+        let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
         Ok::<_, io::Error>(
             Session {
                 signals: Signals::listen()?,
-                input: Input::start(stdio::stdin()?, longest)?,
-                output: Output::start(args.binary, stdio::stdout()?)?,
+                input: Input::start(stdio::stdin()?, input)?,
+                output: Output::start(output, stdio::stdout()?)?,
                 events,
                 exit_on_eof: args.exit_on_eof,
                 close_timeout: settings.config.close_timeout(),

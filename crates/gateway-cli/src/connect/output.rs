@@ -1,32 +1,25 @@
-//! stdout: messages as lines, written by a thread of its own, with a bounded amount waiting.
+//! stdout: messages, written by a thread of its own, with a bounded amount waiting.
 
 use std::{
     io::{self, Write},
     thread,
 };
 
-use clap::ValueEnum;
-use data_encoding::{BASE64, HEXLOWER};
 use gateway_tokio::Message;
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
     oneshot,
 };
 
+use super::form::{OutputForm, Written};
+
 /// With more waiting than this no more messages are taken from the connection.
 const HIGH_WATER: usize = 256 * 1024;
-
-/// How binary messages are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Binary {
-    Base64,
-    Hex,
-}
 
 /// What is on its way to stdout.
 #[derive(Debug)]
 pub(crate) struct Output {
-    binary: Option<Binary>,
+    form: OutputForm,
     waiting: Vec<u8>,
     blocks: mpsc::Sender<Vec<u8>>,
     ended: oneshot::Receiver<io::Result<()>>,
@@ -37,33 +30,19 @@ impl Output {
     ///
     /// # Errors
     /// Where there can be no thread.
-    pub(crate) fn start(
-        binary: Option<Binary>,
-        stream: impl Write + Send + 'static,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(form: OutputForm, stream: impl Write + Send + 'static) -> io::Result<Self> {
         let (blocks, to_write) = mpsc::channel(1);
         let (end, ended) = oneshot::channel();
         thread::Builder::new().name("stdout".to_owned()).spawn(move || {
             // Nobody waits for the end where the program ends at once.
             let _ = end.send(write(stream, to_write));
         })?;
-        Ok(Self { binary, waiting: Vec::new(), blocks, ended })
+        Ok(Self { form, waiting: Vec::new(), blocks, ended })
     }
 
-    /// Takes a message as a line. One that is binary is left out unless its form was chosen.
-    pub(crate) fn take(&mut self, message: &Message) -> Taken {
-        match (message, self.binary) {
-            (Message::Text(text), _) => self.waiting.extend_from_slice(text.as_bytes()),
-            (Message::Binary(_), None) => return Taken::LeftOut,
-            (Message::Binary(bytes), Some(Binary::Base64)) => {
-                self.waiting.extend_from_slice(BASE64.encode(bytes).as_bytes());
-            }
-            (Message::Binary(bytes), Some(Binary::Hex)) => {
-                self.waiting.extend_from_slice(HEXLOWER.encode(bytes).as_bytes());
-            }
-        }
-        self.waiting.push(b'\n');
-        Taken::Line
+    /// Takes a message in its form.
+    pub(crate) fn take(&mut self, message: &Message) -> Written {
+        self.form.write(message, &mut self.waiting)
     }
 
     /// Whether no more messages should be taken for now.
@@ -109,13 +88,6 @@ impl Output {
         drop(self.blocks);
         self.ended.await.unwrap_or(Ok(()))
     }
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    Line,
-    LeftOut,
 }
 
 /// stdout takes no more.

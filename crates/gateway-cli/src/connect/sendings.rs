@@ -2,21 +2,24 @@
 
 use std::collections::VecDeque;
 
-use gateway_tokio::{Fate, MessageId, Outcome, Text};
+use gateway_tokio::{Fate, Message, MessageId, Outcome};
 
 use super::{
     events::Events,
     input::{Batch, Line},
 };
 
+const NO_OBJECT: &str =
+    "the line is not an object {\"text\":...}, {\"json\":...} or {\"base64\":...} and is not sent";
+
 /// An account of every line that was read: it waits, is on its way, or has its outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Sendings {
     /// Lines read so far.
     read: u64,
-    waiting: VecDeque<Text>,
+    waiting: VecDeque<Message>,
     /// The message that is being handed to the client.
-    in_hand: Option<Text>,
+    in_hand: Option<Message>,
     /// The sizes of the messages that were taken and have no outcome yet, with the first one's number.
     unsettled: VecDeque<u64>,
     first_unsettled: u64,
@@ -41,7 +44,11 @@ impl Sendings {
             self.read = self.read.saturating_add(1);
             let line_number = self.read;
             match line {
-                Line::Text(text) => self.waiting.push_back(text.into()),
+                Line::Message(message) => self.waiting.push_back(message),
+                Line::NoObject(bytes) => {
+                    tracing::error!(line = line_number, "{NO_OBJECT}");
+                    self.settle_unsent("rejected", bytes, events);
+                }
                 Line::NotUtf8(bytes) => {
                     tracing::error!(line = line_number, "the line is not UTF-8 and is not sent");
                     self.settle_unsent("rejected", bytes, events);
@@ -74,7 +81,7 @@ impl Sendings {
 
     /// The next message to be handed to the client; [`taken`](Self::taken) or
     /// [`handed_back`](Self::handed_back) follows.
-    pub(crate) fn hand_out(&mut self) -> Option<Text> {
+    pub(crate) fn hand_out(&mut self) -> Option<Message> {
         self.in_hand = self.waiting.pop_front();
         self.in_hand.clone()
     }

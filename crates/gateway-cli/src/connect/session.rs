@@ -3,15 +3,16 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use gateway_tokio::{
-    Client, ClientEvent, Handle, MessageId, SendError, Text,
+    Client, ClientEvent, Handle, Message, MessageId, SendError,
     core::{CloseFrame, Notice, SendRejection},
 };
 use tokio::time::Instant;
 
 use super::{
     events::Events,
+    form::Written,
     input::Input,
-    output::{Gone, Output, Taken},
+    output::{Gone, Output},
     sendings::Sendings,
 };
 use crate::{clock, signals::Signals};
@@ -28,6 +29,11 @@ pub(crate) struct Session {
 
 /// Past its own deadline a close is not waited for: the process ends.
 const CLOSE_SLACK: Duration = Duration::from_millis(50);
+
+/// Said once.
+const ESCAPED: &str = "line breaks in messages are written as \\n and \\r (on a terminal other control characters \
+    are escaped, too); two forms are exact: --output json (one object a line) and --output null (raw, with a NUL \
+    behind each)";
 
 const CLOSED_AS_ASKED: u8 = 0;
 const FAILED: u8 = 1;
@@ -57,6 +63,7 @@ struct Progress {
     is_output_gone: bool,
     /// Binary messages that no form was chosen for.
     left_out: u64,
+    is_escape_reported: bool,
     /// Messages that came while closing and did not fit before stdout.
     unwritten: u64,
 }
@@ -122,10 +129,16 @@ impl Session {
                 now.unwritten = now.unwritten.saturating_add(1);
             }
             ClientEvent::Message(message) => match self.output.take(&message) {
-                Taken::Line => self.output.try_pass_on(),
-                Taken::LeftOut => {
+                Written::Exactly => self.output.try_pass_on(),
+                Written::Escaped => {
+                    self.output.try_pass_on();
+                    if !std::mem::replace(&mut now.is_escape_reported, true) {
+                        tracing::warn!("{ESCAPED}");
+                    }
+                }
+                Written::LeftOut => {
                     if now.left_out == 0 {
-                        tracing::warn!("a binary message is left out; see --binary");
+                        tracing::warn!("a binary message is left out; see --binary and --output");
                     }
                     now.left_out = now.left_out.saturating_add(1);
                 }
@@ -168,7 +181,7 @@ impl Session {
             written = self.output.finish() => written,
         };
         if now.left_out > 1 {
-            tracing::warn!(messages = now.left_out, "binary messages were left out; see --binary");
+            tracing::warn!(messages = now.left_out, "binary messages were left out");
         }
         if now.unwritten > 0 {
             tracing::warn!(messages = now.unwritten, "messages came too late to be written");
@@ -204,6 +217,7 @@ impl Progress {
             handing: None,
             is_output_gone: false,
             left_out: 0,
+            is_escape_reported: false,
             unwritten: 0,
         }
     }
@@ -261,8 +275,8 @@ impl Ending {
     }
 }
 
-async fn send(handle: Handle, message: Text) -> Result<MessageId, SendError> {
-    handle.send(gateway_tokio::Message::Text(message)).await
+async fn send(handle: Handle, message: Message) -> Result<MessageId, SendError> {
+    handle.send(message).await
 }
 
 /// The end of a hand-over; never, where there is none.
@@ -277,7 +291,10 @@ async fn handed(handing: &mut Option<Handing>) -> Result<MessageId, SendError> {
 mod tests {
     use std::io;
 
-    use super::super::input::{Batch, Line};
+    use super::super::{
+        form::OutputForm,
+        input::{Batch, InputForm, Line},
+    };
     use super::*;
     use crate::clock::Stopwatch;
 
@@ -285,21 +302,20 @@ mod tests {
     async fn a_line_refused_for_unread_outcomes_is_not_sent_again_before_an_event_is_taken() {
         let mut session = Session {
             signals: Signals::listen().unwrap(),
-            input: Input::start(io::empty(), 1).unwrap(),
-            output: Output::start(None, io::sink()).unwrap(),
+            input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
+            output: Output::start(OutputForm::default(), io::sink()).unwrap(),
             events: Events::open(None, Stopwatch::start()).unwrap(),
             exit_on_eof: false,
             close_timeout: Duration::ZERO,
         };
         let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
         let mut now = Progress { is_ready: true, ..Progress::new() };
-        let line = Batch { lines: vec![Line::Text("line".to_owned())], end: None };
+        let line = Batch { lines: vec![Line::Message(Message::text("line"))], end: None };
         now.sendings.read(line, &mut session.events);
         now.hand_on(&handle);
         assert!(now.handing.is_some());
 
-        let refused =
-            SendError::new(SendRejection::OutcomesUnread, gateway_tokio::Message::text("line"));
+        let refused = SendError::new(SendRejection::OutcomesUnread, Message::text("line"));
         now.on_handed(Err(refused));
         now.hand_on(&handle);
         assert!(now.handing.is_none(), "a loop that is refused at once would spin");

@@ -76,3 +76,12 @@ pub fn pty() -> io::Result<(OwnedFd, OwnedFd)> {
         rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     Ok((master, terminal))
 }
+
+/// All that programs write to a terminal, until none has it open any more.
+pub fn read_terminal(master: &OwnedFd) -> String {
+    let (mut all, mut block) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = rustix::io::read(master, &mut block) {
+        all.extend_from_slice(&block[..count]);
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
