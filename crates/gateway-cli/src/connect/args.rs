@@ -1,10 +1,14 @@
 //! The flags of `gateway connect`, beside those of the settings.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Error, error::ErrorKind};
+use gateway_tokio::core::parse_duration;
 
-use super::form::{Binary, Form, LineEnd};
+use super::{
+    form::{Binary, Form, LineEnd},
+    session::AfterInput,
+};
 use crate::{args::Arguments, settings::Flags};
 
 /// The command line of `gateway connect`.
@@ -18,9 +22,17 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// At the end of stdin waits for every outcome, closes with 1000, and ends.
+    /// At the end of stdin waits for every outcome, closes with 1000, and ends. The exit status is 1 where a line was not sent.
     #[arg(long)]
     pub(crate) exit_on_eof: bool,
+
+    /// As --exit-on-eof, but goes on receiving for this long.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) linger: Option<Duration>,
+
+    /// As --exit-on-eof, but goes on receiving until N messages have come since the start; with --linger until the first of both.
+    #[arg(long, value_name = "N")]
+    pub(crate) wait_for: Option<u64>,
 
     /// How messages are written to stdout. Among lines, line breaks are written as \n and \r; the other forms are
     /// exact. A terminal gets lines in place of NULs, and no control characters.
@@ -51,6 +63,15 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
+    /// What follows the end of stdin.
+    pub(crate) fn after_input(&self) -> AfterInput {
+        let Self { exit_on_eof, wait_for: messages, linger, .. } = *self;
+        if exit_on_eof || messages.is_some() || linger.is_some() {
+            return AfterInput::Close { messages, linger };
+        }
+        AfterInput::Stay
+    }
+
     /// # Errors
     /// Where two flags contradict each other.
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -63,4 +84,8 @@ impl ConnectArgs {
         };
         Err(Arguments::command().error(ErrorKind::ArgumentConflict, wrong))
     }
+}
+
+fn span(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text).ok_or("must be a span such as 500ms, 30s or 5m")
 }

@@ -57,6 +57,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(2);
     }
+    let after_input = args.after_input();
     let settings = match Settings::load(args.config.as_deref(), args.settings, Url::Needed) {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
@@ -79,7 +80,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
                 input: Input::start(stdio::stdin()?, input)?,
                 output: Output::start(output, stdio::stdout()?)?,
                 events,
-                exit_on_eof: args.exit_on_eof,
+                after_input,
                 close_timeout: settings.config.close_timeout(),
             }
             .run(settings.client)

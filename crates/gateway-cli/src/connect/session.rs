@@ -23,8 +23,18 @@ pub(crate) struct Session {
     pub(crate) input: Input,
     pub(crate) output: Output,
     pub(crate) events: Events,
-    pub(crate) exit_on_eof: bool,
+    pub(crate) after_input: AfterInput,
     pub(crate) close_timeout: Duration,
+}
+
+/// What follows the end of stdin, once every line has its outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AfterInput {
+    /// The connection goes on.
+    #[default]
+    Stay,
+    /// It is closed at the first of: so many messages have come since the start, so much time has passed.
+    Close { messages: Option<u64>, linger: Option<Duration> },
 }
 
 /// Past its own deadline a close is not waited for: the process ends.
@@ -63,6 +73,10 @@ struct Progress {
     is_output_gone: bool,
     /// Binary messages that no form was chosen for.
     left_out: u64,
+    /// Messages that came.
+    received: u64,
+    /// When what follows stdin has lasted long enough.
+    lingers_until: Option<Instant>,
     is_escape_reported: bool,
     /// Messages that came while closing and did not fit before stdout.
     unwritten: u64,
@@ -94,6 +108,9 @@ impl Session {
                     }
                 },
                 () = clock::until(now.ending.deadline()) => break,
+                () = clock::until(now.lingers_until), if now.ending == Ending::No => {
+                    now.close(Ending::InputOver, &handle).await;
+                }
                 passed = self.output.pass_on(), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
@@ -111,7 +128,7 @@ impl Session {
                     now.sendings.read(batch, &mut self.events);
                 }
             }
-            if self.exit_on_eof && now.sendings.is_over() {
+            if now.is_over(self.after_input) {
                 now.close(Ending::InputOver, &handle).await;
             }
         }
@@ -121,6 +138,8 @@ impl Session {
     fn on_event(&mut self, event: ClientEvent, now: &mut Progress) {
         self.events.stamp();
         now.takes_event_first = false;
+        let is_message = matches!(event, ClientEvent::Message(_));
+        now.received = now.received.saturating_add(u64::from(is_message));
         match event {
             // Nobody reads any more.
             ClientEvent::Message(_) if now.is_output_gone => {}
@@ -217,8 +236,25 @@ impl Progress {
             handing: None,
             is_output_gone: false,
             left_out: 0,
+            received: 0,
+            lingers_until: None,
             is_escape_reported: false,
             unwritten: 0,
+        }
+    }
+
+    /// Whether nothing is waited for any more. Where time has to pass, its deadline is set.
+    fn is_over(&mut self, after_input: AfterInput) -> bool {
+        let AfterInput::Close { messages, linger } = after_input else { return false };
+        if !self.sendings.is_over() {
+            return false;
+        }
+        if self.lingers_until.is_none() {
+            self.lingers_until = linger.map(clock::after);
+        }
+        match messages {
+            Some(messages) => self.received >= messages,
+            None => linger.is_none(),
         }
     }
 
@@ -305,7 +341,7 @@ mod tests {
             input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
             output: Output::start(OutputForm::default(), io::sink()).unwrap(),
             events: Events::open(None, Stopwatch::start()).unwrap(),
-            exit_on_eof: false,
+            after_input: AfterInput::Stay,
             close_timeout: Duration::ZERO,
         };
         let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
