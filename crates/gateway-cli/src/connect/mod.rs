@@ -26,7 +26,7 @@ use self::{
     form::OutputForm,
     input::{Input, InputForm},
     output::Output,
-    session::Session,
+    session::{Session, longest_end},
 };
 use crate::{
     clock::Stopwatch,
@@ -71,17 +71,18 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     };
     let ended = runtime.block_on(async {
         let longest = settings.config.max_message_size();
+        let close_timeout = settings.config.close_timeout();
         let input = InputForm { form: args.input, line_end: args.line_end, longest };
         let is_terminal = io::stdout().is_terminal();
         let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
         Ok::<_, io::Error>(
             Session {
-                signals: Signals::listen()?,
+                signals: Signals::listen(longest_end(close_timeout))?,
                 input: Input::start(stdio::stdin()?, input)?,
                 output: Output::start(output, stdio::stdout()?)?,
                 events,
                 after_input,
-                close_timeout: settings.config.close_timeout(),
+                close_timeout,
             }
             .run(settings.client)
             .await,

@@ -39,6 +39,8 @@ pub(crate) enum AfterInput {
 
 /// Past its own deadline a close is not waited for: the process ends.
 const CLOSE_SLACK: Duration = Duration::from_millis(50);
+/// Past this the process ends, whatever hangs: the last lines of the log have the time between.
+const END_SLACK: Duration = Duration::from_millis(250);
 
 /// Said once.
 const ESCAPED: &str = "line breaks in messages are written as \\n and \\r (on a terminal other control characters \
@@ -85,6 +87,11 @@ struct Progress {
 /// A message on its way into the client's buffer.
 type Handing = Pin<Box<dyn Future<Output = Result<MessageId, SendError>>>>;
 
+/// How long the program may take to end after a signal.
+pub(crate) fn longest_end(close_timeout: Duration) -> Duration {
+    close_timeout.saturating_add(END_SLACK)
+}
+
 impl Session {
     /// Runs until the connection is CLOSED, and stdout is written. Returns the exit status.
     pub(crate) async fn run(mut self, client: Client) -> u8 {
@@ -98,15 +105,12 @@ impl Session {
             // Every arm is cancel-safe: each keeps its progress in what it borrows.
             tokio::select! {
                 biased;
-                status = self.signals.next() => match now.ending {
-                    Ending::Signalled { .. } => return status,
-                    Ending::No | Ending::InputOver | Ending::OutputGone => {
-                        tracing::info!("a signal; closing");
-                        let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
-                        now.ending = Ending::Signalled { until };
-                        handle.close(CloseFrame::NORMAL).await;
-                    }
-                },
+                () = self.signals.first() => {
+                    tracing::info!("a signal; closing");
+                    let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
+                    now.ending = Ending::Signalled { until };
+                    handle.close(CloseFrame::NORMAL).await;
+                }
                 () = clock::until(now.ending.deadline()) => break,
                 () = clock::until(now.lingers_until), if now.ending == Ending::No => {
                     now.close(Ending::InputOver, &handle).await;
@@ -192,10 +196,7 @@ impl Session {
         let written = tokio::select! {
             biased;
             // The connection is closed already: there is nothing left but what stdout does not take.
-            status = self.signals.next() => match now.ending {
-                Ending::Signalled { .. } => return status,
-                Ending::No | Ending::InputOver | Ending::OutputGone => Ok(()),
-            },
+            () = self.signals.first() => Ok(()),
             () = clock::until(deadline) => Ok(()),
             written = self.output.finish() => written,
         };
@@ -217,12 +218,14 @@ impl Session {
         if not_sent > 0 {
             tracing::error!(lines = not_sent, "lines were not sent");
         }
-        match now.ending {
+        let status = match now.ending {
             _ if not_sent > 0 || broken.is_some() || now.sendings.is_broken() => FAILED,
             // Nobody asked: the connection was given up.
             Ending::No => FAILED,
             Ending::InputOver | Ending::Signalled { .. } | Ending::OutputGone => CLOSED_AS_ASKED,
-        }
+        };
+        self.signals.settle(status);
+        status
     }
 }
 
@@ -337,7 +340,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_refused_for_unread_outcomes_is_not_sent_again_before_an_event_is_taken() {
         let mut session = Session {
-            signals: Signals::listen().unwrap(),
+            signals: Signals::listen(Duration::MAX).unwrap(),
             input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
             output: Output::start(OutputForm::default(), io::sink()).unwrap(),
             events: Events::open(None, Stopwatch::start()).unwrap(),
