@@ -12,6 +12,7 @@ mod demo;
 mod diagnostics;
 mod explain;
 mod log;
+mod manual;
 #[doc(hidden)]
 pub mod parsers;
 mod record;
@@ -30,7 +31,7 @@ use clap::Parser as _;
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    log::start(arguments.log_level.unwrap_or_else(|| arguments.command.log_level()));
+    log::start(arguments.log_level());
     let status = match arguments.command {
         Command::Demo(args) => demo::run(&args),
         Command::Connect(args) => connect::run(*args),
@@ -38,6 +39,8 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::page(command.as_deref()),
     };
     diagnostics::finish();
     status

@@ -147,3 +147,28 @@ async fn answers_that_come_late_are_waited_for_by_time() -> io::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn with_1_one_message_is_written_of_several() -> io::Result<()> {
+    let (listener, url) = listen().await?;
+    let mut client = Client::start(&url, &["-1", "--output", "json"]);
+    let mut socket = accept(&listener).await;
+    client.send("question\nanother\n").await;
+    next(&mut socket, Message::is_text).await;
+    for answer in ["one", "two", "three"] {
+        socket.feed(Message::text(answer)).await.expect("it reads");
+    }
+    socket.flush().await.expect("it reads");
+
+    next(&mut socket, |message| {
+        assert!(!message.is_text(), "another line was sent");
+        message.is_close()
+    })
+    .await;
+
+    while soon(socket.next()).await.is_some_and(|next| next.is_ok()) {}
+    let stdout = client.stdout.take().expect("it is open").into_inner();
+    assert_eq!(rest(stdout).await, "{\"text\":\"one\"}\n");
+    assert_eq!(client.end().await.0.code(), Some(0));
+    Ok(())
+}

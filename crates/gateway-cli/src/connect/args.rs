@@ -26,12 +26,17 @@ pub(crate) struct ConnectArgs {
     #[arg(long)]
     pub(crate) exit_on_eof: bool,
 
+    /// Sends one line, writes one message, and ends.
+    #[arg(short = '1', long)]
+    pub(crate) once: bool,
+
     /// As --exit-on-eof, but goes on receiving for this long.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub(crate) linger: Option<Duration>,
 
     /// As --exit-on-eof, but goes on receiving until N messages have come since the start; with --linger until the first of both.
     #[arg(long, value_name = "N")]
+    #[arg(conflicts_with = "once")]
     pub(crate) wait_for: Option<u64>,
 
     /// How messages are written to stdout. Among lines, line breaks are written as \n and \r; the other forms are
@@ -65,7 +70,8 @@ pub(crate) struct ConnectArgs {
 impl ConnectArgs {
     /// What follows the end of stdin.
     pub(crate) fn after_input(&self) -> AfterInput {
-        let Self { exit_on_eof, wait_for: messages, linger, .. } = *self;
+        let Self { exit_on_eof, once, wait_for, linger, .. } = *self;
+        let messages = if once { Some(1) } else { wait_for };
         if exit_on_eof || messages.is_some() || linger.is_some() {
             return AfterInput::Close { messages, linger };
         }

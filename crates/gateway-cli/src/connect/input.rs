@@ -33,6 +33,8 @@ pub(crate) enum Line {
 pub(crate) struct InputForm {
     pub(crate) form: Form,
     pub(crate) line_end: Option<LineEnd>,
+    /// Whether there is an end after the first.
+    pub(crate) once: bool,
     /// The longest message, in bytes.
     pub(crate) longest: usize,
 }
@@ -40,7 +42,7 @@ pub(crate) struct InputForm {
 impl InputForm {
     #[cfg(test)]
     pub(crate) fn lines(longest: usize) -> Self {
-        Self { form: Form::Lines, line_end: None, longest }
+        Self { form: Form::Lines, line_end: None, once: false, longest }
     }
 
     fn separator(self) -> u8 {
@@ -163,6 +165,7 @@ fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
     let mut lines = Vec::new();
     loop {
         match read_line(reader, form) {
+            Ok(Some(line)) if form.once => return Batch { lines: vec![line], end: Some(Ok(())) },
             Ok(Some(line)) => lines.push(line),
             Ok(None) => return Batch { lines, end: Some(Ok(())) },
             Err(error) => return Batch { lines, end: Some(Err(error)) },

@@ -23,9 +23,9 @@ use thiserror::Error;
 
 use self::{
     events::Events,
-    form::OutputForm,
+    form::{Form, OutputForm},
     input::{Input, InputForm},
-    output::Output,
+    output::{Marks, Output},
     session::{Session, longest_end},
 };
 use crate::{
@@ -69,19 +69,28 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Ok(started) => started,
         Err(error) => return cannot_start(&error),
     };
+    tracing::info!("connecting to {}", settings.shown_url());
     let ended = runtime.block_on(async {
         let longest = settings.config.max_message_size();
         let close_timeout = settings.config.close_timeout();
-        let input = InputForm { form: args.input, line_end: args.line_end, longest };
+        let (once, line_end) = (args.once, args.line_end);
+        let input = InputForm { form: args.input, line_end, once, longest };
         let is_terminal = io::stdout().is_terminal();
+        let marks = match args.output {
+            Form::Json => Marks::None,
+            Form::Lines | Form::Null if !is_terminal => Marks::None,
+            Form::Lines | Form::Null if io::stdin().is_terminal() => Marks::Both,
+            Form::Lines | Form::Null => Marks::Received,
+        };
         let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
         Ok::<_, io::Error>(
             Session {
                 signals: Signals::listen(longest_end(close_timeout))?,
                 input: Input::start(stdio::stdin()?, input)?,
-                output: Output::start(output, stdio::stdout()?)?,
+                output: Output::start(output, marks, stdio::stdout()?)?,
                 events,
                 after_input,
+                once,
                 close_timeout,
             }
             .run(settings.client)

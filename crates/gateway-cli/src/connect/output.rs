@@ -1,6 +1,7 @@
 //! stdout: messages, written by a thread of its own, with a bounded amount waiting.
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     thread,
 };
@@ -16,10 +17,37 @@ use super::form::{OutputForm, Written};
 /// With more waiting than this no more messages are taken from the connection.
 const HIGH_WATER: usize = 256 * 1024;
 
+/// The beginning of a line of which nothing is left.
+const CLEARED: &str = "\r\x1b[K";
+
+/// How a terminal shows which way a message went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// stdout is no terminal, or shows objects.
+    #[default]
+    None,
+    /// Messages that came have one.
+    Received,
+    /// stdin is a terminal, too: what is typed stands behind a prompt.
+    Both,
+}
+
+impl Marks {
+    fn of_received(self) -> Cow<'static, str> {
+        match self {
+            Self::None => "".into(),
+            Self::Received => "< ".into(),
+            // In place of the prompt.
+            Self::Both => format!("{CLEARED}< ").into(),
+        }
+    }
+}
+
 /// What is on its way to stdout.
 #[derive(Debug)]
 pub(crate) struct Output {
     form: OutputForm,
+    marks: Marks,
     waiting: Vec<u8>,
     blocks: mpsc::Sender<Vec<u8>>,
     ended: oneshot::Receiver<io::Result<()>>,
@@ -30,19 +58,38 @@ impl Output {
     ///
     /// # Errors
     /// Where there can be no thread.
-    pub(crate) fn start(form: OutputForm, stream: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(
+        form: OutputForm,
+        marks: Marks,
+        stream: impl Write + Send + 'static,
+    ) -> io::Result<Self> {
         let (blocks, to_write) = mpsc::channel(1);
         let (end, ended) = oneshot::channel();
         thread::Builder::new().name("stdout".to_owned()).spawn(move || {
             // Nobody waits for the end where the program ends at once.
             let _ = end.send(write(stream, to_write));
         })?;
-        Ok(Self { form, waiting: Vec::new(), blocks, ended })
+        Ok(Self { form, marks, waiting: Vec::new(), blocks, ended })
     }
 
     /// Takes a message in its form.
     pub(crate) fn take(&mut self, message: &Message) -> Written {
-        self.form.write(message, &mut self.waiting)
+        let before = self.waiting.len();
+        self.waiting.extend_from_slice(self.marks.of_received().as_bytes());
+        let written = self.form.write(message, &mut self.waiting);
+        match written {
+            Written::LeftOut => self.waiting.truncate(before),
+            Written::Exactly | Written::Escaped => self.prompt(),
+        }
+        written
+    }
+
+    /// Asks for a line, where somebody sits at a terminal.
+    pub(crate) fn prompt(&mut self) {
+        match self.marks {
+            Marks::Both => self.waiting.extend_from_slice(b"> "),
+            Marks::None | Marks::Received => {}
+        }
     }
 
     /// Whether no more messages should be taken for now.
@@ -81,6 +128,9 @@ impl Output {
     /// # Errors
     /// Why stdout could not be written.
     pub(crate) async fn finish(mut self) -> io::Result<()> {
+        if self.marks == Marks::Both {
+            self.waiting.extend_from_slice(CLEARED.as_bytes());
+        }
         if !self.waiting.is_empty() {
             // Where the thread has ended, its error says so below.
             let _ = self.pass_on().await;

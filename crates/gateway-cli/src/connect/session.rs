@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) output: Output,
     pub(crate) events: Events,
     pub(crate) after_input: AfterInput,
+    /// Whether one message is written, and no more.
+    pub(crate) once: bool,
     pub(crate) close_timeout: Duration,
 }
 
@@ -130,6 +132,7 @@ impl Session {
                 batch = self.input.next(), if wants_lines && now.takes_lines() => {
                     self.events.stamp();
                     now.sendings.read(batch, &mut self.events);
+                    self.output.prompt();
                 }
             }
             if now.is_over(self.after_input) {
@@ -145,8 +148,8 @@ impl Session {
         let is_message = matches!(event, ClientEvent::Message(_));
         now.received = now.received.saturating_add(u64::from(is_message));
         match event {
-            // Nobody reads any more.
-            ClientEvent::Message(_) if now.is_output_gone => {}
+            // Nobody reads any more, or one was asked for.
+            ClientEvent::Message(_) if now.is_output_gone || self.once && now.received > 1 => {}
             ClientEvent::Message(message) if self.output.is_full() => {
                 drop(message);
                 now.unwritten = now.unwritten.saturating_add(1);
@@ -169,7 +172,10 @@ impl Session {
             ClientEvent::Notice(notice) => {
                 self.events.notice(notice);
                 match notice {
-                    Notice::Ready { .. } => now.is_ready = true,
+                    Notice::Ready { .. } => {
+                        now.is_ready = true;
+                        self.output.prompt();
+                    }
                     Notice::StateChanged { .. } => now.is_ready = false,
                     // The rest is for the account alone.
                     _ => {}
@@ -333,6 +339,7 @@ mod tests {
     use super::super::{
         form::OutputForm,
         input::{Batch, InputForm, Line},
+        output::Marks,
     };
     use super::*;
     use crate::clock::Stopwatch;
@@ -342,9 +349,10 @@ mod tests {
         let mut session = Session {
             signals: Signals::listen(Duration::MAX).unwrap(),
             input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
-            output: Output::start(OutputForm::default(), io::sink()).unwrap(),
+            output: Output::start(OutputForm::default(), Marks::None, io::sink()).unwrap(),
             events: Events::open(None, Stopwatch::start()).unwrap(),
             after_input: AfterInput::Stay,
+            once: false,
             close_timeout: Duration::ZERO,
         };
         let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
