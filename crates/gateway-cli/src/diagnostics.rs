@@ -47,6 +47,8 @@ struct State {
     /// How many lines are being written.
     writing: Option<u64>,
     note: Note,
+    /// What is written around lines.
+    around: (&'static str, &'static str),
 }
 
 /// The lines of stderr.
@@ -100,6 +102,7 @@ impl Lines {
             dropped_behind: 0,
             writing: None,
             note: Box::new(|_| String::new()),
+            around: ("", ""),
         };
         Self(Arc::new(Queue { name, bound, state: Mutex::new(state), changed: Condvar::new() }))
     }
@@ -114,6 +117,11 @@ impl Lines {
     /// Chooses the words for lines that were dropped.
     pub(crate) fn set_note(&self, note: impl Fn(u64) -> String + Send + 'static) {
         locked(&self.0.state).note = Box::new(note);
+    }
+
+    /// Writes `before` and `behind` around the lines from now on: on a terminal they take the place of a prompt.
+    pub(crate) fn set_around(&self, before: &'static str, behind: &'static str) {
+        locked(&self.0.state).around = (before, behind);
     }
 
     /// Waits until nothing is left to be written, for `longest` at most. Returns how many lines were dropped and not reported.
@@ -136,7 +144,10 @@ impl Write for Lines {
         if is_full || state.dropped_behind > 0 {
             state.dropped_behind = state.dropped_behind.saturating_add(line_count(lines));
         } else {
-            state.waiting.extend_from_slice(lines);
+            let (before, behind) = state.around;
+            for part in [before.as_bytes(), lines, behind.as_bytes()] {
+                state.waiting.extend_from_slice(part);
+            }
             self.0.changed.notify_all();
         }
         Ok(lines.len())
@@ -206,7 +217,7 @@ impl Queue {
     }
 }
 
-/// A stream in which a line may have been written in part. The next write then begins on a new line.
+/// A stream that may fail in the middle of a line. The next write then begins on a new line.
 struct Torn<W> {
     stream: W,
     is_mid_line: bool,
@@ -221,16 +232,18 @@ impl<W: Write> Torn<W> {
         }
         let mut left = text;
         while !left.is_empty() {
-            match self.stream.write(left) {
-                Ok(0) => return Err((left, io::ErrorKind::WriteZero.into())),
+            let error = match self.stream.write(left) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
                 Ok(count) => {
-                    let (written, rest) = left.split_at(count);
-                    self.is_mid_line = written.last() != Some(&b'\n');
-                    left = rest;
+                    left = &left[count..];
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err((left, error)),
-            }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            let written = &text[..text.len() - left.len()];
+            self.is_mid_line |= written.last().is_some_and(|last| *last != b'\n');
+            return Err((left, error));
         }
         Ok(())
     }

@@ -112,6 +112,41 @@ async fn a_connection_survives_files_that_hang() -> io::Result<()> {
     Ok(())
 }
 
+/// More than waits for stderr, and then somebody reads it.
+#[tokio::test]
+async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::Result<()> {
+    const COUNT: usize = 30_000;
+    let server = Server::start(&[]).await;
+    let (reader, stderr) = filled_pipe()?;
+    let mut command = gateway(&["connect", &server.url, "-vv", "--heartbeat", "off"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(stderr));
+    let mut client = command.spawn()?;
+    drop(command);
+    let mut stdin = client.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    let writing = tokio::spawn(async move {
+        stdin.write_all("hello\n".repeat(COUNT).as_bytes()).await?;
+        Ok::<_, io::Error>(stdin)
+    });
+    for _ in 0..COUNT {
+        assert_eq!(soon(lines.next_line()).await?.as_deref(), Some("hello"));
+    }
+    let _stdin = soon(writing).await.expect("no panic")?;
+
+    let reader = tokio::net::unix::pipe::Receiver::from_owned_fd(reader)?;
+    let mut log = BufReader::new(reader).lines();
+    loop {
+        let line = soon(log.next_line()).await?.expect("it runs");
+        if line.ends_with(" lines were dropped: stderr could not be written") {
+            break;
+        }
+    }
+
+    end(&client).await?;
+    assert_eq!(soon(client.wait()).await?.code(), Some(0));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
     for broken in Broken::all()? {

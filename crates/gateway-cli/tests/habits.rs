@@ -100,6 +100,8 @@ mod broken;
 async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
     use std::{os::fd::OwnedFd, process::Stdio};
 
+    const CLEARED: &str = "\r\x1b[K";
+
     fn until(master: &OwnedFd, shown: &mut String, part: &str) -> io::Result<()> {
         let mut block = [0; 4096];
         while !shown.contains(part) {
@@ -111,20 +113,25 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
 
     let server = Server::start(&[]).await;
     let (master, terminal) = broken::pty()?;
-    let mut command = gateway(&["connect", "-q", &server.url]);
-    command.stdin(Stdio::from(terminal.try_clone()?)).stdout(Stdio::from(terminal));
+    let mut command = gateway(&["connect", &server.url]);
+    command.stdin(Stdio::from(terminal.try_clone()?)).stdout(Stdio::from(terminal.try_clone()?));
+    command.stderr(Stdio::from(terminal)).env("NO_COLOR", "1");
     let _client = command.spawn()?;
     drop(command);
     let typed = tokio::task::spawn_blocking(move || {
         let mut shown = String::new();
-        until(&master, &mut shown, "> ")?;
+        until(&master, &mut shown, "-> CONNECTED")?;
         rustix::io::write(&master, b"hello\n")?;
-        until(&master, &mut shown, "< hello\r\n> ")?;
+        until(&master, &mut shown, &format!("{CLEARED}< hello\r\n{CLEARED}> "))?;
         Ok::<_, io::Error>(shown)
     });
 
     let shown = soon(typed).await.expect("no panic")?;
 
-    assert!(shown.starts_with("> ") && shown.ends_with("< hello\r\n> "), "{shown:?}");
+    // No line of the log stands behind a prompt.
+    for line in shown.lines().filter(|line| line.contains("INFO")) {
+        let (_, last) = line.rsplit_once(CLEARED).unwrap_or(("", line));
+        assert!(!last.starts_with("> "), "{shown:?}");
+    }
     Ok(())
 }

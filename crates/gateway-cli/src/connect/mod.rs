@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use self::{
     events::Events,
-    form::{Form, OutputForm},
+    form::OutputForm,
     input::{Input, InputForm},
     output::{Marks, Output},
     session::{Session, longest_end},
@@ -76,26 +76,22 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         let (once, line_end) = (args.once, args.line_end);
         let input = InputForm { form: args.input, line_end, once, longest };
         let is_terminal = io::stdout().is_terminal();
-        let marks = match args.output {
-            Form::Json => Marks::None,
-            Form::Lines | Form::Null if !is_terminal => Marks::None,
-            Form::Lines | Form::Null if io::stdin().is_terminal() => Marks::Both,
-            Form::Lines | Form::Null => Marks::Received,
-        };
+        let marks = Marks::of_streams(args.output);
+        marks.show_on_stderr();
         let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
-        Ok::<_, io::Error>(
-            Session {
-                signals: Signals::listen(longest_end(close_timeout))?,
-                input: Input::start(stdio::stdin()?, input)?,
-                output: Output::start(output, marks, stdio::stdout()?)?,
-                events,
-                after_input,
-                once,
-                close_timeout,
-            }
-            .run(settings.client)
-            .await,
-        )
+        let status = Session {
+            signals: Signals::listen(longest_end(close_timeout))?,
+            input: Input::start(stdio::stdin()?, input)?,
+            output: Output::start(output, marks, stdio::stdout()?)?,
+            events,
+            after_input,
+            once,
+            close_timeout,
+        }
+        .run(settings.client)
+        .await;
+        marks.clear_on_stderr();
+        Ok::<_, io::Error>(status)
     });
     // A read of stdin that is under way holds up nothing: its thread ends with the process.
     match ended {

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     thread,
 };
 
@@ -12,13 +12,16 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::form::{OutputForm, Written};
+use super::form::{Form, OutputForm, Written};
+use crate::diagnostics;
 
 /// With more waiting than this no more messages are taken from the connection.
 const HIGH_WATER: usize = 256 * 1024;
 
-/// The beginning of a line of which nothing is left.
+/// Goes to the beginning of the line, and empties it.
 const CLEARED: &str = "\r\x1b[K";
+/// Asks for a line.
+const PROMPT: &str = "> ";
 
 /// How a terminal shows which way a message went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +36,32 @@ pub(crate) enum Marks {
 }
 
 impl Marks {
+    /// Those for stdin and stdout as they are.
+    pub(crate) fn of_streams(form: Form) -> Self {
+        match form {
+            Form::Json => Self::None,
+            Form::Lines | Form::Null if !io::stdout().is_terminal() => Self::None,
+            Form::Lines | Form::Null if io::stdin().is_terminal() => Self::Both,
+            Form::Lines | Form::Null => Self::Received,
+        }
+    }
+
+    /// Lines of the log take the place of the prompt, and another one follows.
+    pub(crate) fn show_on_stderr(self) {
+        if self == Self::Both && io::stderr().is_terminal() {
+            diagnostics::stderr().set_around(CLEARED, PROMPT);
+        }
+    }
+
+    /// The last prompt of the log is cleared.
+    pub(crate) fn clear_on_stderr(self) {
+        if self == Self::Both && io::stderr().is_terminal() {
+            diagnostics::stderr().set_around("", "");
+            // It never fails.
+            let _ = diagnostics::stderr().clone().write_all(CLEARED.as_bytes());
+        }
+    }
+
     fn of_received(self) -> Cow<'static, str> {
         match self {
             Self::None => "".into(),
@@ -87,7 +116,7 @@ impl Output {
     /// Asks for a line, where somebody sits at a terminal.
     pub(crate) fn prompt(&mut self) {
         match self.marks {
-            Marks::Both => self.waiting.extend_from_slice(b"> "),
+            Marks::Both => self.waiting.extend_from_slice([CLEARED, PROMPT].concat().as_bytes()),
             Marks::None | Marks::Received => {}
         }
     }
