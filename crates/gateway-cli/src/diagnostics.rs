@@ -140,7 +140,7 @@ impl Write for Lines {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let mut state = locked(&self.0.state);
         let is_full = state.waiting.len().saturating_add(lines.len()) > self.0.bound;
-        // Once a line is dropped so are those behind it: the note stands in one place.
+        // After a dropped line all are dropped until the thread has taken what waits: one note covers them.
         if is_full || state.dropped_behind > 0 {
             state.dropped_behind = state.dropped_behind.saturating_add(line_count(lines));
         } else {

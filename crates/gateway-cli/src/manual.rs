@@ -28,7 +28,7 @@ pub(crate) fn page(command: Option<&str>) -> ExitCode {
     let Some(described) = described.cloned() else {
         let name = command.unwrap_or_default();
         let error = format!("there is no command {name:?}");
-        // Where stderr is gone the status still tells.
+        // The status says it, too.
         let _ = program.error(ErrorKind::InvalidSubcommand, error).print();
         return ExitCode::from(2);
     };

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::diagnostics::Lines;
 
-/// A journal in a file. Where lines of it are lost their numbers are missing, which whoever reads it is told.
+/// A journal in a file. Where lines of it are lost their numbers are missing, and its reader reports that.
 pub(crate) type FileRecorder = Recorder<Lines>;
 
 /// Why there is no file for a journal.

@@ -43,7 +43,7 @@ impl Signals {
             let _inside = runtime.enter();
             System::listen()?
         };
-        let (tell, first) = mpsc::channel(1);
+        let (report, first) = mpsc::channel(1);
         let status = Arc::new(AtomicU8::new(UNSETTLED));
         let settled = Arc::clone(&status);
         let settled = move || Some(settled.load(Ordering::Relaxed)).filter(|it| *it != UNSETTLED);
@@ -51,7 +51,7 @@ impl Signals {
             runtime.block_on(async {
                 system.next().await;
                 // Where nobody waits for it, the program is ending already.
-                let _ = tell.send(()).await;
+                let _ = report.send(()).await;
                 let mut status = clock::within(longest, system.next()).await.or_else(&settled);
                 if status.is_none() {
                     status = clock::within(GRACE, system.next()).await.or_else(&settled);

@@ -53,7 +53,7 @@ enum StartError {
 pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     let clock = Stopwatch::start();
     if let Err(error) = args.check() {
-        // Where stderr is gone the status still tells.
+        // The status says it, too.
         let _ = error.print();
         return ExitCode::from(2);
     }

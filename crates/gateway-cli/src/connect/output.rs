@@ -31,7 +31,7 @@ pub(crate) enum Marks {
     None,
     /// Messages that came have one.
     Received,
-    /// stdin is a terminal, too: what is typed stands behind a prompt.
+    /// stdin is a terminal, too: what is typed follows a prompt.
     Both,
 }
 
