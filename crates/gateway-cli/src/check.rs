@@ -1,10 +1,6 @@
 //! The command `gateway check`: validates a configuration file, and says what it comes to.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
@@ -23,10 +19,5 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };
-    let mut stdout = io::stdout().lock();
-    let written = write!(stdout, "{} is valid\n\n{}", args.file.display(), settings.summary);
-    match written.and_then(|()| stdout.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::log::cannot_write(&error),
-    }
+    crate::log::print(&format!("{} is valid\n\n{}", args.file.display(), settings.summary))
 }

@@ -1,11 +1,6 @@
 //! The command `gateway explain`: what happens on a close code or an HTTP status, and why.
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{fmt, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use gateway_tokio::core::{Config, Explanation, Policy, Rule, Sent, Verdict, format_duration};
@@ -36,11 +31,7 @@ pub(crate) fn run(args: ExplainArgs) -> ExitCode {
         Err(errors) => return errors.report(),
     };
     let text = Answer { code: args.code, config: &config }.to_string();
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::log::cannot_write(&error),
-    }
+    crate::log::print(&text)
 }
 
 /// A number for which there is an answer.

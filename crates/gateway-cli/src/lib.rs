@@ -9,8 +9,10 @@ mod check;
 mod clock;
 mod connect;
 mod demo;
+mod diagnostics;
 mod explain;
 mod log;
+mod manual;
 #[doc(hidden)]
 pub mod parsers;
 mod record;
@@ -18,6 +20,7 @@ mod replay;
 mod serve;
 mod settings;
 mod signals;
+mod stdio;
 
 use std::process::ExitCode;
 
@@ -28,13 +31,17 @@ use clap::Parser as _;
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    log::start(arguments.log_level.unwrap_or_else(|| arguments.command.log_level()));
-    match arguments.command {
+    log::start(arguments.log_level());
+    let status = match arguments.command {
         Command::Demo(args) => demo::run(&args),
         Command::Connect(args) => connect::run(*args),
         Command::Serve(args) => serve::command::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
-    }
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::page(command.as_deref()),
+    };
+    diagnostics::finish();
+    status
 }

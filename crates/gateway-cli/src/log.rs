@@ -1,12 +1,15 @@
 //! The log: lines on stderr, coloured where that is a terminal and `NO_COLOR` is unset or empty.
 
 use std::{
-    io::{self, IsTerminal as _},
+    fmt,
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
+
+use crate::{diagnostics, stdio};
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,8 +29,26 @@ pub(crate) fn start(level: LogLevel) {
         .with_max_level(LevelFilter::from(level))
         .with_target(false)
         .with_ansi(!is_plain && io::stderr().is_terminal())
-        .with_writer(io::stderr)
+        .with_writer(|| diagnostics::stderr().clone())
         .init();
+}
+
+/// Prints an error, whatever the level of the log.
+pub(crate) fn error(error: &dyn fmt::Display) {
+    // It never fails: what cannot be written is counted there.
+    let _ = diagnostics::stderr().clone().write_all(format!("error: {error}\n").as_bytes());
+}
+
+/// Prints what a command has to say, all of it, on stdout.
+pub(crate) fn print(text: &str) -> ExitCode {
+    let printed = stdio::lines().and_then(|mut stdout| {
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    });
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cannot_write(&error),
+    }
 }
 
 /// Reports that stdout does not take what a command has to say. A reader that is gone wanted no more.

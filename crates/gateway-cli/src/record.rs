@@ -1,16 +1,18 @@
 //! `--record FILE`: the journal of a connection, written while it runs.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write as _},
+    fs::OpenOptions,
+    io,
     path::{Path, PathBuf},
 };
 
 use gateway_journal::Recorder;
 use thiserror::Error;
 
-/// A journal in a file.
-pub(crate) type FileRecorder = Recorder<File>;
+use crate::diagnostics::Lines;
+
+/// A journal in a file. Where lines of it are lost their numbers are missing, and its reader reports that.
+pub(crate) type FileRecorder = Recorder<Lines>;
 
 /// Why there is no file for a journal.
 #[derive(Debug, Error)]
@@ -28,7 +30,7 @@ pub(crate) enum CannotRecord {
     Stdout,
 }
 
-/// Makes the file, or takes one that is empty. An error that comes later ends the recording, and is told on stderr, whatever the log's level.
+/// Makes the file, or takes one that is empty.
 ///
 /// # Errors
 /// Where the file cannot be made, or something is in it.
@@ -43,9 +45,9 @@ pub(crate) fn create(path: &Path) -> Result<FileRecorder, CannotRecord> {
     if length > 0 {
         return Err(CannotRecord::NotEmpty { path: path.to_path_buf() });
     }
-    let shown = path.display().to_string();
-    Ok(Recorder::new(file, move |error| {
-        // Where stderr is gone as well nobody can be told; whoever reads the journal is told where it ends.
-        let _ = writeln!(io::stderr().lock(), "error: {shown}: {error}; the connection goes on");
-    }))
+    let name = format!("--record {}", path.display());
+    let lines = Lines::open(name, file, |_| String::new())
+        .map_err(|source| CannotRecord::Open { path: path.to_path_buf(), source })?;
+    // The queue takes every line.
+    Ok(Recorder::new(lines, |error| tracing::error!(%error, "the recording has ended")))
 }

@@ -16,7 +16,10 @@ use clap::Args;
 use gateway_journal::{Description, Journal, JournalError, Problem, Step};
 use thiserror::Error;
 
-use crate::demo::screen::{Paint, Painter};
+use crate::{
+    demo::screen::{Paint, Painter},
+    stdio,
+};
 
 const STATUS: &str = "\
 Exit status: 0 all as recorded, 1 a difference, or a journal that is damaged or breaks off,
@@ -51,7 +54,10 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
             Err(error) => return fail(format_args!("cannot open {name}: {error}"), 2),
         }
     };
-    let stdout = io::stdout().lock();
+    let stdout = match stdio::lines() {
+        Ok(stdout) => stdout,
+        Err(error) => return crate::log::cannot_write(&error),
+    };
     let ended = match &args.scenario {
         Some(function) => tell(function, reader, stdout).map(|()| 0),
         None => {

@@ -2,9 +2,9 @@
 
 mod common;
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
-use common::{Client, Server, file, gateway, run, text};
+use common::{Client, Server, file, gateway, run, soon, text};
 
 #[tokio::test]
 async fn a_recorded_demo_replays_as_recorded_and_a_difference_is_told_by_its_line() -> io::Result<()>
@@ -138,6 +138,8 @@ async fn a_client_that_is_asked_to_end_records_to_the_end_and_one_that_is_killed
         let name = path.to_str().expect("its name is text");
         let mut client = Client::start(&server.url, &["--record", name]);
         client.event("ready").await;
+        // Another thread writes the journal: what it has not written when the program is killed is lost.
+        soon(written(&path)).await?;
         client.signal(signal).await;
         client.end().await;
 
@@ -146,6 +148,14 @@ async fn a_client_that_is_asked_to_end_records_to_the_end_and_one_that_is_killed
         let stdout = text(&replayed.stdout);
         assert_eq!(replayed.status.code(), Some(status), "{signal}: {stdout}");
         assert!(stdout.contains(words), "{signal}: {stdout}");
+    }
+    Ok(())
+}
+
+/// Returns once there is a line of a journal.
+async fn written(path: &Path) -> io::Result<()> {
+    while !fs::read(path)?.contains(&b'\n') {
+        tokio::task::yield_now().await;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! `--events`: what happens to the connection, one JSON object a line, each written at once.
+//! `--events`: what happens to the connection, one JSON object a line.
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, Write as _},
     path::Path,
     time::Duration,
 };
@@ -12,14 +12,17 @@ use gateway_tokio::core::{
 };
 use serde::Serialize;
 
-use crate::clock::Stopwatch;
+use crate::{
+    clock::Stopwatch,
+    diagnostics::{self, Lines},
+};
 
 /// Where the events go, and since when they are timed.
 pub(crate) struct Events {
     since: Stopwatch,
     /// When that came about which is being written.
     at: Duration,
-    into: Option<Box<dyn Write>>,
+    into: Option<Lines>,
 }
 
 impl Events {
@@ -28,10 +31,20 @@ impl Events {
     /// # Errors
     /// Where the file cannot be made.
     pub(crate) fn open(path: Option<&Path>, since: Stopwatch) -> io::Result<Self> {
-        let into: Option<Box<dyn Write>> = match path {
+        let note = move |count| {
+            let missed = Line { t_ms: millis(since.elapsed()), event: &Event::Missed { count } };
+            missed.text()
+        };
+        let into = match path {
             None => None,
-            Some(path) if path == Path::new("-") => Some(Box::new(io::stderr())),
-            Some(path) => Some(Box::new(File::create(path)?)),
+            Some(path) if path == Path::new("-") => {
+                diagnostics::stderr().set_note(note);
+                Some(diagnostics::stderr().clone())
+            }
+            Some(path) => {
+                let name = format!("--events {}", path.display());
+                Some(Lines::open(name, File::create(path)?, note)?)
+            }
         };
         Ok(Self { since, at: since.elapsed(), into })
     }
@@ -65,13 +78,9 @@ impl Events {
 
     fn write(&mut self, event: &Event<'_>) {
         let Some(into) = &mut self.into else { return };
-        let line = Line { t_ms: millis(self.at), event };
-        let mut text = serde_json::to_vec(&line).expect("its keys are strings, its numbers finite");
-        text.push(b'\n');
-        if let Err(error) = into.write_all(&text).and_then(|()| into.flush()) {
-            tracing::error!(%error, "the events cannot be written; no more are");
-            self.into = None;
-        }
+        let line = Line { t_ms: millis(self.at), event }.text();
+        // It never fails: what cannot be written is counted there.
+        let _ = into.write_all(line.as_bytes());
     }
 }
 
@@ -80,6 +89,14 @@ struct Line<'a> {
     t_ms: u64,
     #[serde(flatten)]
     event: &'a Event<'a>,
+}
+
+impl Line<'_> {
+    /// As it is written, with its newline.
+    fn text(&self) -> String {
+        let text = serde_json::to_string(self).expect("its keys are strings, its numbers finite");
+        text + "\n"
+    }
 }
 
 /// One line, but for its time. A field without a value is left out.

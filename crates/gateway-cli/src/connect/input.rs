@@ -1,4 +1,4 @@
-//! stdin, line by line: read only when asked, a bounded amount at a time, on a thread of its own.
+//! stdin, message by message: read only when asked, a bounded amount at a time, on a thread of its own.
 //!
 //! A read of stdin cannot be broken off, so that no task waits for one and no end of the program does.
 
@@ -8,21 +8,88 @@ use std::{
     thread,
 };
 
+use gateway_tokio::Message;
 use tokio::sync::mpsc as tasks;
+
+use super::form::{self, Form, LineEnd};
 
 /// How much is read ahead; a longer line is read alone.
 const READ_AHEAD: usize = 64 * 1024;
-/// How many lines are handed over at once.
-const MOST_LINES: usize = 256;
 
-/// A line of stdin, without its newline.
+/// A line of stdin, or what is before a NUL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    Text(String),
+    Message(Message),
+    /// It is not the object of a message; its length in bytes.
+    NoObject(u64),
     /// It cannot be sent as text; its length in bytes.
     NotUtf8(u64),
     /// It is longer than the largest message, by its length in bytes.
     TooLong(u64),
+}
+
+/// How messages are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InputForm {
+    pub(crate) form: Form,
+    pub(crate) line_end: Option<LineEnd>,
+    /// Whether there is an end after the first.
+    pub(crate) once: bool,
+    /// The longest message, in bytes.
+    pub(crate) longest: usize,
+}
+
+impl InputForm {
+    #[cfg(test)]
+    pub(crate) fn lines(longest: usize) -> Self {
+        Self { form: Form::Lines, line_end: None, once: false, longest }
+    }
+
+    fn separator(self) -> u8 {
+        match self.form {
+            Form::Lines | Form::Json => b'\n',
+            Form::Null => 0,
+        }
+    }
+
+    /// How much of a line is kept.
+    fn longest_line(self) -> usize {
+        match self.form {
+            // The carriage return before the newline.
+            Form::Lines => self.longest.saturating_add(1),
+            // A character of a message takes six bytes at most, `\u0000`.
+            Form::Json => self.longest.saturating_mul(6).saturating_add(64),
+            Form::Null => self.longest,
+        }
+    }
+
+    /// Makes a line of what was kept of it, by its whole length and its last byte.
+    fn line(self, mut line: Vec<u8>, mut length: u64, last: Option<u8>) -> Line {
+        if self.form == Form::Lines && last == Some(b'\r') {
+            // It belongs to the newline.
+            length = length.saturating_sub(1);
+            line.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        if length > line.len() as u64 {
+            return Line::TooLong(length);
+        }
+        let Ok(mut text) = String::from_utf8(line) else { return Line::NotUtf8(length) };
+        let message = match self.form {
+            Form::Lines => {
+                text.push_str(self.line_end.map_or("", LineEnd::text));
+                Message::text(text)
+            }
+            Form::Null => Message::text(text),
+            Form::Json => match form::message(&text) {
+                Ok(message) => message,
+                Err(_) => return Line::NoObject(length),
+            },
+        };
+        if message.len() > self.longest {
+            return Line::TooLong(message.len() as u64);
+        }
+        Line::Message(message)
+    }
 }
 
 /// Lines that came together.
@@ -42,19 +109,16 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Starts the thread; it reads nothing before it is asked. `longest` is that of a line in bytes.
+    /// Starts the thread; it reads nothing before it is asked.
     ///
     /// # Errors
     /// Where there can be no thread.
-    pub(crate) fn start(
-        stream: impl FnOnce() -> Box<dyn Read> + Send + 'static,
-        longest: usize,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(stream: impl Read + Send + 'static, form: InputForm) -> io::Result<Self> {
         let (ask, asked) = mpsc::channel();
         let (hand_over, batches) = tasks::channel(1);
         thread::Builder::new()
             .name("stdin".to_owned())
-            .spawn(move || read(stream(), longest, &asked, &hand_over))?;
+            .spawn(move || read(stream, form, &asked, &hand_over))?;
         Ok(Self { ask, batches, is_asked: false })
     }
 
@@ -69,6 +133,11 @@ impl Input {
         batch.unwrap_or(Batch { lines: Vec::new(), end: Some(Ok(())) })
     }
 
+    /// Lines that were read and not taken, at the end.
+    pub(crate) fn left_over(&mut self) -> Option<Batch> {
+        self.batches.try_recv().ok()
+    }
+
     /// Whether lines have been asked for: a read may be under way.
     pub(crate) fn is_asked(&self) -> bool {
         self.is_asked
@@ -76,14 +145,14 @@ impl Input {
 }
 
 fn read(
-    stream: Box<dyn Read>,
-    longest: usize,
+    stream: impl Read,
+    form: InputForm,
     asked: &Receiver<()>,
     hand_over: &tasks::Sender<Batch>,
 ) {
     let mut reader = BufReader::with_capacity(READ_AHEAD, stream);
     while asked.recv().is_ok() {
-        let batch = read_batch(&mut reader, longest);
+        let batch = read_batch(&mut reader, form);
         let is_last = batch.end.is_some();
         if hand_over.blocking_send(batch).is_err() || is_last {
             return;
@@ -91,25 +160,25 @@ fn read(
     }
 }
 
-/// Waits for one line; further ones are taken as far as they have come with it.
-fn read_batch<R: Read>(reader: &mut BufReader<R>, longest: usize) -> Batch {
+/// Waits for one line. Further ones are taken as far as they have come with it: none that was read is left behind.
+fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
     let mut lines = Vec::new();
     loop {
-        match read_line(reader, longest) {
+        match read_line(reader, form) {
+            Ok(Some(line)) if form.once => return Batch { lines: vec![line], end: Some(Ok(())) },
             Ok(Some(line)) => lines.push(line),
             Ok(None) => return Batch { lines, end: Some(Ok(())) },
             Err(error) => return Batch { lines, end: Some(Err(error)) },
         }
-        if lines.len() == MOST_LINES || !reader.buffer().contains(&b'\n') {
+        if !reader.buffer().contains(&form.separator()) {
             return Batch { lines, end: None };
         }
     }
 }
 
 /// Reads a line and keeps no more of it than may be sent; none at the end.
-fn read_line(reader: &mut impl BufRead, longest: usize) -> io::Result<Option<Line>> {
-    // Room for a carriage return before the newline.
-    let most = longest.saturating_add(1);
+fn read_line(reader: &mut impl BufRead, form: InputForm) -> io::Result<Option<Line>> {
+    let most = form.longest_line();
     let (mut line, mut length, mut last, mut is_some) = (Vec::new(), 0_u64, None, false);
     loop {
         let chunk = match reader.fill_buf() {
@@ -118,10 +187,10 @@ fn read_line(reader: &mut impl BufRead, longest: usize) -> io::Result<Option<Lin
             Err(error) => return Err(error),
         };
         if chunk.is_empty() {
-            return Ok(is_some.then(|| finish(line, length, last, longest)));
+            return Ok(is_some.then(|| form.line(line, length, last)));
         }
         is_some = true;
-        let newline = chunk.iter().position(|byte| *byte == b'\n');
+        let newline = chunk.iter().position(|byte| *byte == form.separator());
         let part = &chunk[..newline.unwrap_or(chunk.len())];
         line.extend_from_slice(&part[..part.len().min(most - line.len())]);
         length = length.saturating_add(part.len() as u64);
@@ -129,32 +198,20 @@ fn read_line(reader: &mut impl BufRead, longest: usize) -> io::Result<Option<Lin
         let used = part.len() + usize::from(newline.is_some());
         reader.consume(used);
         if newline.is_some() {
-            return Ok(Some(finish(line, length, last, longest)));
+            return Ok(Some(form.line(line, length, last)));
         }
     }
-}
-
-/// Makes a line of what was kept of it; a carriage return before the newline is no part of it.
-fn finish(mut line: Vec<u8>, mut length: u64, last: Option<u8>, longest: usize) -> Line {
-    if last == Some(b'\r') {
-        length = length.saturating_sub(1);
-        line.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-    }
-    if length > longest as u64 {
-        return Line::TooLong(length);
-    }
-    String::from_utf8(line).map_or(Line::NotUtf8(length), Line::Text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn batches(bytes: &'static [u8], longest: usize) -> Vec<Vec<Line>> {
+    fn batches(bytes: &'static [u8], form: InputForm) -> Vec<Vec<Line>> {
         let mut reader = BufReader::with_capacity(8, bytes);
         let mut batches = Vec::new();
         loop {
-            let Batch { lines, end } = read_batch(&mut reader, longest);
+            let Batch { lines, end } = read_batch(&mut reader, form);
             batches.push(lines);
             if end.is_some() {
                 return batches;
@@ -163,11 +220,11 @@ mod tests {
     }
 
     fn lines(bytes: &'static [u8], longest: usize) -> Vec<Line> {
-        batches(bytes, longest).into_iter().flatten().collect()
+        batches(bytes, InputForm::lines(longest)).into_iter().flatten().collect()
     }
 
     fn text(text: &str) -> Line {
-        Line::Text(text.to_owned())
+        Line::Message(Message::text(text.to_owned()))
     }
 
     #[test]
@@ -193,6 +250,37 @@ mod tests {
 
     #[test]
     fn lines_that_came_together_are_handed_over_together() {
-        assert_eq!(batches(b"a\nb\nc\nd\ne\nf", 9)[0].len(), 4);
+        assert_eq!(batches(b"a\nb\nc\nd\ne\nf", InputForm::lines(9))[0].len(), 4);
+    }
+
+    #[test]
+    fn messages_are_separated_by_nul_and_may_have_any_text() {
+        let form = InputForm { form: Form::Null, ..InputForm::lines(4) };
+
+        let read: Vec<_> =
+            batches(b"a\nb\r\0\0too long\0last", form).into_iter().flatten().collect();
+
+        assert_eq!(read, [text("a\nb\r"), text(""), Line::TooLong(8), text("last")]);
+    }
+
+    #[test]
+    fn a_line_end_is_part_of_the_message_and_of_its_length() {
+        let form = InputForm { line_end: Some(LineEnd::Crlf), ..InputForm::lines(4) };
+
+        let read: Vec<_> = batches(b"ab\nc\r\nabc\n", form).into_iter().flatten().collect();
+
+        assert_eq!(read, [text("ab\r\n"), text("c\r\n"), Line::TooLong(5)]);
+    }
+
+    #[test]
+    fn objects_are_messages_and_their_length_is_that_of_the_message() {
+        let form = InputForm { form: Form::Json, ..InputForm::lines(2) };
+        let input =
+            b"{\"text\":\"\\u0000\\u0000\"}\r\n{\"base64\":\"AAE=\"}\n{\"text\":\"abc\"}\nno\n";
+
+        let read: Vec<_> = batches(input, form).into_iter().flatten().collect();
+
+        let binary = Line::Message(Message::binary(vec![0, 1]));
+        assert_eq!(read, [text("\0\0"), binary, Line::TooLong(3), Line::NoObject(2)]);
     }
 }

@@ -1,17 +1,18 @@
 //! The command `gateway connect`: a connection that stays up, between stdin and stdout.
 //!
-//! [`session`] is what happens; [`input`] and [`output`] are the two ends of the pipe, [`events`] is the
-//! account of it, [`sendings`] that of the lines.
+//! [`session`] is what happens; [`input`] and [`output`] are the two ends of the pipe, [`form`] is what goes
+//! through them; [`events`] is the account of it, [`sendings`] that of the lines.
 
 pub(crate) mod args;
 mod events;
+mod form;
 mod input;
 mod output;
 mod sendings;
 mod session;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _},
     path::Path,
     process::ExitCode,
 };
@@ -20,12 +21,19 @@ use args::ConnectArgs;
 use gateway_tokio::core::ConfigErrors;
 use thiserror::Error;
 
-use self::{events::Events, input::Input, output::Output, session::Session};
+use self::{
+    events::Events,
+    form::OutputForm,
+    input::{Input, InputForm},
+    output::{Marks, Output},
+    session::{Session, longest_end},
+};
 use crate::{
     clock::Stopwatch,
     record::CannotRecord,
     settings::{Settings, Url},
     signals::Signals,
+    stdio,
 };
 
 /// Why the command cannot start, the settings being valid.
@@ -44,6 +52,12 @@ enum StartError {
 /// Runs the command. The status is the contract's: 0 closed as asked, 1 gave up, 2 not valid.
 pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     let clock = Stopwatch::start();
+    if let Err(error) = args.check() {
+        // The status says it, too.
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let after_input = args.after_input();
     let settings = match Settings::load(args.config.as_deref(), args.settings, Url::Needed) {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
@@ -55,20 +69,29 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Ok(started) => started,
         Err(error) => return cannot_start(&error),
     };
+    tracing::info!("connecting to {}", settings.shown_url());
     let ended = runtime.block_on(async {
         let longest = settings.config.max_message_size();
-        Ok::<_, io::Error>(
-            Session {
-                signals: Signals::listen()?,
-                input: Input::start(|| Box::new(io::stdin().lock()), longest)?,
-                output: Output::start(args.binary, io::stdout())?,
-                events,
-                exit_on_eof: args.exit_on_eof,
-                close_timeout: settings.config.close_timeout(),
-            }
-            .run(settings.client)
-            .await,
-        )
+        let close_timeout = settings.config.close_timeout();
+        let (once, line_end) = (args.once, args.line_end);
+        let input = InputForm { form: args.input, line_end, once, longest };
+        let is_terminal = io::stdout().is_terminal();
+        let marks = Marks::of_streams(args.output);
+        marks.show_on_stderr();
+        let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
+        let status = Session {
+            signals: Signals::listen(longest_end(close_timeout))?,
+            input: Input::start(stdio::stdin()?, input)?,
+            output: Output::start(output, marks, stdio::stdout()?)?,
+            events,
+            after_input,
+            once,
+            close_timeout,
+        }
+        .run(settings.client)
+        .await;
+        marks.clear_on_stderr();
+        Ok::<_, io::Error>(status)
     });
     // A read of stdin that is under way holds up nothing: its thread ends with the process.
     match ended {
@@ -89,7 +112,6 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 fn cannot_start(error: &StartError) -> ExitCode {
-    // Where stderr is gone the status still tells.
-    let _ = writeln!(io::stderr().lock(), "error: {error}");
+    crate::log::error(error);
     ExitCode::from(2)
 }

@@ -1,32 +1,82 @@
-//! stdout: messages as lines, written by a thread of its own, with a bounded amount waiting.
+//! stdout: messages, written by a thread of its own, with a bounded amount waiting.
 
 use std::{
-    io::{self, Write},
+    borrow::Cow,
+    io::{self, IsTerminal as _, Write},
     thread,
 };
 
-use clap::ValueEnum;
-use data_encoding::{BASE64, HEXLOWER};
 use gateway_tokio::Message;
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
     oneshot,
 };
 
+use super::form::{Form, OutputForm, Written};
+use crate::diagnostics;
+
 /// With more waiting than this no more messages are taken from the connection.
 const HIGH_WATER: usize = 256 * 1024;
 
-/// How binary messages are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Binary {
-    Base64,
-    Hex,
+/// Goes to the beginning of the line, and empties it.
+const CLEARED: &str = "\r\x1b[K";
+/// Asks for a line.
+const PROMPT: &str = "> ";
+
+/// How a terminal shows which way a message went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// stdout is no terminal, or shows objects.
+    #[default]
+    None,
+    /// Messages that came have one.
+    Received,
+    /// stdin is a terminal, too: what is typed follows a prompt.
+    Both,
+}
+
+impl Marks {
+    /// Those for stdin and stdout as they are.
+    pub(crate) fn of_streams(form: Form) -> Self {
+        match form {
+            Form::Json => Self::None,
+            Form::Lines | Form::Null if !io::stdout().is_terminal() => Self::None,
+            Form::Lines | Form::Null if io::stdin().is_terminal() => Self::Both,
+            Form::Lines | Form::Null => Self::Received,
+        }
+    }
+
+    /// Lines of the log take the place of the prompt, and another one follows.
+    pub(crate) fn show_on_stderr(self) {
+        if self == Self::Both && io::stderr().is_terminal() {
+            diagnostics::stderr().set_around(CLEARED, PROMPT);
+        }
+    }
+
+    /// The last prompt of the log is cleared.
+    pub(crate) fn clear_on_stderr(self) {
+        if self == Self::Both && io::stderr().is_terminal() {
+            diagnostics::stderr().set_around("", "");
+            // It never fails.
+            let _ = diagnostics::stderr().clone().write_all(CLEARED.as_bytes());
+        }
+    }
+
+    fn of_received(self) -> Cow<'static, str> {
+        match self {
+            Self::None => "".into(),
+            Self::Received => "< ".into(),
+            // In place of the prompt.
+            Self::Both => format!("{CLEARED}< ").into(),
+        }
+    }
 }
 
 /// What is on its way to stdout.
 #[derive(Debug)]
 pub(crate) struct Output {
-    binary: Option<Binary>,
+    form: OutputForm,
+    marks: Marks,
     waiting: Vec<u8>,
     blocks: mpsc::Sender<Vec<u8>>,
     ended: oneshot::Receiver<io::Result<()>>,
@@ -38,7 +88,8 @@ impl Output {
     /// # Errors
     /// Where there can be no thread.
     pub(crate) fn start(
-        binary: Option<Binary>,
+        form: OutputForm,
+        marks: Marks,
         stream: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let (blocks, to_write) = mpsc::channel(1);
@@ -47,23 +98,27 @@ impl Output {
             // Nobody waits for the end where the program ends at once.
             let _ = end.send(write(stream, to_write));
         })?;
-        Ok(Self { binary, waiting: Vec::new(), blocks, ended })
+        Ok(Self { form, marks, waiting: Vec::new(), blocks, ended })
     }
 
-    /// Takes a message as a line. One that is binary is left out unless its form was chosen.
-    pub(crate) fn take(&mut self, message: &Message) -> Taken {
-        match (message, self.binary) {
-            (Message::Text(text), _) => self.waiting.extend_from_slice(text.as_bytes()),
-            (Message::Binary(_), None) => return Taken::LeftOut,
-            (Message::Binary(bytes), Some(Binary::Base64)) => {
-                self.waiting.extend_from_slice(BASE64.encode(bytes).as_bytes());
-            }
-            (Message::Binary(bytes), Some(Binary::Hex)) => {
-                self.waiting.extend_from_slice(HEXLOWER.encode(bytes).as_bytes());
-            }
+    /// Takes a message in its form.
+    pub(crate) fn take(&mut self, message: &Message) -> Written {
+        let before = self.waiting.len();
+        self.waiting.extend_from_slice(self.marks.of_received().as_bytes());
+        let written = self.form.write(message, &mut self.waiting);
+        match written {
+            Written::LeftOut => self.waiting.truncate(before),
+            Written::Exactly | Written::Escaped => self.prompt(),
         }
-        self.waiting.push(b'\n');
-        Taken::Line
+        written
+    }
+
+    /// Asks for a line, where somebody sits at a terminal.
+    pub(crate) fn prompt(&mut self) {
+        match self.marks {
+            Marks::Both => self.waiting.extend_from_slice([CLEARED, PROMPT].concat().as_bytes()),
+            Marks::None | Marks::Received => {}
+        }
     }
 
     /// Whether no more messages should be taken for now.
@@ -102,6 +157,9 @@ impl Output {
     /// # Errors
     /// Why stdout could not be written.
     pub(crate) async fn finish(mut self) -> io::Result<()> {
+        if self.marks == Marks::Both {
+            self.waiting.extend_from_slice(CLEARED.as_bytes());
+        }
         if !self.waiting.is_empty() {
             // Where the thread has ended, its error says so below.
             let _ = self.pass_on().await;
@@ -109,13 +167,6 @@ impl Output {
         drop(self.blocks);
         self.ended.await.unwrap_or(Ok(()))
     }
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    Line,
-    LeftOut,
 }
 
 /// stdout takes no more.

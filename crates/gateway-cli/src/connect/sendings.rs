@@ -2,26 +2,31 @@
 
 use std::collections::VecDeque;
 
-use gateway_tokio::{Fate, MessageId, Outcome, Text};
+use gateway_tokio::{Fate, Message, MessageId, Outcome};
 
 use super::{
     events::Events,
     input::{Batch, Line},
 };
 
+const NO_OBJECT: &str =
+    "the line is not an object {\"text\":...}, {\"json\":...} or {\"base64\":...} and is not sent";
+
 /// An account of every line that was read: it waits, is on its way, or has its outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Sendings {
     /// Lines read so far.
     read: u64,
-    waiting: VecDeque<Text>,
+    waiting: VecDeque<Message>,
     /// The message that is being handed to the client.
-    in_hand: Option<Text>,
+    in_hand: Option<Message>,
     /// The sizes of the messages that were taken and have no outcome yet, with the first one's number.
     unsettled: VecDeque<u64>,
     first_unsettled: u64,
     not_sent: u64,
     input: Reading,
+    /// Whether stdin failed: what came behind is not known.
+    is_broken: bool,
 }
 
 /// Whether more lines will come.
@@ -39,7 +44,11 @@ impl Sendings {
             self.read = self.read.saturating_add(1);
             let line_number = self.read;
             match line {
-                Line::Text(text) => self.waiting.push_back(text.into()),
+                Line::Message(message) => self.waiting.push_back(message),
+                Line::NoObject(bytes) => {
+                    tracing::error!(line = line_number, "{NO_OBJECT}");
+                    self.settle_unsent("rejected", bytes, events);
+                }
                 Line::NotUtf8(bytes) => {
                     tracing::error!(line = line_number, "the line is not UTF-8 and is not sent");
                     self.settle_unsent("rejected", bytes, events);
@@ -57,7 +66,10 @@ impl Sendings {
         match batch.end {
             None => return,
             Some(Ok(())) => {}
-            Some(Err(error)) => tracing::error!(%error, "stdin cannot be read any further"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "stdin cannot be read any further");
+                self.is_broken = true;
+            }
         }
         self.input = Reading::Ended;
     }
@@ -69,7 +81,7 @@ impl Sendings {
 
     /// The next message to be handed to the client; [`taken`](Self::taken) or
     /// [`handed_back`](Self::handed_back) follows.
-    pub(crate) fn hand_out(&mut self) -> Option<Text> {
+    pub(crate) fn hand_out(&mut self) -> Option<Message> {
         self.in_hand = self.waiting.pop_front();
         self.in_hand.clone()
     }
@@ -122,8 +134,16 @@ impl Sendings {
             && self.unsettled.is_empty()
     }
 
-    /// Gives up what still waits. Returns how many lines were not sent.
+    /// Whether reading stdin failed.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Gives up what has no outcome yet. Returns how many lines were not sent.
     pub(crate) fn give_up(&mut self, events: &mut Events) -> u64 {
+        for bytes in std::mem::take(&mut self.unsettled) {
+            self.settle_unsent("maybe_sent", bytes, events);
+        }
         self.handed_back();
         for message in std::mem::take(&mut self.waiting) {
             self.settle_unsent("rejected", message.len() as u64, events);

@@ -3,15 +3,16 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use gateway_tokio::{
-    Client, ClientEvent, Handle, MessageId, SendError, Text,
+    Client, ClientEvent, Handle, Message, MessageId, SendError,
     core::{CloseFrame, Notice, SendRejection},
 };
 use tokio::time::Instant;
 
 use super::{
     events::Events,
+    form::Written,
     input::Input,
-    output::{Gone, Output, Taken},
+    output::{Gone, Output},
     sendings::Sendings,
 };
 use crate::{clock, signals::Signals};
@@ -22,12 +23,31 @@ pub(crate) struct Session {
     pub(crate) input: Input,
     pub(crate) output: Output,
     pub(crate) events: Events,
-    pub(crate) exit_on_eof: bool,
+    pub(crate) after_input: AfterInput,
+    /// Whether one message is written, and no more.
+    pub(crate) once: bool,
     pub(crate) close_timeout: Duration,
+}
+
+/// What follows the end of stdin, once every line has its outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AfterInput {
+    /// The connection goes on.
+    #[default]
+    Stay,
+    /// It is closed at the first of: so many messages have come since the start, so much time has passed.
+    Close { messages: Option<u64>, linger: Option<Duration> },
 }
 
 /// Past its own deadline a close is not waited for: the process ends.
 const CLOSE_SLACK: Duration = Duration::from_millis(50);
+/// Past this the process ends, whatever hangs: the last lines of the log have the time between.
+const END_SLACK: Duration = Duration::from_millis(250);
+
+/// Said once.
+const ESCAPED: &str = "line breaks in messages are written as \\n and \\r (on a terminal other control characters \
+    are escaped, too); two forms are exact: --output json (one object a line) and --output null (raw, with a NUL \
+    behind each)";
 
 const CLOSED_AS_ASKED: u8 = 0;
 const FAILED: u8 = 1;
@@ -57,12 +77,22 @@ struct Progress {
     is_output_gone: bool,
     /// Binary messages that no form was chosen for.
     left_out: u64,
+    /// Messages that came.
+    received: u64,
+    /// When what follows stdin has lasted long enough.
+    lingers_until: Option<Instant>,
+    is_escape_reported: bool,
     /// Messages that came while closing and did not fit before stdout.
     unwritten: u64,
 }
 
 /// A message on its way into the client's buffer.
 type Handing = Pin<Box<dyn Future<Output = Result<MessageId, SendError>>>>;
+
+/// How long the program may take to end after a signal.
+pub(crate) fn longest_end(close_timeout: Duration) -> Duration {
+    close_timeout.saturating_add(END_SLACK)
+}
 
 impl Session {
     /// Runs until the connection is CLOSED, and stdout is written. Returns the exit status.
@@ -77,16 +107,16 @@ impl Session {
             // Every arm is cancel-safe: each keeps its progress in what it borrows.
             tokio::select! {
                 biased;
-                status = self.signals.next() => match now.ending {
-                    Ending::Signalled { .. } => return status,
-                    Ending::No | Ending::InputOver | Ending::OutputGone => {
-                        tracing::info!("a signal; closing");
-                        let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
-                        now.ending = Ending::Signalled { until };
-                        handle.close(CloseFrame::NORMAL).await;
-                    }
-                },
+                () = self.signals.first() => {
+                    tracing::info!("a signal; closing");
+                    let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
+                    now.ending = Ending::Signalled { until };
+                    handle.close(CloseFrame::NORMAL).await;
+                }
                 () = clock::until(now.ending.deadline()) => break,
+                () = clock::until(now.lingers_until), if now.ending == Ending::No => {
+                    now.close(Ending::InputOver, &handle).await;
+                }
                 passed = self.output.pass_on(), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
@@ -102,9 +132,10 @@ impl Session {
                 batch = self.input.next(), if wants_lines && now.takes_lines() => {
                     self.events.stamp();
                     now.sendings.read(batch, &mut self.events);
+                    self.output.prompt();
                 }
             }
-            if self.exit_on_eof && now.sendings.is_over() {
+            if now.is_over(self.after_input) {
                 now.close(Ending::InputOver, &handle).await;
             }
         }
@@ -114,18 +145,26 @@ impl Session {
     fn on_event(&mut self, event: ClientEvent, now: &mut Progress) {
         self.events.stamp();
         now.takes_event_first = false;
+        let is_message = matches!(event, ClientEvent::Message(_));
+        now.received = now.received.saturating_add(u64::from(is_message));
         match event {
-            // Nobody reads any more.
-            ClientEvent::Message(_) if now.is_output_gone => {}
+            // Nobody reads any more, or one was asked for.
+            ClientEvent::Message(_) if now.is_output_gone || self.once && now.received > 1 => {}
             ClientEvent::Message(message) if self.output.is_full() => {
                 drop(message);
                 now.unwritten = now.unwritten.saturating_add(1);
             }
             ClientEvent::Message(message) => match self.output.take(&message) {
-                Taken::Line => self.output.try_pass_on(),
-                Taken::LeftOut => {
+                Written::Exactly => self.output.try_pass_on(),
+                Written::Escaped => {
+                    self.output.try_pass_on();
+                    if !std::mem::replace(&mut now.is_escape_reported, true) {
+                        tracing::warn!("{ESCAPED}");
+                    }
+                }
+                Written::LeftOut => {
                     if now.left_out == 0 {
-                        tracing::warn!("a binary message is left out; see --binary");
+                        tracing::warn!("a binary message is left out; see --binary and --output");
                     }
                     now.left_out = now.left_out.saturating_add(1);
                 }
@@ -133,7 +172,10 @@ impl Session {
             ClientEvent::Notice(notice) => {
                 self.events.notice(notice);
                 match notice {
-                    Notice::Ready { .. } => now.is_ready = true,
+                    Notice::Ready { .. } => {
+                        now.is_ready = true;
+                        self.output.prompt();
+                    }
                     Notice::StateChanged { .. } => now.is_ready = false,
                     // The rest is for the account alone.
                     _ => {}
@@ -152,20 +194,20 @@ impl Session {
     /// Writes out what came, and says how it all went.
     async fn finish(mut self, mut now: Progress) -> u8 {
         self.events.stamp();
+        if let Some(batch) = self.input.left_over() {
+            now.sendings.read(batch, &mut self.events);
+        }
         let not_sent = now.sendings.give_up(&mut self.events);
         let deadline = now.ending.deadline();
         let written = tokio::select! {
             biased;
             // The connection is closed already: there is nothing left but what stdout does not take.
-            status = self.signals.next() => match now.ending {
-                Ending::Signalled { .. } => return status,
-                Ending::No | Ending::InputOver | Ending::OutputGone => Ok(()),
-            },
+            () = self.signals.first() => Ok(()),
             () = clock::until(deadline) => Ok(()),
             written = self.output.finish() => written,
         };
         if now.left_out > 1 {
-            tracing::warn!(messages = now.left_out, "binary messages were left out; see --binary");
+            tracing::warn!(messages = now.left_out, "binary messages were left out");
         }
         if now.unwritten > 0 {
             tracing::warn!(messages = now.unwritten, "messages came too late to be written");
@@ -175,20 +217,21 @@ impl Session {
         if !now.is_output_gone && written.as_ref().is_err_and(is_broken_pipe) {
             tracing::warn!("nobody reads stdout (broken pipe): what came last is not written");
         }
-        match (now.ending, written) {
-            (_, Err(error)) if !is_broken_pipe(&error) => {
-                tracing::error!(%error, "cannot write to stdout");
-                FAILED
-            }
-            (Ending::Signalled { .. } | Ending::OutputGone, _) => CLOSED_AS_ASKED,
-            (Ending::No | Ending::InputOver, _) if not_sent > 0 => {
-                tracing::error!(lines = not_sent, "lines were not sent");
-                FAILED
-            }
-            // Nobody asked: the connection was given up.
-            (Ending::No, _) => FAILED,
-            (Ending::InputOver, _) => CLOSED_AS_ASKED,
+        let broken = written.err().filter(|error| !is_broken_pipe(error));
+        if let Some(error) = &broken {
+            tracing::error!(%error, "cannot write to stdout");
         }
+        if not_sent > 0 {
+            tracing::error!(lines = not_sent, "lines were not sent");
+        }
+        let status = match now.ending {
+            _ if not_sent > 0 || broken.is_some() || now.sendings.is_broken() => FAILED,
+            // Nobody asked: the connection was given up.
+            Ending::No => FAILED,
+            Ending::InputOver | Ending::Signalled { .. } | Ending::OutputGone => CLOSED_AS_ASKED,
+        };
+        self.signals.settle(status);
+        status
     }
 }
 
@@ -202,7 +245,25 @@ impl Progress {
             handing: None,
             is_output_gone: false,
             left_out: 0,
+            received: 0,
+            lingers_until: None,
+            is_escape_reported: false,
             unwritten: 0,
+        }
+    }
+
+    /// Whether nothing is waited for any more. Where time has to pass, its deadline is set.
+    fn is_over(&mut self, after_input: AfterInput) -> bool {
+        let AfterInput::Close { messages, linger } = after_input else { return false };
+        if !self.sendings.is_over() {
+            return false;
+        }
+        if self.lingers_until.is_none() {
+            self.lingers_until = linger.map(clock::after);
+        }
+        match messages {
+            Some(messages) => self.received >= messages,
+            None => linger.is_none(),
         }
     }
 
@@ -259,8 +320,8 @@ impl Ending {
     }
 }
 
-async fn send(handle: Handle, message: Text) -> Result<MessageId, SendError> {
-    handle.send(gateway_tokio::Message::Text(message)).await
+async fn send(handle: Handle, message: Message) -> Result<MessageId, SendError> {
+    handle.send(message).await
 }
 
 /// The end of a hand-over; never, where there is none.
@@ -275,29 +336,33 @@ async fn handed(handing: &mut Option<Handing>) -> Result<MessageId, SendError> {
 mod tests {
     use std::io;
 
-    use super::super::input::{Batch, Line};
+    use super::super::{
+        form::OutputForm,
+        input::{Batch, InputForm, Line},
+        output::Marks,
+    };
     use super::*;
     use crate::clock::Stopwatch;
 
     #[tokio::test]
     async fn a_line_refused_for_unread_outcomes_is_not_sent_again_before_an_event_is_taken() {
         let mut session = Session {
-            signals: Signals::listen().unwrap(),
-            input: Input::start(|| Box::new(io::empty()), 1).unwrap(),
-            output: Output::start(None, io::sink()).unwrap(),
+            signals: Signals::listen(Duration::MAX).unwrap(),
+            input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
+            output: Output::start(OutputForm::default(), Marks::None, io::sink()).unwrap(),
             events: Events::open(None, Stopwatch::start()).unwrap(),
-            exit_on_eof: false,
+            after_input: AfterInput::Stay,
+            once: false,
             close_timeout: Duration::ZERO,
         };
         let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
         let mut now = Progress { is_ready: true, ..Progress::new() };
-        let line = Batch { lines: vec![Line::Text("line".to_owned())], end: None };
+        let line = Batch { lines: vec![Line::Message(Message::text("line"))], end: None };
         now.sendings.read(line, &mut session.events);
         now.hand_on(&handle);
         assert!(now.handing.is_some());
 
-        let refused =
-            SendError::new(SendRejection::OutcomesUnread, gateway_tokio::Message::text("line"));
+        let refused = SendError::new(SendRejection::OutcomesUnread, Message::text("line"));
         now.on_handed(Err(refused));
         now.hand_on(&handle);
         assert!(now.handing.is_none(), "a loop that is refused at once would spin");

@@ -11,12 +11,7 @@ pub(crate) mod screen;
 mod stage;
 mod summary;
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use gateway_tokio::core::{Config, ConfigErrors, HeartbeatKind};
@@ -31,6 +26,7 @@ use self::{
 };
 use crate::{
     clock::{self, Stopwatch},
+    log,
     record::{self, CannotRecord},
 };
 
@@ -83,13 +79,11 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Failure::Record(error)) => {
-            // Where stderr is gone the status still tells.
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            log::error(&error);
             ExitCode::from(2)
         }
         Err(error) => {
-            // Where stderr is gone the status still tells.
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            log::error(&error);
             ExitCode::FAILURE
         }
     }
@@ -110,7 +104,7 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     let url = format!("ws://{}", gateway.address);
     let setup = Setup { url: url.clone(), config: config.clone(), seed: args.seed, recorder };
     let client = Client::new(args.driver, setup)?;
-    let screen = Screen::new(Stopwatch::start());
+    let screen = Screen::new(Stopwatch::start()).map_err(Failure::Screen)?;
     let mut stage = Stage::new(client, gateway.control.clone(), screen, config);
     stage.screen.line(format_args!("A gateway at {url}, and a client that stays connected."));
 

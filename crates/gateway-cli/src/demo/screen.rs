@@ -2,18 +2,18 @@
 
 use std::{
     fmt,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _, Write},
     time::Duration,
 };
 
 use gateway_tokio::core::ConnectionState;
 
-use crate::clock::Stopwatch;
+use crate::{clock::Stopwatch, stdio};
 
 /// stdout, with a clock beside it.
-#[derive(Debug)]
 pub(crate) struct Screen {
     clock: Stopwatch,
+    stdout: Box<dyn Write>,
     painter: Painter,
     /// Why stdout could no longer be written.
     broken: Option<io::Error>,
@@ -69,8 +69,11 @@ pub(crate) enum Paint {
 }
 
 impl Screen {
-    pub(crate) fn new(clock: Stopwatch) -> Self {
-        Self { clock, painter: Painter::of_stdout(), broken: None }
+    /// # Errors
+    /// Where there is no stdout.
+    pub(crate) fn new(clock: Stopwatch) -> io::Result<Self> {
+        let stdout = Box::new(stdio::lines()?);
+        Ok(Self { clock, stdout, painter: Painter::of_stdout(), broken: None })
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -106,8 +109,7 @@ impl Screen {
 
     /// A line as it is.
     pub(crate) fn line(&mut self, line: impl fmt::Display) {
-        let mut stdout = io::stdout().lock();
-        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        let written = writeln!(self.stdout, "{line}").and_then(|()| self.stdout.flush());
         if let Err(error) = written {
             self.broken.get_or_insert(error);
         }

@@ -5,6 +5,7 @@ use std::{
     fmt::Write as _,
     io::{self, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use gateway_tokio::core::parse_duration;
@@ -15,7 +16,10 @@ use super::{
     args::{DEFAULT_WITHIN, ScriptChoice, ServeArgs},
     judging::{self, JudgeError},
 };
-use crate::signals::Signals;
+use crate::{signals::Signals, stdio};
+
+/// How long the server may take to end after a signal.
+const LONGEST_END: Duration = Duration::from_secs(2);
 
 /// Why the command failed.
 #[derive(Debug, Error)]
@@ -70,7 +74,7 @@ fn print_scripts() -> io::Result<()> {
         text,
         "\nThe lines with a dash are what `--judge` expects of a client; {DEFAULT_WITHIN} is set by --within."
     );
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdio::lines()?;
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
@@ -89,27 +93,29 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandEr
         .build()
         .map_err(CommandError::Start)?;
     runtime.block_on(async {
-        let mut signals = Signals::listen().map_err(CommandError::Start)?;
+        let mut signals = Signals::listen(LONGEST_END).map_err(CommandError::Start)?;
         let signalled = async {
-            signals.next().await;
+            signals.first().await;
             tracing::info!("a signal; closing");
         };
-        match judge {
-            Some(judge) => Ok(judge.run(args.listen, options, signalled).await?),
+        let status = match judge {
+            Some(judge) => judge.run(args.listen, options, signalled).await?,
             None => {
                 let server = Server::bind(args.listen, options)?;
                 print_url(&server).map_err(CommandError::Stdout)?;
                 tracing::info!(address = %server.local_addr(), script = script.name, "listening");
                 server.run(signalled).await?;
-                Ok(ExitCode::SUCCESS)
+                ExitCode::SUCCESS
             }
-        }
+        };
+        signals.settle(u8::from(status != ExitCode::SUCCESS));
+        Ok(status)
     })
 }
 
 /// The first line on stdout.
 pub(crate) fn print_url(server: &Server) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdio::lines()?;
     writeln!(stdout, "ws://{}", server.local_addr())?;
     stdout.flush()
 }

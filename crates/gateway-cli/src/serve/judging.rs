@@ -21,7 +21,7 @@ use super::{
     judge::Report,
     record::Record,
 };
-use crate::clock;
+use crate::{clock, stdio};
 
 /// How much longer a client is watched than two bounds, where nobody says.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl Judge {
         let Self { format, path, file, .. } = self;
         match file {
             Some(file) => write(file, report, format),
-            None => write(io::stdout().lock(), report, format),
+            None => stdio::lines().and_then(|stdout| write(stdout, report, format)),
         }
         .map_err(|source| JudgeError::Report { path, source })
     }

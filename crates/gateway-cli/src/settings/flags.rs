@@ -77,6 +77,7 @@ fn argument(setting: &'static Setting) -> Arg {
         .help_heading(setting.heading)
         .value_name(setting.value)
         .value_parser(ValueParser::string())
+        .short(setting.short)
         .hide_env_values(true);
     let argument = match setting.variable {
         Some(variable) => argument.env(variable),

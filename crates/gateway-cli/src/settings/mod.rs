@@ -68,6 +68,11 @@ impl Settings {
         }
     }
 
+    /// Where to connect, without what may be secret in it.
+    pub(crate) fn shown_url(&self) -> String {
+        own::redacted(self.own.url.as_deref().unwrap_or_default())
+    }
+
     /// Lays the other places over a file's tree, and judges what comes of it.
     fn of(mut tree: Tree, layers: Vec<Layer>, url: Url) -> Result<Self, SettingsErrors> {
         for layer in layers {

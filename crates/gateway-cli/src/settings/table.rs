@@ -9,6 +9,8 @@ pub(crate) struct Setting {
     pub(crate) path: &'static str,
     /// Its flag without the dashes; none where only a file can set it.
     pub(crate) flag: Option<&'static str>,
+    /// Its short flag: that of websocat and wscat.
+    pub(crate) short: Option<char>,
     /// Its environment variable.
     pub(crate) variable: Option<&'static str>,
     /// What stands for its value in the help.
@@ -53,8 +55,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_URL")
         .help("Where to connect: ws:// or wss://; userinfo becomes Basic authorization"),
     row(Header, "headers", Some("header"), "'NAME: VALUE'", CONNECTION)
+        .short('H')
         .help("Adds a header to the upgrade (repeats)"),
     row(List, "subprotocols", Some("subprotocol"), "NAME", CONNECTION)
+        .short('s')
         .help("Offers a subprotocol (repeats)"),
     row(Switch, "require_subprotocol", Some("require-subprotocol"), "BOOL", CONNECTION)
         .variable("GATEWAY_REQUIRE_SUBPROTOCOL")
@@ -175,6 +179,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_KEY")
         .help("The private key (PEM, without a passphrase) of the client certificate"),
     row(Switch, "tls.insecure", Some("insecure"), "BOOL", TLS)
+        .short('k')
         .help("Checks no certificate, and warns each time")
         .default("false"),
 ];
@@ -186,10 +191,24 @@ const fn row(
     value: &'static str,
     heading: &'static str,
 ) -> Setting {
-    Setting { path, flag, variable: None, value, kind, heading, help: "", default: None }
+    Setting {
+        path,
+        flag,
+        short: None,
+        variable: None,
+        value,
+        kind,
+        heading,
+        help: "",
+        default: None,
+    }
 }
 
 impl Setting {
+    const fn short(self, short: char) -> Self {
+        Self { short: Some(short), ..self }
+    }
+
     const fn variable(self, variable: &'static str) -> Self {
         Self { variable: Some(variable), ..self }
     }

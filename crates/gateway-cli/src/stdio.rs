@@ -1,0 +1,200 @@
+//! stdin, stdout and stderr without a buffer of their own; one that is non-blocking is waited for.
+//!
+//! `O_NONBLOCK` belongs to the open file, not to a process: any program that shares the terminal or pipe can set it.
+
+use std::io::{self, LineWriter, Read, Write};
+
+#[cfg(not(unix))]
+pub(crate) use self::other::{stderr, stdin, stdout};
+#[cfg(unix)]
+pub(crate) use self::unix::{stderr, stdin, stdout};
+
+/// A stream whose `WouldBlock` is waited for, and so never returned.
+#[derive(Debug)]
+pub(crate) struct Patient<S>(S);
+
+/// stdout for a command that prints lines.
+///
+/// # Errors
+/// Where the process has no more descriptors.
+pub(crate) fn lines() -> io::Result<LineWriter<impl Write + std::fmt::Debug>> {
+    stdout().map(LineWriter::new)
+}
+
+/// A stream that can be waited for.
+pub(crate) trait Wait {
+    /// Waits until there is something to read, or the stream has failed.
+    fn until_readable(&self) -> io::Result<()>;
+    /// Waits until there is space to write, or the stream has failed.
+    fn until_writable(&self) -> io::Result<()>;
+}
+
+impl<S: Read + Wait> Read for Patient<S> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.until_readable()?;
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+impl<S: Write + Wait> Write for Patient<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.until_writable()?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::{fs::File, io, os::fd::AsFd};
+
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::{Patient, Wait};
+
+    /// # Errors
+    /// Where the process has no more descriptors. The same holds for the other two.
+    pub(crate) fn stdin() -> io::Result<Patient<File>> {
+        duplicate(&io::stdin())
+    }
+
+    pub(crate) fn stdout() -> io::Result<Patient<File>> {
+        duplicate(&io::stdout())
+    }
+
+    pub(crate) fn stderr() -> io::Result<Patient<File>> {
+        duplicate(&io::stderr())
+    }
+
+    fn duplicate(stream: &impl AsFd) -> io::Result<Patient<File>> {
+        Ok(Patient(File::from(stream.as_fd().try_clone_to_owned()?)))
+    }
+
+    impl Wait for File {
+        fn until_readable(&self) -> io::Result<()> {
+            wait(self, PollFlags::IN)
+        }
+
+        fn until_writable(&self) -> io::Result<()> {
+            wait(self, PollFlags::OUT)
+        }
+    }
+
+    fn wait(stream: &File, flags: PollFlags) -> io::Result<()> {
+        match poll(&mut [PollFd::new(stream, flags)], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Other systems have no such mode of a standard stream.
+#[cfg(not(unix))]
+mod other {
+    use std::io::{self, Stderr, Stdin, Stdout};
+
+    use super::{Patient, Wait};
+
+    pub(crate) fn stdin() -> io::Result<Patient<Stdin>> {
+        Ok(Patient(io::stdin()))
+    }
+
+    pub(crate) fn stdout() -> io::Result<Patient<Stdout>> {
+        Ok(Patient(io::stdout()))
+    }
+
+    pub(crate) fn stderr() -> io::Result<Patient<Stderr>> {
+        Ok(Patient(io::stderr()))
+    }
+
+    macro_rules! never_waits {
+        ($($stream:ty),*) => {$(
+            impl Wait for $stream {
+                fn until_readable(&self) -> io::Result<()> {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+
+                fn until_writable(&self) -> io::Result<()> {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+            }
+        )*};
+    }
+    never_waits!(Stdin, Stdout, Stderr);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Would block until it was waited for, and again after each byte.
+    #[derive(Default)]
+    struct Shy {
+        is_ready: Cell<bool>,
+        written: Vec<u8>,
+    }
+
+    impl Shy {
+        fn byte(&self) -> io::Result<usize> {
+            self.is_ready.take().then_some(1).ok_or(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    impl Read for Shy {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            into[0] = b'x';
+            self.byte()
+        }
+    }
+
+    impl Write for Shy {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.byte()?;
+            self.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Wait for Shy {
+        fn until_readable(&self) -> io::Result<()> {
+            self.is_ready.set(true);
+            Ok(())
+        }
+
+        fn until_writable(&self) -> io::Result<()> {
+            self.until_readable()
+        }
+    }
+
+    #[test]
+    fn a_stream_that_would_block_is_waited_for_and_nothing_is_lost() {
+        let mut stream = Patient(Shy::default());
+
+        let mut read = [0; 3];
+        stream.read_exact(&mut read).expect("it is waited for");
+        stream.write_all(b"abc").expect("it is waited for");
+
+        assert_eq!((&read, stream.0.written.as_slice()), (b"xxx", b"abc".as_slice()));
+    }
+}

@@ -1,0 +1,232 @@
+//! Diagnostics are best effort: whatever becomes of stderr, `--events` and `--record`, the work goes on.
+#![cfg(unix)]
+
+mod broken;
+mod common;
+
+use std::{
+    io,
+    path::Path,
+    process::{ExitStatus, Stdio},
+};
+
+use broken::{Broken, filled_pipe, pty, read_terminal};
+use common::{Server, file, gateway, rest, run, soon, text};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    process::{Child, Command},
+};
+
+/// A server that loses its first clients, so that there is something to log.
+async fn losing() -> Server {
+    Server::start(&["--script", "close-4000", "--faults", "4"]).await
+}
+
+fn connect(server: &Server, arguments: &[&str]) -> Command {
+    let short = ["--initial-delay", "10ms", "--max-delay", "20ms"];
+    let mut command = gateway(&["connect", &server.url, "--log-level", "trace"]);
+    command.args(short).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// Sends a line, waits for its echo, and ends the program with a signal.
+async fn echoes(what: &str, mut command: Command) -> io::Result<ExitStatus> {
+    let mut client = command.spawn()?;
+    drop(command); // and with it our copy of a stream
+    let mut stdin = client.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    stdin.write_all(b"hello\n").await?;
+    let echo = soon(lines.next_line()).await?;
+    assert_eq!(echo.as_deref(), Some("hello"), "{what}");
+    end(&client).await?;
+    soon(client.wait()).await
+}
+
+async fn end(program: &Child) -> io::Result<()> {
+    let id = program.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await?.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_survives_every_broken_stderr() -> io::Result<()> {
+    for events in [[].as_slice(), &["--events", "-"]] {
+        for broken in Broken::all()? {
+            let server = losing().await;
+            let mut command = connect(&server, events);
+            command.stderr(Stdio::from(broken.stream.try_clone()?));
+
+            let status = echoes(broken.name, command).await?;
+
+            assert_eq!(status.code(), Some(0), "{}", broken.name);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_survives_files_that_cannot_be_written() -> io::Result<()> {
+    for flag in ["--events", "--record"] {
+        let server = losing().await;
+        let mut command = connect(&server, &[flag, "/dev/full"]);
+        command.stderr(Stdio::piped());
+        let mut client = command.spawn()?;
+        let log = client.stderr.take().expect("it is piped");
+        let mut stdin = client.stdin.take().expect("it is piped");
+        let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+        stdin.write_all(b"hello\n").await?;
+        assert_eq!(soon(lines.next_line()).await?.as_deref(), Some("hello"), "{flag}");
+        end(&client).await?;
+
+        assert_eq!(soon(client.wait()).await?.code(), Some(0), "{flag}");
+        let log = rest(log).await;
+        assert!(log.contains(&format!("{flag} /dev/full cannot be written")), "{log}");
+        assert!(log.contains("the last lines could not be written"), "{log}");
+    }
+    Ok(())
+}
+
+/// A pipe that nobody reads is a file that hangs. It is the program's stdin, too, so that it has a name.
+#[tokio::test]
+async fn a_connection_survives_files_that_hang() -> io::Result<()> {
+    for flag in ["--events", "--record"] {
+        let server = losing().await;
+        let (_reader, writer) = filled_pipe()?;
+        let mut command = connect(&server, &[flag, "/dev/fd/0"]);
+        command.stdin(Stdio::from(writer)).stderr(Stdio::piped());
+        let mut client = command.spawn()?;
+        drop(command);
+        let mut log = BufReader::new(client.stderr.take().expect("it is piped")).lines();
+        for _ in 0..5 {
+            loop {
+                let line =
+                    soon(log.next_line()).await?.unwrap_or_else(|| panic!("{flag}: it ended"));
+                if line.contains("CONNECTING -> CONNECTED") {
+                    break;
+                }
+            }
+        }
+        end(&client).await?;
+        assert!(soon(client.wait()).await?.code().is_some(), "{flag}");
+    }
+    Ok(())
+}
+
+/// More than waits for stderr, and then somebody reads it.
+#[tokio::test]
+async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::Result<()> {
+    const COUNT: usize = 30_000;
+    let server = Server::start(&[]).await;
+    let (reader, stderr) = filled_pipe()?;
+    let mut command = gateway(&["connect", &server.url, "-vv", "--heartbeat", "off"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(stderr));
+    let mut client = command.spawn()?;
+    drop(command);
+    let mut stdin = client.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    let writing = tokio::spawn(async move {
+        stdin.write_all("hello\n".repeat(COUNT).as_bytes()).await?;
+        Ok::<_, io::Error>(stdin)
+    });
+    for _ in 0..COUNT {
+        assert_eq!(soon(lines.next_line()).await?.as_deref(), Some("hello"));
+    }
+    let _stdin = soon(writing).await.expect("no panic")?;
+
+    let reader = tokio::net::unix::pipe::Receiver::from_owned_fd(reader)?;
+    let mut log = BufReader::new(reader).lines();
+    loop {
+        let line = soon(log.next_line()).await?.expect("it runs");
+        if line.ends_with(" lines were dropped: stderr could not be written") {
+            break;
+        }
+    }
+
+    end(&client).await?;
+    assert_eq!(soon(client.wait()).await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
+    for broken in Broken::all()? {
+        let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::from(broken.stream.try_clone()?));
+        let mut server = command.spawn()?;
+        let mut lines = BufReader::new(server.stdout.take().expect("it is piped")).lines();
+        let url = soon(lines.next_line()).await?.expect("a first line");
+
+        for _ in 0..3 {
+            let mut client = gateway(&["connect", &url, "--exit-on-eof", "--heartbeat", "off"]);
+            client.args(["--log-level", "off"]);
+            let output = run(client, b"hello\n").await?;
+            assert_eq!(output.status.code(), Some(0), "{}", broken.name);
+        }
+
+        end(&server).await?;
+        assert_eq!(soon(server.wait()).await?.code(), Some(0), "{}", broken.name);
+    }
+    Ok(())
+}
+
+/// All at once: each takes its time.
+#[tokio::test]
+async fn the_demo_survives_every_broken_stderr_and_a_full_disk_below_its_journal() -> io::Result<()>
+{
+    let mut demos = Vec::new();
+    for broken in Broken::all()? {
+        let name = broken.name;
+        let arguments = ["demo", "--seed", "7", "--log-level", "trace", "--record", "/dev/full"];
+        let mut command = gateway(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::from(broken.stream.try_clone()?));
+        let child = command.spawn()?;
+        demos.push((name, broken, child));
+    }
+    for (name, _broken, child) in demos {
+        let output = soon(child.wait_with_output()).await?;
+        let screen = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{name}: {screen}");
+        assert!(screen.contains("every message is accounted for"), "{name}: {screen}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_terminal_gets_the_log_and_its_end() -> io::Result<()> {
+    let server = losing().await;
+    let (master, terminal) = pty()?;
+    let mut command = connect(&server, &["--exit-on-eof"]);
+    command.stderr(Stdio::from(terminal)).stdout(Stdio::null()).env("NO_COLOR", "1");
+    let reading = tokio::task::spawn_blocking(move || read_terminal(&master));
+
+    let output = run_with_stderr(command).await?;
+
+    let log = soon(reading).await.expect("no panic");
+    assert_eq!(output.code(), Some(0), "{log}");
+    assert!(log.contains("CONNECTING -> CONNECTED") && log.contains("-> CLOSED"), "{log}");
+    Ok(())
+}
+
+async fn run_with_stderr(mut command: Command) -> io::Result<ExitStatus> {
+    let mut child = command.spawn()?;
+    drop(command);
+    drop(child.stdin.take());
+    soon(child.wait()).await
+}
+
+#[tokio::test]
+async fn a_journal_is_whole_at_the_end_and_events_too() -> io::Result<()> {
+    let server = losing().await;
+    let (journal, events) = (file("whole.jsonl", ""), file("whole-events.jsonl", ""));
+    let shown = |path: &Path| path.display().to_string();
+    let arguments = ["--exit-on-eof", "--record", &shown(&journal), "--events", &shown(&events)];
+    let output = run(connect(&server, &arguments), b"one\ntwo\n").await?;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+
+    let replay = run(gateway(&["replay", "--quiet", &shown(&journal)]), b"").await?;
+
+    assert_eq!(replay.status.code(), Some(0), "{}", text(&replay.stderr));
+    let events = std::fs::read_to_string(events)?;
+    assert!(events.lines().last().is_some_and(|line| line.contains("CLOSED")), "{events}");
+    Ok(())
+}

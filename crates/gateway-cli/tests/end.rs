@@ -1,0 +1,97 @@
+//! A signal ends the program in time, whatever hangs; a second one at once.
+#![cfg(unix)]
+
+mod broken;
+mod common;
+
+use std::{fs::File, io, process::Stdio};
+
+use broken::filled_pipe;
+use common::{file, gateway, soon};
+use futures_util::{SinkExt as _, StreamExt as _};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpListener,
+    process::{Child, Command},
+};
+use tokio_tungstenite::{accept_async, tungstenite::Message};
+
+async fn signal(program: &Child, name: &str) -> io::Result<()> {
+    let id = program.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args([name, &id]).status().await?.success());
+    Ok(())
+}
+
+/// A client that hangs in its second attempt: by then the file of its login is a pipe, open and empty.
+async fn hanging(name: &str, close_timeout: &str) -> io::Result<(Child, File)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}", listener.local_addr()?);
+    let login = file(name, "hunter2\n");
+    let mut command = gateway(&["connect", &url, "--close-timeout", close_timeout]);
+    command.args(["--initial-delay", "1ms", "--max-delay", "1ms", "--log-level", "off"]);
+    let client = command.arg("--login").arg(format!("@{}", login.display())).spawn()?;
+    let (first_attempt, _) = soon(listener.accept()).await?;
+    let pipe = login.with_extension("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+    std::fs::rename(&pipe, &login)?;
+    drop(first_attempt);
+    // Opened for writing once the client has opened it for reading.
+    let opened = tokio::task::spawn_blocking(move || File::create(&login));
+    Ok((client, soon(opened).await.expect("no panic")?))
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_program_that_hangs_once_its_time_is_over() -> io::Result<()> {
+    let (mut client, _pipe) = hanging("hangs-once", "50ms").await?;
+
+    signal(&client, "-TERM").await?;
+
+    assert_eq!(soon(client.wait()).await?.code(), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_program_that_hangs_at_once() -> io::Result<()> {
+    let (mut client, _pipe) = hanging("hangs-twice", "10m").await?;
+
+    signal(&client, "-INT").await?;
+    signal(&client, "-TERM").await?;
+
+    // Which of them it received first is not known.
+    let code = soon(client.wait()).await?.code();
+    assert!(matches!(code, Some(130 | 143)), "{code:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_where_neither_stdout_nor_stderr_is_read_and_the_peer_is_silent()
+-> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}", listener.local_addr()?);
+    let (_stdout, stdout) = filled_pipe()?;
+    let (_stderr, stderr) = filled_pipe()?;
+    let mut command = gateway(&["connect", &url, "--log-level", "trace", "--events", "-"]);
+    command.args(["--heartbeat-interval", "100ms", "--close-timeout", "50ms"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    let mut client = command.spawn()?;
+    drop(command);
+    let (tcp, _) = soon(listener.accept()).await?;
+    let mut socket = soon(accept_async(tcp)).await.expect("an upgrade");
+    client.stdin.as_mut().expect("it is piped").write_all(b"hello\n").await?;
+    loop {
+        match soon(socket.next()).await.expect("it is open").expect("it is whole") {
+            Message::Text(text) => socket.send(Message::Text(text)).await.expect("it reads"),
+            // The echo has come by now.
+            Message::Ping(_) => break,
+            _ => {}
+        }
+    }
+
+    signal(&client, "-TERM").await?;
+
+    // 1 where even the last words had no time.
+    let code = soon(client.wait()).await?.code();
+    assert!(matches!(code, Some(0 | 1)), "{code:?}");
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! What people are used to from websocat and wscat: short flags, marks on a terminal, completions, a manual page.
+
+mod common;
+
+use std::io;
+
+use common::{Server, gateway, run, soon, text};
+use tokio::net::TcpListener;
+use tokio_tungstenite::{
+    accept_hdr_async,
+    tungstenite::handshake::server::{ErrorResponse, Request, Response},
+};
+
+#[tokio::test]
+async fn h_and_s_are_a_header_and_a_subprotocol() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}", listener.local_addr()?);
+    let mut command = gateway(&["connect", "-k", "-H", "X-Device: seven", "-s", "one", &url]);
+    let _client = command.arg("-q").spawn()?;
+    let (tcp, _) = soon(listener.accept()).await?;
+    let mut head = Request::new(());
+    #[expect(clippy::result_large_err, reason = "the signature is tungstenite's")]
+    let keep = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        head = request.clone();
+        Ok(response)
+    };
+    let _socket = soon(accept_hdr_async(tcp, keep)).await.expect("an upgrade");
+
+    let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok());
+    assert_eq!(header("X-Device"), Some("seven"));
+    assert_eq!(header("Sec-WebSocket-Protocol"), Some("one"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_line_is_sent_and_one_message_written() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+
+    let output = run(gateway(&["connect", "-1", &server.url]), b"one\ntwo\nthree\n").await?;
+
+    assert_eq!(text(&output.stdout), "one\n", "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    Ok(())
+}
+
+#[tokio::test]
+async fn q_logs_errors_alone_and_v_more() -> io::Result<()> {
+    let server = Server::start(&[]).await;
+    let log = async |flag: &str| {
+        let arguments = ["connect", flag, "--exit-on-eof", "--max-message-size", "5", &server.url];
+        let output = run(gateway(&arguments), b"too long\n12345\n").await?;
+        Ok::<_, io::Error>(text(&output.stderr))
+    };
+
+    let quiet = log("-q").await?;
+    assert!(
+        quiet.lines().count() > 0 && quiet.lines().all(|line| line.contains("ERROR")),
+        "{quiet}"
+    );
+    assert!(log("-v").await?.contains("DEBUG"));
+    assert!(log("-vv").await?.contains("TRACE"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_line_of_the_log_names_the_url_without_its_secrets() -> io::Result<()> {
+    let url = "ws://user:hunter2@127.0.0.1:9/feed?token=hunter2";
+    let output = run(gateway(&["connect", "--max-attempts", "0", url]), b"").await?;
+
+    let log = text(&output.stderr);
+    let first = log.lines().next().expect("a line");
+    assert!(first.contains("connecting to ws://") && first.ends_with("127.0.0.1:9/feed"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn completions_and_manual_pages_are_printed() -> io::Result<()> {
+    for (arguments, part) in [
+        (&["completions", "bash"][..], "complete -F _gateway"),
+        (&["completions", "zsh"], "#compdef gateway"),
+        (&["completions", "fish"], "complete -c gateway"),
+        (&["man"], ".TH gateway 1"),
+        (&["man", "connect"], "initial\\-delay"),
+    ] {
+        let output = run(gateway(arguments), b"").await?;
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let printed = text(&output.stdout);
+        assert!(printed.contains(part), "{arguments:?}: {printed}");
+    }
+    assert_eq!(run(gateway(&["man", "nothing"]), b"").await?.status.code(), Some(2));
+    Ok(())
+}
+
+#[cfg(unix)]
+mod broken;
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
+    use std::{os::fd::OwnedFd, process::Stdio};
+
+    const CLEARED: &str = "\r\x1b[K";
+
+    fn until(master: &OwnedFd, shown: &mut String, part: &str) -> io::Result<()> {
+        let mut block = [0; 4096];
+        while !shown.contains(part) {
+            let count = rustix::io::read(master, &mut block)?;
+            shown.push_str(&text(&block[..count]));
+        }
+        Ok(())
+    }
+
+    let server = Server::start(&[]).await;
+    let (master, terminal) = broken::pty()?;
+    let mut command = gateway(&["connect", &server.url]);
+    command.stdin(Stdio::from(terminal.try_clone()?)).stdout(Stdio::from(terminal.try_clone()?));
+    command.stderr(Stdio::from(terminal)).env("NO_COLOR", "1");
+    let _client = command.spawn()?;
+    drop(command);
+    let typed = tokio::task::spawn_blocking(move || {
+        let mut shown = String::new();
+        until(&master, &mut shown, "-> CONNECTED")?;
+        rustix::io::write(&master, b"hello\n")?;
+        until(&master, &mut shown, &format!("{CLEARED}< hello\r\n{CLEARED}> "))?;
+        Ok::<_, io::Error>(shown)
+    });
+
+    let shown = soon(typed).await.expect("no panic")?;
+
+    // No line of the log stands behind a prompt.
+    for line in shown.lines().filter(|line| line.contains("INFO")) {
+        let (_, last) = line.rsplit_once(CLEARED).unwrap_or(("", line));
+        assert!(!last.starts_with("> "), "{shown:?}");
+    }
+    Ok(())
+}
