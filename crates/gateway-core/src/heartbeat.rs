@@ -71,7 +71,7 @@ enum Transit {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Held {
-    /// When it was queued, or later: when its judgement began again after a sign of life.
+    /// When it was queued, or later: when its judgement began again after a sign of life or a resume.
     since: Instant,
     /// When the transport last took bytes.
     moved_at: Instant,
@@ -147,9 +147,17 @@ impl Judged {
     }
 
     fn restart(&mut self, now: Instant, timing: &Timing) {
+        self.dead_at = now.saturating_add(self.patience(timing));
+    }
+
+    /// When the judgement began: at the hand-over, or at the last resume.
+    fn began_at(&self, timing: &Timing) -> Instant {
+        self.dead_at.saturating_sub(self.patience(timing))
+    }
+
+    fn patience(&self, timing: &Timing) -> Duration {
         let allowance = Duration::from_millis(self.allowance_ms.into());
-        let patience = timing.patience(self.is_probe).saturating_add(allowance);
-        self.dead_at = now.saturating_add(patience);
+        timing.patience(self.is_probe).saturating_add(allowance)
     }
 }
 
@@ -358,10 +366,18 @@ impl Heartbeat {
         if self.transit != Transit::Ordered {
             return; // it was reported before, handed over, or answered
         }
+        let sent_at = self.pings.newest_sent_at();
+        let since = match self.judged {
+            // A resume began the judgement again, whichever ping's it is.
+            Some(judged) => sent_at.max(judged.began_at(timing).min(now)),
+            None if self.heard => sent_at,
+            // A sign of life has ended it.
+            None => now,
+        };
         let newest = self.judged.take_if(|judged| judged.newer == 0);
         let behind = timing.carried_in(backlog.bytes);
         let mut held = Held {
-            since: self.pings.newest_sent_at(),
+            since,
             moved_at: now.saturating_sub(backlog.idle),
             judge_at: now,
             behind_ms: u32::try_from(behind.as_millis()).unwrap_or(u32::MAX),

@@ -272,6 +272,7 @@ impl Checker {
         hold(Invariant::I7, self.is_wanted, || format!("opened {id} though nobody asked"))?;
         let wait = self.wait.take();
         self.check_turn(id, wait, event)?;
+        self.retries.tried();
         let expected = self.retries.credentials();
         hold(Invariant::I5, credentials == expected, || format!("{credentials:?} for {id}"))?;
         self.last_socket = id.number();

@@ -231,6 +231,31 @@ fn a_resume_restarts_the_judgement_of_a_ping_that_is_held() {
 }
 
 #[test]
+fn a_ping_that_is_reported_as_held_late_is_judged_from_what_came_after_its_order() {
+    let asked_at_100 = || {
+        let mut heartbeat = Heartbeat::new(at(100));
+        heartbeat.on_sent(&TIMING, at(100), Some(7));
+        heartbeat
+    };
+    let backlog = Backlog { bytes: 0, idle: Duration::from_secs(60) }; // the transport stood still all the while
+    let mut resumed = asked_at_100();
+    resumed.on_resumed(&TIMING, at(103));
+    resumed.on_held(&TIMING, at(104), backlog);
+    assert_eq!((death(&mut resumed, 107), death(&mut resumed, 108)), (None, stalled(108)));
+
+    // What was heard in the pause has ended its judgement: it begins again with the report.
+    let mut heard = asked_at_100();
+    heard.on_bytes(&TIMING);
+    heard.on_resumed(&TIMING, at(103));
+    heard.on_held(&TIMING, at(104), backlog);
+    assert_eq!((death(&mut heard, 108), death(&mut heard, 109)), (None, stalled(109)));
+
+    let mut silent = asked_at_100();
+    silent.on_held(&TIMING, at(104), backlog);
+    assert_eq!((death(&mut silent, 104), death(&mut silent, 105)), (None, stalled(105)));
+}
+
+#[test]
 fn an_older_ping_keeps_its_deadline_while_a_newer_one_is_held() {
     let mut heartbeat = asked_at_zero();
     heartbeat.on_handed(&TIMING, at(0), u64::MAX); // judged at 35

@@ -23,6 +23,8 @@ pub(crate) struct Pulse {
     reading: bool,
     /// The last sign of life, ready or resume.
     heard_at: Instant,
+    /// Ready, or the last resume.
+    reading_since: Instant,
     /// No later than this the next ping leaves, unless one is held.
     ping_by: Instant,
     /// The pings that no pong has answered, the oldest first: each one's number and stamp.
@@ -67,6 +69,7 @@ impl Pulse {
             since: now,
             reading,
             heard_at: now,
+            reading_since: now,
             ping_by: now.saturating_add(config.heartbeat_interval()),
             unanswered: Vec::new(),
             sent: 0,
@@ -128,11 +131,9 @@ impl Pulse {
         let timeout = config.heartbeat_timeout();
         if let Some(held) = &mut self.held {
             held.is_probe = true;
-            // The peer has a probe's time left, or all of it.
+            // The peer has a probe's time left, or more where a sign of life came.
             let spent = timeout.saturating_sub(PROBE);
-            let least =
-                if held.lived_at.take().is_some() { now } else { now.saturating_sub(spent) };
-            held.since = held.since.max(least);
+            held.since = held.since.max(now.saturating_sub(spent));
             self.ping = None;
         }
     }
@@ -145,7 +146,7 @@ impl Pulse {
         let has_lived = self.ping.is_none_or(|ping| ping.answered);
         let newest = self.ping.take_if(|ping| ping.number == self.sent);
         self.held = Some(Held {
-            since: self.ordered_at,
+            since: self.ordered_at.max(self.reading_since),
             lived_at: has_lived.then_some(self.heard_at),
             moved_at: now.saturating_sub(backlog.idle),
             behind: carried_in(backlog.bytes, config),
@@ -229,6 +230,7 @@ impl Pulse {
         self.data_at = now;
         self.reading = true;
         self.heard_at = now;
+        self.reading_since = now;
         let timeout = config.heartbeat_timeout();
         if let Some(ping) = &mut self.ping {
             let patience = if ping.is_probe { PROBE.min(timeout) } else { timeout };

@@ -40,6 +40,12 @@ impl Retries {
         self.not_before_most = self.not_before_most.saturating_sub(by);
     }
 
+    /// An attempt is made: there is no wait that a least delay could be for.
+    pub(crate) fn tried(&mut self) {
+        self.not_before = Instant::ZERO;
+        self.not_before_most = Instant::ZERO;
+    }
+
     pub(crate) fn told_wall(&mut self, now: Instant, wall: UnixMillis) {
         self.wall = Some((now, wall));
     }

@@ -223,13 +223,22 @@ impl<R: Rng> Reference<R> {
         }
         self.is_newest_ordered = false;
         let Some(newest) = self.pings_out.last().copied() else { return };
+        let since = match self.watch {
+            // A resume began the judgement again, whichever ping's it is.
+            Some(watch) => {
+                newest.sent_at.max(watch.dead_at.saturating_sub(watch.span).min(self.now))
+            }
+            None if self.was_heard => newest.sent_at,
+            // A sign of life has ended it.
+            None => self.now,
+        };
         let judged = self.watch.filter(|watch| watch.serial == newest.serial);
         if judged.is_some() {
             self.watch = None;
         }
         let most = Duration::from_millis(u32::MAX.into());
         let mut hold = Hold {
-            since: newest.sent_at,
+            since,
             moved_at: self.now.saturating_sub(backlog.idle),
             look_at: self.now,
             behind: self.carried_in(backlog.bytes).min(most),
