@@ -149,7 +149,7 @@ impl Stage {
             Ok::<_, io::Error>((master, shown))
         });
         let (master, shown) = soon(session).await.expect("no panic")?;
-        group.signal("-INT");
+        assert!(group.signal("-INT"), "no kill on the path");
         let rest = tokio::task::spawn_blocking(move || broken::read_terminal(&master));
         let shown = shown + &soon(rest).await.expect("no panic");
         soon(process.wait()).await?;
@@ -186,10 +186,10 @@ impl Group {
         Self(format!("-{}", shell.id().expect("it runs")))
     }
 
-    fn signal(&self, name: &str) {
+    fn signal(&self, name: &str) -> bool {
         let mut kill = std::process::Command::new("kill");
-        // It fails if the group has ended by itself.
-        let _ = kill.args([name, "--", &self.0]).stderr(Stdio::null()).status();
+        let status = kill.args([name, "--", &self.0]).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
     }
 
     /// Its id may name another group from now on.
