@@ -130,7 +130,7 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
 
     // No line of the log stands behind a prompt.
     for line in shown.lines().filter(|line| line.contains("INFO")) {
-        let (_, last) = line.rsplit_once(CLEARED).unwrap_or(("", line));
+        let (_, last) = line.rsplit_once(CLEARED).unwrap_or_else(|| panic!("{shown:?}"));
         assert!(!last.starts_with("> "), "{shown:?}");
     }
     Ok(())

@@ -69,6 +69,9 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Ok(started) => started,
         Err(error) => return cannot_start(&error),
     };
+    let marks = Marks::of_streams(args.output);
+    // Before the first line of the log: stderr is written by a thread, perhaps behind the first prompt.
+    marks.show_on_stderr();
     tracing::info!("connecting to {}", settings.shown_url());
     let ended = runtime.block_on(async {
         let longest = settings.config.max_message_size();
@@ -76,8 +79,6 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         let (once, line_end) = (args.once, args.line_end);
         let input = InputForm { form: args.input, line_end, once, longest };
         let is_terminal = io::stdout().is_terminal();
-        let marks = Marks::of_streams(args.output);
-        marks.show_on_stderr();
         let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
         let status = Session {
             signals: Signals::listen(longest_end(close_timeout))?,

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use gateway_tokio::{
     Client, ClientEvent, Handle, Message, MessageId, SendError,
-    core::{CloseFrame, Notice, SendRejection},
+    core::{CloseFrame, GiveUpCause, Notice, SendRejection},
 };
 use tokio::time::Instant;
 
@@ -82,6 +82,9 @@ struct Progress {
     /// When what follows stdin has lasted long enough.
     lingers_until: Option<Instant>,
     is_escape_reported: bool,
+    /// How the last connection or attempt failed, in words.
+    failure: String,
+    gave_up: Option<GiveUpCause>,
     /// Messages that came while closing and did not fit before stdout.
     unwritten: u64,
 }
@@ -177,12 +180,14 @@ impl Session {
                         self.output.prompt();
                     }
                     Notice::StateChanged { .. } => now.is_ready = false,
+                    Notice::GaveUp { cause } => now.gave_up = Some(cause),
                     // The rest is for the account alone.
                     _ => {}
                 }
             }
             ClientEvent::Disconnected { socket, cause, detail } => {
                 self.events.disconnected(socket, cause, &detail);
+                now.failure = detail.into();
             }
             ClientEvent::Outcome(outcome) => now.sendings.settle(outcome, &mut self.events),
             ClientEvent::Missed { count } => self.events.missed(count),
@@ -221,6 +226,10 @@ impl Session {
         if let Some(error) = &broken {
             tracing::error!(%error, "cannot write to stdout");
         }
+        if let Some(cause) = now.gave_up {
+            let detail = (!now.failure.is_empty()).then_some(tracing::field::debug(&now.failure));
+            tracing::error!(cause = cause.name(), detail, "gave up");
+        }
         if not_sent > 0 {
             tracing::error!(lines = not_sent, "lines were not sent");
         }
@@ -248,6 +257,8 @@ impl Progress {
             received: 0,
             lingers_until: None,
             is_escape_reported: false,
+            failure: String::new(),
+            gave_up: None,
             unwritten: 0,
         }
     }

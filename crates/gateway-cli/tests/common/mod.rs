@@ -23,8 +23,13 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, without any setting from the environment.
 pub fn gateway(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    let mut command = without_settings(Command::new(env!("CARGO_BIN_EXE_gateway")));
     command.args(arguments).kill_on_drop(true);
+    command
+}
+
+/// A command that inherits no setting of the program.
+pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GATEWAY_") {
             command.env_remove(name);
