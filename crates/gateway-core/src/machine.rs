@@ -318,7 +318,7 @@ mod tests {
     use crate::close::CloseFrame;
     use crate::config::HeartbeatKind;
     use crate::connection::Connection;
-    use crate::event::{Event, Failure};
+    use crate::event::{Event, Failure, Frame};
 
     const HORIZON: Instant = Instant::from_millis(60_000);
 
@@ -394,5 +394,41 @@ mod tests {
         };
 
         assert_eq!(handed(at(31), closing), handed(at(32), closing));
+    }
+
+    #[test]
+    fn a_sign_of_life_is_told_apart_only_while_a_ping_is_judged() {
+        let silent = |connection: &mut Connection, _: SocketId| {
+            let _ = connection.handle(at(32), Event::Tick); // nothing is due
+        };
+        let heard = |connection: &mut Connection, socket: SocketId| {
+            let _ = connection.handle(at(32), Event::BytesReceived(socket));
+        };
+        let before_the_first_ping = |event: &dyn Fn(SocketId) -> Event<'static>| {
+            let mut connection = Connection::from_seed(Arc::new(Config::default()), 7);
+            let socket = open(&mut connection, at(0));
+            let _ = connection.handle(at(1), event(socket));
+            connection.machine().rebased(HORIZON)
+        };
+
+        assert_ne!(handed(at(31), silent), handed(at(31), heard));
+        assert_eq!(
+            before_the_first_ping(&|_| Event::Tick),
+            before_the_first_ping(&Event::BytesReceived)
+        );
+    }
+
+    #[test]
+    fn in_closing_a_ping_that_is_out_is_told_apart_from_none() {
+        let closing = |connection: &mut Connection| {
+            let _ = connection.handle(at(33), Event::CloseRequested(CloseFrame::NORMAL));
+        };
+        let out = handed(at(31), |connection, _| closing(connection));
+        let answered = handed(at(31), |connection, socket| {
+            let _ = connection.handle(at(33), Event::FrameReceived(socket, Frame::Pong(b"1")));
+            closing(connection);
+        });
+
+        assert_ne!(out, answered);
     }
 }

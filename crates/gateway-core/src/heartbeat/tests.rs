@@ -253,6 +253,13 @@ fn a_ping_that_is_reported_as_held_late_is_judged_from_what_came_after_its_order
     let mut silent = asked_at_100();
     silent.on_held(&TIMING, at(104), backlog);
     assert_eq!((death(&mut silent, 104), death(&mut silent, 105)), (None, stalled(105)));
+
+    // The pong of an older ping is a sign of life that the judgement of the newer one has yet to see.
+    let mut older_answered = asked_at_100();
+    older_answered.on_sent(&TIMING, at(102), Some(8));
+    older_answered.on_pong(at(103), Some(1));
+    older_answered.on_held(&TIMING, at(104), backlog);
+    assert_eq!(older_answered.deadline(Lane::Free), at(107));
 }
 
 #[test]
