@@ -121,6 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn an_older_ping_that_no_pong_can_name_is_not_told_apart() {
+        let rebased = |older: (u64, Option<u64>), newer: u64| {
+            let mut pings = Pings::NONE;
+            pings.on_sent(at(older.0), older.1);
+            pings.on_sent(at(newer), None);
+            pings.rebase(Shift { from: at(10), to: at(100) });
+            pings
+        };
+
+        assert_eq!(rebased((1, None), 9), rebased((2, None), 9));
+        assert_ne!(rebased((1, None), 8), rebased((1, None), 9));
+        assert_ne!(rebased((1, Some(7)), 9), rebased((2, Some(7)), 9));
+    }
+
+    #[test]
     fn a_pong_that_names_a_ping_answers_it_and_those_before_it() {
         let mut pings = sent(&[Some(10), Some(11), Some(12), Some(13)]);
         let named = pings.stamped(11);
