@@ -1,4 +1,5 @@
-//! What people are used to from websocat and wscat: short flags, marks on a terminal, completions, a manual page.
+//! What people are used to from websocat and wscat: short flags, marks on a terminal, completions,
+//! a manual page.
 
 mod common;
 
@@ -98,18 +99,9 @@ mod broken;
 #[cfg(unix)]
 #[tokio::test]
 async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
-    use std::{os::fd::OwnedFd, process::Stdio};
+    use std::process::Stdio;
 
     const CLEARED: &str = "\r\x1b[K";
-
-    fn until(master: &OwnedFd, shown: &mut String, part: &str) -> io::Result<()> {
-        let mut block = [0; 4096];
-        while !shown.contains(part) {
-            let count = rustix::io::read(master, &mut block)?;
-            shown.push_str(&text(&block[..count]));
-        }
-        Ok(())
-    }
 
     let server = Server::start(&[]).await;
     let (master, terminal) = broken::pty()?;
@@ -120,9 +112,9 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
     drop(command);
     let typed = tokio::task::spawn_blocking(move || {
         let mut shown = String::new();
-        until(&master, &mut shown, "-> CONNECTED")?;
+        broken::read_until(&master, &mut shown, "-> CONNECTED")?;
         rustix::io::write(&master, b"hello\n")?;
-        until(&master, &mut shown, &format!("{CLEARED}< hello\r\n{CLEARED}> "))?;
+        broken::read_until(&master, &mut shown, &format!("{CLEARED}< hello\r\n{CLEARED}> "))?;
         Ok::<_, io::Error>(shown)
     });
 

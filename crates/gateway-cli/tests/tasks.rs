@@ -7,7 +7,6 @@ mod common;
 use std::{
     fs,
     io::{self, IsTerminal as _, Write as _},
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -136,14 +135,16 @@ impl Stage {
         let lines = block.prints.clone();
         let session = tokio::task::spawn_blocking(move || {
             let mut shown = String::new();
-            until(&master, &mut shown, &format!("{CLEARED}> "))?;
+            broken::read_until(&master, &mut shown, &format!("{CLEARED}> "))?;
             for line in &lines {
                 match line.strip_prefix("> ") {
                     Some(typed) => {
                         let line = format!("{typed}\n");
                         assert_eq!(rustix::io::write(&master, line.as_bytes())?, line.len());
                     }
-                    None => until(&master, &mut shown, &format!("{CLEARED}{line}\r\n"))?,
+                    None => {
+                        broken::read_until(&master, &mut shown, &format!("{CLEARED}{line}\r\n"))?
+                    }
                 }
             }
             Ok::<_, io::Error>((master, shown))
@@ -202,15 +203,6 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.signal("-KILL");
     }
-}
-
-fn until(master: &OwnedFd, shown: &mut String, part: &str) -> io::Result<()> {
-    let mut block = [0; 4096];
-    while !shown.contains(part) {
-        let count = rustix::io::read(master, &mut block)?;
-        shown.push_str(&text(&block[..count]));
-    }
-    Ok(())
 }
 
 /// Whether a line is the page's, where `…` is any text.

@@ -1,5 +1,8 @@
 //! What every driver logs, when it happens: a transition is one info line with its names, cause, attempt and delay.
 
+#[cfg(test)]
+pub(crate) mod captured;
+
 use gateway_core::{
     CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, SocketId,
 };

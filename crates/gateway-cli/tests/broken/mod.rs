@@ -1,4 +1,5 @@
-//! Streams that take nothing: closed, full, hung up, non-blocking or undrained. For programs that inherit them.
+//! Streams that take nothing: closed, full, hung up, non-blocking or undrained. For programs that
+//! inherit them.
 
 #![allow(unreachable_pub, reason = "a module of several programs")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
@@ -84,4 +85,14 @@ pub fn read_terminal(master: &OwnedFd) -> String {
         all.extend_from_slice(&block[..count]);
     }
     String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Reads from a terminal's other end until it has shown `part`.
+pub fn read_until(master: &OwnedFd, shown: &mut String, part: &str) -> io::Result<()> {
+    let mut block = [0; 4096];
+    while !shown.contains(part) {
+        let count = rustix::io::read(master, &mut block)?;
+        shown.push_str(&String::from_utf8_lossy(&block[..count]));
+    }
+    Ok(())
 }

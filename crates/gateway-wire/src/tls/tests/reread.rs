@@ -1,11 +1,9 @@
 //! Files that change under a client.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
+use crate::log::captured;
 
 /// A file of one test's own, removed in the end.
 pub(super) struct TestFile(pub(super) PathBuf);
@@ -29,33 +27,9 @@ impl Drop for TestFile {
     }
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-/// What `work` logs.
+/// What `work` logs, but for details.
 pub(super) fn logged(work: impl FnOnce()) -> String {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, work);
-    String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    captured::logged(tracing::Level::INFO, work)
 }
 
 #[test]
