@@ -68,7 +68,8 @@ enum Ending {
 /// What the loop is at.
 struct Progress {
     is_ready: bool,
-    /// Whether a message was refused because of unread events: the next is handed on once one of these is taken.
+    /// Whether a message was refused because of unread events: the next is handed on once one of
+    /// these is taken.
     takes_event_first: bool,
     ending: Ending,
     sendings: Sendings,
@@ -226,7 +227,8 @@ impl Session {
         if let Some(error) = &broken {
             tracing::error!(%error, "cannot write to stdout");
         }
-        if let Some(cause) = now.gave_up {
+        // The driver warns of it, too, where warnings are logged.
+        if let Some(cause) = now.gave_up.filter(|_| !tracing::enabled!(tracing::Level::WARN)) {
             let detail = (!now.failure.is_empty()).then_some(tracing::field::debug(&now.failure));
             tracing::error!(cause = cause.name(), detail, "gave up");
         }
