@@ -14,7 +14,8 @@ use gateway_wire::{ByteStream, Dialled, Host};
 /// More reads of the clock than a wait of ten milliseconds needs, at one millisecond each.
 const ENOUGH: u64 = 1_000;
 
-/// A system whose attempts never open. Each read of its clock takes a millisecond, in which another thread sends a message.
+/// A system whose attempts never open. Each read of its clock takes a millisecond, in which another
+/// thread sends a message.
 #[derive(Clone, Default)]
 struct Busy {
     millis: Arc<AtomicU64>,

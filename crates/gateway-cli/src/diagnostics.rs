@@ -1,7 +1,7 @@
 //! Diagnostics: log, events and journal, each written by a thread behind a bounded queue.
 //!
-//! A stream that fails or hangs never holds up the connection. Lines that cannot be written are dropped and counted, and
-//! the count is reported once writing works again.
+//! A stream that fails or hangs never holds up the connection. Lines that cannot be written are
+//! dropped and counted, and the count is reported once writing works again.
 
 use std::{
     io::{self, Write},
@@ -22,12 +22,13 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// Every stream that was opened, for [`finish`].
 static OPENED: Mutex<Vec<Lines>> = Mutex::new(Vec::new());
 
-/// Where lines are handed over. Writing never fails and never waits; each call of [`Write::write`] is one or more whole
-/// lines.
+/// Where lines are handed over. Writing never fails and never waits; each call of [`Write::write`]
+/// is one or more whole lines.
 #[derive(Clone)]
 pub(crate) struct Lines(Arc<Queue>);
 
-/// Words for a number of dropped lines; they stand where the lines would have. Empty where the gap is seen anyway.
+/// Words for a number of dropped lines; they stand where the lines would have. Empty where the gap
+/// is seen anyway.
 type Note = Box<dyn Fn(u64) -> String + Send>;
 
 struct Queue {
@@ -79,7 +80,8 @@ pub(crate) fn finish() {
 }
 
 impl Lines {
-    /// Starts to write into `stream`, which is called `name` in the log. `note` is what [`set_note`](Self::set_note) takes.
+    /// Starts to write into `stream`, which is called `name` in the log. `note` is what
+    /// [`set_note`](Self::set_note) takes.
     ///
     /// # Errors
     /// Where there can be no thread.
@@ -119,12 +121,14 @@ impl Lines {
         locked(&self.0.state).note = Box::new(note);
     }
 
-    /// Writes `before` and `behind` around the lines from now on: on a terminal they take the place of a prompt.
+    /// Writes `before` and `behind` around the lines from now on: on a terminal they take the place
+    /// of a prompt.
     pub(crate) fn set_around(&self, before: &'static str, behind: &'static str) {
         locked(&self.0.state).around = (before, behind);
     }
 
-    /// Waits until nothing is left to be written, for `longest` at most. Returns how many lines were dropped and not reported.
+    /// Waits until nothing is left to be written, for `longest` at most. Returns how many lines
+    /// were dropped and not reported.
     fn finish(&self, longest: Duration) -> u64 {
         let Queue { state, changed, .. } = &*self.0;
         let is_busy = |state: &mut State| state.writing.is_some() || !state.waiting.is_empty();
@@ -201,7 +205,8 @@ impl Queue {
         self.changed.wait_while(locked(&self.state), waits).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says in the log that the stream fails, once, and that it works again. Of stderr only its own note says so.
+    /// Says in the log that the stream fails, once, and that it works again. Of stderr only its own
+    /// note says so.
     fn report(&self, written: &Result<(), (u64, io::Error)>, dropped: u64, is_failing: &mut bool) {
         let Some(name) = &self.name else { return };
         match written {

@@ -1,4 +1,5 @@
-//! The commands `gateway completions` and `gateway man`: what clap knows of the command line, for shells and for `man`.
+//! The commands `gateway completions` and `gateway man`: what clap knows of the command line, for
+//! shells and for `man`.
 
 use std::process::ExitCode;
 

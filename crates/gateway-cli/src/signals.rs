@@ -1,7 +1,7 @@
 //! The signals that ask the program to end: SIGINT and SIGTERM, or Ctrl-C where there is nothing else.
 //!
-//! They are received on a thread, so that the program ends in time whatever hangs: a second signal ends it at once, and
-//! so does the end of the time that it was given.
+//! They are received on a thread, so that the program ends in time whatever hangs: a second signal
+//! ends it at once, and so does the end of the time that it was given.
 
 use std::{
     future, io, process,
@@ -21,7 +21,8 @@ use crate::clock;
 const HUNG: u8 = 1;
 /// No status of a program.
 const UNSETTLED: u8 = u8::MAX;
-/// What is added to its time where it has no status by then: a machine that stood still for a while is no program that hangs.
+/// What is added to its time where it has no status by then: a machine that stood still for a while
+/// is no program that hangs.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The first signal.
@@ -32,8 +33,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on: no signal ends the process by itself any more. Once the first has come the program has `longest`
-    /// to end.
+    /// Listens from now on: no signal ends the process by itself any more. Once the first has come
+    /// the program has `longest` to end.
     ///
     /// # Errors
     /// Where the operating system lets nobody listen.

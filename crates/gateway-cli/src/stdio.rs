@@ -1,6 +1,7 @@
 //! stdin, stdout and stderr without a buffer of their own; one that is non-blocking is waited for.
 //!
-//! `O_NONBLOCK` belongs to the open file, not to a process: any program that shares the terminal or pipe can set it.
+//! `O_NONBLOCK` belongs to the open file, not to a process: any program that shares the terminal or
+//! pipe can set it.
 
 use std::io::{self, LineWriter, Read, Write};
 

@@ -1,4 +1,5 @@
-//! Every line that `gateway connect` has read has an outcome, in the exit status too; and what follows the end of stdin.
+//! Every line that `gateway connect` has read has an outcome, in the exit status too; and what
+//! follows the end of stdin.
 
 mod common;
 
@@ -42,7 +43,8 @@ fn not_sent(events: &[Value]) -> usize {
     sends.filter(|event| event["outcome"] != "sent").count()
 }
 
-/// A line that is longer than what the system takes of it, whose peer does not read, and then the peer is gone.
+/// A line that is longer than what the system takes of it, whose peer does not read, and then the
+/// peer is gone.
 async fn away_with_a_line(arguments: &[&str]) -> io::Result<Client> {
     let (listener, url) = listen().await?;
     let mut client = Client::start(&url, &[&["--heartbeat", "off"], arguments].concat());

@@ -259,7 +259,7 @@ fn config(state: &str) -> Config {
     config.build().expect("valid settings")
 }
 
-/// The program that the test runs for the blocking driver. It tells what happens as `gateway connect` does.
+/// The program that the test runs for the blocking driver. It prints its events as `gateway connect` does.
 fn blocking_client(url: String) {
     let state = std::env::var("SUSPENDED_STATE").expect("it comes with the URL");
     let mut client = Client::builder(url).config(config(&state)).build().unwrap();

@@ -144,7 +144,7 @@ impl Program {
     /// Waits for a line with all these words.
     async fn says(&mut self, words: &[&str]) -> String {
         let mut last = String::new();
-        // A client that is refused goes on for ever.
+        // A client that is refused retries without end.
         for _ in 0..100 {
             let line = soon(self.log.next_line()).await.expect("it is text");
             let line = line.unwrap_or_else(|| panic!("it ended without {words:?}: {last}"));

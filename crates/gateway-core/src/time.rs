@@ -115,8 +115,8 @@ impl UnixMillis {
 
 /// An instant or a span, of which there may be none at no cost: an `Option` of it takes eight bytes.
 ///
-/// The last nanosecond but one that can be counted is kept as the last. So the end of time, at which sums saturate, is kept as
-/// it is.
+/// The last nanosecond but one that can be counted is kept as the last. So the end of time, at
+/// which sums saturate, is kept as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Compact(NonZeroU64);
 

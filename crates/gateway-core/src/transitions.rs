@@ -189,7 +189,8 @@ impl State {
         let expected = cx.memory.wall_clock_now();
         cx.memory.wall_clock = Some((Compact::at(cx.now), wall));
         let by = wall.saturating_duration_since(expected?);
-        // A second suspend within the interval concerns a wait alone, which may be long: the retry is made when the interval is over.
+        // A second suspend within the interval concerns a wait alone, which may be long: the retry
+        // is made when the interval is over.
         let last = cx.memory.jump_at.filter(|last| !is_hint_allowed(Some(*last), cx.now));
         let is_ignored = last.is_some() && !matches!(self, Self::Waiting(_));
         if by <= cx.config.suspend_threshold() || is_ignored {

@@ -288,7 +288,8 @@ impl<S: System> Client<S> {
             if done(self.engine.session()) {
                 return Ok(());
             }
-            // A peer that floods with what is no event, and threads whose messages are refused, keep nobody past the time given.
+            // A peer that floods with what is no event, and threads whose messages are refused,
+            // keep nobody past the time given.
             if has_looked && until.is_some_and(|until| self.engine.host().now() >= until) {
                 return Err(TimedOut);
             }

@@ -123,8 +123,8 @@ impl Polled {
         }
     }
 
-    /// Writes the records of a TLS stream that wait, and notes whether they move. tokio-rustls does not report
-    /// how many it writes itself.
+    /// Writes the records of a TLS stream that wait, and notes whether they move. tokio-rustls does
+    /// not report how many it writes itself.
     fn write_records(&mut self) -> io::Result<()> {
         let taken =
             self.poll(|transport, cx| direct::poll_records(&mut **transport.get_mut(), cx))?;

@@ -144,8 +144,8 @@ impl fmt::Debug for EndpointBuilder {
 }
 
 impl EndpointBuilder {
-    /// Adds a header to the upgrade request. The name is sent as it is written here. By default the client sends
-    /// `User-Agent: gateway/VERSION`; set your own to replace it.
+    /// Adds a header to the upgrade request. The name is sent as it is written here. By default the
+    /// client sends `User-Agent: gateway/VERSION`; set your own to replace it.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -157,8 +157,8 @@ impl EndpointBuilder {
         self
     }
 
-    /// Refuses a server that chooses none of the offered subprotocols. By default such a connection opens, as RFC 6455
-    /// section 4.1 allows. Browsers refuse it.
+    /// Refuses a server that chooses none of the offered subprotocols. By default such a connection
+    /// opens, as RFC 6455 section 4.1 allows. Browsers refuse it.
     pub const fn require_subprotocol(mut self, require: bool) -> Self {
         self.requires_subprotocol = require;
         self
@@ -224,7 +224,7 @@ fn bracketed(host: &str) -> String {
 }
 
 fn place(url: &str) -> Result<Place, String> {
-    // The URL standard leaves out line ends and tabs; a slip in an address is better told.
+    // `Url` would remove line ends and tabs without a word.
     if url.chars().any(char::is_control) {
         return Err("must have no control characters, such as a line end".to_owned());
     }
@@ -234,7 +234,8 @@ fn place(url: &str) -> Result<Place, String> {
     })
 }
 
-/// The address that was probably meant by one without a scheme, or with one of HTTP's; without userinfo and query.
+/// The address that was probably meant by one without a scheme, or with one of HTTP's; without
+/// userinfo and query.
 fn meant(url: &str) -> Option<String> {
     let (scheme, rest) = match url.split_once("://") {
         Some((http, rest)) if http.eq_ignore_ascii_case("http") => ("ws", rest),
@@ -264,7 +265,7 @@ fn is_address(host: &str) -> bool {
 
 fn parsed(url: &str) -> Result<Place, &'static str> {
     let not_a_url = "must be a URL such as wss://gateway.example:443/path";
-    // The URL standard would mend `ws:host`.
+    // `Url` would accept `ws:host`.
     let Some((scheme, rest)) = url.split_once(':') else { return Err(not_a_url) };
     if !rest.starts_with("//") {
         let has_scheme = matches!(scheme.to_ascii_lowercase().as_str(), "ws" | "wss");

@@ -43,9 +43,10 @@ pub trait ByteStream {
     /// Not all of it can be passed on now, or ever.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Whether the stream's own buffer has passed on bytes since the last call. The engine asks during a flush that has to wait, as
-    /// one over TLS may. While the answer is yes, the peer is not treated as dead, and no `send` fails as stalled. The default is
-    /// for a stream without a buffer.
+    /// Whether the stream's own buffer has passed on bytes since the last call. The engine asks
+    /// during a flush that has to wait, as one over TLS may. While the answer is yes, the peer is
+    /// not treated as dead, and no `send` fails as stalled. The default is for a stream without a
+    /// buffer.
     fn take_progress(&mut self) -> bool {
         false
     }
@@ -89,8 +90,9 @@ pub trait Host {
     /// chooses among addresses tries another one next; the default does nothing. See [`AddressBook`](crate::AddressBook).
     fn ended(&mut self, _id: SocketId, _end: SocketEnd) {}
 
-    /// Runs `act`, which writes the last bytes to a socket that is dropped next. A runtime that limits a task's IO has to lift the
-    /// limit here, or these bytes are lost. The default just runs `act`.
+    /// Runs `act`, which writes the last bytes to a socket that is dropped next. A runtime that
+    /// limits a task's IO has to lift the limit here, or these bytes are lost. The default just
+    /// runs `act`.
     fn without_budget(act: impl FnOnce()) {
         act();
     }

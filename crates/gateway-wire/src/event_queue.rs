@@ -68,7 +68,8 @@ impl EventQueue {
         self.queue.pop_front()
     }
 
-    /// The first event is about to be taken, and is no message. Apart from [`pop_front`](Self::pop_front), most of whose events are.
+    /// The first event is about to be taken, and is no message. Apart from
+    /// [`pop_front`](Self::pop_front), most of whose events are.
     #[inline(never)]
     fn count_out(&mut self) {
         match self.queue.front() {

@@ -22,8 +22,9 @@ use crate::open_failure::OpenFailure;
 /// One opening handshake. Write [`request`](Self::request), then hand over what comes with
 /// [`received`](Self::received) until it is done.
 ///
-/// Interim answers (1xx, RFC 9110 section 15.2) are skipped. Of an answer that refuses the upgrade the status, the
-/// `Location` and the first 512 bytes of a text body are kept for the failure's words.
+/// Interim answers (1xx, RFC 9110 section 15.2) are skipped. Of an answer that refuses the upgrade
+/// the status, the `Location` and the first 512 bytes of a text body are kept for the failure's
+/// words.
 pub struct Handshake {
     request: Vec<u8>,
     /// The `Sec-WebSocket-Accept` that shows that the server has understood the request.
@@ -39,7 +40,8 @@ pub struct Handshake {
     refusal: Option<Refusal>,
 }
 
-/// What a completed handshake has brought. `Debug` shows no contents: the first frames may be secret, and so may a subprotocol.
+/// What a completed handshake has brought. `Debug` shows no contents: the first frames may be
+/// secret, and so may a subprotocol.
 #[non_exhaustive]
 pub struct Opened {
     /// The subprotocol that the server chose, where any was offered.
@@ -94,9 +96,9 @@ impl Handshake {
         &self.request
     }
 
-    /// Takes bytes of the answer, in pieces of any size. `None`: more is to come. The body of a refusal counts as more; where
-    /// [`is_refused`](Self::is_refused) says so, wait a second for it, no longer, and then take what [`ended`](Self::ended)
-    /// returns.
+    /// Takes bytes of the answer, in pieces of any size. `None`: more is to come. The body of a
+    /// refusal counts as more; where [`is_refused`](Self::is_refused) says so, wait a second for
+    /// it, no longer, and then take what [`ended`](Self::ended) returns.
     ///
     /// # Errors
     /// What the answer is in place of a completed handshake, classified.
@@ -163,8 +165,8 @@ impl Handshake {
         }
     }
 
-    /// Checks an answer with status 101 (RFC 6455 section 4.1, the client's checks from item 2 on), and returns the subprotocol that
-    /// it names.
+    /// Checks an answer with status 101 (RFC 6455 section 4.1, the client's checks from item 2 on),
+    /// and returns the subprotocol that it names.
     fn chosen_subprotocol(&self, head: &Head<'_>) -> Result<Option<String>, String> {
         let wrong = |why: &str| Err(format!("the server answered 101, but {why}"));
         if !head.is_http_1_1 {

@@ -11,8 +11,8 @@ use http::header::{HeaderName, HeaderValue};
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Box<str>, HeaderValue)>);
 
-/// Headers that the handshake writes itself (RFC 6455 section 4.1), that have a setting of their own, or that would announce a body,
-/// for which a proxy would then take our frames.
+/// Headers that the handshake writes itself (RFC 6455 section 4.1), that have a setting of their
+/// own, or that would announce a body, for which a proxy would then take our frames.
 const RESERVED: [&str; 11] = [
     "host",
     "connection",

@@ -345,7 +345,8 @@ impl Session {
         }
     }
 
-    /// The transport failed while it was offered `count` of the pending bytes. It may have taken some of them.
+    /// The transport failed while it was offered `count` of the pending bytes. It may have taken
+    /// some of them.
     pub fn write_failed(&mut self, id: SocketId, count: usize) {
         let Some(link) = self.linked(id) else { return };
         let is_pending = count <= link.output.pending().len();

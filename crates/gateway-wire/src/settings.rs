@@ -144,8 +144,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Adds a header to the upgrade request. The name is sent as it is written here. By default the client sends
-        /// `User-Agent: gateway/VERSION`; set your own to replace it.
+        /// Adds a header to the upgrade request. The name is sent as it is written here. By default
+        /// the client sends `User-Agent: gateway/VERSION`; set your own to replace it.
         pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.settings.endpoint = self.settings.endpoint.header(name, value);
             self
@@ -157,8 +157,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Refuses a server that chooses none of the offered subprotocols. By default such a connection opens, as RFC 6455
-        /// section 4.1 allows. Browsers refuse it.
+        /// Refuses a server that chooses none of the offered subprotocols. By default such a
+        /// connection opens, as RFC 6455 section 4.1 allows. Browsers refuse it.
         pub fn require_subprotocol(mut self, require: bool) -> Self {
             self.settings.endpoint = self.settings.endpoint.require_subprotocol(require);
             self

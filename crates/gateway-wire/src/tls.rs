@@ -68,10 +68,10 @@ impl Tls {
 
     /// Those that the platform's trust store vouches for. The default.
     ///
-    /// All clients of a process share one configuration, with the sessions that can be resumed. It is built again when a
-    /// handshake finds it older than 24 hours, suspends included, so that a client that runs for months honours changes of
-    /// the trust store. If the trust store cannot be read then, a warning is logged, and the old configuration is used for
-    /// another hour.
+    /// All clients of a process share one configuration, with the sessions that can be resumed. It
+    /// is built again when a handshake finds it older than 24 hours, suspends included, so that a
+    /// client that runs for months honours changes of the trust store. If the trust store cannot be
+    /// read then, a warning is logged, and the old configuration is used for another hour.
     ///
     /// # Errors
     /// The platform's trust store cannot be read.
@@ -108,8 +108,9 @@ impl Tls {
         Ok(Self::of(Trust::Given(Arc::new(given(pem)?))))
     }
 
-    /// Any certificate at all, of version 1, with a short key or expired too: whoever is on the way can read
-    /// and change everything. For tests alone; the driver warns on each attempt.
+    /// Any certificate, also one of version 1, with a short key, or expired. An attacker on the
+    /// path can read and change everything. Use it for tests alone; the driver warns on each
+    /// attempt.
     ///
     /// # Errors
     /// rustls cannot be set up.
@@ -181,7 +182,8 @@ impl Tls {
         }
     }
 
-    /// What [`config`](Self::config) returns, where that does not block. On `None`, call `config` on a thread that may block.
+    /// What [`config`](Self::config) returns, where that does not block. On `None`, call `config`
+    /// on a thread that may block.
     #[must_use]
     pub fn try_config(&self) -> Option<Arc<ClientConfig>> {
         let config = match &self.trust {

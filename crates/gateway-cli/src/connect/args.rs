@@ -22,7 +22,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// At the end of stdin waits for every outcome, closes with 1000, and ends. The exit status is 1 where a line was not sent.
+    /// At the end of stdin waits for every outcome, closes with 1000, and ends. The exit status is
+    /// 1 where a line was not sent.
     #[arg(long)]
     pub(crate) exit_on_eof: bool,
 
@@ -34,13 +35,14 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub(crate) linger: Option<Duration>,
 
-    /// As --exit-on-eof, but goes on receiving until N messages have come since the start; with --linger until the first of both.
+    /// As --exit-on-eof, but goes on receiving until N messages have come since the start; with
+    /// --linger until the first of both.
     #[arg(long, value_name = "N")]
     #[arg(conflicts_with = "once")]
     pub(crate) wait_for: Option<u64>,
 
-    /// How messages are written to stdout. Among lines, line breaks are written as \n and \r; the other forms are
-    /// exact. A terminal gets lines in place of NULs, and no control characters.
+    /// How messages are written to stdout. Among lines, line breaks are written as \n and \r; the
+    /// other forms are exact. A terminal gets lines in place of NULs, and no control characters.
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub(crate) output: Form,
 

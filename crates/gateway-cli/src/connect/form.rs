@@ -56,7 +56,8 @@ pub(crate) struct OutputForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Exactly,
-    /// Some of its characters are escaped: a line has no line breaks, and a terminal gets no control characters.
+    /// Some of its characters are escaped: a line has no line breaks, and a terminal gets no
+    /// control characters.
     Escaped,
     /// It is binary, and no form was chosen.
     LeftOut,

@@ -160,7 +160,8 @@ fn read(
     }
 }
 
-/// Waits for one line. Further ones are taken as far as they have come with it: none that was read is left behind.
+/// Waits for one line. Further ones are taken as far as they have come with it: none that was read
+/// is left behind.
 fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
     let mut lines = Vec::new();
     loop {

@@ -14,7 +14,8 @@ use crate::endpoint::Endpoint;
 use crate::headers::Headers;
 use crate::outcome::Fate;
 
-/// A stream whose server accepts the upgrade, unless it has a refusal. `takes` bytes of what follows are taken.
+/// A stream whose server accepts the upgrade, unless it has a refusal. `takes` bytes of what
+/// follows are taken.
 #[derive(Default)]
 pub(super) struct Server {
     now: Cell<Instant>,
@@ -149,7 +150,8 @@ fn engine_with(heartbeat: HeartbeatKind) -> (Engine<Memory>, Rc<Server>) {
     (engine, server)
 }
 
-/// An engine with a heartbeat that is ready, and its server, which takes everything; the application has taken no event.
+/// An engine with a heartbeat that is ready, and its server, which takes everything; the
+/// application has taken no event.
 pub(super) fn ready_engine() -> (Engine<Memory>, Rc<Server>) {
     let (mut engine, server) = engine_with(HeartbeatKind::Ping);
     server.takes.set(usize::MAX);

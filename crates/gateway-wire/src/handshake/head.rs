@@ -15,7 +15,8 @@ pub(super) struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// Reads a head of at most `most` bytes. Returns its length, and what `with` makes of it; `None` until it is whole.
+    /// Reads a head of at most `most` bytes. Returns its length, and what `with` makes of it;
+    /// `None` until it is whole.
     ///
     /// # Errors
     /// It is no HTTP.

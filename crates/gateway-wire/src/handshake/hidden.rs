@@ -5,7 +5,7 @@ use data_encoding::BASE64;
 use crate::endpoint::Endpoint;
 use crate::headers::Headers;
 
-/// What stands in a text in the place of what is hidden.
+/// What replaces a secret in a text.
 const MARK: &str = "(hidden)";
 
 /// Shorter pieces are words of any text, and no secrets.

@@ -16,8 +16,8 @@ pub fn parse_retry_after(value: &str) -> Option<RetryAfter> {
     parse_date(value).map(RetryAfter::Date)
 }
 
-/// What the answer asks for. A date counts from the answer's own `Date`: the server's clock and ours may differ. Without a `Date`
-/// the core counts it from our clock.
+/// What the answer asks for. A date counts from the answer's own `Date`: the server's clock and
+/// ours may differ. Without a `Date` the core counts it from our clock.
 pub(super) fn of(head: &Head<'_>) -> Option<RetryAfter> {
     let retry_after = head.value("Retry-After").and_then(parse_retry_after)?;
     let now = head.value("Date").and_then(parse_date);

@@ -160,8 +160,9 @@ fn a_list_with_any_byte_and_lines_without_carriage_return_are_read_as_others() {
     }
 }
 
-/// RFC 9112 section 5.1 lets nothing stand between a name and its colon: readers that differ in what such a field is called
-/// can be played against each other. The head is refused as a whole, and no list in it is looked for.
+/// RFC 9112 section 5.1 lets nothing stand between a name and its colon: readers that differ in
+/// what such a field is called can be played against each other. The head is refused as a whole,
+/// and no list in it is looked for.
 #[test]
 fn a_space_before_the_colon_is_no_http() {
     for spaced in ["Connection : Upgrade", "Connection : x\r\nConnection: Upgrade"] {

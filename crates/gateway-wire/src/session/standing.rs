@@ -70,8 +70,9 @@ impl Session {
         self.link.as_ref().is_some_and(|link| link.writing != Writing::Free)
     }
 
-    /// When [`tick`](Self::tick) is due: for the core; because the transport has taken nothing for long while
-    /// [someone waits](Self::wait_for_space) for it; or because the [body of a refusal](Self::wait_for_body) has not come.
+    /// When [`tick`](Self::tick) is due: for the core; because the transport has taken nothing for
+    /// long while [someone waits](Self::wait_for_space) for it; or because the [body of a
+    /// refusal](Self::wait_for_body) has not come.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let own = earlier(self.stall.deadline(), self.body_deadline());

@@ -187,8 +187,8 @@ impl Session {
         }
     }
 
-    /// Whether all bytes before `position` are flushed. A lost socket is remembered if someone [waited](Self::wait_for_flush) for
-    /// its flush, and until the next such socket is lost.
+    /// Whether all bytes before `position` are flushed. A lost socket is remembered if someone
+    /// [waited](Self::wait_for_flush) for its flush, and until the next such socket is lost.
     ///
     /// # Errors
     /// They are not, and it is not worth waiting any longer: see [`FlushError`].

@@ -32,8 +32,8 @@ pub(super) struct OfFiles<T> {
 pub(super) type Make<T> = fn(&[Vec<u8>]) -> Result<T, ConfigError>;
 
 struct Kept<T> {
-    /// Of the contents that the value was made of. Whoever could make two contents collide can write the
-    /// files anyway.
+    /// Of the contents that the value was made of. An attacker who can make two contents collide
+    /// can write the files anyway.
     hash: u64,
     value: Arc<T>,
 }

@@ -94,7 +94,7 @@ impl ServerCertVerifier for GivenVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         if self.given.iter().any(|given| given == certificate) {
-            // webpki takes no CA for a server, but this is the server that the user means.
+            // webpki refuses a CA certificate here, but the user has named this very certificate.
             Validity::of(&parsed).ok_or(CertificateError::BadEncoding)?.check(now)?;
         } else {
             let (authorities, algorithms) = (&self.authorities, self.algorithms.all);

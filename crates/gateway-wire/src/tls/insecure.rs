@@ -6,9 +6,10 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 /// Accepts every certificate.
 ///
-/// The handshake's signature is not checked either. rustls would have to parse the certificate for that, and
-/// fails on X.509 v1, on short RSA keys and on kinds of keys that it does not know. Nothing is lost: whoever
-/// is on the way can show a certificate of their own, and sign with its key.
+/// The handshake's signature is not checked either. rustls would have to parse the certificate for
+/// that, and fails on X.509 v1, on short RSA keys and on kinds of keys that it does not know. The
+/// check would add nothing: an attacker on the path can present a certificate of their own, and
+/// sign with its key.
 #[derive(Debug)]
 pub(super) struct AcceptAny;
 

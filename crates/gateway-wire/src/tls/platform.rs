@@ -60,7 +60,8 @@ impl Shared {
         Self { built: Mutex::new(None), building: Mutex::new(()) }
     }
 
-    /// One that is young enough; or an older one while another thread builds a new one, so that many clients do not all wait.
+    /// One that is young enough; or an older one while another thread builds a new one, so that
+    /// many clients do not all wait.
     fn try_at(&self, now: Clocks) -> Option<Arc<ClientConfig>> {
         let is_being_built = matches!(self.building.try_lock(), Err(TryLockError::WouldBlock));
         let built = locked(&self.built);

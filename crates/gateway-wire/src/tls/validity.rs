@@ -20,8 +20,8 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// webpki tells these dates only where it refuses a certificate for them. So it is asked at the end and
-    /// at the beginning of time.
+    /// webpki returns these dates only with a refusal because of them. So this asks it to verify at
+    /// the end and at the beginning of time.
     pub(super) fn of(certificate: &ParsedCertificate<'_>) -> Option<Self> {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let refused = |now| signed_by_none(certificate, now).err();
