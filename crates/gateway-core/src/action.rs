@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::close::CloseCode;
 use crate::event::{EventKind, Failure, OpenError};
+use crate::policy::Verdict;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Instant, UnixMillis, span_ns};
 
@@ -108,6 +109,15 @@ pub enum Notice {
         #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },
+    /// The login was refused. The connection stays CONNECTED for up to `close_timeout`: it takes no message, delivers what
+    /// comes, and waits for a Close of the peer's, which may say why. Then follow [`Disconnected`](Notice::Disconnected) with
+    /// [`LoginRefused`](DisconnectCause::LoginRefused) and what the verdict demands. A connection that was ready leaves at once.
+    LoginRefused {
+        /// The socket.
+        socket: SocketId,
+        /// What follows, unless a Close softens it.
+        verdict: Verdict,
+    },
     /// A socket, open or still opening, is gone. (One that a clock jump overtook before it was ready is told by
     /// [`ClockJumped`](Notice::ClockJumped) and the retry.)
     Disconnected {
@@ -192,8 +202,8 @@ pub enum DisconnectCause {
     DataTimeout,
     /// The login was not answered within its timeout.
     LoginTimeout,
-    /// The login was refused.
-    LoginRefused,
+    /// The login was refused; with the code of the Close frame that the peer sent after the refusal, where it had one.
+    LoginRefused(Option<CloseCode>),
     /// The peer did not answer our Close within `close_timeout`.
     CloseTimeout,
     /// The application asked for it.
@@ -214,7 +224,7 @@ impl DisconnectCause {
             Self::WriteStall => "write_stall",
             Self::DataTimeout => "data_timeout",
             Self::LoginTimeout => "login_timeout",
-            Self::LoginRefused => "login_refused",
+            Self::LoginRefused(_) => "login_refused",
             Self::CloseTimeout => "close_timeout",
             Self::Requested => "requested",
         }
@@ -283,7 +293,7 @@ pub enum GiveUpCause {
     CloseCode(u16),
     /// An HTTP status that the policy does not retry.
     HttpStatus(u16),
-    /// The login was refused, and refreshed credentials did not help.
+    /// The login was refused, and the verdict was fatal or refreshed credentials did not help.
     LoginRefused,
     /// `max_attempts` retries were made since the count was last reset.
     AttemptsSpent,

@@ -217,6 +217,7 @@ impl<R, D> Connection<R, D> {
             | State::Waiting(_)
             | State::Connecting(_)
             | State::LoggingIn(_)
+            | State::Refused(_)
             | State::Ready(_)
             | State::Closing(_) => None,
         }
@@ -234,6 +235,7 @@ impl<R, D> Connection<R, D> {
             | State::Waiting(_)
             | State::Connecting(_)
             | State::LoggingIn(_)
+            | State::Refused(_)
             | State::Closed(_) => 0,
         }
     }

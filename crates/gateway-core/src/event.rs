@@ -25,7 +25,8 @@ pub enum Event<'a> {
     /// The login that is running was accepted: the embedder's own handshake, or the embedder judges the answers itself.
     /// Without one running it means nothing.
     LoginAccepted,
-    /// The login that is running was refused; the verdict says what follows.
+    /// The login that is running was refused, or a login that was accepted is no longer valid; the verdict says what follows.
+    /// Without a login running, and not ready, it means nothing.
     LoginRejected(Verdict),
     /// The socket is open: the upgrade was answered with 101 and verified.
     SocketOpened(SocketId),

@@ -197,7 +197,7 @@ pub use dialect::{Dialect, JsonDialect, Recognised};
 pub use event::{
     Backlog, Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter,
 };
-pub use login::{JsonRule, Login, LoginAnswer, Secret};
+pub use login::{AcceptanceRule, JsonRule, Login, LoginAnswer, RefusalRule, Secret};
 pub use machine::Machine;
 pub use observer::{Observed, Observer};
 pub use policy::{Explanation, Policy, Rule, Sent, Verdict};

@@ -1,11 +1,14 @@
 //! The login: what is sent, and what its answer means.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::policy::Verdict;
 
 /// How a connection becomes ready once its socket is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +20,10 @@ pub enum Login {
     Message {
         /// The message.
         send: Secret,
-        /// The answer that accepts; `None`: any text that does not refuse, which is also delivered.
-        accepted: Option<JsonRule>,
-        /// The answer that refuses.
-        refused: Option<JsonRule>,
+        /// The answer that accepts. It is asked after all of `refused`.
+        accepted: AcceptanceRule,
+        /// The answers that refuse. The first rule that matches decides what follows.
+        refused: Vec<RefusalRule>,
         /// How long the answer may take.
         timeout: Duration,
     },
@@ -43,26 +46,90 @@ impl Login {
         let Self::Message { accepted, refused, .. } = self else {
             return LoginAnswer::NotAnAnswer;
         };
-        let parsed = || serde_json::from_str::<Value>(text).ok();
-        match (accepted, refused) {
-            (None, None) => LoginAnswer::AcceptedAndDelivered,
-            (accepted, refused) => {
-                let value = parsed();
-                let matches = |rule: &Option<JsonRule>| match (rule, &value) {
-                    (Some(rule), Some(value)) => rule.matches(value),
-                    (Some(_) | None, _) => false,
-                };
-                if matches(refused) {
-                    LoginAnswer::Refused
-                } else if matches(accepted) {
-                    LoginAnswer::Accepted
-                } else if accepted.is_none() {
-                    LoginAnswer::AcceptedAndDelivered
-                } else {
-                    LoginAnswer::NotAnAnswer
-                }
-            }
+        let answer = serde_json::from_str::<Value>(text).ok();
+        let matches = |rule: &JsonRule| answer.as_ref().is_some_and(|answer| rule.matches(answer));
+        if let Some(refusal) = refused.iter().find(|refusal| matches(&refusal.rule)) {
+            return LoginAnswer::Refused(refusal.verdict);
         }
+        match accepted {
+            AcceptanceRule::Any => LoginAnswer::AcceptedAndDelivered,
+            AcceptanceRule::Json(rule) if matches(rule) => LoginAnswer::Accepted,
+            AcceptanceRule::Json(_) => LoginAnswer::NotAnAnswer,
+        }
+    }
+}
+
+/// Which answer accepts a login.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AcceptanceRule {
+    /// Any text that does not refuse. It is delivered as a message, too. A configuration says `"any"`.
+    ///
+    /// Many servers greet before they answer a login. With this rule the greeting accepts the login.
+    Any,
+    /// A text that matches. It is not delivered.
+    Json(JsonRule),
+}
+
+impl AcceptanceRule {
+    /// Parses `any` or `POINTER=VALUE`; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "any" => Some(Self::Any),
+            rule => JsonRule::parse(rule).map(Self::Json),
+        }
+    }
+}
+
+/// An answer that refuses a login, and what follows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs)] // a rule and its verdict, and nothing else by design
+pub struct RefusalRule {
+    /// What the answer looks like.
+    pub rule: JsonRule,
+    /// What follows. [`Verdict::RefreshCredentials`] is the default: one more attempt with new
+    /// credentials, and a second refusal is fatal.
+    pub verdict: Verdict,
+}
+
+impl RefusalRule {
+    /// Parses `POINTER=VALUE[:VERDICT]`, where `VERDICT` is `refresh` (the default), `retry`, `fatal` or a
+    /// least delay with its unit, such as `30s`. `None` unless the pointer is empty or starts with `/`.
+    ///
+    /// Only the last `:WORD` of the value is looked at, and it is part of the value unless it is a verdict.
+    /// Write `\:` for a colon that must be part of the value.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use gateway_core::{RefusalRule, Verdict};
+    /// let verdict = |text| RefusalRule::parse(text).unwrap().verdict;
+    /// assert_eq!(verdict("/ok=false"), Verdict::RefreshCredentials);
+    /// assert_eq!(verdict("/error=busy:30s"), Verdict::RetryNoSoonerThan(Duration::from_secs(30)));
+    /// let rule = RefusalRule::parse(r"/error=auth\:fatal").unwrap();
+    /// assert!(rule.rule.matches_text(r#"{"error":"auth:fatal"}"#));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let JsonRule { pointer, value } = JsonRule::parse(text)?;
+        let named = value.rsplit_once(':').filter(|(before, _)| !before.ends_with('\\'));
+        let named = named.and_then(|(before, word)| Some((before, verdict_named(word)?)));
+        let (value, verdict) = named.unwrap_or((&value, Verdict::RefreshCredentials));
+        let value = value.replace("\\:", ":");
+        Some(Self { rule: JsonRule { pointer, value }, verdict })
+    }
+}
+
+/// A bare number is no verdict here: in `/code=error:401` it is part of the value.
+fn verdict_named(word: &str) -> Option<Verdict> {
+    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+    Verdict::parse(word).filter(|_| !is_number)
+}
+
+/// With the verdict [`Verdict::RefreshCredentials`].
+impl From<JsonRule> for RefusalRule {
+    fn from(rule: JsonRule) -> Self {
+        Self { rule, verdict: Verdict::RefreshCredentials }
     }
 }
 
@@ -75,8 +142,8 @@ pub enum LoginAnswer {
     Accepted,
     /// The login is accepted; the message is the application's as well.
     AcceptedAndDelivered,
-    /// The login is refused; the message is consumed.
-    Refused,
+    /// The login is refused, with what follows; the message is consumed.
+    Refused(Verdict),
     /// The message is the application's.
     NotAnAnswer,
 }

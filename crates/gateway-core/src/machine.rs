@@ -6,6 +6,7 @@ use crate::action::{Credentials, GiveUpCause};
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
 use crate::login::Login;
+use crate::policy::Verdict;
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, Shift, UnixMillis};
@@ -45,6 +46,8 @@ pub(crate) enum State {
     Connecting(Connecting),
     /// CONNECTED, with a login to do.
     LoggingIn(LoggingIn),
+    /// CONNECTED, with a refused login: waits for the peer's Close.
+    Refused(Refused),
     /// AUTHENTICATED, or CONNECTED where no login is configured.
     Ready(Ready),
     /// CLOSING.
@@ -74,6 +77,13 @@ pub(crate) struct LoggingIn {
     pub(crate) credentials: Credentials,
     pub(crate) give_up_at: Instant,
     pub(crate) flow: Flow,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Refused {
+    pub(crate) socket: SocketId,
+    pub(crate) verdict: Verdict,
+    pub(crate) leave_at: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -153,6 +163,7 @@ impl Machine {
             State::Idle | State::Waiting(_) | State::Closed(_) => None,
             State::Connecting(Connecting { socket, .. })
             | State::LoggingIn(LoggingIn { socket, .. })
+            | State::Refused(Refused { socket, .. })
             | State::Ready(Ready { socket, .. })
             | State::Closing(Closing { socket, .. }) => Some(*socket),
         }
@@ -170,7 +181,7 @@ impl Machine {
         match &self.state {
             State::Idle | State::Waiting(_) => ConnectionState::Disconnected,
             State::Connecting(_) => ConnectionState::Connecting,
-            State::LoggingIn(_) => ConnectionState::Connected,
+            State::LoggingIn(_) | State::Refused(_) => ConnectionState::Connected,
             State::Ready(_) => Ready::name(config),
             State::Closing(_) => ConnectionState::Closing,
             State::Closed(_) => ConnectionState::Closed,
@@ -267,6 +278,7 @@ impl State {
             Self::Waiting(waiting) => Some(waiting.retry_at),
             Self::Connecting(connecting) => Some(connecting.give_up_at),
             Self::LoggingIn(logging_in) => Some(logging_in.give_up_at),
+            Self::Refused(refused) => Some(refused.leave_at),
             Self::Ready(ready) => ready.deadline(),
             Self::Closing(closing) => Some(closing.abort_at),
         }
@@ -289,6 +301,10 @@ impl State {
             Self::LoggingIn(logging_in) => {
                 logging_in.socket = FIRST_SOCKET;
                 shift.apply(&mut logging_in.give_up_at);
+            }
+            Self::Refused(refused) => {
+                refused.socket = FIRST_SOCKET;
+                shift.apply(&mut refused.leave_at);
             }
             Self::Ready(ready) => {
                 ready.socket = FIRST_SOCKET;

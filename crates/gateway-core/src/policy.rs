@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::parse_duration;
 use crate::time::span_ns;
 
 /// What follows when a connection is lost or refused.
@@ -24,6 +25,32 @@ pub enum Verdict {
     RefreshCredentials,
     /// Do not try again.
     Fatal,
+}
+
+impl Verdict {
+    /// Parses `retry`, `refresh`, `fatal` or a least delay such as `30s`; `None` for anything else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "retry" => Some(Self::Retry),
+            "refresh" => Some(Self::RefreshCredentials),
+            "fatal" => Some(Self::Fatal),
+            span => parse_duration(span).map(Self::RetryNoSoonerThan),
+        }
+    }
+
+    /// This verdict, or `other` if that one is milder: retry, least delay, refresh, fatal, the mildest first.
+    pub(crate) fn softened_by(self, other: Self) -> Self {
+        if other.severity() < self.severity() { other } else { self }
+    }
+
+    const fn severity(self) -> u8 {
+        match self {
+            Self::Retry => 0,
+            Self::RetryNoSoonerThan(_) => 1,
+            Self::RefreshCredentials => 2,
+            Self::Fatal => 3,
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -165,6 +192,18 @@ impl Policy {
         self.rules.iter().chain(DEFAULTS).find(|rule| rule.covers(code)).copied().unwrap_or(UNKNOWN)
     }
 
+    /// The verdict of a close code that may soften a refused login's: the codes of a server that is
+    /// restarting or overloaded, and those that the user's rules cover.
+    pub(crate) fn softening(&self, code: u16) -> Option<Verdict> {
+        let may_soften = matches!(code, 1012..=1014) || self.is_users(code);
+        may_soften.then(|| self.judge(code).verdict())
+    }
+
+    /// Whether a rule of the user's covers the code.
+    fn is_users(&self, code: u16) -> bool {
+        self.rules.iter().any(|rule| rule.covers(code))
+    }
+
     /// What happens on this code, and which rule says so; `None` for a number that is neither
     /// a close code (1000–4999) nor an HTTP status (100–599).
     #[must_use]
@@ -193,7 +232,7 @@ impl Policy {
             _ => return None,
         };
         let rule = self.judge(code);
-        Some(Explanation { rule, by_user: self.rules.iter().any(|r| r.covers(code)), sent })
+        Some(Explanation { rule, by_user: self.is_users(code), sent })
     }
 }
 

@@ -12,7 +12,9 @@ use crate::context::{Context, Loss};
 use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEvent};
 use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
-use crate::machine::{Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, State, Waiting};
+use crate::machine::{
+    Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, Refused, State, Waiting,
+};
 use crate::policy::Verdict;
 use crate::ready::{answer_to, heard_pong, heard_pong_frame};
 use crate::retry::Retry;
@@ -105,6 +107,8 @@ impl State {
             }
             // Already on its way, or there.
             Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
+            // On its way out: the verdict decides what follows.
+            Self::Refused(_) => None,
         }
     }
 
@@ -120,7 +124,7 @@ impl State {
                 cx.changed(ConnectionState::Connecting, ConnectionState::Closed, Some(*socket));
                 Some(Self::Closed(Closed::Asked))
             }
-            Self::LoggingIn(LoggingIn { socket, .. }) => {
+            Self::LoggingIn(LoggingIn { socket, .. }) | Self::Refused(Refused { socket, .. }) => {
                 Some(close(ConnectionState::Connected, *socket, None, frame, cx))
             }
             Self::Ready(Ready { socket, heartbeat, .. }) => {
@@ -140,7 +144,7 @@ impl State {
                 Login::External { .. } => Some((*socket, flow.writing)),
                 Login::None | Login::Message { .. } => None,
             },
-            Self::Idle | Self::Waiting(_) | Self::Connecting(_) => None,
+            Self::Idle | Self::Waiting(_) | Self::Connecting(_) | Self::Refused(_) => None,
             Self::Closing(_) | Self::Closed(_) => {
                 cx.reject(SendRejection::Closed);
                 return None;
@@ -164,6 +168,7 @@ impl State {
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
+            | Self::Refused(_)
             | Self::Ready(_)
             | Self::Closing(_)
             | Self::Closed(_) => None,
@@ -173,11 +178,12 @@ impl State {
     fn on_login_rejected(&self, verdict: Verdict, cx: &mut Context<'_>) -> Next {
         match self {
             Self::LoggingIn(logging_in) => Some(logging_in.refused(verdict, cx)),
+            Self::Ready(ready) => Some(ready.refused(verdict, cx)),
             // Late, or nobody was asked: there is no login to refuse.
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
-            | Self::Ready(_)
+            | Self::Refused(_)
             | Self::Closing(_)
             | Self::Closed(_) => None,
         }
@@ -219,6 +225,8 @@ impl State {
             Self::LoggingIn(LoggingIn { socket, credentials, .. }) => {
                 Some(start_anew(ConnectionState::Connected, *socket, *credentials, cx))
             }
+            // The peer may have sent its Close hours ago: it is not waited for.
+            Self::Refused(refused) => Some(refused.leave(cx)),
             // No socket to doubt; CLOSING has its own deadline.
             Self::Idle | Self::Closing(_) | Self::Closed(_) => None,
         }
@@ -257,6 +265,7 @@ impl State {
                 let from = ConnectionState::Connected;
                 Some(lost(from, *socket, DisconnectCause::LoginTimeout, Verdict::Retry, cx))
             }
+            Self::Refused(refused) => Some(refused.leave(cx)),
             Self::Ready(ready) => ready.on_tick(cx),
             Self::Closing(closing) => {
                 Some(closed(closing.socket, DisconnectCause::CloseTimeout, cx))
@@ -275,12 +284,14 @@ impl State {
             Self::LoggingIn(logging_in) if logging_in.socket == id => {
                 logging_in.on_socket(event, cx)
             }
+            Self::Refused(refused) if refused.socket == id => refused.on_socket(event, cx),
             Self::Ready(ready) if ready.socket == id => ready.on_socket(event, cx),
             Self::Closing(closing) if closing.socket == id => closing.on_socket(event, cx),
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
             | Self::LoggingIn(_)
+            | Self::Refused(_)
             | Self::Ready(_)
             | Self::Closing(_)
             | Self::Closed(_) => {
@@ -424,7 +435,7 @@ impl LoggingIn {
                     cx.act(Action::Deliver);
                     Some(self.accepted(cx))
                 }
-                LoginAnswer::Refused => Some(self.refused(Verdict::RefreshCredentials, cx)),
+                LoginAnswer::Refused(verdict) => Some(self.refused(verdict, cx)),
                 LoginAnswer::NotAnAnswer => {
                     cx.act(Action::Deliver);
                     None
@@ -448,18 +459,65 @@ impl LoggingIn {
         enter_ready(self.socket, self.flow, cx)
     }
 
+    /// A server that refuses often closes next, and the code may say that the refusal passes: it is waited for.
     fn refused(&self, verdict: Verdict, cx: &mut Context<'_>) -> State {
+        let socket = self.socket;
+        cx.notify(Notice::LoginRefused { socket, verdict });
+        let leave_at = cx.now.saturating_add(cx.config.close_timeout);
+        State::Refused(Refused { socket, verdict, leave_at })
+    }
+}
+
+impl Refused {
+    fn on_socket(&self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
+        match event {
+            SocketEvent::Frame(frame) => return self.on_frame(frame, cx),
+            SocketEvent::Failed(failure) => {
+                let _ = hang_up(self.socket, failure, cx);
+                return Some(self.lost(None, self.verdict, cx));
+            }
+            // No message is taken, and the deadline stands, whatever moves.
+            SocketEvent::Bytes
+            | SocketEvent::WriteBlocked
+            | SocketEvent::Flushed
+            | SocketEvent::ReadingPaused
+            | SocketEvent::ReadingResumed
+            | SocketEvent::PingHeld(_)
+            | SocketEvent::WriteProgressed
+            | SocketEvent::PingHanded { .. } => {}
+            // A second outcome of the attempt that already has one.
+            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
+        }
+        None
+    }
+
+    fn on_frame(&self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
+        cx.tally.count_in(frame.len());
+        match frame {
+            // A second answer to the login is a message like any other.
+            Frame::Text(_) | Frame::Binary(_) => cx.act(Action::Deliver),
+            // The codec answers a Ping; no ping of ours is out.
+            Frame::Ping(_) | Frame::Pong(_) => {}
+            Frame::Close(frame) => {
+                cx.act(Action::CloseSocket(self.socket));
+                let code = frame.map(|frame| frame.code());
+                let number = code.map_or(NO_CODE, CloseCode::number);
+                let softening = cx.config.policy.softening(number);
+                let verdict = softening.map_or(self.verdict, |by| self.verdict.softened_by(by));
+                return Some(self.lost(code, verdict, cx));
+            }
+        }
+        None
+    }
+
+    /// The wait for the peer's Close is over.
+    fn leave(&self, cx: &mut Context<'_>) -> State {
         part(self.socket, cx);
-        let loss = Loss {
-            from: ConnectionState::Connected,
-            socket: self.socket,
-            cause: DisconnectCause::LoginRefused,
-            verdict,
-            retry_after: None,
-            unjudged: Credentials::Cached,
-            fatal: GiveUpCause::LoginRefused,
-        };
-        cx.lose(&loss)
+        self.lost(None, self.verdict, cx)
+    }
+
+    fn lost(&self, code: Option<CloseCode>, verdict: Verdict, cx: &mut Context<'_>) -> State {
+        refused(ConnectionState::Connected, self.socket, code, verdict, cx)
     }
 }
 
@@ -556,6 +614,13 @@ impl Ready {
             self.ping(Heartbeat::on_sent, cx);
         }
         None
+    }
+
+    /// The login that was accepted is no longer valid.
+    fn refused(&self, verdict: Verdict, cx: &mut Context<'_>) -> State {
+        cx.notify(Notice::LoginRefused { socket: self.socket, verdict });
+        part(self.socket, cx);
+        refused(Self::end(cx), self.socket, None, verdict, cx)
     }
 
     /// The machine slept: is the peer still there? Without a heartbeat there is no way to ask.
@@ -695,9 +760,17 @@ fn peer_closed(
     cx.lose(&loss)
 }
 
-/// An open socket failed: a peer that broke the protocol is told with which code
-/// (RFC 6455 section 7.1.7), and retried under the rules of backoff, for it may be one bad message.
+/// An open socket failed. A peer that broke the protocol is retried under the rules of backoff, for it may be one bad message.
 fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> State {
+    if hang_up(socket, failure, cx) {
+        return lost(from, socket, DisconnectCause::ProtocolError(failure), Verdict::Retry, cx);
+    }
+    let verdict = cx.config.policy.judge(LOST).verdict();
+    lost(from, socket, DisconnectCause::Lost(failure), verdict, cx)
+}
+
+/// Leaves a socket that failed. If the peer broke the protocol, the Close says how (RFC 6455 section 7.1.7). Returns whether it did.
+fn hang_up(socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> bool {
     let breach = match failure {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
         Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
@@ -706,12 +779,28 @@ fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Cont
     };
     if let Some(code) = breach {
         cx.send(socket, Outgoing::Close(code));
-        cx.act(Action::CloseSocket(socket));
-        return lost(from, socket, DisconnectCause::ProtocolError(failure), Verdict::Retry, cx);
     }
     cx.act(Action::CloseSocket(socket));
-    let verdict = cx.config.policy.judge(LOST).verdict();
-    lost(from, socket, DisconnectCause::Lost(failure), verdict, cx)
+    breach.is_some()
+}
+
+/// A socket whose login was refused is left: with the Close that came after the refusal, where one did.
+fn refused(
+    from: ConnectionState,
+    socket: SocketId,
+    code: Option<CloseCode>,
+    verdict: Verdict,
+    cx: &mut Context<'_>,
+) -> State {
+    cx.lose(&Loss {
+        from,
+        socket,
+        cause: DisconnectCause::LoginRefused(code),
+        verdict,
+        retry_after: None,
+        unjudged: Credentials::Cached,
+        fatal: GiveUpCause::LoginRefused,
+    })
 }
 
 fn lost(

@@ -127,7 +127,9 @@ impl fmt::Display for FrameFact {
                     | gateway_core::LoginAnswer::AcceptedAndDelivered => {
                         f.write_str(", login accepted")
                     }
-                    gateway_core::LoginAnswer::Refused => f.write_str(", login refused"),
+                    gateway_core::LoginAnswer::Refused(verdict) => {
+                        write!(f, ", login refused: {}", VerdictWords(verdict))
+                    }
                     gateway_core::LoginAnswer::NotAnAnswer => Ok(()),
                 }
             }
@@ -179,6 +181,9 @@ fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match *notice {
         Notice::StateChanged { from, to, .. } => write!(f, "{from} -> {to}"),
         Notice::Ready { after, .. } => write!(f, "ready after {after:?}"),
+        Notice::LoginRefused { verdict, .. } => {
+            write!(f, "login refused: {}", VerdictWords(verdict))
+        }
         Notice::Disconnected { socket, cause } => write!(f, "{socket} gone: {}", Cause(cause)),
         Notice::RetryScheduled { attempt, delay, cause, because } => {
             write!(f, "retry {attempt} in {delay:?} (")?;
@@ -213,7 +218,8 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.0.name();
         match self.0 {
-            DisconnectCause::CloseReceived(Some(code)) => write!(f, "{name} {code}"),
+            DisconnectCause::CloseReceived(Some(code))
+            | DisconnectCause::LoginRefused(Some(code)) => write!(f, "{name} {code}"),
             DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
                 write!(f, "{name} ({})", how.name())
             }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use gateway_core::{
-    Action, Backlog, CloseCode, CloseFrame, ConnectionState, Dialect, DisconnectCause, Event,
-    Failure, Frame, LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised,
-    SocketId, UnixMillis, Verdict,
+    Action, Backlog, CloseCode, CloseFrame, ConnectionState, Dialect, Event, Failure, Frame,
+    LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised, SocketId, UnixMillis,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -287,18 +287,18 @@ impl FrameFact {
     }
 }
 
-/// What a text was to the login that was under way. Only the end of a login leaves these traces on a text.
+/// What a text was to the login that was under way. Only an answer to a login leaves these traces on a text.
 fn login_answer(actions: &[Action]) -> LoginAnswer {
     let is_accepted = |action: &Action| {
         let to = ConnectionState::Authenticated;
         matches!(action, Action::Notify(Notice::StateChanged { to: new, .. }) if *new == to)
     };
-    let is_refused = |action: &Action| {
-        let refused = DisconnectCause::LoginRefused;
-        matches!(action, Action::Notify(Notice::Disconnected { cause, .. }) if *cause == refused)
-    };
-    if actions.iter().any(is_refused) {
-        LoginAnswer::Refused
+    let refused = actions.iter().find_map(|action| match action {
+        Action::Notify(Notice::LoginRefused { verdict, .. }) => Some(*verdict),
+        _ => None,
+    });
+    if let Some(verdict) = refused {
+        LoginAnswer::Refused(verdict)
     } else if !actions.iter().any(is_accepted) {
         LoginAnswer::NotAnAnswer
     } else if actions.contains(&Action::Deliver) {

@@ -81,7 +81,7 @@
 //!
 //! | frame | fields |
 //! |---|---|
-//! | `text` | `bytes`; `recognised`, what the dialect takes it for, unless it is `other`: `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, `refused` |
+//! | `text` | `bytes`; `recognised`, what the dialect takes it for, unless it is `other`: `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, or `refused` with its verdict |
 //! | `binary`, `ping` | `bytes` |
 //! | `pong` | `bytes`; `number`, where the payload is a decimal number as a heartbeat's is |
 //! | `close` | `code`, unless the frame had none; `reason_bytes` unless 0 |

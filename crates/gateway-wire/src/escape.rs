@@ -1,5 +1,11 @@
 //! Text of a peer's, made fit for a line of a log.
 
+/// The first `most` bytes, or fewer where a character would be cut.
+pub(crate) fn first_bytes(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// The text with its control characters (C0, DEL and C1) escaped as in Rust: a line end becomes
 /// `\n`, an escape `\u{1b}`.
 pub(crate) fn escaped(text: &str) -> String {

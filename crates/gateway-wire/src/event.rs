@@ -1,6 +1,6 @@
 //! What a driver yields to the application.
 
-use gateway_core::{DisconnectCause, Notice, SocketId};
+use gateway_core::{DisconnectCause, Notice, SocketId, Verdict};
 
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -16,7 +16,8 @@ use crate::outcome::Outcome;
 pub enum ClientEvent {
     /// A message came in.
     Message(Message),
-    /// News of the connection. [`Notice::Disconnected`] comes as [`ClientEvent::Disconnected`].
+    /// News of the connection. [`Notice::Disconnected`] comes as [`ClientEvent::Disconnected`], and
+    /// [`Notice::LoginRefused`] as [`ClientEvent::LoginRefused`].
     Notice(Notice),
     /// A socket, open or still opening, is gone.
     Disconnected {
@@ -25,7 +26,18 @@ pub enum ClientEvent {
         /// Why.
         cause: DisconnectCause,
         /// The reason in the peer's Close frame, or the first 512 bytes of the error's text; empty where there is none.
+        /// For [`LoginRefused`](DisconnectCause::LoginRefused): the refusal's text.
         detail: Box<str>,
+    },
+    /// The login was refused. Up to `close_timeout` later follows [`Disconnected`](Self::Disconnected).
+    LoginRefused {
+        /// The socket.
+        socket: SocketId,
+        /// What follows, unless a Close of the peer's softens it.
+        verdict: Verdict,
+        /// The first 512 bytes of the text that refused, with control characters escaped and without the login; empty where the
+        /// embedder refused.
+        reason: Box<str>,
     },
     /// What became of messages that were taken.
     Outcome(Outcome),

@@ -73,7 +73,11 @@ impl EventQueue {
     #[inline(never)]
     fn count_out(&mut self) {
         match self.queue.front() {
-            Some(ClientEvent::Notice(_) | ClientEvent::Disconnected { .. }) => {
+            Some(
+                ClientEvent::Notice(_)
+                | ClientEvent::Disconnected { .. }
+                | ClientEvent::LoginRefused { .. },
+            ) => {
                 self.news -= 1;
                 self.news_limit = self.news_limit.min(self.news + DROPPED_AT_ONCE).max(NEWS);
             }
@@ -228,6 +232,7 @@ impl<'a> Judge<'a> {
                     Class::Old
                 }
             }
+            ClientEvent::LoginRefused { .. } => Class::Old,
             ClientEvent::Notice(notice) => self.judge_notice(notice, index),
         }
     }

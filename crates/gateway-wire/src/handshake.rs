@@ -1,7 +1,6 @@
 //! The opening handshake (RFC 6455 section 4.1): a request to write, an answer to read. No IO.
 
 mod head;
-mod hidden;
 mod refusal;
 mod retry_after;
 
@@ -12,11 +11,11 @@ use tungstenite::handshake::client::generate_key;
 use tungstenite::handshake::derive_accept_key;
 
 use self::head::Head;
-use self::hidden::Hidden;
 use self::refusal::Refusal;
 pub use self::retry_after::parse_retry_after;
 use crate::endpoint::Endpoint;
 use crate::headers::Headers;
+use crate::hidden::Hidden;
 use crate::open_failure::OpenFailure;
 
 /// One opening handshake. Write [`request`](Self::request), then hand over what comes with

@@ -25,6 +25,7 @@ mod event;
 mod event_queue;
 mod handshake;
 mod headers;
+mod hidden;
 mod log;
 mod message;
 mod open_failure;

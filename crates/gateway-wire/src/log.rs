@@ -49,6 +49,10 @@ impl Log {
                     Box::new(Lost { socket: *socket, cause: *cause, detail, states: None })
                 });
             }
+            ClientEvent::LoginRefused { socket, verdict, .. } => {
+                // The line of the disconnection has the text.
+                debug!(endpoint = self.endpoint(), %socket, %verdict, "login refused");
+            }
             ClientEvent::Notice(notice) => self.notice(notice),
             ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {} // no news
         }
@@ -164,7 +168,9 @@ impl Log {
 /// The close code or the HTTP status of a disconnection, where it has one.
 fn numbers(cause: DisconnectCause) -> (Option<u16>, Option<u16>) {
     match cause {
-        DisconnectCause::CloseReceived(code) => (code.map(CloseCode::number), None),
+        DisconnectCause::CloseReceived(code) | DisconnectCause::LoginRefused(code) => {
+            (code.map(CloseCode::number), None)
+        }
         DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => (None, Some(status)),
         _ => (None, None),
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use gateway_tokio::core::{
-    Because, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, RetryCause, SocketId,
+    Because, CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError,
+    RetryCause, SocketId,
 };
 use serde::Serialize;
 
@@ -23,6 +24,8 @@ pub(crate) struct Events {
     /// When that came about which is being written.
     at: Duration,
     into: Option<Lines>,
+    /// The refused login that ended the last socket: the code of the Close behind it, and its text.
+    refusal: (Option<u16>, String),
 }
 
 impl Events {
@@ -46,7 +49,7 @@ impl Events {
                 Some(Lines::open(name, File::create(path)?, note)?)
             }
         };
-        Ok(Self { since, at: since.elapsed(), into })
+        Ok(Self { since, at: since.elapsed(), into, refusal: Default::default() })
     }
 
     /// Something has come: what is written of it has the time of now, however long writing takes.
@@ -56,14 +59,31 @@ impl Events {
 
     /// Writes a notice of the connection.
     pub(crate) fn notice(&mut self, notice: Notice) {
+        if let Notice::GaveUp { cause } = notice {
+            let (code, reason) = std::mem::take(&mut self.refusal);
+            return self.write(&Event::of_end(cause, code, &reason));
+        }
         if let Some(event) = Event::of_notice(notice) {
             self.write(&event);
         }
+        if let Notice::StateChanged { to: ConnectionState::Authenticated, socket, .. } = notice {
+            self.write(&Event::Login { outcome: "accepted", socket, reason: None });
+        }
     }
 
-    /// Writes the end of a socket; `detail` is the reason of a Close frame, or an error in words.
+    /// Writes the end of a socket; `detail` is the reason of a Close frame, the refusal of a login, or an error in words.
     pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause, detail: &str) {
         self.write(&Event::of_disconnect(socket, cause, detail));
+        self.refusal = match cause {
+            DisconnectCause::LoginRefused(code) => (code.map(CloseCode::number), detail.to_owned()),
+            _ => (None, String::new()),
+        };
+    }
+
+    /// Writes that the login was refused with this text.
+    pub(crate) fn login_refused(&mut self, socket: SocketId, reason: &str) {
+        let (socket, reason) = (Some(socket), non_empty(reason));
+        self.write(&Event::Login { outcome: "refused", socket, reason });
     }
 
     /// Writes that so many events were dropped before they could be written.
@@ -135,6 +155,13 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         rtt_ms: Option<f64>,
     },
+    Login {
+        outcome: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        socket: Option<SocketId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
     Ready {
         socket: SocketId,
         after_ms: u64,
@@ -150,6 +177,8 @@ enum Event<'a> {
         cause: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         http_status: Option<u16>,
     },
@@ -180,14 +209,9 @@ impl<'a> Event<'a> {
             }
             Notice::Stale { what, socket } => Self::Stale { what: what.name(), socket },
             Notice::ClockJumped { by } => Self::ClockJump { by_ms: millis(by) },
-            Notice::GaveUp { cause } => {
-                let (code, http_status) = match cause {
-                    GiveUpCause::CloseCode(code) => (Some(code), None),
-                    GiveUpCause::HttpStatus(status) => (None, Some(status)),
-                    // Nothing but a number for these two is ever added.
-                    _ => (None, None),
-                };
-                Self::GaveUp { cause: cause.name(), code, http_status }
+            Notice::GaveUp { cause } => Self::of_end(cause, None, ""),
+            Notice::LoginRefused { socket, .. } => {
+                Self::Login { outcome: "refused", socket: Some(socket), reason: None }
             }
             // A line that was not taken is kept and tried again, or told of where it is given up.
             Notice::SendRejected(_) => return None,
@@ -196,12 +220,23 @@ impl<'a> Event<'a> {
         })
     }
 
+    /// The end, after a login that was refused with this text and this Close, if one was.
+    fn of_end(cause: GiveUpCause, refused_with: Option<u16>, reason: &'a str) -> Self {
+        let (code, http_status) = match cause {
+            GiveUpCause::CloseCode(code) => (Some(code), None),
+            GiveUpCause::HttpStatus(status) => (None, Some(status)),
+            // Nothing but a number for these two is ever added.
+            _ => (refused_with, None),
+        };
+        Self::GaveUp { cause: cause.name(), code, reason: non_empty(reason), http_status }
+    }
+
     fn of_disconnect(socket: SocketId, cause: DisconnectCause, detail: &'a str) -> Self {
         let (mut code, mut reason, mut http_status, mut failure) = (None, None, None, None);
         match cause {
-            DisconnectCause::CloseReceived(received) => {
-                code = received.map(|code| code.number());
-                reason = Some(detail).filter(|detail| !detail.is_empty());
+            DisconnectCause::CloseReceived(received) | DisconnectCause::LoginRefused(received) => {
+                code = received.map(CloseCode::number);
+                reason = non_empty(detail);
             }
             DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
                 failure = Some(how.name());
@@ -217,6 +252,10 @@ impl<'a> Event<'a> {
     }
 }
 
+fn non_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// Whole milliseconds.
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
@@ -229,7 +268,7 @@ fn fraction(span: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use gateway_tokio::core::{CloseCode, Failure};
+    use gateway_tokio::core::Failure;
 
     use super::*;
 
@@ -314,7 +353,12 @@ mod tests {
                 "",
                 r#""open_failed","socket":3,"failure":"refused""#,
             ),
-            (DisconnectCause::LoginRefused, "", r#""login_refused","socket":3"#),
+            (DisconnectCause::LoginRefused(None), "", r#""login_refused","socket":3"#),
+            (
+                DisconnectCause::LoginRefused(Some(CloseCode::TRY_AGAIN_LATER)),
+                "starting",
+                r#""login_refused","socket":3,"code":1013,"reason":"starting""#,
+            ),
         ] {
             let event = Event::of_disconnect(SOCKET, cause, detail);
             let expected = format!(r#"{{"t_ms":17,"event":"disconnected","cause":{expected}}}"#);

@@ -190,6 +190,9 @@ impl Session {
                 self.events.disconnected(socket, cause, &detail);
                 now.failure = detail.into();
             }
+            ClientEvent::LoginRefused { socket, reason, .. } => {
+                self.events.login_refused(socket, &reason);
+            }
             ClientEvent::Outcome(outcome) => now.sendings.settle(outcome, &mut self.events),
             ClientEvent::Missed { count } => self.events.missed(count),
             // What a later driver has news of.

@@ -33,7 +33,14 @@ const ALIKE: Duration = Duration::from_millis(5);
 pub(super) fn tell(name: &str, head: &Head, entries: &[Entry]) -> Result<Tale, NotTold> {
     let takes_any_answer =
         entries.iter().any(|entry| login(entry) == LoginAnswer::AcceptedAndDelivered);
-    let lines = words::config(&head.config, takes_any_answer)?;
+    let mut refused = Vec::new();
+    for entry in entries {
+        match login(entry) {
+            LoginAnswer::Refused(verdict) if !refused.contains(&verdict) => refused.push(verdict),
+            _ => {}
+        }
+    }
+    let lines = words::config(&head.config, takes_any_answer, &refused)?;
     let config: Config = toml::from_str(&lines.join("\n"))?;
     let mut walk = Walk {
         connection: Connection::from_seed(Arc::new(config), head.seed),
@@ -297,7 +304,10 @@ impl Walk {
         let (mut text, mut style) = (String::new(), None);
         let deed = match frame {
             FrameFact::Text { login: LoginAnswer::Accepted, .. } => words::text(words::ACCEPTED),
-            FrameFact::Text { login: LoginAnswer::Refused, .. } => words::text(words::REFUSED),
+            FrameFact::Text { login: LoginAnswer::Refused(verdict), .. } => {
+                text = words::refused(verdict);
+                words::text(&text)
+            }
             FrameFact::Text { recognised: Recognised::Pong(stamp), .. } => {
                 let known = stamp.and_then(|stamp| self.stamps.get(&stamp).copied());
                 JsonDialect.write_pong(known.or_else(|| self.shifted(at, stamp?)), &mut text);
@@ -325,7 +335,6 @@ impl Walk {
         self.deed(at, deed, style);
         let frame = match frame {
             FrameFact::Text { login: LoginAnswer::Accepted, .. } => Frame::Text(words::ACCEPTED),
-            FrameFact::Text { login: LoginAnswer::Refused, .. } => Frame::Text(words::REFUSED),
             FrameFact::Text { .. } => Frame::Text(&text),
             FrameFact::Binary { .. } => Frame::Binary(b""),
             FrameFact::Ping { .. } => Frame::Ping(b""),

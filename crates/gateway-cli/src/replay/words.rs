@@ -11,11 +11,35 @@ use gateway_tokio::core::{
 /// A stand-in up to this length is written out.
 const SHORT: u64 = 32;
 
-/// The texts that stand for a login's answers, with the rules that find them.
+/// The text that stands for the answer that accepts a login, with the rule that finds it.
 pub(super) const ACCEPTED: &str = r#"{"login":"accepted"}"#;
-pub(super) const REFUSED: &str = r#"{"login":"refused"}"#;
 const ACCEPTED_RULE: &str = "login.accepted = '/login=accepted'";
-const REFUSED_RULE: &str = "login.refused = '/login=refused'";
+/// The rule that a configuration without its rules is written with.
+const ANY_ANSWER: &str = "login.accepted = 'any'";
+
+/// The text that stands for an answer that refuses a login.
+pub(super) fn refused(verdict: Verdict) -> String {
+    format!(r#"{{"login":"refused, {}"}}"#, verdict_word(verdict))
+}
+
+/// The rules that find these texts.
+fn refusals(verdicts: &[Verdict]) -> String {
+    let rules = verdicts.iter().map(|verdict| {
+        let word = verdict_word(*verdict);
+        format!("'/login=refused, {word}:{word}'")
+    });
+    format!("login.refused = [{}]", rules.collect::<Vec<_>>().join(", "))
+}
+
+/// A verdict as a configuration writes it.
+fn verdict_word(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Retry => "retry".to_owned(),
+        Verdict::RetryNoSoonerThan(least) => format!("{}ms", whole_millis(least)),
+        Verdict::RefreshCredentials => "refresh".to_owned(),
+        Verdict::Fatal => "fatal".to_owned(),
+    }
+}
 
 /// A number as the scenarios write it: `1_060`.
 pub(super) fn number(number: u64) -> String {
@@ -153,7 +177,9 @@ fn stand_in(bytes: u64) -> String {
 pub(super) fn cause(cause: DisconnectCause) -> String {
     let name = cause.name();
     match cause {
-        DisconnectCause::CloseReceived(Some(code)) => format!("{name} {code}"),
+        DisconnectCause::CloseReceived(Some(code)) | DisconnectCause::LoginRefused(Some(code)) => {
+            format!("{name} {code}")
+        }
         DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
             format!("{name} {}", how.name())
         }
@@ -178,17 +204,23 @@ pub(super) fn gave_up(cause: GiveUpCause) -> String {
 }
 
 /// The lines of TOML for what differs from the defaults. A login's rules are not in a journal: in their place stand those
-/// that find the stand-ins of its answers, unless its first answer was taken whatever it said.
+/// that find the stand-ins of its answers: of one that accepts, unless the first answer was taken whatever it said, and of
+/// those that refuse with these verdicts.
 pub(super) fn config(
     config: &Config,
     takes_any_answer: bool,
+    refused: &[Verdict],
 ) -> Result<Vec<String>, toml::ser::Error> {
     let (mut own, mut default) = (Vec::new(), Vec::new());
     flatten("", &toml::Value::try_from(config)?, &mut own);
     flatten("", &toml::Value::try_from(Config::default())?, &mut default);
     own.retain(|line| !default.contains(line));
     if matches!(config.login(), Login::Message { .. }) && !takes_any_answer {
-        own.extend([ACCEPTED_RULE.to_owned(), REFUSED_RULE.to_owned()]);
+        own.retain(|line| line != ANY_ANSWER);
+        own.push(ACCEPTED_RULE.to_owned());
+    }
+    if !refused.is_empty() {
+        own.push(refusals(refused));
     }
     Ok(own)
 }

@@ -104,7 +104,19 @@ impl Settings {
 /// The core's own judgement; a field that is unknown to both is told the fields of both.
 fn judge(tree: Value) -> Result<Config, Vec<ConfigError>> {
     let builder = ConfigBuilder::deserialize(tree).expect("the core reads any tree");
-    builder.build().map_err(|errors| errors.into_vec().into_iter().map(with_own_fields).collect())
+    builder.build().map_err(|errors| {
+        errors.into_vec().into_iter().map(with_own_fields).map(with_flag).collect()
+    })
+}
+
+/// The one setting that another makes necessary is named as it is typed.
+fn with_flag(error: ConfigError) -> ConfigError {
+    if error.field() != "login.accepted" || !error.value().is_empty() {
+        return error;
+    }
+    let limit = "must be set where login.send is: --login-ok POINTER=VALUE is the answer that accepts, such \
+                 as /type=login_ok; --login-ok any accepts the first text";
+    ConfigError::new(error.field(), "", limit)
 }
 
 fn with_own_fields(error: ConfigError) -> ConfigError {

@@ -40,7 +40,7 @@ pub(crate) struct Own {
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) send_stall: Option<Duration>,
-    /// Where the login is read again when the server has refused it.
+    /// Where the login is read again for each attempt.
     pub(crate) login_file: Option<PathBuf>,
 }
 
@@ -165,7 +165,9 @@ impl Own {
 
 /// The login as the file has it now: on each attempt it may be another.
 fn credentials(path: &Path) -> Result<LoginCredentials, ProviderError> {
-    Ok(LoginCredentials::new().login(read_login(path)?))
+    let login = read_login(path)
+        .map_err(|error| format!("the login file {} cannot be read: {error}", path.display()))?;
+    Ok(LoginCredentials::new().login(login))
 }
 
 /// A URL without what may be secret in it: the userinfo, the query and the fragment.

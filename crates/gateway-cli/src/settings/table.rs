@@ -154,13 +154,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .help("Answers the peer's own application-level pings")
         .default("false"),
     row(Secret, "login.send", Some("login"), "TEXT|@FILE", LOGIN).variable("GATEWAY_LOGIN").help(
-        "Sent first on every open; @FILE is read anew on each attempt. Without --login-ok any \
-             text answer accepts, and is printed",
+        "The message that logs in, sent first on every open; @FILE is read again for each attempt. \
+         Needs --login-ok",
     ),
-    row(Value, "login.accepted", Some("login-ok"), "POINTER=VALUE", LOGIN)
-        .help("The answer that accepts the login, such as /type=login_ok"),
-    row(Value, "login.refused", Some("login-refused"), "POINTER=VALUE", LOGIN)
-        .help("The answer that refuses the login"),
+    row(Value, "login.accepted", Some("login-ok"), "POINTER=VALUE|any", LOGIN)
+        .variable("GATEWAY_LOGIN_OK")
+        .help(
+            "The answer that accepts the login, such as /type=login_ok; with any, the first text that \
+             does not refuse it, which is printed too",
+        ),
+    row(List, "login.refused", Some("login-refused"), "POINTER=VALUE[:VERDICT]", LOGIN)
+        .variable("GATEWAY_LOGIN_REFUSED")
+        .help(
+            "The answer that refuses the login, and what follows: refresh (read @FILE again and try \
+             once more; the default), retry, fatal, or a least delay such as /error=busy:30s; \
+             write \\: for a colon in the value (repeats)",
+        ),
     row(Value, "login.timeout", Some("login-timeout"), "SPAN", LOGIN)
         .variable("GATEWAY_LOGIN_TIMEOUT")
         .help("How long the answer may take")

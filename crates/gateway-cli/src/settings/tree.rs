@@ -58,7 +58,7 @@ impl Tree {
         match kind {
             Kind::List => {
                 let list = values.into_iter().map(Value::String).collect();
-                self.set(&[path], Value::Array(list), origin);
+                self.set(&path.split('.').collect::<Vec<_>>(), Value::Array(list), origin);
             }
             Kind::Positional if values.len() > 1 => {
                 self.error(path, "", "must be given once");

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::backoff::{Backoff, Multiplier, Strategy};
 use crate::heartbeat::Timing;
-use crate::login::{JsonRule, Login};
+use crate::login::{AcceptanceRule, JsonRule, Login, RefusalRule};
 use crate::policy::{Policy, Rule, Verdict};
 use crate::time::whole_millis;
 
@@ -330,16 +330,29 @@ impl Check {
                     let limit = format!("must be at most {} bytes", Config::MAX_LOGIN);
                     self.push("login.send", "(hidden)".to_string(), limit);
                 }
-                if accepted.is_some() && accepted == refused {
-                    let value = refused.as_ref().map(JsonRule::to_string).unwrap_or_default();
-                    self.push(
-                        "login.refused",
-                        value,
-                        "must differ from login.accepted".to_string(),
-                    );
-                }
+                self.refusals(accepted, refused);
                 self.span("login.timeout", *timeout);
             }
+        }
+    }
+
+    fn refusals(&mut self, accepted: &AcceptanceRule, refused: &[RefusalRule]) {
+        let mut seen: Vec<&JsonRule> = Vec::new();
+        for RefusalRule { rule, verdict } in refused {
+            let limit = match accepted {
+                AcceptanceRule::Json(accepted) if accepted == rule => {
+                    Some("must differ from login.accepted")
+                }
+                _ if seen.contains(&rule) => Some("must not be listed twice"),
+                _ => None,
+            };
+            if let Some(limit) = limit {
+                self.push("login.refused", rule.to_string(), limit.to_string());
+            }
+            if let Verdict::RetryNoSoonerThan(least) = verdict {
+                self.span("login.refused", *least);
+            }
+            seen.push(rule);
         }
     }
 

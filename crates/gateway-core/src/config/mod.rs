@@ -42,7 +42,8 @@ use crate::policy::Policy;
 /// | `heartbeat.answer_pings` | false | |
 /// | `login.send` | no login | at most 64 KiB |
 /// | `login.external` | false | not with `login.send` |
-/// | `login.accepted`, `login.refused` | – | `POINTER=VALUE` |
+/// | `login.accepted` | – | `POINTER=VALUE` or any; must be set with `login.send` |
+/// | `login.refused` | – | `POINTER=VALUE[:VERDICT]`, or a list; a [`RefusalRule`](crate::RefusalRule) each |
 /// | `login.timeout` | 10s | 1 ms – 365 d |
 /// | `policy` | [`Policy`] | a table of `"CODE"` or `"CODE-CODE"` to retry, refresh, fatal or a least delay |
 /// | `connect_timeout` | 10s | 1 ms – 365 d |

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Config, ConfigBuilder, ConfigError, HeartbeatKind, parse_duration};
 use crate::backoff::{Multiplier, Strategy};
-use crate::login::{JsonRule, Login, Secret};
+use crate::login::{AcceptanceRule, Login, RefusalRule, Secret};
 use crate::policy::{Rule, Verdict};
 
 impl<'de> Deserialize<'de> for Config {
@@ -73,23 +73,31 @@ fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
 
 fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
     let (mut send, mut external) = (None, false);
-    let (mut accepted, mut refused, mut timeout) = (None, None, Login::TIMEOUT);
+    let (mut accepted, mut refused, mut timeout) = (None, Vec::new(), Login::TIMEOUT);
     section.read_secret("send", &mut send);
     section.read("external", switch, &mut external);
-    section.read("accepted", |value| json_rule(value).map(Some), &mut accepted);
-    section.read("refused", |value| json_rule(value).map(Some), &mut refused);
+    let is_acceptance_named = section.has("accepted");
+    section.read("accepted", |value| acceptance(value).map(Some), &mut accepted);
+    let is_ruled = is_acceptance_named || section.has("refused");
+    section.read("refused", refusals, &mut refused);
     section.read("timeout", span, &mut timeout);
-    let ruled = accepted.is_some() || refused.is_some();
-    config.login = match (send, external) {
-        (Some(_), true) => {
-            section.error("external", "true", "must not stand beside login.send");
+    let is_message = send.is_some();
+    config.login = match (send, external, accepted) {
+        (Some(_), true, _) => {
+            section.error("external", "true", "must not be set together with login.send");
             Login::None
         }
-        (Some(send), false) => Login::Message { send, accepted, refused, timeout },
-        (None, true) => Login::External { timeout },
-        (None, false) => Login::None,
+        (Some(send), false, Some(accepted)) => Login::Message { send, accepted, refused, timeout },
+        (Some(_), false, None) => Login::None, // what is wrong with `accepted` is reported
+        (None, true, _) => Login::External { timeout },
+        (None, false, _) => Login::None,
     };
-    if ruled && !matches!(config.login, Login::Message { .. }) {
+    if is_message && !external && !is_acceptance_named {
+        let limit = "must be set together with login.send: the answer that accepts, such as \
+                     /type=login_ok, or \"any\" if every text answer accepts";
+        section.error("accepted", "", limit);
+    }
+    if is_ruled && !is_message {
         section.error("send", "", "must be set where login.accepted or login.refused is");
     }
     section.finish();
@@ -140,6 +148,10 @@ impl<'a> Section<'a> {
     fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.entries.remove(name)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
     }
 
     fn table(&mut self, name: &'static str) -> Value {
@@ -247,8 +259,26 @@ fn heartbeat_kind(value: &Value) -> Read<HeartbeatKind> {
     }
 }
 
-fn json_rule(value: &Value) -> Read<JsonRule> {
-    value.as_str().and_then(JsonRule::parse).ok_or("must be POINTER=VALUE, such as /type=login_ok")
+fn acceptance(value: &Value) -> Read<AcceptanceRule> {
+    value
+        .as_str()
+        .and_then(AcceptanceRule::parse)
+        .ok_or("must be POINTER=VALUE, such as /type=login_ok, or any")
+}
+
+/// One rule, or a list of them.
+fn refusals(value: &Value) -> Read<Vec<RefusalRule>> {
+    let refusal = |value: &Value| value.as_str().and_then(RefusalRule::parse);
+    let rules = match value {
+        Value::Array(rules) => rules.iter().map(refusal).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            refusal(value).map(|rule| [rule].into())
+        }
+    };
+    rules.ok_or(
+        "must be POINTER=VALUE[:VERDICT], such as /type=login_refused or /error=busy:30s, \
+         or a list of these; verdicts are refresh, retry, fatal or a least delay",
+    )
 }
 
 fn size(value: &Value) -> Read<usize> {
@@ -283,12 +313,7 @@ fn parse_size(text: &str) -> Option<u64> {
 
 fn policy_rule(codes: &str, value: &Value) -> Read<Rule> {
     let verdict = match value {
-        Value::String(text) => match text.as_str() {
-            "retry" => Some(Verdict::Retry),
-            "refresh" => Some(Verdict::RefreshCredentials),
-            "fatal" => Some(Verdict::Fatal),
-            span => parse_duration(span).map(Verdict::RetryNoSoonerThan),
-        },
+        Value::String(text) => Verdict::parse(text),
         Value::Number(number) => {
             number.as_u64().map(|millis| Verdict::RetryNoSoonerThan(Duration::from_millis(millis)))
         }

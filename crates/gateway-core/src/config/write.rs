@@ -10,7 +10,7 @@ use crate::login::Login;
 use crate::policy::Verdict;
 
 /// Writes every setting, so that no later default changes what was meant. A login's text and rules are never
-/// written: it reads back as a login whose text is `(hidden)`, with the same timeout.
+/// written: it reads back as a login whose text is `(hidden)` and that any answer accepts, with the same timeout.
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let backoff = &self.reconnect.backoff;
@@ -42,7 +42,8 @@ impl Serialize for Config {
             login: match &self.login {
                 Login::None => None,
                 Login::Message { timeout, .. } => {
-                    Some(Hidden::Message { send: "(hidden)", timeout: format_duration(*timeout) })
+                    let timeout = format_duration(*timeout);
+                    Some(Hidden::Message { send: "(hidden)", accepted: "any", timeout })
                 }
                 Login::External { timeout } => {
                     Some(Hidden::External { external: true, timeout: format_duration(*timeout) })
@@ -101,7 +102,7 @@ struct Heartbeat {
 #[derive(serde::Serialize)]
 #[serde(untagged)]
 enum Hidden {
-    Message { send: &'static str, timeout: String },
+    Message { send: &'static str, accepted: &'static str, timeout: String },
     External { external: bool, timeout: String },
 }
 
@@ -122,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{HeartbeatKind, JsonRule, Multiplier, Rule, Strategy as Jitter};
+    use crate::{AcceptanceRule, HeartbeatKind, Multiplier, RefusalRule, Rule, Strategy as Jitter};
 
     fn span() -> impl Strategy<Value = Duration> {
         prop_oneof![1..5_000_u64, 1..31_536_000_000_u64].prop_map(Duration::from_millis)
@@ -207,8 +208,8 @@ mod tests {
         let timeout = Duration::from_secs(3);
         let login = Login::Message {
             send: "hunter2".into(),
-            accepted: JsonRule::parse("/hunter=2"),
-            refused: JsonRule::parse("/hunter=3"),
+            accepted: AcceptanceRule::parse("/hunter=2").unwrap(),
+            refused: RefusalRule::parse("/hunter=3:fatal").into_iter().collect(),
             timeout,
         };
         let config = Config::builder().login(login).build().unwrap();
@@ -216,8 +217,12 @@ mod tests {
         let json = serde_json::to_string(&config).unwrap();
 
         assert!(!json.contains("hunter"), "{json}");
-        let hidden =
-            Login::Message { send: "(hidden)".into(), accepted: None, refused: None, timeout };
+        let hidden = Login::Message {
+            send: "(hidden)".into(),
+            accepted: AcceptanceRule::Any,
+            refused: Vec::new(),
+            timeout,
+        };
         assert_eq!(serde_json::from_str::<Config>(&json).unwrap().login(), &hidden);
     }
 }

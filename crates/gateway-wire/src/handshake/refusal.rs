@@ -3,9 +3,9 @@
 use gateway_core::OpenError;
 
 use super::head::Head;
-use super::hidden::Hidden;
 use super::retry_after;
 use crate::escape::escaped;
+use crate::hidden::Hidden;
 use crate::open_failure::OpenFailure;
 
 /// The most of a body, and of a `Location`, that is kept, in bytes.

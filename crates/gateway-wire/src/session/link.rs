@@ -30,6 +30,8 @@ pub(super) struct Link {
     /// The core has left the socket: its last bytes may be written, and nothing is read from it.
     pub(super) is_left: bool,
     pub(super) pings: Pings,
+    /// The text that refused the login.
+    pub(super) refusal: Option<Box<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,7 @@ impl Link {
             breach: None,
             is_left: false,
             pings: Pings::default(),
+            refusal: None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! How the core's actions become orders, bytes and events.
 
 use gateway_core::{
-    Action, Actions, CloseFrame, Encoded, Event, Instant, Notice, Observed, Outgoing,
+    Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Observed,
+    Outgoing, SocketId,
 };
 use tracing::level_filters::LevelFilter;
 
@@ -9,12 +10,17 @@ use super::link::{Link, Writing};
 use super::ping::is_ping;
 use super::{Order, Session};
 use crate::codec::Incoming;
+use crate::escape::{escaped, first_bytes};
 use crate::event::ClientEvent;
+use crate::hidden::Hidden;
 use crate::message::Message;
 use crate::outcome::Outcome;
 
 /// The most that is kept of an error's text, which may be as long as the embedder's own code makes it.
 const DETAIL: usize = 2 << 10;
+
+/// The most that is kept of the text that refused a login, in bytes before it is escaped.
+const REFUSAL: usize = 512;
 
 /// What the event in hand carries: an action names it, and this holds it.
 pub(super) enum Payload<'a> {
@@ -132,8 +138,12 @@ impl Session {
             }
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
-                let detail = payload.detail();
+                let detail = self.refusal_of(cause).unwrap_or_else(|| payload.detail());
                 self.notify(ClientEvent::Disconnected { socket, cause, detail });
+            }
+            Action::Notify(Notice::LoginRefused { socket, verdict }) => {
+                let reason = self.note_refusal(socket, payload);
+                self.notify(ClientEvent::LoginRefused { socket, verdict, reason });
             }
             Action::Notify(notice @ Notice::Ready { socket, .. }) => {
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
@@ -148,6 +158,29 @@ impl Session {
             // The timer in force is always the deadline, and that is what a driver looks at.
             Action::ScheduleTimer(_) | Action::CancelTimer => {}
         }
+    }
+
+    /// Keeps the beginning of the text that refused the login, and returns it: without the login, which some servers repeat.
+    #[cold]
+    fn note_refusal(&mut self, socket: SocketId, payload: &Payload<'_>) -> Box<str> {
+        let Payload::Incoming(Incoming::Message(message)) = payload else { return "".into() };
+        let text = first_bytes(message.as_text().unwrap_or_default(), REFUSAL);
+        let login = match (&self.login, self.connection.config().login()) {
+            (Some(login), _) | (None, Login::Message { send: login, .. }) => Some(login),
+            _ => None,
+        };
+        let hidden = login.map(|login| Hidden::of_login(login).removed_from(text));
+        let reason: Box<str> = escaped(hidden.as_deref().unwrap_or(text)).into();
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == socket) {
+            link.refusal = Some(reason.clone());
+        }
+        reason
+    }
+
+    /// The text that refused the login, where that ended the socket.
+    fn refusal_of(&mut self, cause: DisconnectCause) -> Option<Box<str>> {
+        let link = self.link.as_mut().filter(|_| matches!(cause, DisconnectCause::LoginRefused(_)));
+        link?.refusal.take().filter(|text| !text.is_empty())
     }
 
     fn put(&mut self, outgoing: Outgoing, payload: &Payload<'_>) {
@@ -196,16 +229,10 @@ impl Payload<'_> {
     fn detail(&self) -> Box<str> {
         match self {
             Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
-            Self::Detail(detail) => shortened(detail).into(),
+            Self::Detail(detail) => first_bytes(detail, DETAIL).into(),
             Self::None | Self::Incoming(_) | Self::Close(_) => "".into(),
         }
     }
-}
-
-/// The first [`DETAIL`] bytes, or fewer where a character would be cut.
-fn shortened(detail: &str) -> &str {
-    let end = (0..=DETAIL).rev().find(|end| detail.is_char_boundary(*end));
-    if detail.len() <= DETAIL { detail } else { &detail[..end.unwrap_or(0)] }
 }
 
 /// What a message that waits counts for: its payload, and its place in the queue, so that empty ones are bounded too.
