@@ -42,6 +42,11 @@ impl Hidden {
             Ok(message) => push_values(message, &mut texts),
             Err(_) => texts.push(login.reveal().to_owned()),
         }
+        // Servers differ in which characters of a JSON string they escape, so the parts between these are hidden, too.
+        let is_escaped =
+            |character: char| !character.is_ascii_graphic() || r#""\/+<>&'"#.contains(character);
+        let parts = texts.iter().flat_map(|text| text.split(is_escaped)).map(str::to_owned);
+        texts.extend(parts.collect::<Vec<_>>());
         Self::pieces_of(&texts)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_core::{Because, DisconnectCause, GiveUpCause, RetryCause, SocketId};
+use gateway_core::{Because, DisconnectCause, GiveUpCause, RetryCause, SocketId, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
@@ -22,6 +22,7 @@ enum Step {
     Changed,
     Closed,
     GaveUp,
+    Refused,
     Disconnected,
     Take,
 }
@@ -36,6 +37,10 @@ fn event(step: Step, number: u64) -> ClientEvent {
         Step::Disconnected => {
             let (cause, detail) = (DisconnectCause::PongTimeout, "".into());
             return ClientEvent::Disconnected { socket, cause, detail };
+        }
+        Step::Refused => {
+            let (verdict, reason) = (Verdict::Fatal, "".into());
+            return ClientEvent::LoginRefused { socket, verdict, reason };
         }
         Step::Ping => Notice::PingSent { socket },
         Step::Pong => Notice::PongReceived { socket, round_trip: None },
@@ -77,7 +82,12 @@ fn push(queue: &mut EventQueue, event: ClientEvent) {
 }
 
 fn is_news(event: &ClientEvent) -> bool {
-    matches!(event, ClientEvent::Notice(_) | ClientEvent::Disconnected { .. })
+    matches!(
+        event,
+        ClientEvent::Notice(_)
+            | ClientEvent::LoginRefused { .. }
+            | ClientEvent::Disconnected { .. }
+    )
 }
 
 /// The same rules, one event at a time, each looked up afresh.
@@ -164,6 +174,7 @@ impl Model {
         };
         let is_protected = |(index, event): (usize, &ClientEvent)| match event {
             ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => true,
+            ClientEvent::LoginRefused { .. } => false,
             ClientEvent::Disconnected { .. } => behind_message(index),
             ClientEvent::Notice(_) => newest.contains(&Some(index)),
         };
@@ -184,6 +195,7 @@ fn histories() -> impl Strategy<Value = Vec<Step>> {
             Step::Changed,
             Step::Closed,
             Step::GaveUp,
+            Step::Refused,
             Step::Disconnected,
             Step::Take,
         ])

@@ -3,14 +3,15 @@
 mod breach;
 mod flow;
 mod log;
+mod refusal;
 mod stale;
 mod unread;
 
 use std::time::Duration;
 
 use gateway_core::{
-    CloseCode, ConfigBuilder, ConnectionState, DisconnectCause, Failure, HeartbeatKind,
-    JsonDialect, Login,
+    AcceptanceRule, CloseCode, ConfigBuilder, ConnectionState, DisconnectCause, Failure,
+    HeartbeatKind, JsonDialect, Login, RefusalRule,
 };
 
 use super::*;
@@ -18,6 +19,16 @@ use crate::outcome::Fate;
 
 fn calm() -> ConfigBuilder {
     Config::builder().heartbeat(HeartbeatKind::Off)
+}
+
+/// A login that any text accepts but `{"ok":false}`.
+fn login(send: &str) -> Login {
+    Login::Message {
+        send: Secret::new(send),
+        accepted: AcceptanceRule::Any,
+        refused: RefusalRule::parse("/ok=false").into_iter().collect(),
+        timeout: Login::TIMEOUT,
+    }
 }
 
 fn at(seconds: u64) -> Instant {
@@ -230,13 +241,7 @@ fn a_part_of_a_frame_is_life() {
 
 #[test]
 fn an_attempts_own_login_goes_before_the_configurations_and_not_beyond_its_attempt() {
-    let login = Login::Message {
-        send: Secret::new("configured"),
-        accepted: None,
-        refused: None,
-        timeout: Duration::from_secs(10),
-    };
-    let mut session = session(calm().login(login));
+    let mut session = session(calm().login(login("configured")));
     session.connect(at(0));
     for (given, length) in [(Some(Secret::new("own")), 3), (None, "configured".len())] {
         let id = opens(&mut session);
@@ -294,13 +299,7 @@ fn outcomes_that_carry_on_are_one_event_however_many_messages_are_sent() {
 
 #[test]
 fn debug_shows_neither_the_login_nor_a_payload() {
-    let login = Login::Message {
-        send: "hunter2".into(),
-        accepted: None,
-        refused: None,
-        timeout: Login::TIMEOUT,
-    };
-    let (mut session, id) = open(calm().login(login), Limits::default());
+    let (mut session, id) = open(calm().login(login("hunter2")), Limits::default());
     session.received(at(1), id, &frame(0x81, "private"));
 
     let shown = format!("{session:?}");

@@ -109,13 +109,7 @@ fn answers_that_the_peer_does_not_read_stop_the_reading_and_no_deadline() {
 
 #[test]
 fn a_login_is_read_though_the_application_is_held() {
-    let login = Login::Message {
-        send: "hello".into(),
-        accepted: None,
-        refused: None,
-        timeout: Login::TIMEOUT,
-    };
-    let (mut session, id) = open(calm().login(login), Limits::default());
+    let (mut session, id) = open(calm().login(login("hello")), Limits::default());
 
     session.hold(true);
 
