@@ -7,9 +7,10 @@ use std::{
 };
 
 use gateway_core::{
-    Action, Backlog, CloseFrame, Config, ConnectionState, Dialect, Event, Failure, Frame,
-    HeartbeatKind, Instant, JsonDialect, JsonRule, Login, Message, Network, Observed, Observer,
-    OpenError, Recognised, RetryAfter, SeededConnection, SocketId, UnixMillis, Verdict,
+    AcceptanceRule, Action, Backlog, CloseFrame, Config, ConnectionState, Dialect, Event, Failure,
+    Frame, HeartbeatKind, Instant, JsonDialect, Login, Message, Network, Observed, Observer,
+    OpenError, Recognised, RefusalRule, RetryAfter, SeededConnection, SocketId, UnixMillis,
+    Verdict,
 };
 use gateway_journal::{Journal, Problem, Recorder};
 use proptest::prelude::*;
@@ -140,18 +141,20 @@ prop_compose! {
     fn config()(
         kind in prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off]),
         login in 0..4_u8,
+        verdict in 0..4_usize,
         switches in any::<[bool; 4]>(),
         data_timeout in prop::option::of(Just(Duration::from_secs(40))),
         max_attempts in prop::option::of(0..4_u32),
     ) -> Config {
         let timeout = Duration::from_secs(5);
-        let accepted = JsonRule::parse("/type=login_ok");
-        let refused = JsonRule::parse("/type=login_refused");
+        let rule = AcceptanceRule::parse("/type=login_ok").unwrap();
+        let accepted = [AcceptanceRule::Any, rule][usize::from(login % 2)].clone();
+        let refused = format!("/type=login_refused{}", ["", ":retry", ":fatal", ":30s"][verdict]);
+        let refused = vec![RefusalRule::parse(&refused).unwrap()];
         let login = match login {
             0 => Login::None,
             1 => Login::External { timeout },
-            2 => Login::Message { send: SECRET.into(), accepted, refused, timeout },
-            _ => Login::Message { send: SECRET.into(), accepted: None, refused, timeout },
+            _ => Login::Message { send: SECRET.into(), accepted, refused, timeout },
         };
         Config::builder()
             .heartbeat(kind)
