@@ -16,7 +16,8 @@ async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() -
     let config = file(
         "valid.toml",
         "url = 'wss://hunter2:hunter2@gateway.example/feed?token=hunter2'\nclose_timeout = 500\n\
-         [headers]\nAuthorization = 'hunter2'\n[login]\nsend = 'hunter2'\n[policy]\n4403 = 'fatal'",
+         [headers]\nAuthorization = 'hunter2'\n[login]\nsend = 'hunter2'\naccepted = 'any'\n\
+         refused = ['/error=auth', '/error=busy:30s']\n[policy]\n4403 = 'fatal'",
     );
 
     let (status, stdout, stderr) = check(config.to_str().expect("its name is text")).await?;
@@ -33,6 +34,8 @@ async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() -
     assert_eq!(value("reconnect.max_delay"), "30s");
     assert_eq!(value("headers.Authorization"), "(hidden)");
     assert_eq!(value("login.send"), "(hidden)");
+    assert_eq!(value("login.accepted"), "any");
+    assert!(stdout.contains("  /error=auth, /error=busy:30s  "), "{stdout}");
     assert_eq!(value("policy.4403"), "fatal");
     Ok(())
 }

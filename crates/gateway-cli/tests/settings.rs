@@ -38,12 +38,13 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
         ("headers.X-Bad: ", "[--header]"),
         ("close_timeout = \"soon\"", "usage.toml]"),
         ("login.x: unknown field", "usage.toml]"),
+        ("login.accepted: must be set ", "[GATEWAY_LOGIN]"),
     ] {
         let line = stderr.lines().find(|line| line.trim_start().starts_with(field));
         let line = line.unwrap_or_else(|| panic!("{field}: {stderr}"));
         assert!(line.ends_with(place), "{line}");
     }
-    assert!(stderr.starts_with("error: the configuration is not valid: 7 errors\n"), "{stderr}");
+    assert!(stderr.starts_with("error: the configuration is not valid: 8 errors\n"), "{stderr}");
     let knocked = futures_util::FutureExt::now_or_never(listener.accept());
     assert!(knocked.is_none(), "it connected");
     Ok(())
@@ -100,7 +101,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     }
     assert!(help.contains("connect [OPTIONS] [URL]\n") && !help.contains("[URL]..."), "{help}");
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("Without --login-ok any text answer accepts, and is printed"), "{help}");
+    assert!(words.contains("Needs --login-ok"), "{help}");
     assert!(!help.contains("hunter2"), "{help}");
 
     let output = run(gateway(&["--help"]), b"").await?;
@@ -109,7 +110,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
 }
 
 /// Each variable, and the flag of the same setting: none of the URL. Those that name a file of the disk are read elsewhere.
-const BOTH: [(&str, &str); 22] = [
+const BOTH: [(&str, &str); 24] = [
     ("GATEWAY_CONNECT_TIMEOUT", "--connect-timeout="),
     ("GATEWAY_CLOSE_TIMEOUT", "--close-timeout="),
     ("GATEWAY_SEND_STALL", "--send-stall="),
@@ -130,6 +131,8 @@ const BOTH: [(&str, &str); 22] = [
     ("GATEWAY_HEARTBEAT_STRICT", "--heartbeat-strict="),
     ("GATEWAY_HEARTBEAT_PHASE", "--heartbeat-phase="),
     ("GATEWAY_HEARTBEAT_SLOWEST_LINK", "--heartbeat-slowest-link="),
+    ("GATEWAY_LOGIN_OK", "--login-ok="),
+    ("GATEWAY_LOGIN_REFUSED", "--login-refused="),
     ("GATEWAY_LOGIN_TIMEOUT", "--login-timeout="),
     ("GATEWAY_URL", ""),
 ];
@@ -175,10 +178,10 @@ async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Resu
             lines
         };
         assert_eq!(sorted(&text(&output.stderr)), sorted(&refused.text));
-        // All that is set is wrong, and the file's URL where the variable's is empty.
+        // All that is set is wrong, and the file's URL where the variable's is empty. A rule without a login is one error more.
         let is_empty = |index: usize| (index + shift) % 3 == 2;
         let empty = (0..BOTH.len()).filter(|index| is_empty(*index)).count();
-        let wrong = BOTH.len() - empty + usize::from(is_empty(BOTH.len() - 1));
+        let wrong = BOTH.len() - empty + usize::from(is_empty(BOTH.len() - 1)) + 1;
         assert_eq!(refused.fields.len(), wrong, "{}", refused.text);
     }
     Ok(())

@@ -355,7 +355,7 @@ mod tests {
             ),
             (DisconnectCause::LoginRefused(None), "", r#""login_refused","socket":3"#),
             (
-                DisconnectCause::LoginRefused(Some(CloseCode::TRY_AGAIN_LATER)),
+                DisconnectCause::LoginRefused(CloseCode::new(1013).ok()),
                 "starting",
                 r#""login_refused","socket":3,"code":1013,"reason":"starting""#,
             ),

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use clap::FromArgMatches as _;
-use gateway_tokio::core::{Login, Verdict};
+use gateway_tokio::core::{AcceptanceRule, Login, RefusalRule, Verdict};
 
 use super::{own::redacted, probe::command, *};
 
@@ -207,7 +207,7 @@ fn a_secret_is_in_no_error_and_no_summary() {
         assert!(!errors.contains("hunter2"), "{file}: {errors}");
     }
     let file = "url = 'wss://hunter2:hunter2@h/p?token=hunter2'\nlogin.send = 'hunter2'\n\
-                headers.Cookie = 'hunter2'";
+                login.accepted = 'any'\nheaders.Cookie = 'hunter2'";
 
     let summary = load(file, &[]).unwrap().summary.to_string();
 
@@ -233,11 +233,107 @@ fn a_login_stands_in_a_file_where_it_begins_with_an_at() {
     let login = std::env::temp_dir().join(format!("gateway-login-{}", std::process::id()));
     std::fs::write(&login, "hunter2\r\n").unwrap();
 
-    let settings = load("", &["--login", &format!("@{}", login.display())]);
+    let flags = ["--login", &format!("@{}", login.display()), "--login-ok", "any"];
+    let settings = load("", &flags);
 
     std::fs::remove_file(&login).unwrap();
     let settings = settings.unwrap();
     assert_eq!(settings.own.login_file.as_deref(), Some(login.as_path()));
     let Login::Message { send, .. } = settings.config.login() else { panic!("no login") };
     assert_eq!(send.reveal(), "hunter2");
+}
+
+/// The rules for the answers to a login: the one that accepts, and those that refuse.
+fn rules(file: &str, arguments: &[&str]) -> (AcceptanceRule, Vec<(String, Verdict)>) {
+    let settings = load(file, &[&["--login", "hello"], arguments].concat()).unwrap();
+    let Login::Message { accepted, refused, .. } = settings.config.login() else {
+        panic!("no login")
+    };
+    let refused = refused.iter().map(|RefusalRule { rule, verdict }| (rule.to_string(), *verdict));
+    (accepted.clone(), refused.collect())
+}
+
+#[test]
+fn a_login_without_a_rule_that_accepts_is_one_error_that_names_the_flag() {
+    for (file, arguments, place) in [
+        ("", ["--login", "hunter2"].as_slice(), "[--login]"),
+        ("login.send = 'hunter2'", &[], "[gateway.toml]"),
+        ("login.send = 'hunter2'", &["--login-refused", "/ok=false"], "[gateway.toml]"),
+    ] {
+        let errors = load(file, arguments).err().expect("an error");
+        let lines: Vec<&str> = errors.lines().collect();
+        assert_eq!(lines.len(), 2, "{errors}");
+        assert_eq!(lines[0], "error: the configuration is not valid");
+        assert!(lines[1].starts_with("  login.accepted: must be set "), "{errors}");
+        for part in ["--login-ok POINTER=VALUE", "--login-ok any", place] {
+            assert!(lines[1].contains(part), "{part}: {errors}");
+        }
+    }
+    let errors = load("", &["--login", "x", "--login-ok", "yes"]).err().expect("an error");
+    assert!(errors.contains("login.accepted = \"yes\": must be POINTER=VALUE"), "{errors}");
+    assert!(errors.ends_with("  [--login-ok]\n") && errors.lines().count() == 2, "{errors}");
+}
+
+#[test]
+fn a_login_is_accepted_by_any_answer_or_by_one_that_matches() {
+    assert_eq!(rules("", &["--login-ok", "any"]), (AcceptanceRule::Any, vec![]));
+    let rule = AcceptanceRule::parse("/type=login_ok").unwrap();
+    assert_eq!(rules("", &["--login-ok", "/type=login_ok"]).0, rule);
+    assert_eq!(rules("login.accepted = 'any'", &["--login-ok", "/type=login_ok"]).0, rule);
+}
+
+#[test]
+fn each_refusal_has_its_verdict_and_a_colon_may_be_part_of_the_value() {
+    let least = |seconds| Verdict::RetryNoSoonerThan(Duration::from_secs(seconds));
+    for (text, rule, verdict) in [
+        ("/a=b", "/a=b", Verdict::RefreshCredentials),
+        ("/a=b:refresh", "/a=b", Verdict::RefreshCredentials),
+        ("/a=b:retry", "/a=b", Verdict::Retry),
+        ("/a=b:fatal", "/a=b", Verdict::Fatal),
+        ("/a=b:30s", "/a=b", least(30)),
+        ("/a=b:c", "/a=b:c", Verdict::RefreshCredentials),
+        (r"/a=b\:fatal", "/a=b:fatal", Verdict::RefreshCredentials),
+        (r"/a=b\:30s:5s", "/a=b:30s", least(5)),
+        ("/a=12:30", "/a=12:30", Verdict::RefreshCredentials),
+        ("/a=b:fatal:x", "/a=b:fatal:x", Verdict::RefreshCredentials),
+        ("/a=b:fatal:retry", "/a=b:fatal", Verdict::Retry),
+        ("/a=:fatal", "/a=", Verdict::Fatal),
+    ] {
+        let expected = vec![(rule.to_owned(), verdict)];
+        assert_eq!(rules("", &["--login-ok", "any", "--login-refused", text]).1, expected);
+    }
+    for text in ["a=b", "/a", "fatal"] {
+        let arguments = ["--login", "x", "--login-ok", "any", "--login-refused", text];
+        let errors = load("", &arguments).err().expect("an error");
+        assert!(errors.contains("must be POINTER=VALUE[:VERDICT]"), "{errors}");
+        assert!(errors.ends_with("  [--login-refused]\n"), "{errors}");
+    }
+}
+
+#[test]
+fn several_refusals_are_a_list_and_those_of_the_flags_replace_the_files() {
+    let flags = ["--login-refused", "/a=b", "--login-refused", "/a=c:fatal"];
+    let two =
+        vec![("/a=b".to_owned(), Verdict::RefreshCredentials), ("/a=c".to_owned(), Verdict::Fatal)];
+    let any = "login.accepted = 'any'\n";
+    assert_eq!(rules(any, &flags).1, two);
+    assert_eq!(rules(&format!("{any}login.refused = ['/a=b', '/a=c:fatal']"), &[]).1, two);
+    assert_eq!(rules(&format!("{any}login.refused = '/a=c:fatal'"), &[]).1, two[1..]);
+    assert_eq!(rules(&format!("{any}login.refused = '/x=y'"), &flags).1, two);
+}
+
+#[test]
+fn the_rules_of_a_login_are_shown_and_its_text_is_not() {
+    let login = "login.send = 'hunter2'\nlogin.accepted = '/type=login_ok'\n";
+    for (refused, shown) in
+        [("'/a=b:fatal'", "/a=b:fatal"), ("['/a=b', '/a=c:30s']", "/a=b, /a=c:30s")]
+    {
+        let file = format!("{login}login.refused = {refused}");
+        let summary = load(&file, &[]).unwrap().summary.to_string();
+        let words = summary.split_whitespace().collect::<Vec<_>>().join(" ");
+        for line in ["login.send (hidden)", "login.accepted /type=login_ok gateway.toml"] {
+            assert!(words.contains(line), "{line}: {summary}");
+        }
+        assert!(words.contains(&format!("login.refused {shown} gateway.toml")), "{summary}");
+    }
 }

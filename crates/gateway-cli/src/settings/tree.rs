@@ -161,12 +161,14 @@ impl Tree {
         let is_known = SETTINGS.iter().any(|setting| setting.path == field);
         // A rule for one code may be named as a range of one.
         let single = field.split_once('-').map(|(code, _)| code);
-        let own = self
-            .origin(field)
-            .or_else(|| self.origin(single?))
-            .or_else(|| is_known.then_some(Origin::Default))
+        let own = self.origin(field).or_else(|| self.origin(single?)).or_else(|| {
+            if is_known {
+                // A setting that is missing comes from nowhere.
+                return (!error.value().is_empty()).then_some(Origin::Default);
+            }
             // An unknown field: only a file can have it.
-            .or_else(|| self.file.as_ref().map(|(file, _)| Origin::File(file.clone())));
+            self.file.as_ref().map(|(file, _)| Origin::File(file.clone()))
+        });
         let mentioned = SETTINGS
             .iter()
             // The fields that are known are no part of what is wrong with one that is not.
