@@ -1,0 +1,373 @@
+//! Which answer accepts a login, and what follows one that refuses it: against a server here, and `gateway serve`.
+
+mod common;
+
+use std::{
+    io,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+};
+
+use common::{Client, Server, file, gateway, run, soon, text};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_async,
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+
+const REFUSAL: &str = r#"{"ok":false,"why":"starting"}"#;
+
+/// A login, its rules, and short delays.
+const LOGIN: [&str; 12] = [
+    "--login",
+    "hello",
+    "--login-ok",
+    "/ok=true",
+    "--login-refused",
+    "/ok=false",
+    "--initial-delay",
+    "20ms",
+    "--max-delay",
+    "20ms",
+    "--heartbeat",
+    "off",
+];
+
+/// A close timeout that ends no wait of a test.
+const PATIENT: [&str; 2] = ["--close-timeout", "10m"];
+
+/// What a server does after its refusal.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Close(Option<u16>),
+    HangUp,
+    Reset,
+    /// Waits for the client's Close, and answers it.
+    Wait,
+}
+
+/// A server that greets, refuses so many logins, and then accepts.
+struct Refusing {
+    url: String,
+    /// How many logins it has read.
+    logins: Arc<AtomicU32>,
+    /// Lets it go on after a refusal.
+    go_on: Arc<Notify>,
+}
+
+impl Refusing {
+    async fn start(count: u32, refusal: &str, then: Then) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("ws://{}", listener.local_addr()?);
+        let (logins, go_on) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
+        let server = Self { url, logins: Arc::clone(&logins), go_on: Arc::clone(&go_on) };
+        let refusal = refusal.to_owned();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                // A client that goes away ends the attendance, and is looked at from its own side.
+                let _ = attend(tcp, count, &refusal, then, &logins, &go_on).await;
+            }
+        });
+        Ok(server)
+    }
+
+    fn logins(&self) -> u32 {
+        self.logins.load(SeqCst)
+    }
+}
+
+async fn attend(
+    tcp: TcpStream,
+    count: u32,
+    refusal: &str,
+    then: Then,
+    logins: &AtomicU32,
+    go_on: &Notify,
+) -> tokio_tungstenite::tungstenite::Result<()> {
+    let mut socket = accept_async(tcp).await?;
+    socket.send(Message::text(r#"{"type":"hello"}"#)).await?;
+    let login = socket.next().await.transpose()?;
+    assert_eq!(login, Some(Message::text("hello")));
+    if logins.fetch_add(1, SeqCst) >= count {
+        socket.send(Message::text(r#"{"ok":true}"#)).await?;
+        return echo(&mut socket).await;
+    }
+    socket.send(Message::text(refusal)).await?;
+    go_on.notified().await;
+    match then {
+        Then::Close(code) => {
+            let frame = |code| CloseFrame { code: CloseCode::from(code), reason: "bye".into() };
+            socket.close(code.map(frame)).await?;
+        }
+        Then::HangUp => return Ok(()),
+        Then::Reset => return Ok(socket.get_ref().set_zero_linger()?),
+        Then::Wait => {}
+    }
+    while socket.next().await.transpose()?.is_some() {}
+    Ok(())
+}
+
+async fn echo(
+    socket: &mut WebSocketStream<TcpStream>,
+) -> tokio_tungstenite::tungstenite::Result<()> {
+    while let Some(message) = socket.next().await.transpose()? {
+        if message.is_text() {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A client with these flags against a server that refuses so often.
+async fn refused(count: u32, then: Then, flags: &[&str]) -> io::Result<(Refusing, Client)> {
+    let server = Refusing::start(count, REFUSAL, then).await?;
+    let client = Client::start(&server.url, &[LOGIN.as_slice(), flags].concat());
+    Ok((server, client))
+}
+
+/// Waits for a refusal and the end of its socket. The server goes on after the first.
+async fn a_refusal(server: &Refusing, client: &mut Client) -> Value {
+    let login = client.event("login").await;
+    assert_eq!((&login["outcome"], &login["reason"]), (&"refused".into(), &REFUSAL.into()));
+    server.go_on.notify_one();
+    let lost = client.event("disconnected").await;
+    assert_eq!((&lost["cause"], &lost["reason"]), (&"login_refused".into(), &REFUSAL.into()));
+    assert_eq!(lost["socket"], login["socket"]);
+    lost
+}
+
+#[tokio::test]
+async fn a_greeting_accepts_no_login_and_no_line_is_sent_before_the_answer() -> io::Result<()> {
+    let (server, mut client) = refused(1, Then::Close(Some(1013)), &PATIENT).await?;
+    client.send("first\n").await;
+
+    assert_eq!(client.line().await, r#"{"type":"hello"}"#);
+    a_refusal(&server, &mut client).await;
+    let accepted = client.event("login").await;
+    assert_eq!((&accepted["outcome"], &accepted["socket"]), (&"accepted".into(), &2.into()));
+    client.event("ready").await;
+
+    assert_eq!(client.line().await, r#"{"type":"hello"}"#);
+    assert_eq!(client.line().await, "first");
+    assert_eq!(server.logins(), 2);
+    client.signal("-TERM").await;
+    let (status, events) = client.end().await;
+    assert_eq!(status.code(), Some(0), "{events:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refusal_that_passes_is_tried_again_until_the_login_is_accepted() -> io::Result<()> {
+    for (code, flags) in [
+        (1012, [].as_slice()),
+        (1013, &[]),
+        (1014, &[]),
+        (1000, &["--policy", "1000=retry"]),
+        (4000, &["--policy", "4000=1ms"]),
+    ] {
+        let flags = [PATIENT.as_slice(), flags].concat();
+        let (server, mut client) = refused(4, Then::Close(Some(code)), &flags).await?;
+
+        for attempt in 1..=4 {
+            assert_eq!(a_refusal(&server, &mut client).await["code"], code);
+            let retry = client.event("retry").await;
+            assert_eq!(
+                (&retry["attempt"], &retry["cause"]),
+                (&attempt.into(), &"login_refused".into())
+            );
+        }
+
+        client.state("AUTHENTICATED").await;
+        assert_eq!(server.logins(), 5, "{code}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refusal_that_nothing_softens_is_given_up_after_one_refresh() -> io::Result<()> {
+    for (then, code) in [
+        (Then::Close(Some(1000)), Some(1000)),
+        (Then::Close(Some(1001)), Some(1001)),
+        (Then::Close(Some(1008)), Some(1008)),
+        (Then::Close(Some(4000)), Some(4000)),
+        (Then::Close(None), None),
+        (Then::HangUp, None),
+        (Then::Reset, None),
+    ] {
+        let (server, mut client) = refused(9, then, &PATIENT).await?;
+        let code = code.map_or(Value::Null, Value::from);
+
+        for _ in 0..2 {
+            assert_eq!(a_refusal(&server, &mut client).await["code"], code, "{then:?}");
+        }
+
+        let gave_up = client.event("gave_up").await;
+        assert_eq!((&gave_up["cause"], &gave_up["code"]), (&"login_refused".into(), &code));
+        assert_eq!(gave_up["reason"], REFUSAL);
+        assert_eq!(client.end().await.0.code(), Some(1), "{then:?}");
+        assert_eq!(server.logins(), 2, "{then:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_only_refuses_is_left_after_the_close_timeout() -> io::Result<()> {
+    let (server, mut client) = refused(9, Then::Wait, &["--close-timeout", "50ms"]).await?;
+
+    for _ in 0..2 {
+        assert_eq!(a_refusal(&server, &mut client).await["code"], Value::Null);
+    }
+
+    assert_eq!(client.event("gave_up").await["cause"], "login_refused");
+    assert_eq!(client.end().await.0.code(), Some(1));
+    assert_eq!(server.logins(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_rule_has_its_own_verdict() -> io::Result<()> {
+    let fatal = ["--login-refused", "/why=starting:fatal"];
+    let (server, mut client) = refused(9, Then::HangUp, &[&PATIENT[..], &fatal].concat()).await?;
+    // The rule that is given first comes first.
+    for _ in 0..2 {
+        a_refusal(&server, &mut client).await;
+    }
+    assert_eq!(client.event("gave_up").await["cause"], "login_refused");
+
+    for (verdict, code) in [("fatal", 1000), ("fatal", 4000), ("retry", 1000), ("30ms", 1001)] {
+        let rule = format!("/ok=false:{verdict}");
+        let mut flags = LOGIN;
+        flags[5] = &rule;
+        let server = Refusing::start(5, REFUSAL, Then::Close(Some(code))).await?;
+        let mut client = Client::start(&server.url, &[flags.as_slice(), &PATIENT].concat());
+        let refusals = if verdict == "fatal" { 1 } else { 5 };
+
+        for _ in 0..refusals {
+            a_refusal(&server, &mut client).await;
+        }
+
+        if verdict == "fatal" {
+            assert_eq!(client.event("gave_up").await["code"], code);
+            assert_eq!(client.end().await.0.code(), Some(1));
+            assert_eq!(server.logins(), 1);
+        } else {
+            client.state("AUTHENTICATED").await;
+            assert_eq!(server.logins(), 6, "{verdict}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn attempts_that_are_spent_on_refusals_say_why_the_last_one_was_refused() -> io::Result<()> {
+    let flags = [PATIENT.as_slice(), &["--max-attempts", "1"]].concat();
+    let (server, mut client) = refused(9, Then::Close(Some(1013)), &flags).await?;
+
+    for _ in 0..2 {
+        a_refusal(&server, &mut client).await;
+    }
+
+    let gave_up = client.event("gave_up").await;
+    assert_eq!((&gave_up["cause"], &gave_up["code"]), (&"attempts_spent".into(), &1013.into()));
+    assert_eq!(gave_up["reason"], REFUSAL);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_text_of_a_refusal_is_escaped_in_events_and_log() -> io::Result<()> {
+    // White space between the parts, DEL and C1 (U+009B begins an escape sequence) raw in a string.
+    let refusal = "{\"ok\":false,\r\n\t\"why\":\"ask ops\",\"more\":\"\u{7f}\u{85}\u{9b}31m\"}";
+    let shown = r#"{"ok":false,\r\n\t"why":"ask ops","more":"\u{7f}\u{85}\u{9b}31m"}"#;
+    let server = Refusing::start(9, refusal, Then::HangUp).await?;
+    server.go_on.notify_one();
+    let path = file("escaped.jsonl", "");
+    let mut command = gateway(&["connect", &server.url, "--log-level", "debug"]);
+    command.args([&LOGIN[..5], &["/ok=false:fatal"]].concat()).arg("--events").arg(&path);
+
+    let output = run(command, b"").await?;
+
+    let (log, events) = (text(&output.stderr), std::fs::read_to_string(&path)?);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    let told: Vec<Value> = events.lines().map(common::event).collect();
+    let reasons: Vec<_> = told.iter().filter(|event| event.get("reason").is_some()).collect();
+    let names: Vec<_> = reasons.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(names, ["login", "disconnected", "gave_up"]);
+    assert!(reasons.iter().all(|event| event["reason"] == shown), "{events}");
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("ask ops")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("CONNECTED -> CLOSED"), "{log}");
+    for told in [&log, &events] {
+        let raw = |letter: char| letter.is_control() && letter != '\n';
+        assert!(!told.contains(raw), "{told:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn gateway_serve_refuses_a_login_and_says_so() -> io::Result<()> {
+    let server = Server::start(&["--login", "hunter2"]).await;
+    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
+    let delays = &LOGIN[6..];
+    let arguments = [&["--login", "wrong-token"], &rules[..], delays].concat();
+    let mut client = Client::start(&server.url, &arguments);
+    let refusal = r#"{"type":"login_failed"}"#;
+
+    for socket in 1..=2 {
+        let login = client.event("login").await;
+        assert_eq!((&login["outcome"], &login["reason"]), (&"refused".into(), &refusal.into()));
+        let lost = client.event("disconnected").await;
+        assert_eq!((&lost["socket"], &lost["code"]), (&socket.into(), &1008.into()));
+        assert_eq!((&lost["cause"], &lost["reason"]), (&"login_refused".into(), &refusal.into()));
+    }
+
+    let gave_up = client.event("gave_up").await;
+    assert_eq!((&gave_up["cause"], &gave_up["code"]), (&"login_refused".into(), &1008.into()));
+    assert_eq!(client.end().await.0.code(), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back() -> io::Result<()>
+{
+    let server = Server::start(&["--login", "hunter2", "--script", "close-4000", "--faults", "1"]);
+    let server = server.await;
+    let login = file("vanishes", "hunter2\n");
+    let mut command = gateway(&["connect", &server.url, "--login-ok", "/type=login_ok"]);
+    command.arg("--login").arg(format!("@{}", login.display())).args(&LOGIN[6..]);
+    let mut client =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut log = BufReader::new(client.stderr.take().expect("it is piped")).lines();
+    let mut log_of = async |part: &str| loop {
+        let line = soon(log.next_line()).await?.unwrap_or_else(|| panic!("no line with {part}"));
+        if line.contains(part) {
+            return io::Result::Ok(line);
+        }
+    };
+
+    log_of("CONNECTED -> AUTHENTICATED").await?;
+    std::fs::remove_file(&login)?;
+    let mut stdin = client.stdin.take().expect("it is piped");
+    tokio::io::AsyncWriteExt::write_all(&mut stdin, b"go\n").await?; // and the server closes
+    for _ in 0..2 {
+        let line = log_of("the login file").await?;
+        assert!(
+            line.contains(login.to_str().expect("text")) && line.contains("attempt="),
+            "{line}"
+        );
+    }
+    std::fs::write(&login, "hunter2\n")?;
+
+    log_of("CONNECTED -> AUTHENTICATED").await?;
+    Ok(())
+}
