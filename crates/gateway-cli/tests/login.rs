@@ -348,19 +348,20 @@ async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back
     let mut client =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut log = BufReader::new(client.stderr.take().expect("it is piped")).lines();
-    let mut log_of = async |part: &str| loop {
-        let line = soon(log.next_line()).await?.unwrap_or_else(|| panic!("no line with {part}"));
-        if line.contains(part) {
-            return io::Result::Ok(line);
+    let mut line_with = async |part: &str| {
+        let mut line = String::new();
+        while !line.contains(part) {
+            line = log.next_line().await.expect("it is text").expect("the client runs");
         }
+        line
     };
 
-    log_of("CONNECTED -> AUTHENTICATED").await?;
+    soon(line_with("CONNECTED -> AUTHENTICATED")).await;
     std::fs::remove_file(&login)?;
     let mut stdin = client.stdin.take().expect("it is piped");
     tokio::io::AsyncWriteExt::write_all(&mut stdin, b"go\n").await?; // and the server closes
     for _ in 0..2 {
-        let line = log_of("the login file").await?;
+        let line = soon(line_with("the login file")).await;
         assert!(
             line.contains(login.to_str().expect("text")) && line.contains("attempt="),
             "{line}"
@@ -368,6 +369,6 @@ async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back
     }
     std::fs::write(&login, "hunter2\n")?;
 
-    log_of("CONNECTED -> AUTHENTICATED").await?;
+    soon(line_with("CONNECTED -> AUTHENTICATED")).await;
     Ok(())
 }

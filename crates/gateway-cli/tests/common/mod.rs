@@ -114,19 +114,23 @@ impl Client {
 
     /// Waits for an event of that name.
     pub async fn event(&mut self, name: &str) -> Value {
+        soon(self.next_event(name)).await
+    }
+
+    /// Waits for the change to a state.
+    pub async fn state(&mut self, to: &str) {
+        soon(async { while self.next_event("state").await["to"] != to {} }).await;
+    }
+
+    async fn next_event(&mut self, name: &str) -> Value {
         loop {
-            let line = soon(self.events.next_line()).await.expect("it is text");
+            let line = self.events.next_line().await.expect("it is text");
             let line = line.unwrap_or_else(|| panic!("the client ended before: {name}"));
             let event = event(&line);
             if event["event"] == name {
                 return event;
             }
         }
-    }
-
-    /// Waits for the change to a state.
-    pub async fn state(&mut self, to: &str) {
-        while self.event("state").await["to"] != to {}
     }
 
     pub async fn send(&mut self, line: &str) {
