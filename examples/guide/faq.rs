@@ -53,17 +53,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let lifetime = std::env::args().nth(2).map(|seconds| seconds.parse().map(Duration::from_secs));
     let mut renewal = tokio::time::interval(lifetime.transpose()?.unwrap_or(LIFETIME));
     let mut client = Client::builder(url).build()?;
+    let mut is_subscribed = false;
     loop {
         tokio::select! {
-            _ = renewal.tick() => client.close(CloseFrame::NORMAL),
+            _ = renewal.tick(), if is_subscribed => client.close(CloseFrame::NORMAL),
             event = client.next() => match event {
                 Some(ClientEvent::Notice(Notice::Ready { .. })) => {
+                    is_subscribed = true;
                     renewal.reset(); // the hour begins with this connection
                     if let Err(refused) = subscribe(&mut client, &["prices", "trades"]).await {
                         println!("{refused}"); // disconnected again; Ready will follow
                     }
                 }
                 Some(ClientEvent::Disconnected { cause, .. }) => {
+                    is_subscribed = false;
                     println!("{}: {}", cause.name(), advice(cause));
                 }
                 Some(ClientEvent::Message(message)) => println!("received {message:?}"),

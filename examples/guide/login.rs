@@ -1,4 +1,4 @@
-//! Logs in with a token that is fetched for each attempt, and fetched anew after a refusal.
+//! Logs in with a token that is asked for before each attempt.
 //!
 //! ```sh
 //! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001 --login hunter2
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let token = token.clone();
             async move {
                 if which == Credentials::Refresh {
-                    println!("the server refused the token: fetching a new one");
+                    println!("the server refused the token"); // fetch a new one here
                 }
                 let login = format!(r#"{{"type":"login","token":"{token}"}}"#);
                 Ok(LoginCredentials::new().login(login))
@@ -45,8 +45,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(event) = client.next().await {
         match event {
             ClientEvent::Notice(Notice::Ready { .. }) => println!("logged in"),
-            ClientEvent::Disconnected { cause: DisconnectCause::LoginRefused, .. } => {
-                println!("the login was refused");
+            ClientEvent::Disconnected { cause: DisconnectCause::LoginRefused, detail, .. } => {
+                println!("the login was refused: {detail}");
             }
             ClientEvent::Disconnected { cause: DisconnectCause::LoginTimeout, .. } => {
                 println!("the server did not answer the login");

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 // ANCHOR: program
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_env_filter("gateway_wire=info").init();
+    tracing_subscriber::fmt().with_env_filter("info").init();
     let url = std::env::args().nth(1).ok_or("usage: guide_operations ws://HOST:PORT/PATH")?;
     let mut client = Client::builder(url).build()?;
     let mut minute = tokio::time::interval(Duration::from_secs(60));
