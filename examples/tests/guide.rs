@@ -135,6 +135,17 @@ fn every_program_is_built_and_shown() {
 }
 
 #[test]
+fn every_example_that_a_page_runs_exists() {
+    let manifest = fs::read_to_string(repository().join("examples/Cargo.toml")).unwrap();
+    for page in pages().1 {
+        for command in page.text.split("--example ").skip(1) {
+            let name = command.split_whitespace().next().unwrap_or_default();
+            assert!(manifest.contains(&format!("name = \"{name}\"")), "{}: {name}", page.name());
+        }
+    }
+}
+
+#[test]
 fn the_summary_lists_every_page_once() {
     let (summary, pages) = pages();
     let mut listed: Vec<String> = summary.links().into_iter().map(ToOwned::to_owned).collect();
