@@ -1,4 +1,4 @@
-//! Lives a day in microseconds: the core alone, with a server and a network that are three facts.
+//! Simulates a day of a connection with the core alone, without sockets and clocks.
 //!
 //! ```sh
 //! cargo run -p gateway-examples --example guide_embedding
@@ -21,7 +21,7 @@ enum Report {
     Lost(SocketId),
 }
 
-/// A driver whose sockets and clock are made up: what a test of your own application needs.
+/// A driver with simulated sockets and a simulated clock.
 struct Simulation {
     connection: Connection,
     now: Instant,
@@ -80,7 +80,7 @@ impl Simulation {
                 self.now = self.now.max(deadline);
                 self.handle(Event::Tick);
             }
-            (_, _, None) => self.now = Instant::MAX, // nothing will ever happen again
+            (_, _, None) => self.now = Instant::MAX, // no report and no deadline is left
         }
     }
 

@@ -1,4 +1,4 @@
-//! Lives before a hostile server for ten seconds, and counts what that cost.
+//! Connects to a hostile server for ten seconds, and prints the attempts and delays.
 //!
 //! ```sh
 //! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001 --script accept-then-drop

@@ -59,7 +59,7 @@ fn report(statistics: &Statistics) {
 // ANCHOR_END: program
 
 // ANCHOR: hints
-/// Stands for your platform's network monitor: the lines `online` and `offline` on stdin.
+/// Reads `online` and `offline` from stdin, in place of your platform's network monitor.
 fn network_hints() -> mpsc::Receiver<Network> {
     let (hint, hints) = mpsc::channel(1);
     std::thread::spawn(move || {

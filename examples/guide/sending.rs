@@ -16,7 +16,7 @@ use gateway_tokio::{Client, ClientEvent, Fate, Message, MessageId, Outcome};
 /// Messages that are not yet known to be sent, in their order.
 #[derive(Default)]
 struct Outbox {
-    /// Not handed to the client.
+    /// Not yet handed to the client.
     waiting: VecDeque<Message>,
     /// Handed to the client, without an outcome so far.
     taken: BTreeMap<MessageId, Message>,
