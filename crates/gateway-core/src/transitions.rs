@@ -772,6 +772,7 @@ fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Cont
 }
 
 /// Leaves a socket that failed. If the peer broke the protocol, the Close says how (RFC 6455 section 7.1.7). Returns whether it did.
+#[inline]
 fn hang_up(socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> bool {
     let breach = match failure {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
