@@ -114,7 +114,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
         }
     }
 
-    /// Every event the long way.
+    /// The slow path, which every event may take.
     #[inline(never)] // its frame is large, and the common events need none
     fn transit(&mut self, now: Instant, event: &Event<'_>) -> Actions {
         let mut actions = Actions::default();
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
     use crate::event::{Frame, Message};
 
-    /// The short way is only shorter.
+    /// The fast path does what the slow path does.
     #[test]
     fn the_short_way_of_an_event_leads_where_its_long_way_does() {
         for config in [

@@ -31,7 +31,7 @@ pub(crate) struct Heartbeat {
     /// The newest ping's way out.
     transit: Transit,
     /// Whether a sign of life came since the newest judgement began. An older judgement that it answers is dropped
-    /// before a newer one begins, so one mark serves both.
+    /// before a newer one begins, so one mark serves both, and a received byte costs one store.
     heard: bool,
     pings: Pings,
 }

@@ -30,19 +30,21 @@ const JUMP_SPREAD: Duration = Duration::from_secs(1);
 /// The state that follows, or `None` where the old one stays, with what the event left in it.
 pub(crate) type Next = Option<State>;
 
-/// What the events come to that are nearly all of them: no transition, and the timer stands.
+/// The result of a common event: no transition, and the timer stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Common {
     /// A message for the application.
     Data { bytes: usize },
     /// A message of the application's.
     Send { socket: SocketId, bytes: usize },
-    /// A Tick, and nothing is due: a spurious one is no event.
+    /// A Tick, and nothing is due. So `on_tick` sees only Ticks that are due.
     EarlyTick,
 }
 
 impl State {
-    /// The short way, for the common events: it asks neither dialect nor generator. `None`: the event goes [the long way](Self::on).
+    /// The fast path for the common events, which are nearly all events of a long life. None of them makes a
+    /// transition, moves the timer, or needs the dialect or the generator, so they skip the cost of all that.
+    /// `None`: the event takes [the slow path](Self::on).
     #[inline]
     pub(crate) fn on_common(
         &mut self,
@@ -522,7 +524,7 @@ impl Refused {
 }
 
 impl Ready {
-    /// A message that no dialect has to look at, on the short way.
+    /// A message that no dialect has to look at, on the fast path.
     #[inline]
     fn on_data(
         &mut self,
@@ -770,6 +772,7 @@ fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Cont
 }
 
 /// Leaves a socket that failed. If the peer broke the protocol, the Close says how (RFC 6455 section 7.1.7). Returns whether it did.
+#[inline]
 fn hang_up(socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> bool {
     let breach = match failure {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),

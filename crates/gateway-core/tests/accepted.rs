@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use common::{cases, stories::cause};
 use gateway_core::{
-    CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind, Instant, Login,
-    Multiplier, Strategy as Jitter,
+    AcceptanceRule, CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind,
+    Instant, Login, Multiplier, Strategy as Jitter,
 };
 use gateway_testkit::Rig;
 use proptest::prelude::*;
@@ -34,7 +34,8 @@ fn settings() -> impl Strategy<Value = Config> {
         span().prop_map(|timeout| Some(Login::External { timeout })),
         span().prop_map(|timeout| {
             let send = "open sesame".into();
-            Some(Login::Message { send, accepted: None, refused: None, timeout })
+            let (accepted, refused) = (AcceptanceRule::Any, Vec::new());
+            Some(Login::Message { send, accepted, refused, timeout })
         }),
     ];
     let beat = prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping]);

@@ -5,7 +5,10 @@ mod common;
 use core::time::Duration;
 
 use common::cases;
-use gateway_core::{Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Rule, Verdict};
+use gateway_core::{
+    AcceptanceRule, Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, RefusalRule, Rule,
+    Verdict,
+};
 use proptest::prelude::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -142,8 +145,8 @@ proptest! {
         let send = if is_long { secret.repeat(10_000) } else { secret.clone() };
         let login = Login::Message {
             send: send.as_str().into(),
-            accepted: JsonRule::parse("/a=b"),
-            refused: JsonRule::parse("/a=b"),
+            accepted: AcceptanceRule::parse("/a=b").unwrap(),
+            refused: RefusalRule::parse("/a=b").into_iter().collect(),
             timeout: Duration::ZERO,
         };
         let builder = Config::builder().login(login);
@@ -154,8 +157,8 @@ proptest! {
 
         let config = Config::builder().login(Login::Message {
             send: secret.as_str().into(),
-            accepted: None,
-            refused: None,
+            accepted: AcceptanceRule::Any,
+            refused: Vec::new(),
             timeout: MILLISECOND,
         });
         let shown = format!("{:?}", config.build().unwrap());
@@ -324,7 +327,10 @@ fn a_value_of_the_wrong_kind_is_named_with_what_is_wanted() {
             r#"{"login":{"external":true,"refused":"/a=b"}}"#,
             "login.send: must be set where login.accepted or login.refused is",
         ),
-        (r#"{"login":{"external":true,"send":"x"}}"#, "login.external = true: must not stand"),
+        (
+            r#"{"login":{"external":true,"send":"x"}}"#,
+            "login.external = true: must not be set together",
+        ),
     ] {
         let error = read(json).unwrap_err();
         assert!(error.starts_with(line), "{json}: {error}");
@@ -366,14 +372,93 @@ fn values_may_be_written_as_an_environment_writes_them() {
 
 #[test]
 fn a_login_has_limits() {
-    let message = |length: usize, refused: &str| Login::Message {
+    let message = |length: usize, refused: &[&str]| Login::Message {
         send: "x".repeat(length).into(),
-        accepted: JsonRule::parse("/a=b"),
-        refused: JsonRule::parse(refused),
+        accepted: AcceptanceRule::parse("/a=b").unwrap(),
+        refused: refused.iter().map(|rule| RefusalRule::parse(rule).unwrap()).collect(),
         timeout: MILLISECOND,
     };
     let build = |login| fields(Config::builder().login(login));
 
-    assert!(build(message(Config::MAX_LOGIN, "/a=c")).is_empty());
-    assert_eq!(build(message(Config::MAX_LOGIN + 1, "/a=b")), ["login.refused", "login.send"]);
+    assert!(build(message(Config::MAX_LOGIN, &["/a=c", "/a=d:fatal"])).is_empty());
+    assert_eq!(build(message(Config::MAX_LOGIN + 1, &["/a=b"])), ["login.refused", "login.send"]);
+    assert_eq!(build(message(1, &["/a=c:retry", "/a=c:fatal"])), ["login.refused"]);
+    assert_eq!(build(message(1, &["/a=c:0ms"])), ["login.refused"]);
+    assert_eq!(build(message(1, &["/a=c:366d"])), ["login.refused"]);
+}
+
+#[test]
+fn a_login_needs_a_rule_of_acceptance_and_the_error_names_the_setting() {
+    let limits = |login: &str| {
+        let error = read(&format!(r#"{{"login":{login}}}"#)).unwrap_err().to_string();
+        error
+    };
+
+    let error = limits(r#"{"send":"open sesame"}"#);
+    assert!(error.contains("login.accepted") && error.contains("\"any\""), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let error = limits(r#"{"send":"open sesame","accepted":"type"}"#);
+    assert!(error.contains("login.accepted = type:"), "{error}");
+    assert!(!error.contains("must be set together"), "{error}");
+    for rules in [r#""accepted":"any""#, r#""refused":"/a=b""#, r#""refused":[]"#] {
+        let error = limits(&format!("{{{rules}}}"));
+        assert!(error.contains("login.send"), "{error}");
+    }
+}
+
+#[test]
+fn the_rules_of_a_login_are_read_alone_or_as_a_list() {
+    let login = |rules: &str| {
+        let json = format!(r#"{{"login":{{"send":"x",{rules}}}}}"#);
+        let Login::Message { accepted, refused, .. } = read(&json).unwrap().login().clone() else {
+            panic!("no login")
+        };
+        (accepted, refused)
+    };
+    let refusals = |rules: &[&str]| -> Vec<RefusalRule> {
+        rules.iter().map(|rule| RefusalRule::parse(rule).unwrap()).collect()
+    };
+
+    let (accepted, refused) = login(r#""accepted":"any""#);
+    assert_eq!((accepted, refused), (AcceptanceRule::Any, Vec::new()));
+    let (accepted, refused) = login(r#""accepted":"/a=any","refused":"/a=b:fatal""#);
+    assert_eq!(accepted, AcceptanceRule::parse("/a=any").unwrap());
+    assert_eq!(refused, refusals(&["/a=b:fatal"]));
+    let (_, refused) = login(r#""accepted":"any","refused":["/a=b","/a=c:30s"]"#);
+    assert_eq!(refused, refusals(&["/a=b", "/a=c:30s"]));
+    for wrong in [r#""a=b""#, r#"["/a=b",1]"#, "true", "{}"] {
+        let json = format!(r#"{{"login":{{"send":"x","accepted":"any","refused":{wrong}}}}}"#);
+        assert!(read(&json).unwrap_err().to_string().contains("login.refused"), "{wrong}");
+    }
+}
+
+#[test]
+fn only_a_last_word_that_is_a_verdict_is_no_part_of_a_refusals_value() {
+    let least = |span| Verdict::RetryNoSoonerThan(Duration::from_secs(span));
+    for (text, value, verdict) in [
+        ("/a=b", "b", Verdict::RefreshCredentials),
+        ("/a=b:refresh", "b", Verdict::RefreshCredentials),
+        ("/a=b:retry", "b", Verdict::Retry),
+        ("/a=b:fatal", "b", Verdict::Fatal),
+        ("/a=b:30s", "b", least(30)),
+        ("/a=b:1m", "b", least(60)),
+        ("/a=:fatal", "", Verdict::Fatal),
+        ("/a=b:c", "b:c", Verdict::RefreshCredentials),
+        ("/a=b:", "b:", Verdict::RefreshCredentials),
+        ("/a=12:30", "12:30", Verdict::RefreshCredentials),
+        ("/a=b:fatal:c", "b:fatal:c", Verdict::RefreshCredentials),
+        ("/a=b:c:fatal", "b:c", Verdict::Fatal),
+        ("/a=b:Fatal", "b:Fatal", Verdict::RefreshCredentials),
+        (r"/a=b\:fatal", "b:fatal", Verdict::RefreshCredentials),
+        (r"/a=b\:fatal:retry", "b:fatal", Verdict::Retry),
+        (r"/a=b\:c", "b:c", Verdict::RefreshCredentials),
+        (r"/a=b\c", r"b\c", Verdict::RefreshCredentials),
+        ("/a:fatal=b", "b", Verdict::RefreshCredentials),
+    ] {
+        let pointer = text.split('=').next().unwrap();
+        let rule = JsonRule::parse(&format!("{pointer}={value}")).unwrap();
+        assert_eq!(RefusalRule::parse(text), Some(RefusalRule { rule, verdict }), "{text}");
+    }
+    assert_eq!(RefusalRule::parse("a=b:fatal"), None);
+    assert_eq!(RefusalRule::parse("/a:fatal"), None);
 }

@@ -4,8 +4,8 @@ mod common;
 
 use common::stories::{PONG, WALL, json, seconds};
 use gateway_core::{
-    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Instant, Login, Message, Outgoing,
-    Statistics, UnixMillis,
+    AcceptanceRule, CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Instant, Login,
+    Message, Outgoing, Statistics, UnixMillis,
 };
 use gateway_testkit::Rig;
 
@@ -17,8 +17,8 @@ fn counted(rig: &Rig) -> Statistics {
 fn frames_and_payload_bytes_are_counted_each_way() {
     let login = Login::Message {
         send: "open sesame".into(),
-        accepted: None,
-        refused: None,
+        accepted: AcceptanceRule::Any,
+        refused: Vec::new(),
         timeout: seconds(1),
     };
     let config = json().login(login).answer_pings(true).build().unwrap();

@@ -77,7 +77,7 @@ fn names_in_json_are_the_names_in_logs() {
         DisconnectCause::WriteStall,
         DisconnectCause::DataTimeout,
         DisconnectCause::LoginTimeout,
-        DisconnectCause::LoginRefused,
+        DisconnectCause::LoginRefused(None),
         DisconnectCause::CloseTimeout,
         DisconnectCause::Requested,
     ] {

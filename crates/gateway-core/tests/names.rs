@@ -37,7 +37,7 @@ fn causes_are_named_as_json_logs_show_them() {
         DisconnectCause::WriteStall,
         DisconnectCause::DataTimeout,
         DisconnectCause::LoginTimeout,
-        DisconnectCause::LoginRefused,
+        DisconnectCause::LoginRefused(None),
         DisconnectCause::CloseTimeout,
         DisconnectCause::Requested,
     ];

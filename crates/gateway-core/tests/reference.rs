@@ -46,6 +46,13 @@ proptest! {
     #![proptest_config(patient(1_024))]
 
     #[test]
+    fn the_core_does_what_the_model_predicts_where_logins_are_refused(
+        plan in strategies::refused_plan(),
+    ) {
+        agree(&plan)?;
+    }
+
+    #[test]
     fn the_core_does_what_the_model_predicts_where_deadlines_meet(
         plan in strategies::coarse_plan(),
     ) {

@@ -1,4 +1,6 @@
-//! What one connection costs in memory, and what is passed by value. A growth is to be meant.
+//! The size of one connection, and of what is passed by value. Raise a bound only on purpose.
+//!
+//! A connection has 688 bytes, of which 304 are ChaCha8. With a generator of 16 bytes it has 400.
 
 use core::convert::Infallible;
 use core::mem::size_of;

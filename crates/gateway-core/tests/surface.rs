@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState, Credentials,
-    Dialect, Event, Frame, HeartbeatKind, Instant, JsonDialect, JsonRule, Login, LoginAnswer,
-    Message, Multiplier, Observed, Observer, Recognised, Secret, SeededConnection, SocketId,
-    Strategy,
+    AcceptanceRule, Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState,
+    Credentials, Dialect, Event, Frame, HeartbeatKind, Instant, JsonDialect, JsonRule, Login,
+    LoginAnswer, Message, Multiplier, Observed, Observer, Recognised, RefusalRule, Secret,
+    SeededConnection, SocketId, Strategy, Verdict,
 };
 
 const fn seconds(seconds: u64) -> Duration {
@@ -145,8 +145,8 @@ impl Dialect for OneLetter {
 fn a_connection_shows_how_it_stands_and_no_secret() {
     let login = Login::Message {
         send: Secret::from("hunter2".to_owned()),
-        accepted: None,
-        refused: None,
+        accepted: AcceptanceRule::Any,
+        refused: Vec::new(),
         timeout: seconds(1),
     };
     let config = Arc::new(Config::builder().login(login).build().unwrap());
@@ -195,14 +195,14 @@ fn an_observer_need_not_care_for_the_beginning() {
 
 #[test]
 fn the_default_login_of_a_dialect_is_the_configurations() {
-    let message = |accepted: Option<&str>, refused: Option<&str>| Login::Message {
+    let message = |accepted: &str, refused: &[&str]| Login::Message {
         send: "open sesame".into(),
-        accepted: accepted.and_then(JsonRule::parse),
-        refused: refused.and_then(JsonRule::parse),
+        accepted: AcceptanceRule::parse(accepted).unwrap(),
+        refused: refused.iter().map(|rule| RefusalRule::parse(rule).unwrap()).collect(),
         timeout: seconds(1),
     };
     let external = Login::External { timeout: seconds(1) };
-    for login in [Login::None, external, message(None, None)] {
+    for login in [Login::None, external, message("any", &[])] {
         let mut text = String::new();
         OneLetter.write_login(&login, &mut text);
         let sent = matches!(login, Login::Message { .. });
@@ -210,13 +210,19 @@ fn the_default_login_of_a_dialect_is_the_configurations() {
     }
 
     use LoginAnswer::{Accepted, AcceptedAndDelivered, NotAnAnswer, Refused};
+    let refresh = Refused(Verdict::RefreshCredentials);
     let (yes, no) = (r#"{"ok":true,"n":17}"#, r#"{"ok":false}"#);
     let other = r#"{"price":17}"#;
     for (login, answers) in [
-        (message(None, None), [AcceptedAndDelivered, AcceptedAndDelivered, AcceptedAndDelivered]),
-        (message(Some("/ok=true"), None), [Accepted, NotAnAnswer, NotAnAnswer]),
-        (message(Some("/n=17"), Some("/ok=false")), [Accepted, Refused, NotAnAnswer]),
-        (message(None, Some("/ok=false")), [AcceptedAndDelivered, Refused, AcceptedAndDelivered]),
+        (message("any", &[]), [AcceptedAndDelivered, AcceptedAndDelivered, AcceptedAndDelivered]),
+        (message("/ok=true", &[]), [Accepted, NotAnAnswer, NotAnAnswer]),
+        (message("/n=17", &["/ok=false"]), [Accepted, refresh, NotAnAnswer]),
+        (message("any", &["/ok=false"]), [AcceptedAndDelivered, refresh, AcceptedAndDelivered]),
+        // The first rule that matches decides, and a refusal goes before an acceptance.
+        (
+            message("any", &["/ok=null", "/n=17:retry", "/ok=true:fatal"]),
+            [Refused(Verdict::Retry), AcceptedAndDelivered, AcceptedAndDelivered],
+        ),
         (Login::None, [NotAnAnswer; 3]),
     ] {
         let judged = [yes, no, other].map(|text| OneLetter.judge_login(&login, text));

@@ -7,6 +7,7 @@ mod after;
 mod attempts;
 mod jumps;
 mod pulse;
+mod refusals;
 mod retries;
 mod violation;
 
@@ -60,6 +61,8 @@ pub struct Checker {
     pulse: Option<Pulse>,
     /// The socket that was last aborted.
     aborted: Option<SocketId>,
+    /// The verdict of a refused login whose socket is still there.
+    refusal: Option<gateway_core::Verdict>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +92,7 @@ impl Checker {
             jumps: Jumps::default(),
             pulse: None,
             aborted: None,
+            refusal: None,
         }
     }
 
@@ -290,6 +294,7 @@ impl Checker {
         *close_sent |= matches!(outgoing, Outgoing::Close(_) | Outgoing::RequestedClose);
         hold(Invariant::I1, is_live, || format!("{outgoing:?} to {id}"))?;
         hold(Invariant::I11, !was_sent, || format!("{outgoing:?} after the Close of {id}"))?;
+        self.check_silence_of_refused(outgoing)?;
         let kind = self.config.heartbeat_kind();
         let fits = match outgoing {
             Outgoing::Requested => matches!(seen.event, Event::SendRequested(_)),
@@ -348,6 +353,11 @@ impl Checker {
                 self.pulse = Some(Pulse::new(self.now, is_reading, &self.config));
                 hold(Invariant::I1, id == socket, || format!("{socket} is ready, {id} is live"))
             }
+            Notice::LoginRefused { socket, verdict } => {
+                let is_live = self.live() == Some(socket);
+                hold(Invariant::I1, is_live, || format!("the login of {socket} is refused"))?;
+                self.login_refused(verdict, seen)
+            }
             Notice::Disconnected { socket, cause } => self.disconnected(socket, cause, seen),
             Notice::RetryScheduled { attempt, delay, cause, because } => {
                 self.scheduled(attempt, delay, cause, because)
@@ -387,6 +397,7 @@ impl Checker {
             Closing => {
                 self.stage_due = Some(self.now.saturating_add(self.config.close_timeout()));
                 self.pulse = None;
+                self.refusal = None; // close() wins
             }
             Connecting => {
                 if from != Disconnected || self.wait.is_none() {
@@ -415,6 +426,13 @@ impl Checker {
         hold(Invariant::Order, is_dead == (self.aborted == Some(id)), || {
             format!("{id} is left for {cause:?}, aborted: {:?}", self.aborted)
         })?;
+        let mut ruling = None;
+        if let DisconnectCause::LoginRefused(code) = cause {
+            ruling = Some(self.check_refusal(id, code, seen)?);
+        }
+        hold(Invariant::Order, self.refusal.is_none(), || {
+            format!("{id} is left for {cause:?}, and its login was refused")
+        })?;
         let is_due = self.stage_due.is_some_and(|at| self.now >= at) && seen.event == Event::Tick;
         match cause {
             DisconnectCause::PongTimeout
@@ -442,7 +460,8 @@ impl Checker {
             let ready_for = self.now.saturating_duration_since(pulse.since);
             self.retries.lost_after(ready_for, &self.config);
         }
-        self.loss = Some(self.retries.loss(self.now, &seen.event, cause, &self.config));
+        let verdict = ruling.unwrap_or_else(|| retries::verdict_on(cause, &self.config));
+        self.loss = Some(self.retries.loss(self.now, cause, verdict, &self.config));
         Ok(())
     }
 

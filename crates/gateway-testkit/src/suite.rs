@@ -265,14 +265,25 @@ macro_rules! suite {
             login {
                 the_login_is_the_first_frame_and_no_ping_comes_before_its_answer
                 a_refused_login_gets_new_credentials_once_and_is_then_fatal
+                a_refusal_that_a_close_1013_follows_passes
+                a_close_that_says_nothing_of_a_refusal_leaves_its_verdict
+                a_socket_that_ends_after_a_refusal_ends_by_the_refusal
+                a_breach_after_a_refusal_ends_by_the_refusal
+                a_code_of_the_users_policy_softens_a_refusal
+                a_close_never_makes_a_refusal_harsher
+                each_refusal_has_a_verdict_of_its_own
+                after_a_refusal_nothing_is_sent_and_all_that_comes_is_delivered
+                close_wins_over_a_refused_login
+                a_suspend_ends_the_wait_of_a_refused_login
                 refreshed_credentials_that_work_are_kept_and_a_stable_session_earns_another_refresh
                 a_refresh_that_reached_no_server_is_asked_for_again
                 a_login_without_an_answer_ends_at_its_deadline
                 a_storm_of_data_does_not_starve_the_login
                 a_socket_lost_while_logging_in_makes_the_delay_grow
-                without_rules_the_first_text_accepts_and_is_delivered
+                where_any_answer_accepts_the_first_text_does_and_is_delivered
                 an_embedders_own_login_may_speak_before_it_is_accepted
                 an_embedders_refusal_says_itself_what_follows
+                an_embedder_may_refuse_a_login_that_was_accepted
                 a_login_verdict_that_comes_late_changes_nothing
             }
             policy {

@@ -124,6 +124,7 @@ fn told(notice: &Notice) -> String {
             let (delay, because) = (delay.as_millis(), because.name());
             format!("retry {attempt} in {delay} by {because} for {}", cause.name())
         }
+        Notice::LoginRefused { socket, verdict } => format!("login refused {socket} {verdict}"),
         Notice::PingSent { socket } => format!("ping sent {socket}"),
         Notice::PongReceived { socket, round_trip } => match round_trip {
             Some(span) => format!("pong received {socket} after {}", span.as_millis()),
@@ -140,7 +141,9 @@ fn told(notice: &Notice) -> String {
 /// A cause of disconnection, with its code or error.
 pub(crate) fn cause(cause: DisconnectCause) -> String {
     let data = match cause {
-        DisconnectCause::CloseReceived(Some(code)) => format!(" {code}"),
+        DisconnectCause::CloseReceived(Some(code)) | DisconnectCause::LoginRefused(Some(code)) => {
+            format!(" {code}")
+        }
         DisconnectCause::Lost(failure) | DisconnectCause::ProtocolError(failure) => {
             format!(" {}", failure.name())
         }

@@ -62,8 +62,8 @@ impl Codec {
         Self { context: context(max_message_size), heads: Heads::default(), max_message_size }
     }
 
-    /// The short way: takes a message that comes next, whole and in one frame, out of `input`.
-    /// Nearly all come so; for all else there is [`decode`](Self::decode).
+    /// The fast path: takes the next message out of `input` if it is whole and in one frame, as nearly all are.
+    /// Everything else goes through [`decode`](Self::decode).
     #[inline]
     pub(crate) fn take_message(&mut self, input: &mut Input<'_>) -> Option<Message> {
         let is_message_due = self.heads.is_between_messages() && self.context.can_read();
@@ -94,7 +94,7 @@ impl Codec {
         }
     }
 
-    /// The long way: whatever comes, in pieces of any size, is the codec's.
+    /// The slow path: the codec takes any bytes, in pieces of any size.
     fn decode_any(
         &mut self,
         input: &mut Input<'_>,

@@ -25,7 +25,9 @@ const KEPT: usize = 1 << 10;
 /// The most that a burst takes at once because the last one did.
 const BURST: usize = 64 << 10;
 
-/// So many bytes are worth a write of their own.
+/// This many new bytes are written even if more may follow. Otherwise a loop that answers a whole read before the
+/// next read leaves the peer idle while it works, and is then idle itself. The bytes are offered again after as many
+/// more, not with each message: behind a slow peer each offer costs a system call.
 const MUCH: u64 = 16 << 10;
 
 /// A buffer is moved to its front only where that much has been written.

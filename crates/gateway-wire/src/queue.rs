@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-/// A queue that gives its room back whenever it is empty. A burst after a burst takes, in one piece, what the last one
-/// needed.
+/// A queue that frees its buffer when it becomes empty. The first quiet batch would be too late: in a process of many
+/// connections, small blocks of the others are between the freed ones by then. A burst after a burst reserves at once
+/// what the last one needed.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     items: VecDeque<T>,

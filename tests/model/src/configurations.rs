@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, ConfigBuilder, ConfigErrors, HeartbeatKind, Instant, JsonRule, Login, Secret,
+    AcceptanceRule, Config, ConfigBuilder, ConfigErrors, HeartbeatKind, Instant, JsonRule, Login,
+    RefusalRule, Secret,
 };
 
 use crate::message::Message;
@@ -109,6 +110,7 @@ fn login() -> Result<Configuration, ConfigErrors> {
             Message::Pong,
             Message::LoginAccepted,
             Message::LoginRefused,
+            Message::CloseGoingAway,
             Message::CloseRestart,
             Message::Reset,
         ],
@@ -121,6 +123,9 @@ fn login() -> Result<Configuration, ConfigErrors> {
         expected: &[
             ("disconnected", "login_refused"),
             ("disconnected", "login_timeout"),
+            ("refused", "softened"),
+            ("refused", "not_softened"),
+            ("refused", "without_a_close"),
             ("disconnected", "pong_timeout"),
             ("gave_up", "attempts_spent"),
             ("gave_up", "http_status"),
@@ -299,8 +304,9 @@ fn probe() -> Result<Configuration, ConfigErrors> {
 fn message_login() -> Login {
     Login::Message {
         send: Secret::new("login"),
-        accepted: JsonRule::parse("/type=login_ok"),
-        refused: JsonRule::parse("/type=login_refused"),
+        accepted: JsonRule::parse("/type=login_ok")
+            .map_or(AcceptanceRule::Any, AcceptanceRule::Json),
+        refused: RefusalRule::parse("/type=login_refused").into_iter().collect(),
         timeout: Duration::from_secs(3),
     }
 }

@@ -87,8 +87,15 @@ impl Healthy {
             }
             (ConnectionState::Closing, None) => return Err("CLOSING for ever".to_owned()),
             (ConnectionState::Connecting, _) => Message::Opened.event(self.socket()?),
-            (ConnectionState::Connected | ConnectionState::Authenticated, _) => {
-                Message::LoginAccepted.event(self.socket()?)
+            (ConnectionState::Connected | ConnectionState::Authenticated, deadline) => {
+                let accepted = Message::LoginAccepted.event(self.socket()?);
+                let _ = self.connection.handle(self.now, accepted);
+                if self.connection.is_ready() {
+                    return Ok(());
+                }
+                // The login was refused before: the socket is left at the deadline.
+                self.now = self.now.max(deadline.ok_or("CONNECTED without a deadline")?);
+                Event::Tick
             }
         };
         let _ = self.connection.handle(self.now, event);

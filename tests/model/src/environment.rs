@@ -91,7 +91,11 @@ impl Line {
             (Server::Open, _) if self.driver == Driver::Gone => false,
             (
                 Server::Open,
-                Message::Data | Message::CloseNormal | Message::CloseRestart | Message::Reset,
+                Message::Data
+                | Message::CloseNormal
+                | Message::CloseGoingAway
+                | Message::CloseRestart
+                | Message::Reset,
             ) => true,
             (Server::Open, Message::Pong) => self.was_asked,
             (Server::Open, Message::LoginAccepted | Message::LoginRefused) => self.got_login,
@@ -113,6 +117,7 @@ impl Line {
             | Message::Unauthorized
             | Message::Unavailable
             | Message::CloseNormal
+            | Message::CloseGoingAway
             | Message::CloseRestart
             | Message::Reset => Server::Gone,
         };

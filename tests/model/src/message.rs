@@ -14,12 +14,13 @@ pub(crate) enum Message {
     LoginAccepted,
     LoginRefused,
     CloseNormal,
+    CloseGoingAway,
     CloseRestart,
     Reset,
 }
 
 impl Message {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Opened,
         Self::Refused,
         Self::Unauthorized,
@@ -29,6 +30,7 @@ impl Message {
         Self::LoginAccepted,
         Self::LoginRefused,
         Self::CloseNormal,
+        Self::CloseGoingAway,
         Self::CloseRestart,
         Self::Reset,
     ];
@@ -48,6 +50,7 @@ impl Message {
             Self::LoginAccepted => text(r#"{"type":"login_ok"}"#),
             Self::LoginRefused => text(r#"{"type":"login_refused"}"#),
             Self::CloseNormal => close(Some(CloseFrame::NORMAL)),
+            Self::CloseGoingAway => close(CloseFrame::new(CloseCode::GOING_AWAY.number(), "").ok()),
             Self::CloseRestart => {
                 close(CloseFrame::new(CloseCode::SERVICE_RESTART.number(), "").ok())
             }
@@ -67,6 +70,7 @@ impl Message {
             Self::LoginAccepted => "accepts the login",
             Self::LoginRefused => "refuses the login",
             Self::CloseNormal => "closes with 1000",
+            Self::CloseGoingAway => "closes with 1001",
             Self::CloseRestart => "closes with 1012",
             Self::Reset => "drops the connection",
         }

@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gateway_core::{Action, Actions, Event, Notice};
+use gateway_core::{Action, Actions, CloseCode, DisconnectCause, Event, Notice};
 
 use crate::environment::Ping;
 
@@ -73,10 +73,23 @@ fn of_action(ping: Ping, action: &Action) -> [Option<Sight>; 2] {
                 Notice::ClockJumped { .. } => Some(("held", "clock_jumped")),
                 _ => None,
             };
-            [of_notice(notice), while_held.filter(|_| is_held)]
+            let besides = while_held.filter(|_| is_held).or_else(|| of_refusal(notice));
+            [of_notice(notice), besides]
         }
         _ => [None, None],
     }
+}
+
+/// How the wait of a refused login ended: 1012 softens the verdict.
+fn of_refusal(notice: &Notice) -> Option<Sight> {
+    let Notice::Disconnected { cause: DisconnectCause::LoginRefused(code), .. } = notice else {
+        return None;
+    };
+    Some(match code {
+        Some(CloseCode::SERVICE_RESTART) => ("refused", "softened"),
+        Some(_) => ("refused", "not_softened"),
+        None => ("refused", "without_a_close"),
+    })
 }
 
 fn of_notice(notice: &Notice) -> Option<Sight> {

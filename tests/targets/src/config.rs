@@ -227,8 +227,9 @@ fn complete(error: &ConfigError, tree: &Value) {
     let is_nameless = is_unknown && tree.get("").is_some();
     assert!(!error.field().is_empty() || is_nameless, "no field: {error:?}");
     // Of an unknown field there is no value that would matter, and of a missing one none.
-    let is_bare =
-        is_unknown || error.limit() == "must be set where login.accepted or login.refused is";
+    let is_missing = error.limit() == "must be set where login.accepted or login.refused is"
+        || error.limit().starts_with("must be set together with login.send");
+    let is_bare = is_unknown || is_missing;
     let is_given_empty = || given(tree, error.field()) == Some(&Value::String(String::new()));
     assert!(!error.value().is_empty() || is_bare || is_given_empty(), "no value: {error:?}");
 }
@@ -303,8 +304,10 @@ fn is_relation(error: &ConfigError) -> bool {
     let about = [
         "must be at most reconnect.",
         "must be at most heartbeat.",
-        "must not stand beside",
+        "must not be set together with",
+        "must be set together with",
         "must be set where",
+        "must not be listed twice",
         "must differ from",
         "must not cross",
     ];
@@ -333,8 +336,9 @@ fn told_at_once(root: &Map<String, Value>, errors: &ConfigErrors, sights: &mut S
         assert!(told.contains(&error), "{error} is held back: {errors}");
     }
     for error in told {
-        // A login's timeout is looked at only where there is a login.
-        let is_alone = alone.contains(error) || error.field() == "login.timeout";
+        // A login's timeout and the least delays of its refusals are looked at only where there is a login.
+        let is_of_login = ["login.timeout", "login.refused"].contains(&error.field());
+        let is_alone = alone.contains(error) || is_of_login;
         assert!(is_alone || error.field() == "login.send", "{error} is of no setting: {errors}");
     }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
-    Action, CloseFrame, Config, ConnectionState, Dialect, DisconnectCause, Failure, HeartbeatKind,
-    JsonRule, Login, Network, Notice, Observed, Observer, SocketId, UnixMillis,
+    AcceptanceRule, Action, CloseFrame, Config, ConnectionState, Dialect, DisconnectCause, Failure,
+    HeartbeatKind, Login, Network, Notice, Observed, Observer, SocketId, UnixMillis,
 };
 use gateway_tokio::{Client, ClientEvent, Fate, Limits, Message};
 use tokio::time::timeout;
@@ -135,8 +135,8 @@ impl Setup {
         let interval = Duration::from_secs(u64::from(self.interval % 60) + 1);
         let login = Login::Message {
             send: "open sesame".into(),
-            accepted: JsonRule::parse("/type=welcome"),
-            refused: None,
+            accepted: AcceptanceRule::parse("/type=welcome").expect("a rule"),
+            refused: Vec::new(),
             timeout: Login::TIMEOUT,
         };
         let built = Config::builder()

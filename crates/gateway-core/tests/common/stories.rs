@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Action, Because, Config, ConfigBuilder, Credentials, DisconnectCause, Event, Failure, Frame,
-    GiveUpCause, HeartbeatKind, JsonRule, Login, Notice, OpenError, RetryAfter,
+    AcceptanceRule, Action, Because, Config, ConfigBuilder, Credentials, DisconnectCause, Event,
+    Failure, Frame, GiveUpCause, HeartbeatKind, Login, Notice, OpenError, RefusalRule, RetryAfter,
 };
 
 use gateway_testkit::{Rig, pings};
@@ -24,8 +24,8 @@ pub(crate) fn json() -> ConfigBuilder {
 pub(crate) fn with_login() -> Config {
     let login = Login::Message {
         send: "open sesame".into(),
-        accepted: JsonRule::parse("/type=welcome"),
-        refused: JsonRule::parse("/type=refused"),
+        accepted: AcceptanceRule::parse("/type=welcome").unwrap(),
+        refused: RefusalRule::parse("/type=refused").into_iter().collect(),
         timeout: seconds(10),
     };
     json().login(login).build().unwrap()

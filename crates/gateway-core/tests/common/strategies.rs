@@ -34,6 +34,47 @@ pub(crate) fn coarse_plan() -> impl Strategy<Value = Plan> {
     )
 }
 
+/// A plan of whole and half seconds whose logins are refused again and again, and whose servers close with every kind of code.
+pub(crate) fn refused_plan() -> impl Strategy<Value = Plan> {
+    let login = |settings: Settings| Settings { login: LoginKind::Message, ..settings };
+    let rules =
+        vec((prop::sample::select(vec![4_000_u16, 4_001, 4_012, 4_013, 3_000]), ruling()), 0..3);
+    let step = (coarse_advance(), prop_oneof![5 => fact_of_a_refusal(), 1 => fact()])
+        .prop_map(|(advance, fact)| Step { advance, fact });
+    let settings = (settings(), rules, any::<u16>()).prop_map(move |(settings, rules, verdict)| {
+        // The verdict of a refusal is drawn with the connect timeout: `coarse` has one for four seconds.
+        let connect_timeout = verdict % 8 * 1_000 + 999;
+        Settings { rules, connect_timeout, ..login(coarse(settings)) }
+    });
+    (settings, any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
+        |(settings, seed, is_punctual, steps)| Plan { settings, seed, is_punctual, steps },
+    )
+}
+
+/// What leads to a refused login, and what may follow it.
+fn fact_of_a_refusal() -> impl Strategy<Value = Fact> {
+    let frame = |content| Fact::Frame(Whose::Current, content);
+    let close = prop_oneof![
+        Just(None),
+        // 1000, 1001, those that may soften, and one that nobody knows.
+        prop::sample::select(vec![0_u16, 1, 12, 13, 14, 3_000]).prop_map(Some),
+    ];
+    prop_oneof![
+        4 => Just(Fact::Connect),
+        6 => Just(Fact::Opened(Whose::Current)),
+        6 => Just(frame(Content::Refused)),
+        1 => Just(frame(Content::Welcome)),
+        3 => close.prop_map(move |code| frame(Content::Close(code))),
+        4 => Just(Fact::Tick),
+        1 => Just(frame(Content::Data)),
+        1 => any::<u8>().prop_map(|failure| Fact::Failed(Whose::Current, failure)),
+        1 => ruling().prop_map(Fact::LoginRejected),
+        1 => coarse_wall().prop_map(Fact::Wall),
+        1 => content().prop_map(Fact::Send),
+        1 => any::<u8>().prop_map(Fact::Close),
+    ]
+}
+
 /// The spans as whole seconds, from one to eight: a setting's span is a millisecond longer than its number.
 fn coarse(settings: Settings) -> Settings {
     let seconds = |millis: u16| millis % 8 * 1_000 + 999;

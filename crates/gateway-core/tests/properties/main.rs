@@ -100,6 +100,11 @@ proptest! {
     fn every_invariant_holds_where_ticks_come_on_time(plan in strategies::punctual_plan()) {
         run(&plan).map_err(|violation| fail(&violation))?;
     }
+
+    #[test]
+    fn every_invariant_holds_where_logins_are_refused(plan in strategies::refused_plan()) {
+        run(&plan).map_err(|violation| fail(&violation))?;
+    }
 }
 
 proptest! {

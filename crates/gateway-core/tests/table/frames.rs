@@ -4,20 +4,23 @@ use core::time::Duration;
 
 use gateway_core::ConnectionState as State;
 use gateway_core::{
-    Action, CloseCode, CloseFrame, DisconnectCause, Event, Frame, GiveUpCause, Notice,
+    Action, Because, CloseCode, CloseFrame, DisconnectCause, Event, Frame, GiveUpCause, Notice,
+    Verdict,
 };
 
 use crate::rows::{
-    ONE, PONG, Row, becomes_ready, close_socket, closed, given_up, lost, notice, part, row, stale,
-    timer, with,
+    ONE, PONG, Row, becomes_ready, close_socket, closed, given_up, lost, lost_until, notice, row,
+    stale, timer, waits_for_close, with,
 };
+use crate::situation::REFUSED;
 use crate::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Waiting,
+    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 
 pub(crate) fn received(situation: Situation) -> Vec<Row> {
     match situation {
         LoggingIn => when_logging_in(),
+        Refused => when_refused(),
         Ready | ReadyAfterLogin => when_ready(situation.state()),
         Closing => when_closing(),
         Idle | Waiting | Connecting | Closed => stale(text(PONG), situation.state()),
@@ -27,11 +30,13 @@ pub(crate) fn received(situation: Situation) -> Vec<Row> {
 fn when_logging_in() -> Vec<Row> {
     let same = State::Connected;
     let ready = becomes_ready(same, State::Authenticated);
-    let refused = lost(same, DisconnectCause::LoginRefused);
-    let refused = with(part(CloseCode::GOING_AWAY), refused);
+    let least = Verdict::RetryNoSoonerThan(Duration::from_secs(45));
     let mut rows = vec![
         row(text(r#"{"type":"welcome"}"#), State::Authenticated, ready),
-        row(text(r#"{"type":"refused"}"#), State::Disconnected, refused),
+        row(REFUSED, same, waits_for_close(Verdict::RefreshCredentials)),
+        row(text(r#"{"type":"busy"}"#), same, waits_for_close(least)),
+        row(text(r#"{"type":"later"}"#), same, waits_for_close(Verdict::Retry)),
+        row(text(r#"{"type":"never"}"#), same, waits_for_close(Verdict::Fatal)),
         row(text("data"), same, [Action::Deliver]),
         row(text(PONG), same, [Action::Deliver]), // no ping of ours is unanswered
         row(Event::FrameReceived(ONE, Frame::Binary(b"data")), same, [Action::Deliver]),
@@ -39,6 +44,32 @@ fn when_logging_in() -> Vec<Row> {
         row(Event::FrameReceived(ONE, Frame::Pong(b"")), same, []),
     ];
     rows.extend(peer_closes(same));
+    rows
+}
+
+/// All that comes is delivered, and a Close says what follows. The rules have 1000 as a least delay, and 4001 as fatal.
+fn when_refused() -> Vec<Row> {
+    let same = State::Connected;
+    let closed = |frame: Option<CloseFrame<'static>>,
+                  actions: &dyn Fn(DisconnectCause) -> Vec<Action>| {
+        let cause = DisconnectCause::LoginRefused(frame.map(|frame| frame.code()));
+        let event = Event::FrameReceived(ONE, Frame::Close(frame));
+        row(event, State::Disconnected, with(close_socket(), actions(cause)))
+    };
+    let code = |code| Some(CloseFrame::new(code, "").unwrap());
+    let at_once = |cause| lost(same, cause);
+    let ruled = |cause| lost_until(same, cause, 49_500, Because::Policy);
+    let mut rows = vec![
+        row(text(r#"{"type":"welcome"}"#), same, [Action::Deliver]),
+        row(REFUSED, same, [Action::Deliver]),
+        row(text(PONG), same, [Action::Deliver]),
+        row(Event::FrameReceived(ONE, Frame::Binary(b"data")), same, [Action::Deliver]),
+        row(Event::FrameReceived(ONE, Frame::Ping(b"")), same, []),
+        row(Event::FrameReceived(ONE, Frame::Pong(b"")), same, []),
+        closed(code(1000), &ruled),
+        closed(None, &at_once),
+    ];
+    rows.extend([1001, 1008, 1012, 1013, 1014, 4000, 4001].map(|c| closed(code(c), &at_once)));
     rows
 }
 

@@ -90,7 +90,7 @@ fn every_event_in_every_situation_yields_exactly_its_row() {
             }
         }
     }
-    assert!(count > 8 * 20, "only {count} rows");
+    assert!(count > 9 * 20, "only {count} rows");
 }
 
 #[test]

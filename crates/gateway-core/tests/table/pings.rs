@@ -6,7 +6,7 @@ use gateway_core::{Backlog, Event};
 
 use crate::rows::{ONE, Row, row, timer};
 use crate::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Waiting,
+    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 use crate::sockets::nothing_or_stale;
 
@@ -20,7 +20,7 @@ pub(crate) fn held(situation: Situation) -> Vec<Row> {
             row(behind(0), same, [timer(30_000)]),
             row(behind(u64::MAX), same, [timer(30_000)]),
         ],
-        Idle | Waiting | Connecting | LoggingIn | Closing | Closed => {
+        Idle | Waiting | Connecting | LoggingIn | Refused | Closing | Closed => {
             nothing_or_stale(behind(9), situation)
         }
     }
@@ -34,7 +34,7 @@ pub(crate) fn handed(situation: Situation) -> Vec<Row> {
             row(Event::PingHanded(ONE, 65_536 + 32_768), same, [timer(7_000)]),
             row(Event::PingHanded(ONE, u64::MAX), same, [timer(30_000)]),
         ],
-        Idle | Waiting | Connecting | LoggingIn | Closing | Closed => {
+        Idle | Waiting | Connecting | LoggingIn | Refused | Closing | Closed => {
             nothing_or_stale(Event::PingHanded(ONE, 9), situation)
         }
     }

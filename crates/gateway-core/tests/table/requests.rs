@@ -10,10 +10,10 @@ use gateway_core::{
 
 use crate::rows::{
     ONE, Row, TWO, becomes_ready, changed, changed_without_socket, given_up, gone, lost,
-    lost_until, opens, part, rejected, row, timer, with,
+    lost_until, opens, part, refused, rejected, row, timer, waits_for_close, with,
 };
 use crate::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Waiting,
+    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 
 /// Opens a socket, unless one is opening or open.
@@ -26,7 +26,9 @@ pub(crate) fn connect(situation: Situation) -> Vec<Row> {
             let dropped = [Action::CloseSocket(ONE), gone(DisconnectCause::Requested)];
             (State::Connecting, with(dropped, opens(State::Closing, TWO, 1_000)))
         }
-        Connecting | LoggingIn | Ready | ReadyAfterLogin => (situation.state(), Vec::new()),
+        Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin => {
+            (situation.state(), Vec::new())
+        }
     };
     vec![row(Event::ConnectRequested, next, actions)]
 }
@@ -49,7 +51,7 @@ pub(crate) fn close(situation: Situation) -> Vec<Row> {
             ];
             (State::Closed, actions)
         }
-        LoggingIn | Ready | ReadyAfterLogin => {
+        LoggingIn | Refused | Ready | ReadyAfterLogin => {
             let actions = vec![
                 Action::Send(ONE, Outgoing::RequestedClose),
                 changed(same, State::Closing, ONE),
@@ -73,7 +75,7 @@ pub(crate) fn send(situation: Situation) -> Vec<Row> {
                 row(Event::SendRequested(Message::Binary(b"x")), same, sent),
             ]
         }
-        Idle | Waiting | Connecting | LoggingIn => {
+        Idle | Waiting | Connecting | LoggingIn | Refused => {
             let actions = [rejected(SendRejection::NotReady)];
             vec![row(Event::SendRequested(Message::Text("x")), same, actions)]
         }
@@ -91,32 +93,37 @@ pub(crate) fn accept_login(situation: Situation) -> Vec<Row> {
             let actions = becomes_ready(State::Connected, State::Authenticated);
             vec![row(Event::LoginAccepted, State::Authenticated, actions)]
         }
-        Idle | Waiting | Connecting | Ready | ReadyAfterLogin | Closing | Closed => {
+        Idle | Waiting | Connecting | Refused | Ready | ReadyAfterLogin | Closing | Closed => {
             vec![row(Event::LoginAccepted, situation.state(), [])]
         }
     }
 }
 
-/// Ignored unless a login is under way.
+/// A login that is under way waits for the peer's Close; a ready connection is left at once. Ignored everywhere else.
 pub(crate) fn reject_login(situation: Situation) -> Vec<Row> {
-    let rejected = |verdict, next, actions| {
-        row(Event::LoginRejected(verdict), next, with(part(CloseCode::GOING_AWAY), actions))
-    };
+    let least = Verdict::RetryNoSoonerThan(Duration::from_secs(45));
     match situation {
-        LoggingIn => {
-            let from = State::Connected;
-            let cause = DisconnectCause::LoginRefused;
-            let least = Verdict::RetryNoSoonerThan(Duration::from_secs(45));
+        LoggingIn => [Verdict::Retry, Verdict::RefreshCredentials, least, Verdict::Fatal]
+            .map(|verdict| {
+                row(Event::LoginRejected(verdict), State::Connected, waits_for_close(verdict))
+            })
+            .into(),
+        Ready | ReadyAfterLogin => {
+            let (from, cause) = (situation.state(), DisconnectCause::LoginRefused(None));
+            let leaves = |verdict, next, actions| {
+                let left = with([refused(verdict)], part(CloseCode::GOING_AWAY).into());
+                row(Event::LoginRejected(verdict), next, with(left, actions))
+            };
             let ruled = lost_until(from, cause, 49_500, Because::Policy);
             let fatal = given_up(from, cause, GiveUpCause::LoginRefused);
             vec![
-                rejected(Verdict::Retry, State::Disconnected, lost(from, cause)),
-                rejected(Verdict::RefreshCredentials, State::Disconnected, lost(from, cause)),
-                rejected(least, State::Disconnected, ruled),
-                rejected(Verdict::Fatal, State::Closed, fatal),
+                leaves(Verdict::Retry, State::Disconnected, lost(from, cause)),
+                leaves(Verdict::RefreshCredentials, State::Disconnected, lost(from, cause)),
+                leaves(least, State::Disconnected, ruled),
+                leaves(Verdict::Fatal, State::Closed, fatal),
             ]
         }
-        Idle | Waiting | Connecting | Ready | ReadyAfterLogin | Closing | Closed => {
+        Idle | Waiting | Connecting | Refused | Closing | Closed => {
             vec![row(Event::LoginRejected(Verdict::Fatal), situation.state(), [])]
         }
     }

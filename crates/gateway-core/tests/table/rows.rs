@@ -5,7 +5,7 @@ use core::time::Duration;
 use gateway_core::ConnectionState as State;
 use gateway_core::{
     Action, Because, CloseCode, Credentials, DisconnectCause, Event, GiveUpCause, Instant, Notice,
-    OpenError, Outgoing, RetryAfter, RetryCause, SendRejection, SocketId, UnixMillis,
+    OpenError, Outgoing, RetryAfter, RetryCause, SendRejection, SocketId, UnixMillis, Verdict,
 };
 
 pub(crate) const WALL: u64 = 1_700_000_000_000;
@@ -54,6 +54,16 @@ pub(crate) fn timer(millis: u64) -> Action {
 
 pub(crate) fn gone(cause: DisconnectCause) -> Action {
     notice(Notice::Disconnected { socket: ONE, cause })
+}
+
+/// The login was refused.
+pub(crate) fn refused(verdict: Verdict) -> Action {
+    notice(Notice::LoginRefused { socket: ONE, verdict })
+}
+
+/// The login is refused at 1 s; the peer's Close is waited for.
+pub(crate) fn waits_for_close(verdict: Verdict) -> Vec<Action> {
+    vec![refused(verdict), timer(3_000)]
 }
 
 pub(crate) fn gave_up(cause: GiveUpCause) -> Action {

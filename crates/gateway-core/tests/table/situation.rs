@@ -1,18 +1,21 @@
 //! The situations that a connection can be in, and how a test brings it there.
 
 use core::convert::Infallible;
+use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::ConnectionState as State;
 use gateway_core::{
-    CloseFrame, Config, ConfigBuilder, Event, HeartbeatKind, Instant, JsonRule, Login, OpenError,
-    UnixMillis,
+    AcceptanceRule, CloseFrame, Config, ConfigBuilder, Event, Frame, HeartbeatKind, Instant, Login,
+    OpenError, RefusalRule, Rule, UnixMillis, Verdict,
 };
 use rand_core::TryRng;
 
 use crate::rows::{ONE, WALL};
 
-use Situation::{Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Waiting};
+use Situation::{
+    Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+};
 
 pub(crate) type Connection = gateway_core::Connection<Draws>;
 
@@ -45,21 +48,23 @@ pub(crate) enum Situation {
     Waiting,
     Connecting,
     LoggingIn,
+    /// The login was refused, with the verdict to refresh.
+    Refused,
     Ready,
     ReadyAfterLogin,
     Closing,
     Closed,
 }
 
-pub(crate) const SITUATIONS: [Situation; 8] =
-    [Idle, Waiting, Connecting, LoggingIn, Ready, ReadyAfterLogin, Closing, Closed];
+pub(crate) const SITUATIONS: [Situation; 9] =
+    [Idle, Waiting, Connecting, LoggingIn, Refused, Ready, ReadyAfterLogin, Closing, Closed];
 
 impl Situation {
     pub(crate) fn state(self) -> State {
         match self {
             Idle | Waiting => State::Disconnected,
             Connecting => State::Connecting,
-            LoggingIn | Ready => State::Connected,
+            LoggingIn | Refused | Ready => State::Connected,
             ReadyAfterLogin => State::Authenticated,
             Closing => State::Closing,
             Closed => State::Closed,
@@ -69,12 +74,20 @@ impl Situation {
     pub(crate) fn config(self) -> Config {
         let login = Login::Message {
             send: "open sesame".into(),
-            accepted: JsonRule::parse("/type=welcome"),
-            refused: JsonRule::parse("/type=refused"),
+            accepted: AcceptanceRule::parse("/type=welcome").unwrap(),
+            refused: ["/type=refused", "/type=busy:45s", "/type=later:retry", "/type=never:fatal"]
+                .map(|rule| RefusalRule::parse(rule).unwrap())
+                .into(),
             timeout: Login::TIMEOUT,
         };
         match self {
             LoggingIn | ReadyAfterLogin => pinging().login(login).build().unwrap(),
+            Refused => {
+                let rule = |code, verdict| Rule::new(code, code, verdict).unwrap();
+                let least = Verdict::RetryNoSoonerThan(Duration::from_secs(45));
+                let config = pinging().login(login).rule(rule(1000, least));
+                config.rule(rule(4001, Verdict::Fatal)).build().unwrap()
+            }
             Idle | Waiting | Connecting | Ready | Closing | Closed => pinging().build().unwrap(),
         }
     }
@@ -86,6 +99,7 @@ impl Situation {
             Waiting => &[Event::ConnectRequested, Event::OpenFailed(ONE, OpenError::Refused)],
             Connecting => &[Event::ConnectRequested],
             LoggingIn => &[Event::ConnectRequested, Event::SocketOpened(ONE)],
+            Refused => &[Event::ConnectRequested, Event::SocketOpened(ONE), REFUSED],
             Ready => &[Event::ConnectRequested, Event::SocketOpened(ONE), Event::Tick],
             ReadyAfterLogin => &[
                 Event::ConnectRequested,
@@ -110,6 +124,10 @@ impl Situation {
         connection
     }
 }
+
+/// The answer that refuses the login, with the verdict to refresh.
+pub(crate) const REFUSED: Event<'static> =
+    Event::FrameReceived(ONE, Frame::Text(r#"{"type":"refused"}"#));
 
 /// The heartbeat is JSON, and the first ping leaves after a random part of the interval.
 fn pinging() -> ConfigBuilder {

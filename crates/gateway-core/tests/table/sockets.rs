@@ -10,7 +10,7 @@ use crate::rows::{
     row, stale, timer, with,
 };
 use crate::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Waiting,
+    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 
 pub(crate) fn opened(situation: Situation) -> Vec<Row> {
@@ -21,7 +21,7 @@ pub(crate) fn opened(situation: Situation) -> Vec<Row> {
             let actions = becomes_ready(State::Connecting, State::Connected);
             vec![row(event, State::Connected, actions)]
         }
-        LoggingIn | Ready | ReadyAfterLogin | Closing => stale(event, same),
+        LoggingIn | Refused | Ready | ReadyAfterLogin | Closing => stale(event, same),
         Idle | Waiting | Closed => {
             let stale = notice(Notice::Stale { what: event.kind(), socket: ONE });
             vec![row(event, same, [stale, Action::CloseSocket(ONE)])]
@@ -32,7 +32,7 @@ pub(crate) fn opened(situation: Situation) -> Vec<Row> {
 pub(crate) fn open_failed(situation: Situation) -> Vec<Row> {
     match situation {
         Connecting => attempt_failed(),
-        Idle | Waiting | LoggingIn | Ready | ReadyAfterLogin | Closing | Closed => {
+        Idle | Waiting | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing | Closed => {
             stale(Event::OpenFailed(ONE, OpenError::Refused), situation.state())
         }
     }
@@ -76,6 +76,7 @@ fn open_fails(error: OpenError, next: State, actions: Vec<Action>) -> Row {
 pub(crate) fn failed(situation: Situation) -> Vec<Row> {
     match situation {
         LoggingIn | Ready | ReadyAfterLogin => failures(situation.state()),
+        Refused => failures_of_refused(),
         Closing => {
             let actions = || closed(DisconnectCause::Requested);
             [Failure::Eof, Failure::Protocol]
@@ -106,6 +107,20 @@ fn failures(from: State) -> Vec<Row> {
     rows
 }
 
+/// The cause is the refusal, however the socket ends.
+fn failures_of_refused() -> Vec<Row> {
+    let left = |failure, last: Vec<Action>| {
+        let lost = lost(State::Connected, DisconnectCause::LoginRefused(None));
+        row(Event::SocketFailed(ONE, failure), State::Disconnected, with(last, lost))
+    };
+    vec![
+        left(Failure::Eof, close_socket().into()),
+        left(Failure::Reset, close_socket().into()),
+        left(Failure::Protocol, part(CloseCode::PROTOCOL_ERROR).into()),
+        left(Failure::TooBig, part(CloseCode::TOO_BIG).into()),
+    ]
+}
+
 pub(crate) fn bytes_received(situation: Situation) -> Vec<Row> {
     nothing_or_stale(Event::BytesReceived(ONE), situation)
 }
@@ -124,7 +139,7 @@ pub(crate) fn reading_paused(situation: Situation) -> Vec<Row> {
         // The pong timeout waits; the next ping does not.
         Ready | ReadyAfterLogin => vec![row(event, situation.state(), [timer(30_000)])],
         // The deadlines of a login and of a close go on.
-        LoggingIn | Closing | Idle | Waiting | Connecting | Closed => {
+        LoggingIn | Refused | Closing | Idle | Waiting | Connecting | Closed => {
             nothing_or_stale(event, situation)
         }
     }
@@ -138,7 +153,7 @@ pub(crate) fn reading_resumed(situation: Situation) -> Vec<Row> {
 pub(crate) fn nothing_or_stale(event: Event<'static>, situation: Situation) -> Vec<Row> {
     let same = situation.state();
     match situation {
-        LoggingIn | Ready | ReadyAfterLogin | Closing => vec![row(event, same, [])],
+        LoggingIn | Refused | Ready | ReadyAfterLogin | Closing => vec![row(event, same, [])],
         Idle | Waiting | Connecting | Closed => stale(event, same),
     }
 }

@@ -8,11 +8,11 @@ use gateway_core::{
 };
 
 use crate::rows::{
-    ONE, Row, TWO, WALL, changed, close_socket, closed, lost_at, notice, opens, part, ping, retry,
-    row, row_at, timer, with,
+    ONE, Row, TWO, WALL, changed, close_socket, closed, lost, lost_at, notice, opens, part, ping,
+    retry, row, row_at, timer, with,
 };
 use crate::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Waiting,
+    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 
 /// A Tick before the deadline does nothing. At the deadline it ends what the state waits for.
@@ -35,6 +35,11 @@ pub(crate) fn tick(situation: Situation) -> Vec<Row> {
             let late = with(part(CloseCode::GOING_AWAY), late);
             vec![nothing_at(9_999), row_at(10_000, Event::Tick, State::Disconnected, late)]
         }
+        Refused => {
+            let late = lost_at(2_000, same, DisconnectCause::LoginRefused(None));
+            let late = with(part(CloseCode::GOING_AWAY), late);
+            vec![nothing_at(1_999), row_at(2_000, Event::Tick, State::Disconnected, late)]
+        }
         Ready | ReadyAfterLogin => {
             let dead = lost_at(5_000, same, DisconnectCause::PongTimeout);
             let dead = with([Action::AbortSocket(ONE)], dead);
@@ -55,6 +60,10 @@ pub(crate) fn wall_clock(situation: Situation) -> Vec<Row> {
         Waiting => {
             let moved = retry(1, 500, RetryCause::ClockJump, Because::Hint);
             jump(state, vec![moved, timer(1_500)])
+        }
+        Refused => {
+            let left = lost(state, DisconnectCause::LoginRefused(None));
+            jump(State::Disconnected, with(part(CloseCode::GOING_AWAY), left))
         }
         Connecting | LoggingIn => jump(State::Connecting, replaces_attempt(state)),
         Ready | ReadyAfterLogin => jump(state, with(ping(62_000), vec![timer(6_000)])),
@@ -97,7 +106,7 @@ pub(crate) fn network_changed(situation: Situation) -> Vec<Row> {
             let at_once = [retry(1, 0, RetryCause::Online, Because::Hint)];
             (State::Connecting, with(at_once, opens(State::Disconnected, TWO, 1_000)))
         }
-        Idle | Connecting | LoggingIn | Ready | ReadyAfterLogin | Closing | Closed => {
+        Idle | Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing | Closed => {
             (same, Vec::new())
         }
     };

@@ -19,9 +19,15 @@ impl Checker {
             .filter(|a| matches!(a, Action::ScheduleTimer(_) | Action::CancelTimer))
             .count();
         let is_frame = matches!(event, Event::FrameReceived(..) | Event::BytesReceived(_));
-        // A pong clears the pong timeout. Any other frame moves the timer only if it changes the state.
-        let may_move =
-            |n: &Notice| matches!(n, Notice::StateChanged { .. } | Notice::PongReceived { .. });
+        // A pong clears the pong timeout, a refusal begins the wait for a Close. Any other frame moves the timer only if it changes the state.
+        let may_move = |n: &Notice| {
+            matches!(
+                n,
+                Notice::StateChanged { .. }
+                    | Notice::PongReceived { .. }
+                    | Notice::LoginRefused { .. }
+            )
+        };
         let most = usize::from(!is_frame || notices(seen).any(may_move));
         hold(Invariant::I2, timers <= most, || format!("{event:?} moved the timer: {actions:?}"))?;
         // A delay may be zero, and the last instant that can be told is always due.

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Because, Config, Credentials, DisconnectCause, Event, Instant, OpenError, RetryAfter,
-    UnixMillis, Verdict,
+    Because, Config, Credentials, DisconnectCause, Instant, OpenError, RetryAfter, UnixMillis,
+    Verdict,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -61,29 +61,19 @@ impl Retries {
         if self.wants_refresh { Credentials::Refresh } else { Credentials::Cached }
     }
 
-    /// What the tables say of this loss.
+    /// What is to be expected after this loss.
     pub(crate) fn loss(
         &self,
         now: Instant,
-        event: &Event<'_>,
         cause: DisconnectCause,
+        verdict: Verdict,
         config: &Config,
     ) -> Loss {
-        let judge = |code| config.policy().judge(code).verdict();
-        let mut header = None;
-        let verdict = match cause {
-            DisconnectCause::OpenFailed(OpenError::Http { status, retry_after }) => {
-                header = retry_after.and_then(|header| self.span(now, header));
-                judge(status)
+        let header = match cause {
+            DisconnectCause::OpenFailed(OpenError::Http { retry_after, .. }) => {
+                retry_after.and_then(|header| self.span(now, header))
             }
-            DisconnectCause::OpenFailed(OpenError::Configuration) => Verdict::Fatal,
-            DisconnectCause::CloseReceived(code) => judge(code.map_or(1005, |code| code.number())),
-            DisconnectCause::Lost(_) => judge(1006),
-            DisconnectCause::LoginRefused => match *event {
-                Event::LoginRejected(verdict) => verdict,
-                _ => Verdict::RefreshCredentials,
-            },
-            _ => Verdict::Retry,
+            _ => None,
         };
         let header = header.map(|span| span.min(config.retry_after_max()));
         let ruled = match verdict {
@@ -171,6 +161,18 @@ impl Retries {
             return Err(format!("{delay:?} is no whole number of milliseconds"));
         }
         Ok(())
+    }
+}
+
+/// What the tables say of this cause. A refused login has a verdict of its own.
+pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
+    let judge = |code| config.policy().judge(code).verdict();
+    match cause {
+        DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => judge(status),
+        DisconnectCause::OpenFailed(OpenError::Configuration) => Verdict::Fatal,
+        DisconnectCause::CloseReceived(code) => judge(code.map_or(1005, |code| code.number())),
+        DisconnectCause::Lost(_) => judge(1006),
+        _ => Verdict::Retry,
     }
 }
 

@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use gateway_core::{Config, HeartbeatKind, JsonRule, Login, Multiplier, Rule, Strategy, Verdict};
+use gateway_core::{
+    AcceptanceRule, Config, HeartbeatKind, JsonRule, Login, Multiplier, RefusalRule, Rule,
+    Strategy, Verdict,
+};
 
 /// A history in short.
 #[derive(Clone, Debug, Arbitrary)]
@@ -141,23 +144,32 @@ impl Settings {
     }
 
     fn login(&self, timeout: Duration) -> Login {
-        let rule = |text| JsonRule::parse(text);
+        let send = "open sesame".into();
         match self.login {
             LoginKind::None => Login::None,
             LoginKind::Message => Login::Message {
-                send: "open sesame".into(),
-                accepted: rule("/type=welcome"),
-                refused: rule("/type=refused"),
+                send,
+                accepted: AcceptanceRule::parse("/type=welcome").unwrap_or(AcceptanceRule::Any),
+                refused: self.refusals(),
                 timeout,
             },
-            LoginKind::MessageWithoutRules => Login::Message {
-                send: "open sesame".into(),
-                accepted: None,
-                refused: None,
-                timeout,
-            },
+            LoginKind::MessageWithoutRules => {
+                Login::Message { send, accepted: AcceptanceRule::Any, refused: Vec::new(), timeout }
+            }
             LoginKind::External => Login::External { timeout },
         }
+    }
+
+    /// The verdict is drawn with the connect timeout, so that no input needs another number.
+    fn refusals(&self) -> Vec<RefusalRule> {
+        let verdict = match self.connect_timeout / 1_000 % 4 {
+            0 => Verdict::RefreshCredentials,
+            1 => Verdict::Retry,
+            2 => Verdict::RetryNoSoonerThan(span(self.connect_timeout)),
+            _ => Verdict::Fatal,
+        };
+        let rule = JsonRule::parse("/type=refused");
+        rule.map(|rule| RefusalRule { rule, verdict }).into_iter().collect()
     }
 }
 

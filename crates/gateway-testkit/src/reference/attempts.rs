@@ -30,12 +30,50 @@ impl<R: Rng> Reference<R> {
         self.lose_by(cause, verdict, gives_up);
     }
 
-    /// A refused login: new credentials once, then fatal; or as the embedder says.
+    /// A refused login stays for up to the close timeout: the peer's Close may follow.
     pub(super) fn refuse_login(&mut self, verdict: Verdict) {
-        let Some(id) = self.socket else { return };
-        self.act(Action::Send(id, Outgoing::Close(CloseCode::GOING_AWAY)));
+        let Some(socket) = self.socket else { return };
+        self.tell(Notice::LoginRefused { socket, verdict });
+        self.refusal = Some(verdict);
+        self.too_late_at = Some(self.now.saturating_add(self.config.close_timeout()));
+    }
+
+    /// A login that was accepted is no longer valid: the connection is left at once.
+    pub(super) fn refuse_when_ready(&mut self, verdict: Verdict) {
+        let Some(socket) = self.socket else { return };
+        self.tell(Notice::LoginRefused { socket, verdict });
+        self.refusal = Some(verdict);
+        self.end_refusal(None, Some(CloseCode::GOING_AWAY));
+    }
+
+    /// The Close of a server that restarts, or whose code the user has a rule for, makes the verdict milder, never harsher.
+    pub(super) fn soften_refusal(&mut self, code: u16) {
+        let policy = self.config.policy();
+        let has_rule = policy.rules().any(|rule| (rule.first()..=rule.last()).contains(&code));
+        if !has_rule && ![1012, 1013, 1014].contains(&code) {
+            return;
+        }
+        let by = self.judge(code);
+        let from_mild_to_harsh = |verdict| match verdict {
+            Verdict::Retry => 1,
+            Verdict::RetryNoSoonerThan(_) => 2,
+            Verdict::RefreshCredentials => 3,
+            Verdict::Fatal => 4,
+        };
+        self.refusal = self.refusal.map(|verdict| {
+            if from_mild_to_harsh(by) < from_mild_to_harsh(verdict) { by } else { verdict }
+        });
+    }
+
+    /// The socket of a refused login is left: with a Close of ours where the peer is still there.
+    pub(super) fn end_refusal(&mut self, received: Option<CloseCode>, ours: Option<CloseCode>) {
+        let (Some(id), Some(verdict)) = (self.socket, self.refusal.take()) else { return };
+        if let Some(code) = ours {
+            self.act(Action::Send(id, Outgoing::Close(code)));
+        }
         self.act(Action::CloseSocket(id));
-        self.lose_by(DisconnectCause::LoginRefused, verdict, GiveUpCause::LoginRefused);
+        let cause = DisconnectCause::LoginRefused(received);
+        self.lose_by(cause, verdict, GiveUpCause::LoginRefused);
     }
 
     fn lose_by(&mut self, cause: DisconnectCause, verdict: Verdict, gives_up: GiveUpCause) {

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Action, Because, ConnectionState, HeartbeatKind, Instant, Network, Notice, RetryCause,
-    UnixMillis,
+    Action, Because, CloseCode, ConnectionState, HeartbeatKind, Instant, Network, Notice,
+    RetryCause, UnixMillis,
 };
 use rand_core::Rng;
 
@@ -56,6 +56,9 @@ impl<R: Rng> Reference<R> {
                 if self.ready_since.is_some() =>
             {
                 self.probe();
+            }
+            (ConnectionState::Connected, Some(_)) if self.refusal.is_some() => {
+                self.end_refusal(None, Some(CloseCode::GOING_AWAY));
             }
             (ConnectionState::Connecting | ConnectionState::Connected, Some(id)) => {
                 self.act(Action::AbortSocket(id));

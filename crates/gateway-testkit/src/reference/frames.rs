@@ -1,8 +1,8 @@
 //! What came in: for the application, for the login, or for the heartbeat.
 
 use gateway_core::{
-    Action, CloseFrame, ConnectionState, Dialect as _, DisconnectCause, Frame, HeartbeatKind,
-    JsonDialect, LoginAnswer, Outgoing, Recognised, UnixMillis, Verdict,
+    Action, CloseCode, CloseFrame, ConnectionState, Dialect as _, DisconnectCause, Frame,
+    HeartbeatKind, JsonDialect, LoginAnswer, Outgoing, Recognised, UnixMillis,
 };
 use rand_core::Rng;
 
@@ -16,6 +16,7 @@ impl<R: Rng> Reference<R> {
         match frame {
             Frame::Close(frame) => self.on_peers_close(frame),
             Frame::Text(text) if self.is_logging_in() => self.on_answer(text),
+            Frame::Text(_) if self.refusal.is_some() => self.act(Action::Deliver),
             Frame::Text(text) => self.on_text(text),
             Frame::Binary(_) => self.deliver(),
             Frame::Ping(_) => {} // the codec answers it
@@ -27,7 +28,12 @@ impl<R: Rng> Reference<R> {
         if self.state == ConnectionState::Closing {
             return self.finish_closing(DisconnectCause::Requested);
         }
-        self.drop_and_lose(DisconnectCause::CloseReceived(frame.map(|frame| frame.code())));
+        let code = frame.map(|frame| frame.code());
+        if self.refusal.is_some() {
+            self.soften_refusal(code.map_or(1005, CloseCode::number));
+            return self.end_refusal(code, None);
+        }
+        self.drop_and_lose(DisconnectCause::CloseReceived(code));
     }
 
     fn on_answer(&mut self, text: &str) {
@@ -37,7 +43,7 @@ impl<R: Rng> Reference<R> {
                 self.act(Action::Deliver);
                 self.become_ready(ConnectionState::Authenticated);
             }
-            LoginAnswer::Refused => self.refuse_login(Verdict::RefreshCredentials),
+            LoginAnswer::Refused(verdict) => self.refuse_login(verdict),
             LoginAnswer::NotAnAnswer => self.act(Action::Deliver),
         }
     }

@@ -40,6 +40,8 @@ impl<R: Rng> Reference<R> {
             Event::LoginRejected(verdict) => {
                 if self.is_logging_in() {
                     self.refuse_login(verdict);
+                } else if self.ready_since.is_some() {
+                    self.refuse_when_ready(verdict);
                 }
             }
             Event::SocketOpened(_) => self.on_opened(),
@@ -64,7 +66,8 @@ impl<R: Rng> Reference<R> {
     }
 
     pub(super) fn is_logging_in(&self) -> bool {
-        self.state == ConnectionState::Connected && self.ready_since.is_none()
+        let is_undecided = self.ready_since.is_none() && self.refusal.is_none();
+        self.state == ConnectionState::Connected && is_undecided
     }
 
     fn on_connect(&mut self) {
@@ -119,6 +122,7 @@ impl<R: Rng> Reference<R> {
             (ConnectionState::Connected | ConnectionState::Authenticated, Some(id)) => {
                 self.act(Action::Send(id, Outgoing::RequestedClose));
                 self.end_stay();
+                self.refusal = None;
                 self.change(ConnectionState::Closing, Some(id));
                 self.too_late_at = Some(self.now.saturating_add(self.config.close_timeout()));
             }
@@ -198,6 +202,8 @@ impl<R: Rng> Reference<R> {
             _ if self.state == ConnectionState::Closing => {
                 self.finish_closing(DisconnectCause::Requested);
             }
+            // A stream that has ended takes no Close.
+            _ if self.refusal.is_some() => self.end_refusal(None, breach),
             Some(code) => self.part(code, DisconnectCause::ProtocolError(failure)),
             None => self.drop_and_lose(DisconnectCause::Lost(failure)),
         }
@@ -234,6 +240,8 @@ impl<R: Rng> Reference<R> {
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 if self.ready_since.is_some() {
                     self.judge_and_ask();
+                } else if self.refusal.is_some() {
+                    self.end_refusal(None, Some(CloseCode::GOING_AWAY));
                 } else {
                     self.part(CloseCode::GOING_AWAY, DisconnectCause::LoginTimeout);
                 }

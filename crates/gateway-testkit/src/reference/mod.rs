@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, Config, ConnectionState, DisconnectCause, Event, Instant, Notice, OpenError, SocketId,
-    UnixMillis,
+    UnixMillis, Verdict,
 };
 use rand_core::Rng;
 
@@ -55,6 +55,8 @@ pub struct Reference<R> {
     too_late_at: Option<Instant>,
     is_paused: bool,
     is_blocked: bool,
+    /// What follows on the refused login, while the peer's Close is waited for.
+    refusal: Option<Verdict>,
 
     // The attempts.
     /// Retries since the count was last reset.
@@ -132,6 +134,7 @@ impl<R: Rng> Reference<R> {
             too_late_at: None,
             is_paused: false,
             is_blocked: false,
+            refusal: None,
             attempts: 0,
             last_delay: Duration::ZERO,
             last_drawn: Duration::ZERO,

@@ -97,7 +97,7 @@ pub(crate) fn a_suspend_while_logging_in_aborts_that_socket() -> Scenario {
     scenario(
         "The machine sleeps while the login is unanswered. That socket is reset and the next one opens.",
     )
-    .config(toml!["login.send = 'open sesame'"])
+    .config(toml!["login.send = 'open sesame'", "login.accepted = 'any'"])
     .attempts([
         accepts_after(millis(20)),
         accepts_after(millis(20)).polite().on_text(

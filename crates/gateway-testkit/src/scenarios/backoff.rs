@@ -24,7 +24,11 @@ pub(crate) fn a_server_that_closes_at_login_is_no_success_of_the_open() -> Scena
             "https://github.com/destinygg/chat-gui/pull/872",
             "https://github.com/apollographql/subscriptions-transport-ws/pull/135",
         ])
-        .config(toml!["reconnect.jitter = 'none'", "login.send = 'open sesame'"])
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = 'any'"
+        ])
         .attempts([
             fails_after(millis(10), OpenError::Refused),
             accepts_after(millis(20)).on_text("open sesame", millis(30), Deed::close(4000, "no")),

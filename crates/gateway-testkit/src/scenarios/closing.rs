@@ -130,7 +130,7 @@ pub(crate) fn close_in_the_middle_of_a_login_is_a_close() -> Scenario {
     scenario(
         "The login is out: our Close goes after it, and the answer to the login matters no more.",
     )
-    .config(toml!["login.send = 'open sesame'"])
+    .config(toml!["login.send = 'open sesame'", "login.accepted = 'any'"])
     .attempts([accepts_after(millis(20)).polite().on_text(
         "open sesame",
         millis(500),

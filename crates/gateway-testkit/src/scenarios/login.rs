@@ -48,10 +48,226 @@ pub(crate) fn a_refused_login_gets_new_credentials_once_and_is_then_fatal() -> S
         )])
         .sees([
             credentials(&[Cached, Refresh]),
-            gone(&[(30, "login_refused"), (1_060, "login_refused")]),
-            peer_sees(1, &["20: text open sesame", "30: close 1001", "30: gone"]),
+            gone(&[(2_030, "login_refused"), (5_060, "login_refused")]),
+            peer_sees(1, &["20: text open sesame", "2030: close 1001", "2030: gone"]),
             gives_up("login_refused"),
-            quiet_after(1_060),
+            quiet_after(5_060),
+        ])
+}
+
+/// Refuses the login with this text, and does that next.
+fn refuses_then(text: &str, after: core::time::Duration, next: Deed) -> Attempt {
+    accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(text)).then(after, next)
+}
+
+pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
+    scenario("A server that starts refuses the login and closes with 1013: it is tried again, with the same credentials.")
+        .answers(&["https://github.com/openclaw/openclaw/issues/46116"])
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused'"
+        ])
+        .attempts([
+            refuses_then(REFUSED, millis(160), Deed::close(1013, "starting")),
+            refuses_then(REFUSED, millis(160), Deed::close(1012, "")),
+            refuses_then(REFUSED, millis(160), Deed::close(1014, "")),
+            accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(WELCOME)),
+        ])
+        .until(seconds(10))
+        .sees([
+            credentials(&[Cached, Cached, Cached, Cached]),
+            gone(&[
+                (180, "login_refused 1013"),
+                (1_360, "login_refused 1012"),
+                (3_540, "login_refused 1014"),
+            ]),
+            peer_sees(1, &["20: text open sesame", "180: close 1013 starting", "180: gone"]),
+            ready_to_the_end_since(7_570),
+        ])
+}
+
+pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Scenario {
+    scenario("Refused, then closed with 1001, without a code, or with a code that nobody has a rule for: one refresh, then the end.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused'"
+        ])
+        .attempts([
+            refuses_then(REFUSED, millis(160), Deed::close(1001, "")),
+            refuses_then(REFUSED, millis(160), Deed::close(4000, "")),
+        ])
+        .sees([
+            credentials(&[Cached, Refresh]),
+            gone(&[(180, "login_refused 1001"), (1_360, "login_refused 4000")]),
+            gives_up("login_refused"),
+        ])
+}
+
+pub(crate) fn a_socket_that_ends_after_a_refusal_ends_by_the_refusal() -> Scenario {
+    scenario("Refused, then the end of the stream or a reset: no Close, and the verdict stays.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused'"
+        ])
+        .attempts([
+            refuses_then(REFUSED, millis(160), Deed::end()),
+            refuses_then(REFUSED, millis(160), Deed::reset()),
+        ])
+        .sees([
+            credentials(&[Cached, Refresh]),
+            gone(&[(180, "login_refused"), (1_360, "login_refused")]),
+            peer_sees(1, &["20: text open sesame", "180: gone"]),
+            gives_up("login_refused"),
+        ])
+}
+
+pub(crate) fn a_breach_after_a_refusal_ends_by_the_refusal() -> Scenario {
+    scenario(
+        "Refused, then a frame that breaks the protocol: the Close says so, and the verdict stays.",
+    )
+    .config(toml![
+        "login.send = 'open sesame'",
+        "login.accepted = '/type=welcome'",
+        "login.refused = '/type=refused:fatal'"
+    ])
+    .attempts([refuses_then(REFUSED, millis(160), Deed::breach(b"\xc1\x01x", Failure::Protocol))])
+    .sees([
+        gone(&[(180, "login_refused")]),
+        peer_sees(1, &["20: text open sesame", "180: close 1002", "180: gone"]),
+        gives_up("login_refused"),
+    ])
+}
+
+pub(crate) fn a_code_of_the_users_policy_softens_a_refusal() -> Scenario {
+    scenario("The user has a rule for the code of the Close behind the refusal: a least delay is milder than a refresh.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused'",
+            "policy.1000 = '5s'"
+        ])
+        .attempts([refuses_then(REFUSED, millis(160), Deed::close(1000, ""))])
+        .until(seconds(7))
+        .sees([
+            credentials(&[Cached, Cached]),
+            delays_within(&[(5_000, 6_000), (5_000, 6_000)]),
+            because(&["policy", "policy"]),
+            never_gives_up(),
+        ])
+}
+
+pub(crate) fn a_close_never_makes_a_refusal_harsher() -> Scenario {
+    scenario("A refusal that is to be retried, then a Close whose code is fatal elsewhere: it is retried.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused:retry'",
+            "policy.1013 = 'fatal'"
+        ])
+        .attempts([
+            refuses_then(REFUSED, millis(160), Deed::close(1008, "")),
+            refuses_then(REFUSED, millis(160), Deed::close(1013, "")),
+        ])
+        .until(seconds(4))
+        .sees([delays(&[1_000, 2_000, 4_000]), credentials(&[Cached, Cached, Cached]), never_gives_up()])
+}
+
+pub(crate) fn each_refusal_has_a_verdict_of_its_own() -> Scenario {
+    scenario("One server, four answers: busy, later, expired, banned. The first rule that matches decides.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = ['/why=busy:10s', '/why=later:retry', '/why=banned:fatal', '/type=refused']"
+        ])
+        .attempts([
+            refuses_then(r#"{"type":"refused","why":"busy"}"#, millis(20), Deed::end()),
+            refuses_then(r#"{"type":"refused","why":"later"}"#, millis(20), Deed::end()),
+            refuses_then(r#"{"type":"refused","why":"expired"}"#, millis(20), Deed::end()),
+            refuses_then(r#"{"type":"refused","why":"banned"}"#, millis(20), Deed::end()),
+        ])
+        .until(seconds(30))
+        .sees([
+            delays_within(&[(10_000, 12_000), (2_000, 2_000), (4_000, 4_000)]),
+            because(&["policy", "backoff", "backoff"]),
+            credentials(&[Cached, Cached, Cached, Refresh]),
+            gives_up("login_refused"),
+        ])
+}
+
+pub(crate) fn after_a_refusal_nothing_is_sent_and_all_that_comes_is_delivered() -> Scenario {
+    scenario("The refused client takes no message and sends no ping. What comes is a message like any other, a second answer too.")
+        .config(toml![
+            "reconnect.max_attempts = 0",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused:retry'"
+        ])
+        .attempts([refuses_then(REFUSED, millis(80), Deed::text(WELCOME))
+            .then(millis(180), Deed::text(REFUSED))
+            .then(millis(280), Deed::ping("?"))
+            .then(millis(380), Deed::binary(b"bytes"))])
+        .at(millis(500), Command::Send("let me in"))
+        .at(millis(600), Command::LoginAccepted)
+        .at(millis(700), Command::LoginRejected(Verdict::Fatal))
+        .at(millis(800), Command::Connect)
+        .sees([
+            passes(&[Connecting, Connected, Closed]),
+            outcomes(&["rejected: not_ready"]),
+            delivers(&[(100, WELCOME), (200, REFUSED), (400, "5 bytes")]),
+            peer_sees(
+                1,
+                &["20: text open sesame", "300: pong ?", "2030: close 1001", "2030: gone"],
+            ),
+            gives_up("attempts_spent"),
+        ])
+}
+
+pub(crate) fn close_wins_over_a_refused_login() -> Scenario {
+    scenario("The application closes while the refused socket waits: its Close is sent, and no verdict follows.")
+        .config(toml![
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused:fatal'"
+        ])
+        .attempts([accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(REFUSED))])
+        .at(millis(500), CLOSE)
+        .sees([
+            passes(&[Connecting, Connected, Closing, Closed]),
+            peer_sees(1, &["20: text open sesame", "500: close 1000", "520: gone"]),
+            gone(&[(520, "requested")]),
+            never_gives_up(),
+        ])
+}
+
+pub(crate) fn a_suspend_ends_the_wait_of_a_refused_login() -> Scenario {
+    scenario("The machine sleeps while a refused socket waits for the peer's Close: after the wake it is left with the verdict.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "close_timeout = '10s'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            "login.refused = '/type=refused'"
+        ])
+        .attempts([
+            accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(REFUSED)),
+            accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(WELCOME)),
+        ])
+        .at(seconds(3), Command::Sleep(seconds(600)))
+        .until(seconds(20))
+        .sees([
+            jumps(&[600_000]),
+            peer_sees(1, &["20: text open sesame", "10030: close 1001", "10030: gone"]),
+            gone(&[(10_030, "login_refused")]),
+            credentials(&[Cached, Refresh]),
         ])
 }
 
@@ -79,7 +295,7 @@ pub(crate) fn refreshed_credentials_that_work_are_kept_and_a_stable_session_earn
     .until(seconds(40))
     .sees([
         credentials(&[Cached, Refresh, Cached, Refresh]),
-        ready_at(&[1_060, 23_110 + 1_000]),
+        ready_at(&[3_060, 28_110]),
         ends_in(Authenticated),
     ])
 }
@@ -102,6 +318,7 @@ pub(crate) fn a_login_without_an_answer_ends_at_its_deadline() -> Scenario {
         .config(toml![
             "reconnect.jitter = 'none'",
             "login.send = 'open sesame'",
+            "login.accepted = 'any'",
             "login.timeout = '4s'"
         ])
         .attempts([
@@ -143,16 +360,24 @@ pub(crate) fn a_storm_of_data_does_not_starve_the_login() -> Scenario {
 pub(crate) fn a_socket_lost_while_logging_in_makes_the_delay_grow() -> Scenario {
     scenario("Open is not success: a socket that is lost in the login counts like one that never opened.")
         .answers(&["https://github.com/destinygg/chat-gui/pull/872"])
-        .config(toml!["reconnect.jitter = 'none'", "login.send = 'open sesame'"])
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = 'any'"
+        ])
         .attempts([accepts_after(millis(20)).then(millis(50), Deed::end())])
         .until(seconds(16))
         .sees([delays(&[1_000, 2_000, 4_000, 8_000, 16_000]), ready_at(&[])])
 }
 
-pub(crate) fn without_rules_the_first_text_accepts_and_is_delivered() -> Scenario {
-    scenario("Where nobody said what an answer looks like, whatever the gateway says first is one, and a message.")
-        .config(toml!["login.send = 'open sesame'"])
-        .attempts([accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text("at your service"))])
+pub(crate) fn where_any_answer_accepts_the_first_text_does_and_is_delivered() -> Scenario {
+    scenario("With `any`, whatever the gateway says first accepts the login, and is a message too.")
+        .config(toml!["login.send = 'open sesame'", "login.accepted = 'any'"])
+        .attempts([accepts_after(millis(20)).polite().on_text(
+            "open sesame",
+            millis(10),
+            Deed::text("at your service"),
+        )])
         .until(seconds(5))
         .sees([delivers(&[(30, "at your service")]), ends_in(Authenticated)])
 }
@@ -188,17 +413,33 @@ pub(crate) fn an_embedders_refusal_says_itself_what_follows() -> Scenario {
             delays_within(&[(5_000, 6_000)]),
             because(&["policy"]),
             gives_up("login_refused"),
-            quiet_after(8_000),
+            quiet_after(10_100),
+        ])
+}
+
+pub(crate) fn an_embedder_may_refuse_a_login_that_was_accepted() -> Scenario {
+    scenario("The token is withdrawn while the connection is ready: it is left at once with 1001 and the verdict.")
+        .config(toml!["login.external = true", "reconnect.jitter = 'none'"])
+        .attempts([accepts_after(millis(20))])
+        .at(millis(100), Command::LoginAccepted)
+        .at(seconds(5), Command::LoginRejected(Verdict::RefreshCredentials))
+        .at(millis(6_100), Command::LoginAccepted)
+        .at(seconds(8), Command::LoginRejected(Verdict::RefreshCredentials))
+        .sees([
+            peer_sees(1, &["5000: close 1001", "5000: gone"]),
+            gone(&[(5_000, "login_refused"), (8_000, "login_refused")]),
+            credentials(&[Cached, Refresh]),
+            gives_up("login_refused"),
         ])
 }
 
 pub(crate) fn a_login_verdict_that_comes_late_changes_nothing() -> Scenario {
-    scenario("Accepted while there is no login to accept: before the open, after the loss, when ready already.")
+    scenario("Accepted while there is no login to accept, refused while there is none to refuse: before the open, after the loss.")
         .config(toml!["login.external = true", "reconnect.jitter = 'none'"])
         .attempts([accepts_after(millis(500)).polite().then(millis(1_000), Deed::reset()), accepts_after(millis(500)).polite()])
         .at(millis(100), Command::LoginAccepted)
         .at(millis(700), Command::LoginAccepted)
-        .at(millis(800), Command::LoginRejected(Verdict::Fatal))
+        .at(millis(800), Command::LoginAccepted)
         .at(millis(1_700), Command::LoginRejected(Verdict::Fatal))
         .until(seconds(5))
         .sees([ready_at(&[700]), never_gives_up(), opens_at(&[0, 2_500])])

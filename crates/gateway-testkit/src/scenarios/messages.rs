@@ -38,7 +38,11 @@ pub(crate) fn a_message_sent_while_away_is_refused_and_not_lost() -> Scenario {
 pub(crate) fn nothing_is_flushed_before_the_login() -> Scenario {
     scenario("A message that is sent while the login is out does not overtake it: it is refused.")
         .answers(&["https://github.com/socketio/socket.io-client/issues/305"])
-        .config(toml!["login.send = 'open sesame'", "heartbeat.kind = 'off'"])
+        .config(toml![
+            "login.send = 'open sesame'",
+            "login.accepted = 'any'",
+            "heartbeat.kind = 'off'"
+        ])
         .attempts([accepts_after(millis(20)).on_text(
             "open sesame",
             millis(500),

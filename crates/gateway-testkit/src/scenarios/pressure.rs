@@ -331,6 +331,7 @@ pub(crate) fn a_login_that_the_peer_does_not_read_ends_at_its_deadline() -> Scen
     scenario("Half of the login is written when the socket takes no more: its deadline runs, and the next socket starts anew.")
         .config(toml![
             "login.send = 'open sesame'",
+            "login.accepted = 'any'",
             "login.timeout = '3s'",
             "heartbeat.kind = 'off'",
             "reconnect.jitter = 'none'",

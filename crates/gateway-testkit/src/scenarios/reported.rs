@@ -64,7 +64,7 @@ pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
         ])
         .at(millis(8), Command::Send("xxxxx"))
         .at(millis(9), Command::Send("x".repeat(49).leak()))
-        .until(millis(1_334))
+        .until(millis(5_334))
         .sees([
             opens(3),
             credentials(&[Cached, Cached, Refresh]),

@@ -1,4 +1,8 @@
-//! What one read has brought, and the short way of a message that came whole in one frame: nearly all do.
+//! The bytes of one read, and the fast path for a message that came whole in one frame, as nearly all do.
+//!
+//! It looks twice at the head and once at the text. All other frames go to the codec, and so does every frame with
+//! a flaw: then one place decides what is wrong. The codec gets one frame at a time, so it never holds the beginning
+//! of a message that could take this path.
 
 use bytes::{Buf as _, Bytes};
 use tungstenite::Utf8Bytes;
@@ -11,7 +15,8 @@ pub(super) const TEXT: u8 = 0x81;
 /// First byte of an unfragmented binary frame.
 pub(super) const BINARY: u8 = 0x82;
 
-/// The most that messages share one copy of, if it is not one alone: who keeps one of them keeps all.
+/// The most bytes that several messages share in one copy. A larger copy would be cheaper, but one retained message
+/// keeps the whole copy alive.
 const RUN: usize = 8 << 10;
 
 /// The bytes of one read that are still to be decoded.

@@ -1,4 +1,7 @@
 //! A message as a client's frame: whole, and masked ([RFC 6455 section 5.3](https://www.rfc-editor.org/rfc/rfc6455#section-5.3)).
+//!
+//! One pass over the payload. The codec would copy it into a second buffer, which keeps the size of the largest
+//! message until the socket closes. Pings, pongs and Closes stay the codec's: it has to know that it sent its Close.
 
 /// The bit of the second byte that says that a masking key follows.
 const MASKED: u8 = 0x80;

@@ -7,7 +7,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
 }
 
-/// The next frame, by the short way where that takes it, as a session does.
+/// The next frame, by the fast path where that takes it, as a session does.
 fn next_frame(
     codec: &mut Codec,
     input: &mut Input<'_>,

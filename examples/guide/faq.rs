@@ -1,0 +1,80 @@
+//! Subscribes on each connection, replaces connections before the server's limit, explains causes.
+//!
+//! ```sh
+//! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001
+//! cargo run -p gateway-examples --example guide_faq -- ws://127.0.0.1:9001
+//! ```
+#![allow(clippy::print_stdout, reason = "a program speaks to its terminal")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use gateway_tokio::core::{CloseFrame, DisconnectCause, Notice, OpenError};
+use gateway_tokio::{Client, ClientEvent, SendError};
+
+// ANCHOR: subscribe
+/// The server forgets subscriptions with the connection: call this on each `Ready`.
+async fn subscribe(client: &mut Client, topics: &[&str]) -> Result<(), SendError> {
+    for topic in topics {
+        client.send(format!(r#"{{"type":"subscribe","topic":"{topic}"}}"#)).await?;
+    }
+    Ok(())
+}
+// ANCHOR_END: subscribe
+
+// ANCHOR: causes
+/// What to look at first when a connection was lost.
+fn advice(cause: DisconnectCause) -> &'static str {
+    match cause {
+        DisconnectCause::PongTimeout => "the peer sent nothing after a ping: network, or server",
+        DisconnectCause::WriteStall => "the peer takes no bytes: it hangs, or reads too slowly",
+        DisconnectCause::DataTimeout => "pings were answered, but no message came: the feed hangs",
+        DisconnectCause::ConnectTimeout => "DNS, TCP, TLS or upgrade is slow: firewall, or load",
+        DisconnectCause::LoginRefused => "check the token, and what the credentials provider does",
+        DisconnectCause::LoginTimeout => "no answer matched login.accepted: compare it with yours",
+        DisconnectCause::CloseReceived(_) => "the server closed: run gateway explain CODE",
+        DisconnectCause::OpenFailed(OpenError::Http { .. }) => "the server refused the upgrade",
+        DisconnectCause::OpenFailed(_) => "the server was not reached: read the detail",
+        DisconnectCause::ProtocolError(_) => "the server sent invalid frames: report it there",
+        DisconnectCause::Lost(_) => "the stream ended without a Close: network, proxy or crash",
+        DisconnectCause::Requested | DisconnectCause::CloseTimeout => "you closed it",
+        _ => "see the documentation of DisconnectCause",
+    }
+}
+// ANCHOR_END: causes
+
+// ANCHOR: renew
+/// The server ends each connection after an hour; this client leaves five minutes earlier.
+const LIFETIME: Duration = Duration::from_secs(55 * 60);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = std::env::args().nth(1).ok_or("usage: guide_faq ws://HOST:PORT/PATH [SECONDS]")?;
+    let lifetime = std::env::args().nth(2).map(|seconds| seconds.parse().map(Duration::from_secs));
+    let mut renewal = tokio::time::interval(lifetime.transpose()?.unwrap_or(LIFETIME));
+    let mut client = Client::builder(url).build()?;
+    let mut is_subscribed = false;
+    loop {
+        tokio::select! {
+            _ = renewal.tick(), if is_subscribed => client.close(CloseFrame::NORMAL),
+            event = client.next() => match event {
+                Some(ClientEvent::Notice(Notice::Ready { .. })) => {
+                    is_subscribed = true;
+                    renewal.reset(); // the hour begins with this connection
+                    if let Err(refused) = subscribe(&mut client, &["prices", "trades"]).await {
+                        println!("{refused}"); // disconnected again; Ready will follow
+                    }
+                }
+                Some(ClientEvent::Disconnected { cause, .. }) => {
+                    is_subscribed = false;
+                    println!("{}: {}", cause.name(), advice(cause));
+                }
+                Some(ClientEvent::Message(message)) => println!("received {message:?}"),
+                Some(_) => {}
+                None if client.gave_up().is_none() => client.connect(), // closed here: begin again
+                None => return Err(format!("the client gave up: {:?}", client.gave_up()).into()),
+            },
+        }
+    }
+}
+// ANCHOR_END: renew

@@ -1,0 +1,60 @@
+//! Logs in with a token that is asked for before each attempt.
+//!
+//! ```sh
+//! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001 --login hunter2
+//! cargo run -p gateway-examples --example guide_login -- ws://127.0.0.1:9001 hunter2
+//! ```
+#![allow(clippy::print_stdout, reason = "a program speaks to its terminal")]
+
+use std::error::Error;
+
+use gateway_tokio::core::{Config, Credentials, DisconnectCause, Notice};
+use gateway_tokio::{Client, ClientEvent, LoginCredentials};
+
+// ANCHOR: config
+/// The rules; `send` is replaced by the token of each attempt.
+const CONFIG: &str = r#"
+    [login]
+    send = "replaced before each attempt"
+    accepted = "/type=login_ok"
+    refused = "/type=login_failed"
+    timeout = "5s"
+"#;
+// ANCHOR_END: config
+
+// ANCHOR: program
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(url), Some(token)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: guide_login ws://HOST:PORT/PATH TOKEN".into());
+    };
+    let mut client = Client::builder(url)
+        .config(toml::from_str::<Config>(CONFIG)?)
+        .credentials(move |which| {
+            let token = token.clone();
+            async move {
+                if which == Credentials::Refresh {
+                    println!("the server refused the token"); // fetch a new one here
+                }
+                let login = format!(r#"{{"type":"login","token":"{token}"}}"#);
+                Ok(LoginCredentials::new().login(login))
+            }
+        })
+        .build()?;
+    while let Some(event) = client.next().await {
+        match event {
+            ClientEvent::Notice(Notice::Ready { .. }) => println!("logged in"),
+            ClientEvent::Disconnected { cause: DisconnectCause::LoginRefused, detail, .. } => {
+                println!("the login was refused: {detail}");
+            }
+            ClientEvent::Disconnected { cause: DisconnectCause::LoginTimeout, .. } => {
+                println!("the server did not answer the login");
+            }
+            ClientEvent::Message(message) => println!("received {message:?}"),
+            _ => {}
+        }
+    }
+    Err(format!("the client gave up: {:?}", client.gave_up()).into())
+}
+// ANCHOR_END: program
