@@ -2,7 +2,7 @@
 
 use futures_util::SinkExt as _;
 use gateway_tests::{Cuts, Frame, Sockets, calm, client, memory, settle, within};
-use gateway_tokio::core::{CloseFrame, ConfigBuilder, JsonRule, Login, Notice, Secret};
+use gateway_tokio::core::{AcceptanceRule, CloseFrame, ConfigBuilder, Login, Notice, Secret};
 use gateway_tokio::{Client, ClientEvent, Message};
 
 const MESSAGES: usize = 20;
@@ -10,8 +10,8 @@ const MESSAGES: usize = 20;
 fn config() -> ConfigBuilder {
     calm().login(Login::Message {
         send: Secret::new("login"),
-        accepted: JsonRule::parse("/type=welcome"),
-        refused: None,
+        accepted: AcceptanceRule::parse("/type=welcome").expect("a rule"),
+        refused: Vec::new(),
         timeout: Login::TIMEOUT,
     })
 }

@@ -8,8 +8,9 @@ use gateway_tests::{
     settle, texts, until, until_ready, while_polling,
 };
 use gateway_tokio::core::{
-    CloseFrame, ConfigBuilder, ConnectionState, Credentials, DisconnectCause, GiveUpCause,
-    JsonRule, Login, Network, Notice, Secret, Verdict,
+    AcceptanceRule, CloseCode, CloseFrame, ConfigBuilder, ConnectionState, Credentials,
+    DisconnectCause, GiveUpCause, Login, Network, Notice, RefusalRule, Secret, SendRejection,
+    Verdict,
 };
 use gateway_tokio::{Builder, Client, ClientEvent, LoginCredentials};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
@@ -35,8 +36,8 @@ async fn pair(config: ConfigBuilder) -> (Client, Sockets, Peer<DuplexStream>) {
 fn login() -> Login {
     Login::Message {
         send: Secret::new(r#"{"token":"abc"}"#),
-        accepted: JsonRule::parse("/type=welcome"),
-        refused: JsonRule::parse("/error/code=bad_token"),
+        accepted: AcceptanceRule::parse("/type=welcome").expect("a rule"),
+        refused: RefusalRule::parse("/error/code=bad_token").into_iter().collect(),
         timeout: Duration::from_secs(10),
     }
 }
@@ -88,8 +89,56 @@ async fn a_refused_login_asks_for_new_credentials_once_and_is_then_given_up() {
 
     assert_eq!(logins, [Frame::text("login 1"), Frame::text("login 2")]);
     assert_eq!(*asked.lock().unwrap(), [Credentials::Cached, Credentials::Refresh]);
-    assert_eq!(disconnected(&events), [DisconnectCause::LoginRefused; 2]);
+    assert_eq!(disconnected(&events), [DisconnectCause::LoginRefused(None); 2]);
     assert_eq!(client.gave_up(), Some(GiveUpCause::LoginRefused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_a_close_1013_follows_is_tried_again_and_says_why() {
+    const REFUSAL: &str = r#"{"error":{"code":"bad_token"},"retryable":true}"#;
+    let (mut client, mut sockets, mut peer) = pair(calm().login(login())).await;
+    let mut events = Vec::new();
+    for _ in 0..3 {
+        let (_, more) = while_polling(&mut client, async {
+            peer.frame().await; // the login
+            peer.send(Frame::text(REFUSAL)).await;
+            peer.send(Frame::text("a message")).await;
+            settle().await;
+        })
+        .await;
+        events.extend(more);
+        assert_eq!(client.state(), ConnectionState::Connected);
+        let refused = client.send("early").await.unwrap_err();
+        assert_eq!(refused.rejection(), SendRejection::NotReady);
+
+        let (next, more) = while_polling(&mut client, async {
+            peer.send(Frame::close(1013, "starting")).await;
+            assert_eq!(peer.rest().await.len(), 1, "the answer to the Close");
+            sockets.peer().await
+        })
+        .await;
+        events.extend(more);
+        peer = next;
+    }
+
+    let (_, more) = while_polling(&mut client, async {
+        peer.frame().await;
+        peer.send(Frame::text(r#"{"type":"welcome"}"#)).await;
+        settle().await;
+    })
+    .await;
+    events.extend(more);
+
+    assert_eq!(client.state(), ConnectionState::Authenticated);
+    assert_eq!(texts(&events), ["a message"; 3]);
+    let code = CloseCode::new(1013).ok();
+    assert_eq!(disconnected(&events), [DisconnectCause::LoginRefused(code); 3]);
+    let reasons = events.iter().filter_map(|event| match event {
+        ClientEvent::LoginRefused { reason, .. } => Some(reason),
+        ClientEvent::Disconnected { detail, .. } => Some(detail),
+        _ => None,
+    });
+    assert!(reasons.map(|reason| &**reason).eq([REFUSAL; 6]), "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, DisconnectCause, Notice};
+use gateway_std::core::{
+    AcceptanceRule, CloseCode, CloseFrame, DisconnectCause, GiveUpCause, Login, Notice, RefusalRule,
+};
 use gateway_std::{Client, ClientEvent, Message};
 use gateway_tests::{Frame, calm, serve};
 
@@ -109,5 +111,47 @@ fn a_sender_on_another_thread_is_heard_while_the_client_waits() {
     assert_eq!(heard, Some(ClientEvent::Message(Message::text("from afar"))));
     assert_eq!(number, 1);
     assert!(sender.send("too late").is_err());
+    server.join();
+}
+
+#[test]
+fn a_refused_login_waits_for_the_close_and_says_why() {
+    const REFUSAL: &str = r#"{"ok":false,"why":"starting"}"#;
+    let server = serve(async |listener| {
+        for code in [1013, 1013, 1013, 1000, 1000] {
+            let mut peer = listener.peer().await;
+            assert_eq!(peer.frame().await, Frame::text("hello"));
+            peer.send(Frame::text("a greeting")).await;
+            peer.send(Frame::text(REFUSAL)).await;
+            peer.send(Frame::text("a message")).await;
+            peer.send(Frame::close(code, "bye")).await;
+            assert_eq!(peer.rest().await.len(), 1, "the answer to the Close");
+        }
+    });
+    let login = Login::Message {
+        send: "hello".into(),
+        accepted: AcceptanceRule::parse("/ok=true").unwrap(),
+        refused: RefusalRule::parse("/ok=false").into_iter().collect(),
+        timeout: Login::TIMEOUT,
+    };
+    let config = calm().login(login).build().unwrap();
+    let mut client = Client::builder(&server.url).config(config).seed(7).build().unwrap();
+
+    let (mut texts, mut refusals, mut ends) = (Vec::new(), 0, Vec::new());
+    for event in client.by_ref() {
+        match event {
+            ClientEvent::Message(message) => texts.push(message),
+            ClientEvent::LoginRefused { reason, .. } if &*reason == REFUSAL => refusals += 1,
+            ClientEvent::Disconnected { cause, detail, .. } if &*detail == REFUSAL => {
+                ends.push(cause);
+            }
+            other => assert!(matches!(other, ClientEvent::Notice(_)), "{other:?}"),
+        }
+    }
+
+    let codes = [1013, 1013, 1013, 1000, 1000].map(|code| CloseCode::new(code).ok());
+    assert_eq!(ends, codes.map(DisconnectCause::LoginRefused));
+    assert_eq!((refusals, texts.len()), (5, 10));
+    assert_eq!(client.gave_up(), Some(GiveUpCause::LoginRefused));
     server.join();
 }

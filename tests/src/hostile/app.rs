@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use gateway_wire::core::{Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, Notice, Secret};
+use gateway_wire::core::{
+    AcceptanceRule, Config, ConfigBuilder, HeartbeatKind, Login, Notice, Secret,
+};
 use gateway_wire::{ClientEvent, Fate};
 
 use super::server::{LOGIN, Story};
@@ -103,8 +105,8 @@ impl App {
             .max_delay(DELAY)
             .login(Login::Message {
                 send: Secret::new(LOGIN),
-                accepted: JsonRule::parse("/type=welcome"),
-                refused: None,
+                accepted: AcceptanceRule::parse("/type=welcome").expect("a rule"),
+                refused: Vec::new(),
                 timeout: Login::TIMEOUT,
             })
     }
