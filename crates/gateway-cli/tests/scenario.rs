@@ -11,8 +11,8 @@ use std::{env, fs, io, path::Path, time::Duration};
 
 use common::{gateway, run, text};
 use gateway_tokio::core::{
-    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Message, Network, OpenError,
-    RetryAfter, UnixMillis,
+    AcceptanceRule, CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Login, Message,
+    Network, OpenError, RefusalRule, RetryAfter, UnixMillis,
 };
 use recording::Recording;
 
@@ -110,6 +110,81 @@ fn rare() -> Recording {
 async fn what_a_script_has_no_words_for_stands_in_a_comment() -> io::Result<()> {
     tells("a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end", rare().text().as_bytes())
         .await
+}
+
+/// What follows a refusal.
+#[derive(Clone, Copy)]
+enum After {
+    Close(u16),
+    CloseWithoutCode,
+    Eof,
+    Nothing,
+}
+
+/// Logins that are refused with each verdict: some softened by a Close, some not.
+fn refusals() -> Recording {
+    const BUSY: &str = r#"{"busy":"hunter2"}"#;
+    const LONG: &str = r#"{"busy":"long"}"#;
+    const REFUSED: &str = r#"{"ok":false}"#;
+    const GONE: &str = r#"{"gone":true}"#;
+    let rule = |text| RefusalRule::parse(text).expect("a rule");
+    let config = Config::builder().heartbeat(HeartbeatKind::Off).login(Login::Message {
+        send: "hunter2".into(),
+        accepted: AcceptanceRule::parse("/ok=true").expect("a rule"),
+        refused: vec![
+            rule("/busy=hunter2:retry"),
+            rule("/busy=long:7s"),
+            rule("/gone=true:fatal"),
+            rule("/ok=false"),
+        ],
+        timeout: Login::TIMEOUT,
+    });
+    let config = config.build().expect("the settings are valid");
+    let mut journal = Recording::new(config, UnixMillis(1_800_000_000_000));
+    journal.look().told(Event::ConnectRequested);
+
+    for (number, (refusal, after)) in [
+        (BUSY, After::CloseWithoutCode),
+        (BUSY, After::Eof),
+        (LONG, After::Close(4_000)),
+        (LONG, After::Close(1_013)),
+        (REFUSED, After::Close(1_013)),
+        (GONE, After::Close(1_012)),
+        (REFUSED, After::Nothing),
+        (GONE, After::Close(1_000)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if number > 0 {
+            journal.tick(300);
+        }
+        let socket = journal.socket();
+        let text = |text| Event::FrameReceived(socket, Frame::Text(text));
+        journal.after(700).told(Event::SocketOpened(socket));
+        journal.after(1_300).told(text("hunter2, a greeting")).after(4_000).told(text(refusal));
+        // A second answer is a message.
+        journal.after(4_000).told(text(REFUSED)).after(30_000);
+        let frame = |code| CloseFrame::new(code, "hunter2").expect("a code that may be sent");
+        match after {
+            After::Close(code) => {
+                journal.told(Event::FrameReceived(socket, Frame::Close(Some(frame(code)))))
+            }
+            After::CloseWithoutCode => {
+                journal.told(Event::FrameReceived(socket, Frame::Close(None)))
+            }
+            After::Eof => journal.told(Event::SocketFailed(socket, Failure::Eof)),
+            After::Nothing => journal.tick(300),
+        };
+    }
+    journal
+}
+
+#[tokio::test]
+async fn refused_logins_replay_as_recorded_and_become_a_scenario() -> io::Result<()> {
+    let journal = refusals().text();
+    assert!(!journal.contains("hunter2") && !journal.contains("busy"), "{journal}");
+    tells("logins_that_are_refused_with_each_verdict", journal.as_bytes()).await
 }
 
 #[tokio::test]

@@ -352,6 +352,7 @@ macro_rules! suite {
                 too_many_requests_then_a_drop_and_a_dead_peer
                 a_drop_and_a_login_that_is_refused_from_then_on
                 a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end
+                logins_that_are_refused_with_each_verdict
             }
             pressure {
                 a_full_write_buffer_refuses_and_takes_again_when_it_has_drained

@@ -49,26 +49,30 @@ pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
             "reconnect.initial_delay = '200ms'",
             "reconnect.max_delay = '1s'",
             "login.accepted = '/login=accepted'",
-            "login.refused = '/login=refused'",
+            "login.refused = ['/login=refused, refresh:refresh']",
         ])
         .seed(11)
         .attempts([
-            accepts_after(millis(6))
+            accepts_after(millis(1))
                 .answers_pings(millis(1), PongStyle::Echo)
                 .then(millis(1), Deed::text(r#"{"login":"accepted"}"#))
                 .then(millis(4), Deed::text("xxxxx"))
-                .then(millis(44), Deed::text(&"x".repeat(49)))
+                .then(millis(42), Deed::text(&"x".repeat(50)))
                 .then(millis(691), Deed::end()),
-            accepts_after(millis(1)).then(millis(1), Deed::text(r#"{"login":"refused"}"#)),
-            accepts_after(millis(1)).then(millis(1), Deed::text(r#"{"login":"refused"}"#)),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text(r#"{"login":"refused, refresh"}"#))
+                .then(millis(44), Deed::close(1008, "xxxxxxxxxxxx")),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text(r#"{"login":"refused, refresh"}"#))
+                .then(millis(40), Deed::close(1008, "xxxxxxxxxxxx")),
         ])
-        .at(millis(8), Command::Send("xxxxx"))
-        .at(millis(9), Command::Send("x".repeat(49).leak()))
-        .until(millis(5_334))
+        .at(millis(3), Command::Send("xxxxx"))
+        .at(millis(4), Command::Send("x".repeat(50).leak()))
+        .until(millis(1_411))
         .sees([
             opens(3),
             credentials(&[Cached, Cached, Refresh]),
-            gone_for(&["lost eof", "login_refused", "login_refused"]),
+            gone_for(&["lost eof", "login_refused 1008", "login_refused 1008"]),
             delays(&[342, 290]),
             outcomes(&["sent on 1", "sent on 1"]),
             delivers_count(2),
@@ -127,6 +131,69 @@ pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Sce
             jumps(&[3_600_000]),
             delivers_count(2),
             never_gives_up(),
+            ends_in(Closed),
+        ])
+}
+
+pub(crate) fn logins_that_are_refused_with_each_verdict() -> Scenario {
+    scenario("What a connection did. Say what it should have done.")
+        .config(toml![
+            "heartbeat.kind = 'off'",
+            "login.send = '(hidden)'",
+            "login.timeout = '10s'",
+            "login.accepted = '/login=accepted'",
+            "login.refused = ['/login=refused, retry:retry', '/login=refused, 7000ms:7000ms', '/login=refused, refresh:refresh', '/login=refused, fatal:fatal']",
+        ])
+        .seed(3)
+        .attempts([
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, retry"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::close_without_code()),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, retry"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::end()),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, 7000ms"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::close(4000, "xxxxxxx")),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, 7000ms"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::close(1013, "xxxxxxx")),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, refresh"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::close(1013, "xxxxxxx")),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, fatal"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::close(1012, "xxxxxxx")),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, refresh"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx")),
+            accepts_after(millis(1))
+                .then(millis(1), Deed::text("xxxxxxxxxxxxxxxxxxx"))
+                .then(millis(5), Deed::text(r#"{"login":"refused, fatal"}"#))
+                .then(millis(9), Deed::text("xxxxxxxxxxxx"))
+                .then(millis(39), Deed::close(1000, "xxxxxxx")),
+        ])
+        .until(millis(97_437))
+        .sees([
+            opens(8),
+            credentials(&[Cached, Cached, Cached, Cached, Cached, Cached, Cached, Refresh]),
+            gone_for(&["login_refused", "login_refused", "login_refused 4000", "login_refused 1013", "login_refused 1013", "login_refused 1012", "login_refused", "login_refused 1000"]),
+            delays(&[2_245, 1_406, 7_117, 14_707, 30_000, 19_184, 20_491]),
+            delivers_count(16),
+            gives_up("login_refused"),
             ends_in(Closed),
         ])
 }
