@@ -45,7 +45,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(event) = client.next().await {
         match event {
             ClientEvent::Notice(Notice::Ready { .. }) => println!("logged in"),
-            ClientEvent::Disconnected { cause: DisconnectCause::LoginRefused, detail, .. } => {
+            ClientEvent::Disconnected {
+                cause: DisconnectCause::LoginRefused(_), detail, ..
+            } => {
                 println!("the login was refused: {detail}");
             }
             ClientEvent::Disconnected { cause: DisconnectCause::LoginTimeout, .. } => {

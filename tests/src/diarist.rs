@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use gateway_testkit::{Diary, Stage};
-use gateway_wire::core::Instant;
+use gateway_wire::core::{Instant, Notice};
 use gateway_wire::{ClientEvent, Fate, Message, SendError};
 
 /// Writes a stage's diary.
@@ -40,6 +40,9 @@ impl Diarist {
             ClientEvent::Notice(notice) => diary.notice(now, &notice),
             ClientEvent::Disconnected { socket, cause, .. } => {
                 diary.disconnected(now, socket, cause);
+            }
+            ClientEvent::LoginRefused { socket, verdict, .. } => {
+                diary.notice(now, &Notice::LoginRefused { socket, verdict });
             }
             ClientEvent::Outcome(outcome) => {
                 let line = match outcome.fate {
