@@ -338,6 +338,23 @@ async fn gateway_serve_refuses_a_login_and_says_so() -> io::Result<()> {
 }
 
 #[tokio::test]
+async fn gateway_serve_refuses_logins_as_often_as_it_is_told_to() -> io::Result<()> {
+    let arguments = ["--login", "hello", "--script", "refuse-login", "--faults", "3"];
+    let server = Server::start(&arguments).await;
+    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
+    let arguments = [&LOGIN[..2], &rules, &LOGIN[6..], &PATIENT].concat();
+    let mut client = Client::start(&server.url, &arguments);
+
+    for _ in 0..3 {
+        let lost = client.event("disconnected").await;
+        assert_eq!((&lost["cause"], &lost["code"]), (&"login_refused".into(), &1013.into()));
+    }
+
+    client.state("AUTHENTICATED").await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back() -> io::Result<()>
 {
     let server = Server::start(&["--login", "hunter2", "--script", "close-4000", "--faults", "1"]);

@@ -71,6 +71,8 @@ pub(crate) enum Step {
     Bytes(&'static [u8]),
     /// Writes a Close frame past the WebSocket layer, so that it is the script that goes on.
     Close(u16),
+    /// Refuses a login: the first message, or its absence for a beat.
+    RefuseLogin,
     /// Sends so many WebSocket pings as fast as they go.
     PingFlood(u32),
 }

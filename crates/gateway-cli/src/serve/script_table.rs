@@ -78,7 +78,7 @@ const fn script(
 
 /// All scripts. `echo` is the first.
 #[rustfmt::skip]
-pub(crate) static SCRIPTS: [Script; 42] = [
+pub(crate) static SCRIPTS: [Script; 43] = [
     script("echo", "echoes and answers pings; does nothing wrong", WORKS,
         upgrade(&[GOOD], Ending::Finish)),
     script("drop", "aborts the connection after three echoed messages or a second", LOST,
@@ -109,6 +109,8 @@ pub(crate) static SCRIPTS: [Script; 42] = [
         close(1012, "service restart")),
     script("close-4000", "closes with 4000 (application) after one echoed message or a second", CLOSED,
         close(4000, "application error")),
+    script("refuse-login", "refuses the first message as a login, at the latest after a second, and closes with 1013 (try again later)", AWAY,
+        upgrade(&[Step::RefuseLogin], Ending::Close { code: 1013, reason: "try again later" })),
     script("restart", "closes every connection with 1012 after one echoed message or a second; refuses for two, then is back",
         &[Rule::AnswersClose, Rule::ComesBack],
         upgrade(&[BRIEF], Ending::Restart)),

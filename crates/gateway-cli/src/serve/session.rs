@@ -79,6 +79,7 @@ pub(crate) async fn play(
             Step::Answer(manners) => session.answer(socket, *manners).await,
             Step::Bytes(bytes) => write_fault(socket, bytes).await,
             Step::Close(code) => write_close(socket, *code).await,
+            Step::RefuseLogin => session.refuse_login(socket).await,
             Step::PingFlood(pings) => session.flood(socket, *pings).await,
         };
         match progress {
@@ -128,6 +129,27 @@ impl<'a> Session<'a> {
                 return Ok(progress);
             }
         }
+        Ok(Progress::Done)
+    }
+
+    /// Refuses the first message, whatever it is.
+    async fn refuse_login(&self, socket: &mut WebSocketStream<Line>) -> Result<Progress, Error> {
+        let enough_at = Some(clock::after(self.shared.options.beat));
+        loop {
+            // A timer holds no state, and `next` loses nothing when it is dropped.
+            let message = tokio::select! {
+                biased;
+                message = socket.next() => message,
+                () = clock::until(enough_at) => break,
+            };
+            match message.transpose()? {
+                None => return Ok(Progress::Over(Ending::Finish)),
+                Some(Message::Close(_)) => return Ok(Progress::Over(Ending::Obey)),
+                Some(Message::Text(_) | Message::Binary(_)) => break,
+                Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+            }
+        }
+        socket.send(Message::text(dialect::LOGIN_FAILED)).await?;
         Ok(Progress::Done)
     }
 

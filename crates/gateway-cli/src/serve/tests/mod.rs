@@ -19,7 +19,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Control, Options, Script, ServeError, Server};
+use super::{Control, Options, Script, ServeError, Server, dialect};
 use crate::clock;
 
 type Client = WebSocketStream<TcpStream>;

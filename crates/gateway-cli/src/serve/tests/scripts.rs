@@ -22,6 +22,7 @@ const MET: &[(&str, &str)] = &[
     ("close-1008", "hello | close 1008 | end"),
     ("close-1012", "hello | close 1012 | end"),
     ("close-4000", "hello | close 4000 | end"),
+    ("refuse-login", "login failed | close 1013 | end"),
     ("restart", "hello | close 1012 | end"),
     ("http-401", "HTTP 401, www-authenticate: Bearer"),
     ("http-401-retry-after", "HTTP 401, retry-after: 2"),
@@ -87,7 +88,11 @@ async fn faults_end_after_the_number_asked_for() {
 #[tokio::test]
 async fn a_fault_comes_after_a_beat_where_the_client_says_nothing() {
     let beat = Duration::from_millis(5);
-    for (name, expected) in [("drop", "lost"), ("close-4000", "close 4000")] {
+    for (name, expected) in [
+        ("drop", "lost"),
+        ("close-4000", "close 4000"),
+        ("refuse-login", r#"{"type":"login_failed"}"#),
+    ] {
         let server = start(Options { script: script(name), beat, ..Options::default() });
         let mut client = server.connect().await;
 
@@ -167,16 +172,18 @@ async fn meet(server: &Running) -> String {
                 pings += 1;
                 continue;
             }
-            Some(heard) => {
-                heard.replace(r#"{"type":"pong","timestamp":"#, "pong ").replace('}', "")
-            }
+            Some(heard) => heard
+                .replace(dialect::LOGIN_FAILED, "login failed")
+                .replace(r#"{"type":"pong","timestamp":"#, "pong ")
+                .replace('}', ""),
             None => "silence".to_owned(),
         };
         if pings > 0 {
             met.push(format!("{pings} pings"));
             pings = 0;
         }
-        let is_last = !["hello", "again", "bye", "Close(None)"].contains(&heard.as_str())
+        let is_last = !["hello", "again", "bye", "Close(None)", "login failed"]
+            .contains(&heard.as_str())
             && !heard.starts_with("pong")
             && !heard.starts_with("close ");
         if heard == "bye" {
