@@ -28,7 +28,7 @@ pub enum Action {
         /// The id of the attempt.
         #[serde(rename = "socket")]
         id: SocketId,
-        /// Whether to reuse the credentials of the last attempt.
+        /// Whether to reuse the credentials of the last attempt, or to get new ones.
         credentials: Credentials,
     },
     /// Put a frame into the socket's outgoing buffer.
@@ -37,11 +37,11 @@ pub enum Action {
     /// Drop the socket, whether it is open or still opening. You may write its buffer as far as
     /// that needs no waiting. Do not wait for the peer.
     CloseSocket(SocketId),
-    /// Drop the socket so that nothing of it arrives at the peer later. The peer is dead, or the
-    /// machine replaces the socket after a suspend.
+    /// Drop the socket so that none of its bytes arrive at the peer later. The machine aborts the
+    /// socket of a dead peer, and one that it replaces after a suspend.
     ///
-    /// Reset the socket (TCP: linger 0), and write nothing of its buffer. If you only close it, its
-    /// kernel resends for minutes. Old messages may then arrive after the next connection's
+    /// Reset the socket (TCP: linger 0), and write nothing of its buffer. After a close, the kernel
+    /// would resend for minutes. Old messages could then arrive after the next connection's
     /// messages. If the transport cannot be reset, drop it.
     AbortSocket(SocketId),
     /// Set the one timer to this instant. This replaces the instant that was set before. When the
@@ -111,16 +111,16 @@ pub enum Notice {
     Ready {
         /// The socket.
         socket: SocketId,
-        /// The time since the connection was last ready. If it was not ready before, the time since
-        /// the connect request that started it.
+        /// The time since the connection was last ready, or since the connect request that started
+        /// it, whichever is shorter.
         #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },
     /// The login was refused.
     ///
     /// If the login was running, the connection stays CONNECTED for up to `close_timeout`. It
-    /// rejects messages to send, delivers received messages, and waits for the peer's Close frame,
-    /// whose code may soften the verdict. A connection that was ready is left at once.
+    /// rejects sends, delivers received messages, and waits for the peer's Close frame, whose code
+    /// may soften the verdict. If the connection was ready, the machine leaves it at once.
     ///
     /// Next comes [`Disconnected`](Notice::Disconnected) with cause
     /// [`LoginRefused`](DisconnectCause::LoginRefused). Then the machine acts on the verdict.
@@ -138,7 +138,7 @@ pub enum Notice {
     Disconnected {
         /// The socket.
         socket: SocketId,
-        /// Why.
+        /// Why the socket is gone.
         cause: DisconnectCause,
     },
     /// The next attempt starts after `delay`.
@@ -188,7 +188,7 @@ pub enum Notice {
     },
     /// The machine gave up: the connection is CLOSED, and no retry follows.
     GaveUp {
-        /// Why.
+        /// Why the machine gave up.
         cause: GiveUpCause,
     },
     /// The message of the current [`SendRequested`](crate::Event::SendRequested) event was
@@ -220,12 +220,12 @@ pub enum DisconnectCause {
     DataTimeout,
     /// The login did not end within its timeout.
     LoginTimeout,
-    /// The login was refused. If the peer sent a Close frame after the refusal, this is its code,
-    /// if it had one.
+    /// The login was refused. The code is that of the Close frame that the peer sent after the
+    /// refusal, if it sent one with a code.
     LoginRefused(Option<CloseCode>),
     /// The peer did not answer our Close frame within `close_timeout`.
     CloseTimeout,
-    /// The application requested it.
+    /// The application requested the close.
     Requested,
 }
 

@@ -47,8 +47,8 @@ impl Backoff {
     /// The longest span that may be configured: 365 days.
     pub const MAX_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-    /// Creates a backoff. Returns `None` unless `initial` and `max` are whole milliseconds with 1
-    /// ms ≤ `initial` ≤ `max` ≤ [`Backoff::MAX_SPAN`].
+    /// Creates a backoff. Returns `None` unless `initial` and `max` are whole milliseconds with
+    /// 1 ms ≤ `initial` ≤ `max` ≤ [`Backoff::MAX_SPAN`].
     #[must_use]
     pub fn new(
         initial: Duration,
@@ -100,8 +100,8 @@ impl Backoff {
         self.delay_after(self.initial, attempt, draw)
     }
 
-    /// The delay before retry number `attempt`, counted from 0. `previous` is the delay before the
-    /// previous retry; pass `initial` for the first.
+    /// The delay before retry number `attempt`, counted from 0. `previous` is the delay of the
+    /// previous retry. Pass `initial` for the first retry.
     #[must_use]
     pub fn delay_after(&self, previous: Duration, attempt: u32, draw: u64) -> Duration {
         let range = self.range(previous, attempt);
@@ -168,7 +168,7 @@ impl Backoff {
         base.min(max)
     }
 
-    /// The longest delay that can come before the one of retry number `attempt` in the AWS form.
+    /// The longest delay that the retry before number `attempt` can have had, in the AWS form.
     fn longest_aws(&self, attempt: u32) -> Duration {
         let mut longest = self.initial;
         for _ in 0..attempt {
@@ -257,7 +257,8 @@ impl fmt::Display for Multiplier {
     }
 }
 
-/// How a delay is drawn: at random, with `low ≤ delay ≤ high`.
+/// How a delay is drawn: at random, with `low ≤ delay ≤ high`. [`Backoff`] explains `capped`, and
+/// `previous` is the delay of the previous retry.
 ///
 /// | strategy | low | high |
 /// |---|---|---|
@@ -269,20 +270,21 @@ impl fmt::Display for Multiplier {
 /// | `equal` | capped/2 | capped |
 /// | `none` | capped | capped |
 ///
-/// `decorrelated` clamps the sample, and `decorrelated-smooth` clamps the bound of the draw.
-/// Clamping the sample has a cost: once `capped` has reached `max`, two thirds of the decorrelated
-/// delays equal `max` exactly.
+/// `decorrelated` draws first, and clamps the result to `max`. `decorrelated-smooth` clamps `high`
+/// first, and then draws. Clamping the result has a cost: once `capped` has reached `max`, two
+/// thirds of the decorrelated delays equal `max` exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// `random() · (3·capped − initial) + initial`. The sample is clamped to `max`.
+    /// `random() · (3·capped − initial) + initial`. The result is clamped to `max`.
     Decorrelated,
-    /// Like `Decorrelated`, but the bound is clamped to `max`. So delays do not pile up at `max`.
+    /// Like `Decorrelated`, but `high` is clamped to `max` before the draw. So delays do not pile
+    /// up at `max`.
     DecorrelatedSmooth,
     /// Like `Decorrelated`, but without a clamp: delays of up to `3·max`.
     DecorrelatedUnclamped,
-    /// Like `Decorrelated`, but computed from the previous delay, not the attempt. The sample is
-    /// clamped to `max`.
+    /// Like `Decorrelated`, but with the previous delay in place of `capped`. The result is clamped
+    /// to `max`.
     AwsDecorrelated,
     /// Any delay from zero to `capped`.
     Full,

@@ -38,6 +38,7 @@ impl CloseCode {
 
     /// Parses a code.
     ///
+    /// # Errors
     /// Returns [`InvalidCloseFrame::Code`] for a code that may not be sent.
     pub const fn new(code: u16) -> Result<Self, InvalidCloseFrame> {
         match code {
@@ -46,7 +47,7 @@ impl CloseCode {
         }
     }
 
-    /// The number as it is sent.
+    /// The code as a number.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
@@ -98,6 +99,7 @@ impl<'a> CloseFrame<'a> {
 
     /// Parses a code and a reason.
     ///
+    /// # Errors
     /// Returns [`InvalidCloseFrame`] if the code may not be sent or the reason is too long.
     pub const fn new(code: u16, reason: &'a str) -> Result<Self, InvalidCloseFrame> {
         let code = match CloseCode::new(code) {

@@ -97,8 +97,8 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
 
     /// Handles an event and returns the actions to perform, in order.
     ///
-    /// Never fails and never panics, for any event in any state at any time. If `now` is earlier
-    /// than a previous `now`, the previous one counts. Does not allocate in the steady state.
+    /// Never fails and never panics, for any event in any state at any time. If `now` runs
+    /// backwards, the latest `now` so far counts. Does not allocate in the steady state.
     #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let now = self.machine.memory.told(now);
@@ -204,7 +204,8 @@ impl<R, D> Connection<R, D> {
         self.machine.socket()
     }
 
-    /// When the connection becomes stable, or became stable. `None` while it is not ready.
+    /// The instant at which the connection becomes stable, which may be in the past. `None` while
+    /// it is not ready.
     #[must_use]
     pub fn stable_at(&self) -> Option<Instant> {
         let Memory { retry, since, .. } = &self.machine.memory;
@@ -212,7 +213,7 @@ impl<R, D> Connection<R, D> {
         self.is_ready().then(|| since.saturating_add(stable_after))
     }
 
-    /// Why the machine gave up. `None` unless that is why the connection is CLOSED.
+    /// Why the machine gave up. `None` if it did not, or if a connect request came since.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
         match self.machine.state {

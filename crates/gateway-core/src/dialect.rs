@@ -53,7 +53,7 @@ pub trait Dialect {
         }
     }
 
-    /// Evaluates a text message that arrived during the login.
+    /// Classifies a text message that arrived during the login.
     fn judge_login(&self, login: &Login, text: &str) -> LoginAnswer {
         login.judge(text)
     }

@@ -20,11 +20,12 @@ pub enum Event<'a> {
     ConnectRequested,
     /// The application requests a close, with this frame.
     CloseRequested(CloseFrame<'a>),
-    /// The application requests to send this message.
+    /// The application requests that this message be sent.
     SendRequested(Message<'a>),
-    /// The running login was accepted. Report this to end a
-    /// [`Login::External`](crate::Login::External), or if you evaluate the answers yourself. The
-    /// machine ignores it if no login is running.
+    /// The running login was accepted. Report this at the end of a
+    /// [`Login::External`](crate::Login::External). With a
+    /// [`Login::Message`](crate::Login::Message), you may report it if you evaluate the answers
+    /// yourself. The machine ignores it if no login is running.
     LoginAccepted,
     /// The running login was refused, or an accepted login is no longer valid. The verdict decides
     /// what follows. The machine ignores it unless a login is running or the connection is ready.
@@ -41,7 +42,7 @@ pub enum Event<'a> {
     /// Part of a long message arrived. It counts as a sign of life.
     BytesReceived(SocketId),
     /// The transport takes no more bytes for now: the driver's write buffer is above its high-water
-    /// mark.
+    /// mark. The machine rejects messages until [`Flushed`](Event::Flushed).
     WriteBlocked(SocketId),
     /// The write buffer has space again: the transport has taken the bytes that filled it.
     Flushed(SocketId),
@@ -50,15 +51,15 @@ pub enum Event<'a> {
     /// The driver reads from the socket again: a resume.
     ReadingResumed(SocketId),
     /// The newest ping is held: the driver's write left part of it in the buffer. A ping that is
-    /// written at once needs no report.
+    /// written at once needs no such report.
     PingHeld(SocketId, Backlog),
     /// The transport took bytes while the newest ping was held. Report this after
     /// [`PingHeld`](Event::PingHeld) and before [`PingHanded`](Event::PingHanded).
     WriteProgressed(SocketId),
     /// The newest ping was handed over: its last byte was flushed to the transport. The number
     /// counts the unproven bytes, up to and including this ping. They start after the newest
-    /// answered ping, or at the open. Report this after [`PingHeld`](Event::PingHeld), and whenever
-    /// more than 64 KiB are unproven.
+    /// answered ping or, if none was answered, at the open. Report this after
+    /// [`PingHeld`](Event::PingHeld), and whenever more than 64 KiB are unproven.
     PingHanded(SocketId, u64),
     /// The time of the wall clock. Report this when a timer wakes the driver or you notice a
     /// suspend, never for a frame.
@@ -226,7 +227,7 @@ impl Message<'_> {
     }
 }
 
-/// The bytes that a held ping waits for, in the driver's buffer.
+/// What a held ping waits for: the bytes before it, and a transport that may be idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs)] // drivers construct it
 pub struct Backlog {
@@ -347,7 +348,7 @@ pub enum RetryAfter {
 pub enum Failure {
     /// The stream ended without a Close frame.
     Eof,
-    /// The peer, or something on the way, reset the connection.
+    /// The peer, or a device between, reset the connection.
     Reset,
     /// Another error of the operating system.
     Io,

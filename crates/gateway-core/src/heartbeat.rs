@@ -1,4 +1,4 @@
-//! When to ping, and when a silent peer is dead. Time is an argument, so tests run this alone.
+//! When to ping, and when a silent peer is dead. Time is an argument, so tests need no clock.
 
 mod pings;
 
@@ -115,7 +115,8 @@ impl Timing {
     /// The longest timeout of a probe after a suspend. A shorter timeout applies unchanged.
     const PROBE: Duration = Duration::from_secs(5);
 
-    /// So many unproven bytes earn no allowance: every link carries them within the timeout.
+    /// Up to this many unproven bytes earn no allowance: every link carries them within the
+    /// timeout.
     const PROVEN_ENOUGH: u64 = 64 << 10;
 
     /// The longest allowance.
@@ -405,7 +406,7 @@ impl Heartbeat {
         }
     }
 
-    /// The newest ping was handed over, with so many unproven bytes.
+    /// The newest ping was handed over, with this many unproven bytes.
     pub(crate) fn on_handed(&mut self, timing: &Timing, now: Instant, unproven: u64) {
         let allowance_ms = timing.allowance_ms(unproven);
         match self.transit {

@@ -19,8 +19,8 @@
 //!
 //! # Which crate do I need?
 //!
-//! - An application uses a driver: `gateway-tokio`, or `gateway-std` if it has no async runtime.
-//! - Another event loop uses the engine of `gateway-wire`, which is a driver without its wait loop.
+//! - For an application, use a driver: `gateway-tokio`, or `gateway-std` without an async runtime.
+//! - For another event loop, use the engine of `gateway-wire`, a driver without its wait loop.
 //!   `examples/mio_loop.rs` shows how.
 //! - If you bring your own frames and buffers, use this crate.
 //! - [`Backoff`] and [`Policy`] are also useful without the rest.
@@ -144,13 +144,14 @@
 //!
 //! 1. Perform all actions of an event, in order, before you pass the next event.
 //! 2. Report every event of a socket with that socket's id, even if the event comes late.
-//! 3. Let your clock decide whether the deadline is due. A Tick that comes too early is harmless.
+//! 3. Report a Tick when your clock, not only your timer, has reached the deadline. A Tick that
+//!    comes too early is harmless.
 //! 4. Pass frames that have already arrived before a Tick. Otherwise a pause of your process kills
 //!    a live connection. If a peer sends so fast that a read never blocks, pass a bounded number of
 //!    frames past the deadline, then the Tick.
 //! 5. Let the codec answer Ping and Close. The machine never answers them.
 //! 6. After [`Action::CloseSocket`], leave nothing of that socket open. After
-//!    [`Action::AbortSocket`], also let nothing of it arrive at the peer.
+//!    [`Action::AbortSocket`], also make sure that none of its bytes arrive at the peer.
 //! 7. Report [`Event::WallClock`] when a timer wakes the driver or you notice a suspend, never for
 //!    a frame.
 //! 8. Write a ping at once. If the write leaves part of it in your buffer, report
@@ -164,13 +165,14 @@
 //!   configured, and AUTHENTICATED if one is.
 //! - *Stable*: ready for at least max(`stable_after`, the last delay). A stable connection resets
 //!   the attempts.
-//! - *Sign of life*: a byte from the peer, or in strict mode a pong.
+//! - *Sign of life*: any byte from the peer. In strict mode, only a pong.
 //! - *Hand-over* of a ping: its last byte was flushed to the transport. The ping's timeout starts
 //!   then.
 //! - *Held* ping: the transport has not yet taken all of it.
-//! - *Unproven* bytes: those after the newest answered ping, or since the open. Nothing has shown
+//! - *Unproven* bytes: those after the newest answered ping, or since the open. No pong has shown
 //!   yet that they arrived.
-//! - *Allowance*: the extra time that a ping gets for unproven bytes.
+//! - *Allowance*: the time that a ping's timeout is extended for unproven bytes. It is (unproven −
+//!   64 KiB) / `slowest_link`, from 0 to 30 s.
 //! - *Resume*: the application reads again after a pause.
 //! - *Least delay*: the shortest delay that a `Retry-After` header or the policy allows.
 //! - *Suspend*: the computer slept. The wall clock moves ahead of monotonic time, so the API calls

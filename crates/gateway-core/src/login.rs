@@ -16,7 +16,7 @@ use crate::policy::Verdict;
 pub enum Login {
     /// No login: the connection is ready as soon as the socket is open.
     None,
-    /// One message, which the machine sends first on each socket, and one answer.
+    /// The machine sends one message first on each socket, and waits for one answer.
     Message {
         /// The login message, at most [`Config::MAX_LOGIN`](crate::Config::MAX_LOGIN) bytes.
         send: Secret,
@@ -27,9 +27,8 @@ pub enum Login {
         /// How long the answer may take.
         timeout: Duration,
     },
-    /// A login that you perform with messages of the application. The machine accepts and delivers
-    /// them while CONNECTED. (With [`Login::Message`], it rejects messages to send until the login
-    /// is accepted.)
+    /// A login that the application performs with its messages. The machine sends and delivers them
+    /// while CONNECTED. With [`Login::Message`], it rejects sends until the login is accepted.
     ///
     /// The login ends with the event [`LoginAccepted`](crate::Event::LoginAccepted) or
     /// [`LoginRejected`](crate::Event::LoginRejected).
@@ -43,7 +42,7 @@ impl Login {
     /// The default timeout of a login in a configuration: 10 s.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Evaluates a text message that arrived during the login.
+    /// Classifies a text message that arrived during the login.
     #[must_use]
     pub fn judge(&self, text: &str) -> LoginAnswer {
         let Self::Message { accepted, refused, .. } = self else {
@@ -139,18 +138,18 @@ impl From<JsonRule> for RefusalRule {
     }
 }
 
-/// What a message means that arrived during a login.
+/// What a message that arrived during a login means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum LoginAnswer {
-    /// It accepts the login. The machine does not deliver it.
+    /// The message accepts the login, and is not delivered.
     Accepted,
-    /// It accepts the login. The machine also delivers it.
+    /// The message accepts the login, and is also delivered.
     AcceptedAndDelivered,
-    /// It refuses the login, with this verdict. The machine does not deliver it.
+    /// The message refuses the login with this verdict, and is not delivered.
     Refused(Verdict),
-    /// It is no answer. The machine delivers it.
+    /// The message is not an answer, and is delivered.
     NotAnAnswer,
 }
 

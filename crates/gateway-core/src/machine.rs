@@ -32,7 +32,8 @@ pub(crate) struct Memory {
     pub(crate) jump_at: Option<Compact>,
     /// When the machine last acted on Online.
     pub(crate) online_at: Option<Compact>,
-    /// If the connection is ready, since when. Otherwise, since when it is not.
+    /// When the connection became ready. While it is not ready: when it last was, or started
+    /// afresh.
     pub(crate) since: Instant,
 }
 
@@ -107,7 +108,7 @@ pub(crate) struct DataWatch {
 pub(crate) struct Closing {
     pub(crate) socket: SocketId,
     pub(crate) abort_at: Instant,
-    /// Knows which pings are unanswered. It sends no more.
+    /// Still counts unanswered pings, but sends none.
     pub(crate) heartbeat: Option<Heartbeat>,
 }
 
@@ -191,8 +192,8 @@ impl Machine {
     /// Returns the same machine, as if the time were `now` and its last socket were its first. So
     /// two machines that will behave alike compare equal, even if their times differ.
     ///
-    /// An instant that is further in the past than `now` is after zero becomes zero. Machines that
-    /// compare equal do behave alike if `now` is longer than every span that matters:
+    /// Instants keep their distance to `now`; one that would come before zero becomes zero.
+    /// Machines that compare equal do behave alike if `now` is longer than every span that matters:
     ///
     /// - `stable_after`, the longest delay, and the heartbeat's interval;
     /// - the longest time that a ping may be held;

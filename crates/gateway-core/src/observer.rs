@@ -19,7 +19,7 @@ pub struct Observed<'a> {
     pub actions: &'a [Action],
     /// The state after the event.
     pub state: ConnectionState,
-    /// When the next Tick is due, as of after the event.
+    /// When the next Tick is due, after the event.
     pub deadline: Option<Instant>,
 }
 
@@ -34,7 +34,6 @@ pub trait Observer {
         let _ = (config, seed);
     }
 
-    /// The connection handled an event. Pass a text to `dialect` to see what it was to the
-    /// connection.
+    /// The connection handled an event. `dialect` classifies a text as the connection did.
     fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect);
 }

@@ -163,7 +163,8 @@ pub struct Policy {
 impl Policy {
     /// Creates a policy with these rules before the defaults.
     ///
-    /// Returns two rules whose ranges cross: neither of them is the narrower one.
+    /// # Errors
+    /// Returns the first two rules that cross: they share codes, and neither is narrower.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Result<Self, (Rule, Rule)> {
         let mut rules: Vec<Rule> = rules.into_iter().collect();
         if let Some(crossing) = Self::crossings(&rules).next() {
@@ -173,8 +174,8 @@ impl Policy {
         Ok(Self { rules })
     }
 
-    /// Yields each rule that crosses an earlier one, in a pair after the first rule that it
-    /// crosses.
+    /// Yields each rule that crosses an earlier one, as a pair: the first rule that it crosses,
+    /// then the rule itself.
     pub(crate) fn crossings(rules: &[Rule]) -> impl Iterator<Item = (Rule, Rule)> {
         rules.iter().enumerate().filter_map(|(place, rule)| {
             let crossed = rules[..place].iter().find(|other| rule.crosses(other));
@@ -199,8 +200,9 @@ impl Policy {
         self.rules.iter().chain(DEFAULTS).find(|rule| rule.covers(code)).copied().unwrap_or(UNKNOWN)
     }
 
-    /// Returns the verdict that may soften a refused login's, if the code allows that. A server
-    /// that restarts or is overloaded sends 1012 to 1014. The user's rules may name more codes.
+    /// Returns the verdict on a close code, if it may soften a refused login's verdict. Only two
+    /// kinds of codes may: 1012 to 1014, which a restarting or overloaded server sends, and codes
+    /// that the user's rules cover.
     pub(crate) fn softening(&self, code: u16) -> Option<Verdict> {
         let may_soften = matches!(code, 1012..=1014) || self.is_users(code);
         may_soften.then(|| self.judge(code).verdict())

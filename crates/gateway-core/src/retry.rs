@@ -1,4 +1,4 @@
-//! Whether to retry, and after which delay. Randomness is an argument, so tests run this alone.
+//! Whether to retry, and after which delay. Randomness is an argument.
 
 use core::time::Duration;
 
@@ -103,7 +103,7 @@ impl Retry {
     }
 }
 
-/// The longer least delay of the server and the policy, and which of them asked for it.
+/// The longer of the server's and the policy's least delay, and which of the two it is.
 fn floor(
     verdict: Verdict,
     retry_after: Option<Duration>,

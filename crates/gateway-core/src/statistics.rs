@@ -20,11 +20,12 @@ pub struct Statistics {
     pub reconnects: u64,
     /// Why the last socket ended.
     pub last_disconnect: Option<DisconnectCause>,
-    /// Why the last attempt that could not open a socket failed.
+    /// Why the last failed attempt could not open a socket.
     pub last_open_error: Option<OpenError>,
     /// Round trips of heartbeats.
     pub round_trip: RoundTrip,
-    /// The time spent ready, up to the instant that you passed.
+    /// The time spent ready, up to the instant passed to
+    /// [`Connection::statistics`](crate::Connection::statistics).
     pub time_ready: Duration,
     /// Messages and control frames received.
     pub frames_in: u64,

@@ -78,7 +78,7 @@ impl Tally {
         }
     }
 
-    /// The statistics of a connection that has made so many attempts.
+    /// The statistics of a connection that has made this many attempts.
     pub(crate) fn statistics(&self, attempts: u64) -> Statistics {
         Statistics {
             attempts,

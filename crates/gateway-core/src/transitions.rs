@@ -27,7 +27,8 @@ const HINT_INTERVAL: Duration = Duration::from_secs(30);
 /// After a suspend, a waiting connection retries within this span.
 const JUMP_SPREAD: Duration = Duration::from_secs(1);
 
-/// The next state, or `None` if the old one stays, with the data that the event changed in it.
+/// The next state. `None` means that the old state stays, with the changes that the event made in
+/// it.
 pub(crate) type Next = Option<State>;
 
 /// The result of a common event: no transition, and the timer does not move.
@@ -141,8 +142,8 @@ impl State {
     fn on_send(&self, message: Message<'_>, cx: &mut Context<'_>) -> Next {
         let open = match self {
             Self::Ready(Ready { socket, flow, .. }) => Some((*socket, flow.writing)),
-            // An embedder's login is made of messages. With a login message, only the machine
-            // sends.
+            // With an embedder's login, the application sends the messages of the login. With a
+            // login message, only the machine sends.
             Self::LoggingIn(LoggingIn { socket, flow, .. }) => match cx.config.login {
                 Login::External { .. } => Some((*socket, flow.writing)),
                 Login::None | Login::Message { .. } => None,
@@ -249,7 +250,7 @@ impl State {
                 }
                 is_due.then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
-            // Nothing waits for the network. A hint never removes a deadline.
+            // No retry is pending, or the network is gone. A hint never removes a deadline.
             (Network::Online | Network::Offline, _) => None,
         }
     }
@@ -766,8 +767,8 @@ fn peer_closed(
     cx.lose(&loss)
 }
 
-/// An open socket failed. After a protocol violation the machine retries with backoff: it may have
-/// been one bad message.
+/// An open socket failed. After a protocol violation the machine retries with backoff, because it
+/// may have been a single bad message.
 fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> State {
     if hang_up(socket, failure, cx) {
         return lost(from, socket, DisconnectCause::ProtocolError(failure), Verdict::Retry, cx);
@@ -776,8 +777,8 @@ fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Cont
     lost(from, socket, DisconnectCause::Lost(failure), verdict, cx)
 }
 
-/// Leaves a socket that failed. If the peer violated the protocol, sends a Close with the code that
-/// says how (RFC 6455 section 7.1.7), and returns true.
+/// Leaves a socket that failed. If the peer violated the protocol, sends a Close with the code for
+/// that (RFC 6455 section 7.1.7), and returns true.
 fn hang_up(socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> bool {
     let breach = match failure {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),

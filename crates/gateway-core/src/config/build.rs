@@ -60,7 +60,7 @@ pub struct ConfigBuilder {
     pub(super) close_timeout: Duration,
     pub(super) data_timeout: Option<Duration>,
     pub(super) max_message_size: usize,
-    /// Errors of fields that could not be read. Their values take part in no check.
+    /// Errors of fields that could not be read. No check uses the values of these fields.
     pub(super) unread: Vec<ConfigError>,
 }
 
@@ -127,8 +127,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how long a connection must at least be ready to be stable. The machine waits for the
-    /// last delay if that is longer. A stable connection resets the attempts.
+    /// Sets how long a connection must be ready to be stable. If the last delay is longer, that
+    /// counts instead. A stable connection resets the attempts.
     pub fn stable_after(mut self, span: Duration) -> Self {
         self.stable_after = span;
         self
@@ -235,7 +235,8 @@ impl ConfigBuilder {
 
     /// Validates all settings.
     ///
-    /// Returns every setting that is outside its limits.
+    /// # Errors
+    /// Returns an error for every setting that is outside its limits.
     pub fn build(self) -> Result<Config, ConfigErrors> {
         let heartbeat_timeout = self
             .heartbeat_timeout

@@ -71,7 +71,8 @@ impl From<ConfigError> for ConfigErrors {
 impl ConfigErrors {
     /// Returns `Ok` if there are no errors.
     ///
-    /// Returns the errors, unless there are none.
+    /// # Errors
+    /// Returns the errors if there are any.
     pub fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }

@@ -19,10 +19,10 @@ use crate::policy::Policy;
 
 /// The settings of a connection. Connections can share one, as an `Arc<Config>`.
 ///
-/// [`Config::builder`] makes one, or serde reads one from TOML or JSON. In text, a duration is a
-/// string such as `"30s"`, or a number of milliseconds. All errors are reported at once, and an
-/// unknown field is an error. What serde writes reads back equal, except for a login: its text and
-/// rules are never written.
+/// Create one with [`Config::builder`], or read one with serde from TOML or JSON. There a duration
+/// is a string such as `"30s"`, or a number of milliseconds. All errors are reported at once, and
+/// an unknown field is an error. What serde writes reads back equal, except for a login: its text
+/// and rules are never written.
 ///
 /// | field | default | limits |
 /// |---|---|---|
@@ -112,7 +112,8 @@ pub enum HeartbeatKind {
     /// A WebSocket Ping frame. Every server must answer it (RFC 6455 section 5.5.2). This is the
     /// default.
     Ping,
-    /// No heartbeat. The machine never notices a peer that vanished without closing the connection.
+    /// No heartbeat. The machine may never notice a peer that vanished without closing the
+    /// connection.
     Off,
 }
 
@@ -135,7 +136,7 @@ impl Config {
     /// The largest `max_message_size` that may be configured: 1 GiB.
     pub const MAX_MESSAGE_SIZE: usize = 1 << 30;
 
-    /// The rates that `heartbeat.slowest_link` may be, in bytes a second: 1 KiB to 1 GiB.
+    /// The limits of `heartbeat.slowest_link`, in bytes a second: 1 KiB to 1 GiB.
     pub const SLOWEST_LINK: core::ops::RangeInclusive<u32> = 1 << 10..=1 << 30;
 
     /// The longest login message in bytes.
@@ -170,8 +171,8 @@ impl Config {
         self.reconnect.max_attempts
     }
 
-    /// How long a connection must at least be ready to be stable. The last delay counts if it is
-    /// longer.
+    /// How long a connection must be ready to be stable. If the last delay is longer, that counts
+    /// instead.
     #[must_use]
     pub const fn stable_after(&self) -> Duration {
         self.reconnect.stable_after

@@ -9,9 +9,9 @@ use super::{Config, format_duration};
 use crate::login::Login;
 use crate::policy::Verdict;
 
-/// Writes every setting, so that a later change of a default changes nothing. A login's text and
-/// rules are never written. It reads back with the text `(hidden)`, the same timeout, and a rule
-/// that accepts any answer.
+/// Writes every setting, so that a later change of a default does not affect the file. A login's
+/// text and rules are never written. It reads back with the text `(hidden)`, the same timeout, and
+/// a rule that accepts any answer.
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let backoff = &self.reconnect.backoff;
