@@ -1,4 +1,4 @@
-//! Actions: orders to the driver; and notices: news for the application.
+//! Actions: orders to the driver. Notices: news for the application.
 
 use core::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::policy::Verdict;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Instant, UnixMillis, span_ns};
 
-/// An order to the driver. Performed in the sequence in which [`Actions`] yields them.
+/// An order to the driver. Perform actions in the order in which [`Actions`] yields them.
 ///
-/// An action names a payload and does not hold it: what the event carried is still the driver's, what
-/// the core owns is written by [`Connection::encode`](crate::Connection::encode).
+/// An action names a payload and does not hold it. The payload of an event stays with the driver.
+/// [`Connection::encode`](crate::Connection::encode) writes the payload of the machine's frames.
 ///
 /// The set is complete by design: a driver that does not know an action must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,71 +22,77 @@ use crate::time::{Instant, UnixMillis, span_ns};
 #[allow(clippy::exhaustive_enums)]
 #[must_use]
 pub enum Action {
-    /// Open a socket and report [`SocketOpened`](crate::Event::SocketOpened) or
+    /// Open a socket. Then report [`SocketOpened`](crate::Event::SocketOpened) or
     /// [`OpenFailed`](crate::Event::OpenFailed) with this id.
     OpenSocket {
         /// The id of the attempt.
         #[serde(rename = "socket")]
         id: SocketId,
-        /// Whether the credentials of the last attempt will do.
+        /// Whether to reuse the credentials of the last attempt, or to get new ones.
         credentials: Credentials,
     },
     /// Put a frame into the socket's outgoing buffer.
     #[serde(with = "send_fields")]
     Send(SocketId, Outgoing),
-    /// Drop the socket: whether it is still opening or open. What its buffer holds may be written
-    /// as far as that needs no waiting; nobody waits for the peer.
+    /// Drop the socket, whether it is open or still opening. You may write its buffer as far as
+    /// that needs no waiting. Do not wait for the peer.
     CloseSocket(SocketId),
-    /// Drop the socket of a dead peer, or one that a suspend has overtaken, so that nothing of it arrives later: reset it, with nothing of its buffer
-    /// written (TCP: linger 0). A closed one would go on resending for minutes, behind the next connection's messages. Where
-    /// the transport cannot be reset, drop it.
+    /// Drop the socket so that none of its bytes arrive at the peer later. The machine aborts the
+    /// socket of a dead peer, and one that it replaces after a suspend.
+    ///
+    /// Reset the socket (TCP: linger 0), and write nothing of its buffer. After a close, the kernel
+    /// would resend for minutes. Old messages could then arrive after the next connection's
+    /// messages. If the transport cannot be reset, drop it.
     AbortSocket(SocketId),
-    /// Arm the one timer for this instant, in place of what is armed. When it is due: a
-    /// [`Tick`](crate::Event::Tick).
+    /// Set the one timer to this instant. This replaces the instant that was set before. When the
+    /// timer is due, report a [`Tick`](crate::Event::Tick).
     #[serde(rename = "schedule_timer_at_ns")]
     ScheduleTimer(Instant),
-    /// Disarm the timer.
+    /// Cancel the timer.
     CancelTimer,
-    /// The message of this event is for the application.
+    /// Deliver the message of the current event to the application.
     Deliver,
-    /// Tell the application.
+    /// Report this notice to the application.
     Notify(Notice),
 }
 
-/// Which credentials the next attempt is made with.
+/// Which credentials an attempt uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Credentials {
-    /// Those at hand will do.
+    /// Use the cached credentials.
     Cached,
-    /// The server refused those at hand: get new ones.
+    /// The server refused the cached credentials. Get new ones before the attempt.
     Refresh,
 }
 
-/// A frame to be sent.
+/// A frame to send. [`Connection::encode`](crate::Connection::encode) writes its payload and
+/// returns its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(clippy::exhaustive_enums)] // see Action
 pub enum Outgoing {
-    /// The message of this event's [`SendRequested`](crate::Event::SendRequested).
+    /// The message of the current [`SendRequested`](crate::Event::SendRequested) event.
     Requested,
-    /// The close frame of this event's [`CloseRequested`](crate::Event::CloseRequested).
+    /// The Close frame of the current [`CloseRequested`](crate::Event::CloseRequested) event.
     RequestedClose,
-    /// A Close of the core's own: the peer broke the protocol.
+    /// A Close frame with this code. The peer violated the protocol (1002, 1007, 1009), or the
+    /// machine leaves a live peer (1001).
     Close(CloseCode),
     /// The login message.
     Login,
-    /// The dialect's heartbeat, with the time where the wall clock is known.
+    /// A heartbeat message of the [`Dialect`](crate::Dialect), with the wall clock's time if it is
+    /// known.
     Ping(Option<UnixMillis>),
-    /// A WebSocket Ping frame; the number is its payload, in decimal.
+    /// A WebSocket Ping frame. Its payload is this number, in decimal.
     #[serde(rename = "websocket_ping")]
     WebSocketPing(u64),
-    /// The answer to the peer's own application-level ping, with its timestamp.
+    /// The answer to the peer's application-level ping, with that ping's timestamp if it had one.
     Pong(Option<UnixMillis>),
 }
 
-/// News for the application, each with what a log line needs.
+/// News for the application, with the data that a log line needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -97,57 +103,67 @@ pub enum Notice {
         from: ConnectionState,
         /// The state now.
         to: ConnectionState,
-        /// The socket in question, where there is one.
+        /// The socket concerned, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         socket: Option<SocketId>,
     },
-    /// The connection takes application messages.
+    /// The connection is ready: it accepts application messages.
     Ready {
         /// The socket.
         socket: SocketId,
-        /// Time since it was last ready, or since the first connect request.
+        /// The time since the connection was last ready, or since the connect request that started
+        /// it, whichever is shorter.
         #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },
-    /// The login was refused. The connection stays CONNECTED for up to `close_timeout`: it takes no message, delivers what
-    /// comes, and waits for a Close of the peer's, which may say why. Then follow [`Disconnected`](Notice::Disconnected) with
-    /// [`LoginRefused`](DisconnectCause::LoginRefused) and what the verdict demands. A connection that was ready leaves at once.
+    /// The login was refused.
+    ///
+    /// If the login was running, the connection stays CONNECTED for up to `close_timeout`. It
+    /// rejects sends, delivers received messages, and waits for the peer's Close frame, whose code
+    /// may soften the verdict. If the connection was ready, the machine leaves it at once.
+    ///
+    /// Next comes [`Disconnected`](Notice::Disconnected) with cause
+    /// [`LoginRefused`](DisconnectCause::LoginRefused). Then the machine acts on the verdict.
     LoginRefused {
         /// The socket.
         socket: SocketId,
-        /// What follows, unless a Close softens it.
+        /// What follows, unless the peer's Close frame softens it.
         verdict: Verdict,
     },
-    /// A socket, open or still opening, is gone. (One that a clock jump overtook before it was ready is told by
-    /// [`ClockJumped`](Notice::ClockJumped) and the retry.)
+    /// A socket, open or still opening, is gone.
+    ///
+    /// If a suspend replaces an attempt before it is ready, the machine does not send this notice.
+    /// It sends [`ClockJumped`](Notice::ClockJumped) and
+    /// [`RetryScheduled`](Notice::RetryScheduled).
     Disconnected {
         /// The socket.
         socket: SocketId,
-        /// Why.
+        /// Why the socket is gone.
         cause: DisconnectCause,
     },
-    /// The next attempt will be made after `delay`.
+    /// The next attempt starts after `delay`.
     RetryScheduled {
-        /// 1 for the first retry since the count was last reset; 0 where a clock jump starts the first attempt anew.
+        /// 1 for the first retry since the attempts were last reset. 0 if a suspend replaces the
+        /// first attempt.
         attempt: u32,
-        /// From now until the attempt.
+        /// The time from now to the attempt.
         #[serde(rename = "delay_ns", with = "span_ns")]
         delay: Duration,
-        /// What made it necessary.
+        /// Why there is a retry, or why its time changed.
         cause: RetryCause,
-        /// What decided the delay.
+        /// What determined the delay.
         because: Because,
     },
-    /// A heartbeat was sent.
+    /// A ping was sent.
     PingSent {
         /// The socket.
         socket: SocketId,
     },
-    /// A heartbeat was answered.
+    /// A pong answered a ping.
     PongReceived {
         /// The socket.
         socket: SocketId,
-        /// The round trip, where the pong tells which ping it answers.
+        /// The round trip, if it is known which ping the pong answers.
         #[serde(
             rename = "round_trip_ns",
             with = "span_ns::option",
@@ -156,25 +172,27 @@ pub enum Notice {
         )]
         round_trip: Option<Duration>,
     },
-    /// An event of a socket that is not, or not yet, the connection's open one was ignored.
+    /// The machine ignored a stale event. Its socket is not, or not yet, the open one, or the
+    /// report came twice.
     Stale {
-        /// Which event.
+        /// The ignored event.
         what: EventKind,
-        /// Its socket.
+        /// The event's socket.
         socket: SocketId,
     },
-    /// The wall clock went ahead of monotonic time: the machine was suspended.
+    /// The wall clock moved ahead of monotonic time: the computer was suspended.
     ClockJumped {
-        /// By how much.
+        /// How far it moved ahead.
         #[serde(rename = "by_ns", with = "span_ns")]
         by: Duration,
     },
-    /// The connection is CLOSED and will not be tried again.
+    /// The machine gave up: the connection is CLOSED, and no retry follows.
     GaveUp {
-        /// Why.
+        /// Why the machine gave up.
         cause: GiveUpCause,
     },
-    /// This event's [`SendRequested`](crate::Event::SendRequested) was not taken.
+    /// The message of the current [`SendRequested`](crate::Event::SendRequested) event was
+    /// rejected.
     SendRejected(SendRejection),
 }
 
@@ -183,30 +201,31 @@ pub enum Notice {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DisconnectCause {
-    /// The peer sent a Close frame; its code where it had one.
+    /// The peer sent a Close frame, with this code if it had one.
     CloseReceived(Option<CloseCode>),
     /// The stream ended or failed.
     Lost(Failure),
-    /// The peer broke the protocol and was failed.
+    /// The peer violated the protocol, and the machine sent it a Close frame.
     ProtocolError(Failure),
     /// The socket could not be opened.
     OpenFailed(OpenError),
-    /// DNS, TCP, TLS and upgrade took longer than `connect_timeout`.
+    /// DNS, TCP, TLS and upgrade together took longer than `connect_timeout`.
     ConnectTimeout,
-    /// Nothing came within the timeout after a heartbeat: the peer is dead.
+    /// No sign of life came within a ping's timeout: the peer is dead.
     PongTimeout,
-    /// A heartbeat waited to be written, and the transport took nothing, or less than the slowest link would: the peer is dead,
-    /// or does not read.
+    /// A ping was held, and the transport took nothing, or less than the slowest link would. The
+    /// peer is dead, or does not read.
     WriteStall,
     /// No application message came for `data_timeout`.
     DataTimeout,
-    /// The login was not answered within its timeout.
+    /// The login did not end within its timeout.
     LoginTimeout,
-    /// The login was refused; with the code of the Close frame that the peer sent after the refusal, where it had one.
+    /// The login was refused. The code is that of the Close frame that the peer sent after the
+    /// refusal, if it sent one with a code.
     LoginRefused(Option<CloseCode>),
-    /// The peer did not answer our Close within `close_timeout`.
+    /// The peer did not answer our Close frame within `close_timeout`.
     CloseTimeout,
-    /// The application asked for it.
+    /// The application requested the close.
     Requested,
 }
 
@@ -231,14 +250,14 @@ impl DisconnectCause {
     }
 }
 
-/// What made a retry necessary, or moved it.
+/// Why there is a retry, or why its time changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RetryCause {
     /// The connection was lost or could not be opened.
     Disconnected(DisconnectCause),
-    /// The machine woke from suspend.
+    /// The computer woke from a suspend.
     ClockJump,
     /// The network came back.
     Online,
@@ -256,7 +275,7 @@ impl RetryCause {
     }
 }
 
-/// What decided a delay.
+/// What determined a delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -267,7 +286,7 @@ pub enum Because {
     RetryAfter,
     /// A least delay in the policy.
     Policy,
-    /// A hint: the network came back, or the machine woke.
+    /// A hint: the network came back, or the computer woke from a suspend.
     Hint,
 }
 
@@ -284,7 +303,7 @@ impl Because {
     }
 }
 
-/// Why the connection was given up.
+/// Why the machine gave up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -293,9 +312,10 @@ pub enum GiveUpCause {
     CloseCode(u16),
     /// An HTTP status that the policy does not retry.
     HttpStatus(u16),
-    /// The login was refused, and the verdict was fatal or refreshed credentials did not help.
+    /// The login was refused. The verdict was fatal, or the server also refused the new
+    /// credentials.
     LoginRefused,
-    /// `max_attempts` retries were made since the count was last reset.
+    /// `max_attempts` retries were made since the attempts were last reset.
     AttemptsSpent,
     /// No attempt with these settings can succeed.
     Configuration,
@@ -315,23 +335,23 @@ impl GiveUpCause {
     }
 }
 
-/// Why a message was not taken.
+/// Why a message was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SendRejection {
-    /// The connection is not ready: no socket, or the login is not done.
+    /// The connection is not ready: it has no open socket, or its login has not been accepted.
     NotReady,
     /// The connection is closing or closed.
     Closed,
-    /// The transport takes no more for now; send again after it has been flushed.
+    /// The driver's write buffer is full. Send again after it has been flushed.
     WriteBlocked,
-    /// Given by drivers, never by the core: the application has left more than 4,096 ranges of outcomes unread. Take events, then
-    /// send again.
+    /// The application has left more than 4,096 ranges of outcomes unread. Take events, then send
+    /// again. Only drivers give this reason; the machine never does.
     OutcomesUnread,
-    /// The write buffer is full, `send` waited for space, and the transport took no byte for the driver's `send_stall`.
-    /// The connection may still be alive: take events, then send again. Only drivers give this reason; the core never
-    /// does.
+    /// `send` waited for space in the write buffer, and the transport took no byte for the driver's
+    /// `send_stall`. The connection may still be alive. Take events, then send again. Only drivers
+    /// give this reason; the machine never does.
     Stalled,
 }
 
@@ -349,35 +369,34 @@ impl SendRejection {
     }
 }
 
-/// The actions of one event, in the order in which they are to be performed.
+/// The actions of one event, in the order in which you perform them.
 ///
-/// Inline and bounded: at most [`Actions::CAPACITY`], no allocation.
+/// Holds at most [`Actions::CAPACITY`] actions, inline. It never allocates.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[must_use = "an action that is not performed leaves the driver and the core in disagreement"]
+#[must_use = "perform the actions: otherwise the driver and the machine disagree"]
 pub struct Actions(ArrayVec<Action, { Actions::CAPACITY }>);
 
 impl Actions {
     /// The most actions that one event can yield.
     pub const CAPACITY: usize = 8;
 
-    /// The actions, to look at.
+    /// Iterates over the actions without consuming them.
     pub fn iter(&self) -> core::slice::Iter<'_, Action> {
         self.0.iter()
     }
 
     /// The actions as a slice.
-    #[must_use = "looking at the actions performs none of them"]
+    #[must_use = "this only reads the actions: perform them"]
     pub fn as_slice(&self) -> &[Action] {
         &self.0
     }
 
-    /// Whether there is nothing to do.
+    /// Whether there are no actions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Nothing else is to be done.
     #[inline]
     pub(crate) fn only(action: Action) -> Self {
         let mut actions = Self::default();
@@ -387,8 +406,8 @@ impl Actions {
 
     #[inline]
     pub(crate) fn push(&mut self, action: Action) {
-        // Local invariant: the longest list is a login that a clock jump cuts short, with seven actions;
-        // the property tests hold every event in every state against the capacity.
+        // Local invariant: a suspend that replaces a login returns the most actions: seven.
+        // Property tests check every event in every state against the capacity.
         self.0.push(action);
     }
 }
@@ -429,7 +448,7 @@ impl Iterator for ActionsIter {
 
 impl ExactSizeIterator for ActionsIter {}
 
-/// [`Action::Send`] by the names of its fields.
+/// Serializes [`Action::Send`] with named fields.
 mod send_fields {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -442,7 +461,7 @@ mod send_fields {
         frame: Outgoing,
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
     pub(super) fn serialize<S: Serializer>(
         socket: &SocketId,
         frame: &Outgoing,

@@ -5,15 +5,18 @@ use core::time::Duration;
 
 use crate::time::{nanos, whole_millis};
 
-/// Exponential backoff with jitter, exact on every platform: integers only, no floating point.
+/// Exponential backoff with jitter. It uses integers only, so delays are exact on every platform.
 ///
 /// With `base = initial · multiplier^attempt` and `capped = min(base, max)`, a delay is
-/// `low + (high − low) · draw / 2^64`, clamped to `max` and rounded down to whole milliseconds, where
-/// `low` and `high` are the [`Strategy`]'s. A pure function of its arguments: randomness is the `draw`,
-/// one `u64` from the embedder's generator.
+/// `low + (high − low) · draw / 2^64`. It is clamped to `max`, except for
+/// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped), and rounded down to whole
+/// milliseconds. The [`Strategy`] defines `low` and `high`.
 ///
-/// Sources: the decorrelated form is `random() · (capped·3 − initial) + initial`; the names of the others
-/// follow Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+/// Every method is a pure function. The randomness is `draw`, one `u64` from your generator.
+///
+/// Sources: the decorrelated form is `random() · (capped·3 − initial) + initial`. The names of the
+/// other strategies are from Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
+/// 2015.
 ///
 /// ```
 /// use core::time::Duration;
@@ -44,7 +47,7 @@ impl Backoff {
     /// The longest span that may be configured: 365 days.
     pub const MAX_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-    /// A backoff, or `None` unless `initial` and `max` are whole milliseconds with
+    /// Creates a backoff. Returns `None` unless `initial` and `max` are whole milliseconds with
     /// 1 ms ≤ `initial` ≤ `max` ≤ [`Backoff::MAX_SPAN`].
     #[must_use]
     pub fn new(
@@ -62,13 +65,13 @@ impl Backoff {
         valid.then_some(Self { initial, max, multiplier, strategy })
     }
 
-    /// The first delay's base.
+    /// The base of the first delay.
     #[must_use]
     pub const fn initial(&self) -> Duration {
         self.initial
     }
 
-    /// The bound of the base, and of the delays of every strategy but
+    /// The upper bound of the base. It also bounds the delays of every strategy but
     /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
     #[must_use]
     pub const fn max(&self) -> Duration {
@@ -89,27 +92,28 @@ impl Backoff {
 
     /// The delay before retry number `attempt`, counted from 0.
     ///
-    /// [`AwsDecorrelated`](Strategy::AwsDecorrelated) looks at the delay before it, not at the attempt: this
-    /// takes it to be `initial`. See [`delay_after`](Self::delay_after).
+    /// [`AwsDecorrelated`](Strategy::AwsDecorrelated) depends on the previous delay, not on the
+    /// attempt. This method assumes that the previous delay was `initial`. See
+    /// [`delay_after`](Self::delay_after).
     #[must_use]
     pub fn delay(&self, attempt: u32, draw: u64) -> Duration {
         self.delay_after(self.initial, attempt, draw)
     }
 
-    /// The delay before retry number `attempt`, counted from 0, when the delay before the last one was
-    /// `previous` (`initial` for the first).
+    /// The delay before retry number `attempt`, counted from 0. `previous` is the delay of the
+    /// previous retry. Pass `initial` for the first retry.
     #[must_use]
     pub fn delay_after(&self, previous: Duration, attempt: u32, draw: u64) -> Duration {
         let range = self.range(previous, attempt);
         let width = u128::from(range.high.saturating_sub(range.low));
-        // At most 2^64 · 2^64 >> 64, and so it fits in a u64.
+        // At most 2^64 · 2^64 >> 64, so it fits in a u64.
         let offset = u64::try_from((width * u128::from(draw)) >> 64).unwrap_or(u64::MAX);
         let sample = range.low.saturating_add(offset).min(range.clamp);
         whole_millis(Duration::from_nanos(sample))
     }
 
-    /// The least and the greatest delay before retry number `attempt`, whatever is drawn and
-    /// whatever the delays before it were.
+    /// The shortest and the longest delay before retry number `attempt`, for any draw and any
+    /// previous delays.
     #[must_use]
     pub fn bounds(&self, attempt: u32) -> (Duration, Duration) {
         let range = match self.strategy {
@@ -164,7 +168,7 @@ impl Backoff {
         base.min(max)
     }
 
-    /// The longest delay that can stand before retry number `attempt` under the AWS form.
+    /// The longest delay that the retry before number `attempt` can have had, in the AWS form.
     fn longest_aws(&self, attempt: u32) -> Duration {
         let mut longest = self.initial;
         for _ in 0..attempt {
@@ -178,7 +182,7 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// 1 s, 30 s, ×2, decorrelated.
+    /// From 1 s to 30 s, ×2, decorrelated.
     fn default() -> Self {
         Self {
             initial: Duration::from_secs(1),
@@ -195,7 +199,8 @@ struct Range {
     clamp: u64,
 }
 
-/// The factor between one base and the next: a decimal of at most three digits after the point, ≥ 1.
+/// The factor between one base and the next: a decimal from 1 to 1000, with at most three digits
+/// after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Multiplier(u32);
 
@@ -203,7 +208,8 @@ impl Multiplier {
     /// ×1: the base never grows.
     pub const ONE: Self = Self(1_000);
 
-    /// The multiplier of so many thousandths, from 1,000 to 1,000,000; otherwise `None`.
+    /// Creates a multiplier from thousandths, from 1,000 to 1,000,000. Returns `None` for any other
+    /// number.
     #[must_use]
     pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
         match thousandths {
@@ -218,8 +224,8 @@ impl Multiplier {
         self.0
     }
 
-    /// Parses a decimal such as `2`, `1.5` or `1.125`, exactly; `None` where it has more than three
-    /// digits after the point, or is out of range.
+    /// Parses a decimal such as `2`, `1.5` or `1.125`, exactly. Returns `None` if it has more than
+    /// three digits after the point, not counting trailing zeros, or is out of range.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -251,7 +257,8 @@ impl fmt::Display for Multiplier {
     }
 }
 
-/// How a delay is drawn. `low ≤ delay ≤ high`:
+/// How a delay is drawn: at random, with `low ≤ delay ≤ high`. [`Backoff`] explains `capped`, and
+/// `previous` is the delay of the previous retry.
 ///
 /// | strategy | low | high |
 /// |---|---|---|
@@ -263,24 +270,27 @@ impl fmt::Display for Multiplier {
 /// | `equal` | capped/2 | capped |
 /// | `none` | capped | capped |
 ///
-/// `decorrelated` clamps the sample, `decorrelated-smooth` the bound of the draw. The clamp has a price: once
-/// `capped` has reached `max`, two thirds of the decorrelated delays equal `max` exactly.
+/// `decorrelated` draws first, and clamps the result to `max`. `decorrelated-smooth` clamps `high`
+/// first, and then draws. Clamping the result has a cost: once `capped` has reached `max`, two
+/// thirds of the decorrelated delays equal `max` exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// `random() · (3·capped − initial) + initial`, the sample clamped to `max`.
+    /// `random() · (3·capped − initial) + initial`. The result is clamped to `max`.
     Decorrelated,
-    /// The same with the bound clamped to `max`: no heap of delays at `max`.
+    /// Like `Decorrelated`, but `high` is clamped to `max` before the draw. So delays do not pile
+    /// up at `max`.
     DecorrelatedSmooth,
-    /// The same without a clamp: delays of up to `3·max`.
+    /// Like `Decorrelated`, but without a clamp: delays of up to `3·max`.
     DecorrelatedUnclamped,
-    /// From the previous delay in place of the attempt, the sample clamped to `max`.
+    /// Like `Decorrelated`, but with the previous delay in place of `capped`. The result is clamped
+    /// to `max`.
     AwsDecorrelated,
-    /// Anything up to `capped`, zero included.
+    /// Any delay from zero to `capped`.
     Full,
-    /// Half of `capped`, and anything up to the other half.
+    /// Half of `capped`, plus a random part of the other half.
     Equal,
-    /// No jitter. A fleet that is dropped together redials together.
+    /// No jitter. Clients that lose their connections together also retry together.
     None,
 }
 
@@ -310,7 +320,7 @@ impl Strategy {
         }
     }
 
-    /// The strategy of this name.
+    /// Returns the strategy with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|strategy| strategy.name() == name)

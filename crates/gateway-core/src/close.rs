@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A status code that may stand in a Close frame on the wire: 1000–1003, 1007–1014, 3000–4999.
+/// A status code that may appear in a Close frame: 1000–1003, 1007–1014, 3000–4999.
 ///
 /// Source: [RFC 6455 section 7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4) and IANA's
 /// registry of close codes. 1004–1006 and 1015 are reserved and never sent.
@@ -21,17 +21,17 @@ use thiserror::Error;
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection is fulfilled.
+    /// 1000: the connection has fulfilled its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: a server goes down, or a client leaves.
+    /// 1001: the server goes down, or the client leaves.
     pub const GOING_AWAY: Self = Self(1001);
-    /// 1002: the other side broke the protocol.
+    /// 1002: the other side violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1007: a text message was not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: the message or its sender violates a policy.
     pub const POLICY_VIOLATION: Self = Self(1008);
-    /// 1009: a message is larger than this side takes.
+    /// 1009: a message is larger than this side accepts.
     pub const TOO_BIG: Self = Self(1009);
     /// 1012: the service restarts.
     pub const SERVICE_RESTART: Self = Self(1012);
@@ -39,7 +39,7 @@ impl CloseCode {
     /// Parses a code.
     ///
     /// # Errors
-    /// [`InvalidCloseFrame::Code`] for a code that may not be sent.
+    /// Returns [`InvalidCloseFrame::Code`] for a code that may not be sent.
     pub const fn new(code: u16) -> Result<Self, InvalidCloseFrame> {
         match code {
             1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),
@@ -47,7 +47,7 @@ impl CloseCode {
         }
     }
 
-    /// The number as it stands on the wire.
+    /// The code as a number.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
@@ -90,8 +90,8 @@ pub struct CloseFrame<'a> {
 }
 
 impl<'a> CloseFrame<'a> {
-    /// The longest reason, in bytes: a control frame holds 125, of which the code takes two
-    /// ([RFC 6455 section 5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
+    /// The longest reason, in bytes. A control frame holds 125 bytes, and the code takes two of
+    /// them ([RFC 6455 section 5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
     pub const MAX_REASON: usize = 123;
 
     /// Code 1000 without a reason.
@@ -100,7 +100,7 @@ impl<'a> CloseFrame<'a> {
     /// Parses a code and a reason.
     ///
     /// # Errors
-    /// [`InvalidCloseFrame`] where the code may not be sent or the reason is too long.
+    /// Returns [`InvalidCloseFrame`] if the code may not be sent or the reason is too long.
     pub const fn new(code: u16, reason: &'a str) -> Result<Self, InvalidCloseFrame> {
         let code = match CloseCode::new(code) {
             Ok(code) => code,
@@ -118,21 +118,21 @@ impl<'a> CloseFrame<'a> {
         self.code
     }
 
-    /// The reason; empty where none was given.
+    /// The reason. It is empty if none was given.
     #[must_use]
     pub const fn reason(&self) -> &'a str {
         self.reason
     }
 }
 
-/// Why a close frame may not be sent.
+/// Why a Close frame may not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidCloseFrame {
     /// The code is reserved or out of range.
     #[error("close code {0} may not be sent: use 1000-1003, 1007-1014 or 3000-4999")]
     Code(u16),
-    /// The reason is too long; its length in bytes.
-    #[error("a close reason of {0} bytes is too long: at most 123")]
+    /// The reason is too long. The number is its length in bytes.
+    #[error("a close reason of {0} bytes is too long: the limit is 123")]
     Reason(usize),
 }

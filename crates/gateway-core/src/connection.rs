@@ -1,4 +1,4 @@
-//! The connection: the machine with its settings, randomness, dialect and statistics around it.
+//! The connection: the machine, with its settings, randomness, dialect and statistics.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -21,11 +21,11 @@ use crate::tally::Tally;
 use crate::time::Instant;
 use crate::transitions::Common;
 
-/// One WebSocket connection that stays up, without its sockets and clocks.
+/// One WebSocket client connection that stays up, without sockets and clocks.
 ///
-/// Hand it each fact with the time, perform the [`Actions`] in order, and call again at
-/// [`next_deadline`](Self::next_deadline). The same configuration, seed and events give the same actions, on
-/// every platform.
+/// Pass each event with the time to [`handle`](Self::handle), and perform the returned [`Actions`]
+/// in order. Pass a [`Tick`](Event::Tick) at [`next_deadline`](Self::next_deadline). The same
+/// configuration, seed and events give the same actions on every platform.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -44,8 +44,8 @@ use crate::transitions::Common;
 /// assert!(connection.is_ready());
 /// ```
 ///
-/// A clone goes on from the same state and draws the same numbers: it is for tests and model checkers, not a second
-/// connection.
+/// A clone continues from the same state and draws the same random numbers. Use it in tests and
+/// model checkers, not as a second connection.
 #[derive(Clone)]
 pub struct Connection<R = ChaCha8Rng, D = JsonDialect> {
     machine: Machine,
@@ -56,20 +56,23 @@ pub struct Connection<R = ChaCha8Rng, D = JsonDialect> {
 }
 
 impl Connection {
-    /// A connection with the default generator and dialect, from a seed.
+    /// Creates a connection with the default generator and dialect, from a seed.
     ///
-    /// Take the seed from the operating system: a fleet that shares a seed redials together.
+    /// Take the seed from the operating system. Clients that share a seed draw the same delays, and
+    /// retry together.
     #[must_use]
     pub fn from_seed(config: Arc<Config>, seed: u64) -> Self {
         Self::new(config, ChaCha8Rng::seed_from_u64(seed))
     }
 }
 
-/// A connection with the default generator, whatever its dialect: what [`Connection::from_seed_with`] makes.
+/// A connection with the default generator and any dialect. [`Connection::from_seed_with`] creates
+/// it.
 pub type SeededConnection<D> = Connection<ChaCha8Rng, D>;
 
 impl<D: Dialect> SeededConnection<D> {
-    /// The same from a seed with another dialect: what a driver makes, and a journal makes again.
+    /// Creates a connection with this dialect, from a seed. Drivers call this. The replay of a
+    /// journal calls it with the recorded seed.
     #[must_use]
     pub fn from_seed_with(config: Arc<Config>, seed: u64, dialect: D) -> Self {
         Self::with_dialect(config, ChaCha8Rng::seed_from_u64(seed), dialect)
@@ -77,7 +80,7 @@ impl<D: Dialect> SeededConnection<D> {
 }
 
 impl<R: Rng> Connection<R> {
-    /// A connection with the default dialect.
+    /// Creates a connection with the default dialect and your generator.
     #[must_use]
     pub fn new(config: Arc<Config>, random: R) -> Self {
         Self::with_dialect(config, random, JsonDialect)
@@ -85,17 +88,17 @@ impl<R: Rng> Connection<R> {
 }
 
 impl<R: Rng, D: Dialect> Connection<R, D> {
-    /// A connection that speaks `dialect`.
+    /// Creates a connection with your dialect and your generator.
     #[must_use]
     pub fn with_dialect(config: Arc<Config>, random: R, dialect: D) -> Self {
         let tally = Tally::default();
         Self { machine: Machine::new(), tally, config, dialect, random }
     }
 
-    /// Takes a fact and returns what is to be done, in order.
+    /// Handles an event and returns the actions to perform, in order.
     ///
-    /// Total: it never fails and never panics, for any event in any state at any time. A `now` that is
-    /// earlier than one before is taken for that one. Does not allocate in the steady state.
+    /// Never fails and never panics, for any event in any state at any time. If `now` runs
+    /// backwards, the latest `now` so far counts. Does not allocate in the steady state.
     #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let now = self.machine.memory.told(now);
@@ -115,7 +118,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     }
 
     /// The slow path, which every event may take.
-    #[inline(never)] // its frame is large, and the common events need none
+    #[inline(never)] // its stack frame is large, and the common events do not need it
     fn transit(&mut self, now: Instant, event: &Event<'_>) -> Actions {
         let mut actions = Actions::default();
         let armed = self.machine.deadline();
@@ -140,10 +143,11 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
         actions
     }
 
-    /// Appends the payload of a frame that the core itself owns, and says what kind of frame it is.
+    /// Appends the payload of one of the machine's frames to `into`, and returns the kind of frame.
+    /// Call this once for each frame, because it counts the bytes as sent.
     ///
-    /// `None` for [`Outgoing::Requested`] and [`Outgoing::RequestedClose`]: their payload is in the event
-    /// that was just handled.
+    /// Returns `None` for [`Outgoing::Requested`] and [`Outgoing::RequestedClose`]: their payload
+    /// is in the event that you just passed to [`handle`](Self::handle).
     pub fn encode(&mut self, outgoing: &Outgoing, into: &mut String) -> Option<Encoded> {
         let before = into.len();
         let kind = match *outgoing {
@@ -175,7 +179,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
 }
 
 impl<R, D> Connection<R, D> {
-    /// When the next [`Tick`](Event::Tick) is due. Always equal to the timer action in force.
+    /// When the next [`Tick`](Event::Tick) is due. This always equals the last timer action.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.machine.deadline()
@@ -187,7 +191,8 @@ impl<R, D> Connection<R, D> {
         self.machine.name(&self.config)
     }
 
-    /// Whether application messages are taken: CONNECTED without a login, or AUTHENTICATED.
+    /// Whether the connection is ready: CONNECTED if no login is configured, AUTHENTICATED if one
+    /// is.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.machine.is_ready()
@@ -199,7 +204,8 @@ impl<R, D> Connection<R, D> {
         self.machine.socket()
     }
 
-    /// When the connection that is ready will count as stable, or counted; `None` while it is not ready.
+    /// The instant at which the connection becomes stable, which may be in the past. `None` while
+    /// it is not ready.
     #[must_use]
     pub fn stable_at(&self) -> Option<Instant> {
         let Memory { retry, since, .. } = &self.machine.memory;
@@ -207,7 +213,7 @@ impl<R, D> Connection<R, D> {
         self.is_ready().then(|| since.saturating_add(stable_after))
     }
 
-    /// Why the connection was given up, if it is CLOSED for that reason.
+    /// Why the machine gave up. `None` if it did not, or if a connect request came since.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
         match self.machine.state {
@@ -223,13 +229,13 @@ impl<R, D> Connection<R, D> {
         }
     }
 
-    /// How many heartbeats of the open socket no pong has answered. A driver that reports
-    /// [`PingHanded`](Event::PingHanded) learns from it which of them was answered.
+    /// How many pings of the open socket are unanswered. A driver that reports
+    /// [`PingHanded`](Event::PingHanded) sees from this number which pings a pong has answered.
     #[must_use]
     pub fn unanswered_pings(&self) -> u32 {
         match &self.machine.state {
             State::Ready(ready) => ready.heartbeat.as_ref().map_or(0, Heartbeat::unanswered),
-            // After our Close nothing is judged.
+            // After our Close frame, no timeout of a ping runs.
             State::Closing(_)
             | State::Idle
             | State::Waiting(_)
@@ -252,13 +258,13 @@ impl<R, D> Connection<R, D> {
         &self.dialect
     }
 
-    /// The machine proper, to be compared, hashed and rebased.
+    /// The machine, which you can compare, hash and rebase.
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.machine
     }
 
-    /// What the connection has done so far, with the time ready counted up to `now`.
+    /// What the connection has done so far. `time_ready` counts up to `now`.
     #[must_use]
     pub fn statistics(&self, now: Instant) -> Statistics {
         let memory = &self.machine.memory;
@@ -327,7 +333,7 @@ mod tests {
     }
 }
 
-/// What kind of frame [`Connection::encode`] wrote the payload of.
+/// The kind of frame whose payload [`Connection::encode`] wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // a driver that cannot send one of them must not compile
 pub enum Encoded {
@@ -335,6 +341,6 @@ pub enum Encoded {
     Text,
     /// A WebSocket Ping frame.
     Ping,
-    /// A Close frame with this code and no reason; nothing was appended.
+    /// A Close frame with this code and no reason. Nothing was appended.
     Close(CloseCode),
 }

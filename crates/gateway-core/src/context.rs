@@ -1,4 +1,4 @@
-//! What a transition works with: the time, the settings, the randomness, and where its actions go.
+//! What a transition works with: the time, the settings, the randomness, and its actions.
 
 use core::time::Duration;
 
@@ -20,7 +20,6 @@ use crate::time::{Compact, Instant};
 
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
-    /// The name of the event in hand.
     pub(crate) event: EventKind,
     pub(crate) config: &'a Config,
     pub(crate) dialect: &'a dyn Dialect,
@@ -30,16 +29,16 @@ pub(crate) struct Context<'a> {
     pub(crate) actions: &'a mut Actions,
 }
 
-/// A socket that is gone, and all that decides what follows.
+/// A socket that is gone, and everything that decides what follows.
 pub(crate) struct Loss {
     pub(crate) from: ConnectionState,
     pub(crate) socket: SocketId,
     pub(crate) cause: DisconnectCause,
     pub(crate) verdict: Verdict,
     pub(crate) retry_after: Option<RetryAfter>,
-    /// The attempt's credentials, if no server has judged them; otherwise those at hand.
+    /// The attempt's credentials, if no server has judged them; otherwise `Cached`.
     pub(crate) unjudged: Credentials,
-    /// What to say if the verdict is fatal.
+    /// The cause to report if the verdict is fatal.
     pub(crate) fatal: GiveUpCause,
 }
 
@@ -70,7 +69,7 @@ impl Context<'_> {
         self.notify(Notice::StateChanged { from, to, socket });
     }
 
-    /// Counts an event that came from, or for, a socket that is not the open one.
+    /// Counts and reports a stale event.
     pub(crate) fn stale(&mut self, socket: SocketId) {
         self.tally.count_stale();
         self.notify(Notice::Stale { what: self.event, socket });
@@ -86,20 +85,21 @@ impl Context<'_> {
         State::Connecting(Connecting { socket, credentials, give_up_at })
     }
 
-    /// A new life: `connect()` from DISCONNECTED-idle, CLOSING or CLOSED.
+    /// Starts afresh, on a connect request: from DISCONNECTED before the first one, CLOSING or
+    /// CLOSED.
     pub(crate) fn open_afresh(&mut self, from: ConnectionState) -> State {
         self.memory.retry.reset();
         self.memory.since = self.now;
         self.open(from, Credentials::Cached)
     }
 
-    /// Counts and tells the end of a socket.
+    /// Counts and reports the end of a socket.
     pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause) {
         self.tally.count_end(cause);
         self.notify(Notice::Disconnected { socket, cause });
     }
 
-    /// A socket is lost: another attempt is scheduled, or the connection is given up.
+    /// A socket is lost: schedules a retry, or gives up.
     pub(crate) fn lose(&mut self, loss: &Loss) -> State {
         let Loss { from, socket, cause, verdict, retry_after, unjudged, fatal } = *loss;
         self.disconnected(socket, cause);
@@ -136,7 +136,8 @@ impl Context<'_> {
         self.notify(Notice::RetryScheduled { attempt, delay, cause, because });
     }
 
-    /// The span from now that a `Retry-After` asks for; `None` for a date while the wall clock is not known.
+    /// The span from now that a `Retry-After` asks for. `None` for a date if the wall clock is
+    /// unknown.
     fn span_of(&self, header: RetryAfter) -> Option<Duration> {
         match header {
             RetryAfter::Seconds(seconds) => Some(Duration::from_secs(seconds)),

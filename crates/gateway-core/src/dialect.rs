@@ -1,4 +1,4 @@
-//! What differs between gateways: the heartbeat's text and its recognition, and the login's.
+//! What differs between gateways: the texts of heartbeat and login, and how to recognise them.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -12,13 +12,14 @@ use crate::time::UnixMillis;
 
 /// The application-level protocol of a gateway. [`JsonDialect`] is the default.
 ///
-/// Every method is a pure function: the machine keeps the state. [`recognise`](Self::recognise) is asked only while a
-/// ping is unanswered, or where the peer's own pings are to be answered.
+/// Every method is a pure function: the machine keeps the state. The machine calls
+/// [`recognise`](Self::recognise) only while a [`HeartbeatKind::Json`](crate::HeartbeatKind::Json)
+/// ping is unanswered, or if `answer_pings` is set.
 ///
 /// ```
 /// use gateway_core::{Dialect, Recognised, UnixMillis};
 ///
-/// /// A gateway that wants `h` and answers `h`.
+/// /// A gateway that expects `h` as a heartbeat, and answers with `h`.
 /// struct OneLetter;
 ///
 /// impl Dialect for OneLetter {
@@ -35,38 +36,39 @@ use crate::time::UnixMillis;
 /// # let _ = OneLetter.recognise("h");
 /// ```
 pub trait Dialect {
-    /// Writes a heartbeat, with the time where the wall clock is known.
+    /// Appends a heartbeat message to `into`, with the wall clock's time if it is known.
     fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String);
 
-    /// Writes the answer to the peer's own ping, with that ping's timestamp.
+    /// Appends the answer to the peer's ping to `into`, with that ping's timestamp if it had one.
     fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String);
 
-    /// Says whether a text message is a heartbeat. Called on a hot path: ask cheap questions first.
+    /// Returns whether a text message belongs to the heartbeat. The machine calls this on a hot
+    /// path, so reject other messages by cheap checks first.
     fn recognise(&self, text: &str) -> Recognised;
 
-    /// Writes the login message.
+    /// Appends the login message to `into`.
     fn write_login(&self, login: &Login, into: &mut String) {
         if let Login::Message { send, .. } = login {
             into.push_str(send.reveal());
         }
     }
 
-    /// Says what a text message means that came while logging in.
+    /// Classifies a text message that arrived during the login.
     fn judge_login(&self, login: &Login, text: &str) -> LoginAnswer {
         login.judge(text)
     }
 }
 
-/// What a text message is to the heartbeat.
+/// Whether a text message belongs to the heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum Recognised {
     /// An answer to our ping, with the timestamp that it echoes.
     Pong(Option<UnixMillis>),
-    /// The peer's own ping, with its timestamp.
+    /// A ping of the peer, with its timestamp.
     Ping(Option<UnixMillis>),
-    /// A message of the application.
+    /// An application message.
     Other,
 }
 
@@ -92,13 +94,15 @@ impl<D: Dialect + ?Sized> Dialect for Box<D> {
     }
 }
 
-/// `{"type":"ping","timestamp":<unix ms>}`, answered by `{"type":"pong"}` with or without the timestamp, in
-/// any key order and white space.
+/// The default dialect. It writes the ping `{"type":"ping","timestamp":<unix ms>}`, and recognises
+/// the answer `{"type":"pong"}`, with or without a timestamp. Key order and white space do not
+/// matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JsonDialect;
 
 impl JsonDialect {
-    /// The longest text that is looked at; anything longer is the application's.
+    /// The longest text that can be a heartbeat, in bytes. Any longer text is an application
+    /// message.
     pub const MAX_BEAT: usize = 256;
 
     fn write(kind: &str, timestamp: Option<UnixMillis>, into: &mut String) {
@@ -136,7 +140,8 @@ impl Dialect for JsonDialect {
     }
 }
 
-/// The two fields of a heartbeat; others are ignored. Reading a flat object of unescaped names allocates nothing.
+/// The two fields of a heartbeat; others are ignored. Parsing a flat object whose names have no
+/// escapes allocates nothing.
 #[derive(Deserialize)]
 struct Beat<'a> {
     #[serde(rename = "type", default)]
@@ -145,7 +150,7 @@ struct Beat<'a> {
     timestamp: Stamp,
 }
 
-/// A timestamp of whatever type: one that is not a whole number of milliseconds is as good as none.
+/// A timestamp of any type. One that is not a whole number of milliseconds counts as no timestamp.
 #[derive(Default)]
 struct Stamp(Option<UnixMillis>);
 

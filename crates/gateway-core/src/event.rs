@@ -1,4 +1,4 @@
-//! Events: facts that a driver hands to the core.
+//! Events: facts that a driver reports to the machine.
 
 use core::time::Duration;
 
@@ -9,61 +9,69 @@ use crate::policy::Verdict;
 use crate::state::SocketId;
 use crate::time::UnixMillis;
 
-/// A fact, in the past tense, with at most one borrowed payload.
+/// A fact that a driver reports to the machine. It borrows at most one payload.
 ///
-/// The set is complete by design: it is what a driver can say. A new event is a breaking change that
-/// every driver's author ought to see.
+/// The set is complete by design: it is all that a driver can report. A new event is a breaking
+/// change, because every author of a driver must see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Event<'a> {
-    /// The application wants a connection.
+    /// The application requests a connection.
     ConnectRequested,
-    /// The application wants the connection closed, with this frame.
+    /// The application requests a close, with this frame.
     CloseRequested(CloseFrame<'a>),
-    /// The application wants this message sent.
+    /// The application requests that this message be sent.
     SendRequested(Message<'a>),
-    /// The login that is running was accepted: the embedder's own handshake, or the embedder judges the answers itself.
-    /// Without one running it means nothing.
+    /// The running login was accepted. Report this at the end of a
+    /// [`Login::External`](crate::Login::External). With a
+    /// [`Login::Message`](crate::Login::Message), you may report it if you evaluate the answers
+    /// yourself. The machine ignores it if no login is running.
     LoginAccepted,
-    /// The login that is running was refused, or a login that was accepted is no longer valid; the verdict says what follows.
-    /// Without a login running, and not ready, it means nothing.
+    /// The running login was refused, or an accepted login is no longer valid. The verdict decides
+    /// what follows. The machine ignores it unless a login is running or the connection is ready.
     LoginRejected(Verdict),
-    /// The socket is open: the upgrade was answered with 101 and verified.
+    /// The socket is open: the server answered the upgrade with 101, and the driver verified the
+    /// answer.
     SocketOpened(SocketId),
-    /// The socket could not be opened. Nothing of it is left.
+    /// The driver could not open the socket. Nothing of it remains open.
     OpenFailed(SocketId, OpenError),
-    /// An open socket came to its end, or the peer broke the protocol on it.
+    /// An open socket ended or failed, or the peer violated the protocol on it.
     SocketFailed(SocketId, Failure),
-    /// A whole message or control frame came in.
+    /// A whole message or a control frame arrived.
     FrameReceived(SocketId, Frame<'a>),
-    /// Part of a long message came in: proof of life.
+    /// Part of a long message arrived. It counts as a sign of life.
     BytesReceived(SocketId),
-    /// The transport takes no more bytes for now: the driver's buffer is above its high-water mark.
+    /// The transport takes no more bytes for now: the driver's write buffer is above its high-water
+    /// mark. The machine rejects messages until [`Flushed`](Event::Flushed).
     WriteBlocked(SocketId),
-    /// The transport has taken what was waiting.
+    /// The write buffer has space again: the transport has taken the bytes that filled it.
     Flushed(SocketId),
-    /// The application is behind: the driver stopped reading from the socket.
+    /// The driver stopped reading from the socket, because the application does not keep up.
     ReadingPaused(SocketId),
-    /// The driver reads again.
+    /// The driver reads from the socket again: a resume.
     ReadingResumed(SocketId),
-    /// The driver's write left part of the newest ping in its buffer. A ping that is written at once needs no such report.
+    /// The newest ping is held: the driver's write left part of it in the buffer. A ping that is
+    /// written at once needs no such report.
     PingHeld(SocketId, Backlog),
-    /// The transport took bytes, after [`PingHeld`](Event::PingHeld) and before [`PingHanded`](Event::PingHanded).
+    /// The transport took bytes while the newest ping was held. Report this after
+    /// [`PingHeld`](Event::PingHeld) and before [`PingHanded`](Event::PingHanded).
     WriteProgressed(SocketId),
-    /// The last byte of the newest ping was flushed to the transport. The number is that of the unproven bytes: those up to this
-    /// ping, from behind the newest answered ping on, or from the open on. To be reported after
-    /// [`PingHeld`](Event::PingHeld), and where there are more than 64 KiB of them.
+    /// The newest ping was handed over: its last byte was flushed to the transport. The number
+    /// counts the unproven bytes, up to and including this ping. They start after the newest
+    /// answered ping or, if none was answered, at the open. Report this after
+    /// [`PingHeld`](Event::PingHeld), and whenever more than 64 KiB are unproven.
     PingHanded(SocketId, u64),
-    /// What the wall clock shows. Reported when a timer wakes the driver or a suspend was noticed, never for a frame.
+    /// The time of the wall clock. Report this when a timer wakes the driver or you notice a
+    /// suspend, never for a frame.
     WallClock(UnixMillis),
-    /// A hint from the operating system.
+    /// The operating system reported a change of the network. This is a hint.
     NetworkChanged(Network),
-    /// Time has passed. The only event that makes deadlines fire.
+    /// Time has passed. Only this event fires deadlines.
     Tick,
 }
 
 impl Event<'_> {
-    /// The socket that the event is about, where it is about one.
+    /// The event's socket, if it has one.
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {
         match self {
@@ -118,7 +126,7 @@ impl Event<'_> {
     }
 }
 
-/// What happened to a socket: the part of an [`Event`] that only a state with a socket hears.
+/// What happened to a socket: an [`Event`] without the socket's id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SocketEvent<'a> {
     Opened,
@@ -139,7 +147,7 @@ pub(crate) enum SocketEvent<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each variant is documented at the event of the same name")]
-#[allow(clippy::exhaustive_enums)] // as complete as Event
+#[allow(clippy::exhaustive_enums)] // Event is complete, too
 pub enum EventKind {
     ConnectRequested,
     CloseRequested,
@@ -194,7 +202,7 @@ impl EventKind {
 
 /// A message of the application, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // RFC 6455 knows no third kind
+#[allow(clippy::exhaustive_enums)] // RFC 6455 has no third kind
 pub enum Message<'a> {
     /// UTF-8 text.
     Text(&'a str),
@@ -219,29 +227,30 @@ impl Message<'_> {
     }
 }
 
-/// What a ping waits behind in the driver's buffer.
+/// What a held ping waits for: the bytes before it, and a transport that may be idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_structs)] // drivers make it
+#[allow(clippy::exhaustive_structs)] // drivers construct it
 pub struct Backlog {
-    /// The bytes before the ping when it was queued.
+    /// The number of bytes before the ping when it was queued.
     pub bytes: u64,
-    /// The time since the transport last took bytes, or since bytes began to wait for it, whichever is less.
+    /// How long the transport has been idle: the time since it last took bytes, or since bytes
+    /// began to wait for it, whichever is shorter.
     pub idle: Duration,
 }
 
-/// What came in: a whole message, reassembled, or a control frame.
+/// A received frame: a whole message, reassembled, or a control frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // RFC 6455 section 5.2 knows no other opcode
+#[allow(clippy::exhaustive_enums)] // RFC 6455 section 5.2 has no other opcodes
 pub enum Frame<'a> {
     /// A text message.
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
-    /// A Ping. The codec answers it; the core takes it as a sign of life.
+    /// A Ping. The codec answers it. The machine counts it as a sign of life.
     Ping(&'a [u8]),
     /// A Pong.
     Pong(&'a [u8]),
-    /// A Close; without a body it means code 1005.
+    /// A Close. `None` is a Close frame without a body, which counts as code 1005.
     Close(Option<CloseFrame<'a>>),
 }
 
@@ -264,12 +273,13 @@ impl Frame<'_> {
     }
 }
 
-/// Why a socket could not be opened. The driver classifies; the core decides what follows.
+/// Why the driver could not open a socket. The driver classifies the failure, and the machine
+/// decides what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The host's name could not be resolved.
+    /// The driver could not resolve the host's name.
     Dns,
     /// The port refused the connection.
     Refused,
@@ -277,7 +287,7 @@ pub enum OpenError {
     Unreachable,
     /// Another error of the operating system.
     Io,
-    /// The server's certificate was not accepted.
+    /// The driver did not accept the server's certificate.
     Certificate,
     /// The TLS handshake failed for another reason.
     Tls,
@@ -285,15 +295,16 @@ pub enum OpenError {
     Http {
         /// The status, 100–599.
         status: u16,
-        /// The `Retry-After` header, where it was there and could be read.
+        /// The `Retry-After` header, if the response had a valid one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<RetryAfter>,
     },
-    /// The answer was no HTTP, or the peer hung up in the middle of it.
+    /// The answer was not HTTP, or the peer hung up in the middle of it.
     NotHttp,
-    /// The answer was 101, but its headers do not complete the handshake (RFC 6455 section 4.1).
+    /// The status was 101, but the headers do not complete the handshake (RFC 6455 section 4.1).
     Upgrade,
-    /// No attempt with these settings can succeed, a header that cannot be sent for example. Fatal.
+    /// No attempt with these settings can succeed: for example, a header cannot be sent. The
+    /// machine gives up.
     Configuration,
 }
 
@@ -322,32 +333,32 @@ impl OpenError {
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the header has these two forms
 pub enum RetryAfter {
-    /// Delay in seconds.
+    /// A delay in seconds.
     #[serde(rename = "delay_s")]
     Seconds(u64),
-    /// An HTTP date. Ignored while the core has not been told the wall clock.
+    /// An HTTP date. The machine ignores it until the driver has reported the wall clock.
     #[serde(rename = "date_unix_ms")]
     Date(UnixMillis),
 }
 
-/// How an open socket came to its end.
+/// How an open socket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
     /// The stream ended without a Close frame.
     Eof,
-    /// The peer, or something on the way, reset the connection.
+    /// The peer, or a device between, reset the connection.
     Reset,
     /// Another error of the operating system.
     Io,
     /// The TLS layer failed.
     Tls,
-    /// The peer broke the protocol: it is failed with 1002.
+    /// The peer violated the protocol. The machine sends a Close with 1002.
     Protocol,
-    /// A text message was not UTF-8: the peer is failed with 1007.
+    /// A text message was not UTF-8. The machine sends a Close with 1007.
     InvalidUtf8,
-    /// A message was larger than the limit: the peer is failed with 1009.
+    /// A message was larger than the limit. The machine sends a Close with 1009.
     TooBig,
 }
 
@@ -367,13 +378,14 @@ impl Failure {
     }
 }
 
-/// What the operating system says of the network.
+/// What the operating system reports about the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Network {
-    /// There is a network again: a waiting connection tries at once, at most once in 30 s.
+    /// The network is back. A connection that waits to retry retries at once, as least delays
+    /// allow. The machine acts on this at most once in 30 s.
     Online,
-    /// The network is gone. A hint only: no deadline is removed.
+    /// The network is gone. The machine does nothing: all deadlines remain.
     Offline,
 }

@@ -1,4 +1,4 @@
-//! When to ping, and when silence means death. Stands alone: time is an argument.
+//! When to ping, and when a silent peer is dead. Time is an argument, so tests need no clock.
 
 mod pings;
 
@@ -9,49 +9,51 @@ use crate::event::Backlog;
 use crate::machine::Lane;
 use crate::time::{Instant, Shift, whole_millis};
 
-/// The heartbeat of one open socket. It lives in the ready state's value and is dropped with it.
+/// The heartbeat of one open socket. The ready state owns it.
 ///
-/// A ping goes out each interval, whatever else is sent or received, and whether or not the application reads.
-/// Its deadline belongs to that one ping. Bytes are only marked; [`death`](Self::death) judges on a Tick. A pong ends the
-/// judgement: once an interval, and it is the only frame that moves a deadline.
+/// A ping leaves each interval, whatever either side sends, and also while the application does not
+/// read. Each timeout belongs to one ping. Received bytes only set `heard`; [`death`](Self::death)
+/// evaluates the timeouts on a Tick. A pong clears the timeout of its ping. It is the only frame
+/// that moves a deadline, at most once an interval.
 ///
 /// ```text
-///             ordered ──────────────────────────▶ answered: no judgement until the next ping
-///   Tick ──▶ (judged as handed over) ── pong ──▶
+///             ordered ──────────────────────────▶ answered: no timeout until the next ping
+///   Tick ──▶ (counts as handed over) ── pong ──▶
 ///               │ PingHeld                           ▲
 ///               ▼                                    │ pong
 ///             held ── PingHanded ──▶ handed ─────────┘
-///   (judged by what the transport takes)  (judged by what comes in)
+///   (dead if the transport takes too little)  (dead if no sign of life comes)
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Heartbeat {
     ping_at: Instant,
-    /// The ping whose answer is waited for; `None` where nothing is judged by what comes in.
+    /// The ping whose timeout runs. `None` if no answer is due.
     judged: Option<Judged>,
-    /// The newest ping's way out.
+    /// How far the newest ping has come.
     transit: Transit,
-    /// Whether a sign of life came since the newest judgement began. An older judgement that it answers is dropped
-    /// before a newer one begins, so one mark serves both, and a received byte costs one store.
+    /// Whether a sign of life came since the newest timeout started. A sign of life clears an older
+    /// timeout before a newer one starts. So one flag serves both, and a received byte costs one
+    /// store.
     heard: bool,
     pings: Pings,
 }
 
-/// The spans that a heartbeat keeps, and what counts as life.
+/// The configured spans, and what counts as a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Timing {
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
-    /// Only a pong is life.
+    /// Only a pong counts as a sign of life.
     pub(crate) strict: bool,
-    /// The rate, in bytes a second, at which the slowest link carries what is before a ping.
+    /// The rate of the slowest link that must not look dead, in bytes a second.
     pub(crate) slowest_link: u32,
 }
 
-/// A ping that was handed over, or that no driver has reported as held: its answer is due.
+/// A ping whose timeout runs: it was handed over, or no driver has reported it as held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Judged {
     dead_at: Instant,
-    /// Time for the unproven bytes before it, in milliseconds: at most [`Timing::MOST_ALLOWANCE`].
+    /// The allowance for the unproven bytes, in milliseconds: at most [`Timing::MOST_ALLOWANCE`].
     allowance_ms: u16,
     /// How many pings were sent after it.
     newer: u32,
@@ -61,28 +63,28 @@ struct Judged {
 /// How far the newest ping has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Transit {
-    /// The driver has reported nothing: it counts as handed over when it was ordered.
+    /// The driver has reported nothing. The ping counts as handed over when it was ordered.
     Ordered,
-    /// Part of it waits in the driver's buffer. No other ping is sent before it is handed over.
+    /// Part of it waits in the driver's buffer. No other ping leaves before its hand-over.
     Held(Held),
-    /// The transport has all of it; or it was answered, which shows the same; or there is none.
+    /// The transport has all of it, a pong answered it, or there is no ping.
     Handed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Held {
-    /// When it was queued, or later: when its judgement began again after a sign of life or a resume.
+    /// When the ping was queued. A sign of life or a resume restarts the timeouts, and moves this.
     since: Instant,
     /// When the transport last took bytes.
     moved_at: Instant,
-    /// When the judgement is looked at. It moves lazily: progress only stamps `moved_at`.
+    /// When a Tick evaluates the timeouts. Progress only sets `moved_at`; the next Tick moves this.
     judge_at: Instant,
-    /// The time that the bytes before it need on the slowest link, in milliseconds.
+    /// How long the slowest link needs for the bytes before the ping, in milliseconds.
     behind_ms: u32,
     is_probe: bool,
 }
 
-/// What a Tick asks of the machine.
+/// What the machine must do on a Tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beat {
     /// Nothing is due.
@@ -91,47 +93,48 @@ pub(crate) enum Beat {
     Ping,
 }
 
-/// How a peer is dead.
+/// Why a peer is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Death {
-    /// Nothing came after a ping.
+    /// No sign of life came within a ping's timeout.
     Silent,
-    /// The transport does not take a ping.
+    /// The transport did not take a ping in time.
     Stalled,
 }
 
-/// What a machine that woke from a suspend does to ask the peer.
+/// How the machine probes the peer after a suspend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     /// Send a ping, and report it with [`Heartbeat::on_probe_sent`].
     Ping,
-    /// The ping that waits in the driver's buffer is the probe.
+    /// The held ping is the probe.
     Held,
 }
 
 impl Timing {
-    /// The longest timeout of a probe after a clock jump. A shorter timeout applies unchanged.
+    /// The longest timeout of a probe after a suspend. A shorter timeout applies unchanged.
     const PROBE: Duration = Duration::from_secs(5);
 
-    /// Unproven bytes that earn no allowance: every link carries them within the timeout.
+    /// Up to this many unproven bytes earn no allowance: every link carries them within the
+    /// timeout.
     const PROVEN_ENOUGH: u64 = 64 << 10;
 
-    /// The longest allowance for unproven bytes.
+    /// The longest allowance.
     const MOST_ALLOWANCE: Duration = Duration::from_secs(30);
 
-    /// How long the answer to a ping may take that was handed over without unproven bytes before it.
+    /// How long the answer to a ping may take after its hand-over, without an allowance.
     fn patience(&self, is_probe: bool) -> Duration {
         if is_probe { Self::PROBE.min(self.timeout) } else { self.timeout }
     }
 
-    /// The time for `unproven` bytes to arrive, in whole milliseconds.
+    /// The allowance for `unproven` bytes, in whole milliseconds.
     fn allowance_ms(&self, unproven: u64) -> u16 {
         let excess = self.carried_in(unproven.saturating_sub(Self::PROVEN_ENOUGH));
         let millis = excess.min(Self::MOST_ALLOWANCE).as_millis();
         u16::try_from(millis).unwrap_or(u16::MAX)
     }
 
-    /// How long the slowest link needs for so many bytes, in whole milliseconds.
+    /// How long the slowest link needs for these bytes, in whole milliseconds.
     fn carried_in(&self, bytes: u64) -> Duration {
         let millis = bytes.saturating_mul(1_000) / u64::from(self.slowest_link.max(1));
         whole_millis(Duration::from_millis(millis))
@@ -139,7 +142,7 @@ impl Timing {
 }
 
 impl Judged {
-    /// Judged from `now` on.
+    /// Starts the timeout at `now`.
     fn start(now: Instant, timing: &Timing, is_probe: bool, allowance_ms: u16) -> Self {
         let mut judged = Self { dead_at: now, allowance_ms, newer: 0, is_probe };
         judged.restart(now, timing);
@@ -150,7 +153,7 @@ impl Judged {
         self.dead_at = now.saturating_add(self.patience(timing));
     }
 
-    /// When the judgement began: at the hand-over, or at the last resume.
+    /// When the timeout started: at the hand-over, or at the last resume.
     fn began_at(&self, timing: &Timing) -> Instant {
         self.dead_at.saturating_sub(self.patience(timing))
     }
@@ -162,8 +165,12 @@ impl Judged {
 }
 
 impl Held {
-    /// When the peer is dead unless a sign of life comes: the transport took nothing for interval + timeout, or the ping has
-    /// waited for as long as the slowest link needs for what is before it.
+    /// When the peer is dead, unless a sign of life comes. It is the earlier of two instants:
+    ///
+    /// - The transport has taken nothing for interval + timeout. The timeout must also have passed
+    ///   since `since`.
+    /// - The ping has waited for timeout + 30 s + the time that the slowest link needs for the
+    ///   bytes before it.
     fn dead_at(&self, timing: &Timing) -> Instant {
         let stalled_at = self
             .moved_at
@@ -175,7 +182,7 @@ impl Held {
         stalled_at.min(self.since.saturating_add(patience))
     }
 
-    /// A sign of life came: the judgement begins again.
+    /// Restarts the timeouts after a sign of life.
     fn restart(&mut self, now: Instant, timing: &Timing) {
         self.since = now;
         self.judge_at = self.dead_at(timing);
@@ -183,7 +190,7 @@ impl Held {
 }
 
 impl Heartbeat {
-    /// A heartbeat whose first ping is due at `first_ping_at`.
+    /// Creates a heartbeat whose first ping is due at `first_ping_at`.
     pub(crate) const fn new(first_ping_at: Instant) -> Self {
         Self {
             ping_at: first_ping_at,
@@ -194,7 +201,8 @@ impl Heartbeat {
         }
     }
 
-    /// The instant at which a Tick is due. While the application does not read, judgements wait and pings do not.
+    /// The instant at which a Tick is due. While the application does not read, pings leave but no
+    /// timeout fires.
     #[inline]
     pub(crate) fn deadline(&self, reading: Lane) -> Instant {
         match reading {
@@ -210,40 +218,42 @@ impl Heartbeat {
         }
     }
 
-    /// Bytes came in.
     #[inline]
     pub(crate) fn on_bytes(&mut self, timing: &Timing) {
         self.heard |= !timing.strict;
     }
 
-    /// Whether a pong would be ours: some ping is unanswered.
+    /// Whether any ping is unanswered.
     #[inline]
     pub(crate) const fn awaits_pong(&self) -> bool {
         self.pings.unanswered() > 0
     }
 
-    /// How many pings no pong has answered.
+    /// How many pings are unanswered.
     pub(crate) const fn unanswered(&self) -> u32 {
         self.pings.unanswered()
     }
 
-    /// Which unanswered WebSocket Ping carries this number: how many are newer. Any other Pong is none of ours: a peer may
-    /// send them unasked, as a heartbeat of its own (RFC 6455 section 5.5.3).
+    /// Finds the unanswered WebSocket Ping with this number, and returns how many pings are newer.
+    /// The caller ignores any other Pong: a peer may send Pongs unasked, as its heartbeat (RFC 6455
+    /// section 5.5.3).
     pub(crate) fn numbered(&self, number: u64) -> Option<u32> {
         self.pings.numbered(number)
     }
 
-    /// Which of the last unanswered pings carries this timestamp: how many are newer. `None` for any other timestamp: some
-    /// servers put their own clock there.
+    /// Finds the ping with this timestamp among the last unanswered ones, and returns how many
+    /// pings are newer. Some servers put their own clock there, so any other timestamp is `None`.
     pub(crate) fn stamped(&self, timestamp: u64) -> Option<u32> {
         self.pings.stamped(timestamp)
     }
 
-    /// A pong came in while one was awaited. It answers the ping with so many newer ones, and those before it; one that names
-    /// none answers the oldest. Returns the round trip, where it is known which ping was answered.
+    /// A pong came while a ping was unanswered. `named` is the number of pings that are newer than
+    /// the answered one; the pong also answers all older pings. `None` answers the oldest. Returns
+    /// the round trip if it is known which ping was answered.
     pub(crate) fn on_pong(&mut self, now: Instant, named: Option<u32>) -> Option<Duration> {
         let round_trip = self.pings.on_pong(now, named);
-        // A named one that is older than what is judged, left in a buffer by a suspend, proves nothing.
+        // A pong for a ping older than the one whose timeout runs proves nothing. It may have
+        // waited in a buffer through a suspend.
         let newest_judged = self.judged.map_or(u32::MAX, |judged| judged.newer);
         if named.is_none_or(|newer| newer <= newest_judged) {
             self.judged = None;
@@ -260,7 +270,8 @@ impl Heartbeat {
         self.pings.newest_stamp().unwrap_or(0).wrapping_add(1)
     }
 
-    /// When the peer died, and how, as far as `now` shows. It never dies while the application does not read.
+    /// When and why the peer died, if a timeout has passed at `now`. No timeout fires while the
+    /// application does not read.
     pub(crate) fn death(
         &mut self,
         now: Instant,
@@ -286,7 +297,7 @@ impl Heartbeat {
         dead.min_by_key(|(at, _)| *at)
     }
 
-    /// A sign of life came: what is due is judged no more, and a ping that is still held is judged from here on.
+    /// A sign of life came: clears a timeout that is due, and restarts the timeouts of a held ping.
     fn survive(&mut self, now: Instant, timing: &Timing) {
         if self.judged.is_some_and(|judged| now >= judged.dead_at) {
             self.judged = None;
@@ -300,7 +311,7 @@ impl Heartbeat {
         }
     }
 
-    /// Whether a ping is due. Behind one that is held none is sent: its place in the schedule passes.
+    /// Returns whether a ping is due. Behind a held ping, the second ping is skipped.
     pub(crate) fn on_tick(&mut self, now: Instant, timing: &Timing) -> Beat {
         if now < self.ping_at {
             return Beat::Rest;
@@ -315,8 +326,8 @@ impl Heartbeat {
         Beat::Rest
     }
 
-    /// A ping with this stamp was sent. The next is due an interval from now: never a burst. One that is still being judged
-    /// keeps its deadline: a later ping never puts death off.
+    /// A ping with this stamp was sent. The next one is due an interval from now, so pings never
+    /// come in a burst. A timeout that runs keeps its deadline: a later ping never delays it.
     pub(crate) fn on_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
         match &mut self.judged {
             Some(judged) if !self.heard => judged.newer = judged.newer.saturating_add(1),
@@ -325,11 +336,12 @@ impl Heartbeat {
         self.on_asked(timing, now, stamp);
     }
 
-    /// The machine woke from a suspend: how the peer is asked whether it is still there.
+    /// The computer woke from a suspend. Returns how to probe the peer.
     pub(crate) fn probe(&mut self, timing: &Timing, now: Instant) -> Probe {
         let Transit::Held(held) = &mut self.transit else { return Probe::Ping };
         held.is_probe = true;
-        // What was heard before the suspend proves nothing after it. Without it the peer has at least a probe's time left.
+        // A sign of life from before the suspend proves nothing after it, so the timeouts restart.
+        // Otherwise they continue, but leave the peer at least a probe's timeout.
         let spent = timing.timeout.saturating_sub(timing.patience(true));
         let least = if self.heard { now } else { held.since.max(now.saturating_sub(spent)) };
         held.restart(least, timing);
@@ -338,8 +350,8 @@ impl Heartbeat {
         Probe::Held
     }
 
-    /// A ping was sent to probe the peer after a clock jump: the deadline is short, and its own. A probe that is still being
-    /// judged keeps its deadline, so that suspends in a row never put death off.
+    /// A probe was sent after a suspend. Its timeout is short. An earlier probe that is still
+    /// unanswered keeps its deadline, so suspends in a row never delay it.
     pub(crate) fn on_probe_sent(&mut self, timing: &Timing, now: Instant, stamp: Option<u64>) {
         match &mut self.judged {
             Some(judged) if judged.is_probe && !self.heard => {
@@ -361,17 +373,17 @@ impl Heartbeat {
         self.ping_at = now.saturating_add(timing.interval);
     }
 
-    /// The driver's write left part of the newest ping in its buffer.
+    /// The newest ping is held: the driver's write left part of it in the buffer.
     pub(crate) fn on_held(&mut self, timing: &Timing, now: Instant, backlog: Backlog) {
         if self.transit != Transit::Ordered {
-            return; // it was reported before, handed over, or answered
+            return; // already reported, handed over, or answered
         }
         let sent_at = self.pings.newest_sent_at();
         let since = match self.judged {
-            // A resume began the judgement again, whichever ping's it is.
+            // A resume restarted the timeout, whichever ping it belongs to.
             Some(judged) => sent_at.max(judged.began_at(timing).min(now)),
             None if self.heard => sent_at,
-            // A sign of life has ended it.
+            // A sign of life has cleared the timeout.
             None => now,
         };
         let newest = self.judged.take_if(|judged| judged.newer == 0);
@@ -394,7 +406,7 @@ impl Heartbeat {
         }
     }
 
-    /// The last byte of the newest ping was flushed to the transport, with so many unproven bytes before it.
+    /// The newest ping was handed over, with this many unproven bytes.
     pub(crate) fn on_handed(&mut self, timing: &Timing, now: Instant, unproven: u64) {
         let allowance_ms = timing.allowance_ms(unproven);
         match self.transit {
@@ -404,17 +416,18 @@ impl Heartbeat {
                     judged.restart(now, timing);
                 }
             }
-            // What came while it was held does not answer it.
+            // Bytes that came while the ping was held do not answer it.
             Transit::Held(held) if self.judged.is_none() || self.heard => {
                 self.judge_newest(Judged::start(now, timing, held.is_probe, allowance_ms));
             }
-            // An older ping that nothing has answered keeps its deadline; or it was handed over before.
+            // An older, unanswered ping keeps its deadline, or the hand-over was already reported.
             Transit::Held(_) | Transit::Handed => {}
         }
         self.transit = Transit::Handed;
     }
 
-    /// The application reads again: every judgement restarts in full. The next ping is due when it was.
+    /// The application reads again: every timeout restarts in full. The next ping stays due when it
+    /// was.
     pub(crate) fn on_resumed(&mut self, timing: &Timing, now: Instant) {
         if core::mem::take(&mut self.heard) {
             self.judged = None;
@@ -428,11 +441,12 @@ impl Heartbeat {
         }
     }
 
-    /// Moves every instant, for a model checker. What cannot make a difference any more is cleared.
+    /// Moves every instant, for a model checker. Clears what can no longer make a difference.
     pub(crate) fn rebase(&mut self, shift: Shift, reading: Lane) {
         shift.apply(&mut self.ping_at);
         self.pings.rebase(shift);
-        // While the application does not read, nothing is judged; and the resume sets these.
+        // While the application does not read, no timeout fires, and the resume sets these
+        // instants.
         let move_judgement = |at: &mut Instant| match reading {
             Lane::Free => shift.apply(at),
             Lane::Held => *at = Instant::ZERO,
@@ -446,13 +460,13 @@ impl Heartbeat {
                     move_judgement(at);
                 }
             }
-            // Nothing is judged, and the next judgement resets the mark.
+            // No timeout runs, and the next one resets the flag.
             Transit::Handed if self.judged.is_none() => self.heard = false,
             Transit::Ordered | Transit::Handed => {}
         }
     }
 
-    /// The same once CLOSING: only pongs are still counted.
+    /// The same in CLOSING, where the heartbeat only counts pongs.
     pub(crate) fn rebase_closing(&mut self, shift: Shift) {
         let pings = self.pings.clone();
         *self = Self { pings, ..Self::new(Instant::ZERO) };

@@ -1,9 +1,13 @@
-//! A WebSocket connection that stays up, as a pure state machine: reconnect, backoff, heartbeat, login and
-//! close, without sockets, clocks or threads.
+//! A state machine that keeps a WebSocket client connection up. It does no IO: it has no sockets,
+//! clocks or threads.
 //!
-//! You hand a [`Connection`] each fact as an [`Event`] with the time, and perform the [`Actions`] that it returns, in
-//! order. The same configuration, seed and events give the same actions, on every platform; so a whole day of
-//! a connection's life is tested in microseconds.
+//! The machine decides when to connect, ping, log in, retry, close and give up. You pass each fact
+//! to [`Connection::handle`] as an [`Event`], with the time. It returns [`Actions`], which you
+//! perform in order. The same configuration, seed and events give the same actions on every
+//! platform. So a test runs a whole day of a connection's life in microseconds.
+//!
+//! In these docs, *the machine* is the state machine. *The driver* is the code around it that owns
+//! sockets and clocks. *The application* is the code that uses the driver.
 //!
 //! ```text
 //!             events (facts)                      actions (orders)
@@ -13,16 +17,18 @@
 //!             └─────────────── your driver ◀─────────────────┘
 //! ```
 //!
-//! # Which crate you want
+//! # Which crate do I need?
 //!
-//! An application takes a driver: `gateway-tokio`, or `gateway-std` without a runtime. Who embeds it in another event loop
-//! takes the engine of `gateway-wire`, a driver short of waiting, and finds `examples/mio_loop.rs` as a guide; who brings frames and
-//! buffers of their own is right here. [`Backoff`] and [`Policy`] are of use alone.
+//! - For an application, use a driver: `gateway-tokio`, or `gateway-std` without an async runtime.
+//! - For another event loop, use the engine of `gateway-wire`, a driver without its wait loop.
+//!   `examples/mio_loop.rs` shows how.
+//! - If you bring your own frames and buffers, use this crate.
+//! - [`Backoff`] and [`Policy`] are also useful without the rest.
 //!
 //! # A whole driver
 //!
-//! One thread, blocking, with the `tungstenite` crate for frames. A driver decides nothing: it collects one
-//! fact, hands it over, and carries out what comes back.
+//! This driver blocks one thread, and uses the `tungstenite` crate for frames. A driver decides
+//! nothing: it collects one fact, passes it to the machine, and performs the actions.
 //!
 //! ```no_run
 //! use std::{io, net::TcpStream, sync::Arc, time};
@@ -47,7 +53,8 @@
 //!         Instant::from_nanos(self.epoch.elapsed().as_nanos() as u64)
 //!     }
 //!
-//!     /// Hands over one fact and carries out what follows; `message` is what the fact carries, if anything.
+//!     /// Passes one event to the machine and performs the actions. `message` is the event's
+//!     /// message, if it has one.
 //!     fn tell(&mut self, event: Event<'_>, message: Option<&Wire>) {
 //!         for action in self.connection.handle(self.now(), event) {
 //!             match action {
@@ -60,21 +67,22 @@
 //!                         Some(Encoded::Close(code)) => {
 //!                             Wire::Close(Some(WireClose { code: code.number().into(), reason: "".into() }))
 //!                         }
-//!                         None => message.cloned().unwrap_or(Wire::Close(None)), // what the event carries
+//!                         None => message.cloned().unwrap_or(Wire::Close(None)), // the event's message
 //!                     };
 //!                     if let Some((_, socket)) = &mut self.socket {
-//!                         let _ = socket.send(frame); // a failure is read as one
+//!                         let _ = socket.send(frame); // the next read reports a failure
 //!                     }
 //!                 }
 //!                 Action::CloseSocket(_) | Action::AbortSocket(_) => (self.to_open, self.socket) = (None, None),
 //!                 Action::Deliver => println!("{message:?}"),
 //!                 Action::Notify(notice) => println!("{notice:?}"),
-//!                 Action::ScheduleTimer(_) | Action::CancelTimer => {} // next_deadline says the same
+//!                 Action::ScheduleTimer(_) | Action::CancelTimer => {} // see `step`
 //!             }
 //!         }
 //!     }
 //!
-//!     /// Opens a socket; this one blocks, a driver that keeps the connect deadline opens aside.
+//!     /// Opens a socket. This call blocks, so it does not keep the connect deadline. A driver for
+//!     /// production must not block here.
 //!     fn open(&mut self, id: SocketId) {
 //!         match tungstenite::connect("ws://127.0.0.1:9001") {
 //!             Ok((socket, _)) => {
@@ -85,7 +93,7 @@
 //!         }
 //!     }
 //!
-//!     /// Waits for the socket or for the deadline, whichever is first.
+//!     /// Waits for the socket or the deadline, whichever comes first.
 //!     fn step(&mut self) {
 //!         if let Some(id) = self.to_open.take() {
 //!             return self.open(id);
@@ -97,7 +105,7 @@
 //!         };
 //!         let id = *id;
 //!         if let MaybeTlsStream::Plain(tcp) = socket.get_ref() {
-//!             let at_least = time::Duration::from_millis(1); // zero would mean for ever
+//!             let at_least = time::Duration::from_millis(1); // zero is an error
 //!             let _ = tcp.set_read_timeout(wait.map(|wait| wait.max(at_least)));
 //!         }
 //!         match socket.read() {
@@ -132,28 +140,54 @@
 //! }
 //! ```
 //!
-//! # What a driver owes the machine
+//! # What must a driver do?
 //!
-//! 1. Every action is performed, in order, before the next event is handed over.
-//! 2. What a socket reports carries its id, also when it comes late.
-//! 3. The driver's clock decides whether the deadline is due; a Tick too early is harmless.
-//! 4. Frames that have already arrived are handed over before a Tick: a live link is not killed by a pause of our own.
-//!    A peer that never lets a read block gets a bounded number of frames past the deadline, then the Tick.
-//! 5. The codec answers Ping and Close by itself; the machine never does.
-//! 6. After [`Action::CloseSocket`] nothing of that socket stays open. After [`Action::AbortSocket`] nothing of it arrives, either.
-//! 7. [`Event::WallClock`] is reported when a timer wakes the driver or a suspend was noticed, never for a frame.
-//! 8. A ping is written at once. If the write leaves part of it, the driver reports [`Event::PingHeld`], then
-//!    [`Event::WriteProgressed`] each time the transport takes bytes, and [`Event::PingHanded`] when the ping is flushed.
-//!    A driver that reports none of them has its pings judged from their order.
+//! 1. Perform all actions of an event, in order, before you pass the next event.
+//! 2. Report every event of a socket with that socket's id, even if the event comes late.
+//! 3. Report a Tick when your clock, not only your timer, has reached the deadline. A Tick that
+//!    comes too early is harmless.
+//! 4. Pass frames that have already arrived before a Tick. Otherwise a pause of your process kills
+//!    a live connection. If a peer sends so fast that a read never blocks, pass a bounded number of
+//!    frames past the deadline, then the Tick.
+//! 5. Let the codec answer Ping and Close. The machine never answers them.
+//! 6. After [`Action::CloseSocket`], leave nothing of that socket open. After
+//!    [`Action::AbortSocket`], also make sure that none of its bytes arrive at the peer.
+//! 7. Report [`Event::WallClock`] when a timer wakes the driver or you notice a suspend, never for
+//!    a frame.
+//! 8. Write a ping at once. If the write leaves part of it in your buffer, report
+//!    [`Event::PingHeld`]. Then report [`Event::WriteProgressed`] each time the transport takes
+//!    bytes, and [`Event::PingHanded`] when the ping is flushed. If you report none of these, the
+//!    ping's timeout starts when the machine returns the ping as an action.
+//!
+//! # What do the terms mean?
+//!
+//! - *Ready*: the connection accepts application messages. It is CONNECTED if no login is
+//!   configured, and AUTHENTICATED if one is.
+//! - *Stable*: ready for at least max(`stable_after`, the last delay). A stable connection resets
+//!   the attempts.
+//! - *Sign of life*: any byte from the peer. In strict mode, only a pong.
+//! - *Hand-over* of a ping: its last byte was flushed to the transport. The ping's timeout starts
+//!   then.
+//! - *Held* ping: the transport has not yet taken all of it.
+//! - *Unproven* bytes: those after the newest answered ping, or since the open. No pong has shown
+//!   yet that they arrived.
+//! - *Allowance*: the time that a ping's timeout is extended for unproven bytes. It is (unproven −
+//!   64 KiB) / `slowest_link`, from 0 to 30 s.
+//! - *Resume*: the application reads again after a pause.
+//! - *Least delay*: the shortest delay that a `Retry-After` header or the policy allows.
+//! - *Suspend*: the computer slept. The wall clock moves ahead of monotonic time, so the API calls
+//!   it a clock jump.
+//! - *Stale* event: an event of a socket that is not the open one, or a report that comes twice.
 //!
 //! # Features
 //!
-//! `std` (default) only passes `std` on to the dependencies. Without it the crate needs `alloc` alone.
+//! `std` (default) enables the `std` features of the dependencies, and nothing else. Without it the
+//! crate needs only `alloc`.
 #![no_std]
 #![warn(clippy::pedantic, clippy::exhaustive_enums)]
 #![allow(
     clippy::module_name_repetitions, // `policy::Policy` reads well where it is used
-    clippy::match_same_arms, // a table names every row, also where two rows agree
+    clippy::match_same_arms, // a table names every row, even if two rows agree
     clippy::struct_excessive_bools // settings that are switches
 )]
 

@@ -1,4 +1,4 @@
-//! The login: what is sent, and what its answer means.
+//! The login: its message, and the rules for its answer.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -10,37 +10,39 @@ use serde_json::Value;
 
 use crate::policy::Verdict;
 
-/// How a connection becomes ready once its socket is open.
+/// How a connection logs in once its socket is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Login {
-    /// No login: ready as soon as the socket is open.
+    /// No login: the connection is ready as soon as the socket is open.
     None,
-    /// One message, sent first on every open, and one answer.
+    /// The machine sends one message first on each socket, and waits for one answer.
     Message {
-        /// The message.
+        /// The login message, at most [`Config::MAX_LOGIN`](crate::Config::MAX_LOGIN) bytes.
         send: Secret,
-        /// The answer that accepts. It is asked after all of `refused`.
+        /// The answer that accepts. The machine checks it after all rules of `refused`.
         accepted: AcceptanceRule,
-        /// The answers that refuse. The first rule that matches decides what follows.
+        /// The answers that refuse. The first rule that matches decides.
         refused: Vec<RefusalRule>,
         /// How long the answer may take.
         timeout: Duration,
     },
-    /// The embedder's own handshake, in messages that it receives and sends as any others: they are taken while
-    /// CONNECTED, where with a login of the machine's own they are not. It ends with the event
-    /// [`LoginAccepted`](crate::Event::LoginAccepted) or [`LoginRejected`](crate::Event::LoginRejected).
+    /// A login that the application performs with its messages. The machine sends and delivers them
+    /// while CONNECTED. With [`Login::Message`], it rejects sends until the login is accepted.
+    ///
+    /// The login ends with the event [`LoginAccepted`](crate::Event::LoginAccepted) or
+    /// [`LoginRejected`](crate::Event::LoginRejected).
     External {
-        /// How long it may take.
+        /// How long the login may take.
         timeout: Duration,
     },
 }
 
 impl Login {
-    /// How long a login may take by default.
+    /// The default timeout of a login in a configuration: 10 s.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// What a text message, received while logging in, means.
+    /// Classifies a text message that arrived during the login.
     #[must_use]
     pub fn judge(&self, text: &str) -> LoginAnswer {
         let Self::Message { accepted, refused, .. } = self else {
@@ -63,16 +65,18 @@ impl Login {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AcceptanceRule {
-    /// Any text that does not refuse. It is delivered as a message, too. A configuration says `"any"`.
+    /// Any text that matches no rule of `refused`. The machine also delivers it as a message. In a
+    /// configuration, write `"any"`.
     ///
-    /// Many servers greet before they answer a login. With this rule the greeting accepts the login.
+    /// Many servers greet before they answer a login. With this rule the greeting accepts the
+    /// login.
     Any,
-    /// A text that matches. It is not delivered.
+    /// A text that matches the rule. The machine does not deliver it.
     Json(JsonRule),
 }
 
 impl AcceptanceRule {
-    /// Parses `any` or `POINTER=VALUE`; `None` for anything else.
+    /// Parses `any` or `POINTER=VALUE`. Returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -82,23 +86,24 @@ impl AcceptanceRule {
     }
 }
 
-/// An answer that refuses a login, and what follows.
+/// A rule for an answer that refuses a login, and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs)] // a rule and its verdict, and nothing else by design
 pub struct RefusalRule {
-    /// What the answer looks like.
+    /// Which answers match.
     pub rule: JsonRule,
-    /// What follows. [`Verdict::RefreshCredentials`] is the default: one more attempt with new
-    /// credentials, and a second refusal is fatal.
+    /// What follows. The default is [`Verdict::RefreshCredentials`]: one more attempt with new
+    /// credentials. After a second refusal, the machine gives up.
     pub verdict: Verdict,
 }
 
 impl RefusalRule {
-    /// Parses `POINTER=VALUE[:VERDICT]`, where `VERDICT` is `refresh` (the default), `retry`, `fatal` or a
-    /// least delay with its unit, such as `30s`. `None` unless the pointer is empty or starts with `/`.
+    /// Parses `POINTER=VALUE[:VERDICT]`. `VERDICT` is `refresh` (the default), `retry`, `fatal` or
+    /// a least delay with its unit, such as `30s`. Returns `None` unless the pointer is empty or
+    /// starts with `/`.
     ///
-    /// Only the last `:WORD` of the value is looked at, and it is part of the value unless it is a verdict.
-    /// Write `\:` for a colon that must be part of the value.
+    /// Only the word after the last colon can be the verdict. If it is not a verdict, it is part of
+    /// the value. Write `\:` for a colon that must be part of the value.
     ///
     /// ```
     /// use core::time::Duration;
@@ -120,38 +125,39 @@ impl RefusalRule {
     }
 }
 
-/// A bare number is no verdict here: in `/code=error:401` it is part of the value.
+/// Parses a verdict. A bare number is none: in `/code=error:401` it is part of the value.
 fn verdict_named(word: &str) -> Option<Verdict> {
     let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
     Verdict::parse(word).filter(|_| !is_number)
 }
 
-/// With the verdict [`Verdict::RefreshCredentials`].
+/// Sets the verdict to [`Verdict::RefreshCredentials`].
 impl From<JsonRule> for RefusalRule {
     fn from(rule: JsonRule) -> Self {
         Self { rule, verdict: Verdict::RefreshCredentials }
     }
 }
 
-/// What a message means that came while logging in.
+/// What a message that arrived during a login means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum LoginAnswer {
-    /// The login is accepted; the message is consumed.
+    /// The message accepts the login, and is not delivered.
     Accepted,
-    /// The login is accepted; the message is the application's as well.
+    /// The message accepts the login, and is also delivered.
     AcceptedAndDelivered,
-    /// The login is refused, with what follows; the message is consumed.
+    /// The message refuses the login with this verdict, and is not delivered.
     Refused(Verdict),
-    /// The message is the application's.
+    /// The message is not an answer, and is delivered.
     NotAnAnswer,
 }
 
-/// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) and the value that must stand there.
+/// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) and the value that it must
+/// point to.
 ///
-/// Written `POINTER=VALUE`, such as `/type=login_ok`. A string matches by its content, a number or a
-/// boolean by its JSON text.
+/// It is written as `POINTER=VALUE`, such as `/type=login_ok`. A string matches by its content. Any
+/// other value, such as a number or a boolean, matches by its JSON text.
 ///
 /// ```
 /// use gateway_core::JsonRule;
@@ -167,7 +173,7 @@ pub struct JsonRule {
 }
 
 impl JsonRule {
-    /// Parses `POINTER=VALUE`; `None` unless the pointer is empty or starts with `/`.
+    /// Parses `POINTER=VALUE`. Returns `None` unless the pointer is empty or starts with `/`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (pointer, value) = text.split_once('=')?;
@@ -175,7 +181,7 @@ impl JsonRule {
         valid.then(|| Self { pointer: pointer.to_string(), value: value.to_string() })
     }
 
-    /// Whether `text` is JSON and has the value at the pointer.
+    /// Whether `text` is JSON that has the value at the pointer.
     #[must_use]
     pub fn matches_text(&self, text: &str) -> bool {
         serde_json::from_str(text).is_ok_and(|value| self.matches(&value))
@@ -199,7 +205,7 @@ impl fmt::Display for JsonRule {
     }
 }
 
-/// A text that never shows in `Debug`, logs or errors.
+/// A text that never appears in `Debug` output, logs or errors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -210,7 +216,7 @@ impl Secret {
         Self(secret.into())
     }
 
-    /// The secret itself, to be sent and not to be shown.
+    /// Returns the secret itself. Send it, but do not show it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,6 +1,6 @@
-//! The machine proper: the states, what each holds, and the deadline that follows from it.
+//! The machine: its states, what each of them holds, and its deadline.
 //!
-//! Everything that changes a state stands in `transitions.rs`.
+//! All transitions are in `transitions.rs`.
 
 use crate::action::{Credentials, GiveUpCause};
 use crate::config::Config;
@@ -11,44 +11,45 @@ use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, Shift, UnixMillis};
 
-/// State and memory, without generator, configuration and statistics: a value that can be compared,
-/// hashed and rebased, as a model checker needs it.
+/// The state and the memory of a connection, without generator, configuration and statistics. A
+/// model checker can compare, hash and rebase it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     pub(crate) state: State,
     pub(crate) memory: Memory,
 }
 
-/// What outlives a state.
+/// Data that outlives a state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Memory {
-    /// The latest instant that was told: time does not run backwards here.
+    /// The latest `now` that was passed: time does not run backwards here.
     pub(crate) now: Instant,
     pub(crate) retry: Retry,
     pub(crate) last_socket: u64,
-    /// The last report of the wall clock, and when it came.
+    /// The last report of the wall clock, and the instant of the report.
     pub(crate) wall_clock: Option<(Compact, UnixMillis)>,
-    /// When a clock jump was last acted on.
+    /// When the machine last acted on a suspend.
     pub(crate) jump_at: Option<Compact>,
-    /// When a returning network was last acted on.
+    /// When the machine last acted on Online.
     pub(crate) online_at: Option<Compact>,
-    /// Since when the connection is ready, where it is; otherwise since when it has not been.
+    /// When the connection became ready. While it is not ready: when it last was, or started
+    /// afresh.
     pub(crate) since: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {
-    /// DISCONNECTED, and nobody has asked for a connection.
+    /// DISCONNECTED, no connect request yet.
     Idle,
     /// DISCONNECTED until the next attempt.
     Waiting(Waiting),
     /// CONNECTING.
     Connecting(Connecting),
-    /// CONNECTED, with a login to do.
+    /// CONNECTED, logging in.
     LoggingIn(LoggingIn),
-    /// CONNECTED, with a refused login: waits for the peer's Close.
+    /// CONNECTED, login refused: waits for the peer's Close.
     Refused(Refused),
-    /// AUTHENTICATED, or CONNECTED where no login is configured.
+    /// AUTHENTICATED, or CONNECTED if no login is configured.
     Ready(Ready),
     /// CLOSING.
     Closing(Closing),
@@ -59,7 +60,7 @@ pub(crate) enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Waiting {
     pub(crate) retry_at: Instant,
-    /// Before this no hint makes an attempt: a server or the policy asked for a least delay.
+    /// The end of a least delay: no hint retries before this.
     pub(crate) not_before: Option<Compact>,
     pub(crate) credentials: Credentials,
 }
@@ -89,14 +90,14 @@ pub(crate) struct Refused {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ready {
     pub(crate) socket: SocketId,
-    /// `None` where the heartbeat is off.
+    /// `None` if the heartbeat is off.
     pub(crate) heartbeat: Option<Heartbeat>,
-    /// When application data is missed; `None` where it is not watched for.
+    /// `None` if there is no data timeout.
     pub(crate) data: Option<DataWatch>,
     pub(crate) flow: Flow,
 }
 
-/// The watch over application data. A message only stamps; the Tick at `judge_at` judges.
+/// The data timeout. A message only sets `heard_at`; the Tick at `judge_at` evaluates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DataWatch {
     pub(crate) heard_at: Compact,
@@ -107,7 +108,7 @@ pub(crate) struct DataWatch {
 pub(crate) struct Closing {
     pub(crate) socket: SocketId,
     pub(crate) abort_at: Instant,
-    /// Knows the pings that are still unanswered; it beats no more.
+    /// Still counts unanswered pings, but sends none.
     pub(crate) heartbeat: Option<Heartbeat>,
 }
 
@@ -117,7 +118,7 @@ pub(crate) enum Closed {
     GaveUp(GiveUpCause),
 }
 
-/// Whether bytes move on an open socket, each way.
+/// Whether bytes move on an open socket, in each direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Flow {
     pub(crate) reading: Lane,
@@ -150,7 +151,7 @@ impl Machine {
         }
     }
 
-    /// The instant at which a Tick is due: derived from the state, never stored beside it.
+    /// The instant at which a Tick is due. It is derived from the state, and never stored.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.state.deadline()
@@ -169,7 +170,7 @@ impl Machine {
         }
     }
 
-    /// Whether application messages are taken.
+    /// Whether the connection is ready: it accepts application messages.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_))
@@ -188,12 +189,15 @@ impl Machine {
         }
     }
 
-    /// The same machine as if now were `now`, and its last socket its first: two machines that will behave alike
-    /// from here on compare equal, whenever they are.
+    /// Returns the same machine, as if the time were `now` and its last socket were its first. So
+    /// two machines that will behave alike compare equal, even if their times differ.
     ///
-    /// What lies further back than `now` is after zero counts as just so long ago. Choose a `now` beyond every span that
-    /// tells one past from another, and machines that compare equal do behave alike: `stable_after`, the longest delay,
-    /// the heartbeat's interval, the longest that a ping may wait to be written, and the 30 s between two hints.
+    /// Instants keep their distance to `now`; one that would come before zero becomes zero.
+    /// Machines that compare equal do behave alike if `now` is longer than every span that matters:
+    ///
+    /// - `stable_after`, the longest delay, and the heartbeat's interval;
+    /// - the longest time that a ping may be held;
+    /// - the 30 s between two hints.
     #[must_use]
     pub fn rebased(&self, now: Instant) -> Self {
         let mut machine = self.clone();
@@ -216,7 +220,7 @@ impl Ready {
         let beat_at =
             self.heartbeat.as_ref().map(|heartbeat| heartbeat.deadline(self.flow.reading));
         let judge_at = match self.flow.reading {
-            Lane::Held => None, // what has arrived is not read: nobody knows what is missing
+            Lane::Held => None, // the data may have arrived, but is not read
             Lane::Free => self.data.map(|watch| watch.judge_at),
         };
         match (beat_at, judge_at) {
@@ -234,7 +238,8 @@ impl DataWatch {
                 self.heard_at = Compact::at(shift.moved(self.heard_at.instant()));
                 shift.apply(&mut self.judge_at);
             }
-            // While the application does not read, nothing is missed; and the resume starts the watch again.
+            // While the application does not read, the timeout does not fire, and the resume
+            // restarts it.
             Lane::Held => {
                 *self = Self { heard_at: Compact::at(Instant::ZERO), judge_at: Instant::ZERO };
             }
@@ -243,14 +248,14 @@ impl DataWatch {
 }
 
 impl Memory {
-    /// The time, of an event that is told with `now`: time does not run backwards here.
+    /// The time of an event that comes with `now`: time does not run backwards here.
     #[inline]
     pub(crate) fn told(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
     }
 
-    /// The wall clock now, as far as it was ever told.
+    /// The wall clock's time now, if a driver has ever reported it.
     pub(crate) fn wall_clock_now(&self) -> Option<UnixMillis> {
         let (at, wall) = self.wall_clock?;
         Some(wall.saturating_add(self.now.saturating_duration_since(at.instant())))
@@ -267,7 +272,7 @@ impl Memory {
     }
 }
 
-/// What a rebased machine calls its last socket.
+/// The id of a rebased machine's last socket.
 const FIRST_SOCKET: SocketId = SocketId::new(1);
 
 impl State {
@@ -284,7 +289,7 @@ impl State {
         }
     }
 
-    /// The socket of a state is always the last that was opened.
+    /// A state's socket is always the last one that was opened.
     fn rebase(&mut self, shift: Shift) {
         match self {
             Self::Idle | Self::Closed(_) => {}

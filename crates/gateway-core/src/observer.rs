@@ -1,4 +1,4 @@
-//! Watching a connection from outside: what a journal keeps, a trace shows, and a checker judges.
+//! Observing a connection, for journals, traces and checkers.
 
 use crate::action::Action;
 use crate::config::Config;
@@ -7,32 +7,33 @@ use crate::event::Event;
 use crate::state::ConnectionState;
 use crate::time::Instant;
 
-/// One event, the actions that it yielded, and how the connection stood after it.
+/// One event, its actions, and the connection's state after it.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs)] // tests make them by hand
+#[allow(clippy::exhaustive_structs)] // tests construct it
 pub struct Observed<'a> {
-    /// When the event was handed over.
+    /// The time of the event.
     pub now: Instant,
     /// The event.
     pub event: Event<'a>,
-    /// What was to be done, in order.
+    /// The actions, in order.
     pub actions: &'a [Action],
-    /// The state after it.
+    /// The state after the event.
     pub state: ConnectionState,
-    /// When the next Tick is due after it.
+    /// When the next Tick is due, after the event.
     pub deadline: Option<Instant>,
 }
 
-/// Is told everything that a connection is told, and what it answers.
+/// Receives every event of a connection, with the actions that it caused.
 ///
-/// A driver calls [`begin`](Self::begin) once, before the first event, and [`observe`](Self::observe) after each. An
-/// observer changes nothing: the connection acts as it would without one.
+/// A driver calls [`begin`](Self::begin) once, before the first event, and
+/// [`observe`](Self::observe) after each event. An observer changes nothing: the connection acts as
+/// it would without one.
 pub trait Observer {
-    /// The connection is made with these settings and this seed.
+    /// A connection was created with these settings and this seed.
     fn begin(&mut self, config: &Config, seed: u64) {
         let _ = (config, seed);
     }
 
-    /// An event was handled. `dialect` says what a text was to the connection.
+    /// The connection handled an event. `dialect` classifies a text as the connection did.
     fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect);
 }

@@ -1,4 +1,4 @@
-//! What follows on a close code or an HTTP status. Every code is judged here, by a table.
+//! The policy: a table of rules that decides what follows on a close code or an HTTP status.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -11,24 +11,27 @@ use serde::{Deserialize, Serialize};
 use crate::config::parse_duration;
 use crate::time::span_ns;
 
-/// What follows when a connection is lost or refused.
+/// What the machine does after a connection is lost or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum Verdict {
-    /// Try again after the backoff's delay.
+    /// Retry after the backoff's delay.
     Retry,
-    /// Try again after the backoff's delay, but no sooner than this, and some jitter on top.
+    /// Retry after the longer of two delays: the backoff's and this least delay. The machine adds a
+    /// random spread of up to max(1 s, 20 % of the least delay).
     #[serde(rename = "retry_no_sooner_than_ns", with = "span_ns")]
     RetryNoSoonerThan(Duration),
-    /// Try again once with new credentials; if that fails in the same way, it is fatal.
+    /// Retry once with new credentials. If this verdict comes again before a connection was stable,
+    /// the machine gives up.
     RefreshCredentials,
-    /// Do not try again.
+    /// Give up.
     Fatal,
 }
 
 impl Verdict {
-    /// Parses `retry`, `refresh`, `fatal` or a least delay such as `30s`; `None` for anything else.
+    /// Parses `retry`, `refresh`, `fatal` or a least delay such as `30s`. Returns `None` for
+    /// anything else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "retry" => Some(Self::Retry),
@@ -38,7 +41,7 @@ impl Verdict {
         }
     }
 
-    /// This verdict, or `other` if that one is milder: retry, least delay, refresh, fatal, the mildest first.
+    /// Returns the milder of two verdicts. From mild to harsh: retry, least delay, refresh, fatal.
     pub(crate) fn softened_by(self, other: Self) -> Self {
         if other.severity() < self.severity() { other } else { self }
     }
@@ -64,7 +67,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A range of codes and what follows on them.
+/// A range of codes, and the verdict on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     first: u16,
@@ -74,8 +77,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A rule of the user's for the codes `first..=last`; `None` unless both are HTTP statuses (100–599) or
-    /// both close codes (1000–4999), in order.
+    /// Creates a rule for the codes `first..=last`. Returns `None` unless both are HTTP statuses
+    /// (100–599) or both are close codes (1000–4999), and `first <= last`.
     #[must_use]
     pub const fn new(first: u16, last: u16, verdict: Verdict) -> Option<Self> {
         match (first, last) {
@@ -98,7 +101,7 @@ impl Rule {
         self.last
     }
 
-    /// What follows.
+    /// The verdict on these codes.
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         self.verdict
@@ -126,7 +129,7 @@ impl Rule {
         self.first <= code && code <= self.last
     }
 
-    /// Whether the ranges cross: they share codes, and neither lies strictly inside the other.
+    /// Whether the ranges cross: they share codes, and neither is strictly inside the other.
     const fn crosses(&self, other: &Self) -> bool {
         let share = self.first <= other.last && other.first <= self.last;
         let inside = self.first >= other.first && self.last <= other.last;
@@ -135,9 +138,10 @@ impl Rule {
     }
 }
 
-/// The rules for close codes and HTTP statuses: the defaults, and the user's before them.
+/// The rules for close codes and HTTP statuses: yours, then the defaults.
 ///
-/// Where several rules cover a code the narrowest of the user's decides, then the default one.
+/// If several of your rules cover a code, the narrowest decides. If none of yours covers it, a
+/// default rule decides.
 ///
 /// ```
 /// use core::time::Duration;
@@ -157,10 +161,10 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy with these rules before the defaults.
+    /// Creates a policy with these rules before the defaults.
     ///
     /// # Errors
-    /// Two rules whose ranges cross, so that none of them is the narrower.
+    /// Returns the first two rules that cross: they share codes, and neither is narrower.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Result<Self, (Rule, Rule)> {
         let mut rules: Vec<Rule> = rules.into_iter().collect();
         if let Some(crossing) = Self::crossings(&rules).next() {
@@ -170,7 +174,8 @@ impl Policy {
         Ok(Self { rules })
     }
 
-    /// Each rule that crosses one before it, behind the first that it crosses.
+    /// Yields each rule that crosses an earlier one, as a pair: the first rule that it crosses,
+    /// then the rule itself.
     pub(crate) fn crossings(rules: &[Rule]) -> impl Iterator<Item = (Rule, Rule)> {
         rules.iter().enumerate().filter_map(|(place, rule)| {
             let crossed = rules[..place].iter().find(|other| rule.crosses(other));
@@ -178,56 +183,64 @@ impl Policy {
         })
     }
 
-    /// The user's rules, the narrow before the wide.
+    /// Your rules, the narrowest first.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
     }
 
-    /// The rule that decides on this code: a close code received from the peer (1005 for a Close frame
-    /// without one, 1006 for a connection that ended without a Close frame), or an HTTP status.
+    /// Returns the rule that decides on this code.
     ///
-    /// Timeouts of the machine's own (heartbeat, connect, login, data) are no codes: they are always retried.
+    /// The code is an HTTP status, or a close code that the peer sent. Pass 1005 for a Close frame
+    /// without a code, and 1006 for a connection that ended without a Close frame.
+    ///
+    /// The machine's timeouts (heartbeat, connect, login, data) have no code. The machine always
+    /// retries after them.
     #[must_use]
     pub fn judge(&self, code: u16) -> Rule {
         self.rules.iter().chain(DEFAULTS).find(|rule| rule.covers(code)).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The verdict of a close code that may soften a refused login's: the codes of a server that is
-    /// restarting or overloaded, and those that the user's rules cover.
+    /// Returns the verdict on a close code, if it may soften a refused login's verdict. Only two
+    /// kinds of codes may: 1012 to 1014, which a restarting or overloaded server sends, and codes
+    /// that the user's rules cover.
     pub(crate) fn softening(&self, code: u16) -> Option<Verdict> {
         let may_soften = matches!(code, 1012..=1014) || self.is_users(code);
         may_soften.then(|| self.judge(code).verdict())
     }
 
-    /// Whether a rule of the user's covers the code.
+    /// Whether one of the user's rules covers the code.
     fn is_users(&self, code: u16) -> bool {
         self.rules.iter().any(|rule| rule.covers(code))
     }
 
-    /// What happens on this code, and which rule says so; `None` for a number that is neither
-    /// a close code (1000–4999) nor an HTTP status (100–599).
+    /// Explains what happens on this code, and which rule decides. Returns `None` for a number that
+    /// is neither a close code (1000–4999) nor an HTTP status (100–599).
     #[must_use]
     pub fn explain(&self, code: u16) -> Option<Explanation> {
         let sent = match code {
             100..=599 => Sent::Never("an HTTP status is the server's answer to the upgrade"),
             1000 => Sent::Asked("sent on the application's close request; then CLOSED"),
-            1002 => {
-                Sent::Failing("sent to a peer that breaks the protocol; then retried with backoff")
-            }
+            1002 => Sent::Failing(
+                "sent to a peer that violates the protocol; then a retry with backoff",
+            ),
             1007 => {
-                Sent::Failing("sent to a peer whose text is not UTF-8; then retried with backoff")
+                Sent::Failing("sent to a peer whose text is not UTF-8; then a retry with backoff")
             }
             1009 => Sent::Failing(
-                "sent to a peer whose message is too large; then retried with backoff",
+                "sent to a peer whose message is too large; then a retry with backoff",
             ),
-            1001 | 1003 | 1008 | 1010..=1014 | 3000..=4999 => {
-                Sent::Asked("sent only where the application closes with this code; then CLOSED")
+            1001 => Sent::Failing(
+                "sent if the login is late or refused, or if no data comes; \
+                 also if the application closes with this code, then CLOSED",
+            ),
+            1003 | 1008 | 1010..=1014 | 3000..=4999 => {
+                Sent::Asked("sent only if the application closes with this code; then CLOSED")
             }
             1005 => Sent::Never("stands for a Close frame without a code"),
             1006 => Sent::Never("stands for a connection that ended without a Close frame"),
             1015 => Sent::Never("stands for a TLS failure"),
             1004 | 1016..=2999 => Sent::Never(
-                "may not be on the wire; a peer that sends it breaks the protocol and is retried with backoff",
+                "not allowed on the wire; a peer that sends it violates the protocol; then a retry with backoff",
             ),
             _ => return None,
         };
@@ -236,27 +249,27 @@ impl Policy {
     }
 }
 
-/// What happens on a code, in both directions.
+/// What happens on a code, received or sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// The rule that decides when the code is received.
+    /// The rule that decides if the code is received.
     pub rule: Rule,
-    /// Whether that rule is the user's own, not a default.
+    /// Whether that rule is yours, not a default.
     pub by_user: bool,
     /// Whether and when this side sends the code, and what follows.
     pub sent: Sent,
 }
 
-/// Whether and when this side sends a code, with an explanation in words.
+/// Whether and when this side sends a code, with an explanation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sent {
-    /// On the application's request.
+    /// This side sends it if the application requests it.
     Asked(&'static str),
-    /// By the machine, to fail a peer.
+    /// The machine sends it to a peer that violated the protocol.
     Failing(&'static str),
-    /// Never.
+    /// This side never sends it.
     Never(&'static str),
 }
 
@@ -276,15 +289,16 @@ const fn rule(first: u16, last: u16, verdict: Verdict, meaning: &'static str) ->
 
 const UNKNOWN: Rule = rule(0, u16::MAX, Verdict::Retry, "unknown code");
 
-/// The default rules, the narrow before the wide.
+/// The default rules. The first one that covers a code decides, so narrow rules come before wide
+/// ones.
 const DEFAULTS: &[Rule] = &[
-    rule(1000, 1000, Verdict::Fatal, "normal closure: the peer is done with us"),
+    rule(1000, 1000, Verdict::Fatal, "normal closure: the peer has finished"),
     rule(1001, 1001, Verdict::Retry, "going away"),
-    rule(1002, 1002, Verdict::Fatal, "protocol error: the peer finds our frames invalid"),
+    rule(1002, 1002, Verdict::Fatal, "protocol error: the peer rejects our frames"),
     rule(1003, 1003, Verdict::Fatal, "unsupported data"),
     rule(1005, 1005, Verdict::Retry, "closed without a code"),
     rule(1006, 1006, Verdict::Retry, "lost without a Close frame"),
-    rule(1007, 1007, Verdict::Fatal, "invalid payload: the peer finds our text invalid"),
+    rule(1007, 1007, Verdict::Fatal, "invalid payload: the peer rejects our text"),
     rule(1008, 1008, Verdict::Fatal, "policy violation"),
     rule(1009, 1009, Verdict::Fatal, "message too big for the peer"),
     rule(1010, 1010, Verdict::Fatal, "a mandatory extension is missing"),
@@ -293,16 +307,21 @@ const DEFAULTS: &[Rule] = &[
     rule(1013, 1013, Verdict::Retry, "try again later"),
     rule(1014, 1014, Verdict::Retry, "bad gateway"),
     rule(1015, 1015, Verdict::Retry, "TLS failure"),
-    rule(3000, 3999, Verdict::Retry, "registered by a library or framework, unknown here"),
-    rule(4000, 4999, Verdict::Retry, "private to the application, unknown here"),
+    rule(
+        3000,
+        3999,
+        Verdict::Retry,
+        "registered by a library or framework; the client does not know it",
+    ),
+    rule(4000, 4999, Verdict::Retry, "private to the application; the client does not know it"),
     rule(1000, 2999, Verdict::Retry, "reserved or unknown"),
     rule(401, 401, Verdict::RefreshCredentials, "unauthorized"),
     rule(403, 403, Verdict::RefreshCredentials, "forbidden"),
     rule(408, 408, Verdict::Retry, "request timeout"),
     rule(425, 425, Verdict::Retry, "too early"),
     rule(429, 429, Verdict::Retry, "too many requests"),
-    rule(100, 299, Verdict::Retry, "no upgrade: not 101"),
-    rule(300, 399, Verdict::Fatal, "redirect: not followed"),
+    rule(100, 299, Verdict::Retry, "no upgrade: the status is not 101"),
+    rule(300, 399, Verdict::Fatal, "redirect: the client does not follow it"),
     rule(400, 499, Verdict::Fatal, "client error"),
     rule(500, 599, Verdict::Retry, "server error"),
 ];

@@ -1,4 +1,4 @@
-//! What a ready connection does short of a transition: heartbeats, deliveries, its watch over data.
+//! What a ready connection does without a transition: heartbeat, deliveries, data timeout.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::state::SocketId;
 use crate::time::{Compact, Instant, UnixMillis};
 
 impl Ready {
-    /// Ready from now on, on a socket whose bytes move as `flow` says.
+    /// Becomes ready now, on a socket with this flow.
     pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
         Self { socket, heartbeat: first_beat(cx), data: watch_data(cx), flow }
     }
@@ -30,7 +30,6 @@ impl Ready {
         cx.act(Action::Deliver);
     }
 
-    /// Application data came in.
     #[inline]
     pub(crate) fn mark_data(&mut self, now: Instant) {
         if let Some(watch) = &mut self.data {
@@ -38,7 +37,7 @@ impl Ready {
         }
     }
 
-    /// Whether a text has to be looked at: it may be a pong that is awaited, or a ping that is answered.
+    /// Whether a text may belong to the heartbeat: a pong that is awaited, or a ping to answer.
     #[inline]
     pub(crate) fn may_be_beat(&self, config: &Config) -> bool {
         config.heartbeat.answer_pings || self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong)
@@ -65,8 +64,8 @@ impl Ready {
         self.data = watch_data(cx);
     }
 
-    /// When application data was missed. Data that came since the watch was set moves it on. While the application does not
-    /// read, nothing is missed.
+    /// When the data timeout passed, if it has. Data that came since moves the watch on. While the
+    /// application does not read, the timeout does not fire.
     pub(crate) fn data_missed_at(&mut self, cx: &Context<'_>) -> Option<Instant> {
         if self.flow.reading == Lane::Held {
             return None;
@@ -78,7 +77,7 @@ impl Ready {
         (cx.now >= watch.judge_at).then_some(watch.judge_at)
     }
 
-    /// The driver reports how far the newest ping has come.
+    /// The driver reported how far the newest ping has come.
     pub(crate) fn on_ping_moved(
         &mut self,
         moved: impl FnOnce(&mut Heartbeat, &Timing, Instant),
@@ -113,7 +112,7 @@ impl Ready {
         cx.notify(Notice::PingSent { socket: self.socket });
     }
 
-    /// The connection is no longer ready: counts and returns how long it was.
+    /// The connection is no longer ready: counts how long it was, and returns that.
     pub(crate) fn count_time(cx: &mut Context<'_>) -> Duration {
         let ready_for = cx.now.saturating_duration_since(cx.memory.since);
         cx.tally.count_time_ready(ready_for);
@@ -122,8 +121,8 @@ impl Ready {
     }
 }
 
-/// Whether a text is the pong that a ping of ours waits for. If so it is counted, and delivered only where that is
-/// wanted. The text is looked at only while a ping is unanswered.
+/// Returns whether a text is the pong for one of our pings. If so, counts it, and delivers it only
+/// if `deliver_pongs` is set. Parses the text only while a ping is unanswered.
 pub(crate) fn heard_pong(
     heartbeat: &mut Option<Heartbeat>,
     socket: SocketId,
@@ -146,7 +145,7 @@ pub(crate) fn heard_pong(
     true
 }
 
-/// The answer to a peer's own ping, where such are answered in place of being delivered.
+/// The answer to a ping of the peer, if `answer_pings` is set.
 pub(crate) fn answer_to(text: &str, cx: &Context<'_>) -> Option<Outgoing> {
     if !cx.config.heartbeat.answer_pings {
         return None;
@@ -157,7 +156,7 @@ pub(crate) fn answer_to(text: &str, cx: &Context<'_>) -> Option<Outgoing> {
     }
 }
 
-/// Counts a WebSocket Pong that answers a ping of ours. Any other is none of ours.
+/// Counts a WebSocket Pong that answers one of our pings. Ignores any other.
 pub(crate) fn heard_pong_frame(
     heartbeat: &mut Option<Heartbeat>,
     socket: SocketId,
@@ -173,10 +172,11 @@ pub(crate) fn heard_pong_frame(
     }
 }
 
-/// The number whose digits are this payload: a Pong has the data of its Ping to the letter (RFC 6455 section 5.5.3).
+/// The number in the payload, if it is written as we write it. A Pong carries exactly its Ping's
+/// data (RFC 6455 section 5.5.3).
 fn ping_number(payload: &[u8]) -> Option<u64> {
     let digits = core::str::from_utf8(payload).ok()?;
-    // The first is 1: neither a zero nor a sign stands before a number of ours.
+    // We count from 1, and write neither a leading zero nor a sign.
     let is_plain = digits.starts_with(|first| matches!(first, '1'..='9'));
     digits.parse().ok().filter(|_| is_plain)
 }

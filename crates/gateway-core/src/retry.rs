@@ -1,4 +1,4 @@
-//! Whether there is another attempt, and after which delay. Stands alone: randomness is an argument.
+//! Whether to retry, and after which delay. Randomness is an argument.
 
 use core::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::config::Reconnect;
 use crate::policy::Verdict;
 use crate::time::{Compact, whole_millis};
 
-/// What is remembered from one attempt to the next, until a connection was stable.
+/// What the machine remembers between attempts, until a connection is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Retry {
     attempts: u32,
-    /// The strategy's last delay: what the AWS form goes by.
+    /// The strategy's last delay, before any least delay. The AWS form depends on it.
     drawn: Option<Compact>,
-    /// The last delay, hints and jitter included: what stability is measured by.
-    /// In milliseconds: a delay is a whole number of them.
+    /// The last delay, with any least delay and its spread. How long a connection must be ready to
+    /// be stable depends on it. A delay is a whole number of milliseconds.
     waited_ms: u64,
     refresh: Refresh,
 }
@@ -27,12 +27,13 @@ enum Refresh {
     Spent,
 }
 
-/// What follows on a loss.
+/// What follows the loss of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Wait {
         delay: Duration,
-        /// The part of `delay` that no hint shortens: a server's or the policy's least delay, with its spread.
+        /// The part of `delay` that no hint shortens: the least delay of the server or the policy,
+        /// with its spread.
         least: Duration,
         because: Because,
         credentials: Credentials,
@@ -46,23 +47,23 @@ impl Retry {
         Self { attempts: 0, drawn: None, waited_ms: 0, refresh: Refresh::Unspent }
     }
 
-    /// The number of the last retry: 1 for the first since the count was last reset.
+    /// The number of the last retry: 1 for the first since the attempts were last reset.
     pub(crate) const fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// How long a connection must have been ready to count as stable.
+    /// How long a connection must be ready to be stable.
     pub(crate) fn stable_after(&self, config: &Reconnect) -> Duration {
         config.stable_after.max(Duration::from_millis(self.waited_ms))
     }
 
-    /// A connection was stable, or the user starts afresh.
+    /// A connection was stable, or a connect request starts afresh.
     pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }
 
-    /// Decides what follows. `retry_after` is the server's, already a span from now; `unjudged` are the credentials
-    /// that the next attempt must be made with because no server has judged them yet.
+    /// Decides what follows. `retry_after` is the server's, already as a span from now. `unjudged`
+    /// are the credentials for the next attempt, if no server has judged them yet.
     pub(crate) fn decide(
         &mut self,
         verdict: Verdict,
@@ -94,7 +95,7 @@ impl Retry {
         Decision::Wait { delay, least, because, credentials }
     }
 
-    /// A span in `0..=bound`, in whole milliseconds.
+    /// Draws a span in `0..=bound`, in whole milliseconds.
     pub(crate) fn spread(bound: Duration, random: &mut dyn Rng) -> Duration {
         let nanos = u128::from(crate::time::nanos(bound));
         let drawn = (nanos * u128::from(random.next_u64())) >> 64;
@@ -102,7 +103,7 @@ impl Retry {
     }
 }
 
-/// The least delay that the server or the policy demands, and which of them.
+/// The longer of the server's and the policy's least delay, and which of the two it is.
 fn floor(
     verdict: Verdict,
     retry_after: Option<Duration>,
@@ -116,8 +117,8 @@ fn floor(
     honoured.into_iter().chain(ruled).max_by_key(|(span, _)| *span)
 }
 
-/// A least delay that many clients share makes them a herd: it is spread by max(1 s, 20 %) on top. Returns the delay, and the
-/// least delay with its spread.
+/// Applies a least delay. Many clients may share it, so a random spread of up to max(1 s, 20 %) is
+/// added. Returns the delay, and the least delay with its spread.
 fn at_least(
     drawn: Duration,
     floor: Option<(Duration, Because)>,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a connection stands. `Display` and serde write the names in capitals, as logs show them.
+/// The state of a connection. `Display` and serde write the names in capitals, as in logs.
 ///
 /// ```text
 ///                     ┌──────────────── lost, retry ────────────────┐
@@ -22,17 +22,18 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "UPPERCASE")]
 #[allow(clippy::exhaustive_enums)] // the six states are the contract
 pub enum ConnectionState {
-    /// No socket: not yet asked to connect, or waiting for the next retry.
+    /// There is no socket. The machine waits for a connect request or for the next retry.
     Disconnected,
-    /// A socket is being opened: DNS, TCP, TLS and upgrade.
+    /// The driver opens a socket: DNS, TCP, TLS and upgrade.
     Connecting,
-    /// The WebSocket is open. With no login configured it is ready for application messages.
+    /// The WebSocket is open. If no login is configured, the connection is ready.
     Connected,
-    /// The login was accepted: ready for application messages.
+    /// The login was accepted: the connection is ready.
     Authenticated,
-    /// A Close frame was sent on the application's request; the peer's is awaited.
+    /// The machine sent a Close frame on the application's request, and waits for the peer's.
     Closing,
-    /// Ended: closed as asked, or given up. Only a new connect request leaves it.
+    /// The application closed the connection, or the machine gave up. Only a connect request leaves
+    /// this state.
     Closed,
 }
 
@@ -57,16 +58,16 @@ impl fmt::Display for ConnectionState {
     }
 }
 
-/// The id of one attempt to open a socket: increasing, never reused by the same connection.
+/// The id of one attempt to open a socket. Ids increase, and a connection never reuses one.
 ///
-/// Every event about a socket carries it, so that what an old socket still reports can be told apart.
+/// Every event of a socket carries its id. So the machine recognises late events of an old socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SocketId(u64);
 
 impl SocketId {
-    /// The id with this number. Drivers take ids from [`Action::OpenSocket`](crate::Action); this is
-    /// for tests and for journals that are read back.
+    /// Creates the id with this number, for tests and for reading journals. Drivers get ids from
+    /// [`Action::OpenSocket`](crate::Action::OpenSocket).
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)

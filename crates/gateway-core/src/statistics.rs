@@ -1,14 +1,14 @@
-//! Counters and times of a connection's whole life.
+//! Counters and times of a connection since it was created.
 
 use core::time::Duration;
 
 use crate::action::DisconnectCause;
 use crate::event::OpenError;
 
-/// What a connection has done since it was made. A copy: see
+/// What a connection has done since it was created. This is a copy: see
 /// [`Connection::statistics`](crate::Connection::statistics).
 ///
-/// All counters stop at their end in place of wrapping: `opened`, `reconnects` and `stale_events` after some four billion.
+/// All counters saturate: `opened`, `reconnects` and `stale_events` at about four billion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -16,39 +16,42 @@ pub struct Statistics {
     pub attempts: u64,
     /// Sockets that opened.
     pub opened: u64,
-    /// How often the connection became ready again after it had been ready before.
+    /// How many times the connection became ready after it had been ready before.
     pub reconnects: u64,
-    /// Why the last socket is gone.
+    /// Why the last socket ended.
     pub last_disconnect: Option<DisconnectCause>,
-    /// Why a socket last could not be opened.
+    /// Why the last failed attempt could not open a socket.
     pub last_open_error: Option<OpenError>,
     /// Round trips of heartbeats.
     pub round_trip: RoundTrip,
-    /// Time spent ready, up to the instant asked for.
+    /// The time spent ready, up to the instant passed to
+    /// [`Connection::statistics`](crate::Connection::statistics).
     pub time_ready: Duration,
     /// Messages and control frames received.
     pub frames_in: u64,
-    /// Messages and control frames sent, those that the codec answers by itself not counted.
+    /// Messages and control frames sent. Frames that the codec sends by itself are not counted.
     pub frames_out: u64,
     /// Payload bytes received.
     pub bytes_in: u64,
-    /// Payload bytes sent.
+    /// Payload bytes sent. Frames that the codec sends by itself are not counted.
     pub bytes_out: u64,
-    /// Events of old sockets that were ignored, and a driver's calls that came twice or out of order.
+    /// Stale events that the machine ignored: events of old sockets, and reports that came twice or
+    /// out of order.
     pub stale_events: u64,
     /// Whether the connection was ever ready.
     pub became_ready: bool,
 }
 
-/// Round trips of heartbeats: `None` before the first.
+/// Round trips of heartbeats. Each is `None` before the first round trip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoundTrip {
-    /// The last.
+    /// The newest round trip.
     pub last: Option<Duration>,
-    /// The shortest.
+    /// The shortest round trip.
     pub min: Option<Duration>,
-    /// Smoothed with a gain of 1/8, as [RFC 6298 section 2](https://www.rfc-editor.org/rfc/rfc6298#section-2) does.
+    /// The smoothed round trip, with a gain of 1/8 as in [RFC 6298 section
+    /// 2](https://www.rfc-editor.org/rfc/rfc6298#section-2).
     pub smoothed: Option<Duration>,
 }
 

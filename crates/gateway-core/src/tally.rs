@@ -1,4 +1,4 @@
-//! What a connection counts, kept small: [`Statistics`] is made of it when it is asked for.
+//! The counters of a connection, in little memory. [`Statistics`] is made from them on request.
 
 use core::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::event::OpenError;
 use crate::statistics::{RoundTrip, Statistics};
 use crate::time::nanos;
 
-/// The counters and times of a connection, in less room than the [`Statistics`] that show them.
+/// The counters and times of a connection, in less memory than [`Statistics`].
 ///
-/// What the machine's memory knows is not kept again: the attempts are the number of the last socket. What is rare is counted in
-/// 32 bits. All counters stop at their end.
+/// The number of attempts is not stored: it is the number of the last socket. Rare events are
+/// counted in 32 bits. All counters saturate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     frames_in: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Tally {
     opened: u32,
     readies: u32,
     stale_events: u32,
-    /// How many were measured: before the first the three above say nothing.
+    /// How many were measured. While this is 0, `last_ns`, `min_ns` and `smoothed_ns` mean nothing.
     round_trips: u32,
 }
 
@@ -78,7 +78,7 @@ impl Tally {
         }
     }
 
-    /// The statistics, of a connection that has made so many attempts.
+    /// The statistics of a connection that has made this many attempts.
     pub(crate) fn statistics(&self, attempts: u64) -> Statistics {
         Statistics {
             attempts,

@@ -1,4 +1,4 @@
-//! Time as data: the core is told what time it is and never asks.
+//! Time as data: the caller passes the time, and the core reads no clock.
 
 use core::fmt;
 use core::num::NonZeroU64;
@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A point in monotonic time: nanoseconds since an epoch that the embedder chose.
+/// A point in monotonic time: nanoseconds since an epoch that you choose.
 ///
-/// The standard library's `Instant` cannot be made in a test and does not exist without `std`, so
-/// the core has its own. All arithmetic saturates. `u64` nanoseconds last 584 years.
+/// A test cannot construct the standard library's `Instant`, and it does not exist without `std`.
+/// So the core has its own type. All arithmetic saturates. `u64` nanoseconds last 584 years.
 ///
 /// ```
 /// use core::time::Duration;
@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 pub struct Instant(u64);
 
 impl Instant {
-    /// The embedder's epoch.
+    /// Your epoch.
     pub const ZERO: Self = Self(0);
 
-    /// The last instant that can be told.
+    /// The last instant that this type can represent.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The instant `nanos` nanoseconds after the epoch.
@@ -74,7 +74,7 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// How instants are moved, for a model checker: one to the other, and all others along with it.
+/// Moves instants, for a model checker: `from` to `to`, and all others by the same span.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shift {
     pub(crate) from: Instant,
@@ -93,8 +93,8 @@ impl Shift {
 
 /// The wall clock: milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// The core uses it for the heartbeat's timestamp, for a `Retry-After` that is a date, and to see a
-/// suspended machine by comparing it with monotonic time. No deadline is kept in it.
+/// The core uses it for the heartbeat's timestamp, for a `Retry-After` date, and to detect a
+/// suspend: it compares the wall clock with monotonic time. No deadline depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
@@ -113,10 +113,9 @@ impl UnixMillis {
     }
 }
 
-/// An instant or a span, of which there may be none at no cost: an `Option` of it takes eight bytes.
+/// An instant or a span, stored so that an `Option` of it takes eight bytes.
 ///
-/// The last nanosecond but one that can be counted is kept as the last. So the end of time, at
-/// which sums saturate, is kept as it is.
+/// `u64::MAX - 1` is stored as `u64::MAX`. So `u64::MAX`, at which sums saturate, is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Compact(NonZeroU64);
 
@@ -159,7 +158,8 @@ pub(crate) fn whole_millis(span: Duration) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// A span as a whole number of nanoseconds, exact for every `Duration`; the name of the field says the unit.
+/// A span as a whole number of nanoseconds, exact for every `Duration`. The field's name states the
+/// unit.
 pub(crate) mod span_ns {
     use core::time::Duration;
 
@@ -188,7 +188,7 @@ pub(crate) mod span_ns {
             .ok_or_else(|| D::Error::custom("a span must be shorter than 2^64 seconds"))
     }
 
-    /// The same where there may be no span.
+    /// The same for an optional span.
     pub(crate) mod option {
         use core::time::Duration;
 
@@ -198,7 +198,7 @@ pub(crate) mod span_ns {
         #[serde(transparent)]
         struct Span(#[serde(with = "super")] Duration);
 
-        #[expect(clippy::ref_option, reason = "serde calls it so")]
+        #[expect(clippy::ref_option, reason = "serde requires this signature")]
         pub(crate) fn serialize<S: Serializer>(
             span: &Option<Duration>,
             serializer: S,

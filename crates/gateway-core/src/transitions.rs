@@ -1,4 +1,4 @@
-//! Every transition: for each event what each state does. Nothing else changes a state.
+//! Every transition: what each state does on each event. No other file changes a state.
 
 use core::time::Duration;
 
@@ -21,30 +21,31 @@ use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, UnixMillis};
 
-/// A clock jump, or a network that comes back, is acted on at most once in this span.
+/// The machine acts on a suspend, and on Online, at most once in this span.
 const HINT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A waiting connection retries within this span after a clock jump.
+/// After a suspend, a waiting connection retries within this span.
 const JUMP_SPREAD: Duration = Duration::from_secs(1);
 
-/// The state that follows, or `None` where the old one stays, with what the event left in it.
+/// The next state. `None` means that the old state stays, with the changes that the event made in
+/// it.
 pub(crate) type Next = Option<State>;
 
-/// The result of a common event: no transition, and the timer stays as it is.
+/// The result of a common event: no transition, and the timer does not move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Common {
-    /// A message for the application.
+    /// Deliver a message to the application.
     Data { bytes: usize },
-    /// A message of the application's.
+    /// Send a message of the application.
     Send { socket: SocketId, bytes: usize },
     /// A Tick, and nothing is due. So `on_tick` sees only Ticks that are due.
     EarlyTick,
 }
 
 impl State {
-    /// The fast path for the common events, which are nearly all events of a long life. None of them makes a
-    /// transition, moves the timer, or needs the dialect or the generator, so they skip the cost of all that.
-    /// `None`: the event takes [the slow path](Self::on).
+    /// The fast path for common events, which are nearly all events of a long-lived connection.
+    /// None of them makes a transition, moves the timer, or needs the dialect or the generator. So
+    /// they skip the cost of these. `None`: the event takes [the slow path](Self::on).
     #[inline]
     pub(crate) fn on_common(
         &mut self,
@@ -107,9 +108,9 @@ impl State {
             Self::Waiting(waiting) => {
                 Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
-            // Already on its way, or there.
+            // The attempt is under way, or the connection is ready.
             Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
-            // On its way out: the verdict decides what follows.
+            // The connection ends, and the verdict decides what follows.
             Self::Refused(_) => None,
         }
     }
@@ -133,7 +134,7 @@ impl State {
                 Ready::count_time(cx);
                 Some(close(Ready::name(cx.config), *socket, heartbeat.take(), frame, cx))
             }
-            // The first request's frame is already sent; a second Close never is.
+            // A Close frame was already sent, and a second one never is.
             Self::Closing(_) | Self::Closed(_) => None,
         }
     }
@@ -141,7 +142,8 @@ impl State {
     fn on_send(&self, message: Message<'_>, cx: &mut Context<'_>) -> Next {
         let open = match self {
             Self::Ready(Ready { socket, flow, .. }) => Some((*socket, flow.writing)),
-            // An embedder's own login is made of messages; the machine's own speaks for itself.
+            // With an embedder's login, the application sends the messages of the login. With a
+            // login message, only the machine sends.
             Self::LoggingIn(LoggingIn { socket, flow, .. }) => match cx.config.login {
                 Login::External { .. } => Some((*socket, flow.writing)),
                 Login::None | Login::Message { .. } => None,
@@ -166,7 +168,7 @@ impl State {
     fn on_login_accepted(&self, cx: &mut Context<'_>) -> Next {
         match self {
             Self::LoggingIn(logging_in) => Some(logging_in.accepted(cx)),
-            // Late, or nobody was asked: there is no login to accept.
+            // No login is running.
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
@@ -181,7 +183,7 @@ impl State {
         match self {
             Self::LoggingIn(logging_in) => Some(logging_in.refused(verdict, cx)),
             Self::Ready(ready) => Some(ready.refused(verdict, cx)),
-            // Late, or nobody was asked: there is no login to refuse.
+            // No login is running, and the connection is not ready.
             Self::Idle
             | Self::Waiting(_)
             | Self::Connecting(_)
@@ -191,14 +193,14 @@ impl State {
         }
     }
 
-    /// Compares the two clocks. The wall clock ahead by more than the threshold: the machine slept.
-    /// A wall clock that was set back is no suspend.
+    /// Compares the two clocks. If the wall clock is ahead by more than the threshold, the computer
+    /// was suspended. A wall clock that was set back is no suspend.
     fn on_wall_clock(&mut self, wall: UnixMillis, cx: &mut Context<'_>) -> Next {
         let expected = cx.memory.wall_clock_now();
         cx.memory.wall_clock = Some((Compact::at(cx.now), wall));
         let by = wall.saturating_duration_since(expected?);
-        // A second suspend within the interval concerns a wait alone, which may be long: the retry
-        // is made when the interval is over.
+        // A second suspend within the interval only shortens a wait, which may be long. The retry
+        // comes when the interval is over.
         let last = cx.memory.jump_at.filter(|last| !is_hint_allowed(Some(*last), cx.now));
         let is_ignored = last.is_some() && !matches!(self, Self::Waiting(_));
         if by <= cx.config.suspend_threshold() || is_ignored {
@@ -213,7 +215,7 @@ impl State {
                 None
             }
             Self::Waiting(waiting) => {
-                // A least delay is meant in the server's time, which has passed in the suspend.
+                // A least delay counts in the server's time, which went on during the suspend.
                 if let Some(not_before) = &mut waiting.not_before {
                     *not_before = Compact::at(not_before.instant().saturating_sub(by));
                 }
@@ -227,9 +229,9 @@ impl State {
             Self::LoggingIn(LoggingIn { socket, credentials, .. }) => {
                 Some(start_anew(ConnectionState::Connected, *socket, *credentials, cx))
             }
-            // The peer may have sent its Close hours ago: it is not waited for.
+            // The peer may have sent its Close hours ago, so the wait ends.
             Self::Refused(refused) => Some(refused.leave(cx)),
-            // No socket to doubt; CLOSING has its own deadline.
+            // There is no socket to probe, or CLOSING has its own deadline.
             Self::Idle | Self::Closing(_) | Self::Closed(_) => None,
         }
     }
@@ -243,16 +245,17 @@ impl State {
                 let is_sooner = waiting.advance(cx.now, RetryCause::Online, cx);
                 let is_due = waiting.retry_at <= cx.now;
                 if is_sooner || is_due {
-                    cx.memory.online_at = Some(Compact::at(cx.now)); // a hint that changes nothing is not spent
+                    // A hint without effect does not count against the limit.
+                    cx.memory.online_at = Some(Compact::at(cx.now));
                 }
                 is_due.then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
             }
-            // Nobody waits; and a hint never removes a deadline.
+            // No retry is pending, or the network is gone. A hint never removes a deadline.
             (Network::Online | Network::Offline, _) => None,
         }
     }
 
-    /// Fires the deadlines that `now` has reached. The only place where they are.
+    /// Fires the deadlines that `now` has reached. Nothing else fires them.
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Waiting(waiting) => {
@@ -272,12 +275,12 @@ impl State {
             Self::Closing(closing) => {
                 Some(closed(closing.socket, DisconnectCause::CloseTimeout, cx))
             }
-            // No deadline, no Tick that is due.
+            // These states have no deadline.
             Self::Idle | Self::Closed(_) => None,
         }
     }
 
-    /// An event of a socket: it counts only if the socket is the one that this state holds.
+    /// An event of a socket. It is stale unless this state holds that socket.
     fn on_socket(&mut self, id: SocketId, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Connecting(connecting) if connecting.socket == id => {
@@ -307,14 +310,14 @@ impl State {
     }
 }
 
-/// Whether a hint may be acted on again.
+/// Whether the machine may act on a hint again.
 fn is_hint_allowed(last: Option<Compact>, now: Instant) -> bool {
     last.is_none_or(|last| now.saturating_duration_since(last.instant()) >= HINT_INTERVAL)
 }
 
 impl Waiting {
-    /// A hint: the attempt is made at `at`, if that is earlier, but not before a least delay has passed. Says whether it is sooner
-    /// now.
+    /// A hint moves the retry to `at`, if that is earlier, but not before a least delay is over.
+    /// Returns whether the retry moved.
     fn advance(&mut self, at: Instant, cause: RetryCause, cx: &mut Context<'_>) -> bool {
         let at = self.not_before.map_or(at, |not_before| at.max(not_before.instant()));
         let is_sooner = at < self.retry_at;
@@ -342,14 +345,14 @@ impl Connecting {
             | SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
             | SocketEvent::PingHanded { .. } => {
-                // Nothing but the attempt's outcome can come from a socket that is not open.
+                // A socket that is not open can only report the outcome of the attempt.
                 cx.stale(self.socket);
                 None
             }
         }
     }
 
-    /// The socket is up: the login, if there is one, may start.
+    /// The socket is open: the login starts, or the connection is ready.
     fn on_opened(&self, cx: &mut Context<'_>) -> State {
         let Self { socket, credentials, .. } = *self;
         cx.tally.count_opened();
@@ -391,7 +394,7 @@ impl Connecting {
         cx.lose(&loss)
     }
 
-    /// An attempt that came to nothing before a server judged it: the same is tried again.
+    /// An attempt failed before a server judged it: retry with the same credentials.
     const fn loss(&self, cause: DisconnectCause) -> Loss {
         Loss {
             from: ConnectionState::Connecting,
@@ -416,13 +419,13 @@ impl LoggingIn {
             SocketEvent::Flushed => self.flow.writing = Lane::Free,
             SocketEvent::ReadingPaused => self.flow.reading = Lane::Held,
             SocketEvent::ReadingResumed => self.flow.reading = Lane::Free,
-            // The login's own deadline judges, not silence.
+            // The login has a deadline, and no heartbeat.
             SocketEvent::Bytes => {}
-            // No ping of ours is out.
+            // We have sent no ping.
             SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
             | SocketEvent::PingHanded { .. } => {}
-            // A second outcome of the attempt that already has one.
+            // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
@@ -447,7 +450,7 @@ impl LoggingIn {
                 cx.act(Action::Deliver);
                 None
             }
-            // The codec answers a Ping; no ping of ours is out.
+            // The codec answers a Ping, and we have sent none.
             Frame::Ping(_) | Frame::Pong(_) => None,
             Frame::Close(frame) => {
                 Some(peer_closed(ConnectionState::Connected, self.socket, frame, cx))
@@ -461,7 +464,8 @@ impl LoggingIn {
         enter_ready(self.socket, self.flow, cx)
     }
 
-    /// A server that refuses often closes next, and the code may say that the refusal passes: it is waited for.
+    /// Waits for the peer's Close: a server that refuses often closes next, and the code may say
+    /// that the refusal passes.
     fn refused(&self, verdict: Verdict, cx: &mut Context<'_>) -> State {
         let socket = self.socket;
         cx.notify(Notice::LoginRefused { socket, verdict });
@@ -478,7 +482,7 @@ impl Refused {
                 let _ = hang_up(self.socket, failure, cx);
                 return Some(self.lost(None, self.verdict, cx));
             }
-            // No message is taken, and the deadline stands, whatever moves.
+            // The machine accepts no message, and the deadline stays.
             SocketEvent::Bytes
             | SocketEvent::WriteBlocked
             | SocketEvent::Flushed
@@ -487,7 +491,7 @@ impl Refused {
             | SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
             | SocketEvent::PingHanded { .. } => {}
-            // A second outcome of the attempt that already has one.
+            // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
@@ -496,9 +500,9 @@ impl Refused {
     fn on_frame(&self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
         cx.tally.count_in(frame.len());
         match frame {
-            // A second answer to the login is a message like any other.
+            // A second answer to the login is an ordinary message.
             Frame::Text(_) | Frame::Binary(_) => cx.act(Action::Deliver),
-            // The codec answers a Ping; no ping of ours is out.
+            // The codec answers a Ping, and we have sent none.
             Frame::Ping(_) | Frame::Pong(_) => {}
             Frame::Close(frame) => {
                 cx.act(Action::CloseSocket(self.socket));
@@ -512,7 +516,7 @@ impl Refused {
         None
     }
 
-    /// The wait for the peer's Close is over.
+    /// Ends the wait for the peer's Close.
     fn leave(&self, cx: &mut Context<'_>) -> State {
         part(self.socket, cx);
         self.lost(None, self.verdict, cx)
@@ -524,7 +528,7 @@ impl Refused {
 }
 
 impl Ready {
-    /// A message that no dialect has to look at, on the fast path.
+    /// The fast path for a message that cannot belong to the heartbeat.
     #[inline]
     fn on_data(
         &mut self,
@@ -568,7 +572,7 @@ impl Ready {
                 |heartbeat, timing, now| heartbeat.on_handed(timing, now, unproven),
                 cx,
             ),
-            // A second outcome of the attempt that already has one.
+            // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
@@ -604,7 +608,7 @@ impl Ready {
             return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
         }
         if let Some((_, death)) = death {
-            cx.act(Action::AbortSocket(self.socket)); // nobody would answer a Close
+            cx.act(Action::AbortSocket(self.socket)); // a dead peer answers no Close
             let cause = match death {
                 Death::Silent => DisconnectCause::PongTimeout,
                 Death::Stalled => DisconnectCause::WriteStall,
@@ -618,14 +622,14 @@ impl Ready {
         None
     }
 
-    /// The login that was accepted is no longer valid.
+    /// The accepted login is no longer valid.
     fn refused(&self, verdict: Verdict, cx: &mut Context<'_>) -> State {
         cx.notify(Notice::LoginRefused { socket: self.socket, verdict });
         part(self.socket, cx);
         refused(Self::end(cx), self.socket, None, verdict, cx)
     }
 
-    /// The machine slept: is the peer still there? Without a heartbeat there is no way to ask.
+    /// Probes the peer after a suspend. Without a heartbeat there is no message to probe with.
     fn probe(&mut self, cx: &mut Context<'_>) {
         let timing = &cx.config.heartbeat.timing;
         match self.heartbeat.as_mut().map(|heartbeat| heartbeat.probe(timing, cx.now)) {
@@ -634,7 +638,8 @@ impl Ready {
         }
     }
 
-    /// The connection is no longer ready. Judges whether it was stable, and names the state it was in.
+    /// The connection is no longer ready: resets the attempts if it was stable. Returns its state's
+    /// name.
     fn end(cx: &mut Context<'_>) -> ConnectionState {
         let ready_for = Self::count_time(cx);
         if ready_for >= cx.memory.retry.stable_after(&cx.config.reconnect) {
@@ -650,8 +655,8 @@ impl Closing {
             SocketEvent::Frame(frame) => {
                 cx.tally.count_in(frame.len());
                 match frame {
-                    // The answer to a ping that left before our Close is still the heartbeat's, and so is a
-                    // ping of the peer's, which nothing may answer any more.
+                    // A pong for a ping sent before our Close still belongs to the heartbeat. So
+                    // does a ping of the peer, although nothing may answer it now.
                     Frame::Text(text) => {
                         let is_beat = heard_pong(&mut self.heartbeat, self.socket, text, cx)
                             || answer_to(text, cx).is_some();
@@ -669,11 +674,11 @@ impl Closing {
                     }
                 }
             }
-            // The peer hung up in place of answering: just as well.
+            // The peer hung up without an answer, which also ends CLOSING.
             SocketEvent::Failed(_) => {
                 return Some(closed(self.socket, DisconnectCause::Requested, cx));
             }
-            // The close deadline stands, whatever moves.
+            // The close timeout does not move.
             SocketEvent::Bytes
             | SocketEvent::WriteBlocked
             | SocketEvent::Flushed
@@ -682,14 +687,14 @@ impl Closing {
             | SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
             | SocketEvent::PingHanded { .. } => {}
-            // A second outcome of the attempt that already has one.
+            // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
     }
 }
 
-/// The connection takes application messages from here on.
+/// The connection becomes ready.
 fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
     let after = cx.now.saturating_duration_since(cx.memory.since);
     cx.memory.since = cx.now;
@@ -721,13 +726,13 @@ fn closed(socket: SocketId, cause: DisconnectCause, cx: &mut Context<'_>) -> Sta
     State::Closed(Closed::Asked)
 }
 
-/// A peer that is alive is left: it is told so, and not waited for.
+/// Leaves a live peer: sends it a Close, and does not wait for the answer.
 fn part(socket: SocketId, cx: &mut Context<'_>) {
     cx.send(socket, Outgoing::Close(CloseCode::GOING_AWAY));
     cx.act(Action::CloseSocket(socket));
 }
 
-/// The machine slept while the socket was being opened or logged in: that attempt is replaced.
+/// The computer was suspended while the socket was opening or logging in: replaces the attempt.
 fn start_anew(
     from: ConnectionState,
     socket: SocketId,
@@ -740,7 +745,7 @@ fn start_anew(
     cx.open(ConnectionState::Disconnected, credentials)
 }
 
-/// The peer sent a Close frame. The codec answers it; the table decides what follows.
+/// The peer sent a Close frame. The codec answers it, and the policy decides what follows.
 fn peer_closed(
     from: ConnectionState,
     socket: SocketId,
@@ -762,7 +767,8 @@ fn peer_closed(
     cx.lose(&loss)
 }
 
-/// An open socket failed. A peer that broke the protocol is retried under the rules of backoff, for it may be one bad message.
+/// An open socket failed. After a protocol violation the machine retries with backoff, because it
+/// may have been a single bad message.
 fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> State {
     if hang_up(socket, failure, cx) {
         return lost(from, socket, DisconnectCause::ProtocolError(failure), Verdict::Retry, cx);
@@ -771,7 +777,8 @@ fn fail(from: ConnectionState, socket: SocketId, failure: Failure, cx: &mut Cont
     lost(from, socket, DisconnectCause::Lost(failure), verdict, cx)
 }
 
-/// Leaves a socket that failed. If the peer broke the protocol, the Close says how (RFC 6455 section 7.1.7). Returns whether it did.
+/// Leaves a socket that failed. If the peer violated the protocol, sends a Close with the code for
+/// that (RFC 6455 section 7.1.7), and returns true.
 #[inline]
 fn hang_up(socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> bool {
     let breach = match failure {
@@ -787,7 +794,7 @@ fn hang_up(socket: SocketId, failure: Failure, cx: &mut Context<'_>) -> bool {
     breach.is_some()
 }
 
-/// A socket whose login was refused is left: with the Close that came after the refusal, where one did.
+/// Ends a socket whose login was refused. `code` is from the Close that came after the refusal.
 fn refused(
     from: ConnectionState,
     socket: SocketId,
@@ -817,8 +824,8 @@ fn lost(
     cx.lose(&Loss { from, socket, cause, verdict, retry_after: None, unjudged, fatal })
 }
 
-/// Stands for a Close frame without a code (RFC 6455 section 7.4.1).
+/// The code that represents a Close frame without one (RFC 6455 section 7.4.1).
 const NO_CODE: u16 = 1005;
 
-/// Stands for a connection that ended without a Close frame (RFC 6455 section 7.4.1).
+/// The code that represents a connection that ended without a Close frame (RFC 6455 section 7.4.1).
 const LOST: u16 = 1006;

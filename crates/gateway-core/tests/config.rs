@@ -322,10 +322,10 @@ fn a_value_of_the_wrong_kind_is_named_with_what_is_wanted() {
         (r#"{"heartbeat":{"strict":1}}"#, "heartbeat.strict = 1: must be true or false"),
         (r#"{"policy":{"4000":[]}}"#, "policy.4000 = a list: must be retry, refresh, fatal"),
         (r#"{"policy":{"4000":"366d"}}"#, "policy.4000 = 366d: must be a least delay of at most"),
-        (r#"{"login":{"accepted":"/a=b"}}"#, "login.send: must be set where"),
+        (r#"{"login":{"accepted":"/a=b"}}"#, "login.send: must be set if"),
         (
             r#"{"login":{"external":true,"refused":"/a=b"}}"#,
-            "login.send: must be set where login.accepted or login.refused is",
+            "login.send: must be set if login.accepted or login.refused is set",
         ),
         (
             r#"{"login":{"external":true,"send":"x"}}"#,
@@ -389,10 +389,7 @@ fn a_login_has_limits() {
 
 #[test]
 fn a_login_needs_a_rule_of_acceptance_and_the_error_names_the_setting() {
-    let limits = |login: &str| {
-        let error = read(&format!(r#"{{"login":{login}}}"#)).unwrap_err().to_string();
-        error
-    };
+    let limits = |login: &str| read(&format!(r#"{{"login":{login}}}"#)).unwrap_err().to_string();
 
     let error = limits(r#"{"send":"open sesame"}"#);
     assert!(error.contains("login.accepted") && error.contains("\"any\""), "{error}");

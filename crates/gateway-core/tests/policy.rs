@@ -39,7 +39,7 @@ fn what_is_sent_with_a_code_is_said_in_words() {
     let policy = Policy::default();
     for (code, beginning) in [
         (1000, "sent on the application's close request"),
-        (1002, "sent to a peer that breaks the protocol"),
+        (1002, "sent to a peer that violates the protocol"),
         (1006, "stands for a connection that ended without a Close frame"),
         (404, "an HTTP status"),
     ] {

@@ -54,7 +54,7 @@ pub use os::Os;
 pub use sender::{Receipt, Sender};
 pub use system::System;
 
-/// The README's programs, held to compile.
+/// Compiles the README's programs, and runs its property test.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

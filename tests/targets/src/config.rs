@@ -227,7 +227,7 @@ fn complete(error: &ConfigError, tree: &Value) {
     let is_nameless = is_unknown && tree.get("").is_some();
     assert!(!error.field().is_empty() || is_nameless, "no field: {error:?}");
     // Of an unknown field there is no value that would matter, and of a missing one none.
-    let is_missing = error.limit() == "must be set where login.accepted or login.refused is"
+    let is_missing = error.limit() == "must be set if login.accepted or login.refused is set"
         || error.limit().starts_with("must be set together with login.send");
     let is_bare = is_unknown || is_missing;
     let is_given_empty = || given(tree, error.field()) == Some(&Value::String(String::new()));
@@ -306,7 +306,7 @@ fn is_relation(error: &ConfigError) -> bool {
         "must be at most heartbeat.",
         "must not be set together with",
         "must be set together with",
-        "must be set where",
+        "must be set if",
         "must not be listed twice",
         "must differ from",
         "must not cross",

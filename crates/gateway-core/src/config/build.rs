@@ -1,4 +1,4 @@
-//! The builder: takes anything, says at the end everything that is wrong with it.
+//! The builder: accepts any value, and reports every error at the end.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -14,7 +14,8 @@ use crate::login::{AcceptanceRule, JsonRule, Login, RefusalRule};
 use crate::policy::{Policy, Rule, Verdict};
 use crate::time::whole_millis;
 
-/// Collects settings; [`build`](Self::build) validates them all at once.
+/// Collects settings. [`build`](Self::build) validates all of them at once. [`Config`] lists the
+/// default and the limits of each setting.
 ///
 /// ```
 /// use core::time::Duration;
@@ -46,7 +47,7 @@ pub struct ConfigBuilder {
     pub(super) retry_after_max: Duration,
     pub(super) heartbeat_kind: HeartbeatKind,
     pub(super) heartbeat_interval: Duration,
-    /// `None`: 5 s, or the interval where that is shorter.
+    /// `None`: 5 s, or the interval if that is shorter.
     pub(super) heartbeat_timeout: Option<Duration>,
     pub(super) heartbeat_strict: bool,
     pub(super) heartbeat_phase: bool,
@@ -59,7 +60,7 @@ pub struct ConfigBuilder {
     pub(super) close_timeout: Duration,
     pub(super) data_timeout: Option<Duration>,
     pub(super) max_message_size: usize,
-    /// Fields that could not even be read: they are compared with nothing.
+    /// Errors of fields that could not be read. No check uses the values of these fields.
     pub(super) unread: Vec<ConfigError>,
 }
 
@@ -94,139 +95,148 @@ impl Default for ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    /// The base of the first delay.
+    /// Sets the base of the first delay.
     pub fn initial_delay(mut self, span: Duration) -> Self {
         self.initial_delay = span;
         self
     }
 
-    /// The bound of the base, and of the delay.
+    /// Sets the upper bound of the base. It also bounds the delays of every strategy but
+    /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
     pub fn max_delay(mut self, span: Duration) -> Self {
         self.max_delay = span;
         self
     }
 
-    /// The factor between one base and the next.
+    /// Sets the factor between one base and the next.
     pub fn multiplier(mut self, multiplier: Multiplier) -> Self {
         self.multiplier = multiplier;
         self
     }
 
-    /// How a delay is drawn.
+    /// Sets how a delay is drawn.
     pub fn jitter(mut self, strategy: Strategy) -> Self {
         self.jitter = strategy;
         self
     }
 
-    /// How many retries may be made since the count was last reset: `None` for no limit, 0 for never.
+    /// Sets how many retries the machine makes before it gives up: `None` for no limit, 0 for no
+    /// retry. A stable connection resets the count.
     pub fn max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// How long a connection must have been ready, at least, for the attempts to be counted anew.
+    /// Sets how long a connection must be ready to be stable. If the last delay is longer, that
+    /// counts instead. A stable connection resets the attempts.
     pub fn stable_after(mut self, span: Duration) -> Self {
         self.stable_after = span;
         self
     }
 
-    /// The most that a server's `Retry-After` is heeded.
+    /// Sets the cap on a server's `Retry-After`.
     pub fn retry_after_max(mut self, span: Duration) -> Self {
         self.retry_after_max = span;
         self
     }
 
-    /// How the peer is asked whether it lives.
+    /// Sets how the machine checks that the peer is alive.
     pub fn heartbeat(mut self, kind: HeartbeatKind) -> Self {
         self.heartbeat_kind = kind;
         self
     }
 
-    /// The span from one heartbeat to the next.
+    /// Sets the span from one ping to the next.
     pub fn heartbeat_interval(mut self, span: Duration) -> Self {
         self.heartbeat_interval = span;
         self
     }
 
-    /// How long after a heartbeat was handed over to the transport something must have come; at most the interval. Unless it is set, 5 s or the
-    /// interval, whichever is shorter.
+    /// Sets how long after a ping's hand-over a sign of life must come; at most the interval. If
+    /// you do not set it, it is 5 s, or the interval if that is shorter.
     pub fn heartbeat_timeout(mut self, span: Duration) -> Self {
         self.heartbeat_timeout = Some(span);
         self
     }
 
-    /// Whether only a pong is life. By default any inbound byte is.
+    /// Sets whether only a pong counts as a sign of life. By default any received byte does.
     pub fn heartbeat_strict(mut self, strict: bool) -> Self {
         self.heartbeat_strict = strict;
         self
     }
 
-    /// Whether the first ping leaves after a random part of the interval, for fleets. By default it leaves after one interval.
+    /// Sets whether the first ping leaves after a random part of the interval. This spreads the
+    /// pings of many clients. By default the first ping leaves after one interval.
     pub fn heartbeat_phase(mut self, phase: bool) -> Self {
         self.heartbeat_phase = phase;
         self
     }
 
-    /// The rate, in bytes a second, of the slowest link that the heartbeat must not treat as dead. A ping that leaves behind many
-    /// bytes of messages gets more time: (bytes − 64 KiB) / `slowest_link`, at most 30 s. While a ping waits to be written it
-    /// may wait for timeout + 30 s + the bytes before it / `slowest_link`.
+    /// Sets the rate, in bytes a second, of the slowest link that must not look dead.
+    ///
+    /// The allowance of a ping is (unproven bytes − 64 KiB) / `slowest_link`, from 0 to 30 s. A
+    /// held ping may wait for timeout + 30 s + the bytes before it / `slowest_link`.
     pub fn slowest_link(mut self, bytes_a_second: u32) -> Self {
         self.slowest_link = bytes_a_second;
         self
     }
 
-    /// Whether pongs are delivered to the application as well.
+    /// Sets whether the machine also delivers the pongs of [`HeartbeatKind::Json`] to the
+    /// application.
     pub fn deliver_pongs(mut self, deliver: bool) -> Self {
         self.deliver_pongs = deliver;
         self
     }
 
-    /// Whether the peer's own application-level pings are answered, and not delivered.
+    /// Sets whether the machine answers the peer's application-level pings, and does not deliver
+    /// them.
     pub fn answer_pings(mut self, answer: bool) -> Self {
         self.answer_pings = answer;
         self
     }
 
-    /// How the connection logs in.
+    /// Sets how the connection logs in.
     pub fn login(mut self, login: Login) -> Self {
         self.login = login;
         self
     }
 
-    /// Adds a rule for close codes or HTTP statuses, before the defaults.
+    /// Adds a rule for close codes or HTTP statuses. It takes precedence over the default rules.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
         self
     }
 
-    /// How long DNS, TCP, TLS and upgrade may take together.
+    /// Sets how long DNS, TCP, TLS and upgrade may take together.
     pub fn connect_timeout(mut self, span: Duration) -> Self {
         self.connect_timeout = span;
         self
     }
 
-    /// How long the peer has to answer our Close.
+    /// Sets how long the peer has to answer our Close frame. After a refused login, the machine
+    /// waits this long for the peer's Close.
     pub fn close_timeout(mut self, span: Duration) -> Self {
         self.close_timeout = span;
         self
     }
 
-    /// How long a ready connection may go without an application message; `None` for ever.
+    /// Sets how long a ready connection may go without an application message. `None` means without
+    /// limit.
     pub fn data_timeout(mut self, span: Option<Duration>) -> Self {
         self.data_timeout = span;
         self
     }
 
-    /// The largest message that is taken, in bytes.
+    /// Sets the largest message that is accepted, in bytes.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = bytes;
         self
     }
 
-    /// Validates everything.
+    /// Validates all settings.
     ///
     /// # Errors
-    /// Every setting that is out of its limits.
+    /// Returns an error for every setting that is outside its limits.
     pub fn build(self) -> Result<Config, ConfigErrors> {
         let heartbeat_timeout = self
             .heartbeat_timeout
@@ -260,7 +270,7 @@ impl ConfigBuilder {
         let backoff =
             Backoff::new(self.initial_delay, self.max_delay, self.multiplier, self.jitter);
         let Some(backoff) = backoff else {
-            // The span and order checks above say why.
+            // The span and order checks above have reported why.
             return Err(ConfigErrors(check.errors));
         };
         ConfigErrors::check(check.errors)?;
@@ -381,7 +391,7 @@ impl Check {
             let limit = format!("must not cross the rule {}", one.codes());
             self.push(&field_of(&other), other.verdict().to_string(), limit);
         }
-        Policy::new(rules).unwrap_or_default() // what is wrong with it is told above
+        Policy::new(rules).unwrap_or_default() // crossing rules are reported above
     }
 }
 

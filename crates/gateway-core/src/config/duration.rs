@@ -1,13 +1,15 @@
-//! Spans as a configuration writes them: `500ms`, `30s`, `5m`, `2h`, or a number of milliseconds.
+//! Spans as a configuration writes them: `500ms`, `30s`, `5m`, `2h`, `1d`, or a number of
+//! milliseconds.
 
 use alloc::string::String;
 use core::time::Duration;
 
 use crate::time::whole_millis;
 
-/// Parses a span: a whole number and a unit (`ms`, `s`, `m`, `h`, `d`), or a bare number of milliseconds.
+/// Parses a span: a whole number and a unit (`ms`, `s`, `m`, `h`, `d`), or a bare number of
+/// milliseconds.
 ///
-/// Returns `None` for anything else, fractions and spans past `u64` milliseconds included.
+/// Returns `None` for anything else, such as a fraction, or more milliseconds than a `u64` holds.
 ///
 /// ```
 /// use core::time::Duration;
@@ -33,7 +35,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(millis))
 }
 
-/// Writes a span as a configuration does, in the largest unit that divides it.
+/// Writes a span as a configuration does, in the largest unit that divides it. A span that is not a
+/// whole number of milliseconds is written as its `Debug` shows it.
 ///
 /// ```
 /// use core::time::Duration;

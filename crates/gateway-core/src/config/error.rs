@@ -1,10 +1,10 @@
-//! What is wrong with a configuration: every error at once, each with field, value and limit.
+//! The errors of a configuration: all at once, each with field, value and limit.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// One thing that is wrong: which field, what it is, what it must be.
+/// One error in a configuration: the field, its value, and the limit that the value breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     field: String,
@@ -13,10 +13,10 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// An error in `field` (a dotted path), whose value must be as `limit` says.
+    /// Creates an error in `field`, a dotted path. `limit` says what the value must be.
     ///
-    /// Drivers and programs that keep settings of their own beside a [`Config`](crate::Config) report theirs
-    /// in the same form. A secret's value must not be passed in.
+    /// Drivers and programs that have more settings than [`Config`](crate::Config) report errors in
+    /// the same form. Do not pass the value of a secret.
     #[must_use]
     pub fn new(
         field: impl Into<String>,
@@ -32,7 +32,7 @@ impl ConfigError {
         &self.field
     }
 
-    /// The value that was refused; empty where the field itself is the error.
+    /// The refused value. It is empty if the field itself is the error.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
@@ -58,7 +58,7 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// Everything that is wrong with a configuration, in the order of its fields. Never empty.
+/// All errors in a configuration, in the order of its fields. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 
@@ -69,20 +69,20 @@ impl From<ConfigError> for ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// The errors, or `Ok` where there is none.
+    /// Returns `Ok` if there are no errors.
     ///
     /// # Errors
-    /// The list itself, unless it is empty.
+    /// Returns the errors if there are any.
     pub fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// The errors.
+    /// Iterates over the errors.
     pub fn iter(&self) -> core::slice::Iter<'_, ConfigError> {
         self.0.iter()
     }
 
-    /// The errors by value, to be joined with others.
+    /// Returns the errors by value, so that you can add others.
     #[must_use]
     pub fn into_vec(self) -> Vec<ConfigError> {
         self.0

@@ -1,4 +1,4 @@
-//! The configuration: parsed, not validated. A [`Config`] that exists is valid.
+//! The configuration. It is validated when it is made: every [`Config`] that exists is valid.
 
 mod build;
 mod duration;
@@ -17,11 +17,12 @@ use crate::heartbeat::Timing;
 use crate::login::Login;
 use crate::policy::Policy;
 
-/// The settings of a connection. Share one among many connections: `Arc<Config>`.
+/// The settings of a connection. Connections can share one, as an `Arc<Config>`.
 ///
-/// Made by [`Config::builder`], or read by serde from TOML or JSON: durations as `"30s"` or as a number of
-/// milliseconds, every error reported at once, unknown fields refused. Written by serde it reads back equal, but for a
-/// login: its text and rules are never written.
+/// Create one with [`Config::builder`], or read one with serde from TOML or JSON. There a duration
+/// is a string such as `"30s"`, or a number of milliseconds. All errors are reported at once, and
+/// an unknown field is an error. What serde writes reads back equal, except for a login: its text
+/// and rules are never written.
 ///
 /// | field | default | limits |
 /// |---|---|---|
@@ -102,15 +103,17 @@ pub(crate) struct HeartbeatConfig {
     pub(crate) answer_pings: bool,
 }
 
-/// How the peer is asked whether it lives.
+/// How the machine checks that the peer is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeartbeatKind {
-    /// A message of the [`Dialect`](crate::Dialect): JSON, unless another dialect is given.
+    /// A text message of the [`Dialect`](crate::Dialect), which writes JSON by default.
     Json,
-    /// A WebSocket Ping frame (RFC 6455 section 5.5.2): every server must answer it. The default.
+    /// A WebSocket Ping frame. Every server must answer it (RFC 6455 section 5.5.2). This is the
+    /// default.
     Ping,
-    /// Not at all: a half-open peer is never noticed.
+    /// No heartbeat. The machine may never notice a peer that vanished without closing the
+    /// connection.
     Off,
 }
 
@@ -133,13 +136,13 @@ impl Config {
     /// The largest `max_message_size` that may be configured: 1 GiB.
     pub const MAX_MESSAGE_SIZE: usize = 1 << 30;
 
-    /// The rates that may be configured as `heartbeat.slowest_link`, in bytes a second: 1 KiB to 1 GiB.
+    /// The limits of `heartbeat.slowest_link`, in bytes a second: 1 KiB to 1 GiB.
     pub const SLOWEST_LINK: core::ops::RangeInclusive<u32> = 1 << 10..=1 << 30;
 
     /// The longest login message in bytes.
     pub const MAX_LOGIN: usize = 64 << 10;
 
-    /// A builder that holds the defaults.
+    /// Creates a builder with the defaults.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }
@@ -162,67 +165,68 @@ impl Config {
         &self.login
     }
 
-    /// How many retries may be made since the count was last reset; `None` for no limit.
+    /// How many retries the machine makes before it gives up. `None` means no limit.
     #[must_use]
     pub const fn max_attempts(&self) -> Option<u32> {
         self.reconnect.max_attempts
     }
 
-    /// How long a connection must have been ready, at least, for the attempts to be counted anew.
+    /// How long a connection must be ready to be stable. If the last delay is longer, that counts
+    /// instead.
     #[must_use]
     pub const fn stable_after(&self) -> Duration {
         self.reconnect.stable_after
     }
 
-    /// The most that a server's `Retry-After` is heeded.
+    /// The cap on a server's `Retry-After`.
     #[must_use]
     pub const fn retry_after_max(&self) -> Duration {
         self.reconnect.retry_after_max
     }
 
-    /// How the peer is asked whether it lives.
+    /// How the machine checks that the peer is alive.
     #[must_use]
     pub const fn heartbeat_kind(&self) -> HeartbeatKind {
         self.heartbeat.kind
     }
 
-    /// The span from one heartbeat to the next.
+    /// The span from one ping to the next.
     #[must_use]
     pub const fn heartbeat_interval(&self) -> Duration {
         self.heartbeat.timing.interval
     }
 
-    /// How long after a heartbeat something must have come.
+    /// How long after a ping's hand-over a sign of life must come.
     #[must_use]
     pub const fn heartbeat_timeout(&self) -> Duration {
         self.heartbeat.timing.timeout
     }
 
-    /// Whether only a pong counts as life.
+    /// Whether only a pong counts as a sign of life.
     #[must_use]
     pub const fn heartbeat_strict(&self) -> bool {
         self.heartbeat.timing.strict
     }
 
-    /// Whether the first heartbeat waits for a random part of the interval.
+    /// Whether the first ping leaves after a random part of the interval.
     #[must_use]
     pub const fn heartbeat_phase(&self) -> bool {
         self.heartbeat.phase
     }
 
-    /// The rate, in bytes a second, of the slowest link that the heartbeat must not treat as dead.
+    /// The rate, in bytes a second, of the slowest link that must not look dead.
     #[must_use]
     pub const fn slowest_link(&self) -> u32 {
         self.heartbeat.timing.slowest_link
     }
 
-    /// Whether the answers to our heartbeats are the application's as well.
+    /// Whether the machine also delivers the pongs of [`HeartbeatKind::Json`] to the application.
     #[must_use]
     pub const fn deliver_pongs(&self) -> bool {
         self.heartbeat.deliver_pongs
     }
 
-    /// Whether the peer's own application-level pings are answered.
+    /// Whether the machine answers the peer's application-level pings.
     #[must_use]
     pub const fn answer_pings(&self) -> bool {
         self.heartbeat.answer_pings
@@ -234,25 +238,26 @@ impl Config {
         self.connect_timeout
     }
 
-    /// How long the peer has to answer our Close.
+    /// How long the peer has to answer our Close frame.
     #[must_use]
     pub const fn close_timeout(&self) -> Duration {
         self.close_timeout
     }
 
-    /// How long a ready connection may go without an application message; `None` for ever.
+    /// How long a ready connection may go without an application message. `None` means without
+    /// limit.
     #[must_use]
     pub const fn data_timeout(&self) -> Option<Duration> {
         self.data_timeout
     }
 
-    /// The largest message that is taken, in bytes.
+    /// The largest message that is accepted, in bytes.
     #[must_use]
     pub const fn max_message_size(&self) -> usize {
         self.max_message_size
     }
 
-    /// The difference of the two clocks that is taken for a suspend: max(2 · interval, 30 s).
+    /// How far the wall clock must be ahead to count as a suspend: max(2 · interval, 30 s).
     pub(crate) fn suspend_threshold(&self) -> Duration {
         let least = Duration::from_secs(30);
         match self.heartbeat.kind {
@@ -266,7 +271,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        // Local invariant: the defaults are valid; a test builds them.
+        // Local invariant: the defaults are valid. A test builds them.
         ConfigBuilder::default().build().expect("the default configuration is valid")
     }
 }

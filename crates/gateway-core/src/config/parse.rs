@@ -1,4 +1,4 @@
-//! From serde to a [`Config`]: the whole tree is read first, so that every error is found at once.
+//! From serde to a [`Config`]. The whole tree is read first, so that all errors are found at once.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -19,8 +19,8 @@ impl<'de> Deserialize<'de> for Config {
     }
 }
 
-/// Reads settings over the defaults without judging them: what cannot be read is kept, and
-/// [`build`](ConfigBuilder::build) reports it with everything else.
+/// Reads settings over the defaults, and validates nothing. It keeps the errors of fields that it
+/// cannot read. [`build`](ConfigBuilder::build) reports them with all others.
 impl<'de> Deserialize<'de> for ConfigBuilder {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(read(Value::deserialize(deserializer)?))
@@ -88,7 +88,7 @@ fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
             Login::None
         }
         (Some(send), false, Some(accepted)) => Login::Message { send, accepted, refused, timeout },
-        (Some(_), false, None) => Login::None, // what is wrong with `accepted` is reported
+        (Some(_), false, None) => Login::None, // the error of `accepted` is already reported
         (None, true, _) => Login::External { timeout },
         (None, false, _) => Login::None,
     };
@@ -98,7 +98,7 @@ fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
         section.error("accepted", "", limit);
     }
     if is_ruled && !is_message {
-        section.error("send", "", "must be set where login.accepted or login.refused is");
+        section.error("send", "", "must be set if login.accepted or login.refused is set");
     }
     section.finish();
 }
@@ -119,7 +119,7 @@ fn read_policy(table: Value, errors: &mut Vec<ConfigError>, config: &mut ConfigB
     }
 }
 
-/// One table of the tree: fields are taken out of it, and what is left is unknown.
+/// One table of the tree. Reading a field removes it, so what remains is unknown.
 struct Section<'a> {
     path: &'static str,
     entries: Map<String, Value>,
@@ -136,7 +136,7 @@ impl<'a> Section<'a> {
             Value::Null => Map::new(),
             other => {
                 let field = if path.is_empty() { "configuration" } else { path };
-                // A login written as a bare value is most likely the secret itself.
+                // A login that is a plain value is most likely the secret itself.
                 let value = if path == "login" { "(hidden)".to_string() } else { show(&other) };
                 errors.push(ConfigError::new(field, value, "must be a table"));
                 Map::new()
@@ -191,7 +191,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A refused value as an error shows it: short, and no table's content.
+/// A refused value as an error shows it: at most 64 characters, and nothing that a table holds.
 fn show(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -292,7 +292,8 @@ fn size(value: &Value) -> Read<usize> {
         .ok_or("must be a size such as 64KiB or 1MiB, or a number of bytes")
 }
 
-/// A size that passes in a second. What is too large for the type is too large for the limit: the builder says so.
+/// Bytes a second. Whatever is too large for a `u32` is also over the limit, so the builder reports
+/// it.
 fn rate(value: &Value) -> Read<u32> {
     size(value).map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! From a [`Config`] to serde: what is written is what is read, but for the login's secrets.
+//! From a [`Config`] to serde. What is written reads back equal, except for the login's secrets.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -9,8 +9,9 @@ use super::{Config, format_duration};
 use crate::login::Login;
 use crate::policy::Verdict;
 
-/// Writes every setting, so that no later default changes what was meant. A login's text and rules are never
-/// written: it reads back as a login whose text is `(hidden)` and that any answer accepts, with the same timeout.
+/// Writes every setting, so that a later change of a default does not affect the file. A login's
+/// text and rules are never written. It reads back with the text `(hidden)`, the same timeout, and
+/// a rule that accepts any answer.
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let backoff = &self.reconnect.backoff;
@@ -59,7 +60,7 @@ impl Serialize for Config {
     }
 }
 
-/// As [`parse`](super::parse) reads it; plain values stand before tables, as TOML wants it.
+/// The form that [`parse`](super::parse) reads. Plain values come before tables, as TOML requires.
 #[derive(serde::Serialize)]
 struct Written {
     connect_timeout: String,
@@ -140,7 +141,7 @@ mod tests {
         let rule = (codes, verdict).prop_filter_map("out of range", |((first, more), verdict)| {
             Rule::new(first, first + more, verdict)
         });
-        // Rules that cross are refused; one at a time, those that fit are kept.
+        // Crossing rules are refused, so each rule that crosses an earlier one is dropped.
         prop::collection::vec(rule, 0..5).prop_map(|rules| {
             rules.into_iter().fold(Vec::new(), |mut kept, rule| {
                 kept.push(rule);

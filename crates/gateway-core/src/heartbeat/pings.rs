@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use crate::time::{Instant, Shift};
 
-/// How many of the unanswered pings are remembered: the newest. Of an older one the round trip is not known.
+/// How many unanswered pings are remembered: the newest. The round trip of an older one is unknown.
 const KEPT: usize = 4;
 
-/// A count of the unanswered pings, and the newest of them.
+/// The number of unanswered pings, and the newest of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pings {
-    /// The newest first. What was answered is cleared, but for the newest's stamp.
+    /// The newest first. Answered pings are cleared, except for the newest stamp.
     newest: [Sent; KEPT],
     unanswered: u32,
 }
@@ -19,7 +19,8 @@ pub(super) struct Pings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sent {
     at: Instant,
-    /// The stamp plus one, so that an `Option` of it costs nothing. The two highest stamps count as the same.
+    /// The stamp plus one, so that an `Option` of it takes no extra space. The two highest stamps
+    /// count as the same.
     stamp: Option<NonZeroU64>,
 }
 
@@ -53,25 +54,26 @@ impl Pings {
         self.clear_answered();
     }
 
-    /// Which unanswered ping has this number, of pings whose stamps count up by one: the number of pings that are newer.
+    /// Finds the unanswered ping with this number, if stamps count up by one. Returns how many
+    /// pings are newer.
     pub(super) fn numbered(&self, number: u64) -> Option<u32> {
         let newer = self.newest_stamp()?.checked_sub(number)?;
         u32::try_from(newer).ok().filter(|newer| *newer < self.unanswered)
     }
 
-    /// Which of the remembered pings has this stamp: the number of pings that are newer.
+    /// Finds the remembered ping with this stamp. Returns how many pings are newer.
     pub(super) fn stamped(&self, stamp: u64) -> Option<u32> {
         let wanted = Some(packed(stamp));
         let place = self.remembered().iter().position(|sent| sent.stamp == wanted);
         place.and_then(|newer| u32::try_from(newer).ok())
     }
 
-    /// A pong answers the ping with so many newer ones, and those before it; or the oldest, where it names none. Returns the round
-    /// trip, where it is known which ping was answered.
+    /// A pong answers the ping with `named` newer ones, and all older pings; `None` answers the
+    /// oldest. Returns the round trip if it is known which ping was answered.
     pub(super) fn on_pong(&mut self, now: Instant, named: Option<u32>) -> Option<Duration> {
         let answered = match named {
             Some(newer) => Some(newer),
-            None => (self.unanswered == 1).then_some(0), // one ping alone is unanswered
+            None => (self.unanswered == 1).then_some(0), // only one ping is unanswered
         };
         let sent = answered.and_then(|newer| self.remembered().get(newer as usize));
         let round_trip = sent.map(|sent| now.saturating_duration_since(sent.at));
@@ -84,7 +86,7 @@ impl Pings {
         &self.newest[..KEPT.min(self.unanswered as usize)]
     }
 
-    /// Equal pasts compare equal.
+    /// Clears answered pings, so that histories that no longer differ compare equal.
     fn clear_answered(&mut self) {
         let remembered = self.remembered().len();
         let newest_stamp = self.newest[0].stamp;
@@ -92,7 +94,8 @@ impl Pings {
         self.newest[0].stamp = newest_stamp;
     }
 
-    /// Moves every instant, for a model checker. An older ping without a stamp is cleared: no pong can name it.
+    /// Moves every instant, for a model checker. Clears older pings without a stamp: no pong can
+    /// name them.
     pub(super) fn rebase(&mut self, shift: Shift) {
         let remembered = self.remembered().len();
         for (newer, sent) in self.newest[..remembered].iter_mut().enumerate() {

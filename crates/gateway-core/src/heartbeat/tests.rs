@@ -11,7 +11,7 @@ const TIMING: Timing = Timing {
 
 const STRICT: Timing = Timing { strict: true, ..TIMING };
 
-/// So many bytes take the slowest link ten seconds.
+/// The bytes that the slowest link carries in ten seconds.
 const TEN_SECONDS: u64 = 10 * (32 << 10);
 
 fn at(seconds: u64) -> Instant {
@@ -156,7 +156,7 @@ fn a_transport_that_stood_still_before_the_ping_has_only_the_timeout_left() {
     heartbeat.on_held(&TIMING, at(0), Backlog { bytes: 0, idle: Duration::from_secs(9) });
     idle.on_held(&TIMING, at(100), Backlog { bytes: 0, idle: Duration::from_secs(90) });
     assert_eq!(death(&mut heartbeat, 35), stalled(35), "time does not begin before zero");
-    // The ping before it was judged from its order on.
+    // The earlier ping's timeout started at its order.
     assert_eq!(death(&mut idle, 105), silent(5));
     {
         let named = idle.stamped(7);
@@ -172,7 +172,7 @@ fn a_transport_that_takes_one_byte_a_second_is_death_when_the_slowest_link_would
         assert_eq!(death(&mut heartbeat, second), None, "{second}");
         heartbeat.on_progress(at(second));
     }
-    // timeout + 30 s + what is before the ping
+    // timeout + 30 s + the time for the bytes before the ping
     assert_eq!(death(&mut heartbeat, 45), stalled(45));
 }
 
@@ -237,13 +237,14 @@ fn a_ping_that_is_reported_as_held_late_is_judged_from_what_came_after_its_order
         heartbeat.on_sent(&TIMING, at(100), Some(7));
         heartbeat
     };
-    let backlog = Backlog { bytes: 0, idle: Duration::from_secs(60) }; // the transport stood still all the while
+    // The transport was idle all that time.
+    let backlog = Backlog { bytes: 0, idle: Duration::from_secs(60) };
     let mut resumed = asked_at_100();
     resumed.on_resumed(&TIMING, at(103));
     resumed.on_held(&TIMING, at(104), backlog);
     assert_eq!((death(&mut resumed, 107), death(&mut resumed, 108)), (None, stalled(108)));
 
-    // What was heard in the pause has ended its judgement: it begins again with the report.
+    // A sign of life in the pause has cleared the timeout: it restarts with the report.
     let mut heard = asked_at_100();
     heard.on_bytes(&TIMING);
     heard.on_resumed(&TIMING, at(103));
@@ -254,7 +255,7 @@ fn a_ping_that_is_reported_as_held_late_is_judged_from_what_came_after_its_order
     silent.on_held(&TIMING, at(104), backlog);
     assert_eq!((death(&mut silent, 104), death(&mut silent, 105)), (None, stalled(105)));
 
-    // The pong of an older ping is a sign of life that the judgement of the newer one has yet to see.
+    // The pong of an older ping is a sign of life, which the newer ping's timeout has not seen yet.
     let mut older_answered = asked_at_100();
     older_answered.on_sent(&TIMING, at(102), Some(8));
     older_answered.on_pong(at(103), Some(1));
@@ -265,7 +266,7 @@ fn a_ping_that_is_reported_as_held_late_is_judged_from_what_came_after_its_order
 #[test]
 fn an_older_ping_keeps_its_deadline_while_a_newer_one_is_held() {
     let mut heartbeat = asked_at_zero();
-    heartbeat.on_handed(&TIMING, at(0), u64::MAX); // judged at 35
+    heartbeat.on_handed(&TIMING, at(0), u64::MAX); // its timeout ends at 35
     assert_eq!(heartbeat.on_tick(at(30), &TIMING), Beat::Ping);
     heartbeat.on_sent(&TIMING, at(30), Some(8));
     heartbeat.on_held(&TIMING, at(30), Backlog { bytes: 0, idle: Duration::ZERO });
