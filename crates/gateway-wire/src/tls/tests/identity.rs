@@ -1,4 +1,4 @@
-//! What the client shows of itself.
+//! Which certificate the client presents.
 
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
@@ -78,7 +78,7 @@ fn files_that_have_changed_are_shown_at_the_next_handshake_and_no_session_is_res
         assert_eq!(shown(&tls, &demanding).as_ref(), Some(first.certificate.der()));
         assert!(tls.try_config().is_none(), "the files are looked at");
 
-        // Half of the new pair: the old one stays.
+        // Half of the new pair: the old pair stays in use.
         cert.write(second.certificate.pem());
         let lines = logged(|| {
             assert_eq!(shown(&tls, &demanding).as_ref(), Some(first.certificate.der()));
