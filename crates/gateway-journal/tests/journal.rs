@@ -1,4 +1,5 @@
-//! Recording and replaying: every event and action comes back equal, no secret is kept, damage is told by its line.
+//! Recording and replaying: every event and action comes back equal, no secret is kept, and an
+//! error names its line.
 
 use std::{
     io::{self, Write},
@@ -16,7 +17,7 @@ use proptest::prelude::*;
 
 const SECRET: &str = "hunter2";
 
-/// A connection that is watched, as a driver does it.
+/// An observed connection, as in a driver.
 struct Watched<D, W: Write> {
     connection: SeededConnection<D>,
     recorder: Recorder<W>,
@@ -46,7 +47,7 @@ impl<D: Dialect, W: Write> Watched<D, W> {
     }
 }
 
-/// A gateway that wants `h` and answers `h!`.
+/// A dialect that wants `h` and answers `h!`.
 struct OneLetter;
 
 impl Dialect for OneLetter {
@@ -83,7 +84,7 @@ const TEXTS: [&str; 9] = [
 
 const PAYLOADS: [&str; 6] = ["1", "2", "007", "", "hunter2", "18446744073709551616"];
 
-/// What happens next, of a number that may mean anything.
+/// The next event, chosen by a number of any value.
 fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
     let text = TEXTS[which % TEXTS.len()];
     let payload = PAYLOADS[which % PAYLOADS.len()].as_bytes();
@@ -167,14 +168,14 @@ prop_compose! {
     }
 }
 
-/// Plays the steps into a journal; returns its bytes and statistics.
+/// Records the steps into a journal. Returns its bytes and the statistics.
 fn recorded(config: Config, dialect: impl Dialect, steps: &[(u8, usize, u8)]) -> (Vec<u8>, u64) {
     let mut bytes = Vec::new();
     let mut watched = Watched::new(config, dialect, recorder(&mut bytes));
     watched.tell(Event::ConnectRequested);
     for (what, which, wait) in steps {
         watched.now = match wait {
-            0 => watched.now.saturating_sub(Duration::from_secs(1)), // a clock that steps back
+            0 => watched.now.saturating_sub(Duration::from_secs(1)), // a clock that runs backwards
             1..=60 => watched.now.saturating_add(Duration::from_micros(u64::from(*wait) * 731)),
             _ => watched.connection.next_deadline().unwrap_or(watched.now).max(watched.now),
         };
@@ -232,7 +233,7 @@ proptest! {
     }
 }
 
-/// A short life: opened, beaten once, lost.
+/// A short connection: opened, one heartbeat, lost.
 fn life() -> Vec<u8> {
     let config = Config::builder().heartbeat(HeartbeatKind::Json).build().unwrap();
     let steps = [(7, 0, 2), (50, 0, 90), (17, 0, 3), (16, 0, 4), (50, 0, 90)];
@@ -395,7 +396,7 @@ fn absurd_lengths_cost_no_memory() {
     assert!(steps.len() == 1 && steps[0].as_ref().is_ok_and(|step| step.is_as_recorded()));
 }
 
-/// Takes so many writes, and then none.
+/// Accepts this many writes, and then fails.
 struct Full(u32);
 
 impl Write for Full {
