@@ -48,7 +48,7 @@ pub enum Problem {
     Empty,
     /// The first line is not a head.
     #[error(
-        "this is no journal: it must begin with {{\"journal\":\"gateway\",\"version\":{VERSION},…}}"
+        "this is not a journal: it must begin with {{\"journal\":\"gateway\",\"version\":{VERSION},…}}"
     )]
     NotAJournal,
     /// The format has another version. Older versions were recorded under other rules, so they
@@ -72,15 +72,15 @@ pub enum Problem {
     Unfinished,
     /// The line is longer than [`MAX_LINE`](crate::MAX_LINE).
     #[error(
-        "the line is longer than 1 MiB, and no line of a journal is; what stands before it can be replayed"
+        "the line is longer than 1 MiB, the limit of a journal; the lines before it can be replayed"
     )]
     TooLong,
     /// The entry cannot be read.
-    #[error("the entry is damaged: {0}; what stands before it can be replayed")]
+    #[error("the entry is damaged: {0}; the lines before it can be replayed")]
     Entry(String),
     /// The entry's number is not the next one.
     #[error(
-        "event {found} stands where event {due} was to: lines are missing, or not in their order; what stands before it can be replayed"
+        "event {found} stands where event {due} was to: lines are missing, or out of order; the lines before it can be replayed"
     )]
     Gap {
         /// The number that was expected.
@@ -89,7 +89,7 @@ pub enum Problem {
         found: u64,
     },
     /// The end counts another number of events than the journal has.
-    #[error("the end counts {counted} events, and {found} stand before it: lines are missing")]
+    #[error("the end counts {counted} events, but the journal has {found}: lines are missing")]
     Count {
         /// The number of events in the end.
         counted: u64,
@@ -97,7 +97,7 @@ pub enum Problem {
         found: u64,
     },
     /// There is a line after the end.
-    #[error("the journal has ended on the line before: this is not of its recording")]
+    #[error("the journal ended on the line before; this line is not part of it")]
     AfterEnd,
     /// The operating system could not read the line.
     #[error("it cannot be read: {0}")]

@@ -85,7 +85,7 @@ impl<W: io::Write> fmt::Debug for Recorder<W> {
 
 /// A write failed: this line of the journal is missing or incomplete, and nothing follows it.
 #[derive(Debug, Error)]
-#[error("the journal cannot be written from line {line} on, and no more of it is: {source}")]
+#[error("the journal cannot be written from line {line} on, so its recording has ended: {source}")]
 #[non_exhaustive]
 pub struct RecordError {
     /// The line, counted from 1.

@@ -323,10 +323,10 @@ fn damage_is_told_by_its_line_with_what_to_do() {
     let many = r#"{"n":2,"t_ns":0,"event":"tick","actions":["deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver"],"state":"CONNECTED"}"#;
     for (text, line, words) in [
         (String::new(), 1, "the journal is empty"),
-        ("\n".to_owned(), 1, "no journal"),
-        ("hello\nworld\n".to_owned(), 1, "no journal"),
-        (format!("{}\n", lines[1]), 1, "no journal"),
-        (head.replace("\"gateway\"", "\"other\"") + "\n", 1, "no journal"),
+        ("\n".to_owned(), 1, "not a journal"),
+        ("hello\nworld\n".to_owned(), 1, "not a journal"),
+        (format!("{}\n", lines[1]), 1, "not a journal"),
+        (head.replace("\"gateway\"", "\"other\"") + "\n", 1, "not a journal"),
         (head.replace("\"version\":2", "\"version\":1") + "\n", 1, "this program reads version 2"),
         (head.replace("\"version\":2", "\"version\":3") + "\n", 1, "version 3 of the format"),
         (head.replace("\"seed\":7", "\"seed\":-7") + "\n", 1, "the head is damaged"),
@@ -339,7 +339,7 @@ fn damage_is_told_by_its_line_with_what_to_do() {
         (format!("{head}\n{}", lines[1]), 2, "breaks off after"),
         (whole.replacen(lines[3], "", 1).replace("\n\n", "\n"), 4, "event 4 stands where event 3"),
         (with(lines[1]), 3, "event 1 stands where event 2"),
-        (with(r#"{"end":{"events":2}}"#), 3, "the end counts 2 events, and 1 stand"),
+        (with(r#"{"end":{"events":2}}"#), 3, "the end counts 2 events, but the journal has 1"),
         (with(r#"{"end":{"events":-1}}"#), 3, "unknown field `end`"),
         (with(r#"{"end":{"events":1}}"#), 4, "ended on the line before"),
         (with(""), 3, "it is empty"),

@@ -73,7 +73,7 @@ impl Builder {
         let errands =
             Errands::new(endpoint.clone(), tls.clone(), self.dial, self.provider, resolver);
         let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
-            let limit = format!("must be had from the operating system: {error}");
+            let limit = format!("must be available from the operating system: {error}");
             ConfigErrors::from(ConfigError::new("poller", "", limit))
         })?;
         Ok(Client::new(session, endpoint, os))

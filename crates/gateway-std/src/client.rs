@@ -59,7 +59,7 @@ pub struct Client<S: System = Os> {
 
 /// The timeout passed without an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("nothing happened in the time that was given; ask again")]
+#[error("no event came before the timeout; ask again")]
 #[allow(clippy::exhaustive_structs)] // there is nothing to add
 pub struct TimedOut;
 

@@ -58,7 +58,7 @@ impl Errand {
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(OpenFailure::new(
                 OpenError::Io,
-                "the helper thread ended without an answer: did the credentials' provider or the resolver panic?",
+                "the helper thread ended without an answer: did the credentials provider or the resolver panic?",
             ))),
         }
     }
@@ -151,7 +151,10 @@ impl Errands {
         match helper.spawn(move || run(&work, &shared)) {
             Ok(_) => queue.is_running = true,
             Err(error) => {
-                let failure = OpenFailure::new(OpenError::Io, format!("no helper thread: {error}"));
+                let failure = OpenFailure::new(
+                    OpenError::Io,
+                    format!("the helper thread could not be started: {error}"),
+                );
                 queue.waiting.drain(..).for_each(|order| order.reply.send(Err(failure.clone())));
             }
         }
@@ -228,8 +231,9 @@ impl Work {
 
     fn ask(&self, credentials: Credentials) -> Result<LoginCredentials, OpenFailure> {
         let Some(provider) = &self.provider else { return Ok(LoginCredentials::new()) };
-        provider(credentials)
-            .map_err(|error| OpenFailure::new(OpenError::Io, format!("no credentials: {error}")))
+        provider(credentials).map_err(|error| {
+            OpenFailure::new(OpenError::Io, format!("the credentials provider failed: {error}"))
+        })
     }
 }
 

@@ -124,7 +124,7 @@ impl fmt::Debug for Sender {
 ///
 /// Dropping the receipt does not take the message back: the message is still sent, but you do not
 /// see a refusal.
-#[must_use = "a refusal is told here and nowhere else"]
+#[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
     outcome: mpsc::Receiver<Result<MessageId, SendError>>,
 }

@@ -36,7 +36,7 @@ impl TlsStream {
             warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
         }
         let refused = |error: &dyn std::fmt::Display| {
-            OpenFailure::new(OpenError::Configuration, format!("no TLS: {error}"))
+            OpenFailure::new(OpenError::Configuration, format!("TLS cannot start: {error}"))
         };
         let name =
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;

@@ -222,7 +222,10 @@ async fn shake_hands(
         warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
     }
     let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
-        OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
+        OpenFailure::new(
+            OpenError::Configuration,
+            format!("the host is not a valid TLS name: {error}"),
+        )
     })?;
     match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),

@@ -43,9 +43,9 @@ impl Opener {
 
     async fn ask(&self, credentials: Credentials) -> Result<LoginCredentials, OpenFailure> {
         let Some(provider) = &self.provider else { return Ok(LoginCredentials::new()) };
-        provider(credentials)
-            .await
-            .map_err(|error| OpenFailure::new(OpenError::Io, format!("no credentials: {error}")))
+        provider(credentials).await.map_err(|error| {
+            OpenFailure::new(OpenError::Io, format!("the credentials provider failed: {error}"))
+        })
     }
 }
 

@@ -63,7 +63,7 @@ pub struct Handle {
 /// runtime was shut down with the message in the task's queue, the error contains an empty message
 /// instead.
 #[derive(Debug)]
-#[must_use = "a refusal is told here and nowhere else"]
+#[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
     outcome: oneshot::Receiver<Result<MessageId, SendError>>,
 }

@@ -223,7 +223,7 @@ fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
 }
 
 /// The error text for a length that the codec would accept.
-const LONG_LENGTH: &str = "a length that is not coded in the least number of bytes";
+const LONG_LENGTH: &str = "a length that is coded in more bytes than it needs";
 
 /// Parses the payload of a received Close (RFC 6455 section 5.5.1).
 fn received_close(payload: &[u8]) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {

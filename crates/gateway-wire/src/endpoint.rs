@@ -183,14 +183,12 @@ impl EndpointBuilder {
             // Some subprotocols carry tokens, so the value is not shown.
             errors.push(error("subprotocols", limit));
         } else if self.requires_subprotocol && self.subprotocols.is_empty() {
-            errors.push(error(
-                "require_subprotocol",
-                "must not be set where no subprotocol is offered",
-            ));
+            errors
+                .push(error("require_subprotocol", "must not be set if no subprotocol is offered"));
         }
         ConfigErrors::check(errors)?;
         // Local invariant: each missing part has left an error.
-        let (place, mut headers) = place.zip(headers).expect("what is invalid is an error");
+        let (place, mut headers) = place.zip(headers).expect("each missing part has left an error");
         if let Some(authorization) = place.authorization
             && !headers.contains("Authorization")
         {
@@ -343,7 +341,7 @@ fn check_offer(names: &[String]) -> Result<(), &'static str> {
             return Err("must be tokens: letters, digits and !#$%&'*+-.^_`|~");
         }
         if names[..index].contains(name) {
-            return Err("must be offered once each");
+            return Err("must each be offered only once");
         }
     }
     Ok(())

@@ -128,7 +128,7 @@ pub struct Dialled<S> {
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // no third case is possible
-#[must_use = "where nothing was made, it is time to wait"]
+#[must_use = "if nothing was done, wait before you look again"]
 pub enum Progress {
     /// Something was done: look again before you wait.
     Made,

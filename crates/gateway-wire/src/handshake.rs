@@ -130,7 +130,10 @@ impl Handshake {
     pub fn ended(&self) -> OpenFailure {
         match &self.refusal {
             Some(refusal) => refusal.failure(&self.hidden),
-            None => OpenFailure::new(OpenError::NotHttp, "the server hung up in the upgrade"),
+            None => OpenFailure::new(
+                OpenError::NotHttp,
+                "the server closed the connection during the upgrade",
+            ),
         }
     }
 

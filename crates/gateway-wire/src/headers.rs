@@ -70,7 +70,7 @@ impl fmt::Debug for Headers {
 fn header(name: &str, value: &str) -> Result<HeaderValue, &'static str> {
     HeaderName::try_from(name).map_err(|_| "must have a name that HTTP allows")?;
     if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Err("must not be set: the handshake decides it");
+        return Err("must not be set: the handshake sets it");
     }
     if value.chars().any(char::is_control) {
         return Err("must have a value without control characters, such as a line end");

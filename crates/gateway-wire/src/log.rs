@@ -66,7 +66,7 @@ impl Log {
 
     /// Logs a driver's call that was out of order.
     pub(crate) fn ignored_call(&self) {
-        debug!(endpoint = self.endpoint(), "a call of the driver was out of order and is ignored");
+        debug!(endpoint = self.endpoint(), "ignored a driver's call that was out of order");
     }
 
     pub(crate) fn outcome(&self, outcome: &Outcome) {
@@ -77,11 +77,11 @@ impl Log {
             Fate::MaybeSent { socket } => {
                 warn!(
                     endpoint, %socket, first, last,
-                    "messages partly written when the socket died"
+                    "messages partly written when the socket was lost"
                 );
             }
             Fate::Rejected => {
-                warn!(endpoint, first, last, "messages not written when the socket died");
+                warn!(endpoint, first, last, "messages not written when the socket was lost");
             }
         }
     }

@@ -77,7 +77,7 @@ pub enum Fate {
 
 /// A message was not accepted; the error returns it. `Debug` shows only its length.
 #[derive(Error)]
-#[error("the message was not taken: {}", match .rejection {
+#[error("the message was not accepted: {}", match .rejection {
     SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
     SendRejection::Closed => "the connection is closing or closed",
     SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",

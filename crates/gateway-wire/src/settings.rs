@@ -97,7 +97,8 @@ impl Settings {
         let seed = self.seed.or_else(|| {
             getrandom::u64()
                 .map_err(|error| {
-                    let limit = format!("must be given: the system has no randomness: {error}");
+                    let limit =
+                        format!("must be set, because the system has no randomness: {error}");
                     errors.push(ConfigError::new("seed", "", limit));
                 })
                 .ok()
@@ -108,7 +109,7 @@ impl Settings {
         }
         ConfigErrors::check(errors)?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
-            unreachable!("what is missing has left an error");
+            unreachable!("each missing part has left an error");
         };
         let mut session = Session::new(self.config, seed, self.dialect)
             .with_endpoint(&endpoint)

@@ -111,7 +111,7 @@ impl Heads {
         }
         let size = self.message;
         let size = if self.is_in_message {
-            format!("of {size} bytes so far, its last fragment yet to come,")
+            format!("of {size} bytes so far, without its last fragment,")
         } else {
             format!("of {size} bytes")
         };

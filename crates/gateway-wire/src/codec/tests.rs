@@ -147,10 +147,10 @@ fn a_message_that_is_too_long_is_told_with_its_size_and_the_limit() {
         (b"\x81\x7e\xff\xff".to_vec(), "a message of 65535 bytes"),
         (b"\x82\x7f\x40\0\0\0\0\0\0\0".to_vec(), "a message of 4611686018427387904 bytes"),
         (fragments(0x80).concat(), "a message of 120 bytes"),
-        (fragments(0x00).concat(), "a message of 120 bytes so far, its last fragment yet to come,"),
+        (fragments(0x00).concat(), "a message of 120 bytes so far, without its last fragment,"),
         (
             [&frame(0x02, &[0; 60])[..], b"\x00\x7e\xff\xff"].concat(),
-            "a message of 65595 bytes so far, its last fragment yet to come,",
+            "a message of 65595 bytes so far, without its last fragment,",
         ),
     ] {
         for size in [1, bytes.len()] {

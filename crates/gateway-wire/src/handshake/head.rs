@@ -38,11 +38,11 @@ impl Head<'_> {
             Ok(httparse::Status::Complete(_) | httparse::Status::Partial) => {
                 return Err(not_http("the answer's head is longer than 64 KiB"));
             }
-            Err(error) => return Err(not_http(&format!("the answer is no HTTP: {error}"))),
+            Err(error) => return Err(not_http(&format!("the answer is not HTTP: {error}"))),
         };
         let status = head.code.unwrap_or(0);
         if !(100..=599).contains(&status) {
-            return Err(not_http("the answer's status is not one of HTTP's"));
+            return Err(not_http("the answer's status is not an HTTP status"));
         }
         let is_http_1_1 = head.version == Some(1);
         Ok(Some((length, with(&Head { status, is_http_1_1, fields: head.headers }))))

@@ -173,7 +173,7 @@ impl Watch {
             let mut registry = lock(&self.registry);
             // The next registration tries again.
             registry.run = registry.run.filter(|current| *current != run);
-            warn!(%error, "no thread for the suspend watch: a suspend is noticed at the next deadline");
+            warn!(%error, "no thread for the suspend watch; a suspend is noticed at the next deadline");
         }
         registration
     }

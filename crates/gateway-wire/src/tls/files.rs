@@ -79,13 +79,13 @@ impl<T> OfFiles<T> {
             Ok(Some(new)) => {
                 *kept = new;
                 let files: Vec<_> = self.files.iter().map(|file| file.path.display()).collect();
-                info!(?files, "files of TLS have changed and are in force");
+                info!(?files, "TLS files have changed, and the new content is in use");
             }
             Err(error) => {
                 let (file, problem) = (error.value(), error.limit());
                 warn!(
                     file,
-                    problem, "a file of TLS cannot be used; what was read before stays in force"
+                    problem, "a TLS file cannot be used; its earlier content stays in force"
                 );
             }
         }

@@ -35,7 +35,7 @@ impl GivenVerifier {
             if is_authority(&certificate) {
                 authorities
                     .add(certificate.clone())
-                    .map_err(|_| "must hold certificates that can be read")?;
+                    .map_err(|_| "must contain certificates that can be read")?;
             }
             given.push(certificate);
         }
@@ -51,12 +51,12 @@ impl GivenVerifier {
 pub(super) fn without_certificate(pem: &[u8]) -> &'static str {
     let holds = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
     match pem {
-        [] => "must hold a certificate, and is empty",
-        _ if holds(b"PRIVATE KEY-----") => "must hold a certificate, and holds a private key",
+        [] => "must contain a certificate, but is empty",
+        _ if holds(b"PRIVATE KEY-----") => "must contain a certificate, but holds a private key",
         [0x30, 0x80..=0xff, ..] => {
-            "must be PEM, and looks like DER: convert it with `openssl x509`"
+            "must be PEM, but looks like DER: convert it with `openssl x509`"
         }
-        _ => "must hold at least one certificate in PEM",
+        _ => "must contain at least one certificate in PEM",
     }
 }
 

@@ -112,8 +112,7 @@ fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
         .and_then(|der| {
             let loaded = ring::default_provider().key_provider.load_private_key(der);
             loaded.map_err(|_| {
-                let limit =
-                    "must be an RSA key from 2048 bits, or an EC key on P-256 or P-384, or Ed25519";
+                let limit = "must be an RSA key of 2048 bits or more, an EC key on P-256 or P-384, or Ed25519";
                 wrong(KEY, limit.to_owned())
             })
         })?;
@@ -125,9 +124,9 @@ fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
         | Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
         Err(Error::InconsistentKeys(_)) => Err(wrong(
             KEY,
-            "must be the key of the certificate of tls.cert, and is another".to_owned(),
+            "must be the key of the certificate in tls.cert, but belongs to another".to_owned(),
         )),
-        Err(_) => Err(wrong(CERT, "must hold a certificate that can be read".to_owned())),
+        Err(_) => Err(wrong(CERT, "must contain a certificate that can be read".to_owned())),
     }
 }
 
@@ -135,12 +134,14 @@ fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
 fn without_key(pem: &[u8]) -> &'static str {
     let holds = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
     match pem {
-        [] => "must hold a private key, and is empty",
+        [] => "must contain a private key, but is empty",
         _ if holds(b"ENCRYPTED") => {
-            "must hold a private key without a passphrase: decrypt it with `openssl pkey`"
+            "must contain a private key without a passphrase: decrypt it with `openssl pkey`"
         }
-        _ if holds(b"PRIVATE KEY-----") => "must hold a private key in PEM, and it is damaged",
-        _ if holds(b"CERTIFICATE-----") => "must hold a private key, and holds a certificate",
-        _ => "must hold a private key in PEM",
+        _ if holds(b"PRIVATE KEY-----") => {
+            "must contain a private key in PEM, but the PEM is damaged"
+        }
+        _ if holds(b"CERTIFICATE-----") => "must contain a private key, but holds a certificate",
+        _ => "must contain a private key in PEM",
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn in_words(error: &io::Error, roots: &str) -> Option<String> {
 fn of_rustls(error: &Error, roots: &str) -> String {
     match error {
         Error::InvalidCertificate(error) => of_certificate(error, roots),
-        Error::NoCertificatesPresented => "the server shows no certificate".to_owned(),
+        Error::NoCertificatesPresented => "the server presents no certificate".to_owned(),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::InvalidMessage(_) => {
             "the server's answer is not TLS: check the port, and whether the server expects \
@@ -34,7 +34,7 @@ fn of_rustls(error: &Error, roots: &str) -> String {
                 .to_owned()
         }
         Error::PeerIncompatible(why) => of_incompatible(why),
-        Error::PeerMisbehaved(why) => format!("the server breaks the rules of TLS ({why:?})"),
+        Error::PeerMisbehaved(why) => format!("the server violates the TLS protocol ({why:?})"),
         other => format!("the TLS handshake failed: {other}"),
     }
 }
@@ -78,8 +78,8 @@ fn of_certificate(error: &CertificateError, roots: &str) -> String {
         Wrong::BadSignature | Wrong::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             format!(
                 "the server's certificate is not signed by the key of the trusted CA of that \
-                 name, or the handshake not by the certificate's key, or an RSA key is shorter \
-                 than 2048 bits; if the CA or the certificate is new, give it with {roots}"
+                 name, or the handshake is not signed by the certificate's key, or an RSA key is \
+                 shorter than 2048 bits; if the CA or the certificate is new, give it with {roots}"
             )
         }
         Wrong::UnsupportedSignatureAlgorithmContext { .. } => {
@@ -110,8 +110,8 @@ fn of_other(error: &(dyn std::error::Error + Send + Sync + 'static), roots: &str
     }
     match error.downcast_ref() {
         Some(webpki::Error::CaUsedAsEndEntity) => format!(
-            "the server shows a CA certificate, such as a self-signed one, that is not trusted \
-             itself; give this very certificate with {roots}"
+            "the server presents a CA certificate, such as a self-signed one, that is not \
+             trusted itself; give exactly this certificate with {roots}"
         ),
         Some(webpki::Error::UnsupportedCertVersion) => {
             "the server's certificate is of X.509 version 1, which has no names that could be \

@@ -183,8 +183,8 @@ fn a_text_without_certificates_is_told_for_what_it_is() {
     let damaged = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
     let unreadable = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
     for (text, expected) in [
-        ("".as_bytes(), "and is empty"),
-        (key().serialize_pem().as_bytes(), "and holds a private key"),
+        ("".as_bytes(), "but is empty"),
+        (key().serialize_pem().as_bytes(), "but holds a private key"),
         (b"hello", "at least one certificate in PEM"),
         (self_signed(true, |_| {}).certificate.der(), "looks like DER"),
         (damaged.as_bytes(), "must be PEM"),

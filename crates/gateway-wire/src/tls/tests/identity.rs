@@ -124,9 +124,9 @@ fn a_pair_that_cannot_be_used_is_refused_in_words_without_the_key() {
         (&*cert, &*other, "tls.key", "must be the key of the certificate of tls.cert"),
         (&cert, &cert, "tls.key", "holds a certificate"),
         (&cert, "", "tls.key", "is empty"),
-        (&cert, "hello", "tls.key", "must hold a private key in PEM"),
+        (&cert, "hello", "tls.key", "must contain a private key in PEM"),
         (&cert, &encrypted, "tls.key", "without a passphrase"),
-        (&cert, unusable, "tls.key", "must be an RSA key from 2048 bits"),
+        (&cert, unusable, "tls.key", "must be an RSA key of 2048 bits or more"),
         (&key, &key, "tls.cert", "holds a private key"),
         ("", &key, "tls.cert", "is empty"),
     ] {
