@@ -147,7 +147,7 @@ fn who_shows_a_given_certificate_must_sign_with_its_key() {
         let thief = Server { key: key().serialize_der(), ..made.server() };
         assert_words(
             localhost(&made.tls(), &thief),
-            &["the handshake not by the certificate's key"],
+            &["the handshake is not signed by the certificate's key"],
         );
     }
 }

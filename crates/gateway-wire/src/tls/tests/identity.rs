@@ -121,7 +121,7 @@ fn a_pair_that_cannot_be_used_is_refused_in_words_without_the_key() {
     let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     let unusable = "-----BEGIN PRIVATE KEY-----\nbm9uZQ==\n-----END PRIVATE KEY-----\n";
     for (cert, key, field, expected) in [
-        (&*cert, &*other, "tls.key", "must be the key of the certificate of tls.cert"),
+        (&*cert, &*other, "tls.key", "must be the key of the certificate in tls.cert"),
         (&cert, &cert, "tls.key", "holds a certificate"),
         (&cert, "", "tls.key", "is empty"),
         (&cert, "hello", "tls.key", "must contain a private key in PEM"),
