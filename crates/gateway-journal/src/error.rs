@@ -6,8 +6,9 @@ use thiserror::Error;
 
 use crate::entry::VERSION;
 
-/// An error in a line of a journal, after which nothing more can be read. The lines before it are
-/// valid. If the journal [breaks off](Problem::Unfinished) after a line, that line is valid too.
+/// An error in a line of a journal. Nothing after the line can be read; the lines before it are
+/// valid. If the journal [breaks off](Problem::Unfinished) after the line, the line itself is valid
+/// too.
 #[derive(Debug, Error)]
 #[error("line {line}: {problem}")]
 pub struct JournalError {

@@ -14,7 +14,8 @@ pub const MAX_LINE: usize = 1 << 20;
 /// A journal whose head has been read. It is an iterator of entries, and ends with the first error.
 /// A journal that breaks off yields an error after its last complete line.
 ///
-/// Whatever the bytes are, it holds at most one line of [`MAX_LINE`] bytes, and never panics.
+/// It holds at most one line of [`MAX_LINE`] bytes in memory, and never panics, whatever the bytes
+/// are.
 #[derive(Debug)]
 pub struct Journal<R> {
     head: Head,

@@ -34,7 +34,7 @@ impl<W: io::Write> Recorder<W> {
         Self { journal: Some((into, Box::new(on_error))), lines: 0 }
     }
 
-    /// Whether it still records, because no write has failed.
+    /// Whether the recorder still records: no write has failed so far.
     #[must_use]
     pub const fn is_recording(&self) -> bool {
         self.journal.is_some()

@@ -21,14 +21,14 @@ use crate::system::System;
 /// A WebSocket connection that stays up, for as long as you ask it for events.
 ///
 /// The client is an [`Iterator`] of events: call [`recv`](Self::recv) or `next`. It connects at the
-/// first call. Inside these calls and of [`send`](Self::send), it then keeps the heartbeat,
-/// reconnects, and closes. To use it from other threads, create a [`Sender`].
+/// first call. It does all its work inside these calls and [`send`](Self::send): heartbeat,
+/// reconnect, login and close. To use it from other threads, create a [`Sender`].
 ///
 /// **Ask it for events.** A client that you do not ask for events sends no heartbeat and does not
 /// reconnect. The next call first reads what has arrived meanwhile, and then evaluates deadlines.
 /// While events are waiting, the client reads the clock and processes other threads' requests with
-/// every eighth event. If your application takes a second for each event, both are up to eight
-/// seconds late.
+/// every eighth event. If your application takes a second for each event, heartbeat and requests
+/// are up to eight seconds late.
 ///
 /// **Dropping it** aborts the connection, and the peer sees close code 1006. For a close handshake,
 /// call [`close`](Self::close) and take events until `None`.
@@ -100,10 +100,10 @@ impl<S: System> Client<S> {
 
     /// Sends a message, and returns its number.
     ///
-    /// The client writes the message at once, unless messages that it has already read are waiting
-    /// for [`recv`](Self::recv). Then it writes your answers to these messages together: before its
-    /// next read, or once there are 16 KiB of them. So a plain loop of `recv` and `send` makes few
-    /// system calls. A single `send` arrives without any further call.
+    /// The client writes the message at once, unless it has received messages that you have not yet
+    /// taken with [`recv`](Self::recv). In that case it collects your answers to them. It writes
+    /// them together before its next read, or once they are 16 KiB. So a plain loop of `recv` and
+    /// `send` makes few system calls. A single `send` arrives without any further call.
     ///
     /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
     /// reading, until the backlog of received messages is full.
@@ -176,12 +176,13 @@ impl<S: System> Client<S> {
     /// Starts to close the connection. Take events until `None`, which comes within the close
     /// timeout.
     ///
-    /// A close wins in every state, at once. The client makes no further attempt to reconnect.
+    /// A close takes effect at once in every state. It also cancels a retry.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
     }
 
-    /// Connects again after CLOSED. While the client waits to retry, this retries at once.
+    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.mailbox.reopen();
@@ -192,14 +193,14 @@ impl<S: System> Client<S> {
         self.engine.login_accepted();
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused,
-    /// with the verdict on it.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
     }
 
-    /// Reports a hint from the operating system. If the network is back, a client that waits to
-    /// retry may retry at once.
+    /// Reports a hint from the operating system. When the network is back, a client that waits to
+    /// retry retries at once. It does so at most once in 30 s, and still honours a `Retry-After`.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
     }

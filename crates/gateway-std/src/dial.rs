@@ -13,8 +13,8 @@ use socket2::SockRef;
 /// that would have to wait must fail with [`io::ErrorKind::WouldBlock`]. A write of zero bytes
 /// means that the stream is dead.
 ///
-/// The read buffer contains bytes of other connections of the thread. The stream must report
-/// exactly how many bytes it has written there.
+/// The buffer of a read contains bytes of other connections. The stream must report exactly how
+/// many bytes it has written there.
 pub trait Transport: Read + Write + Send {
     /// Returns the socket under the stream, for the poller.
     fn source(&mut self) -> &mut dyn Source;
@@ -72,9 +72,9 @@ pub trait Dial: Send + Sync + 'static {
     /// Why no stream could be opened.
     fn dial(&self, endpoint: &Endpoint) -> Result<Box<dyn Transport>, OpenFailure>;
 
-    /// Whether a failed write means that no byte of it was passed on. Return `true` for a bare
-    /// socket: messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return
-    /// `false`, the default, for a stream with a buffer, such as TLS: they count as
+    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket:
+    /// messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return `false`, the
+    /// default, for a stream with a buffer, such as TLS: they count as
     /// [`MaybeSent`](crate::Fate::MaybeSent).
     fn fails_whole(&self) -> bool {
         false

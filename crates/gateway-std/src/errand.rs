@@ -18,8 +18,8 @@ use rustls::ClientConfig;
 
 use crate::dial::{Dial, Transport};
 
-/// A credentials provider. The client calls it before each attempt, on a helper thread. With
-/// [`Credentials::Refresh`], the server has refused the last credentials.
+/// A credentials provider. The client calls it before each attempt, on a helper thread.
+/// [`Credentials::Refresh`] means that the server has refused the last credentials.
 pub type Provider =
     Arc<dyn Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync>;
 

@@ -25,9 +25,9 @@ const CONTROLS: usize = 16;
 /// A `Sender` wakes a client that waits in [`recv`](crate::Client::recv) at once. A client that is
 /// busy elsewhere processes the request when you next ask it for an event.
 ///
-/// On the thread that owns the client, use the client itself: [`send`](Self::send) would wait for
-/// its own thread. That thread may [enqueue](Self::enqueue) messages while the mailbox has space
-/// for them. It must then ask for events before it waits for receipts.
+/// On the thread that owns the client, use the client's own methods: there [`send`](Self::send)
+/// would wait for itself. This thread may [enqueue](Self::enqueue) messages while the mailbox has
+/// space. It must then ask for events before it waits for receipts.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -102,13 +102,13 @@ impl Sender {
         self.mailbox.ask(Control::LoginAccepted);
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused,
-    /// with the verdict on it.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&self, verdict: Verdict) {
         self.mailbox.ask(Control::LoginRejected(verdict));
     }
 
-    /// Reports a hint from the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub fn network_changed(&self, network: Network) {
         self.mailbox.ask(Control::Network(network));
     }

@@ -26,8 +26,8 @@ use crate::wakers::{Half, Wakers};
 ///
 /// The client is a [`Stream`] of events and a [`Sink`](futures_sink::Sink) of messages.
 /// [`next`](Self::next) and [`send`](Self::send) do the same without those traits. The client
-/// connects when you first poll it. Inside these calls it then keeps the heartbeat, reconnects, and
-/// closes. To run it in the background, use [`spawn`](Self::spawn).
+/// connects when you first poll it. It does all its work while you poll it: heartbeat, reconnect,
+/// login and close. To run it in the background, use [`spawn`](Self::spawn).
 ///
 /// **Poll it.** A client that you do not poll sends no heartbeat and does not reconnect. The next
 /// poll first reads what has arrived meanwhile, and then evaluates deadlines. While events are
@@ -92,10 +92,10 @@ impl Client {
 
     /// Sends a message, and returns its number.
     ///
-    /// The client writes the message at once, unless messages that it has already read are waiting
-    /// for [`next`](Self::next). Then it writes your answers to these messages together: before its
-    /// next read, or once there are 16 KiB of them. So a plain loop of `next` and `send` makes few
-    /// system calls. A single `send` arrives without any further poll.
+    /// The client writes the message at once, unless it has received messages that you have not yet
+    /// taken with [`next`](Self::next). In that case it collects your answers to them. It writes
+    /// them together before its next read, or once they are 16 KiB. So a plain loop of `next` and
+    /// `send` makes few system calls. A single `send` arrives without any further poll.
     ///
     /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
     /// reading, until the backlog of received messages is full.
@@ -173,13 +173,14 @@ impl Client {
 
     /// Starts to close the connection. Poll until `None`, which comes within the close timeout.
     ///
-    /// A close wins in every state, at once. The client makes no further attempt to reconnect.
+    /// A close takes effect at once in every state. It also cancels a retry.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
         self.wakers.wake_all();
     }
 
-    /// Connects again after CLOSED. While the client waits to retry, this retries at once.
+    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.wakers.wake_all();
@@ -190,14 +191,14 @@ impl Client {
         self.engine.login_accepted();
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused,
-    /// with the verdict on it.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
     }
 
-    /// Reports a hint from the operating system. If the network is back, a client that waits to
-    /// retry may retry at once.
+    /// Reports a hint from the operating system. When the network is back, a client that waits to
+    /// retry retries at once. It does so at most once in 30 s, and still honours a `Retry-After`.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
         self.wakers.wake_all();

@@ -29,8 +29,8 @@ use crate::resolve::Lookups;
 
 /// A byte stream to a server: TCP, TLS over TCP, or your own type.
 ///
-/// The read buffer contains bytes of other connections of the thread. The stream must report
-/// exactly how many bytes it has written there.
+/// The buffer of a read contains bytes of other connections. The stream must report exactly how
+/// many bytes it has written there.
 ///
 /// If a transport takes no bytes for too long, the client treats it as stalled, and its peer as
 /// dead. Bytes count as taken when [`poll_write`](AsyncWrite::poll_write) accepts some, or when a
@@ -56,9 +56,9 @@ pub trait Dial: Send + Sync + 'static {
     /// Starts one attempt.
     fn dial(&self, endpoint: &Endpoint) -> Dialing;
 
-    /// Whether a failed write means that no byte of it was passed on. Return `true` for a bare
-    /// socket: messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return
-    /// `false`, the default, for a stream with a buffer, such as TLS: they count as
+    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket:
+    /// messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return `false`, the
+    /// default, for a stream with a buffer, such as TLS: they count as
     /// [`MaybeSent`](crate::Fate::MaybeSent).
     fn fails_whole(&self) -> bool {
         false

@@ -165,7 +165,7 @@ impl ByteStream for Polled {
     fn shutdown(&mut self) {
         // If the shutdown fails, the drop follows in any case.
         let ended = self.poll(|transport, cx| transport.poll_shutdown(cx));
-        // TLS ends with a record of its own, for which the socket may have space.
+        // TLS ends with a closing record, for which the socket may have space.
         if ended.is_err() && self.write_records().is_ok() {
             let _ = self.poll(|transport, cx| transport.poll_shutdown(cx));
         }

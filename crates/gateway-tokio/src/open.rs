@@ -13,8 +13,8 @@ use crate::dial::{Addresses, Dial, Transport};
 /// The future of a credentials provider.
 pub type Providing = Pin<Box<dyn Future<Output = Result<LoginCredentials, ProviderError>> + Send>>;
 
-/// A credentials provider. The client calls it before each attempt. With [`Credentials::Refresh`],
-/// the server has refused the last credentials.
+/// A credentials provider. The client calls it before each attempt. [`Credentials::Refresh`] means
+/// that the server has refused the last credentials.
 pub type Provider = Arc<dyn Fn(Credentials) -> Providing + Send + Sync>;
 
 /// What all attempts of a client share.

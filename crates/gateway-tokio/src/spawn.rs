@@ -77,7 +77,7 @@ impl Future for Receipt {
     }
 }
 
-/// The events of a client in a background task. Dropping this closes the connection.
+/// The events of a client in a background task. Dropping this closes the connection with 1000.
 #[derive(Debug)]
 pub struct Events {
     queue: mpsc::Receiver<ClientEvent>,
@@ -224,13 +224,13 @@ impl Handle {
         let _ = self.controls.send(Control::LoginAccepted).await;
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused,
-    /// with the verdict on it.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub async fn login_rejected(&self, verdict: Verdict) {
         let _ = self.controls.send(Control::LoginRejected(verdict)).await;
     }
 
-    /// Reports a hint from the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub async fn network_changed(&self, network: Network) {
         let _ = self.controls.send(Control::Network(network)).await;
     }

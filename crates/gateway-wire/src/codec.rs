@@ -166,8 +166,8 @@ impl Codec {
         self.encode_data(TEXT, text.as_bytes(), output);
     }
 
-    /// Writes a message as one frame, without the codec. The codec would copy it through a buffer
-    /// of its own, and keep that buffer.
+    /// Writes a message as one frame, without the codec. The codec would copy it through its own
+    /// buffer, and keep that buffer.
     fn encode_data(&self, first: u8, payload: &[u8], output: &mut Vec<u8>) {
         if self.can_write() {
             masked::append(first, payload, rand::random::<u32>().to_ne_bytes(), output);
@@ -209,7 +209,7 @@ fn flush(context: &mut WebSocketContext, wire: &mut Wire<'_, '_>) {
     let _ = context.flush(wire); // memory accepts everything
 }
 
-/// The codec answers a Close whose code it does not know, such as 1014, with a code of its own.
+/// The codec answers a Close whose code it does not know, such as 1014, with another code.
 /// That answer begins at `answer`. This replaces it with an echo of `payload`, masked with the same
 /// key (RFC 6455 section 5.5.1).
 fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {

@@ -39,14 +39,15 @@ pub trait ByteStream {
     /// its buffer is full.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if nothing can be written now. Any other error means never.
+    /// [`io::ErrorKind::WouldBlock`] if nothing can be written now. Any other error means that
+    /// nothing can be written again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Flushes the bytes in the stream's own buffer, if it has one.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if some bytes cannot be flushed now. Any other error means
-    /// never.
+    /// that nothing can be flushed again.
     fn flush(&mut self) -> io::Result<()>;
 
     /// Whether the stream's own buffer has passed on bytes since the last call. The engine asks
@@ -65,8 +66,8 @@ pub trait ByteStream {
     /// plain close.
     fn abort(&mut self) {}
 
-    /// Whether a failed write means that no byte of it was passed on. Return `true` for a bare
-    /// socket. Return `false` for a stream with a buffer, such as TLS.
+    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket.
+    /// Return `false` for a stream with a buffer, such as TLS.
     fn fails_whole(&self) -> bool;
 }
 
@@ -145,8 +146,8 @@ const EVENTS_BETWEEN_LOOKS: u32 = 8;
 const READS_BEFORE_TICK: u32 = 16;
 
 /// A session and its sockets. A driver calls the engine until there is [nothing to
-/// do](Progress::Blocked). It then waits, as its runtime does, for a socket, the
-/// [`deadline`](Session::deadline) or the application.
+/// do](Progress::Blocked). It then waits for a socket, the [`deadline`](Session::deadline) or the
+/// application.
 ///
 /// ```text
 ///   loop {
@@ -272,7 +273,8 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Connects again after CLOSED. While the machine waits to retry, this retries at once.
+    /// Connects at once if the engine has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self) {
         self.begin = Begin::Begun;
         self.register_for_suspends();
@@ -298,11 +300,12 @@ impl<H: Host> Engine<H> {
     }
 
     /// Writes the messages that were sent, with corking: while messages that were already read are
-    /// waiting for the application, the bytes stay in the buffer. They are then written together
-    /// with the application's answers, or once a write is worthwhile.
+    /// waiting for the application, the bytes stay in the buffer. They are written together with
+    /// the application's answers, or once they are 16 KiB.
     ///
-    /// Returns `Some` if the transport accepts no more bytes for now. A wait until
-    /// [`Session::is_send_over`] has then begun, and the driver [ends](Self::end_wait) it.
+    /// Returns `Some` if the transport accepts no more bytes for now. The engine has then started a
+    /// wait. Drive it until [`Session::is_send_over`] returns true, then call
+    /// [`end_wait`](Self::end_wait).
     pub fn write_sent(&mut self) -> Option<Position> {
         let is_corked = self.session.has_messages();
         if !is_corked || self.session.is_much_pending() {
@@ -337,12 +340,12 @@ impl<H: Host> Engine<H> {
         self.session.login_accepted(self.host.now());
     }
 
-    /// Reports that the embedder's own login was refused, with the verdict on it.
+    /// Reports that the embedder's own login was refused. `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.session.login_rejected(self.host.now(), verdict);
     }
 
-    /// Reports a hint from the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub fn network_changed(&mut self, network: Network) {
         self.session.network_changed(self.host.now(), network);
     }

@@ -19,7 +19,7 @@ use crate::outcome::Outcome;
 pub enum ClientEvent {
     /// A message was received.
     Message(Message),
-    /// A notice of the core. Two notices have events of their own: [`Notice::Disconnected`] comes
+    /// A notice of the core. Two notices come as separate events: [`Notice::Disconnected`] comes
     /// as [`ClientEvent::Disconnected`], and [`Notice::LoginRefused`] as
     /// [`ClientEvent::LoginRefused`].
     Notice(Notice),

@@ -13,7 +13,7 @@ use http::header::{HeaderName, HeaderValue};
 pub struct Headers(Vec<(Box<str>, HeaderValue)>);
 
 /// Headers that the user may not set. The handshake writes them itself (RFC 6455 section 4.1), they
-/// have a setting of their own, or they announce a body. After an announced body, a proxy would
+/// have their own setting, or they announce a body. After an announced body, a proxy would
 /// read our frames as that body.
 const RESERVED: [&str; 11] = [
     "host",

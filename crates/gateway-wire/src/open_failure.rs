@@ -8,7 +8,7 @@ use gateway_core::OpenError;
 
 use crate::tls::{ROOTS, in_words};
 
-/// Why a socket could not be opened: a class, by which the core decides, and a text for the log.
+/// Why a socket could not be opened: a class for the core's decision, and a text for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenFailure {
     error: OpenError,
@@ -36,7 +36,7 @@ impl OpenFailure {
         Self { error, detail: detail.into() }
     }
 
-    /// Returns the class, by which the core decides.
+    /// Returns the class, which decides about a retry.
     #[must_use]
     pub const fn error(&self) -> OpenError {
         self.error

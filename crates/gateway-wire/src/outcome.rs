@@ -9,8 +9,8 @@ use thiserror::Error;
 use crate::message::Message;
 use crate::queue::Queue;
 
-/// The number of an accepted message. A client's first message has 1; numbers increase and are
-/// never reused.
+/// The number of an accepted message. A client's numbers start at 1, increase, and are never
+/// reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(u64);
 

@@ -40,7 +40,7 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
 
-/// The limits of a session's buffers, in bytes.
+/// The limits of a client's buffers, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -201,7 +201,8 @@ impl Session {
 
     // Requests of the application.
 
-    /// Starts to connect.
+    /// Connects at once if the session has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self, now: Instant) {
         self.at(now, Event::ConnectRequested, Payload::None);
     }
@@ -241,12 +242,12 @@ impl Session {
         self.at(now, Event::LoginAccepted, Payload::None);
     }
 
-    /// Reports that the embedder's own login was refused, with the verdict on it.
+    /// Reports that the embedder's own login was refused. `verdict` decides what follows.
     pub fn login_rejected(&mut self, now: Instant, verdict: Verdict) {
         self.at(now, Event::LoginRejected(verdict), Payload::None);
     }
 
-    /// Reports a hint from the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub fn network_changed(&mut self, now: Instant, network: Network) {
         self.at(now, Event::NetworkChanged(network), Payload::None);
     }

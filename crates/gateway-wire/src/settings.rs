@@ -16,7 +16,7 @@ use crate::tls::Tls;
 pub type WallClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 /// A client's settings, not yet validated. A driver's builder contains them, gets their methods
-/// from [`settings_methods!`](crate::settings_methods), and adds settings of its own.
+/// from [`settings_methods!`](crate::settings_methods), and adds its own settings.
 #[allow(clippy::exhaustive_structs)] // filled by the macro, in the drivers' crates
 pub struct Settings {
     /// The URL, headers and subprotocols.

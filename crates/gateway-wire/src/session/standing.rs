@@ -73,8 +73,7 @@ impl Session {
     /// Returns when [`tick`](Self::tick) is due. It is the earliest of these instants:
     ///
     /// - the core's deadline;
-    /// - the end of a wait for the transport, which has taken nothing while [someone
-    ///   waits](Self::wait_for_space);
+    /// - the instant at which a [wait for the transport](Self::wait_for_space) stalls;
     /// - the end of the wait for the [body of a refusal](Self::wait_for_body).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

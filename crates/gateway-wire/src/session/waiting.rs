@@ -217,8 +217,8 @@ impl Session {
     }
 
     /// Whether a `send` whose message was accepted may return. It may if the message is flushed or
-    /// lost, or if the wait is of no use. If reading has stopped, the peer may be waiting for us to
-    /// read. The message is as safe in the write buffer.
+    /// lost, or if reading has stopped. In the last case the peer may be waiting until the
+    /// application reads, and the message stays in the write buffer.
     #[must_use]
     pub fn is_send_over(&self, position: Position) -> bool {
         self.poll_flushed(position).is_ready() || !self.wants_input()

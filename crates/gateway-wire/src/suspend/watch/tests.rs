@@ -5,7 +5,7 @@ use super::*;
 
 const HOUR: u64 = 3_600_000;
 
-/// A watch of the test's own.
+/// A watch for this test only.
 fn watch() -> &'static Watch {
     Box::leak(Box::new(Watch::new()))
 }
