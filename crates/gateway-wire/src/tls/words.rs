@@ -111,7 +111,7 @@ fn of_other(error: &(dyn std::error::Error + Send + Sync + 'static), roots: &str
     match error.downcast_ref() {
         Some(webpki::Error::CaUsedAsEndEntity) => format!(
             "the server presents a CA certificate, such as a self-signed one, that is not \
-             trusted itself; give exactly this certificate with {roots}"
+             trusted itself; give this very certificate with {roots}"
         ),
         Some(webpki::Error::UnsupportedCertVersion) => {
             "the server's certificate is of X.509 version 1, which has no names that could be \
