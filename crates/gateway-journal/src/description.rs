@@ -1,4 +1,4 @@
-//! One event with its actions, for people: the line of `gateway replay` and of a trace.
+//! Formats one event with its actions for people: a line of `gateway replay` and of a trace.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use gateway_core::{
 
 use crate::fact::{Fact, FrameFact, Kind};
 
-/// An event in words: four columns, which `Display` aligns.
+/// An event as text in four columns. `Display` aligns the columns.
 ///
 /// ```
 /// use gateway_core::{Action, ConnectionState, Instant, SocketId};
@@ -17,29 +17,30 @@ use crate::fact::{Fact, FrameFact, Kind};
 ///
 /// let event = Fact::SocketOpened { socket: SocketId::new(1) };
 /// let line = Description::new(Instant::from_millis(40), &event, &[], ConnectionState::Connected);
-/// assert_eq!(line.to_string(), "    0.040000  1 opened                                 CONNECTED      -");
+/// let expected = "    0.040000  1 opened                                 CONNECTED      -";
+/// assert_eq!(line.to_string(), expected);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {
-    /// Seconds to the microsecond, rounded down.
+    /// The time in seconds, rounded down to the microsecond.
     pub time: String,
-    /// What happened; a socket by its number, first.
+    /// The event. If it is about a socket, it begins with the socket's number.
     pub event: String,
-    /// The state after it.
+    /// The state after the event.
     pub state: ConnectionState,
-    /// What is to be done, in order, between semicolons; a dash for nothing.
+    /// The actions in order, separated by semicolons; a dash if there are none.
     pub actions: String,
 }
 
 impl Description {
-    /// The width of the column of the event.
+    /// The width of the event's column, in characters.
     pub const EVENT_WIDTH: usize = 40;
 
-    /// The width of the column of the state.
+    /// The width of the state's column, in characters.
     pub const STATE_WIDTH: usize = 13;
 
-    /// Describes an event, what follows, and the state after it.
+    /// Describes an event, the core's actions, and the state after it.
     #[must_use]
     pub fn new(now: Instant, event: &Fact, actions: &[Action], state: ConnectionState) -> Self {
         let words: Vec<String> =
@@ -53,7 +54,7 @@ impl Description {
         }
     }
 
-    /// Describes what an observer is told.
+    /// Describes what an observer has received.
     #[must_use]
     pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
         let event = Fact::of(observed, dialect);
@@ -143,7 +144,7 @@ impl fmt::Display for FrameFact {
     }
 }
 
-/// An action in a few words.
+/// Describes an action in a few words.
 #[must_use]
 pub fn action_words(action: &Action) -> impl fmt::Display + use<> {
     Words(*action)
@@ -188,7 +189,7 @@ fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Notice::RetryScheduled { attempt, delay, cause, because } => {
             write!(f, "retry {attempt} in {delay:?} (")?;
             match cause {
-                // Told just before.
+                // The `Disconnected` before this has described it.
                 RetryCause::Disconnected(_) => {}
                 other => write!(f, "{}, ", other.name())?,
             }
@@ -203,11 +204,11 @@ fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => {
                 write!(f, "gave up: {} {code}", cause.name())
             }
-            // The rest say it all by their names.
+            // For all other causes, the name is enough.
             other => write!(f, "gave up: {}", other.name()),
         },
         Notice::SendRejected(why) => write!(f, "rejected: {}", why.name()),
-        // What a later core has news of.
+        // A notice of a later version of the core.
         other => write!(f, "{other:?}"),
     }
 }
@@ -224,7 +225,7 @@ impl fmt::Display for Cause {
                 write!(f, "{name} ({})", how.name())
             }
             DisconnectCause::OpenFailed(error) => write!(f, "{name} ({})", Open(error)),
-            // The rest say it all by their names.
+            // For all other causes, the name is enough.
             _ => f.write_str(name),
         }
     }

@@ -1,4 +1,4 @@
-//! The lines of a journal: the head, one entry an event, and the end.
+//! The lines of a journal: the head, one entry for each event, and the end.
 
 use std::borrow::Cow;
 
@@ -7,49 +7,50 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::fact::Fact;
 
-/// The version of the format that is written and read.
+/// The version of the format that this crate writes and reads.
 pub const VERSION: u64 = 2;
 
-/// The first line: what the connection was made from.
+/// The first line of a journal: what the connection was created with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Head {
-    /// The settings; of a login they have the timeout, and no secret.
+    /// The settings. Of a login they contain only the timeout, and no secret.
     pub config: Config,
-    /// The seed.
+    /// The seed of the jitter.
     pub seed: u64,
 }
 
-/// One event, what the core answered, and the state after it.
+/// One event, the core's actions, and the state after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The line of the journal that it stands on, counted from 1.
+    /// The line of the journal with this entry, counted from 1.
     #[serde(skip)]
     pub line: u64,
-    /// Its number among the events, counted from 1.
+    /// The event's number, counted from 1.
     #[serde(rename = "n")]
     pub number: u64,
-    /// The time that the core was told.
+    /// The time that the core received with the event.
     #[serde(rename = "t_ns")]
     pub now: Instant,
-    /// What the core was told.
+    /// The event that the core received.
     pub event: Fact,
-    /// What it answered: at most [`Actions::CAPACITY`].
+    /// The actions that the core returned: at most [`Actions::CAPACITY`].
     #[serde(deserialize_with = "actions")]
     pub actions: Vec<Action>,
-    /// The state after it.
+    /// The state after the event.
     pub state: ConnectionState,
 }
 
-/// The line that begins a journal, without its newline.
+/// Returns the first line of a journal, without its newline.
 #[must_use]
 pub fn head_line(config: &Config, seed: u64) -> String {
     json(&HeadLine { journal: NAME.into(), version: VERSION, seed, config })
 }
 
-/// The line of a journal for the event of that number, without its newline: what a [`Recorder`](crate::Recorder) writes.
+/// Returns the line for the event with this number, without its newline. A
+/// [`Recorder`](crate::Recorder) writes the same line.
 #[must_use]
 pub fn entry_line(number: u64, observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
     json(&EntryLine {
@@ -61,7 +62,7 @@ pub fn entry_line(number: u64, observed: &Observed<'_>, dialect: &dyn Dialect) -
     })
 }
 
-/// The line that ends a journal of so many events, without its newline.
+/// Returns the last line of a journal with this number of events, without its newline.
 #[must_use]
 pub fn end_line(events: u64) -> String {
     json(&EndLine { end: End { events } })
@@ -69,7 +70,7 @@ pub fn end_line(events: u64) -> String {
 
 pub(crate) const NAME: &str = "gateway";
 
-/// The head, as far as it says what the rest is.
+/// The fields of the head that identify the format.
 #[derive(Deserialize)]
 pub(crate) struct Title<'a> {
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! What is wrong with a journal, and on which line.
+//! Errors of a journal, each with its line.
 
 use std::io;
 
@@ -6,8 +6,9 @@ use thiserror::Error;
 
 use crate::entry::VERSION;
 
-/// A journal that cannot be read on: what stands before the line is whole, and so is a line after which it
-/// [breaks off](Problem::Unfinished).
+/// An error in a line of a journal. Nothing after the line can be read; the lines before it are
+/// valid. If the journal [breaks off](Problem::Unfinished) after the line, the line itself is valid
+/// too.
 #[derive(Debug, Error)]
 #[error("line {line}: {problem}")]
 pub struct JournalError {
@@ -20,19 +21,19 @@ impl JournalError {
         Self { line, problem }
     }
 
-    /// The line, counted from 1.
+    /// Returns the line, counted from 1.
     #[must_use]
     pub const fn line(&self) -> u64 {
         self.line
     }
 
-    /// Whether nothing is wrong but that the rest is missing.
+    /// Whether the journal only breaks off, and has no other error.
     #[must_use]
     pub const fn is_broken_off(&self) -> bool {
         matches!(self.problem, Problem::Truncated | Problem::Unfinished)
     }
 
-    /// What is wrong with it.
+    /// Returns what is wrong with the line.
     #[must_use]
     pub const fn problem(&self) -> &Problem {
         &self.problem
@@ -43,15 +44,16 @@ impl JournalError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// There is no line at all.
+    /// The journal has no line.
     #[error("the journal is empty: nothing was recorded")]
     Empty,
-    /// The first line is no head.
+    /// The first line is not a head.
     #[error(
-        "this is no journal: it must begin with {{\"journal\":\"gateway\",\"version\":{VERSION},…}}"
+        "this is not a journal: it must begin with {{\"journal\":\"gateway\",\"version\":{VERSION},…}}"
     )]
     NotAJournal,
-    /// Another version of the format. An older one was recorded under other rules, so it would not replay as recorded.
+    /// The format has another version. Older versions were recorded under other rules, so they
+    /// would not replay as recorded.
     #[error(
         "version {0} of the format is refused: this program reads version {VERSION}; replay the journal with the version of the program that recorded it, or record it again"
     )]
@@ -59,51 +61,52 @@ pub enum Problem {
     /// The head cannot be read.
     #[error("the head is damaged: {0}; without it nothing can be replayed")]
     Head(String),
-    /// The last line is there in part.
+    /// The last line is incomplete.
     #[error(
         "the recording breaks off in the middle of this line: the program was killed, or the file was cut"
     )]
     Truncated,
-    /// The last line is whole, and not the end.
+    /// The last line is complete, but is not the end.
     #[error(
         "the recording breaks off after this line: the program was killed, or the file was cut"
     )]
     Unfinished,
-    /// A line that is longer than [`MAX_LINE`](crate::MAX_LINE).
+    /// The line is longer than [`MAX_LINE`](crate::MAX_LINE).
     #[error(
-        "the line is longer than 1 MiB, and no line of a journal is; what stands before it can be replayed"
+        "the line is longer than 1 MiB, the limit of a journal; the lines before it can be replayed"
     )]
     TooLong,
-    /// An entry cannot be read.
-    #[error("the entry is damaged: {0}; what stands before it can be replayed")]
+    /// The entry cannot be read.
+    #[error("the entry is damaged: {0}; the lines before it can be replayed")]
     Entry(String),
-    /// An entry has another number than the next.
+    /// The entry's number is not the next one.
     #[error(
-        "event {found} stands where event {due} was to: lines are missing, or not in their order; what stands before it can be replayed"
+        "event {found} stands where event {due} was to: lines are missing, or out of order; the lines before it can be replayed"
     )]
     Gap {
-        /// The number that was to come.
+        /// The number that was expected.
         due: u64,
-        /// The number that came.
+        /// The number of the entry.
         found: u64,
     },
-    /// The end counts other events than there are.
-    #[error("the end counts {counted} events, and {found} stand before it: lines are missing")]
+    /// The end counts another number of events than the journal has.
+    #[error("the end counts {counted} events, but the journal has {found}: lines are missing")]
     Count {
-        /// How many there were, as the end has it.
+        /// The number of events in the end.
         counted: u64,
-        /// How many there are.
+        /// The number of events in the journal.
         found: u64,
     },
-    /// A line stands after the end.
-    #[error("the journal has ended on the line before: this is not of its recording")]
+    /// There is a line after the end.
+    #[error("the journal ended on the line before; this line is not part of it")]
     AfterEnd,
-    /// The operating system does not give the line.
+    /// The operating system could not read the line.
     #[error("it cannot be read: {0}")]
     Read(#[source] io::Error),
 }
 
-/// A complaint of serde's about one line, bounded and fit for a terminal: it may quote the line.
+/// The text of a serde error about one line. It may quote the line, so it is cut, and its control
+/// characters are escaped.
 pub(crate) fn complaint(error: &serde_json::Error) -> String {
     const LONGEST: usize = 300;
     let text = error.to_string();

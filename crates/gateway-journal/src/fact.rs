@@ -1,4 +1,4 @@
-//! An event as a journal keeps it: what the core went by, without what was said.
+//! An event as a journal keeps it: all that the core's decisions depend on, without payloads.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use gateway_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// An [`Event`] without its payload: a length, and what the core took the payload for.
+/// An [`Event`] without its payload. In place of the payload it has a length, and how the core
+/// classified the payload.
 ///
-/// The set is as complete as that of the events.
+/// There is a variant for every [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(clippy::exhaustive_enums)]
@@ -87,7 +88,7 @@ pub enum Fact {
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(clippy::exhaustive_enums)] // RFC 6455 knows no third kind
+#[allow(clippy::exhaustive_enums)] // RFC 6455 defines no third kind
 pub enum Kind {
     /// UTF-8 text.
     Text,
@@ -102,47 +103,48 @@ pub enum Kind {
 pub enum FrameFact {
     /// A text message.
     Text {
-        /// Its length.
+        /// The length in bytes.
         bytes: u64,
-        /// What the dialect takes it for.
+        /// What the dialect recognised it as.
         #[serde(default = "other", skip_serializing_if = "is_other")]
         recognised: Recognised,
-        /// What it was to the login that was under way; `NotAnAnswer` where none was.
+        /// Its meaning for the current login; `NotAnAnswer` if there was none.
         #[serde(default = "not_an_answer", skip_serializing_if = "is_not_an_answer")]
         login: LoginAnswer,
     },
     /// A binary message.
     Binary {
-        /// Its length.
+        /// The length in bytes.
         bytes: u64,
     },
     /// A Ping.
     Ping {
-        /// Its length.
+        /// The payload's length in bytes.
         bytes: u64,
     },
     /// A Pong.
     Pong {
-        /// Its length.
+        /// The payload's length in bytes.
         bytes: u64,
-        /// The payload, where it is a decimal number, as that of our own Pings is.
+        /// The payload, if it is a decimal number, as that of our own Pings is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,
     },
     /// A Close.
     Close {
-        /// Its code; none stands for 1005.
+        /// The code; `None` if the frame had none (1005).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<CloseCode>,
-        /// The length of its reason.
+        /// The length of the reason in bytes.
         #[serde(default, skip_serializing_if = "is_zero")]
         reason_bytes: u64,
     },
 }
 
 impl Fact {
-    /// What a journal keeps of an event. `dialect` is asked what a text is; what a text was to a login is read off
-    /// the actions, for nothing else tells it without the login's rules.
+    /// Returns what a journal keeps of an event. `dialect` classifies a text. Its meaning for a
+    /// login is derived from the core's actions, because nothing else shows it without the login's
+    /// rules.
     #[must_use]
     pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
         match observed.event {
@@ -182,7 +184,7 @@ impl Fact {
         }
     }
 
-    /// The length of the payload that an event of this kind carries.
+    /// Returns the length of the event's payload in bytes.
     pub(crate) const fn payload_bytes(&self) -> u64 {
         match *self {
             Self::CloseRequested { reason_bytes, .. } => reason_bytes,
@@ -208,7 +210,7 @@ impl Fact {
         }
     }
 
-    /// The event once more, with a payload that stands for the one that was not kept.
+    /// Returns the event again, with `payload` in place of the original one.
     pub(crate) fn event<'a>(&self, payload: &'a str) -> Event<'a> {
         match *self {
             Self::ConnectRequested => Event::ConnectRequested,
@@ -256,7 +258,7 @@ impl FrameFact {
             Frame::Ping(bytes) => Self::Ping { bytes: bytes.len() as u64 },
             Frame::Pong(bytes) => Self::Pong {
                 bytes: bytes.len() as u64,
-                // As the heartbeat reads it.
+                // The heartbeat parses it in the same way.
                 number: str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()),
             },
             Frame::Close(frame) => Self::Close {
@@ -287,7 +289,8 @@ impl FrameFact {
     }
 }
 
-/// What a text was to the login that was under way. Only an answer to a login leaves these traces on a text.
+/// Derives the meaning of a text for the current login. Only an answer to a login causes these
+/// actions on a text.
 fn login_answer(actions: &[Action]) -> LoginAnswer {
     let is_accepted = |action: &Action| {
         let to = ConnectionState::Authenticated;
@@ -312,7 +315,7 @@ fn reason_bytes(frame: &CloseFrame<'_>) -> u64 {
     frame.reason().len() as u64
 }
 
-/// A frame whose reason is as much of `payload` as a reason may be.
+/// A frame whose reason is `payload`, cut to the longest legal reason.
 fn close_frame(code: CloseCode, payload: &str) -> CloseFrame<'_> {
     let reason = payload.get(..CloseFrame::MAX_REASON).unwrap_or(payload);
     CloseFrame::new(code.number(), reason).expect("a code that was parsed, and a reason that fits")

@@ -1,8 +1,10 @@
-//! A bug report is a file: what a connection was told and answered, recorded in the field and replayed anywhere.
+//! Records all events and actions of a connection into a file, and replays them anywhere. So a bug
+//! report can be a file.
 //!
-//! The core is a pure function of its settings, its seed and its events. A [`Recorder`] writes these three while
-//! a driver runs; a [`Replay`] hands them to a new [`Connection`](gateway_core::Connection), without sockets and
-//! clocks, and shows where its actions are others than the recorded ones: none, unless the core has changed.
+//! The core is a pure function of its settings, its seed and its events. A [`Recorder`] writes
+//! these three while a driver runs. A [`Replay`] passes them to a new
+//! [`Connection`](gateway_core::Connection), without sockets and clocks, and compares its actions
+//! with the recorded ones. They only differ if the core has changed.
 //!
 //! ```
 //! use gateway_core::{Config, Connection, Event, Instant, Observed, Observer};
@@ -30,39 +32,47 @@
 //! # Ok::<(), gateway_journal::JournalError>(())
 //! ```
 //!
-//! # What is in a journal, and what is not
+//! # What does a journal contain?
 //!
-//! What the core was told, and no more: the kind and the length of a message, never its content; nothing of URL, headers
-//! and credentials; of the login only that there is one, and its timeout; of a Close frame the code, without the reason.
-//! The seed is in it: it foretells the delays to come, nothing else.
+//! A journal contains only what the core received and returned:
+//!
+//! - **A message:** its kind and its length, never its content.
+//! - **The login:** whether there is one, and its timeout.
+//! - **A Close frame:** the code, without the reason.
+//! - **The seed.** It predicts the delays to come, and nothing else.
+//!
+//! It contains nothing of the URL, the headers and the credentials.
 //!
 //! # The format
 //!
-//! One JSON object a line, in UTF-8, each line written and flushed at once: what was recorded before a crash is there.
-//! The first line is the head:
+//! A journal is UTF-8 text with one JSON object in each line. The recorder writes and flushes each
+//! line at once, so a crash loses nothing that was recorded before. The first line is the head:
 //!
 //! | field | what it is |
 //! |---|---|
 //! | `journal` | `"gateway"` |
 //! | `version` | the format's version: 2 |
 //! | `seed` | the connection's seed, an integer up to 2^64 − 1 |
-//! | `config` | the settings, as [`Config`](gateway_core::Config) is written: every one of them, and of a login no secret |
+//! | `config` | all settings, as [`Config`](gateway_core::Config) is serialized, without the login's secret |
 //!
-//! Every line after it but the last is an [`Entry`], one event:
+//! Every line between the first and the last is an [`Entry`], with one event:
 //!
 //! | field | what it is |
 //! |---|---|
-//! | `n` | its number among the events, counted from 1: where one is left out, lines are missing |
-//! | `t_ns` | the time that the core was told, in nanoseconds since the driver's epoch; it may run backwards |
-//! | `event` | what the core was told, see below |
-//! | `actions` | what it answered, in order: [`Action`](gateway_core::Action)s |
-//! | `state` | the state after it, in capitals |
+//! | `n` | the event's number, counted from 1; a gap means that lines are missing |
+//! | `t_ns` | the time of the event, in nanoseconds since the driver's epoch; it may run backwards |
+//! | `event` | the event that the core received, see below |
+//! | `actions` | the [`Action`](gateway_core::Action)s that the core returned, in order |
+//! | `state` | the state after the event, in capitals |
 //!
-//! The last line is the end, `{"end":{"events":12}}`, with the number of the events. It is written when the recorder is dropped: a journal
-//! without it breaks off, because the program was killed, a write failed, or the file was cut. What is there is replayed, and then that is told.
+//! The last line is the end, `{"end":{"events":12}}`, with the number of events. The recorder
+//! writes it when it is dropped. A journal without it breaks off: the program was killed, a write
+//! failed, or the file was cut. A replay then replays the entries that exist, and ends with an
+//! error.
 //!
-//! An event or an action is a name, `"tick"`, or a name with what belongs to it, `{"socket_opened":{"socket":1}}`. A number has its
-//! unit in its name (`_ns`, `_ms`, `_s`, `bytes`), and is exact.
+//! An event or action is a name, such as `"tick"`, or a name with fields, such as
+//! `{"socket_opened":{"socket":1}}`. A number has its unit in its name (`_ns`, `_ms`, `_s`,
+//! `bytes`), and is exact.
 //!
 //! | event | fields |
 //! |---|---|
@@ -71,7 +81,7 @@
 //! | `send_requested` | `kind` (`text`, `binary`), `bytes` |
 //! | `login_rejected` | `verdict` (`retry`, `retry_no_sooner_than_ns`, `refresh_credentials`, `fatal`) |
 //! | `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed`, `write_progressed` | `socket` |
-//! | `ping_held` | `socket`; `bytes`, those before the ping when it was queued; `idle_ns`, the time for which the transport had taken none |
+//! | `ping_held` | `socket`; `bytes`, those before the ping when it was queued; `idle_ns`, for how long the transport had taken none |
 //! | `ping_handed` | `socket`, `unproven_bytes` |
 //! | `open_failed` | `socket`; `error`, where `http` has `status` and, if there was one, `retry_after` (`delay_s`, `date_unix_ms`) |
 //! | `socket_failed` | `socket`, `failure` |
@@ -81,16 +91,16 @@
 //!
 //! | frame | fields |
 //! |---|---|
-//! | `text` | `bytes`; `recognised`, what the dialect takes it for, unless it is `other`: `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, or `refused` with its verdict |
+//! | `text` | `bytes`; `recognised`, unless `other`: what the dialect recognises, `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, or `refused` with its verdict |
 //! | `binary`, `ping` | `bytes` |
-//! | `pong` | `bytes`; `number`, where the payload is a decimal number as a heartbeat's is |
+//! | `pong` | `bytes`; `number`, if the payload is a decimal number, as a heartbeat's is |
 //! | `close` | `code`, unless the frame had none; `reason_bytes` unless 0 |
 //!
-//! A field that is not known is an error: a journal of a later version is not half understood.
+//! An unknown field is an error, so that no journal of a later version is half understood.
 //!
-//! A journal of another version is refused. Version 1 was recorded under other rules of the heartbeat, and without
-//! `ping_held`, `write_progressed` and `ping_handed`: it would not replay as recorded. Replay it with the version of the
-//! program that recorded it, or record it again.
+//! A journal of another version is refused. Version 1 was recorded under other rules of the
+//! heartbeat, and without `ping_held`, `write_progressed` and `ping_handed`, so it would not replay
+//! as recorded. Replay it with the version of the program that recorded it, or record it again.
 #![warn(clippy::pedantic, clippy::exhaustive_enums)]
 #![allow(clippy::module_name_repetitions)] // `JournalError` reads well where it is used
 

@@ -1,4 +1,4 @@
-//! Reading a journal, line by line, with bounded memory.
+//! Reads a journal, line by line, with bounded memory.
 
 use std::io::{BufRead, Read as _};
 
@@ -8,31 +8,32 @@ use crate::entry::{End, EndLine, Entry, Head, HeadLine, NAME, Title, VERSION};
 use crate::error::{JournalError, Problem, complaint};
 use crate::replay::Replayed;
 
-/// The longest line that is read, in bytes.
+/// The longest line that is read, in bytes: 1 MiB.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// A journal whose head has been read. Yields its entries, and ends with the first error: one that breaks off is
-/// an error after the last whole line.
+/// A journal whose head has been read. It is an iterator of entries, and ends with the first error.
+/// A journal that breaks off yields an error after its last complete line.
 ///
-/// Whatever the bytes are, it takes at most [`MAX_LINE`] of them at once, and never panics.
+/// It holds at most one line of [`MAX_LINE`] bytes in memory, and never panics, whatever the bytes
+/// are.
 #[derive(Debug)]
 pub struct Journal<R> {
     head: Head,
     lines: Lines<R>,
-    /// The end or an error has been read.
+    /// Whether the end or an error has been read.
     is_over: bool,
 }
 
 impl<R: BufRead> Journal<R> {
-    /// Reads the head. Nothing of the entries is read before they are asked for.
+    /// Reads the head. Entries are read only when you ask for them.
     ///
     /// # Errors
-    /// Where there is no head, or one that cannot be read.
+    /// The head is missing, or cannot be read.
     pub fn read(reader: R) -> Result<Self, JournalError> {
         let mut lines = Lines { reader, line: Vec::new(), number: 0 };
         let ending = lines.next()?.ok_or(JournalError::new(1, Problem::Empty))?;
         let head = head(&lines.line).map_err(|problem| match ending {
-            // What is cut off inside of the head may not look like one.
+            // A line that is cut inside of the head may not look like a head.
             Ending::Cut if lines.line.starts_with(b"{\"journal\":") => Problem::Truncated,
             Ending::Cut | Ending::Newline => problem,
         });
@@ -40,14 +41,14 @@ impl<R: BufRead> Journal<R> {
         Ok(Self { head, lines, is_over: false })
     }
 
-    /// Hands every entry to a new connection.
+    /// Replays every entry on a new connection.
     pub fn replay(self) -> Replayed<R> {
         Replayed::new(self)
     }
 }
 
 impl<R> Journal<R> {
-    /// The head.
+    /// Returns the head.
     #[must_use]
     pub const fn head(&self) -> &Head {
         &self.head
@@ -55,9 +56,9 @@ impl<R> Journal<R> {
 }
 
 impl<R: BufRead> Journal<R> {
-    /// The next entry; `None` at the end.
+    /// Returns the next entry, or `None` at the end.
     fn entry(&mut self) -> Result<Option<Entry>, JournalError> {
-        let events = self.lines.number.saturating_sub(1); // so far, after the head
+        let events = self.lines.number.saturating_sub(1); // so far, without the head
         let Some(ending) = self.lines.next()? else {
             return Err(JournalError::new(self.lines.number, Problem::Unfinished));
         };
@@ -108,12 +109,12 @@ struct Lines<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Newline,
-    /// With the file.
+    /// At the end of the file.
     Cut,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads the next line; `None` where there is none.
+    /// Reads the next line. Returns `None` if there is none.
     fn next(&mut self) -> Result<Option<Ending>, JournalError> {
         self.line.clear();
         let bound = MAX_LINE as u64 + 1; // the newline
@@ -148,7 +149,7 @@ fn head(line: &[u8]) -> Result<Head, Problem> {
     Ok(Head { config, seed })
 }
 
-/// What stands after the head.
+/// A line after the head.
 enum Line {
     Entry(Entry),
     End(End),

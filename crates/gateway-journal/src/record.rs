@@ -1,4 +1,4 @@
-//! Recording: an observer that writes what it is told.
+//! Recording: an observer that writes a journal.
 
 use std::{fmt, io, thread};
 
@@ -9,36 +9,38 @@ use crate::entry::{end_line, entry_line, head_line};
 
 /// Writes the journal of one connection.
 ///
-/// Each line is written in one call and flushed at once: what happened before a crash is there. The writer is
-/// called while the connection works, so that one that blocks holds it up: take a file, and no buffer around it.
+/// The recorder writes each line in one call and flushes it at once, so a crash loses nothing that
+/// was recorded before. It calls the writer while the connection works. A writer that blocks delays
+/// the connection: use a file, without a buffer around it.
 ///
-/// Dropped, it writes the end; not so by a panic, for then the recording breaks off.
+/// When you drop the recorder, it writes the end. After a panic it does not, so the journal breaks
+/// off.
 ///
-/// The first error ends the recording: the connection goes on as if nobody watched, nothing more is
-/// written, and the function given to [`new`](Self::new) is told, once. The journal then breaks off, maybe in the middle
-/// of a line, which whoever reads it is told.
+/// The first error ends the recording. The recorder calls the function that you gave to
+/// [`new`](Self::new) once, and writes nothing more. The connection goes on as without a recorder.
+/// The journal then breaks off, maybe in the middle of a line, and a replay reports that.
 pub struct Recorder<W: io::Write> {
-    /// Where the lines go, and who is told when they cannot; `None` once that has happened.
+    /// The writer, and the function to call on an error; `None` after that call.
     journal: Option<(W, Told)>,
-    /// How many there are: the head, and one an event.
+    /// The number of lines so far: the head, and one for each event.
     lines: u64,
 }
 
 type Told = Box<dyn FnOnce(RecordError) + Send + Sync>;
 
 impl<W: io::Write> Recorder<W> {
-    /// A recorder that writes into `into`, and calls `on_error` when that fails.
+    /// Creates a recorder that writes to `into`, and calls `on_error` if a write fails.
     pub fn new(into: W, on_error: impl FnOnce(RecordError) + Send + Sync + 'static) -> Self {
         Self { journal: Some((into, Box::new(on_error))), lines: 0 }
     }
 
-    /// Whether it still records: no write has failed.
+    /// Whether the recorder still records: no write has failed so far.
     #[must_use]
     pub const fn is_recording(&self) -> bool {
         self.journal.is_some()
     }
 
-    /// Writes the line that comes after so many.
+    /// Writes a line. `line` gets the number of lines before it.
     fn write(&mut self, line: impl FnOnce(u64) -> String) {
         let Some((into, _)) = &mut self.journal else { return };
         let mut line = line(self.lines);
@@ -65,7 +67,7 @@ impl<W: io::Write> Observer for Recorder<W> {
 
 impl<W: io::Write> Drop for Recorder<W> {
     fn drop(&mut self) {
-        // What was never begun has no end; and a writer that has panicked is not called again.
+        // A journal without a head gets no end, and a writer that has panicked is not called again.
         if self.lines > 0 && !thread::panicking() {
             self.write(|lines| end_line(lines.saturating_sub(1)));
         }
@@ -81,13 +83,13 @@ impl<W: io::Write> fmt::Debug for Recorder<W> {
     }
 }
 
-/// A journal could not be written on: this line is missing or in part, and so is everything after it.
+/// A write failed: this line of the journal is missing or incomplete, and nothing follows it.
 #[derive(Debug, Error)]
-#[error("the journal cannot be written from line {line} on, and no more of it is: {source}")]
+#[error("the journal cannot be written from line {line} on, so its recording has ended: {source}")]
 #[non_exhaustive]
 pub struct RecordError {
     /// The line, counted from 1.
     pub line: u64,
-    /// Why.
+    /// The error of the writer.
     pub source: io::Error,
 }

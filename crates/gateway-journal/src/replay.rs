@@ -1,4 +1,4 @@
-//! Replaying: a journal's entries, handed to a new connection.
+//! Replaying: a journal's entries, passed to a new connection.
 
 use std::{cell::Cell, io::BufRead, sync::Arc};
 
@@ -13,14 +13,14 @@ use crate::error::JournalError;
 use crate::fact::{Fact, FrameFact};
 use crate::read::Journal;
 
-/// The longest payload that stands for a recorded one, in bytes: 16 MiB. In place of a longer one a shorter one is
-/// replayed; the core counts its bytes, and goes by nothing of it.
+/// The longest payload of a replayed event, in bytes: 16 MiB. If the recorded payload was longer, a
+/// shorter one replaces it. The core only counts these bytes, so its decisions stay the same.
 pub const MAX_PAYLOAD: usize = 16 << 20;
 
-/// A connection as it was when the recording began, which is told what was recorded.
+/// A connection with the recorded settings and seed, for the recorded events.
 ///
-/// Payloads are not in a journal: one of the same length stands for each, and the dialect repeats what the
-/// recorded one made of it.
+/// A journal contains no payloads. Each event gets a payload of the recorded length instead, and
+/// the replay's dialect repeats the recorded classification.
 #[derive(Debug)]
 pub struct Replay {
     connection: SeededConnection<Repeating>,
@@ -28,7 +28,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The connection that this head describes.
+    /// Creates the connection that this head describes.
     #[must_use]
     pub fn new(head: &Head) -> Self {
         let config = Arc::new(head.config.clone());
@@ -36,7 +36,7 @@ impl Replay {
         Self { connection, filler: String::new() }
     }
 
-    /// Hands the next entry to the connection.
+    /// Passes the next entry to the connection.
     pub fn step(&mut self, entry: Entry) -> Step {
         self.connection.dialect().set(&entry.event);
         let number;
@@ -51,40 +51,40 @@ impl Replay {
         Step { entry, actions, state: self.connection.state() }
     }
 
-    /// The connection as it stands now.
+    /// Returns the connection in its current state.
     #[must_use]
     pub fn connection(&self) -> &SeededConnection<impl Dialect + use<>> {
         &self.connection
     }
 }
 
-/// An entry, and what the connection answers now.
+/// An entry, and the connection's actions in the replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
-    /// What was recorded.
+    /// The recorded entry.
     pub entry: Entry,
-    /// What is to be done now.
+    /// The connection's actions in the replay.
     pub actions: Actions,
-    /// The state now.
+    /// The connection's state in the replay.
     pub state: ConnectionState,
 }
 
 impl Step {
-    /// Whether actions and state are the recorded ones.
+    /// Whether actions and state are the same as recorded.
     #[must_use]
     pub fn is_as_recorded(&self) -> bool {
         self.entry.actions == self.actions.as_slice() && self.entry.state == self.state
     }
 
-    /// The event with what the connection answers now, for people.
+    /// Describes the event with the actions and state of the replay.
     #[must_use]
     pub fn description(&self) -> Description {
         let Self { entry, actions, state } = self;
         Description::new(entry.now, &entry.event, actions.as_slice(), *state)
     }
 
-    /// The event with what was recorded, for people.
+    /// Describes the event with the recorded actions and state.
     #[must_use]
     pub fn recorded(&self) -> Description {
         let Entry { now, event, actions, state, .. } = &self.entry;
@@ -92,7 +92,7 @@ impl Step {
     }
 }
 
-/// A journal that is replayed as it is read; see [`Journal::replay`].
+/// A journal that is replayed while it is read; see [`Journal::replay`].
 #[derive(Debug)]
 pub struct Replayed<R> {
     journal: Journal<R>,
@@ -105,7 +105,7 @@ impl<R> Replayed<R> {
         Self { journal, replay }
     }
 
-    /// The replay as it stands.
+    /// Returns the replay in its current state.
     #[must_use]
     pub const fn replay(&self) -> &Replay {
         &self.replay
@@ -120,7 +120,7 @@ impl<R: BufRead> Iterator for Replayed<R> {
     }
 }
 
-/// Says of a text what was recorded of it, whatever it is.
+/// A dialect that classifies each text as it was recorded, whatever the text is.
 #[derive(Debug)]
 struct Repeating {
     recognised: Cell<Recognised>,
@@ -128,7 +128,7 @@ struct Repeating {
 }
 
 impl Repeating {
-    /// What comes next is a text of which this was recorded.
+    /// Sets the recorded classification for the next text.
     fn set(&self, event: &Fact) {
         if let Fact::FrameReceived { frame: FrameFact::Text { recognised, login, .. }, .. } = *event
         {
@@ -165,7 +165,7 @@ impl Dialect for Repeating {
     }
 }
 
-/// The payload of a Pong that was a number, of the recorded length.
+/// For a Pong whose payload was a number: that number, padded to the recorded length.
 fn numbered(event: &Fact) -> Option<String> {
     /// The longest payload of a control frame (RFC 6455 section 5.5).
     const LONGEST: u64 = 125;
@@ -178,7 +178,7 @@ fn numbered(event: &Fact) -> Option<String> {
     }
 }
 
-/// So many bytes that say nothing.
+/// Returns `bytes` bytes without a meaning, at most [`MAX_PAYLOAD`].
 fn filler(filler: &mut String, bytes: u64) -> &str {
     let length = usize::try_from(bytes).unwrap_or(MAX_PAYLOAD).min(MAX_PAYLOAD);
     filler.extend(std::iter::repeat_n('x', length.saturating_sub(filler.len())));

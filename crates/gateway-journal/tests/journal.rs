@@ -1,4 +1,5 @@
-//! Recording and replaying: every event and action comes back equal, no secret is kept, damage is told by its line.
+//! Recording and replaying: every event and action comes back equal, no secret is kept, and an
+//! error names its line.
 
 use std::{
     io::{self, Write},
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 
 const SECRET: &str = "hunter2";
 
-/// A connection that is watched, as a driver does it.
+/// An observed connection, as in a driver.
 struct Watched<D, W: Write> {
     connection: SeededConnection<D>,
     recorder: Recorder<W>,
@@ -47,7 +48,7 @@ impl<D: Dialect, W: Write> Watched<D, W> {
     }
 }
 
-/// A gateway that wants `h` and answers `h!`.
+/// A dialect that wants `h` and answers `h!`.
 struct OneLetter;
 
 impl Dialect for OneLetter {
@@ -84,7 +85,7 @@ const TEXTS: [&str; 9] = [
 
 const PAYLOADS: [&str; 6] = ["1", "2", "007", "", "hunter2", "18446744073709551616"];
 
-/// What happens next, of a number that may mean anything.
+/// The next event, chosen by a number of any value.
 fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
     let text = TEXTS[which % TEXTS.len()];
     let payload = PAYLOADS[which % PAYLOADS.len()].as_bytes();
@@ -170,14 +171,14 @@ prop_compose! {
     }
 }
 
-/// Plays the steps into a journal; returns its bytes and statistics.
+/// Records the steps into a journal. Returns its bytes and the statistics.
 fn recorded(config: Config, dialect: impl Dialect, steps: &[(u8, usize, u8)]) -> (Vec<u8>, u64) {
     let mut bytes = Vec::new();
     let mut watched = Watched::new(config, dialect, recorder(&mut bytes));
     watched.tell(Event::ConnectRequested);
     for (what, which, wait) in steps {
         watched.now = match wait {
-            0 => watched.now.saturating_sub(Duration::from_secs(1)), // a clock that steps back
+            0 => watched.now.saturating_sub(Duration::from_secs(1)), // a clock that runs backwards
             1..=60 => watched.now.saturating_add(Duration::from_micros(u64::from(*wait) * 731)),
             _ => watched.connection.next_deadline().unwrap_or(watched.now).max(watched.now),
         };
@@ -235,7 +236,7 @@ proptest! {
     }
 }
 
-/// A short life: opened, beaten once, lost.
+/// A short connection: opened, one heartbeat, lost.
 fn life() -> Vec<u8> {
     let config = Config::builder().heartbeat(HeartbeatKind::Json).build().unwrap();
     let steps = [(7, 0, 2), (50, 0, 90), (17, 0, 3), (16, 0, 4), (50, 0, 90)];
@@ -325,10 +326,10 @@ fn damage_is_told_by_its_line_with_what_to_do() {
     let many = r#"{"n":2,"t_ns":0,"event":"tick","actions":["deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver","deliver"],"state":"CONNECTED"}"#;
     for (text, line, words) in [
         (String::new(), 1, "the journal is empty"),
-        ("\n".to_owned(), 1, "no journal"),
-        ("hello\nworld\n".to_owned(), 1, "no journal"),
-        (format!("{}\n", lines[1]), 1, "no journal"),
-        (head.replace("\"gateway\"", "\"other\"") + "\n", 1, "no journal"),
+        ("\n".to_owned(), 1, "not a journal"),
+        ("hello\nworld\n".to_owned(), 1, "not a journal"),
+        (format!("{}\n", lines[1]), 1, "not a journal"),
+        (head.replace("\"gateway\"", "\"other\"") + "\n", 1, "not a journal"),
         (head.replace("\"version\":2", "\"version\":1") + "\n", 1, "this program reads version 2"),
         (head.replace("\"version\":2", "\"version\":3") + "\n", 1, "version 3 of the format"),
         (head.replace("\"seed\":7", "\"seed\":-7") + "\n", 1, "the head is damaged"),
@@ -341,7 +342,7 @@ fn damage_is_told_by_its_line_with_what_to_do() {
         (format!("{head}\n{}", lines[1]), 2, "breaks off after"),
         (whole.replacen(lines[3], "", 1).replace("\n\n", "\n"), 4, "event 4 stands where event 3"),
         (with(lines[1]), 3, "event 1 stands where event 2"),
-        (with(r#"{"end":{"events":2}}"#), 3, "the end counts 2 events, and 1 stand"),
+        (with(r#"{"end":{"events":2}}"#), 3, "the end counts 2 events, but the journal has 1"),
         (with(r#"{"end":{"events":-1}}"#), 3, "unknown field `end`"),
         (with(r#"{"end":{"events":1}}"#), 4, "ended on the line before"),
         (with(""), 3, "it is empty"),
@@ -398,7 +399,7 @@ fn absurd_lengths_cost_no_memory() {
     assert!(steps.len() == 1 && steps[0].as_ref().is_ok_and(|step| step.is_as_recorded()));
 }
 
-/// Takes so many writes, and then none.
+/// Accepts this many writes, and then fails.
 struct Full(u32);
 
 impl Write for Full {

@@ -1,4 +1,4 @@
-//! The builder of a client: takes anything, says at the end everything that is wrong with it.
+//! The client's builder: accepts any setting, and reports all invalid ones at the end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::errand::{Errands, Provider};
 use crate::os::Os;
 use crate::system::System;
 
-/// Collects a client's settings; [`build`](Self::build) validates them all at once. Nothing is opened before
-/// the client is asked for an event.
+/// Collects a client's settings. [`build`](Self::build) validates them and returns all errors at
+/// once. The client opens nothing before you ask it for an event.
 ///
 /// ```
 /// use gateway_std::Client;
@@ -43,15 +43,16 @@ impl Builder {
 
     settings_methods!();
 
-    /// Opens the byte stream in another way than TCP and TLS: through a proxy, for example. The builder's
-    /// `tls` is then not used.
+    /// Replaces TCP and TLS as the way to open the byte stream, for example with a proxy. The
+    /// client then ignores the builder's `tls` and `resolver`.
     pub fn dial(mut self, dial: impl Dial) -> Self {
         self.dial = Some(Arc::new(dial));
         self
     }
 
-    /// Asks for credentials before each attempt, on a helper thread: it may take its time. An error fails the attempt,
-    /// which is retried with backoff.
+    /// Sets a provider of credentials. The client calls it before each attempt, on a helper thread,
+    /// so it may block. If it returns an error, the attempt fails, and the client retries with
+    /// backoff.
     pub fn credentials<F>(mut self, provider: F) -> Self
     where
         F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static,
@@ -60,11 +61,11 @@ impl Builder {
         self
     }
 
-    /// Validates everything.
+    /// Validates all settings, and creates the client.
     ///
     /// # Errors
-    /// Each setting that is wrong, by its name. `poller`: the operating system gives none, for want of file
-    /// descriptors for example.
+    /// Each invalid setting, by its name. `poller` means that the operating system has no poller,
+    /// for example because it is out of file descriptors.
     pub fn build(mut self) -> Result<Client, ConfigErrors> {
         let resolver = self.settings.resolver.take().unwrap_or_else(system_resolver);
         let wall = self.settings.wall.clone();
@@ -72,18 +73,18 @@ impl Builder {
         let errands =
             Errands::new(endpoint.clone(), tls.clone(), self.dial, self.provider, resolver);
         let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
-            let limit = format!("must be had from the operating system: {error}");
+            let limit = format!("must be available from the operating system: {error}");
             ConfigErrors::from(ConfigError::new("poller", "", limit))
         })?;
         Ok(Client::new(session, endpoint, os))
     }
 
-    /// Validates everything, and makes a client that runs on a system of the caller's own: a simulation, for example. It is
-    /// `system` that opens sockets and reads clocks then; the builder's `tls`, `dial`, `credentials`, `resolver` and `wall_clock`
-    /// are not used.
+    /// Validates all settings, and creates a client that runs on your own [`System`], for example a
+    /// simulation. `system` then opens sockets and reads clocks. The client ignores the builder's
+    /// `tls`, `dial`, `credentials`, `resolver` and `wall_clock`.
     ///
     /// # Errors
-    /// Each setting that is wrong, by its name.
+    /// Each invalid setting, by its name.
     pub fn build_on<S: System>(
         self,
         system: impl FnOnce(&Endpoint) -> S,

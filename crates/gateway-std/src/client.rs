@@ -18,18 +18,20 @@ use crate::os::Os;
 use crate::sender::{Control, Mailbox, Sender};
 use crate::system::System;
 
-/// A WebSocket connection that stays up, for as long as it is asked for events.
+/// A WebSocket connection that stays up, for as long as you ask it for events.
 ///
-/// It is an [`Iterator`] of what happened: [`recv`](Self::recv), or `next`. It connects when first asked, and then keeps the
-/// heartbeat, reconnects, and closes, all inside of these calls and of [`send`](Self::send). Other threads speak to it
-/// through a [`Sender`].
+/// The client is an [`Iterator`] of events: call [`recv`](Self::recv) or `next`. It connects at the
+/// first call. It does all its work inside these calls and [`send`](Self::send): heartbeat,
+/// reconnect, login and close. To use it from other threads, create a [`Sender`].
 ///
-/// **Ask it.** A client that nobody asks for events sends no heartbeat and does not reconnect. On the next call what
-/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, the clock is read and other threads'
-/// requests are taken with every eighth: if your application takes a second for each, both are up to eight seconds late.
+/// **Ask it for events.** A client that you do not ask for events sends no heartbeat and does not
+/// reconnect. The next call first reads what has arrived meanwhile, and then evaluates deadlines.
+/// While events are waiting, the client reads the clock and processes other threads' requests with
+/// every eighth event. If your application takes a second for each event, heartbeat and requests
+/// are up to eight seconds late.
 ///
-/// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and take events until
-/// `None` for a close handshake.
+/// **Dropping it** aborts the connection, and the peer sees close code 1006. For a close handshake,
+/// call [`close`](Self::close) and take events until `None`.
 ///
 /// ```no_run
 /// use gateway_std::{Client, ClientEvent};
@@ -55,17 +57,17 @@ pub struct Client<S: System = Os> {
     wakeups: u64,
 }
 
-/// Nothing happened in the time that was given.
+/// The timeout passed without an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("nothing happened in the time that was given; ask again")]
+#[error("no event came before the timeout; ask again")]
 #[allow(clippy::exhaustive_structs)] // there is nothing to add
 pub struct TimedOut;
 
-/// How a flush ends that has stalled.
+/// The result of a flush that has stalled.
 const STALLED: Poll<Result<(), FlushError>> = Poll::Ready(Err(FlushError::Stalled));
 
 impl Client {
-    /// Begins with a `ws://` or `wss://` URL.
+    /// Starts a builder with a `ws://` or `wss://` URL.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
     }
@@ -77,18 +79,19 @@ impl<S: System> Client<S> {
         Self { engine: Engine::new(session, system), endpoint, mailbox, wakeups: 0 }
     }
 
-    /// Waits for the next event; `None` once the connection is CLOSED and every event was taken.
+    /// Waits for the next event. Returns `None` once the connection is CLOSED and you have received
+    /// every event.
     pub fn recv(&mut self) -> Option<ClientEvent> {
-        // Without a limit of time there is nothing to run out.
+        // Without a timeout this cannot fail.
         let _ = self.wait_until(None);
         self.take_event()
     }
 
-    /// Waits for the next event, at most so long; with zero it takes what is there. `None` once the connection is CLOSED
-    /// and every event was taken.
+    /// Waits for the next event, but at most for `timeout`. Zero returns an event that has already
+    /// come. Returns `None` once the connection is CLOSED and you have received every event.
     ///
     /// # Errors
-    /// Nothing happened in that time. Nothing is lost by it.
+    /// [`TimedOut`] if no event came in that time. No event is lost.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, TimedOut> {
         let until = self.engine.host().now().saturating_add(timeout);
         self.wait_until(Some(until))?;
@@ -97,25 +100,29 @@ impl<S: System> Client<S> {
 
     /// Sends a message, and returns its number.
     ///
-    /// It is written at once, unless input that was already read is waiting to be returned by
-    /// [`recv`](Self::recv): then it is written together with the answers to that, before the next read or once they are 16 KiB. So a
-    /// plain loop of `recv` and `send` makes few system calls, and one `send` without any further call still
-    /// arrives.
+    /// The client writes the message at once, unless it has received messages that you have not yet
+    /// taken with [`recv`](Self::recv). In that case it collects your answers to them. It writes
+    /// them together before its next read, or once they are 16 KiB. So a plain loop of `recv` and
+    /// `send` makes few system calls. A single `send` arrives without any further call.
     ///
-    /// While the write buffer is full this waits, and keeps the heartbeat meanwhile. It goes on reading until the backlog of
-    /// what came in is full, too.
+    /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
+    /// reading, until the backlog of received messages is full.
     ///
-    /// A message that was taken has exactly one outcome: it is sent, unless a [`ClientEvent::Outcome`] says
-    /// otherwise.
+    /// Each accepted message has exactly one outcome. It is sent, unless a [`ClientEvent::Outcome`]
+    /// reports otherwise.
     ///
     /// # Errors
-    /// Returns the message while the connection is not ready or is closing. `send` may fail before you receive
-    /// `Disconnected`; keep taking events. [`Stalled`](gateway_core::SendRejection::Stalled) where the write buffer is full and
-    /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
-    /// Take events with [`recv`](Self::recv), then send the message again.
+    /// Each error returns the message:
+    ///
+    /// - The connection is not ready, or is closing. `send` may fail before you receive
+    ///   `Disconnected`; keep taking events.
+    /// - [`Stalled`](gateway_core::SendRejection::Stalled): the write buffer is full, and the
+    ///   transport took no byte for [`send_stall`](Builder::send_stall). The peer may be waiting
+    ///   until you read what it sent. Take events with [`recv`](Self::recv), then send the message
+    ///   again.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
-        // A thread that sends without a pause takes other threads' messages, too; first, so that these do not come between it and
-        // the space that it waits for.
+        // A thread that sends without a pause must also serve other threads' messages. It does so
+        // first, so that they do not take the space that it is about to wait for.
         let _ = self.open_mail();
         if self.engine.session().is_write_blocked() {
             self.engine.wait_for_space();
@@ -134,22 +141,26 @@ impl<S: System> Client<S> {
         Ok(id)
     }
 
-    /// Takes a message into the write buffer, and returns its number. It never waits, and does not write: the next call of
-    /// [`recv`](Self::recv), [`send`](Self::send) or [`flush`](Self::flush) does, for all that was taken, in one go.
+    /// Appends a message to the write buffer, and returns its number. It never waits, and does not
+    /// write. The next call of [`recv`](Self::recv), [`send`](Self::send) or [`flush`](Self::flush)
+    /// writes all such messages together.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, or is closing, or the write buffer is full.
+    /// Returns the message if the connection is not ready or is closing, or if the write buffer is
+    /// full.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.engine.send(message.into())
     }
 
-    /// Writes and flushes all messages that were taken before, whatever other threads send meanwhile. Returns at once where
-    /// no socket is open.
+    /// Writes and flushes all messages that were accepted before, whatever other threads send
+    /// meanwhile. Returns at once if no socket is open.
     ///
     /// # Errors
-    /// [`FlushError::Stalled`] where the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you
-    /// have read what it sent. Take events, then flush again. [`FlushError::Lost`] where the socket was lost first:
-    /// [`ClientEvent::Outcome`] says what became of the messages.
+    /// - [`FlushError::Stalled`]: the transport took no byte for
+    ///   [`send_stall`](Builder::send_stall). The peer may be waiting until you read what it sent.
+    ///   Take events, then flush again.
+    /// - [`FlushError::Lost`]: the socket was lost first. [`ClientEvent::Outcome`] reports what
+    ///   happened to the messages.
     pub fn flush(&mut self) -> Result<(), FlushError> {
         let _ = self.open_mail();
         let Some(position) = self.engine.wait_for_flush() else { return Ok(()) };
@@ -162,95 +173,100 @@ impl<S: System> Client<S> {
         }
     }
 
-    /// Starts to close the connection. Take events until `None`: that is within the close timeout.
+    /// Starts to close the connection. Take events until `None`, which comes within the close
+    /// timeout.
     ///
-    /// Wins in every state, at once; a reconnect that was due is not made.
+    /// A close takes effect at once in every state. It also cancels a retry.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
     }
 
-    /// Connects again after CLOSED, or at once where a retry was waited for.
+    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.mailbox.reopen();
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&mut self) {
         self.engine.login_accepted();
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
     }
 
-    /// Passes on a hint of the operating system: a waiting client tries at once when the network is back.
+    /// Reports a hint from the operating system. When the network is back, a client that waits to
+    /// retry retries at once. It does so at most once in 30 s, and still honours a `Retry-After`.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
     }
 
-    /// Speaks to this client from other threads. Clones share it.
+    /// Creates a [`Sender`], with which other threads use this client.
     #[must_use]
     pub fn sender(&self) -> Sender {
         Sender::new(Arc::clone(&self.mailbox))
     }
 
-    /// The state.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.engine.state()
     }
 
-    /// Whether messages are taken.
+    /// Whether the client accepts messages.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.engine.session().is_ready()
     }
 
-    /// Why the connection was given up, if it was.
+    /// Returns why the client gave up the connection, if it did.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
         self.engine.session().gave_up()
     }
 
-    /// The subprotocol that the server chose on the socket that opened last.
+    /// Returns the subprotocol that the server chose on the socket that opened last.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.engine.subprotocol()
     }
 
-    /// Where it connects to.
+    /// Returns the endpoint that the client connects to.
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// What the connection has done so far.
+    /// Returns the connection's statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.engine.statistics()
     }
 
-    /// How often it has woken up from waiting: an idle client wakes for its own deadlines and for what the peer sends.
+    /// Returns how often the client has woken up from waiting. An idle client wakes up only for its
+    /// own deadlines and for bytes from the peer.
     #[must_use]
     pub const fn wakeups(&self) -> u64 {
         self.wakeups
     }
 
-    /// Stops or resumes reading, as a client does whose application is behind. For tests.
+    /// Stops or resumes reading, as a client does while its application is behind. For tests.
     #[doc(hidden)]
     pub const fn hold(&mut self, held: bool) {
         self.engine.hold(held);
     }
 
-    /// The system that it runs on.
+    /// Returns the system that the client runs on.
     #[must_use]
     pub const fn system(&self) -> &S {
         self.engine.host()
     }
 
-    /// Drives everything until an event waits, or until the connection is over.
+    /// Drives the connection until an event waits, or until the connection is over.
     fn wait_until(&mut self, until: Option<Instant>) -> Result<(), TimedOut> {
         if !self.engine.session().has_events() {
             self.drive_until(Session::has_events, until)?;
@@ -269,36 +285,36 @@ impl<S: System> Client<S> {
     }
 
     fn drive(&mut self, done: impl Fn(&Session) -> bool) {
-        // Without a limit of time there is nothing to run out.
+        // Without a timeout this cannot fail.
         let _ = self.drive_until(done, None);
     }
 
-    /// Drives everything until `done`, or until the connection is over.
+    /// Drives the connection until `done`, until the connection is over, or until `until`.
     fn drive_until(
         &mut self,
         done: impl Fn(&Session) -> bool,
         until: Option<Instant>,
     ) -> Result<(), TimedOut> {
         self.engine.begin();
-        // A timeout of zero still takes one look at the socket.
+        // A timeout of zero still allows one look at the socket.
         let mut has_looked = false;
         loop {
             let _ = self.engine.carry_out_orders();
-            // First: however much other threads send, the one that waits here goes on when it can.
+            // First: other threads' messages must not delay the caller, who may now go on.
             if done(self.engine.session()) {
                 return Ok(());
             }
-            // A peer that floods with what is no event, and threads whose messages are refused,
-            // keep nobody past the time given.
+            // The time limit holds even if the peer floods with frames that cause no event, and if
+            // other threads' messages are refused.
             if has_looked && until.is_some_and(|until| self.engine.host().now() >= until) {
                 return Err(TimedOut);
             }
             let has_opened_mail = self.open_mail();
             if self.engine.session().is_over() && !has_opened_mail {
-                return Ok(()); // and no other thread has asked to connect again
+                return Ok(()); // no other thread has asked to connect again
             }
             if has_opened_mail {
-                let _ = self.engine.carry_out_orders(); // what was asked for may have made some
+                let _ = self.engine.carry_out_orders(); // the requests may have caused orders
             }
             has_looked = true;
             if self.engine.look() == Progress::Made {
@@ -325,8 +341,8 @@ impl<S: System> Client<S> {
         }
     }
 
-    /// Between events that are already waiting, once in a while: what is due, and what other threads ask for, does not wait
-    /// until the application has taken all of them.
+    /// Called now and then between events that already wait. So a slow application delays neither
+    /// deadlines nor other threads' requests.
     fn look_around(&mut self) {
         let asked = self.open_mail();
         if self.engine.check_suspend() || self.engine.due().is_some() {
@@ -337,8 +353,9 @@ impl<S: System> Client<S> {
         }
     }
 
-    /// The wait of this thread is over. Where it has stalled, so have those of other threads' messages. Where not, none of these is
-    /// taken yet: the space is this thread's.
+    /// Ends the wait of this thread. If it has stalled, the waits of other threads' messages have
+    /// stalled too. Otherwise their messages are not accepted yet, because the new space is for
+    /// this thread.
     fn end_wait(&mut self, has_stalled: bool) {
         if has_stalled {
             let _ = self.open_mail();
@@ -346,7 +363,7 @@ impl<S: System> Client<S> {
         self.engine.end_wait();
     }
 
-    /// Does what other threads have asked for; says whether they had.
+    /// Processes other threads' requests and messages. Returns whether there were any.
     #[inline]
     fn open_mail(&mut self) -> bool {
         self.mailbox.has_mail() && self.open_all_mail()
@@ -371,8 +388,9 @@ impl<S: System> Client<S> {
         any | self.open_letters()
     }
 
-    /// Takes the messages of other threads, as far as there is space for them. Those that come meanwhile are left for the next
-    /// time, so that threads that are refused at once do not keep this one busy.
+    /// Sends the messages of other threads, as far as there is space. Messages that come meanwhile
+    /// wait for the next call: threads whose messages are refused at once must not keep this one
+    /// busy.
     fn open_letters(&mut self) -> bool {
         let (mut any, mut has_stalled) = (false, false);
         for _ in 0..self.mailbox.waiting_letters() {
@@ -394,7 +412,7 @@ impl<S: System> Client<S> {
             }
         }
         if has_stalled {
-            self.engine.end_wait(); // a message that comes later has a wait of its own
+            self.engine.end_wait(); // a later message has its own wait
         }
         any
     }
@@ -407,7 +425,7 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// Yields what [`Client::recv`] does.
+/// Yields the same events as [`Client::recv`].
 impl<S: System> Iterator for Client<S> {
     type Item = ClientEvent;
 
@@ -416,7 +434,7 @@ impl<S: System> Iterator for Client<S> {
     }
 }
 
-/// What other threads still wait for is refused.
+/// Messages of other threads that still wait are refused.
 impl<S: System> Drop for Client<S> {
     fn drop(&mut self) {
         self.mailbox.retire();

@@ -1,4 +1,4 @@
-//! The one file that reads clocks.
+//! The only file that reads clocks.
 #![allow(clippy::disallowed_methods, reason = "time enters the driver here, and nowhere else")]
 
 use std::time::{Instant as StdInstant, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Instant as StdInstant, SystemTime};
 use gateway_core::{Instant, UnixMillis};
 use gateway_wire::WallClock;
 
-/// The driver's two clocks. Monotonic time counts from when the clock was made.
+/// The driver's two clocks. Monotonic time counts from when the clock was created.
 pub(crate) struct Clock {
     epoch: StdInstant,
     wall: Option<WallClock>,
@@ -26,7 +26,7 @@ impl Clock {
         self.wall.as_ref().map_or_else(system_time, |wall| wall())
     }
 
-    /// Whether the wall clock is the system's own.
+    /// Whether the wall clock is the system's.
     pub(crate) const fn is_of_the_system(&self) -> bool {
         self.wall.is_none()
     }

@@ -1,4 +1,4 @@
-//! Byte streams that a client can wait for, and other ways to open one than TCP.
+//! Byte streams that a client can wait for, and other ways than TCP to open one.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -9,25 +9,28 @@ use mio::event::Source;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-/// A byte stream to a server that never waits: TCP, TLS over it, or one of the embedder's own. Reading and writing fail
-/// with [`io::ErrorKind::WouldBlock`] where they would have to wait; a write of no bytes means that the stream is dead.
+/// A byte stream to a server that never waits: TCP, TLS over TCP, or your own type. A read or write
+/// that would have to wait must fail with [`io::ErrorKind::WouldBlock`]. A write of zero bytes
+/// means that the stream is dead.
 ///
-/// What it is given to read into holds what other connections of the thread have read: it must report exactly what it has written.
+/// The buffer of a read contains bytes of other connections. The stream must report exactly how
+/// many bytes it has written there.
 pub trait Transport: Read + Write + Send {
-    /// The socket under it, for the poller.
+    /// Returns the socket under the stream, for the poller.
     fn source(&mut self) -> &mut dyn Source;
 
-    /// Whether a buffer of the stream's own has passed on bytes since this was last asked: see
-    /// [`ByteStream::take_progress`]. The default is for a stream without a buffer.
+    /// Whether the stream's own buffer has passed on bytes since the last call; see
+    /// [`ByteStream::take_progress`]. The default, `false`, is for a stream without a buffer.
     fn take_progress(&mut self) -> bool {
         false
     }
 
-    /// Ends this direction of the stream, as far as that needs no waiting.
+    /// Ends the stream's outgoing direction, as far as possible without waiting.
     fn shutdown(&mut self);
 
-    /// Makes the drop that follows reset the connection, so that a dead peer receives nothing later that the kernel still
-    /// holds. A stream over TCP sets `SO_LINGER` to zero here. The default is a plain drop.
+    /// Makes the next drop of the stream reset the connection. Otherwise a dead peer could later
+    /// receive what the kernel still holds. A stream over TCP sets `SO_LINGER` to zero here. By
+    /// default the drop is a plain close.
     fn abort(&mut self) {}
 }
 
@@ -37,12 +40,12 @@ impl Transport for TcpStream {
     }
 
     fn shutdown(&mut self) {
-        // A socket that cannot be ended is about to be dropped.
+        // If the shutdown fails, the drop follows in any case.
         let _ = Self::shutdown(self, Shutdown::Write);
     }
 
     fn abort(&mut self) {
-        // A socket that cannot be reset is about to be dropped.
+        // If this fails, the drop follows in any case.
         let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }
@@ -54,30 +57,31 @@ impl Transport for mio::net::UnixStream {
     }
 
     fn shutdown(&mut self) {
-        // A socket that cannot be ended is about to be dropped.
+        // If the shutdown fails, the drop follows in any case.
         let _ = Self::shutdown(self, Shutdown::Write);
     }
 }
 
-/// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`; another may go through
-/// a proxy, or a Unix socket.
+/// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
+/// implementation may use a proxy, or a Unix socket.
 pub trait Dial: Send + Sync + 'static {
-    /// Makes one attempt. It runs on a helper thread and may block there; the client's connect deadline runs meanwhile, and
-    /// what comes after it is dropped.
+    /// Makes one attempt. It runs on a helper thread, where it may block. Meanwhile the client's
+    /// connect timeout runs, and the client drops a stream that comes later.
     ///
     /// # Errors
-    /// Why there is no stream.
+    /// Why no stream could be opened.
     fn dial(&self, endpoint: &Endpoint) -> Result<Box<dyn Transport>, OpenFailure>;
 
-    /// Whether a write that fails has passed on nothing of what it was offered. So it is with a bare socket, and not
-    /// with a stream that buffers, as TLS does: there messages in such a write count as
-    /// [`MaybeSent`](crate::Fate::MaybeSent), not as [`Rejected`](crate::Fate::Rejected).
+    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket:
+    /// messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return `false`, the
+    /// default, for a stream with a buffer, such as TLS: they count as
+    /// [`MaybeSent`](crate::Fate::MaybeSent).
     fn fails_whole(&self) -> bool {
         false
     }
 }
 
-/// An open stream, as the engine sees it.
+/// An open stream of a [`Client`](crate::Client).
 pub struct Socket {
     transport: Box<dyn Transport>,
     fails_whole: bool,
@@ -122,7 +126,7 @@ impl ByteStream for Socket {
     }
 }
 
-/// A system call that a signal has interrupted is made again.
+/// Repeats a system call that a signal has interrupted.
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {

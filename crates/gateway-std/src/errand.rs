@@ -1,5 +1,5 @@
-//! What may block, away from the client's thread: credentials, the resolver, TLS's files, a dial of the
-//! embedder's own.
+//! Blocking tasks ("errands") off the client's thread: credentials, name resolution, reading TLS
+//! files, and the embedder's own dial.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,15 +18,16 @@ use rustls::ClientConfig;
 
 use crate::dial::{Dial, Transport};
 
-/// Asked before each attempt, on a helper thread; [`Credentials::Refresh`] says that the last ones were refused.
+/// A credentials provider. The client calls it before each attempt, on a helper thread.
+/// [`Credentials::Refresh`] means that the server has refused the last credentials.
 pub type Provider =
     Arc<dyn Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync>;
 
-/// What an errand has brought.
+/// The result of a blocking task.
 pub(crate) struct Fetched {
     pub(crate) handshake: Handshake,
     pub(crate) login: Option<Secret>,
-    /// `None` where there is no TLS.
+    /// `None` without TLS.
     pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) route: Route,
 }
@@ -37,7 +38,8 @@ pub(crate) enum Route {
     Dialled { transport: Box<dyn Transport>, fails_whole: bool },
 }
 
-/// An errand under way. Once this is dropped, one that waits is not begun, and what one under way brings is dropped.
+/// A blocking task that waits or runs. If this is dropped, a waiting task is not started, and a
+/// running task's result is dropped.
 pub(crate) struct Errand {
     outcome: Receiver<Result<Fetched, OpenFailure>>,
     is_wanted: Arc<AtomicBool>,
@@ -56,14 +58,15 @@ impl Errand {
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(OpenFailure::new(
                 OpenError::Io,
-                "the helper thread ended without an answer: did the credentials' provider or the resolver panic?",
+                "the helper thread ended without an answer: did the credentials provider or the resolver panic?",
             ))),
         }
     }
 }
 
-/// Runs a client's errands: at once where nothing blocks, else on one helper thread that ends with the last of them. However
-/// long a resolver hangs, a client has no second such thread.
+/// Runs a client's blocking tasks. A task that cannot block runs at once. The others share one
+/// helper thread, which ends with the last of them. However long a resolver hangs, a client has no
+/// second helper thread.
 pub(crate) struct Errands {
     work: Arc<Work>,
     queue: Arc<Mutex<Queue>>,
@@ -89,7 +92,7 @@ struct Order {
     reply: Reply,
 }
 
-/// Where the answer goes. Whoever waits for it is woken when this is dropped, answered or not.
+/// Where the answer goes. Dropping this wakes the waiting client, with or without an answer.
 struct Reply {
     answer: Option<Sender<Result<Fetched, OpenFailure>>>,
     waker: Waker,
@@ -98,7 +101,7 @@ struct Reply {
 impl Reply {
     fn send(self, outcome: Result<Fetched, OpenFailure>) {
         if let Some(answer) = &self.answer {
-            // What comes too late is dropped with the channel, and whatever it holds open with it.
+            // If the attempt is gone, this drops the answer, and everything that it holds open.
             let _ = answer.send(outcome);
         }
     }
@@ -106,7 +109,7 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.answer = None; // first: who wakes up without an answer is to see that none will come
+        self.answer = None; // before the wake: the woken client must see that no answer will come
         self.waker.wake_by_ref();
     }
 }
@@ -123,7 +126,7 @@ impl Errands {
         Self { work: Arc::new(work), queue: Arc::default() }
     }
 
-    /// Begins an errand; `waker` is woken when it is done.
+    /// Starts a task. Wakes `waker` when the task is done.
     pub(crate) fn begin(&self, credentials: Credentials, waker: Waker) -> Errand {
         let (answer, outcome) = channel();
         let is_wanted = Arc::new(AtomicBool::new(true));
@@ -148,7 +151,10 @@ impl Errands {
         match helper.spawn(move || run(&work, &shared)) {
             Ok(_) => queue.is_running = true,
             Err(error) => {
-                let failure = OpenFailure::new(OpenError::Io, format!("no helper thread: {error}"));
+                let failure = OpenFailure::new(
+                    OpenError::Io,
+                    format!("the helper thread could not be started: {error}"),
+                );
                 queue.waiting.drain(..).for_each(|order| order.reply.send(Err(failure.clone())));
             }
         }
@@ -156,13 +162,13 @@ impl Errands {
 }
 
 fn run(work: &Work, queue: &Mutex<Queue>) {
-    // Also where a provider panics: the next errand starts another thread.
+    // Also if a provider panics: the next task starts another thread.
     struct Ends<'a>(&'a Mutex<Queue>);
     impl Drop for Ends<'_> {
         fn drop(&mut self) {
             let mut queue = lock(self.0);
             queue.is_running = false;
-            queue.waiting.clear(); // those who wait are told that no answer comes, and try again
+            queue.waiting.clear(); // dropping them wakes their attempts, which fail and retry
         }
     }
     let ends = Ends(queue);
@@ -172,7 +178,8 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
         let Some(order) = waiting.waiting.pop_front() else {
             waiting.is_running = false;
             drop(waiting);
-            std::mem::forget(ends); // said under the same lock that found nothing more to do
+            // `is_running` was cleared under the lock that found the queue empty.
+            std::mem::forget(ends);
             return;
         };
         drop(waiting);
@@ -183,7 +190,8 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
         if order.is_wanted.load(Ordering::Relaxed) {
             order.reply.send(fetched);
         } else if let Ok(Fetched { route: Route::Addresses(addresses), .. }) = fetched {
-            // A slow resolver answers an attempt that has timed out. The next one is already waiting, and takes the answer.
+            // A slow resolver may answer an attempt that has timed out. The next attempt already
+            // waits, and uses that answer.
             resolved = Some(addresses);
         }
     }
@@ -223,13 +231,14 @@ impl Work {
 
     fn ask(&self, credentials: Credentials) -> Result<LoginCredentials, OpenFailure> {
         let Some(provider) = &self.provider else { return Ok(LoginCredentials::new()) };
-        provider(credentials)
-            .map_err(|error| OpenFailure::new(OpenError::Io, format!("no credentials: {error}")))
+        provider(credentials).map_err(|error| {
+            OpenFailure::new(OpenError::Io, format!("the credentials provider failed: {error}"))
+        })
     }
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    // What a thread that panicked left is whole: nothing panics while it holds the lock.
+    // The data is consistent even if a thread panicked: nothing panics while it holds the lock.
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,13 +1,13 @@
-//! A WebSocket connection that stays up, on the standard library's threads: no async runtime.
+//! A WebSocket client connection that stays up, on threads, without an async runtime.
 //!
-//! [`Client`] is an iterator of what happened, and sends messages. It connects when it is first asked for an event, keeps a
-//! heartbeat, reconnects with backoff and jitter, logs in again, and closes within a deadline, all on the thread that
-//! calls it. It waits in the operating system's poller (by [mio](https://docs.rs/mio)) and wakes up for its socket, its
-//! deadlines, and its [`Sender`]s alone. What it decides is decided by [`gateway_core`], a pure state machine;
-//! `gateway-tokio` is the same on tokio: builder, settings, events and errors are one.
+//! [`Client`] is an iterator of events, and sends messages. It connects when you first ask it for
+//! an event. Then it keeps a heartbeat, reconnects with backoff and jitter, logs in again, and
+//! closes within a deadline. All of this happens on the thread that calls it. While it waits in the
+//! operating system's poller (through [mio](https://docs.rs/mio)), only its socket, its deadlines
+//! and its [`Sender`]s wake it up.
 //!
-//! (tungstenite, underneath, logs requests and payloads through the `log` crate at trace: an application that bridges `log`
-//! and has secrets filters `tungstenite` out.)
+//! The state machine in [`gateway_core`] makes all decisions. `gateway-tokio` is the same client on
+//! tokio, with the same builder, settings, events and errors.
 //!
 //! ```no_run
 //! use gateway_std::{Client, ClientEvent};
@@ -17,7 +17,7 @@
 //! while let Some(event) = client.next() {
 //!     if let ClientEvent::Message(message) = event {
 //!         if let Err(refused) = client.send(message) {
-//!             println!("{refused}"); // lost meanwhile: it reconnects, and the message is in there
+//!             println!("{refused}"); // not connected; the error contains the message
 //!         }
 //!     }
 //! }
@@ -25,10 +25,14 @@
 //! # }
 //! ```
 //!
-//! A connection costs one thread of yours, and three file descriptors: its socket, and its poller with the poller's waker.
-//! A host's name is resolved, and credentials are asked for, on a helper thread that ends when it has the answer.
-//! One more thread serves all clients of the process, of both drivers: it wakes up 12 times a minute to notice a suspend of
+//! **Threads.** A connection uses one of your threads, and three file descriptors: its socket, its
+//! poller, and the poller's waker. The client resolves the host's name, and asks for credentials,
+//! on a helper thread that ends when it has the answer. One more thread serves all clients of the
+//! process, those of `gateway-tokio` included. It wakes up 12 times a minute to notice a suspend of
 //! the machine, and ends with the last client.
+//!
+//! **Logs.** The codec's crate, tungstenite, logs requests and payloads through the `log` crate at
+//! level trace. If your application forwards `log` and sends secrets, filter out `tungstenite`.
 
 mod builder;
 mod client;

@@ -20,13 +20,13 @@ use crate::race::Race;
 use crate::system::System;
 use crate::tls::TlsStream;
 
-/// Events that one wait may bring: a client has one socket, or the few that race to be it, and a waker.
+/// The most events of one wait. A client has a waker, and one socket or a few that are connecting.
 const EVENTS: usize = 8;
 
 const WAKER: Token = Token(0);
 const SOCKET: Token = Token(1);
 
-/// The operating system, as a [`Client`](crate::Client) uses it.
+/// The operating system, as a [`Client`](crate::Client)'s [`System`](crate::System).
 pub struct Os {
     endpoint: Endpoint,
     tls: Option<Tls>,
@@ -36,11 +36,11 @@ pub struct Os {
     poll: mio::Poll,
     events: Events,
     waker: Waker,
-    /// When an attempt wants to be looked at again though nothing has come.
+    /// When an attempt must be polled again even if nothing has come.
     look_at: Option<Instant>,
 }
 
-/// Wakes the poller up, from any thread.
+/// Wakes the poller, from any thread.
 struct Bell(mio::Waker);
 
 impl Wake for Bell {
@@ -49,7 +49,7 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // It fails only where the kernel's counter is full: then the poller is awake.
+        // This fails only if the kernel's counter is full. Then the poller is awake.
         let _ = self.0.wake();
     }
 }
@@ -66,15 +66,15 @@ enum Stage {
     Over,
 }
 
-/// What goes along with the stream.
+/// What is passed on together with the stream.
 struct Papers {
     handshake: Handshake,
     login: Option<Secret>,
-    /// For the handshake of TLS, until it begins.
+    /// For the TLS handshake, until it starts.
     tls: Option<Arc<ClientConfig>>,
 }
 
-/// How far one look at an attempt has come.
+/// The result of one step of an attempt.
 enum Step {
     Next(Stage),
     Stay(Stage),
@@ -150,7 +150,7 @@ impl Os {
     }
 
     fn connected(&self, tcp: mio::net::TcpStream, mut papers: Papers) -> Result<Step, OpenFailure> {
-        // A connection that is kept for days and carries small messages gains nothing from Nagle.
+        // A long-lived connection with small messages gains nothing from Nagle's algorithm.
         let _ = tcp.set_nodelay(true);
         match self.tls.as_ref().zip(papers.tls.take()) {
             None => Ok(open(Box::new(tcp), true, papers)),
@@ -180,7 +180,7 @@ impl Host for Os {
     }
 
     fn suspend_waker(&self) -> Option<Waker> {
-        // A wall clock of the builder's is not the one that the watch reads.
+        // The watch reads the system's wall clock, and not one that the builder has set.
         self.clock.is_of_the_system().then(|| self.waker.clone())
     }
 
@@ -220,7 +220,8 @@ impl System for Os {
             (until, look_at) => until.or(look_at),
         };
         let timeout = until.map(|until| until.saturating_duration_since(self.clock.now()));
-        // It fails where a signal interrupts it: then it has come back sooner. What came is seen at the sockets.
+        // This fails if a signal interrupts it. The wait then ends early, and the sockets show what
+        // has come.
         let _ = self.poll.poll(&mut self.events, timeout);
     }
 

@@ -1,4 +1,4 @@
-//! TCP to the first of a host's addresses that answers, without waiting.
+//! Connects over TCP to the first of a host's addresses that answers, without waiting.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use gateway_wire::{ATTEMPT_DELAY, AddressBook};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-/// Connects under way: each address is tried when the one before it has failed, or is late
+/// The pending connects. Each address is tried when the connect before it has failed, or is late
 /// ([RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5)).
 pub(crate) struct Race {
     waiting: vec::IntoIter<SocketAddr>,
@@ -30,12 +30,13 @@ impl Race {
         }
     }
 
-    /// When it is to be looked at again, at the latest.
+    /// When the race must be polled again at the latest.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         (self.waiting.len() > 0).then_some(self.next_at)
     }
 
-    /// The first that is connected; the last failure, if none will be. The connects are reported to `book`.
+    /// Returns the first stream that is connected, or the last error if all connects failed.
+    /// Reports the connects to `book`.
     pub(crate) fn poll(
         &mut self,
         now: Instant,
@@ -85,7 +86,7 @@ fn start(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<T
     Ok(stream)
 }
 
-/// Whether a connect has come to its end, and to which.
+/// Whether a connect has ended, and its result.
 fn state_of(stream: &TcpStream) -> Poll<io::Result<()>> {
     match stream.take_error() {
         Ok(Some(error)) | Err(error) => return Poll::Ready(Err(error)),
@@ -104,7 +105,8 @@ mod tests {
 
     use super::*;
 
-    /// Waits for the race's end; the clock stands still, so that no address is tried for want of patience.
+    /// Waits for the race's end. The clock stands still, so no address is tried because another one
+    /// is late.
     fn run(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         let mut poll = mio::Poll::new()?;
         let mut events = mio::Events::with_capacity(8);

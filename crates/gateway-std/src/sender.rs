@@ -1,4 +1,4 @@
-//! Speaking to a client from other threads: a bounded mailbox that wakes it up at once.
+//! Uses a client from other threads, through a bounded mailbox that wakes it at once.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,20 +10,24 @@ use std::task::Waker;
 use gateway_core::{CloseCode, CloseFrame, Network, SendRejection, Verdict};
 use gateway_wire::{Message, MessageId, SendError};
 
-/// How many messages may wait to be taken.
+/// The most messages that may wait in the mailbox.
 const LETTERS: usize = 256;
 
-/// How many bytes of messages may wait to be taken, beside one message that is longer.
+/// The most bytes of messages that may wait in the mailbox. A single longer message may also wait.
 const LETTER_BYTES: usize = 1 << 20;
 
-/// How many other requests may wait.
+/// The most other requests that may wait.
 const CONTROLS: usize = 16;
 
-/// Speaks to a [`Client`](crate::Client) from another thread. Clones share it.
+/// Sends messages and requests to a [`Client`](crate::Client) from another thread. All clones use
+/// the same client.
 ///
-/// A client that waits in [`recv`](crate::Client::recv) is woken at once; one that is busy elsewhere takes the request when it
-/// is next asked for an event. So a thread that owns a client uses the client itself: with a `Sender` it would wait for itself,
-/// but where it [enqueues](Self::enqueue) no more than there is room for, and asks for events before it waits for receipts.
+/// A `Sender` wakes a client that waits in [`recv`](crate::Client::recv) at once. A client that is
+/// busy elsewhere processes the request when you next ask it for an event.
+///
+/// On the thread that owns the client, use the client's own methods: there [`send`](Self::send)
+/// would wait for itself. This thread may [enqueue](Self::enqueue) messages while the mailbox has
+/// space. It must then ask for events before it waits for receipts.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,12 +35,12 @@ const CONTROLS: usize = 16;
 /// use gateway_std::core::CloseFrame;
 ///
 /// let mut client = Client::builder("ws://127.0.0.1:9001").build()?;
-/// while !client.is_ready() && client.recv().is_some() {} // before that, what is sent is handed back
+/// while !client.is_ready() && client.recv().is_some() {} // until then, `send` fails
 /// let sender = client.sender();
 /// std::thread::spawn(move || {
 ///     for line in std::io::stdin().lines().map_while(Result::ok) {
 ///         if let Err(refused) = sender.send(line) {
-///             eprintln!("{refused}"); // the message is in there
+///             eprintln!("{refused}"); // the error contains the message
 ///         }
 ///     }
 ///     sender.close(CloseFrame::NORMAL);
@@ -57,49 +61,54 @@ impl Sender {
         Self { mailbox }
     }
 
-    /// Hands a message to the client, and returns its number once it was taken into the write buffer. Waits for that, and
-    /// while the mailbox (256 messages, 1 MiB) or the write buffer is full.
+    /// Passes a message to the client, and returns its number once the client has accepted it into
+    /// its write buffer. Waits while the mailbox (256 messages, 1 MiB) or the write buffer is full.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone; also where the write buffer is
-    /// full and the transport took no byte for [`send_stall`](crate::Builder::send_stall).
+    /// Returns the message if the connection is not ready, closing, or CLOSED, or if the client was
+    /// dropped. It also returns the message if the write buffer is full and the transport took no
+    /// byte for [`send_stall`](crate::Builder::send_stall).
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message)?.wait()
     }
 
-    /// Hands a message to the client and goes on: the [`Receipt`] tells what became of it. Waits while the mailbox is full.
-    /// Many messages, and their receipts waited for together, may wake the client once, where [`send`](Self::send) wakes it for each.
+    /// Passes a message to the client, and returns a [`Receipt`] without waiting for the result.
+    /// Waits while the mailbox is full. [`send`](Self::send) wakes the client for each message. If
+    /// you enqueue many messages, and then wait for their receipts together, they may wake it only
+    /// once.
     ///
     /// # Errors
-    /// The message itself where the connection is CLOSED and its events are taken, or the client is gone. All other refusals are the
-    /// receipt's.
+    /// Returns the message if the connection is CLOSED and its events are taken, or if the client
+    /// was dropped. The receipt returns all other errors.
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (answer, outcome) = sync_channel(1);
         self.mailbox.post(Letter { message: message.into(), answer })?;
         Ok(Receipt { outcome })
     }
 
-    /// Starts to close the connection; overtakes messages that wait to be taken.
+    /// Starts to close the connection. This overtakes messages in the mailbox.
     pub fn close(&self, frame: CloseFrame<'_>) {
         self.mailbox.ask(Control::Close(frame.code(), frame.reason().to_owned()));
     }
 
-    /// Connects at once where a retry was waited for, or again after CLOSED, when the client is next asked for an event.
+    /// Connects again after CLOSED, when you next ask the client for an event. If the client waits
+    /// to retry, retries at once.
     pub fn connect(&self) {
         self.mailbox.ask(Control::Connect);
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&self) {
         self.mailbox.ask(Control::LoginAccepted);
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&self, verdict: Verdict) {
         self.mailbox.ask(Control::LoginRejected(verdict));
     }
 
-    /// Passes on a hint of the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub fn network_changed(&self, network: Network) {
         self.mailbox.ask(Control::Network(network));
     }
@@ -111,20 +120,23 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// The answer to come for a message that was [enqueued](Sender::enqueue).
+/// The pending result of a message that was [enqueued](Sender::enqueue).
 ///
-/// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
-#[must_use = "a refusal is told here and nowhere else"]
+/// Dropping the receipt does not take the message back: the message is still sent, but you do not
+/// see a refusal.
+#[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
     outcome: mpsc::Receiver<Result<MessageId, SendError>>,
 }
 
 impl Receipt {
-    /// Waits until the message was taken into the write buffer, and returns its number.
+    /// Waits until the client has accepted the message into its write buffer, and returns its
+    /// number.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, closing, or CLOSED, or the client is gone; also where the write buffer is
-    /// full and the transport took no byte for [`send_stall`](crate::Builder::send_stall).
+    /// Returns the message if the connection is not ready, closing, or CLOSED, or if the client was
+    /// dropped. It also returns the message if the write buffer is full and the transport took no
+    /// byte for [`send_stall`](crate::Builder::send_stall).
     pub fn wait(self) -> Result<MessageId, SendError> {
         let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
         self.outcome.recv().unwrap_or_else(gone)
@@ -137,16 +149,17 @@ impl fmt::Debug for Receipt {
     }
 }
 
-/// A message to be sent, and who waits for its number.
+/// A message to be sent, and where its result goes.
 pub(crate) struct Letter {
     message: Message,
     answer: SyncSender<Result<MessageId, SendError>>,
 }
 
 impl Letter {
-    /// Answers with what `send` makes of the message.
+    /// Answers with the result of `send`.
     pub(crate) fn answer(self, send: impl FnOnce(Message) -> Result<MessageId, SendError>) {
-        let _ = self.answer.send(send(self.message)); // one answer, room for one; the asker may have gone
+        // The channel has space for the one answer, and the sender may be gone.
+        let _ = self.answer.send(send(self.message));
     }
 
     pub(crate) fn refuse(self, why: SendRejection) {
@@ -163,12 +176,12 @@ pub(crate) enum Control {
     LoginRejected(Verdict),
 }
 
-/// What other threads ask of a client.
+/// The requests and messages of other threads.
 pub(crate) struct Mailbox {
     mail: Mutex<Mail>,
-    /// Told when there is room again, or never will be.
+    /// Notified when there is space again, or when there never will be.
     room: Condvar,
-    /// Whether there is mail: looked at without the lock, before each look at the socket.
+    /// Whether anything waits. Read without the lock, before each look at the socket.
     any: AtomicBool,
     /// Whether the client waits, and must be woken.
     asleep: AtomicBool,
@@ -178,10 +191,11 @@ pub(crate) struct Mailbox {
 #[derive(Default)]
 struct Mail {
     letters: VecDeque<Letter>,
-    /// What the letters weigh.
+    /// The bytes of all messages in `letters`.
     bytes: usize,
     controls: VecDeque<Control>,
-    /// The connection is over and its events are taken, or the client is gone: nobody opens letters.
+    /// No one takes messages any more: the connection is over and its events are taken, or the
+    /// client was dropped.
     retired: bool,
 }
 
@@ -196,7 +210,7 @@ impl Mailbox {
         }
     }
 
-    /// Waits for room, and leaves a letter.
+    /// Waits for space, and queues a message.
     fn post(&self, letter: Letter) -> Result<(), SendError> {
         let mut mail = self.lock();
         let is_full = |mail: &Mail| {
@@ -215,8 +229,8 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Waits for room, and leaves a request. Where nobody takes them for now the oldest gives way: it is the newest that
-    /// counts when the client is asked again.
+    /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
+    /// one: only the newest matter when the client is asked for an event again.
     fn ask(&self, control: Control) {
         let mut mail = self.lock();
         while mail.controls.len() >= CONTROLS && !mail.retired {
@@ -237,7 +251,7 @@ impl Mailbox {
         }
     }
 
-    /// Whether requests or messages wait to be taken.
+    /// Whether requests or messages wait.
     #[inline]
     pub(crate) fn has_mail(&self) -> bool {
         self.any.load(Ordering::SeqCst)
@@ -272,7 +286,7 @@ impl Mailbox {
         self.room.notify_all();
     }
 
-    /// How many messages wait to be taken.
+    /// The number of messages that wait.
     pub(crate) fn waiting_letters(&self) -> usize {
         if !self.has_mail() {
             return 0;
@@ -280,8 +294,9 @@ impl Mailbox {
         self.lock().letters.len()
     }
 
-    /// The client is about to wait: whether it may, for there is nothing that it can do. A letter whose wait for space in the write
-    /// buffer is under way is nothing to stay awake for: the socket or the deadline wakes the client.
+    /// Called before the client waits. Returns whether it may: there must be nothing that it can
+    /// do. A message that waits for space in the write buffer is no reason to stay awake, because
+    /// the socket or the deadline wakes the client.
     pub(crate) fn fall_asleep(&self, letters_wait_for_space: bool) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         if !self.has_mail() {
@@ -295,12 +310,12 @@ impl Mailbox {
         false
     }
 
-    /// The client has waited.
+    /// Called after the client has waited.
     pub(crate) fn wake_up(&self) {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// Nobody opens letters any more: those that wait are refused, and those that come.
+    /// No one takes messages any more: refuses those that wait, and all that come later.
     pub(crate) fn retire(&self) {
         let mut mail = self.lock();
         mail.retired = true;
@@ -311,13 +326,14 @@ impl Mailbox {
         letters.into_iter().for_each(|letter| letter.refuse(SendRejection::Closed));
     }
 
-    /// Letters are opened again.
+    /// Messages are taken again.
     pub(crate) fn reopen(&self) {
         self.lock().retired = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, Mail> {
-        // What a thread that panicked left is whole: nothing here panics between two changes.
+        // The data is consistent even if a thread panicked: nothing here panics between two
+        // changes.
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,18 +1,18 @@
-//! What a client needs of the machine that it runs on.
+//! What a client needs from the machine that it runs on.
 
 use std::task::Waker;
 
 use gateway_core::Instant;
 use gateway_wire::Host;
 
-/// Sockets and clocks ([`Host`]), and a way to wait for both. [`Os`](crate::Os) is the operating system; another may be a
-/// simulation, under which the very same client runs on a clock of its own:
-/// [`Builder::build_on`](crate::Builder::build_on).
+/// Sockets and clocks ([`Host`]), and a way to wait for both. [`Os`](crate::Os) is the operating
+/// system. With your own implementation, such as a simulation, the same client runs on other
+/// sockets and another clock: see [`Builder::build_on`](crate::Builder::build_on).
 pub trait System: Host {
-    /// Waits until a socket or an attempt may have brought something, until the waker was woken, or until `until`. It may
-    /// return sooner, for nothing.
+    /// Waits until a socket or an attempt may have made progress, until the waker was woken, or
+    /// until `until`. It may return early.
     fn wait(&mut self, until: Option<Instant>);
 
-    /// Ends the wait that is under way, or else the next one; from any thread.
+    /// Returns a waker that ends the current wait, or else the next one. It works from any thread.
     fn waker(&self) -> Waker;
 }

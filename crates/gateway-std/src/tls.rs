@@ -14,14 +14,14 @@ use tracing::warn;
 
 use crate::dial::{Transport, uninterrupted};
 
-/// A TLS handshake under way, and then the stream. Reading and writing stand apart: a peer that reads nothing more can still
-/// be read, and the other way round.
+/// A TLS handshake, and then the stream. Reading and writing are independent: a peer that reads
+/// nothing more can still be read, and the reverse.
 pub(crate) struct TlsStream {
     connection: ClientConnection,
-    /// Puts a failure into words.
+    /// Formats a failure.
     tls: Tls,
     tcp: TcpStream,
-    /// Whether records have moved since this was last asked for.
+    /// Whether TLS records were written since the last `take_progress`.
     has_moved: bool,
 }
 
@@ -36,7 +36,7 @@ impl TlsStream {
             warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
         }
         let refused = |error: &dyn std::fmt::Display| {
-            OpenFailure::new(OpenError::Configuration, format!("no TLS: {error}"))
+            OpenFailure::new(OpenError::Configuration, format!("TLS cannot start: {error}"))
         };
         let name =
             ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
@@ -44,7 +44,7 @@ impl TlsStream {
         Ok(Self { connection, tls: tls.clone(), tcp, has_moved: false })
     }
 
-    /// Shakes hands, as far as that needs no waiting.
+    /// Continues the handshake, as far as possible without waiting.
     pub(crate) fn poll_handshake(&mut self) -> Poll<Result<(), OpenFailure>> {
         match self.shake_hands() {
             Ok(()) => Poll::Ready(Ok(())),
@@ -63,17 +63,17 @@ impl TlsStream {
         self.push()
     }
 
-    /// Takes one read's worth of records from the socket. Nothing: the stream has ended.
+    /// Reads records from the socket once. Zero means that the stream has ended.
     fn pull(&mut self) -> io::Result<usize> {
         let count = uninterrupted(|| self.connection.read_tls(&mut self.tcp))?;
         if let Err(error) = self.connection.process_new_packets() {
-            let _ = self.push(); // the alert that says so, if it can be said
+            let _ = self.push(); // tries to send the alert
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
         Ok(count)
     }
 
-    /// Hands the socket the records that wait.
+    /// Writes the pending records to the socket.
     fn push(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             if uninterrupted(|| self.connection.write_tls(&mut self.tcp))? == 0 {
@@ -93,7 +93,8 @@ impl Read for TlsStream {
                 outcome => return outcome,
             }
             let pulled = self.pull();
-            // What rustls has to answer; a failure of that is told by the next write, and not to who reads.
+            // Writes rustls's answers, if there are any. The next write reports a failure of this,
+            // not the read.
             let _ = self.push();
             pulled?;
         }
@@ -108,7 +109,7 @@ impl Write for TlsStream {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match self.push() {
-            // These bytes are taken: a failure is told by the next call.
+            // These bytes are taken. The next call reports a failure.
             Ok(()) | Err(_) => Ok(count),
         }
     }
@@ -129,7 +130,7 @@ impl Transport for TlsStream {
 
     fn shutdown(&mut self) {
         self.connection.send_close_notify();
-        // A stream that cannot be ended now is about to be dropped.
+        // If this fails, the drop follows in any case.
         let _ = self.push();
         Transport::shutdown(&mut self.tcp);
     }
@@ -152,8 +153,8 @@ mod tests {
 
     use super::*;
 
-    /// Connects a client's stream, which blocks until its TLS handshake is done, to a server's bare socket.
-    /// With `secure` both have done their TLS handshake.
+    /// Connects a client's stream, which blocks until its TLS handshake is done, to a server's bare
+    /// socket. With `secure`, both have done their TLS handshake.
     fn connected(secure: bool) -> (Box<dyn Transport>, StdStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

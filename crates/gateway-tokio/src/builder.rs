@@ -1,4 +1,4 @@
-//! The builder of a client: takes anything, says at the end everything that is wrong with it.
+//! The client's builder: accepts any setting, and reports all invalid ones at the end.
 
 use std::fmt;
 use std::future::Future;
@@ -14,8 +14,8 @@ use crate::dial::{Addresses, Dial, TcpDial, TlsDial};
 use crate::open::{Opener, Provider};
 use crate::resolve::Lookups;
 
-/// Collects a client's settings; [`build`](Self::build) validates them all at once. Nothing is opened before
-/// the client is polled.
+/// Collects a client's settings. [`build`](Self::build) validates them and returns all errors at
+/// once. The client opens nothing before you poll it.
 ///
 /// ```
 /// use gateway_tokio::Client;
@@ -43,14 +43,15 @@ impl Builder {
 
     settings_methods!();
 
-    /// Opens the byte stream in another way than TCP and TLS: through a proxy, for example. The builder's
-    /// `tls` is then not used.
+    /// Replaces TCP and TLS as the way to open the byte stream, for example with a proxy. The
+    /// client then ignores the builder's `tls` and `resolver`.
     pub fn dial(mut self, dial: impl Dial) -> Self {
         self.dial = Some(Box::new(dial));
         self
     }
 
-    /// Asks for credentials before each attempt. An error fails the attempt, which is retried with backoff.
+    /// Sets a provider of credentials. The client calls it before each attempt. If it returns an
+    /// error, the attempt fails, and the client retries with backoff.
     pub fn credentials<F, Fut>(mut self, provider: F) -> Self
     where
         F: Fn(Credentials) -> Fut + Send + Sync + 'static,
@@ -60,10 +61,10 @@ impl Builder {
         self
     }
 
-    /// Validates everything.
+    /// Validates all settings, and creates the client.
     ///
     /// # Errors
-    /// Each setting that is wrong, by its name.
+    /// Each invalid setting, by its name.
     pub fn build(mut self) -> Result<Client, ConfigErrors> {
         let resolver = self.settings.resolver.take();
         let wall = self.settings.wall.clone();

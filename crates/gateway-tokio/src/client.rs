@@ -22,22 +22,23 @@ use crate::host::Tokio;
 use crate::open::Opener;
 use crate::wakers::{Half, Wakers};
 
-/// A WebSocket connection that stays up, for as long as it is polled.
+/// A WebSocket connection that stays up, for as long as you poll it.
 ///
-/// It is a [`Stream`] of what happened and a [`Sink`](futures_sink::Sink) of messages; [`next`](Self::next) and
-/// [`send`](Self::send) do the same without those traits. It connects when first polled, and then keeps the
-/// heartbeat, reconnects, and closes, all inside of these calls. Whoever wants that in the background takes
-/// [`spawn`](Self::spawn).
+/// The client is a [`Stream`] of events and a [`Sink`](futures_sink::Sink) of messages.
+/// [`next`](Self::next) and [`send`](Self::send) do the same without those traits. The client
+/// connects when you first poll it. It does all its work while you poll it: heartbeat, reconnect,
+/// login and close. To run it in the background, use [`spawn`](Self::spawn).
 ///
-/// **Poll it.** A client that nobody polls sends no heartbeat and does not reconnect. On the next poll what
-/// has arrived meanwhile is read before any deadline is judged. While events wait to be taken, the clock is read with every
-/// eighth: if your application takes a second for each, the heartbeat is up to eight seconds late.
+/// **Poll it.** A client that you do not poll sends no heartbeat and does not reconnect. The next
+/// poll first reads what has arrived meanwhile, and then evaluates deadlines. While events are
+/// waiting, the client reads the clock with every eighth event. If your application takes a second
+/// for each event, the heartbeat is up to eight seconds late.
 ///
-/// **Dropping it** aborts the connection; the peer sees 1006. Call [`close`](Self::close) and poll on until
-/// `None` for a close handshake.
+/// **Dropping it** aborts the connection, and the peer sees close code 1006. For a close handshake,
+/// call [`close`](Self::close) and poll until `None`.
 ///
-/// **Cancel safety.** Every future here may be dropped at any time: nothing is half done. See each method
-/// for what of it may already have happened.
+/// **Cancel safety.** You may drop every future here at any time. Nothing is left half done. Each
+/// method says what may already have happened.
 ///
 /// ```no_run
 /// use gateway_tokio::{Client, ClientEvent};
@@ -55,21 +56,21 @@ use crate::wakers::{Half, Wakers};
 /// ```
 #[must_use = "a client does nothing unless it is polled"]
 pub struct Client {
-    /// Behind a pointer: a client is moved into futures, and an `async fn` reserves space for an argument twice. With
-    /// the engine inline that was one and a half kilobytes each time.
+    /// Boxed, because a client is moved into futures, and an `async fn` reserves space for an
+    /// argument twice. With the engine inline, that was one and a half kilobytes each time.
     pub(crate) engine: Box<Engine<Tokio>>,
-    /// Made at the first poll: only then is the runtime known.
+    /// Created at the first poll: only then is the runtime known.
     timer: Option<Timer>,
     wakers: Arc<Wakers>,
-    /// What a [`Sink`](futures_sink::Sink) that is being flushed waits for.
+    /// The position that the [`Sink`](futures_sink::Sink)'s current flush waits for.
     pub(crate) flushing: Option<Position>,
 }
 
-/// After so many rounds without a pause the task yields to others.
+/// After this many rounds without a pause, the task yields to others.
 const ROUNDS: u32 = 64;
 
 impl Client {
-    /// Begins with a `ws://` or `wss://` URL.
+    /// Starts a builder with a `ws://` or `wss://` URL.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
     }
@@ -80,9 +81,10 @@ impl Client {
         Self { engine: Box::new(Engine::new(session, host)), timer: None, wakers, flushing: None }
     }
 
-    /// The next event; `None` once the connection is CLOSED and every event was yielded.
+    /// Returns the next event. Returns `None` once the connection is CLOSED and you have received
+    /// every event.
     ///
-    /// Cancel-safe: an event is yielded or stays where it is.
+    /// Cancel-safe: if you drop the future, no event is lost.
     #[inline]
     pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.poll_event(cx)).await
@@ -90,27 +92,31 @@ impl Client {
 
     /// Sends a message, and returns its number.
     ///
-    /// It is written at once, unless input that was already read is waiting to be returned by
-    /// [`next`](Self::next): then it is written together with the answers to that, before the next read or once they are 16 KiB. So a
-    /// plain loop of `next` and `send` makes few system calls, and one `send` without any further poll still
-    /// arrives.
+    /// The client writes the message at once, unless it has received messages that you have not yet
+    /// taken with [`next`](Self::next). In that case it collects your answers to them. It writes
+    /// them together before its next read, or once they are 16 KiB. So a plain loop of `next` and
+    /// `send` makes few system calls. A single `send` arrives without any further poll.
     ///
-    /// While the write buffer is full this waits, and keeps the heartbeat meanwhile. It goes on reading until the backlog of
-    /// what came in is full, too.
+    /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
+    /// reading, until the backlog of received messages is full.
     ///
-    /// A message that was taken has exactly one outcome: it is sent, unless a [`ClientEvent::Outcome`] says
-    /// otherwise.
+    /// Each accepted message has exactly one outcome. It is sent, unless a [`ClientEvent::Outcome`]
+    /// reports otherwise.
     ///
-    /// Cancel-safe: dropped while the buffer is full, the message is not taken; dropped later, it is taken and
-    /// its outcome reported like that of any other.
+    /// Cancel-safe: if you drop the future while the write buffer is full, the message is not sent.
+    /// If you drop it later, the message is accepted, and has an outcome like any other.
     ///
     /// # Errors
-    /// Returns the message while the connection is not ready or is closing. `send` may fail before you receive
-    /// `Disconnected`; keep taking events. [`Stalled`](gateway_core::SendRejection::Stalled) where the write buffer is full and
-    /// the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you have read what it sent.
-    /// Take events with [`next`](Self::next), then send the message again.
+    /// Each error returns the message:
+    ///
+    /// - The connection is not ready, or is closing. `send` may fail before you receive
+    ///   `Disconnected`; keep polling.
+    /// - [`Stalled`](gateway_core::SendRejection::Stalled): the write buffer is full, and the
+    ///   transport took no byte for [`send_stall`](Builder::send_stall). The peer may be waiting
+    ///   until you read what it sent. Receive events with [`next`](Self::next), then send the
+    ///   message again.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
-        self.flushing = None; // a flush of the sink begins again, with what is taken here
+        self.flushing = None; // the sink's next flush also covers this message
         if self.is_write_blocked() {
             self.engine.end_wait(); // of a future that was dropped
             self.engine.wait_for_space();
@@ -129,24 +135,29 @@ impl Client {
         Ok(id)
     }
 
-    /// Takes a message into the write buffer, and returns its number. It never waits, and does not write: the next call of
-    /// [`next`](Self::next), [`send`](Self::send) or [`flush`](Self::flush) does, for all that was taken, in one go.
+    /// Appends a message to the write buffer, and returns its number. It never waits, and does not
+    /// write. The next call of [`next`](Self::next), [`send`](Self::send) or [`flush`](Self::flush)
+    /// writes all such messages together.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, or is closing, or the write buffer is full.
+    /// Returns the message if the connection is not ready or is closing, or if the write buffer is
+    /// full.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.flushing = None;
         self.engine.send(message.into())
     }
 
-    /// Writes and flushes all messages that were taken before. Returns at once where no socket is open.
+    /// Writes and flushes all messages that were accepted before. Returns at once if no socket is
+    /// open.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
-    /// [`FlushError::Stalled`] where the transport took no byte for [`send_stall`](Builder::send_stall): the peer may wait until you
-    /// have read what it sent. Take events, then flush again. [`FlushError::Lost`] where the socket was lost first:
-    /// [`ClientEvent::Outcome`] says what became of the messages.
+    /// - [`FlushError::Stalled`]: the transport took no byte for
+    ///   [`send_stall`](Builder::send_stall). The peer may be waiting until you read what it sent.
+    ///   Receive events, then flush again.
+    /// - [`FlushError::Lost`]: the socket was lost first. [`ClientEvent::Outcome`] reports what
+    ///   happened to the messages.
     pub async fn flush(&mut self) -> Result<(), FlushError> {
         self.flushing = None;
         self.engine.end_wait(); // of a future that was dropped
@@ -160,73 +171,77 @@ impl Client {
         }
     }
 
-    /// Starts to close the connection. Poll on until `None`: that is within the close timeout.
+    /// Starts to close the connection. Poll until `None`, which comes within the close timeout.
     ///
-    /// Wins in every state, at once; a reconnect that was due is not made.
+    /// A close takes effect at once in every state. It also cancels a retry.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
         self.wakers.wake_all();
     }
 
-    /// Connects again after CLOSED, or at once where a retry was waited for.
+    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.wakers.wake_all();
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&mut self) {
         self.engine.login_accepted();
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
     }
 
-    /// Passes on a hint of the operating system: a waiting client tries at once when the network is back.
+    /// Reports a hint from the operating system. When the network is back, a client that waits to
+    /// retry retries at once. It does so at most once in 30 s, and still honours a `Retry-After`.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
         self.wakers.wake_all();
     }
 
-    /// The state.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.engine.state()
     }
 
-    /// Whether messages are taken.
+    /// Whether the client accepts messages.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.engine.session().is_ready()
     }
 
-    /// Why the connection was given up, if it was.
+    /// Returns why the client gave up the connection, if it did.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
         self.engine.session().gave_up()
     }
 
-    /// The subprotocol that the server chose on the socket that opened last.
+    /// Returns the subprotocol that the server chose on the socket that opened last.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.engine.subprotocol()
     }
 
-    /// Where it connects to.
+    /// Returns the endpoint that the client connects to.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.engine.host().opener.endpoint
     }
 
-    /// What the connection has done so far.
+    /// Returns the connection's statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.engine.statistics()
     }
 
-    /// Stops or resumes reading, as a spawned client does while its application takes no events. For tests.
+    /// Stops or resumes reading, as a spawned client does while its application takes no events.
+    /// For tests.
     #[doc(hidden)]
     pub fn hold(&mut self, held: bool) {
         self.engine.hold(held);
@@ -240,15 +255,16 @@ impl Client {
         self.engine.session().is_write_blocked()
     }
 
-    /// A wait that stalled while no one polled the sink is not over if the transport takes bytes by now.
+    /// Writes again after a stall. The transport may accept bytes again since the sink was last
+    /// polled.
     pub(crate) fn look_again_if_stalled(&mut self) {
         if self.engine.session().is_stalled() {
             let _ = self.engine.write();
         }
     }
 
-    /// Whether a message that waits for space in the write buffer may go on: it is taken then, or refused. Until then the wait is
-    /// under way.
+    /// Whether a message that waits for space in the write buffer may go on: it is then accepted or
+    /// refused. Until then, a wait is in progress.
     pub(crate) fn poll_space(&mut self) -> Poll<Result<(), SendRejection>> {
         let space = self.engine.session().poll_space();
         match space {
@@ -258,8 +274,9 @@ impl Client {
         space
     }
 
-    /// Drives everything until, with `room` for it, an event waits, or until a message that waits for space may go on. Without
-    /// `room`, until a message waits, unless the client is `held` because one does.
+    /// Drives the connection until an event waits, if there is `room` for it. Without `room` it
+    /// drives until a message waits, unless the client is `held` because one does. It also ends
+    /// when a message that waits for space may go on.
     pub(crate) async fn drive(&mut self, room: bool, held: bool, waits_for_space: bool) {
         self.until(|session| {
             (waits_for_space && session.poll_space().is_ready())
@@ -273,7 +290,7 @@ impl Client {
         self.engine.session().has_messages()
     }
 
-    /// The next event, if one waits.
+    /// Takes the next event, if one is waiting.
     pub(crate) fn take_event(&mut self) -> Option<ClientEvent> {
         self.engine.take_event()
     }
@@ -286,7 +303,7 @@ impl Client {
         self.engine.session().waiting_events()
     }
 
-    /// Whether nothing is left to drive; events may still wait.
+    /// Whether nothing is left to drive. Events may still wait.
     pub(crate) fn is_driven_out(&self) -> bool {
         self.engine.session().is_over()
     }
@@ -310,7 +327,7 @@ impl Client {
         poll_fn(|cx| self.poll_until(cx, Half::Sink, done)).await;
     }
 
-    /// Drives everything until `done`, or until the connection is over.
+    /// Drives the connection until `done`, or until the connection is over.
     pub(crate) fn poll_until(
         &mut self,
         cx: &mut Context<'_>,
@@ -346,7 +363,8 @@ impl Client {
         Poll::Pending
     }
 
-    /// Between events that are already waiting: what is due is not late because the application is slow.
+    /// Called between events that already wait, so that a slow application does not delay a
+    /// deadline.
     fn look_at_clock(&mut self, cx: &mut Context<'_>) {
         if self.engine.check_suspend() || self.engine.due().is_some() {
             self.wakers.register(Half::Stream, cx.waker());
@@ -354,13 +372,14 @@ impl Client {
         }
     }
 
-    /// Reads what has arrived, then fires what is still due. A task whose budget is spent finds every socket pending: the peer's pong
-    /// may be there all the same, and our ping has to leave. Both are bounded, so they need no budget.
+    /// Reads what has arrived, then fires the deadline if it is still due. If a task's budget is
+    /// spent, tokio reports every socket as pending. But the peer's pong may have arrived, and our
+    /// ping has to leave. Both are bounded, so they run without a budget.
     fn catch_up(&mut self) {
         Tokio::without_budget(|| self.engine.catch_up());
     }
 
-    /// Has the client woken at the next deadline.
+    /// Arranges that the client is woken at the next deadline.
     fn arm_timer(&mut self) {
         let host = self.engine.host();
         let timer = self.timer.get_or_insert_default();
@@ -368,7 +387,7 @@ impl Client {
     }
 }
 
-/// Yields what [`Client::next`] does.
+/// Yields the same events as [`Client::next`].
 impl Stream for Client {
     type Item = ClientEvent;
 

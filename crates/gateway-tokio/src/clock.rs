@@ -1,4 +1,5 @@
-//! The one file that reads clocks and makes sleeps: tokio's clock, so that `tokio::time::pause` works.
+//! The only file that reads clocks and creates sleeps. It uses tokio's clock, so that
+//! `tokio::time::pause` works.
 #![allow(clippy::disallowed_methods, reason = "time enters the driver here, and nowhere else")]
 
 use std::fmt;
@@ -12,7 +13,7 @@ use gateway_wire::WallClock;
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant as TokioInstant, Sleep, sleep, sleep_until};
 
-/// The driver's two clocks. Monotonic time counts from when the clock was made.
+/// The driver's two clocks. Monotonic time counts from when the clock was created.
 #[derive(Clone)]
 pub(crate) struct Clock {
     epoch: TokioInstant,
@@ -36,7 +37,7 @@ impl Clock {
     }
 
     fn at(&self, instant: Instant) -> TokioInstant {
-        // Past tokio's range a timer that is never due will do.
+        // Past tokio's range, use a timer that is never due.
         let span = Duration::from_nanos(instant.as_nanos());
         self.epoch.checked_add(span).unwrap_or(self.epoch + Duration::from_secs(1 << 31))
     }
@@ -54,7 +55,8 @@ fn system_time() -> UnixMillis {
     UnixMillis(millis)
 }
 
-/// The client's one timer. It only wakes: whether a deadline is due is the clock's to say.
+/// The client's only timer. It only wakes the client, which then reads the clock to see whether a
+/// deadline is due.
 #[derive(Debug, Default)]
 pub(crate) struct Timer(Option<Armed>);
 
@@ -62,13 +64,13 @@ pub(crate) struct Timer(Option<Armed>);
 struct Armed {
     sleep: Pin<Box<Sleep>>,
     deadline: Instant,
-    /// The runtime that the sleep belongs to, and sleeps as long as.
+    /// The runtime that the sleep belongs to.
     runtime: Option<Id>,
 }
 
 impl Timer {
-    /// Wakes `waker` when `deadline`, which is still to come, is reached. The sleep is touched only when the deadline or the runtime
-    /// has changed, or when it ends too early.
+    /// Wakes `waker` when the time reaches `deadline`, which must be in the future. This touches
+    /// the sleep only if the deadline or the runtime has changed, or if the sleep ends too early.
     pub(crate) fn arm(&mut self, waker: &Waker, clock: &Clock, deadline: Option<Instant>) {
         let Some(deadline) = deadline else {
             self.0 = None;
@@ -89,7 +91,8 @@ impl Timer {
             counts::RESETS.set(counts::RESETS.get() + 1);
             armed.sleep.as_mut().reset(clock.at(deadline));
         }
-        // A task whose budget is spent is woken at once in place of being registered, and comes back here.
+        // If the task's budget is spent, the poll wakes the task at once instead of registering it,
+        // and the task comes back here.
         while armed.sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
             let again = clock.at(deadline).max(TokioInstant::now() + Duration::from_millis(1));
             armed.sleep.as_mut().reset(again);
@@ -97,17 +100,17 @@ impl Timer {
     }
 }
 
-/// The runtime that this is called on.
+/// The current runtime.
 pub(crate) fn current_runtime() -> Option<Id> {
     Handle::try_current().ok().map(|handle| handle.id())
 }
 
-/// Waits for `span`: the stagger between two addresses that are tried side by side.
+/// Waits for `span`: the stagger between two addresses that are tried in parallel.
 pub(crate) async fn after(span: Duration) {
     sleep(span).await;
 }
 
-/// How often this thread has read the clock and set a timer, for the test that holds both to account.
+/// How often this thread has read the clock and set a timer, for the test that checks both.
 #[cfg(test)]
 pub(crate) mod counts {
     use std::cell::Cell;

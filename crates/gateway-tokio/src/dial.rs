@@ -1,4 +1,5 @@
-//! Where a socket is opened: DNS, TCP to each address, TLS. No deadline here: the core's runs over it all.
+//! Opens a byte stream: DNS, TCP to each address, TLS. It has no deadline, because the core's
+//! deadline covers all of it.
 
 use std::any::Any;
 use std::fmt;
@@ -26,43 +27,50 @@ use crate::clock::after;
 use crate::off_thread::OffThread;
 use crate::resolve::Lookups;
 
-/// A byte stream to a server: TCP, TLS over it, or one of the embedder's own.
+/// A byte stream to a server: TCP, TLS over TCP, or your own type.
 ///
-/// What it is given to read into holds what other connections of the thread have read: it must report exactly what it has written.
+/// The buffer of a read contains bytes of other connections. The stream must report exactly how
+/// many bytes it has written there.
 ///
-/// A transport that takes no bytes for long is treated as stalled, and its peer as dead. Bytes move when
-/// [`poll_write`](AsyncWrite::poll_write) takes some or a flush ends. Linux reports a socket as writable only
-/// once a third of its send buffer is free. Until then the client also writes past that report, if the
-/// transport is a [`TcpStream`] or a [`TlsStream`] of tokio-rustls over one.
+/// If a transport takes no bytes for too long, the client treats it as stalled, and its peer as
+/// dead. Bytes count as taken when [`poll_write`](AsyncWrite::poll_write) accepts some, or when a
+/// flush completes.
 ///
-/// It can be downcast through [`Any`], as [`Dial::abort`] needs it.
+/// Linux reports a socket as writable only once a third of its send buffer is free. The client also
+/// writes before that report, if the transport is a [`TcpStream`], or a [`TlsStream`] of
+/// tokio-rustls over one.
+///
+/// A `Transport` can be downcast through [`Any`], as [`Dial::abort`] needs it.
 pub trait Transport: AsyncRead + AsyncWrite + Any + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
-/// A transport on its way.
+/// The future of an attempt to open a byte stream.
 pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFailure>> + Send>>;
 
-/// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`; another may go through
-/// a proxy, a Unix socket, or memory.
+/// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
+/// implementation may use a proxy, a Unix socket, or memory.
 ///
-/// The future is dropped when its time is up, and must then leave nothing open.
+/// The client drops the future when the connect timeout expires. It must then leave nothing open.
 pub trait Dial: Send + Sync + 'static {
-    /// Begins one attempt.
+    /// Starts one attempt.
     fn dial(&self, endpoint: &Endpoint) -> Dialing;
 
-    /// Whether a write that fails has passed on nothing of what it was offered. So it is with a bare socket, and not
-    /// with a stream that buffers, as TLS does: there messages in such a write count as
-    /// [`MaybeSent`](crate::Fate::MaybeSent), not as [`Rejected`](crate::Fate::Rejected).
+    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket:
+    /// messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return `false`, the
+    /// default, for a stream with a buffer, such as TLS: they count as
+    /// [`MaybeSent`](crate::Fate::MaybeSent).
     fn fails_whole(&self) -> bool {
         false
     }
 
-    /// Makes the drop of `transport` that follows reset the connection, so that a dead peer receives nothing later that the
-    /// kernel still holds. `transport` is a stream that [`dial`](Self::dial) returned.
+    /// Makes the next drop of `transport` reset the connection. Otherwise a dead peer could later
+    /// receive what the kernel still holds. `transport` is a stream that [`dial`](Self::dial)
+    /// returned.
     ///
-    /// The default resets a [`TcpStream`], and one under a [`TlsStream`] of tokio-rustls. Any other stream is just dropped.
-    /// Implement this method for a stream of another type, such as a proxy's over TCP:
+    /// The default resets a [`TcpStream`], also under a [`TlsStream`] of tokio-rustls. It does
+    /// nothing for other types, so their drop is a plain close. Implement this method for a stream
+    /// of another type, such as a proxy's over TCP:
     ///
     /// ```
     /// # use std::any::Any;
@@ -86,14 +94,14 @@ pub trait Dial: Send + Sync + 'static {
         let transport: &dyn Any = transport;
         let secure = || transport.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
         if let Some(tcp) = transport.downcast_ref::<TcpStream>().or_else(secure) {
-            let _ = tcp.set_zero_linger(); // a socket that cannot be reset is about to be dropped
+            let _ = tcp.set_zero_linger(); // the drop follows in any case
         }
     }
 }
 
 /// TCP, with TLS for `wss://`.
 pub(crate) struct TcpDial {
-    /// `None` for an endpoint that needs none.
+    /// `None` for a `ws://` endpoint.
     pub(crate) tls: Option<TlsDial>,
     pub(crate) lookups: Lookups,
     pub(crate) addresses: Addresses,
@@ -123,7 +131,7 @@ impl Dial for Arc<TcpDial> {
                 None => None,
             };
             let tcp = dial.connect(&endpoint).await?;
-            // A connection that is kept for days and carries small messages gains nothing from Nagle.
+            // A long-lived connection with small messages gains nothing from Nagle's algorithm.
             let _ = tcp.set_nodelay(true);
             match (&dial.tls, tls) {
                 (Some(dial), Some(config)) => shake_hands(&endpoint, &dial.tls, config, tcp).await,
@@ -134,7 +142,8 @@ impl Dial for Arc<TcpDial> {
 }
 
 impl TcpDial {
-    /// The first of the addresses that answers: each is tried when the one before it has failed, or is late.
+    /// Connects to the first address that answers. Each address is tried when the connect before it
+    /// has failed, or is late.
     async fn connect(&self, endpoint: &Endpoint) -> Result<TcpStream, OpenFailure> {
         let resolved = match literal_address(endpoint) {
             Some(address) => vec![address],
@@ -145,7 +154,8 @@ impl TcpDial {
         let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
         trying.extend(waiting.next().map(|address| self.attempt(address)));
         loop {
-            // Cancel-safe: attempts live in `trying` and are dropped with it; the stagger keeps nothing.
+            // Cancel-safe: the attempts are in `trying` and are dropped with it; the stagger has no
+            // state to lose.
             tokio::select! {
                 attempt = trying.next() => match attempt {
                     Some((address, Ok(stream))) => {
@@ -183,14 +193,14 @@ impl TlsDial {
         Self { tls, thread: OffThread::new("gateway-tls", OpenError::Tls) }
     }
 
-    /// The settings for the handshake of an attempt that begins.
+    /// Returns the TLS settings for an attempt's handshake.
     async fn config(&self) -> Result<Arc<ClientConfig>, OpenFailure> {
         let reading = self.tls.clone();
         at_once_or(self.tls.try_config(), &self.thread, move || reading.config()).await
     }
 }
 
-/// Returns what is known, or else what `read` returns on a thread that may block.
+/// Returns `known`, or else what `read` returns on a thread that may block.
 async fn at_once_or<T: Send + 'static>(
     known: Option<T>,
     thread: &OffThread<T>,
@@ -212,7 +222,10 @@ async fn shake_hands(
         warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
     }
     let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
-        OpenFailure::new(OpenError::Configuration, format!("no TLS name: {error}"))
+        OpenFailure::new(
+            OpenError::Configuration,
+            format!("the host is not a valid TLS name: {error}"),
+        )
     })?;
     match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),

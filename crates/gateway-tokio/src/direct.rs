@@ -1,8 +1,8 @@
-//! Writes that ask the socket itself, past tokio's memory of it.
+//! Writes directly to the socket, without asking tokio whether it is writable.
 //!
-//! Linux reports a TCP socket as writable only once a third of its send buffer is free. Until then tokio
-//! answers `Pending`, although the socket takes bytes. Behind a buffer of some megabytes and a slow link that
-//! lasts for minutes, and the peer would seem to take nothing.
+//! Linux reports a TCP socket as writable only once a third of its send buffer is free. Until then
+//! tokio answers `Pending`, although the socket takes bytes. With a buffer of some megabytes and a
+//! slow link, that lasts for minutes. The peer would seem to take nothing.
 
 use std::any::Any;
 use std::io::{self, IoSlice, Write};
@@ -27,8 +27,8 @@ pub(crate) fn poll_write(
     }
 }
 
-/// Writes the records that wait in `transport`, if it is TLS over a socket. Returns how many of their bytes
-/// the socket took.
+/// Writes the pending TLS records, if `transport` is TLS over a socket. Returns how many of their
+/// bytes the socket took.
 pub(crate) fn poll_records(
     transport: &mut dyn Transport,
     cx: &mut Context<'_>,
@@ -50,7 +50,7 @@ pub(crate) fn poll_records(
     Poll::Ready(Ok(taken))
 }
 
-/// Without this, a task that sends in a loop would never let the others run.
+/// Without this, a task that sends in a loop would never let other tasks run.
 fn within_budget(
     cx: &mut Context<'_>,
     write: impl FnOnce() -> io::Result<usize>,
@@ -65,7 +65,7 @@ fn within_budget(
     }
 }
 
-/// A socket that is written to without a look at what tokio knows of it. tokio's sockets never block.
+/// A socket that is written to without tokio's readiness. tokio's sockets never block.
 struct Direct<'a>(&'a TcpStream);
 
 impl Write for Direct<'_> {
@@ -84,12 +84,12 @@ impl Write for Direct<'_> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn send(tcp: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-    /// `MSG_NOSIGNAL`: a peer that is gone is an error, not a signal.
+    /// `MSG_NOSIGNAL`: a lost peer causes an error, not a signal.
     const NO_SIGNAL: i32 = 0x4000;
     socket2::SockRef::from(tcp).send_vectored_with_flags(pieces, NO_SIGNAL)
 }
 
-/// Elsewhere a socket is reported as writable as soon as it takes bytes.
+/// Other systems report a socket as writable as soon as it takes bytes.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn send(tcp: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     tcp.try_write_vectored(pieces)

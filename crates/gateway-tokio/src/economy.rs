@@ -1,4 +1,5 @@
-//! The overhead of a message: no timer, and one look at the clock for each read and for every eighth event.
+//! The overhead of a message: no timer, and one read of the clock for each read and for every
+//! eighth event.
 
 use futures_util::FutureExt as _;
 use gateway_core::{Config, HeartbeatKind, Notice};
@@ -9,10 +10,10 @@ use tungstenite::handshake::derive_accept_key;
 use crate::clock::counts::{READS, RESETS};
 use crate::{Client, Dial, Dialing, Transport};
 
-/// Messages in one batch: they fit into one read.
+/// Messages in one batch. They fit into one read.
 const BATCH: usize = 200;
 
-/// Gives the client's end of a stream in memory, once.
+/// Returns the client's end of a stream in memory, once.
 struct InMemory(std::sync::Mutex<Option<DuplexStream>>);
 
 impl Dial for InMemory {
@@ -65,13 +66,16 @@ async fn a_batch_of_messages_costs_a_look_at_the_clock_for_every_eighth_and_no_t
         client.send("answer").await.unwrap();
     }
 
-    // Every eighth finds a heartbeat due on time where the application is slow; the one more is the read's.
+    // One for every eighth event, so that a heartbeat is on time if the application is slow, and
+    // one for the read.
     let expected = BATCH as u64 / 8;
     assert!((expected..=expected + 1).contains(&looks), "{looks} looks at the clock");
-    // A send has none of its own. Once in 128 writes tokio has the task yield, and there the send waits for the transport.
+    // A send needs none itself. Once in 128 writes tokio has the task yield, and there the send
+    // waits for the transport.
     let sends = READS.get() - reads - looks;
-    // Each such wait is stamped: bytes that wait tell how long the transport has taken none.
+    // The client reads the clock for each such wait, because it measures how long the transport has
+    // taken no byte.
     assert!(sends <= 6, "{sends} looks at the clock for {BATCH} sends");
-    // The one is the heartbeat's own: the timer is armed when the client first has nothing else to do.
+    // The one timer is the heartbeat's: it is armed when the client first has nothing else to do.
     assert!(RESETS.get() - resets <= 1, "{} timers set", RESETS.get() - resets);
 }

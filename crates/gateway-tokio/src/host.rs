@@ -1,4 +1,4 @@
-//! What tokio gives the engine: its clock, its sockets, and a waker for both.
+//! The engine's host on tokio: its clock, its sockets, and one waker for both.
 
 use std::io;
 use std::pin::Pin;
@@ -19,13 +19,13 @@ use crate::dial::Transport;
 use crate::direct;
 use crate::open::{Opener, Opening};
 
-/// The runtime, as the engine sees it.
+/// The host.
 pub(crate) struct Tokio {
     pub(crate) opener: Arc<Opener>,
-    /// Wakes whoever polls the client.
+    /// Wakes the tasks that poll the client.
     waker: Waker,
     wall: Option<WallClock>,
-    /// Started at the first look: only then is the runtime known.
+    /// Started at first use: only then is the runtime known.
     clock: OnceLock<Clock>,
 }
 
@@ -43,7 +43,7 @@ impl Tokio {
     }
 }
 
-/// An attempt under way.
+/// An attempt in progress.
 pub(crate) struct Attempt {
     opening: Opening,
     credentials: Credentials,
@@ -64,7 +64,7 @@ impl Host for Tokio {
     }
 
     fn suspend_waker(&self) -> Option<Waker> {
-        // A wall clock of the builder's is not the one that the watch reads.
+        // The watch reads the system's wall clock, and not one that the builder has set.
         self.wall.is_none().then(|| self.waker.clone())
     }
 
@@ -78,7 +78,7 @@ impl Host for Tokio {
 
     fn without_budget(act: impl FnOnce()) {
         let acting = coop::unconstrained(async { act() });
-        let _ = acting.now_or_never(); // it is one poll, which waits for nothing
+        let _ = acting.now_or_never(); // one poll, which never waits
     }
 
     fn poll_dialing(
@@ -86,7 +86,8 @@ impl Host for Tokio {
         attempt: &mut Attempt,
     ) -> Poll<Result<Dialled<Polled>, OpenFailure>> {
         if attempt.runtime != current_runtime() {
-            // On a runtime that is gone its timers would panic, and on one that rests they never fire: it begins again.
+            // On a runtime that has ended, the attempt's timers would panic; on one that is idle,
+            // they never fire. So it starts again.
             attempt.opening = self.opener.open(attempt.credentials);
             attempt.runtime = current_runtime();
         }
@@ -104,7 +105,7 @@ pub(crate) struct Polled {
     transport: Box<dyn Transport>,
     waker: Waker,
     opener: Arc<Opener>,
-    /// Whether records of a TLS stream have moved since this was last asked for.
+    /// Whether TLS records were written since the last `take_progress`.
     has_moved: bool,
 }
 
@@ -123,8 +124,8 @@ impl Polled {
         }
     }
 
-    /// Writes the records of a TLS stream that wait, and notes whether they move. tokio-rustls does
-    /// not report how many it writes itself.
+    /// Writes the pending TLS records, and notes whether any were written. tokio-rustls does not
+    /// report how many it writes itself.
     fn write_records(&mut self) -> io::Result<()> {
         let taken =
             self.poll(|transport, cx| direct::poll_records(&mut **transport.get_mut(), cx))?;
@@ -162,9 +163,9 @@ impl ByteStream for Polled {
     }
 
     fn shutdown(&mut self) {
-        // A stream that cannot be ended now is about to be dropped.
+        // If the shutdown fails, the drop follows in any case.
         let ended = self.poll(|transport, cx| transport.poll_shutdown(cx));
-        // TLS ends with a record of its own, for which the socket may have room.
+        // TLS ends with a closing record, for which the socket may have space.
         if ended.is_err() && self.write_records().is_ok() {
             let _ = self.poll(|transport, cx| transport.poll_shutdown(cx));
         }
@@ -194,7 +195,8 @@ mod tests {
     use crate::dial::{Addresses, TcpDial, TlsDial};
     use crate::resolve::Lookups;
 
-    /// Connects a client's stream to a server's bare socket. With `tls` both have done their TLS handshake.
+    /// Connects a client's stream to a server's bare socket. With `tls`, both have done their TLS
+    /// handshake.
     async fn connected(tls: Option<Tls>) -> (Polled, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "wss" } else { "ws" };
@@ -249,8 +251,8 @@ mod tests {
         }
     }
 
-    /// Leaves `client` with a socket that is full, and has `server` read less of that than tokio needs to
-    /// call it writable: a third of the send buffer, which Linux makes twice as large as it was asked for.
+    /// Fills `client`'s socket, then has `server` read less than tokio needs to report it as
+    /// writable. That is a third of the send buffer, which Linux makes twice as large as requested.
     #[cfg(target_os = "linux")]
     async fn fill_and_read_some(client: &mut Polled, server: &mut TcpStream) {
         let transport: &dyn std::any::Any = &*client.transport;
@@ -259,7 +261,7 @@ mod tests {
         let socket = socket2::SockRef::from(tcp.unwrap());
         socket.set_send_buffer_size(1 << 20).unwrap();
         socket2::SockRef::from(&*server).set_recv_buffer_size(64 << 10).unwrap();
-        // The write that waits is to wait for the socket, not for the task's budget.
+        // The last write must wait for the socket, not for the task's budget.
         tokio::task::unconstrained(async { while client.write(&[7; 16 << 10]).is_ok() {} }).await;
         client.take_progress();
         server.read_exact(&mut vec![0; 256 << 10]).await.unwrap();

@@ -1,12 +1,12 @@
-//! A WebSocket connection that stays up, on tokio.
+//! A WebSocket client connection that stays up, on tokio: reconnect, backoff, heartbeat, login and
+//! close.
 //!
-//! [`Client`] is a stream of what happened and a sink of messages. It connects when first polled, keeps a heartbeat,
-//! reconnects with backoff and jitter, logs in again, and closes within a deadline, all while it is polled: no task,
-//! no channel. (tungstenite, underneath, logs requests and payloads through the `log` crate at trace: an application that
-//! bridges `log` and has secrets filters `tungstenite` out.) What it decides is decided by [`gateway_core`], a pure state machine; this crate only does the IO.
+//! [`Client`] is a stream of events and a sink of messages. It connects when you first poll it.
+//! Then it keeps a heartbeat, reconnects with backoff and jitter, logs in again, and closes within
+//! a deadline. All of this happens while you poll it: there is no task and no channel. To run a
+//! client in a task, call [`Client::spawn`].
 //!
-//! One thread serves all clients of the process: it wakes up 12 times a minute to notice a suspend of the machine, and ends
-//! with the last client.
+//! The state machine in [`gateway_core`] makes all decisions. This crate does only the IO.
 //!
 //! ```no_run
 //! use gateway_tokio::{Client, ClientEvent};
@@ -16,13 +16,20 @@
 //! while let Some(event) = client.next().await {
 //!     if let ClientEvent::Message(message) = event {
 //!         if let Err(refused) = client.send(message).await {
-//!             println!("{refused}"); // lost meanwhile: it reconnects, and the message is in there
+//!             println!("{refused}"); // not connected; the error contains the message
 //!         }
 //!     }
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! **Threads.** One thread serves all clients of the process. It wakes up 12 times a minute to
+//! notice a suspend of the machine, and ends with the last client. Each client also resolves names
+//! on one thread, and reads TLS files on another, while such a task runs.
+//!
+//! **Logs.** The codec's crate, tungstenite, logs requests and payloads through the `log` crate at
+//! level trace. If your application forwards `log` and sends secrets, filter out `tungstenite`.
 
 mod builder;
 mod client;

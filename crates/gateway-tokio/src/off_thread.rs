@@ -1,6 +1,6 @@
-//! What may block, on a thread of its own: the resolver, and the reading of TLS's files. tokio's blocking
-//! pool would not do: dropping a runtime waits for its threads, and a resolver or a network mount may hang
-//! for minutes.
+//! Runs blocking tasks on a separate thread: name resolution, and reading TLS files. tokio's
+//! blocking pool does not fit. Dropping a runtime waits for its threads, and a resolver or a
+//! network mount may hang for minutes.
 
 use std::future::Future;
 use std::mem;
@@ -14,27 +14,28 @@ use gateway_wire::OpenFailure;
 
 type Answer<T> = Result<T, OpenFailure>;
 
-/// A client's blocking tasks of one kind, one at a time. An attempt that begins while an older one's task
-/// still runs waits for that task: one that hangs holds one thread, however many attempts time out.
+/// A client's blocking tasks of one kind, one at a time. If an older attempt's task still runs, a
+/// new attempt waits for that task. So a task that hangs holds one thread, however many attempts
+/// time out.
 pub(crate) struct OffThread<T> {
     /// The thread's name.
     name: &'static str,
-    /// The class of the failure where the thread cannot be started, or panics.
+    /// The class of the failure if the thread cannot be started, or panics.
     class: OpenError,
     task: Arc<Mutex<Task<T>>>,
 }
 
 enum Task<T> {
     Idle,
-    /// The thread runs, and the attempt that waited for it is gone.
+    /// The thread runs, but the attempt that waited for it was dropped.
     Abandoned,
     /// The thread runs, and an attempt waits for it.
     Awaited(Option<Waker>),
-    /// The attempt has yet to take the answer.
+    /// The answer is there, and the attempt has yet to take it.
     Answered(Answer<T>),
 }
 
-/// Waits for a task. Dropping it leaves the thread to end by itself.
+/// Waits for a task. If this is dropped, the thread still runs to its end.
 pub(crate) struct Waiting<T> {
     task: Arc<Mutex<Task<T>>>,
 }
@@ -44,7 +45,7 @@ impl<T: Send + 'static> OffThread<T> {
         Self { name, class, task: Arc::new(Mutex::new(Task::Idle)) }
     }
 
-    /// Begins `work`, or waits for the one that runs.
+    /// Starts `work`, or waits for the task that already runs.
     pub(crate) fn begin(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Waiting<T> {
         let before = mem::replace(&mut *lock(&self.task), Task::Awaited(None));
         match before {
@@ -56,14 +57,14 @@ impl<T: Send + 'static> OffThread<T> {
 
     fn spawn(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) {
         let (name, class) = (self.name, self.class);
-        // If the thread cannot be spawned, or panics, this is dropped unanswered.
+        // If the thread cannot be spawned, or panics, this is dropped without an answer.
         let answering = Answering { name, class, task: Arc::clone(&self.task), answer: None };
         let thread = thread::Builder::new().name(name.to_owned());
         let _ = thread.spawn(move || answering.finish(work()));
     }
 }
 
-/// Hands the answer over when it is dropped.
+/// Stores the answer when it is dropped.
 struct Answering<T> {
     name: &'static str,
     class: OpenError,
@@ -90,7 +91,7 @@ impl<T> Drop for Answering<T> {
                 drop(task);
                 waker.inspect(Waker::wake_by_ref);
             }
-            // Nobody waits. The next attempt asks again, for it may begin much later.
+            // No one waits. The next attempt asks again, because it may start much later.
             Task::Idle | Task::Abandoned | Task::Answered(_) => {}
         }
     }

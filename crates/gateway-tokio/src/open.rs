@@ -10,13 +10,14 @@ use gateway_wire::{Dialled, Endpoint, Handshake, LoginCredentials, OpenFailure, 
 
 use crate::dial::{Addresses, Dial, Transport};
 
-/// Credentials on their way.
+/// The future of a credentials provider.
 pub type Providing = Pin<Box<dyn Future<Output = Result<LoginCredentials, ProviderError>> + Send>>;
 
-/// Asked before each attempt; [`Credentials::Refresh`] says that the last ones were refused.
+/// A credentials provider. The client calls it before each attempt. [`Credentials::Refresh`] means
+/// that the server has refused the last credentials.
 pub type Provider = Arc<dyn Fn(Credentials) -> Providing + Send + Sync>;
 
-/// What every attempt of a client is made with.
+/// What all attempts of a client share.
 pub(crate) struct Opener {
     pub(crate) endpoint: Endpoint,
     pub(crate) dial: Box<dyn Dial>,
@@ -24,7 +25,7 @@ pub(crate) struct Opener {
     pub(crate) addresses: Addresses,
 }
 
-/// An attempt under way. Dropping it leaves nothing open.
+/// An attempt in progress. Dropping it leaves nothing open.
 pub(crate) type Opening =
     Pin<Box<dyn Future<Output = Result<Dialled<Box<dyn Transport>>, OpenFailure>> + Send>>;
 
@@ -42,9 +43,9 @@ impl Opener {
 
     async fn ask(&self, credentials: Credentials) -> Result<LoginCredentials, OpenFailure> {
         let Some(provider) = &self.provider else { return Ok(LoginCredentials::new()) };
-        provider(credentials)
-            .await
-            .map_err(|error| OpenFailure::new(OpenError::Io, format!("no credentials: {error}")))
+        provider(credentials).await.map_err(|error| {
+            OpenFailure::new(OpenError::Io, format!("the credentials provider failed: {error}"))
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Resolves a host's name off the runtime's threads.
+//! Resolves a host's name on a thread outside the runtime.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use gateway_wire::{Endpoint, Resolver, resolve};
 
 use crate::off_thread::{OffThread, Waiting};
 
-/// A client's lookups.
+/// A client's name lookups.
 pub(crate) struct Lookups {
     resolver: Resolver,
     thread: OffThread<Vec<SocketAddr>>,
@@ -19,7 +19,7 @@ impl Lookups {
         Self { resolver, thread: OffThread::new("gateway-resolver", OpenError::Dns) }
     }
 
-    /// Begins a lookup, or waits for the one that runs.
+    /// Starts a lookup, or waits for the one that runs.
     pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Waiting<Vec<SocketAddr>> {
         let (endpoint, resolver) = (endpoint.clone(), Arc::clone(&self.resolver));
         self.thread.begin(move || resolve(&endpoint, &resolver))

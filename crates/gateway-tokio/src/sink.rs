@@ -11,27 +11,35 @@ use thiserror::Error;
 use crate::client::Client;
 use crate::wakers::Half;
 
-/// Why the client, as a [`Sink`], did not do what it was asked for.
+/// Why an operation of the client as a [`Sink`] failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// The message was not taken; the error returns it.
+    /// The message was not accepted. The error returns it.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The write buffer is full, and the transport took no byte for [`send_stall`](crate::Builder::send_stall). No message was taken.
-    /// `SinkExt::send` and `feed` drop their message then: use [`Client::send`], which returns it, or keep a copy.
+    /// The write buffer is full, and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall). No message was accepted. In this case
+    /// `SinkExt::send` and `feed` drop their message. Use [`Client::send`], which returns it, or
+    /// keep a copy.
     #[error(
         "the write buffer is full and the transport took no byte for send_stall; take events, then \
          send again"
     )]
     Stalled,
-    /// The message was taken, and not all bytes are written: do not send it again.
+    /// The message was accepted, but not all bytes are written. Do not send it again.
     #[error(transparent)]
     Flush(#[from] FlushError),
 }
 
-/// `feed` batches; `poll_flush`, and so `SinkExt::send`, flushes all messages that were taken before; `poll_close` closes with 1000
-/// and waits for CLOSED. Reading goes on until the backlog of what comes in is full: poll the stream as well.
+/// The methods of [`Sink`], in addition to that trait's contract:
+///
+/// - `feed` accepts a message without writing it.
+/// - `poll_flush`, and therefore `SinkExt::send`, flushes all messages that were accepted before.
+/// - `poll_close` closes with 1000 and waits for CLOSED.
+///
+/// These operations also read, until the backlog of received messages is full. So poll the stream
+/// as well.
 impl Sink<Message> for Client {
     type Error = SinkError;
 
@@ -41,7 +49,7 @@ impl Sink<Message> for Client {
             return Poll::Ready(Ok(()));
         }
         client.look_again_if_stalled();
-        client.flushing = None; // this wait takes the place of a flush's
+        client.flushing = None; // this wait replaces that of a flush
         client.engine.wait_for_space();
         ready!(client.poll_until(cx, Half::Sink, |session| session.poll_space().is_ready()));
         let space = client.engine.session().poll_space();
@@ -54,7 +62,7 @@ impl Sink<Message> for Client {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
         let client = self.get_mut();
-        client.flushing = None; // the next flush waits for this message, too
+        client.flushing = None; // the next flush also waits for this message
         client.engine.send(message)?;
         Ok(())
     }
@@ -83,7 +91,7 @@ impl Sink<Message> for Client {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         let client = self.get_mut();
         match client.state() {
-            // Asked for: to ask again would wake this very task, at each poll.
+            // Already requested. Another request would wake this same task at each poll.
             ConnectionState::Closing | ConnectionState::Closed => {}
             ConnectionState::Disconnected
             | ConnectionState::Connecting

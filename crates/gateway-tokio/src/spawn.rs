@@ -1,4 +1,4 @@
-//! The client in a background task, with a bounded handle that can be cloned.
+//! Runs the client in a background task, with a bounded handle that can be cloned.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,19 +13,20 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::client::Client;
 
-/// How many events, and how many messages to be sent, may wait between the task and its users.
+/// The most events that may wait for the user, and the most messages that may wait for the task.
 const QUEUE: usize = 256;
 
-/// How many bytes of messages may wait to be sent, beside one message that is longer.
+/// The most bytes of messages that may wait to be sent. A single longer message may also wait.
 const LETTER_BYTES: usize = 1 << 20;
 
-/// How many events are taken out of the queue at once: they wait at the user's side of it, besides those in the queue.
+/// The most events that are taken from the queue at once. They wait on the user's side, in addition
+/// to those in the queue.
 const BATCH: usize = 32;
 
-/// How many other requests may wait.
+/// The most other requests that may wait.
 const CONTROLS: usize = 16;
 
-/// Speaks to a client in a background task. Clones share it.
+/// Sends messages and requests to a client in a background task. All clones use the same client.
 ///
 /// ```no_run
 /// use gateway_tokio::{Client, ClientEvent, Message};
@@ -35,7 +36,7 @@ const CONTROLS: usize = 16;
 /// while let Some(event) = events.next().await {
 ///     if let ClientEvent::Message(message) = event {
 ///         if let Err(refused) = handle.send(message).await {
-///             println!("{refused}"); // away: the message is in there
+///             println!("{refused}"); // not connected; the error contains the message
 ///         }
 ///     }
 /// }
@@ -44,19 +45,25 @@ const CONTROLS: usize = 16;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
-    /// One permit a byte of the messages that may wait in the queue.
+    /// One permit for each byte of the messages that may wait in the queue.
     room: Arc<Semaphore>,
     letters: mpsc::Sender<Letter>,
     controls: mpsc::Sender<Control>,
 }
 
-/// The answer to come for a message that was [enqueued](Handle::enqueue): its number, once it was taken into the write buffer, or the refusal
-/// that hands it back: the connection is not ready, closing, or CLOSED, or the transport took no byte for
-/// [`send_stall`](crate::Builder::send_stall). (If the runtime was shut down with the message in its queue, an empty one.)
+/// The pending result of a message that was [enqueued](Handle::enqueue).
 ///
-/// Dropping it takes nothing back: the message is sent all the same, and only a refusal goes unheard.
+/// Await it for the message's number, once the client has accepted the message into its write
+/// buffer. Dropping the receipt does not take the message back: the message is still sent, but you
+/// do not see a refusal.
+///
+/// # Errors
+/// Returns the message if the connection is not ready, closing, or CLOSED. It also returns the
+/// message if the transport took no byte for [`send_stall`](crate::Builder::send_stall). If the
+/// runtime was shut down with the message in the task's queue, the error contains an empty message
+/// instead.
 #[derive(Debug)]
-#[must_use = "a refusal is told here and nowhere else"]
+#[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
     outcome: oneshot::Receiver<Result<MessageId, SendError>>,
 }
@@ -70,17 +77,18 @@ impl Future for Receipt {
     }
 }
 
-/// What happened, from a client in a background task. Dropping it closes the connection.
+/// The events of a client in a background task. Dropping this closes the connection with 1000.
 #[derive(Debug)]
 pub struct Events {
     queue: mpsc::Receiver<ClientEvent>,
-    /// Taken out of the queue, the next one last.
+    /// Events taken from the queue, in reverse order.
     batch: Vec<ClientEvent>,
     waiting: Arc<Waiting>,
 }
 
-/// What waits for the user: its weight in bytes, and word to the task with the last event of each batch: by then it has room in
-/// the queue for as many again, and where the user has taken all there is, the word comes with all bytes gone.
+/// What waits for the user: its size in bytes, and a notification for the task. The user's side
+/// notifies the task with the last event of each batch. By then the queue has space for as many
+/// events again. If the user has taken all events, their bytes are already subtracted.
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: AtomicUsize,
@@ -94,17 +102,17 @@ fn weight(event: &ClientEvent) -> usize {
     }
 }
 
-/// A message to be sent, and who waits for its number.
+/// A message to be sent, and where its result goes.
 struct Letter {
     message: Message,
     answer: oneshot::Sender<Result<MessageId, SendError>>,
-    /// The message's bytes in the queue.
+    /// The permits for the message's bytes in the queue.
     _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Letter {
     fn hand_back(self, why: SendRejection) {
-        let _ = self.answer.send(Err(SendError::new(why, self.message))); // the asker may have gone
+        let _ = self.answer.send(Err(SendError::new(why, self.message))); // the sender may be gone
     }
 }
 
@@ -118,14 +126,23 @@ enum Control {
 }
 
 impl Client {
-    /// Runs the client in a task of its own, on the current runtime.
+    /// Runs the client in a new task on the current runtime.
     ///
-    /// Both queues are bounded in count and bytes. Messages that the application does not take stop the reading (the peer feels it).
-    /// Notices stop nothing: past the bound some are dropped, and [`ClientEvent::Missed`] counts them. The timers never stop. The task ends when the connection is CLOSED and every event was taken, or,
-    /// after a close with 1000, when [`Events`] is dropped. Dropping every [`Handle`] only ends the sending.
+    /// The queues in both directions are bounded in number (256) and in bytes:
+    ///
+    /// - Messages to send: up to 1 MiB, then `send` waits.
+    /// - Received messages: up to [`Limits::backlog`](crate::Limits::backlog), then the client
+    ///   stops reading until you take some.
+    /// - Notices do not stop the reading. Past the limit the client drops some, and
+    ///   [`ClientEvent::Missed`] counts them.
+    ///
+    /// The client's timers never stop. The task ends when the connection is CLOSED and you have
+    /// received every event. If you drop [`Events`], the client closes the connection with 1000,
+    /// and the task ends. If you drop every [`Handle`], you can no longer send, but the connection
+    /// stays open.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, as [`tokio::spawn`] does.
+    /// Panics outside of a tokio runtime, as [`tokio::spawn`] does.
     pub fn spawn(self) -> (Handle, Events) {
         let (letters, letter_queue) = mpsc::channel(QUEUE);
         let (controls, control_queue) = mpsc::channel(CONTROLS);
@@ -138,23 +155,27 @@ impl Client {
 }
 
 impl Handle {
-    /// Hands a message to the task, and returns its number once it was taken into the write buffer.
+    /// Passes a message to the task, and returns its number once the client has accepted it into
+    /// its write buffer. Waits while the queue or the write buffer is full.
     ///
-    /// Waits while the queue or the write buffer is full. Cancel-safe in that nothing is half done: a message
-    /// whose future was dropped may still be sent.
+    /// Cancel-safe: nothing is left half done. If you drop the future, the message may still be
+    /// sent.
     ///
     /// # Errors
-    /// The message itself where the connection is not ready, closing, or CLOSED, or where the write buffer is full and the transport
-    /// took no byte for [`send_stall`](crate::Builder::send_stall). (If the runtime was shut down
-    /// with the message in its queue, an empty one.)
+    /// Returns the message if the connection is not ready, closing, or CLOSED. It also returns the
+    /// message if the write buffer is full and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall). If the runtime was shut down with the message in
+    /// the task's queue, the error contains an empty message instead.
     pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message).await?.await
     }
 
-    /// Hands a message to the task and goes on: the [`Receipt`] tells what became of it. Many messages, and their receipts
-    /// awaited together, may take the way to the task and back once, where [`send`](Self::send) takes it for each.
+    /// Passes a message to the task, and returns a [`Receipt`] without waiting for the result.
+    /// [`send`](Self::send) costs a round trip to the task for each message. If you enqueue many
+    /// messages, and then await their receipts together, they may share one round trip.
     ///
-    /// Waits while the queue is full. Cancel-safe: a message whose future was dropped before it was done is not sent.
+    /// Waits while the queue is full. Cancel-safe: if you drop the future before it completes, the
+    /// message is not sent.
     ///
     /// ```no_run
     /// # async fn example(handle: gateway_tokio::Handle) -> Result<(), gateway_tokio::SendError> {
@@ -163,17 +184,17 @@ impl Handle {
     ///     receipts.push(handle.enqueue(format!("reading {number}")).await?);
     /// }
     /// for receipt in receipts {
-    ///     receipt.await?; // taken into the write buffer, in this order
+    ///     receipt.await?; // accepted into the write buffer, in this order
     /// }
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// The message itself where the task has ended. All other refusals are the receipt's.
+    /// Returns the message if the task has ended. The receipt returns all other errors.
     pub async fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let message = message.into();
-        // One message alone is always taken, however long it is.
+        // A message longer than the limit takes all permits, so it is accepted if it is alone.
         let bytes = u32::try_from(message.len().min(LETTER_BYTES)).unwrap_or(u32::MAX);
         let _room = match Arc::clone(&self.room).try_acquire_many_owned(bytes) {
             Ok(permit) => Some(permit),
@@ -187,37 +208,38 @@ impl Handle {
         Ok(Receipt { outcome })
     }
 
-    /// Starts to close the connection; overtakes messages that wait to be taken.
+    /// Starts to close the connection. This overtakes messages in the queue.
     pub async fn close(&self, frame: CloseFrame<'_>) {
-        // A task that has ended is closed already.
+        // If the task has ended, the connection is already closed.
         let _ = self.controls.send(Control::Close(frame.code(), frame.reason().to_owned())).await;
     }
 
-    /// Connects at once where a retry was waited for.
+    /// If the client waits to retry, retries at once.
     pub async fn connect(&self) {
         let _ = self.controls.send(Control::Connect).await;
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub async fn login_accepted(&self) {
         let _ = self.controls.send(Control::LoginAccepted).await;
     }
 
-    /// Says that a login with [`Login::External`](gateway_core::Login::External) was refused, and what follows.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub async fn login_rejected(&self, verdict: Verdict) {
         let _ = self.controls.send(Control::LoginRejected(verdict)).await;
     }
 
-    /// Passes on a hint of the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub async fn network_changed(&self, network: Network) {
         let _ = self.controls.send(Control::Network(network)).await;
     }
 }
 
 impl Events {
-    /// The next event; `None` once the connection is CLOSED.
+    /// Returns the next event. Returns `None` once the connection is CLOSED.
     ///
-    /// Cancel-safe.
+    /// Cancel-safe: if you drop the future, no event is lost.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -238,7 +260,7 @@ impl Events {
     }
 }
 
-/// Yields what [`Events::next`] does.
+/// Yields the same events as [`Events::next`].
 impl Stream for Events {
     type Item = ClientEvent;
 
@@ -256,7 +278,7 @@ async fn run(
 ) {
     let mut abandoned = false;
     client.engine.end_wait(); // of a future that was dropped before the client was spawned
-    // The message that is next, while the write buffer has no space for it.
+    // The next message, while the write buffer has no space for it.
     let mut next: Option<Letter> = None;
     loop {
         let room = deliver(&mut client, &events, &waiting);
@@ -270,16 +292,17 @@ async fn run(
                 Poll::Pending => next = Some(letter),
             }
         }
-        // Only messages stop the reading: notices are bounded without it, and unread pings would end the connection.
+        // Only messages stop the reading. Notices are bounded without that, and unread pings would
+        // end the connection.
         let held = !room && client.has_messages();
         client.hold(held);
         let driven_out = client.is_driven_out();
-        // Every arm is cancel-safe: a drive leaves its progress in the client, a request is taken or not, a
-        // notification that was not used is kept.
+        // Every arm is cancel-safe: a drive keeps its progress in the client, a request is either
+        // received or not, and an unused notification is kept.
         tokio::select! {
             biased;
             Some(control) = controls.recv() => match control {
-                Control::Connect if abandoned => {} // nobody would hear of it
+                Control::Connect if abandoned => {} // no one receives its events
                 control => obey(&mut client, control),
             },
             () = events.closed(), if !abandoned => {
@@ -288,11 +311,11 @@ async fn run(
             }
             () = waiting.taken.notified(), if !room => {}
             Some(letter) = letters.recv(), if next.is_none() => next = Some(letter),
-            // A drive with nothing to drive is ready at once, and would be so for ever.
+            // A drive with nothing to do is ready at once, and would make this a busy loop.
             () = client.drive(room, held, next.is_some()), if !driven_out => {}
         }
     }
-    // What still waits to be taken goes back to its senders.
+    // Messages that still wait go back to their senders.
     letters.close();
     if let Some(letter) = next {
         letter.hand_back(SendRejection::Closed);
@@ -302,12 +325,12 @@ async fn run(
     }
 }
 
-/// Hands over what waits, as far as there is room; says whether there was enough.
+/// Moves events to the user's queue as far as it has space. Returns whether all of them were moved.
 fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>, waiting: &Waiting) -> bool {
     while client.has_events() {
         let places = events.capacity().min(client.waiting_events());
         match events.try_reserve_many(places) {
-            Ok(_) if places == 0 => return false, // asked all the same: the queue may be closed
+            Ok(_) if places == 0 => return false, // asked because the queue may be closed
             Ok(permits) => {
                 for permit in permits {
                     let is_full = waiting.bytes.load(Ordering::Relaxed) > client.backlog_limit();
@@ -319,22 +342,23 @@ fn deliver(client: &mut Client, events: &mpsc::Sender<ClientEvent>, waiting: &Wa
                     permit.send(event);
                 }
             }
-            // Somebody else would have to send.
+            // Cannot happen: no one else sends into this queue.
             Err(mpsc::error::TrySendError::Full(())) => return false,
             Err(mpsc::error::TrySendError::Closed(())) => {
-                let _ = client.take_event(); // nobody listens any more
+                let _ = client.take_event(); // no one receives it
             }
         }
     }
     true
 }
 
-/// Takes all messages that wait, as far as there is space: they are written together by the next drive. Those that come
-/// meanwhile are left for the next time, so that senders that are refused at once keep no one from driving the client.
+/// Sends all messages that wait, as far as there is space. The next drive writes them together.
+/// Messages that come meanwhile wait for the next call. Otherwise senders whose messages are
+/// refused at once could keep this loop running, and the client would not be driven.
 fn post(client: &mut Client, letters: &mut mpsc::Receiver<Letter>, first: Letter) {
     let waiting = letters.len();
     let Letter { message, answer, .. } = first;
-    let _ = answer.send(client.try_send(message)); // the asker may have gone
+    let _ = answer.send(client.try_send(message)); // the sender may be gone
     for _ in 0..waiting {
         if client.is_write_blocked() {
             return;
@@ -344,7 +368,7 @@ fn post(client: &mut Client, letters: &mut mpsc::Receiver<Letter>, first: Letter
     }
 }
 
-/// Returns all messages that wait to their senders: for each of them the transport has taken nothing for too long.
+/// Returns all messages that wait to their senders, because the wait of each of them has stalled.
 fn hand_back(letters: &mut mpsc::Receiver<Letter>, first: Letter, why: SendRejection) {
     let waiting = letters.len();
     first.hand_back(why);

@@ -1,18 +1,20 @@
-//! One waker for the inner IO that wakes whoever polls the client: its stream half, its sink half, or both.
+//! One waker for the inner IO. It wakes all tasks that poll the client: its stream half, its sink
+//! half, or both.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 
-/// Without this, a client split into two halves in two tasks would wake only the one that polled last.
+/// With a single waker, a client that is split into two tasks would wake only the task that polled
+/// last.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     stream: AtomicWaker,
     sink: AtomicWaker,
 }
 
-/// Which half polls.
+/// The half of the client that polls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Half {
     Stream,
@@ -27,7 +29,8 @@ impl Wakers {
         }
     }
 
-    /// What one half has moved, the other may be waiting for: a deadline that is new, an event, room.
+    /// The other half may be waiting for what this half has changed: a new deadline, an event, or
+    /// space.
     pub(crate) fn wake_other(&self, half: Half, made_progress: bool) {
         match (made_progress, half) {
             (true, Half::Stream) => self.sink.wake(),

@@ -1,16 +1,16 @@
-//! In which order, and how far apart, a host's addresses are tried.
+//! The order in which a host's addresses are tried, and the delay between two of them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::session::SocketEnd;
 
-/// The stagger between addresses tried side by side:
-/// [RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5).
+/// The delay before the next address is tried while the connect to the one before is still pending:
+/// 250 ms ([RFC 8305 section 5](https://www.rfc-editor.org/rfc/rfc8305#section-5)).
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Takes turns between the families, the resolver's first choice first
-/// ([RFC 8305 section 4](https://www.rfc-editor.org/rfc/rfc8305#section-4)).
+/// Alternates between IPv4 and IPv6, starting with the resolver's first address ([RFC 8305 section
+/// 4](https://www.rfc-editor.org/rfc/rfc8305#section-4)).
 #[must_use]
 pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
@@ -28,55 +28,60 @@ pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// The most addresses of one host that are remembered as failed.
+/// The most failed addresses that are remembered for one host.
 const REMEMBERED: usize = 16;
 
-/// Remembers which addresses of a host failed behind their TCP connect, so that the next attempt tries them last.
+/// Remembers which addresses of a host failed after their TCP connect. The next attempt tries them
+/// last.
 ///
-/// A driver keeps one for each client. It orders each attempt's addresses by [`order`](Self::order), reports its TCP connects,
-/// and passes on how the socket [ended](Self::ended). Failures are remembered by address, until a connection was stable.
+/// A driver keeps one book for each client. It sorts each attempt's addresses with
+/// [`order`](Self::order), reports its TCP connects, and reports how the socket
+/// [ended](Self::ended). The book remembers failed addresses until a connection was stable.
 #[derive(Clone, Debug, Default)]
 pub struct AddressBook {
-    /// The address of the socket at hand, or those that its TCP connects are under way to.
+    /// The address of the current socket, or the addresses with a pending TCP connect.
     in_use: Vec<SocketAddr>,
-    /// The one that failed longest ago comes first.
+    /// The oldest failure comes first.
     failed: Vec<SocketAddr>,
 }
 
 impl AddressBook {
-    /// Begins an attempt before its addresses are known.
+    /// Starts an attempt. Call this before its addresses are known.
     pub fn begin(&mut self) {
         self.in_use.clear();
     }
 
-    /// The order in which an attempt tries `addresses`: [interleaved](interleave), and those that failed last.
+    /// Returns the order in which an attempt tries `addresses`: [interleaved](interleave), with
+    /// failed addresses last.
     #[must_use]
     pub fn order(&self, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         let mut ordered = interleave(addresses);
-        // Stable: addresses that have not failed keep their turns.
+        // The sort is stable, so addresses that have not failed keep their order.
         ordered.sort_by_key(|address| self.failed.iter().position(|failed| failed == address));
         ordered
     }
 
-    /// A TCP connect to `address` was begun.
+    /// Records that a TCP connect to `address` was started.
     pub fn connecting(&mut self, address: SocketAddr) {
         if self.in_use.len() < REMEMBERED {
             self.in_use.push(address);
         }
     }
 
-    /// The TCP connect to `address` failed. It is not remembered: the attempt itself goes on to the next address.
+    /// Records that the TCP connect to `address` failed. The book does not remember this failure,
+    /// because the attempt itself goes on to the next address.
     pub fn connect_failed(&mut self, address: SocketAddr) {
         self.in_use.retain(|in_use| *in_use != address);
     }
 
-    /// TCP is connected to `address`: the socket is its own from here on.
+    /// Records that TCP connected to `address`. The later end of the socket counts for this
+    /// address.
     pub fn connected(&mut self, address: SocketAddr) {
         self.in_use.clear();
         self.in_use.push(address);
     }
 
-    /// The attempt or its socket ended.
+    /// Records how the attempt or its socket ended.
     pub fn ended(&mut self, end: SocketEnd) {
         match end {
             SocketEnd::Unstable => {
@@ -100,7 +105,7 @@ mod tests {
         SocketAddr::from(([127, 0, 0, last], 1))
     }
 
-    /// An attempt that comes to this address and ends so.
+    /// An attempt that connects to this address and ends with `end`.
     fn attempt(book: &mut AddressBook, at: SocketAddr, end: SocketEnd) {
         book.begin();
         book.connecting(at);

@@ -1,6 +1,8 @@
-//! The one seam between bytes and frames: everything that knows the codec's crate stands here.
+//! The one seam between bytes and frames. Only this file and the files below it know the codec's
+//! crate.
 //!
-//! The codec runs over memory. It answers Ping and Close by itself, so neither the core nor a driver does.
+//! The codec runs over memory. It answers Ping and Close by itself, so neither the core nor a
+//! driver does.
 
 mod heads;
 mod input;
@@ -28,7 +30,7 @@ pub(crate) struct Codec {
     max_message_size: usize,
 }
 
-/// A whole message or control frame that came in.
+/// A received message or control frame, complete.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Message(Message),
@@ -38,13 +40,13 @@ pub(crate) enum Incoming {
 }
 
 impl Incoming {
-    /// The frame as the core takes it.
+    /// The frame in the core's type.
     pub(crate) fn borrowed(&self) -> Frame<'_> {
         match self {
             Self::Message(message) => message.as_frame(),
             Self::Ping(payload) => Frame::Ping(payload),
             Self::Pong(payload) => Frame::Pong(payload),
-            // A reason that came in a control frame has at most 123 bytes.
+            // The reason in a received control frame has at most 123 bytes.
             Self::Close(Some((code, reason))) => {
                 Frame::Close(CloseFrame::new(code.number(), reason).ok())
             }
@@ -53,25 +55,26 @@ impl Incoming {
     }
 }
 
-/// The codec's read buffer: small, for it is filled from memory, few frames go through it, and a connection is idle most of the time.
+/// The size of the codec's read buffer. It is small because it is filled from memory, few frames
+/// need it, and most connections are idle most of the time.
 const READ_BUFFER: usize = 1 << 10;
 
 impl Codec {
-    /// A codec that takes messages of at most `max_message_size` bytes.
+    /// Creates a codec that accepts messages of at most `max_message_size` bytes.
     pub(crate) fn new(max_message_size: usize) -> Self {
         Self { context: context(max_message_size), heads: Heads::default(), max_message_size }
     }
 
-    /// The fast path: takes the next message out of `input` if it is whole and in one frame, as nearly all are.
-    /// Everything else goes through [`decode`](Self::decode).
+    /// The fast path: takes the next message out of `input` if it is complete and in one frame, as
+    /// nearly all are. [`decode`](Self::decode) handles everything else.
     #[inline]
     pub(crate) fn take_message(&mut self, input: &mut Input<'_>) -> Option<Message> {
         let is_message_due = self.heads.is_between_messages() && self.context.can_read();
         if is_message_due { input.take_whole(self.max_message_size) } else { None }
     }
 
-    /// Takes the next frame out of `input`, which is used up when this returns `None`. Answers to Ping and
-    /// Close are appended to `output`.
+    /// Takes the next frame out of `input`. If this returns `None`, `input` is used up. Appends the
+    /// answers to Ping and Close to `output`.
     pub(crate) fn decode(
         &mut self,
         input: &mut Input<'_>,
@@ -86,15 +89,16 @@ impl Codec {
         decoded
     }
 
-    /// The codec's buffer has grown for a long message, and would hold on to it for as long as only messages follow that go around it.
-    /// Between messages, and before any Close, a new one knows all that this one does.
+    /// Frees the codec's buffer if it grew for a long message. Otherwise the codec would keep it as
+    /// long as all messages take the fast path. Between messages, and before any Close, the codec
+    /// has no other state, so a new codec can replace it.
     fn give_back(&mut self) {
         if self.heads.is_between_messages() && self.can_write() {
             self.context = context(self.max_message_size);
         }
     }
 
-    /// The slow path: the codec takes any bytes, in pieces of any size.
+    /// The slow path: accepts any bytes, in pieces of any size.
     fn decode_any(
         &mut self,
         input: &mut Input<'_>,
@@ -127,7 +131,8 @@ impl Codec {
                 WireMessage::Close(frame) => {
                     let answer = wire.output.len();
                     flush(context, &mut wire);
-                    // The codec replaces a code that it does not know, and its own words may be a peer's. What came decides.
+                    // The codec replaces a code that it does not know, and its error text could
+                    // also come from a peer. So only the received bytes decide.
                     let close = received_close(wire.heads.close())?;
                     if let (Some((code, _)), Some(frame)) = (&close, &frame)
                         && u16::from(frame.code) != code.number()
@@ -141,7 +146,8 @@ impl Codec {
         }
     }
 
-    /// Whether frames may follow: no Close was written, neither ours nor the answer to the peer's.
+    /// Whether frames may follow: no Close was written, neither our own nor the answer to the
+    /// peer's.
     pub(crate) fn can_write(&self) -> bool {
         self.context.can_write()
     }
@@ -160,7 +166,8 @@ impl Codec {
         self.encode_data(TEXT, text.as_bytes(), output);
     }
 
-    /// A message leaves in one frame, which we write ourselves: the codec's would be copied through a buffer of its own, which it keeps.
+    /// Writes a message as one frame, without the codec. The codec would copy it through its own
+    /// buffer, and keep that buffer.
     fn encode_data(&self, first: u8, payload: &[u8], output: &mut Vec<u8>) {
         if self.can_write() {
             masked::append(first, payload, rand::random::<u32>().to_ne_bytes(), output);
@@ -182,7 +189,8 @@ impl Codec {
     fn write(&mut self, message: WireMessage, output: &mut Vec<u8>) {
         let Self { context, heads, .. } = self;
         let mut wire = Wire { input: &mut Input::new(&[]), output, heads };
-        // Memory takes everything; the one refusal left is a frame after a Close, which the core never orders.
+        // Memory accepts everything. The codec only refuses a frame after a Close, which the core
+        // never orders.
         let _ = context.write(&mut wire, message);
         flush(context, &mut wire);
     }
@@ -198,11 +206,12 @@ fn context(max_message_size: usize) -> WebSocketContext {
 }
 
 fn flush(context: &mut WebSocketContext, wire: &mut Wire<'_, '_>) {
-    let _ = context.flush(wire); // memory takes everything
+    let _ = context.flush(wire); // memory accepts everything
 }
 
-/// The codec has answered a Close whose code it does not know, such as 1014, with a code of its own, in a frame that begins at
-/// `answer`. Echoes `payload` in its place (RFC 6455 section 5.5.1), under the mask that is there.
+/// The codec answers a Close whose code it does not know, such as 1014, with another code.
+/// That answer begins at `answer`. This replaces it with an echo of `payload`, masked with the same
+/// key (RFC 6455 section 5.5.1).
 fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
     let Some(&[first, _, a, b, c, d, ..]) = output.get(answer..) else { return };
     let mask = [a, b, c, d];
@@ -213,10 +222,10 @@ fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
     output.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
-/// What is wrong with a length that the codec would take.
-const LONG_LENGTH: &str = "a length that is not coded in the least number of bytes";
+/// The error text for a length that the codec would accept.
+const LONG_LENGTH: &str = "a length that is coded in more bytes than it needs";
 
-/// Parses the payload of a Close that came (RFC 6455 section 5.5.1).
+/// Parses the payload of a received Close (RFC 6455 section 5.5.1).
 fn received_close(payload: &[u8]) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {
     if payload.is_empty() {
         return Ok(None);
@@ -230,7 +239,8 @@ fn received_close(payload: &[u8]) -> Result<Option<(CloseCode, Utf8Bytes)>, (Fai
     Ok(Some((code, reason.into())))
 }
 
-/// How an error of the codec reads to the core. A bare end of the stream is lost, not a breach.
+/// Converts an error of the codec for the core. A bare end of the stream is a lost connection, not
+/// a protocol violation.
 fn failure(error: &Error) -> Failure {
     match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
@@ -256,7 +266,8 @@ impl Read for Wire<'_, '_> {
         if rest.is_empty() || self.heads.is_broken() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        // One frame at a time: between frames the codec then holds no bytes of the next.
+        // The codec reads one frame at a time. So between frames it holds no bytes of the next
+        // frame.
         let Some(count) = self.heads.follow(&rest[..rest.len().min(into.len())]) else {
             return Err(io::ErrorKind::WouldBlock.into());
         };

@@ -1,4 +1,4 @@
-//! What one attempt to open is made with beside the endpoint.
+//! The credentials of one attempt to connect.
 
 use std::fmt;
 
@@ -7,7 +7,9 @@ use gateway_core::{OpenError, Secret};
 use crate::headers::Headers;
 use crate::open_failure::OpenFailure;
 
-/// What one attempt is made with beside the endpoint.
+/// The credentials of one attempt to connect: headers and a login, in addition to the endpoint.
+///
+/// `Debug` shows no secret.
 ///
 /// ```
 /// use gateway_wire::LoginCredentials;
@@ -22,27 +24,27 @@ pub struct LoginCredentials {
 }
 
 impl LoginCredentials {
-    /// No headers, and the configuration's login.
+    /// Creates credentials without headers. The login is the one in the configuration.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a header to the upgrade, in place of the endpoint's of that name.
+    /// Adds a header to the upgrade request. It replaces the endpoint's headers of that name.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sends this in place of the configuration's `login.send`; a login must be configured.
+    /// Sends this text instead of the configuration's `login.send`. A login must be configured.
     pub fn login(mut self, text: impl Into<Secret>) -> Self {
         self.login = Some(text.into());
         self
     }
 
-    /// The headers, valid, and the login.
+    /// Returns the validated headers, and the login.
     ///
     /// # Errors
-    /// [`OpenError::Configuration`] where a header is none.
+    /// [`OpenError::Configuration`] if a header is invalid.
     pub fn into_parts(self) -> Result<(Headers, Option<Secret>), OpenFailure> {
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
         let headers = Headers::new(headers)
@@ -59,5 +61,6 @@ impl fmt::Debug for LoginCredentials {
     }
 }
 
-/// An error of a provider's; the attempt fails with its text, and is retried with backoff.
+/// An error of a credentials provider. The attempt fails with its text, and the client retries with
+/// backoff.
 pub type ProviderError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! Where to connect to, and what the upgrade request carries.
+//! The server's address, and the headers of the upgrade request.
 
 use std::fmt;
 
@@ -10,9 +10,11 @@ use url::{Host, Url};
 
 use crate::headers::Headers;
 
-/// A server's address with the headers and subprotocols of the upgrade. One that exists is valid.
+/// A server's address with the headers and subprotocols of the upgrade. An `Endpoint` that exists
+/// is valid.
 ///
-/// `Display` and `Debug` show scheme, host, port and path alone: userinfo, query and headers may be secret.
+/// `Display` and `Debug` show only scheme, host, port and path: userinfo, query and headers may be
+/// secret.
 ///
 /// ```
 /// use gateway_wire::Endpoint;
@@ -22,10 +24,11 @@ use crate::headers::Headers;
 ///     .subprotocol("graphql-transport-ws")
 ///     .build()?;
 /// assert_eq!(endpoint.to_string(), "wss://gateway.example/v1");
-/// assert_eq!((endpoint.host(), endpoint.port(), endpoint.is_secure()), ("gateway.example", 443, true));
+/// assert_eq!((endpoint.host(), endpoint.port()), ("gateway.example", 443));
+/// assert!(endpoint.is_secure());
 ///
-/// let errors = Endpoint::builder("http://gateway.example").header("no good", "x").build().unwrap_err();
-/// assert_eq!(errors.iter().count(), 2);
+/// let wrong = Endpoint::builder("http://gateway.example").header("no good", "x");
+/// assert_eq!(wrong.build().unwrap_err().iter().count(), 2);
 /// # Ok::<(), gateway_core::ConfigErrors>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -48,7 +51,8 @@ enum Scheme {
 }
 
 impl Endpoint {
-    /// Begins with a `ws://` or `wss://` URL. Its userinfo becomes Basic authorization.
+    /// Starts a builder with a `ws://` or `wss://` URL. The URL's userinfo becomes Basic
+    /// authorization.
     pub fn builder(url: impl Into<String>) -> EndpointBuilder {
         EndpointBuilder {
             url: url.into(),
@@ -58,19 +62,19 @@ impl Endpoint {
         }
     }
 
-    /// The host: a name, an IPv4 address, or an IPv6 address without brackets.
+    /// Returns the host: a name, an IPv4 address, or an IPv6 address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port: the URL's, or 80 or 443.
+    /// Returns the port: the URL's, otherwise 80 for `ws://` and 443 for `wss://`.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether the connection is made over TLS.
+    /// Whether the connection uses TLS.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         matches!(self.scheme, Scheme::Secure)
@@ -85,7 +89,7 @@ impl Endpoint {
         &self.authority
     }
 
-    /// The headers beside those of the handshake itself.
+    /// The headers that are sent in addition to those of the handshake itself.
     pub(crate) const fn headers(&self) -> &Headers {
         &self.headers
     }
@@ -105,7 +109,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// An address with what may be shown of it.
+/// The address without its secret parts.
 fn shown(scheme: Scheme, host: &str, port: u16, path: &str) -> String {
     let (scheme, default) = match scheme {
         Scheme::Plain => ("ws", 80),
@@ -124,7 +128,8 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Collects the parts of an [`Endpoint`]; [`build`](Self::build) validates them all at once.
+/// Collects the parts of an [`Endpoint`]. [`build`](Self::build) validates them and returns all
+/// errors at once.
 #[derive(Clone)]
 #[must_use]
 pub struct EndpointBuilder {
@@ -144,8 +149,8 @@ impl fmt::Debug for EndpointBuilder {
 }
 
 impl EndpointBuilder {
-    /// Adds a header to the upgrade request. The name is sent as it is written here. By default the
-    /// client sends `User-Agent: gateway/VERSION`; set your own to replace it.
+    /// Adds a header to the upgrade request. The client sends the name as you write it. By default
+    /// the client sends `User-Agent: gateway/VERSION`; set your own to replace it.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -164,27 +169,26 @@ impl EndpointBuilder {
         self
     }
 
-    /// Validates everything.
+    /// Validates everything and returns the endpoint.
     ///
     /// # Errors
-    /// Each part that is wrong: `url`, `headers` or `subprotocols`. Values that may be secret are not shown.
+    /// Each invalid part, by its name: `url`, `headers` or `subprotocols`. Values that may be
+    /// secret are not shown.
     pub fn build(self) -> Result<Endpoint, ConfigErrors> {
         let mut errors = Vec::new();
         let place = place(&self.url).map_err(|limit| errors.push(error("url", limit))).ok();
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let headers = Headers::new(headers).map_err(|wrong| errors.extend(wrong.into_vec())).ok();
         if let Err(limit) = check_offer(&self.subprotocols) {
-            // Some carry tokens in them: the value is not shown.
+            // Some subprotocols carry tokens, so the value is not shown.
             errors.push(error("subprotocols", limit));
         } else if self.requires_subprotocol && self.subprotocols.is_empty() {
-            errors.push(error(
-                "require_subprotocol",
-                "must not be set where no subprotocol is offered",
-            ));
+            errors
+                .push(error("require_subprotocol", "must not be set if no subprotocol is offered"));
         }
         ConfigErrors::check(errors)?;
-        // Local invariant: what is missing has left an error.
-        let (place, mut headers) = place.zip(headers).expect("what is invalid is an error");
+        // Local invariant: each missing part has left an error.
+        let (place, mut headers) = place.zip(headers).expect("each missing part has left an error");
         if let Some(authorization) = place.authorization
             && !headers.contains("Authorization")
         {
@@ -205,7 +209,7 @@ impl EndpointBuilder {
     }
 }
 
-/// What a URL says.
+/// The parts of a URL.
 struct Place {
     scheme: Scheme,
     host: String,
@@ -224,7 +228,7 @@ fn bracketed(host: &str) -> String {
 }
 
 fn place(url: &str) -> Result<Place, String> {
-    // `Url` would remove line ends and tabs without a word.
+    // `Url` would remove line ends and tabs silently.
     if url.chars().any(char::is_control) {
         return Err("must have no control characters, such as a line end".to_owned());
     }
@@ -234,7 +238,7 @@ fn place(url: &str) -> Result<Place, String> {
     })
 }
 
-/// The address that was probably meant by one without a scheme, or with one of HTTP's; without
+/// For a URL without a scheme, or with an HTTP scheme: the address that was probably meant, without
 /// userinfo and query.
 fn meant(url: &str) -> Option<String> {
     let (scheme, rest) = match url.split_once("://") {
@@ -248,7 +252,8 @@ fn meant(url: &str) -> Option<String> {
         }
     };
     let place = parsed(&format!("{scheme}://{rest}")).ok()?;
-    // A word alone is no address, and neither is a token with dots in it, which must not be shown.
+    // A single word is no address. Neither is a token that contains dots, and a token must not be
+    // shown.
     let is_address = is_address(&place.host) || rest != url;
     let Place { scheme, host, port, target, .. } = place;
     is_address.then(|| shown(scheme, &host, port, target.path()))
@@ -307,7 +312,7 @@ fn parsed(url: &str) -> Result<Place, &'static str> {
     Ok(Place { scheme, host, port, target, authority, authorization })
 }
 
-/// Userinfo as Basic authorization ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
+/// Returns userinfo as Basic authorization ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
 fn basic(url: &Url) -> Result<Option<HeaderValue>, &'static str> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(None);
@@ -336,7 +341,7 @@ fn check_offer(names: &[String]) -> Result<(), &'static str> {
             return Err("must be tokens: letters, digits and !#$%&'*+-.^_`|~");
         }
         if names[..index].contains(name) {
-            return Err("must be offered once each");
+            return Err("must each be offered only once");
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The engine: all that a driver does with its session and its sockets, short of waiting.
+//! The engine: a driver without its wait loop. It owns the session and the socket.
 
 mod socket;
 mod suspend;
@@ -20,74 +20,84 @@ use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::session::{Order, Position, Session, SocketEnd};
 
-/// A byte stream that never waits: what cannot be done now fails with [`io::ErrorKind::WouldBlock`], and whoever drives
-/// the engine is woken when it can.
+/// A byte stream that never waits. An operation that would have to wait fails with
+/// [`io::ErrorKind::WouldBlock`]. The stream must then wake the task or thread that drives the
+/// engine once the operation can go on.
 pub trait ByteStream {
-    /// Reads once, and hands what came to `take`: nothing at the end of the stream. The buffer is the stream's own choice;
-    /// [`with_read_buffer`](crate::with_read_buffer) lends one that costs an idle connection nothing.
+    /// Reads once, and passes the bytes to `take`. At the end of the stream it passes an empty
+    /// slice. The stream chooses its buffer: [`with_read_buffer`](crate::with_read_buffer) lends
+    /// one that costs an idle connection no memory.
     ///
     /// # Errors
-    /// Nothing has come yet, or nothing will any more.
+    /// [`io::ErrorKind::WouldBlock`] if no byte has come yet. Any other error means that none will
+    /// come.
     fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T>;
 
-    /// Writes some of `bytes`, which are not empty. Zero means that the stream is dead: one that takes none now says so by
-    /// [`io::ErrorKind::WouldBlock`]. (rustls' `Stream` is none as it stands: it returns zero where its buffer is full.)
+    /// Writes some of `bytes`, and returns how many. `bytes` is never empty. Zero means that the
+    /// stream is dead. A stream that accepts no bytes for now must return
+    /// [`io::ErrorKind::WouldBlock`] instead. rustls' `Stream` needs an adapter: it returns zero if
+    /// its buffer is full.
     ///
     /// # Errors
-    /// Nothing can be written now, or ever.
+    /// [`io::ErrorKind::WouldBlock`] if nothing can be written now. Any other error means that
+    /// nothing can be written again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Passes on what a buffer of the stream's own still holds.
+    /// Flushes the bytes in the stream's own buffer, if it has one.
     ///
     /// # Errors
-    /// Not all of it can be passed on now, or ever.
+    /// [`io::ErrorKind::WouldBlock`] if some bytes cannot be flushed now. Any other error means
+    /// that nothing can be flushed again.
     fn flush(&mut self) -> io::Result<()>;
 
     /// Whether the stream's own buffer has passed on bytes since the last call. The engine asks
-    /// during a flush that has to wait, as one over TLS may. While the answer is yes, the peer is
-    /// not treated as dead, and no `send` fails as stalled. The default is for a stream without a
-    /// buffer.
+    /// this during a flush that has to wait, as a flush over TLS may. While the answer is yes, the
+    /// peer is not treated as dead, and no `send` fails as stalled. The default, `false`, is for a
+    /// stream without a buffer.
     fn take_progress(&mut self) -> bool {
         false
     }
 
-    /// Ends this direction of the stream, as far as that needs no waiting.
+    /// Ends the stream's outgoing direction, as far as possible without waiting.
     fn shutdown(&mut self);
 
-    /// Makes the drop that follows reset the connection, so that the peer receives nothing that the kernel still holds.
-    /// A TCP socket sets `SO_LINGER` to zero here. The default is a plain drop.
+    /// Makes the next drop of the stream reset the connection. The peer then receives nothing that
+    /// the kernel still holds. A TCP socket sets `SO_LINGER` to zero here. By default the drop is a
+    /// plain close.
     fn abort(&mut self) {}
 
-    /// Whether a write that fails has passed on nothing of what it was offered: so it is with a bare socket, and not with
-    /// a stream that buffers, as TLS does.
+    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket.
+    /// Return `false` for a stream with a buffer, such as TLS.
     fn fails_whole(&self) -> bool;
 }
 
-/// What a driver is: attempts to open byte streams, and two clocks. Nothing here waits.
+/// The IO of a driver: it opens byte streams, and reads two clocks. No method may wait.
 pub trait Host {
-    /// An attempt under way. Dropping it leaves nothing open.
+    /// An attempt in progress. Dropping it leaves nothing open.
     type Dialing;
     /// An open byte stream. Dropping it closes it.
     type Stream: ByteStream;
 
-    /// Monotonic time.
+    /// Returns the monotonic time.
     fn now(&self) -> Instant;
 
-    /// The wall clock.
+    /// Returns the wall-clock time.
     fn wall(&self) -> UnixMillis;
 
-    /// The waker of the task or thread that drives the engine. With it, the engine registers with the [`SuspendWatch`](crate::SuspendWatch) of the
-    /// process, and a suspend is noticed within seconds of the wake. `None`, the default, is for a host with clocks of its
-    /// own, such as a simulation: there a suspend is noticed when a deadline fires.
+    /// Returns the waker of the task or thread that drives the engine. The engine registers it with
+    /// the process's [`SuspendWatch`](crate::SuspendWatch), and then notices a suspend within
+    /// seconds of the wake. `None`, the default, is for a host with its own clocks, such as a
+    /// simulation. The engine then notices a suspend when a deadline fires.
     fn suspend_waker(&self) -> Option<Waker> {
         None
     }
 
-    /// Begins an attempt: credentials, DNS, TCP, TLS.
+    /// Starts an attempt: credentials, DNS, TCP, TLS.
     fn dial(&mut self, id: SocketId, credentials: Credentials) -> Self::Dialing;
 
-    /// An attempt, or its socket, ended so. Called before the socket is dropped, and before the next attempt begins. A host that
-    /// chooses among addresses tries another one next; the default does nothing. See [`AddressBook`](crate::AddressBook).
+    /// Called when an attempt or its socket has ended, before the socket is dropped and before the
+    /// next attempt starts. A host that chooses among addresses tries another one next: see
+    /// [`AddressBook`](crate::AddressBook). The default does nothing.
     fn ended(&mut self, _id: SocketId, _end: SocketEnd) {}
 
     /// Runs `act`, which writes the last bytes to a socket that is dropped next. A runtime that
@@ -97,46 +107,47 @@ pub trait Host {
         act();
     }
 
-    /// Looks at an attempt.
+    /// Polls an attempt: `Pending` while it is in progress, then its result.
     fn poll_dialing(
         &mut self,
         dialing: &mut Self::Dialing,
     ) -> Poll<Result<Dialled<Self::Stream>, OpenFailure>>;
 }
 
-/// A byte stream that is open, and the opening handshake that is to be made on it.
+/// An open byte stream, and the opening handshake to perform on it.
 #[derive(Debug)]
-#[allow(clippy::exhaustive_structs)] // a driver makes it
+#[allow(clippy::exhaustive_structs)] // drivers construct it
 pub struct Dialled<S> {
     /// The stream.
     pub stream: S,
-    /// The handshake, not begun.
+    /// The handshake, not yet started.
     pub handshake: Handshake,
-    /// The login of this attempt, where it is not the configuration's.
+    /// The login of this attempt; `None` for the configuration's.
     pub login: Option<Secret>,
 }
 
-/// What one look has brought.
+/// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // there is no third
-#[must_use = "where nothing was made, it is time to wait"]
+#[allow(clippy::exhaustive_enums)] // no third case is possible
+#[must_use = "if nothing was done, wait before you look again"]
 pub enum Progress {
-    /// Something: look again.
+    /// Something was done: look again before you wait.
     Made,
-    /// Nothing until a socket, the deadline or the application brings something.
+    /// Nothing to do until the socket, the deadline or the application brings something.
     Blocked,
 }
 
-/// So many events are yielded before the deadline is looked at, even where more are waiting. One look costs a read of the clock,
-/// some 25 ns.
+/// The deadline is checked after this many events, even if more events are waiting. Each check
+/// reads the clock, which takes about 25 ns.
 const EVENTS_BETWEEN_LOOKS: u32 = 8;
 
-/// So many reads are made past a due deadline before it fires: what has arrived is handed over first, but a peer that never
-/// stops sending starves no timer.
+/// A due deadline waits for at most this many reads. The bytes that have arrived are processed
+/// first, but a peer that never stops sending cannot delay a timer for long.
 const READS_BEFORE_TICK: u32 = 16;
 
-/// A session with its sockets. A driver asks it for what to do next until there is [nothing](Progress::Blocked), and
-/// then waits, in its runtime's way, for a socket, the [`deadline`](Session::deadline) or the application.
+/// A session and its sockets. A driver calls the engine until there is [nothing to
+/// do](Progress::Blocked). It then waits for a socket, the [`deadline`](Session::deadline) or the
+/// application.
 ///
 /// ```text
 ///   loop {
@@ -153,15 +164,15 @@ pub struct Engine<H: Host> {
     io: Io<H>,
     begin: Begin,
     subprotocol: Option<String>,
-    /// Events yielded since [`is_look_due`](Self::is_look_due) last said so.
+    /// Events yielded since [`is_look_due`](Self::is_look_due) last returned true.
     yielded: u32,
-    /// Reads made since a deadline was found due.
+    /// Reads since a deadline was found due.
     overdue_reads: u32,
     suspends: Suspends,
 }
 
-/// The socket, as far as it is. The `rest` of an open one came in one read with the answer to the upgrade,
-/// and is read first.
+/// The socket, in its current stage. `rest` came in one read with the answer to the upgrade, and is
+/// read first.
 enum Io<H: Host> {
     None,
     Dialing { id: SocketId, dialing: H::Dialing },
@@ -179,10 +190,10 @@ impl<H: Host> Io<H> {
         }
     }
 
-    /// Drops the socket. A stream resets its connection if it can.
+    /// Drops the socket. The stream resets its connection if it can.
     fn abort(&mut self) {
         match self {
-            Self::None | Self::Dialing { .. } => {} // no byte of ours was handed to a stream
+            Self::None | Self::Dialing { .. } => {} // no byte of ours has reached a stream
             Self::Upgrading { dialled, .. } => dialled.stream.abort(),
             Self::Open { stream, .. } => stream.abort(),
         }
@@ -190,7 +201,7 @@ impl<H: Host> Io<H> {
     }
 }
 
-/// Whether the application has said what it wants.
+/// Whether the application has called `connect` or `close`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begin {
     AtFirstLook,
@@ -198,7 +209,7 @@ enum Begin {
 }
 
 impl<H: Host> Engine<H> {
-    /// An engine that connects when it is first driven.
+    /// Creates an engine that connects when it is first driven.
     #[must_use]
     pub fn new(session: Session, host: H) -> Self {
         Self {
@@ -213,37 +224,37 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// How it stands.
+    /// Returns the session, to inspect it.
     #[must_use]
     pub const fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The state.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.session.state()
     }
 
-    /// The driver's own part.
+    /// Returns the host.
     #[must_use]
     pub const fn host(&self) -> &H {
         &self.host
     }
 
-    /// The driver's own part.
+    /// Returns the host.
     #[must_use]
     pub const fn host_mut(&mut self) -> &mut H {
         &mut self.host
     }
 
-    /// The subprotocol that the server chose on the socket that opened last.
+    /// Returns the subprotocol that the server chose on the socket that opened last.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// What the connection has done so far.
+    /// Returns the connection's statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let now = match self.begin {
@@ -253,16 +264,17 @@ impl<H: Host> Engine<H> {
         self.session.statistics(now)
     }
 
-    // What the application wants.
+    // Requests of the application.
 
-    /// Asks for the connection, unless the application has already said what it wants.
+    /// Connects, unless [`connect`](Self::connect) or [`close`](Self::close) was already called.
     pub fn begin(&mut self) {
         if self.begin == Begin::AtFirstLook {
             self.connect();
         }
     }
 
-    /// Connects again after CLOSED, or at once where a retry was waited for.
+    /// Connects at once if the engine has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self) {
         self.begin = Begin::Begun;
         self.register_for_suspends();
@@ -278,19 +290,22 @@ impl<H: Host> Engine<H> {
         self.session.close(self.host.now(), frame);
     }
 
-    /// Takes a message into the outgoing buffer.
+    /// Appends a message to the write buffer, and returns its number. This does not write: call
+    /// [`write_sent`](Self::write_sent) next.
     ///
     /// # Errors
-    /// The message itself, where the connection does not take it now.
+    /// Returns the message if the connection does not accept it now.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
         self.session.send(message)
     }
 
-    /// Writes what was sent. While input that was already read waits to be taken it is not written at once, but together
-    /// with the answers to that, or once there is enough of it to be worth a write.
+    /// Writes the messages that were sent, with corking: while messages that were already read are
+    /// waiting for the application, the bytes stay in the buffer. They are written together with
+    /// the application's answers, or once they are 16 KiB.
     ///
-    /// `Some` where the transport takes no more for now: a wait until [`Session::is_send_over`] has begun, which the driver
-    /// [ends](Self::end_wait).
+    /// Returns `Some` if the transport accepts no more bytes for now. The engine has then started a
+    /// wait. Drive it until [`Session::is_send_over`] returns true, then call
+    /// [`end_wait`](Self::end_wait).
     pub fn write_sent(&mut self) -> Option<Position> {
         let is_corked = self.session.has_messages();
         if !is_corked || self.session.is_much_pending() {
@@ -303,50 +318,52 @@ impl<H: Host> Engine<H> {
         self.wait_for_flush()
     }
 
-    /// Begins or continues a wait until [`Session::poll_space`] is ready.
+    /// Starts or continues a wait until [`Session::poll_space`] is ready.
     pub fn wait_for_space(&mut self) {
         self.session.wait_for_space(self.host.now());
     }
 
-    /// Begins or continues a wait until [`Session::poll_flushed`] is ready. `None` where there is nothing to wait for.
+    /// Starts or continues a wait until [`Session::poll_flushed`] is ready for the returned
+    /// position. Returns `None` if there is nothing to wait for.
     pub fn wait_for_flush(&mut self) -> Option<Position> {
-        self.session.position()?; // the clock is not read for nothing
+        self.session.position()?; // avoids a needless read of the clock
         self.session.wait_for_flush(self.host.now())
     }
 
-    /// Ends a wait.
+    /// Ends the current wait, if there is one.
     pub fn end_wait(&mut self) {
         self.session.end_wait();
     }
 
-    /// The embedder's own login was accepted.
+    /// Reports that the embedder's own login was accepted.
     pub fn login_accepted(&mut self) {
         self.session.login_accepted(self.host.now());
     }
 
-    /// The embedder's own login was refused.
+    /// Reports that the embedder's own login was refused. `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.session.login_rejected(self.host.now(), verdict);
     }
 
-    /// A hint from the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub fn network_changed(&mut self, network: Network) {
         self.session.network_changed(self.host.now(), network);
     }
 
-    /// The application cannot take messages now, or can again.
+    /// Sets whether the application has stopped taking messages (`true`), or takes them again.
     pub const fn hold(&mut self, held: bool) {
         self.session.hold(held);
     }
 
-    /// The next event for the application.
+    /// Returns the next event for the application, if one is waiting.
     #[inline]
     pub fn take_event(&mut self) -> Option<ClientEvent> {
         self.session.next_event()
     }
 
-    /// Counts an event that is about to be taken: whether it is time to look at the deadline, and to
-    /// [catch up](Self::catch_up) if it is due. So it is with every eighth event, and where a read has found it due.
+    /// Counts an event that the application is about to take. Returns true with every eighth event,
+    /// and after a read that found the deadline due. Then check the deadline with
+    /// [`due`](Self::due), and [catch up](Self::catch_up) if it is due.
     #[inline]
     pub fn is_look_due(&mut self) -> bool {
         self.yielded += 1;
@@ -356,16 +373,16 @@ impl<H: Host> Engine<H> {
         self.yielded == 0
     }
 
-    /// The time, where the deadline is due.
+    /// Returns the time if the deadline is due.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         let deadline = self.session.deadline()?;
         Some(self.host.now()).filter(|now| *now >= deadline)
     }
 
-    // What a driver does next.
+    // Steps of the driver's loop.
 
-    /// Opens and drops sockets, as the core has ordered. Says whether there was anything to do.
+    /// Opens and drops sockets as the core has ordered. Returns whether there was an order.
     pub fn carry_out_orders(&mut self) -> bool {
         let mut any = false;
         if let Some((id, end)) = self.session.take_end() {
@@ -397,7 +414,8 @@ impl<H: Host> Engine<H> {
         any
     }
 
-    /// One look at the socket: at its opening, or first at what is to be written, then at what can be read.
+    /// Makes one step on the socket. While the socket is opening, this is a step of the opening.
+    /// After that it writes what is pending, then reads.
     pub fn look(&mut self) -> Progress {
         if self.check_suspend() {
             return Progress::Made;
@@ -410,7 +428,9 @@ impl<H: Host> Engine<H> {
                 let id = *id;
                 let wrote = self.write();
                 if self.session.socket() != Some(id) {
-                    return Progress::Made; // a write that failed has ended it: it is left before it is read again
+                    // The write failed and ended the socket. The engine leaves the socket before
+                    // any read.
+                    return Progress::Made;
                 }
                 match self.read() {
                     Progress::Made => Progress::Made,
@@ -420,7 +440,8 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// The deadline is due. What follows is written at once: the application may take its time with the news of a ping.
+    /// Fires the deadline, and writes what follows at once. The application may read a ping's
+    /// notice much later, and the ping must not wait for that.
     pub fn fire(&mut self, now: Instant) {
         self.fail_if_refused();
         self.report_wall_clock(now);
@@ -430,8 +451,8 @@ impl<H: Host> Engine<H> {
         let _ = self.write();
     }
 
-    /// The deadline is due while events wait to be taken: reads what has arrived, then fires what is still due. What is due
-    /// is not late because the application is slow.
+    /// Handles a due deadline while events wait for the application: reads what has arrived, then
+    /// fires the deadline if it is still due. So a slow application does not delay a deadline.
     pub fn catch_up(&mut self) {
         for _ in 0..READS_BEFORE_TICK {
             let _ = self.carry_out_orders();
@@ -442,7 +463,7 @@ impl<H: Host> Engine<H> {
         if let Some(now) = self.due() {
             self.fire(now);
         }
-        let _ = self.write(); // answers to what was read last
+        let _ = self.write(); // answers to the last read
     }
 
     fn look_at_dialing(&mut self) -> Progress {
@@ -458,7 +479,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// A refusal whose body does not come in time is a refusal all the same.
+    /// If the body of a refusal does not come in time, the attempt fails without it.
     fn fail_if_refused(&mut self) {
         if let Io::Upgrading { id, dialled, .. } = &self.io
             && dialled.handshake.is_refused()

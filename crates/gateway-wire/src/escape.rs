@@ -1,13 +1,13 @@
-//! Text of a peer's, made fit for a line of a log.
+//! Makes text of a peer safe for one line of a log.
 
-/// The first `most` bytes, or fewer where a character would be cut.
+/// The first `most` bytes, or fewer so that no character is cut.
 pub(crate) fn first_bytes(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]
 }
 
-/// The text with its control characters (C0, DEL and C1) escaped as in Rust: a line end becomes
-/// `\n`, an escape `\u{1b}`.
+/// Escapes the text's control characters (C0, DEL and C1) as in Rust: a line end becomes `\n`, an
+/// escape `\u{1b}`.
 pub(crate) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,54 +1,65 @@
-//! What a driver yields to the application.
+//! The events that a driver yields to the application.
 
 use gateway_core::{DisconnectCause, Notice, SocketId, Verdict};
 
 use crate::message::Message;
 use crate::outcome::Outcome;
 
-/// What a driver yields to the application, in the order in which it happened.
+/// An event for the application. A driver yields events in the order in which they happened.
 ///
-/// Events wait until the application takes them. The messages among them are bounded by [`Limits::backlog`](crate::Limits::backlog).
-/// Notices and disconnections are bounded in number: past 256 of them some are dropped, and [`Missed`](Self::Missed) says how many.
-/// Outcomes are never dropped: while more than 4,096 ranges of them wait, a send is refused with
-/// [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread).
+/// Events wait until the application takes them:
+///
+/// - Messages are bounded by [`Limits::backlog`](crate::Limits::backlog).
+/// - Notices and disconnections are bounded in number. If more than 256 of them wait, the client
+///   drops some, and [`Missed`](Self::Missed) counts the dropped ones.
+/// - Outcomes are never dropped. While more than 4,096 ranges of them wait, a send fails with
+///   [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// A message came in.
+    /// A message was received.
     Message(Message),
-    /// News of the connection. [`Notice::Disconnected`] comes as [`ClientEvent::Disconnected`], and
-    /// [`Notice::LoginRefused`] as [`ClientEvent::LoginRefused`].
+    /// A notice of the core. Two notices come as separate events: [`Notice::Disconnected`] comes
+    /// as [`ClientEvent::Disconnected`], and [`Notice::LoginRefused`] as
+    /// [`ClientEvent::LoginRefused`].
     Notice(Notice),
-    /// A socket, open or still opening, is gone.
+    /// A socket has ended, or an attempt to open one has failed.
     Disconnected {
         /// The socket.
         socket: SocketId,
-        /// Why.
+        /// Why it ended.
         cause: DisconnectCause,
-        /// The reason in the peer's Close frame, or the first 512 bytes of the error's text; empty where there is none.
-        /// For [`LoginRefused`](DisconnectCause::LoginRefused): the refusal's text.
+        /// The reason in the peer's Close frame, or the first 512 bytes of the error's text; empty
+        /// if there is none. For [`LoginRefused`](DisconnectCause::LoginRefused) it is the
+        /// refusal's text.
         detail: Box<str>,
     },
-    /// The login was refused. Up to `close_timeout` later follows [`Disconnected`](Self::Disconnected).
+    /// The login was refused. [`Disconnected`](Self::Disconnected) follows within `close_timeout`.
     LoginRefused {
         /// The socket.
         socket: SocketId,
-        /// What follows, unless a Close of the peer's softens it.
+        /// The verdict on the refusal. A Close frame of the peer may still soften it.
         verdict: Verdict,
-        /// The first 512 bytes of the text that refused, with control characters escaped and without the login; empty where the
-        /// embedder refused.
+        /// The first 512 bytes of the refusing text, without the login and with control characters
+        /// escaped. Empty if the embedder refused the login.
         reason: Box<str>,
     },
-    /// What became of messages that were taken.
+    /// The outcome of messages that were accepted.
     Outcome(Outcome),
-    /// From here on, notices and disconnections are missing: the application took no events for so long that they were dropped.
+    /// Notices and disconnections were dropped at this place, because the application took no
+    /// events for a long time.
     ///
-    /// Repeated heartbeats ([`Notice::PingSent`], [`Notice::PongReceived`]) are dropped first, then the oldest. Never dropped are
-    /// messages, outcomes, the newest [`Notice::Ready`], the disconnection of a socket whose messages still wait, and the end
-    /// (the newest [`Notice::StateChanged`] to CLOSED and [`Notice::GaveUp`]). After this event, ask the client for its state
-    /// if you follow it by notices.
+    /// Repeated heartbeats ([`Notice::PingSent`], [`Notice::PongReceived`]) are dropped first, then
+    /// the oldest events. These are never dropped:
+    ///
+    /// - messages and outcomes;
+    /// - the newest [`Notice::Ready`];
+    /// - the disconnection of a socket whose messages still wait;
+    /// - the end: the newest [`Notice::StateChanged`] to CLOSED, and [`Notice::GaveUp`].
+    ///
+    /// If you track the state by notices, ask the client for its state after this event.
     Missed {
-        /// How many were dropped.
+        /// The number of events that were dropped.
         count: u64,
     },
 }

@@ -1,4 +1,5 @@
-//! The queue of events that wait for the application: news in it are bounded, and those that are dropped are counted.
+//! The queue of events for the application. It bounds notices and disconnections ("news"), and
+//! counts those it drops.
 
 use gateway_core::{ConnectionState, Notice};
 
@@ -7,16 +8,17 @@ use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
 
-/// So many notices and disconnections may wait.
+/// The most news that may wait.
 const NEWS: usize = 256;
 
-/// So many of them are dropped at once: dropping walks through the whole queue, messages included.
+/// The number of news that are dropped at once. Dropping walks through the whole queue, messages
+/// included.
 const DROPPED_AT_ONCE: usize = 64;
 
-/// While more ranges of outcomes wait, no message is taken.
+/// While more ranges of outcomes wait, no message is accepted.
 const OUTCOMES: usize = 4_096;
 
-/// Messages, outcomes and news in the order in which they came.
+/// Messages, outcomes and news, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     queue: Queue<ClientEvent>,
@@ -24,7 +26,8 @@ pub(crate) struct EventQueue {
     news: usize,
     /// Ranges of outcomes in the queue.
     outcomes: usize,
-    /// With more news than this, some are dropped. Higher than [`NEWS`] only where most of them may not be.
+    /// Some news are dropped above this number. It exceeds [`NEWS`] only if most of them may not be
+    /// dropped.
     news_limit: usize,
 }
 
@@ -45,8 +48,8 @@ impl EventQueue {
         if self.news > self.news_limit { self.drop_news() } else { 0 }
     }
 
-    /// Queues an outcome. One that continues the last event's is joined to it: an application that sends and takes no events
-    /// does not fill memory.
+    /// Queues an outcome. If it continues the last event's range, the two are joined. So an
+    /// application that sends without taking events does not fill memory.
     pub(crate) fn push_outcome(&mut self, outcome: Outcome) {
         if let Some(ClientEvent::Outcome(last)) = self.queue.back_mut()
             && last.join(&outcome)
@@ -57,12 +60,13 @@ impl EventQueue {
         self.outcomes += 1;
     }
 
-    /// The next event; a message is first shown to `on_message`.
+    /// Returns the next event. A message is first passed to `on_message`.
     #[inline]
     pub(crate) fn pop_front(&mut self, on_message: impl FnOnce(&Message)) -> Option<ClientEvent> {
-        // Looked at in its place, and moved once. A moved event is written in words and read back in wider pieces, and
-        // such a read waits for the writes. This took the blocking client's flood from 0.94 to 1.19 times tungstenite's
-        // (`benches/run --only flood`, on the Xeon of docs/PERFORMANCE.md, at 34bd091 and 8fbc26f).
+        // The event is inspected in place, and moved once. A move writes an event in words, and
+        // reads it back in wider pieces: such a read waits for the writes. This change took the
+        // blocking client's flood from 0.94 to 1.19 times tungstenite's (`benches/run --only
+        // flood`, on the Xeon of docs/PERFORMANCE.md, at 34bd091 and 8fbc26f).
         match self.queue.front()? {
             ClientEvent::Message(message) => on_message(message),
             _ => self.count_out(),
@@ -70,8 +74,8 @@ impl EventQueue {
         self.queue.pop_front()
     }
 
-    /// The first event is about to be taken, and is no message. Apart from
-    /// [`pop_front`](Self::pop_front), most of whose events are.
+    /// Updates the counts before the first event is taken; it is not a message. Not part of
+    /// [`pop_front`](Self::pop_front), because most events there are messages.
     #[inline(never)]
     fn count_out(&mut self) {
         match self.queue.front() {
@@ -101,13 +105,13 @@ impl EventQueue {
         self.queue.len()
     }
 
-    /// Whether so many outcomes wait that no message may be taken.
+    /// Whether too many outcomes wait for another message to be accepted.
     #[inline]
     pub(crate) const fn is_full_of_outcomes(&self) -> bool {
         self.outcomes > OUTCOMES
     }
 
-    /// Drops news until three quarters of those allowed are left, as far as they may be dropped.
+    /// Drops news until three quarters of the limit are left, as far as they may be dropped.
     #[cold]
     fn drop_news(&mut self) -> usize {
         let newest = Newest::of(&self.queue);
@@ -133,7 +137,8 @@ impl EventQueue {
         dropped
     }
 
-    /// Removes the first so many of both classes; `Missed` takes the place of the first that is removed.
+    /// Removes the first `repeated` and `old` events of the two classes. `Missed` takes the place
+    /// of the first one.
     fn remove(&mut self, newest: &Newest, mut repeated: usize, mut old: usize, missed: u64) {
         let mut judge = Judge::new(newest);
         let mut mark = Some(ClientEvent::Missed { count: missed });
@@ -155,14 +160,14 @@ impl EventQueue {
     }
 }
 
-/// Whether one was left.
+/// Decrements the counter. Returns false if it was zero.
 const fn count_down(left: &mut usize) -> bool {
     let any = *left > 0;
     *left = left.saturating_sub(1);
     any
 }
 
-/// Where the newest event of each kind is of which one is kept.
+/// For each kind of event of which one is kept: the position of the newest.
 #[derive(Default)]
 struct Newest {
     ping: Option<usize>,
@@ -194,21 +199,21 @@ impl Newest {
 
 /// Whether an event may be dropped.
 enum Class {
-    /// Never.
+    /// Never dropped.
     Kept,
-    /// First: a newer heartbeat of the same kind waits as well.
+    /// Dropped first: a newer heartbeat of the same kind waits as well.
     Repeated,
-    /// After those, the oldest first.
+    /// Dropped next, the oldest first.
     Old,
-    /// It marks where events are missing already.
+    /// Marks where events were dropped before.
     Missed(u64),
 }
 
-/// Judges the events of a queue from its front on.
+/// Classifies the events of a queue, starting at its front.
 struct Judge<'a> {
     newest: &'a Newest,
     index: usize,
-    /// Whether messages stand before the event, of the socket whose disconnection comes next.
+    /// Whether messages wait before the event, of the socket whose disconnection comes next.
     messages_wait: bool,
 }
 

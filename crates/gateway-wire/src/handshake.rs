@@ -18,41 +18,40 @@ use crate::headers::Headers;
 use crate::hidden::Hidden;
 use crate::open_failure::OpenFailure;
 
-/// One opening handshake. Write [`request`](Self::request), then hand over what comes with
-/// [`received`](Self::received) until it is done.
+/// One opening handshake (RFC 6455 section 4.1). Write [`request`](Self::request), then pass each
+/// read to [`received`](Self::received) until the handshake is done.
 ///
-/// Interim answers (1xx, RFC 9110 section 15.2) are skipped. Of an answer that refuses the upgrade
-/// the status, the `Location` and the first 512 bytes of a text body are kept for the failure's
-/// words.
+/// Interim answers (1xx, RFC 9110 section 15.2) are skipped. If the server refuses the upgrade, the
+/// failure's text shows the status, the `Location` and the first 512 bytes of a text body.
 pub struct Handshake {
     request: Vec<u8>,
-    /// The `Sec-WebSocket-Accept` that shows that the server has understood the request.
+    /// The `Sec-WebSocket-Accept` that proves that the server has understood the request.
     accept: String,
     subprotocols: Vec<String>,
     requires_subprotocol: bool,
-    /// What the words of a refusal must not show.
+    /// What the text of a refusal must not show.
     hidden: Hidden,
-    /// What came of the answer's head, with interim answers before it.
+    /// The bytes of the answer's head so far, with the interim answers before it.
     answer: Vec<u8>,
-    /// The interim answers' length.
+    /// The length of the interim answers.
     skipped: usize,
     refusal: Option<Refusal>,
 }
 
-/// What a completed handshake has brought. `Debug` shows no contents: the first frames may be
-/// secret, and so may a subprotocol.
+/// The result of a successful handshake. `Debug` shows no contents: the first frames may be secret,
+/// and so may a subprotocol.
 #[non_exhaustive]
 pub struct Opened {
-    /// The subprotocol that the server chose, where any was offered.
+    /// The subprotocol that the server chose, if it chose one.
     pub subprotocol: Option<String>,
     /// Bytes that came after the answer: the first frames.
     pub rest: Vec<u8>,
 }
 
-/// The longest head that is read, in bytes, with the interim answers before it.
+/// The longest head that is read, in bytes, including the interim answers before it.
 const MAX_HEAD: usize = 64 << 10;
 
-/// What a request says of its sender, unless a header does.
+/// The `User-Agent` of a request, unless a header sets another one.
 const USER_AGENT: &str = concat!("gateway/", env!("CARGO_PKG_VERSION"));
 
 /// Shows nothing of the request, whose headers may be secret.
@@ -72,8 +71,8 @@ impl fmt::Debug for Opened {
 }
 
 impl Handshake {
-    /// A handshake with this endpoint; `credentials` are headers of this attempt alone and win over the
-    /// endpoint's of the same name.
+    /// Starts a handshake with this endpoint. `credentials` are headers of this attempt only. They
+    /// replace the endpoint's headers of the same name.
     #[must_use]
     pub fn start(endpoint: &Endpoint, credentials: &Headers) -> Self {
         let key = generate_key();
@@ -89,25 +88,29 @@ impl Handshake {
         }
     }
 
-    /// The bytes to write.
+    /// Returns the bytes to write.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
     }
 
-    /// Takes bytes of the answer, in pieces of any size. `None`: more is to come. The body of a
-    /// refusal counts as more; where [`is_refused`](Self::is_refused) says so, wait a second for
-    /// it, no longer, and then take what [`ended`](Self::ended) returns.
+    /// Processes bytes of the answer, in pieces of any size. Returns `None` if more bytes are
+    /// needed.
+    ///
+    /// The body of a refusal also needs more bytes. While [`is_refused`](Self::is_refused) returns
+    /// true, wait for them for at most a second, then report the failure that
+    /// [`ended`](Self::ended) returns.
     ///
     /// # Errors
-    /// What the answer is in place of a completed handshake, classified.
+    /// The classified failure, if the server refuses the upgrade, or if its answer is invalid.
     pub fn received(&mut self, bytes: &[u8]) -> Result<Option<Opened>, OpenFailure> {
         if let Some(refusal) = &mut self.refusal {
             refusal.received(bytes);
             return self.refused_if_whole();
         }
         self.answer.extend_from_slice(bytes);
-        // A head ends with a line: an answer in small pieces is not parsed for each of them.
+        // A head ends with a line end. So an answer in small pieces is not parsed again for each
+        // piece.
         let line = bytes.contains(&b'\n') || self.answer.len() >= MAX_HEAD;
         if !line && head::starts_like_http(&self.answer) {
             return Ok(None);
@@ -115,18 +118,22 @@ impl Handshake {
         self.judge()
     }
 
-    /// Whether the server has refused the upgrade, and the body that says why is still on its way.
+    /// Whether the server has refused the upgrade, and the body with the reason is still to come.
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         self.refusal.is_some()
     }
 
-    /// How the attempt has failed if nothing more comes: the stream has ended, or the time is up.
+    /// Returns the failure of the attempt if nothing more comes: the stream has ended, or the time
+    /// is up.
     #[must_use]
     pub fn ended(&self) -> OpenFailure {
         match &self.refusal {
             Some(refusal) => refusal.failure(&self.hidden),
-            None => OpenFailure::new(OpenError::NotHttp, "the server hung up in the upgrade"),
+            None => OpenFailure::new(
+                OpenError::NotHttp,
+                "the server closed the connection during the upgrade",
+            ),
         }
     }
 
@@ -164,8 +171,8 @@ impl Handshake {
         }
     }
 
-    /// Checks an answer with status 101 (RFC 6455 section 4.1, the client's checks from item 2 on),
-    /// and returns the subprotocol that it names.
+    /// Checks an answer with status 101 (RFC 6455 section 4.1, the client's checks from item 2 on).
+    /// Returns the subprotocol that it names.
     fn chosen_subprotocol(&self, head: &Head<'_>) -> Result<Option<String>, String> {
         let wrong = |why: &str| Err(format!("the server answered 101, but {why}"));
         if !head.is_http_1_1 {
@@ -199,7 +206,7 @@ impl Handshake {
     }
 }
 
-/// What a whole head comes to.
+/// The meaning of a complete head.
 enum Judged {
     Accepted(Option<String>),
     Interim,

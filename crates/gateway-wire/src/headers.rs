@@ -1,18 +1,20 @@
-//! Header fields of the upgrade, as they were given.
+//! Header fields of the upgrade, as the user wrote them.
 
 use std::fmt;
 
 use gateway_core::{ConfigError, ConfigErrors};
 use http::header::{HeaderName, HeaderValue};
 
-/// Header fields in their order, with their names as they were written. One that exists is valid.
+/// Header fields in their order, with their names as you wrote them. A `Headers` that exists is
+/// valid.
 ///
-/// `Debug` shows how many there are: values may be secret.
+/// `Debug` shows only the number of fields: values may be secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Box<str>, HeaderValue)>);
 
-/// Headers that the handshake writes itself (RFC 6455 section 4.1), that have a setting of their
-/// own, or that would announce a body, for which a proxy would then take our frames.
+/// Headers that the user may not set. The handshake writes them itself (RFC 6455 section 4.1), they
+/// have their own setting, or they announce a body. After an announced body, a proxy would
+/// read our frames as that body.
 const RESERVED: [&str; 11] = [
     "host",
     "connection",
@@ -28,10 +30,10 @@ const RESERVED: [&str; 11] = [
 ];
 
 impl Headers {
-    /// Headers with these names and values.
+    /// Creates headers with these names and values.
     ///
     /// # Errors
-    /// Each header that HTTP does not allow, by its name, or that the handshake writes itself.
+    /// Each header, by its name, that HTTP does not allow or that the handshake writes itself.
     pub fn new<'a>(
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, ConfigErrors> {
@@ -68,7 +70,7 @@ impl fmt::Debug for Headers {
 fn header(name: &str, value: &str) -> Result<HeaderValue, &'static str> {
     HeaderName::try_from(name).map_err(|_| "must have a name that HTTP allows")?;
     if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Err("must not be set: the handshake decides it");
+        return Err("must not be set: the handshake sets it");
     }
     if value.chars().any(char::is_control) {
         return Err("must have a value without control characters, such as a line end");

@@ -1,4 +1,5 @@
-//! What the text of a refusal must not show: some servers repeat the address and the headers of a request, or the login.
+//! Hides secrets in the text of a refusal. Some servers repeat the address and headers of a
+//! request, or the login.
 
 use data_encoding::BASE64;
 use gateway_core::Secret;
@@ -10,7 +11,7 @@ use crate::headers::Headers;
 /// What replaces a secret in a text.
 const MARK: &str = "(hidden)";
 
-/// Shorter pieces are words of any text, and no secrets.
+/// Shorter pieces are common words, and not secrets.
 const SHORTEST: usize = 6;
 
 /// The pieces of a request, or of a login message, that may be secret.
@@ -35,7 +36,8 @@ impl Hidden {
         Self::pieces_of(&texts)
     }
 
-    /// The pieces of a login message: of its strings if it is JSON, whose names are no secrets, else of all of it.
+    /// The pieces of a login message. If it is JSON these are its strings, without the names of its
+    /// fields; otherwise the whole message.
     pub(crate) fn of_login(login: &Secret) -> Self {
         let mut texts = Vec::new();
         match serde_json::from_str(login.reveal()) {
@@ -57,13 +59,14 @@ impl Hidden {
         let pieces = texts.iter().flat_map(|text| text.split(separators));
         let mut pieces: Vec<String> =
             pieces.filter(|piece| piece.len() >= SHORTEST).map(str::to_owned).collect();
-        // A piece that contains another goes first.
+        // A piece that contains another one goes first.
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
         pieces.dedup();
         Self(pieces)
     }
 
-    /// The text without these pieces, nor the beginning of one at its end, where the text may have been cut.
+    /// Replaces these pieces in a text. It also replaces the beginning of a piece at the text's
+    /// end, where the text may have been cut.
     pub(crate) fn removed_from(&self, text: &str) -> String {
         let mut text = self.0.iter().fold(text.to_owned(), |text, piece| text.replace(piece, MARK));
         let cut = |piece: &String| {
@@ -77,7 +80,7 @@ impl Hidden {
     }
 }
 
-/// The strings and numbers of a JSON text.
+/// Collects the strings and numbers of a JSON text.
 fn push_values(value: Value, into: &mut Vec<String>) {
     match value {
         Value::String(text) => into.push(text),

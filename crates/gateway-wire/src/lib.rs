@@ -1,6 +1,7 @@
-//! What every driver of [`gateway_core`] shares, without IO: bytes in, bytes out.
+//! The parts that all drivers of [`gateway_core`] share: bytes in, bytes out, no IO.
 //!
-//! A driver opens sockets, reads and writes bytes and tells the time. All the rest is here and in the core:
+//! A driver opens sockets, reads and writes bytes, and reads the clock. This crate and the core do
+//! the rest:
 //!
 //! ```text
 //!   bytes read ──▶ ┌──────────────── Session ────────────────┐ ──▶ events for the application
@@ -10,10 +11,12 @@
 //!                  └──────────────────────────────────────────┘
 //! ```
 //!
-//! Around it stands the [`Engine`]: a whole driver, short of waiting. It opens sockets by a [`Host`] and reads and writes
-//! [`ByteStream`]s that never wait; a driver adds how its runtime waits. The one thing here with a thread and clocks is the
-//! [`SuspendWatch`]. Users of a driver find these types re-exported there;
-//! who writes a driver begins with [`Engine`], and who has an IO model of another kind with [`Session`].
+//! The [`Engine`] contains a [`Session`]. It is a driver without its wait loop: it opens sockets
+//! through a [`Host`], and reads and writes [`ByteStream`]s that never wait. A driver adds the wait
+//! loop of its runtime. Only the [`SuspendWatch`] has a thread and reads clocks.
+//!
+//! If you use a driver, import these types from it: the drivers re-export them. If you write a
+//! driver, start with [`Engine`]. If your IO does not fit [`ByteStream`], start with [`Session`].
 
 mod addresses;
 mod codec;

@@ -1,4 +1,5 @@
-//! What every driver logs, when it happens: a transition is one info line with its names, cause, attempt and delay.
+//! The log lines of all drivers. A transition is one info line with its names, cause, attempt and
+//! delay.
 
 #[cfg(test)]
 pub(crate) mod captured;
@@ -13,10 +14,10 @@ use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::outcome::{Fate, Outcome};
 
-/// Joins the notices of one transition into one line. It remembers only the transition in hand.
+/// Joins the notices of one transition into one line. It remembers only the current transition.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// As every line shows it: without userinfo and query.
+    /// The endpoint in each line, without userinfo and query.
     endpoint: Option<Box<str>>,
     lost: Option<Box<Lost>>,
 }
@@ -34,38 +35,38 @@ impl Log {
         self.endpoint = Some(endpoint.to_string().into());
     }
 
-    /// A message came in, of so many bytes.
+    /// Logs a received message of this many bytes.
     pub(crate) fn message(&self, bytes: usize) {
         trace!(endpoint = self.endpoint(), bytes, "message received");
     }
 
-    /// A notice, or the end of a socket.
+    /// Logs a notice, or the end of a socket.
     pub(crate) fn news(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Disconnected { socket, cause, detail } => {
-                // Nothing is kept for a line that nobody would see.
+                // Nothing is kept for a line that the log level hides.
                 self.lost = enabled!(Level::WARN).then(|| {
                     let detail = detail.clone();
                     Box::new(Lost { socket: *socket, cause: *cause, detail, states: None })
                 });
             }
             ClientEvent::LoginRefused { socket, verdict, .. } => {
-                // The line of the disconnection has the text.
+                // The line of the disconnection shows the text.
                 debug!(endpoint = self.endpoint(), %socket, %verdict, "login refused");
             }
             ClientEvent::Notice(notice) => self.notice(notice),
-            ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {} // no news
+            ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {}
         }
     }
 
-    /// So many events were dropped, for the application takes none.
+    /// Logs how many events were dropped because the application takes none.
     pub(crate) fn dropped(&self, count: usize) {
         debug!(endpoint = self.endpoint(), count, "unread notices dropped");
     }
 
-    /// A driver's call was out of order.
+    /// Logs a driver's call that was out of order.
     pub(crate) fn ignored_call(&self) {
-        debug!(endpoint = self.endpoint(), "a call of the driver was out of order and is ignored");
+        debug!(endpoint = self.endpoint(), "ignored a driver's call that was out of order");
     }
 
     pub(crate) fn outcome(&self, outcome: &Outcome) {
@@ -76,11 +77,11 @@ impl Log {
             Fate::MaybeSent { socket } => {
                 warn!(
                     endpoint, %socket, first, last,
-                    "messages partly written when the socket died"
+                    "messages partly written when the socket was lost"
                 );
             }
             Fate::Rejected => {
-                warn!(endpoint, first, last, "messages not written when the socket died");
+                warn!(endpoint, first, last, "messages not written when the socket was lost");
             }
         }
     }
@@ -133,7 +134,8 @@ impl Log {
         let asked =
             matches!(cause, Some(DisconnectCause::Requested | DisconnectCause::CloseTimeout));
         match &mut self.lost {
-            Some(lost) if !asked => lost.states = Some((from, to)), // the retry, or the end, is about to be logged
+            // The retry, or the end, is about to be logged.
+            Some(lost) if !asked => lost.states = Some((from, to)),
             Some(_) | None => {
                 let cause = cause.map(DisconnectCause::name);
                 info!(endpoint = self.endpoint(), socket, cause, "{from} -> {to}");
@@ -165,7 +167,7 @@ impl Log {
     }
 }
 
-/// The close code or the HTTP status of a disconnection, where it has one.
+/// The close code or the HTTP status of a disconnection, if it has one.
 fn numbers(cause: DisconnectCause) -> (Option<u16>, Option<u16>) {
     match cause {
         DisconnectCause::CloseReceived(code) | DisconnectCause::LoginRefused(code) => {
@@ -176,7 +178,8 @@ fn numbers(cause: DisconnectCause) -> (Option<u16>, Option<u16>) {
     }
 }
 
-/// A text of the peer's, escaped: it forges no line and moves no cursor. Nothing where it is empty.
+/// A text of the peer's, escaped so that it cannot forge a line or move the cursor. `None` if it is
+/// empty.
 fn shown(detail: &str) -> Option<DebugValue<&str>> {
     (!detail.is_empty()).then(|| tracing::field::debug(detail))
 }

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use gateway_core::Frame;
 use tungstenite::Utf8Bytes;
 
-/// A message of the application. Cloning one shares its payload.
+/// A message of the application. Cloning a message shares its payload.
 ///
-/// Messages that came together share one copy of what was read, of at most 8 KiB: copy what you keep for long of a small one.
+/// Messages that came in one read share one copy of that read, of at most 8 KiB. One retained
+/// message keeps the whole copy alive, so copy the payload of a small message that you keep for
+/// long.
 ///
 /// ```
 /// use gateway_wire::Message;
@@ -18,7 +20,7 @@ use tungstenite::Utf8Bytes;
 /// assert_eq!(message.len(), 5);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums)] // RFC 6455 knows no third kind
+#[allow(clippy::exhaustive_enums)] // RFC 6455 defines no third kind
 pub enum Message {
     /// UTF-8 text.
     Text(Text),
@@ -27,17 +29,17 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message.
+    /// Creates a text message.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(bytes.into())
     }
 
-    /// The text, if it is a text message.
+    /// Returns the text of a text message; `None` for a binary message.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -46,7 +48,7 @@ impl Message {
         }
     }
 
-    /// The payload's bytes.
+    /// Returns the payload's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -55,7 +57,7 @@ impl Message {
         }
     }
 
-    /// The payload's length in bytes.
+    /// Returns the payload's length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
@@ -67,7 +69,7 @@ impl Message {
         self.as_bytes().is_empty()
     }
 
-    /// The message as the core takes it.
+    /// The message in the core's type.
     pub(crate) fn borrowed(&self) -> gateway_core::Message<'_> {
         match self {
             Self::Text(text) => gateway_core::Message::Text(text),
@@ -75,7 +77,7 @@ impl Message {
         }
     }
 
-    /// The frame that it came in, as the core takes it.
+    /// The frame of the message, in the core's type.
     pub(crate) fn as_frame(&self) -> Frame<'_> {
         match self {
             Self::Text(text) => Frame::Text(text),
@@ -102,7 +104,7 @@ impl From<Vec<u8>> for Message {
     }
 }
 
-/// The payload of a text message: bytes that are UTF-8, shared when cloned.
+/// The payload of a text message: UTF-8 bytes. Clones share them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text(Utf8Bytes);
 
@@ -111,7 +113,7 @@ impl Text {
         Self(text)
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

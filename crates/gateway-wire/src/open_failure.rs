@@ -1,4 +1,4 @@
-//! Failing to open a socket, classified by one pure function.
+//! Classifies failures to open a socket, with one pure function.
 
 use std::error::Error;
 use std::fmt;
@@ -8,14 +8,14 @@ use gateway_core::OpenError;
 
 use crate::tls::{ROOTS, in_words};
 
-/// Why a socket could not be opened: the class that the core decides by, and the words for the log.
+/// Why a socket could not be opened: a class for the core's decision, and a text for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenFailure {
     error: OpenError,
     detail: String,
 }
 
-/// What was being done when an operating system's error came.
+/// The step of an attempt in which an error of the operating system occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenStep {
@@ -23,43 +23,43 @@ pub enum OpenStep {
     Resolve,
     /// Connecting over TCP.
     Connect,
-    /// Shaking hands over TLS.
+    /// The TLS handshake.
     Tls,
-    /// Writing the upgrade, or reading its answer.
+    /// Writing the upgrade request, or reading its answer.
     Upgrade,
 }
 
 impl OpenFailure {
-    /// A failure of this class.
+    /// Creates a failure of this class, with a text for the log.
     #[must_use]
     pub fn new(error: OpenError, detail: impl Into<String>) -> Self {
         Self { error, detail: detail.into() }
     }
 
-    /// The class that the core decides by.
+    /// Returns the class, which decides about a retry.
     #[must_use]
     pub const fn error(&self) -> OpenError {
         self.error
     }
 
-    /// The words for the log.
+    /// Returns the text for the log.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// Classifies an error of the operating system or of rustls. A driver takes
-    /// [`Tls::failure`](crate::Tls::failure) for a handshake, which knows what the user calls the settings of
-    /// TLS.
+    /// Classifies an error of the operating system or of rustls. For a TLS handshake, use
+    /// [`Tls::failure`](crate::Tls::failure) instead: it knows the user's names for the TLS
+    /// settings.
     #[must_use]
     pub fn classify(step: OpenStep, error: &io::Error) -> Self {
         Self::of(step, error, ROOTS)
     }
 
-    /// The same, where `roots` names the setting for trusted certificates.
+    /// The same, with `roots` as the name of the setting for trusted certificates.
     pub(crate) fn of(step: OpenStep, error: &io::Error, roots: &str) -> Self {
         use io::ErrorKind as Kind;
-        // In TLS 1.3 the server judges the client's certificate after the handshake.
+        // In TLS 1.3 the server checks the client's certificate after the handshake.
         let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
         let step = if is_tls { OpenStep::Tls } else { step };
         let class = match (step, error.kind()) {
@@ -87,7 +87,7 @@ impl fmt::Display for OpenFailure {
 
 impl Error for OpenFailure {}
 
-/// Whether rustls gives the peer's certificate as the cause.
+/// Whether rustls reports the peer's certificate as the cause.
 fn names_certificate(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     matches!(
@@ -96,7 +96,7 @@ fn names_certificate(error: &io::Error) -> bool {
     )
 }
 
-/// An error with its sources, in one line.
+/// Formats an error and its sources on one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! What became of each message: every message handed to send has exactly one outcome.
+//! The outcome of each message. Every message passed to `send` has exactly one outcome.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,32 +9,34 @@ use thiserror::Error;
 use crate::message::Message;
 use crate::queue::Queue;
 
-/// The number of a message that was taken: 1 for the first of a client, increasing, never reused.
+/// The number of an accepted message. A client's numbers start at 1, increase, and are never
+/// reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(u64);
 
 impl MessageId {
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
 }
 
-/// What became of the messages `first` to `last`.
+/// The outcome of the messages `first` to `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The first message in question.
+    /// The first message.
     pub first: MessageId,
-    /// The last; the same as `first` where it is one message.
+    /// The last message; the same as `first` if it is only one.
     pub last: MessageId,
-    /// What became of them.
+    /// Their common outcome.
     pub fate: Fate,
 }
 
 impl Outcome {
-    /// Takes in `next`, where it carries on with the same fate.
+    /// Extends this range by `next`, if `next` continues it with the same fate. Returns whether it
+    /// did.
     pub(crate) fn join(&mut self, next: &Self) -> bool {
         let carries_on = self.fate == next.fate && self.last.0.saturating_add(1) == next.first.0;
         if carries_on {
@@ -43,38 +45,39 @@ impl Outcome {
         carries_on
     }
 
-    /// How many messages share the fate.
+    /// Returns the number of messages in the range.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.last.0 - self.first.0 + 1
     }
 }
 
-/// What became of a message that was taken.
+/// The outcome of an accepted message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
-    /// Written to the transport, whole. The peer's kernel or application may still lose it: only an
-    /// answer of the application proves that it was read.
+    /// All bytes of the message were written to the transport. The peer's kernel or application may
+    /// still lose it: only an answer of the application proves that it was read.
     ///
-    /// The client resets the socket of a dead peer ([`Order::Abort`](crate::Order::Abort)). The reset discards what the
-    /// local kernel still held, and messages among it stay `Sent`.
+    /// The client resets the socket of a dead peer ([`Order::Abort`](crate::Order::Abort)). The
+    /// reset discards what the local kernel still held, and the messages among it stay `Sent`.
     Sent {
         /// The socket.
         socket: SocketId,
     },
-    /// Partly written when the socket died: the peer may or may not have all of it.
+    /// The message was partly written when the socket was lost. The peer may or may not have all of
+    /// it.
     MaybeSent {
         /// The socket.
         socket: SocketId,
     },
-    /// Nothing of it was written. It is safe to send it again.
+    /// No byte of the message was written. It is safe to send it again.
     Rejected,
 }
 
-/// A message was not taken; it is handed back. `Debug` shows its length alone.
+/// A message was not accepted; the error returns it. `Debug` shows only its length.
 #[derive(Error)]
-#[error("the message was not taken: {}", match .rejection {
+#[error("the message was not accepted: {}", match .rejection {
     SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
     SendRejection::Closed => "the connection is closing or closed",
     SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",
@@ -97,31 +100,32 @@ impl fmt::Debug for SendError {
 }
 
 impl SendError {
-    /// An error that hands `message` back.
+    /// Creates an error that returns `message`.
     #[must_use]
     pub const fn new(rejection: SendRejection, message: Message) -> Self {
         Self { rejection, message }
     }
 
-    /// Why it was not taken.
+    /// Returns why the message was not accepted.
     #[must_use]
     pub const fn rejection(&self) -> SendRejection {
         self.rejection
     }
 
-    /// The message, to be sent again.
+    /// Returns the message, so that you can send it again.
     #[must_use]
     pub fn into_message(self) -> Message {
         self.message
     }
 }
 
-/// Numbers messages, and remembers those whose bytes the transport has not taken yet.
+/// Numbers messages, and remembers those whose bytes the transport has not flushed yet.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// Messages taken so far, in this client's whole life.
+    /// The number of messages that this client has accepted so far.
     taken: u64,
-    /// Where in the outgoing bytes each unsettled message stands; they are the last ones taken.
+    /// The positions, in the outgoing bytes, of the messages without an outcome: the last ones
+    /// accepted.
     unsettled: Queue<Range<u64>>,
 }
 
@@ -130,20 +134,21 @@ impl Ledger {
         Self { taken: 0, unsettled: Queue::new() }
     }
 
-    /// A message was encoded; its bytes stand at `bytes`.
+    /// Records an encoded message, and the positions of its bytes.
     pub(crate) fn take(&mut self, bytes: Range<u64>) -> MessageId {
         self.taken += 1;
         self.unsettled.push_back(bytes);
         MessageId(self.taken)
     }
 
-    /// The transport has flushed all bytes before `flushed`.
+    /// Settles the messages before `flushed`, which the transport has flushed.
     pub(crate) fn settle_flushed(&mut self, socket: SocketId, flushed: u64) -> Option<Outcome> {
         let count = self.unsettled.partition_point(|bytes| bytes.end <= flushed);
         self.settle(count, Fate::Sent { socket })
     }
 
-    /// The socket is gone: it had taken all bytes before `written`, and flushed all before `flushed`.
+    /// Settles all messages of a lost socket, which had taken the bytes before `written`, and
+    /// flushed those before `flushed`.
     pub(crate) fn settle_lost(
         &mut self,
         socket: SocketId,

@@ -1,40 +1,42 @@
-//! The outgoing bytes of one socket: what was encoded and is not yet written.
+//! The outgoing bytes of one socket: what is encoded and not yet written.
 
-/// A buffer that is appended to at its end and written from its front, with positions that count all
-/// bytes of the socket's life.
+/// A buffer that is appended to at its end and written from its front. Positions count all bytes of
+/// the socket's life.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     buffer: Vec<u8>,
-    /// How much of the buffer the transport has taken.
+    /// The number of bytes of the buffer that the transport has taken.
     taken: usize,
-    /// How much the buffer held when it was last written whole.
+    /// The buffer's length when it was last written completely.
     burst: usize,
     /// The position of the buffer's first byte.
     base: u64,
-    /// The position up to which the transport was offered bytes.
+    /// The position up to which bytes were offered to the transport.
     offered: u64,
     /// The position up to which the transport has flushed.
     flushed: u64,
-    /// The position up to which a write that failed may have come.
+    /// The position up to which a failed write may have come.
     failed: u64,
 }
 
-/// A buffer that is larger than this is given back once it is empty.
+/// A larger buffer than this is freed once it is empty.
 const KEPT: usize = 1 << 10;
 
-/// The most that a burst takes at once because the last one did.
+/// The most that is reserved for a burst because the last one needed it.
 const BURST: usize = 64 << 10;
 
-/// This many new bytes are written even if more may follow. Otherwise a loop that answers a whole read before the
-/// next read leaves the peer idle while it works, and is then idle itself. The bytes are offered again after as many
-/// more, not with each message: behind a slow peer each offer costs a system call.
+/// This many new bytes are written even if more may follow. Otherwise a loop that answers a whole
+/// read before the next read leaves the peer idle while it works, and is then idle itself. The
+/// bytes are offered again only after as many more, because behind a slow peer each offer costs a
+/// system call.
 const MUCH: u64 = 16 << 10;
 
-/// A buffer is moved to its front only where that much has been written.
+/// The buffer's rest is moved to its front only after this many bytes were written.
 const MOVED: usize = 4 << 10;
 
 impl Output {
-    /// The buffer, to append to. Past what is always kept, a burst takes at once what the last one needed.
+    /// The buffer, to append to. A burst that exceeds [`KEPT`] reserves at once what the last burst
+    /// needed.
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         let held = self.buffer.len();
@@ -44,12 +46,12 @@ impl Output {
         &mut self.buffer
     }
 
-    /// What is to be written.
+    /// The bytes to write.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.buffer[self.taken..]
     }
 
-    /// The position after the last byte that was encoded.
+    /// The position after the last encoded byte.
     pub(crate) fn end(&self) -> u64 {
         self.base + self.buffer.len() as u64
     }
@@ -98,7 +100,7 @@ impl Output {
         self.offered = self.end();
     }
 
-    /// Whether much has come since the transport was last offered bytes.
+    /// Whether [`MUCH`] bytes have come since the last offer to the transport.
     pub(crate) fn is_much(&self) -> bool {
         self.end() - self.offered >= MUCH
     }

@@ -1,21 +1,21 @@
-//! Queues and buffers whose memory follows what they are used for: an idle connection holds next to none.
+//! Queues and buffers whose memory follows their use. An idle connection holds almost none.
 
 use std::collections::VecDeque;
 
-/// A queue that frees its buffer when it becomes empty. The first quiet batch would be too late: in a process of many
-/// connections, small blocks of the others are between the freed ones by then. A burst after a burst reserves at once
-/// what the last one needed.
+/// A queue that frees its buffer when it becomes empty. To free it later would not help: in a
+/// process of many connections, other small blocks then lie between the freed ones. A burst that
+/// follows a burst reserves at once what the last one needed.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     items: VecDeque<T>,
-    /// The most that waited at once since the queue was last empty.
+    /// The longest length since the queue was last empty.
     most: usize,
-    /// The same before it was.
+    /// The same, for the time before the queue was last empty.
     burst: usize,
 }
 
 impl<T> Queue<T> {
-    /// The room that is never given back.
+    /// The capacity that is never freed.
     const QUIET: usize = 8;
 
     pub(crate) const fn new() -> Self {
@@ -53,7 +53,7 @@ impl<T> Queue<T> {
         item
     }
 
-    /// Drops so many from the front.
+    /// Drops `count` elements from the front.
     pub(crate) fn drop_front(&mut self, count: usize) {
         self.items.drain(..count);
         self.give_back_if_empty();
@@ -77,7 +77,8 @@ impl<T> Queue<T> {
         self.items.back_mut()
     }
 
-    /// How many stand before the first for which `holds` does not hold, in a queue that such a one divides.
+    /// The number of elements before the first one for which `holds` is false. The queue must be
+    /// partitioned by `holds`.
     pub(crate) fn partition_point(&self, holds: impl FnMut(&T) -> bool) -> usize {
         self.items.partition_point(holds)
     }
@@ -86,7 +87,8 @@ impl<T> Queue<T> {
         self.items.iter()
     }
 
-    /// Keeps, in their order, those for which `keep` says so; some must be kept.
+    /// Keeps, in their order, the elements for which `keep` returns true. At least one must be
+    /// kept.
     pub(crate) fn retain_mut(&mut self, keep: impl FnMut(&mut T) -> bool) {
         self.items.retain_mut(keep);
     }

@@ -1,16 +1,20 @@
-//! Where reads go: a buffer that all connections of a thread share. A thread that has read keeps it until it ends.
+//! The read buffer, which all connections of a thread share. A thread keeps it from its first read
+//! until it ends.
 
 use std::cell::Cell;
 
-/// The most that one read takes.
+/// The most bytes that one read takes.
 const SIZE: usize = 48 << 10;
 
 thread_local! {
     static BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// Lends `read` the thread's read buffer: 48 KiB, with whatever was read before still in it. Nothing is filled with zeros for a read, and
-/// nothing of it lies on the stack. A stream that is read into it must report exactly what it has written: behind that lie other connections' bytes.
+/// Lends `read` the thread's read buffer of 48 KiB. So a read needs no stack, and no time to fill a
+/// buffer with zeros.
+///
+/// The buffer still contains bytes of earlier reads. A stream that reads into it must report
+/// exactly how many bytes it has written: the bytes after those belong to other connections.
 ///
 /// ```
 /// let mut stream = &b"hello"[..];
@@ -22,7 +26,7 @@ thread_local! {
 /// # std::io::Result::Ok(())
 /// ```
 pub fn with_read_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
-    // Away while it is lent, or where the thread is ending: then one is made for this call.
+    // While the buffer is lent, or while the thread is ending, a new one is made for this call.
     let lent = BUFFER.try_with(Cell::take).ok().flatten();
     let mut buffer = lent.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice());
     let outcome = read(&mut buffer);

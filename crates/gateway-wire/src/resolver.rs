@@ -1,4 +1,4 @@
-//! How a host's name becomes addresses.
+//! Resolves a host's name to addresses.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -9,19 +9,19 @@ use gateway_core::OpenError;
 use crate::endpoint::Endpoint;
 use crate::open_failure::{OpenFailure, OpenStep};
 
-/// Resolves a host's name and port. It may block: drivers call it on a thread of its own.
+/// Resolves a host's name and port. It may block: drivers call it on a separate thread.
 pub type Resolver = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
 
-/// The operating system's resolver (`getaddrinfo`).
+/// Returns the operating system's resolver (`getaddrinfo`).
 #[must_use]
 pub fn system_resolver() -> Resolver {
     Arc::new(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
 }
 
-/// The endpoint's addresses. This may block.
+/// Resolves the endpoint's addresses. This may block.
 ///
 /// # Errors
-/// [`OpenError::Dns`]: the resolver failed, or knows no address.
+/// [`OpenError::Dns`] if the resolver failed, or returned no address.
 pub fn resolve(endpoint: &Endpoint, resolver: &Resolver) -> Result<Vec<SocketAddr>, OpenFailure> {
     let addresses = resolver(endpoint.host(), endpoint.port())
         .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error))?;
@@ -31,7 +31,7 @@ pub fn resolve(endpoint: &Endpoint, resolver: &Resolver) -> Result<Vec<SocketAdd
     Ok(addresses)
 }
 
-/// The endpoint's address where its host is one, which needs no resolver.
+/// Returns the endpoint's address if its host is an IP address, which needs no resolver.
 #[must_use]
 pub fn literal_address(endpoint: &Endpoint) -> Option<SocketAddr> {
     let address = endpoint.host().parse().ok()?;

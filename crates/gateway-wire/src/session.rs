@@ -1,4 +1,5 @@
-//! A session: the core and the frames together, without IO. Bytes and facts in; bytes, orders and events out.
+//! A session: the core and the codec together, without IO. Bytes and facts go in; bytes, orders and
+//! events come out.
 
 mod body;
 mod breach;
@@ -39,45 +40,47 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
 
-/// The bounds of a session's buffers.
+/// The limits of a client's buffers, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// With more outgoing bytes than this waiting no message is taken until they are written.
+    /// The limit of the write buffer. While more outgoing bytes than this wait, no message is
+    /// accepted.
     pub high_water: usize,
-    /// With more answers to the peer's pings than this waiting, in bytes, nothing is read.
+    /// The limit of unsent answers to the peer's pings. While more of them wait, nothing is read.
     pub owed: usize,
-    /// With more bytes of messages than this waiting for the application nothing is read.
+    /// The limit of messages that wait for the application. While more of them wait, nothing is
+    /// read.
     pub backlog: usize,
 }
 
 impl Default for Limits {
-    /// 256 KiB, 64 KiB, 1 MiB.
+    /// 256 KiB of outgoing bytes, 64 KiB of answers, 1 MiB of received messages.
     fn default() -> Self {
         Self { high_water: 256 << 10, owed: 64 << 10, backlog: 1 << 20 }
     }
 }
 
-/// The dialect of a session, behind a pointer so that drivers need no type parameter.
+/// A session's dialect, boxed so that drivers need no type parameter.
 pub type BoxDialect = Box<dyn Dialect + Send + Sync>;
 
-/// Who watches a session, behind a pointer so that drivers need no type parameter.
+/// A session's observer, boxed so that drivers need no type parameter.
 pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 
-/// One client's core, frames, buffers and outcomes: all of a driver that is not IO.
+/// The core, frames, buffers and outcomes of one client: everything in a driver but the IO.
 ///
-/// A driver hands over bytes and facts, carries out [`next_order`](Self::next_order), writes
-/// [`pending`](Self::pending), wakes up at [`deadline`](Self::deadline), and passes
+/// A driver passes in bytes and facts, carries out [`next_order`](Self::next_order), and writes
+/// [`pending`](Self::pending). It wakes up at [`deadline`](Self::deadline), and passes
 /// [`next_event`](Self::next_event) to the application. It decides nothing.
 ///
-/// A call that comes twice, late or out of order changes nothing, and is counted in
-/// [`stale_events`](gateway_core::Statistics::stale_events). Such a call
+/// A call that comes twice, late or out of order changes nothing. The session counts it in
+/// [`stale_events`](gateway_core::Statistics::stale_events). These calls are out of order:
 ///
-/// - names a socket other than the open one, or one that is not open yet;
-/// - reports the outcome of an attempt whose order was not taken, or before the previous socket was
-///   reported as dropped;
-/// - reports a socket as dropped that is in use;
-/// - reports more bytes as written than are pending.
+/// - The call names a socket that is not the open one, or not open yet.
+/// - The call reports the result of an attempt too early: before the driver took its order, or
+///   before it reported the previous socket as dropped.
+/// - The call reports a socket as dropped that is in use.
+/// - The call reports more bytes as written than are pending.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -98,32 +101,33 @@ pub struct Session {
     link: Option<Link>,
     ledger: Ledger,
     orders: VecDeque<Order>,
-    /// The attempt whose order was taken last.
+    /// The last attempt whose order the driver took.
     opening: Option<SocketId>,
-    /// Orders to drop a socket that never opened: those that were taken and not yet answered by
-    /// [`dropped`](Self::dropped).
+    /// The number of orders to drop a socket that never opened, which the driver took and has not
+    /// yet answered with [`dropped`](Self::dropped).
     unanswered_drops: u32,
-    /// Calls that were ignored, besides the stale events that the core counts.
+    /// Calls that were ignored, without the stale events that the core counts.
     stale_calls: u32,
     /// How the last socket ended, until the driver takes it.
     ended: Option<(SocketId, SocketEnd)>,
-    /// When the connection that became ready last counts as stable.
+    /// When the connection that last became ready counts as stable.
     stable_at: Option<(SocketId, Instant)>,
     events: EventQueue,
-    /// What the messages in `events` weigh.
+    /// The backlog cost of the messages in `events`, in bytes.
     backlog: usize,
     limits: Limits,
     report_sent: bool,
     stall: Stall,
-    /// The attempt that was refused, and until when the refusal's body is waited for.
+    /// The attempt that was refused, and the end of the wait for the refusal's body.
     body_due: Option<(SocketId, Instant)>,
-    /// How far the last socket had flushed whose flush someone waited for when it was dropped.
+    /// The last socket that was dropped while someone waited for its flush: the position up to
+    /// which it had flushed.
     lost: Option<Position>,
-    /// The application does not want to be given messages now.
+    /// Whether the application takes no messages now.
     held: bool,
-    /// Whether the core was told that reading is paused.
+    /// Whether the core knows that reading is paused.
     paused: bool,
-    /// The login of this attempt, where it is not the configuration's.
+    /// The login of this attempt; `None` for the configuration's.
     login: Option<Secret>,
     scratch: String,
     seed: u64,
@@ -132,7 +136,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session with default limits.
+    /// Creates a session with default limits. `seed` is the seed of the jitter.
     #[must_use]
     pub fn new(config: Arc<Config>, seed: u64, dialect: BoxDialect) -> Self {
         let random = ChaCha8Rng::seed_from_u64(seed);
@@ -164,7 +168,8 @@ impl Session {
         }
     }
 
-    /// Tells `observer` from now on what the core is told and what it answers; best before the first event.
+    /// From now on passes each event of the core to `observer`, with the core's actions. Set it
+    /// before the first event.
     #[must_use]
     pub fn with_observer(mut self, mut observer: BoxObserver) -> Self {
         observer.begin(self.connection.config(), self.seed);
@@ -172,44 +177,47 @@ impl Session {
         self
     }
 
-    /// Sets the bounds of the buffers.
+    /// Sets the limits of the buffers.
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Names the endpoint in each line of the log, as its `Display` shows it: without userinfo and query.
+    /// Adds the endpoint to each log line, as its `Display` shows it: without userinfo and query.
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: &Endpoint) -> Self {
         self.log.set_endpoint(endpoint);
         self
     }
 
-    /// Whether messages that were sent are reported as well. Those that were not always are.
+    /// Sets whether an outcome is also reported for messages that were sent. All other outcomes are
+    /// always reported.
     #[must_use]
     pub const fn with_sent_reported(mut self, report: bool) -> Self {
         self.report_sent = report;
         self
     }
 
-    // What the application wants.
+    // Requests of the application.
 
-    /// The application wants a connection.
+    /// Connects at once if the session has not started, waits to retry, or is closing or CLOSED.
+    /// Otherwise this does nothing.
     pub fn connect(&mut self, now: Instant) {
         self.at(now, Event::ConnectRequested, Payload::None);
     }
 
-    /// The application wants the connection closed.
+    /// Starts to close the connection.
     pub fn close(&mut self, now: Instant, frame: CloseFrame<'_>) {
         self.at(now, Event::CloseRequested(frame), Payload::Close(frame));
     }
 
-    /// Appends a message to the outgoing buffer. The time is that of the last call with a `now`.
+    /// Appends a message to the write buffer, and returns its number. The message gets the time of
+    /// the last call with a `now`.
     ///
     /// # Errors
-    /// Returns the message if the connection does not take it now, or if more than 4,096 ranges of outcomes
-    /// are unread.
+    /// Returns the message if the connection does not accept it now, or if more than 4,096 ranges
+    /// of outcomes are unread.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
         if self.events.is_full_of_outcomes() {
             return Err(SendError::new(SendRejection::OutcomesUnread, message));
@@ -222,32 +230,32 @@ impl Session {
                 return Ok(id);
             }
             ([Action::Notify(Notice::SendRejected(rejection))], _) => *rejection,
-            // Local invariant, tested in the core: it answers every request with one of the two, and takes
-            // none without a socket.
+            // Local invariant, tested in the core: each request gets one of the two actions, and
+            // none is accepted without a socket.
             _ => unreachable!("a send request without an answer"),
         };
         Err(SendError::new(rejection, message))
     }
 
-    /// The embedder's own login was accepted.
+    /// Reports that the embedder's own login was accepted.
     pub fn login_accepted(&mut self, now: Instant) {
         self.at(now, Event::LoginAccepted, Payload::None);
     }
 
-    /// The embedder's own login was refused.
+    /// Reports that the embedder's own login was refused. `verdict` decides what follows.
     pub fn login_rejected(&mut self, now: Instant, verdict: Verdict) {
         self.at(now, Event::LoginRejected(verdict), Payload::None);
     }
 
-    /// A hint from the operating system.
+    /// Reports a hint from the operating system: the network is back, or gone.
     pub fn network_changed(&mut self, now: Instant, network: Network) {
         self.at(now, Event::NetworkChanged(network), Payload::None);
     }
 
-    // What the driver saw.
+    // Reports of the driver.
 
-    /// A socket is open. Call this after its order was taken and the previous socket was reported as
-    /// [`dropped`](Self::dropped).
+    /// Reports an open socket. Call this after you took its order and reported the previous socket
+    /// as [`dropped`](Self::dropped).
     pub fn opened(&mut self, now: Instant, id: SocketId) {
         if self.connection.socket() == Some(id) && !self.is_linked(id) {
             if self.is_not_ordered(id) || self.link.is_some() {
@@ -256,12 +264,13 @@ impl Session {
             self.paused = false;
             self.link = Some(Link::new(id, self.connection.config().max_message_size()));
         } else if self.connection.socket() != Some(id) && self.is_linked(id) {
-            return self.ignore(); // it was opened before, and is left: the order to drop it was given
+            // The socket was opened before, and its order to drop was given.
+            return self.ignore();
         }
         self.at(now, Event::SocketOpened(id), Payload::None);
     }
 
-    /// A socket could not be opened.
+    /// Reports that a socket could not be opened.
     pub fn open_failed(&mut self, now: Instant, id: SocketId, failure: &OpenFailure) {
         if self.is_not_ordered(id) {
             return self.ignore();
@@ -270,7 +279,7 @@ impl Session {
         self.at(now, event, Payload::Detail(failure.detail()));
     }
 
-    /// Bytes came in, in one read: all that they hold is handled at this one time.
+    /// Processes the bytes of one read. All frames in them get the time `now`.
     pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
         self.now = now;
         let mut input = Input::new(bytes);
@@ -281,10 +290,10 @@ impl Session {
                 if frames == 0 {
                     self.received_out_of_order(id);
                 }
-                return; // the frame before ended the socket; what follows it is ignored
+                return; // the frame before ended the socket
             };
             if link.breach.is_some() {
-                return; // what follows a breach is ignored
+                return; // nothing is read after a protocol violation
             }
             if let Some(message) = link.codec.take_message(&mut input) {
                 frames += 1;
@@ -313,7 +322,7 @@ impl Session {
         }
     }
 
-    /// An open socket came to its end.
+    /// Reports that an open socket has ended.
     pub fn failed(
         &mut self,
         now: Instant,
@@ -324,10 +333,10 @@ impl Session {
         self.at(now, Event::SocketFailed(id, failure), Payload::Detail(detail));
     }
 
-    /// The transport took `count` of the pending bytes.
+    /// Reports that the transport took `count` of the pending bytes.
     ///
-    /// A `count` of more than are pending is out of order: the bytes only count as offered, so that no
-    /// message among them is reported as safe to send again.
+    /// If `count` exceeds the pending bytes, the call is out of order. All pending bytes then count
+    /// as offered. So no message among them is reported as safe to send again.
     pub fn written(&mut self, id: SocketId, count: usize) {
         let Some(link) = self.linked(id) else { return };
         if count <= link.output.pending().len() {
@@ -338,15 +347,15 @@ impl Session {
         }
     }
 
-    /// The transport takes no more for now.
+    /// Reports that the transport takes no more bytes for now.
     pub fn write_waits(&mut self, id: SocketId) {
         if let Some(link) = self.linked(id) {
             link.output.on_waiting();
         }
     }
 
-    /// The transport failed while it was offered `count` of the pending bytes. It may have taken
-    /// some of them.
+    /// Reports that the transport failed while it was offered `count` of the pending bytes. It may
+    /// have taken some of them.
     pub fn write_failed(&mut self, id: SocketId, count: usize) {
         let Some(link) = self.linked(id) else { return };
         let is_pending = count <= link.output.pending().len();
@@ -356,7 +365,7 @@ impl Session {
         }
     }
 
-    /// The transport has flushed all that it took.
+    /// Reports that the transport has flushed all bytes that it took.
     pub fn flushed(&mut self, id: SocketId) {
         let Some(link) = self.linked(id) else { return };
         link.output.on_flushed();
@@ -376,19 +385,20 @@ impl Session {
         if let (true, Some(sent)) = (self.report_sent, sent) {
             self.report(sent);
         }
-        // The last bytes of a socket that was left are nothing to the core.
+        // The core ignores the last bytes of a socket that it has left.
         if unblocked && self.connection.socket() == Some(id) {
             self.at(self.now, Event::Flushed(id), Payload::None);
         }
     }
 
-    /// The socket was dropped, as ordered: the messages it still held get their outcomes.
+    /// Reports that the socket was dropped, as ordered. The messages that it still held now get
+    /// their outcomes.
     pub fn dropped(&mut self, id: SocketId) {
         if self.connection.socket() == Some(id) {
-            return self.ignore(); // it is in use
+            return self.ignore(); // the socket is in use
         }
         let Some(link) = self.link.take_if(|link| link.id == id) else {
-            // It never opened, or this is said twice.
+            // The socket never opened, or this call is a repeat.
             match self.unanswered_drops.checked_sub(1) {
                 Some(left) => self.unanswered_drops = left,
                 None => self.ignore(),
@@ -405,24 +415,24 @@ impl Session {
         }
     }
 
-    /// The deadline is due, or was thought to be.
+    /// Evaluates the deadline. Call this when it is due; an early call changes nothing.
     pub fn tick(&mut self, now: Instant) {
         self.body_due.take_if(|(_, due)| now >= *due);
         let is_stall = self.stall.expire(now);
         if is_stall && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
-            return; // the core has nothing to do with this one
+            return; // only for the session
         }
         self.at(now, Event::Tick, Payload::None);
     }
 
-    /// The login message of the attempt that is about to open; `None` for the configuration's.
+    /// Sets the login message of the attempt that is about to open; `None` for the configuration's.
     pub fn set_login(&mut self, login: Option<Secret>) {
         self.login = login;
     }
 
-    // What the driver does next.
+    // Output for the driver.
 
-    /// The next event for the application.
+    /// Returns the next event for the application, if one is waiting.
     #[inline]
     pub fn next_event(&mut self) -> Option<ClientEvent> {
         let backlog = &mut self.backlog;
@@ -436,27 +446,27 @@ impl Session {
         !self.events.is_empty()
     }
 
-    /// The number of events that wait for the application.
+    /// Returns the number of events that wait for the application.
     #[must_use]
     pub fn waiting_events(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether messages are among these events: input that was read and not yet returned.
+    /// Whether messages are among these events.
     #[must_use]
     #[inline]
     pub const fn has_messages(&self) -> bool {
-        self.backlog > 0 // each weighs something, also an empty one
+        self.backlog > 0 // even an empty message has a cost
     }
 
-    /// The bytes to be written to the socket.
+    /// Returns the bytes to write to the socket.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         self.link.as_ref().map_or(&[], |link| link.output.pending())
     }
 
-    /// Whether so many bytes are new since the last write that another is worth it, even if more may follow:
-    /// the peer can begin to work on them.
+    /// Whether a write is worthwhile even if more bytes may follow. This is so after 16 KiB of new
+    /// bytes since the last write: the peer can start to process them.
     #[must_use]
     pub fn is_much_pending(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.output.is_much())
@@ -469,7 +479,7 @@ impl Session {
     }
 }
 
-/// Shows how it stands and nothing of what it carries: payloads and the login may be secret.
+/// Shows the state, but no payloads and no login, because they may be secret.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

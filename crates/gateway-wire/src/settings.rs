@@ -1,4 +1,5 @@
-//! What every driver's builder collects and validates: so that who knows one driver knows the other.
+//! The settings of every driver's builder, collected and validated in one place. So all drivers
+//! have the same settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +12,11 @@ use crate::resolver::Resolver;
 use crate::session::{BoxDialect, BoxObserver, Limits, Session};
 use crate::tls::Tls;
 
-/// Reads the wall clock.
+/// A function that reads the wall clock.
 pub type WallClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
-/// The settings of a client, not yet judged. A driver's builder holds them, gets the methods that fill them by
-/// [`settings_methods!`](crate::settings_methods), and adds what only it knows.
+/// A client's settings, not yet validated. A driver's builder contains them, gets their methods
+/// from [`settings_methods!`](crate::settings_methods), and adds its own settings.
 #[allow(clippy::exhaustive_structs)] // filled by the macro, in the drivers' crates
 pub struct Settings {
     /// The URL, headers and subprotocols.
@@ -24,44 +25,45 @@ pub struct Settings {
     pub config: Arc<Config>,
     /// The gateway's dialect.
     pub dialect: BoxDialect,
-    /// Which certificates are trusted; `None` for those that the platform trusts.
+    /// Which server certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
     /// Resolves the host's name; `None` for the system's resolver.
     pub resolver: Option<Resolver>,
-    /// The seed of the jitter; `None` for one of the operating system's.
+    /// The seed of the jitter; `None` for a random one from the operating system.
     pub seed: Option<u64>,
-    /// The bounds of the buffers.
+    /// The limits of the buffers.
     pub limits: Limits,
-    /// Whether messages that were sent are reported as well.
+    /// Whether an outcome is also reported for messages that were sent.
     pub report_sent: bool,
     /// How long the transport may take no byte while someone waits for it.
     pub send_stall: Duration,
-    /// The wall clock, where it is not the system's.
+    /// The wall clock; `None` for the system's.
     pub wall: Option<WallClock>,
-    /// Who watches.
+    /// The observer of the core's events and actions, if there is one.
     pub observer: Option<BoxObserver>,
 }
 
-/// Settings that are valid, put together.
+/// Validated settings, ready for a driver.
 #[derive(Debug)]
 #[allow(clippy::exhaustive_structs)] // taken apart by drivers
 pub struct Parts {
-    /// Where to connect to.
+    /// The server's address and the headers of the upgrade.
     pub endpoint: Endpoint,
-    /// For an endpoint that is secure, unless the driver's user opens sockets in a way of their own.
+    /// The TLS settings; `None` for a `ws://` endpoint, and for a driver that opens its streams
+    /// with the user's own code.
     pub tls: Option<Tls>,
     /// The session.
     pub session: Session,
 }
 
 impl Settings {
-    /// The least `send_stall`: a busy machine may leave a socket alone for some tens of milliseconds.
+    /// The least `send_stall`. A busy machine may not serve a socket for some tens of milliseconds.
     pub const SHORTEST_SEND_STALL: Duration = Duration::from_millis(100);
 
     /// The greatest `send_stall`.
     pub const LONGEST_SEND_STALL: Duration = Duration::from_secs(3_600);
 
-    /// The defaults, and this URL.
+    /// Creates default settings with this URL.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -79,10 +81,11 @@ impl Settings {
         }
     }
 
-    /// Validates everything. `with_tls` says whether the driver itself shakes hands for a secure endpoint.
+    /// Validates all settings. `with_tls` says whether the driver itself performs the TLS handshake
+    /// of a `wss://` endpoint.
     ///
     /// # Errors
-    /// Each setting that is wrong, by its name.
+    /// Each invalid setting, by its name.
     pub fn build(self, with_tls: bool) -> Result<Parts, ConfigErrors> {
         let mut errors = Vec::new();
         let endpoint = self.endpoint.build().map_err(|wrong| errors.extend(wrong.into_vec())).ok();
@@ -94,7 +97,8 @@ impl Settings {
         let seed = self.seed.or_else(|| {
             getrandom::u64()
                 .map_err(|error| {
-                    let limit = format!("must be given: the system has no randomness: {error}");
+                    let limit =
+                        format!("must be set, because the system has no randomness: {error}");
                     errors.push(ConfigError::new("seed", "", limit));
                 })
                 .ok()
@@ -105,7 +109,7 @@ impl Settings {
         }
         ConfigErrors::check(errors)?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
-            unreachable!("what is missing has left an error");
+            unreachable!("each missing part has left an error");
         };
         let mut session = Session::new(self.config, seed, self.dialect)
             .with_endpoint(&endpoint)
@@ -125,17 +129,17 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The methods that fill [`Settings`], for a builder with a field `settings`.
+/// Defines the methods that fill [`Settings`], for a builder with a field `settings`.
 #[macro_export]
 macro_rules! settings_methods {
     () => {
-        /// The settings of the connection; an `Arc` may be shared among many clients.
+        /// Sets the core's configuration. Many clients may share one `Arc`.
         pub fn config(mut self, config: impl Into<::std::sync::Arc<$crate::core::Config>>) -> Self {
             self.settings.config = config.into();
             self
         }
 
-        /// The gateway's dialect, where it is not JSON.
+        /// Sets the gateway's dialect. The default is JSON.
         pub fn dialect(
             mut self,
             dialect: impl $crate::core::Dialect + Send + Sync + 'static,
@@ -144,14 +148,14 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Adds a header to the upgrade request. The name is sent as it is written here. By default
-        /// the client sends `User-Agent: gateway/VERSION`; set your own to replace it.
+        /// Adds a header to the upgrade request. The client sends the name as you write it. By
+        /// default the client sends `User-Agent: gateway/VERSION`; set your own to replace it.
         pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.settings.endpoint = self.settings.endpoint.header(name, value);
             self
         }
 
-        /// Offers a subprotocol, after those offered before.
+        /// Offers a subprotocol (RFC 6455 section 1.9), after those offered before.
         pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
             self.settings.endpoint = self.settings.endpoint.subprotocol(name);
             self
@@ -164,14 +168,16 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Which certificates a `wss://` server may show; by default those that the platform trusts.
+        /// Sets which certificates a `wss://` server may present. The default is those that the
+        /// platform trusts.
         pub fn tls(mut self, tls: $crate::Tls) -> Self {
             self.settings.tls = Some(tls);
             self
         }
 
-        /// Resolves the host's name, called with the host and the port, in place of the system's resolver. It may block: each
-        /// attempt calls it on a thread of its own. While one call hangs, later attempts wait for that call.
+        /// Replaces the system's resolver. The client calls `resolver` with the host and the port,
+        /// on a separate thread, so it may block. If a call hangs, later attempts wait for that
+        /// call.
         pub fn resolver(
             mut self,
             resolver: impl Fn(&str, u16) -> ::std::io::Result<::std::vec::Vec<::std::net::SocketAddr>>
@@ -183,36 +189,42 @@ macro_rules! settings_methods {
             self
         }
 
-        /// The seed of the jitter; by default from the operating system. Clients that share one redial together.
+        /// Sets the seed of the jitter. By default it is random, from the operating system. Clients
+        /// with the same seed reconnect at the same time.
         pub fn seed(mut self, seed: u64) -> Self {
             self.settings.seed = Some(seed);
             self
         }
 
-        /// The bounds of the buffers.
+        /// Sets the limits of the buffers.
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.settings.limits = limits;
             self
         }
 
-        /// Whether [`ClientEvent::Outcome`](gateway_wire::ClientEvent::Outcome) also tells of messages that were
-        /// sent. Those that were not are always told.
+        /// Sets whether [`ClientEvent::Outcome`](gateway_wire::ClientEvent::Outcome) is also
+        /// reported for messages that were sent. The default is `false`. All other outcomes are
+        /// always reported.
         pub fn report_sent(mut self, report: bool) -> Self {
             self.settings.report_sent = report;
             self
         }
 
-        /// How long the transport may take no byte while `send` or a flush waits for it; 10 s by default, from 100 ms to 1 h.
-        /// Then `send` returns the message with [`SendRejection::Stalled`](gateway_wire::core::SendRejection::Stalled), and a flush
-        /// ends with [`FlushError::Stalled`](gateway_wire::FlushError::Stalled). The connection stays open: whether the peer is dead
-        /// is for the heartbeat to find.
+        /// Sets how long the transport may take no byte while `send` or a flush waits for it. The
+        /// default is 10 s, the limits are 100 ms and 1 h.
+        ///
+        /// After that time, `send` returns the message with
+        /// [`SendRejection::Stalled`](gateway_wire::core::SendRejection::Stalled), and a flush ends
+        /// with [`FlushError::Stalled`](gateway_wire::FlushError::Stalled). The connection stays
+        /// open: the heartbeat decides whether the peer is dead.
         pub fn send_stall(mut self, span: ::std::time::Duration) -> Self {
             self.settings.send_stall = span;
             self
         }
 
-        /// Reads the wall clock by another way than the system's, in a simulation for example. The suspend watch reads the system's
-        /// clocks, so it is off then: a suspend is noticed when the client's next deadline fires.
+        /// Replaces the system's wall clock, for example in a simulation. This turns the suspend
+        /// watch off, because it reads the system's clocks. The client then notices a suspend when
+        /// its next deadline fires.
         pub fn wall_clock(
             mut self,
             wall: impl Fn() -> $crate::core::UnixMillis + Send + Sync + 'static,
@@ -221,7 +233,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Tells `observer` everything that the core is told, and what it answers: a journal, for example.
+        /// Sets an observer of the core, for example a journal. It receives every event that the
+        /// core receives, and the core's actions.
         pub fn observer(
             mut self,
             observer: impl $crate::core::Observer + Send + Sync + 'static,

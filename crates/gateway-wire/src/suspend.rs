@@ -1,5 +1,5 @@
-//! Notices that the machine was suspended. With its clock file, this is the only place of the crate that has a thread
-//! and reads clocks.
+//! Notices that the machine was suspended. Only these files of the crate have a thread and read
+//! clocks.
 
 mod clock;
 mod detector;

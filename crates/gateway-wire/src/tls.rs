@@ -1,5 +1,5 @@
-//! TLS by rustls: the platform's trust store, given certificates, or, loudly, none; and the client's own
-//! certificate.
+//! TLS with rustls: which server certificates are accepted (the platform's, given ones, or all),
+//! and the client's own certificate.
 
 mod clock;
 mod files;
@@ -30,10 +30,11 @@ use self::validity::Dated;
 pub(crate) use self::words::in_words;
 use crate::open_failure::{OpenFailure, OpenStep};
 
-/// What error words call the setting for trusted certificates, unless a program has another name for it.
+/// The default name, in error texts, of the setting for trusted certificates.
 pub(crate) const ROOTS: &str = "Tls::pem_file";
 
-/// Which certificates a `wss://` server may show, and which one the client shows.
+/// TLS settings: which certificates a `wss://` server may present, and which one the client
+/// presents.
 ///
 /// ```
 /// use gateway_wire::Tls;
@@ -46,7 +47,7 @@ pub(crate) const ROOTS: &str = "Tls::pem_file";
 pub struct Tls {
     trust: Trust,
     identity: Option<Arc<Identity>>,
-    /// What error words call the setting for trusted certificates.
+    /// The name of the setting for trusted certificates in error texts.
     setting: &'static str,
 }
 
@@ -66,12 +67,13 @@ impl Tls {
         Self { trust, identity: None, setting: ROOTS }
     }
 
-    /// Those that the platform's trust store vouches for. The default.
+    /// Accepts the certificates that the platform's trust store trusts. This is the default.
     ///
-    /// All clients of a process share one configuration, with the sessions that can be resumed. It
-    /// is built again when a handshake finds it older than 24 hours, suspends included, so that a
-    /// client that runs for months honours changes of the trust store. If the trust store cannot be
-    /// read then, a warning is logged, and the old configuration is used for another hour.
+    /// All clients of a process share one TLS configuration and its resumable sessions. If a
+    /// handshake finds the configuration older than 24 hours, suspends included, the configuration
+    /// is built again. So a client that runs for months notices changes of the trust store. If the
+    /// trust store cannot be read then, the client logs a warning, and uses the old configuration
+    /// for another hour.
     ///
     /// # Errors
     /// The platform's trust store cannot be read.
@@ -80,37 +82,38 @@ impl Tls {
         Ok(Self::of(Trust::Platform))
     }
 
-    /// Those in this PEM file, those that a CA among them vouches for, and no others.
+    /// Accepts only the certificates in this PEM file, and those that a CA among them has issued.
     ///
-    /// A self-signed certificate of a server is accepted for exactly itself: its name, its dates and the
-    /// handshake's signature are checked. So is any other certificate of the file. Only a CA vouches for
-    /// others.
+    /// A certificate in the file is accepted for itself, even if it is self-signed. The client
+    /// still checks its name, its dates and the handshake's signature. Only a CA can issue other
+    /// certificates.
     ///
-    /// The file is read again before each attempt. If its content has changed, the new content counts for
-    /// that attempt, and no older session is resumed. If the file is gone, is larger than 16 MiB or holds no
-    /// certificate, a warning with its path is logged, and the old certificates stay in force. A pipe, or
-    /// anything else that is not a regular file, is read only once.
+    /// The client reads the file again before each attempt. If its content has changed, the new
+    /// content applies to that attempt, and no older session is resumed. The client
+    /// keeps the old certificates if the file is missing, larger than 16 MiB, or without a
+    /// certificate. It then logs a warning with the path. A pipe, or anything else that is not a
+    /// regular file, is read only once.
     ///
     /// # Errors
-    /// The file cannot be read, or holds no certificate.
+    /// The file cannot be read, or contains no certificate.
     pub fn pem_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
         let file = Named { field: CA_CERT, path: path.into() };
         let files = OfFiles::read(vec![file], |contents| given(&contents.concat()))?;
         Ok(Self::of(Trust::File(Arc::new(files))))
     }
 
-    /// Those in this PEM text, those that a CA among them vouches for, and no others; as for
-    /// [`pem_file`](Self::pem_file).
+    /// Accepts only the certificates in this PEM text, and those that a CA among them has issued.
+    /// The rules are those of [`pem_file`](Self::pem_file).
     ///
     /// # Errors
-    /// The text holds no certificate, or one that cannot be read.
+    /// The text contains no certificate, or one that cannot be read.
     pub fn pem(pem: &[u8]) -> Result<Self, ConfigError> {
         Ok(Self::of(Trust::Given(Arc::new(given(pem)?))))
     }
 
-    /// Any certificate, also one of version 1, with a short key, or expired. An attacker on the
-    /// path can read and change everything. Use it for tests alone; the driver warns on each
-    /// attempt.
+    /// Accepts any certificate, even one of version 1, with a short key, or expired. An attacker on
+    /// the path can read and change everything. Use this only for tests. The driver logs a warning
+    /// on each attempt.
     ///
     /// # Errors
     /// rustls cannot be set up.
@@ -118,28 +121,30 @@ impl Tls {
         Ok(Self::of(Trust::Anyone(Arc::new(config(Arc::new(AcceptAny))?))))
     }
 
-    /// Settings of rustls's own, for another provider for example.
+    /// Uses your own rustls configuration, for example one with another crypto provider.
     #[must_use]
     pub const fn custom(config: Arc<ClientConfig>) -> Self {
         Self::of(Trust::Given(config))
     }
 
-    /// Shows this certificate to a server that asks for one. `cert` is PEM text with the client's certificate
-    /// first and then those between it and its CA; `key` is PEM text with its private key. Both may be the
-    /// same text.
+    /// Presents this certificate to a server that asks for one. `cert` is PEM text with the
+    /// client's certificate first, then any intermediate certificates. `key` is PEM text with its
+    /// private key. Both may be the same text.
     ///
     /// # Errors
-    /// A text holds no certificate or no key, the key has a passphrase or a kind that is not supported, or it
-    /// does not fit the certificate.
+    /// A text contains no certificate or no key. The key has a passphrase, or an unsupported type,
+    /// or does not belong to the certificate.
     pub fn with_client_certificate(self, cert: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
         Ok(self.with_identity(Identity::of_pem(cert, key)?))
     }
 
-    /// The same from PEM files. They are read again before each attempt, like the file of
-    /// [`pem_file`](Self::pem_file).
+    /// Presents a certificate from PEM files; see
+    /// [`with_client_certificate`](Self::with_client_certificate). The client reads the files again
+    /// before each attempt, as for [`pem_file`](Self::pem_file).
     ///
     /// # Errors
-    /// A file cannot be read, or those of [`with_client_certificate`](Self::with_client_certificate).
+    /// A file cannot be read, or an error of
+    /// [`with_client_certificate`](Self::with_client_certificate) applies.
     pub fn with_client_certificate_files(
         self,
         cert: impl Into<PathBuf>,
@@ -152,26 +157,27 @@ impl Tls {
 
     fn with_identity(self, identity: Identity) -> Self {
         let tls = Self { identity: Some(Arc::new(identity)), ..self };
-        let _ = tls.config(); // from now on there is one that `try_config` returns
+        let _ = tls.config(); // `try_config` returns this one from now on
         tls
     }
 
-    /// Calls the setting for trusted certificates by this name where an error says to use it. By default it
-    /// is `Tls::pem_file`; a program may give the name of its own flag.
+    /// Sets the name of the setting for trusted certificates in error texts. The default is
+    /// `Tls::pem_file`; a program may use the name of its own flag.
     #[must_use]
     pub fn with_setting_name(self, setting: &'static str) -> Self {
         Self { setting, ..self }
     }
 
-    /// rustls's settings, for the handshake that is about to begin. Ask again for the next one.
+    /// Returns rustls's configuration for the next handshake. Call this again for each handshake.
     ///
-    /// This blocks while files are read, and while the platform's trust store is read: at most once in 24
-    /// hours, or once an hour after a failure. A driver that may not block asks
+    /// This blocks while it reads files or the platform's trust store. The trust store is read at
+    /// most once in 24 hours, or once an hour after a failure. A driver that may not block calls
     /// [`try_config`](Self::try_config) first.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         let config = match &self.trust {
-            // Local invariant: this value was made only once there was one, and there always is from then on.
+            // Local invariant: `Tls::platform` has built a configuration, and the process always
+            // keeps one from then on.
             Trust::Platform => platform::config().expect("a configuration that was built before"),
             Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
             Trust::File(file) => file.current(),
@@ -182,8 +188,8 @@ impl Tls {
         }
     }
 
-    /// What [`config`](Self::config) returns, where that does not block. On `None`, call `config`
-    /// on a thread that may block.
+    /// Returns the same as [`config`](Self::config), but only if that does not block. If this
+    /// returns `None`, call `config` on a thread that may block.
     #[must_use]
     pub fn try_config(&self) -> Option<Arc<ClientConfig>> {
         let config = match &self.trust {
@@ -197,7 +203,7 @@ impl Tls {
         }
     }
 
-    /// A handshake's error, classified and in words.
+    /// Classifies an error of a TLS handshake, and adds a text that says what to do.
     #[must_use]
     pub fn failure(&self, error: &io::Error) -> OpenFailure {
         OpenFailure::of(OpenStep::Tls, error, self.setting)
@@ -229,7 +235,7 @@ fn given(pem: &[u8]) -> Result<ClientConfig, ConfigError> {
     config(Arc::new(Dated(verifier)))
 }
 
-/// A configuration with this verifier, and sessions of its own to resume.
+/// A configuration with this verifier, and its own sessions to resume.
 fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, ConfigError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -1,4 +1,5 @@
-//! A session called twice, late or in the wrong order: it does not panic, counts the call as stale, and reports no false outcome.
+//! Calls of a session that come twice, late or in the wrong order. They cause no panic and no false
+//! outcome, and count as stale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,15 +16,15 @@ use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 /// Which socket a call names.
 #[derive(Clone, Copy, Debug)]
 enum Which {
-    /// The one that the connection opens or holds.
+    /// The socket that is opening or open.
     Current,
-    /// The one whose bytes the session holds.
+    /// The socket whose bytes the session holds.
     Linked,
-    /// Any other, most of them long gone or still to come.
+    /// Any other, most of them long dropped or not yet opened.
     Number(u64),
 }
 
-/// How many bytes a call claims.
+/// How many bytes a call reports.
 #[derive(Clone, Copy, Debug)]
 enum Count {
     None,
@@ -58,7 +59,7 @@ enum Call {
     Dropped(Which),
 }
 
-/// Frames of a server, whole, cut and broken.
+/// Frames of a server: complete, cut and invalid.
 const FRAMES: [&[u8]; 8] = [
     b"\x81\x05hello",
     b"\x82\x80",
@@ -120,16 +121,16 @@ fn config() -> impl Strategy<Value = ConfigBuilder> {
         .prop_map(|(heartbeat, login)| Config::builder().heartbeat(heartbeat).login(login))
 }
 
-/// What was said of a socket's bytes, as positions in all that it was ever given.
+/// The reports about a socket's bytes, as positions in all its outgoing bytes.
 #[derive(Debug, Default)]
 struct Bytes {
     written: usize,
     flushed: usize,
-    /// Claimed to be written, or offered to a write that failed.
+    /// Reported as written, or as offered to a write that failed.
     offered: usize,
 }
 
-/// A message that was taken: on which socket, and where its bytes are.
+/// An accepted message: its socket, and the position of its bytes.
 #[derive(Debug)]
 struct Taken {
     socket: SocketId,
@@ -137,16 +138,16 @@ struct Taken {
     end: usize,
 }
 
-/// A session, and what a driver that keeps books would know of it.
+/// A session, and what a correct driver would know about it.
 struct World {
     session: Session,
     now: u64,
     /// The attempts whose order was taken.
     ordered: BTreeSet<SocketId>,
-    /// The socket whose opening was accepted and whose drop was not.
+    /// The socket whose open the session accepted and whose drop it has not.
     linked: Option<SocketId>,
     opened: BTreeSet<SocketId>,
-    /// Orders to drop a socket that was never open, and not yet answered.
+    /// Orders to drop a socket that was never open, not yet answered.
     drops: u32,
     bytes: BTreeMap<SocketId, Bytes>,
     messages: BTreeMap<u64, Taken>,
@@ -202,7 +203,7 @@ impl World {
         self.session.statistics(Instant::from_millis(self.now)).stale_events
     }
 
-    /// What a call that is out of order may not change.
+    /// The state that a call out of order must not change.
     fn standing(&self) -> impl PartialEq + std::fmt::Debug + use<> {
         let session = &self.session;
         (
@@ -213,7 +214,7 @@ impl World {
         )
     }
 
-    /// Calls the session; a call that is out of order is counted and changes nothing.
+    /// Calls the session. A call out of order must be counted, and change nothing.
     fn call(&mut self, call: Call) {
         let (before, stale) = (self.standing(), self.stale());
         let in_order = self.make(call);
@@ -225,7 +226,7 @@ impl World {
         }
     }
 
-    /// Whether the call was in order.
+    /// Returns whether the call was in order.
     fn make(&mut self, call: Call) -> bool {
         match call {
             Call::Connect => self.with_now(Session::connect),
@@ -371,7 +372,7 @@ impl World {
         in_order
     }
 
-    /// Bytes of the socket are claimed to have been offered to its transport.
+    /// Records that bytes of the socket were reported as offered to its transport.
     fn offer(&mut self, id: SocketId, count: usize) {
         if self.linked == Some(id) {
             let bytes = self.bytes.entry(id).or_default();
@@ -391,7 +392,7 @@ impl World {
         in_order
     }
 
-    /// Closes as a driver that works does, and looks at what became of each message.
+    /// Closes as a correct driver does, and checks the outcome of each message.
     fn end(mut self) {
         self.make(Call::Close);
         while !self.session.is_over() {

@@ -1,50 +1,53 @@
-//! The heads of the frames that come in (RFC 6455 section 5.2), followed beside the codec for what it does not tell.
+//! Parses the heads of received frames (RFC 6455 section 5.2), next to the codec, for what the
+//! codec does not report.
 
 use gateway_core::Failure;
 
-/// Opcode of a fragment that is not a message's first.
+/// Opcode of a fragment that is not the first of its message.
 const CONTINUATION: u8 = 0x0;
 
 /// Opcode of a Close frame.
 const CLOSE: u8 = 0x8;
 
-/// The least opcode of a control frame.
+/// The lowest opcode of a control frame.
 const CONTROL: u8 = 0x8;
 
-/// The bit of a message's last fragment.
+/// The bit that marks the last fragment of a message.
 const FIN: u8 = 0x80;
 
-/// The bit of a length that says that a masking key follows.
+/// The bit, in the byte with the length, that says that a masking key follows.
 const MASKED: u8 = 0x80;
 
-/// The length of a masking key.
+/// The length of a masking key, in bytes.
 const KEY: u64 = 4;
 
-/// The longest payload of a control frame.
+/// The longest payload of a control frame, in bytes.
 const CONTROL_PAYLOAD: usize = 125;
 
-/// Follows frames through bytes that come in pieces of any size. It checks that a length is coded in the least number of
-/// bytes, which the codec does not, and keeps what a Close says, where the codec replaces a code that it does not know.
+/// Follows frames through bytes that come in pieces of any size. It checks that each length is
+/// coded in the least number of bytes, which the codec does not check. It also keeps the payload of
+/// a Close, because the codec replaces a code that it does not know.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     head: [u8; 10],
-    /// How much of the head has come; 0 between frames and within a payload.
+    /// The number of bytes of the head that have come; 0 between frames and within a payload.
     have: usize,
-    /// How much of the payload is still to come.
+    /// The number of bytes of the payload that are still to come.
     left: u64,
-    /// Whether the payload is a Close's.
+    /// Whether the current frame is a Close.
     is_close: bool,
     /// Whether a message has begun whose last fragment is still to come.
     is_in_message: bool,
     close: Vec<u8>,
-    /// What the heads of the message under way, or of the last one, have announced of its payload.
+    /// The payload length that the heads of the current or last message have announced so far.
     message: u64,
     is_broken: bool,
 }
 
 impl Heads {
-    /// Follows the frame that is under way, or begins with `bytes`, and says how many of them are its own. `None` where its
-    /// length is coded in more bytes than it needs, or has its highest bit set.
+    /// Follows the current frame, or a frame that begins with `bytes`. Returns how many of the
+    /// bytes belong to it. Returns `None` if its length is coded in more bytes than it needs, or
+    /// has its highest bit set.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while self.left == 0 {
@@ -71,10 +74,10 @@ impl Heads {
         Some(at + count)
     }
 
-    /// The head is whole: a payload of `length` bytes begins.
+    /// The head is complete: a payload of `length` bytes begins.
     fn begin(&mut self, length: u64) {
         self.have = 0;
-        // A masked frame, which the codec refuses, has its key before its payload.
+        // A masked frame has a key before its payload. The codec refuses such a frame.
         let key = if self.head[1] & MASKED == 0 { 0 } else { KEY };
         self.left = length.saturating_add(key);
         let opcode = self.head[0] & 0x0f;
@@ -95,12 +98,12 @@ impl Heads {
         self.have == 0 && self.left == 0 && !self.is_in_message
     }
 
-    /// Whether a bad length has come: nothing behind it can be read.
+    /// Whether a bad length has come. Nothing after it can be parsed.
     pub(super) const fn is_broken(&self) -> bool {
         self.is_broken
     }
 
-    /// What is wrong with the frame that came last, which the codec finds too long.
+    /// Returns the error for the last frame, which the codec found too long.
     pub(super) fn too_long(&self, max_message_size: usize) -> (Failure, String) {
         if self.head[0] & 0x0f >= CONTROL {
             let text = "a control frame's payload is longer than 125 bytes";
@@ -108,7 +111,7 @@ impl Heads {
         }
         let size = self.message;
         let size = if self.is_in_message {
-            format!("of {size} bytes so far, its last fragment yet to come,")
+            format!("of {size} bytes so far, without its last fragment,")
         } else {
             format!("of {size} bytes")
         };
@@ -116,12 +119,12 @@ impl Heads {
         (Failure::TooBig, format!("a message {size} {limit}"))
     }
 
-    /// The payload of the Close that came.
+    /// The payload of the received Close.
     pub(super) fn close(&self) -> &[u8] {
         &self.close
     }
 
-    /// The payload's length; `None` where it is coded as it must not be.
+    /// The payload's length, or `None` if its coding is illegal.
     fn length(&self) -> Option<u64> {
         let [_, short, long @ ..] = self.head;
         match short & 0x7f {
@@ -139,7 +142,7 @@ impl Heads {
     }
 }
 
-/// Without a masking key.
+/// The length of the head in bytes, without a masking key.
 const fn head_length(second: u8) -> usize {
     match second & 0x7f {
         126 => 4,

@@ -1,8 +1,9 @@
-//! The bytes of one read, and the fast path for a message that came whole in one frame, as nearly all do.
+//! The bytes of one read, and the fast path for a message that came complete in one frame, as
+//! nearly all do.
 //!
-//! It looks twice at the head and once at the text. All other frames go to the codec, and so does every frame with
-//! a flaw: then one place decides what is wrong. The codec gets one frame at a time, so it never holds the beginning
-//! of a message that could take this path.
+//! The fast path reads the head twice and the text once. All other frames go to the codec, and so
+//! does every frame with an error: so one place decides what is wrong. The codec gets one frame at
+//! a time, so it never holds the beginning of a message that could take the fast path.
 
 use bytes::{Buf as _, Bytes};
 use tungstenite::Utf8Bytes;
@@ -15,14 +16,15 @@ pub(super) const TEXT: u8 = 0x81;
 /// First byte of an unfragmented binary frame.
 pub(super) const BINARY: u8 = 0x82;
 
-/// The most bytes that several messages share in one copy. A larger copy would be cheaper, but one retained message
-/// keeps the whole copy alive.
+/// The most bytes that several messages share in one copy. A larger copy would be cheaper, but one
+/// retained message keeps the whole copy alive.
 const RUN: usize = 8 << 10;
 
 /// The bytes of one read that are still to be decoded.
 pub(crate) struct Input<'a> {
     rest: &'a [u8],
-    /// The beginning of `rest`, copied once for all messages to share: whole messages, as far as one follows the other.
+    /// The beginning of `rest`: consecutive complete messages, copied once for all of them to
+    /// share.
     run: Bytes,
 }
 
@@ -35,12 +37,13 @@ impl<'a> Input<'a> {
         self.rest
     }
 
-    /// The codec has taken so many bytes.
+    /// Skips the bytes that the codec has consumed.
     pub(super) fn advance(&mut self, count: usize) {
         self.rest = &self.rest[count..];
     }
 
-    /// Takes a message that begins here, is whole, and has nothing wrong with it. All others are the codec's.
+    /// Takes the message that begins here, if it is complete and has no error. The codec handles
+    /// all others.
     #[inline]
     pub(super) fn take_whole(&mut self, longest: usize) -> Option<Message> {
         let whole = Whole::at(self.rest, longest)?;
@@ -52,7 +55,7 @@ impl<'a> Input<'a> {
         let payload = self.run.split_to(whole.length);
         let message = if whole.is_text {
             let Ok(text) = Utf8Bytes::try_from(payload) else {
-                self.run = Bytes::new(); // the codec takes it from here, and says what is wrong
+                self.run = Bytes::new(); // the codec continues from here, and reports what is wrong
                 return None;
             };
             Message::Text(Text::from_codec(text))
@@ -64,7 +67,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// How many bytes of whole messages `bytes` begin with.
+/// How many bytes at the start of `bytes` are complete messages.
 fn run_length(bytes: &[u8], longest: usize) -> usize {
     let mut length = 0;
     while let Some(whole) = Whole::at(&bytes[length..], longest) {
@@ -73,7 +76,8 @@ fn run_length(bytes: &[u8], longest: usize) -> usize {
     length
 }
 
-/// A message in one frame, with its length in the least number of bytes, unmasked, no bit reserved.
+/// A message in one frame: unmasked, without reserved bits, its length in the least number of
+/// bytes.
 struct Whole {
     is_text: bool,
     head: usize,

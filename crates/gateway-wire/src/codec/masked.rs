@@ -1,12 +1,15 @@
-//! A message as a client's frame: whole, and masked ([RFC 6455 section 5.3](https://www.rfc-editor.org/rfc/rfc6455#section-5.3)).
+//! Encodes a message as a client's frame: unfragmented and masked ([RFC 6455 section
+//! 5.3](https://www.rfc-editor.org/rfc/rfc6455#section-5.3)).
 //!
-//! One pass over the payload. The codec would copy it into a second buffer, which keeps the size of the largest
-//! message until the socket closes. Pings, pongs and Closes stay the codec's: it has to know that it sent its Close.
+//! This takes one pass over the payload. The codec would copy the payload into a second buffer, and
+//! that buffer keeps the size of the largest message until the socket closes. The codec still
+//! writes Pings, Pongs and Closes, because it has to know that it sent a Close.
 
 /// The bit of the second byte that says that a masking key follows.
 const MASKED: u8 = 0x80;
 
-/// Appends the frame that begins with `first` and has this payload, masked with a `key` that nobody can foretell.
+/// Appends a frame with this first byte and payload, masked with `key`. The key must be
+/// unpredictable.
 #[inline]
 pub(super) fn append(first: u8, payload: &[u8], key: [u8; 4], output: &mut Vec<u8>) {
     output.reserve(LONGEST_HEAD + payload.len());
@@ -28,7 +31,7 @@ pub(super) fn append(first: u8, payload: &[u8], key: [u8; 4], output: &mut Vec<u
     mask(&mut output[start..], key);
 }
 
-/// Two bytes, a length of eight, a key of four.
+/// The longest head in bytes: two bytes, a length of eight, a key of four.
 const LONGEST_HEAD: usize = 14;
 
 fn mask(payload: &mut [u8], key: [u8; 4]) {
@@ -49,7 +52,8 @@ mod tests {
 
     use super::*;
 
-    /// Held against the codec as a server reads it, on both sides of each border of the lengths.
+    /// Checked with the codec in a server's role, on both sides of each boundary between the
+    /// codings of a length.
     #[test]
     fn a_server_reads_the_payload_that_was_masked() {
         for length in (0..40).chain([125, 126, 127, 0xffff, 0x1_0000, 100_001]) {

@@ -1,13 +1,13 @@
-//! The codec's rules over memory: pieces of any size, answers, and how errors read.
+//! The codec's rules, over memory: pieces of any size, answers, and errors.
 
 use super::*;
 
-/// A server's frame, unmasked; payloads of at most 125 bytes.
+/// A server's frame: unmasked, with a payload of at most 125 bytes.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
 }
 
-/// The next frame, by the fast path where that takes it, as a session does.
+/// The next frame, by the fast path if it accepts the frame, as a session does.
 fn next_frame(
     codec: &mut Codec,
     input: &mut Input<'_>,
@@ -32,7 +32,7 @@ fn failure_of(bytes: &[u8]) -> Failure {
     breach_of(bytes, bytes.len()).0
 }
 
-/// The first thing that is wrong with `bytes` in pieces of `size`.
+/// The first error in `bytes`, decoded in pieces of `size`.
 fn breach_of(bytes: &[u8], size: usize) -> (Failure, String) {
     let mut codec = Codec::new(100);
     for piece in bytes.chunks(size) {
@@ -119,7 +119,7 @@ fn errors_read_as_the_core_names_them() {
     assert_eq!(failure(&Error::Io(io::ErrorKind::BrokenPipe.into())), Failure::Io);
 }
 
-/// "Protocol violation" is what the codec itself puts in place of a code that may not be sent.
+/// "Protocol violation" is the text that the codec itself uses when it replaces an illegal code.
 #[test]
 fn a_close_is_judged_by_its_code_whatever_its_reason_says() {
     for reason in ["Protocol violation", "you broke it", ""] {
@@ -147,10 +147,10 @@ fn a_message_that_is_too_long_is_told_with_its_size_and_the_limit() {
         (b"\x81\x7e\xff\xff".to_vec(), "a message of 65535 bytes"),
         (b"\x82\x7f\x40\0\0\0\0\0\0\0".to_vec(), "a message of 4611686018427387904 bytes"),
         (fragments(0x80).concat(), "a message of 120 bytes"),
-        (fragments(0x00).concat(), "a message of 120 bytes so far, its last fragment yet to come,"),
+        (fragments(0x00).concat(), "a message of 120 bytes so far, without its last fragment,"),
         (
             [&frame(0x02, &[0; 60])[..], b"\x00\x7e\xff\xff"].concat(),
-            "a message of 65595 bytes so far, its last fragment yet to come,",
+            "a message of 65595 bytes so far, without its last fragment,",
         ),
     ] {
         for size in [1, bytes.len()] {
@@ -201,7 +201,7 @@ fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
     }
 }
 
-/// What a codec makes of pieces: frames as they read, and the first thing that is wrong.
+/// What a codec returns for these pieces: the frames, and the first error.
 fn told(pieces: std::slice::Chunks<'_, u8>, decode: Decode) -> (Vec<String>, Option<Failure>) {
     let (mut codec, mut frames) = (Codec::new(LONGEST), Vec::new());
     for piece in pieces {
@@ -229,13 +229,13 @@ fn the_short_way_tells_what_the_long_way_does_however_the_bytes_are_cut() {
         frame(0x89, b"ping"),
         frame(0x8a, b"pong"),
         [frame(0x01, b"frag"), frame(0x89, b"ping"), frame(0x80, b"ment")].concat(),
-        [frame(0x02, b"frag"), frame(0x81, b"no fragment")].concat(), // a breach
-        frame(0x81, b"\xff"),                                         // no UTF-8
+        [frame(0x02, b"frag"), frame(0x81, b"no fragment")].concat(), // a protocol violation
+        frame(0x81, b"\xff"),                                         // invalid UTF-8
         frame(0xc1, b"reserved bit"),
         frame(0x83, b"reserved opcode"),
-        b"\x82\x81\x82\x00\x82\x00\x82\x00\x82\x00\x82\x00".to_vec(), // masked, and under its mask like messages
+        b"\x82\x81\x82\x00\x82\x00\x82\x00\x82\x00\x82\x00".to_vec(), // masked
         b"\x82\x7e\x00\x04long".to_vec(), // a length in more bytes than it needs
-        b"\x82\x7e\x0b\xb9".to_vec(),     // a length past the bound
+        b"\x82\x7e\x0b\xb9".to_vec(),     // a length above the limit
         frame(0x88, b"\x03\xe8bye"),
     ];
     for other in &others {

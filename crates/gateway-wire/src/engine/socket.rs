@@ -1,4 +1,4 @@
-//! What the engine does to its socket: it upgrades, writes, reads and leaves it. Every look is one that does not wait.
+//! What the engine does with its socket: upgrade, write, read and leave. Nothing here waits.
 
 use std::io;
 
@@ -8,15 +8,16 @@ use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK};
 use crate::handshake::{Handshake, Opened};
 use crate::open_failure::{OpenFailure, OpenStep};
 
-/// The most that one write is offered: where a write fails it is not known how much of it was passed on.
+/// The most bytes that one write offers. If a write fails, the engine does not know how many of its
+/// bytes were passed on.
 const WRITE: usize = 64 << 10;
 
-/// The most that is read and thrown away from a socket that is left, so that its Close frame is not overtaken
-/// by a reset.
+/// The most bytes that are read and discarded when a socket is left. Unread input would cause a
+/// reset, which could overtake the Close frame.
 const LINGER: usize = 64 << 10;
 
 impl<H: Host> Engine<H> {
-    /// Writes the upgrade, and reads its answer.
+    /// Writes the upgrade request, and reads its answer.
     pub(super) fn look_at_upgrade(&mut self) -> Progress {
         let Io::Upgrading { id, dialled, written } = &mut self.io else { return Progress::Blocked };
         let id = *id;
@@ -42,7 +43,7 @@ impl<H: Host> Engine<H> {
         self.subprotocol = opened.subprotocol;
         self.session.set_login(dialled.login);
         self.session.opened(now, id);
-        let _ = self.write(); // a login does not wait until the application has taken the news
+        let _ = self.write(); // the login is sent before the application reads the event
         Progress::Made
     }
 
@@ -60,7 +61,7 @@ impl<H: Host> Engine<H> {
         let Io::Open { id, stream, rest } = &mut self.io else { return Progress::Blocked };
         let (id, session, host) = (*id, &mut self.session, &self.host);
         let read = read(stream, rest, |bytes| {
-            // The one time for all frames of this read.
+            // All frames of this read get the same time.
             let now = host.now();
             if bytes.is_empty() {
                 session.failed(now, id, Failure::Eof, "the stream ended without a Close frame");
@@ -85,7 +86,7 @@ impl<H: Host> Engine<H> {
         Progress::Made
     }
 
-    /// A peer that never lets a read block must not keep a deadline from firing.
+    /// Fires an overdue deadline even if every read finds more bytes.
     fn fire_if_overdue(&mut self, now: Instant) {
         if self.session.deadline().is_none_or(|deadline| now < deadline) {
             self.overdue_reads = 0;
@@ -97,7 +98,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Writes and flushes what is waiting, as far as the stream takes it now.
+    /// Writes and flushes the pending bytes, as far as the stream accepts them now.
     pub fn write(&mut self) -> Progress {
         let Io::Open { id, stream, .. } = &mut self.io else { return Progress::Blocked };
         let id = *id;
@@ -126,13 +127,14 @@ impl<H: Host> Engine<H> {
                 }
             }
         }
-        // Also behind a write that waits: what was taken whole is sent, whatever becomes of the rest.
+        // Flush even if the write has to wait: complete messages then count as sent, whatever
+        // happens to the rest.
         if self.session.is_dirty() {
             match stream.flush() {
                 Ok(()) => {
                     self.session.flushed(id);
                     moved = true;
-                    progress = Progress::Made; // somebody may wait for just this
+                    progress = Progress::Made; // someone may be waiting for this flush
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_blocked = true,
                 Err(error) => return self.write_failed(id, &error),
@@ -142,7 +144,7 @@ impl<H: Host> Engine<H> {
         if moved && self.session.is_transport_awaited() {
             self.session.transport_took(self.host.now());
         }
-        // A pass that ended for a flush alone is followed by another.
+        // If the loop ended only because of the flush, another pass follows.
         let is_over = is_blocked || self.session.is_flushed();
         if is_over && self.session.is_write_watched() {
             self.session.write_ended(self.host.now(), id, moved);
@@ -152,7 +154,8 @@ impl<H: Host> Engine<H> {
         progress
     }
 
-    /// A write failed. What the peer said before it hung up may still be read: a Close frame, with its reason.
+    /// Handles a failed write. The peer's last bytes may still be readable, such as a Close frame
+    /// with its reason.
     fn write_failed(&mut self, id: SocketId, error: &io::Error) -> Progress {
         let now = self.host.now();
         for _ in 0..READS_BEFORE_TICK {
@@ -165,7 +168,7 @@ impl<H: Host> Engine<H> {
                 !bytes.is_empty()
             });
             if !matches!(read, Ok(true)) || self.session.socket() != Some(id) {
-                break; // there is no more, or what was read has ended the socket
+                break; // no more bytes, or these have ended the socket
             }
         }
         if self.session.socket() == Some(id) {
@@ -174,7 +177,7 @@ impl<H: Host> Engine<H> {
         Progress::Made
     }
 
-    /// Writes the last bytes, which end in a Close frame, as far as that needs no waiting.
+    /// Writes the last bytes, which end in a Close frame, as far as possible without waiting.
     pub(super) fn say_farewell(&mut self) {
         let Io::Open { id, stream, .. } = &mut self.io else { return };
         while !self.session.pending().is_empty() {
@@ -195,7 +198,7 @@ impl<H: Host> Engine<H> {
             self.session.flushed(*id);
         }
         stream.shutdown();
-        // A socket that is dropped with unread input is reset, and a reset may overtake the Close.
+        // Dropping a socket with unread input resets it, and the reset may overtake the Close.
         let mut left = LINGER;
         while left > 0 {
             match stream.read(<[u8]>::len) {
@@ -206,7 +209,7 @@ impl<H: Host> Engine<H> {
     }
 }
 
-/// How far an upgrade has come.
+/// The result of a step of the upgrade.
 enum Upgrade {
     Going,
     Blocked,
@@ -223,7 +226,7 @@ fn upgrade(
         Ok(false) => return Ok(Upgrade::Going),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Upgrade::Blocked),
         Err(error) => {
-            // A server that refuses a request may do so before it has read all of it.
+            // A server may refuse a request before it has read all of it.
             let _ = read_answer(stream, handshake);
             return Err(failed(handshake, &error));
         }
@@ -235,7 +238,7 @@ fn upgrade(
     }
 }
 
-/// Writes some of the request, and says whether all of it was written and flushed before.
+/// Writes some of the request. Returns whether all of it had been written and flushed before.
 fn write_request(
     stream: &mut impl ByteStream,
     handshake: &Handshake,
@@ -264,7 +267,7 @@ fn read_answer(
     })
 }
 
-/// The stream has failed. A refusal that came before counts.
+/// Returns the failure after an error of the stream. A refusal that came before the error counts.
 fn failed(handshake: &Handshake, error: &io::Error) -> OpenFailure {
     match handshake.is_refused() {
         true => handshake.ended(),
@@ -284,12 +287,12 @@ fn read<T>(
     }
 }
 
-/// What one write is offered.
+/// The part of `pending` that one write offers.
 fn offer(pending: &[u8]) -> &[u8] {
     &pending[..pending.len().min(WRITE)]
 }
 
-/// How an error of the transport reads to the core.
+/// Converts an error of the transport for the core.
 fn failure(error: &io::Error) -> Failure {
     use io::ErrorKind as Kind;
     let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());

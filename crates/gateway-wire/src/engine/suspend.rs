@@ -1,15 +1,15 @@
-//! What the engine does about a suspend that the watch of the process has noticed: it reports the clocks to the core.
+//! Reports the clocks to the core after the watch of the process has noticed a suspend.
 
 use gateway_core::Instant;
 
 use super::{Engine, Host};
 use crate::suspend::{Suspend, SuspendWatch};
 
-/// The engine's registration, from its first connect on.
+/// The engine's registration with the watch, from its first connect on.
 #[derive(Debug, Default)]
 pub(super) struct Suspends {
     watch: Option<SuspendWatch>,
-    /// The watch's last look when the wall clock was last reported to the core.
+    /// The number of the watch's last look when the wall clock was last reported to the core.
     reported: u64,
 }
 
@@ -28,7 +28,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// A probe is judged from now on: it does not wait for the application to take the news of it.
+    /// Writes the probe at once. Its timeout must not wait for the application to read an event.
     pub(super) fn write_probe(&mut self) {
         if self.session.is_ready() {
             let _ = self.write();
@@ -40,15 +40,18 @@ impl<H: Host> Engine<H> {
         self.session.wall_clock(now, self.host.wall());
     }
 
-    /// Reports the clocks to the core if the watch of the process has noticed a suspend, and says whether it had. It costs one
-    /// load of an atomic where it had not. [`look`](Self::look) does this first; call it yourself between events that wait to
-    /// be taken, and [catch up](Self::catch_up) where it was so.
+    /// Reports the clocks to the core if the watch of the process has noticed a suspend, and
+    /// returns whether it had. Without a suspend this costs one atomic load.
+    ///
+    /// [`look`](Self::look) calls this first. Call it yourself between events that are waiting for
+    /// the application, and [catch up](Self::catch_up) if it returns true.
     pub fn check_suspend(&mut self) -> bool {
         let noticed = self.suspends.watch.as_ref().and_then(SuspendWatch::take_noticed);
         let Some(noticed) = noticed.filter(|_| !self.session.is_over()) else { return false };
-        // The core compares the clocks since its last report. It sees what the watch saw where that report came after the look
-        // before, or has seen it already. Where it is older, the wall clock may have been set back in between. Where both clocks
-        // ran on, the core sees nothing.
+        // The core compares the clocks since its last report. If that report came after the watch's
+        // previous look, the core sees the same suspend, or has already seen it. If the report is
+        // older, the wall clock may have been set back in between. If both clocks went on during
+        // the suspend, the core sees nothing.
         let is_seen_by_core = match noticed.suspend {
             Suspend::Ahead(_) => self.suspends.reported.saturating_add(1) >= noticed.look,
             Suspend::Late(_) => false,

@@ -1,4 +1,4 @@
-//! What the engine does to a stream in memory.
+//! The engine with a stream in memory.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,19 +14,19 @@ use crate::endpoint::Endpoint;
 use crate::headers::Headers;
 use crate::outcome::Fate;
 
-/// A stream whose server accepts the upgrade, unless it has a refusal. `takes` bytes of what
-/// follows are taken.
+/// A stream whose server accepts the upgrade, unless it has a refusal. After the upgrade it accepts
+/// `takes` bytes.
 #[derive(Default)]
 pub(super) struct Server {
     now: Cell<Instant>,
     written: RefCell<Vec<u8>>,
     answered: Cell<bool>,
     refusal: Cell<Option<&'static str>>,
-    /// The request cannot be written past so many bytes.
+    /// The request cannot be written past this many bytes.
     breaks_after: Cell<Option<usize>>,
-    /// How the stream ends behind the answer: in order, or with an error.
+    /// How the stream ends after the answer: in order, or with an error.
     ends: Cell<Option<Result<(), io::ErrorKind>>>,
-    /// What comes in one read with the answer to the upgrade.
+    /// What comes in the same read as the answer to the upgrade.
     behind_the_answer: Cell<&'static [u8]>,
     takes: Cell<usize>,
     wall: Cell<u64>,
@@ -150,8 +150,8 @@ fn engine_with(heartbeat: HeartbeatKind) -> (Engine<Memory>, Rc<Server>) {
     (engine, server)
 }
 
-/// An engine with a heartbeat that is ready, and its server, which takes everything; the
-/// application has taken no event.
+/// A ready engine with a heartbeat, and its server, which accepts everything. The application has
+/// taken no event.
 pub(super) fn ready_engine() -> (Engine<Memory>, Rc<Server>) {
     let (mut engine, server) = engine_with(HeartbeatKind::Ping);
     server.takes.set(usize::MAX);
@@ -165,7 +165,7 @@ impl Server {
         self.wall.set(wall.0);
     }
 
-    /// How many bytes were written since this server takes everything.
+    /// The number of bytes written since this server accepts everything.
     pub(super) fn taken(&self) -> usize {
         usize::MAX - self.takes.get()
     }
@@ -173,7 +173,7 @@ impl Server {
 
 fn abort(engine: &mut Engine<Memory>) {
     let id = engine.session.socket().unwrap();
-    // The core leaves an open socket first; its own order is replaced.
+    // The core leaves an open socket first, so its own order is replaced.
     engine.session.failed(Instant::ZERO, id, Failure::Reset, "dead");
     while engine.session.next_order().is_some() {}
     engine.session.push_order(Order::Abort { id });

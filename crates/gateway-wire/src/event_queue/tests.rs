@@ -10,7 +10,7 @@ use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use super::*;
 use crate::outcome::Ledger;
 
-/// What a history of a queue is made of.
+/// A step of a queue's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Message,
@@ -27,7 +27,7 @@ enum Step {
     Take,
 }
 
-/// Each event carries the number of its step, so that no two are alike.
+/// Each event carries the number of its step, so all events differ.
 fn event(step: Step, number: u64) -> ClientEvent {
     let socket = SocketId::new(number);
     let from = ConnectionState::Connecting;
@@ -90,11 +90,12 @@ fn is_news(event: &ClientEvent) -> bool {
     )
 }
 
-/// The same rules, one event at a time, each looked up afresh.
+/// The same rules, applied to one event at a time, each found by a new search.
 #[derive(Default)]
 struct Model {
     waiting: Vec<ClientEvent>,
-    /// News past 256 that could not be dropped when that was last tried, and 64 more.
+    /// The number of news above which dropping is tried again, because news past 256 could not be
+    /// dropped.
     tolerated: usize,
 }
 
@@ -182,7 +183,8 @@ impl Model {
     }
 }
 
-/// Histories of several hundred steps in runs, so that news pile up: a run is one kind of event, or two by turns, or many are taken.
+/// Histories of several hundred steps in runs, so that news accumulate. A run is one kind of event,
+/// two kinds in turn, or many takes.
 fn histories() -> impl Strategy<Value = Vec<Step>> {
     let step = || {
         select(vec![
@@ -245,7 +247,8 @@ proptest! {
         prop_assert!(queue.is_empty() && model.waiting.is_empty());
         prop_assert_eq!((queue.news, queue.outcomes, queue.news_limit), (0, 0, NEWS));
 
-        // In order: each that was taken is found behind the one before it, and those between are news and counted.
+        // In order: each taken event is found after the one before it. All events between two are
+        // news, and counted.
         let (mut missed, mut passed) = (0, 0);
         let mut rest = produced.iter();
         for event in &taken {

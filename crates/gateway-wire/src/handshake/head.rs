@@ -7,7 +7,7 @@ use crate::open_failure::OpenFailure;
 /// The most header fields of an answer that are read.
 const MAX_FIELDS: usize = 124;
 
-/// A head that is whole.
+/// A complete head.
 pub(super) struct Head<'a> {
     pub(super) status: u16,
     pub(super) is_http_1_1: bool,
@@ -15,11 +15,11 @@ pub(super) struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// Reads a head of at most `most` bytes. Returns its length, and what `with` makes of it;
-    /// `None` until it is whole.
+    /// Reads a head of at most `most` bytes. Returns its length, and what `with` returns for it.
+    /// Returns `None` until the head is complete.
     ///
     /// # Errors
-    /// It is no HTTP.
+    /// The bytes are not HTTP.
     pub(super) fn read<T>(
         answer: &[u8],
         most: usize,
@@ -34,15 +34,15 @@ impl Head<'_> {
         let length = match head.parse(answer) {
             Ok(httparse::Status::Complete(length)) if length <= most => length,
             Ok(httparse::Status::Partial) if answer.len() < most => return Ok(None),
-            // However it is cut into reads.
+            // The limit holds however the head is split into reads.
             Ok(httparse::Status::Complete(_) | httparse::Status::Partial) => {
                 return Err(not_http("the answer's head is longer than 64 KiB"));
             }
-            Err(error) => return Err(not_http(&format!("the answer is no HTTP: {error}"))),
+            Err(error) => return Err(not_http(&format!("the answer is not HTTP: {error}"))),
         };
         let status = head.code.unwrap_or(0);
         if !(100..=599).contains(&status) {
-            return Err(not_http("the answer's status is not one of HTTP's"));
+            return Err(not_http("the answer's status is not an HTTP status"));
         }
         let is_http_1_1 = head.version == Some(1);
         Ok(Some((length, with(&Head { status, is_http_1_1, fields: head.headers }))))
@@ -53,19 +53,19 @@ impl Head<'_> {
         self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// The value of the only field of this name.
+    /// The value of the field of this name, if there is exactly one.
     pub(super) fn one(&self, name: &str) -> Option<&[u8]> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// Whether there is a field of this name, and each of that name has this value, in any case.
+    /// Whether there is a field of this name, and each such field has this value, ignoring case.
     pub(super) fn is(&self, name: &str, value: &str) -> bool {
         self.values(name).next().is_some()
             && self.values(name).all(|own| own.eq_ignore_ascii_case(value.as_bytes()))
     }
 
-    /// Whether the list that all fields of this name make up contains `token`.
+    /// Whether the fields of this name, read as one list, contain `token`.
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         self.values(name).any(|value| {
             let mut tokens = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

@@ -1,4 +1,4 @@
-//! An answer that refuses the upgrade: its status, where it points to, and the beginning of what it says.
+//! An answer that refuses the upgrade: its status, its `Location`, and the beginning of its body.
 
 use gateway_core::OpenError;
 
@@ -8,13 +8,13 @@ use crate::escape::escaped;
 use crate::hidden::Hidden;
 use crate::open_failure::OpenFailure;
 
-/// The most of a body, and of a `Location`, that is kept, in bytes.
+/// The most that is kept of a body, and of a `Location`, in bytes.
 const KEPT: usize = 512;
 
-/// The most of a body in chunks that is read for it.
+/// The most that is read of a chunked body, in bytes.
 const MAX_CHUNKS: usize = 4 << 10;
 
-/// A refusal, whose body may still be on its way.
+/// A refusal whose body may still be on its way.
 pub(super) struct Refusal {
     error: OpenError,
     status: u16,
@@ -26,13 +26,13 @@ pub(super) struct Refusal {
 /// Where a body ends (RFC 9112 section 6.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// There is none, or none that is text.
+    /// There is no body, or no text body.
     None,
-    /// The head does not say: what comes with it in one read is kept, and no more is waited for.
+    /// The head does not say. The bytes in the same read are kept, and no more are waited for.
     Unknown,
     Length(usize),
     Chunks,
-    /// With the connection.
+    /// At the end of the connection.
     End,
 }
 
@@ -48,7 +48,7 @@ impl Refusal {
         }
     }
 
-    /// Takes bytes of the body.
+    /// Processes bytes of the body.
     pub(super) fn received(&mut self, bytes: &[u8]) {
         let most = match self.framing {
             Framing::None => 0,
@@ -60,7 +60,7 @@ impl Refusal {
         self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// Whether as much of the body is there as is kept.
+    /// Whether all of the body has come that is kept.
     pub(super) fn is_whole(&self) -> bool {
         match self.framing {
             Framing::None | Framing::Unknown => true,
@@ -84,7 +84,7 @@ impl Refusal {
         OpenFailure::new(self.error, detail)
     }
 
-    /// The beginning of the body, if it is text: its words on one line.
+    /// The beginning of the body on one line, if it is text.
     fn text(&self) -> Option<String> {
         let body = match self.framing {
             Framing::Chunks => joined(&self.body).0,
@@ -95,7 +95,7 @@ impl Refusal {
         let body = &body[..body.len().min(KEPT)];
         let text = match std::str::from_utf8(body) {
             Ok(text) => text,
-            // A character that is cut off at the end.
+            // The last character is incomplete.
             Err(error) if error.error_len().is_none() => {
                 std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default()
             }
@@ -120,12 +120,12 @@ impl Framing {
         if let Some(length) = head.value("Content-Length") {
             return length.parse().map_or(Self::Unknown, Self::Length);
         }
-        // Many servers that say nothing of a body send none, and keep the connection.
+        // Many servers that do not announce a body send none, and keep the connection open.
         if head.lists("Connection", "close") { Self::End } else { Self::Unknown }
     }
 }
 
-/// Whether a body of this type is text. One without a type may be: its bytes decide.
+/// Whether a body of this type is text. If the type is missing, the bytes decide.
 fn is_text(kind: Option<&str>) -> bool {
     let Some(kind) = kind else { return true };
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -136,14 +136,15 @@ fn is_text(kind: Option<&str>) -> bool {
     kind.starts_with("text/") || is_structured
 }
 
-/// The body that these chunks carry, as far as they go, and whether the last is among them.
+/// Joins the data of these chunks, as far as they have come. The bool says whether the body has
+/// ended.
 fn joined(mut chunks: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
         let (start, length) = match httparse::parse_chunk_size(chunks) {
             Ok(httparse::Status::Complete(chunk)) => chunk,
             Ok(httparse::Status::Partial) => return (body, false),
-            Err(_) => return (body, true), // nobody knows what comes next
+            Err(_) => return (body, true), // the rest cannot be parsed
         };
         let Ok(length) = usize::try_from(length) else { return (body, false) };
         if length == 0 {
@@ -159,7 +160,7 @@ fn joined(mut chunks: &[u8]) -> (Vec<u8>, bool) {
     }
 }
 
-/// A place without userinfo and query, which may be secret, in ASCII.
+/// Returns a location in ASCII, without userinfo and query, which may be secret.
 fn place(location: &str) -> String {
     let shown = location.split(['?', '#']).next().unwrap_or_default();
     let shown = match shown.split_once("//") {

@@ -6,7 +6,8 @@ use gateway_core::{RetryAfter, UnixMillis};
 
 use super::head::Head;
 
-/// Parses a `Retry-After` header: seconds, however many, or an HTTP date; `None` for anything else.
+/// Parses the value of a `Retry-After` header (RFC 9110 section 10.2.3): a number of seconds of any
+/// size, or an HTTP date. Returns `None` for anything else.
 #[must_use]
 pub fn parse_retry_after(value: &str) -> Option<RetryAfter> {
     let value = value.trim();
@@ -16,8 +17,9 @@ pub fn parse_retry_after(value: &str) -> Option<RetryAfter> {
     parse_date(value).map(RetryAfter::Date)
 }
 
-/// What the answer asks for. A date counts from the answer's own `Date`: the server's clock and
-/// ours may differ. Without a `Date` the core counts it from our clock.
+/// Returns the delay that the answer asks for. If it is a date, the delay counts from the answer's
+/// own `Date`, because the two clocks may differ. Without a `Date`, the core counts from the local
+/// clock.
 pub(super) fn of(head: &Head<'_>) -> Option<RetryAfter> {
     let retry_after = head.value("Retry-After").and_then(parse_retry_after)?;
     let now = head.value("Date").and_then(parse_date);

@@ -1,4 +1,4 @@
-//! The opening handshake over memory.
+//! The opening handshake, over memory.
 
 use gateway_core::{RetryAfter, UnixMillis};
 
@@ -105,7 +105,7 @@ fn a_retry_after_date_counts_from_the_answers_own_date() {
         ("Date: \u{e9}", date),
         ("Date: 784111747", date),
         ("X-Date: Sun, 06 Nov 1994 08:49:07 GMT", date),
-        ("Date: no\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT", date), // the first of two is the one that is read
+        ("Date: no\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT", date), // the first of two is read
     ] {
         for answer in [
             format!("HTTP/1.1 503 x\r\n{own}\r\n{retry_after}\r\n\r\n"),
@@ -160,9 +160,9 @@ fn a_list_with_any_byte_and_lines_without_carriage_return_are_read_as_others() {
     }
 }
 
-/// RFC 9112 section 5.1 lets nothing stand between a name and its colon: readers that differ in
-/// what such a field is called can be played against each other. The head is refused as a whole,
-/// and no list in it is looked for.
+/// RFC 9112 section 5.1 allows no space between a name and its colon. Readers that disagree about
+/// such a field can be played off against each other. So the client refuses the whole head, and
+/// reads no list in it.
 #[test]
 fn a_space_before_the_colon_is_no_http() {
     for spaced in ["Connection : Upgrade", "Connection : x\r\nConnection: Upgrade"] {
@@ -246,7 +246,7 @@ fn a_server_that_chooses_no_subprotocol_opens_unless_one_is_required() {
     }
 }
 
-/// The words of a refusal that comes in one piece.
+/// The text of a refusal that comes in one piece.
 fn words(answer: &str) -> String {
     let mut handshake = handshake();
     let failure = handshake.received(answer.as_bytes()).err();
@@ -314,7 +314,8 @@ fn a_body_that_is_on_its_way_is_waited_for() {
     );
 }
 
-/// RFC 6455 section 4.1, items 2, 4, 5 and 6 of the client's checks, and sections 11.3.3 and 11.3.4.
+/// RFC 6455 section 4.1, items 2, 4, 5 and 6 of the client's checks, and sections 11.3.3 and
+/// 11.3.4.
 #[test]
 fn an_answer_that_says_more_than_the_standard_lets_it_is_no_upgrade() {
     for (field, by) in [

@@ -1,4 +1,4 @@
-//! Lines of the log, in memory.
+//! Captures log lines in memory.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-/// What is logged while this runs, at this level and above.
+/// Returns what is logged while `run` runs, at this level and above.
 pub(crate) fn logged(level: tracing::Level, run: impl FnOnce()) -> String {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()

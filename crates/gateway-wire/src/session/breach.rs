@@ -1,17 +1,19 @@
-//! A breach of the protocol behind messages that the application has yet to take: it may answer them first.
+//! A protocol violation (a "breach") after messages that the application has yet to take. The
+//! application may answer them first.
 
 use gateway_core::{Event, Failure, Instant, SocketId};
 
 use super::Session;
 use super::perform::Payload;
 
-/// What the codec said of it.
+/// The codec's report of a violation.
 pub(super) type Breach = (Failure, String);
 
 impl Session {
-    /// The peer broke the protocol. One read brings many frames, but whoever reads them one by one would have answered
-    /// the messages before the breach: where the application still has some to take, the breach waits, and so does
-    /// the reading. A Close does not wait, whatever is wrong with it: it is answered, and nothing may follow the answer.
+    /// Handles a violation of the protocol. One read brings many frames, but an application that
+    /// reads them one by one would have answered the messages before the violation. So while such
+    /// messages wait, the violation waits, and nothing is read. A Close does not wait, even with an
+    /// illegal code: the codec has answered it, and nothing may follow the answer.
     pub(super) fn breached(&mut self, now: Instant, id: SocketId, (failure, detail): Breach) {
         let waits = self.has_messages() && self.is_ready();
         match self.link.as_mut().filter(|link| waits && link.id == id && link.codec.can_write()) {
@@ -20,19 +22,19 @@ impl Session {
         }
     }
 
-    /// Whether a breach waits.
+    /// Whether a violation waits.
     pub(super) fn is_breached(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.breach.is_some())
     }
 
-    /// Whether a breach of the protocol has waited for the application to take what came before it, and it has: time to
-    /// [fail](Self::fail_breached) the socket.
+    /// Whether it is time to [fail](Self::fail_breached) the socket: a protocol violation was
+    /// waiting, and the application has now taken all messages before it.
     #[must_use]
     pub fn is_breach_due(&self) -> bool {
         self.is_breached() && !self.has_messages()
     }
 
-    /// Fails the socket whose peer broke the protocol.
+    /// Fails the socket whose peer violated the protocol.
     pub fn fail_breached(&mut self, now: Instant) {
         if !self.is_breach_due() {
             return self.ignore();
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
     use crate::session::{ClientEvent, Order};
 
-    /// What a session reports of a server that sends this frame.
+    /// The disconnection that a session reports after a server sends this frame.
     fn lost_by(frame: &[u8]) -> (DisconnectCause, Box<str>) {
         let config = Config::builder().max_message_size(1024).build().unwrap();
         let mut session = Session::new(Arc::new(config), 7, Box::new(JsonDialect));

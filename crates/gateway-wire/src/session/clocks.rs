@@ -1,4 +1,4 @@
-//! What the clocks show: how a suspend of the machine becomes known.
+//! Reports of the wall clock and of suspends.
 
 use std::time::Duration;
 
@@ -8,13 +8,15 @@ use super::Session;
 use super::perform::Payload;
 
 impl Session {
-    /// A timer woke the driver, or a suspend was noticed: what the wall clock shows.
+    /// Reports the wall clock. Call this when a timer woke the driver, or when it noticed a
+    /// suspend.
     pub fn wall_clock(&mut self, now: Instant, wall: UnixMillis) {
         self.at(now, Event::WallClock(wall), Payload::None);
     }
 
-    /// The machine was suspended for `by`. The clocks need not show it: the monotonic clock may go on in a suspend. The core
-    /// gets it as a wall clock that goes ahead by that span, and decides whether it is long enough.
+    /// Reports that the machine was suspended for `by`. The core gets this as a wall clock that is
+    /// ahead by that span, and decides whether the span is long enough. So the report also works if
+    /// the monotonic clock went on in the suspend.
     pub fn suspended(&mut self, now: Instant, wall: UnixMillis, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.wall_clock(now, UnixMillis(wall.0.saturating_sub(by)));

@@ -1,4 +1,4 @@
-//! How a socket ended, as far as the address that it was opened to is concerned.
+//! How a socket ended, for the choice of the next address.
 
 use gateway_core::{DisconnectCause, SocketId};
 
@@ -6,19 +6,20 @@ use super::Session;
 
 /// How an attempt or a socket ended, for a driver that chooses among a host's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // there is no third: an end that says nothing of the address is not reported
+#[allow(clippy::exhaustive_enums)] // an end that says nothing about the address is not reported
 pub enum SocketEnd {
     /// The attempt failed, or the socket was lost before the connection was stable.
     Unstable,
-    /// The connection had been ready for max(`stable_after`, the last delay).
+    /// The connection was stable: it had been ready for max(`stable_after`, the last delay).
     Stable,
 }
 
 impl Session {
-    /// How the last socket ended, once. Take it before [`next_order`](Self::next_order), which may open the next socket.
+    /// Returns how the last socket ended, once. Call it before [`next_order`](Self::next_order),
+    /// which may open the next socket.
     ///
-    /// Nothing is reported where the end says nothing of the server: the application closed an unstable connection, or a
-    /// suspend replaced an attempt.
+    /// Some ends say nothing about the server, and are not reported: the application closed an
+    /// unstable connection, or a suspend replaced an attempt.
     pub const fn take_end(&mut self) -> Option<(SocketId, SocketEnd)> {
         self.ended.take()
     }
@@ -51,7 +52,7 @@ mod tests {
         Instant::from_millis(millis)
     }
 
-    /// A session whose first socket opens at zero, or is still opening where `opens` is false.
+    /// A session whose first socket opens at zero. If `opens` is false, it is still opening.
     fn dialling(opens: bool) -> (Session, SocketId) {
         let config = Config::builder()
             .heartbeat(HeartbeatKind::Off)

@@ -1,4 +1,4 @@
-//! Flow control: when the session stops reading, and how the core learns of it.
+//! Flow control: when the session stops reading, and how it reports this to the core.
 
 use gateway_core::{ConnectionState, Event, Instant};
 
@@ -7,14 +7,14 @@ use super::link::Link;
 use super::perform::Payload;
 
 impl Session {
-    /// Reports whether the application can take messages. While it cannot (`held`), nothing but the answer
-    /// to a login is read. The timers keep running.
+    /// Sets whether the application has stopped taking messages. While it has (`held`), only the
+    /// answer to a login is read. The timers keep running.
     pub const fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
-    /// Whether an [`update_flow`](Self::update_flow) is due: the application has stopped or resumed taking
-    /// messages since the last one.
+    /// Whether an [`update_flow`](Self::update_flow) is due, because the application has stopped or
+    /// resumed taking messages since the last one.
     #[must_use]
     pub fn is_flow_changed(&self) -> bool {
         self.link.as_ref().is_some_and(|link| !link.is_left) && self.paused == self.has_space()
@@ -33,15 +33,16 @@ impl Session {
     /// Whether the driver should read from the socket.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        // A peer that does not read our answers may be dead: reading stops, its deadlines keep running.
+        // A peer that does not read our answers may be dead: reading stops, but its deadlines keep
+        // running.
         let answers = self.link.as_ref().map_or(0, Link::waiting_answers);
         answers <= self.limits.owed && self.has_space()
     }
 
     /// Whether another message may be read.
     fn has_space(&self) -> bool {
-        // The login has a deadline: its answer is read even if the application is paused or behind, up to
-        // twice the backlog.
+        // The login has a deadline. So its answer is read even if the application takes no
+        // messages, up to twice the backlog.
         let logging_in = self.state() == ConnectionState::Connected && !self.is_ready();
         if logging_in {
             return self.backlog <= self.limits.backlog.saturating_mul(2);

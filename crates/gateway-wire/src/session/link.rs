@@ -1,4 +1,4 @@
-//! An open socket's frames and bytes.
+//! The frames and bytes of an open socket.
 
 use std::ops::Range;
 
@@ -12,17 +12,17 @@ use crate::outcome::{Ledger, MessageId};
 use crate::output::Output;
 use crate::queue::Queue;
 
-/// Kept until the driver has dropped the socket.
+/// An open socket. The session keeps it until the driver has dropped the socket.
 pub(super) struct Link {
     pub(super) id: SocketId,
     pub(super) codec: Codec,
     pub(super) output: Output,
-    /// Where in the outgoing bytes the answers to the peer's pings are that wait to be written.
+    /// The positions of unsent answers to the peer's pings in the outgoing bytes.
     answers: Queue<Range<u64>>,
-    /// How many bytes they have.
+    /// The number of bytes in these answers.
     waiting_answers: usize,
     pub(super) writing: Writing,
-    /// The position up to which someone waits for the flush; 0 before anyone does.
+    /// The highest position whose flush someone has waited for; 0 if no one has.
     pub(super) awaited: u64,
     /// Whether the outgoing bytes end in a Close frame, ours or the answer to the peer's.
     pub(super) farewell: bool,
@@ -37,7 +37,7 @@ pub(super) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writing {
     Free,
-    /// No message is taken before all bytes up to this position are flushed.
+    /// No message is accepted before all bytes up to this position are flushed.
     Blocked {
         until: u64,
     },
@@ -61,7 +61,7 @@ impl Link {
         }
     }
 
-    /// Encodes a message of the application's, whose bytes the ledger remembers.
+    /// Encodes a message of the application, and records its position in the ledger.
     #[inline]
     pub(super) fn take(&mut self, message: &Message, ledger: &mut Ledger) -> MessageId {
         let start = self.output.end();
@@ -69,7 +69,7 @@ impl Link {
         ledger.take(start..self.output.end())
     }
 
-    /// What was encoded from `start` on answers a ping of the peer's.
+    /// Records that the bytes from `start` on answer a ping of the peer.
     #[inline]
     pub(super) fn add_answer(&mut self, start: u64) {
         let answer = start..self.output.end();
@@ -78,7 +78,7 @@ impl Link {
         }
     }
 
-    /// Apart from [`add_answer`](Self::add_answer), which nearly always has nothing to add.
+    /// Not part of [`add_answer`](Self::add_answer), which nearly always has nothing to add.
     #[inline(never)]
     fn push_answer(&mut self, answer: Range<u64>) {
         self.waiting_answers += length(&answer);
@@ -88,7 +88,7 @@ impl Link {
         }
     }
 
-    /// Bytes of answers to the peer's pings that wait to be written.
+    /// The number of bytes in unsent answers to the peer's pings.
     pub(super) const fn waiting_answers(&self) -> usize {
         self.waiting_answers
     }

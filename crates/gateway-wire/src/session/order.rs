@@ -4,26 +4,28 @@ use gateway_core::{Credentials, SocketId};
 
 use super::Session;
 
-/// What a driver must do to its sockets, in order.
+/// What a driver must do with its sockets. Carry out the orders in sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a driver that does not know an order must not compile
+#[allow(clippy::exhaustive_enums)] // a driver that does not handle an order must not compile
 pub enum Order {
-    /// Open a socket; report [`Session::opened`] or [`Session::open_failed`].
+    /// Open a socket. Then report [`Session::opened`] or [`Session::open_failed`].
     Open {
         /// The id of the attempt.
         id: SocketId,
-        /// Whether the credentials of the last attempt will do.
+        /// Whether to reuse the last attempt's credentials or to refresh them.
         credentials: Credentials,
     },
-    /// Drop the socket, still opening or open; report [`Session::dropped`].
+    /// Drop the socket, whether it is open or still opening. Then report [`Session::dropped`].
     Drop {
         /// The id of the attempt.
         id: SocketId,
-        /// Whether the pending bytes are to be written first, as far as that needs no waiting: they end in a Close.
+        /// Whether to write the pending bytes first, as far as possible without waiting. They end
+        /// in a Close frame.
         farewell: bool,
     },
-    /// Drop the socket so that the peer receives nothing of it later; report [`Session::dropped`]. A TCP socket is reset
-    /// (linger 0, RST): after a plain close the kernel resends for minutes what the peer has not acknowledged.
+    /// Drop the socket so that the peer receives nothing more from it. Then report
+    /// [`Session::dropped`]. Reset a TCP socket (linger 0, RST): after a plain close, the kernel
+    /// resends unacknowledged bytes for minutes.
     Abort {
         /// The id of the attempt.
         id: SocketId,
@@ -31,7 +33,7 @@ pub enum Order {
 }
 
 impl Session {
-    /// The next order about a socket.
+    /// Returns the next order about a socket.
     pub fn next_order(&mut self) -> Option<Order> {
         let order = self.orders.pop_front()?;
         match order {
@@ -39,7 +41,7 @@ impl Session {
             Order::Drop { id, .. } | Order::Abort { id } if !self.is_linked(id) => {
                 self.unanswered_drops = self.unanswered_drops.saturating_add(1);
             }
-            Order::Drop { .. } | Order::Abort { .. } => {} // its link waits for the answer
+            Order::Drop { .. } | Order::Abort { .. } => {} // the link stays until `dropped`
         }
         Some(order)
     }

@@ -1,4 +1,4 @@
-//! How the core's actions become orders, bytes and events.
+//! Turns the core's actions into orders, bytes and events.
 
 use gateway_core::{
     Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Observed,
@@ -16,13 +16,14 @@ use crate::hidden::Hidden;
 use crate::message::Message;
 use crate::outcome::Outcome;
 
-/// The most that is kept of an error's text, which may be as long as the embedder's own code makes it.
+/// The most bytes of an error's text that are kept. The embedder's own code may return a text of
+/// any length.
 const DETAIL: usize = 2 << 10;
 
-/// The most that is kept of the text that refused a login, in bytes before it is escaped.
+/// The most bytes that are kept of the text that refused a login, before it is escaped.
 const REFUSAL: usize = 512;
 
-/// What the event in hand carries: an action names it, and this holds it.
+/// The payload of the current event. An action only names it.
 pub(super) enum Payload<'a> {
     None,
     Incoming(Incoming),
@@ -31,14 +32,14 @@ pub(super) enum Payload<'a> {
 }
 
 impl Session {
-    /// Hands an event to the core, whose actions name `payload`.
+    /// Passes an event to the core, and carries out its actions.
     pub(super) fn at(&mut self, now: Instant, event: Event<'_>, mut payload: Payload<'_>) {
         self.now = now;
         let actions = self.handle(now, event);
         self.perform_all(&actions, &mut payload);
     }
 
-    /// The one place where the core is told something.
+    /// The only place where the core gets an event.
     pub(super) fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         if self.observer.is_some() {
             return self.handle_observed(now, event);
@@ -46,7 +47,7 @@ impl Session {
         self.connection.handle(now, event)
     }
 
-    /// Apart from [`handle`](Self::handle), which without an observer then copies no actions.
+    /// Not part of [`handle`](Self::handle), so that no actions are copied without an observer.
     #[inline(never)]
     fn handle_observed(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let actions = self.connection.handle(now, event);
@@ -69,7 +70,7 @@ impl Session {
         }
     }
 
-    /// What a message comes to. Nearly all are delivered, and nothing besides.
+    /// Carries out the actions for a message. Nearly all messages are only delivered.
     #[inline]
     pub(super) fn answer_message(&mut self, actions: &Actions, message: Message) {
         match actions.as_slice() {
@@ -81,7 +82,7 @@ impl Session {
         }
     }
 
-    // Out of line, the message would pass through memory twice on its way into the queue.
+    // Inlined: otherwise the message passes through memory twice on its way into the queue.
     #[inline(always)]
     fn deliver(&mut self, message: Message) {
         self.backlog += weight(&message);
@@ -91,7 +92,8 @@ impl Session {
         }
     }
 
-    /// Logs the message that came last. Apart from [`deliver`](Self::deliver), which nearly always has nothing to log.
+    /// Logs the last message. Not part of [`deliver`](Self::deliver), which nearly always has
+    /// nothing to log.
     #[cold]
     #[inline(never)]
     fn log_message(&self) {
@@ -155,12 +157,14 @@ impl Session {
                 }
                 self.notify(ClientEvent::Notice(notice));
             }
-            // The timer in force is always the deadline, and that is what a driver looks at.
+            // A driver arms its timer for `deadline()`, which always equals the timer of these
+            // actions.
             Action::ScheduleTimer(_) | Action::CancelTimer => {}
         }
     }
 
-    /// Keeps the beginning of the text that refused the login, and returns it: without the login, which some servers repeat.
+    /// Keeps the beginning of the text that refused the login, and returns it. The login is hidden
+    /// in it, because some servers repeat it.
     #[cold]
     fn note_refusal(&mut self, socket: SocketId, payload: &Payload<'_>) -> Box<str> {
         let Payload::Incoming(Incoming::Message(message)) = payload else { return "".into() };
@@ -177,7 +181,7 @@ impl Session {
         reason
     }
 
-    /// The text that refused the login, where that ended the socket.
+    /// Returns the text that refused the login, if the refusal ended the socket.
     fn refusal_of(&mut self, cause: DisconnectCause) -> Option<Box<str>> {
         let link = self.link.as_mut().filter(|_| matches!(cause, DisconnectCause::LoginRefused(_)));
         link?.refusal.take().filter(|text| !text.is_empty())
@@ -210,7 +214,7 @@ impl Session {
         if is_ping(outgoing) {
             link.pings.on_queued(link.output.end(), behind);
         }
-        self.scratch.clear(); // a login is not kept
+        self.scratch.clear(); // a login is not kept in memory
     }
 
     pub(super) fn block_if_full(&mut self) {
@@ -225,7 +229,7 @@ impl Session {
 }
 
 impl Payload<'_> {
-    /// What a disconnection says beside its cause.
+    /// The text of a disconnection, in addition to its cause.
     fn detail(&self) -> Box<str> {
         match self {
             Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
@@ -235,7 +239,8 @@ impl Payload<'_> {
     }
 }
 
-/// What a message that waits counts for: its payload, and its place in the queue, so that empty ones are bounded too.
+/// Backlog cost of a queued message: its payload and its place in the queue. So empty messages are
+/// bounded too.
 pub(super) fn weight(message: &Message) -> usize {
     message.len() + size_of::<ClientEvent>()
 }

@@ -1,4 +1,5 @@
-//! How far the newest ping has come: what the session reports so that the core judges a ping from its hand-over.
+//! The progress of the newest ping. The session reports it, so that the core starts a ping's
+//! timeout at its hand-over.
 
 use std::collections::VecDeque;
 
@@ -8,20 +9,21 @@ use super::Session;
 use super::link::Link;
 use super::perform::Payload;
 
-/// So many unproven bytes make a report of a ping that was written at once.
+/// A ping that was written at once is reported as handed over only above this number of unproven
+/// bytes.
 const UNPROVEN: u64 = 64 << 10;
 
-/// How many pings are remembered: no pong names an older one.
+/// The number of pings that are remembered. No pong names an older one.
 const KEPT: usize = 4;
 
-/// The pings of one socket, by their places in its outgoing bytes.
+/// The pings of one socket, by their positions in its outgoing bytes.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
-    /// The newest, until it is flushed.
+    /// The newest ping, until it is flushed.
     underway: Option<Underway>,
     /// The position after the last byte of each unanswered ping, the oldest first.
     ends: VecDeque<u64>,
-    /// The same of the newest answered ping: everything before it has arrived.
+    /// The position after the newest answered ping. Everything before it has arrived.
     proven: u64,
     /// While bytes wait: when the transport last took some, or when they began to wait.
     moved_at: Option<Instant>,
@@ -38,7 +40,7 @@ struct Underway {
 }
 
 impl Pings {
-    /// A ping was encoded, up to this position, behind so many pending bytes.
+    /// A ping was encoded up to position `end`, behind `behind` pending bytes.
     pub(super) fn on_queued(&mut self, end: u64, behind: u64) {
         self.underway = Some(Underway { end, behind, is_held: false });
         if self.ends.len() == KEPT {
@@ -47,7 +49,7 @@ impl Pings {
         self.ends.push_back(end);
     }
 
-    /// A pong was counted, which leaves so many pings unanswered.
+    /// A pong was counted, and `unanswered` pings are left.
     fn on_pong(&mut self, unanswered: usize) {
         let answered = self.ends.len().saturating_sub(unanswered);
         if let Some(end) = self.ends.drain(..answered).next_back() {
@@ -70,8 +72,8 @@ impl Pings {
         is_held.then_some(Event::WriteProgressed(id))
     }
 
-    /// A write has ended: whether the transport took bytes, how much it has flushed by now, and whether bytes wait. Returns what
-    /// the core must know.
+    /// A write has ended. The arguments say whether the transport took bytes, how much it has
+    /// flushed by now, and whether bytes wait. Returns what the core must know.
     fn on_write_ended(
         &mut self,
         now: Instant,
@@ -99,7 +101,8 @@ impl Pings {
 }
 
 impl Session {
-    /// Whether the end of a write must be [reported](Self::write_ended): a ping is under way, or bytes wait.
+    /// Whether the end of a write must be [reported](Self::write_ended), because a ping is not yet
+    /// flushed, or bytes wait.
     #[must_use]
     pub fn is_write_watched(&self) -> bool {
         self.link.as_ref().is_some_and(|link| {
@@ -109,9 +112,11 @@ impl Session {
         })
     }
 
-    /// A write has ended, with what the transport takes for now written and flushed. `wrote` says whether it took any bytes.
+    /// Reports that a write has ended: what the transport accepts for now is written and flushed.
+    /// `wrote` says whether it took any bytes.
     ///
-    /// A driver that reports this has its pings judged from their hand-over. One that does not has them judged from their order on.
+    /// With these reports, a ping's timeout starts at its hand-over. Without them it starts when
+    /// the ping is queued.
     pub fn write_ended(&mut self, now: Instant, id: SocketId, wrote: bool) {
         let is_open = |link: &&mut Link| link.id == id && !link.is_left;
         let Some(link) = self.link.as_mut().filter(is_open) else { return };
@@ -122,7 +127,7 @@ impl Session {
         }
     }
 
-    /// The transport took bytes, and the driver has yet to offer it the rest.
+    /// Reports that the transport took bytes while the driver still has more to offer.
     pub fn write_progressed(&mut self, now: Instant, id: SocketId) {
         let is_open = |link: &&mut Link| link.id == id && !link.is_left;
         let Some(link) = self.link.as_mut().filter(is_open) else { return };
@@ -140,7 +145,7 @@ impl Session {
     }
 }
 
-/// Whether a frame is a heartbeat of ours.
+/// Whether a frame is one of our heartbeat's pings.
 pub(super) const fn is_ping(outgoing: Outgoing) -> bool {
     match outgoing {
         Outgoing::Ping(_) | Outgoing::WebSocketPing(_) => true,
@@ -189,7 +194,7 @@ mod tests {
         assert_eq!(pings.on_write_ended(at(4), ID, false, 40, true), None, "nothing was taken");
         let progressed = Some(Event::WriteProgressed(ID));
         assert_eq!(pings.on_write_ended(at(5), ID, true, 107, true), progressed);
-        let handed = Some(Event::PingHanded(ID, 108)); // what is behind it does not delay it
+        let handed = Some(Event::PingHanded(ID, 108)); // the bytes after it do not delay it
         assert_eq!(pings.on_write_ended(at(6), ID, true, 130, true), handed);
     }
 

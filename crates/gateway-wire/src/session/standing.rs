@@ -1,4 +1,4 @@
-//! How a session stands.
+//! The state of a session, for inspection.
 
 use std::sync::Arc;
 
@@ -8,49 +8,49 @@ use super::link::Writing;
 use super::{Limits, Session};
 
 impl Session {
-    /// The state as the application sees it.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.connection.state()
     }
 
-    /// Whether application messages are taken.
+    /// Whether messages are accepted.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.connection.is_ready()
     }
 
-    /// The socket that is opening or open.
+    /// Returns the socket that is opening or open.
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {
         self.connection.socket()
     }
 
-    /// Why the connection was given up, if it was.
+    /// Returns why the client gave up the connection, if it did.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {
         self.connection.gave_up()
     }
 
-    /// Whether it is CLOSED and every socket dropped.
+    /// Whether the connection is CLOSED and every socket is dropped.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.state() == ConnectionState::Closed && self.link.is_none() && self.orders.is_empty()
     }
 
-    /// The bounds of the buffers.
+    /// Returns the limits of the buffers.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The settings.
+    /// Returns the core's settings.
     #[must_use]
     pub const fn config(&self) -> &Arc<Config> {
         self.connection.config()
     }
 
-    /// What the connection has done so far.
+    /// Returns the connection's statistics so far.
     #[must_use]
     pub fn statistics(&self, now: Instant) -> Statistics {
         let mut statistics = self.connection.statistics(now);
@@ -58,21 +58,23 @@ impl Session {
         statistics
     }
 
-    /// Whether all that was taken was written and flushed, or lost.
+    /// Whether all bytes of accepted messages were flushed, or lost.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
         self.pending().is_empty() && !self.is_dirty()
     }
 
-    /// Whether no message is taken until pending bytes are written.
+    /// Whether no message is accepted until pending bytes are written.
     #[must_use]
     pub fn is_write_blocked(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.writing != Writing::Free)
     }
 
-    /// When [`tick`](Self::tick) is due: for the core; because the transport has taken nothing for
-    /// long while [someone waits](Self::wait_for_space) for it; or because the [body of a
-    /// refusal](Self::wait_for_body) has not come.
+    /// Returns when [`tick`](Self::tick) is due. It is the earliest of these instants:
+    ///
+    /// - the core's deadline;
+    /// - the instant at which a [wait for the transport](Self::wait_for_space) stalls;
+    /// - the end of the wait for the [body of a refusal](Self::wait_for_body).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let own = earlier(self.stall.deadline(), self.body_deadline());

@@ -1,4 +1,5 @@
-//! Waits for the transport: for space in the write buffer, or until bytes are flushed; and when such a wait has stalled.
+//! Waits for the transport: for space in the write buffer, or until bytes are flushed. A wait may
+//! stall.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -8,21 +9,23 @@ use thiserror::Error;
 
 use super::Session;
 
-/// A place in the outgoing bytes of one socket: the end of all that had been taken when it was asked for.
+/// A position in the outgoing bytes of one socket: the end of all that was accepted when the
+/// position was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     socket: SocketId,
     end: u64,
 }
 
-/// Why a flush ended before all bytes were written.
+/// Why a flush ended before all bytes were flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// The transport took no byte for `send_stall`. The bytes stay in the write buffer: take events, then flush again.
+    /// The transport took no byte for `send_stall`. The bytes stay in the write buffer. Take
+    /// events, then flush again.
     #[error("the transport took no byte for send_stall; take events, then flush again")]
     Stalled,
-    /// The socket was lost first. The outcomes say what became of each message.
+    /// The socket was lost first. The outcomes report what happened to each message.
     #[error("the socket was lost before all bytes were written; see the messages' outcomes")]
     Lost,
 }
@@ -38,11 +41,11 @@ pub(super) struct Stall {
 enum Watch {
     /// No one waits.
     Off,
-    /// Someone waits, and no byte has moved since `span` before this.
+    /// Someone waits. The wait stalls at this instant if the transport takes no byte before.
     Until(Instant),
-    /// The deadline has passed, and the waiting caller has not been woken yet.
+    /// The wait has stalled, and the waiting caller has not been woken yet.
     Stalled,
-    /// The stall was reported, and no byte has moved since.
+    /// The stall was reported, and the transport has taken no byte since.
     Reported,
 }
 
@@ -62,7 +65,7 @@ impl Stall {
         matches!(self.watch, Watch::Stalled)
     }
 
-    /// Begins a wait, or leaves the one that is under way as it is.
+    /// Starts a wait, unless one is already in progress.
     fn begin(&mut self, now: Instant) {
         match self.watch {
             Watch::Until(_) | Watch::Stalled => {}
@@ -90,12 +93,12 @@ impl Stall {
         }
     }
 
-    /// There is nothing left to wait for: all is written, or the socket is gone.
+    /// Ends the wait: all bytes are written, or the socket is gone.
     pub(super) const fn clear(&mut self) {
         self.watch = Watch::Off;
     }
 
-    /// Says whether the deadline has passed just now.
+    /// Returns whether the wait has stalled just now.
     pub(super) fn expire(&mut self, now: Instant) -> bool {
         let is_due = self.deadline().is_some_and(|at| now >= at);
         if is_due {
@@ -105,31 +108,37 @@ impl Stall {
     }
 }
 
-/// A driver that makes its user wait for the transport begins the wait, drives the connection until the matching `poll_…` is ready,
-/// and [ends](Self::end_wait) it. Meanwhile [`deadline`](Self::deadline) includes the instant at which the wait has stalled:
-/// when the transport has taken no byte of ours for `send_stall`. Bytes that come in do not count. They bring the message no
-/// nearer to the peer, and a peer that talks without ever reading would keep the wait going without end.
+/// Waits for the transport. A driver starts the wait, drives the connection until the matching
+/// `poll_…` method is ready, and [ends](Self::end_wait) the wait.
+///
+/// Meanwhile [`deadline`](Self::deadline) includes the instant at which the wait stalls: when the
+/// transport has taken no byte for `send_stall`. Received bytes do not count, because they bring
+/// the message no nearer to the peer. A peer that sends without ever reading would otherwise
+/// prolong the wait forever.
 impl Session {
-    /// How long the transport may take no byte by default before a wait for it has stalled.
+    /// The default of `send_stall`: how long the transport may take no byte before a wait for it
+    /// stalls.
     pub const SEND_STALL: Duration = Duration::from_secs(10);
 
-    /// Sets how long the transport may take no byte before a wait for it has stalled.
+    /// Sets how long the transport may take no byte before a wait for it stalls.
     #[must_use]
     pub const fn with_send_stall(mut self, span: Duration) -> Self {
         self.stall = Stall::new(span);
         self
     }
 
-    /// Begins or continues a wait for space in the write buffer; see [`poll_space`](Self::poll_space). A driver whose waits can be
-    /// dropped [ends](Self::end_wait) an abandoned wait before it begins a new one.
+    /// Starts or continues a wait for space in the write buffer; see
+    /// [`poll_space`](Self::poll_space). If your waits can be dropped, [end](Self::end_wait) an
+    /// abandoned wait before you start a new one.
     pub fn wait_for_space(&mut self, now: Instant) {
         if self.is_write_blocked() {
             self.stall.begin(now);
         }
     }
 
-    /// Begins or continues a wait until all that was taken so far is flushed; see [`poll_flushed`](Self::poll_flushed). `None` where all
-    /// of it is, or no socket is open.
+    /// Starts or continues a wait until all bytes that were accepted so far are flushed; see
+    /// [`poll_flushed`](Self::poll_flushed). Returns `None` if all of them are flushed, or if no
+    /// socket is open.
     pub fn wait_for_flush(&mut self, now: Instant) -> Option<Position> {
         let position = self.position()?;
         if let Some(link) = &mut self.link {
@@ -139,25 +148,28 @@ impl Session {
         Some(position)
     }
 
-    /// The end of what was taken so far. `None` where all of it is flushed, or no socket is open.
+    /// Returns the end of what was accepted so far. Returns `None` if all of it is flushed, or if
+    /// no socket is open.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         let link = self.link.as_ref().filter(|_| !self.is_flushed())?;
         Some(Position { socket: link.id, end: link.output.end() })
     }
 
-    /// The transport took bytes at `now`; for a driver that [someone waits for](Self::is_transport_awaited).
+    /// Reports that the transport took bytes at `now`. Needed only while [someone
+    /// waits](Self::is_transport_awaited).
     pub fn transport_took(&mut self, now: Instant) {
         self.stall.on_taken(now);
     }
 
-    /// Whether [`transport_took`](Self::transport_took) needs to be reported.
+    /// Whether [`transport_took`](Self::transport_took) must be reported.
     #[must_use]
     pub fn is_transport_awaited(&self) -> bool {
         self.stall.watch != Watch::Off
     }
 
-    /// Whether bytes that someone waits for are written and not yet flushed: the flush comes before further writes.
+    /// Whether someone waits for bytes that are written and not yet flushed. Then flush before you
+    /// write more.
     #[must_use]
     pub fn is_flush_due(&self) -> bool {
         self.link.as_ref().is_some_and(|link| {
@@ -165,11 +177,11 @@ impl Session {
         })
     }
 
-    /// Whether a wait for space is over: there is space, or the connection takes no more messages in any case, which
-    /// [`send`](Self::send) then says.
+    /// Polls a wait for space. It is ready if there is space, or if the connection accepts no
+    /// messages anyway: then [`send`](Self::send) returns the reason.
     ///
     /// # Errors
-    /// [`SendRejection::Stalled`].
+    /// [`SendRejection::Stalled`] if the wait has stalled.
     pub fn poll_space(&self) -> Poll<Result<(), SendRejection>> {
         let takes_messages = match self.state() {
             ConnectionState::Connected | ConnectionState::Authenticated => true,
@@ -187,11 +199,13 @@ impl Session {
         }
     }
 
-    /// Whether all bytes before `position` are flushed. A lost socket is remembered if someone
-    /// [waited](Self::wait_for_flush) for its flush, and until the next such socket is lost.
+    /// Polls whether all bytes before `position` are flushed. If someone
+    /// [waited](Self::wait_for_flush) for the flush of a socket that was then lost, the session
+    /// remembers the result until the next such socket is lost.
     ///
     /// # Errors
-    /// They are not, and it is not worth waiting any longer: see [`FlushError`].
+    /// [`FlushError::Stalled`] if the wait has stalled, and [`FlushError::Lost`] if the socket was
+    /// lost before the flush.
     pub fn poll_flushed(&self, position: Position) -> Poll<Result<(), FlushError>> {
         match self.link.as_ref().filter(|link| link.id == position.socket) {
             Some(link) if link.output.flushed() >= position.end => Poll::Ready(Ok(())),
@@ -202,19 +216,21 @@ impl Session {
         }
     }
 
-    /// Whether a `send` whose message was taken may return: the message is flushed, or lost, or there is no use in waiting. Where
-    /// reading has stopped the peer may wait for just that, and the message is as safe in the write buffer.
+    /// Whether a `send` whose message was accepted may return. It may if the message is flushed or
+    /// lost, or if reading has stopped. In the last case the peer may be waiting until the
+    /// application reads, and the message stays in the write buffer.
     #[must_use]
     pub fn is_send_over(&self, position: Position) -> bool {
         self.poll_flushed(position).is_ready() || !self.wants_input()
     }
 
-    /// No one waits for the transport any more.
+    /// Ends the current wait, if there is one.
     pub fn end_wait(&mut self) {
         self.stall.end();
     }
 
-    /// Whether a wait is under way: [`deadline`](Self::deadline) includes its end.
+    /// Whether a wait is in progress. If so, [`deadline`](Self::deadline) includes the instant at
+    /// which it stalls.
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         self.stall.deadline().is_some()
@@ -253,7 +269,7 @@ mod tests {
         Instant::from_millis(millis)
     }
 
-    /// An open session that takes up to 100 bytes, and its socket.
+    /// An open session whose write buffer holds up to 100 bytes, and its socket.
     fn open() -> (Session, SocketId) {
         let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
         let limits = Limits { high_water: 100, ..Limits::default() };
@@ -269,7 +285,7 @@ mod tests {
         session.send(Message::binary(vec![0; bytes])).unwrap();
     }
 
-    /// The transport takes so many bytes, and flushes them.
+    /// The transport takes and flushes `count` bytes.
     fn write(session: &mut Session, id: SocketId, count: usize) {
         session.written(id, count);
         session.flushed(id);
@@ -285,7 +301,7 @@ mod tests {
 
         session.written(id, 1);
         session.transport_took(at(5_000));
-        session.received(at(6_000), id, &[0x82, 0]); // what comes in does not count
+        session.received(at(6_000), id, &[0x82, 0]); // received bytes do not count
         session.tick(at(1_000 + STALL));
         assert_eq!(session.poll_space(), Poll::Pending);
         assert_eq!(session.deadline(), Some(at(5_000 + STALL)));
@@ -338,7 +354,7 @@ mod tests {
         let (mut session, id) = open();
         send(&mut session, 200);
         let filled = session.pending().len();
-        session.received(at(1), id, &[0x89, 0]); // a ping, whose answer waits as well
+        session.received(at(1), id, &[0x89, 0]); // a ping, whose answer also waits
         assert!(session.pending().len() > filled);
 
         write(&mut session, id, filled - 1);
@@ -418,7 +434,7 @@ mod tests {
         for number in 0..5 {
             assert!(session.wants_input());
             session.received(at(number), id, &ping);
-            send(&mut session, 50); // what is between the answers does not count
+            send(&mut session, 50); // bytes between the answers do not count
         }
         assert!(!session.wants_input());
 

@@ -1,4 +1,5 @@
-//! The clocks that are compared: the standard library's, whatever clock the driver runs on.
+//! The clocks that the watch compares. They are the standard library's, whatever clock the driver
+//! runs on.
 #![allow(
     clippy::disallowed_methods,
     reason = "the watch compares real clocks; this is its clock file"
@@ -8,7 +9,7 @@ use std::time::{Instant as StdInstant, SystemTime};
 
 use gateway_core::{Instant, UnixMillis};
 
-/// Both clocks of the system. Monotonic time counts from when this was made.
+/// The system's two clocks. Monotonic time counts from when this was created.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SystemClocks(StdInstant);
 
@@ -17,7 +18,7 @@ impl SystemClocks {
         Self(StdInstant::now())
     }
 
-    /// What they show now.
+    /// Reads both clocks.
     pub(super) fn read(&self) -> (Instant, UnixMillis) {
         let nanos = self.0.elapsed().as_nanos();
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -1,24 +1,26 @@
-//! Whether two clocks have moved apart as they do in a suspend. Pure: the caller passes in what the clocks show.
+//! Detects from two clocks whether the machine was suspended. Pure: the caller passes in the times.
 
 use std::time::Duration;
 
 use gateway_core::{Instant, UnixMillis};
 
-/// The least that counts as a suspend. It is also the least threshold of the core, which decides what to do about it.
+/// The least span that counts as a suspend. It is also the core's least threshold, and the core
+/// decides what follows.
 const THRESHOLD: Duration = Duration::from_secs(30);
 
-/// A suspend, as the clocks showed it.
+/// A suspend, and how the clocks showed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suspend {
-    /// The wall clock went ahead of the monotonic clock by this span, because that one stops in a suspend.
+    /// The wall clock went ahead of the monotonic clock by this span, because the monotonic clock
+    /// stops in a suspend.
     Ahead(Duration),
-    /// Both clocks went on, and the look came later than its period by this span.
+    /// Both clocks went on, and the look at them came this much later than its period.
     Late(Duration),
 }
 
 impl Suspend {
-    /// How long the machine was suspended, as far as the clocks show.
+    /// Returns how long the machine was suspended, as far as the clocks show.
     #[must_use]
     pub const fn by(self) -> Duration {
         match self {
@@ -27,10 +29,11 @@ impl Suspend {
     }
 }
 
-/// Compares a monotonic clock with the wall clock, look by look, and reports a suspend of more than 30 s.
+/// Compares a monotonic clock with the wall clock, and detects a suspend of more than 30 s.
 ///
-/// Each look is compared with the one before it. A wall clock that drifts, or that is set back, is no suspend. A host with a
-/// timer of its own asks this every few seconds; [`SuspendWatch`](crate::SuspendWatch) does so on a thread.
+/// Each look at the clocks is compared with the one before it. A wall clock that drifts, or that is
+/// set back, does not count as a suspend. If your host has its own timer, call [`look`](Self::look)
+/// every few seconds. Otherwise use [`SuspendWatch`](crate::SuspendWatch), which has a thread.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,26 +50,27 @@ impl Suspend {
 #[derive(Clone, Debug, Default)]
 pub struct SuspendDetector {
     last: Option<(Instant, UnixMillis)>,
-    /// The span between two looks, where a look that comes late counts.
+    /// The period of the looks, if a late look counts as a suspend.
     period: Option<Duration>,
 }
 
 impl SuspendDetector {
-    /// A detector for a monotonic clock that stops in a suspend, as on Linux and macOS.
+    /// Creates a detector for a monotonic clock that stops in a suspend, as on Linux and macOS.
     #[must_use]
     pub const fn new() -> Self {
         Self { last: None, period: None }
     }
 
-    /// A detector for a monotonic clock that goes on in a suspend, as on Windows. There the two clocks stay together, but a
-    /// look that was due after `period` comes more than 30 s late. A process that was stopped for as long looks the same.
+    /// Creates a detector for a monotonic clock that goes on in a suspend, as on Windows. There the
+    /// two clocks stay together. Instead, a look that was due after `period` comes more than 30 s
+    /// late. A process that was stopped for that long looks the same.
     #[must_use]
     pub const fn with_period(period: Duration) -> Self {
         Self { last: None, period: Some(period) }
     }
 
-    /// Takes what both clocks show, and says whether the machine was suspended since the last look. The first look only
-    /// takes note.
+    /// Takes the times of both clocks, and returns the suspend since the last look, if there was
+    /// one. The first look only records the times.
     #[must_use]
     pub fn look(&mut self, now: Instant, wall: UnixMillis) -> Option<Suspend> {
         let (then, shown) = self.last.replace((now, wall))?;
@@ -87,7 +91,7 @@ mod tests {
     const PERIOD: Duration = Duration::from_secs(5);
     const DAY: i64 = 86_400;
 
-    /// Looks every five seconds while the wall clock is set by so many seconds before each look.
+    /// Looks every five seconds. The wall clock is set by `steps` seconds before each look.
     fn looks(mut detector: SuspendDetector, steps: &[i64]) -> Vec<Option<Suspend>> {
         let (mut now, mut wall) = (Instant::ZERO, 1_700_000_000_000_u64);
         assert_eq!(detector.look(now, UnixMillis(wall)), None);

@@ -1,4 +1,4 @@
-//! The watch of the process: one thread that compares the clocks for everyone who has registered.
+//! The watch of the process: one thread compares the clocks for all registered clients.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,8 @@ use tracing::warn;
 use super::clock::SystemClocks;
 use super::detector::{Suspend, SuspendDetector};
 
-/// The span between two looks at the clocks: 12 wake-ups a minute, and a suspend is noticed within this span of the wake.
+/// The span between two looks at the clocks: 12 wake-ups a minute. A suspend is noticed within this
+/// span after the wake.
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// At most 15 bytes: Linux cuts longer names.
@@ -23,17 +24,21 @@ const THREAD_NAME: &str = "gateway-suspend";
 
 static PROCESS: Watch = Watch::new();
 
-/// A registration with the watch of the process, which notices a suspend of more than 30 s within 5 s of the wake.
+/// A registration with the watch of the process. The watch notices a suspend of more than 30 s
+/// within 5 s of the wake.
 ///
-/// The process has one watch, a thread that wakes up twelve times a minute. It starts with the first registration and
-/// ends with the last. It compares [`SystemTime`](std::time::SystemTime) with [`Instant`](std::time::Instant). Where the
-/// wall clock went ahead, or where on Windows the watch itself woke up late, it wakes everyone who has registered. A
-/// wake-up without a suspend costs a registration nothing.
+/// The process has one watch: a thread that wakes up twelve times a minute. The thread starts with
+/// the first registration and ends with the last. It compares [`SystemTime`](std::time::SystemTime)
+/// with [`Instant`](std::time::Instant). If the wall clock went ahead, it wakes all registered
+/// clients. On Windows it also does so if the watch itself woke up late. Without a suspend, a
+/// registered client is never woken.
 ///
-/// The drivers of this project register on their own. Register in a driver that uses a [`Session`](crate::Session)
-/// directly; for a driver around an [`Engine`](crate::Engine) implement
-/// [`Host::suspend_waker`](crate::Host::suspend_waker). If no thread can be started, a warning is logged, and a suspend is
-/// noticed when the session's next deadline fires.
+/// The drivers of this project register by themselves. If your driver contains an
+/// [`Engine`](crate::Engine), implement [`Host::suspend_waker`](crate::Host::suspend_waker). If it
+/// uses a [`Session`](crate::Session) directly, register here.
+///
+/// If no thread can be started, the watch logs a warning. A suspend is then noticed when the
+/// session's next deadline fires.
 ///
 /// ```
 /// use gateway_wire::core::{Instant, UnixMillis};
@@ -66,22 +71,24 @@ pub struct SuspendWatch {
 }
 
 impl SuspendWatch {
-    /// Registers with the watch of the process, and starts it if this is the first registration.
+    /// Registers with the watch of the process. The first registration starts the watch.
     ///
-    /// `waker` is woken on the watch's thread after each suspend. It must not block.
+    /// The watch wakes `waker` on its own thread after each suspend. The waker must not block.
     pub fn register(waker: Waker) -> Self {
         PROCESS.register(waker)
     }
 
-    /// The suspend that was noticed since the last call, the longest if there were several. Call it whenever the waker may
-    /// have been woken: it costs one load of an atomic if there was none.
+    /// Returns the suspend that was noticed since the last call, or the longest if there were
+    /// several. Call this whenever the waker may have been woken. Without a suspend it costs one
+    /// atomic load.
     #[must_use]
     pub fn take(&self) -> Option<Suspend> {
         self.take_noticed().map(|noticed| noticed.suspend)
     }
 
     pub(crate) fn take_noticed(&self) -> Option<Noticed> {
-        // The lock below orders what is read; a wake-up always comes after the store.
+        // `Relaxed` is enough: the lock below orders the data, and a wake-up always comes after the
+        // store.
         if !self.listener.is_noticed.load(Ordering::Relaxed) {
             return None;
         }
@@ -108,7 +115,8 @@ impl fmt::Debug for SuspendWatch {
     }
 }
 
-/// A suspend, and the look at the clocks that showed it: it was between that look and the one before.
+/// A suspend, and the look at the clocks that showed it. The suspend was between that look and the
+/// one before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noticed {
     pub(crate) suspend: Suspend,
@@ -117,7 +125,7 @@ pub(crate) struct Noticed {
 
 struct Listener {
     waker: Waker,
-    /// Whether `noticed` holds something: read without the lock.
+    /// Whether `noticed` holds a value. Read without the lock.
     is_noticed: AtomicBool,
     noticed: Mutex<Option<Noticed>>,
 }
@@ -137,14 +145,15 @@ pub(crate) struct Watch {
     registry: Mutex<Registry>,
     /// Notified when the thread must end.
     ended: Condvar,
-    /// How many looks at the clocks there were, over all runs.
+    /// The number of looks at the clocks, over all runs.
     looks: AtomicU64,
 }
 
 struct Registry {
     listeners: BTreeMap<u64, Arc<Listener>>,
     next_number: u64,
-    /// The thread that is to run; an older one sees another number here and ends.
+    /// The number of the run that may go on. A thread of an older run reads another number here,
+    /// and ends.
     run: Option<u64>,
     last_run: u64,
 }
@@ -162,13 +171,14 @@ impl Watch {
             && let Err(error) = self.spawn(run)
         {
             let mut registry = lock(&self.registry);
-            registry.run = registry.run.filter(|current| *current != run); // the next registration tries again
-            warn!(%error, "no thread for the suspend watch: a suspend is noticed at the next deadline");
+            // The next registration tries again.
+            registry.run = registry.run.filter(|current| *current != run);
+            warn!(%error, "no thread for the suspend watch; a suspend is noticed at the next deadline");
         }
         registration
     }
 
-    /// Registers. Returns the number of the run that must be started, if one must.
+    /// Adds a registration. Returns the number of the run that must be started, if one must.
     pub(crate) fn add(&'static self, waker: Waker) -> (SuspendWatch, Option<u64>) {
         let is_noticed = AtomicBool::new(false);
         let listener = Arc::new(Listener { waker, is_noticed, noticed: Mutex::new(None) });
@@ -192,10 +202,12 @@ impl Watch {
             self.ended.notify_all();
         }
         drop(registry);
-        drop(removed); // behind the lock: dropping a waker may run a program's own code
+        // After the lock: dropping a waker may run a program's own code.
+        drop(removed);
     }
 
-    /// The thread is not joined when it ends: the last client may be dropped on the thread itself, by a waker.
+    /// Starts the thread. It is not joined when it ends: a waker may drop the last client on the
+    /// thread itself.
     fn spawn(&'static self, run: u64) -> std::io::Result<()> {
         let mut clocks = Real { clocks: SystemClocks::start(), period: PERIOD };
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned());
@@ -223,7 +235,7 @@ impl Watch {
         }
     }
 
-    /// One look at the clocks: everyone who has registered is woken if they show a suspend.
+    /// Looks at the clocks once. If they show a suspend, wakes all registered clients.
     pub(crate) fn look(&self, detector: &mut SuspendDetector, clocks: (Instant, UnixMillis)) {
         let look = self.looks.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let Some(suspend) = detector.look(clocks.0, clocks.1) else { return };
@@ -237,7 +249,7 @@ impl Watch {
     }
 }
 
-/// Clocks, and a way to wait for the next look.
+/// The clocks, and a way to wait for the next look.
 trait Clocks {
     fn read(&mut self) -> (Instant, UnixMillis);
 
@@ -272,7 +284,7 @@ impl Clocks for Real {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a thread that panicked left is whole: nothing here panics between two changes.
+    // The data is consistent even if a thread panicked: nothing here panics between two changes.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,4 +1,4 @@
-//! The clocks of TLS: how old the platform's configuration is.
+//! The clocks of TLS, for the age of the platform's configuration.
 #![allow(
     clippy::disallowed_methods,
     reason = "the age of a process-wide value, which no driver owns"
@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// What both clocks show. The monotonic one may stop in a suspend, and the wall clock may be set back.
+/// The times of both clocks. The monotonic one may stop in a suspend, and the wall clock may be set
+/// back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clocks {
     pub(super) monotonic: Instant,

@@ -1,4 +1,4 @@
-//! What is made of files, and made again when their content changes.
+//! Values made from files, and made again when the files' content changes.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gateway_core::ConfigError;
 use tracing::{info, warn};
 
-/// The largest file that is read. The platforms' bundles of CAs have a quarter of a megabyte.
+/// The size of the largest file that is read. The platforms' bundles of CAs have a quarter of a
+/// megabyte.
 const LARGEST: u64 = 16 << 20;
 
 /// A file, and the setting that names it.
@@ -19,28 +20,30 @@ pub(super) struct Named {
     pub(super) path: PathBuf,
 }
 
-/// A value made of files.
+/// A value made from files.
 pub(super) struct OfFiles<T> {
     files: Vec<Named>,
     make: Make<T>,
-    /// A pipe is read once: nobody may write to it again.
+    /// Whether the files are read again. A pipe is read once, because a second read could wait
+    /// forever.
     reads_again: bool,
     kept: Mutex<Kept<T>>,
 }
 
-/// Makes the value of the files' contents, which are in the order of the files. Its error names the setting.
+/// Makes the value from the files' contents, in the order of the files. Its error names the
+/// setting.
 pub(super) type Make<T> = fn(&[Vec<u8>]) -> Result<T, ConfigError>;
 
 struct Kept<T> {
-    /// Of the contents that the value was made of. An attacker who can make two contents collide
-    /// can write the files anyway.
+    /// The hash of the contents that the value was made from. An attacker who can make two contents
+    /// collide can write the files anyway.
     hash: u64,
     value: Arc<T>,
 }
 
 impl<T> OfFiles<T> {
     /// # Errors
-    /// A file cannot be read, or nothing can be made of it.
+    /// A file cannot be read, or its contents are invalid.
     pub(super) fn read(files: Vec<Named>, make: Make<T>) -> Result<Self, ConfigError> {
         let reads_again = files.iter().all(|file| file.path.is_file());
         let contents = contents(&files, |_| Ok(()))?;
@@ -49,18 +52,18 @@ impl<T> OfFiles<T> {
         Ok(Self { files, make, reads_again, kept })
     }
 
-    /// The value, where that needs no look at the files.
+    /// The value, if that needs no look at the files.
     pub(super) fn without_reading(&self) -> Option<Arc<T>> {
         (!self.reads_again).then(|| Arc::clone(&self.kept().value))
     }
 
-    /// The value of the files as they are now. This blocks. Files that cannot be used leave the old value,
-    /// and a warning.
+    /// The value of the files as they are now. This blocks. If the files cannot be used, it logs a
+    /// warning and returns the old value.
     pub(super) fn current(&self) -> Arc<T> {
         if let Some(value) = self.without_reading() {
             return value;
         }
-        // The lock is not held meanwhile: a file may be on a network that hangs.
+        // The lock is not held during the read: the file may be on a network mount that hangs.
         let contents = contents(&self.files, must_be_regular);
         let mut kept = self.kept();
         let made = contents.and_then(|contents| {
@@ -76,13 +79,13 @@ impl<T> OfFiles<T> {
             Ok(Some(new)) => {
                 *kept = new;
                 let files: Vec<_> = self.files.iter().map(|file| file.path.display()).collect();
-                info!(?files, "files of TLS have changed and are in force");
+                info!(?files, "TLS files have changed, and the new content is in use");
             }
             Err(error) => {
                 let (file, problem) = (error.value(), error.limit());
                 warn!(
                     file,
-                    problem, "a file of TLS cannot be used; what was read before stays in force"
+                    problem, "a TLS file cannot be used; its earlier content stays in force"
                 );
             }
         }
@@ -90,7 +93,7 @@ impl<T> OfFiles<T> {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept<T>> {
-        // It is replaced as a whole.
+        // The value is only replaced as a whole, so it is consistent even if a thread panicked.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,7 +120,7 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// To open a pipe would wait for somebody to write to it.
+/// Opening a pipe would wait for a writer.
 fn must_be_regular(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path)?.is_file() {
         true => Ok(()),
@@ -125,7 +128,7 @@ fn must_be_regular(path: &Path) -> io::Result<()> {
     }
 }
 
-/// An error of [`Make`]'s, which knows the setting, with the path that the setting has.
+/// Adds the path of the setting to an error of [`Make`], which only knows the setting.
 fn with_path(files: &[Named], error: &ConfigError) -> ConfigError {
     let named = files.iter().find(|file| file.field == error.field());
     let path = named.map_or_else(String::new, |file| file.path.display().to_string());

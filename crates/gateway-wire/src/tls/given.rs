@@ -1,4 +1,5 @@
-//! Certificates that the user gives: each is accepted for itself, and a CA vouches for what it has issued.
+//! Certificates that the user gives. Each is accepted for itself, and a CA also for the
+//! certificates that it has issued.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -14,18 +15,18 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::validity::Validity;
 
-/// Accepts the given certificates, and what the CAs among them have issued.
+/// Accepts the given certificates, and those that the CAs among them have issued.
 #[derive(Debug)]
 pub(super) struct GivenVerifier {
     given: Vec<CertificateDer<'static>>,
-    /// Those that may issue others.
+    /// The certificates that may issue others.
     authorities: RootCertStore,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl GivenVerifier {
     /// # Errors
-    /// What the text must be.
+    /// A requirement that the text does not meet.
     pub(super) fn of_pem(pem: &[u8]) -> Result<Self, String> {
         let mut given = Vec::new();
         let mut authorities = RootCertStore::empty();
@@ -34,7 +35,7 @@ impl GivenVerifier {
             if is_authority(&certificate) {
                 authorities
                     .add(certificate.clone())
-                    .map_err(|_| "must hold certificates that can be read")?;
+                    .map_err(|_| "must contain certificates that can be read")?;
             }
             given.push(certificate);
         }
@@ -46,23 +47,23 @@ impl GivenVerifier {
     }
 }
 
-/// What is wrong with a text that holds no certificate.
+/// The error text for a PEM text without a certificate.
 pub(super) fn without_certificate(pem: &[u8]) -> &'static str {
     let holds = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
     match pem {
-        [] => "must hold a certificate, and is empty",
-        _ if holds(b"PRIVATE KEY-----") => "must hold a certificate, and holds a private key",
+        [] => "must contain a certificate, but is empty",
+        _ if holds(b"PRIVATE KEY-----") => "must contain a certificate, but holds a private key",
         [0x30, 0x80..=0xff, ..] => {
-            "must be PEM, and looks like DER: convert it with `openssl x509`"
+            "must be PEM, but looks like DER: convert it with `openssl x509`"
         }
-        _ => "must hold at least one certificate in PEM",
+        _ => "must contain at least one certificate in PEM",
     }
 }
 
-/// Whether a certificate may issue others. One that is no CA is accepted for itself alone: its key must not
-/// vouch for other names.
+/// Whether a certificate may issue others. A certificate that is no CA is accepted only for itself:
+/// its key must not sign for other names.
 fn is_authority(certificate: &CertificateDer<'_>) -> bool {
-    // One of version 1 cannot say whether it is a CA, and webpki reads it as a root only.
+    // A certificate of version 1 cannot say whether it is a CA. webpki reads it only as a root.
     let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return true };
     let Some(validity) = Validity::of(&parsed) else { return true };
     match signed_by_none(&parsed, validity.from) {
@@ -73,8 +74,8 @@ fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     }
 }
 
-/// webpki's judgement of a server's certificate that no CA vouches for: what is wrong with it first, and else
-/// its issuer.
+/// webpki's result for a server's certificate that no CA has signed. webpki reports other errors
+/// first, and an unknown issuer last.
 pub(super) fn signed_by_none(
     certificate: &ParsedCertificate<'_>,
     now: UnixTime,
@@ -94,7 +95,8 @@ impl ServerCertVerifier for GivenVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         if self.given.iter().any(|given| given == certificate) {
-            // webpki refuses a CA certificate here, but the user has named this very certificate.
+            // webpki refuses a CA certificate here, but the user has given exactly this
+            // certificate.
             Validity::of(&parsed).ok_or(CertificateError::BadEncoding)?.check(now)?;
         } else {
             let (authorities, algorithms) = (&self.authorities, self.algorithms.all);

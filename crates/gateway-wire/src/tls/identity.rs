@@ -20,7 +20,7 @@ pub(super) const CERT: &str = "tls.cert";
 /// The setting of its key.
 pub(super) const KEY: &str = "tls.key";
 
-/// A client's certificate with its key, and the configuration that shows it.
+/// A client's certificate with its key, and the TLS configuration that presents it.
 pub(super) struct Identity {
     source: Source,
     kept: Mutex<Option<Kept>>,
@@ -31,7 +31,7 @@ enum Source {
     Files(OfFiles<CertifiedKey>),
 }
 
-/// A configuration, and what it was made of.
+/// A configuration, and the parts that it was made from.
 struct Kept {
     base: Arc<ClientConfig>,
     key: Arc<CertifiedKey>,
@@ -66,7 +66,7 @@ impl Identity {
         Self { source, kept: Mutex::new(None) }
     }
 
-    /// `base`, showing this certificate. This blocks while files are read.
+    /// Returns `base` with this certificate added. This blocks while files are read.
     pub(super) fn config(&self, base: Arc<ClientConfig>) -> Arc<ClientConfig> {
         let key = match &self.source {
             Source::Given(key) => Arc::clone(key),
@@ -78,13 +78,14 @@ impl Identity {
         }
         let mut config = ClientConfig::clone(&base);
         config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(Arc::clone(&key)));
-        config.resumption = Resumption::default(); // sessions belong to the certificate that began them
+        // A session belongs to the certificate that started it.
+        config.resumption = Resumption::default();
         let config = Arc::new(config);
         *kept = Some(Kept { base, key, config: Arc::clone(&config) });
         config
     }
 
-    /// The same, where that does not block.
+    /// The same, if that does not block.
     pub(super) fn try_config(&self, base: &Arc<ClientConfig>) -> Option<Arc<ClientConfig>> {
         let key = match &self.source {
             Source::Given(key) => Arc::clone(key),
@@ -99,7 +100,7 @@ impl Identity {
     }
 }
 
-/// A certificate, with those between it and its CA, and its key. No error shows any of the key.
+/// Parses a certificate with its intermediates, and its key. No error shows any part of the key.
 fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert).collect();
     let chain = chain.map_err(|error| wrong(CERT, format!("must be PEM: {error}")))?;
@@ -111,35 +112,36 @@ fn certified(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ConfigError> {
         .and_then(|der| {
             let loaded = ring::default_provider().key_provider.load_private_key(der);
             loaded.map_err(|_| {
-                let limit =
-                    "must be an RSA key from 2048 bits, or an EC key on P-256 or P-384, or Ed25519";
+                let limit = "must be an RSA key of 2048 bits or more, an EC key on P-256 or P-384, or Ed25519";
                 wrong(KEY, limit.to_owned())
             })
         })?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) => Ok(certified),
-        // webpki cannot read every certificate, such as one of version 1. The server is to judge it.
+        // webpki cannot read every certificate, such as one of version 1. Then the server decides.
         Err(Error::InconsistentKeys(InconsistentKeys::Unknown))
         | Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
         Err(Error::InconsistentKeys(_)) => Err(wrong(
             KEY,
-            "must be the key of the certificate of tls.cert, and is another".to_owned(),
+            "must be the key of the certificate in tls.cert, but belongs to another".to_owned(),
         )),
-        Err(_) => Err(wrong(CERT, "must hold a certificate that can be read".to_owned())),
+        Err(_) => Err(wrong(CERT, "must contain a certificate that can be read".to_owned())),
     }
 }
 
-/// What is wrong with a text of which no key can be read.
+/// The error text for a PEM text from which no key can be read.
 fn without_key(pem: &[u8]) -> &'static str {
     let holds = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
     match pem {
-        [] => "must hold a private key, and is empty",
+        [] => "must contain a private key, but is empty",
         _ if holds(b"ENCRYPTED") => {
-            "must hold a private key without a passphrase: decrypt it with `openssl pkey`"
+            "must contain a private key without a passphrase: decrypt it with `openssl pkey`"
         }
-        _ if holds(b"PRIVATE KEY-----") => "must hold a private key in PEM, and it is damaged",
-        _ if holds(b"CERTIFICATE-----") => "must hold a private key, and holds a certificate",
-        _ => "must hold a private key in PEM",
+        _ if holds(b"PRIVATE KEY-----") => {
+            "must contain a private key in PEM, but the PEM is damaged"
+        }
+        _ if holds(b"CERTIFICATE-----") => "must contain a private key, but holds a certificate",
+        _ => "must contain a private key in PEM",
     }
 }

@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 /// Accepts every certificate.
 ///
 /// The handshake's signature is not checked either. rustls would have to parse the certificate for
-/// that, and fails on X.509 v1, on short RSA keys and on kinds of keys that it does not know. The
+/// that. It fails on X.509 v1, on short RSA keys and on types of keys that it does not know. The
 /// check would add nothing: an attacker on the path can present a certificate of their own, and
 /// sign with its key.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl ServerCertVerifier for AcceptAny {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    /// All of them, as none is checked: a server answers only with what it is offered.
+    /// All schemes, because none is checked: a server only answers with one that is offered.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![
             SignatureScheme::ECDSA_NISTP256_SHA256,

@@ -13,15 +13,15 @@ use super::clock::Clocks;
 use super::validity::Dated;
 use super::wrong;
 
-/// A configuration that is older is built again: the trust store may have changed.
+/// An older configuration is built again, because the trust store may have changed.
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long an older one is used on when it could not be built again.
+/// How long an older configuration stays in use after it could not be built again.
 const RETRY: Duration = Duration::from_secs(60 * 60);
 
 static PLATFORM: Shared = Shared::new();
 
-/// The configuration of this process; built where there is none, or none that is young enough.
+/// The configuration of this process. Builds it if there is none, or none that is young enough.
 ///
 /// # Errors
 /// There was none so far, and the platform's trust store cannot be read.
@@ -41,7 +41,7 @@ fn build() -> Result<ClientConfig, ConfigError> {
 }
 
 struct Shared {
-    /// Locked for a look.
+    /// Locked only briefly.
     built: Mutex<Option<Built>>,
     /// Locked while a new one is built.
     building: Mutex<()>,
@@ -49,9 +49,9 @@ struct Shared {
 
 struct Built {
     config: Arc<ClientConfig>,
-    /// When it was built, or could not be built again.
+    /// When it was built, or last could not be built again.
     at: Clocks,
-    /// How long it is used from then on.
+    /// How long it stays in use after that.
     used_for: Duration,
 }
 
@@ -60,8 +60,8 @@ impl Shared {
         Self { built: Mutex::new(None), building: Mutex::new(()) }
     }
 
-    /// One that is young enough; or an older one while another thread builds a new one, so that
-    /// many clients do not all wait.
+    /// Returns a configuration that is young enough. While another thread builds a new one, returns
+    /// the older one, so that many clients do not all wait.
     fn try_at(&self, now: Clocks) -> Option<Arc<ClientConfig>> {
         let is_being_built = matches!(self.building.try_lock(), Err(TryLockError::WouldBlock));
         let built = locked(&self.built);
@@ -98,7 +98,7 @@ impl Shared {
     }
 }
 
-/// What a thread that panicked left is whole.
+/// The data is consistent even if a thread panicked.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -118,7 +118,7 @@ mod tests {
         Err(wrong("tls", "unreadable".to_owned()))
     }
 
-    /// Both clocks, so long after `start`.
+    /// Both clocks, `span` after `start`.
     fn after(start: Clocks, span: Duration) -> Clocks {
         Clocks { monotonic: start.monotonic + span, wall: start.wall + span }
     }

@@ -1,5 +1,5 @@
-//! TLS by handshakes in memory: which certificates are accepted, what is shown to the server, and the words
-//! of a refusal.
+//! TLS handshakes in memory: which certificates are accepted, what the client presents to the
+//! server, and the texts of refusals.
 
 mod accepted;
 mod identity;
@@ -40,8 +40,7 @@ impl Made {
     }
 }
 
-/// What a certificate is to be: for `localhost`, 127.0.0.1 and ::1, from 1975 to 4096, unless a test changes
-/// it.
+/// The default certificate of a test: for `localhost`, 127.0.0.1 and ::1, from 1975 to 4096.
 fn params(is_ca: bool) -> CertificateParams {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names).unwrap();
@@ -73,7 +72,7 @@ fn issued_by(issuer: &Made, is_ca: bool) -> Made {
     Made { certificate: params.signed_by(&key, &issuer).unwrap(), key }
 }
 
-/// What a server shows, and the key that it signs with.
+/// The certificates that a server presents, and the key that it signs with.
 struct Server {
     certificate: CertificateDer<'static>,
     key: Vec<u8>,
@@ -99,7 +98,7 @@ struct Shaken {
     client_certificate: Option<CertificateDer<'static>>,
 }
 
-/// The failure is the client's, also where it comes from what the server answers behind the handshake.
+/// Returns the client's failure, even if it comes from the server's answer after the handshake.
 fn shake_hands(
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
@@ -117,7 +116,7 @@ fn shake_hands(
         let mut bytes = to_server.as_slice();
         while !bytes.is_empty() {
             server.read_tls(&mut bytes)?;
-            let _ = server.process_new_packets(); // the client learns of it by an alert
+            let _ = server.process_new_packets(); // the client gets an alert
         }
         while server.wants_write() {
             server.write_tls(&mut to_client)?;
@@ -142,8 +141,8 @@ fn shake_hands(
     })
 }
 
-/// Shakes hands by the given name with both versions of TLS; the words if it is refused, which have to be the
-/// same.
+/// Shakes hands by the given name with both versions of TLS. Both must give the same result, and
+/// the same text if refused.
 fn by_name(tls: &Tls, server: &Server, name: &str) -> Result<(), String> {
     let outcome = |version| match shake_hands(tls.config(), server.config(version), name) {
         Ok(_) => Ok(()),

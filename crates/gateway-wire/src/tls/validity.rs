@@ -1,4 +1,4 @@
-//! From when to when a certificate is valid, and errors that say both.
+//! The period in which a certificate is valid, and errors that show both of its dates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// webpki returns these dates only with a refusal because of them. So this asks it to verify at
-    /// the end and at the beginning of time.
+    /// webpki returns these dates only when it refuses a certificate because of them. So this
+    /// verifies it at the end and at the beginning of time.
     pub(super) fn of(certificate: &ParsedCertificate<'_>) -> Option<Self> {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let refused = |now| signed_by_none(certificate, now).err();
@@ -40,7 +40,7 @@ impl Validity {
     }
 
     /// # Errors
-    /// [`OutOfDate`], within rustls's error.
+    /// [`OutOfDate`], inside rustls's error.
     pub(super) fn check(self, now: UnixTime) -> Result<(), Error> {
         if self.from <= now && now <= self.to {
             return Ok(());
@@ -50,7 +50,8 @@ impl Validity {
     }
 }
 
-/// A certificate that has expired, or is not valid yet. rustls's own errors lack one of the two dates.
+/// A certificate that has expired, or is not valid yet. rustls's own errors lack one of the two
+/// dates.
 #[derive(Debug)]
 pub(super) struct OutOfDate {
     validity: Validity,
@@ -75,14 +76,14 @@ impl fmt::Display for OutOfDate {
     }
 }
 
-/// A time in words.
+/// Formats a time as a date.
 pub(super) fn date(time: UnixTime) -> String {
-    const LAST: u64 = 253_402_300_799; // the end of the year 9999, the last that a certificate can name
+    const LAST: u64 = 253_402_300_799; // end of 9999, the last date of a certificate
     let since = Duration::from_secs(time.as_secs().min(LAST));
     HttpDate::from(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
-/// Another verifier, whose refusals for a date say both dates.
+/// Wraps a verifier. If that refuses a certificate because of a date, the error shows both dates.
 #[derive(Debug)]
 pub(super) struct Dated<V>(pub(super) V);
 
@@ -122,7 +123,7 @@ impl<V: ServerCertVerifier> ServerCertVerifier for Dated<V> {
     }
 }
 
-/// What is wrong with the dates of a certificate that was refused, if anything.
+/// The error for the dates of a certificate that was refused, if they are wrong.
 fn dated(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<Error> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Validity::of(&parsed)?.check(now).err()

@@ -1,4 +1,4 @@
-//! TLS's errors in words, with what to do.
+//! Texts for TLS errors, which say what to do.
 
 use std::io;
 
@@ -7,15 +7,15 @@ use rustls::{AlertDescription, CertificateError, Error, OtherError, PeerIncompat
 use super::validity::{OutOfDate, date};
 use crate::escape::escaped;
 
-/// The names of a certificate that an error lists. A certificate may have hundreds.
+/// The most names of a certificate that an error lists. A certificate may have hundreds.
 const NAMES: usize = 8;
 
-/// A failed handshake in words; `None` where it is not TLS's failure. `roots` names the setting for trusted
-/// certificates.
+/// The text of a failed handshake; `None` if the failure is not TLS's. `roots` names the setting
+/// for trusted certificates.
 pub(crate) fn in_words(error: &io::Error, roots: &str) -> Option<String> {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
-        Some(error) => Some(escaped(&of_rustls(error, roots))), // names are the peer's text
+        Some(error) => Some(escaped(&of_rustls(error, roots))), // the peer chooses the names
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             Some("the server closed the connection during the TLS handshake".to_owned())
         }
@@ -26,7 +26,7 @@ pub(crate) fn in_words(error: &io::Error, roots: &str) -> Option<String> {
 fn of_rustls(error: &Error, roots: &str) -> String {
     match error {
         Error::InvalidCertificate(error) => of_certificate(error, roots),
-        Error::NoCertificatesPresented => "the server shows no certificate".to_owned(),
+        Error::NoCertificatesPresented => "the server presents no certificate".to_owned(),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::InvalidMessage(_) => {
             "the server's answer is not TLS: check the port, and whether the server expects \
@@ -34,7 +34,7 @@ fn of_rustls(error: &Error, roots: &str) -> String {
                 .to_owned()
         }
         Error::PeerIncompatible(why) => of_incompatible(why),
-        Error::PeerMisbehaved(why) => format!("the server breaks the rules of TLS ({why:?})"),
+        Error::PeerMisbehaved(why) => format!("the server violates the TLS protocol ({why:?})"),
         other => format!("the TLS handshake failed: {other}"),
     }
 }
@@ -78,8 +78,8 @@ fn of_certificate(error: &CertificateError, roots: &str) -> String {
         Wrong::BadSignature | Wrong::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             format!(
                 "the server's certificate is not signed by the key of the trusted CA of that \
-                 name, or the handshake not by the certificate's key, or an RSA key is shorter \
-                 than 2048 bits; if the CA or the certificate is new, give it with {roots}"
+                 name, or the handshake is not signed by the certificate's key, or an RSA key is \
+                 shorter than 2048 bits; if the CA or the certificate is new, give it with {roots}"
             )
         }
         Wrong::UnsupportedSignatureAlgorithmContext { .. } => {
@@ -103,15 +103,15 @@ fn of_certificate(error: &CertificateError, roots: &str) -> String {
     }
 }
 
-/// A verifier's own error, or one of webpki's that rustls has no name for.
+/// A verifier's own error, or an error of webpki that rustls has no name for.
 fn of_other(error: &(dyn std::error::Error + Send + Sync + 'static), roots: &str) -> String {
     if let Some(out_of_date) = error.downcast_ref::<OutOfDate>() {
         return out_of_date.to_string();
     }
     match error.downcast_ref() {
         Some(webpki::Error::CaUsedAsEndEntity) => format!(
-            "the server shows a CA certificate, such as a self-signed one, that is not trusted \
-             itself; give this very certificate with {roots}"
+            "the server presents a CA certificate, such as a self-signed one, that is not \
+             trusted itself; give this very certificate with {roots}"
         ),
         Some(webpki::Error::UnsupportedCertVersion) => {
             "the server's certificate is of X.509 version 1, which has no names that could be \
@@ -125,7 +125,8 @@ fn of_other(error: &(dyn std::error::Error + Send + Sync + 'static), roots: &str
     }
 }
 
-/// The names of a certificate, as webpki writes them: `DnsName("a.example")`, `IpAddress(127.0.0.1)`.
+/// Lists the names of a certificate from webpki's format: `DnsName("a.example")`,
+/// `IpAddress(127.0.0.1)`.
 fn listed(presented: &[String]) -> String {
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, name)| name.strip_suffix(')'));

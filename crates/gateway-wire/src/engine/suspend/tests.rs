@@ -61,7 +61,7 @@ impl Host for Machine {
     }
 }
 
-/// An engine that connects under a watch of the test's own.
+/// An engine that connects under the test's own watch.
 struct Watched {
     watch: &'static Watch,
     detector: SuspendDetector,
@@ -81,13 +81,13 @@ impl Watched {
         watched
     }
 
-    /// The wall clock is set by so many seconds.
+    /// Sets the wall clock forward by `seconds`.
     fn set(&mut self, seconds: i64) {
         let wall = &mut self.engine.host.wall;
         *wall = UnixMillis(wall.0.saturating_add_signed(seconds * 1_000));
     }
 
-    /// Time goes by, on both clocks.
+    /// Moves both clocks forward.
     fn pass(&mut self, span: Duration) {
         let machine = &mut self.engine.host;
         machine.now = machine.now.saturating_add(span);
@@ -99,7 +99,8 @@ impl Watched {
         self.watch.look(&mut self.detector, (machine.now, machine.wall));
     }
 
-    /// The wall clock is set by so many seconds before each look of the watch, and the engine is driven behind it.
+    /// Moves the wall clock by each number of seconds before a look of the watch, then drives the
+    /// engine.
     fn after(&mut self, steps: &[i64]) -> Vec<Duration> {
         for step in steps {
             self.set(*step);
@@ -110,7 +111,7 @@ impl Watched {
         self.jumps()
     }
 
-    /// What the core says of suspends.
+    /// The clock jumps that the core reports.
     fn jumps(&mut self) -> Vec<Duration> {
         while self.engine.carry_out_orders() {}
         let events = std::iter::from_fn(|| self.engine.take_event());
@@ -132,7 +133,7 @@ fn a_clock_set_back_is_nothing_and_one_far_ahead_is_one_jump() {
         (vec![0; 20], vec![]),
         (vec![-DAY, 0, 0], vec![]),
         (vec![29, 0, 0], vec![]),
-        (vec![59, 0, 0], vec![]), // seen by the watch, and below twice the interval of 30 s
+        (vec![59, 0, 0], vec![]), // seen by the watch, but below twice the interval of 30 s
         (vec![DAY, 0, 0], vec![seconds(86_400)]),
         (vec![-DAY, DAY, 0], vec![seconds(86_400)]),
     ] {
@@ -146,7 +147,7 @@ fn a_suspend_that_a_deadline_has_shown_already_is_not_reported_again() {
     let mut watched = Watched::connecting(SuspendDetector::new());
     watched.after(&[0, 0, 0]);
 
-    // The wake, and a deadline that fires before the watch looks. The application then takes its time over the news.
+    // The machine wakes, and a deadline fires before the watch looks. Then the application is slow.
     watched.set(3_600);
     watched.engine.fire(watched.engine.host.now);
     let by_the_deadline = watched.jumps();
@@ -187,7 +188,7 @@ fn a_suspend_after_the_end_is_no_news() {
 #[test]
 fn a_probe_is_written_before_the_application_takes_the_news_of_the_suspend() {
     const LATER: UnixMillis = UnixMillis(WALL.0 + 3_600_000);
-    const PING: usize = 2 + 4 + 1; // its head, its mask, and its number
+    const PING: usize = 2 + 4 + 1; // head, mask, number
 
     let (mut engine, server) = ready_engine();
     let watch: &'static Watch = Box::leak(Box::new(Watch::new()));

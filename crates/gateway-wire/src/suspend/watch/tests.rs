@@ -5,7 +5,7 @@ use super::*;
 
 const HOUR: u64 = 3_600_000;
 
-/// A watch of the test's own.
+/// A watch for this test only.
 fn watch() -> &'static Watch {
     Box::leak(Box::new(Watch::new()))
 }
@@ -26,7 +26,8 @@ impl Wake for Count {
     }
 }
 
-/// Clocks that go on while the watch waits. The machine sleeps for `sleeps.1` ms before the read with the number `sleeps.0`.
+/// Clocks that go on while the watch waits. The machine sleeps for `sleeps.1` ms before the read
+/// with the number `sleeps.0`.
 struct Scripted {
     reads: u64,
     sleeps: (u64, u64),
@@ -35,7 +36,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    /// Until so many milliseconds have gone by.
+    /// The clocks run until `until` milliseconds have passed.
     fn until(until: u64) -> Self {
         Self { reads: 0, sleeps: (0, 0), slept: 0, until }
     }
@@ -153,7 +154,7 @@ fn a_run_ends_with_the_last_registration_and_the_next_one_begins_another() {
     let (_third, third_run) = watch.add(Waker::noop().clone());
     assert!(third_run.is_some() && third_run != first_run);
 
-    // The first run's thread had not seen its end before the third registration came.
+    // The first run's thread had not noticed its end before the third registration came.
     let mut clocks = Scripted::until(HOUR);
     watch.run(first_run.unwrap(), &mut clocks);
 

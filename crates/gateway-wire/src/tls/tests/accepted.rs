@@ -147,7 +147,7 @@ fn who_shows_a_given_certificate_must_sign_with_its_key() {
         let thief = Server { key: key().serialize_der(), ..made.server() };
         assert_words(
             localhost(&made.tls(), &thief),
-            &["the handshake not by the certificate's key"],
+            &["the handshake is not signed by the certificate's key"],
         );
     }
 }
@@ -183,8 +183,8 @@ fn a_text_without_certificates_is_told_for_what_it_is() {
     let damaged = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
     let unreadable = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
     for (text, expected) in [
-        ("".as_bytes(), "and is empty"),
-        (key().serialize_pem().as_bytes(), "and holds a private key"),
+        ("".as_bytes(), "but is empty"),
+        (key().serialize_pem().as_bytes(), "but holds a private key"),
         (b"hello", "at least one certificate in PEM"),
         (self_signed(true, |_| {}).certificate.der(), "looks like DER"),
         (damaged.as_bytes(), "must be PEM"),

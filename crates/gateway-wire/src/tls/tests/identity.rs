@@ -1,4 +1,4 @@
-//! What the client shows of itself.
+//! Which certificate the client presents.
 
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
@@ -78,7 +78,7 @@ fn files_that_have_changed_are_shown_at_the_next_handshake_and_no_session_is_res
         assert_eq!(shown(&tls, &demanding).as_ref(), Some(first.certificate.der()));
         assert!(tls.try_config().is_none(), "the files are looked at");
 
-        // Half of the new pair: the old one stays.
+        // Half of the new pair: the old pair stays in use.
         cert.write(second.certificate.pem());
         let lines = logged(|| {
             assert_eq!(shown(&tls, &demanding).as_ref(), Some(first.certificate.der()));
@@ -121,12 +121,12 @@ fn a_pair_that_cannot_be_used_is_refused_in_words_without_the_key() {
     let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     let unusable = "-----BEGIN PRIVATE KEY-----\nbm9uZQ==\n-----END PRIVATE KEY-----\n";
     for (cert, key, field, expected) in [
-        (&*cert, &*other, "tls.key", "must be the key of the certificate of tls.cert"),
+        (&*cert, &*other, "tls.key", "must be the key of the certificate in tls.cert"),
         (&cert, &cert, "tls.key", "holds a certificate"),
         (&cert, "", "tls.key", "is empty"),
-        (&cert, "hello", "tls.key", "must hold a private key in PEM"),
+        (&cert, "hello", "tls.key", "must contain a private key in PEM"),
         (&cert, &encrypted, "tls.key", "without a passphrase"),
-        (&cert, unusable, "tls.key", "must be an RSA key from 2048 bits"),
+        (&cert, unusable, "tls.key", "must be an RSA key of 2048 bits or more"),
         (&key, &key, "tls.cert", "holds a private key"),
         ("", &key, "tls.cert", "is empty"),
     ] {

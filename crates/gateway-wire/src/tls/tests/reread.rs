@@ -1,11 +1,11 @@
-//! Files that change under a client.
+//! Files that change while a client uses them.
 
 use std::path::PathBuf;
 
 use super::*;
 use crate::log::captured;
 
-/// A file of one test's own, removed in the end.
+/// A file of one test, removed at its end.
 pub(super) struct TestFile(pub(super) PathBuf);
 
 impl TestFile {
@@ -27,7 +27,7 @@ impl Drop for TestFile {
     }
 }
 
-/// What `work` logs, but for details.
+/// What `work` logs, without the lines of level debug.
 pub(super) fn logged(work: impl FnOnce()) -> String {
     captured::logged(tracing::Level::INFO, work)
 }
