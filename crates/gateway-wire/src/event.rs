@@ -25,8 +25,8 @@ pub enum ClientEvent {
         socket: SocketId,
         /// Why.
         cause: DisconnectCause,
-        /// The reason in the peer's Close frame, or the first 512 bytes of the error's text; empty where there is none.
-        /// For [`LoginRefused`](DisconnectCause::LoginRefused): the refusal's text.
+        /// The reason in the peer's Close frame, or the first 2 KiB of the error's text; empty where there is none.
+        /// For [`LoginRefused`](DisconnectCause::LoginRefused): the refusal's text if there is one.
         detail: Box<str>,
     },
     /// The login was refused. Up to `close_timeout` later follows [`Disconnected`](Self::Disconnected).
