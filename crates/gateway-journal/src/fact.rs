@@ -338,7 +338,6 @@ const fn is_other(recognised: &Recognised) -> bool {
     matches!(recognised, Recognised::Other)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_not_an_answer(answer: &LoginAnswer) -> bool {
     matches!(answer, LoginAnswer::NotAnAnswer)
 }

@@ -29,9 +29,9 @@ pub enum ClientEvent {
         socket: SocketId,
         /// Why it ended.
         cause: DisconnectCause,
-        /// The reason in the peer's Close frame, or the first 512 bytes of the error's text; empty
-        /// if there is none. For [`LoginRefused`](DisconnectCause::LoginRefused) it is the
-        /// refusal's text.
+        /// The reason in the peer's Close frame, or the first 2 KiB of the error's text; empty if
+        /// there is none. For [`LoginRefused`](DisconnectCause::LoginRefused) it is the refusal's
+        /// text, if there is one.
         detail: Box<str>,
     },
     /// The login was refused. [`Disconnected`](Self::Disconnected) follows within `close_timeout`.

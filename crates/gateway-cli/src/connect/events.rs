@@ -13,6 +13,7 @@ use gateway_tokio::core::{
 };
 use serde::Serialize;
 
+use super::form::ascii_controls;
 use crate::{
     clock::Stopwatch,
     diagnostics::{self, Lines},
@@ -115,7 +116,8 @@ impl Line<'_> {
     /// As it is written, with its newline.
     fn text(&self) -> String {
         let text = serde_json::to_string(self).expect("its keys are strings, its numbers finite");
-        text + "\n"
+        // A terminal would obey those of C1.
+        ascii_controls(&text).into_owned() + "\n"
     }
 }
 
@@ -275,7 +277,7 @@ mod tests {
     const SOCKET: SocketId = SocketId::new(3);
 
     fn json(event: &Event<'_>) -> String {
-        serde_json::to_string(&Line { t_ms: 17, event }).unwrap()
+        Line { t_ms: 17, event }.text().trim_end().to_owned()
     }
 
     #[test]
@@ -338,6 +340,11 @@ mod tests {
                 r#""close_received","socket":3,"code":4000,"reason":"come \"back\"""#,
             ),
             (DisconnectCause::CloseReceived(None), "", r#""close_received","socket":3"#),
+            (
+                DisconnectCause::CloseReceived(None),
+                "\u{1b}\u{7f}\u{9b}31m",
+                r#""close_received","socket":3,"reason":"\u001b\u007f\u009b31m""#,
+            ),
             (
                 DisconnectCause::Lost(Failure::Eof),
                 "the end",

@@ -108,7 +108,7 @@ fn line(text: &str, is_terminal: bool) -> Cow<'_, str> {
 }
 
 /// JSON whose control characters are all escaped. serde leaves DEL and those of C1.
-fn ascii_controls(json: &str) -> Cow<'_, str> {
+pub(super) fn ascii_controls(json: &str) -> Cow<'_, str> {
     escaped(json, char::is_control, |c, into| into.push_str(&format!("\\u{:04x}", u32::from(c))))
 }
 
