@@ -70,7 +70,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("10s"),
     row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CLOSE_TIMEOUT")
-        .help("How long the peer has to answer our Close")
+        .help("How long the peer has to answer our Close, or to send its own after it has refused a login")
         .default("2s"),
     row(Value, "send_stall", Some("send-stall"), "SPAN", CONNECTION)
         .variable("GATEWAY_SEND_STALL")
