@@ -423,9 +423,20 @@ fn the_rules_of_a_login_are_read_alone_or_as_a_list() {
     assert_eq!(refused, refusals(&["/a=b:fatal"]));
     let (_, refused) = login(r#""accepted":"any","refused":["/a=b","/a=c:30s"]"#);
     assert_eq!(refused, refusals(&["/a=b", "/a=c:30s"]));
-    for wrong in [r#""a=b""#, r#"["/a=b",1]"#, "true", "{}"] {
+    for (wrong, shown) in [
+        (r#""a=b""#, &["a=b"][..]),
+        (r#"["/a=b","c",1]"#, &["c", "1"]),
+        (r#"[["/a=b"]]"#, &["a list"]),
+        ("true", &["true"]),
+        ("{}", &["a table"]),
+    ] {
         let json = format!(r#"{{"login":{{"send":"x","accepted":"any","refused":{wrong}}}}}"#);
-        assert!(read(&json).unwrap_err().to_string().contains("login.refused"), "{wrong}");
+        let error = read(&json).unwrap_err();
+        let lines: Vec<_> = error.lines().collect();
+        assert_eq!(lines.len(), shown.len(), "each wrong rule is reported: {error}");
+        for (line, shown) in lines.iter().zip(shown) {
+            assert!(line.starts_with(&format!("login.refused = {shown}: must be")), "{line}");
+        }
     }
 }
 

@@ -79,7 +79,13 @@ fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
     let is_acceptance_named = section.has("accepted");
     section.read("accepted", |value| acceptance(value).map(Some), &mut accepted);
     let is_ruled = is_acceptance_named || section.has("refused");
-    section.read("refused", refusals, &mut refused);
+    // Each wrong rule is reported, not the list as a whole.
+    for rule in section.take("refused").map(items).unwrap_or_default() {
+        match refusal(&rule) {
+            Ok(rule) => refused.push(rule),
+            Err(limit) => section.error("refused", &show(&rule), limit),
+        }
+    }
     section.read("timeout", span, &mut timeout);
     let is_message = send.is_some();
     config.login = match (send, external, accepted) {
@@ -266,18 +272,18 @@ fn acceptance(value: &Value) -> Read<AcceptanceRule> {
         .ok_or("must be POINTER=VALUE, such as /type=login_ok, or any")
 }
 
-/// One rule, or a list of them.
-fn refusals(value: &Value) -> Read<Vec<RefusalRule>> {
-    let refusal = |value: &Value| value.as_str().and_then(RefusalRule::parse);
-    let rules = match value {
-        Value::Array(rules) => rules.iter().map(refusal).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            refusal(value).map(|rule| [rule].into())
-        }
-    };
-    rules.ok_or(
-        "must be POINTER=VALUE[:VERDICT], such as /type=login_refused or /error=busy:30s, \
-         or a list of these; verdicts are refresh, retry, fatal or a least delay",
+/// The values of a list, or the one value that is not in a list.
+fn items(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items,
+        one => [one].into(),
+    }
+}
+
+fn refusal(value: &Value) -> Read<RefusalRule> {
+    value.as_str().and_then(RefusalRule::parse).ok_or(
+        "must be POINTER=VALUE[:VERDICT], such as /type=login_refused or /error=busy:30s; \
+         verdicts are refresh, retry, fatal or a least delay",
     )
 }
 
