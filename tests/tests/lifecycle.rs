@@ -1,8 +1,11 @@
 //! From the first connect to CLOSED: login, credentials, what the upgrade carries, close in every state.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::Stream as _;
 use gateway_tests::{
     Frame, Head, Listener, Peer, Sockets, calm, client, disconnected, drain, elapse, memory, now,
     settle, texts, until, until_ready, while_polling,
@@ -12,7 +15,7 @@ use gateway_tokio::core::{
     DisconnectCause, GiveUpCause, Login, Network, Notice, RefusalRule, Secret, SendRejection,
     Verdict,
 };
-use gateway_tokio::{Builder, Client, ClientEvent, LoginCredentials};
+use gateway_tokio::{Builder, Client, ClientEvent, LoginCredentials, Message};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -177,6 +180,65 @@ async fn an_external_login_is_the_applications_own() {
             assert_eq!(client.gave_up(), Some(GiveUpCause::LoginRefused));
         }
     }
+}
+
+/// A client whose own login is under way, in a task of its own that takes its events.
+async fn shared(config: ConfigBuilder) -> (Arc<Mutex<Client>>, Sockets, Peer<DuplexStream>) {
+    let (client, sockets, peer) = pair(config).await;
+    let client = Arc::new(Mutex::new(client));
+    let polled = Arc::clone(&client);
+    tokio::spawn(async move {
+        while poll_fn(|cx| Pin::new(&mut *polled.lock().unwrap()).poll_next(cx)).await.is_some() {}
+    });
+    settle().await;
+    (client, sockets, peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_on_an_external_login_wakes_the_task_that_polls_the_client() {
+    let external = Login::External { timeout: Duration::from_secs(3_600) };
+    for is_ready in [false, true] {
+        let (client, _sockets, mut peer) = shared(calm().login(external.clone())).await;
+        if is_ready {
+            client.lock().unwrap().login_accepted();
+            settle().await;
+        }
+
+        client.lock().unwrap().login_rejected(Verdict::Fatal);
+
+        assert_eq!(peer.frame().await, Frame::close(1001, ""));
+        settle().await;
+        assert_eq!(client.lock().unwrap().gave_up(), Some(GiveUpCause::LoginRefused));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_waits_for_space_is_refused_with_the_login() {
+    let external = Login::External { timeout: Duration::from_secs(3_600) };
+    let config = || calm().login(external.clone()).close_timeout(Duration::from_secs(60));
+    let large = || Message::binary(vec![0; 60_000]);
+    let (mut client, _sockets, _peer) = pair(config()).await;
+    while client.try_send(large()).is_ok() {}
+    let started = now();
+    client.login_rejected(Verdict::Fatal);
+    let error = client.send(large()).await.unwrap_err();
+    assert_eq!((error.rejection(), now()), (SendRejection::NotReady, started));
+
+    let (client, _sockets, _peer) = pair(config()).await;
+    let (handle, mut events) = client.spawn();
+    tokio::spawn(async move { while events.next().await.is_some() {} });
+    let sender = handle.clone();
+    let waiting = tokio::spawn(async move {
+        loop {
+            if let Err(error) = sender.send(large()).await {
+                break error.rejection();
+            }
+        }
+    });
+    settle().await; // the write buffer is full, and one waits
+    let started = now();
+    handle.login_rejected(Verdict::Fatal).await;
+    assert_eq!((waiting.await.unwrap(), now()), (SendRejection::NotReady, started));
 }
 
 #[tokio::test(start_paused = true)]

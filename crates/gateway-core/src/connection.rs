@@ -213,6 +213,13 @@ impl<R, D> Connection<R, D> {
         self.is_ready().then(|| since.saturating_add(stable_after))
     }
 
+    /// Whether the login was refused, and the connection only waits for the peer's Close. Meanwhile
+    /// it is CONNECTED, and takes no messages.
+    #[must_use]
+    pub const fn is_login_refused(&self) -> bool {
+        matches!(self.machine.state, State::Refused(_))
+    }
+
     /// Why the machine gave up. `None` if it did not, or if a connect request came since.
     #[must_use]
     pub const fn gave_up(&self) -> Option<GiveUpCause> {

@@ -204,6 +204,7 @@ mod context;
 mod dialect;
 mod event;
 mod heartbeat;
+mod json_rule;
 mod login;
 mod machine;
 mod observer;
@@ -231,7 +232,8 @@ pub use dialect::{Dialect, JsonDialect, Recognised};
 pub use event::{
     Backlog, Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter,
 };
-pub use login::{AcceptanceRule, JsonRule, Login, LoginAnswer, RefusalRule, Secret};
+pub use json_rule::JsonRule;
+pub use login::{AcceptanceRule, Login, LoginAnswer, RefusalRule, Secret};
 pub use machine::Machine;
 pub use observer::{Observed, Observer};
 pub use policy::{Explanation, Policy, Rule, Sent, Verdict};

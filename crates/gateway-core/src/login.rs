@@ -6,8 +6,8 @@ use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::json_rule::JsonRule;
 use crate::policy::Verdict;
 
 /// How a connection logs in once its socket is open.
@@ -31,7 +31,8 @@ pub enum Login {
     /// while CONNECTED. With [`Login::Message`], it rejects sends until the login is accepted.
     ///
     /// The login ends with the event [`LoginAccepted`](crate::Event::LoginAccepted) or
-    /// [`LoginRejected`](crate::Event::LoginRejected).
+    /// [`LoginRejected`](crate::Event::LoginRejected). If the peer closes the socket first, the close
+    /// code decides, and a later `LoginRejected` does nothing: use a policy rule for that code.
     External {
         /// How long the login may take.
         timeout: Duration,
@@ -48,14 +49,12 @@ impl Login {
         let Self::Message { accepted, refused, .. } = self else {
             return LoginAnswer::NotAnAnswer;
         };
-        let answer = serde_json::from_str::<Value>(text).ok();
-        let matches = |rule: &JsonRule| answer.as_ref().is_some_and(|answer| rule.matches(answer));
-        if let Some(refusal) = refused.iter().find(|refusal| matches(&refusal.rule)) {
+        if let Some(refusal) = refused.iter().find(|refusal| refusal.rule.matches_text(text)) {
             return LoginAnswer::Refused(refusal.verdict);
         }
         match accepted {
             AcceptanceRule::Any => LoginAnswer::AcceptedAndDelivered,
-            AcceptanceRule::Json(rule) if matches(rule) => LoginAnswer::Accepted,
+            AcceptanceRule::Json(rule) if rule.matches_text(text) => LoginAnswer::Accepted,
             AcceptanceRule::Json(_) => LoginAnswer::NotAnAnswer,
         }
     }
@@ -103,7 +102,8 @@ impl RefusalRule {
     /// starts with `/`.
     ///
     /// Only the word after the last colon can be the verdict. If it is not a verdict, it is part of
-    /// the value. Write `\:` for a colon that must be part of the value.
+    /// the value. Write `\:` for a colon that must be part of the value. (A rule that accepts has no
+    /// verdict, and needs no `\:`.)
     ///
     /// ```
     /// use core::time::Duration;
@@ -125,10 +125,19 @@ impl RefusalRule {
     }
 }
 
-/// Parses a verdict. A bare number is none: in `/code=error:401` it is part of the value.
+/// Parses a verdict. A bare number is none: in `/code=error:401` it is part of the value. Nor is a
+/// word with a space around it, as in `/error=wait: 30s`.
 fn verdict_named(word: &str) -> Option<Verdict> {
     let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-    Verdict::parse(word).filter(|_| !is_number)
+    Verdict::parse(word).filter(|_| !is_number && word.trim() == word)
+}
+
+/// Writes the rule as a configuration does, with its verdict.
+impl fmt::Display for RefusalRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JsonRule { pointer, value } = &self.rule;
+        write!(f, "{pointer}={}:{}", value.replace(':', "\\:"), self.verdict.written())
+    }
 }
 
 /// Sets the verdict to [`Verdict::RefreshCredentials`].
@@ -151,58 +160,6 @@ pub enum LoginAnswer {
     Refused(Verdict),
     /// The message is not an answer, and is delivered.
     NotAnAnswer,
-}
-
-/// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) and the value that it must
-/// point to.
-///
-/// It is written as `POINTER=VALUE`, such as `/type=login_ok`. A string matches by its content. Any
-/// other value, such as a number or a boolean, matches by its JSON text.
-///
-/// ```
-/// use gateway_core::JsonRule;
-/// let rule = JsonRule::parse("/payload/ok=true").unwrap();
-/// assert!(rule.matches_text(r#"{"payload":{"ok":true}}"#));
-/// assert!(!rule.matches_text(r#"{"payload":{"ok":false}}"#));
-/// assert!(JsonRule::parse("payload=true").is_none());
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct JsonRule {
-    pointer: String,
-    value: String,
-}
-
-impl JsonRule {
-    /// Parses `POINTER=VALUE`. Returns `None` unless the pointer is empty or starts with `/`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (pointer, value) = text.split_once('=')?;
-        let valid = pointer.is_empty() || pointer.starts_with('/');
-        valid.then(|| Self { pointer: pointer.to_string(), value: value.to_string() })
-    }
-
-    /// Whether `text` is JSON that has the value at the pointer.
-    #[must_use]
-    pub fn matches_text(&self, text: &str) -> bool {
-        serde_json::from_str(text).is_ok_and(|value| self.matches(&value))
-    }
-
-    fn matches(&self, document: &Value) -> bool {
-        match document.pointer(&self.pointer) {
-            Some(Value::String(text)) => *text == self.value,
-            Some(other) => {
-                let text = other.to_string();
-                text == self.value
-            }
-            None => false,
-        }
-    }
-}
-
-impl fmt::Display for JsonRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.pointer, self.value)
-    }
 }
 
 /// A text that never appears in `Debug` output, logs or errors.

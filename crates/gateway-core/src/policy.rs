@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::parse_duration;
+use crate::config::{format_duration, parse_duration};
 use crate::time::span_ns;
 
 /// What the machine does after a connection is lost or refused.
@@ -44,6 +44,16 @@ impl Verdict {
     /// Returns the milder of two verdicts. From mild to harsh: retry, least delay, refresh, fatal.
     pub(crate) fn softened_by(self, other: Self) -> Self {
         if other.severity() < self.severity() { other } else { self }
+    }
+
+    /// Writes the verdict as a configuration does: `parse` reads it back.
+    pub(crate) fn written(self) -> String {
+        match self {
+            Self::Retry => "retry".to_string(),
+            Self::RetryNoSoonerThan(least) => format_duration(least),
+            Self::RefreshCredentials => "refresh".to_string(),
+            Self::Fatal => "fatal".to_string(),
+        }
     }
 
     const fn severity(self) -> u8 {

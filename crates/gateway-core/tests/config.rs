@@ -397,6 +397,11 @@ fn a_login_needs_a_rule_of_acceptance_and_the_error_names_the_setting() {
     let error = limits(r#"{"send":"open sesame","accepted":"type"}"#);
     assert!(error.contains("login.accepted = type:"), "{error}");
     assert!(!error.contains("must be set together"), "{error}");
+    let error = limits(r#"{"send":5,"accepted":"any","refused":"/a=b"}"#);
+    assert_eq!(error, "login.send = (hidden): must be a string", "and not that it is missing");
+    let error = limits(r#"{"send":"x","accepted":"any","refused":["/a=b:400d","/c=\\:d:0s"]}"#);
+    assert!(error.contains("login.refused = /a=b:400d: the least delay must be"), "{error}");
+    assert!(error.contains(r"login.refused = /c=\:d:0ms: the least delay must be"), "{error}");
     for rules in [r#""accepted":"any""#, r#""refused":"/a=b""#, r#""refused":[]"#] {
         let error = limits(&format!("{{{rules}}}"));
         assert!(error.contains("login.send"), "{error}");
@@ -457,6 +462,7 @@ fn only_a_last_word_that_is_a_verdict_is_no_part_of_a_refusals_value() {
         ("/a=b:fatal:c", "b:fatal:c", Verdict::RefreshCredentials),
         ("/a=b:c:fatal", "b:c", Verdict::Fatal),
         ("/a=b:Fatal", "b:Fatal", Verdict::RefreshCredentials),
+        ("/a=wait: 30s", "wait: 30s", Verdict::RefreshCredentials),
         (r"/a=b\:fatal", "b:fatal", Verdict::RefreshCredentials),
         (r"/a=b\:fatal:retry", "b:fatal", Verdict::Retry),
         (r"/a=b\:c", "b:c", Verdict::RefreshCredentials),

@@ -189,12 +189,14 @@ impl Client {
     /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&mut self) {
         self.engine.login_accepted();
+        self.wakers.wake_all();
     }
 
     /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
     /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
+        self.wakers.wake_all();
     }
 
     /// Reports a hint from the operating system. When the network is back, a client that waits to

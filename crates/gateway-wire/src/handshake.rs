@@ -46,6 +46,8 @@ pub struct Opened {
     pub subprotocol: Option<String>,
     /// Bytes that came after the answer: the first frames.
     pub rest: Vec<u8>,
+    /// What later texts of this server must not show.
+    pub(crate) hidden: Hidden,
 }
 
 /// The longest head that is read, in bytes, including the interim answers before it.
@@ -152,7 +154,11 @@ impl Handshake {
                 Judged::Accepted(subprotocol) => {
                     let rest = self.answer.split_off(end);
                     self.answer = Vec::new();
-                    return Ok(Some(Opened { subprotocol, rest }));
+                    return Ok(Some(Opened {
+                        subprotocol,
+                        rest,
+                        hidden: std::mem::take(&mut self.hidden),
+                    }));
                 }
                 Judged::Refused(mut refusal) => {
                     refusal.received(&self.answer[end..]);

@@ -50,9 +50,9 @@ impl Log {
                     Box::new(Lost { socket: *socket, cause: *cause, detail, states: None })
                 });
             }
-            ClientEvent::LoginRefused { socket, verdict, .. } => {
-                // The line of the disconnection shows the text.
-                debug!(endpoint = self.endpoint(), %socket, %verdict, "login refused");
+            ClientEvent::LoginRefused { socket, verdict, reason } => {
+                let (endpoint, reason) = (self.endpoint(), shown(reason));
+                info!(endpoint, %socket, %verdict, reason, "login refused");
             }
             ClientEvent::Notice(notice) => self.notice(notice),
             ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {}

@@ -35,6 +35,7 @@ use crate::codec::{Incoming, Input};
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::event_queue::EventQueue;
+use crate::hidden::Hidden;
 use crate::log::Log;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
@@ -129,6 +130,8 @@ pub struct Session {
     paused: bool,
     /// The login of this attempt; `None` for the configuration's.
     login: Option<Secret>,
+    /// What the texts of this attempt's server must not show.
+    hidden: Hidden,
     scratch: String,
     seed: u64,
     observer: Option<BoxObserver>,
@@ -161,6 +164,7 @@ impl Session {
             held: false,
             paused: false,
             login: None,
+            hidden: Hidden::default(),
             scratch: String::new(),
             seed,
             observer: None,
@@ -428,6 +432,11 @@ impl Session {
     /// Sets the login message of the attempt that is about to open; `None` for the configuration's.
     pub fn set_login(&mut self, login: Option<Secret>) {
         self.login = login;
+    }
+
+    /// What the texts of the server must not show, of the attempt that is about to open.
+    pub(crate) fn set_hidden(&mut self, hidden: Hidden) {
+        self.hidden = hidden;
     }
 
     // Output for the driver.

@@ -243,10 +243,13 @@ impl<'a> Event<'a> {
             DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
                 failure = Some(how.name());
             }
-            DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => {
-                http_status = Some(status);
+            DisconnectCause::OpenFailed(how) => {
+                match how {
+                    OpenError::Http { status, .. } => http_status = Some(status),
+                    how => failure = Some(how.name()),
+                }
+                reason = non_empty(detail);
             }
-            DisconnectCause::OpenFailed(how) => failure = Some(how.name()),
             // The rest say it all by their names.
             _ => {}
         }
@@ -353,7 +356,7 @@ mod tests {
             (
                 DisconnectCause::OpenFailed(http),
                 "503",
-                r#""open_failed","socket":3,"http_status":503"#,
+                r#""open_failed","socket":3,"reason":"503","http_status":503"#,
             ),
             (
                 DisconnectCause::OpenFailed(OpenError::Refused),

@@ -94,7 +94,9 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         marks.clear_on_stderr();
         Ok::<_, io::Error>(status)
     });
-    // A read of stdin that is under way holds up nothing: its thread ends with the process.
+    // A read of stdin or of a login file that is under way holds up nothing: its thread ends with
+    // the process.
+    runtime.shutdown_background();
     match ended {
         Ok(status) => ExitCode::from(status),
         Err(error) => cannot_start(&StartError::Start(error)),

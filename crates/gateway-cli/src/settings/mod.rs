@@ -78,6 +78,7 @@ impl Settings {
         for layer in layers {
             tree.lay(layer);
         }
+        tree.drop_idle_rules();
         let summary = Summary::of(&tree);
         let own = Own::take_from(&mut tree);
         if url == Url::Needed && own.url.is_none() {

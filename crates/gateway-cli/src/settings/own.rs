@@ -1,7 +1,6 @@
 //! The settings that are the program's own, beside those of the core: where to connect, and how.
 
 use std::{
-    future::ready,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -107,7 +106,7 @@ impl Own {
         }
         if let Some(path) = &self.login_file {
             let path = path.clone();
-            builder = builder.credentials(move |_| ready(credentials(&path)));
+            builder = builder.credentials(move |_| credentials(path.clone()));
         }
         if let Some(recorder) = recorder {
             builder = builder.observer(recorder);
@@ -163,11 +162,13 @@ impl Own {
     }
 }
 
-/// The login as the file has it now: on each attempt it may be another.
-fn credentials(path: &Path) -> Result<LoginCredentials, ProviderError> {
-    let login = read_login(path)
-        .map_err(|error| format!("the login file {} cannot be read: {error}", path.display()))?;
-    Ok(LoginCredentials::new().login(login))
+/// Reads the login again for an attempt, on a thread of its own: a file may hang.
+async fn credentials(path: PathBuf) -> Result<LoginCredentials, ProviderError> {
+    let read = tokio::task::spawn_blocking(move || {
+        let wrong = |error| format!("the login file {} cannot be read: {error}", path.display());
+        read_login(&path).map_err(wrong)
+    });
+    Ok(LoginCredentials::new().login(read.await??))
 }
 
 /// A URL without what may be secret in it: the userinfo, the query and the fragment.
@@ -314,7 +315,8 @@ fn send_stall(tree: &mut Tree) -> Option<Duration> {
     span
 }
 
-/// Puts the file's content in the place of `@FILE`.
+/// Puts the file's content in the place of `@FILE`. Returns the file, to be read again for each
+/// attempt, unless it is a pipe or a device: what was read of it does not come again.
 fn login_file(tree: &mut Tree) -> Option<PathBuf> {
     let value = tree.field_mut("login", "send")?;
     let path = PathBuf::from(value.as_str()?.strip_prefix('@')?);
@@ -329,12 +331,20 @@ fn login_file(tree: &mut Tree) -> Option<PathBuf> {
             );
         }
     }
-    Some(path)
+    path.is_file().then_some(path)
 }
 
-/// The login in a file, without the newline at its end.
+/// The login in a file, without the line end behind it.
 fn read_login(path: &Path) -> std::io::Result<String> {
-    let text = read_text(path, Config::MAX_LOGIN as u64)?;
+    let text = read_text(path, Config::MAX_LOGIN as u64 + LINE_END)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    // A program that writes a new token may have emptied the file a moment ago.
+    if line.is_empty() {
+        return Err(std::io::Error::other("it is empty"));
+    }
+    Ok(line.to_owned())
 }
+
+/// The most bytes of a line end.
+const LINE_END: u64 = 2;

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::backoff::{Backoff, Multiplier, Strategy};
 use crate::heartbeat::Timing;
-use crate::login::{AcceptanceRule, JsonRule, Login, RefusalRule};
+use crate::json_rule::JsonRule;
+use crate::login::{AcceptanceRule, Login, RefusalRule};
 use crate::policy::{Policy, Rule, Verdict};
 use crate::time::whole_millis;
 
@@ -303,6 +304,12 @@ impl ConfigBuilder {
     }
 }
 
+const SPAN: &str = "must be a whole number of milliseconds from 1ms to 365d";
+
+fn is_span(span: Duration) -> bool {
+    (Duration::from_millis(1)..=Config::MAX_SPAN).contains(&span) && whole_millis(span) == span
+}
+
 struct Check {
     errors: Vec<ConfigError>,
 }
@@ -317,10 +324,8 @@ impl Check {
     }
 
     fn span(&mut self, field: &str, span: Duration) {
-        let whole = whole_millis(span) == span;
-        if !whole || span < Duration::from_millis(1) || span > Config::MAX_SPAN {
-            let limit = "must be a whole number of milliseconds from 1ms to 365d";
-            self.push(field, format_duration(span), limit.to_string());
+        if !is_span(span) {
+            self.push(field, format_duration(span), SPAN.to_string());
         }
     }
 
@@ -348,7 +353,8 @@ impl Check {
 
     fn refusals(&mut self, accepted: &AcceptanceRule, refused: &[RefusalRule]) {
         let mut seen: Vec<&JsonRule> = Vec::new();
-        for RefusalRule { rule, verdict } in refused {
+        for refusal in refused {
+            let rule = &refusal.rule;
             let limit = match accepted {
                 AcceptanceRule::Json(accepted) if accepted == rule => {
                     Some("must differ from login.accepted")
@@ -357,10 +363,13 @@ impl Check {
                 _ => None,
             };
             if let Some(limit) = limit {
-                self.push("login.refused", rule.to_string(), limit.to_string());
+                self.push("login.refused", refusal.to_string(), limit.to_string());
             }
-            if let Verdict::RetryNoSoonerThan(least) = verdict {
-                self.span("login.refused", *least);
+            if let Verdict::RetryNoSoonerThan(least) = refusal.verdict
+                && !is_span(least)
+            {
+                let limit = format!("the least delay {SPAN}");
+                self.push("login.refused", refusal.to_string(), limit);
             }
             seen.push(rule);
         }

@@ -74,6 +74,7 @@ fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
 fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
     let (mut send, mut external) = (None, false);
     let (mut accepted, mut refused, mut timeout) = (None, Vec::new(), Login::TIMEOUT);
+    let is_message = section.has("send");
     section.read_secret("send", &mut send);
     section.read("external", switch, &mut external);
     let is_acceptance_named = section.has("accepted");
@@ -87,7 +88,6 @@ fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
         }
     }
     section.read("timeout", span, &mut timeout);
-    let is_message = send.is_some();
     config.login = match (send, external, accepted) {
         (Some(_), true, _) => {
             section.error("external", "true", "must not be set together with login.send");

@@ -7,7 +7,6 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{Config, format_duration};
 use crate::login::Login;
-use crate::policy::Verdict;
 
 /// Writes every setting, so that a later change of a default does not affect the file. A login's
 /// text and rules are never written. It reads back with the text `(hidden)`, the same timeout, and
@@ -53,7 +52,7 @@ impl Serialize for Config {
             policy: self
                 .policy
                 .rules()
-                .map(|rule| (rule.codes(), verdict(rule.verdict())))
+                .map(|rule| (rule.codes(), rule.verdict().written()))
                 .collect(),
         };
         written.serialize(serializer)
@@ -107,15 +106,6 @@ enum Hidden {
     External { external: bool, timeout: String },
 }
 
-fn verdict(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Retry => "retry".to_string(),
-        Verdict::RetryNoSoonerThan(least) => format_duration(least),
-        Verdict::RefreshCredentials => "refresh".to_string(),
-        Verdict::Fatal => "fatal".to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
@@ -124,6 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Verdict;
     use crate::{AcceptanceRule, HeartbeatKind, Multiplier, RefusalRule, Rule, Strategy as Jitter};
 
     fn span() -> impl Strategy<Value = Duration> {

@@ -42,6 +42,7 @@ impl<H: Host> Engine<H> {
         self.io = Io::Open { id, stream: dialled.stream, rest: opened.rest };
         self.subprotocol = opened.subprotocol;
         self.session.set_login(dialled.login);
+        self.session.set_hidden(opened.hidden);
         self.session.opened(now, id);
         let _ = self.write(); // the login is sent before the application reads the event
         Progress::Made

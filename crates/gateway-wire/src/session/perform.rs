@@ -140,7 +140,7 @@ impl Session {
             }
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
-                let detail = self.refusal_of(cause).unwrap_or_else(|| payload.detail());
+                let detail = self.refusal_of(cause).unwrap_or_else(|| self.detail(payload));
                 self.notify(ClientEvent::Disconnected { socket, cause, detail });
             }
             Action::Notify(Notice::LoginRefused { socket, verdict }) => {
@@ -163,22 +163,41 @@ impl Session {
         }
     }
 
-    /// Keeps the beginning of the text that refused the login, and returns it. The login is hidden
-    /// in it, because some servers repeat it.
+    /// Keeps the beginning of the text that refused the login, without secrets, and returns it.
     #[cold]
     fn note_refusal(&mut self, socket: SocketId, payload: &Payload<'_>) -> Box<str> {
         let Payload::Incoming(Incoming::Message(message)) = payload else { return "".into() };
-        let text = first_bytes(message.as_text().unwrap_or_default(), REFUSAL);
-        let login = match (&self.login, self.connection.config().login()) {
-            (Some(login), _) | (None, Login::Message { send: login, .. }) => Some(login),
-            _ => None,
-        };
-        let hidden = login.map(|login| Hidden::of_login(login).removed_from(text));
-        let reason: Box<str> = escaped(hidden.as_deref().unwrap_or(text)).into();
+        let text = self.without_secrets(message.as_text().unwrap_or_default(), REFUSAL);
+        let reason: Box<str> = escaped(&text).into();
         if let Some(link) = self.link.as_mut().filter(|link| link.id == socket) {
             link.refusal = Some(reason.clone());
         }
         reason
+    }
+
+    /// The first `most` bytes of a text of the server's, without the login and the request's
+    /// secrets. They are removed before the text is cut, so that no part of one is left.
+    fn without_secrets(&self, text: &str, most: usize) -> String {
+        let login = match (&self.login, self.connection.config().login()) {
+            (Some(login), _) | (None, Login::Message { send: login, .. }) => {
+                Hidden::of_login(login)
+            }
+            _ => Hidden::default(),
+        };
+        let longest = login.longest().max(self.hidden.longest());
+        let text = login.removed_from(first_bytes(text, most + longest));
+        first_bytes(&self.hidden.removed_from(&text), most).to_owned()
+    }
+
+    /// The text of a disconnection, in addition to its cause.
+    fn detail(&self, payload: &Payload<'_>) -> Box<str> {
+        match payload {
+            Payload::Incoming(Incoming::Close(Some((_, reason)))) => {
+                self.without_secrets(reason, CloseFrame::MAX_REASON).into()
+            }
+            Payload::Detail(detail) => first_bytes(detail, DETAIL).into(),
+            Payload::None | Payload::Incoming(_) | Payload::Close(_) => "".into(),
+        }
     }
 
     /// Returns the text that refused the login, if the refusal ended the socket.
@@ -224,17 +243,6 @@ impl Session {
             link.writing = Writing::Blocked { until: link.output.end() };
             let id = link.id;
             self.at(self.now, Event::WriteBlocked(id), Payload::None);
-        }
-    }
-}
-
-impl Payload<'_> {
-    /// The text of a disconnection, in addition to its cause.
-    fn detail(&self) -> Box<str> {
-        match self {
-            Self::Incoming(Incoming::Close(Some((_, reason)))) => reason.as_str().into(),
-            Self::Detail(detail) => first_bytes(detail, DETAIL).into(),
-            Self::None | Self::Incoming(_) | Self::Close(_) => "".into(),
         }
     }
 }

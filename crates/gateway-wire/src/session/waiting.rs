@@ -184,7 +184,8 @@ impl Session {
     /// [`SendRejection::Stalled`] if the wait has stalled.
     pub fn poll_space(&self) -> Poll<Result<(), SendRejection>> {
         let takes_messages = match self.state() {
-            ConnectionState::Connected | ConnectionState::Authenticated => true,
+            ConnectionState::Connected => !self.connection.is_login_refused(),
+            ConnectionState::Authenticated => true,
             ConnectionState::Disconnected
             | ConnectionState::Connecting
             | ConnectionState::Closing

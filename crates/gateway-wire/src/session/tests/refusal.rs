@@ -1,6 +1,8 @@
 //! A refused login: what is reported of its text, and what the session does until the socket ends.
 
 use super::*;
+use crate::headers::Headers;
+use crate::hidden::Hidden;
 
 /// A text of any length from the server, unmasked.
 fn text(payload: &str) -> Vec<u8> {
@@ -115,11 +117,35 @@ fn a_refusal_that_repeats_the_login_is_reported_without_it() {
 fn a_login_that_is_cut_off_at_the_end_of_a_refusal_is_not_reported() {
     let token = "hunter2-0123456789";
     for send in [token.to_owned(), format!(r#"{{"token":"{token}"}}"#)] {
-        for kept in 6..token.len() {
+        for kept in 0..=token.len() {
             let head = r#"{"ok":false,"why":""#;
             let filler = "x".repeat(512 - head.len() - kept);
             let refusal = format!(r#"{head}{filler}{token} is wrong"}}"#);
-            assert_eq!(reason(&send, &refusal), format!("{head}{filler}(hidden)"), "{kept} bytes");
+            let mark = &r#"(hidden) is wrong"}"#[..kept];
+            assert_eq!(reason(&send, &refusal), format!("{head}{filler}{mark}"), "{kept} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_and_a_close_show_no_secret_of_the_request_nor_of_the_login() {
+    let endpoint = crate::endpoint::Endpoint::builder("ws://ann:hunter2@h/ws?token=sesame-17")
+        .build()
+        .unwrap();
+    let credentials = Headers::new([("X-Api-Key", "key-of-today")]).unwrap();
+    for refusal in [
+        text(r#"{"ok":false,"got":"/ws?token=sesame-17 YW5uOmh1bnRlcjI= key-of-today open-up"}"#),
+        close_because(4001, "/ws?token=sesame-17 YW5uOmh1bnRlcjI= key-of-today open-up"),
+    ] {
+        let (mut session, id) = open(calm().login(login("open-up")), Limits::default());
+        session.set_hidden(Hidden::of(&endpoint, &credentials));
+        session.received(at(1), id, &refusal);
+        session.failed(at(2), id, Failure::Eof, "eof");
+
+        let (_, ends) = reported(&mut session);
+
+        for secret in ["sesame", "YW5u", "key-of-today", "open-up"] {
+            assert!(ends[0].1.contains("/ws?") && !ends[0].1.contains(secret), "{ends:?}");
         }
     }
 }
@@ -138,9 +164,9 @@ fn the_login_of_an_attempt_is_removed_from_the_refusal_of_that_attempt() {
 }
 
 #[test]
-fn the_text_of_a_refusal_is_in_the_log_with_the_end_of_its_socket() {
+fn the_text_of_a_refusal_is_in_the_log_when_it_comes_and_with_the_end_of_its_socket() {
     let mut session = session(calm().login(login("hunter2")));
-    let log = crate::log::captured::logged(tracing::Level::DEBUG, || {
+    let log = crate::log::captured::logged(tracing::Level::INFO, || {
         session.connect(at(0));
         let id = opens(&mut session);
         session.opened(at(0), id);
@@ -148,7 +174,8 @@ fn the_text_of_a_refusal_is_in_the_log_with_the_end_of_its_socket() {
         session.received(at(1), id, &close_because(1013, ""));
     });
     let lines: Vec<_> = log.lines().filter(|line| line.contains("no (hidden)")).collect();
-    assert!(lines.len() == 1 && lines[0].contains("code=1013"), "{log}");
+    let [refused, left] = lines[..] else { panic!("{log}") };
+    assert!(refused.contains("login refused") && left.contains("code=1013"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
 }
 
