@@ -378,15 +378,43 @@ async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back
     std::fs::remove_file(&login)?;
     let mut stdin = client.stdin.take().expect("it is piped");
     tokio::io::AsyncWriteExt::write_all(&mut stdin, b"go\n").await?; // and the server closes
+    let path = login.to_str().expect("text");
     for _ in 0..2 {
         let line = soon(line_with("the login file")).await;
-        assert!(
-            line.contains(login.to_str().expect("text")) && line.contains("attempt="),
-            "{line}"
-        );
+        assert!(line.contains(path) && line.contains("attempt="), "{line}");
     }
+    // Emptied by a program that is about to write a new token.
+    std::fs::write(&login, "\n")?;
+    let line = soon(line_with("it is empty")).await;
+    assert!(line.contains(path) && line.contains("attempt="), "{line}");
     std::fs::write(&login, "hunter2\n")?;
 
     soon(line_with("CONNECTED -> AUTHENTICATED")).await;
+    Ok(())
+}
+
+/// As a shell passes the output of another program: `--login @<(secret-tool …)`.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_login_from_a_pipe_is_read_once_and_sent_on_every_attempt() -> io::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}", listener.local_addr()?);
+    let login = file("pipe", "").with_extension("pipe");
+    let _ = std::fs::remove_file(&login);
+    mknodat(CWD, &login, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+    let mut command = gateway(&["connect", &url, "--login-ok", "any", "--initial-delay", "1ms"]);
+    command.arg("--login").arg(format!("@{}", login.display())).stdin(Stdio::null());
+    let _client = command.kill_on_drop(true).spawn()?;
+    let written = tokio::task::spawn_blocking(move || std::fs::write(login, "hunter2\n"));
+    soon(written).await.expect("no panic")?;
+    for _ in 0..3 {
+        let (tcp, _) = soon(listener.accept()).await?;
+        let mut socket = soon(tokio_tungstenite::accept_async(tcp)).await.expect("an upgrade");
+        let first = soon(futures_util::StreamExt::next(&mut socket)).await;
+        let first = first.expect("it is open").expect("it is whole");
+        assert_eq!(first, tokio_tungstenite::tungstenite::Message::text("hunter2"));
+    }
     Ok(())
 }

@@ -243,6 +243,22 @@ fn a_login_stands_in_a_file_where_it_begins_with_an_at() {
     assert_eq!(send.reveal(), "hunter2");
 }
 
+#[test]
+fn rules_for_a_logins_answers_that_only_the_environment_names_are_ignored_without_a_login() {
+    let variables = [("GATEWAY_LOGIN_OK", "any"), ("GATEWAY_LOGIN_REFUSED", "/ok=false:fatal")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let login = |arguments: &[&str]| match probe::probe("", flags(arguments), &variables).unwrap() {
+        probe::Probed::Loaded(settings) => settings.config.login().clone(),
+        probe::Probed::Refused(errors) => panic!("{errors}"),
+    };
+
+    assert_eq!(login(&[]), Login::None);
+    assert!(
+        matches!(login(&["--login", "hello"]), Login::Message { refused, .. } if refused.len() == 1)
+    );
+    assert!(load("", &["--login-ok", "any"]).err().unwrap().contains("login.send"));
+}
+
 /// The rules for the answers to a login: the one that accepts, and those that refuse.
 fn rules(file: &str, arguments: &[&str]) -> (AcceptanceRule, Vec<(String, Verdict)>) {
     let settings = load(file, &[&["--login", "hello"], arguments].concat()).unwrap();
