@@ -103,7 +103,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     ///
     /// A retry does not allocate, and neither do the events of a ready connection: messages,
     /// heartbeats, reports of a driver and Ticks. There are two exceptions. The answer to a login
-    /// is parsed as JSON. While a JSON ping is unanswered, or if `answer_pings` is set,
+    /// is parsed as JSON. And while a JSON ping is unanswered, or if `answer_pings` is set,
     /// [`JsonDialect`] may need one small allocation for a short text that contains `"ping"` or
     /// `"pong"`.
     #[inline]

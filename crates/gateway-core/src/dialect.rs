@@ -44,7 +44,7 @@ pub trait Dialect {
     fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String);
 
     /// Returns whether a text message belongs to the heartbeat. The machine calls this on a hot
-    /// path, so reject other messages by cheap checks first.
+    /// path, so exclude other messages by cheap checks first.
     fn recognise(&self, text: &str) -> Recognised;
 
     /// Appends the login message to `into`.

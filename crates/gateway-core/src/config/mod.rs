@@ -258,8 +258,8 @@ impl Config {
         self.max_message_size
     }
 
-    /// A suspend is assumed if the wall clock is ahead of monotonic time by more than this: max(2 ·
-    /// interval, 30 s).
+    /// If the wall clock is ahead of monotonic time by more than this, the computer was suspended.
+    /// It is the longer of two intervals and 30 s.
     pub(crate) fn suspend_threshold(&self) -> Duration {
         let least = Duration::from_secs(30);
         match self.heartbeat.kind {
