@@ -13,7 +13,7 @@ use crate::time::{nanos, whole_millis};
 /// capped = min(initial · multiplier^n, max)
 /// ```
 ///
-/// The delay itself is computed in three steps:
+/// It is multiplied n times, and rounded down to whole nanoseconds each time. The delay itself is computed in three steps:
 ///
 /// 1. Draw: `low + (high − low) · draw / 2^64`. The [`Strategy`] defines `low` and `high`. The
 ///    result is at least `low` and less than `high`, unless both are equal.
