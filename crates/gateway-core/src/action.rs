@@ -13,10 +13,12 @@ use crate::time::{Instant, UnixMillis, span_ns};
 
 /// An order to the driver. Perform actions in the order in which [`Actions`] yields them.
 ///
-/// An action names a payload and does not hold it. The payload of an event stays with the driver.
-/// [`Connection::encode`](crate::Connection::encode) writes the payload of the machine's frames.
+/// Actions contain no payload. The payload of a received or requested message is in the event that
+/// you just passed. [`Connection::encode`](crate::Connection::encode) writes the payload of the
+/// machine's own frames.
 ///
-/// The set is complete by design: a driver that does not know an action must not compile.
+/// This enum is exhaustive on purpose. A new action is a breaking change, so that a driver that
+/// does not handle it does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(clippy::exhaustive_enums)]
@@ -34,15 +36,15 @@ pub enum Action {
     /// Put a frame into the socket's outgoing buffer.
     #[serde(with = "send_fields")]
     Send(SocketId, Outgoing),
-    /// Drop the socket, whether it is open or still opening. You may write its buffer as far as
-    /// that needs no waiting. Do not wait for the peer.
+    /// Drop the socket, whether it is open or still opening. You may still write what the socket
+    /// takes without blocking. Do not wait for the peer.
     CloseSocket(SocketId),
     /// Drop the socket so that none of its bytes arrive at the peer later. The machine aborts the
     /// socket of a dead peer, and one that it replaces after a suspend.
     ///
-    /// Reset the socket (TCP: linger 0), and write nothing of its buffer. After a close, the kernel
-    /// would resend for minutes. Old messages could then arrive after the next connection's
-    /// messages. If the transport cannot be reset, drop it.
+    /// Reset the socket (TCP: linger 0), and write nothing of its buffer. After an ordinary close,
+    /// the kernel would go on resending what it holds, for minutes. Old messages could then arrive
+    /// after the next connection's messages. If the transport cannot be reset, drop it.
     AbortSocket(SocketId),
     /// Set the one timer to this instant. This replaces the instant that was set before. When the
     /// timer is due, report a [`Tick`](crate::Event::Tick).
@@ -111,8 +113,8 @@ pub enum Notice {
     Ready {
         /// The socket.
         socket: SocketId,
-        /// The time since the connection was last ready, or since the connect request that started
-        /// it, whichever is shorter.
+        /// The time since the connection stopped being ready, or since the connect request that
+        /// started it, whichever is shorter.
         #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },
@@ -132,8 +134,8 @@ pub enum Notice {
     },
     /// A socket, open or still opening, is gone.
     ///
-    /// If a suspend replaces an attempt before it is ready, the machine does not send this notice.
-    /// It sends [`ClockJumped`](Notice::ClockJumped) and
+    /// After a suspend, the machine replaces a socket that is opening or logging in. It then does
+    /// not send this notice, but [`ClockJumped`](Notice::ClockJumped) and
     /// [`RetryScheduled`](Notice::RetryScheduled).
     Disconnected {
         /// The socket.
@@ -143,8 +145,9 @@ pub enum Notice {
     },
     /// The next attempt starts after `delay`.
     RetryScheduled {
-        /// 1 for the first retry since the attempts were last reset. 0 if a suspend replaces the
-        /// first attempt.
+        /// The number of the retry: 1 for the first since the retry count was last reset. If the
+        /// machine replaces an attempt after a suspend, that attempt's number: 0 for one that was
+        /// not a retry.
         attempt: u32,
         /// The time from now to the attempt.
         #[serde(rename = "delay_ns", with = "span_ns")]
@@ -172,8 +175,8 @@ pub enum Notice {
         )]
         round_trip: Option<Duration>,
     },
-    /// The machine ignored a stale event. Its socket is not, or not yet, the open one, or the
-    /// report came twice.
+    /// The machine ignored a stale event. Its socket is an old one or not open yet, or the report
+    /// came twice.
     Stale {
         /// The ignored event.
         what: EventKind,
@@ -191,8 +194,8 @@ pub enum Notice {
         /// Why the machine gave up.
         cause: GiveUpCause,
     },
-    /// The message of the current [`SendRequested`](crate::Event::SendRequested) event was
-    /// rejected.
+    /// The message of the current [`SendRequested`](crate::Event::SendRequested) event was not
+    /// accepted.
     SendRejected(SendRejection),
 }
 
@@ -213,8 +216,13 @@ pub enum DisconnectCause {
     ConnectTimeout,
     /// No sign of life came within a ping's timeout: the peer is dead.
     PongTimeout,
-    /// A ping was held, and the transport took nothing, or less than the slowest link would. The
-    /// peer is dead, or does not read.
+    /// A ping was held for too long, and no sign of life came since it was queued. The peer is
+    /// dead, or does not read. A ping was held for too long as soon as one of these is true:
+    ///
+    /// - The transport has taken nothing for the heartbeat's interval + timeout. The timeout must
+    ///   also have passed since the ping was queued, or since a resume.
+    /// - The ping has waited for timeout + 30 s + *B* / `slowest_link`. *B* is the number of bytes
+    ///   before it.
     WriteStall,
     /// No application message came for `data_timeout`.
     DataTimeout,
@@ -315,7 +323,7 @@ pub enum GiveUpCause {
     /// The login was refused. The verdict was fatal, or the server also refused the new
     /// credentials.
     LoginRefused,
-    /// `max_attempts` retries were made since the attempts were last reset.
+    /// `max_attempts` retries were made since the retry count was last reset.
     AttemptsSpent,
     /// No attempt with these settings can succeed.
     Configuration,
@@ -335,7 +343,8 @@ impl GiveUpCause {
     }
 }
 
-/// Why a message was rejected.
+/// Why a message was not accepted. Such a message has no outcome. The outcome `Rejected` in
+/// `gateway-wire` is another thing: the message was accepted, and nothing of it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -350,7 +359,9 @@ pub enum SendRejection {
     /// again. Only drivers give this reason; the machine never does.
     OutcomesUnread,
     /// `send` waited for space in the write buffer, and the transport took no byte for the driver's
-    /// `send_stall`. The connection may still be alive. Take events, then send again. Only drivers
+    /// `send_stall`. The connection stays open: the heartbeat decides whether the peer is dead,
+    /// which is [`WriteStall`](DisconnectCause::WriteStall) or
+    /// [`PongTimeout`](DisconnectCause::PongTimeout). Take events, then send again. Only drivers
     /// give this reason; the machine never does.
     Stalled,
 }

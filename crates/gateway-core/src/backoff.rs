@@ -7,16 +7,26 @@ use crate::time::{nanos, whole_millis};
 
 /// Exponential backoff with jitter. It uses integers only, so delays are exact on every platform.
 ///
-/// With `base = initial · multiplier^attempt` and `capped = min(base, max)`, a delay is
-/// `low + (high − low) · draw / 2^64`. It is clamped to `max`, except for
-/// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped), and rounded down to whole
-/// milliseconds. The [`Strategy`] defines `low` and `high`.
+/// Let n be the number of the retry, counted from 0. Its delay without jitter is `capped`:
+///
+/// ```text
+/// capped = min(initial · multiplier^n, max)
+/// ```
+///
+/// It is multiplied n times, and rounded down to whole nanoseconds each time. The delay itself is computed in three steps:
+///
+/// 1. Draw: `low + (high − low) · draw / 2^64`. The [`Strategy`] defines `low` and `high`. The
+///    result is at least `low` and less than `high`, unless both are equal.
+/// 2. Clamp the result to `max`. Only
+///    [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped) skips this step.
+/// 3. Round down to whole milliseconds.
 ///
 /// Every method is a pure function. The randomness is `draw`, one `u64` from your generator.
 ///
-/// Sources: the decorrelated form is `random() · (capped·3 − initial) + initial`. The names of the
-/// other strategies are from Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
-/// 2015.
+/// Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. The
+/// formulas of [`Full`](Strategy::Full), [`Equal`](Strategy::Equal) and
+/// [`AwsDecorrelated`](Strategy::AwsDecorrelated) are the three there. The other decorrelated
+/// strategies have `capped` where that article has the previous delay.
 ///
 /// ```
 /// use core::time::Duration;
@@ -65,20 +75,20 @@ impl Backoff {
         valid.then_some(Self { initial, max, multiplier, strategy })
     }
 
-    /// The base of the first delay.
+    /// The delay of the first retry, before jitter.
     #[must_use]
     pub const fn initial(&self) -> Duration {
         self.initial
     }
 
-    /// The upper bound of the base. It also bounds the delays of every strategy but
+    /// The longest delay before jitter. It is also the longest delay after jitter, except for
     /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
     #[must_use]
     pub const fn max(&self) -> Duration {
         self.max
     }
 
-    /// The factor between one base and the next.
+    /// The factor by which the delay before jitter grows with each retry, up to [`max`](Self::max).
     #[must_use]
     pub const fn multiplier(&self) -> Multiplier {
         self.multiplier
@@ -90,18 +100,19 @@ impl Backoff {
         self.strategy
     }
 
-    /// The delay before retry number `attempt`, counted from 0.
+    /// The delay before a retry. `attempt` is 0 for the first retry: one less than in
+    /// [`Notice::RetryScheduled`](crate::Notice::RetryScheduled).
     ///
-    /// [`AwsDecorrelated`](Strategy::AwsDecorrelated) depends on the previous delay, not on the
-    /// attempt. This method assumes that the previous delay was `initial`. See
+    /// [`AwsDecorrelated`](Strategy::AwsDecorrelated) depends on the previous delay, not on
+    /// `attempt`. This method assumes that the previous delay was `initial`. See
     /// [`delay_after`](Self::delay_after).
     #[must_use]
     pub fn delay(&self, attempt: u32, draw: u64) -> Duration {
         self.delay_after(self.initial, attempt, draw)
     }
 
-    /// The delay before retry number `attempt`, counted from 0. `previous` is the delay of the
-    /// previous retry. Pass `initial` for the first retry.
+    /// The delay before a retry. `attempt` counts from 0, as in [`delay`](Self::delay). `previous`
+    /// is the delay of the previous retry. Pass `initial` for the first retry.
     #[must_use]
     pub fn delay_after(&self, previous: Duration, attempt: u32, draw: u64) -> Duration {
         let range = self.range(previous, attempt);
@@ -112,8 +123,8 @@ impl Backoff {
         whole_millis(Duration::from_nanos(sample))
     }
 
-    /// The shortest and the longest delay before retry number `attempt`, for any draw and any
-    /// previous delays.
+    /// The shortest and the longest delay before a retry, for any draw and any previous delays.
+    /// `attempt` counts from 0, as in [`delay`](Self::delay).
     #[must_use]
     pub fn bounds(&self, attempt: u32) -> (Duration, Duration) {
         let range = match self.strategy {
@@ -149,8 +160,8 @@ impl Backoff {
         Range { low, high, clamp }
     }
 
-    /// `min(initial · multiplier^attempt, max)` in nanoseconds, multiplied step by step and rounded
-    /// down each time.
+    /// `min(initial · multiplier^attempt, max)` in nanoseconds. It is multiplied step by step, and
+    /// rounded down each time.
     fn capped(&self, attempt: u32) -> u64 {
         let max = nanos(self.max);
         let mut base = nanos(self.initial);
@@ -168,7 +179,8 @@ impl Backoff {
         base.min(max)
     }
 
-    /// The longest delay that the retry before number `attempt` can have had, in the AWS form.
+    /// The longest delay that the retry before number `attempt` can have had with
+    /// [`AwsDecorrelated`](Strategy::AwsDecorrelated).
     fn longest_aws(&self, attempt: u32) -> Duration {
         let mut longest = self.initial;
         for _ in 0..attempt {
@@ -199,13 +211,13 @@ struct Range {
     clamp: u64,
 }
 
-/// The factor between one base and the next: a decimal from 1 to 1000, with at most three digits
-/// after the point.
+/// The factor by which the delay before jitter grows with each retry. It is a decimal from 1 to
+/// 1000, with at most three digits after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Multiplier(u32);
 
 impl Multiplier {
-    /// ×1: the base never grows.
+    /// ×1: the delay before jitter does not grow.
     pub const ONE: Self = Self(1_000);
 
     /// Creates a multiplier from thousandths, from 1,000 to 1,000,000. Returns `None` for any other
@@ -257,34 +269,35 @@ impl fmt::Display for Multiplier {
     }
 }
 
-/// How a delay is drawn: at random, with `low ≤ delay ≤ high`. [`Backoff`] explains `capped`, and
-/// `previous` is the delay of the previous retry.
+/// How a delay is drawn. [`Backoff`] explains `low`, `high` and `capped`. `previous` is the delay
+/// of the previous retry, or `initial` for the first retry.
 ///
-/// | strategy | low | high |
-/// |---|---|---|
-/// | `decorrelated` | initial | min(3·capped, max) |
-/// | `decorrelated-smooth` | initial | min(3·capped, max) |
-/// | `decorrelated-unclamped` | initial | 3·capped |
-/// | `aws-decorrelated` | initial | min(3·previous, max) |
-/// | `full` | 0 | capped |
-/// | `equal` | capped/2 | capped |
-/// | `none` | capped | capped |
+/// | strategy | low | high | clamp after the draw |
+/// |---|---|---|---|
+/// | `decorrelated` | initial | 3·capped | max |
+/// | `decorrelated-smooth` | initial | min(3·capped, max) | max, without effect |
+/// | `decorrelated-unclamped` | initial | 3·capped | none |
+/// | `aws-decorrelated` | initial | 3·previous | max |
+/// | `full` | 0 | capped | max, without effect |
+/// | `equal` | capped/2 | capped | max, without effect |
+/// | `none` | capped | capped | max, without effect |
 ///
-/// `decorrelated` draws first, and clamps the result to `max`. `decorrelated-smooth` clamps `high`
-/// first, and then draws. Clamping the result has a cost: once `capped` has reached `max`, two
-/// thirds of the decorrelated delays equal `max` exactly.
+/// `decorrelated` draws first, and then clamps. `decorrelated-smooth` clamps `high` first, and then
+/// draws. That makes a difference once `capped` has reached `max`: at least two thirds of the
+/// `decorrelated` delays then equal `max` exactly. Those of `decorrelated-smooth` are spread evenly
+/// from `initial` to `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// `random() · (3·capped − initial) + initial`. The result is clamped to `max`.
+    /// `random() · (3·capped − initial) + initial`, clamped to `max`. `random()` is at least 0 and
+    /// less than 1.
     Decorrelated,
     /// Like `Decorrelated`, but `high` is clamped to `max` before the draw. So delays do not pile
     /// up at `max`.
     DecorrelatedSmooth,
-    /// Like `Decorrelated`, but without a clamp: delays of up to `3·max`.
+    /// Like `Decorrelated`, but without a clamp. Delays may be up to `3·max`.
     DecorrelatedUnclamped,
-    /// Like `Decorrelated`, but with the previous delay in place of `capped`. The result is clamped
-    /// to `max`.
+    /// `random() · (3·previous − initial) + initial`, clamped to `max`.
     AwsDecorrelated,
     /// Any delay from zero to `capped`.
     Full,

@@ -21,7 +21,8 @@ use crate::tally::Tally;
 use crate::time::Instant;
 use crate::transitions::Common;
 
-/// One WebSocket client connection that stays up, without sockets and clocks.
+/// The state machine of one WebSocket client connection, with its settings, randomness, dialect and
+/// statistics. You supply sockets and clocks.
 ///
 /// Pass each event with the time to [`handle`](Self::handle), and perform the returned [`Actions`]
 /// in order. Pass a [`Tick`](Event::Tick) at [`next_deadline`](Self::next_deadline). The same
@@ -98,7 +99,13 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// Handles an event and returns the actions to perform, in order.
     ///
     /// Never fails and never panics, for any event in any state at any time. If `now` runs
-    /// backwards, the latest `now` so far counts. Does not allocate in the steady state.
+    /// backwards, the latest `now` so far counts.
+    ///
+    /// A retry does not allocate, and neither do the events of a ready connection: messages,
+    /// heartbeats, reports of a driver and Ticks. There are two exceptions. The answer to a login
+    /// is parsed as JSON. And while a JSON ping is unanswered, or if `answer_pings` is set,
+    /// [`JsonDialect`] may need one small allocation for a short text that contains `"ping"` or
+    /// `"pong"`.
     #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let now = self.machine.memory.told(now);
@@ -236,8 +243,9 @@ impl<R, D> Connection<R, D> {
         }
     }
 
-    /// How many pings of the open socket are unanswered. A driver that reports
-    /// [`PingHanded`](Event::PingHanded) sees from this number which pings a pong has answered.
+    /// How many pings of the open socket are unanswered: always the last ones sent, because a pong
+    /// also answers all pings before its own. After a pong, a driver that reports
+    /// [`PingHanded`](Event::PingHanded) uses this to find the newest answered ping.
     #[must_use]
     pub fn unanswered_pings(&self) -> u32 {
         match &self.machine.state {
@@ -265,7 +273,8 @@ impl<R, D> Connection<R, D> {
         &self.dialect
     }
 
-    /// The machine, which you can compare, hash and rebase.
+    /// The state and memory of this connection. You can compare and hash them, and move them in
+    /// time: see [`Machine::rebased`].
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.machine

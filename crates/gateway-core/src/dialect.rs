@@ -1,4 +1,4 @@
-//! What differs between gateways: the texts of heartbeat and login, and how to recognise them.
+//! What differs between servers: the texts of heartbeat and login, and how to recognise them.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::login::{Login, LoginAnswer};
 use crate::time::UnixMillis;
 
-/// The application-level protocol of a gateway. [`JsonDialect`] is the default.
+/// The application-level protocol of a server: the texts of its heartbeat and login.
+/// [`JsonDialect`] is the default.
 ///
 /// Every method is a pure function: the machine keeps the state. The machine calls
 /// [`recognise`](Self::recognise) only while a [`HeartbeatKind::Json`](crate::HeartbeatKind::Json)
@@ -19,7 +20,7 @@ use crate::time::UnixMillis;
 /// ```
 /// use gateway_core::{Dialect, Recognised, UnixMillis};
 ///
-/// /// A gateway that expects `h` as a heartbeat, and answers with `h`.
+/// /// A server that expects `h` as a heartbeat, and answers with `h`.
 /// struct OneLetter;
 ///
 /// impl Dialect for OneLetter {
@@ -43,7 +44,7 @@ pub trait Dialect {
     fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String);
 
     /// Returns whether a text message belongs to the heartbeat. The machine calls this on a hot
-    /// path, so reject other messages by cheap checks first.
+    /// path, so exclude other messages by cheap checks first.
     fn recognise(&self, text: &str) -> Recognised;
 
     /// Appends the login message to `into`.
@@ -64,9 +65,9 @@ pub trait Dialect {
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum Recognised {
-    /// An answer to our ping, with the timestamp that it echoes.
+    /// An answer to our ping, with its timestamp if it has one.
     Pong(Option<UnixMillis>),
-    /// A ping of the peer, with its timestamp.
+    /// A ping of the peer, with its timestamp if it has one.
     Ping(Option<UnixMillis>),
     /// An application message.
     Other,

@@ -11,8 +11,8 @@ use crate::time::UnixMillis;
 
 /// A fact that a driver reports to the machine. It borrows at most one payload.
 ///
-/// The set is complete by design: it is all that a driver can report. A new event is a breaking
-/// change, because every author of a driver must see it.
+/// This enum is exhaustive on purpose. A new event is a breaking change, because every author of a
+/// driver must see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Event<'a> {
@@ -48,7 +48,7 @@ pub enum Event<'a> {
     Flushed(SocketId),
     /// The driver stopped reading from the socket, because the application does not keep up.
     ReadingPaused(SocketId),
-    /// The driver reads from the socket again: a resume.
+    /// The driver reads from the socket again after a pause: a resume.
     ReadingResumed(SocketId),
     /// The newest ping is held: the driver's write left part of it in the buffer. A ping that is
     /// written at once needs no such report.
@@ -56,10 +56,10 @@ pub enum Event<'a> {
     /// The transport took bytes while the newest ping was held. Report this after
     /// [`PingHeld`](Event::PingHeld) and before [`PingHanded`](Event::PingHanded).
     WriteProgressed(SocketId),
-    /// The newest ping was handed over: its last byte was flushed to the transport. The number
-    /// counts the unproven bytes, up to and including this ping. They start after the newest
-    /// answered ping or, if none was answered, at the open. Report this after
-    /// [`PingHeld`](Event::PingHeld), and whenever more than 64 KiB are unproven.
+    /// The newest ping was handed over: its last byte was flushed to the transport. The number is
+    /// the ping's unproven bytes: how many bytes, this ping included, were sent since the newest
+    /// answered ping or, if there is none, since the socket opened. Report this for every ping that
+    /// was held, and for every ping with more than 64 KiB of unproven bytes.
     PingHanded(SocketId, u64),
     /// The time of the wall clock. Report this when a timer wakes the driver or you notice a
     /// suspend, never for a frame.
@@ -227,13 +227,14 @@ impl Message<'_> {
     }
 }
 
-/// What a held ping waits for: the bytes before it, and a transport that may be idle.
+/// What is ahead of a held ping, and how long the transport has taken nothing. The limit
+/// `Limits::backlog` in `gateway-wire` is another thing: it bounds received messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs)] // drivers construct it
 pub struct Backlog {
     /// The number of bytes before the ping when it was queued.
     pub bytes: u64,
-    /// How long the transport has been idle: the time since it last took bytes, or since bytes
+    /// How long the transport has taken nothing: the time since it last took bytes, or since bytes
     /// began to wait for it, whichever is shorter.
     pub idle: Duration,
 }
@@ -383,8 +384,8 @@ impl Failure {
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Network {
-    /// The network is back. A connection that waits to retry retries at once, as least delays
-    /// allow. The machine acts on this at most once in 30 s.
+    /// The network is back. A connection that waits to retry retries at once, or when its least
+    /// delay ends. The machine acts on this at most once in 30 s.
     Online,
     /// The network is gone. The machine does nothing: all deadlines remain.
     Offline,

@@ -3,11 +3,13 @@
 //!
 //! The machine decides when to connect, ping, log in, retry, close and give up. You pass each fact
 //! to [`Connection::handle`] as an [`Event`], with the time. It returns [`Actions`], which you
-//! perform in order. The same configuration, seed and events give the same actions on every
-//! platform. So a test runs a whole day of a connection's life in microseconds.
+//! perform in order. The time is an argument, so a test runs a whole day of a connection's life in
+//! microseconds. The same configuration, seed and events give the same actions on every platform.
 //!
-//! In these docs, *the machine* is the state machine. *The driver* is the code around it that owns
-//! sockets and clocks. *The application* is the code that uses the driver.
+//! In these docs, *the machine* is the state machine. [`Connection`] is the machine with its
+//! settings, randomness, dialect and statistics; the guide and `gateway-wire` call it *the core*.
+//! *The driver* is the code around the machine that owns sockets and clocks. *The application* is
+//! the code that uses the driver.
 //!
 //! ```text
 //!             events (facts)                      actions (orders)
@@ -20,9 +22,10 @@
 //! # Which crate do I need?
 //!
 //! - For an application, use a driver: `gateway-tokio`, or `gateway-std` without an async runtime.
-//! - For another event loop, use the engine of `gateway-wire`, a driver without its wait loop.
-//!   `examples/mio_loop.rs` shows how.
-//! - If you bring your own frames and buffers, use this crate.
+//! - For another event loop, use the engine of `gateway-wire`. It does everything that a driver
+//!   does except wait: your event loop waits for sockets and for the deadline, and then calls the
+//!   engine. `examples/mio_loop.rs` shows how.
+//! - If you have your own WebSocket frame codec and buffers, use this crate.
 //! - [`Backoff`] and [`Policy`] are also useful without the rest.
 //!
 //! # A whole driver
@@ -144,11 +147,12 @@
 //!
 //! 1. Perform all actions of an event, in order, before you pass the next event.
 //! 2. Report every event of a socket with that socket's id, even if the event comes late.
-//! 3. Report a Tick when your clock, not only your timer, has reached the deadline. A Tick that
-//!    comes too early is harmless.
-//! 4. Pass frames that have already arrived before a Tick. Otherwise a pause of your process kills
-//!    a live connection. If a peer sends so fast that a read never blocks, pass a bounded number of
-//!    frames past the deadline, then the Tick.
+//! 3. Report a [`Tick`](Event::Tick) when your clock has reached the deadline. If your timer fires
+//!    before that, a Tick changes nothing, and you must set the timer again.
+//! 4. Before you report a Tick, report all frames that have already arrived. Otherwise, after a
+//!    pause of your process, a timeout fires although the pong has arrived. A peer may send so fast
+//!    that a read never blocks. So once the deadline has passed, read at most a fixed number of
+//!    further frames, then report the Tick.
 //! 5. Let the codec answer Ping and Close. The machine never answers them.
 //! 6. After [`Action::CloseSocket`], leave nothing of that socket open. After
 //!    [`Action::AbortSocket`], also make sure that none of its bytes arrive at the peer.
@@ -164,16 +168,19 @@
 //! - *Ready*: the connection accepts application messages. It is CONNECTED if no login is
 //!   configured, and AUTHENTICATED if one is.
 //! - *Stable*: ready for at least max(`stable_after`, the last delay). A stable connection resets
-//!   the attempts.
+//!   the retry count, and with it the delay. It does not reset [`Statistics::attempts`], which
+//!   counts all attempts.
 //! - *Sign of life*: any byte from the peer. In strict mode, only a pong.
 //! - *Hand-over* of a ping: its last byte was flushed to the transport. The ping's timeout starts
 //!   then.
 //! - *Held* ping: the transport has not yet taken all of it.
-//! - *Unproven* bytes: those after the newest answered ping, or since the open. No pong has shown
-//!   yet that they arrived.
+//! - *Unproven* bytes of a ping: bytes that you sent after the newest answered ping or, if none was
+//!   answered, since the socket opened. The ping's own bytes are included. No pong has shown yet
+//!   that they arrived.
 //! - *Allowance*: the time that a ping's timeout is extended for unproven bytes. It is (unproven −
 //!   64 KiB) / `slowest_link`, from 0 to 30 s.
-//! - *Resume*: the application reads again after a pause.
+//! - *Resume*: the driver reads from the socket again after a pause, because the application has
+//!   taken events.
 //! - *Least delay*: the shortest delay that a `Retry-After` header or the policy allows.
 //! - *Suspend*: the computer slept. The wall clock moves ahead of monotonic time, so the API calls
 //!   it a clock jump.

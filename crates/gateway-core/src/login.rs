@@ -87,7 +87,7 @@ impl AcceptanceRule {
 
 /// A rule for an answer that refuses a login, and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_structs)] // a rule and its verdict, and nothing else by design
+#[allow(clippy::exhaustive_structs)] // a rule and its verdict, and nothing else on purpose
 pub struct RefusalRule {
     /// Which answers match.
     pub rule: JsonRule,

@@ -12,7 +12,7 @@ use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, Shift, UnixMillis};
 
 /// The state and the memory of a connection, without generator, configuration and statistics. A
-/// model checker can compare, hash and rebase it.
+/// model checker can compare and hash it, and move it in time: see [`rebased`](Self::rebased).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     pub(crate) state: State,
@@ -32,8 +32,8 @@ pub(crate) struct Memory {
     pub(crate) jump_at: Option<Compact>,
     /// When the machine last acted on Online.
     pub(crate) online_at: Option<Compact>,
-    /// When the connection became ready. While it is not ready: when it last was, or started
-    /// afresh.
+    /// When the connection became ready. While it is not ready: when it stopped being ready, or
+    /// started afresh.
     pub(crate) since: Instant,
 }
 
@@ -189,11 +189,13 @@ impl Machine {
         }
     }
 
-    /// Returns the same machine, as if the time were `now` and its last socket were its first. So
-    /// two machines that will behave alike compare equal, even if their times differ.
+    /// Returns a copy of this machine that is moved in time. The copy's current time is `now`, and
+    /// the id of its last socket is 1. A model checker compares such copies: two machines that
+    /// differ only in their times and ids have equal copies.
     ///
-    /// Instants keep their distance to `now`; one that would come before zero becomes zero.
-    /// Machines that compare equal do behave alike if `now` is longer than every span that matters:
+    /// All instants in the machine move by the same span. An instant that would be before zero
+    /// becomes zero. If `now` is too small, machines that behave differently may therefore have
+    /// equal copies. Counted from zero, `now` must exceed each of these spans:
     ///
     /// - `stable_after`, the longest delay, and the heartbeat's interval;
     /// - the longest time that a ping may be held;

@@ -18,8 +18,8 @@ use crate::time::span_ns;
 pub enum Verdict {
     /// Retry after the backoff's delay.
     Retry,
-    /// Retry after the longer of two delays: the backoff's and this least delay. The machine adds a
-    /// random spread of up to max(1 s, 20 % of the least delay).
+    /// Retry after the longer of two delays, the backoff's and this least delay. To the longer one
+    /// the machine adds a random spread of up to max(1 s, 20 % of the least delay).
     #[serde(rename = "retry_no_sooner_than_ns", with = "span_ns")]
     RetryNoSoonerThan(Duration),
     /// Retry once with new credentials. If this verdict comes again before a connection was stable,

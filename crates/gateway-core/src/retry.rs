@@ -47,7 +47,7 @@ impl Retry {
         Self { attempts: 0, drawn: None, waited_ms: 0, refresh: Refresh::Unspent }
     }
 
-    /// The number of the last retry: 1 for the first since the attempts were last reset.
+    /// The number of the last retry: 1 for the first since the count was last reset.
     pub(crate) const fn attempts(&self) -> u32 {
         self.attempts
     }

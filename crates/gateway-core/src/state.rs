@@ -7,12 +7,25 @@ use serde::{Deserialize, Serialize};
 /// The state of a connection. `Display` and serde write the names in capitals, as in logs.
 ///
 /// ```text
-///                     ┌──────────────── lost, retry ────────────────┐
-///                     ▼                                             │
-///  DISCONNECTED ─▶ CONNECTING ─▶ CONNECTED ─▶ AUTHENTICATED ─▶ CLOSING ─▶ CLOSED
+///         lost or failed: a retry is scheduled
+///       ┌──────────────┬─────────────┬──────────────┐
+///       ▼              │             │              │
+///  DISCONNECTED ─▶ CONNECTING ─▶ CONNECTED ─▶ AUTHENTICATED
+///                                    │              │
+///                                    └──────┬───────┘
+///                                           │ close request
+///                                           ▼
+///                                        CLOSING ─▶ CLOSED
 /// ```
 ///
-/// The set is complete by design: a driver or a dashboard may match on it without a wildcard.
+/// Three more transitions are not in the picture:
+///
+/// - A close request in DISCONNECTED or CONNECTING leads to CLOSED at once.
+/// - If the machine gives up, CONNECTING, CONNECTED or AUTHENTICATED becomes CLOSED.
+/// - A connect request in CLOSING or CLOSED leads to CONNECTING.
+///
+/// This enum is exhaustive on purpose: a driver or a dashboard may match on it without a wildcard.
+/// A new state would be a breaking change.
 ///
 /// ```
 /// use gateway_core::ConnectionState;

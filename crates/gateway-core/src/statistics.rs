@@ -12,7 +12,7 @@ use crate::event::OpenError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Attempts to open a socket.
+    /// Attempts to open a socket: the first one and all retries. Nothing resets this number.
     pub attempts: u64,
     /// Sockets that opened.
     pub opened: u64,

@@ -142,8 +142,8 @@ impl State {
     fn on_send(&self, message: Message<'_>, cx: &mut Context<'_>) -> Next {
         let open = match self {
             Self::Ready(Ready { socket, flow, .. }) => Some((*socket, flow.writing)),
-            // With an embedder's login, the application sends the messages of the login. With a
-            // login message, only the machine sends.
+            // With `Login::External`, the application sends the messages of the login. With a login
+            // message, only the machine sends.
             Self::LoggingIn(LoggingIn { socket, flow, .. }) => match cx.config.login {
                 Login::External { .. } => Some((*socket, flow.writing)),
                 Login::None | Login::Message { .. } => None,
@@ -638,8 +638,8 @@ impl Ready {
         }
     }
 
-    /// The connection is no longer ready: resets the attempts if it was stable. Returns its state's
-    /// name.
+    /// The connection is no longer ready: resets the retry count if it was stable. Returns its
+    /// state's name.
     fn end(cx: &mut Context<'_>) -> ConnectionState {
         let ready_for = Self::count_time(cx);
         if ready_for >= cx.memory.retry.stable_after(&cx.config.reconnect) {

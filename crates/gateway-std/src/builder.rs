@@ -64,8 +64,8 @@ impl Builder {
     /// Validates all settings, and creates the client.
     ///
     /// # Errors
-    /// Each invalid setting, by its name. `poller` means that the operating system has no poller,
-    /// for example because it is out of file descriptors.
+    /// Each invalid setting, by its name. `poller` means that a poller could not be created, for
+    /// example because the process is out of file descriptors.
     pub fn build(mut self) -> Result<Client, ConfigErrors> {
         let resolver = self.settings.resolver.take().unwrap_or_else(system_resolver);
         let wall = self.settings.wall.clone();

@@ -26,9 +26,9 @@ use crate::system::System;
 ///
 /// **Ask it for events.** A client that you do not ask for events sends no heartbeat and does not
 /// reconnect. The next call first reads what has arrived meanwhile, and then evaluates deadlines.
-/// While events are waiting, the client reads the clock and processes other threads' requests with
-/// every eighth event. If your application takes a second for each event, heartbeat and requests
-/// are up to eight seconds late.
+/// While events are waiting, the client looks at its deadlines and at other threads' requests only
+/// with every eighth event. If your application takes a second for each event, heartbeat and
+/// requests are up to eight seconds late.
 ///
 /// **Dropping it** aborts the connection, and the peer sees close code 1006. For a close handshake,
 /// call [`close`](Self::close) and take events until `None`.
@@ -101,12 +101,13 @@ impl<S: System> Client<S> {
     /// Sends a message, and returns its number.
     ///
     /// The client writes the message at once, unless it has received messages that you have not yet
-    /// taken with [`recv`](Self::recv). In that case it collects your answers to them. It writes
-    /// them together before its next read, or once they are 16 KiB. So a plain loop of `recv` and
-    /// `send` makes few system calls. A single `send` arrives without any further call.
+    /// taken with [`recv`](Self::recv). In that case it collects what you send, and writes it
+    /// together: before its next read, or once it is 16 KiB. So a plain loop of `recv` and `send`
+    /// makes few system calls. A single `send` is written without any further call.
     ///
     /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
-    /// reading, until the backlog of received messages is full.
+    /// reading, until the received messages that you have not taken reach
+    /// [`Limits::backlog`](crate::Limits::backlog).
     ///
     /// Each accepted message has exactly one outcome. It is sent, unless a [`ClientEvent::Outcome`]
     /// reports otherwise.
@@ -120,6 +121,8 @@ impl<S: System> Client<S> {
     ///   transport took no byte for [`send_stall`](Builder::send_stall). The peer may be waiting
     ///   until you read what it sent. Take events with [`recv`](Self::recv), then send the message
     ///   again.
+    /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
+    ///   outcomes are unread. Take events, then send the message again.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         // A thread that sends without a pause must also serve other threads' messages. It does so
         // first, so that they do not take the space that it is about to wait for.
@@ -146,8 +149,8 @@ impl<S: System> Client<S> {
     /// writes all such messages together.
     ///
     /// # Errors
-    /// Returns the message if the connection is not ready or is closing, or if the write buffer is
-    /// full.
+    /// Returns the message if the connection is not ready or is closing, if the write buffer is
+    /// full, or if more than 4,096 ranges of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.engine.send(message.into())
     }
@@ -182,7 +185,8 @@ impl<S: System> Client<S> {
     }
 
     /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing.
+    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
+    /// peer's Close frame.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.mailbox.reopen();
@@ -200,7 +204,8 @@ impl<S: System> Client<S> {
     }
 
     /// Reports a hint from the operating system. When the network is back, a client that waits to
-    /// retry retries at once. It does so at most once in 30 s, and still honours a `Retry-After`.
+    /// retry retries at once, or when its least delay ends: that of a `Retry-After` or of the
+    /// policy. The client acts on this at most once in 30 s.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
     }

@@ -9,28 +9,29 @@ use mio::event::Source;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-/// A byte stream to a server that never waits: TCP, TLS over TCP, or your own type. A read or write
+/// A non-blocking byte stream to a server: TCP, TLS over TCP, or your own type. A read or write
 /// that would have to wait must fail with [`io::ErrorKind::WouldBlock`]. A write of zero bytes
 /// means that the stream is dead.
 ///
-/// The buffer of a read contains bytes of other connections. The stream must report exactly how
-/// many bytes it has written there.
+/// The buffer passed to a read is reused, and may hold old bytes of other connections. Report
+/// exactly how many bytes you wrote there: that many bytes count as received.
 pub trait Transport: Read + Write + Send {
     /// Returns the socket under the stream, for the poller.
     fn source(&mut self) -> &mut dyn Source;
 
-    /// Whether the stream's own buffer has passed on bytes since the last call; see
+    /// Whether bytes left the stream's own buffer since the last call; see
     /// [`ByteStream::take_progress`]. The default, `false`, is for a stream without a buffer.
     fn take_progress(&mut self) -> bool {
         false
     }
 
-    /// Ends the stream's outgoing direction, as far as possible without waiting.
+    /// Ends the stream's outgoing direction, as far as possible without blocking.
     fn shutdown(&mut self);
 
-    /// Makes the next drop of the stream reset the connection. Otherwise a dead peer could later
-    /// receive what the kernel still holds. A stream over TCP sets `SO_LINGER` to zero here. By
-    /// default the drop is a plain close.
+    /// Prepares the stream so that dropping it resets the connection instead of closing it.
+    /// Otherwise a dead peer could later receive what the kernel still holds. A stream over TCP
+    /// sets `SO_LINGER` to zero here. The default does nothing, so dropping the stream closes the
+    /// connection.
     fn abort(&mut self) {}
 }
 
@@ -65,16 +66,16 @@ impl Transport for mio::net::UnixStream {
 /// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
 /// implementation may use a proxy, or a Unix socket.
 pub trait Dial: Send + Sync + 'static {
-    /// Makes one attempt. It runs on a helper thread, where it may block. Meanwhile the client's
-    /// connect timeout runs, and the client drops a stream that comes later.
+    /// Makes one attempt. It runs on a helper thread, where it may block. If it returns a stream
+    /// after the connect timeout has expired, the client drops that stream.
     ///
     /// # Errors
     /// Why no stream could be opened.
     fn dial(&self, endpoint: &Endpoint) -> Result<Box<dyn Transport>, OpenFailure>;
 
-    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket:
-    /// messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return `false`, the
-    /// default, for a stream with a buffer, such as TLS: they count as
+    /// Whether a failed write means that none of its bytes left this process. Return `true` for a
+    /// bare socket: messages in such a write get the outcome [`Rejected`](crate::Fate::Rejected).
+    /// Return `false`, the default, for a stream with a buffer, such as TLS: they get the outcome
     /// [`MaybeSent`](crate::Fate::MaybeSent).
     fn fails_whole(&self) -> bool {
         false

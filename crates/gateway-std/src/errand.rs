@@ -1,5 +1,5 @@
 //! Blocking tasks ("errands") off the client's thread: credentials, name resolution, reading TLS
-//! files, and the embedder's own dial.
+//! files, and the application's own `dial`.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

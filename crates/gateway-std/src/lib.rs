@@ -2,9 +2,10 @@
 //!
 //! [`Client`] is an iterator of events, and sends messages. It connects when you first ask it for
 //! an event. Then it keeps a heartbeat, reconnects with backoff and jitter, logs in again, and
-//! closes within a deadline. All of this happens on the thread that calls it. While it waits in the
-//! operating system's poller (through [mio](https://docs.rs/mio)), only its socket, its deadlines
-//! and its [`Sender`]s wake it up.
+//! closes within a deadline. All of this happens on the thread that calls it. It waits in the
+//! operating system's poller, through [mio](https://docs.rs/mio). Only these wake it up: its
+//! socket, its deadlines, its [`Sender`]s, its helper thread, and, after a suspend, the suspend
+//! watch.
 //!
 //! The state machine in [`gateway_core`] makes all decisions. `gateway-tokio` is the same client on
 //! tokio, with the same builder, settings, events and errors.
@@ -26,10 +27,10 @@
 //! ```
 //!
 //! **Threads.** A connection uses one of your threads, and three file descriptors: its socket, its
-//! poller, and the poller's waker. The client resolves the host's name, and asks for credentials,
-//! on a helper thread that ends when it has the answer. One more thread serves all clients of the
-//! process, those of `gateway-tokio` included. It wakes up 12 times a minute to notice a suspend of
-//! the machine, and ends with the last client.
+//! poller, and the poller's waker. What may block runs on a helper thread, which ends when it is
+//! done: name resolution, reading TLS files, and your own code for credentials or `dial`. One more
+//! thread per process watches for a suspend of the computer, for all clients, those of
+//! `gateway-tokio` included. It wakes up 12 times a minute, and ends with the last client.
 //!
 //! **Logs.** The codec's crate, tungstenite, logs requests and payloads through the `log` crate at
 //! level trace. If your application forwards `log` and sends secrets, filter out `tungstenite`.

@@ -1,4 +1,4 @@
-//! The operating system: sockets that never wait, a poller that waits for them, and its waker.
+//! The operating system: non-blocking sockets, a poller that waits for them, and its waker.
 
 use std::fmt;
 use std::io;

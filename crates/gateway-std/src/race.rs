@@ -1,4 +1,4 @@
-//! Connects over TCP to the first of a host's addresses that answers, without waiting.
+//! Connects over TCP to the first of a host's addresses that answers, without blocking.
 
 use std::io;
 use std::net::SocketAddr;

@@ -26,8 +26,8 @@ const CONTROLS: usize = 16;
 /// busy elsewhere processes the request when you next ask it for an event.
 ///
 /// On the thread that owns the client, use the client's own methods: there [`send`](Self::send)
-/// would wait for itself. This thread may [enqueue](Self::enqueue) messages while the mailbox has
-/// space. It must then ask for events before it waits for receipts.
+/// would deadlock. That thread may [enqueue](Self::enqueue) messages while the mailbox has space.
+/// It must then ask for events before it waits for receipts.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,9 +65,10 @@ impl Sender {
     /// its write buffer. Waits while the mailbox (256 messages, 1 MiB) or the write buffer is full.
     ///
     /// # Errors
-    /// Returns the message if the connection is not ready, closing, or CLOSED, or if the client was
-    /// dropped. It also returns the message if the write buffer is full and the transport took no
-    /// byte for [`send_stall`](crate::Builder::send_stall).
+    /// Returns the message if the connection is not ready, is closing, or is CLOSED, or if the
+    /// client was dropped. It also returns the message if the write buffer is full and the
+    /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
+    /// ranges of outcomes are unread.
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message)?.wait()
     }
@@ -91,8 +92,9 @@ impl Sender {
         self.mailbox.ask(Control::Close(frame.code(), frame.reason().to_owned()));
     }
 
-    /// Connects again after CLOSED, when you next ask the client for an event. If the client waits
-    /// to retry, retries at once.
+    /// Connects if the client has not started, waits to retry, or is closing or CLOSED; see
+    /// [`Client::connect`](crate::Client::connect). If the client is CLOSED, this happens when you
+    /// next ask it for an event.
     pub fn connect(&self) {
         self.mailbox.ask(Control::Connect);
     }
@@ -108,7 +110,8 @@ impl Sender {
         self.mailbox.ask(Control::LoginRejected(verdict));
     }
 
-    /// Reports a hint from the operating system: the network is back, or gone.
+    /// Reports a hint from the operating system: the network is back, or gone; see
+    /// [`Client::network_changed`](crate::Client::network_changed).
     pub fn network_changed(&self, network: Network) {
         self.mailbox.ask(Control::Network(network));
     }
@@ -123,7 +126,7 @@ impl fmt::Debug for Sender {
 /// The pending result of a message that was [enqueued](Sender::enqueue).
 ///
 /// Dropping the receipt does not take the message back: the message is still sent, but you do not
-/// see a refusal.
+/// learn whether it was accepted.
 #[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
     outcome: mpsc::Receiver<Result<MessageId, SendError>>,
@@ -134,9 +137,10 @@ impl Receipt {
     /// number.
     ///
     /// # Errors
-    /// Returns the message if the connection is not ready, closing, or CLOSED, or if the client was
-    /// dropped. It also returns the message if the write buffer is full and the transport took no
-    /// byte for [`send_stall`](crate::Builder::send_stall).
+    /// Returns the message if the connection is not ready, is closing, or is CLOSED, or if the
+    /// client was dropped. It also returns the message if the write buffer is full and the
+    /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
+    /// ranges of outcomes are unread.
     pub fn wait(self) -> Result<MessageId, SendError> {
         let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
         self.outcome.recv().unwrap_or_else(gone)

@@ -1,4 +1,4 @@
-//! What a client needs from the machine that it runs on.
+//! What a client needs from the computer that it runs on.
 
 use std::task::Waker;
 

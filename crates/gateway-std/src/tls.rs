@@ -1,4 +1,4 @@
-//! TLS over TCP, without waiting.
+//! Non-blocking TLS over TCP.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl TlsStream {
         Ok(Self { connection, tls: tls.clone(), tcp, has_moved: false })
     }
 
-    /// Continues the handshake, as far as possible without waiting.
+    /// Continues the handshake, as far as possible without blocking.
     pub(crate) fn poll_handshake(&mut self) -> Poll<Result<(), OpenFailure>> {
         match self.shake_hands() {
             Ok(()) => Poll::Ready(Ok(())),

@@ -31,8 +31,8 @@ use crate::wakers::{Half, Wakers};
 ///
 /// **Poll it.** A client that you do not poll sends no heartbeat and does not reconnect. The next
 /// poll first reads what has arrived meanwhile, and then evaluates deadlines. While events are
-/// waiting, the client reads the clock with every eighth event. If your application takes a second
-/// for each event, the heartbeat is up to eight seconds late.
+/// waiting, the client looks at its deadlines only with every eighth event. If your application
+/// takes a second for each event, the heartbeat is up to eight seconds late.
 ///
 /// **Dropping it** aborts the connection, and the peer sees close code 1006. For a close handshake,
 /// call [`close`](Self::close) and poll until `None`.
@@ -93,12 +93,13 @@ impl Client {
     /// Sends a message, and returns its number.
     ///
     /// The client writes the message at once, unless it has received messages that you have not yet
-    /// taken with [`next`](Self::next). In that case it collects your answers to them. It writes
-    /// them together before its next read, or once they are 16 KiB. So a plain loop of `next` and
-    /// `send` makes few system calls. A single `send` arrives without any further poll.
+    /// taken with [`next`](Self::next). In that case it collects what you send, and writes it
+    /// together: before its next read, or once it is 16 KiB. So a plain loop of `next` and `send`
+    /// makes few system calls. A single `send` is written without any further poll.
     ///
     /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
-    /// reading, until the backlog of received messages is full.
+    /// reading, until the received messages that you have not taken reach
+    /// [`Limits::backlog`](crate::Limits::backlog).
     ///
     /// Each accepted message has exactly one outcome. It is sent, unless a [`ClientEvent::Outcome`]
     /// reports otherwise.
@@ -115,6 +116,8 @@ impl Client {
     ///   transport took no byte for [`send_stall`](Builder::send_stall). The peer may be waiting
     ///   until you read what it sent. Receive events with [`next`](Self::next), then send the
     ///   message again.
+    /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
+    ///   outcomes are unread. Receive events, then send the message again.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.flushing = None; // the sink's next flush also covers this message
         if self.is_write_blocked() {
@@ -140,8 +143,8 @@ impl Client {
     /// writes all such messages together.
     ///
     /// # Errors
-    /// Returns the message if the connection is not ready or is closing, or if the write buffer is
-    /// full.
+    /// Returns the message if the connection is not ready or is closing, if the write buffer is
+    /// full, or if more than 4,096 ranges of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.flushing = None;
         self.engine.send(message.into())
@@ -180,7 +183,8 @@ impl Client {
     }
 
     /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing.
+    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
+    /// peer's Close frame.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.wakers.wake_all();
@@ -200,7 +204,8 @@ impl Client {
     }
 
     /// Reports a hint from the operating system. When the network is back, a client that waits to
-    /// retry retries at once. It does so at most once in 30 s, and still honours a `Retry-After`.
+    /// retry retries at once, or when its least delay ends: that of a `Retry-After` or of the
+    /// policy. The client acts on this at most once in 30 s.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
         self.wakers.wake_all();

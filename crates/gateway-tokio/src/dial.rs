@@ -29,16 +29,16 @@ use crate::resolve::Lookups;
 
 /// A byte stream to a server: TCP, TLS over TCP, or your own type.
 ///
-/// The buffer of a read contains bytes of other connections. The stream must report exactly how
-/// many bytes it has written there.
+/// The buffer passed to a read is reused, and may hold old bytes of other connections. Report
+/// exactly how many bytes you wrote there: that many bytes count as received.
 ///
-/// If a transport takes no bytes for too long, the client treats it as stalled, and its peer as
-/// dead. Bytes count as taken when [`poll_write`](AsyncWrite::poll_write) accepts some, or when a
-/// flush completes.
+/// If a transport takes no bytes for too long while a ping waits, the client treats the peer as
+/// dead, with cause [`WriteStall`](gateway_core::DisconnectCause::WriteStall). Bytes count as taken
+/// when [`poll_write`](AsyncWrite::poll_write) accepts some, or when a flush completes.
 ///
-/// Linux reports a socket as writable only once a third of its send buffer is free. The client also
-/// writes before that report, if the transport is a [`TcpStream`], or a [`TlsStream`] of
-/// tokio-rustls over one.
+/// Linux reports a socket as writable only once a third of its send buffer is free. The client does
+/// not wait for that report if the transport is a [`TcpStream`], or a [`TlsStream`] of tokio-rustls
+/// over one.
 ///
 /// A `Transport` can be downcast through [`Any`], as [`Dial::abort`] needs it.
 pub trait Transport: AsyncRead + AsyncWrite + Any + Send + Unpin {}
@@ -51,26 +51,27 @@ pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFa
 /// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
 /// implementation may use a proxy, a Unix socket, or memory.
 ///
-/// The client drops the future when the connect timeout expires. It must then leave nothing open.
+/// The client drops the future when the connect timeout expires. A dropped future must leave
+/// nothing open.
 pub trait Dial: Send + Sync + 'static {
     /// Starts one attempt.
     fn dial(&self, endpoint: &Endpoint) -> Dialing;
 
-    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket:
-    /// messages in such a write count as [`Rejected`](crate::Fate::Rejected). Return `false`, the
-    /// default, for a stream with a buffer, such as TLS: they count as
+    /// Whether a failed write means that none of its bytes left this process. Return `true` for a
+    /// bare socket: messages in such a write get the outcome [`Rejected`](crate::Fate::Rejected).
+    /// Return `false`, the default, for a stream with a buffer, such as TLS: they get the outcome
     /// [`MaybeSent`](crate::Fate::MaybeSent).
     fn fails_whole(&self) -> bool {
         false
     }
 
-    /// Makes the next drop of `transport` reset the connection. Otherwise a dead peer could later
-    /// receive what the kernel still holds. `transport` is a stream that [`dial`](Self::dial)
-    /// returned.
+    /// Prepares `transport` so that dropping it resets the connection instead of closing it.
+    /// Otherwise a dead peer could later receive what the kernel still holds. `transport` is a
+    /// stream that [`dial`](Self::dial) returned.
     ///
     /// The default resets a [`TcpStream`], also under a [`TlsStream`] of tokio-rustls. It does
-    /// nothing for other types, so their drop is a plain close. Implement this method for a stream
-    /// of another type, such as a proxy's over TCP:
+    /// nothing for other types, so dropping them closes the connection. Implement this method for a
+    /// stream of another type, such as a proxy's over TCP:
     ///
     /// ```
     /// # use std::any::Any;

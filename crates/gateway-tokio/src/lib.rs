@@ -24,9 +24,9 @@
 //! # }
 //! ```
 //!
-//! **Threads.** One thread serves all clients of the process. It wakes up 12 times a minute to
-//! notice a suspend of the machine, and ends with the last client. Each client also resolves names
-//! on one thread, and reads TLS files on another, while such a task runs.
+//! **Threads.** One thread per process watches for a suspend of the computer, for all clients. It
+//! wakes up 12 times a minute, and ends with the last client. While a client resolves a name or
+//! reads TLS files, it uses one helper thread for each.
 //!
 //! **Logs.** The codec's crate, tungstenite, logs requests and payloads through the `log` crate at
 //! level trace. If your application forwards `log` and sends secrets, filter out `tungstenite`.

@@ -32,14 +32,14 @@ pub enum SinkError {
     Flush(#[from] FlushError),
 }
 
-/// The methods of [`Sink`], in addition to that trait's contract:
+/// Beyond the contract of [`Sink`]:
 ///
 /// - `feed` accepts a message without writing it.
 /// - `poll_flush`, and therefore `SinkExt::send`, flushes all messages that were accepted before.
 /// - `poll_close` closes with 1000 and waits for CLOSED.
 ///
-/// These operations also read, until the backlog of received messages is full. So poll the stream
-/// as well.
+/// These operations also read, until the received messages that you have not taken reach
+/// [`Limits::backlog`](crate::Limits::backlog). So poll the stream as well.
 impl Sink<Message> for Client {
     type Error = SinkError;
 

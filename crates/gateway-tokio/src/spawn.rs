@@ -53,15 +53,16 @@ pub struct Handle {
 
 /// The pending result of a message that was [enqueued](Handle::enqueue).
 ///
-/// Await it for the message's number, once the client has accepted the message into its write
-/// buffer. Dropping the receipt does not take the message back: the message is still sent, but you
-/// do not see a refusal.
+/// Awaiting it returns the message's number as soon as the client has accepted the message into its
+/// write buffer. Dropping the receipt does not take the message back: the message is still sent,
+/// but you do not learn whether it was accepted.
 ///
 /// # Errors
-/// Returns the message if the connection is not ready, closing, or CLOSED. It also returns the
-/// message if the transport took no byte for [`send_stall`](crate::Builder::send_stall). If the
-/// runtime was shut down with the message in the task's queue, the error contains an empty message
-/// instead.
+/// Returns the message if the connection is not ready, is closing, or is CLOSED. It also returns
+/// the message if the write buffer is full and the transport took no byte for
+/// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are unread.
+/// If the runtime was shut down with the message in the task's queue, the error contains an empty
+/// message instead.
 #[derive(Debug)]
 #[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
@@ -136,10 +137,10 @@ impl Client {
     /// - Notices do not stop the reading. Past the limit the client drops some, and
     ///   [`ClientEvent::Missed`] counts them.
     ///
-    /// The client's timers never stop. The task ends when the connection is CLOSED and you have
-    /// received every event. If you drop [`Events`], the client closes the connection with 1000,
-    /// and the task ends. If you drop every [`Handle`], you can no longer send, but the connection
-    /// stays open.
+    /// The task keeps the client's deadlines even while you take no events. It ends when the
+    /// connection is CLOSED and you have received every event. If you drop [`Events`], the client
+    /// closes the connection with 1000, and the task ends. If you drop every [`Handle`], you can no
+    /// longer send, but the connection stays open.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, as [`tokio::spawn`] does.
@@ -162,10 +163,11 @@ impl Handle {
     /// sent.
     ///
     /// # Errors
-    /// Returns the message if the connection is not ready, closing, or CLOSED. It also returns the
-    /// message if the write buffer is full and the transport took no byte for
-    /// [`send_stall`](crate::Builder::send_stall). If the runtime was shut down with the message in
-    /// the task's queue, the error contains an empty message instead.
+    /// Returns the message if the connection is not ready, is closing, or is CLOSED. It also
+    /// returns the message if the write buffer is full and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
+    /// unread. If the runtime was shut down with the message in the task's queue, the error
+    /// contains an empty message instead.
     pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message).await?.await
     }
@@ -214,7 +216,8 @@ impl Handle {
         let _ = self.controls.send(Control::Close(frame.code(), frame.reason().to_owned())).await;
     }
 
-    /// If the client waits to retry, retries at once.
+    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED; see
+    /// [`Client::connect`]. After the task has ended, this does nothing.
     pub async fn connect(&self) {
         let _ = self.controls.send(Control::Connect).await;
     }
@@ -230,7 +233,8 @@ impl Handle {
         let _ = self.controls.send(Control::LoginRejected(verdict)).await;
     }
 
-    /// Reports a hint from the operating system: the network is back, or gone.
+    /// Reports a hint from the operating system: the network is back, or gone; see
+    /// [`Client::network_changed`].
     pub async fn network_changed(&self, network: Network) {
         let _ = self.controls.send(Control::Network(network)).await;
     }

@@ -1,4 +1,4 @@
-//! The engine: a driver without its wait loop. It owns the session and the socket.
+//! The engine: everything that a driver does except wait. It owns the session and the socket.
 
 mod socket;
 mod suspend;
@@ -20,7 +20,7 @@ use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::session::{Order, Position, Session, SocketEnd};
 
-/// A byte stream that never waits. An operation that would have to wait fails with
+/// A non-blocking byte stream. An operation that would have to wait fails with
 /// [`io::ErrorKind::WouldBlock`]. The stream must then wake the task or thread that drives the
 /// engine once the operation can go on.
 pub trait ByteStream {
@@ -50,28 +50,29 @@ pub trait ByteStream {
     /// that nothing can be flushed again.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Whether the stream's own buffer has passed on bytes since the last call. The engine asks
-    /// this during a flush that has to wait, as a flush over TLS may. While the answer is yes, the
-    /// peer is not treated as dead, and no `send` fails as stalled. The default, `false`, is for a
-    /// stream without a buffer.
+    /// Whether bytes left the stream's own buffer since the last call. The engine asks this each
+    /// time it has written and flushed as much as the stream accepts: a flush over TLS may have to
+    /// wait, and still make progress. After `true`, the engine assumes that the transport has just
+    /// taken bytes. So the peer does not count as dead, and no `send` fails as stalled. The
+    /// default, `false`, is for a stream without a buffer.
     fn take_progress(&mut self) -> bool {
         false
     }
 
-    /// Ends the stream's outgoing direction, as far as possible without waiting.
+    /// Ends the stream's outgoing direction, as far as possible without blocking.
     fn shutdown(&mut self);
 
-    /// Makes the next drop of the stream reset the connection. The peer then receives nothing that
-    /// the kernel still holds. A TCP socket sets `SO_LINGER` to zero here. By default the drop is a
-    /// plain close.
+    /// Prepares the stream so that dropping it resets the connection instead of closing it. The
+    /// peer then receives nothing that the kernel still holds. A TCP socket sets `SO_LINGER` to
+    /// zero here. The default does nothing, so dropping the stream closes the connection.
     fn abort(&mut self) {}
 
-    /// Whether a write that fails has passed on none of its bytes. Return `true` for a bare socket.
-    /// Return `false` for a stream with a buffer, such as TLS.
+    /// Whether a failed write means that none of its bytes left this process. Return `true` for a
+    /// bare socket. Return `false` for a stream with a buffer, such as TLS.
     fn fails_whole(&self) -> bool;
 }
 
-/// The IO of a driver: it opens byte streams, and reads two clocks. No method may wait.
+/// The IO of a driver: it opens byte streams, and reads two clocks. No method may block.
 pub trait Host {
     /// An attempt in progress. Dropping it leaves nothing open.
     type Dialing;
@@ -85,8 +86,8 @@ pub trait Host {
     fn wall(&self) -> UnixMillis;
 
     /// Returns the waker of the task or thread that drives the engine. The engine registers it with
-    /// the process's [`SuspendWatch`](crate::SuspendWatch), and then notices a suspend within
-    /// seconds of the wake. `None`, the default, is for a host with its own clocks, such as a
+    /// the process-wide [`SuspendWatch`](crate::SuspendWatch), which wakes it within 5 s after the
+    /// computer wakes up. `None`, the default, is for a host with its own clocks, such as a
     /// simulation. The engine then notices a suspend when a deadline fires.
     fn suspend_waker(&self) -> Option<Waker> {
         None
@@ -133,7 +134,8 @@ pub struct Dialled<S> {
 pub enum Progress {
     /// Something was done: look again before you wait.
     Made,
-    /// Nothing to do until the socket, the deadline or the application brings something.
+    /// Nothing to do until the socket is ready, the deadline is due, or the application makes a
+    /// request.
     Blocked,
 }
 
@@ -274,7 +276,8 @@ impl<H: Host> Engine<H> {
     }
 
     /// Connects at once if the engine has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing.
+    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
+    /// peer's Close frame.
     pub fn connect(&mut self) {
         self.begin = Begin::Begun;
         self.register_for_suspends();
@@ -335,12 +338,13 @@ impl<H: Host> Engine<H> {
         self.session.end_wait();
     }
 
-    /// Reports that the embedder's own login was accepted.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&mut self) {
         self.session.login_accepted(self.host.now());
     }
 
-    /// Reports that the embedder's own login was refused. `verdict` decides what follows.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.session.login_rejected(self.host.now(), verdict);
     }

@@ -9,7 +9,8 @@ use crate::outcome::Outcome;
 ///
 /// Events wait until the application takes them:
 ///
-/// - Messages are bounded by [`Limits::backlog`](crate::Limits::backlog).
+/// - Messages are bounded by [`Limits::backlog`](crate::Limits::backlog): past it, the client stops
+///   reading.
 /// - Notices and disconnections are bounded in number. If more than 256 of them wait, the client
 ///   drops some, and [`Missed`](Self::Missed) counts the dropped ones.
 /// - Outcomes are never dropped. While more than 4,096 ranges of them wait, a send fails with
@@ -40,8 +41,9 @@ pub enum ClientEvent {
         socket: SocketId,
         /// The verdict on the refusal. A Close frame of the peer may still soften it.
         verdict: Verdict,
-        /// The first 512 bytes of the refusing text, without the login and with control characters
-        /// escaped. Empty if the embedder refused the login.
+        /// The first 512 bytes of the text that refused the login, with control characters escaped.
+        /// If the server echoes parts of the login of at least 6 bytes, they are replaced by
+        /// `(hidden)`. Empty if the application refused the login.
         reason: Box<str>,
     },
     /// The outcome of messages that were accepted.

@@ -1,7 +1,8 @@
-//! The parts that all drivers of [`gateway_core`] share: bytes in, bytes out, no IO.
+//! The parts that all drivers of [`gateway_core`] share: bytes in, bytes out.
 //!
 //! A driver opens sockets, reads and writes bytes, and reads the clock. This crate and the core do
-//! the rest:
+//! the rest. *The core* is `gateway-core`, and in a [`Session`] its
+//! [`Connection`](gateway_core::Connection).
 //!
 //! ```text
 //!   bytes read ──▶ ┌──────────────── Session ────────────────┐ ──▶ events for the application
@@ -11,9 +12,16 @@
 //!                  └──────────────────────────────────────────┘
 //! ```
 //!
-//! The [`Engine`] contains a [`Session`]. It is a driver without its wait loop: it opens sockets
-//! through a [`Host`], and reads and writes [`ByteStream`]s that never wait. A driver adds the wait
-//! loop of its runtime. Only the [`SuspendWatch`] has a thread and reads clocks.
+//! In the figure, the codec turns bytes into frames and frames into bytes. `Output` is the write
+//! buffer. `Ledger` numbers the messages, and finds the [`Outcome`] of each.
+//!
+//! A [`Session`] does no IO. The [`Engine`] contains a session, and does everything that a driver
+//! does except wait. It opens sockets through a [`Host`], which the driver implements, and reads
+//! and writes non-blocking [`ByteStream`]s. A driver adds the wait loop of its runtime.
+//!
+//! Three other parts use the operating system themselves. [`SuspendWatch`] has a thread and reads
+//! clocks. [`Tls`] reads certificate files, the platform's trust store and clocks.
+//! [`system_resolver`] resolves names.
 //!
 //! If you use a driver, import these types from it: the drivers re-export them. If you write a
 //! driver, start with [`Engine`]. If your IO does not fit [`ByteStream`], start with [`Session`].

@@ -1,4 +1,4 @@
-//! The outcome of each message. Every message passed to `send` has exactly one outcome.
+//! The outcome of each message. Every accepted message has exactly one outcome.
 
 use std::fmt;
 use std::ops::Range;
@@ -52,15 +52,16 @@ impl Outcome {
     }
 }
 
-/// The outcome of an accepted message.
+/// The outcome of an accepted message. A message that was not accepted has none: `send` returns it
+/// in a [`SendError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
     /// All bytes of the message were written to the transport. The peer's kernel or application may
-    /// still lose it: only an answer of the application proves that it was read.
+    /// still lose it: only an answer of the peer's application proves that it was read.
     ///
-    /// The client resets the socket of a dead peer ([`Order::Abort`](crate::Order::Abort)). The
-    /// reset discards what the local kernel still held, and the messages among it stay `Sent`.
+    /// The client resets the socket of a dead peer. The reset discards what the local kernel still
+    /// held. Messages in it keep the outcome `Sent`, although they never left.
     Sent {
         /// The socket.
         socket: SocketId,
@@ -71,7 +72,7 @@ pub enum Fate {
         /// The socket.
         socket: SocketId,
     },
-    /// No byte of the message was written. It is safe to send it again.
+    /// The message was accepted, but no byte of it was written. It is safe to send it again.
     Rejected,
 }
 
@@ -147,7 +148,7 @@ impl Ledger {
         self.settle(count, Fate::Sent { socket })
     }
 
-    /// Settles all messages of a lost socket, which had taken the bytes before `written`, and
+    /// Settles all messages of a lost socket. The socket had taken the bytes before `written`, and
     /// flushed those before `flushed`.
     pub(crate) fn settle_lost(
         &mut self,

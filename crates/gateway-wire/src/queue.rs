@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// A queue that frees its buffer when it becomes empty. To free it later would not help: in a
-/// process of many connections, other small blocks then lie between the freed ones. A burst that
+/// process of many connections, other small blocks are then between the freed ones. A burst that
 /// follows a burst reserves at once what the last one needed.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {

@@ -50,8 +50,9 @@ pub struct Limits {
     pub high_water: usize,
     /// The limit of unsent answers to the peer's pings. While more of them wait, nothing is read.
     pub owed: usize,
-    /// The limit of messages that wait for the application. While more of them wait, nothing is
-    /// read.
+    /// The limit of received messages that wait for the application. While more of them wait,
+    /// nothing is read. The core's [`Backlog`](gateway_core::Backlog) is another thing: the bytes
+    /// before a held ping.
     pub backlog: usize,
 }
 
@@ -206,7 +207,8 @@ impl Session {
     // Requests of the application.
 
     /// Connects at once if the session has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing.
+    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
+    /// peer's Close frame.
     pub fn connect(&mut self, now: Instant) {
         self.at(now, Event::ConnectRequested, Payload::None);
     }
@@ -241,12 +243,13 @@ impl Session {
         Err(SendError::new(rejection, message))
     }
 
-    /// Reports that the embedder's own login was accepted.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
     pub fn login_accepted(&mut self, now: Instant) {
         self.at(now, Event::LoginAccepted, Payload::None);
     }
 
-    /// Reports that the embedder's own login was refused. `verdict` decides what follows.
+    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
+    /// `verdict` decides what follows.
     pub fn login_rejected(&mut self, now: Instant, verdict: Verdict) {
         self.at(now, Event::LoginRejected(verdict), Payload::None);
     }

@@ -23,7 +23,7 @@ pub struct Settings {
     pub endpoint: EndpointBuilder,
     /// The core's settings.
     pub config: Arc<Config>,
-    /// The gateway's dialect.
+    /// The server's dialect.
     pub dialect: BoxDialect,
     /// Which server certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
@@ -35,7 +35,7 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether an outcome is also reported for messages that were sent.
     pub report_sent: bool,
-    /// How long the transport may take no byte while someone waits for it.
+    /// After how long without progress a waiting `send` or flush gives up.
     pub send_stall: Duration,
     /// The wall clock; `None` for the system's.
     pub wall: Option<WallClock>,
@@ -57,7 +57,8 @@ pub struct Parts {
 }
 
 impl Settings {
-    /// The least `send_stall`. A busy machine may not serve a socket for some tens of milliseconds.
+    /// The least `send_stall`. A busy computer may not serve a socket for some tens of
+    /// milliseconds.
     pub const SHORTEST_SEND_STALL: Duration = Duration::from_millis(100);
 
     /// The greatest `send_stall`.
@@ -139,7 +140,7 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Sets the gateway's dialect. The default is JSON.
+        /// Sets the server's dialect: the texts of its heartbeat and login. The default is JSON.
         pub fn dialect(
             mut self,
             dialect: impl $crate::core::Dialect + Send + Sync + 'static,
@@ -210,10 +211,10 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Sets how long the transport may take no byte while `send` or a flush waits for it. The
-        /// default is 10 s, the limits are 100 ms and 1 h.
+        /// Sets after how long without progress a waiting `send` or flush gives up. Progress means
+        /// that the transport takes a byte. The default is 10 s, the limits are 100 ms and 1 h.
         ///
-        /// After that time, `send` returns the message with
+        /// Then `send` returns the message with
         /// [`SendRejection::Stalled`](gateway_wire::core::SendRejection::Stalled), and a flush ends
         /// with [`FlushError::Stalled`](gateway_wire::FlushError::Stalled). The connection stays
         /// open: the heartbeat decides whether the peer is dead.
@@ -222,9 +223,9 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Replaces the system's wall clock, for example in a simulation. This turns the suspend
-        /// watch off, because it reads the system's clocks. The client then notices a suspend when
-        /// its next deadline fires.
+        /// Replaces the system's wall clock, for example in a simulation. The client then does not
+        /// use the suspend watch, which reads the system's clocks. It notices a suspend when its
+        /// next deadline fires.
         pub fn wall_clock(
             mut self,
             wall: impl Fn() -> $crate::core::UnixMillis + Send + Sync + 'static,

@@ -1,5 +1,4 @@
-//! Notices that the machine was suspended. Only these files of the crate have a thread and read
-//! clocks.
+//! Notices that the computer was suspended. No other file of this crate starts a thread.
 
 mod clock;
 mod detector;

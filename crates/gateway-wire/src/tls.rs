@@ -70,10 +70,10 @@ impl Tls {
     /// Accepts the certificates that the platform's trust store trusts. This is the default.
     ///
     /// All clients of a process share one TLS configuration and its resumable sessions. If a
-    /// handshake finds the configuration older than 24 hours, suspends included, the configuration
-    /// is built again. So a client that runs for months notices changes of the trust store. If the
-    /// trust store cannot be read then, the client logs a warning, and uses the old configuration
-    /// for another hour.
+    /// handshake finds the configuration older than 24 hours (time asleep counts), the
+    /// configuration is built again. So a client that runs for months notices changes of the trust
+    /// store. If the trust store cannot be read then, the client logs a warning, and uses the old
+    /// configuration for another hour.
     ///
     /// # Errors
     /// The platform's trust store cannot be read.
@@ -84,9 +84,10 @@ impl Tls {
 
     /// Accepts only the certificates in this PEM file, and those that a CA among them has issued.
     ///
-    /// A certificate in the file is accepted for itself, even if it is self-signed. The client
-    /// still checks its name, its dates and the handshake's signature. Only a CA can issue other
-    /// certificates.
+    /// If the server presents a certificate that is in the file, the client accepts it, even if it
+    /// is self-signed. The client still checks its name, its dates and the handshake's signature.
+    /// For a certificate in the file that is not a CA, the client accepts that one certificate, and
+    /// no certificate issued by it.
     ///
     /// The client reads the file again before each attempt. If its content has changed, the new
     /// content applies to that attempt, and no older session is resumed. The client

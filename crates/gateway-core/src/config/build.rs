@@ -96,40 +96,41 @@ impl Default for ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    /// Sets the base of the first delay.
+    /// Sets the delay of the first retry, before jitter.
     pub fn initial_delay(mut self, span: Duration) -> Self {
         self.initial_delay = span;
         self
     }
 
-    /// Sets the upper bound of the base. It also bounds the delays of every strategy but
+    /// Sets the longest delay before jitter. It is also the longest delay after jitter, except for
     /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
     pub fn max_delay(mut self, span: Duration) -> Self {
         self.max_delay = span;
         self
     }
 
-    /// Sets the factor between one base and the next.
+    /// Sets the factor by which the delay before jitter grows with each retry, up to the longest.
     pub fn multiplier(mut self, multiplier: Multiplier) -> Self {
         self.multiplier = multiplier;
         self
     }
 
-    /// Sets how a delay is drawn.
+    /// Sets the jitter: the random strategy for a delay.
     pub fn jitter(mut self, strategy: Strategy) -> Self {
         self.jitter = strategy;
         self
     }
 
     /// Sets how many retries the machine makes before it gives up: `None` for no limit, 0 for no
-    /// retry. A stable connection resets the count.
+    /// retry. The first attempt is not a retry. A stable connection resets the count.
     pub fn max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Sets how long a connection must be ready to be stable. If the last delay is longer, that
-    /// counts instead. A stable connection resets the attempts.
+    /// Sets how long a connection must be ready to be stable. If the last delay was longer, a
+    /// connection must be ready for that long. A stable connection resets the retry count, and with
+    /// it the delay.
     pub fn stable_after(mut self, span: Duration) -> Self {
         self.stable_after = span;
         self
@@ -153,8 +154,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how long after a ping's hand-over a sign of life must come; at most the interval. If
-    /// you do not set it, it is 5 s, or the interval if that is shorter.
+    /// Sets how long after a ping's hand-over a sign of life must come. It is at most the interval.
+    /// If you do not set it, it is 5 s, or the interval if that is shorter.
     pub fn heartbeat_timeout(mut self, span: Duration) -> Self {
         self.heartbeat_timeout = Some(span);
         self
@@ -175,8 +176,11 @@ impl ConfigBuilder {
 
     /// Sets the rate, in bytes a second, of the slowest link that must not look dead.
     ///
-    /// The allowance of a ping is (unproven bytes − 64 KiB) / `slowest_link`, from 0 to 30 s. A
-    /// held ping may wait for timeout + 30 s + the bytes before it / `slowest_link`.
+    /// The allowance of a ping is (unproven bytes − 64 KiB) / `slowest_link`, from 0 to 30 s.
+    ///
+    /// A held ping may wait for timeout + 30 s + *B* / `slowest_link`, where *B* is the number of
+    /// bytes before it. It may wait less if the transport takes nothing. After that the connection
+    /// ends with [`WriteStall`](crate::DisconnectCause::WriteStall), which has the whole rule.
     pub fn slowest_link(mut self, bytes_a_second: u32) -> Self {
         self.slowest_link = bytes_a_second;
         self

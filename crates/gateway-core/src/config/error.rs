@@ -32,7 +32,8 @@ impl ConfigError {
         &self.field
     }
 
-    /// The refused value. It is empty if the field itself is the error.
+    /// The refused value. It is empty if the field itself is the error (for example an unknown
+    /// field).
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value

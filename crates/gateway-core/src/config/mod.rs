@@ -21,8 +21,8 @@ use crate::policy::Policy;
 ///
 /// Create one with [`Config::builder`], or read one with serde from TOML or JSON. There a duration
 /// is a string such as `"30s"`, or a number of milliseconds. All errors are reported at once, and
-/// an unknown field is an error. What serde writes reads back equal, except for a login: its text
-/// and rules are never written.
+/// an unknown field is an error. A configuration that you write and read again is equal to the
+/// first. The exception is a login message: its text and rules are never written.
 ///
 /// | field | default | limits |
 /// |---|---|---|
@@ -30,7 +30,7 @@ use crate::policy::Policy;
 /// | `reconnect.max_delay` | 30s | `initial_delay` – 365 d |
 /// | `reconnect.multiplier` | 2 | 1 – 1000, at most three digits after the point |
 /// | `reconnect.jitter` | decorrelated | a [`Strategy`](crate::Strategy)'s name |
-/// | `reconnect.max_attempts` | unlimited | a number; 0 means never retry |
+/// | `reconnect.max_attempts` | unlimited | a number of retries; 0 means never retry |
 /// | `reconnect.stable_after` | 10s | 1 ms – 365 d |
 /// | `reconnect.retry_after_max` | 5m | 1 ms – 365 d |
 /// | `heartbeat.kind` | ping | ping, json, off |
@@ -44,7 +44,7 @@ use crate::policy::Policy;
 /// | `login.send` | no login | at most 64 KiB |
 /// | `login.external` | false | not with `login.send` |
 /// | `login.accepted` | – | `POINTER=VALUE` or any; must be set with `login.send` |
-/// | `login.refused` | – | `POINTER=VALUE[:VERDICT]`, or a list; a [`RefusalRule`](crate::RefusalRule) each |
+/// | `login.refused` | – | `POINTER=VALUE[:VERDICT]`, or a list; each is a [`RefusalRule`](crate::RefusalRule) |
 /// | `login.timeout` | 10s | 1 ms – 365 d |
 /// | `policy` | [`Policy`] | a table of `"CODE"` or `"CODE-CODE"` to retry, refresh, fatal or a least delay |
 /// | `connect_timeout` | 10s | 1 ms – 365 d |
@@ -113,7 +113,7 @@ pub enum HeartbeatKind {
     /// default.
     Ping,
     /// No heartbeat. The machine may never notice a peer that vanished without closing the
-    /// connection.
+    /// connection, unless you set `data_timeout`.
     Off,
 }
 
@@ -165,14 +165,15 @@ impl Config {
         &self.login
     }
 
-    /// How many retries the machine makes before it gives up. `None` means no limit.
+    /// How many retries the machine makes before it gives up, not counting the first attempt.
+    /// `None` means no limit.
     #[must_use]
     pub const fn max_attempts(&self) -> Option<u32> {
         self.reconnect.max_attempts
     }
 
-    /// How long a connection must be ready to be stable. If the last delay is longer, that counts
-    /// instead.
+    /// How long a connection must be ready to be stable. If the last delay was longer, a connection
+    /// must be ready for that long.
     #[must_use]
     pub const fn stable_after(&self) -> Duration {
         self.reconnect.stable_after
@@ -257,7 +258,8 @@ impl Config {
         self.max_message_size
     }
 
-    /// How far the wall clock must be ahead to count as a suspend: max(2 · interval, 30 s).
+    /// If the wall clock is ahead of monotonic time by more than this, the computer was suspended.
+    /// It is the longer of two intervals and 30 s.
     pub(crate) fn suspend_threshold(&self) -> Duration {
         let least = Duration::from_secs(30);
         match self.heartbeat.kind {

@@ -1,4 +1,5 @@
-//! From a [`Config`] to serde. What is written reads back equal, except for the login's secrets.
+//! From a [`Config`] to serde. A configuration that is written and read again is equal to the
+//! first, except for the login's secrets.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -9,8 +10,8 @@ use super::{Config, format_duration};
 use crate::login::Login;
 
 /// Writes every setting, so that a later change of a default does not affect the file. A login's
-/// text and rules are never written. It reads back with the text `(hidden)`, the same timeout, and
-/// a rule that accepts any answer.
+/// text and rules are never written. When the login is read again, its text is `(hidden)`, its
+/// timeout is the same, and its rule accepts any answer.
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let backoff = &self.reconnect.backoff;

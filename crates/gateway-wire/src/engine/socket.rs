@@ -1,4 +1,4 @@
-//! What the engine does with its socket: upgrade, write, read and leave. Nothing here waits.
+//! What the engine does with its socket: upgrade, write, read and leave. Nothing here blocks.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use crate::handshake::{Handshake, Opened};
 use crate::open_failure::{OpenFailure, OpenStep};
 
 /// The most bytes that one write offers. If a write fails, the engine does not know how many of its
-/// bytes were passed on.
+/// bytes left the process.
 const WRITE: usize = 64 << 10;
 
 /// The most bytes that are read and discarded when a socket is left. Unread input would cause a
@@ -178,7 +178,7 @@ impl<H: Host> Engine<H> {
         Progress::Made
     }
 
-    /// Writes the last bytes, which end in a Close frame, as far as possible without waiting.
+    /// Writes the last bytes, which end in a Close frame, as far as possible without blocking.
     pub(super) fn say_farewell(&mut self) {
         let Io::Open { id, stream, .. } = &mut self.io else { return };
         while !self.session.pending().is_empty() {

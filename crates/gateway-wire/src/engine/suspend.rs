@@ -1,4 +1,4 @@
-//! Reports the clocks to the core after the watch of the process has noticed a suspend.
+//! Reports the clocks to the core after the process-wide suspend watch has noticed a suspend.
 
 use gateway_core::Instant;
 
@@ -40,8 +40,8 @@ impl<H: Host> Engine<H> {
         self.session.wall_clock(now, self.host.wall());
     }
 
-    /// Reports the clocks to the core if the watch of the process has noticed a suspend, and
-    /// returns whether it had. Without a suspend this costs one atomic load.
+    /// Reports the clocks to the core if the process-wide suspend watch has noticed a suspend.
+    /// Returns whether it has. Without a suspend this costs one atomic load.
     ///
     /// [`look`](Self::look) calls this first. Call it yourself between events that are waiting for
     /// the application, and [catch up](Self::catch_up) if it returns true.

@@ -14,7 +14,7 @@ impl Session {
         self.at(now, Event::WallClock(wall), Payload::None);
     }
 
-    /// Reports that the machine was suspended for `by`. The core gets this as a wall clock that is
+    /// Reports that the computer was suspended for `by`. The core gets this as a wall clock that is
     /// ahead by that span, and decides whether the span is long enough. So the report also works if
     /// the monotonic clock went on in the suspend.
     pub fn suspended(&mut self, now: Instant, wall: UnixMillis, by: Duration) {

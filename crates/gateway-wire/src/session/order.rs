@@ -19,7 +19,7 @@ pub enum Order {
     Drop {
         /// The id of the attempt.
         id: SocketId,
-        /// Whether to write the pending bytes first, as far as possible without waiting. They end
+        /// Whether to write the pending bytes first, as far as possible without blocking. They end
         /// in a Close frame.
         farewell: bool,
     },

@@ -16,7 +16,7 @@ use crate::hidden::Hidden;
 use crate::message::Message;
 use crate::outcome::Outcome;
 
-/// The most bytes of an error's text that are kept. The embedder's own code may return a text of
+/// The most bytes of an error's text that are kept. The application's own code may return a text of
 /// any length.
 const DETAIL: usize = 2 << 10;
 

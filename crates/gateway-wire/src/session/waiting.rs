@@ -21,8 +21,8 @@ pub struct Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// The transport took no byte for `send_stall`. The bytes stay in the write buffer. Take
-    /// events, then flush again.
+    /// The transport took no byte for `send_stall`. The bytes stay in the write buffer, and the
+    /// connection stays open. Take events, then flush again.
     #[error("the transport took no byte for send_stall; take events, then flush again")]
     Stalled,
     /// The socket was lost first. The outcomes report what happened to each message.

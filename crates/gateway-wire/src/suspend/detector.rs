@@ -1,4 +1,5 @@
-//! Detects from two clocks whether the machine was suspended. Pure: the caller passes in the times.
+//! Detects from two clocks whether the computer was suspended. Pure: the caller passes in the
+//! times.
 
 use std::time::Duration;
 
@@ -15,12 +16,12 @@ pub enum Suspend {
     /// The wall clock went ahead of the monotonic clock by this span, because the monotonic clock
     /// stops in a suspend.
     Ahead(Duration),
-    /// Both clocks went on, and the look at them came this much later than its period.
+    /// Both clocks went on. The check was due after the period, but came this much later.
     Late(Duration),
 }
 
 impl Suspend {
-    /// Returns how long the machine was suspended, as far as the clocks show.
+    /// Returns how long the computer was suspended, as far as the clocks show.
     #[must_use]
     pub const fn by(self) -> Duration {
         match self {
@@ -31,9 +32,10 @@ impl Suspend {
 
 /// Compares a monotonic clock with the wall clock, and detects a suspend of more than 30 s.
 ///
-/// Each look at the clocks is compared with the one before it. A wall clock that drifts, or that is
-/// set back, does not count as a suspend. If your host has its own timer, call [`look`](Self::look)
-/// every few seconds. Otherwise use [`SuspendWatch`](crate::SuspendWatch), which has a thread.
+/// Each check compares the clocks with those of the check before. A wall clock that drifts, or that
+/// is set back, does not count as a suspend. If your host has its own timer, call
+/// [`look`](Self::look), the check, every few seconds. Otherwise use
+/// [`SuspendWatch`](crate::SuspendWatch), which has a thread.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,14 +45,14 @@ impl Suspend {
 /// let mut detector = SuspendDetector::new();
 /// assert_eq!(detector.look(Instant::from_millis(0), UnixMillis(1_000_000)), None);
 /// assert_eq!(detector.look(Instant::from_millis(5_000), UnixMillis(1_005_000)), None);
-/// // The machine sleeps for a minute, in which its monotonic clock stops.
+/// // The computer sleeps for a minute, in which its monotonic clock stops.
 /// let noticed = detector.look(Instant::from_millis(10_000), UnixMillis(1_070_000));
 /// assert_eq!(noticed, Some(Suspend::Ahead(Duration::from_secs(60))));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SuspendDetector {
     last: Option<(Instant, UnixMillis)>,
-    /// The period of the looks, if a late look counts as a suspend.
+    /// The period of the checks, if a late check counts as a suspend.
     period: Option<Duration>,
 }
 
@@ -62,15 +64,16 @@ impl SuspendDetector {
     }
 
     /// Creates a detector for a monotonic clock that goes on in a suspend, as on Windows. There the
-    /// two clocks stay together. Instead, a look that was due after `period` comes more than 30 s
-    /// late. A process that was stopped for that long looks the same.
+    /// two clocks stay together. So the detector reports a suspend if a check that was due after
+    /// `period` comes more than 30 s late. It cannot tell a suspend from a process that was stopped
+    /// for that long.
     #[must_use]
     pub const fn with_period(period: Duration) -> Self {
         Self { last: None, period: Some(period) }
     }
 
-    /// Takes the times of both clocks, and returns the suspend since the last look, if there was
-    /// one. The first look only records the times.
+    /// Checks the times of both clocks, and returns the suspend since the last check, if there was
+    /// one. The first check only records the times.
     #[must_use]
     pub fn look(&mut self, now: Instant, wall: UnixMillis) -> Option<Suspend> {
         let (then, shown) = self.last.replace((now, wall))?;

@@ -1,4 +1,4 @@
-//! The watch of the process: one thread compares the clocks for all registered clients.
+//! The process-wide suspend watch: one thread checks the clocks for all registered clients.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,8 +15,8 @@ use tracing::warn;
 use super::clock::SystemClocks;
 use super::detector::{Suspend, SuspendDetector};
 
-/// The span between two looks at the clocks: 12 wake-ups a minute. A suspend is noticed within this
-/// span after the wake.
+/// The span between two checks of the clocks: 12 a minute. A suspend is noticed within this span
+/// after the computer wakes up.
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// At most 15 bytes: Linux cuts longer names.
@@ -24,14 +24,15 @@ const THREAD_NAME: &str = "gateway-suspend";
 
 static PROCESS: Watch = Watch::new();
 
-/// A registration with the watch of the process. The watch notices a suspend of more than 30 s
-/// within 5 s of the wake.
+/// A client's registration with the process-wide suspend watch. The watch checks the clocks every
+/// five seconds. So it notices a suspend of more than 30 s within 5 s after the computer wakes up.
+/// The project promises 10 s: the other five are for the client, which has to run and act.
 ///
-/// The process has one watch: a thread that wakes up twelve times a minute. The thread starts with
-/// the first registration and ends with the last. It compares [`SystemTime`](std::time::SystemTime)
-/// with [`Instant`](std::time::Instant). If the wall clock went ahead, it wakes all registered
-/// clients. On Windows it also does so if the watch itself woke up late. Without a suspend, a
-/// registered client is never woken.
+/// The watch is one thread for the whole process. It starts with the first registration and ends
+/// with the last. It compares [`SystemTime`](std::time::SystemTime) with
+/// [`Instant`](std::time::Instant). If the wall clock went ahead, it wakes all registered clients.
+/// On Windows it also does so if the watch itself woke up late. Without a suspend, the watch never
+/// wakes a client.
 ///
 /// The drivers of this project register by themselves. If your driver contains an
 /// [`Engine`](crate::Engine), implement [`Host::suspend_waker`](crate::Host::suspend_waker). If it
@@ -71,7 +72,7 @@ pub struct SuspendWatch {
 }
 
 impl SuspendWatch {
-    /// Registers with the watch of the process. The first registration starts the watch.
+    /// Registers with the process-wide watch. The first registration starts it.
     ///
     /// The watch wakes `waker` on its own thread after each suspend. The waker must not block.
     pub fn register(waker: Waker) -> Self {

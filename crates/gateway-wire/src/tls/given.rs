@@ -1,5 +1,5 @@
-//! Certificates that the user gives. Each is accepted for itself, and a CA also for the
-//! certificates that it has issued.
+//! Certificates that the user gives. The client accepts each of them, and also every certificate
+//! that a CA among them has issued.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -60,8 +60,8 @@ pub(super) fn without_certificate(pem: &[u8]) -> &'static str {
     }
 }
 
-/// Whether a certificate may issue others. A certificate that is no CA is accepted only for itself:
-/// its key must not sign for other names.
+/// Whether a certificate may issue others. A certificate that is no CA may not: its key must not
+/// sign for other names.
 fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     // A certificate of version 1 cannot say whether it is a CA. webpki reads it only as a root.
     let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return true };
