@@ -42,7 +42,7 @@ pub enum ClientEvent {
         /// The verdict on the refusal. A Close frame of the peer may still soften it.
         verdict: Verdict,
         /// The first 512 bytes of the text that refused the login, with control characters escaped.
-        /// If the server echoes parts of the login of at least 6 bytes, they are replaced by
+        /// If the server echoes parts of the login, they are replaced by
         /// `(hidden)`. Empty if the application refused the login.
         reason: Box<str>,
     },
