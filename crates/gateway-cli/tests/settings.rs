@@ -54,7 +54,7 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
 async fn a_url_must_be_given_once() -> io::Result<()> {
     let none = run(gateway(&["connect"]), b"").await?;
     assert_eq!(none.status.code(), Some(2));
-    assert!(text(&none.stderr).contains("url: must be given, as <URL>, in GATEWAY_URL"));
+    assert!(text(&none.stderr).contains("url: must be given: as <URL>, in GATEWAY_URL"));
 
     let two = run(gateway(&["connect", "ws://h", "ws://u:hunter2@h"]), b"").await?;
     assert_eq!(two.status.code(), Some(2));

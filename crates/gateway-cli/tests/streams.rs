@@ -104,7 +104,10 @@ async fn a_stdin_that_cannot_be_read_is_named_and_fails() -> io::Result<()> {
 
         let log = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{what}: {log}");
-        assert!(log.contains("stdin cannot be read") && log.contains(words), "{what}: {log}");
+        assert!(
+            log.contains("cannot read any more of stdin") && log.contains(words),
+            "{what}: {log}"
+        );
     }
     // A terminal that hung up is at its end.
     let mut command = connect(&server, &["--exit-on-eof"]);

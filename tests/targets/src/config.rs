@@ -222,7 +222,7 @@ fn complete(error: &ConfigError, tree: &Value) {
     assert!(!error.limit().is_empty(), "no limit: {error:?}");
     let text = error.to_string();
     assert!(text.contains(error.field()) && text.contains(error.limit()), "{text}");
-    let is_unknown = error.limit().starts_with("unknown field; known are ");
+    let is_unknown = error.limit().starts_with("unknown field; the known fields are ");
     // A field that is named by no letter at all is shown as its user has named it.
     let is_nameless = is_unknown && tree.get("").is_some();
     assert!(!error.field().is_empty() || is_nameless, "no field: {error:?}");

@@ -14,11 +14,11 @@ use crate::serve::{Control, Options, ServeError, Server};
 /// Why there is no gateway, or no longer one.
 #[derive(Debug, Error)]
 pub(crate) enum GatewayError {
-    #[error("there is no server: {0}")]
+    #[error("cannot start the server: {0}")]
     Serve(#[from] ServeError),
-    #[error("the server cannot start: {0}")]
+    #[error("cannot start the server's thread: {0}")]
     Start(#[from] io::Error),
-    #[error("the server broke off")]
+    #[error("the server ended early")]
     BrokenOff,
 }
 

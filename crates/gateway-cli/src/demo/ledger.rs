@@ -117,13 +117,13 @@ impl Ledger {
         let lots = all.back_once + all.unanswered + all.rejected;
         let checks = [
             (all.unsettled, "without an outcome"),
-            (all.awaited, "never came back, though nothing cut them off"),
+            (all.awaited, "never came back, without a fault"),
             (all.back_more_often, "came back more than once"),
-            (self.strangers, "came that were never sent"),
+            (self.strangers, "received, but never sent"),
             (self.doubtful, "have more than one outcome"),
-            (all.handed_over.abs_diff(settled), "in which the outcomes do not add up"),
-            (all.handed_over.abs_diff(lots), "in which the lots do not add up"),
-            (all.unanswered.abs_diff(unanswered), "unanswered beside those in flight at a fault"),
+            (all.handed_over.abs_diff(settled), "with outcomes that do not add up"),
+            (all.handed_over.abs_diff(lots), "with echoes that do not add up"),
+            (all.unanswered.abs_diff(unanswered), "unanswered, not in flight at a fault"),
         ];
         let wrong = checks.into_iter().filter(|(count, _)| *count > 0);
         wrong.map(|(count, what)| format!("messages {what}: {count}")).collect()

@@ -41,7 +41,7 @@ pub(crate) async fn attend(
         Ok(Ok(Opened::WebSocket { early, steps, end })) => (early, steps, end),
         Ok(Ok(Opened::Over)) => return,
         Ok(Err(error)) => {
-            tracing::info!(%error, "no upgrade");
+            tracing::info!(%error, "the upgrade failed");
             return;
         }
         Err(order) => return ending::end_unopened(line, order, &mut orders).await,

@@ -87,7 +87,7 @@ pub(crate) async fn open(
             Ok(Opened::WebSocket { early, steps, end })
         }
         Err(error) => {
-            tracing::info!(%error, "this is no request for an upgrade");
+            tracing::info!(%error, "the request is not a WebSocket upgrade");
             hang_up_after(line, &BAD_REQUEST.to_bytes()).await
         }
     }
