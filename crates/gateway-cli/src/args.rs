@@ -10,21 +10,21 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  gateway demo                                            a client that survives six faults; needs no setup
+  gateway demo                                            a client that survives six faults
   gateway demo --driver std                               the same with the blocking client
   gateway serve --script drop                             a test server that drops its clients
-  gateway connect ws://127.0.0.1:9001                     connects to it, and reconnects when dropped
+  gateway connect ws://127.0.0.1:9001                     connects to it, and reconnects
   gateway connect wss://host/ --events - --log-level off  what happens, as JSON lines on stderr
-  gateway explain 1012                                    what the client does after close code 1012
+  gateway explain 1012                                    what follows close code 1012
   gateway check gateway.toml                              all errors of a configuration file
-  gateway replay bug.jsonl                                replays a connection recorded with --record
+  gateway replay bug.jsonl                                replays a connection of --record
   gateway replay bug.jsonl --scenario a_bug               prints it as a test for the testkit
   gateway completions bash                                shell completions
-  gateway man connect                                     a manual page; try: gateway man connect | man -l -
+  gateway man connect                                     a manual page, for man -l -
 
 Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.
-Exit status of replay: 0 all as recorded, 1 a difference, or a journal that is damaged or breaks off,
-2 usage error, or the file cannot be read.";
+Exit status of replay: 0 all as recorded, 1 a difference,
+or a journal that is damaged or breaks off, 2 usage error, or the file cannot be read.";
 
 /// A WebSocket client that reconnects, and a server to test clients against
 #[derive(Debug, Parser)]
@@ -50,15 +50,15 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Shows a client that survives six faults of a server in the same process (about 12 s)
     Demo(DemoArgs),
-    /// Connects and stays connected: sends lines of stdin, writes messages as lines to stdout
+    /// Connects and stays connected: sends lines of stdin, writes messages to stdout
     Connect(Box<ConnectArgs>),
     /// Runs a test server that echoes, answers pings, and misbehaves on request
     Serve(ServeArgs),
-    /// Explains what the client does after a close code or an HTTP status, and which rule decides
+    /// Explains what the client does after a close code or HTTP status, and why
     Explain(ExplainArgs),
     /// Validates a configuration file: prints every error, or the effective settings
     Check(CheckArgs),
-    /// Replays a journal of --record, and shows every action that differs from the recorded one
+    /// Replays a journal of --record: shows each event with its actions, and every difference
     Replay(ReplayArgs),
     /// Prints shell completions
     Completions {

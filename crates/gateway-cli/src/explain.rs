@@ -18,7 +18,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Adds a rule: retry, refresh, fatal, or a minimum delay such as 1013=30s (repeats).
+    /// Adds a rule: retry, refresh, fatal, or a least delay such as 1013=30s (repeats).
     #[arg(long, value_name = "CODE[-CODE]=VERDICT")]
     policy: Vec<String>,
 }

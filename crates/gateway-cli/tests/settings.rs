@@ -101,7 +101,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     }
     assert!(help.contains("connect [OPTIONS] [URL]\n") && !help.contains("[URL]..."), "{help}");
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("Needs --login-ok"), "{help}");
+    assert!(words.contains("Requires --login-ok"), "{help}");
     assert!(!help.contains("hunter2"), "{help}");
 
     let output = run(gateway(&["--help"]), b"").await?;

@@ -54,7 +54,7 @@ impl Fault {
             Self::Refused => "The port refuses connections",
             Self::AcceptThenDrop => "The server accepts, then drops",
             Self::Restart => "The server restarts, with a Close",
-            Self::FullBuffer => "The socket fails with a full write buffer",
+            Self::FullBuffer => "The socket breaks with a full write buffer",
         }
     }
 

@@ -131,7 +131,7 @@ impl Display for Tale {
         let Self { name, config, seed, attempts, commands, end, seen, left_out } = self;
         writeln!(f, "pub(crate) fn {name}() -> Scenario {{")?;
         for (what, count) in left_out {
-            writeln!(f, "    // Left out from the journal: {count} × {what}.")?;
+            writeln!(f, "    // In the journal, but not in this scenario: {count} × {what}.")?;
         }
         writeln!(f, "    scenario(\"What a connection did. Describe what it should do.\")")?;
         if !config.is_empty() {

@@ -75,8 +75,8 @@ pub(crate) struct JudgeArgs {
     #[arg(long = "for", value_name = "SPAN", value_parser = span, requires = "judge")]
     pub(crate) watched: Option<Duration>,
 
-    /// How long a client may take to notice a fault, and again to reconnect. Use the limit that the
-    /// client promises. Must be shorter than --for.
+    /// The time limit for a client to notice a fault, and the same limit to reconnect. Use the limit
+    /// that the client promises. Must be shorter than --for.
     #[arg(long, value_name = "SPAN", default_value = DEFAULT_WITHIN, value_parser = span, requires = "judge")]
     pub(crate) within: Duration,
 

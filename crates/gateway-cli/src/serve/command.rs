@@ -68,7 +68,11 @@ fn print_scripts() -> io::Result<()> {
             let _ = writeln!(text, "{:width$}  - {}", "", rule.words(within));
         }
     }
-    let _ = writeln!(text, "{:width$}  closes with this code, any that may be sent", "close-CODE");
+    let _ = writeln!(
+        text,
+        "{:width$}  closes with CODE: any close code that may be sent",
+        "close-CODE"
+    );
     let _ = writeln!(
         text,
         "\nA line with a dash is a rule for clients, which `--judge` checks. `--within` replaces the limit {DEFAULT_WITHIN}."

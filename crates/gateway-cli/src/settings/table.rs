@@ -122,7 +122,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .help("Caps a server's Retry-After")
         .default("5m"),
     row(Entry, "policy", Some("policy"), "CODE[-CODE]=VERDICT", RECONNECT).help(
-        "What to do after close codes or HTTP statuses: retry, refresh, fatal, or a minimum delay \
+        "What to do after close codes or HTTP statuses: retry, refresh, fatal, or a least delay \
          such as 1013=30s (repeats); see `gateway explain`",
     ),
     row(Value, "heartbeat.kind", Some("heartbeat"), "KIND", HEARTBEAT)
@@ -169,7 +169,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_LOGIN_REFUSED")
         .help(
             "An answer that refuses the login, and what to do then: refresh (read @FILE again and try \
-             once more; the default), retry, fatal, or a minimum delay such as /error=busy:30s. \
+             once more; the default), retry, fatal, or a least delay such as /error=busy:30s. \
              Write \\: for a colon in the value (repeats)",
         ),
     row(Value, "login.timeout", Some("login-timeout"), "SPAN", LOGIN)

@@ -82,14 +82,14 @@ pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
 }
 
 pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Scenario {
-    // Left out from the journal: 1 × a message that a full write buffer rejected.
-    // Left out from the journal: 1 × a part of a message.
-    // Left out from the journal: 1 × a timer that fired 5 ms late or more.
-    // Left out from the journal: 1 × an event before the first request to connect.
-    // Left out from the journal: 1 × an event of an earlier socket.
-    // Left out from the journal: 1 × the kind of a binary message, which is sent as text.
-    // Left out from the journal: 1 × a flushed write buffer.
-    // Left out from the journal: 1 × a full write buffer.
+    // In the journal, but not in this scenario: 1 × a flushed write buffer.
+    // In the journal, but not in this scenario: 1 × a full write buffer.
+    // In the journal, but not in this scenario: 1 × a message that a full write buffer rejected.
+    // In the journal, but not in this scenario: 1 × a part of a message.
+    // In the journal, but not in this scenario: 1 × a timer that fired 5 ms late or more.
+    // In the journal, but not in this scenario: 1 × an event before the first request to connect.
+    // In the journal, but not in this scenario: 1 × an event of an earlier socket.
+    // In the journal, but not in this scenario: 1 × the kind of a binary message, which is sent as text.
     scenario("What a connection did. Describe what it should do.")
         .config(toml![
             "heartbeat.interval = '20s'",

@@ -96,7 +96,7 @@ impl Rule {
             Self::GivesUpOpening => {
                 format!("gives up an attempt if the response is not complete within {bound}")
             }
-            Self::NoticesSilence => format!("leaves within {bound} after the server's last bytes"),
+            Self::NoticesSilence => format!("ends the connection within {bound} after the server's last bytes"),
             Self::FailsConnection { codes } => {
                 let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
                 let codes = codes.join(" or ");
