@@ -1,4 +1,4 @@
-//! What was recorded in the field, as `gateway replay --scenario` tells it: each is a journal of real sockets.
+//! Recorded connections, as `gateway replay --scenario` prints them. Each is a journal of real sockets.
 
 use crate::words::*;
 
