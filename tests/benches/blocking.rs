@@ -1,4 +1,5 @@
-//! What an idle blocking connection costs, and how soon a sender on another thread is heard. Prints figures; asserts nothing.
+//! The cost of an idle blocking connection, and the latency of a sender on another thread. Prints
+//! figures and asserts nothing.
 //!
 //! `cargo bench -p gateway-tests --bench blocking`
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]

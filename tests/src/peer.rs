@@ -1,4 +1,4 @@
-//! The server's side of one socket, by hand: the upgrade, then raw frames.
+//! The server's side of one socket: the upgrade, then raw frames.
 
 use std::fmt;
 

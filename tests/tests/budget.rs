@@ -1,5 +1,5 @@
-//! A task whose cooperative budget is spent finds each of tokio's sockets and timers pending. That is no silence of the peer, and no
-//! reason to be late.
+//! A task whose cooperative budget is spent finds each of tokio's sockets and timers pending. The
+//! client does not treat that as silence of the peer, and is not late because of it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A future that is dropped half-way loses nothing and doubles nothing, wherever it is cut.
+//! A future that is dropped half-way loses and duplicates nothing, wherever it is cut.
 
 use futures_util::SinkExt as _;
 use gateway_tests::{Cuts, Frame, Sockets, calm, client, memory, settle, within};

@@ -1,5 +1,5 @@
-//! Futures and clients that are dropped at each point where they wait, on hostile streams: nothing is lost, and neither a socket nor
-//! a task stays behind.
+//! Futures and clients are dropped at each point where they wait, on hostile streams. Nothing is
+//! lost, and no socket or task remains.
 #![allow(clippy::print_stdout, reason = "how many cuts there were is told; see --nocapture")]
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Clients on real sockets that are dropped at every stage of their life: no descriptor of the process stays open. One test alone
-//! stands here, for the descriptors of others would be counted as well.
+//! Clients on real sockets are dropped at every stage of their life. No descriptor of the process
+//! stays open. This file has only one test, because descriptors of others would count too.
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout, reason = "what was counted is told; see --nocapture")]
 

@@ -1,4 +1,4 @@
-//! Every message that was taken has exactly one outcome, and it is true.
+//! Every accepted message has exactly one outcome, and it is true.
 
 use futures_util::{FutureExt as _, SinkExt as _};
 use gateway_tests::{

@@ -1,4 +1,5 @@
-//! A peer that takes nothing: whoever waits to send or to flush gets an answer after `send_stall`, and nothing is lost without one.
+//! A peer that accepts nothing: a waiting `send` or `flush` returns after `send_stall`, and no
+//! message is lost without an outcome.
 
 use std::collections::VecDeque;
 use std::time::Duration;

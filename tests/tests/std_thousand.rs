@@ -1,4 +1,5 @@
-//! A thousand blocking clients in one process live through a restart of their server, and leave nothing open.
+//! A thousand blocking clients in one process survive a restart of their server, and leave nothing
+//! open.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Barrier};

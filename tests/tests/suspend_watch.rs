@@ -1,5 +1,5 @@
-//! The suspend watch of the process: one thread while there are clients, none before the first and after the last. One test alone
-//! stands here, for the clients of others would keep the thread.
+//! The suspend watch of the process: one thread while there are clients, none before the first and
+//! after the last. This file has only one test, because clients of others would keep the thread.
 #![cfg(target_os = "linux")]
 
 use std::thread;

@@ -1,4 +1,4 @@
-//! TLS: whom the client trusts, and what it calls those that it does not.
+//! TLS: which servers the client trusts, and its errors for the others.
 
 use gateway_tests::{
     Certificates, Listener, Peer, calm, client, disconnected, texts, until, until_ready,

@@ -1,4 +1,5 @@
-//! A spawned client whose events nobody takes: its task goes on with heartbeats and retries, and what waits is bounded.
+//! A spawned client whose events are not read: its task continues heartbeats and retries, and its
+//! memory is bounded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! What `gateway connect` puts on the wire, and what it makes of binary messages: against a server here.
+//! What `gateway connect` writes to the wire, and how it handles binary messages, against a server
+//! in the test.
 
 mod common;
 

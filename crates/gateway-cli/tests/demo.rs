@@ -1,4 +1,4 @@
-//! The command `gateway demo`: it ends by itself, and every message is accounted for.
+//! The command `gateway demo` ends on its own, and every message is accounted for.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Diagnostics are best effort: whatever becomes of stderr, `--events` and `--record`, the work goes on.
+//! Diagnostics are best effort: the program works on whatever happens to stderr, `--events` and
+//! `--record`.
 #![cfg(unix)]
 
 mod broken;

@@ -1,4 +1,4 @@
-//! `gateway serve --judge` as a process, with clients that behave and clients that do not.
+//! `gateway serve --judge` as a process, with correct and incorrect clients.
 
 mod common;
 

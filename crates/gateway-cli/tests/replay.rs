@@ -1,4 +1,5 @@
-//! The command `gateway replay`: a demo's journal replays as recorded; differences, damage and an end that is missing are told by their line.
+//! The command `gateway replay`: a demo's journal replays as recorded. Differences, damage and a
+//! missing end are reported with their line.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Which place of a setting decides, and usage errors: all of them, without secrets, nothing connected.
+//! Which source of a setting wins, and usage errors: all at once, without secrets, before any
+//! connection.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! stdin and stdout of `gateway connect` in every state that they can be inherited in.
+//! stdin and stdout of `gateway connect` in every state in which a process can inherit them.
 #![cfg(unix)]
 
 mod broken;

@@ -1,4 +1,4 @@
-//! Which certificates `gateway connect` accepts and shows, and what it says of others.
+//! Which certificates `gateway connect` accepts and presents, and what it reports about others.
 
 mod common;
 

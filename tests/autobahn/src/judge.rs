@@ -1,4 +1,4 @@
-//! What the report says of each driver, and whether that is good enough.
+//! Checks the report on each driver.
 
 use std::collections::BTreeMap;
 use std::fmt;

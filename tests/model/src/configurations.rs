@@ -1,4 +1,5 @@
-//! The configurations that are searched: each the settings of a connection, and the bounds of its world.
+//! The configurations to search: each has the settings of a connection and the bounds of its
+//! environment.
 
 use core::time::Duration;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What must be possible from each state: tried out on a copy of the connection.
+//! What must be possible in each state, tried on a copy of the connection.
 
 use gateway_core::{Connection, ConnectionState, Event, Frame, Instant, SocketId};
 use gateway_testkit::Fixed;

@@ -1,4 +1,5 @@
-//! What is around the connection: the user's wish, the driver's sockets, the server behind each of them.
+//! The environment of the connection: the user's wish, the driver's sockets, and the server of each
+//! socket.
 
 use gateway_core::{Action, ConnectionState, Event, Notice, Outgoing, SocketId};
 

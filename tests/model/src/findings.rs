@@ -1,4 +1,4 @@
-//! The search, and its report in words.
+//! The search, and its report as text.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! What must hold, law by law.
+//! The laws: what must hold in every state.
 
 use gateway_testkit::Invariant;
 

@@ -1,4 +1,4 @@
-//! What a network can say of a socket, and which of it is in flight.
+//! Events of a socket on the network, and which of them are in flight.
 
 use gateway_core::{CloseCode, CloseFrame, Event, Failure, Frame, OpenError, SocketId};
 

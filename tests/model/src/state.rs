@@ -1,4 +1,4 @@
-//! A state: the real connection, what is around it, and what makes two of them equal.
+//! A state: the real connection, its environment, and the equality of states.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};

@@ -1,4 +1,4 @@
-//! One step of a history: what happens, and when.
+//! One step of a history: an event and its time.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The model: what may happen next, what then is, and what must hold.
+//! The model: which steps are possible, the state after each, and the laws.
 
 use core::time::Duration;
 use std::sync::Arc;

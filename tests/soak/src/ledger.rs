@@ -1,4 +1,4 @@
-//! The books: what each side wrote down of a connection, held against each other when both have ended it.
+//! The ledgers of both sides of a connection, compared once both have ended it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

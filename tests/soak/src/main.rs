@@ -1,4 +1,4 @@
-//! The program `gateway-soak`: runs for the time that it is given, and ends with 1 where anything does not hold.
+//! The program `gateway-soak`: runs for the given time, and exits with 1 if any check fails.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 use std::io::{self, IsTerminal as _};

@@ -1,4 +1,5 @@
-//! What happens to an attempt: a pure function of the seed, the client, and how many attempts it has made before.
+//! What happens to an attempt: a pure function of the seed, the client, and the number of its
+//! earlier attempts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The judgement in words: a table, what broke, and one line for scripts.
+//! The result as text: a table, the failed checks, and one line for scripts.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

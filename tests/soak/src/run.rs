@@ -1,4 +1,4 @@
-//! The soak: storms and calms in turn, and the judgement of what each has left.
+//! The soak: storms and calms in turn, with checks after each.
 
 use std::fmt::Write as _;
 use std::io;

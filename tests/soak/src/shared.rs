@@ -1,4 +1,4 @@
-//! What the harness, the gateway and the clients share: the phase, the books, the counts.
+//! State that the harness, the gateway and the clients share: the phase, the ledgers, the counts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;

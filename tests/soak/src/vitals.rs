@@ -1,4 +1,4 @@
-//! What the process holds: heap, resident memory, open files, threads.
+//! The resources of the process: heap, resident memory, open files, threads.
 
 use std::alloc::System;
 use std::{fmt, fs, io};

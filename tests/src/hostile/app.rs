@@ -1,4 +1,5 @@
-//! The application of a hostile run: it sends until every message is settled, asks once more, and closes.
+//! The application of a hostile run: it sends until every message has its outcome, asks once more,
+//! and closes.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The hostile world under the blocking driver, on a clock of its own.
+//! The hostile world with the blocking driver, on its own clock.
 
 use std::io;
 use std::task::{Poll, Waker};

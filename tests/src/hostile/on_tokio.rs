@@ -1,4 +1,4 @@
-//! The hostile world under the async driver, on a paused clock.
+//! The hostile world with the async driver, on a paused clock.
 
 use std::future::Future;
 use std::io;

@@ -1,4 +1,4 @@
-//! The server of the hostile world: it acts on what it is given, at once, and writes down what it saw.
+//! The server of the hostile world: it answers at once, and records what it saw.
 
 use std::collections::VecDeque;
 

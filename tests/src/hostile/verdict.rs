@@ -1,4 +1,4 @@
-//! What was promised, held against what the server saw.
+//! Compares the promised outcomes with what the server saw.
 
 use std::fmt;
 use std::ops::AddAssign;

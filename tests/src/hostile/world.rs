@@ -1,4 +1,4 @@
-//! The sockets of the hostile world: two pipes each, a server behind them, and a plan of what goes wrong.
+//! The sockets of the hostile world: two pipes each, with a server and a plan of faults.
 
 use std::collections::VecDeque;
 use std::io;

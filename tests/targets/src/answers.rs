@@ -1,9 +1,11 @@
-//! What a server ends a connection or refuses one with: the raw payload of a Close frame, and raw HTTP answers.
+//! How a server ends or refuses a connection: the raw payload of a Close frame, and raw HTTP
+//! responses.
 //!
-//! Catches: a panic on any bytes; a code or a status that leads to another verdict than [`Policy::judge`]'s; a Close that may not be
-//! sent and is taken for one; a breach that is not answered with its code, or is not retried; two Close frames; a Retry-After that is
-//! not heeded, or heeded past its bound; an answer that opens without the upgrade, the Connection that
-//! lists it or the right key, or means something else in other pieces.
+//! Catches: a panic on any bytes; a code or status with another verdict than that of
+//! [`Policy::judge`]; an invalid Close that counts as valid; a protocol error that is not answered
+//! with its code, or is not retried; two Close frames; a Retry-After that is ignored, or honoured
+//! past its cap; a response that opens without the upgrade, the Connection field or the right key,
+//! or means something else in other pieces.
 
 mod said;
 

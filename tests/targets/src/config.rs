@@ -1,8 +1,11 @@
-//! Configurations: text or a tree of settings goes in; a valid configuration that keeps its promises comes out, or every error.
+//! Configurations: text or a tree of settings becomes a valid configuration that keeps its
+//! promises, or every error.
 //!
-//! Catches: a panic on any text; an error that names no field, value or limit; an error that is told only once another is
-//! mended, or only beside another; a rule that crosses another and is not told; a configuration that does not read back as it was written; a heartbeat that notices a dead peer
-//! later than interval + timeout; a state that a connection with these settings does not leave (I3, I6, I7).
+//! Catches: a panic on any text; an error without a field, value or limit; an error that is
+//! reported only after another is fixed, or only together with another; an overlap of rules that is
+//! not reported; a configuration that does not read back as written; a heartbeat that notices a
+//! dead peer later than interval + timeout; a state that a connection with these settings does not
+//! leave (I3, I6, I7).
 
 use std::time::Duration;
 

@@ -1,9 +1,10 @@
-//! The tokio driver over byte streams in memory: raw bytes and valid frames in pieces, waits, short writes, errors and ends, on a
-//! paused clock.
+//! The tokio driver over byte streams in memory: raw bytes and valid frames in pieces, waits, short
+//! writes, errors and ends, on a paused clock.
 //!
-//! Catches: a panic on anything that a server says; an invariant that the driver's events do not keep, as the checker sees them; a
-//! message that is delivered twice, out of order, or not at all; a message with no outcome or two, or one that is called sent and is
-//! not there, or rejected and is; a frame after a Close; a client that spins, or does not end after `close`.
+//! Catches: a panic on anything that a server sends; an invariant that the checker sees broken; a
+//! message that is delivered twice, out of order, or not at all; a message with no outcome or two;
+//! a message that is reported sent but missing, or rejected but received; a frame after a Close; a
+//! client that spins, or does not end after `close`.
 
 mod feed;
 

@@ -1,9 +1,9 @@
-//! Journals: bytes as a journal's file into the reader, the replay, and what `gateway replay` makes of them; and
-//! journals that a recorder has written of a history, whole and damaged.
+//! Journals: bytes go as a journal file to the reader, the replay and `gateway replay`. A recorder
+//! also writes journals of histories, whole and damaged.
 //!
-//! Catches: a panic or an endless loop on any file; a damage that is told with a line that is not there; something that comes
-//! after an error; a recorded history that does not read back, or does not replay as recorded (I9); a line that was lost, doubled or
-//! moved, or an end that was cut, and nobody says so.
+//! Catches: a panic or an endless loop on any file; damage that is reported with a line that does
+//! not exist; entries after an error; a recorded history that does not read back, or does not
+//! replay as recorded (I9); a lost, duplicated or moved line, or a truncated end, without an error.
 
 use std::io;
 use std::mem;

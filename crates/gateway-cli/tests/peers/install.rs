@@ -1,5 +1,5 @@
-//! Installs the peers below `target/peers`, once: made aside under a name of its own and then renamed, so
-//! that neither a second run at the same time nor one that was stopped halfway can leave half a peer.
+//! Installs the peers below `target/peers`, once. An installation has a temporary name until it is
+//! complete, so that no concurrent or interrupted run leaves half a peer.
 
 use std::ffi::OsString;
 use std::fs;

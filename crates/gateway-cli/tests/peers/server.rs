@@ -1,4 +1,4 @@
-//! One peer's server process, steered over its stdin and answering line by line.
+//! One peer's server process. It takes orders on stdin and answers line by line.
 
 use std::collections::HashMap;
 use std::io::Write as _;

@@ -1,4 +1,5 @@
-//! Byte streams in memory that do as the input says: they bring what a server wrote, in pieces, late, in part or not at all.
+//! Byte streams in memory that follow the input: they deliver a server's bytes in pieces, late, in
+//! part or not at all.
 
 use std::collections::VecDeque;
 use std::io;
