@@ -77,7 +77,7 @@ impl fmt::Display for Verdict {
             }
         }
         if !self.is_good() {
-            writeln!(f, "FAILED: each driver is to run all cases, and each case to go well")?;
+            writeln!(f, "FAILED: each driver must run all cases, and each case must be accepted")?;
         }
         Ok(())
     }
