@@ -85,7 +85,7 @@ fn voluntary_switches() -> Option<u64> {
     line.split_whitespace().last()?.parse().ok()
 }
 
-/// Answers pings, and tells when it has read any other message.
+/// Answers pings, and reports when it has read any other message.
 fn server() -> (String, Receiver<Instant>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", listener.local_addr().expect("it listens"));

@@ -61,7 +61,7 @@ fn take_all(client: &mut Client) -> Vec<ClientEvent> {
 async fn a_peer_whose_pong_is_there_is_not_dead_because_a_budget_is_spent() {
     let (mut client, _sockets, mut peer) = pinging().await;
     peer.send(Frame::text(r#"{"type":"pong"}"#)).await;
-    elapse(2 * TIMEOUT).await; // nobody polls the client meanwhile
+    elapse(2 * TIMEOUT).await; // the client is not polled meanwhile
 
     spend_budget();
     let mut events = take_all(&mut client);

@@ -164,7 +164,7 @@ async fn spawned(mut cuts: Cuts) -> (Vec<String>, Vec<String>, Vec<ClientEvent>,
         }
     }
     settle().await;
-    // What was told to be taken comes back; of the rest nobody knows.
+    // Messages that were reported accepted come back; the others are unknown.
     let mut echoes = 0;
     while echoes < told.len() {
         let event = next(&mut events, &mut cuts).await;

@@ -314,7 +314,7 @@ fn a_span_that_is_too_short_or_too_long_is_refused_by_name() {
     }
 }
 
-/// A blocking client of a server that reads nothing until it is told to.
+/// A blocking client of a server that reads nothing until the test allows it.
 fn blocking() -> (gateway_std::Client, std::sync::mpsc::Sender<()>, gateway_tests::Served<usize>) {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let server = serve(async move |listener| {

@@ -17,7 +17,7 @@ fn watches() -> usize {
     tasks.filter_map(name).filter(|name| name == "gateway-suspend\n").count()
 }
 
-/// Waits until so many threads watch: one that was started, or told to end, takes a moment.
+/// Waits until this many threads watch: starting and ending one takes a moment.
 fn until_there_are(count: usize) {
     for _ in 0..500_000 {
         if watches() == count {

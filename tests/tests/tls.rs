@@ -7,7 +7,7 @@ use gateway_tokio::core::{CloseFrame, DisconnectCause, Notice, OpenError};
 use gateway_tokio::{Client, ClientEvent, Tls};
 use tokio::io::AsyncWriteExt as _;
 
-/// An echo server with these certificates, and a client that is told to trust `tls`.
+/// An echo server with these certificates, and a client that trusts `tls`.
 async fn pair(certificates: Certificates, tls: Tls) -> Client {
     let listener = Listener::bind().await;
     let client = client(listener.secure_url(), calm()).tls(tls).build().unwrap();

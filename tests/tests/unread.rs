@@ -85,7 +85,7 @@ fn a_day_of_retries_goes_on_though_nobody_takes_events() {
     let counted = Arc::clone(&dialled);
     let server = tokio::spawn(async move {
         loop {
-            drop(sockets.stream().await); // hangs up in the upgrade
+            drop(sockets.stream().await); // ends TCP in the upgrade
             counted.fetch_add(1, Ordering::SeqCst);
         }
     });

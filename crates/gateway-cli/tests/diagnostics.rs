@@ -87,7 +87,7 @@ async fn a_connection_survives_files_that_cannot_be_written() -> io::Result<()> 
     Ok(())
 }
 
-/// A pipe that nobody reads is a file that hangs. It is the program's stdin, too, so that it has a name.
+/// An unread pipe is a file that hangs. It is also the program's stdin, so that it has a name.
 #[tokio::test]
 async fn a_connection_survives_files_that_hang() -> io::Result<()> {
     for flag in ["--events", "--record"] {

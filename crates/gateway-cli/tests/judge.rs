@@ -113,7 +113,7 @@ async fn how_a_client_leaves_is_in_the_report() -> io::Result<()> {
     let mut client = judge.dial().await?;
     soon(client.write_all(REQUEST)).await?;
     soon(client.write_all(b"\x88\x82\0\0\0\0\x0f\xa1")).await?;
-    // The answer comes back, and the server hangs up.
+    // The answer comes back, and the server ends TCP.
     soon(client.read_to_end(&mut Vec::new())).await?;
 
     let (status, report) = judge.end().await;

@@ -109,7 +109,7 @@ async fn a_stdin_that_cannot_be_read_is_named_and_fails() -> io::Result<()> {
             "{what}: {log}"
         );
     }
-    // A terminal that hung up is at its end.
+    // A terminal that was hung up is at its end.
     let mut command = connect(&server, &["--exit-on-eof"]);
     command.stdin(Stdio::from(hung_up)).stdout(Stdio::piped()).stderr(Stdio::piped());
     assert!(soon(command.output()).await?.status.code().is_some());

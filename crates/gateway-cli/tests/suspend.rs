@@ -62,7 +62,7 @@ enum State {
     LoggingIn,
 }
 
-/// A program under the shim, with what it tells on stderr.
+/// A program under the shim, with its stderr.
 struct Suspended {
     name: String,
     state: State,

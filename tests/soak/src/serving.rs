@@ -27,7 +27,7 @@ const WRITE_BOUND: Duration = Duration::from_secs(5);
 
 /// How serving ended.
 enum Over {
-    /// It was told to stop.
+    /// The phase ended it.
     Stopped,
     /// The client closed, ended TCP, or was lost.
     Gone,
@@ -71,7 +71,7 @@ struct Line<'a> {
     slot: &'a Slot,
     stream: TcpStream,
     unread: Vec<u8>,
-    /// How many messages the client was told.
+    /// How many messages were written to the client.
     told: u64,
     /// How it misbehaves while it is open.
     fault: Option<Fault>,

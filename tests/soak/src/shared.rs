@@ -36,7 +36,7 @@ pub(crate) struct Slot {
     pub(crate) index: usize,
     pub(crate) driver: Driver,
     pub(crate) place: Place,
-    /// Where the gateway listens for it, and for nobody else.
+    /// Where the gateway listens only for this client.
     pub(crate) address: SocketAddr,
     /// Attempts that were planned.
     pub(crate) attempts: AtomicU64,

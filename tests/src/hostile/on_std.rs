@@ -18,7 +18,7 @@ use crate::bell::{Bell, now_or_never};
 /// Runs the application on a blocking client, and judges it.
 ///
 /// # Panics
-/// The client waits for ever.
+/// The client waits without end.
 #[must_use]
 pub fn on_std(story: Story, plan: &Plan) -> (Verdict, World) {
     let (world, watch, mut app) =

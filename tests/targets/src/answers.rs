@@ -128,7 +128,7 @@ impl Story<'_> {
             (_, Some(Err(_)) | None, _) | (126.., ..) => {
                 self.sights.insert("a breach");
                 let DisconnectCause::ProtocolError(failure) = cause else { panic!("{cause:?}") };
-                // What is wrong twice may be told as either.
+                // Two errors may be reported as either.
                 let both = reason.is_err() && failure == Failure::InvalidUtf8;
                 assert!(both || failure == Failure::Protocol, "{failure:?} of {payload:?}");
                 self.retried(cause);
@@ -269,7 +269,7 @@ impl Story<'_> {
         }
     }
 
-    /// The cause of the disconnection that was just told.
+    /// The cause of the last disconnection.
     fn cause(&mut self) -> DisconnectCause {
         loop {
             match self.session.next_event() {
@@ -304,13 +304,13 @@ impl Story<'_> {
         }
     }
 
-    /// A Retry-After is heeded up to its bound, and some on top.
+    /// A Retry-After is honoured up to its cap, plus a spread.
     fn heeds(&self, verdict: Verdict, delay: Duration, header: Option<RetryAfter>) {
         let backoff = self.config.backoff();
         let (_, high) = backoff.bounds(u32::MAX);
         let heeded = match header {
             Some(RetryAfter::Seconds(seconds)) => Duration::from_secs(seconds),
-            // The wall clock is told at the first attempt, and stands still; the core's own goes on from there.
+            // The wall clock is reported at the first attempt and stays; the core's own runs on from there.
             Some(RetryAfter::Date(_)) | None => Duration::ZERO,
         };
         let heeded = heeded.min(self.config.retry_after_max());

@@ -246,7 +246,7 @@ fn given<'a>(tree: &'a Value, field: &str) -> Option<&'a Value> {
     }
 }
 
-/// Each rule whose codes cross those of one before it is told, with the first of those.
+/// Each rule that overlaps an earlier one is reported, with the first such rule.
 fn each_crossing(tree: &Value, errors: Option<&ConfigErrors>, sights: &mut Sights) {
     let mut before: Vec<Rule> = Vec::new();
     let mut expected = Vec::new();
@@ -317,7 +317,7 @@ fn is_relation(error: &ConfigError) -> bool {
     about.iter().any(|words| limit.starts_with(words))
 }
 
-/// What is wrong with a setting alone is told with everything else, and nothing is told that is not.
+/// Each error of a single setting is reported together with the others, and no other error is.
 fn told_at_once(root: &Map<String, Value>, errors: &ConfigErrors, sights: &mut Sights) {
     let mut alone = Vec::new();
     for (name, value) in root {
@@ -393,7 +393,7 @@ pub(crate) fn walk(config: &Config, sights: &mut Sights) {
     assert_eq!(rig.connection.state(), ConnectionState::Closed, "I7");
 }
 
-/// Ticks at the next deadline, which lies within `most`, and ends the state.
+/// Ticks at the next deadline, which is within `most` and ends the state.
 fn leaves(rig: &mut Rig, most: Duration, what: &str) {
     let (before, since) = (rig.connection.state(), rig.now);
     let due = rig.connection.next_deadline();

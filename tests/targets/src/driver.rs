@@ -337,7 +337,7 @@ impl<'a> Story<'a> {
         let count = self.delivered.entry(socket).or_default();
         let world = lock(&self.shared);
         let end = world.ends.iter().find(|end| end.id == socket).expect("it was dialled");
-        // With a login its answer is nobody's, and the numbers are one off.
+        // With a login its answer is not delivered, and the numbers are one off.
         if let (false, Some(expected)) = (self.has_login, &end.expected) {
             assert_eq!(expected.get(*count), Some(message), "another was to be delivered");
         }

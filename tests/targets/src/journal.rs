@@ -104,7 +104,7 @@ fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
     (steps, broken)
 }
 
-/// The program says of the file what the library says, and tells of a damaged one as far as it can be read.
+/// The program reports the same about the file as the library, and shows a damaged one as far as readable.
 fn tells_the_same(file: &[u8], steps: &[Step], broken: Option<&JournalError>) {
     let differences = steps.iter().filter(|step| !step.is_as_recorded()).count() as u64;
     let replayed = gateway_cli::parsers::replayed(file);
@@ -117,7 +117,7 @@ fn tells_the_same(file: &[u8], steps: &[Step], broken: Option<&JournalError>) {
     match (scenario.end, broken) {
         (Ok(()), None) => assert!(!scenario.text.is_empty(), "a scenario of nothing"),
         (Ok(()), Some(error)) => panic!("the scenario does not say: {error}"),
-        // The journal's error comes behind what could be told; where nothing was, it may be that the settings cannot be written.
+        // The journal's error comes after the readable part. Without one, the settings may be unwritable.
         (Err(text), broken) if !scenario.text.is_empty() => {
             assert_eq!(Some(text), broken.map(ToString::to_string));
         }

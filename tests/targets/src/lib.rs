@@ -64,7 +64,7 @@ pub fn journal(bytes: &[u8]) {
     journal::run(bytes);
 }
 
-/// The core beside the model of its contract: see `reference.rs`.
+/// Compares the core with the model of its contract: see `reference.rs`.
 pub fn reference(bytes: &[u8]) {
     reference::run(bytes);
 }

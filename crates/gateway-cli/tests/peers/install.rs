@@ -25,7 +25,7 @@ pub(crate) fn install(peer: Peer) -> Result<ServerCommand, String> {
     }
 }
 
-/// A module finds its packages beside itself only, so that the servers are copied to them.
+/// A module finds packages only in its own directory, so the servers are copied there.
 fn npm_server(sources: &Path, server: &str) -> Result<ServerCommand, String> {
     let installed = once("npm", &sources.join("package.json"), npm)?;
     for file in ["steer.mjs", server] {

@@ -102,7 +102,7 @@ impl Server {
         })
     }
 
-    /// Waits for the end of a process that was killed or told to end.
+    /// Waits for the end of a process that was killed or asked to end.
     fn ended(&mut self) -> Result<(), String> {
         let Some(mut running) = self.running.take() else {
             return Ok(());
