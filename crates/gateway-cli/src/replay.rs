@@ -42,8 +42,8 @@ pub(crate) struct ReplayArgs {
     scenario: Option<String>,
 }
 
-/// Runs the command. Returns 0 if every action is as recorded, 1 after a difference or if the journal is
-/// damaged or breaks off, 2 if it cannot be read.
+/// Runs the command. Returns 0 if every action is as recorded. Returns 1 after a difference or if the
+/// journal is damaged or breaks off, 2 if it cannot be read.
 pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     let is_stdin = args.file == Path::new("-");
     let name = if is_stdin { "stdin".to_owned() } else { args.file.display().to_string() };

@@ -26,6 +26,7 @@ pub struct Scenario {
     pub seed: u64,
     /// Above this many waiting bytes no message is accepted until they are written.
     pub high_water: usize,
+    /// The script.
     pub script: Script,
     /// The expectations.
     pub sees: Vec<See>,

@@ -72,7 +72,8 @@ impl Events {
         }
     }
 
-    /// Writes the end of a socket; `detail` is the reason of a Close frame, the refusal of a login, or an error in words.
+    /// Writes the end of a socket. `detail` is the reason of a Close frame, the refusal of a login, or an
+    /// error text.
     pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause, detail: &str) {
         self.write(&Event::of_disconnect(socket, cause, detail));
         self.refusal = match cause {

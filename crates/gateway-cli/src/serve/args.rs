@@ -71,7 +71,7 @@ pub(crate) struct JudgeArgs {
     pub(crate) judge: bool,
 
     /// How long to watch the client, from the start; a signal ends it earlier [default: twice --within
-    /// plus 5 s, for a client that notices late and also reconnects late]
+    /// plus 5 s, because a client may notice and reconnect late]
     #[arg(long = "for", value_name = "SPAN", value_parser = span, requires = "judge")]
     pub(crate) watched: Option<Duration>,
 
