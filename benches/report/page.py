@@ -1,4 +1,4 @@
-"""The page docs/PERFORMANCE.md, from what was measured and nothing else."""
+"""Writes docs/PERFORMANCE.md from the measured figures."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ class Column:
     heading: str
     figure: str
     shown: object
-    """Writes one value."""
+    """Formats one value."""
     with_spread: bool = True
 
 
@@ -27,7 +27,7 @@ class Section:
     text: str
     columns: tuple
     ratio: str | None = None
-    """The figure that is also told as a ratio to tokio-tungstenite's, in the same round."""
+    """The figure that is also shown as a ratio to tokio-tungstenite's, in the same round."""
 
 
 def plain(decimals):
@@ -41,36 +41,36 @@ def thousands(value):
 CPU = Column("CPU µs a message", "cpu", plain(2))
 ALLOCATIONS = (Column("allocations a message", "allocations_per_message", plain(4)),)
 SECTIONS = (
-    Section("pipelined", "Pipelined", "Texts out and their echoes back, 1,024 on the way, in a plain loop of the client's own send and receive: "
-            "one received, one sent. A `-batched` peer is fed many messages and flushed once for them, by hand, as `gateway-tokio-spawn-batched` "
-            "enqueues them and awaits their receipts together; `tokio-tungstenite-small` has a read buffer of 4 KiB, not its default of 128.",
+    Section("pipelined", "Pipelined", "The client sends texts and receives their echoes, with 1,024 in flight. A plain loop receives one message and sends one. "
+            "In a `-batched` peer the benchmark's loop feeds many messages and flushes once. `gateway-tokio-spawn-batched` enqueues many messages "
+            "and awaits their receipts together. `tokio-tungstenite-small` has a read buffer of 4 KiB, not the default of 128 KiB.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
-    Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, where the peers set what ours set by themselves. Without it the "
-            "kernel gathers what a client writes in small pieces, which is quick for many that are on their way, and late for a single one.",
+    Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, but all peers set `TCP_NODELAY`, as our clients always do. Without it the "
+            "kernel combines small writes. That is fast with many messages in flight, and delays a single one.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
-    Section("flood", "Flood", "The server pushes texts of 128 bytes as fast as they are taken.",
+    Section("flood", "Flood", "The server sends texts of 128 bytes as fast as the client reads them.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
-    Section("memory", "Memory", "Resident memory of a connection, less pages of files, from before the first was opened: after one "
-            "echo on each, and after each was pushed a burst of 1,000 texts of 128 bytes and was idle again.",
+    Section("memory", "Memory", "The growth of resident memory per connection, without file pages, since before the first connection. "
+            "It is measured after one echo on each connection. It is measured again after a burst of 1,000 texts of 128 bytes on each, once all are idle.",
             (Column("B after an echo", "after_echo", plain(0)), Column("B after a burst", "after_burst", plain(0))), "after_echo"),
-    Section("connects", "Connections opened", "One after another, 32 under way at once, until the upgrade is done.",
+    Section("connects", "Connections opened", "The client opens connections, with 32 upgrades in progress at a time.",
             (Column("connections/s", "rate", plain(0)), Column("CPU µs a connection", "cpu", plain(0))), "rate"),
-    Section("idle", "Idle connections", "All of them open, a JSON heartbeat every 10 s on each: ours by the client's own, "
-            f"`{PLAIN}`'s by a loop around one timer, which sends the same ping and reads the pong. CPU seconds of 20.",
+    Section("idle", "Idle connections", "All connections are open, with a JSON heartbeat every 10 s on each. Our clients use their own heartbeat. "
+            f"For `{PLAIN}` a loop with one timer sends the same ping and reads the pong. The figure is CPU seconds in 20 s.",
             (Column("CPU s", "cpu_seconds", plain(3)), Column("pings", "pings", plain(0), False)), "cpu_seconds"),
-    Section("heartbeat", "The heartbeat in a flood", "Pings every 200 ms while the server pushes without end; how much later than that "
-            "one came to it after the one before, at worst.",
+    Section("heartbeat", "The heartbeat in a flood", "The client sends a ping every 200 ms while the server sends without end. The figure is the longest gap "
+            "between two pings at the server, less 200 ms.",
             (Column("s late at worst", "worst_late_seconds", plain(4)), Column("pings", "pings", plain(0), False))),
-    Section("allocations-pipelined", "Allocations a message, pipelined", "Calls of the allocator, counted by one of our own.", ALLOCATIONS),
-    Section("allocations-flood", "Allocations a message, flood", "The same in the flood.", ALLOCATIONS),
+    Section("allocations-pipelined", "Allocations a message, pipelined", "Calls of the allocator, counted by a wrapper around it.", ALLOCATIONS),
+    Section("allocations-flood", "Allocations a message, flood", "The same, in the flood.", ALLOCATIONS),
 )
 
 
 def rendered(records, floors):
-    """The page, of a record for each machine, the newest first. `floors` tells why a goal is not met, by its id."""
+    """The page, from one record per machine, the newest first. `floors` has the reason why a goal is not met, by its id."""
     unknown = floors.keys() - {goal.id for goal in goals.GOALS}
     if unknown:
-        raise ValueError(f"floors.json explains goals that there are not: {', '.join(sorted(unknown))}")
+        raise ValueError(f"floors.json explains unknown goals: {', '.join(sorted(unknown))}")
     newest = records[0]
     runs = figures.Runs(newest["runs"])
     parts = [
@@ -89,20 +89,21 @@ def rendered(records, floors):
 def opening(records):
     machines = "on one machine" if len(records) == 1 else f"on {len(records)} machines"
     return f"""
-# What it costs, beside its peers
+# How fast is it, compared with other clients?
 
-Taken by `benches/run` {machines}, which {'is' if len(records) == 1 else 'are'} described [below](#how-it-was-taken): the client on one core, the server on the other,
-plain `ws://` on loopback. **Only ratios carry over to another day, and not all of them to another machine**: a client that asks the
-system for each message costs what the system does. Every message is checked by its receiver: one that is lost, doubled or altered fails the run.
+`benches/run` measured this {machines}, [described below](#how-it-was-taken). The client runs on one core and the server on the
+other, over plain `ws://` on loopback. **Only ratios carry over to another day, and not all of them to another machine**: the cost
+of a client that makes a system call for each message depends on the system. The receiver checks every message. A lost, duplicated
+or altered one fails the run.
 
 ![Pipelined and flood against tokio-tungstenite, and memory of a connection](performance.svg)
 """
 
 
 def details(records):
-    """What the tables from here on are of."""
+    """Which machine the following tables are of."""
     others = ", ".join(f"[{cpu(each)}](performance/{file_of(each)})" for each in records[1:])
-    return f"The tables from here on are of the {cpu(records[0])}" + (f"; the figures of the others, run by run: {others}." if others else ".")
+    return f"The following tables are of the {cpu(records[0])}." + (f" The figures of each run on the other machines: {others}." if others else "")
 
 
 def cpu(data):
@@ -136,12 +137,12 @@ def goals_tables(records, floors):
 
 {table(['measure', 'goal', *map(cpu, records)], [[every[0].goal.what, every[0].goal.told(), *map(outcome, every)] for every in measured])}
 
-A value is taken in each round: two peers are only compared within one. The median is followed by the interval, which is the least and the
-greatest of the rounds. A goal is **met** when the whole interval reaches it, **met by the median** when the median does and the interval's worse
-end does not, else **not met**.
+Each round gives one value. Two clients are compared only within a round. After the median the table has the interval from the least
+to the greatest round. A goal is **met** if the whole interval reaches it. It is **met by the median** if only the median does. Else it
+is **not met**.
 
 {table(['what is counted', 'goal', 'count', 'verdict'], [[each.goal.what, each.goal.told(), each.median, emphasized(each.verdict)] for each in counted])}
-""" + ("\nWhy a goal is not met, or not by every round:\n\n" + "\n".join(why) if why else "")
+""" + ("\nWhy a goal is not met, or not in every round:\n\n" + "\n".join(why) if why else "")
 
 
 def outcome(judged):
@@ -204,7 +205,7 @@ def counts_table(counts):
     if not rows:
         return None
     compiler = f" ({counts['rustc']})" if "rustc" in counts else ""
-    return "## What the core costs\n\nInstructions are counted by callgrind, and so are the same in every run of one build" + compiler + ".\n\n" + table(
+    return "## What the core costs\n\nCallgrind counts the instructions. They are the same in every run of one build" + compiler + ".\n\n" + table(
         ["what", "count", "command"], rows)
 
 
@@ -215,17 +216,19 @@ def how_taken(records):
 ## How it was taken
 
 ```sh
-benches/run             # builds all and measures: writes this page, its picture, and performance/ with every single figure
-benches/run --quick     # one round of small counts, to see that everything works: writes to benches/target
-benches/run --table     # this page again, from performance/
+benches/run             # builds, measures, writes this page, its picture, and all figures to performance/
+benches/run --quick     # one short round as a smoke test; writes to benches/target
+benches/run --table     # writes this page from performance/
 ```
 
-The commands of the tables run from `benches/target/release` and `benches/node`, with `--server 127.0.0.1:PORT` as `bench-server` prints it, under
-`taskset -c 0`, the server under `taskset -c 1`. Each round runs every pair once, in an order that turns from round to round, and the
-server starts anew in its statistics before each. Figures are medians of the rounds, ± half the range over the median. Our clients run as users run them:
-the JSON heartbeat on, reconnects on, and every event of the life of the connection read; all else by default, but for the heartbeat's interval where the
-command gives one. (By default it is 30 s: in the seconds of a pipelined or flood run none falls due.) The connections of a process share one configuration, as a
-fleet's would. Peers have their defaults. Every client of tokio is on a runtime of one thread. The blocking clients are not weighed: each has a thread.
+The commands of the tables run in `benches/target/release` and `benches/node` under `taskset -c 0`, the server under `taskset -c 1`.
+Each also has `--server 127.0.0.1:PORT`, as `bench-server` prints it. Each round runs every pair once, and rotates their order. The
+server resets its statistics before each run. Figures are medians of the rounds, ± half the range divided by the median.
+
+Our clients run as in an application: with JSON heartbeat and reconnects, and they read every event. All other settings are defaults,
+except the heartbeat's interval if the command has one. (The default is 30 s, so no ping is due within a pipelined or flood run.) The
+connections of a process share one configuration. All other clients use their defaults. Every tokio client runs on a runtime with one
+thread. Memory of the blocking clients is not measured, because each has a thread.
 
 """ + table(["", *map(cpu, records)], [
         row("taken", taken_when),
@@ -234,18 +237,18 @@ fleet's would. Peers have their defaults. Every client of tokio is on a runtime 
         row("memory", lambda each: f"{each['machine']['memory_gib']} GiB"),
         row("kernel", lambda each: f"Linux {each['machine']['kernel']}"),
         row("compiler", lambda each: f"{each['machine']['rustc']}, {each['build']}"),
-        row("Node", lambda each: each["machine"]["node"] or "not here"),
-        row("open files, a process", lambda each: str(each["machine"]["open_files"])),
+        row("Node", lambda each: each["machine"]["node"] or "not installed"),
+        row("open files per process", lambda each: str(each["machine"]["open_files"])),
         row("local ports, on each of eight loopback addresses", lambda each: " to ".join(each["machine"]["ports"]) or "unknown"),
-        row("other programs, of a core, during a run, at most", lambda each: percent(max((run.get("others", 0.0) for run in each["runs"]), default=0.0))),
+        row("CPU of other programs during a run, at most, of a core", lambda each: percent(max((run.get("others", 0.0) for run in each["runs"]), default=0.0))),
     ]) + f"""
 
-A run during which other programs use more than {measuring.DISTURBED:.0%} of a core is taken again, {measuring.TRIES} times in all.
+If other programs use more than {measuring.DISTURBED:.0%} of a core during a run, the run is repeated, up to {measuring.TRIES} times in all.
 """
 
 
 def bottleneck(runs, data):
-    """Whether the server could have been what is measured: beside the fastest clients, and where it was busiest."""
+    """Whether the server limits a figure: for the fastest clients, and for those with the busiest server."""
     fastest_rows, busiest_rows = [], []
     for measure in ("pipelined", "pipelined-no-delay", "flood"):
         rates = {peer: figures.median(values) for peer in plan.PEERS if (values := runs.values(measure, peer, "rate"))}
@@ -259,11 +262,11 @@ def bottleneck(runs, data):
             busiest_rows.append([measure, f"`{busiest}`", percent(busy[busiest]), percent(busy_client(data, measure, busiest))])
     if not fastest_rows:
         return None
-    return ("## That the server is no bottleneck\n\nIts ceiling, `bench-server --probe`, from the same run: a client that does nothing but "
-            "read and write bytes. Beside it the fastest client, and how busy the server was with that one.\n\n"
+    return ("## Is the server a bottleneck?\n\nThe server's ceiling is `bench-server --probe` in the same run: a client that only "
+            "reads and writes bytes. The table compares it with the fastest client, and shows how busy the server was with that client.\n\n"
             + table(["measure", "ceiling, k messages/s", "fastest client", "ceiling over it", "server busy"], fastest_rows)
-            + "\n\nThe client with which the server was busiest, and how busy that client was itself: where it is busier, it is what is measured. "
-            "(A server that is woken for each single message spends its time on waking up.)\n\n"
+            + "\n\nThis table has the client with which the server was busiest. If the client is busier than the server, the client is the limit. "
+            "(A server that wakes for each single message spends its time on wake-ups.)\n\n"
             + table(["measure", "client", "server busy", "client busy"], busiest_rows))
 
 
@@ -276,7 +279,7 @@ def busy_client(data, measure, peer):
 
 
 def busy_share(data, measure, peer, cpu_seconds):
-    """The part of a run's time that a process was at work, or None where it is not known."""
+    """The share of a run's time that a process used CPU, or None if it is unknown."""
     shares = [cpu / run["answer"]["seconds"] for run in data["runs"]
               if (run["measure"], run["peer"]) == (measure, peer) and "answer" in run and (cpu := cpu_seconds(run)) is not None]
     return min(1.0, figures.median(shares)) if shares else None

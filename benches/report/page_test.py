@@ -15,7 +15,7 @@ class Page(unittest.TestCase):
         text = page.rendered([made_up.data()], {})
         headings = [line for line in text.splitlines() if line.startswith("## ")]
         self.assertEqual(headings[0], "## The goals")
-        self.assertIn("**met by the median** when the median does", text)
+        self.assertIn("**met by the median** if only the median does", text)
         self.assertIn("| pipelined: `gateway-tokio` over `tokio-tungstenite` | at least 10.0x | 12.1x [12.1x, 12.1x] met |", text)
 
     def test_each_figure_stands_with_its_spread_its_ratio_and_its_command(self):
@@ -53,7 +53,7 @@ class Page(unittest.TestCase):
         self.assertIn("| measure | goal | A Processor | Another One |", text)
         self.assertIn("| at least 1.00x | 0.90x [0.90x, 0.90x] **not met** | 1.80x [1.80x, 1.80x] met |", text)
         self.assertEqual(text.count("the moon is full"), 1)
-        self.assertIn("of the A Processor; the figures of the others, run by run: [Another One](performance/another-one.json)", text)
+        self.assertIn("of the A Processor. The figures of each run on the other machines: [Another One](performance/another-one.json)", text)
         self.assertIn("|  | A Processor | Another One |\n| --- | --- | --- |\n| taken | 2026-11-25 at commit 0123456789 | 2026-11-20 at commit abcdef |", text)
 
     def test_every_row_has_the_cells_of_its_heading(self):

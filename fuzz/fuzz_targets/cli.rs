@@ -1,4 +1,4 @@
-//! Runs [`gateway_targets::cli`] on what libFuzzer makes up.
+//! Runs [`gateway_targets::cli`] on libFuzzer's inputs.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateway_targets::cli(bytes));

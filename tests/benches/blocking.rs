@@ -1,4 +1,5 @@
-//! What an idle blocking connection costs, and how soon a sender on another thread is heard. Prints figures; asserts nothing.
+//! The cost of an idle blocking connection, and the latency of a sender on another thread. Prints
+//! figures and asserts nothing.
 //!
 //! `cargo bench -p gateway-tests --bench blocking`
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -84,7 +85,7 @@ fn voluntary_switches() -> Option<u64> {
     line.split_whitespace().last()?.parse().ok()
 }
 
-/// Answers pings, and tells when it has read any other message.
+/// Answers pings, and reports when it has read any other message.
 fn server() -> (String, Receiver<Instant>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", listener.local_addr().expect("it listens"));

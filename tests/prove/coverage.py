@@ -1,4 +1,4 @@
-"""Which lines and branches of the core its own tests reach; what is not reached is explained here, or it fails."""
+"""Which lines and branches of the core its own tests reach. Each unreached one is explained here, or the step fails."""
 
 import os
 
@@ -9,7 +9,7 @@ EXPLAINED = {
     ("dialect.rs", "fn expecting("): "the visitor takes every kind of JSON value: none is unexpected",
     ("dialect.rs", 'f.write_str("a timestamp")'): "the visitor takes every kind of JSON value: none is unexpected",
     ("transitions.rs", "Self::Idle | Self::Closed(_) => None,"): "no deadline, so no Tick that is due; the match names every state",
-    ("ready.rs", "HeartbeatKind::Off => return,"): "where the heartbeat is off there is none to ping: the match names every kind",
+    ("ready.rs", "HeartbeatKind::Off => return,"): "not called if the heartbeat is off; the match names every kind",
 }
 
 
@@ -26,20 +26,20 @@ def prove(root, work, quick, shell, needs, failed):
         raise failed(f"{len(unexplained)} lines or branches are not reached and not explained")
     used = {explanation(place)[0] for place in unreached}
     if idle := [text for _, text in EXPLAINED if text not in used]:
-        raise failed(f"these are reached, or are no more, and need no explanation: {idle}")
+        raise failed(f"these lines are reached or gone, and need no explanation: {idle}")
     return (f"{lines[0]} of {lines[1]} lines ({100 * lines[0] / lines[1]:.2f} %), {branches[0]} of {branches[1]} branches "
             f"({100 * branches[0] / branches[1]:.2f} %); each of the others is explained in tests/prove/coverage.py")
 
 
 def explanation(place):
-    """The text in EXPLAINED that this place begins with, and why it is not reached."""
+    """The entry of EXPLAINED that matches this place, or None."""
     file, _, text = place
     found = ((start, why) for (where, start), why in EXPLAINED.items() if file == where and text.startswith(start))
     return next(found, None)
 
 
 def read(report):
-    """Lines and branches reached and all, and the places that were not; the unit tests in a file do not count."""
+    """Counts reached and all lines and branches, and lists unreached places. Unit tests in a file do not count."""
     lines, branches, unreached = [0, 0], [0, 0], {}
     file, source, end = "", [], 0
     for entry in report.read_text().splitlines():

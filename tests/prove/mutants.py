@@ -5,13 +5,13 @@ import os
 import re
 import shutil
 
-# Mutants that make the tests run for ever, and why: a test that never ends is told by the clock alone, so each stands here by name.
+# Mutants that make the tests run without end, and why. Only a timeout detects such a test, so each is listed here by name.
 ENDLESS = {
     "replace == with != in Backoff::capped": "a base that never grows is multiplied u32::MAX times",
     "replace * with + in Backoff::capped": "a base that hardly grows is multiplied u32::MAX times",
 }
 
-CAUGHT, MISSED, TIMED_OUT = 0, 2, 3  # exit statuses of cargo-mutants that leave a whole list of outcomes
+CAUGHT, MISSED, TIMED_OUT = 0, 2, 3  # exit statuses of cargo-mutants with a complete list of outcomes
 
 
 def prove(root, work, quick, shell, needs, failed):
@@ -25,7 +25,7 @@ def prove(root, work, quick, shell, needs, failed):
 
 
 def judge(root, out, quick, failed):
-    """The figure of a run that has left its outcomes there."""
+    """The figure of a finished run, from its outcomes."""
     outcomes = json.loads((out / "mutants.out" / "outcomes.json").read_text())
     caught, unviable, missed, slow = (outcomes[key] for key in ("caught", "unviable", "missed", "timeout"))
     total = len(json.loads((out / "mutants.out" / "mutants.json").read_text()))
@@ -39,8 +39,8 @@ def judge(root, out, quick, failed):
     spans = [sum(phase["duration"] for phase in one["phase_results"]) for one in outcomes["outcomes"]
              if one["scenario"] != "Baseline"]
     equivalent = len(re.findall(r'^ +["\'].*["\'], # .', (root / ".cargo" / "mutants.toml").read_text(), re.M))
-    return (f"{caught} of {caught + slow} that compile are caught, the other {slow} never end and stand in tests/prove/mutants.py; "
-            f"{unviable} do not compile; {equivalent} rules with a reason leave out what nobody could tell; {sum(spans) / len(spans):.1f} s a mutant, two at a time")
+    return (f"{caught} of {caught + slow} that compile are caught, the other {slow} never end and are listed in tests/prove/mutants.py; "
+            f"{unviable} do not compile; {equivalent} rules, each with a reason, exclude equivalent mutants; {sum(spans) / len(spans):.1f} s a mutant, two at a time")
 
 
 def lines(out, name):

@@ -1,4 +1,4 @@
-//! What the systems that a blocking client is run on have in common: a bell, and polls that never wait.
+//! Shared by the systems of a blocking client: waking it, and polls that never wait.
 
 use std::io;
 use std::sync::Arc;

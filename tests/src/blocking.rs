@@ -1,4 +1,4 @@
-//! A server for clients that block: it runs on a thread and a runtime of its own.
+//! A server for blocking clients, with its own thread and runtime.
 
 use std::future::Future;
 use std::thread::JoinHandle;

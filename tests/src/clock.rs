@@ -1,4 +1,5 @@
-//! The tests' time: a generous bound on every wait on a real socket, and a paused clock everywhere else.
+//! The tests' time: a generous bound for every wait on a real socket, and a paused clock everywhere
+//! else.
 #![allow(clippy::disallowed_methods, reason = "time enters the tests here, and nowhere else")]
 
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! What an application of the suite notes of its client's events, on every driver.
+//! Records a client's events for the suite, on every driver.
 
 use std::ops::RangeInclusive;
 

@@ -1,7 +1,7 @@
-//! Tests of the whole: drivers on real sockets, and on sockets in memory where time is the test's own.
+//! Tests of the drivers on real sockets, and on sockets in memory with virtual time.
 //!
-//! The tests stand in `tests/`, one idea a file; here is what they share. A server is always written by hand, frame
-//! by frame, so that what goes over the wire is seen and not what a library makes of it.
+//! The tests are in `tests/`, one idea a file. This library is what they share. Servers are always
+//! written frame by frame, so that a test sees the wire and not a library's view of it.
 
 mod bell;
 mod blocking;

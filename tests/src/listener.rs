@@ -1,4 +1,4 @@
-//! Real sockets: loopback, any free port, TLS where it is asked for.
+//! Real sockets: loopback, any free port, with TLS on request.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Sockets in memory: nothing moves but the two tasks, so that a paused clock stands still until both wait.
+//! Sockets in memory: only the two tasks run, so a paused clock does not advance until both wait.
 
 use std::io;
 use std::pin::Pin;

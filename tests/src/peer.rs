@@ -1,4 +1,4 @@
-//! The server's side of one socket, by hand: the upgrade, then raw frames.
+//! The server's side of one socket: the upgrade, then raw frames.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl Head {
     /// Reads one; it ends with an empty line.
     ///
     /// # Panics
-    /// The client hung up before that.
+    /// The client ended TCP before that.
     pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Self {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
@@ -68,7 +68,7 @@ impl Head {
 /// Reads the request and gives this answer in place of an upgrade. Keeps nothing open.
 pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) -> Head {
     let head = Head::read(&mut stream).await;
-    let _ = stream.write_all(answer.as_bytes()).await; // the client may have hung up
+    let _ = stream.write_all(answer.as_bytes()).await; // the client may have ended TCP
     let _ = stream.shutdown().await;
     head
 }
@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Writes these bytes.
     ///
     /// # Panics
-    /// The client has hung up.
+    /// The client has ended TCP.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.expect("the client is there");
         self.stream.flush().await.expect("the client is there");
@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         frames
     }
 
-    /// Sends back what comes, heartbeats answered, until the client hangs up or closes.
+    /// Echoes messages and answers heartbeats until the client ends TCP or closes.
     pub async fn echo(&mut self) {
         while let Some(frame) = self.next().await {
             let (answer, last) = match frame.first {

@@ -170,7 +170,7 @@ impl World {
     }
 }
 
-/// Whether the client has woken whoever polls it: a client that is polled without that hides what it forgets.
+/// Whether the client has woken its task. Polling without a wake-up would hide a missing one.
 #[derive(Debug, Default)]
 struct Bell {
     is_rung: AtomicBool,

@@ -70,7 +70,7 @@ impl World {
         Self { client, time, recorder, stage, diarist: Diarist::default(), is_over: true }
     }
 
-    /// Takes what the client has to tell, up to the application's next turn.
+    /// Takes the client's events, up to the application's next turn.
     fn rest(&mut self) {
         let next = self.stage.next_at();
         while !self.is_over {
@@ -136,7 +136,7 @@ impl Time {
         network.advance(*now);
     }
 
-    /// Lets time pass while nobody drives the client.
+    /// Lets time pass while the client is not driven.
     fn pass(&self, span: Duration) {
         let (now, network) = &mut *self.lock();
         *now = now.saturating_add(span);

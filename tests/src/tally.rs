@@ -1,4 +1,4 @@
-//! Adds up what became of messages: every one that was taken must have exactly one outcome.
+//! Counts the outcomes of messages: every accepted message must have exactly one.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! A task whose cooperative budget is spent finds each of tokio's sockets and timers pending. That is no silence of the peer, and no
-//! reason to be late.
+//! A task whose cooperative budget is spent finds each of tokio's sockets and timers pending. The
+//! client does not treat that as silence of the peer, and is not late because of it.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn take_all(client: &mut Client) -> Vec<ClientEvent> {
 async fn a_peer_whose_pong_is_there_is_not_dead_because_a_budget_is_spent() {
     let (mut client, _sockets, mut peer) = pinging().await;
     peer.send(Frame::text(r#"{"type":"pong"}"#)).await;
-    elapse(2 * TIMEOUT).await; // nobody polls the client meanwhile
+    elapse(2 * TIMEOUT).await; // the client is not polled meanwhile
 
     spend_budget();
     let mut events = take_all(&mut client);

@@ -1,4 +1,4 @@
-//! A future that is dropped half-way loses nothing and doubles nothing, wherever it is cut.
+//! A future that is dropped half-way loses and duplicates nothing, wherever it is cut.
 
 use futures_util::SinkExt as _;
 use gateway_tests::{Cuts, Frame, Sockets, calm, client, memory, settle, within};
@@ -164,7 +164,7 @@ async fn spawned(mut cuts: Cuts) -> (Vec<String>, Vec<String>, Vec<ClientEvent>,
         }
     }
     settle().await;
-    // What was told to be taken comes back; of the rest nobody knows.
+    // Messages that were reported accepted come back; the others are unknown.
     let mut echoes = 0;
     while echoes < told.len() {
         let event = next(&mut events, &mut cuts).await;

@@ -1,5 +1,5 @@
-//! The connect deadline runs over everything up to the end of the upgrade, on every attempt. In memory: the clock is
-//! paused, and the deadline is kept to the millisecond.
+//! The connect deadline covers everything up to the end of the upgrade, on every attempt. In memory
+//! with a paused clock, so the deadline is exact to the millisecond.
 
 use std::time::Duration;
 

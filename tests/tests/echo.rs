@@ -1,4 +1,4 @@
-//! The plain life of a client on real sockets: connect, echo, close.
+//! The normal life of a client on real sockets: connect, echo, close.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_tokio::core::{CloseFrame, ConnectionState, Notice};

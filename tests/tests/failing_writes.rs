@@ -1,4 +1,4 @@
-//! Writes that fail while reads go on: what becomes of the messages, and who is woken.
+//! Writes that fail while reads work: the outcomes of messages, and which tasks are woken.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! A peer that floods while it reads: a plain loop that answers every message loses none, on each driver, on real sockets.
+//! A peer floods while it reads. A plain loop that answers every message loses none, on each
+//! driver, on real sockets.
 
 use gateway_tests::{Frame, Listener, Peer, calm, client, serve, settle, within};
 use gateway_tokio::ClientEvent;

@@ -1,6 +1,6 @@
-//! Futures and clients that are dropped at each point where they wait, on hostile streams: nothing is lost, and neither a socket nor
-//! a task stays behind.
-#![allow(clippy::print_stdout, reason = "how many cuts there were is told; see --nocapture")]
+//! Futures and clients are dropped at each point where they wait, on hostile streams. Nothing is
+//! lost, and no socket or task remains.
+#![allow(clippy::print_stdout, reason = "how many cuts there were is printed; see --nocapture")]
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn a_future_that_is_cut_at_any_one_point_loses_nothing() {
 #[test]
 fn futures_that_are_all_cut_lose_nothing() {
     let mut sum = Sum::default();
-    // No time goes on where nobody ever waits: a delay would have no end.
+    // Time does not pass if no task waits: a delay would never end.
     for plan in fair() {
         sum.add(&live(&plan, &mut Cuts::everywhere()), &plan);
     }

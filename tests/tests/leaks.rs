@@ -1,7 +1,7 @@
-//! Clients on real sockets that are dropped at every stage of their life: no descriptor of the process stays open. One test alone
-//! stands here, for the descriptors of others would be counted as well.
+//! Clients on real sockets are dropped at every stage of their life. No descriptor of the process
+//! stays open. This file has only one test, because descriptors of others would count too.
 #![cfg(target_os = "linux")]
-#![allow(clippy::print_stdout, reason = "what was counted is told; see --nocapture")]
+#![allow(clippy::print_stdout, reason = "what was counted is printed; see --nocapture")]
 
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use gateway_tests::hostile::{App, Server, Story};
 use gateway_tokio::core::CloseFrame;
 
-/// So many events a client takes before it is dropped, at most: it is ready, and has been told of its first ping, by then.
+/// The most events before a client is dropped. By then it is ready and has sent its first ping.
 const STAGES: usize = 7;
 
 /// Serves one socket after the other, each to its end.

@@ -1,4 +1,4 @@
-//! From the first connect to CLOSED: login, credentials, what the upgrade carries, close in every state.
+//! From the first connect to CLOSED: login, credentials, the upgrade request, close in every state.
 
 use std::future::poll_fn;
 use std::pin::Pin;

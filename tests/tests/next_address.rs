@@ -1,4 +1,5 @@
-//! A host with two addresses of which one is ill: the next attempt goes to the other one, on both drivers.
+//! A host has two addresses, and one does not work. The next attempt uses the other one, on both
+//! drivers.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

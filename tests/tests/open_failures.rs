@@ -1,4 +1,4 @@
-//! Each way in which a socket cannot be opened: its name, and what follows.
+//! Each way in which opening a socket fails: its name, and what follows.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Every message that was taken has exactly one outcome, and it is true.
+//! Every accepted message has exactly one outcome, and it is true.
 
 use futures_util::{FutureExt as _, SinkExt as _};
 use gateway_tests::{
@@ -167,7 +167,7 @@ async fn a_farewell_whose_flush_fails_is_not_called_sent() {
     assert!(client.send(numbered(1)).now_or_never().is_none(), "it waits for its flush");
     sockets.switch.fail_flushes();
 
-    // The peer's Close ends the socket with a farewell, whose flush fails.
+    // The peer's Close ends the socket with an answering Close, whose flush fails.
     let (_, events) = while_polling(&mut client, async {
         peer.send(Frame::close(1012, "")).await;
         settle().await;

@@ -1,4 +1,5 @@
-//! Peers that push, and applications that do not keep up: everything stays bounded, and nothing starves or spins.
+//! Peers that flood, and applications that are too slow: everything stays bounded, and nothing
+//! starves or spins.
 
 use std::future::poll_fn;
 use std::sync::Arc;

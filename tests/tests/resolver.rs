@@ -1,4 +1,5 @@
-//! A resolver that hangs, answers late or panics: attempts time out, one thread waits, and nothing waits for that thread.
+//! A resolver that hangs, answers late or panics: attempts time out, one thread waits, and nothing
+//! waits for that thread.
 
 use std::io;
 use std::net::SocketAddr;

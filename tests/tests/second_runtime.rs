@@ -1,4 +1,5 @@
-//! A client that moves from one runtime to another: timers and attempts belong to the runtime that they were made on.
+//! A client moves from one runtime to another. Timers and attempts belong to the runtime that
+//! created them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A peer that reads slowly, behind a send buffer that is large: the socket takes bytes long before tokio
-//! reports it as writable.
+//! A slow peer and a large send buffer: the socket accepts bytes long before tokio reports it as
+//! writable.
 #![cfg(target_os = "linux")]
 
 use std::io::Read as _;

@@ -1,4 +1,5 @@
-//! A peer that takes nothing: whoever waits to send or to flush gets an answer after `send_stall`, and nothing is lost without one.
+//! A peer that accepts nothing: a waiting `send` or `flush` returns after `send_stall`, and no
+//! message is lost without an outcome.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -313,7 +314,7 @@ fn a_span_that_is_too_short_or_too_long_is_refused_by_name() {
     }
 }
 
-/// A blocking client of a server that reads nothing until it is told to.
+/// A blocking client of a server that reads nothing until the test allows it.
 fn blocking() -> (gateway_std::Client, std::sync::mpsc::Sender<()>, gateway_tests::Served<usize>) {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let server = serve(async move |listener| {

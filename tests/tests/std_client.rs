@@ -1,4 +1,5 @@
-//! The blocking client on real sockets: it connects, echoes, rides out a drop, is woken by other threads, and closes.
+//! The blocking client on real sockets: it connects, echoes, survives a drop, is woken by other
+//! threads, and closes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An idle blocking client sleeps: it wakes up for its own deadlines and for what the peer sends, and for nothing else.
+//! An idle blocking client sleeps. It wakes only for its own deadlines and for the peer's bytes.
 
 use std::time::Duration;
 

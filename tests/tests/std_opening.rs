@@ -1,4 +1,5 @@
-//! Opening a socket with the blocking client: one deadline over everything, and nothing that comes too late is kept.
+//! Opening a socket with the blocking client: one deadline covers everything, and a late result is
+//! dropped.
 
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! The blocking client where one side does not read: over TLS as over TCP no connection dies of it, nothing waits for ever, and
-//! what was sent arrives.
+//! The blocking client with a side that does not read, over TLS and TCP: no connection fails,
+//! nothing waits without end, and sent messages arrive.
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};

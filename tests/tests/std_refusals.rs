@@ -1,4 +1,4 @@
-//! Other threads whose messages are refused keep no thread in `recv_timeout` past its time.
+//! Rejected messages of other threads do not delay the end of `recv_timeout`.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Senders on other threads: every message has one outcome, whatever becomes of the connection.
+//! Senders on other threads: every message has one outcome, whatever happens to the connection.
 
 use std::collections::BTreeSet;
 use std::thread;

@@ -1,4 +1,5 @@
-//! A thousand blocking clients in one process live through a restart of their server, and leave nothing open.
+//! A thousand blocking clients in one process survive a restart of their server, and leave nothing
+//! open.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Barrier};
@@ -154,7 +155,7 @@ fn raise_file_limit() -> bool {
     setrlimit(Resource::Nofile, Rlimit { current: Some(FILES), maximum }).is_ok()
 }
 
-/// How many files this process has open; 0 where the system does not tell.
+/// How many files this process has open; 0 if the system does not report it.
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }

@@ -1,5 +1,5 @@
-//! The suspend watch of the process: one thread while there are clients, none before the first and after the last. One test alone
-//! stands here, for the clients of others would keep the thread.
+//! The suspend watch of the process: one thread while there are clients, none before the first and
+//! after the last. This file has only one test, because clients of others would keep the thread.
 #![cfg(target_os = "linux")]
 
 use std::thread;
@@ -17,7 +17,7 @@ fn watches() -> usize {
     tasks.filter_map(name).filter(|name| name == "gateway-suspend\n").count()
 }
 
-/// Waits until so many threads watch: one that was started, or told to end, takes a moment.
+/// Waits until this many threads watch: starting and ending one takes a moment.
 fn until_there_are(count: usize) {
     for _ in 0..500_000 {
         if watches() == count {

@@ -1,4 +1,4 @@
-//! TLS: whom the client trusts, and what it calls those that it does not.
+//! TLS: which servers the client trusts, and its errors for the others.
 
 use gateway_tests::{
     Certificates, Listener, Peer, calm, client, disconnected, texts, until, until_ready,
@@ -7,7 +7,7 @@ use gateway_tokio::core::{CloseFrame, DisconnectCause, Notice, OpenError};
 use gateway_tokio::{Client, ClientEvent, Tls};
 use tokio::io::AsyncWriteExt as _;
 
-/// An echo server with these certificates, and a client that is told to trust `tls`.
+/// An echo server with these certificates, and a client that trusts `tls`.
 async fn pair(certificates: Certificates, tls: Tls) -> Client {
     let listener = Listener::bind().await;
     let client = client(listener.secure_url(), calm()).tls(tls).build().unwrap();

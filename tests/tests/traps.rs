@@ -1,4 +1,5 @@
-//! The traps of the codec, seen on the wire: what it answers by itself, what it hides, and what it leaves to us.
+//! The traps of the codec, seen on the wire: what it answers itself, what it hides, and what it
+//! leaves to the driver.
 
 use gateway_tests::{
     Frame, Listener, Peer, calm, client, disconnected, drain, until, until_ready, while_polling,

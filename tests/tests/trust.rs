@@ -1,5 +1,5 @@
-//! Which certificates each driver accepts on real sockets, which it shows, and files that change under a
-//! client.
+//! Which certificates each driver accepts and presents on real sockets, and certificate files that
+//! change while a client runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;

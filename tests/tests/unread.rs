@@ -1,4 +1,5 @@
-//! A spawned client whose events nobody takes: its task goes on with heartbeats and retries, and what waits is bounded.
+//! A spawned client whose events are not read: its task continues heartbeats and retries, and its
+//! memory is bounded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,7 +85,7 @@ fn a_day_of_retries_goes_on_though_nobody_takes_events() {
     let counted = Arc::clone(&dialled);
     let server = tokio::spawn(async move {
         loop {
-            drop(sockets.stream().await); // hangs up in the upgrade
+            drop(sockets.stream().await); // ends TCP in the upgrade
             counted.fetch_add(1, Ordering::SeqCst);
         }
     });

@@ -1,6 +1,6 @@
-//! A client and its server as two hosts of a simulated network (turmoil): partitions, held packets, crashes and latency, all in
-//! simulated time and from a seed.
-#![allow(clippy::print_stdout, reason = "what was simulated is told; see --nocapture")]
+//! A client and its server as two hosts of a simulated network (turmoil): partitions, held packets,
+//! crashes and latency, all in simulated time and from a seed.
+#![allow(clippy::print_stdout, reason = "what was simulated is printed; see --nocapture")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The delay of a retry, always.
 const DELAY: Duration = SECOND;
-/// A server hangs up on a client of which it has heard nothing for so long.
+/// A server drops a client that is silent for this long.
 const IDLE: Duration = Duration::from_secs(8);
 /// The most that a packet takes.
 const LATENCY: Duration = Duration::from_millis(60);
@@ -118,7 +118,7 @@ struct Diary {
     /// Outcomes that came for a message that had one.
     doubled: usize,
     received: Vec<String>,
-    /// Tasks of the client's host, once the client is gone, beside those that were there before.
+    /// New tasks of the client's host after the client is gone.
     tasks_left: usize,
     is_over: bool,
 }

@@ -1,4 +1,4 @@
-//! The command line: the flags common to all commands, and the list of commands.
+//! The command line: the flags of all commands, and the list of commands.
 
 use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
@@ -10,35 +10,35 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  gateway demo                                            everything at once, with nothing to set up
-  gateway demo --driver std                               the same on the blocking client
-  gateway serve --script drop                             a gateway that drops its clients
-  gateway connect ws://127.0.0.1:9001                     a connection to it that stays up
-  gateway connect wss://host/ --events - --log-level off  what happens, in JSON on stderr
-  gateway explain 1012                                    what follows on a close code
-  gateway check gateway.toml                              all errors of a configuration
-  gateway replay bug.jsonl                                what a connection of --record was told and did
-  gateway replay bug.jsonl --scenario a_bug               the same as a test to paste into the testkit
-  gateway completions bash                                completions for a shell
-  gateway man connect                                     a manual page: gateway man connect | man -l -
+  gateway demo                                            a client that survives six faults
+  gateway demo --driver std                               the same with the blocking client
+  gateway serve --script drop                             a test server that drops its clients
+  gateway connect ws://127.0.0.1:9001                     connects to it, and reconnects
+  gateway connect wss://host/ --events - --log-level off  what happens, as JSON lines on stderr
+  gateway explain 1012                                    what follows close code 1012
+  gateway check gateway.toml                              all errors of a configuration file
+  gateway replay bug.jsonl                                replays a connection of --record
+  gateway replay bug.jsonl --scenario a_bug               prints it as a test for the testkit
+  gateway completions bash                                shell completions
+  gateway man connect                                     a manual page, for man -l -
 
-Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error;
-of replay: 0 all as recorded, 1 a difference, or a journal that is damaged or breaks off,
-2 usage error, or the file cannot be read.";
+Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.
+Exit status of replay: 0 all as recorded, 1 a difference,
+or a journal that is damaged or breaks off, 2 usage error, or the file cannot be read.";
 
-/// A WebSocket connection that stays up, and a gateway to test it against
+/// A WebSocket client that reconnects, and a server to test clients against
 #[derive(Debug, Parser)]
 #[command(name = "gateway", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// How much is logged on stderr [default: info; of the demo: off]
+    /// Sets how much is logged to stderr [default: info; for the demo: off]
     #[arg(long, global = true, value_name = "LEVEL", env = "GATEWAY_LOG", hide_env_values = true)]
     log_level: Option<LogLevel>,
 
-    /// Logs errors alone
+    /// Logs only errors
     #[arg(short = 'q', global = true, conflicts_with = "verbose")]
     is_quiet: bool,
 
-    /// Logs more: with -v what is logged at debug, with -vv all
+    /// Logs more: -v for debug, -vv for trace
     #[arg(short = 'v', global = true, action = ArgAction::Count)]
     verbose: u8,
 
@@ -46,27 +46,26 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What the program is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Rides out the faults of a gateway in the same process, and shows how (about 12 s)
+    /// Shows a client that survives six faults of a server in the same process (about 12 s)
     Demo(DemoArgs),
-    /// Keeps a connection up: lines of stdin are sent, messages are lines on stdout
+    /// Connects and stays connected: sends lines of stdin, writes messages to stdout
     Connect(Box<ConnectArgs>),
-    /// A gateway to test against: echoes, answers pings, misbehaves on request
+    /// Runs a test server that echoes, answers pings, and misbehaves on request
     Serve(ServeArgs),
-    /// Says what happens on a close code or an HTTP status, and which rule decides
+    /// Explains what the client does after a close code or HTTP status, and why
     Explain(ExplainArgs),
-    /// Validates a configuration file: every error at once, or what it comes to
+    /// Validates a configuration file: prints every error, or the effective settings
     Check(CheckArgs),
-    /// Replays a journal of --record: each event with its actions, and whether they are the recorded ones
+    /// Replays a journal of --record: shows each event with its actions, and every difference
     Replay(ReplayArgs),
-    /// Prints the completions of the program for a shell
+    /// Prints shell completions
     Completions {
         /// The shell
         shell: Shell,
     },
-    /// Prints the manual page of the program, or of one of its commands
+    /// Prints the manual page of the program or of a command
     Man {
         /// The command [default: the program]
         command: Option<String>,
@@ -74,7 +73,7 @@ pub(crate) enum Command {
 }
 
 impl Arguments {
-    /// How much is logged. The short flags decide over `--log-level`, which may come from the environment.
+    /// The log level. The short flags override `--log-level`, which may come from the environment.
     pub(crate) fn log_level(&self) -> LogLevel {
         match (self.is_quiet, self.verbose) {
             (true, _) => LogLevel::Error,
@@ -86,7 +85,7 @@ impl Arguments {
 }
 
 impl Command {
-    /// How much is logged where nobody says. The demo tells its story itself.
+    /// The default log level. The demo prints its own account.
     fn log_level(&self) -> LogLevel {
         match self {
             Self::Demo(_) => LogLevel::Off,

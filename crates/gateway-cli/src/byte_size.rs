@@ -10,14 +10,13 @@ const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ByteSize(usize);
 
-/// Why a text is no size.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum ByteSizeError {
     #[error("expected a whole number of bytes, optionally with KiB, MiB or GiB")]
     NotASize,
-    #[error("the least size is 1 byte")]
+    #[error("the minimum size is 1 byte")]
     Zero,
-    #[error("the size does not fit this machine")]
+    #[error("the size is too large for this machine")]
     TooLarge,
 }
 

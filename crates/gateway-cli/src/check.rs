@@ -1,4 +1,4 @@
-//! The command `gateway check`: validates a configuration file, and says what it comes to.
+//! The command `gateway check`: validates a configuration file, and prints the effective settings.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -9,11 +9,11 @@ use crate::settings::{Flags, Settings, Url};
 /// The command line of `gateway check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration, in TOML.
+    /// The configuration file, in TOML.
     file: PathBuf,
 }
 
-/// Runs the command: 0 where the file is valid, 2 where it is not.
+/// Runs the command. Returns 0 if the file is valid, else 2.
 pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     let settings = match Settings::load(Some(&args.file), Flags::default(), Url::Optional) {
         Ok(settings) => settings,

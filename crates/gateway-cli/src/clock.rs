@@ -1,7 +1,7 @@
-//! The clocks and timers of the program: its one file that reads or waits for time.
+//! The clocks and timers of the program. No other file reads or waits for time.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a program lives in real time; all of its uses of clocks are here"
+    reason = "the program needs real time; all of its uses of clocks are in this file"
 )]
 
 use std::{
@@ -25,7 +25,7 @@ impl Stopwatch {
     }
 }
 
-/// The monotonic time `span` from now. A span too long to represent lies a century away.
+/// The monotonic time `span` from now; for a span too long to represent, a century from now.
 pub(crate) fn after(span: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     let now = Instant::now();
@@ -38,7 +38,7 @@ pub(crate) fn wall_after(span: Duration) -> SystemTime {
     now.checked_add(span).unwrap_or(now)
 }
 
-/// Waits for `deadline`; for ever where there is none.
+/// Waits for `deadline`; without one it never returns.
 pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => time::sleep_until(deadline).await,
@@ -51,7 +51,7 @@ pub(crate) async fn pause(span: Duration) {
     time::sleep(span).await;
 }
 
-/// Runs `work` for `span` at most; none where it did not finish.
+/// Runs `work` for at most `span`. Returns `None` if it did not finish.
 pub(crate) async fn within<T>(span: Duration, work: impl Future<Output = T>) -> Option<T> {
     time::timeout(span, work).await.ok()
 }

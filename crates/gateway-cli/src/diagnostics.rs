@@ -13,26 +13,25 @@ use std::{
 
 use crate::{clock::Stopwatch, stdio};
 
-/// How many bytes wait for a stream; further lines are dropped.
+/// How many bytes may wait for a stream. Further lines are dropped.
 const BOUND: usize = 4 << 20;
 
-/// How long the end of the program waits for lines to be written.
+/// How long the program waits at its end for lines to be written.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// Every stream that was opened, for [`finish`].
 static OPENED: Mutex<Vec<Lines>> = Mutex::new(Vec::new());
 
-/// Where lines are handed over. Writing never fails and never waits; each call of [`Write::write`]
-/// is one or more whole lines.
+/// A queue of lines. Writing never fails and never waits. Each call of [`Write::write`] has one or more
+/// whole lines.
 #[derive(Clone)]
 pub(crate) struct Lines(Arc<Queue>);
 
-/// Words for a number of dropped lines; they stand where the lines would have. Empty where the gap
-/// is seen anyway.
+/// The text that replaces a number of dropped lines. Empty if the reader notices the gap anyway.
 type Note = Box<dyn Fn(u64) -> String + Send>;
 
 struct Queue {
-    /// What the stream is called in the log; none for stderr, which is where the log goes.
+    /// The stream's name in the log; `None` for stderr, which is the log.
     name: Option<String>,
     bound: usize,
     state: Mutex<State>,
@@ -43,12 +42,12 @@ struct State {
     waiting: Vec<u8>,
     /// How many lines were dropped before those that wait.
     dropped_before: u64,
-    /// How many lines were dropped behind those that wait.
+    /// How many lines were dropped after those that wait.
     dropped_behind: u64,
     /// How many lines are being written.
     writing: Option<u64>,
     note: Note,
-    /// What is written around lines.
+    /// The texts before and after lines.
     around: (&'static str, &'static str),
 }
 
@@ -59,13 +58,13 @@ pub(crate) fn stderr() -> &'static Lines {
         let lines = Lines::new(None, BOUND);
         lines
             .set_note(|count| format!("{count} lines were dropped: stderr could not be written\n"));
-        // Without a descriptor or a thread there is no log, but there is a connection.
+        // Without a descriptor or a thread the program runs without a log.
         let _ = stdio::stderr().and_then(|stream| lines.start(stream));
         lines
     })
 }
 
-/// Waits until all lines are written, for a bounded time, and reports those that could not be.
+/// Waits for a bounded time until all lines are written, and reports the others.
 pub(crate) fn finish() {
     let since = Stopwatch::start();
     let left = || FLUSH.saturating_sub(since.elapsed());
@@ -80,11 +79,11 @@ pub(crate) fn finish() {
 }
 
 impl Lines {
-    /// Starts to write into `stream`, which is called `name` in the log. `note` is what
-    /// [`set_note`](Self::set_note) takes.
+    /// Starts to write into `stream`, with this name in the log. For `note` see
+    /// [`set_note`](Self::set_note).
     ///
     /// # Errors
-    /// Where there can be no thread.
+    /// If the thread cannot be started.
     pub(crate) fn open(
         name: String,
         stream: impl Write + Send + 'static,
@@ -116,19 +115,18 @@ impl Lines {
         Ok(())
     }
 
-    /// Chooses the words for lines that were dropped.
+    /// Sets the text for dropped lines.
     pub(crate) fn set_note(&self, note: impl Fn(u64) -> String + Send + 'static) {
         locked(&self.0.state).note = Box::new(note);
     }
 
-    /// Writes `before` and `behind` around the lines from now on: on a terminal they take the place
-    /// of a prompt.
+    /// Writes `before` and `behind` around the lines from now on. On a terminal they replace a prompt.
     pub(crate) fn set_around(&self, before: &'static str, behind: &'static str) {
         locked(&self.0.state).around = (before, behind);
     }
 
-    /// Waits until nothing is left to be written, for `longest` at most. Returns how many lines
-    /// were dropped and not reported.
+    /// Waits at most `longest` until everything is written. Returns how many lines were dropped and not
+    /// reported.
     fn finish(&self, longest: Duration) -> u64 {
         let Queue { state, changed, .. } = &*self.0;
         let is_busy = |state: &mut State| state.writing.is_some() || !state.waiting.is_empty();
@@ -144,7 +142,7 @@ impl Write for Lines {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let mut state = locked(&self.0.state);
         let is_full = state.waiting.len().saturating_add(lines.len()) > self.0.bound;
-        // After a dropped line all are dropped until the thread has taken what waits: one note covers them.
+        // After a dropped line all are dropped until the thread has taken the queue. One note covers them.
         if is_full || state.dropped_behind > 0 {
             state.dropped_behind = state.dropped_behind.saturating_add(line_count(lines));
         } else {
@@ -163,7 +161,7 @@ impl Write for Lines {
 }
 
 impl Queue {
-    /// The thread. It ends with the process, as a write that hangs cannot be broken off.
+    /// Runs the thread. It ends with the process, because a hanging write cannot be cancelled.
     fn write_into(&self, stream: impl Write) {
         let mut stream = Torn { stream, is_mid_line: false };
         let mut is_failing = false;
@@ -205,16 +203,15 @@ impl Queue {
         self.changed.wait_while(locked(&self.state), waits).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says in the log that the stream fails, once, and that it works again. Of stderr only its own
-    /// note says so.
+    /// Logs once that the stream fails, and that it works again. For stderr only the note does so.
     fn report(&self, written: &Result<(), (u64, io::Error)>, dropped: u64, is_failing: &mut bool) {
         let Some(name) = &self.name else { return };
         match written {
             Err((_, error)) if !*is_failing => {
-                tracing::error!(%error, "{name} cannot be written: lines are dropped until it can be");
+                tracing::error!(%error, "cannot write {name}: lines are dropped until writing works again");
             }
             Ok(()) if dropped > 0 => {
-                tracing::error!(lines = dropped, "{name} is written again: lines were dropped");
+                tracing::error!(lines = dropped, "{name} works again: lines were dropped");
             }
             Ok(()) | Err(_) => {}
         }

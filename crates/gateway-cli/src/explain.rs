@@ -1,4 +1,4 @@
-//! The command `gateway explain`: what happens on a close code or an HTTP status, and why.
+//! The command `gateway explain`: what the client does after a close code or an HTTP status, and why.
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
@@ -14,7 +14,7 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "CODE", value_parser = code)]
     code: u16,
 
-    /// Asks the policy of this configuration, in TOML.
+    /// Uses the policy of this TOML file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -23,7 +23,7 @@ pub(crate) struct ExplainArgs {
     policy: Vec<String>,
 }
 
-/// Runs the command: 0, or 2 where the configuration is not valid.
+/// Runs the command. Returns 0, or 2 if the configuration is not valid.
 pub(crate) fn run(args: ExplainArgs) -> ExitCode {
     let flags = Flags::policy(args.policy);
     let config = match Settings::load(args.config.as_deref(), flags, Url::Optional) {
@@ -34,17 +34,16 @@ pub(crate) fn run(args: ExplainArgs) -> ExitCode {
     crate::log::print(&text)
 }
 
-/// A number for which there is an answer.
+/// Parses a number that the policy covers.
 pub(crate) fn code(text: &str) -> Result<u16, &'static str> {
     let code = text.parse().ok();
     code.filter(|code| Policy::default().explain(*code).is_some())
         .ok_or("must be a close code (1000-4999) or an HTTP status (100-599)")
 }
 
-/// The one status that no rule decides on, whatever the policy has for it.
+/// The one status that no rule covers, even if the policy has one for it.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// What is said about a code.
 struct Answer<'a> {
     code: u16,
     config: &'a Config,
@@ -57,9 +56,9 @@ impl fmt::Display for Answer<'_> {
             return writeln!(formatter, "{code}: neither a close code nor an HTTP status");
         };
         if code == SWITCHING_PROTOCOLS {
-            writeln!(formatter, "HTTP status {code}: the success of the upgrade\n")?;
+            writeln!(formatter, "HTTP status {code}: the upgrade succeeded\n")?;
             writeln!(formatter, "  received   the connection is open: CONNECTED")?;
-            writeln!(formatter, "  rule       none: there is nothing to decide")?;
+            writeln!(formatter, "  rule       none")?;
             return writeln!(formatter, "  sent       never: {}", sent.text());
         }
         let default = Policy::default().judge(code);
@@ -79,7 +78,7 @@ impl fmt::Display for Answer<'_> {
 }
 
 impl Answer<'_> {
-    /// What follows, with the numbers of this configuration.
+    /// What the client does, with the numbers of this configuration.
     fn consequence(&self, verdict: Verdict) -> String {
         let backoff = self.config.backoff();
         let (low, high) = backoff.bounds(0);
@@ -94,7 +93,9 @@ impl Answer<'_> {
         };
         match verdict {
             Verdict::Retry if self.code < 1000 => {
-                format!("retry: after {first}, later up to {most}{bound}; a Retry-After is heeded")
+                format!(
+                    "retry: after {first}, later up to {most}{bound}; a Retry-After is honoured"
+                )
             }
             Verdict::Retry => format!("retry: after {first}, later up to {most}{bound}"),
             Verdict::RetryNoSoonerThan(least) => {
@@ -109,7 +110,6 @@ impl Answer<'_> {
     }
 }
 
-/// The codes of a rule.
 struct Codes(Rule);
 
 impl fmt::Display for Codes {

@@ -1,7 +1,8 @@
-//! The `gateway` program as a library: reads the command line, starts the log on stderr, and runs one command.
+//! The `gateway` program as a library: parses the command line, starts the log on stderr, runs one command.
 //!
-//! The library exists for the program and its tests, and is exempt from semantic versioning: [`run`] is for `main.rs`, `parsers` for the
-//! fuzz targets and the tests beside this crate. What is promised is the program's: its flags, its output, its exit statuses.
+//! The library is only for the program and its tests, and is exempt from semantic versioning: [`run`] is for
+//! `main.rs`, `parsers` for fuzz targets and tests. Semantic versioning covers the program: its flags, its
+//! output and its exit statuses.
 
 mod args;
 mod byte_size;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 use args::{Arguments, Command};
 use clap::Parser as _;
 
-/// Does what the command line asks for.
+/// Runs the command of the command line. Returns its exit status.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();

@@ -35,11 +35,11 @@ pub(crate) fn start(level: LogLevel) {
 
 /// Prints an error, whatever the level of the log.
 pub(crate) fn error(error: &dyn fmt::Display) {
-    // It never fails: what cannot be written is counted there.
+    // Never fails: the queue counts lines that cannot be written.
     let _ = diagnostics::stderr().clone().write_all(format!("error: {error}\n").as_bytes());
 }
 
-/// Prints what a command has to say, all of it, on stdout.
+/// Prints a command's output to stdout.
 pub(crate) fn print(text: &str) -> ExitCode {
     let printed = stdio::lines().and_then(|mut stdout| {
         stdout.write_all(text.as_bytes())?;
@@ -51,7 +51,7 @@ pub(crate) fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Reports that stdout does not take what a command has to say. A reader that is gone wanted no more.
+/// Reports that stdout cannot be written. If its reader is gone, this is no error.
 pub(crate) fn cannot_write(error: &io::Error) -> ExitCode {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return ExitCode::SUCCESS;

@@ -1,4 +1,4 @@
-//! The `gateway` program. All of it stands in the library beside this file.
+//! The `gateway` program. Its code is in `lib.rs`.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,4 @@
-//! The commands `gateway completions` and `gateway man`: what clap knows of the command line, for
-//! shells and for `man`.
+//! The commands `gateway completions` and `gateway man`, generated from clap's command line.
 
 use std::process::ExitCode;
 
@@ -18,7 +17,7 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     log::print(&String::from_utf8_lossy(&text))
 }
 
-/// Prints the manual page of the program, or of a command. The status is 2 where there is no such command.
+/// Prints the manual page of the program or a command. Returns 2 for an unknown command.
 pub(crate) fn page(command: Option<&str>) -> ExitCode {
     let mut program = Arguments::command();
     program.build();
@@ -29,7 +28,7 @@ pub(crate) fn page(command: Option<&str>) -> ExitCode {
     let Some(described) = described.cloned() else {
         let name = command.unwrap_or_default();
         let error = format!("there is no command {name:?}");
-        // The status says it, too.
+        // If stderr is closed, the status still reports it.
         let _ = program.error(ErrorKind::InvalidSubcommand, error).print();
         return ExitCode::from(2);
     };

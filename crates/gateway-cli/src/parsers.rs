@@ -1,4 +1,4 @@
-//! The program's parsers, one function each, for the fuzz targets and the program's own tests: nothing here is a promise.
+//! One function per parser of the program, for fuzz targets and tests. Nothing here is stable API.
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -16,31 +16,31 @@ use crate::{
     },
 };
 
-/// A size in bytes, and how it is shown.
+/// Parses a size in bytes. Returns it with its displayed form.
 #[must_use]
 pub fn byte_size(text: &str) -> Option<(usize, String)> {
     text.parse::<ByteSize>().ok().map(|size| (size.bytes(), size.to_string()))
 }
 
-/// Whether `--script` takes this name. A script for a close code of its own lasts as long as the program.
+/// Whether `--script` accepts this name. A script for a new close code is leaked.
 #[must_use]
 pub fn has_script(name: &str) -> bool {
     Script::by_name(name).is_ok()
 }
 
-/// The number that `gateway explain` has an answer for.
+/// Parses the code of `gateway explain`.
 #[must_use]
 pub fn explained_code(text: &str) -> Option<u16> {
     explain::code(text).ok()
 }
 
-/// What `gateway serve` answers to a text by itself.
+/// The answer of `gateway serve` to a text, other than its echo.
 #[must_use]
 pub fn answer(text: &str) -> Option<String> {
     serve::answer(text)
 }
 
-/// The settings of a connection, as they were read.
+/// Valid settings.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Loaded {
@@ -50,27 +50,27 @@ pub struct Loaded {
     pub summary: String,
 }
 
-/// Settings that are not valid.
+/// Invalid settings.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refused {
     /// The field of each error.
     pub fields: Vec<String>,
-    /// What is printed.
+    /// The printed text.
     pub text: String,
 }
 
 thread_local! {
-    /// Making a command takes longer than reading a line with it.
+    /// Kept, because building a command takes longer than parsing with it.
     static COMMAND: RefCell<Command> = RefCell::new(command());
 }
 
 /// Reads settings from a file's text, variables by their names, and arguments.
 ///
-/// Which decides of a variable and a flag is for clap to say, which sees variables in the environment alone: here there are only those that
-/// are set to something, and whose setting has no flag.
+/// clap decides between a flag and a variable, but sees only variables of the environment. So `variables`
+/// are only those with a value whose setting has no flag.
 ///
-/// `None` where clap refuses the arguments, or where a file of the disk would have to be read.
+/// Returns `None` if clap refuses the arguments, or if a file would have to be read.
 #[must_use]
 pub fn settings(
     file: &str,
@@ -91,13 +91,13 @@ pub fn settings(
     }
 }
 
-/// What a command prints on stdout, and how it ends.
+/// A command's output on stdout, and its result.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Printed<T> {
-    /// All that is printed, without colours.
+    /// The output, without colours.
     pub text: String,
-    /// What the exit status is made of: how it went, or the error that it ends with.
+    /// The result or the error that determines the exit status.
     pub end: Result<T, String>,
 }
 
@@ -109,7 +109,7 @@ impl<T> Printed<T> {
     }
 }
 
-/// Runs `gateway replay` on a journal. Ends with the number of differences.
+/// Runs `gateway replay` on a journal. Returns the number of differences.
 #[must_use]
 pub fn replayed(journal: &[u8]) -> Printed<u64> {
     let mut show = replay::Show::everything(Painter::plain());

@@ -11,29 +11,26 @@ use thiserror::Error;
 
 use crate::diagnostics::Lines;
 
-/// A journal in a file. Where lines of it are lost their numbers are missing, and its reader reports that.
+/// A journal in a file. If lines are lost, their numbers are missing, and the reader reports that.
 pub(crate) type FileRecorder = Recorder<Lines>;
 
-/// Why there is no file for a journal.
 #[derive(Debug, Error)]
 pub(crate) enum CannotRecord {
     #[error("--record cannot write {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error(
-        "--record does not write over {}, which is not empty: name another file, or remove it",
+        "--record does not overwrite {}, which is not empty: name another file, or remove it",
         path.display()
     )]
     NotEmpty { path: PathBuf },
-    #[error(
-        "--record writes to a file, not to stdout: name one in place of - (./- for a file of that name)"
-    )]
+    #[error("--record cannot write to stdout: name a file (./- for a file with the name -)")]
     Stdout,
 }
 
-/// Makes the file, or takes one that is empty.
+/// Creates the file, or uses an empty one.
 ///
 /// # Errors
-/// Where the file cannot be made, or something is in it.
+/// If the file cannot be created, or is not empty.
 pub(crate) fn create(path: &Path) -> Result<FileRecorder, CannotRecord> {
     if path == Path::new("-") {
         return Err(CannotRecord::Stdout);
@@ -48,6 +45,6 @@ pub(crate) fn create(path: &Path) -> Result<FileRecorder, CannotRecord> {
     let name = format!("--record {}", path.display());
     let lines = Lines::open(name, file, |_| String::new())
         .map_err(|source| CannotRecord::Open { path: path.to_path_buf(), source })?;
-    // The queue takes every line.
+    // Never called: writing to the queue does not fail.
     Ok(Recorder::new(lines, |error| tracing::error!(%error, "the recording has ended")))
 }

@@ -1,5 +1,5 @@
-//! The command `gateway replay`: a journal's events with their actions, held against the recorded ones; or the scenario that
-//! [`walk`] makes of it.
+//! The command `gateway replay`: replays a journal's events and compares the actions with the recorded
+//! ones, or prints the scenario that [`walk`] makes of the journal.
 
 mod tale;
 mod walk;
@@ -29,20 +29,21 @@ Exit status: 0 all as recorded, 1 a difference, or a journal that is damaged or 
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]
 pub(crate) struct ReplayArgs {
-    /// A journal that `--record` wrote; - for stdin.
+    /// A journal that `--record` wrote, or - for stdin.
     file: PathBuf,
 
-    /// Shows the differences and the summary alone.
+    /// Shows only the differences and the summary.
     #[arg(long)]
     quiet: bool,
 
-    /// Prints the journal as a scenario of the testkit, a Rust function of this name, in place of replaying it.
+    /// Does not replay the journal, but prints it as a scenario of the testkit: a Rust function with
+    /// this name.
     #[arg(long, value_name = "NAME", value_parser = function_name, conflicts_with = "quiet")]
     scenario: Option<String>,
 }
 
-/// Runs the command: 0 where every action is the recorded one, 1 at a difference or in a journal that is damaged or
-/// breaks off, 2 where there is nothing to read.
+/// Runs the command. Returns 0 if every action is as recorded. Returns 1 after a difference or if the
+/// journal is damaged or breaks off, 2 if it cannot be read.
 pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     let is_stdin = args.file == Path::new("-");
     let name = if is_stdin { "stdin".to_owned() } else { args.file.display().to_string() };
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     }
 }
 
-/// Writes the journal as a scenario: as far as it can be read, for what is missing may not matter.
+/// Writes the journal as a scenario, as far as it can be read: the missing part may not matter.
 pub(crate) fn tell(
     function: &str,
     reader: impl BufRead,
@@ -93,12 +94,11 @@ pub(crate) fn tell(
     broken.map_or(Ok(()), |error| Err(Ended::Journal(error)))
 }
 
-/// Why there is no scenario.
 #[derive(Debug, Error)]
 pub(crate) enum NotTold {
-    #[error("its settings cannot be written as TOML: {0}")]
+    #[error("the journal's settings cannot be written as TOML: {0}")]
     Write(#[from] toml::ser::Error),
-    #[error("its settings do not read back: {0}")]
+    #[error("the journal's settings are not valid: {0}")]
     Read(#[from] toml::de::Error),
 }
 
@@ -110,10 +110,9 @@ fn function_name(name: &str) -> Result<String, &'static str> {
     if begins && name.chars().all(is_word) {
         return Ok(name.to_owned());
     }
-    Err("a scenario's name is in snake case, as a function's: a_pong_that_came_late")
+    Err("must be a function name in snake case, such as a_pong_that_came_late")
 }
 
-/// Why the command did not come to the end of its journal.
 #[derive(Debug, Error)]
 pub(crate) enum Ended {
     #[error("{0}")]
@@ -124,7 +123,7 @@ pub(crate) enum Ended {
     Stdout(io::Error),
 }
 
-/// Replays to the end: past a difference as well, for it may be the only one. Returns how many there were.
+/// Replays the whole journal, also past a difference. Returns the number of differences.
 pub(crate) fn replay(
     reader: impl BufRead,
     show: &mut Show,
@@ -162,7 +161,7 @@ impl Show {
         if step.is_as_recorded() {
             return if self.quiet { Ok(()) } else { self.line(&step.description(), into) };
         }
-        let title = format!("line {}: this is not what was recorded", step.entry.line);
+        let title = format!("line {}: differs from the recording", step.entry.line);
         writeln!(into, "{}", self.painter.paint(Paint::Bad, title))?;
         write!(into, "  recorded ")?;
         self.line(&step.recorded(), into)?;
@@ -197,7 +196,7 @@ impl Show {
                     "the recording breaks off at line {line}: the program was killed, or the file was cut"
                 )
             } else {
-                format!("the journal cannot be read on from line {line}")
+                format!("the journal cannot be read from line {line} on")
             };
             write!(into, ", then {}", self.painter.paint(Paint::Bad, end))?;
         }
@@ -219,7 +218,7 @@ fn fail_at(name: &str, error: &JournalError) -> ExitCode {
 }
 
 fn fail(what: std::fmt::Arguments<'_>, status: u8) -> ExitCode {
-    // Where stderr is gone the status still tells.
+    // If stderr is closed, the status still reports it.
     let _ = writeln!(io::stderr().lock(), "error: {what}");
     ExitCode::from(status)
 }

@@ -1,7 +1,7 @@
-//! The signals that ask the program to end: SIGINT and SIGTERM, or Ctrl-C where there is nothing else.
+//! The signals that end the program: SIGINT and SIGTERM, or only Ctrl-C if there are no others.
 //!
-//! They are received on a thread, so that the program ends in time whatever hangs: a second signal
-//! ends it at once, and so does the end of the time that it was given.
+//! A thread receives them, so that the program ends in time whatever hangs. A second signal ends it at
+//! once, and so does a deadline.
 
 use std::{
     future, io, process,
@@ -17,12 +17,11 @@ use tokio::{runtime, sync::mpsc};
 
 use crate::clock;
 
-/// The status where the program hangs at the end of its time.
+/// The exit status if the program hangs at its deadline.
 const HUNG: u8 = 1;
 /// No status of a program.
 const UNSETTLED: u8 = u8::MAX;
-/// What is added to its time where it has no status by then: a machine that stood still for a while
-/// is no program that hangs.
+/// Added to the deadline if the program has no status by then, because the machine may have been paused.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The first signal.
@@ -33,11 +32,11 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on: no signal ends the process by itself any more. Once the first has come
-    /// the program has `longest` to end.
+    /// Starts to listen, which disables the default action of the signals. After the first one the
+    /// program has `longest` to end.
     ///
     /// # Errors
-    /// Where the operating system lets nobody listen.
+    /// If the operating system does not allow to listen.
     pub(crate) fn listen(longest: Duration) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let mut system = {
@@ -51,7 +50,7 @@ impl Signals {
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
                 system.next().await;
-                // Where nobody waits for it, the program is ending already.
+                // If the receiver is gone, the program is already ending.
                 let _ = report.send(()).await;
                 let mut status = clock::within(longest, system.next()).await.or_else(&settled);
                 if status.is_none() {
@@ -63,14 +62,14 @@ impl Signals {
         Ok(Self { first, status })
     }
 
-    /// Waits for the first signal; it comes once. Cancel-safe.
+    /// Waits for the first signal, and returns only once. Cancel-safe.
     pub(crate) async fn first(&mut self) {
         if self.first.recv().await.is_none() {
             future::pending().await
         }
     }
 
-    /// The program is about to end with this status. What hangs now does not change it.
+    /// Sets the exit status for a program that hangs from now on.
     pub(crate) fn settle(&self, status: u8) {
         self.status.store(status, Ordering::Relaxed);
     }
@@ -93,7 +92,7 @@ impl System {
         })
     }
 
-    /// The next signal: the exit status that shells give a process which it ended.
+    /// Returns the exit status that shells report for the next signal.
     async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => 128 + 2,
@@ -102,7 +101,7 @@ impl System {
     }
 }
 
-/// Hears Ctrl-C alone.
+/// Listens only for Ctrl-C.
 #[cfg(not(unix))]
 struct System;
 
@@ -113,7 +112,7 @@ impl System {
     }
 
     async fn next(&mut self) -> u8 {
-        // Without a handler the system's own ends the process.
+        // If no handler can be set, the system's default ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
             future::pending().await
         }

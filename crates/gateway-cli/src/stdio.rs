@@ -1,6 +1,6 @@
-//! stdin, stdout and stderr without a buffer of their own; one that is non-blocking is waited for.
+//! stdin, stdout and stderr without a buffer. If one is non-blocking, reads and writes still wait.
 //!
-//! `O_NONBLOCK` belongs to the open file, not to a process: any program that shares the terminal or
+//! `O_NONBLOCK` belongs to the open file, not to a process. Any program that shares the terminal or
 //! pipe can set it.
 
 use std::io::{self, LineWriter, Read, Write};
@@ -10,23 +10,23 @@ pub(crate) use self::other::{stderr, stdin, stdout};
 #[cfg(unix)]
 pub(crate) use self::unix::{stderr, stdin, stdout};
 
-/// A stream whose `WouldBlock` is waited for, and so never returned.
+/// A stream that waits in place of returning `WouldBlock`.
 #[derive(Debug)]
 pub(crate) struct Patient<S>(S);
 
-/// stdout for a command that prints lines.
+/// Returns stdout for a command that prints lines.
 ///
 /// # Errors
-/// Where the process has no more descriptors.
+/// If the process has no more descriptors.
 pub(crate) fn lines() -> io::Result<LineWriter<impl Write + std::fmt::Debug>> {
     stdout().map(LineWriter::new)
 }
 
 /// A stream that can be waited for.
 pub(crate) trait Wait {
-    /// Waits until there is something to read, or the stream has failed.
+    /// Waits until the stream is readable or has failed.
     fn until_readable(&self) -> io::Result<()>;
-    /// Waits until there is space to write, or the stream has failed.
+    /// Waits until the stream is writable or has failed.
     fn until_writable(&self) -> io::Result<()>;
 }
 
@@ -69,7 +69,7 @@ mod unix {
     use super::{Patient, Wait};
 
     /// # Errors
-    /// Where the process has no more descriptors. The same holds for the other two.
+    /// If the process has no more descriptors. The same holds for the other two.
     pub(crate) fn stdin() -> io::Result<Patient<File>> {
         duplicate(&io::stdin())
     }
@@ -104,7 +104,7 @@ mod unix {
     }
 }
 
-/// Other systems have no such mode of a standard stream.
+/// Other systems have no non-blocking standard streams.
 #[cfg(not(unix))]
 mod other {
     use std::io::{self, Stderr, Stdin, Stdout};

@@ -84,7 +84,7 @@ async fn what_is_no_toml_and_what_is_no_file_is_told() -> io::Result<()> {
 
     let (status, _, stderr) = check(config.to_str().expect("its name is text")).await?;
     assert_eq!(status, Some(2));
-    assert!(stderr.contains("is no TOML: line 3, column"), "{stderr}");
+    assert!(stderr.contains("is not valid TOML: line 3, column"), "{stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
 
     let (status, _, stderr) = check("/nowhere/gateway.toml").await?;

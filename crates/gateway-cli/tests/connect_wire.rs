@@ -1,4 +1,5 @@
-//! What `gateway connect` puts on the wire, and what it makes of binary messages: against a server here.
+//! What `gateway connect` writes to the wire, and how it handles binary messages, against a server
+//! in the test.
 
 mod common;
 
@@ -110,7 +111,7 @@ async fn binary_messages_are_lines_in_the_chosen_form_and_left_out_without_one()
         let output = client.await.expect("no panic")?;
         assert_eq!(text(&output.stdout), expected);
         assert_eq!(output.status.code(), Some(1));
-        let is_told = text(&output.stderr).contains("a binary message is left out");
+        let is_told = text(&output.stderr).contains("a binary message was not written");
         assert_eq!(is_told, form.is_empty(), "{}", text(&output.stderr));
     }
     Ok(())

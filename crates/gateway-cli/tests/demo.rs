@@ -1,4 +1,4 @@
-//! The command `gateway demo`: it ends by itself, and every message is accounted for.
+//! The command `gateway demo` ends on its own, and every message is accounted for.
 
 mod common;
 
@@ -32,7 +32,7 @@ fn rode_out_every_fault(driver: &str, output: &Output) {
         "then the write buffer was full",
         "DISCONNECTED -> CONNECTING",
         "CLOSING -> CLOSED",
-        "6 faults ridden out in ",
+        "6 faults survived in ",
         "every message is accounted for",
     ] {
         assert!(stdout.contains(part), "{driver}: {part}: {stdout}");

@@ -1,4 +1,5 @@
-//! Diagnostics are best effort: whatever becomes of stderr, `--events` and `--record`, the work goes on.
+//! Diagnostics are best effort: the program works on whatever happens to stderr, `--events` and
+//! `--record`.
 #![cfg(unix)]
 
 mod broken;
@@ -80,13 +81,13 @@ async fn a_connection_survives_files_that_cannot_be_written() -> io::Result<()> 
 
         assert_eq!(soon(client.wait()).await?.code(), Some(0), "{flag}");
         let log = rest(log).await;
-        assert!(log.contains(&format!("{flag} /dev/full cannot be written")), "{log}");
+        assert!(log.contains(&format!("cannot write {flag} /dev/full")), "{log}");
         assert!(log.contains("the last lines could not be written"), "{log}");
     }
     Ok(())
 }
 
-/// A pipe that nobody reads is a file that hangs. It is the program's stdin, too, so that it has a name.
+/// An unread pipe is a file that hangs. It is also the program's stdin, so that it has a name.
 #[tokio::test]
 async fn a_connection_survives_files_that_hang() -> io::Result<()> {
     for flag in ["--events", "--record"] {

@@ -1,4 +1,4 @@
-//! A signal ends the program in time, whatever hangs; a second one at once.
+//! A signal ends the program in time, whatever hangs. A second signal ends it at once.
 #![cfg(unix)]
 
 mod broken;

@@ -22,13 +22,18 @@ async fn the_verdict_the_rule_and_both_directions_are_told() -> io::Result<()> {
         ),
         (
             "1006",
-            ["lost without", "retry: after 1s to 3s", "rule       1006,", "never: stands for"],
+            [
+                "lost without",
+                "retry: after 1s to 3s",
+                "rule       1006,",
+                "never: a client reports it",
+            ],
         ),
         ("1009", ["too big", "fatal:", "rule       1009,", "sent to a peer whose message"]),
         ("4321", ["private", "retry:", "rule       4000-4999, a default", "with this code"]),
         ("401", ["HTTP status 401", "refresh:", "rule       401,", "never: an HTTP status"]),
         ("418", ["client error", "fatal:", "rule       400-499,", "never:"]),
-        ("503", ["server error", "Retry-After is heeded", "rule       500-599,", "never:"]),
+        ("503", ["server error", "Retry-After is honoured", "rule       500-599,", "never:"]),
     ] {
         let (status, stdout, _) = explain(&[code]).await?;
         assert_eq!(status, Some(0));
@@ -44,7 +49,7 @@ async fn the_success_of_the_upgrade_is_told_as_such_whatever_the_policy() -> io:
     for arguments in [["101"].as_slice(), &["101", "--policy", "101=fatal"]] {
         let (status, stdout, _) = explain(arguments).await?;
         assert_eq!(status, Some(0));
-        for part in ["101: the success of the upgrade", "CONNECTED", "rule       none", "never: "] {
+        for part in ["101: the upgrade succeeded", "CONNECTED", "rule       none", "never: "] {
             assert!(stdout.contains(part), "{part}: {stdout}");
         }
         assert!(!stdout.contains("retry") && !stdout.contains("fatal"), "{stdout}");
@@ -59,7 +64,7 @@ async fn a_configured_rule_is_told_beside_the_default() -> io::Result<()> {
 
     let (_, stdout, _) = explain(&["4403", "--config", config]).await?;
     assert!(stdout.contains("fatal:"), "{stdout}");
-    assert!(stdout.contains("4400-4499, set in the configuration"), "{stdout}");
+    assert!(stdout.contains("4400-4499, from the configuration"), "{stdout}");
     assert!(stdout.contains("default    retry: "), "{stdout}");
 
     let (_, stdout, _) = explain(&["4403", "--config", config, "--policy", "4403=45s"]).await?;

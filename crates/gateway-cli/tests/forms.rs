@@ -1,4 +1,4 @@
-//! The forms of messages on stdin and stdout of `gateway connect`, against an echo.
+//! The forms of messages on stdin and stdout of `gateway connect`, with an echo server.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Every command that docs/guide shows is one that the program takes.
+//! The program accepts every command in docs/guide.
 
 use std::fs;
 use std::path::{Path, PathBuf};

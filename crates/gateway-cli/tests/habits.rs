@@ -1,5 +1,5 @@
-//! What people are used to from websocat and wscat: short flags, marks on a terminal, completions,
-//! a manual page.
+//! What users of websocat and wscat expect: short flags, marks on a terminal, completions, a manual
+//! page.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! `gateway serve --judge` as a process, with clients that behave and clients that do not.
+//! `gateway serve --judge` as a process, with correct and incorrect clients.
 
 mod common;
 
@@ -99,10 +99,10 @@ async fn a_client_that_never_notices_is_told_so_in_words() -> io::Result<()> {
     let (status, report) = judge.end().await;
 
     assert_eq!(status, Some(1));
-    assert!(report.contains("BROKEN: leaves within 300ms"), "{report}");
+    assert!(report.contains("BROKEN: ends the connection within 300ms"), "{report}");
     assert!(report.contains("not seen: tries again"), "{report}");
     assert!(report.contains("still open; pings: 2 (websocket "), "{report}");
-    assert!(report.ends_with("verdict, with a bound of 300ms: BROKEN\n"), "{report}");
+    assert!(report.ends_with("verdict, with a limit of 300ms: BROKEN\n"), "{report}");
     Ok(())
 }
 
@@ -113,7 +113,7 @@ async fn how_a_client_leaves_is_in_the_report() -> io::Result<()> {
     let mut client = judge.dial().await?;
     soon(client.write_all(REQUEST)).await?;
     soon(client.write_all(b"\x88\x82\0\0\0\0\x0f\xa1")).await?;
-    // The answer comes back, and the server hangs up.
+    // The answer comes back, and the server ends TCP.
     soon(client.read_to_end(&mut Vec::new())).await?;
 
     let (status, report) = judge.end().await;
@@ -132,7 +132,7 @@ async fn where_no_client_comes_the_judge_says_so_and_fails() -> io::Result<()> {
     let (status, report) = judge.end().await;
 
     assert_eq!(status, Some(1));
-    assert!(report.contains("no client came"), "{report}");
+    assert!(report.contains("no client connected"), "{report}");
     Ok(())
 }
 
@@ -172,7 +172,7 @@ async fn a_signal_ends_the_watch_and_what_was_seen_is_judged() -> io::Result<()>
 async fn what_a_judge_cannot_mean_is_a_usage_error() -> io::Result<()> {
     for (arguments, words) in [
         (&["--judge", "--for", "1s", "--within", "1s"][..], "must be shorter than --for"),
-        (&["--judge", "--for", "0"], "longer than nothing"),
+        (&["--judge", "--for", "0"], "longer than 0"),
         (&["--judge", "--for", "soon"], "30s"),
         (&["--judge", "--faults", "1"], "--faults"),
         (&["--within", "1s"], "--judge"),
@@ -208,8 +208,8 @@ async fn the_list_says_what_each_script_expects() -> io::Result<()> {
     let list = text(&output.stdout);
     for words in [
         "- tries again within 45s of a loss",
-        "- leaves within 45s of the last that it heard",
-        "with 1007 or 1002 if with a Close frame (RFC 6455, 7.1.7)",
+        "- ends the connection within 45s after the server's last bytes",
+        "its Close frame, if it sends one, has 1007 or 1002 (RFC 6455, 7.1.7)",
         "close-CODE",
     ] {
         assert!(list.contains(words), "{words}: {list}");

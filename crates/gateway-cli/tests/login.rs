@@ -1,4 +1,5 @@
-//! Which answer accepts a login, and what follows one that refuses it: against a server here, and `gateway serve`.
+//! Which answer accepts a login, and what follows a refusal, against a server in the test and
+//! `gateway serve`.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! How `gateway connect` opens: what its request says, and which answers it takes, against a server here.
+//! How `gateway connect` opens: its request, and which responses it accepts, against a server in
+//! the test.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Every line that `gateway connect` has read has an outcome, in the exit status too; and what
-//! follows the end of stdin.
+//! Every line that `gateway connect` reads has an outcome, also in the exit status. What happens at
+//! the end of stdin.
 
 mod common;
 

@@ -1,8 +1,8 @@
-//! Holds `gateway connect` against WebSocket servers that nobody here wrote: Python's `websockets`,
-//! npm's `ws` and npm's `graphql-ws`, each steered fault by fault over its stdin (`peers/`).
+//! Tests `gateway connect` against independent WebSocket servers: Python's `websockets`, npm's `ws`
+//! and npm's `graphql-ws`. The test controls each, fault by fault, over its stdin (`peers/`).
 //!
-//! `peers/table.rs` lists every fault beside the `--events` lines that it must give. A peer that cannot
-//! be installed is skipped loudly; with GATEWAY_REQUIRE_PEERS=1 that fails.
+//! `peers/table.rs` lists every fault with the `--events` lines that it must produce. A peer that
+//! cannot be installed is skipped with a message. With GATEWAY_REQUIRE_PEERS=1 that fails.
 #![cfg(unix)] // kill -9, and the layout of a Python environment
 
 #[path = "peers/client.rs"]

@@ -1,4 +1,5 @@
-//! The command `gateway replay`: a demo's journal replays as recorded; differences, damage and an end that is missing are told by their line.
+//! The command `gateway replay`: a demo's journal replays as recorded. Differences, damage and a
+//! missing end are reported with their line.
 
 mod common;
 
@@ -43,7 +44,7 @@ async fn a_recorded_demo_replays_as_recorded_and_a_difference_is_told_by_its_lin
     let replayed = run(gateway(&["replay", "--quiet", "-"]), changed.as_bytes()).await?;
     let stdout = text(&replayed.stdout);
     assert_eq!(replayed.status.code(), Some(1));
-    assert!(stdout.starts_with("line 3: this is not what was recorded\n"), "{stdout}");
+    assert!(stdout.starts_with("line 3: differs from the recording\n"), "{stdout}");
     assert!(stdout.ends_with(&format!("{events} events replayed: 1 difference\n")), "{stdout}");
 
     Ok(())
@@ -99,12 +100,9 @@ async fn a_line_that_is_missing_is_told_by_its_place() -> io::Result<()> {
     assert_eq!(replayed.status.code(), Some(1));
     assert_eq!(
         stdout,
-        "9 events replayed as recorded, then the journal cannot be read on from line 11\n"
+        "9 events replayed as recorded, then the journal cannot be read from line 11 on\n"
     );
-    assert!(
-        stderr.starts_with("error: stdin:11: event 11 stands where event 10 was to"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("error: stdin:11: found event 11 in place of event 10"), "{stderr}");
     Ok(())
 }
 

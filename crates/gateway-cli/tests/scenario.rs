@@ -1,7 +1,9 @@
-//! The command `gateway replay --scenario`: journals become scenarios, which the testkit runs as they are told.
+//! The command `gateway replay --scenario`: journals become scenarios, which the testkit runs
+//! unchanged.
 //!
-//! The journals in `journals/` are of real sockets, one of each driver; another is made here of what is rare. `GATEWAY_BLESS=1` tells their scenarios anew; then they
-//! are to be pasted into the testkit's `reported.rs` once more.
+//! The journals in `journals/` are of real sockets, one of each driver. The test makes another one
+//! with rare events. `GATEWAY_BLESS=1` writes their scenarios again; then paste them into the
+//! testkit's `reported.rs`.
 
 mod common;
 #[path = "common/recording.rs"]

@@ -1,4 +1,5 @@
-//! Which place of a setting decides, and usage errors: all of them, without secrets, nothing connected.
+//! Which source of a setting wins, and usage errors: all at once, without secrets, before any
+//! connection.
 
 mod common;
 
@@ -54,7 +55,7 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
 async fn a_url_must_be_given_once() -> io::Result<()> {
     let none = run(gateway(&["connect"]), b"").await?;
     assert_eq!(none.status.code(), Some(2));
-    assert!(text(&none.stderr).contains("url: must be given, as <URL>, in GATEWAY_URL"));
+    assert!(text(&none.stderr).contains("url: must be given: as <URL>, in GATEWAY_URL"));
 
     let two = run(gateway(&["connect", "ws://h", "ws://u:hunter2@h"]), b"").await?;
     assert_eq!(two.status.code(), Some(2));
@@ -101,7 +102,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     }
     assert!(help.contains("connect [OPTIONS] [URL]\n") && !help.contains("[URL]..."), "{help}");
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("Needs --login-ok"), "{help}");
+    assert!(words.contains("Requires --login-ok"), "{help}");
     assert!(!help.contains("hunter2"), "{help}");
 
     let output = run(gateway(&["--help"]), b"").await?;

@@ -1,4 +1,4 @@
-//! stdin and stdout of `gateway connect` in every state that they can be inherited in.
+//! stdin and stdout of `gateway connect` in every state in which a process can inherit them.
 #![cfg(unix)]
 
 mod broken;
@@ -104,9 +104,12 @@ async fn a_stdin_that_cannot_be_read_is_named_and_fails() -> io::Result<()> {
 
         let log = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{what}: {log}");
-        assert!(log.contains("stdin cannot be read") && log.contains(words), "{what}: {log}");
+        assert!(
+            log.contains("cannot read any more of stdin") && log.contains(words),
+            "{what}: {log}"
+        );
     }
-    // A terminal that hung up is at its end.
+    // A terminal that was hung up is at its end.
     let mut command = connect(&server, &["--exit-on-eof"]);
     command.stdin(Stdio::from(hung_up)).stdout(Stdio::piped()).stderr(Stdio::piped());
     assert!(soon(command.output()).await?.status.code().is_some());

@@ -1,5 +1,6 @@
-//! A suspend is noticed by programs whose clocks behave as in one: a library under libc puts the wall clock ahead, and the
-//! monotonic clock stays. This takes real seconds, so all programs run at the same time, and they are one test.
+//! Programs notice a suspend. A library under libc moves the wall clock ahead, and the monotonic
+//! clock stays, as in a suspend. This takes real seconds, so one test runs all programs at the same
+//! time.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 mod common;
@@ -61,7 +62,7 @@ enum State {
     LoggingIn,
 }
 
-/// A program under the shim, with what it tells on stderr.
+/// A program under the shim, with its stderr.
 struct Suspended {
     name: String,
     state: State,

@@ -1,4 +1,4 @@
-//! Which certificates `gateway connect` accepts and shows, and what it says of others.
+//! Which certificates `gateway connect` accepts and presents, and what it reports about others.
 
 mod common;
 
@@ -195,13 +195,13 @@ async fn ca_cert_is_read_again_when_the_file_changes() -> io::Result<()> {
     for (content, problem) in [("", "is empty"), (&*key, "holds a private key")] {
         std::fs::write(&path, content)?;
         server.show(second.acceptor(None));
-        let line = program.says(&["WARN", &shown, problem, "stays in force"]).await;
+        let line = program.says(&["WARN", &shown, problem, "is still used"]).await;
         assert!(!line.contains("BEGIN"), "{line}");
         program.is_connected().await;
     }
     std::fs::remove_file(&path)?;
     server.show(second.acceptor(None));
-    program.says(&["WARN", &shown, "stays in force"]).await;
+    program.says(&["WARN", &shown, "is still used"]).await;
     program.is_connected().await;
     Ok(())
 }

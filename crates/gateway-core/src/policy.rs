@@ -93,7 +93,7 @@ impl Rule {
     pub const fn new(first: u16, last: u16, verdict: Verdict) -> Option<Self> {
         match (first, last) {
             (100..=599, 100..=599) | (1000..=4999, 1000..=4999) if first <= last => {
-                Some(Self { first, last, verdict, meaning: "set in the configuration" })
+                Some(Self { first, last, verdict, meaning: "from the configuration" })
             }
             _ => None,
         }
@@ -246,9 +246,11 @@ impl Policy {
             1003 | 1008 | 1010..=1014 | 3000..=4999 => {
                 Sent::Asked("sent only if the application closes with this code; then CLOSED")
             }
-            1005 => Sent::Never("stands for a Close frame without a code"),
-            1006 => Sent::Never("stands for a connection that ended without a Close frame"),
-            1015 => Sent::Never("stands for a TLS failure"),
+            1005 => Sent::Never("a client reports it for a Close frame without a code"),
+            1006 => {
+                Sent::Never("a client reports it for a connection that ended without a Close frame")
+            }
+            1015 => Sent::Never("a client reports it for a TLS failure"),
             1004 | 1016..=2999 => Sent::Never(
                 "not allowed on the wire; a peer that sends it violates the protocol; then a retry with backoff",
             ),

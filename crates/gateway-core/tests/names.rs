@@ -197,7 +197,7 @@ fn verdicts_are_words_and_rules_say_what_their_codes_mean() {
     assert_eq!(Policy::default().judge(1012).meaning(), "service restart");
     let rule = Rule::new(4000, 4099, Verdict::Fatal).unwrap();
     assert_eq!((rule.first(), rule.last()), (4000, 4099));
-    assert_eq!(rule.meaning(), "set in the configuration");
+    assert_eq!(rule.meaning(), "from the configuration");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn what_is_sent_with_a_code_is_said_in_words() {
     for (code, beginning) in [
         (1000, "sent on the application's close request"),
         (1002, "sent to a peer that violates the protocol"),
-        (1006, "stands for a connection that ended without a Close frame"),
+        (1006, "a client reports it for a connection that ended without a Close frame"),
         (404, "an HTTP status"),
     ] {
         let text = policy.explain(code).unwrap().sent.text();

@@ -81,7 +81,7 @@ pub enum Problem {
     Entry(String),
     /// The entry's number is not the next one.
     #[error(
-        "event {found} stands where event {due} was to: lines are missing, or out of order; the lines before it can be replayed"
+        "found event {found} in place of event {due}: lines are missing or out of order; the lines before it can be replayed"
     )]
     Gap {
         /// The number that was expected.

@@ -1,4 +1,4 @@
-//! The first harness: the core alone. Deeds become events directly, and what the core sends is what the peer sees.
+//! The harness for the core alone. Deeds become events directly, and the peer sees what the core sends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::wire;
 /// Runs a scenario on the core alone.
 ///
 /// # Panics
-/// Two things of the script, or one and a deadline, fall on the same instant: what comes of that is no driver's promise.
+/// If two events of the script, or one and a deadline, have the same time: drivers do not promise an order.
 #[must_use]
 pub fn run(scenario: &Scenario) -> Run {
     let mut world = World::new(scenario);
@@ -44,7 +44,7 @@ struct World<'a> {
     recorder: Recorder,
     stage: Stage,
     now: Instant,
-    /// When the connection was last told something: a driver stamps a message with that.
+    /// The time of the connection's last event, which a driver uses for a message.
     told: Instant,
     peer: Option<(SocketId, Peer)>,
     outbox: Option<Outbox>,
@@ -59,11 +59,11 @@ struct Reading {
     is_held: bool,
     /// The pause was reported to the core.
     is_paused: bool,
-    /// What the peer did since then.
+    /// The peer's deeds since then.
     unread: Deed,
 }
 
-/// What an event carries, for the actions that name it.
+/// The content of an event, for its actions.
 #[derive(Clone, Copy)]
 enum Payload<'a> {
     None,
@@ -97,7 +97,7 @@ impl<'a> World<'a> {
         [Some(self.stage.next_at()), peer, due].into_iter().flatten().min()
     }
 
-    /// Does the one thing that falls on this instant.
+    /// Does the one thing that is due at this instant.
     fn go_on(&mut self) {
         let now = self.now;
         let is_due = self.connection.next_deadline().is_some_and(|due| due <= now);
@@ -151,7 +151,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Nothing is handled for a while; then what has come is, and after it what is due.
+    /// Stalls for a while. Then handles received data, and after it timers.
     fn stall(&mut self, span: Duration) {
         self.now = self.now.saturating_add(span);
         let is_idle = self.stage.next_at() > self.now;
@@ -204,7 +204,7 @@ impl<'a> World<'a> {
         self.feed(Event::OpenFailed(id, error), Payload::None);
     }
 
-    /// A look at the socket: bytes that wait are written before any are read.
+    /// Drives the socket: writes waiting bytes, then reads.
     fn hear(&mut self, id: SocketId, deed: &Deed) {
         if let Some(outbox) = &mut self.outbox {
             outbox.open_by(deed.opens_by());
@@ -220,7 +220,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// One read: all that is in it, until the socket is gone.
+    /// Handles everything in one read, until the socket is lost.
     fn read(&mut self, id: SocketId, deed: &Deed) {
         if let (true, Some(outbox)) = (deed.is_reset(), &mut self.outbox) {
             outbox.fail();
@@ -247,7 +247,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What the codec does by itself, before the core is told.
+    /// What the codec does before the core gets the event.
     fn codec_answers(&mut self, heard: &Heard) {
         let is_closing = self.connection.state() == ConnectionState::Closing;
         let answer = match heard {
@@ -282,7 +282,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What a driver tells of its write buffer, it tells at the time that it told something last.
+    /// A driver reports its write buffer with the time of its last event.
     fn block_if_full(&mut self) {
         let is_filled = self.outbox.as_mut().is_some_and(Outbox::is_filled);
         if let (true, Some((id, _))) = (is_filled, &self.peer) {
@@ -290,7 +290,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What waits is written, as far as the transport takes it.
+    /// Writes waiting bytes, as far as the transport accepts them.
     fn write(&mut self) {
         let (Some(outbox), Some((id, peer))) = (&mut self.outbox, &mut self.peer) else { return };
         let id = *id;
@@ -315,7 +315,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Reports to the core that reading pauses or resumes. A login is read while the application takes no messages, too.
+    /// Reports to the core that reading pauses or resumes. During a login the driver reads even if the
+    /// application takes no messages.
     fn update_flow(&mut self) {
         let Some((id, _)) = &self.peer else { return };
         let (id, is_held) = (*id, self.reading.is_held);
@@ -368,7 +369,7 @@ impl<'a> World<'a> {
                 self.lose(id);
                 let peer = self.peer.take();
                 self.wire.extend(peer.map(|(_, peer)| match peer.opening() {
-                    // There is no byte stream that could be reset.
+                    // There is no byte stream to reset.
                     Opening::Failed(_) | Opening::NeverConnected => wire::gone(self.now, id),
                     Opening::Accepted
                     | Opening::Answered { .. }
@@ -425,7 +426,7 @@ impl<'a> World<'a> {
         self.write();
     }
 
-    /// A frame is encoded. One of the application's is written once it is known whether it has filled the buffer.
+    /// Encodes a frame. A message is written once it is known whether it fills the buffer.
     fn put(&mut self, saw: Saw, line: Option<usize>) {
         if let Some(outbox) = &mut self.outbox {
             outbox.put(saw, line);

@@ -1,7 +1,7 @@
-//! Watches a connection from outside, event by event, and holds its actions against the invariants I1 to I12.
+//! Checks a connection's actions from outside, event by event, against the invariants I1 to I12.
 //!
-//! It sees events and actions alone, and nothing inside the core. So it can check a driver's journal as well.
-//! One run cannot show I9 and I10: see [`Rig`](crate::Rig).
+//! The checker sees only events and actions, nothing inside the core. So it can also check a driver's
+//! journal. One run cannot show I9 and I10: see [`Rig`](crate::Rig).
 
 mod after;
 mod attempts;
@@ -26,7 +26,7 @@ use retries::{Loss, Retries};
 pub use violation::{Invariant, Verdict, Violation};
 use violation::{broken, hold};
 
-/// The books of one connection: told every event with what it yielded, it says which invariant does not hold.
+/// The checker of one connection. It gets every event with its actions, and reports a broken invariant.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Checker {
     timer: Option<Instant>,
     last_socket: u64,
     socket: Socket,
-    /// When the present state must be left; `None` where it has no deadline of its own.
+    /// When the current state must end; `None` if it has no deadline.
     stage_due: Option<Instant>,
     is_wanted: bool,
     retries: Retries,
@@ -61,7 +61,7 @@ pub struct Checker {
     pulse: Option<Pulse>,
     /// The socket that was last aborted.
     aborted: Option<SocketId>,
-    /// The verdict of a refused login whose socket is still there.
+    /// The verdict of a refused login whose socket is still open.
     refusal: Option<gateway_core::Verdict>,
 }
 
@@ -73,7 +73,7 @@ enum Socket {
 }
 
 impl Checker {
-    /// Books for a connection with these settings that has been told nothing yet.
+    /// A checker for a new connection with these settings.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
         Self {
@@ -96,10 +96,10 @@ impl Checker {
         }
     }
 
-    /// Holds one event and its actions against the invariants.
+    /// Checks one event and its actions.
     ///
     /// # Errors
-    /// The invariant that does not hold, and how. The books are worth nothing from there on.
+    /// The broken invariant. The checker cannot be used after it.
     pub fn observe(&mut self, seen: &Observed<'_>) -> Verdict {
         self.now = self.now.max(seen.now);
         hold(Invariant::I8, seen.actions.len() <= Actions::CAPACITY, || {
@@ -128,7 +128,7 @@ impl Checker {
         self.check_after(seen, is_tick)
     }
 
-    /// Whether the event is of a socket that is not the live one, or cannot come from it as it stands.
+    /// Whether the event is of another socket than the live one, or impossible in its state.
     fn is_stale(&self, event: &Event<'_>) -> bool {
         let Some(socket) = event.socket() else { return false };
         let is_outcome = matches!(event, Event::SocketOpened(_) | Event::OpenFailed(..));
@@ -174,7 +174,7 @@ impl Checker {
         }
     }
 
-    /// Books what the event itself says.
+    /// Records the event itself.
     fn apply_event(&mut self, event: &Event<'_>) {
         match *event {
             Event::ConnectRequested => self.is_wanted = true,
@@ -421,7 +421,7 @@ impl Checker {
         hold(Invariant::I1, id.number() == self.last_socket && self.live().is_none(), || {
             format!("{id} is told gone, {:?} stands", self.socket)
         })?;
-        // A dead peer is aborted, and no other.
+        // Only a dead peer is aborted.
         let is_dead = matches!(cause, DisconnectCause::PongTimeout | DisconnectCause::WriteStall);
         hold(Invariant::Order, is_dead == (self.aborted == Some(id)), || {
             format!("{id} is left for {cause:?}, aborted: {:?}", self.aborted)

@@ -1,10 +1,10 @@
-//! What a peer does on an open socket: the bytes of it, and how they read to a connection.
+//! A peer's deeds on an open socket: their bytes, and what a connection sees of them.
 
 use gateway_core::Failure;
 
 use crate::frame::Frame;
 
-/// One thing that a peer does, at one instant: what it writes is read in one read.
+/// A deed of a peer at one instant. Its bytes arrive in one read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deed {
     pub(crate) parts: Vec<Part>,
@@ -16,14 +16,14 @@ pub(crate) enum Part {
         bytes: Vec<u8>,
         heard: Heard,
     },
-    /// The peer's socket takes so many bytes more.
+    /// The peer's socket accepts this many more bytes.
     Takes(u64),
     /// The end of the stream.
     End,
     Reset,
 }
 
-/// What bytes are to a connection.
+/// What a connection sees of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // as events are
 pub enum Heard {
@@ -35,9 +35,9 @@ pub enum Heard {
     Ping(Vec<u8>),
     /// A Pong.
     Pong(Vec<u8>),
-    /// A Close, and what it says.
+    /// A Close with its content.
     Close(Option<(u16, String)>),
-    /// A part of something.
+    /// A part of a frame.
     Part,
     /// The end of the socket.
     Failed(Failure),
@@ -93,41 +93,41 @@ impl Deed {
         Self { parts: vec![Part::Reset] }
     }
 
-    /// Nothing is said; the peer's socket takes so many bytes more of the client's.
+    /// Sends nothing. The peer's socket accepts this many more bytes.
     #[must_use]
     pub fn takes(bytes: u64) -> Self {
         Self { parts: vec![Part::Takes(bytes)] }
     }
 
-    /// Nothing is said; the peer's socket takes whatever comes.
+    /// Sends nothing. The peer's socket accepts everything from now on.
     #[must_use]
     pub fn takes_all() -> Self {
         Self::takes(u64::MAX)
     }
 
-    /// Any bytes, and what they are to a connection.
+    /// Any bytes, with what a connection sees of them.
     #[must_use]
     pub fn raw(bytes: Vec<u8>, heard: Heard) -> Self {
         Self { parts: vec![Part::Bytes { bytes, heard }] }
     }
 
-    /// Bytes on which the socket must be failed.
+    /// Bytes after which the client must fail the socket.
     #[must_use]
     pub fn breach(bytes: &[u8], failure: Failure) -> Self {
         Self::raw(bytes.to_vec(), Heard::Failed(failure))
     }
 
-    /// This and then `next`, at the same instant and so in the same read.
+    /// This and then `next`, in the same read.
     #[must_use]
     pub fn and(mut self, next: Self) -> Self {
         self.parts.extend(next.parts);
         self
     }
 
-    /// This message in so many pieces, each but the last a part of a frame.
+    /// This message in `count` pieces. Each but the last is a part of a frame.
     ///
     /// # Panics
-    /// The message has fewer bytes than pieces, or is no single message.
+    /// If the message has fewer bytes than pieces, or is not a single message.
     #[must_use]
     pub fn in_pieces(self, count: usize) -> Vec<Self> {
         let [Part::Bytes { bytes, heard }] = self.parts.as_slice() else {
@@ -141,17 +141,17 @@ impl Deed {
         (0..).zip(pieces).map(|(index, piece)| Self::raw(piece.to_vec(), heard_at(index))).collect()
     }
 
-    /// Whether the stream has ended with it.
+    /// Whether it ends the stream.
     pub(crate) fn is_end(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::End | Part::Reset))
     }
 
-    /// Whether the stream was reset with it.
+    /// Whether it resets the stream.
     pub(crate) fn is_reset(&self) -> bool {
         self.parts.contains(&Part::Reset)
     }
 
-    /// How many bytes more of the client's the peer's socket takes.
+    /// How many more bytes the peer's socket accepts.
     pub(crate) fn opens_by(&self) -> u64 {
         let opens = self.parts.iter().map(|part| match part {
             Part::Takes(bytes) => *bytes,
@@ -160,7 +160,7 @@ impl Deed {
         opens.fold(0, u64::saturating_add)
     }
 
-    /// What a connection is told, in order: parts of something only where nothing whole was in the read.
+    /// What a connection sees, in order. Parts only count if the read has nothing whole.
     pub(crate) fn heard(&self) -> Vec<Heard> {
         let mut heard = Vec::new();
         let mut is_part = false;

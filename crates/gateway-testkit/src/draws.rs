@@ -1,10 +1,10 @@
-//! A generator that draws the same number for ever, so that every delay is known beforehand.
+//! A generator that always draws the same number, so that every delay is predictable.
 
 use core::convert::Infallible;
 
 use rand_core::TryRng;
 
-/// Draws the same number for ever.
+/// Always draws the same number.
 #[derive(Clone, Debug)]
 pub struct Fixed(pub u64);
 

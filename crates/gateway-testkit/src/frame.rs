@@ -1,4 +1,4 @@
-//! Frames as they stand on the wire (RFC 6455 section 5.2), without any check.
+//! Frames as on the wire (RFC 6455 section 5.2), without any check.
 
 /// One frame: its first byte (FIN, reserved bits, opcode) and its payload, unmasked.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,19 +45,19 @@ impl Frame {
     /// The payload as text.
     ///
     /// # Panics
-    /// It is none.
+    /// If it is not text.
     #[must_use]
     pub fn as_text(&self) -> &str {
         std::str::from_utf8(&self.payload).expect("a text")
     }
 
-    /// Whether it is one of our JSON heartbeats.
+    /// Whether it is a JSON heartbeat of the client.
     #[must_use]
     pub fn is_heartbeat(&self) -> bool {
         self.first == 0x81 && self.as_text().starts_with(r#"{"type":"ping""#)
     }
 
-    /// The bytes, unmasked: a server's.
+    /// The unmasked bytes of a server's frame.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = vec![self.first];
@@ -77,7 +77,7 @@ impl Frame {
         bytes
     }
 
-    /// The bytes, masked: a client's.
+    /// The masked bytes of a client's frame.
     #[must_use]
     pub fn masked(&self) -> Vec<u8> {
         let mut bytes = self.bytes();
@@ -88,10 +88,10 @@ impl Frame {
         bytes
     }
 
-    /// Takes the next client's frame out of `bytes`; `None` while it is not whole.
+    /// Removes the next client frame from `bytes`. Returns `None` while it is incomplete.
     ///
     /// # Panics
-    /// The frame is not masked (RFC 6455 section 5.1).
+    /// If the frame is not masked (RFC 6455 section 5.1).
     pub fn take(bytes: &mut Vec<u8>) -> Option<Self> {
         let [first, second, ..] = **bytes else { return None };
         assert!(second & 0x80 != 0, "a client masks every frame");

@@ -1,4 +1,4 @@
-//! The reports that a driver owes the core about the newest ping. Counts positions, holds no bytes.
+//! The reports that a driver must make to the core about the newest ping. It has positions, no bytes.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ pub(crate) struct Handover {
     unanswered: VecDeque<u64>,
     /// The position after the newest answered ping.
     proven: u64,
-    /// While bytes wait: when the transport last took some, or when they began to wait.
+    /// While bytes wait: when the transport last accepted some, or when they began to wait.
     moved_at: Option<Instant>,
 }
 
@@ -36,7 +36,7 @@ struct Underway {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
     pub(crate) now: Instant,
-    /// Whether the transport took bytes.
+    /// Whether the transport accepted bytes.
     pub(crate) has_moved: bool,
     /// The position up to which bytes are flushed.
     pub(crate) flushed: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Pass {
 }
 
 impl Handover {
-    /// A ping was encoded, up to this position, while so many bytes were waiting.
+    /// A ping was encoded up to this position, with this many bytes waiting.
     pub(crate) fn on_ping(&mut self, end: u64, behind: u64) {
         self.newest = Some(Underway { end, behind, is_held: false });
         self.unanswered.push_back(end);
@@ -53,7 +53,7 @@ impl Handover {
         self.unanswered.drain(..forgotten);
     }
 
-    /// A pong was counted, and so many pings are still unanswered.
+    /// A pong was counted, with this many pings still unanswered.
     pub(crate) fn on_pong(&mut self, unanswered: u32) {
         let unanswered = usize::try_from(unanswered).unwrap_or(usize::MAX);
         while self.unanswered.len() > unanswered {
@@ -64,7 +64,7 @@ impl Handover {
         }
     }
 
-    /// A write pass has ended: what a driver reports.
+    /// What a driver reports after a write pass.
     pub(crate) fn report(&mut self, id: SocketId, pass: Pass) -> Option<Event<'static>> {
         let moved_at = self.moved_at.filter(|_| !pass.has_moved).unwrap_or(pass.now);
         self.moved_at = pass.is_waiting.then_some(moved_at);

@@ -1,11 +1,11 @@
-//! What the tests of the core and of every driver share.
+//! Shared test code of the core and the drivers.
 //!
-//! - [`Checker`] watches a connection from outside and holds the invariants I1 to I12; [`Rig`] is a connection under its watch.
-//! - [`Reference`] is the contract once more: it predicts every action of the core, and is compared with it.
-//! - [`history`] runs random histories, for properties and for the fuzzer.
-//! - A [`Scenario`] is a script with what must be seen of it; [`suite!`] makes a test of each, for the core
-//!   [`alone`] and for any driver, and all must leave the same trace.
-//! - [`Network`] gives a driver the scripted peers as byte streams.
+//! - [`Checker`] checks the invariants I1 to I12 of a connection from outside. [`Rig`] is a connection with a checker.
+//! - [`Reference`] is a second implementation of the contract. It predicts every action of the core.
+//! - [`history`] runs random histories, for property tests and the fuzzer.
+//! - A [`Scenario`] is a script with expectations. [`suite!`] makes a test of each, for the core [`alone`]
+//!   and for any driver. All must produce the same trace.
+//! - [`Network`] connects a driver to the scripted peers by byte streams.
 
 pub mod alone;
 mod checker;

@@ -1,11 +1,15 @@
-//! A virtual network: the scripted peers as byte streams. No IO, no clock; a driver's harness moves it on.
+//! A virtual network: the scripted peers as byte streams. It has no IO and no clock; a driver's harness
+//! advances it.
 //!
-//! A harness makes its driver dial here, and its application follow a [`Stage`](crate::Stage). To wait is to let the
-//! virtual clock go on to the earliest of three: the driver's own deadline, [`Network::next_event_at`], and
-//! [`Stage::next_at`](crate::Stage::next_at). Then the network is [advanced](Network::advance), which wakes whoever waits for
-//! a socket, the due commands are carried out, and the driver is driven until it waits again. All of it is anew after
-//! each time that the driver was driven, for what it writes makes peers act. On a [stall](crate::Command::Stall) the clock
-//! goes on and the driver is not driven.
+//! A harness makes its driver dial here, and its application follow a [`Stage`](crate::Stage). It repeats these
+//! steps, because what the driver writes makes peers act:
+//!
+//! 1. Advance the virtual clock to the earliest of the driver's deadline, [`Network::next_event_at`] and
+//!    [`Stage::next_at`](crate::Stage::next_at).
+//! 2. [Advance](Network::advance) the network, which wakes tasks that wait for a socket.
+//! 3. Run the due commands, and drive the driver until it waits again.
+//!
+//! On a [stall](crate::Command::Stall) the clock advances, and the driver does not run.
 
 use std::io;
 use std::task::{Poll, Waker};
@@ -39,7 +43,7 @@ pub struct Network {
 pub struct Socket(usize);
 
 impl Socket {
-    /// The id that a connection has for it: each attempt dials once.
+    /// The connection's id for it: each attempt dials once.
     #[must_use]
     pub const fn id(self) -> SocketId {
         SocketId::new(self.0 as u64 + 1)
@@ -51,18 +55,18 @@ impl Socket {
 struct End {
     peer: Peer,
     dial: Dial,
-    /// What the transport has taken, and the peer's socket has not.
+    /// Bytes that the transport has accepted, and the peer's socket has not.
     buffered: Vec<u8>,
-    /// How many bytes more the peer's socket takes.
+    /// How many more bytes the peer's socket accepts.
     window: u64,
-    /// What came to the peer and was not yet taken for a whole frame, or a whole request.
+    /// Bytes at the peer that are not yet a whole frame or request.
     written: Vec<u8>,
     upgrade: Upgrade,
-    /// What can be read.
+    /// Bytes that can be read.
     inbox: Vec<u8>,
-    /// Bytes of a head without an end that have come.
+    /// How many bytes of an endless head have come.
     trickled: usize,
-    /// What reading comes to when the inbox is empty.
+    /// The result of a read with an empty inbox.
     then: Then,
     holder: Holder,
     readers: Vec<Waker>,
@@ -82,7 +86,7 @@ enum Upgrade {
     /// The answer that accepts.
     Requested(String),
     Accepted,
-    /// The attempt has come to nothing.
+    /// The attempt has failed.
     Refused,
 }
 
@@ -93,12 +97,12 @@ enum Then {
     IsReset,
 }
 
-/// What the driver has done with its end.
+/// The state of the driver's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holder {
     Open,
     ShutDown,
-    /// The drop that follows resets the stream.
+    /// The following drop resets the stream.
     Aborted,
     Dropped,
 }
@@ -110,10 +114,10 @@ impl Network {
         Self { script: scenario.script.clone(), sockets: Vec::new(), wire: Vec::new() }
     }
 
-    /// Begins an attempt. What becomes of it is told by [`poll_dial`](Self::poll_dial).
+    /// Starts an attempt. [`poll_dial`](Self::poll_dial) returns its result.
     ///
     /// # Panics
-    /// The driver still holds another socket: there is at most one.
+    /// If the driver still has another socket: there is at most one.
     pub fn dial(&mut self, now: Instant) -> Socket {
         assert_eq!(self.held_sockets(), 0, "a second socket is dialled");
         let number = self.sockets.len() as u64 + 1;
@@ -144,7 +148,7 @@ impl Network {
         Socket(self.sockets.len() - 1)
     }
 
-    /// Whether the attempt has a byte stream, or never will.
+    /// Waits for the byte stream of the attempt or its failure.
     pub fn poll_dial(&mut self, socket: Socket, waker: &Waker) -> Poll<Result<(), OpenError>> {
         let end = held(&mut self.sockets, socket);
         match end.dial {
@@ -157,7 +161,7 @@ impl Network {
         }
     }
 
-    /// Reads into `buffer`; nothing at the end of the stream.
+    /// Reads into `buffer`. Returns 0 at the end of the stream.
     ///
     /// # Errors
     /// The stream was reset.
@@ -184,13 +188,13 @@ impl Network {
         }
     }
 
-    /// Writes of `bytes` what the peer's socket and the transport's buffer take.
+    /// Writes as many of `bytes` as the peer's socket and the transport's buffer accept.
     ///
     /// # Errors
     /// The stream was reset.
     ///
     /// # Panics
-    /// The driver has shut its direction down before, or what it writes is no WebSocket.
+    /// If the driver has already shut down writing, or its bytes are not WebSocket.
     pub fn poll_write(
         &mut self,
         now: Instant,
@@ -246,13 +250,13 @@ impl Network {
         Poll::Pending
     }
 
-    /// Whether a write that fails has passed on nothing, on the socket that was dialled last.
+    /// Whether a failing write on the last socket passes on nothing.
     #[must_use]
     pub fn fails_whole(&self) -> bool {
         self.sockets.last().is_none_or(|end| end.peer.plan().buffers == 0)
     }
 
-    /// The driver writes no more.
+    /// The driver shuts down writing.
     pub fn shutdown(&mut self, socket: Socket) {
         held(&mut self.sockets, socket).holder = Holder::ShutDown;
     }
@@ -262,10 +266,10 @@ impl Network {
         held(&mut self.sockets, socket).holder = Holder::Aborted;
     }
 
-    /// The driver has dropped the socket, or the attempt. Bytes that are still on their way are lost.
+    /// The driver has dropped the socket or the attempt. Bytes in flight are lost.
     ///
     /// # Panics
-    /// It was dropped before.
+    /// If it was already dropped.
     pub fn drop_socket(&mut self, now: Instant, socket: Socket) {
         let end = held(&mut self.sockets, socket);
         let holder = std::mem::replace(&mut end.holder, Holder::Dropped);
@@ -280,17 +284,17 @@ impl Network {
         }
     }
 
-    /// When a peer does something next, to a socket that is not dropped.
+    /// When a peer next acts on a socket that is not dropped.
     #[must_use]
     pub fn next_event_at(&self) -> Option<Instant> {
         let held = self.sockets.iter().filter(|end| end.holder != Holder::Dropped);
         held.filter_map(|end| end.peer.next_at()).min()
     }
 
-    /// Lets the peers do what is due, and wakes whoever waits for it.
+    /// Runs the due deeds of the peers, and wakes waiting tasks.
     ///
     /// # Panics
-    /// An attempt opens that no upgrade was asked of.
+    /// If an attempt opens without an upgrade request.
     pub fn advance(&mut self, now: Instant) {
         for end in self.sockets.iter_mut().filter(|end| end.holder != Holder::Dropped) {
             while let Some(task) = end.peer.next(now) {
@@ -299,7 +303,7 @@ impl Network {
         }
     }
 
-    /// How many sockets the driver has not dropped. At the end it must be none.
+    /// How many sockets the driver has not dropped. At the end this must be 0.
     #[must_use]
     pub fn held_sockets(&self) -> usize {
         self.sockets.iter().filter(|end| end.holder != Holder::Dropped).count()
@@ -337,7 +341,7 @@ impl End {
         self.readers.drain(..).for_each(Waker::wake);
     }
 
-    /// Wakes nobody but who waits for just this.
+    /// Wakes only the task that waits for this.
     fn act_in_part(&mut self, part: Part) {
         match part {
             Part::Bytes { bytes, .. } => self.inbox.extend(bytes),
@@ -362,7 +366,7 @@ impl End {
         }
     }
 
-    /// The peer's socket takes what it does; what the peer has seen of that.
+    /// Moves bytes to the peer's socket. Returns what the peer has seen of them.
     fn pass_on(&mut self, now: Instant, socket: Socket) -> Vec<String> {
         let count = self.buffered.len().min(usize::try_from(self.window).unwrap_or(usize::MAX));
         self.window -= count as u64;

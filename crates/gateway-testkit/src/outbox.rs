@@ -1,5 +1,5 @@
-//! The outgoing bytes of one socket, as the core alone must see them: what the peer's socket takes and when, what waits
-//! behind that, and what becomes of the messages among it. Counts, no bytes.
+//! The outgoing bytes of one socket for the core alone: what the peer's socket accepts and when, what waits,
+//! and the outcomes of messages. It has counts, no bytes.
 
 use std::collections::VecDeque;
 
@@ -9,10 +9,10 @@ use crate::handover::{Handover, Pass};
 use crate::peer::Saw;
 use crate::script::Attempt;
 
-/// The most that one write is offered.
+/// The most bytes in one write.
 const WRITE: u64 = 64 << 10;
 
-/// What a client has encoded for one socket.
+/// The encoded frames for one socket.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     /// Frames that the peer has not seen whole.
@@ -21,17 +21,17 @@ pub(crate) struct Outbox {
     unsettled: VecDeque<Unsettled>,
     /// The position after the last byte that was encoded.
     end: u64,
-    /// The position after the last byte that the transport took.
+    /// The position after the last byte that the transport accepted.
     written: u64,
     /// The position after the last byte that was flushed.
     flushed: u64,
-    /// The position up to which the peer's socket takes bytes.
+    /// The position up to which the peer's socket accepts bytes.
     window: u64,
-    /// How many bytes more than that the transport takes.
+    /// How many more bytes the transport buffers.
     buffers: u64,
     high_water: u64,
     is_blocked: bool,
-    /// Whether the transport took bytes since the last report.
+    /// Whether the transport accepted bytes since the last report.
     has_moved: bool,
     handover: Handover,
 }
@@ -43,18 +43,18 @@ struct Unsettled {
     line: usize,
 }
 
-/// What a write has come to.
+/// The result of a write.
 #[derive(Debug)]
 pub(crate) struct Wrote {
-    /// Frames that the peer has now.
+    /// Frames that have reached the peer.
     pub(crate) seen: Vec<Saw>,
     /// The lines of messages that are sent.
     pub(crate) sent: Vec<usize>,
-    /// Whether nothing waits any more, and messages are taken again.
+    /// Whether nothing waits, and messages are accepted again.
     pub(crate) is_freed: bool,
 }
 
-/// What becomes of a message that was not sent when its socket was gone.
+/// The outcome of a message that was not sent when its socket was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
     MaybeSent,
@@ -79,7 +79,7 @@ impl Outbox {
         }
     }
 
-    /// A frame was encoded; `line` says where the diary keeps the outcome, if it is a message of the application's.
+    /// A frame was encoded. For a message of the application `line` is the place of its outcome in the diary.
     pub(crate) fn put(&mut self, saw: Saw, line: Option<usize>) {
         let start = self.end;
         self.end += length(&saw);
@@ -94,12 +94,12 @@ impl Outbox {
         self.handover.on_ping(self.end, behind);
     }
 
-    /// A pong was counted, and so many pings are still unanswered.
+    /// A pong was counted, with this many pings still unanswered.
     pub(crate) fn on_pong(&mut self, unanswered: u32) {
         self.handover.on_pong(unanswered);
     }
 
-    /// A write pass has ended: what a driver reports of the newest ping.
+    /// What a driver reports of the newest ping after a write pass.
     pub(crate) fn report(&mut self, now: Instant, id: SocketId) -> Option<Event<'static>> {
         let has_moved = std::mem::take(&mut self.has_moved);
         let is_waiting = self.flushed < self.end;
@@ -113,12 +113,12 @@ impl Outbox {
         self.is_blocked && !was_blocked
     }
 
-    /// The peer's socket takes so many bytes more.
+    /// The peer's socket accepts this many more bytes.
     pub(crate) fn open_by(&mut self, bytes: u64) {
         self.window = self.window.saturating_add(bytes);
     }
 
-    /// Writes and flushes what the transport takes now.
+    /// Writes and flushes what the transport accepts now.
     pub(crate) fn write(&mut self) -> Wrote {
         let written = self.end.min(self.window.saturating_add(self.buffers));
         self.has_moved |= written > self.written;
@@ -139,14 +139,14 @@ impl Outbox {
         self.unsettled.drain(..sent).map(|message| message.line).collect()
     }
 
-    /// A write of what waits fails. Where the transport buffers, it may have passed on what it was offered.
+    /// A write of waiting bytes fails. A buffering transport may have passed on the offered bytes.
     pub(crate) fn fail(&mut self) {
         if self.buffers > 0 {
             self.written = self.end.min(self.written + WRITE);
         }
     }
 
-    /// The socket is gone: what became of each message, by its line.
+    /// The outcomes of the messages after the loss of the socket, by line.
     pub(crate) fn lose(&mut self) -> Vec<(usize, Lost)> {
         let written = self.written;
         let lost = self.unsettled.drain(..).map(|message| {

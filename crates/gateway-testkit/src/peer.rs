@@ -1,4 +1,4 @@
-//! The scripted peer: sees frames, yields deeds at their times. No IO, no clock, no bytes.
+//! The scripted peer: sees frames, and returns deeds at their times. No IO, no clock, no bytes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::script::{Attempt, Opening, PongStyle};
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     plan: Attempt,
-    /// What is to be done, and when; in the order in which it was decided.
+    /// Deeds with their times, in the order of their decision.
     agenda: Vec<(Instant, Task)>,
     pongs: usize,
 }
@@ -19,14 +19,14 @@ pub(crate) struct Peer {
 /// What a peer does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// The attempt's outcome is known.
+    /// The attempt has a result.
     Open(Opening),
     /// Another byte of an answer that never ends.
     Trickle,
     Do(Deed),
 }
 
-/// A frame of the client's.
+/// A frame of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Saw {
     Text(String),
@@ -57,17 +57,17 @@ impl Peer {
         &self.plan.opening
     }
 
-    /// When the peer does something next.
+    /// When the peer acts next.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.agenda.iter().map(|(at, _)| *at).min()
     }
 
-    /// How many things the peer does at this instant.
+    /// How many deeds the peer has at this instant.
     pub(crate) fn count_at(&self, now: Instant) -> usize {
         self.agenda.iter().filter(|(at, _)| *at == now).count()
     }
 
-    /// What the peer does now, one thing at a time.
+    /// The next deed of the peer at this instant.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Task> {
         let at = self.next_at().filter(|at| *at <= now)?;
         let index = self.agenda.iter().position(|(due, _)| *due == at)?;
@@ -86,7 +86,7 @@ impl Peer {
         Some(task)
     }
 
-    /// A frame of the client's has come.
+    /// Handles a frame of the client.
     pub(crate) fn saw(&mut self, now: Instant, frame: &Saw) {
         match frame {
             Saw::Text(text) => self.saw_text(now, text),

@@ -1,4 +1,4 @@
-//! A connection under watch: every event goes to it, to its twin and to the checker.
+//! A checked connection: every event goes to it, to its twin and to the checker.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ pub type Twin<R> = Connection<R, Box<dyn Dialect + Send>>;
 
 /// A connection, its twin and the checker of both.
 ///
-/// The twin has the same settings and draws and a dialect behind a pointer: it must act alike.
+/// The twin has the same settings and draws, and a dialect behind a pointer. Both must act alike.
 pub struct Rig<R = Fixed> {
     /// The connection.
     pub connection: Connection<R>,
     twin: Twin<R>,
     checker: Checker,
-    /// The time at which events are handed over.
+    /// The time of events.
     pub now: Instant,
-    /// The latest instant that was told.
+    /// The latest time of an event.
     pub latest: Instant,
     text: String,
     twin_text: String,
@@ -50,7 +50,7 @@ impl Rig {
     /// A ready connection whose first ping has just left.
     ///
     /// # Panics
-    /// The heartbeat is off, or something else is due before the first ping.
+    /// If the heartbeat is off, or something else is due before the first ping.
     #[must_use]
     pub fn asked(config: Config) -> Self {
         let mut rig = Self::ready(config);
@@ -78,7 +78,7 @@ impl<R: Rng + Clone> Rig<R> {
     /// Hands over one event.
     ///
     /// # Errors
-    /// The invariant that does not hold.
+    /// The broken invariant.
     pub fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Violation> {
         self.latest = self.latest.max(now);
         let actions = self.connection.handle(now, event);
@@ -112,7 +112,7 @@ impl<R: Rng + Clone> Rig<R> {
         Ok(())
     }
 
-    /// Hands over one event now, and returns what is to be done.
+    /// Hands over one event now, and returns the actions.
     pub fn on(&mut self, event: Event<'_>) -> Vec<Action> {
         let now = self.now;
         match self.feed(now, event) {
@@ -127,7 +127,7 @@ impl<R: Rng + Clone> Rig<R> {
         self
     }
 
-    /// Lets time pass as a driver does: with a Tick at each deadline on the way.
+    /// Lets time pass as in a driver, with a Tick at each deadline.
     pub fn run_for(&mut self, span: Duration) -> Vec<Action> {
         let until = self.now.saturating_add(span);
         let mut done = Vec::new();

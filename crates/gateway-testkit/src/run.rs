@@ -1,4 +1,4 @@
-//! What a harness brings back: everything that was observed, what crossed the wire, and what the application saw.
+//! The result of a harness: every observed event, the bytes on the wire, and what the application saw.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::checker::{Checker, Violation};
 use crate::stage::{Diary, millis_of};
 use crate::trace;
 
-/// One observed event, kept.
+/// One observed event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sighting {
@@ -20,15 +20,15 @@ pub struct Sighting {
     pub at: u64,
     /// Which event.
     pub event: EventKind,
-    /// Its socket, where it has one.
+    /// Its socket, if it has one.
     pub socket: Option<SocketId>,
-    /// What was to be done.
+    /// The actions.
     pub actions: Vec<Action>,
     /// The state after it.
     pub state: ConnectionState,
 }
 
-/// A scenario, run once.
+/// One run of a scenario.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Run {
@@ -40,14 +40,14 @@ pub struct Run {
     pub wire: Vec<String>,
     /// What the application saw.
     pub diary: Diary,
-    /// What the connection counted.
+    /// The connection's statistics.
     pub statistics: Statistics,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
 }
 
 impl Run {
-    /// Puts together what a harness has gathered.
+    /// Makes a run from the parts that a harness has recorded.
     #[must_use]
     pub fn new(
         recorder: &Recorder,
@@ -92,7 +92,7 @@ impl Run {
     }
 }
 
-/// An observer that keeps everything and holds it against the invariants. Clones share one record.
+/// An observer that records everything and checks the invariants. Clones share one record.
 #[derive(Clone, Default)]
 pub struct Recorder(Arc<Mutex<Record>>);
 
@@ -105,7 +105,7 @@ struct Record {
 }
 
 impl Recorder {
-    /// Whether an invariant did not hold: what comes after that is worth nothing.
+    /// Whether an invariant was broken. Everything after that is meaningless.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.lock().violation.is_some()
@@ -145,7 +145,7 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// Whether an event is left out of traces where nothing follows on it: how often a driver looks is its own affair.
+/// Whether traces omit this event if it has no actions: drivers may check clocks as often as they like.
 pub(crate) const fn is_idle(event: &Event<'_>, actions: &[Action]) -> bool {
     matches!(event, Event::Tick | Event::WallClock(_)) && actions.is_empty()
 }

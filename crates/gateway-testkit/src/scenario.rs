@@ -1,4 +1,4 @@
-//! A scenario: a peer's deeds and an application's commands at virtual times, and what must be seen of them.
+//! A scenario: a peer's deeds and an application's commands at virtual times, with expectations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use gateway_core::{Config, Instant};
 use crate::script::{Attempt, Command};
 use crate::sees::See;
 
-/// What the wall clock shows at 0 ms.
+/// The wall clock at 0 ms.
 pub(crate) const WALL: u64 = 1_700_000_000_000;
 
-/// One behaviour, told as a script with what must be seen.
+/// One behaviour, as a script with expectations.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The behaviour, in `snake_case`: also the name of the test and of the golden trace.
     pub name: &'static str,
-    /// Public complaints that it answers.
+    /// Public bug reports about this behaviour.
     pub links: Vec<&'static str>,
     /// The behaviour in a sentence.
     pub about: &'static str,
@@ -24,11 +24,11 @@ pub struct Scenario {
     pub config: &'static str,
     /// The seed of the draws.
     pub seed: u64,
-    /// With more outgoing bytes than this waiting no message is taken until they are written.
+    /// Above this many waiting bytes no message is accepted until they are written.
     pub high_water: usize,
-    /// What happens.
+    /// The script.
     pub script: Script,
-    /// What must be seen.
+    /// The expectations.
     pub sees: Vec<See>,
 }
 
@@ -40,7 +40,7 @@ pub struct Script {
     pub(crate) end: Duration,
 }
 
-/// Begins a scenario: the default settings, a connect request at 0 ms, a minute. The rest says what is different.
+/// Starts a scenario with default settings, a connect request at 0 ms, and a length of a minute.
 #[must_use]
 pub fn scenario(about: &'static str) -> Scenario {
     Scenario {
@@ -60,7 +60,7 @@ pub fn scenario(about: &'static str) -> Scenario {
 }
 
 impl Scenario {
-    /// The public complaints that it answers.
+    /// The public bug reports about this behaviour.
     #[must_use]
     pub fn answers(mut self, links: &[&'static str]) -> Self {
         self.links.extend(links);
@@ -81,28 +81,28 @@ impl Scenario {
         self
     }
 
-    /// The most outgoing bytes that may wait while messages are taken.
+    /// The most waiting bytes with which messages are accepted.
     #[must_use]
     pub fn high_water(mut self, bytes: usize) -> Self {
         self.high_water = bytes;
         self
     }
 
-    /// How the attempts go, one after the other; the last holds for all further ones.
+    /// The attempts in order. The last one applies to all further ones.
     #[must_use]
     pub fn attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
         self.script.attempts.extend(attempts);
         self
     }
 
-    /// What the application does at that time.
+    /// A command of the application at this time.
     #[must_use]
     pub fn at(mut self, time: Duration, command: Command) -> Self {
         self.script.commands.push((time, command));
         self
     }
 
-    /// When the scenario ends, and the application is gone.
+    /// When the scenario ends and the application drops the client.
     #[must_use]
     pub fn until(mut self, end: Duration) -> Self {
         self.script.end = end;
@@ -119,7 +119,7 @@ impl Scenario {
     /// The settings.
     ///
     /// # Panics
-    /// They are not valid.
+    /// If they are not valid.
     #[must_use]
     pub fn settings(&self) -> Arc<Config> {
         match toml::from_str(self.config) {
@@ -136,7 +136,7 @@ impl Scenario {
 }
 
 impl Script {
-    /// How attempt `number` goes, counted from 1.
+    /// The script of attempt `number`, counted from 1.
     pub(crate) fn attempt(&self, number: u64) -> Attempt {
         let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
         let planned = self.attempts.get(index).or(self.attempts.last());

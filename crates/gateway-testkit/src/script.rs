@@ -1,4 +1,4 @@
-//! The words that scripts are written in: how each attempt goes, what the peer does then, and what the application wants.
+//! The parts of scripts: attempts, the peer's deeds, and the application's commands.
 
 use std::time::Duration;
 
@@ -6,59 +6,59 @@ use gateway_core::{Failure, Network, OpenError, RetryAfter, Verdict};
 
 use crate::deed::Deed;
 
-/// So many milliseconds.
+/// A span in milliseconds.
 #[must_use]
 pub const fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// So many seconds.
+/// A span in seconds.
 #[must_use]
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// How one attempt to open a socket goes, and what its peer does from then on.
+/// One attempt to open a socket, and what its peer does on it.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub(crate) opening: Opening,
-    /// From the dial to the opening's outcome.
+    /// The time from the dial to the result.
     pub(crate) after: Duration,
-    /// Each at its time after the opening.
+    /// Deeds with their times after the opening.
     pub(crate) deeds: Vec<(Duration, Deed)>,
     pub(crate) manners: Manners,
-    /// How many of the client's bytes the peer's socket takes, from the first after the upgrade on.
+    /// How many bytes after the upgrade the peer's socket accepts.
     pub(crate) takes: u64,
-    /// How many more the client's own transport takes and keeps until the socket takes them.
+    /// How many more the client's transport buffers until the socket accepts them.
     pub(crate) buffers: u64,
 }
 
-/// What becomes of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// 101, and the right headers.
+    /// 101 with correct headers.
     Accepted,
-    /// There is no byte stream.
+    /// The byte stream fails.
     Failed(OpenError),
-    /// A byte stream, and an answer that is no completed handshake.
+    /// A byte stream with a response that does not complete the handshake.
     Answered { bytes: Vec<u8>, reads_as: OpenError },
     /// A byte stream that ends without an answer.
     HungUp,
-    /// There never is a byte stream.
+    /// The byte stream never opens.
     NeverConnected,
-    /// A byte stream on which nothing comes.
+    /// A byte stream without a response.
     Stalled,
-    /// A byte stream on which a head without an end comes, a byte each so often.
+    /// A byte stream with an endless response head, one byte per interval.
     Trickled(Duration),
 }
 
-/// What the peer does on what it sees.
+/// How the peer reacts to frames.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Manners {
     pub(crate) pongs: Option<Pongs>,
     /// The answer to a Close, and its delay.
     pub(crate) close: Option<(Duration, Deed)>,
-    /// Texts, and what each is answered with.
+    /// Texts, each with its answer.
     pub(crate) answers: Vec<(&'static str, Duration, Deed)>,
     /// The delay of the echo of any other message.
     pub(crate) echo: Option<Duration>,
@@ -69,11 +69,11 @@ pub(crate) struct Manners {
 pub(crate) struct Pongs {
     pub(crate) after: Duration,
     pub(crate) style: PongStyle,
-    /// How many are answered.
+    /// How many pings are answered.
     pub(crate) most: usize,
 }
 
-/// What stands in a pong.
+/// The content of a pong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum PongStyle {
@@ -91,7 +91,7 @@ pub fn accepts_after(delay: Duration) -> Attempt {
     attempt(Opening::Accepted, delay)
 }
 
-/// The socket cannot be opened: that is known after `delay`.
+/// Opening the socket fails after `delay`.
 #[must_use]
 pub fn fails_after(delay: Duration, error: OpenError) -> Attempt {
     attempt(Opening::Failed(error), delay)
@@ -103,7 +103,7 @@ pub fn answers_http(delay: Duration, status: u16) -> Attempt {
     answers_http_with(delay, status, None)
 }
 
-/// The server answers the upgrade with another status than 101, and says when to come again.
+/// The server answers the upgrade with another status than 101, maybe with a `Retry-After`.
 #[must_use]
 pub fn answers_http_with(delay: Duration, status: u16, retry_after: Option<RetryAfter>) -> Attempt {
     let header = match retry_after {
@@ -119,14 +119,14 @@ pub fn answers_http_with(delay: Duration, status: u16, retry_after: Option<Retry
     attempt(Opening::Answered { bytes: head.into_bytes(), reads_as }, delay)
 }
 
-/// What answers is no web server.
+/// The response is not HTTP.
 #[must_use]
 pub fn speaks_no_http(delay: Duration) -> Attempt {
     let bytes = b"SSH-2.0-OpenSSH_9.2\r\n".to_vec();
     attempt(Opening::Answered { bytes, reads_as: OpenError::NotHttp }, delay)
 }
 
-/// The server says 101 with an answer to another key than ours (RFC 6455 section 4.1).
+/// The server answers 101 with a wrong `Sec-WebSocket-Accept` (RFC 6455 section 4.1).
 #[must_use]
 pub fn upgrades_wrongly(delay: Duration) -> Attempt {
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -135,13 +135,13 @@ pub fn upgrades_wrongly(delay: Duration) -> Attempt {
     attempt(Opening::Answered { bytes, reads_as: OpenError::Upgrade }, delay)
 }
 
-/// The server hangs up in place of answering the upgrade.
+/// The server ends the stream without an answer to the upgrade.
 #[must_use]
 pub fn hangs_up_in_the_upgrade(delay: Duration) -> Attempt {
     attempt(Opening::HungUp, delay)
 }
 
-/// No answer from the network, ever.
+/// The network never answers.
 #[must_use]
 pub fn never_connects() -> Attempt {
     attempt(Opening::NeverConnected, Duration::MAX)
@@ -153,7 +153,7 @@ pub fn stalls_in_the_upgrade() -> Attempt {
     attempt(Opening::Stalled, Duration::MAX)
 }
 
-/// A byte of the answer's head comes each so often, and the head never ends.
+/// The response head comes byte by byte and never ends.
 #[must_use]
 pub fn trickles_its_answer(every: Duration) -> Attempt {
     attempt(Opening::Trickled(every), every)
@@ -165,14 +165,15 @@ fn attempt(opening: Opening, after: Duration) -> Attempt {
 }
 
 impl Attempt {
-    /// So long after the opening the peer does this. At zero: with the answer to the upgrade, in the same read.
+    /// The peer does this at `after` since the opening. At zero it comes in the same read as the answer to the
+    /// upgrade.
     #[must_use]
     pub fn then(mut self, after: Duration, deed: Deed) -> Self {
         self.deeds.push((after, deed));
         self
     }
 
-    /// From `first` after the opening on the peer does this `count` times, once each `every`.
+    /// The peer does this `count` times: at `first` after the opening, then once each `every`.
     #[must_use]
     pub fn then_each(
         mut self,
@@ -185,23 +186,23 @@ impl Attempt {
         self
     }
 
-    /// The peer's socket takes so many bytes of the client's after the upgrade, and no more until a [`Deed::takes`]: what
-    /// goes beyond waits with the client.
+    /// The peer's socket accepts this many bytes after the upgrade, and no more until a [`Deed::takes`]. The
+    /// rest waits in the client.
     #[must_use]
     pub fn takes(mut self, bytes: u64) -> Self {
         self.takes = bytes;
         self
     }
 
-    /// The client's transport takes so many bytes more than the peer's socket does, as one with TLS: written, and not
-    /// flushed.
+    /// The client's transport buffers this many bytes more than the peer's socket accepts, as with TLS: they are
+    /// written, but not flushed.
     #[must_use]
     pub fn buffers(mut self, bytes: u64) -> Self {
         self.buffers = bytes;
         self
     }
 
-    /// The peer is well-mannered: pings are answered after 20 ms, and so is a Close.
+    /// The peer answers pings and a Close after 20 ms.
     #[must_use]
     pub fn polite(self) -> Self {
         self.answers_pings(millis(20), PongStyle::Echo).answers_close(millis(20))
@@ -223,7 +224,7 @@ impl Attempt {
         self
     }
 
-    /// The peer answers a Close with the same.
+    /// The peer answers a Close with the same Close.
     #[must_use]
     pub fn answers_close(self, after: Duration) -> Self {
         self.on_close(after, Deed::close(1000, ""))
@@ -236,7 +237,7 @@ impl Attempt {
         self
     }
 
-    /// The peer does this on that very text.
+    /// The peer does this on exactly this text.
     #[must_use]
     pub fn on_text(mut self, text: &'static str, after: Duration, deed: Deed) -> Self {
         self.manners.answers.push((text, after, deed));
@@ -251,46 +252,46 @@ impl Attempt {
     }
 }
 
-/// What the application does.
+/// A command of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // a harness that does not know one must not compile
 pub enum Command {
-    /// It wants a connection. The first one stands at 0 ms in every script.
+    /// Requests a connection. Every script has one at 0 ms.
     Connect,
-    /// It wants the connection closed.
+    /// Requests a close.
     Close {
         /// The code.
         code: u16,
         /// The reason.
         reason: &'static str,
     },
-    /// It sends a text. A driver may wait here until it is written.
+    /// Sends a text. A driver may wait here until it is written.
     Send(&'static str),
-    /// It hands over a text, and does not wait for it to be written, nor for room.
+    /// Hands over a text without waiting for space or for the write.
     Feed(&'static str),
-    /// Its own login was accepted.
+    /// The embedder's login was accepted.
     LoginAccepted,
-    /// Its own login was refused.
+    /// The embedder's login was refused.
     LoginRejected(Verdict),
-    /// It takes no more messages. Its driver stops reading and does everything else.
+    /// Takes no more messages. The driver only stops reading.
     PauseReading,
-    /// It takes messages again.
+    /// Takes messages again.
     ResumeReading,
-    /// The operating system says so.
+    /// The operating system reports a network change.
     Network(Network),
-    /// The machine slept: the wall clock goes ahead by so many milliseconds, and nothing else does. The next timer shows it.
+    /// The machine slept: only the wall clock goes ahead. The next timer notices it.
     Sleep(Duration),
     /// The wall clock is set back.
     SetBack(Duration),
-    /// The program is held up for so long: its driver is not driven. What comes meanwhile is there in one read when it goes
-    /// on, and what is due meanwhile is late.
+    /// The program is stalled for this long: its driver does not run. Then it reads everything at once, and
+    /// its timers fire late.
     Stall(Duration),
 }
 
 /// Closes with 1000.
 pub const CLOSE: Command = Command::Close { code: 1000, reason: "" };
 
-/// How the failure of an open socket reads, for a raw deed.
+/// The failure of an open socket, for a raw deed.
 pub const fn breaks(failure: Failure) -> crate::deed::Heard {
     crate::deed::Heard::Failed(failure)
 }

@@ -1,4 +1,4 @@
-//! What must be seen of a run, as data, each with a failure that can be read.
+//! Expectations about a run, as data, each with a readable failure.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use crate::scenario::Scenario;
 use crate::trace;
 use crate::wire;
 
-/// One thing that must be seen. Times and spans are in milliseconds.
+/// An expectation. Times and spans are in milliseconds.
 #[derive(Clone, Debug)]
 pub struct See {
     what: What,
@@ -68,15 +68,15 @@ macro_rules! sees {
 sees! {
     /// Sockets are opened at these times, and at no other.
     opens_at(times: &[u64]) => What::Opens(times.to_vec());
-    /// So many sockets are opened.
+    /// This many sockets are opened.
     opens(count: usize) => What::OpenCount(count);
     /// The connection becomes ready at these times, and at no other.
     ready_at(times: &[u64]) => What::Ready(times.to_vec());
-    /// Pings leave at these times, and at no other.
+    /// Pings are sent at these times, and at no other.
     pings_at(times: &[u64]) => What::Pings(times.to_vec());
-    /// So many pings leave.
+    /// This many pings are sent.
     pings(count: usize) => What::PingCount(count);
-    /// Pongs are taken, with these round trips, where one can be known.
+    /// Pongs are counted with these round trips, if known.
     round_trips(spans: &[Option<u64>]) => What::RoundTrips(spans.to_vec());
     /// Retries are scheduled with these delays, and no other.
     delays(spans: &[u64]) => What::Delays(spans.to_vec());
@@ -84,23 +84,23 @@ sees! {
     delays_within(bounds: &[(u64, u64)]) => What::DelaysWithin(bounds.to_vec());
     /// The first retries are scheduled, each with a delay within its bounds.
     delays_begin_within(bounds: &[(u64, u64)]) => What::DelaysBeginWithin(bounds.to_vec());
-    /// No delay is the one that this seed would have drawn in its place.
+    /// No delay equals the one that this seed would have drawn.
     delays_differ_from_those_of_seed(seed: u64) => What::DelaysOfAnotherSeed(seed);
-    /// Among the delays there are at least so many different ones.
+    /// There are at least this many different delays.
     different_delays(count: usize) => What::DelaysDiffer(count);
     /// What decided each delay.
     because(reasons: &[&'static str]) => What::Because(reasons.to_vec());
     /// The numbers of the retries.
     retries(numbers: &[u32]) => What::AttemptNumbers(numbers.to_vec());
-    /// Sockets are gone at these times for these causes, and no other.
+    /// Sockets are lost at these times for these causes, and no other.
     gone(causes: &[(u64, &'static str)]) => What::Gone(causes.to_vec());
-    /// Sockets are gone for these causes, in this order and at any times.
+    /// Sockets are lost for these causes, in this order, at any time.
     gone_for(causes: &[&'static str]) => What::GoneFor(causes.to_vec());
-    /// The states that are passed, from the first change on.
+    /// The states in order, from the first change on.
     passes(states: &[ConnectionState]) => What::States(states.to_vec());
     /// The state at the end.
     ends_in(state: ConnectionState) => What::EndsIn(state);
-    /// The connection is given up, for this.
+    /// The connection is given up for this cause.
     gives_up(cause: &'static str) => What::GaveUp(cause);
     /// The connection is not given up.
     never_gives_up() => What::NeverGaveUp;
@@ -108,37 +108,37 @@ sees! {
     delivers(messages: &[(u64, &'static str)]) => What::Delivered(messages.to_vec());
     /// Texts of these lengths are delivered at these times, and nothing else.
     delivers_lengths(lengths: &[(u64, usize)]) => What::DeliveredLengths(lengths.to_vec());
-    /// So many messages are delivered.
+    /// This many messages are delivered.
     delivers_count(count: usize) => What::DeliveredCount(count);
-    /// The first ping leaves no earlier and no later than this.
+    /// The first ping is sent within these bounds.
     first_ping_within(low: u64, high: u64) => What::FirstPingWithin(low, high);
-    /// From one ping to the next it is always so long, and there are at least three.
+    /// Pings have exactly this interval, and there are at least three.
     pings_apart_by(span: u64) => What::PingsApart(span);
-    /// What becomes of each message that is sent.
+    /// The outcome of each message.
     outcomes(outcomes: &[&'static str]) => What::Sends(outcomes.to_vec());
-    /// With which credentials each socket is opened.
+    /// The credentials with which each socket is opened.
     credentials(asked: &[Credentials]) => What::Credentials(asked.to_vec());
-    /// What the peer of this socket sees, all of it: `MILLIS: FRAME`.
+    /// All frames that the peer of this socket sees: `MILLIS: FRAME`.
     peer_sees(socket: u64, frames: &[&'static str]) => What::PeerSaw(socket, frames.to_vec());
-    /// What the peer of this socket sees last.
+    /// The last frames that the peer of this socket sees.
     peer_sees_last(socket: u64, frames: &[&'static str]) => What::PeerSawLast(socket, frames.to_vec());
-    /// No peer sees a frame with this in it.
+    /// No peer sees a frame that contains this.
     no_peer_sees(text: &'static str) => What::PeersNeverSaw(text);
-    /// The clocks are found apart by so much.
+    /// The clock jumps that are noticed.
     jumps(spans: &[u64]) => What::Jumps(spans.to_vec());
-    /// After this time nothing happens any more.
+    /// Nothing happens after this time.
     quiet_after(time: u64) => What::QuietAfter(time);
-    /// At the end the connection has been ready for so long without a break.
+    /// At the end the connection has been ready for this long.
     ready_to_the_end_since(time: u64) => What::LongestReady(time);
     /// No peer sees any frame.
     no_frame_leaves() => What::WireIsEmpty;
 }
 
 impl See {
-    /// Whether it is seen.
+    /// Checks the expectation.
     ///
     /// # Errors
-    /// What is seen in its place.
+    /// What was seen instead.
     pub fn check(&self, scenario: &Scenario, run: &Run) -> Result<(), String> {
         match &self.what {
             What::Opens(times) => same("opens at", times, &opened(run).collect()),

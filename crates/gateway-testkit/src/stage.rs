@@ -1,4 +1,4 @@
-//! What stands around a run in every harness: the application's commands, its wall clock and its diary.
+//! The surroundings of a run in every harness: the application's commands, its wall clock and its diary.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use gateway_core::{DisconnectCause, Instant, Notice, SocketId, UnixMillis};
 use crate::scenario::{Scenario, WALL};
 use crate::script::Command;
 
-/// The application of a scenario: what it does when, and what it has seen.
+/// The application of a scenario: its commands, and what it has seen.
 #[derive(Debug)]
 pub struct Stage {
     commands: VecDeque<(Instant, Command)>,
@@ -22,7 +22,7 @@ pub struct Stage {
 #[derive(Clone, Debug)]
 pub struct Wall(Arc<AtomicU64>);
 
-/// What an application has seen, in order, and what became of what it sent.
+/// What an application has seen, in order, and the outcomes of its messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diary {
@@ -65,7 +65,7 @@ impl Stage {
         now >= self.end
     }
 
-    /// The next command, if it is due. Sleep and a wall clock that is set back have taken place with it.
+    /// The next command, if it is due. A sleep or a change of the wall clock is already applied.
     pub fn next_command(&mut self, now: Instant) -> Option<Command> {
         let (at, command) = *self.commands.front()?;
         if at > now {
@@ -100,12 +100,12 @@ impl Stage {
         self.wall.clone()
     }
 
-    /// The diary, to write in.
+    /// The diary, for writing.
     pub const fn diary(&mut self) -> &mut Diary {
         &mut self.diary
     }
 
-    /// The diary, when all is over.
+    /// The diary at the end.
     #[must_use]
     pub fn into_diary(self) -> Diary {
         self.diary
@@ -113,7 +113,7 @@ impl Stage {
 }
 
 impl Wall {
-    /// What it shows.
+    /// The current time.
     #[must_use]
     pub fn at(&self, now: Instant) -> UnixMillis {
         UnixMillis(self.0.load(Ordering::SeqCst) + millis_of(now))
@@ -141,14 +141,14 @@ impl Diary {
         self.messages.push((millis_of(now), shown));
     }
 
-    /// A notice came. (That a message was not taken is told by the call that sent it: no notice.)
+    /// A notice came. (A rejected message has no notice, because the call that sent it returns the error.)
     pub fn notice(&mut self, now: Instant, notice: &Notice) {
         if !matches!(notice, Notice::SendRejected(_)) {
             self.lines.push(format!("{} {notice:?}", millis_of(now)));
         }
     }
 
-    /// A socket is gone.
+    /// A socket was lost.
     pub fn disconnected(&mut self, now: Instant, socket: SocketId, cause: DisconnectCause) {
         self.notice(now, &Notice::Disconnected { socket, cause });
     }

@@ -1,4 +1,4 @@
-//! The list of scenarios, and how a run is judged: by its golden trace, by what must be seen, and by the core alone.
+//! The list of scenarios, and the checks of a run: its golden trace, its expectations, and the core alone.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::alone;
 use crate::run::Run;
 use crate::scenario::Scenario;
 
-/// Set to record the golden traces anew, with the core alone.
+/// Set to record the golden traces again, with the core alone.
 const BLESS: &str = "GATEWAY_BLESS";
 
 /// Every scenario.
@@ -19,11 +19,11 @@ pub fn scenarios() -> Vec<Scenario> {
     crate::suite!(@list @all ())
 }
 
-/// Runs a scenario on a driver and judges it.
+/// Runs a scenario on a driver and checks the run.
 ///
 /// # Panics
-/// An invariant does not hold, something that must be seen is not, or the trace is not the golden one, or what crossed
-/// the wire or reached the application is not what the core alone makes of it.
+/// If an invariant is broken, an expectation is not met, the trace differs from the golden one, or the wire
+/// or the application saw something else than with the core alone.
 pub fn judge(name: &str, run: impl FnOnce(&Scenario) -> Run) {
     let scenario = scenarios().into_iter().find(|scenario| scenario.name == name);
     let scenario = scenario.expect("the list has the name");

@@ -9,7 +9,7 @@ use gateway_core::{
 
 use crate::run::is_idle;
 
-/// The line of an event, or nothing for a look at the clocks on which nothing followed.
+/// The line of an event, or `None` for a check of the clocks without actions.
 ///
 /// Time in milliseconds, the event, the state after it, the actions in order.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn line(observed: &Observed<'_>, dialect: &dyn Dialect) -> Option<String> {
     (!is_idle(&observed.event, observed.actions)).then(|| full_line(observed, dialect))
 }
 
-/// The line of an event, whatever followed.
+/// The line of an event.
 pub(crate) fn full_line(observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
     let nanos = observed.now.as_nanos();
     let mut line = match nanos % 1_000_000 {

@@ -1,18 +1,18 @@
-//! How what a peer sees is written down, the same in every harness.
+//! The text form of what a peer sees, the same in every harness.
 
 use gateway_core::{Instant, SocketId};
 
 use crate::peer::Saw;
 use crate::stage::millis_of;
 
-/// A frame of the client's.
+/// A frame of the client.
 pub(crate) fn saw(now: Instant, id: SocketId, saw: &Saw) -> String {
     let what = match saw {
         Saw::Text(text) => format!("text {text}"),
         Saw::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
         Saw::Ping(payload) => format!("ping {}", payload.escape_ascii()),
         Saw::Pong(payload) => format!("pong {}", payload.escape_ascii()),
-        // The machine gives no reason with these; a codec may that failed the peer by itself.
+        // The machine sends no reason with these codes. A codec that fails the peer itself may.
         Saw::Close(Some((code @ (1002 | 1007 | 1009), _))) => format!("close {code}"),
         Saw::Close(Some((code, reason))) => format!("close {code} {reason}"),
         Saw::Close(None) => "close".to_owned(),

@@ -1,4 +1,4 @@
-//! The words of the scenarios, all at once.
+//! Everything that scenarios use, for one glob import.
 
 pub(crate) use gateway_core::ConnectionState::{
     Authenticated, Closed, Closing, Connected, Connecting, Disconnected,

@@ -1,4 +1,4 @@
-//! Every scenario on the core alone, and what is demanded of the scenarios themselves.
+//! Every scenario on the core alone, and requirements on the scenarios themselves.
 
 use std::collections::BTreeSet;
 use std::fs;

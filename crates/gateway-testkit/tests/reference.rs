@@ -1,4 +1,5 @@
-//! The model can disagree: beside a core with one other setting it does, and says so as a script.
+//! The model can disagree: compared with a core with one other setting it does, and prints the
+//! difference as a script.
 
 use core::time::Duration;
 use std::sync::Arc;

@@ -119,7 +119,7 @@ impl Log {
             }
             Notice::Stale { what, socket } => {
                 let what = what.name();
-                debug!(endpoint = self.endpoint(), %socket, what, "event of an old socket ignored");
+                debug!(endpoint = self.endpoint(), %socket, what, "ignored an event of an earlier socket");
             }
             Notice::ClockJumped { by } => {
                 info!(endpoint = self.endpoint(), ?by, "the machine was suspended");

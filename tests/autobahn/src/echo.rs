@@ -1,4 +1,4 @@
-//! The client that the testsuite asks for: it sends back each message as it came, until the connection is CLOSED.
+//! The client for the testsuite: it echoes each message until the connection is CLOSED.
 
 use std::error::Error;
 use std::time::Duration;

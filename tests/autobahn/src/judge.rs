@@ -1,4 +1,4 @@
-//! What the report says of each driver, and whether that is good enough.
+//! Checks the report on each driver.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,7 +77,7 @@ impl fmt::Display for Verdict {
             }
         }
         if !self.is_good() {
-            writeln!(f, "FAILED: each driver is to run all cases, and each case to go well")?;
+            writeln!(f, "FAILED: each driver must run all cases, and each case must be accepted")?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Autobahn's testsuite against each driver: `autobahn DRIVER URL` runs all cases that the server at the URL has,
-//! `autobahn --judge INDEX CASES DRIVER...` judges the report that it has written.
+//! Autobahn's testsuite for each driver: `autobahn DRIVER URL` runs all cases of the server at URL,
+//! `autobahn --judge INDEX CASES DRIVER...` checks the report.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 mod echo;

@@ -1,4 +1,5 @@
-//! The configurations that are searched: each the settings of a connection, and the bounds of its world.
+//! The configurations to search: each has the settings of a connection and the bounds of its
+//! environment.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -12,14 +13,14 @@ use crate::message::Message;
 use crate::sights::Sight;
 use crate::step::What;
 
-/// The settings of a connection, and the bounds of the world around it.
+/// The settings of a connection, and the bounds of its environment.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     /// Its name.
     pub name: &'static str,
     /// The settings.
     pub settings: Arc<Config>,
-    /// What may be said of a socket.
+    /// The possible events of a socket.
     pub(crate) messages: &'static [Message],
     /// How many messages may be in flight at once.
     pub(crate) in_flight: u32,
@@ -27,20 +28,20 @@ pub struct Configuration {
     pub(crate) pings: u32,
     /// How late an event may be, past its deadline.
     pub(crate) stall: Duration,
-    /// What is longer ago than this counts as just so long ago: more than any span by which the settings judge the past.
+    /// Anything longer ago than this counts as exactly this long ago. It is longer than any span in the settings.
     pub(crate) horizon: Instant,
-    /// What happens besides: hints of the operating system, an application and a socket that hold things up.
+    /// Other events: hints of the operating system, and an application or a socket that stalls.
     pub(crate) extras: &'static [What],
-    /// The longest histories that are searched, where all would be too many.
+    /// The longest histories to search, if all would be too many.
     pub(crate) depth: Option<usize>,
-    /// What must have been seen once all histories are searched.
+    /// What a complete search must have seen.
     pub(crate) expected: &'static [Sight],
 }
 
 /// All of them.
 ///
 /// # Errors
-/// A setting out of its limits.
+/// If a setting is out of its limits.
 pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
     Ok(vec![
         heartbeat()?,
@@ -55,7 +56,7 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
     ])
 }
 
-/// A heartbeat whose timeout is shorter than its interval; two retries.
+/// A heartbeat with a timeout shorter than its interval; two retries.
 fn heartbeat() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
         name: "heartbeat",
@@ -135,7 +136,7 @@ fn login() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A strict heartbeat, and an application and a socket that hold things up; one retry.
+/// A strict heartbeat, and an application and a socket that stall; one retry.
 fn pressure() -> Result<Configuration, ConfigErrors> {
     let settings = short().heartbeat_strict(true);
     Ok(Configuration {
@@ -156,8 +157,8 @@ fn pressure() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A socket that takes pings late or never; no retry. At most one ping is unanswered: with two, each judgement can begin a millisecond
-/// before the end of the other, and the states would have no end.
+/// A socket that accepts pings late or never; no retry. At most one ping is unanswered. With two, each timeout
+/// could start a millisecond before the end of the other, and the number of states would be infinite.
 fn held() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
         name: "held",
@@ -188,8 +189,8 @@ fn held() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// The same with data, and an application that stops reading. Data and a resume restart the judgement of a held ping, each time at
-/// another distance to the next ping, so histories are cut off.
+/// The same with data, and an application that stops reading. Data and a resume restart the timeout of a held
+/// ping, each time at another distance to the next ping, so histories are cut off.
 fn slow() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
         name: "slow",
@@ -216,8 +217,8 @@ fn slow() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A watch over data beside the heartbeat; one retry. Two clocks that run beside each other meet in too many ways, so
-/// histories are cut off.
+/// A data timeout and the heartbeat; one retry. Two timers can interleave in too many ways, so histories are
+/// cut off.
 fn data() -> Result<Configuration, ConfigErrors> {
     let settings = short().data_timeout(Some(Duration::from_secs(6)));
     Ok(Configuration {
@@ -238,7 +239,7 @@ fn data() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A network that is said to be back; one retry. A hint is heeded once in 30 s, so the past counts for longer.
+/// A network that is reported back; one retry. A hint is honoured once in 30 s, so the past matters longer.
 fn online() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
         name: "online",
@@ -258,7 +259,7 @@ fn online() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A machine that sleeps, and a login; two retries. The wall clock never comes back, so histories are cut off.
+/// A machine that sleeps, and a login; two retries. Wall-clock times never repeat, so histories are cut off.
 fn suspend() -> Result<Configuration, ConfigErrors> {
     let settings = short().login(message_login());
     Ok(Configuration {
@@ -280,7 +281,7 @@ fn suspend() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A machine that sleeps, also while a ping is held; no retry. Histories are cut off as those of `suspend`.
+/// A machine that sleeps, also while a ping is held; no retry. Histories are cut off as in `suspend`.
 fn probe() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
         name: "probe",
@@ -311,7 +312,7 @@ fn message_login() -> Login {
     }
 }
 
-/// Spans that are short beside each other, and differ.
+/// Short spans, all different.
 fn short() -> ConfigBuilder {
     Config::builder()
         .heartbeat(HeartbeatKind::Json)

@@ -1,4 +1,4 @@
-//! What must be possible from each state: tried out on a copy of the connection.
+//! What must be possible in each state, tried on a copy of the connection.
 
 use gateway_core::{Connection, ConnectionState, Event, Frame, Instant, SocketId};
 use gateway_testkit::Fixed;
@@ -7,16 +7,16 @@ use crate::environment::Ping;
 use crate::message::Message;
 use crate::state::State;
 
-/// How many events a healthy world needs at most: CLOSING's Tick, connect, open, login.
+/// The most events that a healthy world needs: CLOSING's Tick, connect, open, login.
 const STEPS_TO_READY: usize = 4;
 
-/// For how many deadlines a healthy connection is watched.
+/// How many deadlines of a healthy connection are checked.
 const DEADLINES: usize = 5;
 
-/// The verdict of a drill, or what went wrong.
+/// The result of a drill, or what went wrong.
 pub(crate) type Outcome = Result<(), String>;
 
-/// A Tick out of turn changes nothing.
+/// An early Tick changes nothing.
 pub(crate) fn early_tick(state: &State) -> Outcome {
     if state.fault.is_some() || state.connection.next_deadline().is_some_and(|at| at <= state.now) {
         return Ok(());
@@ -47,7 +47,7 @@ pub(crate) fn closing_ends(state: &State) -> Outcome {
     }
 }
 
-/// From here a healthy network, and a user who wants a connection, lead to ready; and ready stays.
+/// A healthy network and a connect request lead to ready, and ready stays.
 pub(crate) fn recovers(state: &State) -> Outcome {
     if state.fault.is_some() {
         return Ok(());
@@ -93,7 +93,7 @@ impl Healthy {
                 if self.connection.is_ready() {
                     return Ok(());
                 }
-                // The login was refused before: the socket is left at the deadline.
+                // The login was refused earlier: the client leaves the socket at the deadline.
                 self.now = self.now.max(deadline.ok_or("CONNECTED without a deadline")?);
                 Event::Tick
             }
@@ -102,8 +102,8 @@ impl Healthy {
         Ok(())
     }
 
-    /// The application reads, the socket takes what waited for it, the server answers and sends data, though as late as can be: what is there when the timer
-    /// fires is handed over before the Tick.
+    /// The application reads, the socket accepts waiting bytes, the server answers and sends data, as late as
+    /// possible. What has come when the timer fires is handed over before the Tick.
     fn stay(&mut self) -> Outcome {
         if !self.connection.is_ready() {
             let state = self.connection.state();

@@ -1,4 +1,5 @@
-//! What is around the connection: the user's wish, the driver's sockets, the server behind each of them.
+//! The environment of the connection: the user's wish, the driver's sockets, and the server of each
+//! socket.
 
 use gateway_core::{Action, ConnectionState, Event, Notice, Outgoing, SocketId};
 
@@ -9,17 +10,17 @@ use crate::step::What;
 /// How many sockets the network remembers: the last, and the one before.
 pub(crate) const REMEMBERED: usize = 2;
 
-/// All but the connection and the time. Sockets are named by their age: 0 is the last that was opened.
+/// Everything but the connection and the time. A socket's name is its age: 0 is the last one opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Environment {
     pub(crate) lines: [Line; REMEMBERED],
-    /// The user asked for a connection, and has not asked for its end since.
+    /// The user has asked for a connection, and not for its end since.
     pub(crate) is_wanted: bool,
     /// The application reads from the last socket.
     pub(crate) is_reading: bool,
-    /// The last socket takes bytes.
+    /// The last socket accepts bytes.
     pub(crate) is_writing: bool,
-    /// Pings on the last socket that no pong has answered.
+    /// Unanswered pings on the last socket.
     pub(crate) unanswered: u32,
     /// Where the newest ping on the last socket is.
     pub(crate) ping: Ping,
@@ -28,7 +29,7 @@ pub(crate) struct Environment {
 /// Where a ping is, as the driver knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Ping {
-    /// It was sent just now, and the driver has reported nothing of it yet.
+    /// It was just sent, and the driver has not reported it yet.
     Unreported,
     /// Part of it waits in the driver's buffer.
     Held,
@@ -37,14 +38,14 @@ pub(crate) enum Ping {
     Gone,
 }
 
-/// One socket: the driver's end, the server's end, and what is on its way in between.
+/// One socket: the driver's end, the server's end, and events in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Line {
     server: Server,
     driver: Driver,
     /// The server got a ping, and may answer it.
     was_asked: bool,
-    /// The server got the login, and may judge it.
+    /// The server got the login, and may accept or refuse it.
     got_login: bool,
     /// The machine had it aborted.
     was_aborted: bool,
@@ -80,14 +81,14 @@ impl Line {
         in_flight: Messages::NONE,
     };
 
-    /// What the server, or the network, may say next.
+    /// The possible next events of the server or the network.
     pub(crate) fn may_say(&self, message: Message) -> bool {
         let is_possible = match (self.server, message) {
             (
                 Server::Asked,
                 Message::Opened | Message::Refused | Message::Unauthorized | Message::Unavailable,
             ) => true,
-            // What a server says on a socket that the driver has dropped is read by nobody.
+            // A driver does not read a socket that it has dropped.
             (Server::Open, _) if self.driver == Driver::Gone => false,
             (
                 Server::Open,
@@ -104,7 +105,7 @@ impl Line {
         is_possible && !self.in_flight.has(message)
     }
 
-    /// The server, or the network, says it.
+    /// Creates the event.
     pub(crate) const fn say(&mut self, message: Message) {
         self.in_flight.add(message);
         self.server = match message {
@@ -127,7 +128,7 @@ impl Line {
         !matches!(self.driver, Driver::Gone)
     }
 
-    /// Forgets what can no longer make a difference, so that lines that will do alike are equal.
+    /// Clears what no longer matters, so that equivalent sockets are equal.
     fn settle(&mut self) {
         if self.driver == Driver::Gone && self.server == Server::Open {
             self.server = Server::Gone;
@@ -139,7 +140,7 @@ impl Line {
 }
 
 impl Environment {
-    /// Whether this may happen, of what happens besides.
+    /// Whether this other event is possible.
     pub(crate) fn allows(&self, what: What, state: ConnectionState) -> bool {
         let is_up = matches!(state, ConnectionState::Connected | ConnectionState::Authenticated);
         match what {
@@ -158,20 +159,20 @@ impl Environment {
         self.lines.iter().map(|line| line.in_flight.count()).sum()
     }
 
-    /// Time goes on. The driver has reported what it has to say of the pass that sent a ping.
+    /// Time passes. The driver has made its reports about the write pass of a ping.
     pub(crate) fn waited(&mut self) {
         if self.ping == Ping::Unreported {
             self.ping = Ping::Gone;
         }
     }
 
-    /// Books what the event itself says, before the connection is told.
+    /// Records the event itself, before the connection gets it.
     pub(crate) fn heard(&mut self, event: &Event<'_>, last: u64) {
         match *event {
             Event::ConnectRequested => self.is_wanted = true,
             Event::CloseRequested(_) => self.is_wanted = false,
             Event::SocketOpened(id) => {
-                // One that comes late is in the driver's hands until the machine has it dropped.
+                // The driver has a late socket until the machine drops it.
                 if let Some(line) = self.line(id, last)
                     && matches!(line.driver, Driver::Opening | Driver::Gone)
                 {
@@ -202,7 +203,7 @@ impl Environment {
         }
     }
 
-    /// Carries out an order, as a driver does. `last` counts the sockets.
+    /// Performs an action, as a driver does. `last` counts the sockets.
     pub(crate) fn perform(&mut self, action: &Action, last: &mut u64) -> Result<(), Fault> {
         match *action {
             Action::OpenSocket { id, .. } => self.open(id, last),
@@ -240,7 +241,7 @@ impl Environment {
         Ok(())
     }
 
-    /// What is known of the last socket starts over.
+    /// Resets the state of the last socket.
     fn refresh(&mut self) {
         (self.is_reading, self.is_writing) = (true, true);
         (self.unanswered, self.ping) = (0, Ping::Gone);
@@ -289,7 +290,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Forgets what can no longer make a difference.
+    /// Clears what no longer matters.
     pub(crate) fn settle(&mut self) {
         for line in &mut self.lines {
             line.settle();
@@ -299,7 +300,7 @@ impl Environment {
         }
     }
 
-    /// Whether the driver holds the one socket that the machine names, and no other.
+    /// Whether the driver has exactly the socket that the machine names.
     pub(crate) fn agrees(&self, named: Option<SocketId>, last: u64) -> Result<(), Fault> {
         let held = self.held(last);
         let named: Vec<u64> = named.into_iter().map(SocketId::number).collect();
@@ -307,7 +308,7 @@ impl Environment {
             .hold(held == named, || format!("the driver holds {held:?}, the machine {named:?}"))
     }
 
-    /// The sockets that the driver holds.
+    /// The sockets of the driver.
     fn held(&self, last: u64) -> Vec<u64> {
         let held = self.lines.iter().enumerate().filter(|(_, line)| line.is_held());
         held.map(|(age, _)| last - age as u64).collect()

@@ -1,4 +1,4 @@
-//! The search, and its report in words.
+//! The search, and its report as text.
 
 use core::fmt;
 
@@ -14,41 +14,41 @@ use crate::state::State;
 use crate::step::Step;
 use crate::world::World;
 
-/// How a search went.
+/// The result of a search.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Findings {
     /// The configuration's name.
     pub name: &'static str,
-    /// States that steps led to.
+    /// States reached by a step.
     pub states: usize,
-    /// Those that differ.
+    /// Different states.
     pub unique: usize,
-    /// The steps of the longest history: of those that lead to each state, the shortest.
+    /// The length of the longest of the shortest histories to each state.
     pub depth: usize,
-    /// Whether no history leads on from there.
+    /// Whether no history leads any further.
     pub is_exhausted: bool,
     verdicts: Vec<(Law, Option<Trace>)>,
     missing: Vec<Sight>,
     sights: String,
 }
 
-/// A history in words.
+/// A history as text.
 #[derive(Debug)]
 struct Trace {
     steps: usize,
     lines: Vec<String>,
 }
 
-/// Walks through every history of so many steps, or of as many as the configuration searches. Where one breaks a law, the
-/// findings are of the shortest that does.
+/// Searches every history of up to `depth` steps, or of the configuration's depth. If one breaks a law, the
+/// findings have the shortest such history.
 #[must_use]
 pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
     let (name, expected) = (configuration.name, configuration.expected);
     let is_whole = depth.is_none();
     let depth = depth.into_iter().chain(configuration.depth).min();
     let mut checker = walk(configuration.clone(), depth);
-    // The search looks up from its work now and then: by the first time it may have found longer ones as well.
+    // The search reports only now and then. By the first time it may also have found longer ones.
     if let Some(longest) =
         checker.discoveries().into_values().map(|path| path.into_actions().len()).max()
     {
@@ -80,7 +80,7 @@ pub fn search(configuration: Configuration, depth: Option<usize>) -> Findings {
 fn walk(configuration: Configuration, depth: Option<usize>) -> impl Checker<World> {
     let builder = World::new(configuration).checker().finish_when(HasDiscoveries::AnyFailures);
     let builder = match depth {
-        // The first state counts, and one more step is taken than is looked at.
+        // The first state counts, and the search takes one step more than it checks.
         Some(steps) => builder.target_max_depth(steps + 2),
         None => builder,
     };
@@ -88,7 +88,7 @@ fn walk(configuration: Configuration, depth: Option<usize>) -> impl Checker<Worl
 }
 
 impl Findings {
-    /// Whether every law held, and what must be seen was seen.
+    /// Whether every law held, and all expected sights were seen.
     #[must_use]
     pub fn are_good(&self) -> bool {
         self.missing.is_empty() && self.broken().next().is_none()
@@ -142,7 +142,7 @@ impl Trace {
     }
 }
 
-/// One step: the time in milliseconds, what happens, and what the connection makes of it.
+/// One step: the time in milliseconds, the event, and the connection's actions.
 fn line(world: &World, state: &State, step: Step) -> String {
     let told = |now| Some((now, step.what.event(state, now)?));
     let Some((now, event)) = step.when.instant(state, world.stall()).and_then(told) else {

@@ -1,4 +1,4 @@
-//! What must hold, law by law.
+//! The laws: what must hold in every state.
 
 use gateway_testkit::Invariant;
 
@@ -6,27 +6,27 @@ use gateway_testkit::Invariant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Law {
-    /// I1, seen from the driver: it never holds two sockets, and always the one that the machine names.
+    /// I1, seen from the driver: it never has two sockets, and always the one that the machine names.
     OneSocket,
     /// I7: after a close request nothing is opened until the next connect request.
     CloseWins,
-    /// I11: a socket is sent one Close, and nothing after it.
+    /// I11: at most one Close is sent on a socket, and nothing after it.
     OneClose,
-    /// A socket that the driver holds may be aborted, but not after our Close, and nothing is sent on it after that.
+    /// A socket may be aborted, but not after the client's Close. Nothing is sent on it after an abort.
     Abort,
     /// I8 and I10: the actions fit into their capacity, and nothing panics.
     Total,
     /// I3: every state that must end has a deadline.
     NoDeadEnd,
-    /// After a Tick the deadline lies ahead.
+    /// After a Tick the deadline is in the future.
     TickMovesOn,
-    /// CLOSED is left by a connect request alone.
+    /// Only a connect request leaves CLOSED.
     ClosedStays,
-    /// What the testkit's checker holds: I1 to I8, I11, I12, the order of states.
+    /// The testkit's checker: I1 to I8, I11, I12, the order of states.
     Checker,
     /// I7: CLOSING ends with its deadline, whatever the network does.
     ClosingEnds,
-    /// I2: a Tick out of turn changes nothing.
+    /// I2: an early Tick changes nothing.
     EarlyTick,
     /// From here a healthy network leads to ready, and ready stays.
     Recovers,
@@ -40,7 +40,7 @@ pub(crate) struct Fault {
 }
 
 impl Law {
-    /// All of them, in the order of the report.
+    /// All laws, in the order of the report.
     pub const ALL: [Self; 12] = [
         Self::OneSocket,
         Self::CloseWins,
@@ -62,17 +62,17 @@ impl Law {
         match self {
             Self::OneSocket => "I1  one live socket, the one that the machine names",
             Self::CloseWins => "I7  after a close request nothing opens until a connect",
-            Self::OneClose => "I11 one Close a socket, nothing sent after it",
+            Self::OneClose => "I11 at most one Close per socket, nothing sent after it",
             Self::Abort => {
                 "    nothing is sent on a socket after its abort, no abort after a Close"
             }
             Self::Total => "I8  actions within capacity, no panic (I10)",
-            Self::NoDeadEnd => "I3  no dead end: what must end has a deadline",
-            Self::TickMovesOn => "I2  after a Tick the deadline lies ahead",
-            Self::ClosedStays => "    CLOSED is left by connect alone",
+            Self::NoDeadEnd => "I3  every state that must end has a deadline",
+            Self::TickMovesOn => "I2  after a Tick the deadline is in the future",
+            Self::ClosedStays => "    only connect leaves CLOSED",
             Self::Checker => "    the testkit's checker agrees with each step",
             Self::ClosingEnds => "I7  CLOSING ends with its deadline",
-            Self::EarlyTick => "I2  a Tick out of turn changes nothing",
+            Self::EarlyTick => "I2  an early Tick changes nothing",
             Self::Recovers => "I3  a healthy network leads to ready, and ready stays",
         }
     }
@@ -87,7 +87,7 @@ impl Law {
 }
 
 impl From<Invariant> for Law {
-    /// The law under which a finding of the checker is told.
+    /// The law under which a finding of the checker is reported.
     fn from(invariant: Invariant) -> Self {
         match invariant {
             Invariant::I1 => Self::OneSocket,

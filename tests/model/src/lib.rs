@@ -1,26 +1,31 @@
-//! Model checking of the core: every history of a small world is walked through, shortest first.
+//! Model checking of the core: searches every history of a small world, the shortest first.
 //!
-//! The state holds the real [`Connection`](gateway_core::Connection); only what is around it is abstract. Events of a
-//! socket are in flight until they are delivered: in any order, late, again, or never. A server accepts, refuses,
-//! answers, closes, drops, or says nothing. A user connects, closes and sends. A socket takes a ping at once, later or never, and the driver
-//! reports it. Time goes from one deadline to the next: an
-//! event comes at once, just before the deadline, at it (before the Tick or as the Tick), or late past it by a stall of ours.
+//! The state has the real [`Connection`](gateway_core::Connection); only its environment is
+//! abstract. Events of a socket are in flight until they are delivered: in any order, late, again,
+//! or never. A server accepts, refuses, answers, closes, drops, or is silent. A user connects,
+//! closes and sends. A socket accepts a ping at once, later or never, and the driver reports it.
+//! Time goes from one deadline to the next. An event comes at once, just before the deadline, at it
+//! (before the Tick or as the Tick), or late after a stall of the program.
 //!
-//! The space is finite, and is searched to its end unless the configuration or the caller gives a depth:
+//! The space is finite. The search covers all of it unless the configuration or the caller limits
+//! the depth:
 //!
-//! - instants count from now, and what is longer ago than every span of the configuration counts as just so long ago;
-//! - sockets count from the last one, and the network knows the last two: what an older one still says is lost;
-//! - of each event of a socket there is one in flight, or none: one can come again and again, so a second adds nothing;
-//! - a configuration bounds how many events are in flight at once, the retries, and the pings that no pong answers;
-//! - how a ping is written is reported at once: as held, as taken with much before it, or not at all;
-//! - the generator always draws the same;
-//! - where the wall clock is told it never comes back, so such histories are cut off.
+//! - Instants are relative to now. Anything longer ago than every span of the configuration counts as
+//!   exactly that long ago.
+//! - Sockets are relative to the last one. The network knows the last two; events of older ones are
+//!   lost.
+//! - At most one of each event of a socket is in flight. It may come again and again, so a second one
+//!   adds nothing.
+//! - A configuration limits the events in flight, the retries, and the unanswered pings.
+//! - The driver reports at once how a ping is written: held, accepted after many bytes, or no report.
+//! - The generator always draws the same number.
+//! - A history with wall-clock times never returns to an earlier state, so it is cut off.
 //!
-//! The search tells states apart by a hash of 64 bits.
+//! The search distinguishes states by a 64-bit hash.
 //!
-//! - [`World`] is the model: what may happen next, and what then is.
-//! - [`Law`] is what must hold, each law a property; the testkit's checker watches each step as well.
-//! - [`search`](search()) walks through, and its [`Findings`] say how it went.
+//! - [`World`] is the model: the possible steps, and the state after each.
+//! - [`Law`] lists what must hold, each law a property. The testkit's checker also checks each step.
+//! - [`search`](search()) runs the search, and its [`Findings`] are the result.
 
 mod configurations;
 mod drills;

@@ -1,4 +1,5 @@
-//! The program `gateway-model`: searches each configuration, and says what holds. Ends with 1 where something does not.
+//! The program `gateway-model`: searches each configuration and reports which laws hold. Exits with
+//! 1 if one does not.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 #![allow(
     clippy::disallowed_methods,

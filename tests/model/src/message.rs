@@ -1,8 +1,8 @@
-//! What a network can say of a socket, and which of it is in flight.
+//! Events of a socket on the network, and which of them are in flight.
 
 use gateway_core::{CloseCode, CloseFrame, Event, Failure, Frame, OpenError, SocketId};
 
-/// One thing that can be said of a socket.
+/// An event of a socket on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Message {
     Opened,
@@ -35,7 +35,7 @@ impl Message {
         Self::Reset,
     ];
 
-    /// The event by which the driver tells it.
+    /// The event with which the driver reports it.
     pub(crate) fn event(self, id: SocketId) -> Event<'static> {
         let failed = |status| OpenError::Http { status, retry_after: None };
         let text = |text| Event::FrameReceived(id, Frame::Text(text));
@@ -58,7 +58,7 @@ impl Message {
         }
     }
 
-    /// The words for the server, or the network, that says it.
+    /// The text for the server or the network that creates it.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Opened => "accepts",

@@ -1,4 +1,4 @@
-//! What was seen on the way: a law that holds of histories in which nothing happens says nothing.
+//! What the search has seen, so that no law passes vacuously.
 
 use core::fmt;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A state: the real connection, what is around it, and what makes two of them equal.
+//! A state: the real connection, its environment, and the equality of states.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -13,17 +13,17 @@ use gateway_testkit::{Checker, Fixed};
 use crate::environment::Environment;
 use crate::law::{Fault, Law};
 
-/// Where a history has led to.
+/// The state at the end of a history.
 ///
-/// Two are equal if their machines are, rebased, and what is around them is. The checker's books, the statistics and the
-/// absolute time are of the shortest history that led here.
+/// Two states are equal if their rebased machines and their environments are equal. The checker, the
+/// statistics and the absolute time are of the shortest history to this state.
 #[derive(Clone)]
 pub struct State {
     pub(crate) connection: Connection<Fixed>,
     pub(crate) now: Instant,
     /// The number of the last socket.
     pub(crate) last: u64,
-    /// How long the machine has slept in all: the wall clock is ahead by so much.
+    /// How long the machine has slept in all: the wall clock is ahead by this.
     pub(crate) slept: Duration,
     pub(crate) environment: Environment,
     pub(crate) fault: Option<Fault>,
@@ -33,7 +33,7 @@ pub struct State {
 }
 
 impl State {
-    /// Before anything has happened.
+    /// The initial state.
     pub(crate) fn new(
         connection: Connection<Fixed>,
         environment: Environment,
@@ -44,7 +44,7 @@ impl State {
         Self { connection, now, last, slept, environment, fault, checker, horizon }
     }
 
-    /// Tells the connection, carries out its orders, and holds all of it against the laws.
+    /// Passes an event to the connection, performs its actions, and checks the laws.
     pub(crate) fn tell(&mut self, now: Instant, event: Event<'_>) -> Result<Actions, Fault> {
         let before = self.connection.state();
         if now > self.now {
@@ -80,7 +80,7 @@ impl State {
         Ok(actions)
     }
 
-    /// Whether something must happen in this state if nobody says anything any more.
+    /// Whether this state must change without any further event.
     fn must_end(&self) -> bool {
         match self.connection.state() {
             ConnectionState::Disconnected => self.environment.is_wanted,

@@ -1,4 +1,4 @@
-//! One step of a history: what happens, and when.
+//! One step of a history: an event and its time.
 
 use core::time::Duration;
 
@@ -9,7 +9,7 @@ use gateway_core::{
 use crate::message::Message;
 use crate::state::State;
 
-/// How long the machine sleeps: more than any clock is allowed to drift.
+/// How long the machine sleeps: longer than any accepted drift of the clock.
 pub(crate) const NAP: Duration = Duration::from_secs(60);
 
 /// One step.
@@ -21,7 +21,7 @@ pub struct Step {
     pub what: What,
 }
 
-/// When something happens, seen from the deadline in force.
+/// When something happens, relative to the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
@@ -31,14 +31,14 @@ pub enum When {
     JustBefore,
     /// At the deadline.
     Due,
-    /// Past the deadline, after a stall of our own; or just later, where there is no deadline.
+    /// After the deadline, because the program stalled; or just later, if there is no deadline.
     Late,
 }
 
 impl When {
     pub(crate) const ALL: [Self; 4] = [Self::Now, Self::JustBefore, Self::Due, Self::Late];
 
-    /// The instant, if it is one of its own that lies ahead.
+    /// The instant, if it is different and in the future.
     pub(crate) fn instant(self, state: &State, stall: Duration) -> Option<Instant> {
         let (now, deadline) = (state.now, state.connection.next_deadline());
         let at = match (self, deadline) {
@@ -51,7 +51,7 @@ impl When {
     }
 }
 
-/// What happens. A socket is named by its age: 0 is the last that was opened.
+/// What happens. A socket's name is its age: 0 is the last one opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
@@ -63,50 +63,50 @@ pub enum What {
     Send,
     /// The operating system says that the network is back.
     Online,
-    /// The driver is awake and tells the wall clock, which agrees with the monotonic one.
+    /// The driver wakes and reports the wall clock, which agrees with the monotonic one.
     Wake,
-    /// The machine slept a minute: the wall clock is ahead by so much.
+    /// The machine slept for a minute: the wall clock is ahead by that.
     Sleep,
     /// The application stops reading.
     Pause,
     /// The application reads again.
     Resume,
-    /// The socket takes no more bytes.
+    /// The socket accepts no more bytes.
     Block,
-    /// The socket has taken what waited.
+    /// The socket has accepted all waiting bytes.
     Flush,
-    /// The driver's write left part of the newest ping in its buffer, behind so many bytes. The socket has taken none for so many
-    /// milliseconds.
+    /// Part of the newest ping stays in the driver's buffer, behind this many bytes. The socket has accepted none
+    /// for this many milliseconds.
     Hold(u64, u64),
-    /// The socket takes bytes, and the ping is still held.
+    /// The socket accepts bytes, and the ping is still held.
     Progress,
-    /// The socket has the ping that was held, behind so many unproven bytes.
+    /// The socket has accepted the held ping, behind this many unproven bytes.
     Hand(u64),
-    /// The socket has taken the newest ping at once, behind so many unproven bytes.
+    /// The socket has accepted the newest ping at once, behind this many unproven bytes.
     WriteBehind(u64),
     /// The timer fires.
     Tick,
-    /// The server, or the network, says something: it is in flight from here on.
+    /// The server or the network creates an event, which is now in flight.
     Say(usize, Saying),
     /// It is lost.
     Lose(usize, Saying),
     /// It is delivered.
     Hear(usize, Saying),
-    /// It is delivered, and will be again.
+    /// It is delivered, and stays in flight.
     HearFirst(usize, Saying),
 }
 
-/// Something that is said of a socket.
+/// An event of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saying(pub(crate) Message);
 
 impl What {
-    /// Whether a driver reports it only in the pass that sent the ping.
+    /// Whether a driver reports it only in the write pass of the ping.
     pub(crate) const fn is_at_once(self) -> bool {
         matches!(self, Self::Hold(..) | Self::WriteBehind(_))
     }
 
-    /// What the connection is told, if it is told.
+    /// The event for the connection, if any.
     pub(crate) fn event(self, state: &State, now: Instant) -> Option<Event<'static>> {
         let last = state.last;
         let wall = |slept: Duration| {
@@ -141,7 +141,7 @@ impl What {
         })
     }
 
-    /// The words for what the connection is not told.
+    /// The text for a step without an event.
     pub(crate) fn words(self, last: u64) -> String {
         match self {
             Self::Say(age, Saying(message)) => {

@@ -1,4 +1,4 @@
-//! The model: what may happen next, what then is, and what must hold.
+//! The model: which steps are possible, the state after each, and the laws.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::sights::Sights;
 use crate::state::State;
 use crate::step::{NAP, Saying, Step, What, When};
 
-/// A small world around a connection of one configuration.
+/// A connection of one configuration with its environment.
 #[derive(Debug)]
 pub struct World {
     pub(crate) configuration: Configuration,
@@ -34,7 +34,7 @@ impl World {
         self.configuration.stall
     }
 
-    /// What may be done, and said by the machine beside the network: each at any of the times.
+    /// The possible steps of the user and the machine, each at any of the times.
     fn offer_told(&self, state: &State, mut offer: impl FnMut(What)) {
         let environment = &state.environment;
         offer(What::Tick);
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// What the network may do unseen.
+    /// The possible steps of the network that the connection does not see.
     fn offer_unseen(&self, state: &State, mut offer: impl FnMut(What)) {
         let has_room = state.environment.in_flight() < self.configuration.in_flight;
         for (age, line) in state.environment.lines.iter().enumerate() {
@@ -155,14 +155,14 @@ impl Model for World {
     }
 }
 
-/// A law that each step is held against.
+/// A law that is checked on each step.
 fn kept<const LAW: usize>(law: Law) -> Property<World> {
     Property::always(law.words(), |_, state: &State| {
         state.fault.as_ref().is_none_or(|fault| fault.law as usize != LAW)
     })
 }
 
-/// A law that is tried out from each state. One that a step has broken already is tried no further.
+/// A law that is tried in each state, unless a step has already broken it.
 fn drilled(law: Law, condition: fn(&World, &State) -> bool) -> Property<World> {
     Property::always(law.words(), condition)
 }

@@ -1,4 +1,4 @@
-//! What the program searches to the end, cut off early: a few seconds without optimisation.
+//! The program's searches, cut off early: a few seconds without optimisation.
 
 use gateway_model::{configurations, search};
 

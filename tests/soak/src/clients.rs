@@ -1,4 +1,4 @@
-//! A client's life on each driver.
+//! The life of a client on each driver.
 
 use std::sync::Arc;
 use std::time::Duration;

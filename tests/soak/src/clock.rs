@@ -1,4 +1,4 @@
-//! The soak's time: clocks are read and waits are made here, and nowhere else.
+//! The soak's time. No other file reads clocks or waits.
 #![allow(
     clippy::disallowed_methods,
     reason = "a soak runs for a time that is asked for, on real sockets; its clock is this file"

@@ -1,4 +1,4 @@
-//! Randomness from a seed, so that a schedule is a pure function of what it is drawn for.
+//! Randomness from a seed, so that a schedule is a pure function of its inputs.
 
 use std::ops::Range;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The hostile gateway's listening sockets: one for each client, so that it is known whose attempt this is.
+//! The hostile gateway's listening sockets, one per client, so that each attempt has a known
+//! client.
 
 use std::io;
 use std::net::SocketAddr;

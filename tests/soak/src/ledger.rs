@@ -1,27 +1,27 @@
-//! The books: what each side wrote down of a connection, held against each other when both have ended it.
+//! The ledgers of both sides of a connection, compared once both have ended it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a client knows of one of its sockets.
+/// A client's record of one of its sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketBook {
     /// The gateway's number for it.
     pub(crate) connection: u64,
-    /// Messages told `sent`, in order.
+    /// Messages with the outcome `sent`, in order.
     pub(crate) sent: Vec<u64>,
-    /// Messages told `maybe_sent`, in order.
+    /// Messages with the outcome `maybe_sent`, in order.
     pub(crate) maybe: Vec<u64>,
     /// Messages that came back, in order.
     pub(crate) echoed: Vec<u64>,
-    /// How many messages of the gateway's were delivered.
+    /// How many messages of the gateway were delivered.
     pub(crate) delivered: u64,
-    /// Whether it ended by what the gateway wrote last: everything before that is delivered.
+    /// Whether the gateway's last bytes ended it. Then everything before them was delivered.
     pub(crate) heard_the_end: bool,
 }
 
 impl SocketBook {
-    /// An empty book of the socket that belongs to this connection of the gateway's.
+    /// An empty record of the socket for this connection of the gateway.
     pub(crate) fn of(connection: u64) -> Self {
         Self {
             connection,
@@ -38,22 +38,22 @@ impl SocketBook {
     }
 }
 
-/// What the gateway knows of one connection.
+/// The gateway's record of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionBook {
     /// Its number.
     pub(crate) connection: u64,
-    /// What came, in order.
+    /// Received messages, in order.
     pub(crate) received: Vec<u64>,
-    /// Whether all was read up to the client's end of the stream.
+    /// Whether the gateway read up to the client's end of the stream.
     pub(crate) is_clean: bool,
-    /// How many messages were written before the last word: a Close frame or a breach; `None` where there was none.
+    /// How many messages were written before a final Close frame or protocol error; `None` without one.
     pub(crate) written: Option<u64>,
-    /// How it ended, for whoever looks for what broke.
+    /// How it ended, for debugging.
     pub(crate) how: String,
 }
 
-/// The books of every client since they were last held against each other.
+/// The records of every client since the last comparison.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     pages: Vec<Mutex<Page>>,
@@ -66,14 +66,14 @@ struct Page {
     connections: Vec<ConnectionBook>,
 }
 
-/// What is wrong, in the order in which it was seen.
+/// The errors, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wrong {
-    /// The first of them, in words.
+    /// The first errors, as text.
     pub(crate) told: Vec<String>,
     /// How many.
     pub(crate) count: u64,
-    /// Messages that never came though they must have.
+    /// Messages that must have come, but did not.
     pub(crate) lost: u64,
     /// Messages that came twice.
     pub(crate) doubled: u64,
@@ -81,7 +81,7 @@ pub(crate) struct Wrong {
     pub(crate) violations: u64,
 }
 
-/// What kind of wrong.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Lost,
@@ -90,7 +90,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// So many are told in words; the rest is counted.
+/// This many errors have a text. Further ones are only counted.
 const TOLD: usize = 20;
 
 impl Ledger {
@@ -108,7 +108,7 @@ impl Ledger {
         lock(&self.pages[client]).connections.push(book);
     }
 
-    /// Writes down what is wrong.
+    /// Records an error.
     pub(crate) fn wrong(&self, kind: Kind, what: String) {
         let mut wrong = lock(&self.wrong);
         wrong.count += 1;
@@ -127,13 +127,13 @@ impl Ledger {
         lock(&self.wrong).clone()
     }
 
-    /// Holds the books of all connections against each other, and closes them. Each must have ended.
+    /// Compares the records of all connections, and removes them. Each must have ended.
     pub(crate) fn judge_all(&self) {
         self.judge((0..self.pages.len()).map(|_| u64::MAX));
     }
 
-    /// Holds the books of each client's connections below its bound against each other, and closes them: these must have ended on
-    /// both sides. One that has ended since is left to the next judgement, as the other side may not know of it yet.
+    /// Compares and removes the records of each client's connections below its bound, which must have ended on
+    /// both sides. Later ones wait for the next comparison, because the other side may not know their end yet.
     pub(crate) fn judge(&self, bounds: impl IntoIterator<Item = u64>) {
         for (client, (page, below)) in self.pages.iter().zip(bounds).enumerate() {
             let page = lock(page).take_below(below);
@@ -148,7 +148,7 @@ impl Page {
     fn take_below(&mut self, bound: u64) -> Self {
         let sockets = self.sockets.extract_if(.., |book| book.connection < bound).collect();
         let connections = self.connections.extract_if(.., |book| book.connection < bound).collect();
-        // The soak's own room after a storm must not look like growth of the clients.
+        // The soak's own memory after a storm must not look like growth of the clients.
         self.sockets.shrink_to_fit();
         self.connections.shrink_to_fit();
         Self { sockets, connections }
@@ -156,7 +156,7 @@ impl Page {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A thread that panicked is told by its join; the books are read all the same.
+    // The join reports a thread that panicked. The records are still read.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -184,7 +184,7 @@ fn findings(page: &Page) -> Vec<(Kind, String)> {
         }
     }
     for id in sockets.keys() {
-        found.push((Kind::Other, format!("the gateway has no book of connection {id}")));
+        found.push((Kind::Other, format!("the gateway has no record of connection {id}")));
     }
     found
 }
@@ -202,10 +202,11 @@ fn compare(connection: &ConnectionBook, socket: &SocketBook, found: &mut Vec<(Ki
         found.push((kind, format!("connection {id} received {} after {}", pair[1], pair[0])));
     }
     for number in received.iter().filter(|number| !socket.owns(**number)) {
-        let what = format!("connection {id} received {number}, which is neither sent nor maybe");
+        let what =
+            format!("connection {id} received {number}, which is neither sent nor maybe_sent");
         found.push((Kind::Other, what));
     }
-    // TCP keeps the order: what was sent before something that came has come, however the connection ended.
+    // TCP keeps the order: everything sent before a received message was received too.
     let last = received.last().copied();
     let must_have_come =
         |number: u64| connection.is_clean || last.is_some_and(|last| number <= last);
@@ -234,7 +235,7 @@ fn compare(connection: &ConnectionBook, socket: &SocketBook, found: &mut Vec<(Ki
         && socket.delivered != written
     {
         let what = format!(
-            "connection {id}: of {written} messages before the last word {} were delivered",
+            "connection {id}: of {written} messages before the final frame {} were delivered",
             socket.delivered
         );
         found.push((Kind::Lost, what));
@@ -291,7 +292,10 @@ mod tests {
         ledger.judge([9]);
         assert_eq!(ledger.all_wrong().count, 0);
         ledger.judge([10]);
-        assert_eq!(ledger.all_wrong().told, ["client 0: the gateway has no book of connection 9"]);
+        assert_eq!(
+            ledger.all_wrong().told,
+            ["client 0: the gateway has no record of connection 9"]
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Clients of both drivers on real sockets against a gateway that does everything wrong, for as long as one likes: storms of
-//! faults with calms between them, and books on both sides that must agree on every message.
+//! Clients of both drivers on real sockets against a gateway with every fault, for any time. Storms
+//! of faults alternate with calms, and the ledgers of both sides must agree on every message.
 //!
-//! A calm is what makes the measuring exact: no faults, no messages, each client ready on a fresh connection. Then every
-//! earlier connection has ended and its books are closed, and what the process holds must be what it held in the calm
-//! before.
+//! A calm makes the measurements exact: it has no faults and no messages, and each client is ready
+//! on a fresh connection. By then every earlier connection has ended and its ledger is closed. So
+//! the process must use the same resources as in the previous calm.
 
 mod clients;
 mod clock;

@@ -1,4 +1,4 @@
-//! The program `gateway-soak`: runs for the time that it is given, and ends with 1 where anything does not hold.
+//! The program `gateway-soak`: runs for the given time, and exits with 1 if any check fails.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 use std::io::{self, IsTerminal as _};
@@ -10,32 +10,32 @@ use clap::{Parser, ValueEnum};
 use gateway_core::parse_duration;
 use gateway_soak::{Settings, run};
 
-/// The shortest and the longest storm, where none is asked for.
+/// The default limits of a storm's length.
 const STORM: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// Runs clients of both drivers against a gateway that draws its faults from a seed, and judges every message.
+/// Runs clients of both drivers against a gateway with random faults from a seed, and checks every message.
 #[derive(Parser)]
 struct Arguments {
-    /// For how long: 90s, 10m, 8h
+    /// How long to run: 90s, 10m, 8h
     #[arg(long = "for", value_name = "TIME", default_value = "1m", value_parser = time)]
     time: Duration,
-    /// What the faults and messages are drawn from
+    /// The seed of the faults and messages
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Whose clients
+    /// Which driver's clients to run
     #[arg(long, value_enum, default_value_t = Which::Both)]
     driver: Which,
-    /// How many of each driver; by default 8 blocking ones and 32 async ones
+    /// The number of clients of each driver; by default 8 blocking and 32 async ones
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
     clients: Option<u16>,
-    /// How long a storm of faults lasts, between two calms; by default a twentieth of the whole, from 1s to 15s, so that there are
-    /// calms enough to judge the heap
+    /// How long a storm of faults between two calms lasts; by default a twentieth of the whole, from 1s to
+    /// 15s, so that there are enough calms to check the heap
     #[arg(long, value_name = "TIME", value_parser = time)]
     storm: Option<Duration>,
-    /// Also writes the report into this file
+    /// Also writes the report to this file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// A line each ten seconds, also where stderr is no terminal
+    /// Prints a line each ten seconds, even if stderr is not a terminal
     #[arg(long, short)]
     verbose: bool,
 }

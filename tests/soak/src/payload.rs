@@ -1,4 +1,4 @@
-//! What messages say: who sent which, and bytes that show every cut and every mix-up.
+//! The content of messages: their sender, and bytes that reveal every cut and every mix-up.
 
 /// The messages of the gateway begin so; heartbeats do not.
 const FROM_GATEWAY: &str = "gateway";

@@ -1,15 +1,16 @@
-//! What happens to an attempt: a pure function of the seed, the client, and how many attempts it has made before.
+//! What happens to an attempt: a pure function of the seed, the client, and the number of its
+//! earlier attempts.
 
 use std::time::Duration;
 
 use crate::draws::{Draws, Purpose};
 
-/// What the gateway does wrong.
+/// The gateway's faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody listens for a moment.
+    /// The port refuses connections for a moment.
     Refuse,
-    /// HTTP in place of an upgrade, with a Retry-After or without.
+    /// An HTTP response in place of an upgrade, with or without a Retry-After.
     Http(u16, Option<u32>),
     /// No HTTP at all.
     Garbage,
@@ -23,23 +24,23 @@ pub enum Fault {
     Fin,
     /// The socket is reset.
     Reset,
-    /// Silence: nothing is read or written any more, and the socket kept.
+    /// Silence: the gateway neither reads nor writes, and keeps the socket.
     HalfOpen,
     /// A Close frame.
     Close(u16),
     /// A Close frame of one byte.
     ShortClose,
-    /// A frame of an opcode that does not exist.
+    /// A frame with an undefined opcode.
     BadOpcode,
-    /// A text that is no UTF-8.
+    /// A text that is not UTF-8.
     BadUtf8,
-    /// The head of a message that is longer than is allowed.
+    /// The head of a message above the size limit.
     TooBig,
     /// Messages in fragments, with a Ping between them.
     Fragments,
     /// One byte a write.
     OneByte,
-    /// Bursts of messages that nobody asked for.
+    /// Unsolicited bursts of messages.
     Burst,
     /// Little is read at a time.
     SlowRead,
@@ -85,7 +86,7 @@ pub const FAULTS: &[Fault] = &[
     Fault::PingFlood,
 ];
 
-/// How a connection may end that has its fault elsewhere.
+/// How a connection with another fault may end.
 const ENDINGS: &[Fault] = &[
     Fault::Fin,
     Fault::Reset,
@@ -96,10 +97,10 @@ const ENDINGS: &[Fault] = &[
     Fault::BadOpcode,
 ];
 
-/// When a fault shows.
+/// When a fault happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// In place of an upgrade, or while it is made.
+    /// In place of the upgrade, or during it.
     Opening,
     /// While it is open.
     Open,
@@ -163,13 +164,13 @@ impl Fault {
         }
     }
 
-    /// Where it stands in [`FAULTS`].
+    /// Its index in [`FAULTS`].
     pub(crate) fn index(self) -> usize {
         FAULTS.iter().position(|fault| *fault == self).unwrap_or(0)
     }
 }
 
-/// How one attempt goes.
+/// The plan of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// A fault of the opening.
@@ -180,13 +181,13 @@ pub(crate) struct Plan {
     pub(crate) life: Duration,
     /// How it ends.
     pub(crate) ending: Fault,
-    /// Whether the gateway leaves it to the client to hang up after a Close handshake.
+    /// Whether the gateway waits for the client to end TCP after a close handshake.
     pub(crate) lingers: bool,
-    /// For what else is random about it.
+    /// The seed of its other random choices.
     pub(crate) seed: u64,
 }
 
-/// A client's place among those that share a deck of faults.
+/// A client's place in a shared deck of faults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     /// Which of them.

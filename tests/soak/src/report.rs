@@ -1,4 +1,4 @@
-//! The judgement in words: a table, what broke, and one line for scripts.
+//! The result as text: a table, the failed checks, and one line for scripts.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,24 +10,24 @@ use crate::run::{Census, Settings};
 use crate::shared::{Counts, Driver, Shared};
 use crate::vitals::Vitals;
 
-/// Calms that do not count: buffers and maps get their sizes.
+/// Calms that do not count, because buffers and maps still grow.
 const WARM_UP: usize = 2;
 
-/// What the live heap may grow by between the first and the last third of the calms. Every connection is then a fresh one
-/// with nothing under way, so what is left is the capacity of queues, which differs by little: a leak of one allocation in
-/// each tenth reconnection is far beyond it after some minutes.
+/// The allowed growth of the live heap between the first and the last third of the calms. In a calm every
+/// connection is fresh and idle, so only the capacity of queues differs, by little. A leak of one allocation
+/// in each tenth reconnect exceeds this after some minutes.
 const ALLOCATIONS: i64 = 100;
 const BYTES: i64 = 64 << 10;
 
-/// A run of this length has calms enough, or its storms are too long: that the heap was not judged is then wrong.
+/// A run of this length must have enough calms to check the heap; otherwise the run fails.
 const HEAP_BOUND: Duration = Duration::from_secs(60);
 
-/// After so long, and so much more for each fault that a client of the driver's has to meet, every fault was met; or else the soak
-/// has proven less than it says.
+/// After this time, plus a part for each fault per client of a driver, every fault must have occurred.
+/// Otherwise the soak has proven less than it reports.
 const FAULTS_BOUND: Duration = Duration::from_secs(30);
 const FAULT_BOUND: Duration = Duration::from_secs(6);
 
-/// What a soak has found.
+/// The result of a soak.
 #[derive(Debug)]
 pub struct Report {
     settings: Settings,
@@ -75,7 +75,7 @@ impl Report {
         self.wrong.count == 0
     }
 
-    /// How often the fault that was met least was met, over the drivers.
+    /// The count of the rarest fault, over the drivers.
     #[must_use]
     pub fn rarest_fault(&self) -> u64 {
         self.drivers.iter().flat_map(|row| row.faults.iter().copied()).min().unwrap_or(0)
@@ -98,7 +98,7 @@ impl Report {
                 self.break_with(what);
             }
         } else if took >= HEAP_BOUND {
-            let what = format!("the heap is not judged: {calms} calms in {took:?} are too few");
+            let what = format!("the heap is not checked: {calms} calms in {took:?} are too few");
             self.break_with(what);
         }
         let drivers = std::mem::take(&mut self.drivers);
@@ -106,7 +106,10 @@ impl Report {
             let unmet: Vec<_> = FAULTS.iter().zip(faults).filter(|(_, met)| **met == 0).collect();
             if !unmet.is_empty() && self.owes_all_faults(*clients) {
                 let names: Vec<_> = unmet.iter().map(|(fault, _)| fault.name()).collect();
-                self.break_with(format!("{name}: in {took:?} never met: {}", names.join(", ")));
+                self.break_with(format!(
+                    "{name}: in {took:?} these faults never occurred: {}",
+                    names.join(", ")
+                ));
             }
         }
         for row in &drivers {
@@ -119,7 +122,7 @@ impl Report {
         self.drivers = drivers;
     }
 
-    /// Whether so many clients of a driver must have met every fault.
+    /// Whether this many clients of a driver must have met every fault.
     fn owes_all_faults(&self, clients: usize) -> bool {
         let each = FAULTS.len().div_ceil(clients.max(1));
         let bound = FAULTS_BOUND + FAULT_BOUND * u32::try_from(each).unwrap_or(u32::MAX);
@@ -131,7 +134,7 @@ impl Report {
         self.wrong.told.push(what);
     }
 
-    /// The medians of the first and of the last third of the calms after the warm-up; `None` where there are too few.
+    /// The medians of the first and the last third of the calms after the warm-up; `None` if there are too few.
     fn ends(&self) -> Option<(Vitals, Vitals)> {
         let calms = self.calms.get(WARM_UP..).filter(|calms| calms.len() >= 3)?;
         let third = calms.len() / 3;

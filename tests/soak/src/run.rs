@@ -1,4 +1,4 @@
-//! The soak: storms and calms in turn, and the judgement of what each has left.
+//! The soak: storms and calms in turn, with checks after each.
 
 use std::fmt::Write as _;
 use std::io;
@@ -18,27 +18,28 @@ use crate::report::Report;
 use crate::shared::{Driver, Phase, Shared, Slot};
 use crate::vitals::Vitals;
 
-/// What a client needs to be ready again without faults is a second or two; who is not after so long has hung up on life.
+/// Without faults a client is ready again within two seconds. One that is not ready after this is stuck.
 const CALM_BOUND: Duration = Duration::from_secs(60);
 
-/// Every deadline of a client that closes is below a second; who has not ended after so long is stuck, and left where it is.
+/// Every deadline of a closing client is below a second. One that has not ended after this is stuck, and is
+/// abandoned.
 const CLOSE_BOUND: Duration = Duration::from_secs(30);
 
-/// So many storms bring each fault several times over: a fault that was not met by then never comes.
+/// This many storms have each fault several times. A fault that has not occurred by then never will.
 const STORMS_BOUND: usize = 20;
 
-/// Threads and files of a system's own may take a moment to go.
+/// The system's own threads and files may take a moment to end.
 const END_BOUND: Duration = Duration::from_secs(20);
 
-/// What is to be run.
+/// The settings of a soak.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a program's settings")]
 pub struct Settings {
-    /// For how long; `None`: until every driver has met every fault, which is wrong where it takes more than 20 storms.
+    /// How long to run. `None` means until every driver has met every fault, which must take at most 20 storms.
     pub time: Option<Duration>,
     /// How long a storm lasts.
     pub storm: Duration,
-    /// What everything random comes from.
+    /// The seed of everything random.
     pub seed: u64,
     /// Blocking clients, a thread each.
     pub std: usize,
@@ -54,10 +55,10 @@ pub(crate) struct Census {
     pub(crate) tasks: usize,
 }
 
-/// Runs it all. `told` hears of the progress, each few seconds.
+/// Runs the soak. Reports its progress to `told` every few seconds.
 ///
 /// # Errors
-/// The operating system gives no sockets or threads, or does not tell what the process holds.
+/// If the operating system has no sockets or threads, or does not report the resources of the process.
 pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report> {
     let gateway = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -83,7 +84,7 @@ pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report>
     }
     soak.close(lives)?;
     let took = clock::now() - begun;
-    // What is left open is told by the report.
+    // The report shows what is left open.
     let _ = soak.until(END_BOUND, || {
         let is_closed = soak.slots.iter().all(|slot| *slot.open.borrow() == 0);
         Ok(is_closed && soak.census()? == before)
@@ -92,7 +93,7 @@ pub fn run(settings: Settings, mut told: impl FnMut(&str)) -> io::Result<Report>
     let after = soak.census()?;
     soak.shared.phase.send_replace(Phase::Over);
     let report = Report::new(settings, took, &soak.shared, (before, after), start, calms);
-    // Not dropped, which waits for a task that is stuck.
+    // Not dropped, because a drop would wait for a stuck task.
     soak.gateway.shutdown_background();
     soak.runtime.shutdown_background();
     Ok(report)
@@ -112,7 +113,7 @@ impl Life {
         }
     }
 
-    /// Waits for its end, and says whether it was a panic.
+    /// Waits for its end. Returns whether it panicked.
     fn has_panicked(self, runtime: &Runtime) -> bool {
         match self {
             Self::Thread(thread) => thread.join().is_err(),
@@ -176,7 +177,7 @@ impl Soak {
         self.slots.iter().map(live).collect()
     }
 
-    /// Has every client close, and waits for their ends. One that is stuck is told, and left behind.
+    /// Closes every client and waits for its end. Reports and abandons a stuck one.
     fn close(&self, lives: Vec<Life>) -> io::Result<()> {
         self.shared.phase.send_replace(Phase::Close);
         let _ = self.until(CLOSE_BOUND, || Ok(lives.iter().all(Life::is_ended)))?;
@@ -211,7 +212,7 @@ impl Soak {
         Ok(())
     }
 
-    /// No faults and no messages; says whether every client got ready again. Closes the books.
+    /// Runs a calm without faults and messages. Returns whether every client became ready. Compares the ledgers.
     fn calm(&self) -> io::Result<bool> {
         self.shared.phase.send_replace(Phase::Calm);
         let settled = || self.slots.iter().map(|slot| slot.settled()).collect::<Option<Vec<_>>>();
@@ -286,7 +287,7 @@ impl Soak {
 }
 
 impl Vitals {
-    /// The least of a few looks: a heartbeat under way is no growth.
+    /// The minimum of several measurements: a pending heartbeat is no growth.
     fn take_least() -> io::Result<Self> {
         let mut least = Self::take()?;
         for _ in 0..8 {

@@ -16,24 +16,24 @@ use crate::payload;
 use crate::plan::{Fault, Plan, plan};
 use crate::shared::{Phase, Shared, Slot};
 
-/// A client that has not hung up after so long never will: its own deadlines are all below two seconds.
+/// A client that has not ended TCP after this never will: all its deadlines are below two seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Silence that every client takes for death: more than the heartbeat's interval and timeout.
+/// A silence after which every client is dead: more than the heartbeat's interval and timeout.
 const SILENCE: Duration = Duration::from_millis(1_200);
 
 /// Nothing is written for longer than this.
 const WRITE_BOUND: Duration = Duration::from_secs(5);
 
-/// How a stretch of serving ended.
+/// How serving ended.
 enum Over {
-    /// It was told to stop.
+    /// The phase ended it.
     Stopped,
-    /// The client closed, hung up, or was lost: nothing more to do.
+    /// The client closed, ended TCP, or was lost.
     Gone,
 }
 
-/// Serves one connection as the plan says; without a plan it is calm until the storm breaks loose again.
+/// Serves one connection by its plan. Without a plan it has no faults until the next storm.
 pub(crate) async fn serve(
     shared: &Shared,
     slot: &Slot,
@@ -58,7 +58,7 @@ pub(crate) async fn serve(
             how: String::new(),
         },
     };
-    // Whatever fails here is the client's leaving, which the books tell.
+    // Any failure here means that the client has left, which the ledgers show.
     let _ = line.live(plan).await;
     let _ = slot.calm.compare_exchange(id, 0, SeqCst, SeqCst);
     let Line { book, stream, .. } = line;
@@ -71,7 +71,7 @@ struct Line<'a> {
     slot: &'a Slot,
     stream: TcpStream,
     unread: Vec<u8>,
-    /// How many messages the client was told.
+    /// How many messages were written to the client.
     told: u64,
     /// How it misbehaves while it is open.
     fault: Option<Fault>,
@@ -102,7 +102,7 @@ impl Line<'_> {
         if let Over::Gone = self.storm(plan.life, &mut draws).await? {
             return Ok(());
         }
-        // In the calm each client is to have a fresh connection, as soon as can be.
+        // In a calm each client must get a fresh connection as soon as possible.
         let ending = if self.in_storm() { plan.ending } else { Fault::Close(1012) };
         self.end(ending).await
     }
@@ -111,7 +111,7 @@ impl Line<'_> {
         self.shared.now_is(Phase::Storm)
     }
 
-    /// The plan has a fault at a stage to which it does not belong.
+    /// If the plan has a fault at the wrong stage.
     fn misplaced(&self, fault: Option<Fault>) {
         self.shared.ledger.wrong(Kind::Other, format!("{fault:?} is planned where it cannot be"));
     }
@@ -120,7 +120,7 @@ impl Line<'_> {
         self.shared.counts(self.slot.driver).fault(fault);
     }
 
-    /// Reads the request and answers it; says whether the connection is upgraded.
+    /// Reads the request and answers it. Returns whether the connection is upgraded.
     async fn open(&mut self, fault: Option<Fault>) -> io::Result<bool> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -192,7 +192,7 @@ impl Line<'_> {
         Ok(false)
     }
 
-    /// Serves well until the storm is back, and says what it brings; `None` where the client left.
+    /// Serves without faults until the next storm. Returns its plan, or `None` if the client left.
     async fn keep_calm(&mut self) -> io::Result<Option<Plan>> {
         self.slot.calm.store(self.book.connection, SeqCst);
         let mut phase = self.shared.phase.subscribe();
@@ -219,7 +219,7 @@ impl Line<'_> {
         }
     }
 
-    /// Serves as the fault says, for so long or until the storm abates.
+    /// Serves with the fault, for this long or until the end of the storm.
     async fn storm(&mut self, life: Duration, draws: &mut Draws) -> io::Result<Over> {
         let mut phase = self.shared.phase.subscribe();
         let until = clock::now() + life;
@@ -236,7 +236,7 @@ impl Line<'_> {
             if self.fault == Some(Fault::SlowRead) {
                 clock::wait(Duration::from_millis(30)).await;
             }
-            // Cancel-safe: bytes are read into the buffer or stay in the socket.
+            // Cancel-safe: bytes are in the buffer or stay in the socket.
             let came = tokio::select! {
                 _ = phase.wait_for(|phase| *phase != Phase::Storm) => return Ok(Over::Stopped),
                 () = clock::wait_until(until) => return Ok(Over::Stopped),
@@ -269,7 +269,7 @@ impl Line<'_> {
             Fault::ShortClose => self.last_word(&Frame::new(0x88, [3]).bytes()).await?,
             Fault::BadOpcode => self.last_word(&Frame::new(0x83, "what").bytes()).await?,
             Fault::BadUtf8 => self.last_word(&Frame::text([0xc3, 0x28]).bytes()).await?,
-            // 16 MiB are announced, and never come.
+            // Announces 16 MiB, which never come.
             Fault::TooBig => self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?,
             Fault::Refuse
             | Fault::Http(..)
@@ -295,7 +295,7 @@ impl Line<'_> {
         Ok(())
     }
 
-    /// Answers what has come; 0 bytes are the end of the stream.
+    /// Answers the received bytes. 0 bytes are the end of the stream.
     async fn take(&mut self, came: usize) -> io::Result<Over> {
         if came == 0 {
             self.book.how =
@@ -380,7 +380,7 @@ impl Line<'_> {
         }
     }
 
-    /// After a Close handshake it is the server who hangs up first; one that does not must not hold the client.
+    /// After a close handshake the server ends TCP first. If it does not, the client must not wait for it.
     async fn hang_up(&mut self) {
         if !self.lingers {
             let _ = self.stream.shutdown().await;

@@ -1,4 +1,4 @@
-//! What the harness, the gateway and the clients share: the phase, the books, the counts.
+//! State that the harness, the gateway and the clients share: the phase, the ledgers, the counts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;
@@ -36,7 +36,7 @@ pub(crate) struct Slot {
     pub(crate) index: usize,
     pub(crate) driver: Driver,
     pub(crate) place: Place,
-    /// Where the gateway listens for it, and for nobody else.
+    /// Where the gateway listens only for this client.
     pub(crate) address: SocketAddr,
     /// Attempts that were planned.
     pub(crate) attempts: AtomicU64,

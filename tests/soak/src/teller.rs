@@ -1,4 +1,4 @@
-//! What a client keeps books of, whichever driver it is: what it sends, what becomes of it, and what comes back.
+//! A client's ledger on either driver: what it sends, its outcomes, and what comes back.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the process holds: heap, resident memory, open files, threads.
+//! The resources of the process: heap, resident memory, open files, threads.
 
 use std::alloc::System;
 use std::{fmt, fs, io};
@@ -8,7 +8,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What the process holds at one moment. `None` is what only Linux tells.
+/// What the process holds at one moment. `None` where only Linux reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Vitals {
     pub(crate) live_bytes: i64,

@@ -1,4 +1,5 @@
-//! The application of a hostile run: it sends until every message is settled, asks once more, and closes.
+//! The application of a hostile run: it sends until every message has its outcome, asks once more,
+//! and closes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 /// A message says this to be answered behind all others.
 const LAST: &str = "the last";
 
-/// What the application does, and all that it was told. It knows no driver.
+/// The application's actions, and all its events. It is independent of the driver.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct App {
@@ -34,7 +35,7 @@ pub struct App {
     taken: u64,
     /// The messages that came, in order.
     pub(crate) received: Vec<String>,
-    /// What no client should have told.
+    /// Events that no client should report.
     pub(crate) complaints: Vec<String>,
     /// Outcomes that came for a message that had one.
     pub(crate) doubled: usize,
@@ -48,7 +49,7 @@ pub struct App {
     /// The present socket's first heartbeat was answered, or it sends none. It closes only then: the verdict counts one.
     is_beaten: bool,
     has_heartbeat: bool,
-    /// Whether the client is ready, as far as the events tell.
+    /// Whether the client is ready, by its events.
     is_ready: bool,
     is_closing: bool,
     /// One more message is to be sent while it closes: it must come back.
@@ -66,7 +67,7 @@ pub(crate) struct Try {
     /// The number, where it was taken.
     pub(crate) number: Option<u64>,
     pub(crate) fate: Option<Fate>,
-    /// Nobody knows whether it was taken: it waits to be, or its future was dropped.
+    /// Unknown whether it was accepted: it waits, or its future was dropped.
     pub(crate) is_unknown: bool,
 }
 
@@ -111,7 +112,7 @@ impl App {
             })
     }
 
-    /// Whether the client is ready, as far as the events tell: for those who cannot ask it.
+    /// Whether the client is ready, by its events, for drivers that cannot be asked.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.is_ready
@@ -177,7 +178,7 @@ impl App {
         }
         self.taken += 1;
         if let Some(number) = number.filter(|_| self.tries.iter().any(|one| one.is_unknown)) {
-            self.taken = self.taken.max(number); // those that nobody knows of have numbers, too
+            self.taken = self.taken.max(number); // unknown ones have numbers, too
         }
         if number.is_some_and(|number| number != self.taken) {
             self.complaints.push(format!("number {number:?} for the message {}", self.taken));
@@ -198,7 +199,7 @@ impl App {
         self.again();
     }
 
-    /// The send of the last step was dropped half-way, and nobody knows whether it was taken.
+    /// The send of the last step was dropped half-way: it is unknown whether the message was accepted.
     pub fn lost_sight(&mut self) {
         if let Some(last) = self.tries.last() {
             self.is_asking &= last.message.is_some();

@@ -1,8 +1,9 @@
-//! Hostile schedules: at each poll of a byte stream a plan may make it wait, give or take one byte, fail, end, or say nothing
-//! any more.
+//! Hostile schedules: at each poll of a byte stream a plan may make it block, move one byte, fail,
+//! end, or go silent.
 //!
-//! A [`World`] holds the sockets and the server behind them; it is deterministic, and its time is the driver's. Both drivers
-//! run the same [`App`] on it, and the [`Verdict`] compares what the application was told with what the server saw.
+//! A [`World`] has the sockets and the server. It is deterministic, and uses the driver's time.
+//! Both drivers run the same [`App`] on it, and the [`Verdict`] compares what the application was
+//! told with what the server saw.
 
 mod app;
 mod on_std;

@@ -1,4 +1,4 @@
-//! The hostile world under the blocking driver, on a clock of its own.
+//! The hostile world with the blocking driver, on its own clock.
 
 use std::io;
 use std::task::{Poll, Waker};
@@ -18,7 +18,7 @@ use crate::bell::{Bell, now_or_never};
 /// Runs the application on a blocking client, and judges it.
 ///
 /// # Panics
-/// The client waits for ever.
+/// The client waits without end.
 #[must_use]
 pub fn on_std(story: Story, plan: &Plan) -> (Verdict, World) {
     let (world, watch, mut app) =

@@ -1,4 +1,4 @@
-//! The hostile world under the async driver, on a paused clock.
+//! The hostile world with the async driver, on a paused clock.
 
 use std::future::Future;
 use std::io;
@@ -118,7 +118,7 @@ impl Life {
                     match cuts.once(client.send(text)).await {
                         Some(Ok(id)) => self.on(|app| app.sent(Some(id.number()))),
                         Some(Err(_)) => self.on(App::refused),
-                        // A future that was dropped has sent its message, or not: the counters tell.
+                        // A dropped future has sent its message or not: the counters show it.
                         None if client.statistics().frames_out > before => {
                             self.on(|app| app.sent(None));
                         }

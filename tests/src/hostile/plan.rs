@@ -31,13 +31,13 @@ pub enum Fault {
     Reset,
     /// Nothing more can be written; what the server has sent can be read.
     Broken,
-    /// An error that nobody has thought of.
+    /// An unexpected error.
     Other,
     /// The stream ends: a read gives nothing, a write takes nothing.
     End,
-    /// It is done, and an error is told: so a stream with a buffer of its own may fail.
+    /// The operation is done, and returns an error, as a buffering stream may.
     Passed,
-    /// Nothing happens any more, in either direction, and nobody is told.
+    /// Nothing happens any more, in either direction, without an error.
     Stall,
 }
 

@@ -1,4 +1,4 @@
-//! The server of the hostile world: it acts on what it is given, at once, and writes down what it saw.
+//! The server of the hostile world: it answers at once, and records what it saw.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use crate::peer::Head;
 /// The login that the server wants.
 pub(crate) const LOGIN: &str = "login";
 
-/// What the server does beside answering.
+/// What the server does in addition to answering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "the tests run all of them")]
 pub enum Story {

@@ -1,4 +1,4 @@
-//! What was promised, held against what the server saw.
+//! Compares the promised outcomes with what the server saw.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -56,7 +56,7 @@ impl Verdict {
         verdict
     }
 
-    /// Judges a run that was cut off: what was told up to then must be true.
+    /// Checks a run that was cut off: everything reported until then must be true.
     #[must_use]
     pub fn of_unfinished(world: &World, app: &App, watch: &Watch) -> Self {
         let seen = world.seen();

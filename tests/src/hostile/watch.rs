@@ -1,4 +1,4 @@
-//! An observer that holds a client against the invariants, and keeps nothing else.
+//! An observer that checks a client's invariants and records nothing else.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

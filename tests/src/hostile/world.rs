@@ -1,4 +1,4 @@
-//! The sockets of the hostile world: two pipes each, a server behind them, and a plan of what goes wrong.
+//! The sockets of the hostile world: two pipes each, with a server and a plan of faults.
 
 use std::collections::VecDeque;
 use std::io;
@@ -132,7 +132,7 @@ impl State {
         assert!(self.points.len() < MOST_POINTS, "it goes round in circles: {:?}", self.plan);
         let socket = &mut self.sockets[index];
         let waited = &mut socket.has_waited[op as usize];
-        // Silence wakes nobody.
+        // Silence wakes no task.
         let waits = self.plan.waits && !*waited && socket.writing != Side::Silent;
         *waited = waits;
         let everywhere = match op {
@@ -183,7 +183,7 @@ impl Socket {
         self.held.is_empty()
     }
 
-    /// What a fault does to both directions, and what it tells.
+    /// What a fault does to both directions, and its result.
     fn suffer(&mut self, fault: Fault) -> Poll<io::Error> {
         let kind = match fault {
             Fault::Wait | Fault::Short => return Poll::Pending,

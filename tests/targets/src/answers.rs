@@ -1,9 +1,11 @@
-//! What a server ends a connection or refuses one with: the raw payload of a Close frame, and raw HTTP answers.
+//! How a server ends or refuses a connection: the raw payload of a Close frame, and raw HTTP
+//! responses.
 //!
-//! Catches: a panic on any bytes; a code or a status that leads to another verdict than [`Policy::judge`]'s; a Close that may not be
-//! sent and is taken for one; a breach that is not answered with its code, or is not retried; two Close frames; a Retry-After that is
-//! not heeded, or heeded past its bound; an answer that opens without the upgrade, the Connection that
-//! lists it or the right key, or means something else in other pieces.
+//! Catches: a panic on any bytes; a code or status with another verdict than that of
+//! [`Policy::judge`]; an invalid Close that counts as valid; a protocol error that is not answered
+//! with its code, or is not retried; two Close frames; a Retry-After that is ignored, or honoured
+//! past its cap; a response that opens without the upgrade, the Connection field or the right key,
+//! or means something else in other pieces.
 
 mod said;
 
@@ -126,7 +128,7 @@ impl Story<'_> {
             (_, Some(Err(_)) | None, _) | (126.., ..) => {
                 self.sights.insert("a breach");
                 let DisconnectCause::ProtocolError(failure) = cause else { panic!("{cause:?}") };
-                // What is wrong twice may be told as either.
+                // Two errors may be reported as either.
                 let both = reason.is_err() && failure == Failure::InvalidUtf8;
                 assert!(both || failure == Failure::Protocol, "{failure:?} of {payload:?}");
                 self.retried(cause);
@@ -267,7 +269,7 @@ impl Story<'_> {
         }
     }
 
-    /// The cause of the disconnection that was just told.
+    /// The cause of the last disconnection.
     fn cause(&mut self) -> DisconnectCause {
         loop {
             match self.session.next_event() {
@@ -302,13 +304,13 @@ impl Story<'_> {
         }
     }
 
-    /// A Retry-After is heeded up to its bound, and some on top.
+    /// A Retry-After is honoured up to its cap, plus a spread.
     fn heeds(&self, verdict: Verdict, delay: Duration, header: Option<RetryAfter>) {
         let backoff = self.config.backoff();
         let (_, high) = backoff.bounds(u32::MAX);
         let heeded = match header {
             Some(RetryAfter::Seconds(seconds)) => Duration::from_secs(seconds),
-            // The wall clock is told at the first attempt, and stands still; the core's own goes on from there.
+            // The wall clock is reported at the first attempt and stays; the core's own runs on from there.
             Some(RetryAfter::Date(_)) | None => Duration::ZERO,
         };
         let heeded = heeded.min(self.config.retry_after_max());

@@ -1,8 +1,10 @@
-//! The program's parsers: sizes, spans, names, and the tree of settings from a file, the environment and flags.
+//! The program's parsers: sizes, spans, names, and the settings from a file, the environment and
+//! flags.
 //!
-//! Catches: a panic on any text; a size that is shown as another, or that the core reads otherwise; a span that does not read
-//! back; a weaker place that decides over a stronger one, or an error that depends on the place that a value comes from; a
-//! secret in an error or in the summary of `gateway check`; valid settings that do not keep the promises of `config`.
+//! Catches: a panic on any text; a size that is shown as another, or that the core reads
+//! differently; a span that does not read back; a source that overrides a stronger one; an error
+//! that depends on the source of a value; a secret in an error or in the summary of `gateway
+//! check`; valid settings that break the promises of `config`.
 
 use std::collections::BTreeMap;
 

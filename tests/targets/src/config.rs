@@ -1,8 +1,11 @@
-//! Configurations: text or a tree of settings goes in; a valid configuration that keeps its promises comes out, or every error.
+//! Configurations: text or a tree of settings becomes a valid configuration that keeps its
+//! promises, or every error.
 //!
-//! Catches: a panic on any text; an error that names no field, value or limit; an error that is told only once another is
-//! mended, or only beside another; a rule that crosses another and is not told; a configuration that does not read back as it was written; a heartbeat that notices a dead peer
-//! later than interval + timeout; a state that a connection with these settings does not leave (I3, I6, I7).
+//! Catches: a panic on any text; an error without a field, value or limit; an error that is
+//! reported only after another is fixed, or only together with another; an overlap of rules that is
+//! not reported; a configuration that does not read back as written; a heartbeat that notices a
+//! dead peer later than interval + timeout; a state that a connection with these settings does not
+//! leave (I3, I6, I7).
 
 use std::time::Duration;
 
@@ -222,7 +225,7 @@ fn complete(error: &ConfigError, tree: &Value) {
     assert!(!error.limit().is_empty(), "no limit: {error:?}");
     let text = error.to_string();
     assert!(text.contains(error.field()) && text.contains(error.limit()), "{text}");
-    let is_unknown = error.limit().starts_with("unknown field; known are ");
+    let is_unknown = error.limit().starts_with("unknown field; the known fields are ");
     // A field that is named by no letter at all is shown as its user has named it.
     let is_nameless = is_unknown && tree.get("").is_some();
     assert!(!error.field().is_empty() || is_nameless, "no field: {error:?}");
@@ -243,7 +246,7 @@ fn given<'a>(tree: &'a Value, field: &str) -> Option<&'a Value> {
     }
 }
 
-/// Each rule whose codes cross those of one before it is told, with the first of those.
+/// Each rule that overlaps an earlier one is reported, with the first such rule.
 fn each_crossing(tree: &Value, errors: Option<&ConfigErrors>, sights: &mut Sights) {
     let mut before: Vec<Rule> = Vec::new();
     let mut expected = Vec::new();
@@ -314,7 +317,7 @@ fn is_relation(error: &ConfigError) -> bool {
     about.iter().any(|words| limit.starts_with(words))
 }
 
-/// What is wrong with a setting alone is told with everything else, and nothing is told that is not.
+/// Each error of a single setting is reported together with the others, and no other error is.
 fn told_at_once(root: &Map<String, Value>, errors: &ConfigErrors, sights: &mut Sights) {
     let mut alone = Vec::new();
     for (name, value) in root {
@@ -390,7 +393,7 @@ pub(crate) fn walk(config: &Config, sights: &mut Sights) {
     assert_eq!(rig.connection.state(), ConnectionState::Closed, "I7");
 }
 
-/// Ticks at the next deadline, which lies within `most`, and ends the state.
+/// Ticks at the next deadline, which is within `most` and ends the state.
 fn leaves(rig: &mut Rig, most: Duration, what: &str) {
     let (before, since) = (rig.connection.state(), rig.now);
     let due = rig.connection.next_deadline();

@@ -1,9 +1,10 @@
-//! The tokio driver over byte streams in memory: raw bytes and valid frames in pieces, waits, short writes, errors and ends, on a
-//! paused clock.
+//! The tokio driver over byte streams in memory: raw bytes and valid frames in pieces, waits, short
+//! writes, errors and ends, on a paused clock.
 //!
-//! Catches: a panic on anything that a server says; an invariant that the driver's events do not keep, as the checker sees them; a
-//! message that is delivered twice, out of order, or not at all; a message with no outcome or two, or one that is called sent and is
-//! not there, or rejected and is; a frame after a Close; a client that spins, or does not end after `close`.
+//! Catches: a panic on anything that a server sends; an invariant that the checker sees broken; a
+//! message that is delivered twice, out of order, or not at all; a message with no outcome or two;
+//! a message that is reported sent but missing, or rejected but received; a frame after a Close; a
+//! client that spins, or does not end after `close`.
 
 mod feed;
 
@@ -336,7 +337,7 @@ impl<'a> Story<'a> {
         let count = self.delivered.entry(socket).or_default();
         let world = lock(&self.shared);
         let end = world.ends.iter().find(|end| end.id == socket).expect("it was dialled");
-        // With a login its answer is nobody's, and the numbers are one off.
+        // With a login its answer is not delivered, and the numbers are one off.
         if let (false, Some(expected)) = (self.has_login, &end.expected) {
             assert_eq!(expected.get(*count), Some(message), "another was to be delivered");
         }

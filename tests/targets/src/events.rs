@@ -1,6 +1,7 @@
-//! Bytes become settings and events; the checker that the tests use judges every event of them.
+//! Bytes become settings and events. The tests' checker checks every event.
 //!
-//! Catches: any invariant of ARCHITECTURE.md that some history of the core does not keep, and any panic or overflow.
+//! Catches: any invariant of ARCHITECTURE.md that some history of the core breaks, and any panic or
+//! overflow.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

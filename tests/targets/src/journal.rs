@@ -1,9 +1,9 @@
-//! Journals: bytes as a journal's file into the reader, the replay, and what `gateway replay` makes of them; and
-//! journals that a recorder has written of a history, whole and damaged.
+//! Journals: bytes go as a journal file to the reader, the replay and `gateway replay`. A recorder
+//! also writes journals of histories, whole and damaged.
 //!
-//! Catches: a panic or an endless loop on any file; a damage that is told with a line that is not there; something that comes
-//! after an error; a recorded history that does not read back, or does not replay as recorded (I9); a line that was lost, doubled or
-//! moved, or an end that was cut, and nobody says so.
+//! Catches: a panic or an endless loop on any file; damage that is reported with a line that does
+//! not exist; entries after an error; a recorded history that does not read back, or does not
+//! replay as recorded (I9); a lost, duplicated or moved line, or a truncated end, without an error.
 
 use std::io;
 use std::mem;
@@ -104,7 +104,7 @@ fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
     (steps, broken)
 }
 
-/// The program says of the file what the library says, and tells of a damaged one as far as it can be read.
+/// The program reports the same about the file as the library, and shows a damaged one as far as readable.
 fn tells_the_same(file: &[u8], steps: &[Step], broken: Option<&JournalError>) {
     let differences = steps.iter().filter(|step| !step.is_as_recorded()).count() as u64;
     let replayed = gateway_cli::parsers::replayed(file);
@@ -117,7 +117,7 @@ fn tells_the_same(file: &[u8], steps: &[Step], broken: Option<&JournalError>) {
     match (scenario.end, broken) {
         (Ok(()), None) => assert!(!scenario.text.is_empty(), "a scenario of nothing"),
         (Ok(()), Some(error)) => panic!("the scenario does not say: {error}"),
-        // The journal's error comes behind what could be told; where nothing was, it may be that the settings cannot be written.
+        // The journal's error comes after the readable part. Without one, the settings may be unwritable.
         (Err(text), broken) if !scenario.text.is_empty() => {
             assert_eq!(Some(text), broken.map(ToString::to_string));
         }

@@ -1,7 +1,9 @@
-//! What the fuzzer runs, as functions of bytes: nightly fuzzes them, stable replays their corpora.
+//! The fuzz targets, as functions of bytes. The nightly toolchain fuzzes them, and the stable one
+//! replays their corpora.
 //!
-//! Each target is a function that panics on a finding; its file says what it would catch. What an input has reached
-//! comes back as a set of words, so that a test can hold a corpus to reaching what matters.
+//! Each target is a function that panics on a finding. Its file lists what it catches. It returns
+//! what an input has reached as a set of words, so that a test can require a corpus to reach what
+//! matters.
 
 mod answers;
 mod cli;
@@ -62,7 +64,7 @@ pub fn journal(bytes: &[u8]) {
     journal::run(bytes);
 }
 
-/// The core beside the model of its contract: see `reference.rs`.
+/// Compares the core with the model of its contract: see `reference.rs`.
 pub fn reference(bytes: &[u8]) {
     reference::run(bytes);
 }

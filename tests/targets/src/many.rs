@@ -1,4 +1,5 @@
-//! Lists with a length of their own: a derived one ends at each element with one bit, and so holds one or two.
+//! Lists with an explicit length. A derived list ends at each element with one bit, and so has one
+//! or two.
 
 use std::ops::Deref;
 

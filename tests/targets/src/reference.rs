@@ -1,5 +1,5 @@
-//! A history of the core, beside the model of its contract: catches an action, a delay or a deadline that the contract does
-//! not ask for, though no invariant speaks of it.
+//! A history of the core, compared with the model of its contract. Catches an action, a delay or a
+//! deadline that the contract does not require, even if no invariant covers it.
 
 use gateway_testkit::history::{Plan, compare};
 

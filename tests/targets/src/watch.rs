@@ -1,4 +1,4 @@
-//! Watching a session or a client: the checker judges each event as it happens.
+//! Observes a session or a client: the checker checks each event as it happens.
 
 use std::sync::Arc;
 

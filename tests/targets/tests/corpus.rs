@@ -1,4 +1,5 @@
-//! Every file of every corpus and every finding, through the function that the fuzzer runs; and each reaches what matters.
+//! Runs every file of every corpus and every finding through its fuzz target. Each corpus reaches
+//! what matters.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The flags of `gateway connect`, beside those of the settings.
+//! The flags of `gateway connect` that are not settings.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,35 +18,37 @@ pub(crate) struct ConnectArgs {
     #[command(flatten)]
     pub(crate) settings: Flags,
 
-    /// Reads settings from this file, in TOML; flags and the environment are over it.
+    /// Reads settings from this TOML file. Flags override environment variables, which override the
+    /// file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// At the end of stdin waits for every outcome, closes with 1000, and ends. The exit status is
-    /// 1 where a line was not sent.
+    /// At the end of stdin waits for every outcome, closes with 1000, and exits. Exits with 1 if a
+    /// line was not sent.
     #[arg(long)]
     pub(crate) exit_on_eof: bool,
 
-    /// Sends one line, writes one message, and ends.
+    /// Sends one line, writes one message, and exits.
     #[arg(short = '1', long)]
     pub(crate) once: bool,
 
-    /// As --exit-on-eof, but goes on receiving for this long.
+    /// Like --exit-on-eof, but first receives for this long after the end of stdin.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub(crate) linger: Option<Duration>,
 
-    /// As --exit-on-eof, but goes on receiving until N messages have come since the start; with
-    /// --linger until the first of both.
+    /// Like --exit-on-eof, but first receives until N messages have come since the start. With
+    /// --linger also, the first of the two conditions ends the program.
     #[arg(long, value_name = "N")]
     #[arg(conflicts_with = "once")]
     pub(crate) wait_for: Option<u64>,
 
-    /// How messages are written to stdout. Among lines, line breaks are written as \n and \r; the
-    /// other forms are exact. A terminal gets lines in place of NULs, and no control characters.
+    /// How messages are written to stdout. `lines` writes line breaks as \n and \r; the other forms
+    /// are exact. On a terminal a line break replaces each NUL, and control characters are escaped.
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub(crate) output: Form,
 
-    /// Writes binary messages too, each as a line in this form; other forms of --output have them anyway.
+    /// Also writes binary messages, each as a line in this encoding. Only for --output lines: the
+    /// other forms include binary messages anyway.
     #[arg(long, value_name = "FORM")]
     pub(crate) binary: Option<Binary>,
 
@@ -54,17 +56,17 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub(crate) input: Form,
 
-    /// Adds this to each line of stdin: some protocols want it at the end of a message.
+    /// Appends this to each line of stdin. Some protocols require it at the end of a message.
     #[arg(long, value_name = "END")]
     pub(crate) line_end: Option<LineEnd>,
 
-    /// Writes what happens as JSON lines to FILE, or to stderr for -, where
-    /// `--log-level off` leaves them alone.
+    /// Writes what happens as JSON lines to FILE, or to stderr for -. There, `--log-level off` keeps
+    /// the log out of them.
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 
-    /// Records what the connection is told and answers to FILE, for `gateway replay`; no message, header or login
-    /// is in it.
+    /// Records the connection's events and actions to FILE, for `gateway replay`. The file contains
+    /// no message, header or login.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 }
@@ -81,12 +83,12 @@ impl ConnectArgs {
     }
 
     /// # Errors
-    /// Where two flags contradict each other.
+    /// If two flags contradict each other.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = if self.binary.is_some() && self.output != Form::Lines {
-            "--binary is for --output lines: the other forms have binary messages anyway"
+            "--binary is only for --output lines: the other forms include binary messages anyway"
         } else if self.line_end.is_some() && self.input != Form::Lines {
-            "--line-end is for --input lines: the other forms are exact"
+            "--line-end is only for --input lines: the other forms are exact"
         } else {
             return Ok(());
         };

@@ -19,21 +19,21 @@ use crate::{
     diagnostics::{self, Lines},
 };
 
-/// Where the events go, and since when they are timed.
+/// The destination of events, and the start of their times.
 pub(crate) struct Events {
     since: Stopwatch,
-    /// When that came about which is being written.
+    /// The time of the current events.
     at: Duration,
     into: Option<Lines>,
-    /// The refused login that ended the last socket: the code of the Close behind it, and its text.
+    /// The refused login that ended the last socket: the code of the following Close, and its text.
     refusal: (Option<u16>, String),
 }
 
 impl Events {
-    /// Events into a file, or into stderr for `-`; into nothing without a path.
+    /// Opens a file, or stderr for `-`. Without a path the events are discarded.
     ///
     /// # Errors
-    /// Where the file cannot be made.
+    /// If the file cannot be created.
     pub(crate) fn open(path: Option<&Path>, since: Stopwatch) -> io::Result<Self> {
         let note = move |count| {
             let missed = Line { t_ms: millis(since.elapsed()), event: &Event::Missed { count } };
@@ -53,7 +53,7 @@ impl Events {
         Ok(Self { since, at: since.elapsed(), into, refusal: Default::default() })
     }
 
-    /// Something has come: what is written of it has the time of now, however long writing takes.
+    /// Sets the time of the following events to now, however long writing takes.
     pub(crate) fn stamp(&mut self) {
         self.at = self.since.elapsed();
     }
@@ -72,7 +72,8 @@ impl Events {
         }
     }
 
-    /// Writes the end of a socket; `detail` is the reason of a Close frame, the refusal of a login, or an error in words.
+    /// Writes the end of a socket. `detail` is the reason of a Close frame, the refusal of a login, or an
+    /// error text.
     pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause, detail: &str) {
         self.write(&Event::of_disconnect(socket, cause, detail));
         self.refusal = match cause {
@@ -87,12 +88,12 @@ impl Events {
         self.write(&Event::Login { outcome: "refused", socket, reason });
     }
 
-    /// Writes that so many events were dropped before they could be written.
+    /// Writes the number of dropped events.
     pub(crate) fn missed(&mut self, count: u64) {
         self.write(&Event::Missed { count });
     }
 
-    /// Writes what became of a message of this many bytes.
+    /// Writes the outcome of a message with this many bytes.
     pub(crate) fn send(&mut self, outcome: &'static str, bytes: u64) {
         self.write(&Event::Send { outcome, bytes });
     }
@@ -100,7 +101,7 @@ impl Events {
     fn write(&mut self, event: &Event<'_>) {
         let Some(into) = &mut self.into else { return };
         let line = Line { t_ms: millis(self.at), event }.text();
-        // It never fails: what cannot be written is counted there.
+        // Never fails: the queue counts lines that cannot be written.
         let _ = into.write_all(line.as_bytes());
     }
 }
@@ -113,15 +114,15 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// As it is written, with its newline.
+    /// The line as JSON, with its newline.
     fn text(&self) -> String {
         let text = serde_json::to_string(self).expect("its keys are strings, its numbers finite");
-        // A terminal would obey those of C1.
+        // A terminal would execute C1 controls.
         ascii_controls(&text).into_owned() + "\n"
     }
 }
 
-/// One line, but for its time. A field without a value is left out.
+/// One line without its time. A field without a value is omitted.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
@@ -215,19 +216,19 @@ impl<'a> Event<'a> {
             Notice::LoginRefused { socket, .. } => {
                 Self::Login { outcome: "refused", socket: Some(socket), reason: None }
             }
-            // A line that was not taken is kept and tried again, or told of where it is given up.
+            // The program tries a rejected line again, or reports it when it gives up.
             Notice::SendRejected(_) => return None,
-            // What a later core has news of is not in the contract.
+            // Notices of a later core have no event yet.
             _ => return None,
         })
     }
 
-    /// The end, after a login that was refused with this text and this Close, if one was.
+    /// The end of the connection, with the text and Close of a refused login, if any.
     fn of_end(cause: GiveUpCause, refused_with: Option<u16>, reason: &'a str) -> Self {
         let (code, http_status) = match cause {
             GiveUpCause::CloseCode(code) => (Some(code), None),
             GiveUpCause::HttpStatus(status) => (None, Some(status)),
-            // Nothing but a number for these two is ever added.
+            // Other causes have no code.
             _ => (refused_with, None),
         };
         Self::GaveUp { cause: cause.name(), code, reason: non_empty(reason), http_status }
@@ -250,7 +251,7 @@ impl<'a> Event<'a> {
                 }
                 reason = non_empty(detail);
             }
-            // The rest say it all by their names.
+            // The names of the others are complete.
             _ => {}
         }
         Self::Disconnected { cause: cause.name(), socket, code, reason, http_status, failure }

@@ -1,4 +1,4 @@
-//! The forms of messages on stdin and stdout: lines, JSON objects, or raw with a NUL behind each.
+//! The forms of messages on stdin and stdout: lines, JSON objects, or raw with a NUL after each.
 
 use std::{borrow::Cow, io, str};
 
@@ -11,23 +11,23 @@ use serde_json::value::RawValue;
 /// How messages are separated and written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// A text message is a line
+    /// One text message a line
     #[default]
     Lines,
     /// One object a line: {"text":...}, {"json":...} or {"base64":...}
     Json,
-    /// Raw, with a NUL behind each
+    /// Raw messages, with a NUL after each
     Null,
 }
 
-/// How binary messages are written among lines.
+/// The encoding of binary messages in lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Binary {
     Base64,
     Hex,
 }
 
-/// What is added to a line of stdin.
+/// The text that is appended to a line of stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LineEnd {
     Lf,
@@ -48,23 +48,22 @@ impl LineEnd {
 pub(crate) struct OutputForm {
     pub(crate) form: Form,
     pub(crate) binary: Option<Binary>,
-    /// Control characters are escaped, as a terminal would obey them.
+    /// Control characters are escaped, because a terminal would execute them.
     pub(crate) is_terminal: bool,
 }
 
-/// What became of a message that was to be written.
+/// How a message was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Exactly,
-    /// Some of its characters are escaped: a line has no line breaks, and a terminal gets no
-    /// control characters.
+    /// Some characters are escaped: line breaks in a line, or control characters on a terminal.
     Escaped,
-    /// It is binary, and no form was chosen.
+    /// Not written: it is binary, and no encoding was chosen.
     LeftOut,
 }
 
 impl OutputForm {
-    /// Writes a message with its end.
+    /// Writes a message and its separator.
     pub(crate) fn write(self, message: &Message, into: &mut Vec<u8>) -> Written {
         match self.form {
             Form::Json => {
@@ -101,13 +100,13 @@ impl OutputForm {
     }
 }
 
-/// A text without line breaks, and for a terminal without any control character.
+/// Escapes line breaks, and for a terminal every control character.
 fn line(text: &str, is_terminal: bool) -> Cow<'_, str> {
     let is_escaped = |c: char| matches!(c, '\n' | '\r') || is_terminal && c.is_control();
     escaped(text, is_escaped, |c, into| into.extend(c.escape_default()))
 }
 
-/// JSON whose control characters are all escaped. serde leaves DEL and those of C1.
+/// Escapes all control characters in JSON. serde leaves DEL and C1.
 pub(super) fn ascii_controls(json: &str) -> Cow<'_, str> {
     escaped(json, char::is_control, |c, into| into.push_str(&format!("\\u{:04x}", u32::from(c))))
 }
@@ -129,7 +128,6 @@ fn escaped(
     Cow::Owned(shown)
 }
 
-/// A message as an object.
 fn object(message: &Message) -> String {
     let text = match message {
         Message::Binary(bytes) => return format!(r#"{{"base64":"{}"}}"#, BASE64.encode(bytes)),
@@ -144,7 +142,7 @@ fn object(message: &Message) -> String {
     }
 }
 
-/// JSON without the white space between its tokens, and otherwise as it is: a parser would change numbers.
+/// Removes the white space between the tokens of JSON. A parser would change numbers.
 fn compact(json: &str) -> String {
     let (mut is_string, mut is_escape) = (false, false);
     let is_kept = |c: &char| {
@@ -159,7 +157,7 @@ fn compact(json: &str) -> String {
     json.chars().filter(is_kept).collect()
 }
 
-/// A message as `--input json` has it.
+/// A message of `--input json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Object<'a> {
@@ -172,7 +170,7 @@ enum Object<'a> {
 /// Reads a message from its object.
 ///
 /// # Errors
-/// Where it is none.
+/// If the line is not such an object.
 pub(crate) fn message(line: &str) -> io::Result<Message> {
     Ok(match serde_json::from_str(line)? {
         Object::Text(text) => Message::text(text),

@@ -1,6 +1,6 @@
-//! stdin, message by message: read only when asked, a bounded amount at a time, on a thread of its own.
+//! Reads messages from stdin on a thread, only on request and a bounded amount at a time.
 //!
-//! A read of stdin cannot be broken off, so that no task waits for one and no end of the program does.
+//! A read of stdin cannot be cancelled. On a thread it delays no task and no exit.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -13,18 +13,18 @@ use tokio::sync::mpsc as tasks;
 
 use super::form::{self, Form, LineEnd};
 
-/// How much is read ahead; a longer line is read alone.
+/// The size of the read buffer. A longer line is a batch of its own.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// A line of stdin, or what is before a NUL.
+/// A line of stdin, or the bytes before a NUL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     Message(Message),
-    /// It is not the object of a message; its length in bytes.
+    /// Not a message object; its length in bytes.
     NoObject(u64),
-    /// It cannot be sent as text; its length in bytes.
+    /// Not UTF-8; its length in bytes.
     NotUtf8(u64),
-    /// It is longer than the largest message, by its length in bytes.
+    /// Longer than the largest message; its length in bytes.
     TooLong(u64),
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum Line {
 pub(crate) struct InputForm {
     pub(crate) form: Form,
     pub(crate) line_end: Option<LineEnd>,
-    /// Whether there is an end after the first.
+    /// Whether the input ends after the first message.
     pub(crate) once: bool,
     /// The longest message, in bytes.
     pub(crate) longest: usize,
@@ -52,21 +52,21 @@ impl InputForm {
         }
     }
 
-    /// How much of a line is kept.
+    /// How many bytes of a line are kept.
     fn longest_line(self) -> usize {
         match self.form {
-            // The carriage return before the newline.
+            // Plus the carriage return before the newline.
             Form::Lines => self.longest.saturating_add(1),
-            // A character of a message takes six bytes at most, `\u0000`.
+            // A character takes at most six bytes: `\u0000`.
             Form::Json => self.longest.saturating_mul(6).saturating_add(64),
             Form::Null => self.longest,
         }
     }
 
-    /// Makes a line of what was kept of it, by its whole length and its last byte.
+    /// Makes a line from its kept bytes, its whole length and its last byte.
     fn line(self, mut line: Vec<u8>, mut length: u64, last: Option<u8>) -> Line {
         if self.form == Form::Lines && last == Some(b'\r') {
-            // It belongs to the newline.
+            // The carriage return belongs to the newline.
             length = length.saturating_sub(1);
             line.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         }
@@ -92,7 +92,7 @@ impl InputForm {
     }
 }
 
-/// Lines that came together.
+/// Lines that were read together.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) lines: Vec<Line>,
@@ -109,10 +109,10 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Starts the thread; it reads nothing before it is asked.
+    /// Starts the thread, which reads on request.
     ///
     /// # Errors
-    /// Where there can be no thread.
+    /// If the thread cannot be started.
     pub(crate) fn start(stream: impl Read + Send + 'static, form: InputForm) -> io::Result<Self> {
         let (ask, asked) = mpsc::channel();
         let (hand_over, batches) = tasks::channel(1);
@@ -122,10 +122,10 @@ impl Input {
         Ok(Self { ask, batches, is_asked: false })
     }
 
-    /// The next lines. Cancel-safe: what was asked for and not awaited comes with the next call.
+    /// Returns the next lines. Cancel-safe: after a cancelled call the next one returns the same lines.
     pub(crate) async fn next(&mut self) -> Batch {
         if !self.is_asked {
-            // Fails only where the thread has ended, and then so has the channel.
+            // Fails only if the thread has ended. Then the channel below has ended too.
             self.is_asked = self.ask.send(()).is_ok();
         }
         let batch = self.batches.recv().await;
@@ -133,12 +133,12 @@ impl Input {
         batch.unwrap_or(Batch { lines: Vec::new(), end: Some(Ok(())) })
     }
 
-    /// Lines that were read and not taken, at the end.
+    /// Lines that were read and not returned yet.
     pub(crate) fn left_over(&mut self) -> Option<Batch> {
         self.batches.try_recv().ok()
     }
 
-    /// Whether lines have been asked for: a read may be under way.
+    /// Whether lines were requested: a read may be in progress.
     pub(crate) fn is_asked(&self) -> bool {
         self.is_asked
     }
@@ -160,8 +160,7 @@ fn read(
     }
 }
 
-/// Waits for one line. Further ones are taken as far as they have come with it: none that was read
-/// is left behind.
+/// Waits for one line, and adds the lines that were read with it.
 fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
     let mut lines = Vec::new();
     loop {
@@ -177,7 +176,7 @@ fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
     }
 }
 
-/// Reads a line and keeps no more of it than may be sent; none at the end.
+/// Reads a line, and keeps only as much as may be sent. Returns `None` at the end.
 fn read_line(reader: &mut impl BufRead, form: InputForm) -> io::Result<Option<Line>> {
     let most = form.longest_line();
     let (mut line, mut length, mut last, mut is_some) = (Vec::new(), 0_u64, None, false);

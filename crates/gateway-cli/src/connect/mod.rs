@@ -1,7 +1,7 @@
 //! The command `gateway connect`: a connection that stays up, between stdin and stdout.
 //!
-//! [`session`] is what happens; [`input`] and [`output`] are the two ends of the pipe, [`form`] is what goes
-//! through them; [`events`] is the account of it, [`sendings`] that of the lines.
+//! [`session`] is the loop. [`input`] reads stdin, [`output`] writes stdout, [`form`] has the forms of
+//! messages. [`events`] writes `--events`, [`sendings`] tracks the outcome of each line.
 
 pub(crate) mod args;
 mod events;
@@ -36,24 +36,24 @@ use crate::{
     stdio,
 };
 
-/// Why the command cannot start, the settings being valid.
+/// Why the command cannot start with valid settings.
 #[derive(Debug, Error)]
 enum StartError {
     #[error("--events cannot be written: {0}")]
     Events(io::Error),
     #[error(transparent)]
     Record(#[from] CannotRecord),
-    #[error("the configuration is not valid any more: {0}")]
+    #[error("the configuration is no longer valid: {0}")]
     Changed(#[from] ConfigErrors),
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
 }
 
-/// Runs the command. The status is the contract's: 0 closed as asked, 1 gave up, 2 not valid.
+/// Runs the command. Returns 0 if closed as asked, 1 if it gave up, 2 on invalid settings.
 pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     let clock = Stopwatch::start();
     if let Err(error) = args.check() {
-        // The status says it, too.
+        // If stderr is closed, the status still reports it.
         let _ = error.print();
         return ExitCode::from(2);
     }
@@ -70,7 +70,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Err(error) => return cannot_start(&error),
     };
     let marks = Marks::of_streams(args.output);
-    // Before the first line of the log: stderr is written by a thread, perhaps behind the first prompt.
+    // Before the first line of the log: a thread writes stderr, perhaps after the first prompt.
     marks.show_on_stderr();
     tracing::info!("connecting to {}", settings.shown_url());
     let ended = runtime.block_on(async {
@@ -94,8 +94,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         marks.clear_on_stderr();
         Ok::<_, io::Error>(status)
     });
-    // A read of stdin or of a login file that is under way holds up nothing: its thread ends with
-    // the process.
+    // A pending read of stdin or of a login file delays nothing: its thread ends with the process.
     runtime.shutdown_background();
     match ended {
         Ok(status) => ExitCode::from(status),

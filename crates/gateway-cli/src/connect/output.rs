@@ -1,4 +1,4 @@
-//! stdout: messages, written by a thread of its own, with a bounded amount waiting.
+//! Writes messages to stdout on a thread, behind a bounded buffer.
 
 use std::{
     borrow::Cow,
@@ -15,28 +15,27 @@ use tokio::sync::{
 use super::form::{Form, OutputForm, Written};
 use crate::diagnostics;
 
-/// With more waiting than this no more messages are taken from the connection.
+/// Above this many waiting bytes the program reads no more messages from the connection.
 const HIGH_WATER: usize = 256 * 1024;
 
-/// Goes to the beginning of the line, and empties it.
+/// Clears the line of the terminal.
 const CLEARED: &str = "\r\x1b[K";
-/// Asks for a line.
 const PROMPT: &str = "> ";
 
-/// How a terminal shows which way a message went.
+/// How a terminal shows the direction of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Marks {
-    /// stdout is no terminal, or shows objects.
+    /// stdout is not a terminal, or the form is JSON.
     #[default]
     None,
-    /// Messages that came have one.
+    /// Received messages have a mark.
     Received,
-    /// stdin is a terminal, too: what is typed follows a prompt.
+    /// stdin is a terminal too, and has a prompt.
     Both,
 }
 
 impl Marks {
-    /// Those for stdin and stdout as they are.
+    /// The marks for the current stdin and stdout.
     pub(crate) fn of_streams(form: Form) -> Self {
         match form {
             Form::Json => Self::None,
@@ -46,14 +45,14 @@ impl Marks {
         }
     }
 
-    /// Lines of the log take the place of the prompt, and another one follows.
+    /// Makes log lines replace the prompt and print it again.
     pub(crate) fn show_on_stderr(self) {
         if self == Self::Both && io::stderr().is_terminal() {
             diagnostics::stderr().set_around(CLEARED, PROMPT);
         }
     }
 
-    /// The last prompt of the log is cleared.
+    /// Clears the last prompt.
     pub(crate) fn clear_on_stderr(self) {
         if self == Self::Both && io::stderr().is_terminal() {
             diagnostics::stderr().set_around("", "");
@@ -66,13 +65,12 @@ impl Marks {
         match self {
             Self::None => "".into(),
             Self::Received => "< ".into(),
-            // In place of the prompt.
+            // Replaces the prompt.
             Self::Both => format!("{CLEARED}< ").into(),
         }
     }
 }
 
-/// What is on its way to stdout.
 #[derive(Debug)]
 pub(crate) struct Output {
     form: OutputForm,
@@ -95,13 +93,13 @@ impl Output {
         let (blocks, to_write) = mpsc::channel(1);
         let (end, ended) = oneshot::channel();
         thread::Builder::new().name("stdout".to_owned()).spawn(move || {
-            // Nobody waits for the end where the program ends at once.
+            // The receiver may be gone if the program exits.
             let _ = end.send(write(stream, to_write));
         })?;
         Ok(Self { form, marks, waiting: Vec::new(), blocks, ended })
     }
 
-    /// Takes a message in its form.
+    /// Buffers a message in its form.
     pub(crate) fn take(&mut self, message: &Message) -> Written {
         let before = self.waiting.len();
         self.waiting.extend_from_slice(self.marks.of_received().as_bytes());
@@ -113,7 +111,7 @@ impl Output {
         written
     }
 
-    /// Asks for a line, where somebody sits at a terminal.
+    /// Buffers a prompt, if stdin and stdout are terminals.
     pub(crate) fn prompt(&mut self) {
         match self.marks {
             Marks::Both => self.waiting.extend_from_slice([CLEARED, PROMPT].concat().as_bytes()),
@@ -121,15 +119,15 @@ impl Output {
         }
     }
 
-    /// Whether no more messages should be taken for now.
+    /// Whether the buffer is full.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= HIGH_WATER
     }
 
-    /// Hands what waits to the thread, once there is something and the thread has room. Cancel-safe.
+    /// Waits until there is something to write and the thread is free, then hands it over. Cancel-safe.
     ///
     /// # Errors
-    /// [`Gone`] as soon as the thread has ended; [`finish`](Self::finish) says why.
+    /// [`Gone`] as soon as the thread has ended; [`finish`](Self::finish) returns the reason.
     pub(crate) async fn pass_on(&mut self) -> Result<(), Gone> {
         if self.waiting.is_empty() {
             self.blocks.closed().await;
@@ -140,19 +138,19 @@ impl Output {
         Ok(())
     }
 
-    /// The same where there is room at once.
+    /// Hands the buffer to the thread, if the thread is free.
     pub(crate) fn try_pass_on(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
         match self.blocks.try_reserve() {
             Ok(permit) => permit.send(std::mem::take(&mut self.waiting)),
-            // Later, or never: `pass_on` tells.
+            // `pass_on` does it later, or reports the error.
             Err(TrySendError::Full(()) | TrySendError::Closed(())) => {}
         }
     }
 
-    /// Writes what is left, and returns when all is written.
+    /// Writes the rest. Returns once everything is written.
     ///
     /// # Errors
     /// Why stdout could not be written.

@@ -1,4 +1,4 @@
-//! The lines of stdin on their way: those that wait, those without an outcome, those that were not sent.
+//! Tracks the lines of stdin: waiting, without an outcome, not sent.
 
 use std::collections::VecDeque;
 
@@ -12,20 +12,20 @@ use super::{
 const NO_OBJECT: &str =
     "the line is not an object {\"text\":...}, {\"json\":...} or {\"base64\":...} and is not sent";
 
-/// An account of every line that was read: it waits, is on its way, or has its outcome.
+/// Every line that was read: it waits, is being sent, or has its outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Sendings {
     /// Lines read so far.
     read: u64,
     waiting: VecDeque<Message>,
-    /// The message that is being handed to the client.
+    /// The message that the client is accepting.
     in_hand: Option<Message>,
-    /// The sizes of the messages that were taken and have no outcome yet, with the first one's number.
+    /// The sizes of accepted messages without an outcome. `first_unsettled` is the first one's number.
     unsettled: VecDeque<u64>,
     first_unsettled: u64,
     not_sent: u64,
     input: Reading,
-    /// Whether stdin failed: what came behind is not known.
+    /// Whether stdin failed: the number of unread lines is unknown.
     is_broken: bool,
 }
 
@@ -38,7 +38,7 @@ enum Reading {
 }
 
 impl Sendings {
-    /// Takes lines in. Those that cannot be a message are told of, and have their outcome.
+    /// Adds lines. A line that cannot be a message is logged and rejected.
     pub(crate) fn read(&mut self, batch: Batch, events: &mut Events) {
         for line in batch.lines {
             self.read = self.read.saturating_add(1);
@@ -67,7 +67,7 @@ impl Sendings {
             None => return,
             Some(Ok(())) => {}
             Some(Err(error)) => {
-                tracing::error!(%error, "stdin cannot be read any further");
+                tracing::error!(%error, "cannot read any more of stdin");
                 self.is_broken = true;
             }
         }
@@ -102,7 +102,7 @@ impl Sendings {
         }
     }
 
-    /// Messages have met their fate. It may be known before it is known that the last was taken.
+    /// Records outcomes. One may arrive before `taken` for the same message.
     pub(crate) fn settle(&mut self, outcome: Outcome, events: &mut Events) {
         let last = outcome.last.number();
         if self.in_hand.is_some() && last >= self.first_unsettled + self.unsettled.len() as u64 {
@@ -112,7 +112,7 @@ impl Sendings {
             Fate::Sent { .. } => "sent",
             Fate::MaybeSent { .. } => "maybe_sent",
             Fate::Rejected => "rejected",
-            // A later driver's: not `sent`, at any rate.
+            // An outcome of a later driver is not `sent`.
             _ => "rejected",
         };
         while self.first_unsettled <= last {
@@ -139,7 +139,7 @@ impl Sendings {
         self.is_broken
     }
 
-    /// Gives up what has no outcome yet. Returns how many lines were not sent.
+    /// Gives up on lines without an outcome. Returns how many lines were not sent.
     pub(crate) fn give_up(&mut self, events: &mut Events) -> u64 {
         for bytes in std::mem::take(&mut self.unsettled) {
             self.settle_unsent("maybe_sent", bytes, events);

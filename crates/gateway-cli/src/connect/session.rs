@@ -17,76 +17,75 @@ use super::{
 };
 use crate::{clock, signals::Signals};
 
-/// What the connection runs between.
 pub(crate) struct Session {
     pub(crate) signals: Signals,
     pub(crate) input: Input,
     pub(crate) output: Output,
     pub(crate) events: Events,
     pub(crate) after_input: AfterInput,
-    /// Whether one message is written, and no more.
+    /// Whether only one message is written.
     pub(crate) once: bool,
     pub(crate) close_timeout: Duration,
 }
 
-/// What follows the end of stdin, once every line has its outcome.
+/// What happens at the end of stdin, once every line has its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum AfterInput {
     /// The connection goes on.
     #[default]
     Stay,
-    /// It is closed at the first of: so many messages have come since the start, so much time has passed.
+    /// It closes after this many messages since the start or after this time, whichever is first.
     Close { messages: Option<u64>, linger: Option<Duration> },
 }
 
-/// Past its own deadline a close is not waited for: the process ends.
+/// How long after the deadline of a close the process ends, even without the close.
 const CLOSE_SLACK: Duration = Duration::from_millis(50);
-/// Past this the process ends, whatever hangs: the last lines of the log have the time between.
+/// How long after the deadline of a close the process ends, whatever hangs. The difference is for the
+/// last lines of the log.
 const END_SLACK: Duration = Duration::from_millis(250);
 
-/// Said once.
-const ESCAPED: &str = "line breaks in messages are written as \\n and \\r (on a terminal other control characters \
-    are escaped, too); two forms are exact: --output json (one object a line) and --output null (raw, with a NUL \
-    behind each)";
+const ESCAPED: &str = "line breaks in messages are written as \\n and \\r, and a terminal gets no control \
+    characters; two forms are exact: --output json (one object a line) and --output null (raw, with a NUL \
+    after each)";
 
 const CLOSED_AS_ASKED: u8 = 0;
 const FAILED: u8 = 1;
 
-/// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
-    /// There is none in sight.
     No,
-    /// Every line has its outcome; the peer is being told.
+    /// Every line has its outcome; the client is closing.
     InputOver,
-    /// A signal came. Nothing is waited for past the deadline.
-    Signalled { until: Instant },
-    /// Nobody reads stdout.
+    /// A signal came. The program waits for nothing after the deadline.
+    Signalled {
+        until: Instant,
+    },
+    /// stdout failed, or its reader is gone.
     OutputGone,
 }
 
-/// What the loop is at.
+/// The state of the loop.
 struct Progress {
     is_ready: bool,
-    /// Whether a message was refused because of unread events: the next is handed on once one of
-    /// these is taken.
+    /// Whether a message was rejected because of unread events. The next one then waits until an
+    /// event is read.
     takes_event_first: bool,
     ending: Ending,
     sendings: Sendings,
     handing: Option<Handing>,
-    /// Whether stdout takes no more: whatever the ending, it may go first.
+    /// Whether stdout failed. This may happen before any ending.
     is_output_gone: bool,
-    /// Binary messages that no form was chosen for.
+    /// Binary messages that were not written, because no form was chosen.
     left_out: u64,
-    /// Messages that came.
+    /// Messages received.
     received: u64,
-    /// When what follows stdin has lasted long enough.
+    /// When `--linger` is over.
     lingers_until: Option<Instant>,
     is_escape_reported: bool,
-    /// How the last connection or attempt failed, in words.
+    /// The detail of the last disconnection.
     failure: String,
     gave_up: Option<GiveUpCause>,
-    /// Messages that came while closing and did not fit before stdout.
+    /// Messages that came while closing and did not fit into the buffer for stdout.
     unwritten: u64,
 }
 
@@ -105,14 +104,14 @@ impl Session {
         let mut now = Progress::new();
         loop {
             now.hand_on(&handle);
-            // A signal does not wait for whoever does not read stdout.
+            // After a signal the program does not wait for a reader of stdout.
             let takes_news = !self.output.is_full() || now.ending.deadline().is_some();
             let wants_lines = now.is_ready || self.input.is_asked();
-            // Every arm is cancel-safe: each keeps its progress in what it borrows.
+            // Every arm is cancel-safe: each borrows the state of its progress.
             tokio::select! {
                 biased;
                 () = self.signals.first() => {
-                    tracing::info!("a signal; closing");
+                    tracing::info!("signal received; closing");
                     let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
                     now.ending = Ending::Signalled { until };
                     handle.close(CloseFrame::NORMAL).await;
@@ -124,7 +123,7 @@ impl Session {
                 passed = self.output.pass_on(), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
-                        tracing::warn!("stdout takes no more, as nobody reads it (broken pipe) or it failed; closing");
+                        tracing::warn!("cannot write to stdout: its reader is gone (broken pipe) or it failed; closing");
                         now.close(Ending::OutputGone, &handle).await;
                     }
                 }
@@ -152,7 +151,7 @@ impl Session {
         let is_message = matches!(event, ClientEvent::Message(_));
         now.received = now.received.saturating_add(u64::from(is_message));
         match event {
-            // Nobody reads any more, or one was asked for.
+            // stdout failed, or only one message was requested.
             ClientEvent::Message(_) if now.is_output_gone || self.once && now.received > 1 => {}
             ClientEvent::Message(message) if self.output.is_full() => {
                 drop(message);
@@ -168,7 +167,9 @@ impl Session {
                 }
                 Written::LeftOut => {
                     if now.left_out == 0 {
-                        tracing::warn!("a binary message is left out; see --binary and --output");
+                        tracing::warn!(
+                            "a binary message was not written; use --binary or --output json"
+                        );
                     }
                     now.left_out = now.left_out.saturating_add(1);
                 }
@@ -182,7 +183,7 @@ impl Session {
                     }
                     Notice::StateChanged { .. } => now.is_ready = false,
                     Notice::GaveUp { cause } => now.gave_up = Some(cause),
-                    // The rest is for the account alone.
+                    // Other notices matter only to `--events`.
                     _ => {}
                 }
             }
@@ -195,12 +196,12 @@ impl Session {
             }
             ClientEvent::Outcome(outcome) => now.sendings.settle(outcome, &mut self.events),
             ClientEvent::Missed { count } => self.events.missed(count),
-            // What a later driver has news of.
+            // Events of later drivers.
             _ => {}
         }
     }
 
-    /// Writes out what came, and says how it all went.
+    /// Writes the remaining messages, and reports what was lost. Returns the exit status.
     async fn finish(mut self, mut now: Progress) -> u8 {
         self.events.stamp();
         if let Some(batch) = self.input.left_over() {
@@ -210,27 +211,32 @@ impl Session {
         let deadline = now.ending.deadline();
         let written = tokio::select! {
             biased;
-            // The connection is closed already: there is nothing left but what stdout does not take.
+            // The connection is already closed; only stdout is left.
             () = self.signals.first() => Ok(()),
             () = clock::until(deadline) => Ok(()),
             written = self.output.finish() => written,
         };
         if now.left_out > 1 {
-            tracing::warn!(messages = now.left_out, "binary messages were left out");
+            tracing::warn!(messages = now.left_out, "binary messages were not written");
         }
         if now.unwritten > 0 {
-            tracing::warn!(messages = now.unwritten, "messages came too late to be written");
+            tracing::warn!(
+                messages = now.unwritten,
+                "messages were not written: they came while closing and stdout was slow"
+            );
         }
         let is_broken_pipe =
             |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
         if !now.is_output_gone && written.as_ref().is_err_and(is_broken_pipe) {
-            tracing::warn!("nobody reads stdout (broken pipe): what came last is not written");
+            tracing::warn!(
+                "the reader of stdout is gone (broken pipe): the last messages were not written"
+            );
         }
         let broken = written.err().filter(|error| !is_broken_pipe(error));
         if let Some(error) = &broken {
             tracing::error!(%error, "cannot write to stdout");
         }
-        // The driver warns of it, too, where warnings are logged.
+        // If warnings are logged, the driver has already logged it.
         if let Some(cause) = now.gave_up.filter(|_| !tracing::enabled!(tracing::Level::WARN)) {
             let detail = (!now.failure.is_empty()).then_some(tracing::field::debug(&now.failure));
             tracing::error!(cause = cause.name(), detail, "gave up");
@@ -240,7 +246,7 @@ impl Session {
         }
         let status = match now.ending {
             _ if not_sent > 0 || broken.is_some() || now.sendings.is_broken() => FAILED,
-            // Nobody asked: the connection was given up.
+            // The client gave up.
             Ending::No => FAILED,
             Ending::InputOver | Ending::Signalled { .. } | Ending::OutputGone => CLOSED_AS_ASKED,
         };
@@ -268,7 +274,7 @@ impl Progress {
         }
     }
 
-    /// Whether nothing is waited for any more. Where time has to pass, its deadline is set.
+    /// Whether the conditions of `after_input` are met. Starts the timer of `--linger`.
     fn is_over(&mut self, after_input: AfterInput) -> bool {
         let AfterInput::Close { messages, linger } = after_input else { return false };
         if !self.sendings.is_over() {
@@ -283,7 +289,7 @@ impl Progress {
         }
     }
 
-    /// Hands the next message to the client, where it takes one.
+    /// Hands the next message to the client, if it accepts one.
     fn hand_on(&mut self, handle: &Handle) {
         let may_hand_on = self.is_ready && !self.takes_event_first && self.ending == Ending::No;
         if self.handing.is_some() || !may_hand_on {
@@ -300,8 +306,8 @@ impl Progress {
         match handed {
             Ok(id) => self.sendings.taken(id),
             Err(error) => {
-                tracing::debug!(%error, "a line waits until the connection takes it");
-                // Its own notice of that comes later, and the next of being ready after it.
+                tracing::debug!(%error, "the connection does not accept a line yet; it waits");
+                // A notice of the loss follows later, and then the next `Ready`.
                 let rejection = error.rejection();
                 self.is_ready = matches!(
                     rejection,
@@ -340,7 +346,7 @@ async fn send(handle: Handle, message: Message) -> Result<MessageId, SendError> 
     handle.send(message).await
 }
 
-/// The end of a hand-over; never, where there is none.
+/// The result of a hand-over. Pending if there is none.
 async fn handed(handing: &mut Option<Handing>) -> Result<MessageId, SendError> {
     match handing {
         Some(handing) => handing.await,

@@ -1,7 +1,7 @@
-//! The demo's client on either driver: the few operations that its stage needs.
+//! The demo's client on either driver.
 //!
-//! The blocking driver is not asked to wait for longer than a slice of time at once: between two of them the demo's own
-//! deadline is looked at. Nothing else lives on its thread.
+//! The blocking driver waits only for a short time at once. In between, the demo checks its own deadline.
+//! Nothing else runs on this thread.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::record::FileRecorder;
 /// How long the blocking driver waits at once.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Which driver runs the connection: the asynchronous or the blocking one.
+/// The driver that runs the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
     #[default]
@@ -31,7 +31,6 @@ pub(crate) enum Client {
     Std(Box<gateway_std::Client>),
 }
 
-/// What a client is made from.
 pub(crate) struct Setup {
     pub(crate) url: String,
     pub(crate) config: Config,
@@ -39,7 +38,7 @@ pub(crate) struct Setup {
     pub(crate) recorder: Option<FileRecorder>,
 }
 
-/// The two builders have the same methods, and no trait in common.
+/// The two builders have the same methods, but no common trait.
 macro_rules! built {
     ($builder:expr, $setup:expr) => {{
         let Setup { url: _, config, seed, recorder } = $setup;
@@ -63,7 +62,7 @@ impl Client {
         }
     }
 
-    /// Waits for the next event; none when the connection is over.
+    /// Waits for the next event. Returns `None` at the end of the connection.
     pub(crate) async fn next(&mut self) -> Option<ClientEvent> {
         match self {
             Self::Tokio(client) => client.next().await,
@@ -76,7 +75,7 @@ impl Client {
         }
     }
 
-    /// Sends a message. A full write buffer is waited for, as long as the heartbeat finds the peer alive.
+    /// Sends a message. Waits for space in the write buffer.
     pub(crate) async fn send(&mut self, text: String) -> Result<MessageId, SendError> {
         match self {
             Self::Tokio(client) => client.send(text).await,
@@ -84,7 +83,7 @@ impl Client {
         }
     }
 
-    /// Puts a message into the write buffer. Says whether there was room at once; if not, it was not taken.
+    /// Puts a message into the write buffer. Returns `false` without sending if there was no space.
     pub(crate) fn put(&mut self, text: String) -> Result<bool, SendError> {
         let taken = match self {
             Self::Tokio(client) => client.try_send(text),
@@ -97,12 +96,12 @@ impl Client {
         }
     }
 
-    /// Writes what the kernel takes now, and yields the events that come of it.
+    /// Writes what the kernel accepts now. Returns the events.
     pub(crate) async fn write_on(&mut self) -> Vec<ClientEvent> {
         let mut events = Vec::new();
         match self {
             Self::Tokio(client) => {
-                // Where it is not done at once there is no room left.
+                // If it does not finish at once, the kernel's buffer is full.
                 let _ = client.flush().now_or_never();
             }
             Self::Std(client) => {

@@ -1,10 +1,9 @@
-//! The faults of the demo, in their order: each is made on the server, and ridden out by the client.
+//! The faults of the demo, in order. The server makes each, and the client survives it.
 
 use gateway_tokio::core::{DisconnectCause, OpenError, SocketId};
 
 use super::stage::{DemoError, Happened, Stage};
 
-/// A fault: what it is, and how it is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Drop,
@@ -15,21 +14,21 @@ pub(crate) enum Fault {
     FullBuffer,
 }
 
-/// What became of it.
+/// A fault that the client survived.
 #[derive(Debug)]
 pub(crate) struct Ridden {
     pub(crate) title: &'static str,
-    /// What the client found.
+    /// How the client noticed it.
     pub(crate) noticed: &'static str,
     pub(crate) attempts: u32,
     pub(crate) away: std::time::Duration,
-    /// Messages in flight when the socket was killed.
+    /// Messages in flight when the socket was reset.
     pub(crate) unanswered: u64,
 }
 
-/// In the exchange before the first fault, and after each.
+/// Messages of the exchange before the first fault and after each.
 pub(crate) const MESSAGES: u64 = 20;
-/// Into the void, before the silence is noticed.
+/// Messages that the client sends before it notices the silence.
 const INTO_THE_VOID: u64 = 3;
 /// Attempts that are refused, or that are accepted and dropped.
 const TIMES: u64 = 3;
@@ -54,50 +53,56 @@ impl Fault {
             Self::Silent => "The server goes silent, half-open",
             Self::Refused => "The port refuses connections",
             Self::AcceptThenDrop => "The server accepts, then drops",
-            Self::Restart => "The server restarts, and says so",
-            Self::FullBuffer => "The socket dies with the write buffer full",
+            Self::Restart => "The server restarts, with a Close",
+            Self::FullBuffer => "The socket breaks with a full write buffer",
         }
     }
 
     fn about(self) -> &'static str {
         match self {
-            Self::Drop => "A TCP reset, as a crashed process or an impatient proxy sends it.",
-            Self::Silent => {
-                "TCP stays up, and nothing comes any more, as when a cable is pulled.\n\
-                 Only the heartbeat can tell: a ping each 500 ms, dead 300 ms after an unanswered one."
+            Self::Drop => {
+                "A TCP reset, as a crashed process or a proxy with a short timeout sends it."
             }
-            Self::Refused => "The connection is reset, and for a while nobody listens on the port.",
+            Self::Silent => {
+                "TCP stays up, and nothing arrives any more, as after a pulled cable. Only the heartbeat\n\
+                 detects it: a ping each 500 ms, and dead if nothing comes within 300 ms after one."
+            }
+            Self::Refused => {
+                "The connection is reset, and for a while no server listens on the port."
+            }
             Self::AcceptThenDrop => {
-                "Each upgrade succeeds, then the server hangs up. Being open is not being stable:\n\
-                 the attempts are counted on, so that such a server is not hammered."
+                "Each upgrade succeeds, then the server ends TCP. An open connection is not yet stable:\n\
+                 the client counts on, so that it does not hammer such a server."
             }
             Self::Restart => "A Close frame with 1012, service restart.",
             Self::FullBuffer => {
                 "The server stops reading while the client sends: the kernel's buffers fill up,\n\
-                 then the client's own. Then the socket is reset."
+                 then the client's buffer. Then the socket is reset."
             }
         }
     }
 
     fn moral(self) -> &'static str {
         match self {
-            Self::Drop => "The client waited for a random delay, and connected anew.",
+            Self::Drop => "The client waited for a random delay, and connected again.",
             Self::Silent => {
-                "The client took silence for death, left the socket without a farewell,\n\
-                 and connected anew. What it had sent into the void is accounted for."
+                "The client treated the silent server as dead, reset the socket, and connected again.\n\
+                 The messages that it sent meanwhile are accounted for."
             }
-            Self::Refused => "The client went on trying, each time after another random delay.",
-            Self::AcceptThenDrop => "The delay was not reset by the opens: the attempts went on.",
-            Self::Restart => "Policy: 1012 is retried. The client connected anew.",
+            Self::Refused => "The client tried again, each time after another random delay.",
+            Self::AcceptThenDrop => {
+                "The short opens did not reset the delay: the attempts were counted on."
+            }
+            Self::Restart => "The policy retries after 1012. The client connected again.",
             Self::FullBuffer => {
-                "Every message has its outcome: sent (the kernel took it, the peer may not have),\n\
-                 maybe_sent (begun, perhaps in part), rejected (not begun: safe to send again)."
+                "Every message has its outcome: sent (the kernel accepted it, the peer may not have it),\n\
+                 maybe_sent (perhaps written in part), rejected (not written: safe to send again)."
             }
         }
     }
 
-    /// Plays it on a connection that is ready, up to where it is ready again. No echo is awaited when it
-    /// begins, and none when it ends.
+    /// Plays the fault on a ready connection, until it is ready again. No echo is outstanding at the
+    /// start or at the end.
     pub(crate) async fn play(self, number: usize, stage: &mut Stage) -> Result<Ridden, DemoError> {
         stage.settle().await?;
         stage.screen.heading(number, self.title(), self.about());
@@ -134,7 +139,7 @@ async fn silent(stage: &mut Stage) -> Result<&'static str, DemoError> {
         let number = stage.ledger.next_number();
         stage.send(number.to_string()).await?;
     }
-    stage.screen.happened(format_args!("{INTO_THE_VOID} messages sent, into the void"));
+    stage.screen.happened(format_args!("{INTO_THE_VOID} messages sent, without an answer"));
     match stage.until_retry().await? {
         cause @ DisconnectCause::PongTimeout => Ok(cause.name()),
         cause => Err(DemoError::OtherCause(cause.name())),
@@ -191,7 +196,7 @@ async fn full_buffer(stage: &mut Stage) -> Result<&'static str, DemoError> {
     expect_lost(stage).await
 }
 
-/// Sends until neither the client nor the kernel takes any more.
+/// Sends until the client's and the kernel's buffers are full.
 async fn fill(stage: &mut Stage) -> Result<(), DemoError> {
     let padding = "x".repeat(LARGE);
     let mut full = 0;
@@ -201,7 +206,7 @@ async fn fill(stage: &mut Stage) -> Result<(), DemoError> {
             full = 0;
             continue;
         }
-        // Twice in a row: between the two the kernel had time to make room.
+        // Twice in a row: in between, the kernel had time to drain its buffer.
         full += 1;
         if full == 2 {
             return Ok(());
@@ -211,7 +216,7 @@ async fn fill(stage: &mut Stage) -> Result<(), DemoError> {
     Err(DemoError::NeverFull)
 }
 
-/// Tells what became of the messages before the full buffer, and sends those again that were rejected.
+/// Shows the outcomes of the messages before the full buffer, and sends the rejected ones again.
 async fn account(stage: &mut Stage, first: u64) -> Result<(), DemoError> {
     let counts = stage.ledger.counts_from(first);
     stage.screen.happened(format_args!(

@@ -1,4 +1,4 @@
-//! The gateway of the demo: a server with a thread and a runtime of its own, for a client may block its thread.
+//! The server of the demo. It has its own thread and runtime, because a client may block its thread.
 
 use std::{
     io,
@@ -11,18 +11,17 @@ use tokio::{runtime, sync::oneshot};
 
 use crate::serve::{Control, Options, ServeError, Server};
 
-/// Why there is no gateway, or no longer one.
 #[derive(Debug, Error)]
 pub(crate) enum GatewayError {
-    #[error("there is no server: {0}")]
+    #[error("cannot start the server: {0}")]
     Serve(#[from] ServeError),
-    #[error("the server cannot start: {0}")]
+    #[error("cannot start the server's thread: {0}")]
     Start(#[from] io::Error),
-    #[error("the server broke off")]
+    #[error("the server ended early")]
     BrokenOff,
 }
 
-/// A gateway that runs.
+/// A running server.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) control: Control,
@@ -31,7 +30,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts one on a free port of this machine.
+    /// Starts a server on a free port of this machine.
     pub(crate) fn start() -> Result<Self, GatewayError> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let server = {
@@ -44,17 +43,17 @@ impl Gateway {
         let (report, served) = oneshot::channel();
         let run = move || {
             let ended = runtime.block_on(server.run(async {
-                // Told to stop or left alone, the server is wanted no longer.
+                // A message and a dropped sender both mean stop.
                 let _ = stopped.await;
             }));
-            // Where nobody waits for the end of it, nobody wants to know.
+            // The receiver may be gone.
             let _ = report.send(ended);
         };
         thread::Builder::new().name("gateway".to_owned()).spawn(run)?;
         Ok(Self { address, control, stop, served })
     }
 
-    /// Ends it, and waits until it has ended.
+    /// Stops the server, and waits for its end.
     pub(crate) async fn stop(self) -> Result<(), GatewayError> {
         drop(self.stop);
         self.served.await.map_err(|_| GatewayError::BrokenOff)?.map_err(GatewayError::Serve)

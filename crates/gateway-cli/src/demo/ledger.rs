@@ -1,14 +1,14 @@
-//! The account of every message of the demo: handed over, written or not, and back how many times.
+//! Accounts for every message of the demo: handed over, its outcome, and its number of echoes.
 
 use gateway_tokio::{Fate, Outcome, core::SocketId};
 
-/// Every message, by its number: 1 for the first. The client counts them in the same way.
+/// Every message by its number, from 1, as in the client.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: Vec<Entry>,
-    /// Messages that nobody sent, or that are no number.
+    /// Received messages that were never sent, or have no number.
     strangers: u64,
-    /// Outcomes of messages that have one already, or that were never handed over.
+    /// Outcomes of messages that already have one, or were never handed over.
     doubtful: u64,
 }
 
@@ -17,22 +17,22 @@ struct Entry {
     socket: SocketId,
     outcome: Option<Fate>,
     echoes: u64,
-    /// The socket is gone, and no echo had come.
+    /// The socket was lost before an echo came.
     is_cut_off: bool,
 }
 
-/// How many messages share a lot.
+/// The number of messages by their result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) handed_over: u64,
     pub(crate) sent: u64,
     pub(crate) maybe_sent: u64,
     pub(crate) rejected: u64,
-    /// Without an outcome, so far or for ever.
+    /// Without an outcome.
     pub(crate) unsettled: u64,
     pub(crate) back_once: u64,
     pub(crate) back_more_often: u64,
-    /// Sent or maybe sent, and cut off from their echo by the end of their socket.
+    /// Sent or maybe sent, but the socket ended before the echo.
     pub(crate) unanswered: u64,
     /// Still expected back.
     pub(crate) awaited: u64,
@@ -49,7 +49,7 @@ impl Ledger {
         self.entries.push(Entry { socket, outcome: None, echoes: 0, is_cut_off: false });
     }
 
-    /// A message came: an echo, which begins with its number.
+    /// Records a received message: an echo, which begins with its number.
     pub(crate) fn echo(&mut self, text: &str) {
         let number = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
         match number.and_then(|number| self.entry(number)) {
@@ -58,7 +58,7 @@ impl Ledger {
         }
     }
 
-    /// The client says what became of messages.
+    /// Records outcomes.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
         for number in outcome.first.number()..=outcome.last.number() {
             match self.entry(number) {
@@ -68,14 +68,14 @@ impl Ledger {
         }
     }
 
-    /// A socket is gone: what is not back from it will not come.
+    /// Records the loss of a socket: its missing echoes will not come.
     pub(crate) fn cut_off(&mut self, socket: SocketId) {
         for entry in self.entries.iter_mut().filter(|entry| entry.socket == socket) {
             entry.is_cut_off = entry.echoes == 0;
         }
     }
 
-    /// The lots of the messages from this number on.
+    /// Counts the messages from this number on by their result.
     pub(crate) fn counts_from(&self, number: u64) -> Counts {
         let mut counts = Counts::default();
         let first = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -94,7 +94,7 @@ impl Ledger {
                     counts.rejected += 1;
                     false
                 }
-                // A later driver's: not accounted for, as it were.
+                // An outcome of a later driver is unknown here.
                 Some(_) | None => {
                     counts.unsettled += 1;
                     true
@@ -110,20 +110,20 @@ impl Ledger {
         counts
     }
 
-    /// What does not add up, of all messages; `unanswered` of them were in flight when a socket was killed.
+    /// Every inconsistency. `unanswered` messages were in flight when a socket was reset.
     pub(crate) fn objections(&self, unanswered: u64) -> Vec<String> {
         let all = self.counts_from(1);
         let settled = all.sent + all.maybe_sent + all.rejected;
         let lots = all.back_once + all.unanswered + all.rejected;
         let checks = [
             (all.unsettled, "without an outcome"),
-            (all.awaited, "never came back, though nothing cut them off"),
+            (all.awaited, "never came back, without a fault"),
             (all.back_more_often, "came back more than once"),
-            (self.strangers, "came that were never sent"),
+            (self.strangers, "received, but never sent"),
             (self.doubtful, "have more than one outcome"),
-            (all.handed_over.abs_diff(settled), "in which the outcomes do not add up"),
-            (all.handed_over.abs_diff(lots), "in which the lots do not add up"),
-            (all.unanswered.abs_diff(unanswered), "unanswered beside those in flight at a fault"),
+            (all.handed_over.abs_diff(settled), "with outcomes that do not add up"),
+            (all.handed_over.abs_diff(lots), "with echoes that do not add up"),
+            (all.unanswered.abs_diff(unanswered), "unanswered, not in flight at a fault"),
         ];
         let wrong = checks.into_iter().filter(|(count, _)| *count > 0);
         wrong.map(|(count, what)| format!("messages {what}: {count}")).collect()

@@ -1,7 +1,7 @@
-//! The command `gateway demo`: a gateway that misbehaves, and a client that rides it out, in one process.
+//! The command `gateway demo`: a server that misbehaves and a client that survives it, in one process.
 //!
-//! [`faults`] is the plot, [`stage`] the client on its stage, [`ledger`] the account of every message; [`client`] is the
-//! client on either driver, [`gateway`] the server.
+//! [`faults`] is the sequence of faults, [`stage`] runs the client and shows its events, [`ledger`]
+//! accounts for every message. [`client`] is the client on either driver, [`gateway`] the server.
 
 mod client;
 mod faults;
@@ -33,7 +33,7 @@ use crate::{
 /// The command line of `gateway demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Runs the client's connection on this driver: the asynchronous one, or the blocking one.
+    /// The client's driver: tokio is asynchronous, std is blocking.
     #[arg(long, value_enum, default_value_t)]
     driver: Driver,
 
@@ -41,15 +41,14 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Records what the client's connection is told and answers to FILE, for `gateway replay`.
+    /// Records the connection's events and actions to FILE, for `gateway replay`.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
 
-/// The demo takes about 12 s; it is broken off before it takes 20.
+/// The demo takes about 12 s. It fails before it takes 20.
 const LONGEST: Duration = Duration::from_secs(19);
 
-/// Why the demo has failed.
 #[derive(Debug, Error)]
 enum Failure {
     #[error("cannot start: {0}")]
@@ -64,17 +63,17 @@ enum Failure {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Demo(#[from] DemoError),
-    #[error("it took longer than {} s", LONGEST.as_secs())]
+    #[error("the demo took longer than {} s", LONGEST.as_secs())]
     TooLong,
     #[error("the messages do not add up")]
     Account,
 }
 
-/// Runs the demo: 0 where every message is accounted for, else 1.
+/// Runs the demo. Returns 0 if every message is accounted for, else 1.
 pub(crate) fn run(args: &DemoArgs) -> ExitCode {
     match demo(args) {
         Ok(()) => ExitCode::SUCCESS,
-        // Nobody watches any more. What was not played to its end is no success, and needs no words.
+        // The reader of stdout is gone: an incomplete demo fails, without an error text.
         Err(Failure::Screen(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::FAILURE
         }
@@ -106,7 +105,7 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     let client = Client::new(args.driver, setup)?;
     let screen = Screen::new(Stopwatch::start()).map_err(Failure::Screen)?;
     let mut stage = Stage::new(client, gateway.control.clone(), screen, config);
-    stage.screen.line(format_args!("A gateway at {url}, and a client that stays connected."));
+    stage.screen.line(format_args!("A server at {url}, and a client that reconnects."));
 
     stage.until_ready().await?;
     stage.exchange(faults::MESSAGES).await?;
@@ -124,7 +123,7 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     if adds_up { Ok(()) } else { Err(Failure::Account) }
 }
 
-/// Delays short enough to be watched, and the heartbeat of the gateway's own dialect.
+/// Short delays for a viewer, and the heartbeat of the server's dialect.
 fn config() -> Result<Config, ConfigErrors> {
     let millis = Duration::from_millis;
     Config::builder()

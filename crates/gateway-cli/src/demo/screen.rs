@@ -1,4 +1,4 @@
-//! What is seen of the demo: lines with their time, in colour where that is a terminal.
+//! The output of the demo: lines with their time, in colour on a terminal.
 
 use std::{
     fmt,
@@ -10,16 +10,16 @@ use gateway_tokio::core::ConnectionState;
 
 use crate::{clock::Stopwatch, stdio};
 
-/// stdout, with a clock beside it.
+/// stdout with a clock.
 pub(crate) struct Screen {
     clock: Stopwatch,
     stdout: Box<dyn Write>,
     painter: Painter,
-    /// Why stdout could no longer be written.
+    /// The first error of stdout.
     broken: Option<io::Error>,
 }
 
-/// Paints words where stdout is a terminal and `NO_COLOR` is unset or empty.
+/// Paints words if stdout is a terminal and `NO_COLOR` is unset or empty.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Painter(Colours);
 
@@ -35,12 +35,12 @@ impl Painter {
         Self(Colours::Off)
     }
 
-    /// A text in a colour, if there are any.
+    /// A text in a colour, if colours are on.
     pub(crate) fn paint<T: fmt::Display>(self, paint: Paint, text: T) -> Painted<T> {
         Painted { paint: (self.0 == Colours::On).then_some(paint), text }
     }
 
-    /// A state's name in its colour, at least so wide.
+    /// A state's name in its colour, padded to `width`.
     pub(crate) fn state(self, state: ConnectionState, width: usize) -> impl fmt::Display + use<> {
         let paint = match state {
             ConnectionState::Connected | ConnectionState::Authenticated => Paint::Good,
@@ -70,7 +70,7 @@ pub(crate) enum Paint {
 
 impl Screen {
     /// # Errors
-    /// Where there is no stdout.
+    /// If there is no stdout.
     pub(crate) fn new(clock: Stopwatch) -> io::Result<Self> {
         let stdout = Box::new(stdio::lines()?);
         Ok(Self { clock, stdout, painter: Painter::of_stdout(), broken: None })
@@ -85,21 +85,21 @@ impl Screen {
         self.broken.take()
     }
 
-    /// A line that something has just happened.
+    /// Writes a line with the current time.
     pub(crate) fn happened(&mut self, what: impl fmt::Display) {
         let seconds = format!("{:7.3}", self.clock.elapsed().as_secs_f64());
         let time = self.paint(Paint::Faint, seconds);
         self.line(format_args!("{time}  {what}"));
     }
 
-    /// The heading of a fault, and what it is.
+    /// Writes the heading of a fault and its description.
     pub(crate) fn heading(&mut self, number: usize, title: &str, about: &str) {
         let title = self.paint(Paint::Title, format!("{number}. {title}"));
         self.line(format_args!("\n{title}"));
         self.remark(about);
     }
 
-    /// An explanation, beneath what it explains.
+    /// Writes an explanation.
     pub(crate) fn remark(&mut self, text: &str) {
         for line in text.lines() {
             let line = self.paint(Paint::Faint, line);
@@ -107,7 +107,7 @@ impl Screen {
         }
     }
 
-    /// A line as it is.
+    /// Writes a line.
     pub(crate) fn line(&mut self, line: impl fmt::Display) {
         let written = writeln!(self.stdout, "{line}").and_then(|()| self.stdout.flush());
         if let Err(error) = written {
@@ -149,7 +149,7 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
     }
 }
 
-/// A span to a tenth of a millisecond below ten of them, in whole ones above.
+/// A span in milliseconds, with one decimal below 10 ms.
 pub(crate) fn millis(span: Duration) -> String {
     if span < Duration::from_millis(10) {
         format!("{:.1} ms", span.as_secs_f64() * 1e3)

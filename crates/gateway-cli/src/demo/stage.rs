@@ -1,4 +1,4 @@
-//! The client of the demo on its stage: each event is entered in the account and shown as it happens.
+//! Runs the client of the demo: enters each event in the ledger, and shows it.
 
 use std::time::Duration;
 
@@ -15,24 +15,23 @@ use super::{
 };
 use crate::{clock::Stopwatch, serve::Control};
 
-/// Why the demo could not go on.
 #[derive(Debug, Error)]
 pub(crate) enum DemoError {
     #[error("the client gave up: {}", .0.name())]
     GaveUp(GiveUpCause),
-    #[error("the connection is closed before its time")]
+    #[error("the connection closed too early")]
     Closed,
-    #[error("a message was not taken: {}", .0.name())]
+    #[error("the client rejected a message: {}", .0.name())]
     NotTaken(SendRejection),
-    #[error("the client numbers a message {0}, which is number {1}")]
+    #[error("the client numbered a message {0}, but it is number {1}")]
     Misnumbered(u64, u64),
-    #[error("the write buffer never was full")]
+    #[error("the write buffer never became full")]
     NeverFull,
-    #[error("the client took {0} for what was no fault of that kind")]
+    #[error("the client reported {0}, which is not the fault that the server made")]
     OtherCause(&'static str),
 }
 
-/// The client, what steers its server, and the account of both.
+/// The client, the control of its server, and the ledger.
 pub(crate) struct Stage {
     pub(crate) client: Client,
     pub(crate) control: Control,
@@ -48,13 +47,13 @@ pub(crate) struct Stage {
     attempt: u32,
 }
 
-/// What has happened, as far as the plot goes by it.
+/// An event, as far as the faults depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
     Ready,
-    /// A socket is gone.
+    /// A socket was lost.
     Gone(DisconnectCause),
-    /// Another attempt is scheduled for that.
+    /// A retry is scheduled, with this cause of the loss.
     Retry(DisconnectCause),
     Pong,
     Other,
@@ -110,7 +109,7 @@ impl Stage {
         }
     }
 
-    /// Sends so many messages, and waits until every one is back.
+    /// Sends `messages` messages, and waits until every echo is back.
     pub(crate) async fn exchange(&mut self, messages: u64) -> Result<(), DemoError> {
         let first = self.ledger.next_number();
         for number in first..first + messages {
@@ -142,7 +141,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Puts a message into the write buffer. Says whether there was room at once.
+    /// Puts a message into the write buffer. Returns whether there was space.
     pub(crate) fn put(&mut self, text: String) -> Result<bool, DemoError> {
         let is_taken = self.client.put(text);
         let is_taken = is_taken.map_err(|error| DemoError::NotTaken(error.rejection()))?;
@@ -152,7 +151,7 @@ impl Stage {
         Ok(is_taken)
     }
 
-    /// Writes what the kernel takes now, and lets it and the server have a turn.
+    /// Writes what the kernel accepts now, and lets it and the server run.
     pub(crate) async fn write_on(&mut self) -> Result<(), DemoError> {
         for event in self.client.write_on().await {
             self.on_event(event)?;

@@ -1,4 +1,4 @@
-//! The table at the end of the demo: each fault, and what all of it comes to.
+//! The summary at the end of the demo: each fault, and the totals.
 
 use gateway_tokio::core::Statistics;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::serve::Tally;
 
-/// Shows the table. Says whether everything adds up.
+/// Shows the summary. Returns whether every message is accounted for.
 pub(crate) fn show(stage: &mut Stage, ridden: &[Ridden]) -> bool {
     let unanswered = ridden.iter().map(|fault| fault.unanswered).sum();
     let objections = stage.ledger.objections(unanswered);
@@ -36,13 +36,13 @@ pub(crate) fn show(stage: &mut Stage, ridden: &[Ridden]) -> bool {
     }
     if objections.is_empty() {
         let text = format!(
-            "{} faults ridden out in {elapsed:.1} s; every message is accounted for.",
+            "{} faults survived in {elapsed:.1} s; every message is accounted for.",
             ridden.len()
         );
         let text = screen.paint(Paint::Good, text);
         screen.line(text);
     } else {
-        screen.line(screen.paint(Paint::Bad, "The messages do not add up."));
+        screen.line(screen.paint(Paint::Bad, "Some messages are not accounted for."));
     }
     objections.is_empty()
 }

@@ -1,4 +1,4 @@
-//! A scenario as it is gathered from a journal, and how it is written down.
+//! A scenario that is gathered from a journal, and its text.
 
 use std::{
     collections::BTreeMap,
@@ -13,26 +13,26 @@ use gateway_tokio::core::{
 
 use super::words;
 
-/// Everything that a scenario says.
+/// The parts of a scenario.
 #[derive(Debug)]
 pub(super) struct Tale {
     pub(super) name: String,
     pub(super) config: Vec<String>,
     pub(super) seed: u64,
     pub(super) attempts: Vec<Attempt>,
-    /// What the application does, at which millisecond.
+    /// The application's commands, each with its millisecond.
     pub(super) commands: Vec<(u64, String)>,
     pub(super) end: u64,
     pub(super) seen: Seen,
-    /// What a script has no words for, and how often it is in the journal.
+    /// What a script cannot express, and how often it is in the journal.
     pub(super) left_out: BTreeMap<&'static str, u64>,
 }
 
-/// How an attempt goes.
+/// An attempt.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) dialled: Instant,
-    /// How it went, if that was known before it was dropped.
+    /// Its result, if it was known before the attempt was dropped.
     pub(super) opening: Option<String>,
     pub(super) opened: Instant,
     pub(super) deeds: Vec<Done>,
@@ -44,13 +44,13 @@ pub(super) struct Attempt {
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) after: Duration,
-    /// When it was recorded: what came at the same time came in the same read.
+    /// When it was recorded. Bytes with the same time came in the same read.
     pub(super) recorded: Instant,
     pub(super) deed: String,
     pub(super) is_pong: bool,
 }
 
-/// A pong: how many pings had left, how long it took from the last one, and what it was to it.
+/// A pong: how many pings were sent before it, its delay after the last one, and its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pong {
     pub(super) pings: usize,
@@ -62,7 +62,7 @@ pub(super) struct Pong {
 pub(super) enum Style {
     Echo,
     Bare,
-    /// What no manner of the testkit's sends.
+    /// A pong that no manner of the testkit sends.
     Other,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Seen {
     gave_up: Option<String>,
     jumps: Vec<u64>,
     delivered: u64,
-    /// Whether a delay hangs on a date, which HTTP tells to the second.
+    /// Whether a delay depends on a date, which HTTP gives in seconds.
     is_dated: bool,
     pub(super) state: Option<ConnectionState>,
 }
@@ -87,12 +87,12 @@ impl Attempt {
         Self { dialled, opening: None, opened: dialled, deeds, pings, pongs }
     }
 
-    /// The delay and the style of all pongs, where they are alike: then the peer's manners say it all.
+    /// The delay and style of all pongs, if they are alike: then the peer's manners describe them.
     fn manners(&self) -> Option<Pong> {
         let first = *self.pongs.first()?;
         let alike = (1..).zip(&self.pongs).all(|(pings, pong)| *pong == Pong { pings, ..first });
         let is_whole = first.delay.subsec_nanos().is_multiple_of(1_000_000);
-        // One that came in a read with something else is part of that deed.
+        // A pong in the same read as another frame is part of that deed.
         let alone = self.deeds.iter().filter(|done| done.is_pong).count() == self.pongs.len();
         (alike && is_whole && alone && first.style != Style::Other).then_some(first)
     }
@@ -131,9 +131,9 @@ impl Display for Tale {
         let Self { name, config, seed, attempts, commands, end, seen, left_out } = self;
         writeln!(f, "pub(crate) fn {name}() -> Scenario {{")?;
         for (what, count) in left_out {
-            writeln!(f, "    // In the journal, and not in this: {count} × {what}.")?;
+            writeln!(f, "    // In the journal, but not in this scenario: {count} × {what}.")?;
         }
-        writeln!(f, "    scenario(\"What a connection did. Say what it should have done.\")")?;
+        writeln!(f, "    scenario(\"What a connection did. Describe what it should do.\")")?;
         if !config.is_empty() {
             writeln!(f, "        .config(toml![")?;
             for line in config {
@@ -162,7 +162,7 @@ impl Display for Tale {
 }
 
 impl Seen {
-    /// What one event's actions show.
+    /// Adds the actions of one event.
     pub(super) fn take(&mut self, actions: &[Action]) {
         for action in actions {
             match *action {
@@ -172,7 +172,7 @@ impl Seen {
                     self.outcomes.push(format!("sent on {id}"))
                 }
                 Action::Notify(notice) => self.notice(notice),
-                // Of the codec, the driver or the clock: what follows from these is seen.
+                // Their effects on the connection are recorded by later events.
                 Action::Send(..)
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
@@ -191,10 +191,10 @@ impl Seen {
             }
             Notice::GaveUp { cause } => self.gave_up = Some(words::gave_up(cause)),
             Notice::ClockJumped { by } => self.jumps.push(words::whole_millis(by)),
-            // The script does not make it: see `Walk::send`.
+            // A script cannot cause it: see `Walk::send`.
             Notice::SendRejected(SendRejection::WriteBlocked) => {}
             Notice::SendRejected(why) => self.outcomes.push(format!("rejected: {}", why.name())),
-            // The states, pings and pongs on the way are for the reporter to ask for.
+            // Intermediate states, pings and pongs: you can add expectations for them.
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
-//! From a journal to a scenario: what was recorded is placed in the testkit's time, one event after the other.
+//! Converts a journal to a scenario: each recorded event gets a time in the testkit.
 //!
-//! A connection is driven along, for what it does by itself it does at its own deadlines, to the nanosecond, where a clock was
-//! late. Between two of them everything stands at whole milliseconds, no two things at one, in the recorded order.
+//! A connection runs along. Its timers fire exactly at its deadlines, although the recorded clock was late.
+//! Between two deadlines every other event gets a whole millisecond of its own, in the recorded order.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -21,15 +21,15 @@ use super::{
 /// What the testkit's wall clock shows at 0 ms.
 const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
 const MILLISECOND: Duration = Duration::from_millis(1);
-/// A timer that fires so long after its time was held up.
+/// A timer that fires later than this was delayed.
 const LATE: Duration = Duration::from_millis(5);
-/// Pongs whose delays differ by less are told as if they took alike.
+/// Pongs whose delays differ by less get the same delay.
 const ALIKE: Duration = Duration::from_millis(5);
 
-/// Tells the scenario of that name.
+/// Makes the scenario with this name.
 ///
 /// # Errors
-/// The settings cannot be written as TOML.
+/// If the settings cannot be written as TOML.
 pub(super) fn tell(name: &str, head: &Head, entries: &[Entry]) -> Result<Tale, NotTold> {
     let takes_any_answer =
         entries.iter().any(|entry| login(entry) == LoginAnswer::AcceptedAndDelivered);
@@ -79,19 +79,19 @@ struct Walk {
     tale: Tale,
     /// What the testkit's wall clock shows at 0 ms, after the jumps so far.
     wall: UnixMillis,
-    /// Where the last thing was placed.
+    /// The time of the last placed event.
     now: Instant,
-    /// When the connection was last told something.
+    /// The time of the connection's last event.
     told: Instant,
-    /// A recorded time, and where it was placed; none before the first request to connect.
+    /// A recorded time and its time in the scenario; `None` before the first request to connect.
     anchor: Option<(Instant, Instant)>,
     recorded_wall: Option<(Instant, UnixMillis)>,
     recorded_deadline: Option<Instant>,
     /// Recorded timestamps of pings, and those of the scenario.
     stamps: BTreeMap<UnixMillis, UnixMillis>,
-    /// The ping that left last.
+    /// The last ping that was sent.
     last_ping: Option<Outgoing>,
-    /// The tick that belongs to a jump of the clock was made with it.
+    /// Whether the tick after a clock jump was already made.
     is_ticked: bool,
 }
 
@@ -112,7 +112,7 @@ impl Walk {
         }
         let is_stale = |action: &Action| matches!(action, Action::Notify(Notice::Stale { .. }));
         if entry.actions.iter().any(is_stale) {
-            self.tale.left_out("an event of a socket that was gone");
+            self.tale.left_out("an event of an earlier socket");
             return;
         }
         let is_tick = entry.event == Fact::Tick;
@@ -132,7 +132,7 @@ impl Walk {
         }
     }
 
-    /// Places what is recorded, and tells the connection.
+    /// Places an event, and passes it to the connection.
     fn place_event(&mut self, at: Instant, entry: &Entry, is_first: bool) {
         let recorded = entry.actions.as_slice();
         match entry.event {
@@ -184,7 +184,7 @@ impl Walk {
             }
             Fact::SocketFailed { socket, failure } => {
                 let deed = words::failing(failure).unwrap_or_else(|| {
-                    self.tale.left_out("a socket that failed in another way, here reset");
+                    self.tale.left_out("a socket failure of another kind, replaced by a reset");
                     "Deed::reset()".to_owned()
                 });
                 self.deed(at, deed, None);
@@ -197,10 +197,10 @@ impl Walk {
                 self.beside(at, Event::BytesReceived(socket), "a part of a message");
             }
             Fact::WriteBlocked { socket } => {
-                self.beside(at, Event::WriteBlocked(socket), "the write buffer full");
+                self.beside(at, Event::WriteBlocked(socket), "a full write buffer");
             }
             Fact::Flushed { socket } => {
-                self.beside(at, Event::Flushed(socket), "the write buffer flushed");
+                self.beside(at, Event::Flushed(socket), "a flushed write buffer");
             }
             Fact::ReadingPaused { socket } => {
                 self.command(at, "Command::PauseReading".to_owned());
@@ -215,7 +215,7 @@ impl Walk {
                 self.beside(at, event, "a ping that waits to be written");
             }
             Fact::WriteProgressed { socket } => {
-                self.beside(at, Event::WriteProgressed(socket), "a write that goes on");
+                self.beside(at, Event::WriteProgressed(socket), "a write that continues");
             }
             Fact::PingHanded { socket, unproven } => {
                 self.beside(at, Event::PingHanded(socket, unproven), "a ping behind many bytes");
@@ -223,7 +223,7 @@ impl Walk {
         }
     }
 
-    /// What no script says: the connection is told, so that its deadlines stay the recorded ones.
+    /// Passes an event that no script can express to the connection, which keeps its deadlines.
     fn beside(&mut self, at: Instant, event: Event<'_>, what: &'static str) {
         self.tale.left_out(what);
         let (recorded, placed) = self.anchor.unwrap_or_default();
@@ -234,7 +234,7 @@ impl Walk {
         self.feed(event, &[]);
     }
 
-    /// Keeps what later events go by.
+    /// Records what later events depend on.
     fn follow(&mut self, action: &Action) {
         match *action {
             Action::OpenSocket { .. } => self.tale.attempts.push(Attempt::at(self.now)),
@@ -258,8 +258,8 @@ impl Walk {
         self.tale.attempts.last()
     }
 
-    /// Where a recorded time lies in the scenario: whole milliseconds after `base`, behind everything that was placed, and
-    /// before what the connection will do by itself.
+    /// Converts a recorded time to the scenario's: whole milliseconds after `base`, after every placed event,
+    /// and before the connection's next deadline.
     fn place(&mut self, base: Instant, at: Instant) -> Instant {
         let (recorded, placed) = self.anchor.unwrap_or_default();
         let at = placed.saturating_add(at.saturating_duration_since(recorded));
@@ -275,7 +275,7 @@ impl Walk {
             if count > most && most >= least {
                 count = most;
             } else if count > most {
-                self.tale.left_out("an event for which there was no time before a deadline");
+                self.tale.left_out("an event that does not fit before a deadline");
             }
         }
         self.now = base.saturating_add(Duration::from_millis(count));
@@ -289,13 +289,13 @@ impl Walk {
 
     fn send(&mut self, at: Instant, kind: Kind, bytes: u64, recorded: &[Action]) {
         if recorded.contains(&Action::Notify(Notice::SendRejected(SendRejection::WriteBlocked))) {
-            return self.tale.left_out("a message that a full write buffer did not take");
+            return self.tale.left_out("a message that a full write buffer rejected");
         }
         if kind == Kind::Binary {
             self.tale.left_out("the kind of a binary message, which is sent as text");
         }
         self.command(at, words::send(bytes));
-        // A driver stamps a message with the time of what it was told last.
+        // A driver sends a message with the time of its last event.
         let event = Event::SendRequested(Message::Text(""));
         let _ = self.connection.handle(self.told, event);
     }
@@ -346,12 +346,12 @@ impl Walk {
         self.feed(Event::FrameReceived(socket, frame), recorded);
     }
 
-    /// What a pong is that answers this ping: an echo, if no other has left since.
+    /// The style of a pong for this ping: an echo, if no other ping was sent since.
     fn style(&self, ping: Outgoing) -> Style {
         if self.last_ping == Some(ping) { Style::Echo } else { Style::Other }
     }
 
-    /// The peer does that: in the same read as the last, if it came at the same time.
+    /// Adds a deed of the peer. It joins the last deed if both came in the same read.
     fn deed(&mut self, at: Instant, deed: String, style: Option<Style>) {
         let Some(attempt) = self.tale.attempts.last_mut() else { return };
         if let Some(last) = attempt.deeds.last_mut()
@@ -385,7 +385,7 @@ impl Walk {
         self.recorded_deadline.is_some_and(|due| at >= due)
     }
 
-    /// The clock was found to have jumped: the machine slept just before. A deadline has shown it, or the suspend watch has.
+    /// Places a suspend before a clock jump, which a deadline or the suspend watch noticed.
     fn jump(&mut self, at: Instant, recorded: &[Action]) {
         let by = recorded.iter().find_map(|action| match action {
             Action::Notify(Notice::ClockJumped { by }) => Some(*by),
@@ -399,19 +399,19 @@ impl Walk {
             return self.tick(at, recorded);
         }
         self.tale.left_out(
-            "a suspend that was noticed before a timer fired, which a script's next timer shows",
+            "a suspend that was noticed before a timer fired; in the scenario the next timer notices it",
         );
         self.look(recorded);
     }
 
-    /// A deadline is reached.
+    /// Places a deadline.
     fn tick(&mut self, at: Instant, recorded: &[Action]) {
         let due = self.recorded_deadline.filter(|due| at.saturating_duration_since(*due) >= LATE);
         if due.is_some() {
-            self.tale.left_out("a timer that was late by 5 ms or more");
+            self.tale.left_out("a timer that fired 5 ms late or more");
         }
         let Some(deadline) = self.connection.next_deadline() else {
-            return self.tale.left_out("a deadline that this core does not have");
+            return self.tale.left_out("a deadline that this version of the core does not have");
         };
         self.now = self.now.max(deadline);
         self.anchor = Some((at, self.now));
@@ -435,7 +435,7 @@ impl Walk {
         }
     }
 
-    /// A recorded time of the wall clock, on that of the testkit.
+    /// Converts a recorded wall-clock time to the testkit's.
     fn shifted(&self, at: Instant, time: UnixMillis) -> Option<UnixMillis> {
         let (when, wall) = self.recorded_wall?;
         let wall = wall.saturating_add(at.saturating_duration_since(when));
@@ -456,7 +456,7 @@ impl Walk {
         }
     }
 
-    /// An error whose date is on the testkit's wall clock, to the second as HTTP has it.
+    /// Converts an error's date to the testkit's wall clock, in whole seconds as in HTTP.
     fn moved(&self, at: Instant, error: OpenError) -> OpenError {
         match error {
             OpenError::Http { status, retry_after: Some(RetryAfter::Date(date)) } => {
@@ -469,7 +469,7 @@ impl Walk {
     }
 }
 
-/// The timestamp of the ping that is sent.
+/// The timestamp of the ping among these actions.
 fn stamp(actions: &[Action]) -> Option<UnixMillis> {
     actions.iter().find_map(|action| match action {
         Action::Send(_, Outgoing::Ping(stamp)) => *stamp,

@@ -1,4 +1,5 @@
-//! The testkit's words for what stands in a journal, as Rust. What was said is not in a journal: stand-ins of its length are.
+//! The testkit's words for the entries of a journal, as Rust. A journal has no contents: placeholders have
+//! their length.
 
 use std::time::Duration;
 
@@ -8,21 +9,21 @@ use gateway_tokio::core::{
     OpenError, RetryAfter, UnixMillis, Verdict,
 };
 
-/// A stand-in up to this length is written out.
+/// A placeholder up to this length is written out.
 const SHORT: u64 = 32;
 
-/// The text that stands for the answer that accepts a login, with the rule that finds it.
+/// The placeholder for the answer that accepts a login, and the rule that matches it.
 pub(super) const ACCEPTED: &str = r#"{"login":"accepted"}"#;
 const ACCEPTED_RULE: &str = "login.accepted = '/login=accepted'";
-/// The rule that a configuration without its rules is written with.
+/// The rule in a configuration that is written without its rules.
 const ANY_ANSWER: &str = "login.accepted = 'any'";
 
-/// The text that stands for an answer that refuses a login.
+/// The placeholder for an answer that refuses a login.
 pub(super) fn refused(verdict: Verdict) -> String {
     format!(r#"{{"login":"refused, {}"}}"#, verdict_word(verdict))
 }
 
-/// The rules that find these texts.
+/// The rules that match these placeholders.
 fn refusals(verdicts: &[Verdict]) -> String {
     let rules = verdicts.iter().map(|verdict| {
         let word = verdict_word(*verdict);
@@ -62,12 +63,12 @@ pub(super) fn whole_millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// From the beginning, which is 0.
+/// The time since the start, which is 0.
 pub(super) fn since_start(at: Instant) -> Duration {
     at.saturating_duration_since(Instant::ZERO)
 }
 
-/// The words of an attempt that failed after that span.
+/// An attempt that failed after this span.
 pub(super) fn failed_opening(after: Duration, error: OpenError) -> String {
     let after = millis(after);
     match error {
@@ -89,7 +90,7 @@ pub(super) fn failed_opening(after: Duration, error: OpenError) -> String {
     }
 }
 
-/// The words of what a peer sends.
+/// A text message of the peer.
 pub(super) fn text(text: &str) -> String {
     format!("Deed::text(r#\"{text}\"#)")
 }
@@ -125,7 +126,7 @@ pub(super) fn close(code: Option<CloseCode>, reason_bytes: u64) -> String {
     }
 }
 
-/// What a peer does on which the socket fails in that way; nothing where a script has no word for it.
+/// The peer's deed that causes this failure; `None` if a script cannot express it.
 pub(super) fn failing(failure: Failure) -> Option<String> {
     let bytes = match failure {
         Failure::Eof => return Some("Deed::end()".to_owned()),
@@ -133,7 +134,7 @@ pub(super) fn failing(failure: Failure) -> Option<String> {
         Failure::Protocol => r"\xc1\x01x",
         Failure::InvalidUtf8 => r"\x81\x01\xff",
         Failure::TooBig => r"\x82\x7f\0\0\0\x10\0\0\0\0",
-        // What a later core tells apart is not known to scripts either.
+        // Scripts do not know failures of later versions either.
         _ => return None,
     };
     Some(format!("Deed::breach(b\"{bytes}\", Failure::{failure:?})"))
@@ -164,7 +165,7 @@ pub(super) fn login_rejected(verdict: Verdict) -> String {
     format!("Command::LoginRejected(Verdict::{verdict})")
 }
 
-/// So many bytes that say nothing.
+/// A placeholder of this length.
 fn stand_in(bytes: u64) -> String {
     if bytes > SHORT {
         return format!("&\"x\".repeat({})", number(bytes));
@@ -173,7 +174,7 @@ fn stand_in(bytes: u64) -> String {
     format!("{text:?}")
 }
 
-/// A cause as the testkit's traces show it.
+/// A cause as in the testkit's traces.
 pub(super) fn cause(cause: DisconnectCause) -> String {
     let name = cause.name();
     match cause {
@@ -188,7 +189,7 @@ pub(super) fn cause(cause: DisconnectCause) -> String {
             format!("{name} http {status}{come_again}")
         }
         DisconnectCause::OpenFailed(error) => format!("{name} {}", error.name()),
-        // The rest say it all by their names.
+        // The names of the others are complete.
         _ => name.to_owned(),
     }
 }
@@ -198,14 +199,14 @@ pub(super) fn gave_up(cause: GiveUpCause) -> String {
         GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => {
             format!("{} {code}", cause.name())
         }
-        // The rest say it all by their names.
+        // The names of the others are complete.
         _ => cause.name().to_owned(),
     }
 }
 
-/// The lines of TOML for what differs from the defaults. A login's rules are not in a journal: in their place stand those
-/// that find the stand-ins of its answers: of one that accepts, unless the first answer was taken whatever it said, and of
-/// those that refuse with these verdicts.
+/// The lines of TOML for settings that differ from the defaults. A journal has no login rules. Rules for the
+/// placeholders replace them: one that accepts, unless any first answer was accepted, and those that refuse
+/// with these verdicts.
 pub(super) fn config(
     config: &Config,
     takes_any_answer: bool,

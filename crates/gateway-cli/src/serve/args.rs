@@ -22,7 +22,8 @@ const LIST: &str = "list";
 /// The command line of `gateway serve`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen, or a name such as localhost:0; port 0 takes a free one. The URL is the first line on stdout.
+    /// The address to listen on, or a name such as localhost:0. Port 0 chooses a free port. The first
+    /// line on stdout is the URL.
     #[arg(
         long,
         value_name = "IP:PORT",
@@ -31,13 +32,13 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Wants TOKEN as the first message, plain or as {"type":"login","token":TOKEN}; answers
+    /// Requires TOKEN as the first message, plain or as {"type":"login","token":TOKEN}. Answers
     /// {"type":"login_ok"}, or {"type":"login_failed"} and close 1008.
     #[arg(long, value_name = "TOKEN", env = "GATEWAY_SERVE_LOGIN", hide_env_values = true)]
     pub(crate) login: Option<Secret>,
 
-    /// What to do to the connections: a script, or close-CODE with any close code that may be sent; `list` prints all scripts with
-    /// what is expected of a client, and ends.
+    /// What the server does to its clients: a script, or close-CODE with any close code that may be
+    /// sent. `list` prints all scripts with the rules for clients, and exits.
     #[arg(
         long,
         value_name = "NAME",
@@ -47,11 +48,11 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) script: ScriptChoice,
 
-    /// Plays the script on the first N connections, then echoes [default: on all of them]
+    /// Applies the script to the first N connections, then echoes [default: to all]
     #[arg(long, value_name = "N")]
     pub(crate) faults: Option<u64>,
 
-    /// The largest message taken from a client.
+    /// The largest message that the server accepts from a client.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::ONE_MEBIBYTE)]
     pub(crate) max_message_size: ByteSize,
 
@@ -63,33 +64,34 @@ pub(crate) struct ServeArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Judging a client")]
 pub(crate) struct JudgeArgs {
-    /// Watches the one client that connects, whoever made it, and ends with a report: what it did, and whether that is what the script
-    /// leads one to expect. Exit status: 0 no rule is broken, 1 one is or no client came, 2 usage.
+    /// Watches one client, made with any library, and prints a report: what it did, and whether it
+    /// kept the script's rules. Exits with 0 if no rule was broken, with 1 if one was or no client
+    /// connected, with 2 on a usage error.
     #[arg(long, conflicts_with = "faults")]
     pub(crate) judge: bool,
 
-    /// For how long the client is watched, from the start; a signal ends it sooner [default: twice --within and 5 s: to see a fault
-    /// late and to come back late]
+    /// How long to watch the client, from the start; a signal ends it earlier [default: twice --within
+    /// plus 5 s, because a client may notice and reconnect late]
     #[arg(long = "for", value_name = "SPAN", value_parser = span, requires = "judge")]
     pub(crate) watched: Option<Duration>,
 
-    /// How long a client may take to see that something is wrong, and to come back: what it claims for itself. Shorter than --for.
+    /// The time limit for a client to notice a fault, and the same limit to reconnect. Use the limit
+    /// that the client promises. Must be shorter than --for.
     #[arg(long, value_name = "SPAN", default_value = DEFAULT_WITHIN, value_parser = span, requires = "judge")]
     pub(crate) within: Duration,
 
-    /// Where the report goes; - is stdout, where it follows the URL.
+    /// Writes the report to this file. For - it goes to stdout, after the URL.
     #[arg(long, value_name = "FILE", default_value = "-", requires = "judge")]
     pub(crate) report: PathBuf,
 
-    /// Text for people, or JSON for tables.
+    /// The format of the report: text for people, JSON for programs.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, requires = "judge")]
     pub(crate) report_format: ReportFormat,
 }
 
-/// The bound of the rules where nobody names one: below the minute after which proxies cut what is idle.
+/// The default limit of the rules: below the minute after which proxies close idle connections.
 pub(crate) const DEFAULT_WITHIN: &str = "45s";
 
-/// How a report is written.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum ReportFormat {
     #[default]
@@ -97,15 +99,13 @@ pub(crate) enum ReportFormat {
     Json,
 }
 
-/// What `--script` asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ScriptChoice {
-    /// The table of scripts.
     List,
     Play(&'static Script),
 }
 
-/// An address, or the first of a name's; an IPv4 one where there is one, as IPv6 may be turned off.
+/// Parses an address, or resolves a name. Prefers IPv4, because IPv6 may be disabled.
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     const FORM: &str = "must be IP:PORT, or a name that resolves to one, such as 127.0.0.1:9001";
     if let Ok(address) = text.parse() {
@@ -120,10 +120,10 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 fn span(text: &str) -> Result<Duration, &'static str> {
     parse_duration(text)
         .filter(|span| !span.is_zero())
-        .ok_or("must be a span such as 500ms, 30s or 5m, and longer than nothing")
+        .ok_or("must be a span such as 500ms, 30s or 5m, longer than 0")
 }
 
-/// Takes the name of a script. What is none gets clap's own words, with the nearest name.
+/// Parses the name of a script. For an unknown name clap suggests the nearest one.
 #[derive(Clone)]
 struct ScriptParser;
 
@@ -150,7 +150,7 @@ impl TypedValueParser for ScriptParser {
             Err(NoScript::Code) => Err(no_code()),
             Err(NoScript::Name) => {
                 let names = Script::all().iter().map(|script| script.name);
-                // The one of these that is none: the word for the codes, left as it stands.
+                // Only the literal `close-CODE` passes this check without being a script.
                 PossibleValuesParser::new(names.chain(["close-CODE", LIST]))
                     .parse_ref(command, argument, value)
                     .and_then(|_| Err(no_code()))

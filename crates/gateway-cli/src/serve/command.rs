@@ -1,4 +1,4 @@
-//! The command `gateway serve`: the server with its URL on stdout, until a signal ends it.
+//! The command `gateway serve`: prints the URL on stdout, and serves until a signal.
 
 use std::{
     error::Error as _,
@@ -21,7 +21,6 @@ use crate::{signals::Signals, stdio};
 /// How long the server may take to end after a signal.
 const LONGEST_END: Duration = Duration::from_secs(2);
 
-/// Why the command failed.
 #[derive(Debug, Error)]
 enum CommandError {
     #[error(transparent)]
@@ -34,7 +33,7 @@ enum CommandError {
     Judge(#[from] JudgeError),
 }
 
-/// Runs the command: 0 when a signal has ended it, 1 where it cannot serve. A judge has its own ends.
+/// Runs the command. Returns 0 after a signal, 1 if it cannot serve; with a judge, the judge's status.
 pub(crate) fn run(args: ServeArgs) -> ExitCode {
     let outcome = match args.script {
         ScriptChoice::List => {
@@ -45,7 +44,7 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
     match outcome {
         Ok(status) => status,
         Err(CommandError::Judge(JudgeError::Usage(error))) => {
-            // Where stderr is gone the status still tells.
+            // If stderr is closed, the status still reports it.
             let _ = error.print();
             ExitCode::from(2)
         }
@@ -57,7 +56,7 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
     }
 }
 
-/// Every script, and what is expected of a client that meets it.
+/// Prints every script with its rules for clients.
 fn print_scripts() -> io::Result<()> {
     let within = parse_duration(DEFAULT_WITHIN).unwrap_or_default();
     let width = Script::all().iter().map(|script| script.name.len()).max().unwrap_or(0);
@@ -69,10 +68,14 @@ fn print_scripts() -> io::Result<()> {
             let _ = writeln!(text, "{:width$}  - {}", "", rule.words(within));
         }
     }
-    let _ = writeln!(text, "{:width$}  closes with any other code that may be sent", "close-CODE");
     let _ = writeln!(
         text,
-        "\nThe lines with a dash are what `--judge` expects of a client; {DEFAULT_WITHIN} is set by --within."
+        "{:width$}  closes with CODE: any close code that may be sent",
+        "close-CODE"
+    );
+    let _ = writeln!(
+        text,
+        "\nA line with a dash is a rule for clients, which `--judge` checks. `--within` replaces the limit {DEFAULT_WITHIN}."
     );
     let mut stdout = stdio::lines()?;
     stdout.write_all(text.as_bytes())?;
@@ -96,7 +99,7 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandEr
         let mut signals = Signals::listen(LONGEST_END).map_err(CommandError::Start)?;
         let signalled = async {
             signals.first().await;
-            tracing::info!("a signal; closing");
+            tracing::info!("signal received; closing");
         };
         let status = match judge {
             Some(judge) => judge.run(args.listen, options, signalled).await?,

@@ -21,10 +21,10 @@ use crate::clock;
 
 /// How much may wait to be written to a client beyond the largest message.
 const WRITE_SLACK: usize = 256 * 1024;
-/// How many beats a server is away that restarts.
+/// How many beats a restarting server refuses connections.
 const RESTART_BEATS: u32 = 2;
 
-/// Attends to a connection until it is over.
+/// Serves a connection until its end.
 pub(crate) async fn attend(
     tcp: TcpStream,
     opening: &'static Opening,
@@ -41,7 +41,7 @@ pub(crate) async fn attend(
         Ok(Ok(Opened::WebSocket { early, steps, end })) => (early, steps, end),
         Ok(Ok(Opened::Over)) => return,
         Ok(Err(error)) => {
-            tracing::info!(%error, "no upgrade");
+            tracing::info!(%error, "the upgrade failed");
             return;
         }
         Err(order) => return ending::end_unopened(line, order, &mut orders).await,

@@ -1,4 +1,4 @@
-//! The steering of a running server: orders to its connections, its door, its counters.
+//! The control of a running server: orders to its connections, its listener, its counters.
 
 use std::sync::{
     Arc,
@@ -14,29 +14,28 @@ use super::{
     script::{Opening, Pace},
 };
 
-/// What is done to a connection that [`Control::accept_then_drop`] has asked for.
+/// The opening of connections after [`Control::accept_then_drop`].
 static ACCEPT_THEN_DROP: Opening =
     Opening::Upgrade { pace: Pace::AtOnce, steps: &[], end: Ending::Finish };
 
-/// A handle that makes faults happen on a running server. Cloned freely; each clone steers the
-/// same server.
+/// A handle that causes faults on a running server. Clones control the same server.
 #[derive(Clone, Debug)]
 pub(crate) struct Control(Arc<Shared>);
 
 /// What a server has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// TCP connections accepted, whatever became of them.
+    /// TCP connections accepted.
     pub(crate) connections: u64,
     /// Connections upgraded to WebSocket.
     pub(crate) upgrades: u64,
     /// Messages echoed.
     pub(crate) echoes: u64,
-    /// Application-level pings answered, wrongly or rightly.
+    /// Application-level pings answered, correctly or not.
     pub(crate) pongs: u64,
 }
 
-/// An order to every connection that is open when it is given.
+/// An order to every open connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Drop,
@@ -45,12 +44,12 @@ pub(crate) enum Order {
     ShutDown,
 }
 
-/// What the server, its connections and its controls have in common.
+/// State that the server, its connections and its controls share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) counters: Counters,
-    /// Where a client is judged.
+    /// Set if a client is judged.
     record: Option<Arc<Record>>,
     orders: watch::Sender<Option<Order>>,
     refusing: watch::Sender<bool>,
@@ -66,7 +65,7 @@ pub(crate) struct Counters {
     pub(crate) pongs: AtomicU64,
 }
 
-/// The orders as one connection hears them: those given since it was accepted.
+/// The orders since a connection was accepted.
 #[derive(Debug)]
 pub(crate) struct Orders(watch::Receiver<Option<Order>>);
 
@@ -76,31 +75,30 @@ impl Control {
         self.0.order(Order::Drop);
     }
 
-    /// Makes every connection half-open: nothing is read or written on it again, until the client
-    /// hangs up, or [`drop_all`](Self::drop_all). Connections accepted later are not concerned.
+    /// Makes every open connection half-open: the server neither reads nor writes on it again, until the
+    /// client ends TCP, or [`drop_all`](Self::drop_all). Later connections work normally.
     pub(crate) fn go_silent(&self) {
         self.0.order(Order::GoSilent);
     }
 
-    /// Closes every connection with 1012, as a server does that restarts. Those that have gone
-    /// silent stay silent.
+    /// Closes every connection with 1012, like a restarting server. Silent ones stay silent.
     pub(crate) fn restart(&self) {
         self.0.order(Order::Restart);
     }
 
-    /// Refuses connections, or takes them again; open ones are not concerned. The port stays
-    /// reserved meanwhile. Returns when it is so, or the server has ended.
+    /// Refuses connections, or accepts them again. Open ones stay open, and the port stays reserved.
+    /// Returns when the listener has changed, or the server has ended.
     pub(crate) async fn refuse(&self, refuse: bool) {
         let mut listening = self.0.listening.subscribe();
         self.0.refuse(refuse);
         tokio::select! {
-            // Fails only where the sender is gone, and `self` holds it.
+            // Never fails, because `self` holds the sender.
             _ = listening.wait_for(|listening| *listening != refuse) => {}
             () = self.0.refusing.closed() => {}
         }
     }
 
-    /// Upgrades each of the next `connections` connections, then hangs up at once.
+    /// Upgrades each of the next `connections` connections, then ends TCP at once.
     pub(crate) fn accept_then_drop(&self, connections: u64) {
         self.0.to_drop.store(connections, Relaxed);
     }
@@ -136,7 +134,7 @@ impl Shared {
         }
     }
 
-    /// A pen for the connection that has just been accepted, where a client is judged.
+    /// A pen for a new connection, if a client is judged.
     pub(crate) fn pen(&self) -> Option<Pen> {
         self.record.as_ref()?.pen()
     }
@@ -147,7 +145,7 @@ impl Shared {
         self.order(Order::Restart);
     }
 
-    /// Refuses connections, or takes them again, in a moment.
+    /// Requests to refuse or accept connections. It takes effect a moment later.
     pub(crate) fn refuse(&self, refuse: bool) {
         self.refusing.send_replace(refuse);
     }
@@ -160,17 +158,17 @@ impl Shared {
         Orders(self.orders.subscribe())
     }
 
-    /// Whether connections are to be refused, for the server alone: it ends when this is dropped.
+    /// Whether to refuse connections. Only for the server: dropping it means that the server has ended.
     pub(crate) fn refusing(&self) -> watch::Receiver<bool> {
         self.refusing.subscribe()
     }
 
-    /// Tells whoever waits in [`Control::refuse`] that the door is open or shut.
+    /// Wakes [`Control::refuse`] once the listener has changed.
     pub(crate) fn set_listening(&self, listening: bool) {
         self.listening.send_replace(listening);
     }
 
-    /// What is done to the connection of that number; the first has number 0.
+    /// The opening of the connection with this number; the first has number 0.
     pub(crate) fn opening(&self, number: u64) -> &'static Opening {
         let is_to_drop =
             self.to_drop.fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1)).is_ok();
@@ -184,7 +182,7 @@ impl Shared {
 }
 
 impl Orders {
-    /// The next order. Cancel-safe. Of several given in one instant only the last is heard.
+    /// The next order. Cancel-safe. Of several at one instant it returns only the last.
     pub(crate) async fn next(&mut self) -> Order {
         loop {
             if self.0.changed().await.is_err() {

@@ -10,11 +10,11 @@ pub(crate) const LOGIN_FAILED: &str = r#"{"type":"login_failed"}"#;
 
 /// A text of the client, as far as the server understands it.
 pub(crate) enum Incoming<'a> {
-    /// `{"type":"ping"}`, with its timestamp as it was written, where it has one.
+    /// `{"type":"ping"}`, with its timestamp as it was written, if any.
     Ping(Option<&'a RawValue>),
     /// `{"type":"login","token":…}`
     Login(String),
-    /// Everything else: it is echoed.
+    /// Everything else, which is echoed.
     Other,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// The pong that belongs to a ping.
+/// The correct pong for a ping.
 pub(crate) fn pong(timestamp: Option<&RawValue>) -> String {
     match timestamp {
         Some(timestamp) => pong_with(timestamp.get()),
@@ -54,7 +54,7 @@ pub(crate) fn pong(timestamp: Option<&RawValue>) -> String {
     }
 }
 
-/// A pong that belongs to no ping: its timestamp lies an hour ahead of the ping's.
+/// A wrong pong: its timestamp is an hour later than the ping's.
 pub(crate) fn wrong_pong(timestamp: Option<&RawValue>) -> String {
     const HOUR_MS: u64 = 3_600_000;
     let asked: u64 = timestamp.and_then(|raw| raw.get().parse().ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! How a connection ends: by the script, by an order, or because the peer is done.
+//! How a connection ends: by the script, by an order, or by the peer.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::clock;
 /// How long a client may take to answer a Close frame.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
-/// The way in which the server ends a connection.
+/// How the server ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Resets TCP.
@@ -27,14 +27,14 @@ pub(crate) enum Ending {
     Finish,
     /// Keeps TCP open, and neither reads nor writes.
     Hold,
-    /// Reads on until the client closes, answers its Close frame, and nothing else.
+    /// Reads until the client closes, and answers only its Close frame.
     Obey,
-    /// Waits a second for the client's Close frame, which answers one that is out already as bytes
-    /// of the script, and finishes TCP.
+    /// Waits a second for the client's Close frame, then finishes TCP. The script has already sent the
+    /// server's Close frame as bytes.
     AwaitClose,
     /// Sends a Close frame, and waits a second for the answer.
     Close { code: u16, reason: &'static str },
-    /// Closes this connection and every other with 1012; then the server is away for two beats.
+    /// Closes every connection with 1012. Then the server refuses connections for two beats.
     Restart,
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn end(
     }
 }
 
-/// Ends a connection that is not upgraded: there is no one to send a Close frame to.
+/// Ends a connection that is not upgraded, so without a Close frame.
 pub(crate) async fn end_unopened(mut line: Line, mut order: Order, orders: &mut Orders) {
     while order == Order::GoSilent {
         order = tokio::select! {
@@ -69,7 +69,7 @@ pub(crate) async fn end_unopened(mut line: Line, mut order: Order, orders: &mut 
 }
 
 impl Ending {
-    /// The ending that an order brings to a connection that behaves.
+    /// The ending of a normal connection after an order.
     pub(crate) fn ordered(order: Order) -> Self {
         match order {
             Order::Drop => Self::Abort,
@@ -81,7 +81,7 @@ impl Ending {
 
     fn overruled_by(self, order: Order) -> Self {
         match (self, order) {
-            // What is silent says nothing again, not even good-bye.
+            // A silent connection sends nothing again, not even a Close.
             (Self::Hold, Order::Restart | Order::GoSilent) => Self::Hold,
             (Self::Hold, Order::ShutDown | Order::Drop) => Self::Abort,
             (
@@ -100,7 +100,7 @@ impl Ending {
         match self {
             Self::Abort => socket.get_mut().reset_on_drop(),
             Self::Finish => {
-                // A peer that is gone already needs no end of stream.
+                // Fails only if the peer is already gone.
                 let _ = socket.get_mut().shutdown().await;
             }
             Self::Hold => socket.get_mut().hung_up().await,
@@ -111,7 +111,7 @@ impl Ending {
                 let _ = socket.get_mut().shutdown().await;
             }
             Self::Close { code, reason } => close(socket, code, reason).await,
-            // The order to restart concerns this connection too, and replaces this at once.
+            // The order to restart also reaches this connection, and replaces this ending at once.
             Self::Restart => std::future::pending().await,
         }
     }
@@ -122,7 +122,7 @@ async fn close(socket: &mut WebSocketStream<Line>, code: u16, reason: &'static s
     let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
     socket.get_mut().note(|pen| pen.closes(code));
     let handshake = async {
-        // Where the frame cannot be sent, reading says that the connection is over.
+        // If the frame cannot be sent, reading reports the end of the connection.
         let _ = socket.close(Some(frame)).await;
         discard(socket).await;
     };
@@ -131,12 +131,12 @@ async fn close(socket: &mut WebSocketStream<Line>, code: u16, reason: &'static s
     }
 }
 
-/// Reads to the end of the connection; a Close frame of the peer is answered on the way.
+/// Reads to the end of the connection. tungstenite answers a Close frame of the peer.
 async fn discard(socket: &mut WebSocketStream<Line>) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
-/// Reads up to the peer's Close frame, and leaves that unanswered.
+/// Reads up to the peer's Close frame, and does not answer it.
 async fn discard_to_close(socket: &mut WebSocketStream<Line>) {
     while let Some(Ok(message)) = socket.next().await {
         if message.is_close() {

@@ -1,4 +1,4 @@
-//! Frames as they pass by: told from the bytes of a stream, whatever their size, in bounded memory.
+//! Parses frames of any size from the bytes of a stream, in bounded memory.
 
 use std::io::Cursor;
 
@@ -7,12 +7,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-/// How much of a payload is kept: all of a control frame, and of a message enough to know a ping by.
+/// How much of a payload is kept: a whole control frame, and enough of a message to recognise a ping.
 const MAX_KEPT: usize = 256;
 /// The longest header.
 const MAX_HEADER: usize = 14;
 
-/// A frame that has passed in full.
+/// A complete frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Passed {
     pub(crate) opcode: OpCode,
@@ -22,17 +22,17 @@ pub(crate) struct Passed {
     pub(crate) start: Vec<u8>,
 }
 
-/// Tells frames from bytes that come in pieces.
+/// Parses frames from bytes that come in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Frames(State);
 
 #[derive(Debug)]
 enum State {
-    /// In a header, of which this has come.
+    /// In a header, with these bytes of it.
     Header(Vec<u8>),
-    /// In a payload, of which so much is still to come.
+    /// In a payload, with this much missing.
     Payload { frame: Passed, mask: Option<[u8; 4]>, left: u64 },
-    /// What has come is no frame: no border is known any more.
+    /// After an invalid frame. Further frames cannot be found.
     Lost,
 }
 
@@ -43,7 +43,7 @@ impl Default for State {
 }
 
 impl Frames {
-    /// Takes the next bytes, and tells each frame that they complete.
+    /// Parses the next bytes, and reports each frame that they complete.
     pub(crate) fn take(&mut self, mut bytes: &[u8], mut tell: impl FnMut(Passed)) {
         while !bytes.is_empty() {
             self.0 = match std::mem::replace(&mut self.0, State::Lost) {
@@ -98,8 +98,7 @@ fn unmask(payload: &mut [u8], mask: Option<[u8; 4]>) {
     }
 }
 
-/// What is left of whole frames without the pongs among them. (Nothing is left out after bytes that
-/// are no frame.)
+/// Removes pongs from whole frames. It removes nothing after an invalid frame.
 pub(crate) fn without_pongs(frames: &[u8]) -> Vec<u8> {
     let mut left = Vec::with_capacity(frames.len());
     let mut rest = frames;
@@ -120,7 +119,7 @@ pub(crate) fn without_pongs(frames: &[u8]) -> Vec<u8> {
 }
 
 impl Passed {
-    /// The text, where this is all of a text message.
+    /// The text, if this is a whole text message.
     pub(crate) fn text(&self) -> Option<&str> {
         let is_whole = self.is_final && self.length == self.start.len() as u64;
         (is_whole && self.opcode == OpCode::Data(Data::Text))
@@ -128,7 +127,7 @@ impl Passed {
             .flatten()
     }
 
-    /// The code, where this is a Close frame with one.
+    /// The code, if this is a Close frame with one.
     pub(crate) fn close_code(&self) -> Option<u16> {
         Some(u16::from_be_bytes(*self.start.first_chunk()?))
     }

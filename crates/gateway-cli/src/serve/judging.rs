@@ -1,4 +1,4 @@
-//! The judge: a server that plays a script on a client for a span, and tells what the client did.
+//! The judge: a server that applies a script to a client for a time, and reports what the client did.
 
 use std::{
     fs::File,
@@ -23,10 +23,9 @@ use super::{
 };
 use crate::{clock, stdio};
 
-/// How much longer a client is watched than two bounds, where nobody says.
+/// By default a client is watched for two limits plus this.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Why there is no judgement.
 #[derive(Debug, Error)]
 pub(crate) enum JudgeError {
     #[error(transparent)]
@@ -39,25 +38,25 @@ pub(crate) enum JudgeError {
     Stdout(#[source] io::Error),
 }
 
-/// A judge that has read its flags, and holds the file for its report.
+/// A judge that has parsed its flags and opened the file for its report.
 pub(crate) struct Judge {
     watched: Duration,
     within: Duration,
     format: ReportFormat,
     path: PathBuf,
-    /// None for stdout.
+    /// `None` for stdout.
     file: Option<File>,
 }
 
 impl Judge {
     /// # Errors
-    /// Where the bound is not shorter than the span, or the report cannot be written.
+    /// If the limit is not shorter than the span, or the report cannot be written.
     pub(crate) fn new(args: JudgeArgs) -> Result<Self, JudgeError> {
         let JudgeArgs { judge: _, watched, within, report: path, report_format: format } = args;
         let watched = watched.unwrap_or_else(|| within.saturating_mul(2).saturating_add(MARGIN));
         if within >= watched {
             let message = format!(
-                "--within ({}) must be shorter than --for ({}): else nothing is ever too late\n",
+                "--within ({}) must be shorter than --for ({}), or no client could be too late\n",
                 format_duration(within),
                 format_duration(watched)
             );
@@ -73,11 +72,11 @@ impl Judge {
         Ok(Self { watched, within, format, path, file })
     }
 
-    /// Serves for the span, or until `signalled`; then tells what was seen. The status: 0 where a
-    /// client came and broke no rule, else 1.
+    /// Serves for the span, or until `signalled`, then writes the report. Returns 0 if a client
+    /// connected and broke no rule, else 1.
     ///
     /// # Errors
-    /// Where it cannot serve, or the report cannot be written.
+    /// If it cannot serve, or the report cannot be written.
     pub(crate) async fn run(
         self,
         listen: SocketAddr,
@@ -91,14 +90,14 @@ impl Judge {
         tracing::info!(address = %server.local_addr(), script = script.name, "judging");
         let mut seen = None;
         let watched = async {
-            // Either is an end.
+            // The time is over, or a signal came.
             let _ = clock::within(self.watched, signalled).await;
             seen = Some(record.end());
         };
         server.run(watched).await?;
         let report = Report::new(script, &seen.unwrap_or_default(), self.within);
         if !report.has_client() {
-            tracing::error!("no client came");
+            tracing::error!("no client connected");
         }
         let status = if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         self.write(&report)?;

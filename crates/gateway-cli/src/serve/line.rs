@@ -1,4 +1,4 @@
-//! The line to one client: TCP, with a pen beside it that notes what passes where a client is judged.
+//! The TCP connection to one client. If a client is judged, a pen records what passes.
 
 use std::{
     io,
@@ -13,8 +13,8 @@ use tokio::{
 
 use super::{frames, judge::End, record::Pen};
 
-/// How much is read of a client that is not to be heard, where it is judged: no more than the kernel
-/// would have taken from it anyway.
+/// How much is read from a judged client that the script does not read: no more than the kernel would
+/// have buffered.
 const UNHEARD: u64 = 64 * 1024;
 
 /// A connection to a client.
@@ -22,32 +22,32 @@ const UNHEARD: u64 = 64 * 1024;
 pub(crate) struct Line {
     tcp: TcpStream,
     pen: Option<Pen>,
-    /// Whether the pongs are left out that the WebSocket layer writes by itself.
+    /// Whether the automatic pongs of the WebSocket layer are removed.
     mutes_pongs: bool,
-    /// What is still to be written of frames without their pongs.
+    /// Frames without their pongs that are not yet written.
     pending: Vec<u8>,
 }
 
 impl Line {
     pub(crate) fn new(tcp: TcpStream, pen: Option<Pen>) -> Self {
-        // Every frame and every byte of a slow answer leaves at once. Fails only on a dead socket.
+        // Every frame, and every byte of a slow answer, is sent at once. Fails only on a closed socket.
         let _ = tcp.set_nodelay(true);
         Self { tcp, pen, mutes_pongs: false, pending: Vec::new() }
     }
 
-    /// Tells the pen, where there is one.
+    /// Calls the pen, if there is one.
     pub(crate) fn note(&mut self, note: impl FnOnce(&mut Pen)) {
         if let Some(pen) = &mut self.pen {
             note(pen);
         }
     }
 
-    /// Leaves out the pongs that the WebSocket layer writes by itself, or lets them pass.
+    /// Sets whether the automatic pongs of the WebSocket layer are removed.
     pub(crate) fn mute_pongs(&mut self, mute: bool) {
         self.mutes_pongs = mute;
     }
 
-    /// Writes bytes as they are, pongs among them or not.
+    /// Writes bytes unchanged, with any pongs.
     pub(crate) async fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.flush().await?;
         let written = self.tcp.write_all(bytes).await;
@@ -56,8 +56,8 @@ impl Line {
         Ok(())
     }
 
-    /// Waits until the peer has hung up, and takes nothing of what it says. Where it has said something,
-    /// that hides its end, and this waits for ever.
+    /// Waits until the peer has ended TCP, and reads nothing. If the peer has sent bytes, they hide the end,
+    /// and this never returns.
     pub(crate) async fn left_unheard(&mut self) {
         match self.tcp.peek(&mut [0]).await {
             Ok(0) => self.note(|pen| pen.ended(End::ClientFinished)),
@@ -66,7 +66,7 @@ impl Line {
         }
     }
 
-    /// Waits until the peer has hung up, and hears nothing.
+    /// Waits until the peer has ended TCP, and discards its bytes.
     pub(crate) async fn hung_up(&mut self) {
         if self.pen.is_some() {
             let mut unheard = tokio::io::sink();
@@ -79,7 +79,7 @@ impl Line {
             if ready.is_read_closed() {
                 break;
             }
-            // Bytes have come. They stay where they are; this waits for the next change.
+            // Bytes have come. They stay unread; wait for the next change.
             let _ = self.tcp.try_io(Interest::READABLE, || {
                 Err::<(), _>(io::Error::from(io::ErrorKind::WouldBlock))
             });
@@ -87,14 +87,14 @@ impl Line {
         self.note(|pen| pen.ended(End::ClientFinished));
     }
 
-    /// Makes the drop of the connection a reset.
+    /// Makes dropping the connection reset it.
     pub(crate) fn reset_on_drop(&mut self) {
-        // Fails only on a socket that is dead already.
+        // Fails only on a closed socket.
         let _ = self.tcp.set_zero_linger();
         self.note(|pen| pen.ended(End::ServerReset));
     }
 
-    /// Passes on what has become of a write. One fails where the peer is gone.
+    /// Reports the result of a write to the pen. A write fails if the peer is gone.
     fn noted<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
         if written.is_err() {
             self.note(|pen| pen.ended(End::ClientReset));
@@ -143,7 +143,7 @@ impl AsyncWrite for Line {
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_pending(context))?;
         if self.mutes_pongs {
-            // The WebSocket layer offers whole frames, and all of them are taken: so it stays.
+            // The WebSocket layer offers whole frames and expects that all are written.
             self.pending = frames::without_pongs(bytes);
             if let Poll::Ready(outcome) = self.poll_pending(context) {
                 outcome?;

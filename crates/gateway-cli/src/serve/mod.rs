@@ -1,10 +1,10 @@
-//! The gateway to test against: a WebSocket server that echoes, answers pings, wants a login, and
-//! misbehaves as a script says or as a [`Control`] orders.
+//! The test server: it echoes, answers pings, requires a login, and misbehaves as a script or a [`Control`]
+//! orders.
 //!
-//! [`judging`] turns it into a judge: what a client did, held against the expectation of the script.
+//! [`judging`] compares what a client did with the rules of the script.
 //!
-//! Read [`script`] for what it can do to a client, [`server`] for the door, and [`connection`] for
-//! the life of one connection.
+//! [`script`] lists what the server can do to a client, [`server`] has the listener, and [`connection`]
+//! runs one connection.
 
 pub(crate) mod args;
 pub(crate) mod command;
@@ -35,7 +35,7 @@ pub(crate) use self::{
     server::{ServeError, Server},
 };
 
-/// What is answered to a text without a script's help: the pong of a ping.
+/// The default answer to a text: the pong for a ping.
 pub(crate) fn answer(text: &str) -> Option<String> {
     match dialect::Incoming::parse(text) {
         dialect::Incoming::Ping(timestamp) => Some(dialect::pong(timestamp)),

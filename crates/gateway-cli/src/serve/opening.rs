@@ -24,23 +24,23 @@ use crate::clock;
 const MAX_HEAD: usize = 16 * 1024;
 /// How long a client may take to send its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a client may take to hang up after an answer that is no upgrade.
+/// How long a client may take to end TCP after a response that does not upgrade.
 const LINGER: Duration = Duration::from_secs(1);
 
 const BAD_REQUEST: HttpAnswer =
     HttpAnswer { status: 400, reason: "Bad Request", header: Header::None };
 
-/// What the opening has come to.
+/// The result of an opening.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// The connection is upgraded, and the script goes on.
+    /// The connection is upgraded, and the script continues.
     WebSocket {
-        /// What the client has sent after its request.
+        /// Bytes that the client sent after its request.
         early: Vec<u8>,
         steps: &'static [Step],
         end: Ending,
     },
-    /// The connection is over: answered otherwise, or left by the client.
+    /// The connection is over: it was not upgraded, or the client left.
     Over,
 }
 
@@ -50,10 +50,10 @@ struct Head {
     early: Vec<u8>,
 }
 
-/// Plays the opening of a script.
+/// Runs the opening of a script.
 ///
 /// # Errors
-/// Where the client hangs up, is too slow, or sends too much before the upgrade is done.
+/// If the client ends TCP, is too slow, or sends too much before the upgrade is done.
 pub(crate) async fn open(
     line: &mut Line,
     opening: &Opening,
@@ -87,13 +87,13 @@ pub(crate) async fn open(
             Ok(Opened::WebSocket { early, steps, end })
         }
         Err(error) => {
-            tracing::info!(%error, "this is no request for an upgrade");
+            tracing::info!(%error, "the request is not a WebSocket upgrade");
             hang_up_after(line, &BAD_REQUEST.to_bytes()).await
         }
     }
 }
 
-/// Reads the request, and leaves nothing of it unread.
+/// Reads the whole request.
 async fn read_head(line: &mut Line) -> io::Result<Head> {
     let mut bytes = Vec::with_capacity(1024);
     let reading = async {
@@ -119,7 +119,7 @@ async fn read_head(line: &mut Line) -> io::Result<Head> {
     clock::within(HEAD_DEADLINE, reading).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// The answer that upgrades. Of the subprotocols offered the first is selected.
+/// The response that upgrades. It selects the first offered subprotocol.
 fn upgrade(request: &Request) -> Result<Vec<u8>, tungstenite::Error> {
     let mut response = create_response(request)?;
     if let Some(subprotocol) = first_subprotocol(request) {
@@ -142,7 +142,7 @@ async fn write_paced(line: &mut Line, answer: &[u8], pace: Pace, beat: Duration)
         Pace::ByteABeat => {
             for byte in answer {
                 line.write_all(std::slice::from_ref(byte)).await?;
-                // Both lose nothing when they are dropped.
+                // Both are cancel-safe.
                 tokio::select! {
                     biased;
                     () = line.left_unheard() => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -154,7 +154,7 @@ async fn write_paced(line: &mut Line, answer: &[u8], pace: Pace, beat: Duration)
     }
 }
 
-/// Writes, finishes, and reads what still comes for a moment, so that no reset overtakes the answer.
+/// Writes, finishes, and reads for a moment, so that no reset overtakes the answer.
 async fn hang_up_after(line: &mut Line, answer: &[u8]) -> io::Result<Opened> {
     line.write_all(answer).await?;
     line.shutdown().await?;

@@ -1,23 +1,21 @@
-//! What a server is told before it starts.
+//! The settings of a server.
 
 use std::time::Duration;
 
 use super::{Script, Secret};
 use crate::byte_size::ByteSize;
 
-/// The settings of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// The token wanted as the first message; without one everybody is let in.
+    /// The token that the first message must have. Without one there is no login.
     pub(crate) login: Option<Secret>,
-    /// What is done to the connections.
+    /// The script for the connections.
     pub(crate) script: &'static Script,
-    /// How many connections the script is played on before the server turns to `echo`; without a
-    /// number, on all of them.
+    /// How many connections get the script. Later ones get `echo`. `None` means all.
     pub(crate) faults: Option<u64>,
-    /// The largest message taken from a client; a larger one is answered with close 1009.
+    /// The largest message from a client. The server answers a larger one with close 1009.
     pub(crate) max_message_size: ByteSize,
-    /// The unit of time of the scripts: "one second" of their descriptions.
+    /// The unit of time of the scripts, "a second" in their descriptions.
     pub(crate) beat: Duration,
 }
 

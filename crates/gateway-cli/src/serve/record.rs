@@ -14,19 +14,19 @@ use super::{
 };
 use crate::clock::Stopwatch;
 
-/// How many attempts are kept; more are only counted.
+/// How many attempts are recorded. Further ones are only counted.
 const MAX_ATTEMPTS: usize = 10_000;
-/// What a request ends with.
+/// The end of a request.
 const END_OF_HEAD: [u8; 4] = *b"\r\n\r\n";
 
-/// The record of all connections, from when it is made.
+/// The record of all connections since it was created.
 #[derive(Debug)]
 pub(crate) struct Record {
     stopwatch: Stopwatch,
     seen: Mutex<Observed>,
 }
 
-/// The pen for one connection. Dropped, it notes that the server has hung up, if nobody had before.
+/// The pen for one connection. Its drop records that the server has ended TCP, if it was still open.
 #[derive(Debug)]
 pub(crate) struct Pen {
     record: Arc<Record>,
@@ -36,10 +36,10 @@ pub(crate) struct Pen {
     flood_end: [u8; 4],
 }
 
-/// How the bytes of the client are to be read.
+/// How to parse the client's bytes.
 #[derive(Debug)]
 enum Reading {
-    /// Its request, of which these are the last bytes.
+    /// As its request. These are the last bytes so far.
     Head([u8; 4]),
     Frames(Frames),
 }
@@ -49,7 +49,7 @@ impl Record {
         Arc::new(Self { stopwatch: Stopwatch::start(), seen: Mutex::default() })
     }
 
-    /// A pen for a connection that has just been accepted; none where there have been too many.
+    /// Returns a pen for a new connection, or `None` if there are too many.
     pub(crate) fn pen(self: &Arc<Self>) -> Option<Pen> {
         let started = self.stopwatch.elapsed();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +63,7 @@ impl Record {
         Some(Pen { record, index, reading, flood_end: [0; 4] })
     }
 
-    /// Everything until now. What comes later is not recorded.
+    /// Ends the record and returns it.
     pub(crate) fn end(&self) -> Observed {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = std::mem::take(&mut *seen);
@@ -74,7 +74,7 @@ impl Record {
     fn note(&self, index: usize, note: impl FnOnce(&mut Attempt, Duration)) {
         let now = self.stopwatch.elapsed();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // Where there is none the record has ended.
+        // There is none if the record has ended.
         if let Some(attempt) = seen.attempts.get_mut(index) {
             note(attempt, now);
         }
@@ -82,12 +82,12 @@ impl Record {
 }
 
 impl Pen {
-    /// The upgrade is answered in full.
+    /// The upgrade is complete.
     pub(crate) fn opened(&self) {
         self.note(|attempt, now| attempt.opened = Some(now));
     }
 
-    /// The upgrade is answered otherwise.
+    /// The response does not upgrade.
     pub(crate) fn answered(&self, status: u16) {
         self.note(|attempt, _| attempt.http_status = Some(status));
     }
@@ -97,13 +97,13 @@ impl Pen {
         self.note(|attempt, now| attempt.fault = attempt.fault.or(Some(now)));
     }
 
-    /// The flood of pings begins, whose last one has this payload.
+    /// The flood of pings begins. The last ping has this payload.
     pub(crate) fn flood(&mut self, last: [u8; 4]) {
         self.flood_end = last;
         self.note(|attempt, now| attempt.flood = Some(now));
     }
 
-    /// The server sends a Close frame of its own. It is none where the client has left before.
+    /// The server sends its own Close frame. It does not count if the client has already left.
     pub(crate) fn closes(&self, code: u16) {
         self.note(|attempt, now| {
             if attempt.left_at().is_none() {

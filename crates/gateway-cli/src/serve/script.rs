@@ -1,4 +1,4 @@
-//! The words of which a script is made: how a connection opens, what happens on it, how it ends.
+//! The parts of a script: how a connection opens, what happens on it, how it ends.
 
 use gateway_tokio::core::CloseCode;
 use thiserror::Error;
@@ -9,13 +9,13 @@ use super::{
     script_table::{self, SCRIPTS},
 };
 
-/// What the server does to a connection, under a name. All of them stand in the script table.
+/// What the server does to a connection. The script table lists all scripts.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) name: &'static str,
-    /// One line, in the third person: what the client meets.
+    /// What the server does, in one line in the third person.
     pub(crate) about: &'static str,
-    /// The rules that a client is judged by which meets it.
+    /// The rules for a client on this script.
     pub(crate) expects: &'static [Rule],
     pub(crate) opening: Opening,
 }
@@ -23,15 +23,15 @@ pub(crate) struct Script {
 /// What the server does when a TCP connection has been accepted.
 #[derive(Debug)]
 pub(crate) enum Opening {
-    /// Reads nothing and answers nothing, for as long as the client stays.
+    /// Reads and writes nothing until the client ends TCP.
     Silence,
-    /// Reads the request, and hangs up without an answer.
+    /// Reads the request, and ends TCP without an answer.
     HangUp,
-    /// Answers the upgrade with another HTTP status, and hangs up.
+    /// Answers the upgrade with another HTTP status, and ends TCP.
     Http(HttpAnswer),
-    /// Answers the upgrade with bytes that are no HTTP, and hangs up.
+    /// Answers the upgrade with bytes that are not HTTP, and ends TCP.
     Bytes(&'static [u8]),
-    /// Upgrades to WebSocket, takes the steps one by one, then ends the connection.
+    /// Upgrades to WebSocket, runs the steps in order, then ends the connection.
     Upgrade { pace: Pace, steps: &'static [Step], end: Ending },
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Pace {
     ByteABeat,
 }
 
-/// An HTTP answer that is no upgrade.
+/// An HTTP response that does not upgrade.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     pub(crate) status: u16,
@@ -50,13 +50,13 @@ pub(crate) struct HttpAnswer {
     pub(crate) header: Header,
 }
 
-/// The header of an HTTP answer that matters to a client.
+/// The header of such a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Header {
     None,
     /// `Retry-After` in seconds.
     RetryAfterSeconds(u32),
-    /// `Retry-After` as the HTTP date that lies so many seconds ahead.
+    /// `Retry-After` as an HTTP date this many seconds ahead.
     RetryAfterDate(u32),
     Location(&'static str),
     Authenticate(&'static str),
@@ -65,15 +65,15 @@ pub(crate) enum Header {
 /// Something that happens on an upgraded connection.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Answers messages until the manners say that it is enough.
+    /// Answers messages until the manners' end.
     Answer(Manners),
     /// Writes bytes past the WebSocket layer that break the protocol.
     Bytes(&'static [u8]),
-    /// Writes a Close frame past the WebSocket layer, so that it is the script that goes on.
+    /// Writes a Close frame past the WebSocket layer, so that the script continues.
     Close(u16),
-    /// Refuses a login: the first message, or its absence for a beat.
+    /// Refuses a login after the first message or a beat.
     RefuseLogin,
-    /// Sends so many WebSocket pings as fast as they go.
+    /// Sends this many WebSocket pings as fast as possible.
     PingFlood(u32),
 }
 
@@ -85,42 +85,41 @@ pub(crate) struct Manners {
     pub(crate) closing: Closing,
 }
 
-/// When a server has answered enough.
+/// When a server stops answering.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
     /// When the client closes.
     Closed,
-    /// After so many echoed messages, or so many beats, whichever comes first.
+    /// After this many echoed messages or beats, whichever comes first.
     Either { echoes: u32, beats: u32 },
 }
 
-/// What becomes of a ping, be it application-level or a control frame.
+/// How the server answers a ping, application-level or a control frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pongs {
     Right,
     Never,
-    /// So many beats after the ping.
+    /// This many beats after the ping.
     Late(u32),
     /// With another timestamp, or another payload, than the ping's.
     Wrong,
 }
 
-/// What becomes of the client's Close frame.
+/// How the server treats the client's Close frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Closing {
     Replied,
-    /// Taken as the end of the step, and never answered.
+    /// It ends the step, without an answer.
     Ignored,
 }
 
-/// Why a name names no script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum NoScript {
-    #[error("no such script; `--script list` names them")]
+    #[error("unknown script; `--script list` prints all scripts")]
     Name,
     #[error(
-        "no such close code may be sent; those that may are 1000-1003, 1007-1014 and 3000-4999 \
-         (RFC 6455, 7.4; for 1005 on the wire there is close-code-1005)"
+        "this close code may not be sent; valid codes are 1000-1003, 1007-1014 and 3000-4999 \
+         (RFC 6455, 7.4); the script close-code-1005 sends 1005"
     )]
     Code,
 }
@@ -134,19 +133,19 @@ impl Manners {
     pub(crate) const GOOD: Self =
         Self { until: Until::Closed, pongs: Pongs::Right, closing: Closing::Replied };
 
-    /// Good manners for one message or one beat: time for a client to get ready, then the fault.
+    /// Good manners for one message or one beat, so that a client can become ready before the fault.
     pub(crate) const BRIEF: Self =
         Self { until: Until::Either { echoes: 1, beats: 1 }, ..Self::GOOD };
 }
 
 impl Script {
-    /// The script that does nothing wrong.
+    /// The script without a fault.
     pub(crate) const ECHO: &'static Self = &SCRIPTS[0];
 
-    /// The script of that name: of the table, or `close-CODE` with any code that may be sent.
+    /// The script with this name: one of the table, or `close-CODE` with any code that may be sent.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is none.
     pub(crate) fn by_name(name: &str) -> Result<&'static Self, NoScript> {
         if let Some(script) = SCRIPTS.iter().find(|script| script.name == name) {
             return Ok(script);
@@ -159,7 +158,7 @@ impl Script {
         }
     }
 
-    /// Every script, in the order in which they are listed.
+    /// Every script, in the order of the list.
     pub(crate) fn all() -> &'static [Self] {
         &SCRIPTS
     }

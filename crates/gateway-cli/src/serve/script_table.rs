@@ -1,5 +1,5 @@
-//! The table of scripts: everything that the server can do to a client, by name, and what is expected of
-//! a client that meets it.
+//! The table of scripts: everything that the server can do to a client, by name, with the rules for the
+//! client.
 
 use std::time::Duration;
 
@@ -17,40 +17,38 @@ const THREE: Step =
     Step::Answer(Manners { until: Until::Either { echoes: 3, beats: 1 }, ..Manners::GOOD });
 
 const WAITS: Rule = Rule::Waits { at_once: 1 };
-/// As many as browsers follow.
+/// Browsers follow this many redirects.
 const FEW_REDIRECTS: Rule = Rule::Waits { at_once: 20 };
 const TWO_SECONDS: Rule = Rule::HeedsRetryAfter { least: Duration::from_secs(2) };
 
-/// Lost for no fault of the client's, and after a connection that worked.
+/// The connection worked, and is lost through no fault of the client.
 const LOST: &[Rule] = &[Rule::ComesBack, WAITS];
-/// Lost as soon as it is made.
+/// The connection is lost as soon as it is open.
 const NEVER_WORKS: &[Rule] = &[Rule::ComesBack, WAITS, Rule::BacksOff];
-/// Refused, so that to give up is as good.
+/// The upgrade is refused. The client may retry or give up.
 const REFUSED: &[Rule] = &[WAITS, Rule::BacksOff];
 const SILENT: &[Rule] =
     &[Rule::NoticesSilence, Rule::ComesBack, Rule::HangsUpAfterClose, Rule::ClosesLegally];
 const WORKS: &[Rule] = &[Rule::Stays, Rule::ClosesLegally];
 const UNANSWERED: &[Rule] = &[Rule::GivesUpOpening, Rule::ComesBack, WAITS];
-/// Closed by a server that will be back.
+/// The server closes and will be back.
 const AWAY: &[Rule] = &[Rule::AnswersClose, Rule::ComesBack, WAITS];
-/// Closed for a reason on which clients differ: to come back, or not.
+/// The server closes with a code after which some clients reconnect and others do not.
 const CLOSED: &[Rule] = &[Rule::AnswersClose, WAITS];
 const PROTOCOL_ERROR: &[Rule] = &[Rule::FailsConnection { codes: &[1002] }, WAITS];
 const BAD_DATA: &[Rule] = &[Rule::FailsConnection { codes: &[1007, 1002] }, WAITS];
 const TOO_BIG: &[Rule] = &[Rule::FailsConnection { codes: &[1009, 1002] }, WAITS];
 
-/// An upgrade at once, some steps, an end.
 const fn upgrade(steps: &'static [Step], end: Ending) -> Opening {
     Opening::Upgrade { pace: Pace::AtOnce, steps, end }
 }
 
-/// A Close frame, after time enough for a client to get ready.
+/// Closes after enough time for a client to become ready.
 const fn close(code: u16, reason: &'static str) -> Opening {
     upgrade(&[BRIEF], Ending::Close { code, reason })
 }
 
-/// The script that closes with a code for which the table has none. It lasts as long as the program:
-/// a command line names one.
+/// The script that closes with a code that is not in the table. It is leaked: a command line names only one.
 pub(crate) fn close_with(code: CloseCode) -> &'static Script {
     let number = code.number();
     let name = format!("close-{number}").leak();
@@ -79,27 +77,27 @@ const fn script(
 /// All scripts. `echo` is the first.
 #[rustfmt::skip]
 pub(crate) static SCRIPTS: [Script; 43] = [
-    script("echo", "echoes and answers pings; does nothing wrong", WORKS,
+    script("echo", "echoes and answers pings, without any fault", WORKS,
         upgrade(&[GOOD], Ending::Finish)),
-    script("drop", "aborts the connection after three echoed messages or a second", LOST,
+    script("drop", "resets the connection after three echoed messages or a second", LOST,
         upgrade(&[THREE], Ending::Abort)),
-    script("accept-then-drop", "upgrades, and hangs up at once without a Close frame", NEVER_WORKS,
+    script("accept-then-drop", "upgrades, then ends TCP at once without a Close frame", NEVER_WORKS,
         upgrade(&[], Ending::Finish)),
-    script("accept-then-close", "upgrades, and closes with 1001 at once", NEVER_WORKS,
+    script("accept-then-close", "upgrades, then closes with 1001 at once", NEVER_WORKS,
         upgrade(&[], Ending::Close { code: 1001, reason: "" })),
-    script("hang-up", "hangs up without an answer to the upgrade", NEVER_WORKS,
+    script("hang-up", "ends TCP without an answer to the upgrade", NEVER_WORKS,
         Opening::HangUp),
     script("half-open", "upgrades, then never reads or writes again", SILENT,
         upgrade(&[], Ending::Hold)),
-    script("never-answer", "accepts TCP, and never answers the upgrade", UNANSWERED,
+    script("never-answer", "accepts TCP, then never answers the upgrade", UNANSWERED,
         Opening::Silence),
     script("slow-upgrade", "writes the answer to the upgrade one byte a second, then echoes", UNANSWERED,
         Opening::Upgrade { pace: Pace::ByteABeat, steps: &[GOOD], end: Ending::Finish }),
-    script("never-pong", "echoes, and swallows pings, JSON and WebSocket ones", SILENT,
+    script("never-pong", "echoes, but ignores JSON and WebSocket pings", SILENT,
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Never, ..Manners::GOOD })], Ending::Finish)),
-    script("late-pong", "echoes, and answers each ping six seconds late", WORKS,
+    script("late-pong", "echoes, but answers each ping six seconds late", WORKS,
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Late(6), ..Manners::GOOD })], Ending::Finish)),
-    script("wrong-pong", "echoes, and answers pings with a timestamp an hour ahead of theirs, or another payload", &[Rule::StillThere],
+    script("wrong-pong", "echoes, but answers JSON pings with a timestamp an hour too late, and WebSocket pings with another payload", &[Rule::StillThere],
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Wrong, ..Manners::GOOD })], Ending::Finish)),
     script("close-1000", "closes with 1000 (normal) after one echoed message or a second", CLOSED,
         close(1000, "done")),
@@ -109,9 +107,9 @@ pub(crate) static SCRIPTS: [Script; 43] = [
         close(1012, "service restart")),
     script("close-4000", "closes with 4000 (application) after one echoed message or a second", CLOSED,
         close(4000, "application error")),
-    script("refuse-login", "refuses the first message as a login, at the latest after a second, and closes with 1013 (try again later)", AWAY,
+    script("refuse-login", "refuses the login after the first message or a second, and closes with 1013 (try again later)", AWAY,
         upgrade(&[Step::RefuseLogin], Ending::Close { code: 1013, reason: "try again later" })),
-    script("restart", "closes every connection with 1012 after one echoed message or a second; refuses for two, then is back",
+    script("restart", "closes all connections with 1012 after one echoed message or a second, refuses connections for two seconds, then echoes",
         &[Rule::AnswersClose, Rule::ComesBack],
         upgrade(&[BRIEF], Ending::Restart)),
     script("http-401", "answers the upgrade with 401 Unauthorized", REFUSED,
@@ -138,36 +136,36 @@ pub(crate) static SCRIPTS: [Script; 43] = [
         http(503, "Service Unavailable", Header::RetryAfterSeconds(2))),
     script("redirect", "answers the upgrade with 302 Found and a Location", &[FEW_REDIRECTS],
         http(302, "Found", Header::Location("/elsewhere"))),
-    script("not-http", "answers the upgrade with bytes that are no HTTP", REFUSED,
+    script("not-http", "answers the upgrade with bytes that are not HTTP", REFUSED,
         Opening::Bytes(b"\x16\x03\x01\x00\x02this is no HTTP\r\n\r\n")),
-    script("bad-utf8", "sends a text message that is no UTF-8 after one echoed message or a second", BAD_DATA,
+    script("bad-utf8", "sends a text message with invalid UTF-8 after one echoed message or a second", BAD_DATA,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x04ab\xc3\x28")], Ending::Obey)),
     script("reserved-bits", "sends a text frame with a reserved bit set after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\xc1\x02hi")], Ending::Obey)),
-    script("oversized", "announces a frame of 2 GiB, sent in part, after one echoed message or a second", TOO_BIG,
+    script("oversized", "announces a frame of 2 GiB and sends a part of it, after one echoed message or a second", TOO_BIG,
         upgrade(&[BRIEF, Step::Bytes(b"\x82\x7f\x00\x00\x00\x00\x80\x00\x00\x00a few bytes")],
             Ending::Obey)),
-    script("long-length", "codes a length of 2 in 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
+    script("long-length", "encodes a length of 2 in 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
         PROTOCOL_ERROR, upgrade(&[BRIEF, Step::Bytes(b"\x81\x7f\0\0\0\0\0\0\0\x02hi")], Ending::Obey)),
-    script("length-top-bit", "sets the top bit of a length of 64 bits, which RFC 6455, 5.2 forbids, after one echoed message or a second",
+    script("length-top-bit", "sets the top bit of a 64-bit length, which RFC 6455, 5.2 forbids, after one echoed message or a second",
         &[Rule::FailsConnection { codes: &[1002, 1009] }],
         upgrade(&[BRIEF, Step::Bytes(b"\x82\x7f\x80\0\0\0\0\0\0\x02hi")], Ending::Obey)),
     script("close-code-1005", "closes with 1005, which must not be on the wire, after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x02\x03\xed")], Ending::AwaitClose)),
     script("close-one-byte", "sends a Close frame with half a close code after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x88\x01\x03")], Ending::AwaitClose)),
-    script("masked-frame", "sends a masked frame, which only a client may, after one echoed message or a second", PROTOCOL_ERROR,
+    script("masked-frame", "sends a masked frame, which only a client may send, after one echoed message or a second", PROTOCOL_ERROR,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x82\x00\x00\x00\x00hi")], Ending::Obey)),
-    script("finish-mid-frame", "ends the TCP stream within a frame after one echoed message or a second", LOST,
+    script("finish-mid-frame", "ends TCP in the middle of a frame after one echoed message or a second", LOST,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x7e\x03\xe8the first of")], Ending::Finish)),
-    script("reset-mid-frame", "resets TCP within a frame after one echoed message or a second", LOST,
+    script("reset-mid-frame", "resets TCP in the middle of a frame after one echoed message or a second", LOST,
         upgrade(&[BRIEF, Step::Bytes(b"\x81\x7e\x03\xe8the first of")], Ending::Abort)),
     script("ping-flood", "sends ten thousand WebSocket pings at once, then echoes", &[Rule::AnswersPings, Rule::Stays],
         upgrade(&[Step::PingFlood(10_000), GOOD], Ending::Finish)),
     script("no-close-reply", "echoes, never answers a Close frame, and keeps TCP open", &[Rule::HangsUpAfterClose],
         upgrade(&[Step::Answer(Manners { closing: Closing::Ignored, ..Manners::GOOD })],
             Ending::Hold)),
-    script("close-mute", "sends Close 1001 after one echoed message or a second, then is mute", &[Rule::AnswersClose, Rule::HangsUpAfterClose, Rule::ComesBack],
+    script("close-mute", "sends Close 1001 after one echoed message or a second, then sends nothing and keeps TCP open", &[Rule::AnswersClose, Rule::HangsUpAfterClose, Rule::ComesBack],
         upgrade(&[BRIEF, Step::Close(1001)], Ending::Hold)),
 ];
 

@@ -4,18 +4,17 @@ use std::{fmt, hint::black_box, str::FromStr};
 
 use thiserror::Error;
 
-/// A token that a client has to present. Its `Debug` form hides it, and it has no other.
+/// A token that a client must present. Its `Debug` form hides it.
 #[derive(Clone)]
 pub(crate) struct Secret(Box<str>);
 
-/// A login token was given that is empty.
+/// The login token is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the login token is empty")]
 pub(crate) struct EmptySecret;
 
 impl Secret {
-    /// Whether `candidate` is the token. The time taken tells no more than whether the lengths
-    /// are the same.
+    /// Whether `candidate` is the token. Its time reveals only whether the lengths are equal.
     pub(crate) fn matches(&self, candidate: &str) -> bool {
         let (token, candidate) = (self.0.as_bytes(), candidate.as_bytes());
         if token.len() != candidate.len() {

@@ -1,4 +1,4 @@
-//! The server: its door, which opens and shuts, and the connections that have come in.
+//! The server: its listener, which can refuse connections for a while, and the open connections.
 
 use std::{
     future::Future,
@@ -24,32 +24,31 @@ use super::{
 };
 use crate::clock;
 
-/// How many connections are open at once; more are dropped when they come.
+/// How many connections may be open. The server drops further ones at once.
 const MAX_CONNECTIONS: usize = 4096;
 const BACKLOG: u32 = 1024;
 /// How long the connections may take to end when the server does.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1_500);
-/// How long the server waits when a connection cannot be accepted, for want of descriptors say.
+/// How long the server waits after a failed accept, for example without free descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Why there is no server, or no longer one.
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
 }
 
-/// A gateway that listens. Nothing is accepted until [`run`](Self::run).
+/// A gateway that listens. It accepts nothing until [`run`](Self::run).
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
     listener: TcpListener,
-    /// Heard from the start, so that no order given before `run` is missed.
+    /// Subscribed at construction, so that no order before `run` is missed.
     refusing: watch::Receiver<bool>,
     shared: Arc<Shared>,
 }
 
-/// The way in. Shut, it keeps the port, so that nobody else takes it.
+/// The listening port. While shut it stays bound, so that no other process takes it.
 enum Door {
     Open(TcpListener),
     Shut(TcpSocket),
@@ -59,15 +58,15 @@ impl Server {
     /// Listens on `address`; port 0 takes a free one. Called inside a tokio runtime.
     ///
     /// # Errors
-    /// Where the address cannot be had.
+    /// If the address cannot be bound.
     pub(crate) fn bind(address: SocketAddr, options: Options) -> Result<Self, ServeError> {
         Self::bind_recorded(address, options, None)
     }
 
-    /// As [`bind`](Self::bind); what the clients do goes into the record, where there is one.
+    /// Like [`bind`](Self::bind), and writes what clients do into the record, if there is one.
     ///
     /// # Errors
-    /// Where the address cannot be had.
+    /// If the address cannot be bound.
     pub(crate) fn bind_recorded(
         address: SocketAddr,
         options: Options,
@@ -91,34 +90,34 @@ impl Server {
         self.address
     }
 
-    /// A handle to steer the server while it runs.
+    /// Returns a handle that controls the running server.
     pub(crate) fn control(&self) -> Control {
         Control::from(Arc::clone(&self.shared))
     }
 
-    /// Serves until `shutdown` is ready, then closes every connection with 1001, and is back
-    /// within two seconds.
+    /// Serves until `shutdown` is ready, then closes every connection with 1001. Returns within two
+    /// seconds after that.
     ///
     /// # Errors
-    /// Where the port is lost while connections were refused.
+    /// If the port is lost while connections are refused.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { address, listener, mut refusing, shared } = self;
         let mut door = Door::Open(listener);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
-            // Each arm loses nothing when it is dropped: accept and join are cancel-safe.
+            // Accept and join are cancel-safe.
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                // The sender is in `shared`, so that this never fails.
+                // Never fails, because the sender is in `shared`.
                 _ = refusing.changed() => {
                     let refuse = *refusing.borrow_and_update();
                     door = door
                         .swung(address, refuse)
                         .map_err(|source| ServeError::Listen { address, source })?;
                     shared.set_listening(!refuse);
-                    tracing::info!(refuse, "the door");
+                    tracing::info!(refuse, "listener changed");
                 }
                 Some(_) = connections.join_next() => {}
                 tcp = door.accept() => {
@@ -130,16 +129,16 @@ impl Server {
         shared.order(Order::ShutDown);
         let ended = async { while connections.join_next().await.is_some() {} };
         if clock::within(SHUTDOWN_GRACE, ended).await.is_none() {
-            tracing::warn!("connections that would not end are cut off");
+            tracing::warn!("dropping connections that did not end in time");
         }
         Ok(())
     }
 }
 
-/// Numbers a connection, and gives it a task of its own.
+/// Numbers a connection, and spawns its task.
 fn admit(tcp: TcpStream, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
     if connections.len() >= MAX_CONNECTIONS {
-        tracing::warn!("too many connections");
+        tracing::warn!("too many connections; dropping the new one");
         return;
     }
     let number = shared.counters.connections.fetch_add(1, Relaxed);
@@ -151,7 +150,7 @@ fn admit(tcp: TcpStream, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
 }
 
 impl Door {
-    /// The next connection; never, while the door is shut.
+    /// Returns the next connection. Pending while the door is shut.
     async fn accept(&self) -> TcpStream {
         let listener = match self {
             Self::Open(listener) => listener,
@@ -186,8 +185,8 @@ fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Connections of the port's earlier life must not keep it. (Elsewhere the option means that
-    // somebody else may take the port over.)
+    // Old connections of the port must not block it. On other systems this option would let another
+    // process take the port.
     socket.set_reuseaddr(cfg!(unix))?;
     socket.bind(address)?;
     Ok(socket)

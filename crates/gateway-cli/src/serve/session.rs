@@ -1,4 +1,4 @@
-//! An upgraded connection while the server answers on it: the login, echoes, pongs.
+//! The server on an upgraded connection: login, echoes, pongs.
 
 use std::{collections::VecDeque, sync::atomic::Ordering::Relaxed};
 
@@ -23,14 +23,14 @@ use super::{
 };
 use crate::clock;
 
-/// How many late pongs are kept; a ping beyond them gets none.
+/// How many late pongs are queued. A further ping gets none.
 const MAX_LATE_PONGS: usize = 64;
-/// How many pings of a flood are written before the server looks at what has come.
+/// How many pings of a flood are written before the server reads.
 const FLOOD_BATCH: u32 = 100;
-/// The payload of a pong that answers no ping.
+/// The payload of a wrong pong.
 const WRONG_PONG: &[u8] = b"wrong";
 
-/// What the server knows of an upgraded connection.
+/// The state of an upgraded connection.
 pub(crate) struct Session<'a> {
     shared: &'a Shared,
     gate: Gate<'a>,
@@ -38,7 +38,7 @@ pub(crate) struct Session<'a> {
     late: VecDeque<LatePong>,
 }
 
-/// Whether the client has been let in.
+/// Whether the client has logged in.
 enum Gate<'a> {
     Wants(&'a Secret),
     Open,
@@ -55,18 +55,18 @@ enum Pong {
     WebSocket(Bytes),
 }
 
-/// What a step, or a message of one, has come to.
+/// The result of a step, or of one message in it.
 #[derive(PartialEq, Eq)]
 enum Progress {
-    /// The step goes on.
+    /// The step continues.
     More,
     /// The step is done; the next one follows.
     Done,
-    /// The connection ends, whatever steps were left.
+    /// The connection ends. The remaining steps are skipped.
     Over(Ending),
 }
 
-/// Takes the steps of a script one by one. Returns how the connection is to end.
+/// Runs the steps of a script. Returns how the connection ends.
 pub(crate) async fn play(
     socket: &mut WebSocketStream<Line>,
     shared: &Shared,
@@ -97,13 +97,13 @@ impl<'a> Session<'a> {
         Self { shared, gate, echoes: 0, late: VecDeque::new() }
     }
 
-    /// Answers messages until the manners say that it is enough.
+    /// Answers messages until the manners' end.
     async fn answer(
         &mut self,
         socket: &mut WebSocketStream<Line>,
         manners: Manners,
     ) -> Result<Progress, Error> {
-        // The WebSocket layer answers pings rightly, and by itself.
+        // The WebSocket layer answers pings automatically and correctly.
         socket.get_mut().mute_pongs(!matches!(manners.pongs, Pongs::Right));
         let (enough_echoes, enough_at) = match manners.until {
             Until::Closed => (u32::MAX, None),
@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
         };
         while self.echoes < enough_echoes {
             let late_at = self.late.front().map(|pong| pong.due_at);
-            // Timers hold no state, and `next` loses nothing when it is dropped.
+            // Timers hold no state, and `next` is cancel-safe.
             let message = tokio::select! {
                 biased;
                 () = clock::until(enough_at) => return Ok(Progress::Done),
@@ -132,11 +132,11 @@ impl<'a> Session<'a> {
         Ok(Progress::Done)
     }
 
-    /// Refuses the first message, whatever it is.
+    /// Refuses any first message.
     async fn refuse_login(&self, socket: &mut WebSocketStream<Line>) -> Result<Progress, Error> {
         let enough_at = Some(clock::after(self.shared.options.beat));
         loop {
-            // A timer holds no state, and `next` loses nothing when it is dropped.
+            // A timer holds no state, and `next` is cancel-safe.
             let message = tokio::select! {
                 biased;
                 message = socket.next() => message,
@@ -153,7 +153,7 @@ impl<'a> Session<'a> {
         Ok(Progress::Done)
     }
 
-    /// Sends pings as fast as they go, and answers what comes meanwhile.
+    /// Sends pings as fast as possible, and answers messages meanwhile.
     async fn flood(
         &mut self,
         socket: &mut WebSocketStream<Line>,
@@ -196,11 +196,11 @@ impl<'a> Session<'a> {
             (Message::Ping(payload), _) => self.on_ping_frame(socket, payload, manners.pongs).await,
             (message @ Message::Binary(_), Gate::Open) => self.echo(socket, message).await,
             (Message::Close(_), _) => Ok(match manners.closing {
-                // The answer waits in the socket, and is sent by reading on.
+                // The WebSocket layer has queued the answer, and sends it on the next read.
                 Closing::Replied => Progress::Over(Ending::Obey),
                 Closing::Ignored => Progress::Done,
             }),
-            // A frame is never the result of reading.
+            // Reading never returns a raw frame.
             (Message::Pong(_) | Message::Frame(_), _) => Ok(Progress::More),
         }
     }
@@ -292,7 +292,7 @@ impl<'a> Session<'a> {
     ) -> Result<(), Error> {
         match pong {
             Pong::Application(text) => {
-                // Counted first, so that whoever has read a pong finds it counted.
+                // Counted first, so that the count is right once a client has read the pong.
                 self.shared.counters.pongs.fetch_add(1, Relaxed);
                 socket.send(Message::text(text)).await
             }
@@ -310,7 +310,7 @@ impl<'a> Session<'a> {
         message: Message,
     ) -> Result<Progress, Error> {
         tracing::trace!(bytes = message.len(), "echo");
-        // Counted first, so that whoever has read an echo finds it counted.
+        // Counted first, so that the count is right once a client has read the echo.
         self.shared.counters.echoes.fetch_add(1, Relaxed);
         socket.send(message).await?;
         self.echoes = self.echoes.saturating_add(1);
@@ -336,7 +336,7 @@ async fn write_fault(socket: &mut WebSocketStream<Line>, bytes: &[u8]) -> Result
     Ok(Progress::Done)
 }
 
-/// Writes a Close frame past the WebSocket layer, which knows of none then.
+/// Writes a Close frame past the WebSocket layer, which does not notice it.
 async fn write_close(socket: &mut WebSocketStream<Line>, code: u16) -> Result<Progress, Error> {
     let mut bytes = Vec::with_capacity(4);
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::default() };
@@ -346,7 +346,7 @@ async fn write_close(socket: &mut WebSocketStream<Line>, code: u16) -> Result<Pr
     Ok(Progress::Done)
 }
 
-/// How the connection ends when reading or writing has failed.
+/// How the connection ends after a failed read or write.
 fn after_error(error: &Error) -> Ending {
     tracing::info!(%error, "the connection failed");
     match error {
@@ -355,7 +355,7 @@ fn after_error(error: &Error) -> Ending {
         Error::Protocol(_) | Error::AttackAttempt => {
             Ending::Close { code: 1002, reason: "protocol error" }
         }
-        // Nobody is left to read a Close frame. (The enum is tungstenite's, and open.)
+        // The peer is gone and cannot read a Close frame. (tungstenite's enum is non-exhaustive.)
         _ => Ending::Finish,
     }
 }

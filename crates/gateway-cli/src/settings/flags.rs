@@ -1,4 +1,4 @@
-//! The flags and environment variables of the table, read by clap into layers for the tree.
+//! The flags and environment variables of the table. clap reads them into layers for the tree.
 
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, builder::ValueParser,
@@ -10,11 +10,11 @@ use super::{
     table::{Kind, SETTINGS, Setting},
 };
 
-/// What the command line and the environment say about settings.
+/// The settings from the command line and the environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags(Vec<Layer>);
 
-/// The values of one setting from one place.
+/// The values of one setting from one source.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub(crate) setting: &'static Setting,
@@ -23,7 +23,7 @@ pub(crate) struct Layer {
 }
 
 impl Flags {
-    /// A command's own list of `--policy` values.
+    /// Only `--policy` values.
     pub(crate) fn policy(values: Vec<String>) -> Self {
         let rows = SETTINGS.iter().filter(|setting| setting.path == "policy");
         Self(
@@ -66,7 +66,8 @@ impl FromArgMatches for Flags {
     }
 }
 
-/// Values stay text here: what they must be is judged with those of the file, all at once.
+/// Values stay text here. They are validated together with those of the file, so that every error is
+/// reported at once.
 fn argument(setting: &'static Setting) -> Arg {
     let mut help = setting.help.to_owned();
     if let Some(default) = setting.default.filter(|_| setting.kind != Kind::Switch) {
@@ -100,7 +101,7 @@ fn argument(setting: &'static Setting) -> Arg {
     }
 }
 
-/// The arguments after the URL. The program itself refuses them: clap would show them, userinfo and all.
+/// The arguments after the URL. The program refuses them itself: clap would print them with their userinfo.
 const SURPLUS: &str = "surplus";
 
 fn surplus() -> Arg {
@@ -111,7 +112,7 @@ fn surplus() -> Arg {
         .hide(true)
 }
 
-/// An environment variable that is set to nothing counts as not set.
+/// An empty environment variable counts as not set.
 fn layer(setting: &'static Setting, matches: &ArgMatches) -> Option<Layer> {
     let known = matches.try_get_many::<String>(setting.path).ok()??;
     let mut values: Vec<String> = known.cloned().collect();

@@ -1,7 +1,7 @@
-//! The settings of a connection: flags over environment over file over defaults, every error at once.
+//! The settings of a connection. Flags override environment variables, which override the file.
 //!
-//! [`table`] says what there is; [`flags`] and [`tree`] lay the places over each other as text, and
-//! what comes of it is judged once: by [`own`] for the program, by the core for the rest.
+//! [`table`] lists the settings. [`flags`] and [`tree`] merge the sources as text. Then [`own`] validates
+//! the program's settings and the core validates the rest, so that every error is reported at once.
 
 mod flags;
 mod origin;
@@ -29,10 +29,9 @@ use crate::record::FileRecorder;
 /// Settings that are valid.
 pub(crate) struct Settings {
     pub(crate) config: Arc<Config>,
-    /// A client with these settings, which has not begun to connect. Without a URL it is of no use.
+    /// A client with these settings that has not started to connect. Unusable without a URL.
     pub(crate) client: Client,
     pub(crate) summary: Summary,
-    /// What the client was made with.
     own: Own,
 }
 
@@ -44,10 +43,10 @@ pub(crate) enum Url {
 }
 
 impl Settings {
-    /// Reads all places, the weakest first.
+    /// Reads all sources and merges them.
     ///
     /// # Errors
-    /// Everything that is wrong in any of them.
+    /// Every error in any of them.
     pub(crate) fn load(
         file: Option<&Path>,
         flags: Flags,
@@ -56,10 +55,10 @@ impl Settings {
         Self::of(file.map_or_else(Tree::default, Tree::of_file), flags.into_layers(), url)
     }
 
-    /// The client, watched by `recorder`.
+    /// The client, recorded by `recorder`.
     ///
     /// # Errors
-    /// Where a file that the settings name is no longer what it was.
+    /// If a file that the settings name has changed and is no longer valid.
     pub(crate) fn recorded(self, recorder: FileRecorder) -> Result<Self, ConfigErrors> {
         let client = self.own.client(Arc::clone(&self.config), Some(recorder));
         match client {
@@ -68,12 +67,12 @@ impl Settings {
         }
     }
 
-    /// Where to connect, without what may be secret in it.
+    /// The URL without its secret parts.
     pub(crate) fn shown_url(&self) -> String {
         own::redacted(self.own.url.as_deref().unwrap_or_default())
     }
 
-    /// Lays the other places over a file's tree, and judges what comes of it.
+    /// Merges the other sources into a file's tree, and validates the result.
     fn of(mut tree: Tree, layers: Vec<Layer>, url: Url) -> Result<Self, SettingsErrors> {
         for layer in layers {
             tree.lay(layer);
@@ -82,7 +81,7 @@ impl Settings {
         let summary = Summary::of(&tree);
         let own = Own::take_from(&mut tree);
         if url == Url::Needed && own.url.is_none() {
-            tree.error("url", "", "must be given, as <URL>, in GATEWAY_URL or as url in a file");
+            tree.error("url", "", "must be given: as <URL>, in GATEWAY_URL, or as url in the file");
         }
         let (rest, mut errors) = tree.parts();
         let config = judge(rest).map(Arc::new);
@@ -102,7 +101,7 @@ impl Settings {
     }
 }
 
-/// The core's own judgement; a field that is unknown to both is told the fields of both.
+/// Validates with the core. The error of an unknown field lists the fields of the core and the program.
 fn judge(tree: Value) -> Result<Config, Vec<ConfigError>> {
     let builder = ConfigBuilder::deserialize(tree).expect("the core reads any tree");
     builder.build().map_err(|errors| {
@@ -110,12 +109,12 @@ fn judge(tree: Value) -> Result<Config, Vec<ConfigError>> {
     })
 }
 
-/// The one setting that another makes necessary is named as it is typed.
+/// `login.send` requires `login.accepted`: the error names the flag.
 fn with_flag(error: ConfigError) -> ConfigError {
     if error.field() != "login.accepted" || !error.value().is_empty() {
         return error;
     }
-    let limit = "must be set where login.send is: --login-ok POINTER=VALUE is the answer that accepts, such \
+    let limit = "must be set if login.send is: --login-ok POINTER=VALUE is the answer that accepts, such \
                  as /type=login_ok; --login-ok any accepts the first text";
     ConfigError::new(error.field(), "", limit)
 }

@@ -1,4 +1,4 @@
-//! Where a value came from, and what is wrong with it: an error that says both.
+//! The source of a value, and errors that name it.
 
 use std::{
     fmt,
@@ -14,7 +14,6 @@ use super::{
     tree::Tree,
 };
 
-/// Where a value came from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Origin {
     Default,
@@ -34,12 +33,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Everything that is wrong with the settings, each with the place of the value. Never empty.
+/// Every error in the settings, each with the sources of the value. Never empty.
 #[derive(Debug)]
 pub(crate) struct SettingsErrors(Vec<(ConfigError, Vec<Origin>)>);
 
 impl SettingsErrors {
-    /// Errors in the settings of a tree.
+    /// The errors of a tree.
     pub(crate) fn of(errors: Vec<ConfigError>, tree: &Tree) -> Self {
         let placed = errors.into_iter().map(|error| {
             let origins = tree.origins(&error);
@@ -53,9 +52,9 @@ impl SettingsErrors {
         self.0.iter().map(|(error, _)| error.field())
     }
 
-    /// Prints them on stderr. The status is that of a usage error.
+    /// Prints them to stderr. Returns the status of a usage error.
     pub(crate) fn report(&self) -> ExitCode {
-        // Where stderr is gone the status still tells.
+        // If stderr is closed, the status still reports it.
         let _ = write!(io::stderr().lock(), "{self}");
         ExitCode::from(2)
     }
@@ -79,7 +78,7 @@ impl fmt::Display for SettingsErrors {
     }
 }
 
-/// An error without the value of a field that may hold a secret.
+/// An error that hides the value of a field that may be a secret.
 struct Shown<'a>(&'a ConfigError);
 
 impl fmt::Display for Shown<'_> {
@@ -95,7 +94,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// A field that is a secret, or a table or list of them that was given as something else.
+/// Whether a field is a secret, or a table of secrets that has another type.
 pub(crate) fn is_hidden(field: &str) -> bool {
     let setting = SETTINGS.iter().find(|setting| setting.path == field);
     match setting.map(|setting| setting.kind) {

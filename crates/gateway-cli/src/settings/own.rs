@@ -1,4 +1,4 @@
-//! The settings that are the program's own, beside those of the core: where to connect, and how.
+//! The settings that the core does not know: URL, headers, subprotocols, TLS.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +28,7 @@ pub(crate) struct TlsFiles {
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// The program's own settings. Its `Debug` form would show secrets, so that it has none.
+/// The program's own settings. It has no `Debug` form, which would show secrets.
 #[derive(Clone, Default)]
 pub(crate) struct Own {
     pub(crate) url: Option<String>,
@@ -39,12 +39,12 @@ pub(crate) struct Own {
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) send_stall: Option<Duration>,
-    /// Where the login is read again for each attempt.
+    /// The file from which the login is read again for each attempt.
     pub(crate) login_file: Option<PathBuf>,
 }
 
 impl Own {
-    /// Takes them out of the tree; what is wrong with them is noted there.
+    /// Takes them out of the tree, and adds their errors to it.
     pub(crate) fn take_from(tree: &mut Tree) -> Self {
         let mut tls = match tree.take("tls") {
             Some(Value::Object(tls)) => tls,
@@ -69,20 +69,20 @@ impl Own {
             tree.error("tls.insecure", "true", "must not be set together with tls.ca_cert");
         }
         for name in tls.keys() {
-            let limit = "unknown field; known are ca_cert, cert, key, insecure";
+            let limit = "unknown field; the known fields are ca_cert, cert, key, insecure";
             tree.error(format!("tls.{name}"), "", limit);
         }
         if let Some(external) = tree.field_mut("login", "external") {
             *external = Value::Bool(false);
-            tree.error("login.external", "", "is for programs that embed the library");
+            tree.error("login.external", "", "is only for programs that embed the library");
         }
         own
     }
 
-    /// A client with these settings; where there is no URL, one for a stand-in.
+    /// A client with these settings, or with a placeholder URL if there is none.
     ///
     /// # Errors
-    /// Everything in which the driver finds them wrong.
+    /// Every error that the driver finds.
     pub(crate) fn client(
         &self,
         config: Arc<Config>,
@@ -123,7 +123,7 @@ impl Own {
         Err(errors.into_iter().map(|error| self.named(error)).collect())
     }
 
-    /// The settings of TLS; none where the client needs none, or they are wrong.
+    /// The TLS settings; `None` if the client needs none, or they are invalid.
     fn tls(&self, errors: &mut Vec<ConfigError>) -> Option<Tls> {
         let TlsFiles { ca_cert, identity } = &self.tls;
         let is_secure = self.url.as_deref().is_some_and(|url| {
@@ -132,14 +132,14 @@ impl Own {
         let trusted = match ca_cert {
             _ if self.insecure => Some(Tls::insecure()),
             Some(path) => Some(Tls::pem_file(path)),
-            // Where the trust store cannot be read, the builder says so.
+            // If the trust store cannot be read, the builder reports it.
             None => (is_secure || identity.is_some()).then(Tls::platform).filter(Result::is_ok),
         };
         let trusted = trusted?.map_err(|error| errors.push(error)).ok();
         let tls = match identity {
             None => trusted?,
             Some((cert, key)) => trusted
-                .map_or_else(Tls::insecure, Ok) // the error above keeps it from being used
+                .map_or_else(Tls::insecure, Ok) // never used, because of the error above
                 .and_then(|tls| tls.with_client_certificate_files(cert, key))
                 .map_err(|error| errors.push(error))
                 .ok()?,
@@ -147,7 +147,7 @@ impl Own {
         Some(tls.with_setting_name("--ca-cert"))
     }
 
-    /// The driver's error as the program tells it: a URL redacted, a header by its name.
+    /// The driver's error as the program shows it: with a redacted URL, or the header's name.
     fn named(&self, error: ConfigError) -> ConfigError {
         match error.field() {
             "url" => {
@@ -162,7 +162,8 @@ impl Own {
     }
 }
 
-/// Reads the login again for an attempt, on a thread of its own: a file may hang.
+/// Reads the login from the file, which may have changed since the last attempt. A separate thread
+/// reads it, because the file may hang.
 async fn credentials(path: PathBuf) -> Result<LoginCredentials, ProviderError> {
     let read = tokio::task::spawn_blocking(move || {
         let wrong = |error| format!("the login file {} cannot be read: {error}", path.display());
@@ -171,7 +172,7 @@ async fn credentials(path: PathBuf) -> Result<LoginCredentials, ProviderError> {
     Ok(LoginCredentials::new().login(read.await??))
 }
 
-/// A URL without what may be secret in it: the userinfo, the query and the fragment.
+/// A URL without its secret parts: the userinfo, the query and the fragment.
 pub(crate) fn redacted(url: &str) -> String {
     let shown = url.split(['?', '#']).next().unwrap_or("");
     match shown.rsplit_once('@') {
@@ -300,7 +301,7 @@ fn seed(tree: &mut Tree) -> Option<u64> {
     seed
 }
 
-/// Whether it is long enough is the driver's to say.
+/// The driver checks its length.
 fn send_stall(tree: &mut Tree) -> Option<Duration> {
     let value = tree.take("send_stall")?;
     let span = match &value {
@@ -315,15 +316,15 @@ fn send_stall(tree: &mut Tree) -> Option<Duration> {
     span
 }
 
-/// Puts the file's content in the place of `@FILE`. Returns the file, to be read again for each
-/// attempt, unless it is a pipe or a device: what was read of it does not come again.
+/// Replaces `@FILE` by the file's content. Returns the file, to be read again for each attempt,
+/// unless it is a pipe or a device, which can be read only once.
 fn login_file(tree: &mut Tree) -> Option<PathBuf> {
     let value = tree.field_mut("login", "send")?;
     let path = PathBuf::from(value.as_str()?.strip_prefix('@')?);
     match read_login(&path) {
         Ok(login) => *value = Value::String(login),
         Err(error) => {
-            // Neither the name, which may be a secret that begins with @, nor anything else of it.
+            // The value is hidden: it may be a secret that begins with @, and no file name.
             tree.error(
                 "login.send",
                 "(hidden)",

@@ -1,4 +1,4 @@
-//! Settings without a look at the disk or the environment: what is there is told. For tests, and
+//! Settings from arguments in place of the disk and the environment, for tests and
 //! [`parsers`](crate::parsers).
 
 use std::path::Path;
@@ -14,19 +14,19 @@ use super::{
     tree::Tree,
 };
 
-/// The program's arguments, none of them read from the environment: that is another on each machine.
+/// The program's arguments without environment variables, which differ between machines.
 pub(crate) fn command() -> Command {
     let command = Flags::augment_args(Command::new("gateway").no_binary_name(true));
     command.mut_args(|argument| argument.env(Resettable::Reset))
 }
 
-/// What settings come to.
 pub(crate) enum Probed {
     Loaded(Box<Settings>),
     Refused(SettingsErrors),
 }
 
-/// Reads a file's text, flags, and variables of settings that no flag has set; `None` where they name a file of the disk.
+/// Reads a file's text, flags, and variables of settings that no flag has set. Returns `None` if they name
+/// a file on disk.
 pub(crate) fn probe(file: &str, flags: Flags, variables: &[(String, String)]) -> Option<Probed> {
     let mut layers = flags.into_layers();
     layers.extend(variables.iter().filter_map(|(name, value)| of_variable(name, value)));

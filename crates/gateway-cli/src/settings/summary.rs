@@ -1,4 +1,4 @@
-//! The effective settings, each with the place that it came from, for `gateway check`.
+//! The effective settings with their sources, for `gateway check`.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::{
     tree::Tree,
 };
 
-/// One line a setting. Without secrets.
+/// One line per setting, without secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Summary(Vec<Effective>);
 
@@ -23,7 +23,7 @@ struct Effective {
 }
 
 impl Summary {
-    /// The settings of a tree, where they are set or have a default.
+    /// The settings of a tree that are set or have a default.
     pub(crate) fn of(tree: &Tree) -> Self {
         let mut lines = Vec::new();
         for setting in SETTINGS {

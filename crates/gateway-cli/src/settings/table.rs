@@ -1,19 +1,19 @@
-//! The table of settings: for each its place in the configuration, its flag, its environment variable.
+//! The table of settings. Each has a path in the configuration, a flag and an environment variable.
 //!
-//! The flags' help, the environment, the overlay and the summary of `gateway check` all come from here.
+//! The flags' help, the variables, the merging and the summary of `gateway check` all use this table.
 
 /// One setting.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Setting {
     /// Its dotted path in the configuration.
     pub(crate) path: &'static str,
-    /// Its flag without the dashes; none where only a file can set it.
+    /// Its flag without the dashes; `None` if only a file can set it.
     pub(crate) flag: Option<&'static str>,
-    /// Its short flag: that of websocat and wscat.
+    /// Its short flag, as in websocat and wscat.
     pub(crate) short: Option<char>,
     /// Its environment variable.
     pub(crate) variable: Option<&'static str>,
-    /// What stands for its value in the help.
+    /// The placeholder for its value in the help.
     pub(crate) value: &'static str,
     pub(crate) kind: Kind,
     pub(crate) heading: &'static str,
@@ -22,22 +22,24 @@ pub(crate) struct Setting {
     pub(crate) default: Option<&'static str>,
 }
 
-/// How values of several places, or several values of one place, come together.
+/// How values from several sources, or several values from one source, are merged.
+///
+/// The order of the sources is flag, environment variable, file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The argument without a flag.
     Positional,
-    /// One value; the stronger place decides.
+    /// One value; the first source that sets it wins.
     Value,
     /// One value that is never shown.
     Secret,
-    /// `true` where the flag has no value.
+    /// `true` if the flag has no value.
     Switch,
-    /// A list; the stronger place decides.
+    /// A list; the first source that sets it wins.
     List,
-    /// `KEY=VALUE`, one entry of a table; the stronger place decides on each key.
+    /// `KEY=VALUE`, one entry of a table; the first source wins for each key.
     Entry,
-    /// `Name: value`, one entry of a table with any spelling of the name; as for `Entry`.
+    /// `Name: value`, like `Entry`, but the name is case-insensitive.
     Header,
 }
 
@@ -53,7 +55,7 @@ const TLS: &str = "TLS";
 pub(crate) const SETTINGS: &[Setting] = &[
     row(Positional, "url", None, "URL", CONNECTION)
         .variable("GATEWAY_URL")
-        .help("Where to connect: ws:// or wss://; userinfo becomes Basic authorization"),
+        .help("The server's URL, ws:// or wss://; userinfo becomes Basic authorization"),
     row(Header, "headers", Some("header"), "'NAME: VALUE'", CONNECTION)
         .short('H')
         .help("Adds a header to the upgrade (repeats)"),
@@ -66,19 +68,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("false"),
     row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT")
-        .help("How long DNS, TCP, TLS and upgrade may take together")
+        .help("Limits the time for DNS, TCP, TLS and the upgrade together")
         .default("10s"),
     row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CLOSE_TIMEOUT")
-        .help("How long the peer has to answer our Close, or to send its own after it has refused a login")
+        .help("How long to wait for the server's answer to a Close, or for its Close after it refused a login")
         .default("2s"),
     row(Value, "send_stall", Some("send-stall"), "SPAN", CONNECTION)
         .variable("GATEWAY_SEND_STALL")
-        .help("How long a message waits for space while the socket takes no byte, from 100ms to 1h")
+        .help("How long a message waits while the socket accepts no byte, from 100ms to 1h")
         .default("10s"),
     row(Value, "data_timeout", Some("data-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_DATA_TIMEOUT")
-        .help("How long a ready connection may go without a message")
+        .help("Reconnects if no message comes for this long on a ready connection")
         .default("off"),
     row(Value, "max_message_size", Some("max-message-size"), "SIZE", CONNECTION)
         .variable("GATEWAY_MAX_MESSAGE_SIZE")
@@ -90,106 +92,106 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("from the operating system"),
     row(Value, "reconnect.initial_delay", Some("initial-delay"), "SPAN", RECONNECT)
         .variable("GATEWAY_INITIAL_DELAY")
-        .help("The base of the first delay")
+        .help("The base of the first delay; --jitter draws the delay from it")
         .default("1s"),
     row(Value, "reconnect.max_delay", Some("max-delay"), "SPAN", RECONNECT)
         .variable("GATEWAY_MAX_DELAY")
-        .help("The bound of every delay")
+        .help("The longest delay")
         .default("30s"),
     row(Value, "reconnect.multiplier", Some("multiplier"), "FACTOR", RECONNECT)
         .variable("GATEWAY_MULTIPLIER")
-        .help("The factor between one base and the next")
+        .help("The factor by which the base grows with each retry")
         .default("2"),
     row(Value, "reconnect.max_attempts", Some("max-attempts"), "N", RECONNECT)
         .variable("GATEWAY_MAX_ATTEMPTS")
-        .help("Gives up after so many retries; 0 never retries")
+        .help("Gives up after this many retries; with 0 it never retries")
         .default("unlimited"),
     row(Value, "reconnect.jitter", Some("jitter"), "NAME", RECONNECT)
         .variable("GATEWAY_JITTER")
         .help(
-            "How a delay is drawn: decorrelated, decorrelated-smooth, decorrelated-unclamped, \
+            "How delays are randomized: decorrelated, decorrelated-smooth, decorrelated-unclamped, \
              aws-decorrelated, full, equal or none",
         )
         .default("decorrelated"),
     row(Value, "reconnect.stable_after", Some("stable-after"), "SPAN", RECONNECT)
         .variable("GATEWAY_STABLE_AFTER")
-        .help("How long a connection must be ready before the attempts count from zero again")
+        .help("How long a connection must be ready before delay and attempt count are reset")
         .default("10s"),
     row(Value, "reconnect.retry_after_max", Some("retry-after-max"), "SPAN", RECONNECT)
         .variable("GATEWAY_RETRY_AFTER_MAX")
-        .help("The most that a server's Retry-After is honoured")
+        .help("Caps a server's Retry-After")
         .default("5m"),
     row(Entry, "policy", Some("policy"), "CODE[-CODE]=VERDICT", RECONNECT).help(
-        "What follows on close codes or HTTP statuses: retry, refresh, fatal, or a least delay \
+        "What to do after close codes or HTTP statuses: retry, refresh, fatal, or a least delay \
          such as 1013=30s (repeats); see `gateway explain`",
     ),
     row(Value, "heartbeat.kind", Some("heartbeat"), "KIND", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT")
-        .help("How the peer is asked whether it lives: ping, json or off")
+        .help("How to detect a dead server: ping (WebSocket Ping), json (JSON messages) or off")
         .default("ping"),
     row(Value, "heartbeat.interval", Some("heartbeat-interval"), "SPAN", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_INTERVAL")
-        .help("From one heartbeat to the next")
+        .help("The time from one ping to the next")
         .default("30s"),
     row(Value, "heartbeat.timeout", Some("heartbeat-timeout"), "SPAN", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_TIMEOUT")
-        .help("How soon after a heartbeat something must have come")
+        .help("How long after a ping the server may be silent before it is treated as dead")
         .default("5s"),
     row(Switch, "heartbeat.strict", Some("heartbeat-strict"), "BOOL", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_STRICT")
-        .help("Takes only a pong for life, not any byte")
+        .help("Accepts only a pong as a sign of life, not other bytes")
         .default("false"),
     row(Switch, "heartbeat.phase", Some("heartbeat-phase"), "BOOL", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_PHASE")
-        .help("Sends the first ping after a random part of the interval, and not after all of it")
+        .help("Sends the first ping after a random part of the interval, not after all of it")
         .default("false"),
     row(Value, "heartbeat.slowest_link", Some("heartbeat-slowest-link"), "SIZE", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_SLOWEST_LINK")
-        .help("Bytes a second of the slowest link: a ping behind many bytes is judged that much later")
+        .help("The slowest expected link, in bytes a second; bytes sent before a ping extend its timeout")
         .default("32KiB"),
     row(Switch, "heartbeat.deliver_pongs", None, "BOOL", HEARTBEAT)
-        .help("Delivers pongs as messages too")
+        .help("Also delivers pongs as messages")
         .default("false"),
     row(Switch, "heartbeat.answer_pings", None, "BOOL", HEARTBEAT)
-        .help("Answers the peer's own application-level pings")
+        .help("Answers the server's application-level pings")
         .default("false"),
     row(Secret, "login.send", Some("login"), "TEXT|@FILE", LOGIN).variable("GATEWAY_LOGIN").help(
-        "The message that logs in, sent first on every open; @FILE is read again for each attempt. \
-         Needs --login-ok",
+        "The login message, sent first on every connection; @FILE is read again for each attempt. \
+         Requires --login-ok",
     ),
     row(Value, "login.accepted", Some("login-ok"), "POINTER=VALUE|any", LOGIN)
         .variable("GATEWAY_LOGIN_OK")
         .help(
-            "The answer that accepts the login, such as /type=login_ok; with any, the first text that \
-             does not refuse it, which is printed too",
+            "The answer that accepts the login, such as /type=login_ok. With any, the first text that \
+             does not refuse it accepts it, and is also printed",
         ),
     row(List, "login.refused", Some("login-refused"), "POINTER=VALUE[:VERDICT]", LOGIN)
         .variable("GATEWAY_LOGIN_REFUSED")
         .help(
-            "The answer that refuses the login, and what follows: refresh (read @FILE again and try \
-             once more; the default), retry, fatal, or a least delay such as /error=busy:30s; \
-             write \\: for a colon in the value (repeats)",
+            "An answer that refuses the login, and what to do then: refresh (read @FILE again and try \
+             once more; the default), retry, fatal, or a least delay such as /error=busy:30s. \
+             Write \\: for a colon in the value (repeats)",
         ),
     row(Value, "login.timeout", Some("login-timeout"), "SPAN", LOGIN)
         .variable("GATEWAY_LOGIN_TIMEOUT")
-        .help("How long the answer may take")
+        .help("How long to wait for the answer to the login")
         .default("10s"),
     row(Value, "tls.ca_cert", Some("ca-cert"), "FILE", TLS)
         .variable("GATEWAY_CA_CERT")
         .help(
-            "Trusts the certificates of this PEM file alone: CAs, or a server's own; read again when \
-             it changes",
+            "Trusts only the certificates in this PEM file: CAs, or a server's own. It is read again \
+             when it changes",
         )
         .default("the platform's trust store"),
     row(Value, "tls.cert", Some("cert"), "FILE", TLS)
         .variable("GATEWAY_CERT")
-        .help("The client certificate (PEM) for a server that asks for one; needs --key"),
+        .help("The client certificate (PEM) for a server that asks for one; requires --key"),
     row(Value, "tls.key", Some("key"), "FILE", TLS)
         .variable("GATEWAY_KEY")
         .help("The private key (PEM, without a passphrase) of the client certificate"),
     row(Switch, "tls.insecure", Some("insecure"), "BOOL", TLS)
         .short('k')
-        .help("Checks no certificate, and warns each time")
+        .help("Accepts any certificate, and logs a warning each time")
         .default("false"),
 ];
 
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_variable_or_path_stands_for_two_settings() {
+    fn no_two_settings_share_a_flag_variable_or_path() {
         let mut seen = std::collections::HashSet::new();
         for setting in SETTINGS {
             assert!(seen.insert(setting.path), "{}", setting.path);

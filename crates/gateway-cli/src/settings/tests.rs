@@ -167,8 +167,8 @@ fn every_error_is_told_with_its_place() {
         "error: the configuration is not valid: 8 errors",
         "  seed = \"-1\": must be a number from 0 to 18446744073709551615  [--seed]",
         "  headers: must be NAME: VALUE  [--header]",
-        "  tls.trust: unknown field; known are ca_cert, cert, key, insecure  [gateway.toml]",
-        "  login.external: is for programs that embed the library  [gateway.toml]",
+        "  tls.trust: unknown field; the known fields are ca_cert, cert, key, insecure  [gateway.toml]",
+        "  login.external: is only for programs that embed the library  [gateway.toml]",
         "  close_timeout = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of \
          milliseconds  [gateway.toml]",
         "  reconnect.initial_delay = \"5s\": must be at most reconnect.max_delay (2s)  \
@@ -177,7 +177,10 @@ fn every_error_is_told_with_its_place() {
         assert!(errors.contains(&format!("{line}\n")), "{line}\n{errors}");
     }
     assert!(errors.contains("  policy.9 = \"fatal\": must be named CODE"), "{errors}");
-    assert!(errors.contains("  colour: unknown field; known are reconnect,"), "{errors}");
+    assert!(
+        errors.contains("  colour: unknown field; the known fields are reconnect,"),
+        "{errors}"
+    );
     assert!(errors.contains("max_message_size, url, headers,"), "{errors}");
 }
 

@@ -1,4 +1,4 @@
-//! One tree of all settings: the file's, and over it what the environment and the flags say.
+//! One tree of all settings: the file's, overridden by the environment and the flags.
 
 use std::{
     collections::BTreeMap,
@@ -15,19 +15,19 @@ use super::{
     table::{Kind, SETTINGS},
 };
 
-/// The settings as they were written, before anything is judged but their shape.
+/// The settings as text. Only their shape is checked so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     root: Map<String, Value>,
-    /// The file and what it said, once.
+    /// The file with its original content.
     file: Option<(PathBuf, Map<String, Value>)>,
-    /// Where the values over the file's came from, by their paths.
+    /// The sources of values that override the file's, by path.
     origins: BTreeMap<String, Origin>,
     errors: Vec<ConfigError>,
 }
 
 impl Tree {
-    /// Reads a TOML file. One that cannot be read leaves an error and an empty tree.
+    /// Reads a TOML file. If it cannot be read, the tree is empty and has an error.
     pub(crate) fn of_file(path: &Path) -> Self {
         match read_text(path, MAX_FILE) {
             Ok(text) => Self::of_text(path, &text),
@@ -51,7 +51,7 @@ impl Tree {
         tree
     }
 
-    /// Lays the values of one place over those that are there.
+    /// Adds the values of one source, which override those in the tree.
     pub(crate) fn lay(&mut self, layer: Layer) {
         let Layer { setting, origin, values } = layer;
         let (path, kind) = (setting.path, setting.kind);
@@ -82,7 +82,7 @@ impl Tree {
         for text in values {
             let Some((key, value)) = text.split_once(separator) else {
                 self.origins.insert(path.to_owned(), origin.clone());
-                // What has no separator may be a header's value alone, and that may be a secret.
+                // A header without a separator may be a bare value, which may be a secret.
                 let shown = if separator == ':' { String::new() } else { text };
                 let limit =
                     if separator == ':' { "must be NAME: VALUE" } else { "must be CODE=VERDICT" };
@@ -95,7 +95,7 @@ impl Tree {
         }
     }
 
-    /// The key as it is spelled in the tree already: the names of headers know no case.
+    /// The key's spelling in the tree: header names are case-insensitive.
     fn spelling(&self, path: &str, key: &str) -> Option<String> {
         let table = self.root.get(path)?.as_object()?;
         table.keys().find(|known| known.eq_ignore_ascii_case(key)).cloned()
@@ -108,7 +108,7 @@ impl Tree {
             let entry = table.entry(*section).or_insert_with(|| Map::new().into());
             match entry.as_object_mut() {
                 Some(section) => table = section,
-                // The file has something else there, which is an error by itself.
+                // The file has another type there, which is reported elsewhere.
                 None => return,
             }
         }
@@ -116,7 +116,7 @@ impl Tree {
         self.origins.insert(path.join("."), origin);
     }
 
-    /// Drops the rules for a login's answers that come from the environment, if there is no login: a
+    /// Drops the rules for a login's answers that come from the environment, if there is no login. A
     /// variable may be exported for another server.
     pub(crate) fn drop_idle_rules(&mut self) {
         if self.value("login.send").is_some() {
@@ -131,12 +131,12 @@ impl Tree {
         }
     }
 
-    /// Takes out a field of the root, to be judged elsewhere.
+    /// Removes a field of the root, for validation elsewhere.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.root.remove(name)
     }
 
-    /// A field of a section, to be looked into or replaced.
+    /// A field of a section.
     pub(crate) fn field_mut(&mut self, section: &str, name: &str) -> Option<&mut Value> {
         self.root.get_mut(section)?.get_mut(name)
     }
@@ -155,12 +155,12 @@ impl Tree {
         at(&self.root, path)
     }
 
-    /// What is left in the tree for the core, and the errors so far.
+    /// The rest of the tree, which is for the core, and the errors so far.
     pub(crate) fn parts(&mut self) -> (Value, Vec<ConfigError>) {
         (Value::Object(self.root.clone()), std::mem::take(&mut self.errors))
     }
 
-    /// Where the value of a field came from.
+    /// The source of a field's value.
     pub(crate) fn origin(&self, field: &str) -> Option<Origin> {
         if let Some(origin) = self.origins.get(field) {
             return Some(origin.clone());
@@ -169,16 +169,16 @@ impl Tree {
         at(written, field).map(|_| Origin::File(file.clone()))
     }
 
-    /// Where an error came from, each place once: the origin of its field, then of the fields that
-    /// its limit speaks of.
+    /// The sources of an error, each once: first of its field, then of the fields that its limit
+    /// mentions.
     pub(crate) fn origins(&self, error: &ConfigError) -> Vec<Origin> {
         let field = error.field();
         let is_known = SETTINGS.iter().any(|setting| setting.path == field);
-        // A rule for one code may be named as a range of one.
+        // The core may name a rule for one code as a range.
         let single = field.split_once('-').map(|(code, _)| code);
         let own = self.origin(field).or_else(|| self.origin(single?)).or_else(|| {
             if is_known {
-                // A setting that is missing comes from nowhere.
+                // A missing setting has no source.
                 return (!error.value().is_empty()).then_some(Origin::Default);
             }
             // An unknown field: only a file can have it.
@@ -186,7 +186,7 @@ impl Tree {
         });
         let mentioned = SETTINGS
             .iter()
-            // The fields that are known are no part of what is wrong with one that is not.
+            // The limit of an unknown field lists the known ones, which are not at fault.
             .filter(|_| !error.limit().starts_with("unknown field"))
             .filter(|setting| setting.path != field && error.limit().contains(setting.path))
             .filter_map(|setting| self.origin(setting.path));
@@ -200,22 +200,22 @@ impl Tree {
     }
 }
 
-/// The value at a dotted path; a name may itself have dots, a section's may not.
+/// The value at a dotted path. A name may contain dots, a section may not.
 fn at<'a>(root: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     let (section, name) = path.split_once('.').unwrap_or(("", path));
     if section.is_empty() { root.get(name) } else { root.get(section)?.get(name) }
 }
 
-/// The file's size is bounded, lest a device is read for ever.
+/// The limit of a file's size: a device could be read without end.
 const MAX_FILE: u64 = 1 << 20;
 
 fn parse_toml(text: &str) -> Result<Map<String, Value>, String> {
-    // The error's own form shows the line, and that may be a secret's.
+    // The `Display` form of the error quotes the line, which may be a secret.
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        format!("is no TOML: line {line}, column {column}: {}", error.message())
+        format!("is not valid TOML: line {line}, column {column}: {}", error.message())
     })
 }
 

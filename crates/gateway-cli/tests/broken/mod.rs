@@ -1,5 +1,5 @@
-//! Streams that take nothing: closed, full, hung up, non-blocking or undrained. For programs that
-//! inherit them.
+//! Streams that accept nothing: closed, full, hung up, non-blocking or not read. A child process
+//! inherits them.
 
 #![allow(unreachable_pub, reason = "a module of several programs")]
 #![allow(dead_code, reason = "each test program uses a part of it")]

@@ -1,4 +1,4 @@
-//! The program as a process, with nothing of the test's own environment in play.
+//! Runs the program as a process, without the test's own environment.
 #![allow(unreachable_pub, reason = "a module of several programs")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
 

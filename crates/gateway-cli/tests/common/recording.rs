@@ -1,4 +1,4 @@
-//! A journal made by hand: a connection that is told this and that, as a driver would, with nobody on the other side.
+//! Makes a journal: a connection gets chosen events as from a driver, without a peer.
 
 use std::time::Duration;
 

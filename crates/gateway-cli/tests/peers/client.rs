@@ -13,7 +13,7 @@ const PATIENCE_MS: u64 = 20_000;
 pub(crate) struct Client {
     process: Guarded,
     stdin: Option<ChildStdin>,
-    /// `--events -`: JSON lines on stderr, told apart from those for people.
+    /// `--events -`: JSON lines on stderr, separated from lines for people.
     events: Lines<Value>,
     messages: Lines<String>,
     pub(crate) log: Log,

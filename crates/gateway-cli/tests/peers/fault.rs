@@ -1,4 +1,4 @@
-//! What a fault is made of: its steps at a peer, and how the program comes out of it.
+//! A fault: its steps at a peer, and the expected result in the program.
 
 #[derive(Clone, Copy)]
 pub(crate) enum Peer {

@@ -1,5 +1,5 @@
-//! Installs the peers below `target/peers`, once: made aside under a name of its own and then renamed, so
-//! that neither a second run at the same time nor one that was stopped halfway can leave half a peer.
+//! Installs the peers below `target/peers`, once. An installation has a temporary name until it is
+//! complete, so that no concurrent or interrupted run leaves half a peer.
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,7 +25,7 @@ pub(crate) fn install(peer: Peer) -> Result<ServerCommand, String> {
     }
 }
 
-/// A module finds its packages beside itself only, so that the servers are copied to them.
+/// A module finds packages only in its own directory, so the servers are copied there.
 fn npm_server(sources: &Path, server: &str) -> Result<ServerCommand, String> {
     let installed = once("npm", &sources.join("package.json"), npm)?;
     for file in ["steer.mjs", server] {

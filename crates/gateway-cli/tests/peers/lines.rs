@@ -1,4 +1,4 @@
-//! Child processes whose output is read line by line: a reader thread and a channel for each stream.
+//! Child processes whose output is read line by line: one reader thread and channel per stream.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};

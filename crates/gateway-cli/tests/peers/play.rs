@@ -1,4 +1,5 @@
-//! Plays the table against one peer: lock-step, no sleeping, every wait bounded alone by `lines.rs`.
+//! Runs the table against one peer, in lock-step and without sleeping. Only `lines.rs` bounds the
+//! waits.
 
 use std::fmt::Write as _;
 

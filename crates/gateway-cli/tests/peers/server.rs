@@ -1,4 +1,4 @@
-//! One peer's server process, steered over its stdin and answering line by line.
+//! One peer's server process. It takes orders on stdin and answers line by line.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -102,7 +102,7 @@ impl Server {
         })
     }
 
-    /// Waits for the end of a process that was killed or told to end.
+    /// Waits for the end of a process that was killed or asked to end.
     fn ended(&mut self) -> Result<(), String> {
         let Some(mut running) = self.running.take() else {
             return Ok(());

@@ -39,7 +39,7 @@ export class Steering {
     }
   };
 
-  // Takes over a new connection. `plans` are what a peer does to a login, told apart by their name.
+  // Handles a new connection. `plans` are what a peer does to a login, by name.
   opened(ws, req) {
     const n = ++this.opens;
     this.#current = { ws, socket: req.socket };
@@ -54,7 +54,7 @@ export class Steering {
     return verb;
   }
 
-  // Answers WebSocket pings by hand (option autoPong is off), so that `mute` can keep them unanswered.
+  // Answers WebSocket pings explicitly (option autoPong is off), so that `mute` can leave them unanswered.
   pong(ws) {
     ws.on('ping', (data) => this.muted || ws.pong(data));
   }

@@ -1,8 +1,9 @@
-//! The faults, each beside the `--events` lines that it must give.
+//! The faults, each with the `--events` lines that it must produce.
 //!
-//! A line matches where every field that is named here is equal; `[low, high]` is a range. Other events
-//! may come between those listed. After each fault that is ridden out the client must be ready again on a
-//! higher socket, echo a message, and have been CONNECTED exactly as often as the peer saw it open.
+//! A line matches if every field named here is equal; `[low, high]` is a range. Other events may
+//! come between the listed ones. After each fault that the client survives it must be ready again
+//! on a higher socket and echo a message. It must have been CONNECTED exactly as often as the peer
+//! saw it open.
 
 use crate::fault::Step::{Connect, Kill, PeerSees, See, Start, Steer, Type, TypeUntil};
 use crate::fault::{Fault, Peer, Program, Run, Step, Then};

@@ -190,7 +190,7 @@ impl<'a> Section<'a> {
     }
 
     fn finish(mut self) {
-        let limit = format!("unknown field; known are {}", self.known.join(", "));
+        let limit = format!("unknown field; the known fields are {}", self.known.join(", "));
         for name in core::mem::take(&mut self.entries).keys() {
             self.error(name, "", &limit);
         }

@@ -1,4 +1,4 @@
-//! What must hold once all actions of an event are booked.
+//! What must hold after all actions of an event.
 
 use gateway_core::{
     Action, ConnectionState, Event, HeartbeatKind, Instant, Notice, Observed, Outgoing,
@@ -30,7 +30,7 @@ impl Checker {
         };
         let most = usize::from(!is_frame || notices(seen).any(may_move));
         hold(Invariant::I2, timers <= most, || format!("{event:?} moved the timer: {actions:?}"))?;
-        // A delay may be zero, and the last instant that can be told is always due.
+        // A delay may be zero, and the last representable instant is always due.
         let is_due = deadline.is_some_and(|at| at <= self.now) && self.now < Instant::MAX;
         let is_left = is_tick && is_due && state != ConnectionState::Disconnected;
         let invariant =

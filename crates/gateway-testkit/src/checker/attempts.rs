@@ -1,4 +1,4 @@
-//! When an attempt may be made: its delay as announced, the event that starts it, and the last attempt.
+//! When an attempt may be made: its announced delay, the event that starts it, and the last attempt.
 
 use core::time::Duration;
 
@@ -29,7 +29,7 @@ impl Checker {
             Event::NetworkChanged(Network::Online) => {
                 hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))
             }
-            // The attempt that a suspend has overtaken is aborted, and this one replaces it.
+            // This attempt replaces one that a suspend has aborted.
             Event::WallClock(_) => {
                 let replaced = SocketId::new(self.last_socket);
                 hold(Invariant::I4, self.aborted == Some(replaced), || {
@@ -41,7 +41,7 @@ impl Checker {
                 let gap = self.opened_at.map(|at| self.now.saturating_duration_since(at));
                 let least = self.retries.least_gap(&self.config);
                 let is_hinted = wait.is_some_and(|wait| wait.is_hinted);
-                // No instant is later than the last one: there the gap may be too short.
+                // At the last representable instant the gap may be too short.
                 let is_free = is_hinted || self.now == Instant::MAX;
                 let is_apart = is_free || gap.is_none_or(|gap| gap >= least);
                 hold(Invariant::I4, is_apart, || format!("{gap:?} after the last, not {least:?}"))
@@ -88,7 +88,7 @@ impl Checker {
         Ok(())
     }
 
-    /// Checks that the end of the retries is due.
+    /// Checks that the retries are used up.
     pub(super) fn gave_up(&mut self, cause: GiveUpCause) -> Verdict {
         self.is_wanted = false;
         let Some(loss) = self.loss.take() else {

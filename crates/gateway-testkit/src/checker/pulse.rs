@@ -1,4 +1,4 @@
-//! The deadlines of a ready connection, from what is seen outside: its pings, and the signs of life.
+//! The deadlines of a ready connection, derived from its pings and the signs of life.
 
 use core::time::Duration;
 
@@ -10,10 +10,11 @@ use gateway_core::{
 /// The longest deadline of a probe after a clock jump.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// Unproven bytes that earn a ping no time.
+/// This many unproven bytes do not extend a ping's timeout.
 const PROVEN_ENOUGH: u64 = 64 << 10;
 
-/// The most time that unproven bytes earn, and what a ping may wait beyond the time for the bytes before it.
+/// The longest extension for unproven bytes, and the extra time that a ping may wait beyond the bytes
+/// before it.
 const MOST: Duration = Duration::from_secs(30);
 
 /// One stay in the ready state.
@@ -25,14 +26,14 @@ pub(crate) struct Pulse {
     heard_at: Instant,
     /// Ready, or the last resume.
     reading_since: Instant,
-    /// No later than this the next ping leaves, unless one is held.
+    /// The next ping is sent no later than this, unless one is held.
     ping_by: Instant,
-    /// The pings that no pong has answered, the oldest first: each one's number and stamp.
+    /// The unanswered pings, the oldest first, each with its number and timestamp.
     unanswered: Vec<(u32, Option<u64>)>,
     sent: u32,
-    /// When the newest was ordered.
+    /// When the newest ping was sent by the core.
     ordered_at: Instant,
-    /// Whether the newest was reported as neither held nor handed over.
+    /// Whether the newest ping was reported as neither held nor handed over.
     is_ordered: bool,
     ping: Option<Ping>,
     held: Option<Held>,
@@ -56,7 +57,7 @@ struct Ping {
 struct Held {
     /// Its order, or the last resume.
     since: Instant,
-    /// The last sign of life after that: some time later, within an interval, the judgement begins again.
+    /// The last sign of life after that. Within an interval after it the timeout restarts.
     lived_at: Option<Instant>,
     moved_at: Instant,
     behind: Duration,
@@ -89,7 +90,7 @@ impl Pulse {
     /// A ping was sent, on a Tick unless it is a probe.
     ///
     /// # Errors
-    /// One is held, and no other may be sent behind it; or it is none's turn.
+    /// If another ping is held, or no ping is due.
     pub(crate) fn on_ping(
         &mut self,
         now: Instant,
@@ -100,7 +101,7 @@ impl Pulse {
         if self.held.is_some() {
             return Err(format!("a ping behind one that is held: {self:?}"));
         }
-        // The first may leave earlier, where it has a phase.
+        // The first ping may be earlier, with a phase.
         let has_phase = self.sent == 0 && config.heartbeat_phase();
         if !is_probe && now < self.ping_by && !has_phase {
             return Err(format!("a ping at {now:?}, out of turn: {self:?}"));
@@ -110,8 +111,8 @@ impl Pulse {
         self.ordered_at = now;
         self.is_ordered = true;
         self.ping_by = now.saturating_add(config.heartbeat_interval());
-        // A ping that is still judged keeps its deadline, so that no later ping puts it off. Only a probe
-        // replaces the deadline of a ping that is not a probe.
+        // An unanswered ping keeps its deadline, so that no later ping postpones it. Only a probe replaces
+        // the deadline of a ping that is not a probe.
         if self.ping.is_none_or(|ping| ping.answered || (is_probe && !ping.is_probe)) {
             self.judge_newest(now, is_probe, 0, config);
         }
@@ -131,7 +132,7 @@ impl Pulse {
         let timeout = config.heartbeat_timeout();
         if let Some(held) = &mut self.held {
             held.is_probe = true;
-            // The peer has a probe's time left, or more where a sign of life came.
+            // The peer has a probe's time left, or more after a sign of life.
             let spent = timeout.saturating_sub(PROBE);
             held.since = held.since.max(now.saturating_sub(spent));
             self.ping = None;
@@ -178,16 +179,16 @@ impl Pulse {
         }
     }
 
-    /// A Tick that is due: behind a ping that is held none is sent, and its place in the schedule passes.
+    /// A due Tick. Behind a held ping none is sent, and the scheduled time passes.
     pub(crate) fn on_tick(&mut self, now: Instant, config: &Config) {
         if self.held.is_some() && now >= self.ping_by {
             self.ping_by = now.saturating_add(config.heartbeat_interval());
         }
     }
 
-    /// A pong was counted, which echoes this stamp.
+    /// A pong with this timestamp was counted.
     pub(crate) fn on_pong(&mut self, now: Instant, echo: Option<u64>, config: &Config) {
-        // Timestamps are kept of the last four; numbers name any.
+        // Timestamps are kept for the last four pings, numbers for all.
         let is_numbered = config.heartbeat_kind() == HeartbeatKind::Ping;
         let first = if is_numbered { 0 } else { self.unanswered.len().saturating_sub(4) };
         let stamps = &self.unanswered[first..];
@@ -199,7 +200,7 @@ impl Pulse {
             self.held = None;
             self.is_ordered = false;
         }
-        // One that is older than what is judged, left in a buffer by a suspend, proves nothing.
+        // A pong for an older ping, for example from a buffer after a suspend, proves nothing.
         if named.is_none() || self.ping.is_none_or(|ping| ping.number <= number) {
             self.on_life(now);
         }
@@ -260,7 +261,7 @@ impl Pulse {
         let Some(due) = due.filter(|due| self.reading && *due <= now) else {
             return Err(format!("{cause:?} at {now:?}, due at {due:?}: {self:?}"));
         };
-        // Of two that are due the earlier one is the cause.
+        // If two are due, the earlier one is the cause.
         let all = [silent, self.stalled_by(config), self.data_due(config)].into_iter().flatten();
         match all.min().filter(|other| *other < due) {
             Some(other) => Err(format!("{cause:?} due at {due:?}, another at {other:?}: {self:?}")),
@@ -282,7 +283,7 @@ impl Pulse {
         let ping_by = (config.heartbeat_kind() != HeartbeatKind::Off).then_some(self.ping_by);
         let judgements = [self.data_due(config), self.silent_by(), self.stalled_by(config)];
         let judged = judgements.into_iter().flatten().filter(|_| self.reading).min();
-        // Behind a ping that is held none leaves, and the place in the schedule passes.
+        // Behind a held ping none is sent, and the scheduled time passes.
         let due = match (judged, ping_by) {
             (judged, Some(ping_by)) if self.held.is_none() => {
                 Some(judged.map_or(ping_by, |judged| judged.min(ping_by)))
@@ -315,16 +316,16 @@ impl Pulse {
         self.ping.filter(|ping| !ping.answered).map(|ping| ping.dead_at)
     }
 
-    /// When a ping that is held ends the connection, where no sign of life has moved that.
+    /// When a held ping ends the connection, unless a sign of life moves this.
     fn stalled_by(&self, config: &Config) -> Option<Instant> {
         let held = self.held.filter(|held| held.lived_at.is_none())?;
         Some(held.death_from(held.since, config))
     }
 
-    /// With Ticks on time: silence is death within the bound of I6.
+    /// With Ticks on time a silent peer is dead within the bound of I6.
     ///
     /// # Errors
-    /// The connection lives past it.
+    /// If the connection outlives the bound.
     pub(crate) fn check_silence(
         &self,
         now: Instant,
@@ -360,7 +361,7 @@ impl Pulse {
 }
 
 impl Held {
-    /// When the peer is dead that was not heard since `since`.
+    /// When a peer that is silent since `since` is dead.
     fn death_from(&self, since: Instant, config: &Config) -> Instant {
         let timeout = config.heartbeat_timeout();
         let idle = self.moved_at.saturating_add(config.heartbeat_interval());
@@ -368,13 +369,13 @@ impl Held {
         idle.max(since).saturating_add(timeout).min(since.saturating_add(patience))
     }
 
-    /// No judgement may end earlier.
+    /// The earliest end of any timeout.
     fn earliest_death(&self, config: &Config) -> Instant {
         self.death_from(self.lived_at.map_or(self.since, |at| at.max(self.since)), config)
     }
 }
 
-/// How long the slowest link needs for so many bytes, in whole milliseconds.
+/// How long the slowest link needs for this many bytes, in whole milliseconds.
 fn carried_in(bytes: u64, config: &Config) -> Duration {
     let millis = bytes.saturating_mul(1_000) / u64::from(config.slowest_link());
     Duration::from_millis(millis.min(u32::MAX.into()))

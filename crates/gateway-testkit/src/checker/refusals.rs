@@ -1,4 +1,4 @@
-//! A refused login: what refuses it, how the wait for the peer's Close may end, and with which verdict.
+//! A refused login: its cause, how the wait for the peer's Close may end, and the verdict.
 
 use gateway_core::{
     Action, CloseCode, Config, Event, Failure, Frame, LoginAnswer, Notice, Observed, Outgoing,
@@ -12,7 +12,7 @@ use super::{Checker, notices};
 const PASSING: [u16; 3] = [1012, 1013, 1014];
 
 impl Checker {
-    /// The core reports a refusal: the rule that matches, or the embedder, has said so.
+    /// The core reports a refusal, which a matching rule or the embedder caused.
     pub(super) fn login_refused(&mut self, verdict: Ruling, seen: &Observed<'_>) -> Verdict {
         let said = match seen.event {
             Event::LoginRejected(verdict) => Some(verdict),
@@ -32,8 +32,7 @@ impl Checker {
         Ok(())
     }
 
-    /// The socket of a refused login is gone: the cause says so, and the reason is one of those that end the wait.
-    /// Returns the verdict.
+    /// The socket of a refused login is lost. Checks its cause and the end of the wait, and returns the verdict.
     pub(super) fn check_refusal(
         &mut self,
         id: SocketId,
@@ -57,7 +56,7 @@ impl Checker {
             Event::SocketFailed(_, failure) => (true, breach(failure)),
             Event::Tick => (is_due, Some(CloseCode::GOING_AWAY)),
             Event::WallClock(_) => (has_jumped, Some(CloseCode::GOING_AWAY)),
-            // One that was ready does not wait.
+            // A ready connection does not wait.
             Event::LoginRejected(_) => (self.pulse.is_some(), Some(CloseCode::GOING_AWAY)),
             _ => (false, None),
         };
@@ -72,7 +71,7 @@ impl Checker {
         Ok(received.map_or(verdict, |code| softened(verdict, code, &self.config)))
     }
 
-    /// While a refused login waits nothing is sent but a Close.
+    /// During the wait nothing is sent but a Close.
     pub(super) fn check_silence_of_refused(&self, outgoing: Outgoing) -> Verdict {
         let is_close = matches!(outgoing, Outgoing::Close(_) | Outgoing::RequestedClose);
         if self.refusal.is_some() && !is_close {
@@ -82,7 +81,7 @@ impl Checker {
     }
 }
 
-/// With which code a peer is left that broke the protocol.
+/// The close code after a protocol error.
 fn breach(failure: Failure) -> Option<CloseCode> {
     match failure {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
@@ -92,7 +91,7 @@ fn breach(failure: Failure) -> Option<CloseCode> {
     }
 }
 
-/// The verdict after this Close: a milder one of a code that may soften.
+/// The verdict after this Close: a code that may soften makes it milder.
 fn softened(verdict: Ruling, code: Option<CloseCode>, config: &Config) -> Ruling {
     let number = code.map_or(1005, CloseCode::number);
     let mut rules = config.policy().rules();

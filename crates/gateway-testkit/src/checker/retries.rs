@@ -1,4 +1,4 @@
-//! How many attempts were made, what each was made with, and within which bounds its delay must lie.
+//! The number of attempts, their credentials, and the bounds of their delays.
 
 use core::time::Duration;
 
@@ -14,12 +14,12 @@ pub(crate) struct Retries {
     is_refreshed: bool,
     wants_refresh: bool,
     wall: Option<(Instant, UnixMillis)>,
-    /// Before this no hint makes an attempt: the least delay without its spread, and with all of it.
+    /// No hint starts an attempt before this: the least delay without its spread, and with all of it.
     pub(crate) not_before: Instant,
     pub(crate) not_before_most: Instant,
 }
 
-/// A socket that is gone, and what is to be expected of the retry.
+/// A lost socket, and the expected retry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loss {
     pub(crate) cause: DisconnectCause,
@@ -29,18 +29,18 @@ pub(crate) struct Loss {
 }
 
 impl Retries {
-    /// A new life: counts start from zero.
+    /// A new connection: counts start from zero.
     pub(crate) fn reset(&mut self) {
         *self = Self { wall: self.wall, ..Self::default() };
     }
 
-    /// The machine was suspended: the least delay went on meanwhile.
+    /// The machine was suspended, and the least delay ran on meanwhile.
     pub(crate) fn slept(&mut self, by: Duration) {
         self.not_before = self.not_before.saturating_sub(by);
         self.not_before_most = self.not_before_most.saturating_sub(by);
     }
 
-    /// An attempt is made: there is no wait that a least delay could be for.
+    /// An attempt starts, which ends any least delay.
     pub(crate) fn tried(&mut self) {
         self.not_before = Instant::ZERO;
         self.not_before_most = Instant::ZERO;
@@ -50,7 +50,7 @@ impl Retries {
         self.wall = Some((now, wall));
     }
 
-    /// A connection that was ready this long is lost.
+    /// A connection that was ready for this long is lost.
     pub(crate) fn lost_after(&mut self, ready_for: Duration, config: &Config) {
         if ready_for >= config.stable_after().max(self.last_delay) {
             self.reset();
@@ -61,7 +61,7 @@ impl Retries {
         if self.wants_refresh { Credentials::Refresh } else { Credentials::Cached }
     }
 
-    /// What is to be expected after this loss.
+    /// The expected retry after this loss.
     pub(crate) fn loss(
         &self,
         now: Instant,
@@ -121,7 +121,7 @@ impl Retries {
         self.last_delay = delay;
         let is_new = loss.verdict == Verdict::RefreshCredentials;
         self.is_refreshed |= is_new;
-        // What no server has judged is asked for again.
+        // New credentials that no server has seen are requested again.
         let is_unjudged = match loss.cause {
             DisconnectCause::OpenFailed(error) => !matches!(error, OpenError::Http { .. }),
             cause => cause == DisconnectCause::ConnectTimeout,
@@ -134,7 +134,7 @@ impl Retries {
         config.backoff().bounds(self.attempts.saturating_sub(1)).0
     }
 
-    /// Whether the delay of the retry that was just counted lies within its bounds.
+    /// Whether the delay of the counted retry is within its bounds.
     pub(crate) fn check_delay(
         &self,
         loss: &Loss,
@@ -164,7 +164,7 @@ impl Retries {
     }
 }
 
-/// What the tables say of this cause. A refused login has a verdict of its own.
+/// The policy's verdict on this cause. A refused login has its own verdict.
 pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
     let judge = |code| config.policy().judge(code).verdict();
     match cause {

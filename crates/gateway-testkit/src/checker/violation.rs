@@ -1,12 +1,12 @@
-//! The invariants by name, and the report of one that did not hold.
+//! The invariants by name, and the report of a broken one.
 
 use core::fmt;
 
-/// What must always hold.
+/// The invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Invariant {
-    /// One live socket; what stale sockets say changes nothing.
+    /// One live socket. Events of stale sockets change nothing.
     I1,
     /// One timer, equal to the deadline; Ticks out of turn are safe; frames move no timer.
     I2,
@@ -16,7 +16,7 @@ pub enum Invariant {
     I4,
     /// Attempts are counted until the connection was stable.
     I5,
-    /// A silent peer is dead in time, a live one never.
+    /// A silent peer is declared dead in time, a live one never.
     I6,
     /// CLOSING ends, and after a close request nothing opens.
     I7,
@@ -26,15 +26,15 @@ pub enum Invariant {
     I9,
     /// At most one Close frame a socket, and nothing after it.
     I11,
-    /// One outcome for each message handed to send.
+    /// One outcome for each message handed to `send`.
     I12,
     /// The order of states and notices.
     Order,
-    /// What the model of the contract predicts: see [`Reference`](crate::Reference).
+    /// The prediction of the model: see [`Reference`](crate::Reference).
     Model,
 }
 
-/// An invariant that did not hold.
+/// A broken invariant.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Violation {

@@ -1,4 +1,4 @@
-//! Random histories: what a fuzzer's bytes and a property's draws become, and how they are run under the checker.
+//! Random histories: made from a fuzzer's bytes or a property's draws, and run under the checker.
 
 mod plan;
 mod run;

@@ -1,4 +1,4 @@
-//! A history in short: settings, a seed and steps. What the fuzzer's bytes and the properties' draws become.
+//! The plan of a history: settings, a seed and steps. Fuzzer bytes and property draws become plans.
 
 use core::time::Duration;
 
@@ -8,21 +8,21 @@ use gateway_core::{
     Strategy, Verdict,
 };
 
-/// A history in short.
+/// The plan of a history.
 #[derive(Clone, Debug, Arbitrary)]
 pub struct Plan {
-    /// What the configuration is made from.
+    /// The numbers for the configuration.
     pub settings: Settings,
     /// The seed of the draws.
     pub seed: u64,
-    /// Whether a Tick comes at each deadline, as a driver would have it, beside the steps.
+    /// Whether a Tick also comes at each deadline, as in a driver.
     pub is_punctual: bool,
     /// What happens.
     pub steps: Vec<Step>,
 }
 
 impl Plan {
-    /// The plan that these bytes stand for. Every string of bytes stands for one.
+    /// Decodes a plan from these bytes. Every byte string is a plan.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Self {
         Self::arbitrary_take_rest(Unstructured::new(bytes)).unwrap_or_else(|_| Self {
@@ -34,7 +34,7 @@ impl Plan {
     }
 }
 
-/// Raw numbers; [`Settings::config`] brings them into their limits.
+/// Raw numbers. [`Settings::config`] maps them into their limits.
 #[derive(Clone, Debug, Default, Arbitrary)]
 #[allow(missing_docs, reason = "each field becomes the setting of that name")]
 pub struct Settings {
@@ -173,7 +173,7 @@ impl Settings {
     }
 }
 
-/// Time goes on, or back; then something happens.
+/// Time passes, or goes back. Then an event happens.
 #[derive(Clone, Debug, Arbitrary)]
 pub struct Step {
     /// How time goes on.
@@ -198,11 +198,11 @@ pub enum Advance {
     Leap(u64),
 }
 
-/// What happens: an event, made in the light of where the connection stands.
+/// The kind of event. Its details depend on the state of the connection.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Fact {
-    /// What most likely comes next where the connection stands: a life goes on.
+    /// The most likely next event in the current state.
     Next,
     Connect,
     Close(u8),
@@ -222,14 +222,15 @@ pub enum Fact {
     Online,
     Offline,
     Tick,
-    /// The newest ping waits behind so many bytes; the transport has taken none for so many milliseconds.
+    /// The newest ping waits behind this many bytes. The transport has accepted none for this many milliseconds.
     PingHeld(Whose, u32, u16),
     WriteProgressed(Whose),
-    /// The newest ping is handed over, with so many unproven bytes.
+    /// The newest ping is handed over, with this many unproven bytes.
     PingHanded(Whose, u32),
 }
 
-/// As many kinds as the first version had: later ones share the place of one of them, so that older inputs keep their meaning.
+/// The number of kinds in the first version. Later kinds share the number of an old one, so that older
+/// inputs keep their meaning.
 const KINDS: u64 = 19;
 
 impl<'a> Arbitrary<'a> for Fact {
@@ -260,7 +261,7 @@ impl<'a> Arbitrary<'a> for Fact {
 }
 
 impl Fact {
-    /// One of the kinds that share a place, by the bits of the number that the place does not use.
+    /// One of the kinds that share a number, chosen by the number's unused bits.
     fn offline_or_later_kind(number: u32) -> Self {
         let bits = |from: u32, count: u32| (number >> from) & ((1 << count) - 1);
         let whose = if bits(2, 4) == 0 { Whose::Older(1) } else { Whose::Current };
@@ -279,7 +280,7 @@ impl Fact {
 pub enum Whose {
     /// The last one.
     Current,
-    /// One so many before it.
+    /// The one this many before it.
     Older(u8),
     /// One that was never opened.
     Never,
@@ -324,7 +325,7 @@ pub enum Content {
     Text(String),
 }
 
-/// Which stamp a pong carries.
+/// The timestamp of a pong.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Echo {
@@ -333,13 +334,13 @@ pub enum Echo {
     Other(u64),
 }
 
-/// What the wall clock shows.
+/// The wall-clock time.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Wall {
-    /// It goes with the monotonic clock.
+    /// It runs with the monotonic clock.
     Even,
-    /// It has gone ahead by so many milliseconds.
+    /// It has gone ahead by this many milliseconds.
     Ahead(u32),
     /// It was set back.
     Back(u32),

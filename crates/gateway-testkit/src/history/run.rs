@@ -1,4 +1,4 @@
-//! Runs a plan: turns its steps into events, in the light of where the connection stands.
+//! Runs a plan: turns its steps into events, depending on the connection's state.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use crate::checker::{Invariant, Violation};
 use crate::reference::Comparison;
 use crate::rig::Rig;
 
-/// More Ticks than this are not made up for one step.
+/// The most Ticks for one step.
 const MOST_TICKS: usize = 48;
 
-/// More stamps than the core remembers.
+/// More timestamps than the core remembers.
 const MOST_STAMPS: usize = 8;
 
-/// More steps than this are not taken.
+/// The most steps of a plan.
 const MOST_STEPS: usize = 600;
 
 /// Runs a whole plan under the checker.
 ///
 /// # Errors
-/// The invariant that does not hold.
+/// The broken invariant.
 pub fn run(plan: &Plan) -> Result<World, Violation> {
     World::new(plan).run(plan)
 }
 
-/// Runs a whole plan under the checker, and tells `observer` what a driver would: a journal, for example.
+/// Runs a whole plan under the checker, with an `observer` as in a driver, for example a recorder.
 ///
 /// # Errors
-/// The invariant that does not hold.
+/// The broken invariant.
 pub fn run_observed(
     plan: &Plan,
     mut observer: impl Observer + 'static,
@@ -47,10 +47,10 @@ pub fn run_observed(
     world.run(plan)
 }
 
-/// Runs a whole plan on the core and on the model of the contract, step by step; and under the checker as well.
+/// Runs a whole plan on the core and the model, step by step, under the checker.
 ///
 /// # Errors
-/// The first difference, as a script that can be read; or the invariant that does not hold.
+/// The first difference as a readable script, or the broken invariant.
 pub fn compare(plan: &Plan) -> Result<World, Violation> {
     let compared = |is_scripted| {
         let mut world = World::new(plan);
@@ -71,23 +71,23 @@ fn draws(plan: &Plan) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(plan.seed)
 }
 
-/// The connection, and the little of the world around it that events are made from.
+/// The connection, and the parts of its environment that events need.
 pub struct World {
-    /// The connection under watch.
+    /// The connection with its checker.
     pub rig: Rig<ChaCha8Rng>,
-    /// The same beside the model, where the two are compared.
+    /// The core and the model, if they are compared.
     comparison: Option<Comparison<ChaCha8Rng>>,
     is_punctual: bool,
-    /// What the wall clock shows at the monotonic clock's zero, in milliseconds.
+    /// The wall-clock time at the monotonic clock's zero, in milliseconds.
     wall_offset: u64,
     last_socket: u64,
-    /// The stamps of the last pings, the newest last.
+    /// The timestamps of the last pings, the newest last.
     stamps: Vec<u64>,
     observer: Option<Box<dyn Observer>>,
 }
 
 impl World {
-    /// The world at the beginning of this plan.
+    /// The world at the start of this plan.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let config = Arc::new(plan.settings.config());
@@ -109,19 +109,19 @@ impl World {
         Ok(self)
     }
 
-    /// Takes one step.
+    /// Runs one step.
     ///
     /// # Errors
-    /// The invariant that does not hold.
+    /// The broken invariant.
     pub fn take(&mut self, step: &Step) -> Result<(), Violation> {
         self.advance(step.advance)?;
         self.happen(&step.fact)
     }
 
-    /// Hands over one event at the present time.
+    /// Hands over one event now.
     ///
     /// # Errors
-    /// The invariant that does not hold.
+    /// The broken invariant.
     pub fn feed(&mut self, event: Event<'_>) -> Result<Vec<Action>, Violation> {
         let now = self.rig.now;
         if let Some(comparison) = &mut self.comparison {
@@ -349,7 +349,7 @@ impl World {
         match echo {
             Echo::None => None,
             Echo::Newest => self.stamps.last().copied(),
-            // A small number counts back from the newest of the JSON heartbeat's, or is that of a Ping frame.
+            // A small number counts back from the newest JSON ping, or is the number of a Ping frame.
             Echo::Other(number) => {
                 let back = usize::try_from(number).ok().filter(|_| self.asks_in_json());
                 let older = back.and_then(|back| self.stamps.iter().nth_back(back));

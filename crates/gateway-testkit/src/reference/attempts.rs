@@ -1,4 +1,4 @@
-//! A socket is lost: whether there is another attempt, when, and with which credentials.
+//! After the loss of a socket: whether there is another attempt, when, and with which credentials.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use rand_core::Rng;
 use super::{Reference, backoff};
 
 impl<R: Rng> Reference<R> {
-    /// The tables say what follows on most causes; a timeout of our own and a breach are always retried.
+    /// Tables decide on most causes. A timeout of the client and a protocol error are always retried.
     pub(super) fn lose(&mut self, cause: DisconnectCause) {
         let (verdict, gives_up) = match cause {
             DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => {
@@ -30,7 +30,7 @@ impl<R: Rng> Reference<R> {
         self.lose_by(cause, verdict, gives_up);
     }
 
-    /// A refused login stays for up to the close timeout: the peer's Close may follow.
+    /// After a refused login the client waits up to the close timeout for the peer's Close.
     pub(super) fn refuse_login(&mut self, verdict: Verdict) {
         let Some(socket) = self.socket else { return };
         self.tell(Notice::LoginRefused { socket, verdict });
@@ -38,7 +38,7 @@ impl<R: Rng> Reference<R> {
         self.too_late_at = Some(self.now.saturating_add(self.config.close_timeout()));
     }
 
-    /// A login that was accepted is no longer valid: the connection is left at once.
+    /// An accepted login is no longer valid: the client closes at once.
     pub(super) fn refuse_when_ready(&mut self, verdict: Verdict) {
         let Some(socket) = self.socket else { return };
         self.tell(Notice::LoginRefused { socket, verdict });
@@ -46,7 +46,8 @@ impl<R: Rng> Reference<R> {
         self.end_refusal(None, Some(CloseCode::GOING_AWAY));
     }
 
-    /// The Close of a server that restarts, or whose code the user has a rule for, makes the verdict milder, never harsher.
+    /// The Close of a restarting server, or with a code of the user's rules, makes the verdict milder, never
+    /// harsher.
     pub(super) fn soften_refusal(&mut self, code: u16) {
         let policy = self.config.policy();
         let has_rule = policy.rules().any(|rule| (rule.first()..=rule.last()).contains(&code));
@@ -65,7 +66,7 @@ impl<R: Rng> Reference<R> {
         });
     }
 
-    /// The socket of a refused login is left: with a Close of ours where the peer is still there.
+    /// Leaves the socket of a refused login, with a Close if the peer is still connected.
     pub(super) fn end_refusal(&mut self, received: Option<CloseCode>, ours: Option<CloseCode>) {
         let (Some(id), Some(verdict)) = (self.socket, self.refusal.take()) else { return };
         if let Some(code) = ours {
@@ -95,7 +96,7 @@ impl<R: Rng> Reference<R> {
         self.attempts += 1;
         self.last_delay = delay;
         self.is_refreshed |= refreshes;
-        // What no server has judged is asked for again.
+        // New credentials that no server has seen are requested again.
         let reached_no_server = match cause {
             DisconnectCause::OpenFailed(error) => !matches!(error, OpenError::Http { .. }),
             DisconnectCause::ConnectTimeout => true,
@@ -108,7 +109,7 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::RetryScheduled { attempt: self.attempts, delay, cause, because });
     }
 
-    /// The strategy's delay; no less than the server and the policy ask for, and then spread.
+    /// The strategy's delay, or the least delay of the server or the policy with a spread.
     fn next_delay(
         &mut self,
         cause: DisconnectCause,
@@ -143,7 +144,7 @@ impl<R: Rng> Reference<R> {
         (spread_on(strategys.max(least)), spread_on(least), because)
     }
 
-    /// How long a `Retry-After` asks us to wait; a date tells nothing without the wall clock.
+    /// The wait of a `Retry-After`. A date needs the wall clock.
     fn span_of(&self, after: RetryAfter) -> Option<Duration> {
         match after {
             RetryAfter::Seconds(seconds) => Some(Duration::from_secs(seconds)),
@@ -153,7 +154,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// The connection is ready no more. One that was stable earns a new count.
+    /// The connection is no longer ready. A stable one resets the count.
     pub(super) fn end_stay(&mut self) {
         let Some(since) = self.ready_since.take() else { return };
         let stay = self.now.saturating_duration_since(since);

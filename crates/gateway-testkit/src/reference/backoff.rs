@@ -1,4 +1,4 @@
-//! The delays, by the formula as it is written: whole nanoseconds in `u128`, step by step.
+//! The delays by their formula, in whole nanoseconds as `u128`.
 
 use core::time::Duration;
 
@@ -37,7 +37,7 @@ pub(super) fn delay(backoff: &Backoff, previous: Duration, attempt: u32, draw: u
     whole_millis(from_nanos(clamped))
 }
 
-/// The part of a span that a draw over 2^64 stands for.
+/// The part of a span for a draw over 2^64.
 pub(super) fn part(span: Duration, draw: u64) -> Duration {
     from_nanos((span.as_nanos() * u128::from(draw)) >> 64)
 }

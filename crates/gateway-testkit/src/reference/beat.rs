@@ -1,4 +1,4 @@
-//! A ready connection: when the peer is asked, when it is dead, and when the feed is dry.
+//! A ready connection: when pings are sent, when the peer is dead, and when data is missing.
 
 use core::time::Duration;
 
@@ -10,16 +10,17 @@ use rand_core::Rng;
 
 use super::{Reference, backoff};
 
-/// The longest that a probe after a clock jump may stay unanswered.
+/// The longest timeout of a probe after a clock jump.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// So many unproven bytes earn no time.
+/// This many unproven bytes do not extend a timeout.
 const FREE: u64 = 65_536;
 
-/// The most time that unproven bytes earn, and what a ping may wait on top of the time for the bytes before it.
+/// The longest extension for unproven bytes, and the extra time that a ping may wait beyond the bytes
+/// before it.
 const MOST: Duration = Duration::from_secs(30);
 
-/// A ping that no pong has answered.
+/// An unanswered ping.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ping {
     /// 1 for the first of the socket.
@@ -34,7 +35,7 @@ pub(super) struct Ping {
 pub(super) struct Watch {
     serial: u64,
     pub(super) dead_at: Instant,
-    /// How long after its hand-over the peer is dead.
+    /// The timeout since its hand-over.
     span: Duration,
     is_probe: bool,
 }
@@ -44,14 +45,14 @@ pub(super) struct Watch {
 pub(super) struct Hold {
     since: Instant,
     moved_at: Instant,
-    /// When it is looked at: progress does not move this.
+    /// When it times out. Progress does not move this.
     pub(super) look_at: Instant,
     behind: Duration,
     is_probe: bool,
 }
 
 impl<R: Rng> Reference<R> {
-    /// The connection became ready: the first ping leaves after an interval, or after a random part of one.
+    /// The connection became ready. The first ping is due after an interval, or after a random part of one.
     pub(super) fn start_beating(&mut self) {
         self.watch = None;
         self.hold = None;
@@ -73,7 +74,7 @@ impl<R: Rng> Reference<R> {
         backoff::whole_millis(self.part_of(interval))
     }
 
-    /// Any inbound byte is life; in strict mode a pong is.
+    /// Any inbound byte is a sign of life; in strict mode only a pong.
     pub(super) fn hear(&mut self) {
         if !self.config.heartbeat_strict() {
             self.was_heard = true;
@@ -89,7 +90,7 @@ impl<R: Rng> Reference<R> {
         self.data_at = self.config.data_timeout().map(|span| from.saturating_add(span));
     }
 
-    /// The judgements first, the earliest before the others; a peer that still lives is asked.
+    /// Checks the timeouts, the earliest first. If the peer is alive, sends a due ping.
     pub(super) fn judge_and_ask(&mut self) {
         let cause = if self.is_paused { None } else { self.cause_of_death() };
         match cause {
@@ -104,7 +105,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// What the connection dies of now: the earliest of what is due.
+    /// The cause of the earliest due timeout.
     fn cause_of_death(&mut self) -> Option<(Instant, DisconnectCause)> {
         if self.is_due(self.data_at) {
             self.watch_data_from(self.last_data); // a message has only left its mark
@@ -121,12 +122,12 @@ impl<R: Rng> Reference<R> {
                 stalled = Some((hold.look_at, DisconnectCause::WriteStall));
             }
         }
-        // Where two fall on one instant: want of data, silence, stall.
+        // The order at one instant: missing data, silence, stall.
         let all = [starves, silent, stalled].into_iter().flatten();
         all.filter(|(at, _)| *at <= self.now).min_by_key(|(at, _)| *at)
     }
 
-    /// The peer was heard: what is due is not judged.
+    /// A sign of life came: the due timeout is cancelled.
     fn spare(&mut self) {
         if self.is_due(self.watch.map(|watch| watch.dead_at)) {
             self.watch = None;
@@ -136,7 +137,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// A held ping is judged from now on: what was heard before counts no more, and answers an older ping for good.
+    /// A held ping's timeout starts now. Earlier signs of life no longer count for it, and settle older pings.
     fn judge_hold_from_now(&mut self) {
         let Some(mut hold) = self.hold else { return };
         if core::mem::take(&mut self.was_heard) {
@@ -147,7 +148,8 @@ impl<R: Rng> Reference<R> {
         self.hold = Some(hold);
     }
 
-    /// No byte was taken for interval + timeout; or the slowest link would have carried what is before the ping.
+    /// No byte was accepted for interval + timeout, or the slowest link would have carried the bytes before
+    /// the ping.
     fn stalled_at(&self, hold: &Hold) -> Instant {
         let timeout = self.config.heartbeat_timeout();
         let idle_since = hold.moved_at.saturating_add(self.config.heartbeat_interval());
@@ -156,7 +158,7 @@ impl<R: Rng> Reference<R> {
         stuck.min(slow)
     }
 
-    /// A ping, and the next one an interval later. Behind a held one none is sent.
+    /// Sends a ping, and schedules the next one an interval later. Sends none behind a held one.
     fn ask(&mut self) {
         self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
         if self.hold.is_some() {
@@ -166,20 +168,20 @@ impl<R: Rng> Reference<R> {
             return;
         }
         self.send_ping();
-        // The judgement of an older one that is still out stands.
+        // The timeout of an older unanswered ping stays.
         if self.watch.is_none() || self.was_heard {
             self.watch_newest(false, 0);
         }
     }
 
-    /// A ping after a clock jump: it is to be answered soon, whatever was due before.
+    /// A ping after a clock jump has a short timeout.
     pub(super) fn probe(&mut self) {
         if self.config.heartbeat_kind() == HeartbeatKind::Off {
             return; // there is no way to ask
         }
         if let Some(mut hold) = self.hold {
             hold.is_probe = true;
-            // The peer has a probe's time at least; all of its time, where what was heard lies before the suspend.
+            // The peer has at least a probe's time; all of it if the last sign of life was before the suspend.
             let timeout = self.config.heartbeat_timeout();
             let spent = timeout.saturating_sub(PROBE);
             hold.since = hold.since.max(self.now.saturating_sub(spent));
@@ -193,14 +195,14 @@ impl<R: Rng> Reference<R> {
         }
         self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
         self.send_ping();
-        // A probe that nothing has answered is judged first.
+        // An unanswered probe comes first.
         let is_probed = self.watch.is_some_and(|watch| watch.is_probe) && !self.was_heard;
         if !is_probed {
             self.watch_newest(true, 0);
         }
     }
 
-    /// The newest ping is judged, as from now, with time for so many unproven bytes.
+    /// Starts the timeout of the newest ping, extended for this many unproven bytes.
     fn watch_newest(&mut self, is_probe: bool, unproven: u64) {
         let timeout = self.config.heartbeat_timeout();
         let patience = if is_probe { timeout.min(PROBE) } else { timeout };
@@ -224,12 +226,12 @@ impl<R: Rng> Reference<R> {
         self.is_newest_ordered = false;
         let Some(newest) = self.pings_out.last().copied() else { return };
         let since = match self.watch {
-            // A resume began the judgement again, whichever ping's it is.
+            // A resume restarted the timeout of any ping.
             Some(watch) => {
                 newest.sent_at.max(watch.dead_at.saturating_sub(watch.span).min(self.now))
             }
             None if self.was_heard => newest.sent_at,
-            // A sign of life has ended it.
+            // A sign of life cancelled it.
             None => self.now,
         };
         let judged = self.watch.filter(|watch| watch.serial == newest.serial);
@@ -254,7 +256,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// The transport has the newest ping: from now on its answer is due.
+    /// The transport has the newest ping: its timeout starts.
     pub(super) fn on_ping_handed(&mut self, unproven: u64) {
         if self.ready_since.is_none() {
             return;
@@ -262,7 +264,7 @@ impl<R: Rng> Reference<R> {
         let was_ordered = core::mem::take(&mut self.is_newest_ordered);
         let held = self.hold.take();
         match (held, self.watch) {
-            // An older one that nothing has answered is judged first.
+            // An older unanswered ping comes first.
             (Some(_), Some(_)) if !self.was_heard => {}
             (Some(hold), _) => self.watch_newest(hold.is_probe, unproven),
             (None, Some(watch)) if was_ordered && watch.serial == self.pings_sent => {
@@ -289,8 +291,8 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::PingSent { socket: id });
     }
 
-    /// A pong that echoes a ping that is out answers it and those before it; any other the oldest. When a ping was sent is kept of the
-    /// last four, and so are timestamps.
+    /// A pong that echoes an unanswered ping answers it and those before it. Any other pong answers the oldest.
+    /// Send times and timestamps are kept for the last four pings.
     pub(super) fn on_pong(&mut self, echo: Option<u64>) {
         let Some(id) = self.socket else { return };
         let named = self.place_of(echo);
@@ -303,7 +305,7 @@ impl<R: Rng> Reference<R> {
             self.tally.last_round_trip = round_trip;
         }
         self.pings_out.drain(..=place);
-        // An older one than what is judged proves nothing; one that names none may be for any.
+        // A pong for an older ping proves nothing. A pong without a name may be for any ping.
         let is_old = self.watch.is_some_and(|watch| answered.serial < watch.serial);
         if named.is_none() || !is_old {
             self.watch = None;
@@ -316,7 +318,7 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::PongReceived { socket: id, round_trip });
     }
 
-    /// Which of the pings that are out has this echo: the newest, where several have.
+    /// The newest unanswered ping with this echo.
     fn place_of(&self, echo: Option<u64>) -> Option<usize> {
         let is_numbered = self.config.heartbeat_kind() == HeartbeatKind::Ping;
         let first = if is_numbered { 0 } else { self.pings_out.len().saturating_sub(4) };
@@ -331,13 +333,13 @@ impl<R: Rng> Reference<R> {
         !self.pings_out.is_empty()
     }
 
-    /// The number in this Pong frame, where it is that of a ping that is out.
+    /// The number in this Pong frame, if it is that of an unanswered ping.
     pub(super) fn ping_named(&self, payload: &[u8]) -> Option<u64> {
         let mut numbers = self.pings_out.iter().filter_map(|ping| ping.echo);
         numbers.find(|number| number.to_string().as_bytes() == payload)
     }
 
-    /// The application reads again: judgements restart in full.
+    /// The application reads again: timeouts restart in full.
     pub(super) fn on_resumed(&mut self) {
         let was_paused = core::mem::replace(&mut self.is_paused, false);
         if !was_paused || self.ready_since.is_none() {

@@ -1,4 +1,4 @@
-//! The wall clock that goes ahead of time, and the network that comes back.
+//! Jumps of the wall clock, and hints about the network.
 
 use core::time::Duration;
 
@@ -10,11 +10,11 @@ use rand_core::Rng;
 
 use super::{Reference, backoff};
 
-/// A hint is acted on once in this time.
+/// A hint is honoured once in this time.
 const SELDOM: Duration = Duration::from_secs(30);
 
 impl<R: Rng> Reference<R> {
-    /// What the wall clock shows now, as far as it is known.
+    /// The wall-clock time now, if known.
     pub(super) fn wall_now(&self) -> Option<UnixMillis> {
         let (at, wall) = self.wall?;
         Some(wall.saturating_add(self.now.saturating_duration_since(at)))
@@ -48,7 +48,7 @@ impl<R: Rng> Reference<R> {
         at.is_some_and(|at| self.now.saturating_duration_since(at) < SELDOM)
     }
 
-    /// The machine was suspended: ask, retry soon, or start the attempt anew.
+    /// The machine was suspended: probe, retry soon, or replace the attempt.
     fn wake(&mut self, by: Duration, soonest: Instant) {
         match (self.state, self.socket) {
             (ConnectionState::Disconnected, _) => self.retry_soon(by, soonest),
@@ -70,7 +70,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// Within a second from `soonest` on, and no later than it was to be.
+    /// Within a second after `soonest`, but no later than before.
     fn retry_soon(&mut self, slept: Duration, soonest: Instant) {
         if self.retry_at.is_none() {
             return;
@@ -80,7 +80,7 @@ impl<R: Rng> Reference<R> {
         self.retry_by(soonest.saturating_add(delay), RetryCause::ClockJump);
     }
 
-    /// A hint brings the attempt forward, but not before a least delay has passed.
+    /// A hint moves the attempt forward, but not before a least delay is over.
     fn retry_by(&mut self, at: Instant, cause: RetryCause) {
         let at = at.max(self.not_before);
         if self.retry_at.is_some_and(|retry_at| at < retry_at) {
@@ -94,7 +94,7 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::RetryScheduled { attempt, delay, cause, because });
     }
 
-    /// Online while waiting: now. Offline is a hint that changes nothing.
+    /// Online while waiting retries now. Offline changes nothing.
     pub(super) fn on_network(&mut self, network: Network) {
         let is_waiting = self.state == ConnectionState::Disconnected && self.retry_at.is_some();
         if network == Network::Offline || !is_waiting || self.was_lately(self.online_at) {
@@ -102,7 +102,7 @@ impl<R: Rng> Reference<R> {
         }
         let was_to_be = self.retry_at;
         self.retry_by(self.now, RetryCause::Online);
-        // One that could not help may be followed by one that can.
+        // A hint without effect does not block the next one.
         if self.retry_at != was_to_be || self.is_due(self.retry_at) {
             self.online_at = Some(self.now);
         }

@@ -1,4 +1,4 @@
-//! The core and the model side by side: told the same, they must do the same.
+//! Compares the core with the model: the same events must have the same actions.
 
 use core::fmt::Write as _;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use rand_core::Rng;
 use super::{Reference, Tally};
 use crate::trace;
 
-/// A core and a model that are told the same events.
+/// A core and a model with the same events.
 pub struct Comparison<R> {
     core: Connection<R>,
     model: Reference<R>,
     latest: Instant,
-    /// The events so far, as lines; `None` where nobody will read them.
+    /// The events so far as lines; `None` if they are not needed.
     script: Option<Vec<String>>,
 }
 
@@ -26,13 +26,13 @@ impl<R: Rng + Clone> Comparison<R> {
         Self::of(core, Reference::new(config, rng))
     }
 
-    /// This core beside this model.
+    /// Compares this core with this model.
     #[must_use]
     pub fn of(core: Connection<R>, model: Reference<R>) -> Self {
         Self { core, model, latest: Instant::ZERO, script: None }
     }
 
-    /// Keeps the events, so that a difference is told as a script.
+    /// Keeps the events, so that a difference is reported as a script.
     #[must_use]
     pub fn scripted(self) -> Self {
         Self { script: Some(Vec::new()), ..self }

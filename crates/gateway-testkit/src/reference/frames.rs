@@ -1,4 +1,4 @@
-//! What came in: for the application, for the login, or for the heartbeat.
+//! Inbound frames: for the application, for the login, or for the heartbeat.
 
 use gateway_core::{
     Action, CloseCode, CloseFrame, ConnectionState, Dialect as _, DisconnectCause, Frame,
@@ -48,7 +48,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// A pong of the dialect is consumed while one is awaited, the peer's ping where it is to be answered.
+    /// Consumes a pong of the dialect while a ping is unanswered, and the peer's ping if it is to be answered.
     fn on_text(&mut self, text: &str) {
         let asks_in_json = self.config.heartbeat_kind() == HeartbeatKind::Json;
         match (JsonDialect.recognise(text), self.socket) {
@@ -59,7 +59,7 @@ impl<R: Rng> Reference<R> {
                 }
             }
             (Recognised::Ping(stamp), Some(id)) if self.config.answer_pings() => {
-                // Nothing is sent after our Close.
+                // Nothing is sent after the client's Close.
                 if self.state != ConnectionState::Closing {
                     self.act(Action::Send(id, Outgoing::Pong(stamp)));
                 }
@@ -68,7 +68,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// With Ping frames a Pong of a ping that is out is the answer, and no other.
+    /// With Ping frames only a Pong for an unanswered ping is an answer.
     fn on_pong_frame(&mut self, payload: &[u8]) {
         if self.config.heartbeat_kind() != HeartbeatKind::Ping {
             return;

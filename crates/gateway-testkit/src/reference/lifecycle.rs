@@ -1,4 +1,4 @@
-//! Which event does what: the six states, one function an event.
+//! The six states: one function per event.
 
 use gateway_core::{
     Action, CloseCode, ConnectionState, Credentials, DisconnectCause, Event, Failure, Login,
@@ -9,7 +9,7 @@ use rand_core::Rng;
 use super::Reference;
 
 impl<R: Rng> Reference<R> {
-    /// Whether the event is of a socket that is not the live one, or cannot come from it as it stands.
+    /// Whether the event is of another socket than the live one, or impossible in its state.
     pub(super) fn is_stale(&self, event: &Event<'_>) -> bool {
         let Some(id) = event.socket() else { return false };
         let is_outcome = matches!(event, Event::SocketOpened(_) | Event::OpenFailed(..));
@@ -17,7 +17,7 @@ impl<R: Rng> Reference<R> {
         self.socket != Some(id) || is_outcome != is_opening
     }
 
-    /// Told and counted; a socket that opened too late is dropped, unless it is the live one.
+    /// Reports and counts a stale event. Drops a socket that opened too late, unless it is the live one.
     pub(super) fn on_stale(&mut self, event: &Event<'_>) {
         let Some(socket) = event.socket() else { return };
         self.tally.stale_events += 1;
@@ -72,7 +72,7 @@ impl<R: Rng> Reference<R> {
 
     fn on_connect(&mut self) {
         match self.state {
-            // Waiting: now, and the count is kept.
+            // Waiting: connect now, and keep the count.
             ConnectionState::Disconnected if self.retry_at.is_some() => self.open(),
             ConnectionState::Disconnected | ConnectionState::Closed => {
                 self.start_afresh();
@@ -89,7 +89,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// A new life.
+    /// A new connection.
     fn start_afresh(&mut self) {
         self.reset_attempts();
         self.unready_since = self.now;
@@ -112,7 +112,7 @@ impl<R: Rng> Reference<R> {
         self.act(Action::OpenSocket { id, credentials });
     }
 
-    /// Close wins in every state, at once.
+    /// A close request works in every state, at once.
     fn on_close(&mut self) {
         match (self.state, self.socket) {
             (ConnectionState::Connecting, Some(id)) => {
@@ -134,7 +134,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// The socket is dropped and told gone.
+    /// Drops the socket and reports its loss.
     pub(super) fn abandon(&mut self, cause: DisconnectCause) {
         let Some(id) = self.socket.take() else { return };
         self.tally.last_disconnect = Some(cause);
@@ -142,7 +142,7 @@ impl<R: Rng> Reference<R> {
         self.tell(Notice::Disconnected { socket: id, cause });
     }
 
-    /// CLOSING comes to its end.
+    /// Ends CLOSING.
     pub(super) fn finish_closing(&mut self, cause: DisconnectCause) {
         let socket = self.socket;
         self.abandon(cause);
@@ -178,7 +178,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// Usable for application messages.
+    /// The connection is ready for messages.
     pub(super) fn become_ready(&mut self, to: ConnectionState) {
         let Some(id) = self.socket else { return };
         self.change(to, Some(id));
@@ -202,21 +202,21 @@ impl<R: Rng> Reference<R> {
             _ if self.state == ConnectionState::Closing => {
                 self.finish_closing(DisconnectCause::Requested);
             }
-            // A stream that has ended takes no Close.
+            // No Close can be sent on an ended stream.
             _ if self.refusal.is_some() => self.end_refusal(None, breach),
             Some(code) => self.part(code, DisconnectCause::ProtocolError(failure)),
             None => self.drop_and_lose(DisconnectCause::Lost(failure)),
         }
     }
 
-    /// A Close of our own, and no waiting for the peer's.
+    /// Sends a Close, and does not wait for the peer's.
     pub(super) fn part(&mut self, code: CloseCode, cause: DisconnectCause) {
         let Some(id) = self.socket else { return };
         self.act(Action::Send(id, Outgoing::Close(code)));
         self.drop_and_lose(cause);
     }
 
-    /// A dead peer's socket is reset: nothing of it may arrive later.
+    /// Resets a dead peer's socket, so that none of its data arrives later.
     pub(super) fn abort_and_lose(&mut self, cause: DisconnectCause) {
         let Some(id) = self.socket else { return };
         self.act(Action::AbortSocket(id));
@@ -229,7 +229,7 @@ impl<R: Rng> Reference<R> {
         self.lose(cause);
     }
 
-    /// Time has passed: the one event that makes deadlines fire.
+    /// A Tick: the only event that fires deadlines.
     fn on_tick(&mut self) {
         if !self.is_due(self.deadline()) {
             return; // too early

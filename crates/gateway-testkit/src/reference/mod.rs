@@ -1,8 +1,8 @@
-//! The contract once more, slow and obvious: a model that predicts every action of the core, to be compared with it.
+//! A slow, obvious model of the contract, which predicts every action of the core.
 //!
-//! It is written from the contract, not from the core, and shares nothing with it that decides anything in time: no machine,
-//! no deadlines, no backoff. What it borrows are pure tables: [`Config`]'s getters, `Policy::judge`, `Login::judge` and
-//! `Dialect::recognise`. One flat struct holds all; the deadline is computed anew from it each time.
+//! It is written from the contract, not from the core. It shares no machine, no deadlines and no backoff
+//! with the core, only pure tables: [`Config`]'s getters, `Policy::judge`, `Login::judge` and
+//! `Dialect::recognise`. One flat struct has the whole state, and each deadline is computed from it.
 
 mod attempts;
 mod backoff;
@@ -24,7 +24,7 @@ use rand_core::Rng;
 use beat::{Hold, Ping, Watch};
 pub use comparison::Comparison;
 
-/// A model of the connection: told the same events, it says what the core must do.
+/// A model of the connection. From the same events it predicts what the core must do.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -45,7 +45,7 @@ pub struct Reference<R> {
     now: Instant,
     state: ConnectionState,
     actions: Vec<Action>,
-    /// The last timer action in force.
+    /// The last timer action.
     timer: Option<Instant>,
 
     // The socket.
@@ -55,19 +55,19 @@ pub struct Reference<R> {
     too_late_at: Option<Instant>,
     is_paused: bool,
     is_blocked: bool,
-    /// What follows on the refused login, while the peer's Close is waited for.
+    /// The verdict of a refused login, while the client waits for the peer's Close.
     refusal: Option<Verdict>,
 
     // The attempts.
     /// Retries since the count was last reset.
     attempts: u32,
     last_delay: Duration,
-    /// What the strategy itself drew last, without what a server or the policy adds.
+    /// The strategy's last delay, without a least delay of the server or the policy.
     last_drawn: Duration,
     is_refreshed: bool,
     wants_refresh: bool,
     retry_at: Option<Instant>,
-    /// Before this no hint makes an attempt.
+    /// No hint starts an attempt before this.
     not_before: Instant,
     /// When it was last ready, or first asked to connect.
     unready_since: Instant,
@@ -75,15 +75,15 @@ pub struct Reference<R> {
     // The stay in the ready state.
     ready_since: Option<Instant>,
     ping_at: Option<Instant>,
-    /// The ping whose answer is due: the peer is dead at its deadline, unless it was heard.
+    /// The ping whose answer is due. At its deadline a silent peer is dead.
     watch: Option<Watch>,
     /// The ping that the driver holds.
     hold: Option<Hold>,
-    /// Whether the driver has reported nothing of the newest ping.
+    /// Whether the driver has not reported the newest ping.
     is_newest_ordered: bool,
-    /// Whether the peer was heard since a judgement last began.
+    /// Whether a sign of life came since a timeout last started.
     was_heard: bool,
-    /// When the want of application messages is looked at.
+    /// When the data timeout is due.
     data_at: Option<Instant>,
     last_data: Instant,
     /// The pings that no pong has answered, the oldest first.
@@ -91,7 +91,7 @@ pub struct Reference<R> {
     pings_sent: u64,
 
     // The clocks and the hints.
-    /// What the wall clock showed, and when.
+    /// The last wall-clock time, and when it was read.
     wall: Option<(Instant, UnixMillis)>,
     jumped_at: Option<Instant>,
     online_at: Option<Instant>,
@@ -99,7 +99,7 @@ pub struct Reference<R> {
     tally: Tally,
 }
 
-/// Those of the core's statistics that are cheap to predict.
+/// The core's statistics that are cheap to predict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "as the fields of `gateway_core::Statistics` are named")]
 #[allow(clippy::exhaustive_structs, reason = "tests compare it field by field")]
@@ -119,7 +119,7 @@ pub struct Tally {
 }
 
 impl<R: Rng> Reference<R> {
-    /// A model of a connection with these settings and draws that has been told nothing yet.
+    /// A model of a new connection with these settings and draws.
     #[must_use]
     pub fn new(config: Arc<Config>, rng: R) -> Self {
         Self {
@@ -160,7 +160,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    /// What the core must do on this event, in order.
+    /// The actions of the core on this event, in order.
     pub fn handle(&mut self, now: Instant, event: &Event<'_>) -> Vec<Action> {
         self.now = self.now.max(now); // a clock that steps back stands still
         self.actions = Vec::new();
@@ -173,13 +173,13 @@ impl<R: Rng> Reference<R> {
         core::mem::take(&mut self.actions)
     }
 
-    /// Where the connection stands.
+    /// The state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.state
     }
 
-    /// When something is due: the earliest of what the state waits for.
+    /// The earliest deadline of the state.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let is_ready = self.ready_since.is_some();
@@ -189,7 +189,7 @@ impl<R: Rng> Reference<R> {
             ConnectionState::Connected | ConnectionState::Authenticated if !is_ready => {
                 vec![self.too_late_at]
             }
-            // While the application does not read, it is asked and not judged.
+            // While the application does not read, pings are sent but do not time out.
             ConnectionState::Connected | ConnectionState::Authenticated if self.is_paused => {
                 vec![self.ping_at]
             }
@@ -203,7 +203,7 @@ impl<R: Rng> Reference<R> {
         waits_for.into_iter().flatten().min()
     }
 
-    /// What was done so far, with the time spent ready up to now.
+    /// The statistics, with the time spent ready up to now.
     #[must_use]
     pub fn tally(&self) -> Tally {
         let stay = self.ready_since.map(|since| self.now.saturating_duration_since(since));
@@ -211,7 +211,7 @@ impl<R: Rng> Reference<R> {
         Tally { time_ready, ..self.tally }
     }
 
-    /// One timer, the last of the actions, and only where it differs.
+    /// Adds the timer action, the last one, if the timer changes.
     fn set_timer(&mut self) {
         let deadline = self.deadline();
         if deadline == self.timer {
@@ -245,7 +245,7 @@ impl<R: Rng> Reference<R> {
         at.is_some_and(|at| at <= self.now)
     }
 
-    /// A part of this span: one draw over 2^64.
+    /// A random part of this span: one draw over 2^64.
     fn part_of(&mut self, span: Duration) -> Duration {
         backoff::part(span, self.rng.next_u64())
     }

@@ -1,9 +1,9 @@
-//! Delays between attempts: what makes them grow, and what alone resets them.
+//! Delays between attempts: what makes them grow, and what resets them.
 
 use crate::words::*;
 
 pub(crate) fn accept_then_drop_keeps_growing_the_delay() -> Scenario {
-    scenario("A server that accepts and then drops is no success: an open socket resets nothing.")
+    scenario("The server accepts and then drops. An open socket does not reset the backoff.")
         .answers(&[
             "https://github.com/pladaria/reconnecting-websocket/issues/200",
             "https://github.com/alpacax/alpacon-cli/issues/394",
@@ -19,7 +19,7 @@ pub(crate) fn accept_then_drop_keeps_growing_the_delay() -> Scenario {
 }
 
 pub(crate) fn a_server_that_closes_at_login_is_no_success_of_the_open() -> Scenario {
-    scenario("Refusals after the open make the same backoff grow as failures to open.")
+    scenario("A Close after the open grows the backoff, like a failure to open.")
         .answers(&[
             "https://github.com/destinygg/chat-gui/pull/872",
             "https://github.com/apollographql/subscriptions-transport-ws/pull/135",
@@ -42,7 +42,7 @@ pub(crate) fn a_server_that_closes_at_login_is_no_success_of_the_open() -> Scena
 
 pub(crate) fn a_session_shorter_than_stable_after_counts_as_a_failure() -> Scenario {
     scenario(
-        "Ready for nine seconds of the ten that make a connection stable: the delay keeps growing.",
+        "The connection is ready for nine seconds, and stable after ten. The delay keeps growing.",
     )
     .answers(&["https://github.com/alpacax/alpacon-cli/issues/394"])
     .config(toml!["reconnect.jitter = 'none'", "heartbeat.kind = 'off'"])
@@ -52,29 +52,27 @@ pub(crate) fn a_session_shorter_than_stable_after_counts_as_a_failure() -> Scena
 }
 
 pub(crate) fn hours_of_health_start_from_the_first_delay_again() -> Scenario {
-    scenario(
-        "A connection that was stable resets the count: the next loss waits for the first delay.",
-    )
-    .answers(&["https://github.com/oscmcompany/fund/pull/1020"])
-    .config(toml!["reconnect.jitter = 'none'"])
-    .attempts([
-        fails_after(millis(10), OpenError::Refused),
-        fails_after(millis(10), OpenError::Refused),
-        fails_after(millis(10), OpenError::Refused),
-        accepts_after(millis(20)).polite().then(seconds(3 * 3_600 + 7), Deed::reset()),
-        accepts_after(millis(20)).polite(),
-    ])
-    .until(seconds(3 * 3_600 + 60))
-    .sees([
-        delays(&[1_000, 2_000, 4_000, 1_000]),
-        retries(&[1, 2, 3, 1]),
-        ready_at(&[7_050, 10_815_070]),
-        pings(360 + 1),
-    ])
+    scenario("A stable connection resets the count. The next loss waits for the first delay.")
+        .answers(&["https://github.com/oscmcompany/fund/pull/1020"])
+        .config(toml!["reconnect.jitter = 'none'"])
+        .attempts([
+            fails_after(millis(10), OpenError::Refused),
+            fails_after(millis(10), OpenError::Refused),
+            fails_after(millis(10), OpenError::Refused),
+            accepts_after(millis(20)).polite().then(seconds(3 * 3_600 + 7), Deed::reset()),
+            accepts_after(millis(20)).polite(),
+        ])
+        .until(seconds(3 * 3_600 + 60))
+        .sees([
+            delays(&[1_000, 2_000, 4_000, 1_000]),
+            retries(&[1, 2, 3, 1]),
+            ready_at(&[7_050, 10_815_070]),
+            pings(360 + 1),
+        ])
 }
 
 pub(crate) fn stable_is_no_less_than_the_delay_before() -> Scenario {
-    scenario("After a delay of 16 s a session of 12 s is not stable yet, one of 17 s is.")
+    scenario("After a delay of 16 s a session of 12 s is not yet stable. One of 17 s is.")
         .answers(&["https://github.com/pladaria/reconnecting-websocket/issues/200"])
         .config(toml![
             "reconnect.jitter = 'none'",
@@ -92,7 +90,7 @@ pub(crate) fn stable_is_no_less_than_the_delay_before() -> Scenario {
 }
 
 pub(crate) fn delays_are_jittered_by_default() -> Scenario {
-    scenario("Without a setting delays are drawn: a fleet that was dropped together does not come back together.")
+    scenario("By default delays are random. Clients that were dropped together do not reconnect together.")
         .answers(&[
             "https://github.com/phoenixframework/phoenix/issues/4045",
             "https://github.com/django/channels/issues/568",
@@ -110,7 +108,7 @@ pub(crate) fn delays_are_jittered_by_default() -> Scenario {
 }
 
 pub(crate) fn another_seed_draws_other_delays() -> Scenario {
-    scenario("The same outage with another seed: none of the delays of the scenario before.")
+    scenario("The same outage with another seed. No delay equals one of the previous scenario.")
         .answers(&["https://github.com/phoenixframework/phoenix/issues/4045"])
         .seed(8)
         .attempts([fails_after(millis(10), OpenError::Refused)])
@@ -123,7 +121,7 @@ pub(crate) fn another_seed_draws_other_delays() -> Scenario {
 
 pub(crate) fn the_first_retry_waits_as_well() -> Scenario {
     scenario(
-        "A lost socket is not redialled at once: between two opens lies at least the first delay.",
+        "A lost socket is not redialled at once. Between two opens there is at least the first delay.",
     )
     .answers(&[
         "https://github.com/foss42/apidash/issues/1759",
@@ -136,23 +134,24 @@ pub(crate) fn the_first_retry_waits_as_well() -> Scenario {
 }
 
 pub(crate) fn an_error_and_a_close_are_one_loss() -> Scenario {
-    scenario(
-        "A Close and the end of the stream behind it, in one read, make one retry and not two.",
-    )
-    .answers(&["https://github.com/apollographql/subscriptions-transport-ws/issues/70"])
-    .config(toml!["reconnect.jitter = 'none'", "heartbeat.kind = 'off'"])
-    .attempts([
-        accepts_after(millis(20)).then(millis(100), Deed::close(1011, "").and(Deed::end())),
-        accepts_after(millis(20)),
-    ])
-    .sees([gone(&[(120, "close_received 1011")]), opens_at(&[0, 1_120]), delays(&[1_000])])
+    scenario("A Close and the end of the stream come in one read. They cause one retry, not two.")
+        .answers(&["https://github.com/apollographql/subscriptions-transport-ws/issues/70"])
+        .config(toml!["reconnect.jitter = 'none'", "heartbeat.kind = 'off'"])
+        .attempts([
+            accepts_after(millis(20)).then(millis(100), Deed::close(1011, "").and(Deed::end())),
+            accepts_after(millis(20)),
+        ])
+        .sees([gone(&[(120, "close_received 1011")]), opens_at(&[0, 1_120]), delays(&[1_000])])
 }
 
 pub(crate) fn many_requests_make_one_connection() -> Scenario {
-    scenario("Connect requests and hints of the network, whenever they come, never make a second socket.")
+    scenario("Connect requests and network hints never open a second socket.")
         .answers(&["https://github.com/openfrontio/OpenFrontIO/pull/5268"])
         .config(toml!["reconnect.jitter = 'none'", "heartbeat.kind = 'off'"])
-        .attempts([accepts_after(millis(200)).then(seconds(3), Deed::reset()), accepts_after(millis(200))])
+        .attempts([
+            accepts_after(millis(200)).then(seconds(3), Deed::reset()),
+            accepts_after(millis(200)),
+        ])
         .at(millis(50), Command::Connect)
         .at(millis(100), Command::Network(Network::Online))
         .at(millis(150), Command::Connect)
@@ -163,7 +162,7 @@ pub(crate) fn many_requests_make_one_connection() -> Scenario {
 }
 
 pub(crate) fn connect_while_waiting_opens_at_once_and_keeps_the_count() -> Scenario {
-    scenario("The user may cut a wait short; that is no reason to forget how often it has failed.")
+    scenario("A connect request ends a wait. The number of failures is kept.")
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([fails_after(millis(10), OpenError::Refused)])
         .at(millis(500), Command::Connect)
@@ -176,21 +175,19 @@ pub(crate) fn connect_while_waiting_opens_at_once_and_keeps_the_count() -> Scena
 }
 
 pub(crate) fn the_delay_stops_at_its_maximum() -> Scenario {
-    scenario(
-        "From some attempt on every delay is the longest, for ever: no overflow, no wrap, no rest.",
-    )
-    .config(toml![
-        "reconnect.jitter = 'none'",
-        "reconnect.max_delay = '5s'",
-        "reconnect.multiplier = 1000"
-    ])
-    .attempts([fails_after(millis(10), OpenError::Refused)])
-    .until(seconds(30))
-    .sees([delays(&[1_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000]), never_gives_up()])
+    scenario("From some attempt on every delay is the longest. It never overflows, wraps or ends.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "reconnect.max_delay = '5s'",
+            "reconnect.multiplier = 1000"
+        ])
+        .attempts([fails_after(millis(10), OpenError::Refused)])
+        .until(seconds(30))
+        .sees([delays(&[1_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000]), never_gives_up()])
 }
 
 pub(crate) fn a_smooth_jitter_has_no_heap_at_the_maximum() -> Scenario {
-    scenario("Clamping the bound, not the sample: grown delays stay spread, and none is the maximum by rule.")
+    scenario("The bound is clamped, not the sample. Long delays stay spread and do not all equal the maximum.")
         .answers(&["https://github.com/App-vNext/Polly/issues/530"])
         .config(toml!["reconnect.jitter = 'decorrelated-smooth'", "reconnect.max_delay = '4s'"])
         .attempts([fails_after(millis(10), OpenError::Refused)])
@@ -202,7 +199,7 @@ pub(crate) fn a_smooth_jitter_has_no_heap_at_the_maximum() -> Scenario {
 }
 
 pub(crate) fn equal_jitter_keeps_its_bounds() -> Scenario {
-    scenario("Equal jitter: never less than half of what is due, never more than all of it.")
+    scenario("With equal jitter a delay is from half of the base to all of it.")
         .config(toml!["reconnect.jitter = 'equal'"])
         .attempts([fails_after(millis(10), OpenError::Unreachable)])
         .until(seconds(31))
@@ -219,21 +216,19 @@ pub(crate) fn equal_jitter_keeps_its_bounds() -> Scenario {
 }
 
 pub(crate) fn attempts_are_spent_at_their_bound() -> Scenario {
-    scenario(
-        "Three retries and no more: then the connection is closed, with the reason, and stays so.",
-    )
-    .config(toml!["reconnect.jitter = 'none'", "reconnect.max_attempts = 3"])
-    .attempts([fails_after(millis(10), OpenError::Dns)])
-    .sees([
-        opens_at(&[0, 1_010, 3_020, 7_030]),
-        gives_up("attempts_spent"),
-        ends_in(Closed),
-        quiet_after(7_040),
-    ])
+    scenario("After three retries the connection is closed with the reason, and stays closed.")
+        .config(toml!["reconnect.jitter = 'none'", "reconnect.max_attempts = 3"])
+        .attempts([fails_after(millis(10), OpenError::Dns)])
+        .sees([
+            opens_at(&[0, 1_010, 3_020, 7_030]),
+            gives_up("attempts_spent"),
+            ends_in(Closed),
+            quiet_after(7_040),
+        ])
 }
 
 pub(crate) fn no_attempts_means_no_retry() -> Scenario {
-    scenario("With no retries allowed the first loss is the end.")
+    scenario("Without retries the first loss ends the connection.")
         .config(toml!["reconnect.max_attempts = 0", "heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then(seconds(1), Deed::end())])
         .sees([

@@ -1,39 +1,44 @@
-//! Closing: it wins in every state, at once or within its deadline.
+//! Closing works in every state, at once or within its deadline.
 
 use crate::words::*;
 
 const BYE: Command = Command::Close { code: 4000, reason: "bye" };
 
 pub(crate) fn a_close_is_answered_and_closed() -> Scenario {
-    scenario("Our Close leaves with its code and reason, the peer's answer ends it.")
-        .config(toml!["heartbeat.kind = 'off'"])
-        .attempts([accepts_after(millis(20)).polite()])
-        .at(seconds(1), BYE)
-        .sees([
-            passes(&[Connecting, Connected, Closing, Closed]),
-            peer_sees(1, &["1000: close 4000 bye", "1020: gone"]),
-            gone(&[(1_020, "requested")]),
-            quiet_after(1_020),
-        ])
+    scenario(
+        "The client sends a Close with its code and reason. The peer's answer ends the connection.",
+    )
+    .config(toml!["heartbeat.kind = 'off'"])
+    .attempts([accepts_after(millis(20)).polite()])
+    .at(seconds(1), BYE)
+    .sees([
+        passes(&[Connecting, Connected, Closing, Closed]),
+        peer_sees(1, &["1000: close 4000 bye", "1020: gone"]),
+        gone(&[(1_020, "requested")]),
+        quiet_after(1_020),
+    ])
 }
 
 pub(crate) fn a_close_without_an_answer_ends_at_its_deadline() -> Scenario {
-    scenario("The peer says nothing to our Close: two seconds, then the socket is dropped.")
-        .answers(&[
-            "https://github.com/snapview/tokio-tungstenite/issues/364",
-            "https://github.com/snapview/tungstenite-rs/issues/506",
-            "https://github.com/websocket-client/websocket-client/issues/592",
-            "https://github.com/websockets/ws/issues/1948",
-        ])
-        .config(toml!["heartbeat.kind = 'off'"])
-        .attempts([accepts_after(millis(20))
-            .then_each(millis(100), millis(300), 20, |_| Deed::text("tick"))])
-        .at(seconds(1), CLOSE)
-        .sees([gone(&[(3_000, "close_timeout")]), ends_in(Closed), quiet_after(3_000)])
+    scenario(
+        "The peer does not answer the client's Close. The socket is dropped after two seconds.",
+    )
+    .answers(&[
+        "https://github.com/snapview/tokio-tungstenite/issues/364",
+        "https://github.com/snapview/tungstenite-rs/issues/506",
+        "https://github.com/websocket-client/websocket-client/issues/592",
+        "https://github.com/websockets/ws/issues/1948",
+    ])
+    .config(toml!["heartbeat.kind = 'off'"])
+    .attempts([
+        accepts_after(millis(20)).then_each(millis(100), millis(300), 20, |_| Deed::text("tick"))
+    ])
+    .at(seconds(1), CLOSE)
+    .sees([gone(&[(3_000, "close_timeout")]), ends_in(Closed), quiet_after(3_000)])
 }
 
 pub(crate) fn connect_while_closing_does_not_wait_for_the_old_socket() -> Scenario {
-    scenario("The user wants it back: the old socket is dropped, the new one opened in the same instant.")
+    scenario("A connect request comes in CLOSING. The old socket is dropped, and a new one opens at once.")
         .answers(&["https://github.com/chartchuo/dart-nats/pull/46"])
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))])
@@ -48,7 +53,7 @@ pub(crate) fn connect_while_closing_does_not_wait_for_the_old_socket() -> Scenar
 }
 
 pub(crate) fn a_peer_that_hangs_up_in_place_of_answering_is_as_well() -> Scenario {
-    scenario("Our Close is answered by the end of the stream: closed as asked, no loss, no retry.")
+    scenario("The peer ends the stream after the client's Close. The connection is closed as asked, without a retry.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).on_close(millis(30), Deed::end())])
         .at(seconds(1), CLOSE)
@@ -56,7 +61,7 @@ pub(crate) fn a_peer_that_hangs_up_in_place_of_answering_is_as_well() -> Scenari
 }
 
 pub(crate) fn closes_that_cross_end_it_once() -> Scenario {
-    scenario("Both sides close in the same moment: the peer's Close is taken for the answer.")
+    scenario("Both sides close at the same time. The peer's Close counts as the answer.")
         .answers(&["https://github.com/twilight-rs/twilight/pull/1964"])
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then(millis(990), Deed::close(1012, "restart"))])
@@ -70,7 +75,7 @@ pub(crate) fn closes_that_cross_end_it_once() -> Scenario {
 }
 
 pub(crate) fn the_peers_own_ping_after_our_close_is_neither_answered_nor_delivered() -> Scenario {
-    scenario("Such pings are the heartbeat's, not the application's; and nothing leaves after our Close.")
+    scenario("A ping of the peer is not delivered as a message. Nothing is sent after the client's Close.")
         .config(toml!["heartbeat.answer_pings = true", "heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))
             .then(millis(1_100), Deed::text(r#"{"type":"ping","timestamp":17}"#))
@@ -84,7 +89,7 @@ pub(crate) fn the_peers_own_ping_after_our_close_is_neither_answered_nor_deliver
 }
 
 pub(crate) fn messages_are_delivered_until_the_peers_close() -> Scenario {
-    scenario("What the peer had sent before it heard our Close still arrives.")
+    scenario("Messages that the peer sent before it received the Close are delivered.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))
             .then(millis(1_100), Deed::text("one"))
@@ -101,7 +106,7 @@ pub(crate) fn messages_are_delivered_until_the_peers_close() -> Scenario {
 }
 
 pub(crate) fn the_pong_of_a_ping_before_the_close_is_still_ours() -> Scenario {
-    scenario("A pong that arrives while closing is no message.")
+    scenario("A pong that arrives in CLOSING is not delivered as a message.")
         .config(toml!["heartbeat.kind = 'json'"])
         .attempts([accepts_after(millis(20))
             .answers_pings(millis(300), PongStyle::Echo)
@@ -111,7 +116,7 @@ pub(crate) fn the_pong_of_a_ping_before_the_close_is_still_ours() -> Scenario {
 }
 
 pub(crate) fn nothing_is_sent_after_our_close() -> Scenario {
-    scenario("A message, a second close, a ping that is due: the peer sees none of them.")
+    scenario("In CLOSING a message, a second close and a due ping are not sent.")
         .config(toml!["heartbeat.interval = '1s'", "heartbeat.timeout = '1s'"])
         .attempts([accepts_after(millis(20))
             .answers_pings(millis(20), PongStyle::Echo)
@@ -127,26 +132,24 @@ pub(crate) fn nothing_is_sent_after_our_close() -> Scenario {
 }
 
 pub(crate) fn close_in_the_middle_of_a_login_is_a_close() -> Scenario {
-    scenario(
-        "The login is out: our Close goes after it, and the answer to the login matters no more.",
-    )
-    .config(toml!["login.send = 'open sesame'", "login.accepted = 'any'"])
-    .attempts([accepts_after(millis(20)).polite().on_text(
-        "open sesame",
-        millis(500),
-        Deed::text("welcome"),
-    )])
-    .at(millis(515), CLOSE)
-    .sees([
-        passes(&[Connecting, Connected, Closing, Closed]),
-        peer_sees(1, &["20: text open sesame", "515: close 1000", "535: gone"]),
-        ready_at(&[]),
-        delivers(&[(520, "welcome")]),
-    ])
+    scenario("The client closes while the login is unanswered. The answer to the login is ignored.")
+        .config(toml!["login.send = 'open sesame'", "login.accepted = 'any'"])
+        .attempts([accepts_after(millis(20)).polite().on_text(
+            "open sesame",
+            millis(500),
+            Deed::text("welcome"),
+        )])
+        .at(millis(515), CLOSE)
+        .sees([
+            passes(&[Connecting, Connected, Closing, Closed]),
+            peer_sees(1, &["20: text open sesame", "515: close 1000", "535: gone"]),
+            ready_at(&[]),
+            delivers(&[(520, "welcome")]),
+        ])
 }
 
 pub(crate) fn a_client_that_is_dropped_aborts() -> Scenario {
-    scenario("Without a close request the peer sees no Close, but the end of the socket: 1006.")
+    scenario("Without a close request the peer sees the end of the socket (1006), not a Close.")
         .answers(&["https://github.com/sdroege/async-tungstenite/issues/41"])
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).polite()])
@@ -155,7 +158,7 @@ pub(crate) fn a_client_that_is_dropped_aborts() -> Scenario {
 }
 
 pub(crate) fn a_zombie_that_is_closed_and_wanted_again_neither_panics_nor_stays() -> Scenario {
-    scenario("A dead peer, a close that nobody answers, connects and closes in a row: it ends where the last wish says.")
+    scenario("A dead peer, an unanswered close, several connects and closes. The last request decides the end.")
         .answers(&[
             "https://github.com/twilight-rs/twilight/pull/1964",
             "https://github.com/serenity-rs/serenity/pull/1255",
@@ -174,7 +177,7 @@ pub(crate) fn a_zombie_that_is_closed_and_wanted_again_neither_panics_nor_stays(
 }
 
 pub(crate) fn every_code_that_may_be_sent_is_sent_as_it_is() -> Scenario {
-    scenario("1014 is ours to send as well: the peer sees that code, with its reason.")
+    scenario("The client may send 1014. The peer sees the code and its reason.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).polite()])
         .at(seconds(1), Command::Close { code: 1014, reason: "upstream" })

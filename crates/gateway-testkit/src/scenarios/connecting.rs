@@ -1,9 +1,9 @@
-//! Opening a socket: one deadline over all of it, on every attempt, and every failure has its class.
+//! Opening a socket: one deadline covers each attempt, and every failure has a class.
 
 use crate::words::*;
 
 pub(crate) fn a_connect_without_an_answer_ends_at_its_deadline_on_every_attempt() -> Scenario {
-    scenario("Nothing comes from the network: ten seconds, on the first attempt and on the third.")
+    scenario("The network does not answer. Each attempt ends after ten seconds, the first and the third.")
         .answers(&[
             "https://github.com/websockets/ws/issues/1948",
             "https://github.com/home-assistant/home-assistant-js-websocket/issues/760",
@@ -24,7 +24,7 @@ pub(crate) fn a_connect_without_an_answer_ends_at_its_deadline_on_every_attempt(
 }
 
 pub(crate) fn a_stall_in_the_upgrade_ends_at_the_connect_deadline() -> Scenario {
-    scenario("The byte stream opens, the upgrade is never answered: the deadline runs over both.")
+    scenario("The byte stream opens, and the upgrade is never answered. One deadline covers both.")
         .answers(&[
             "https://github.com/TakahikoKawasaki/nv-websocket-client/issues/213",
             "https://github.com/discordjs/discord.js/issues/3085",
@@ -39,7 +39,7 @@ pub(crate) fn a_stall_in_the_upgrade_ends_at_the_connect_deadline() -> Scenario 
 }
 
 pub(crate) fn an_answer_that_trickles_does_not_put_the_deadline_off() -> Scenario {
-    scenario("A byte of the answer now and then is no progress: the deadline stands.")
+    scenario("Single bytes of the answer do not extend the deadline.")
         .answers(&["https://github.com/TakahikoKawasaki/nv-websocket-client/issues/213"])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([trickles_its_answer(millis(300)), accepts_after(millis(20)).polite()])
@@ -47,7 +47,7 @@ pub(crate) fn an_answer_that_trickles_does_not_put_the_deadline_off() -> Scenari
 }
 
 pub(crate) fn an_answer_after_the_deadline_opens_nothing() -> Scenario {
-    scenario("A socket that would have opened a moment too late is dropped before, and the next attempt has its own time.")
+    scenario("A socket that would open too late is dropped at the deadline. The next attempt has its own deadline.")
         .answers(&["https://github.com/websockets/ws/issues/1948"])
         .config(toml!["reconnect.jitter = 'none'", "connect_timeout = '2s'"])
         .attempts([accepts_after(millis(2_001)), accepts_after(millis(1_999)).polite()])
@@ -59,7 +59,7 @@ pub(crate) fn an_answer_after_the_deadline_opens_nothing() -> Scenario {
 }
 
 pub(crate) fn every_failure_of_the_network_is_retried() -> Scenario {
-    scenario("Names, ports, routes, certificates: each may be mended by itself, none is the end.")
+    scenario("Failures of names, ports, routes and certificates may be temporary. All are retried.")
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([
             fails_after(millis(10), OpenError::Dns),
@@ -85,51 +85,55 @@ pub(crate) fn every_failure_of_the_network_is_retried() -> Scenario {
 }
 
 pub(crate) fn no_http_and_no_upgrade_are_told_apart_and_retried() -> Scenario {
-    scenario("A captive portal, a wrong port, a proxy in between: what answers is told, and tried again.")
-        .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([
-            speaks_no_http(millis(10)),
-            upgrades_wrongly(millis(10)),
-            hangs_up_in_the_upgrade(millis(10)),
-            accepts_after(millis(20)).polite(),
-        ])
-        .sees([
-            gone(&[
-                (10, "open_failed not_http"),
-                (1_020, "open_failed upgrade"),
-                (3_030, "open_failed not_http"),
-            ]),
-            ready_to_the_end_since(7_050),
-        ])
+    scenario(
+        "A captive portal, a wrong port or a proxy answers. The error is reported and retried.",
+    )
+    .config(toml!["reconnect.jitter = 'none'"])
+    .attempts([
+        speaks_no_http(millis(10)),
+        upgrades_wrongly(millis(10)),
+        hangs_up_in_the_upgrade(millis(10)),
+        accepts_after(millis(20)).polite(),
+    ])
+    .sees([
+        gone(&[
+            (10, "open_failed not_http"),
+            (1_020, "open_failed upgrade"),
+            (3_030, "open_failed not_http"),
+        ]),
+        ready_to_the_end_since(7_050),
+    ])
 }
 
 pub(crate) fn an_answer_other_than_101_leaves_nothing_wedged() -> Scenario {
-    scenario("500 and 503 in place of the upgrade: the attempt is over in that instant, and the next one is due.")
-        .answers(&[
-            "https://github.com/beyond-all-reason/bar-lobby/issues/715",
-            "https://github.com/socketio/socket.io-client/issues/506",
-        ])
-        .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([
-            answers_http(millis(40), 500),
-            answers_http(millis(40), 503),
-            accepts_after(millis(20)).polite(),
-        ])
-        .sees([
-            gone(&[(40, "open_failed http 500"), (1_080, "open_failed http 503")]),
-            opens_at(&[0, 1_040, 3_080]),
-            ready_to_the_end_since(3_100),
-        ])
+    scenario(
+        "The server answers 500 and 503. The attempt ends at once, and the retry is scheduled.",
+    )
+    .answers(&[
+        "https://github.com/beyond-all-reason/bar-lobby/issues/715",
+        "https://github.com/socketio/socket.io-client/issues/506",
+    ])
+    .config(toml!["reconnect.jitter = 'none'"])
+    .attempts([
+        answers_http(millis(40), 500),
+        answers_http(millis(40), 503),
+        accepts_after(millis(20)).polite(),
+    ])
+    .sees([
+        gone(&[(40, "open_failed http 500"), (1_080, "open_failed http 503")]),
+        opens_at(&[0, 1_040, 3_080]),
+        ready_to_the_end_since(3_100),
+    ])
 }
 
 pub(crate) fn settings_that_cannot_work_are_given_up() -> Scenario {
-    scenario("What no later attempt can change is not tried again.")
+    scenario("A failure that no later attempt can change is not retried.")
         .attempts([fails_after(millis(10), OpenError::Configuration)])
         .sees([opens_at(&[0]), gives_up("configuration"), ends_in(Closed), quiet_after(10)])
 }
 
 pub(crate) fn a_message_in_the_same_read_as_the_upgrade_is_delivered() -> Scenario {
-    scenario("A server may speak at once: what came with the answer to the upgrade is not lost.")
+    scenario("A message that comes with the answer to the upgrade is not lost.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([
             accepts_after(millis(20)).then(millis(0), Deed::text("hello").and(Deed::text("there")))

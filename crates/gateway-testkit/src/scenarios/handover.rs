@@ -1,6 +1,7 @@
-//! A ping is judged from its hand-over to the transport. Until then the client watches what the transport takes.
+//! A ping's timeout starts when it is handed to the transport. Until then the client watches the
+//! transport's progress.
 //!
-//! A Ping frame of the client's is seven bytes long: two of a head, four of a mask, one digit.
+//! A Ping frame of the client has seven bytes: two of a head, four of a mask, one digit.
 
 use crate::words::*;
 

@@ -1,9 +1,9 @@
-//! The heartbeat: who is dead, who is not, and when that is known.
+//! The heartbeat: which peers are dead, and when the client knows it.
 
 use crate::words::*;
 
 pub(crate) fn a_half_open_peer_is_found_dead_by_default() -> Scenario {
-    scenario("The peer goes silent after its first pong: dead five seconds after the next ping, without any setting.")
+    scenario("The peer goes silent after its first pong. By default it is dead five seconds after the next ping.")
         .answers(&[
             "https://github.com/snapview/tungstenite-rs/issues/15",
             "https://github.com/snapview/tungstenite-rs/issues/201",
@@ -28,7 +28,7 @@ pub(crate) fn a_half_open_peer_is_found_dead_by_default() -> Scenario {
 
 pub(crate) fn our_own_sends_do_not_put_off_the_ping_or_the_death() -> Scenario {
     let sends = (1..22).fold(
-        scenario("Traffic of ours proves nothing of the peer: it is found dead at its time, whatever we send."),
+        scenario("The client's own traffic is no sign of life. A silent peer is dead in time."),
         |scenario, number| scenario.at(seconds(3 * number), Command::Send("busy")),
     );
     sends
@@ -61,22 +61,20 @@ pub(crate) fn a_dead_peer_is_left_without_a_close_and_retried() -> Scenario {
 }
 
 pub(crate) fn a_timeout_as_long_as_the_interval_still_fires() -> Scenario {
-    scenario(
-        "The deadline belongs to the one ping that is out; the next ping does not arm it anew.",
-    )
-    .answers(&[
-        "https://github.com/hcengineering/platform/issues/10946",
-        "https://github.com/phoenixframework/phoenix/pull/5984",
-        "https://github.com/mezonai/mezon-js/pull/1128",
-    ])
-    .config(toml!["heartbeat.interval = '5s'", "heartbeat.timeout = '5s'"])
-    .attempts([accepts_after(millis(20)).polite().answers_pings_at_most(2)])
-    .until(millis(20_100))
-    .sees([pings_at(&[5_020, 10_020, 15_020]), gone(&[(20_020, "pong_timeout")])])
+    scenario("The deadline belongs to the unanswered ping. The next ping does not restart it.")
+        .answers(&[
+            "https://github.com/hcengineering/platform/issues/10946",
+            "https://github.com/phoenixframework/phoenix/pull/5984",
+            "https://github.com/mezonai/mezon-js/pull/1128",
+        ])
+        .config(toml!["heartbeat.interval = '5s'", "heartbeat.timeout = '5s'"])
+        .attempts([accepts_after(millis(20)).polite().answers_pings_at_most(2)])
+        .until(millis(20_100))
+        .sees([pings_at(&[5_020, 10_020, 15_020]), gone(&[(20_020, "pong_timeout")])])
 }
 
 pub(crate) fn bulk_data_proves_life_while_the_pong_waits_behind_it() -> Scenario {
-    scenario("The pong comes nine seconds late, behind data: bytes are life, the peer is kept.")
+    scenario("The pong comes nine seconds late, after data. Bytes are a sign of life, so the peer is kept.")
         .answers(&["https://github.com/python-websockets/websockets/issues/1012"])
         .attempts([accepts_after(millis(20))
             .answers_pings(millis(9_000), PongStyle::Echo)
@@ -91,7 +89,7 @@ pub(crate) fn bulk_data_proves_life_while_the_pong_waits_behind_it() -> Scenario
 
 pub(crate) fn pieces_of_one_long_message_prove_life() -> Scenario {
     let pieces = Deed::text(&"x".repeat(400)).in_pieces(16);
-    scenario("A message that takes long to arrive is no silence: each piece of it is life.")
+    scenario("A message takes long to arrive. Each part of it is a sign of life.")
         .answers(&["https://github.com/python-websockets/websockets/issues/1012"])
         .attempts([accepts_after(millis(20)).polite().answers_pings_at_most(0).then_each(
             millis(700),
@@ -104,7 +102,7 @@ pub(crate) fn pieces_of_one_long_message_prove_life() -> Scenario {
 }
 
 pub(crate) fn an_idle_peer_that_answers_is_kept() -> Scenario {
-    scenario("No data for ten minutes, and a pong to each ping: that is health.")
+    scenario("No data comes for ten minutes, and each ping gets a pong. The connection is healthy.")
         .answers(&["https://github.com/obmarg/graphql-ws-client/pull/103"])
         .attempts([accepts_after(millis(20)).polite()])
         .until(seconds(601))
@@ -112,7 +110,7 @@ pub(crate) fn an_idle_peer_that_answers_is_kept() -> Scenario {
 }
 
 pub(crate) fn pings_keep_their_interval_whatever_comes_in() -> Scenario {
-    scenario("Inbound traffic neither puts pings off nor makes them come in bursts.")
+    scenario("Inbound traffic neither postpones pings nor causes bursts of them.")
         .answers(&["https://github.com/miguelgrinberg/simple-websocket/issues/16"])
         .config(toml!["heartbeat.interval = '10s'"])
         .attempts([accepts_after(millis(20)).polite().then_each(
@@ -126,27 +124,29 @@ pub(crate) fn pings_keep_their_interval_whatever_comes_in() -> Scenario {
 }
 
 pub(crate) fn a_feed_that_stops_while_pongs_come_is_lost() -> Scenario {
-    scenario(
-        "Ping and pong are healthy and the feed is dead: the watch over application data finds it.",
-    )
-    .answers(&["https://github.com/hahn-th/homematicip-rest-api/pull/672"])
-    .config(toml!["data_timeout = '20s'", "heartbeat.interval = '7s'", "reconnect.jitter = 'none'"])
-    .attempts([
-        accepts_after(millis(20))
-            .polite()
-            .then_each(millis(1_500), millis(5_000), 3, |_| Deed::text("price")),
-        accepts_after(millis(20)).polite().then(seconds(1), Deed::text("price")),
-    ])
-    .until(seconds(50))
-    .sees([
-        gone(&[(31_520, "data_timeout")]),
-        peer_sees_last(1, &["31520: close 1001", "31520: gone"]),
-        ready_to_the_end_since(32_540),
-    ])
+    scenario("Pings are answered, but no data comes. The data timeout detects it.")
+        .answers(&["https://github.com/hahn-th/homematicip-rest-api/pull/672"])
+        .config(toml![
+            "data_timeout = '20s'",
+            "heartbeat.interval = '7s'",
+            "reconnect.jitter = 'none'"
+        ])
+        .attempts([
+            accepts_after(millis(20))
+                .polite()
+                .then_each(millis(1_500), millis(5_000), 3, |_| Deed::text("price")),
+            accepts_after(millis(20)).polite().then(seconds(1), Deed::text("price")),
+        ])
+        .until(seconds(50))
+        .sees([
+            gone(&[(31_520, "data_timeout")]),
+            peer_sees_last(1, &["31520: close 1001", "31520: gone"]),
+            ready_to_the_end_since(32_540),
+        ])
 }
 
 pub(crate) fn a_round_trip_is_known_where_the_pong_echoes_or_one_ping_is_out() -> Scenario {
-    scenario("Pongs with the ping's timestamp, with none, with another: the round trip is told only where it is sure.")
+    scenario("Pongs have the ping's timestamp, none, or another. The round trip is reported only if it is certain.")
         .config(toml![
             "heartbeat.kind = 'json'",
             "heartbeat.interval = '10s'",
@@ -163,7 +163,7 @@ pub(crate) fn a_round_trip_is_known_where_the_pong_echoes_or_one_ping_is_out() -
 }
 
 pub(crate) fn a_late_pong_with_a_wrong_stamp_gives_no_round_trip() -> Scenario {
-    scenario("Two pings out, and a pong that names neither: it answers the older, and its time is not known.")
+    scenario("Two pings are unanswered, and a pong names neither. It answers the older one, without a round trip.")
         .config(toml!["heartbeat.kind = 'json'", "heartbeat.interval = '5s'"])
         .attempts([accepts_after(millis(20))
             .answers_pings(millis(7_300), PongStyle::Wrong)
@@ -173,7 +173,7 @@ pub(crate) fn a_late_pong_with_a_wrong_stamp_gives_no_round_trip() -> Scenario {
 }
 
 pub(crate) fn websocket_pings_keep_a_connection_as_well() -> Scenario {
-    scenario("Ping frames, answered by pong frames: no text of ours crosses the wire.")
+    scenario("Pong frames answer Ping frames. The client sends no text.")
         .config(toml!["heartbeat.kind = 'ping'"])
         .attempts([accepts_after(millis(20)).polite()])
         .until(seconds(70))
@@ -185,7 +185,7 @@ pub(crate) fn websocket_pings_keep_a_connection_as_well() -> Scenario {
 }
 
 pub(crate) fn a_peer_that_answers_no_websocket_ping_is_dead() -> Scenario {
-    scenario("The same death, asked by Ping frames.")
+    scenario("The peer goes silent. Ping frames detect it too.")
         .config(toml!["heartbeat.kind = 'ping'", "heartbeat.timeout = '3s'"])
         .attempts([accepts_after(millis(20)), accepts_after(millis(20)).polite()])
         .until(seconds(40))
@@ -209,7 +209,7 @@ pub(crate) fn a_peer_that_answers_no_json_ping_is_dead() -> Scenario {
 }
 
 pub(crate) fn in_strict_mode_only_a_pong_is_life() -> Scenario {
-    scenario("Data pours in and no pong comes: strictly asked, that peer is dead.")
+    scenario("Data arrives, but no pong. In strict mode the peer is dead.")
         .config(toml!["heartbeat.strict = true"])
         .attempts([accepts_after(millis(20))
             .then_each(millis(100), millis(300), 120, |_| Deed::text("tick"))])
@@ -218,7 +218,7 @@ pub(crate) fn in_strict_mode_only_a_pong_is_life() -> Scenario {
 }
 
 pub(crate) fn a_websocket_pong_is_an_answer_only_to_the_letter() -> Scenario {
-    scenario("Pongs whose data is almost the ping's are none: strictly asked, that peer is dead.")
+    scenario("The data of pongs is almost that of the ping. In strict mode the peer is dead.")
         .config(toml!["heartbeat.kind = 'ping'", "heartbeat.strict = true"])
         .attempts([accepts_after(millis(20))
             .then(millis(30_100), Deed::pong("01").and(Deed::pong("+1")))
@@ -228,7 +228,7 @@ pub(crate) fn a_websocket_pong_is_an_answer_only_to_the_letter() -> Scenario {
 }
 
 pub(crate) fn without_a_heartbeat_nothing_is_asked_and_nobody_dies() -> Scenario {
-    scenario("Switched off: an hour of silence, and the connection stands.")
+    scenario("The heartbeat is off. The connection survives an hour of silence.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))])
         .until(seconds(3_600))
@@ -236,16 +236,17 @@ pub(crate) fn without_a_heartbeat_nothing_is_asked_and_nobody_dies() -> Scenario
 }
 
 pub(crate) fn a_fleet_may_spread_its_first_pings() -> Scenario {
-    scenario("With a phase the first ping waits for a part of the interval, the others follow it by whole ones.")
+    scenario("With a phase the first ping waits for a part of the interval. The others follow at whole intervals.")
         .config(toml!["heartbeat.phase = true", "heartbeat.interval = '10s'"])
         .attempts([accepts_after(millis(20)).polite()])
         .sees([first_ping_within(21, 10_020), pings_apart_by(10_000), gone(&[])])
 }
 
 pub(crate) fn the_peers_own_ping_is_answered_where_that_is_wanted() -> Scenario {
-    scenario("The gateway asks as well: it gets its timestamp back, and the application hears nothing of it.")
+    scenario("The peer sends pings. Each is answered with its timestamp, and is not delivered.")
         .config(toml!["heartbeat.answer_pings = true", "heartbeat.kind = 'off'"])
-        .attempts([accepts_after(millis(20)).then(seconds(1), Deed::text(r#"{"type":"ping","timestamp":17}"#))])
+        .attempts([accepts_after(millis(20))
+            .then(seconds(1), Deed::text(r#"{"type":"ping","timestamp":17}"#))])
         .sees([
             peer_sees(1, &[r#"1020: text {"type":"pong","timestamp":17}"#, "60000: gone"]),
             delivers(&[]),
@@ -253,14 +254,14 @@ pub(crate) fn the_peers_own_ping_is_answered_where_that_is_wanted() -> Scenario 
 }
 
 pub(crate) fn the_peers_own_ping_is_a_message_by_default() -> Scenario {
-    scenario("Nobody said that this gateway pings: its text is the application's.")
+    scenario("Without `answer_pings` a ping of the peer is delivered as a message.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then(seconds(1), Deed::text(r#"{"type":"ping"}"#))])
         .sees([delivers(&[(1_020, r#"{"type":"ping"}"#)]), no_frame_leaves()])
 }
 
 pub(crate) fn pongs_are_taken_out_of_the_stream_and_only_those_awaited() -> Scenario {
-    scenario("The answer to our ping is ours; a pong that nobody waits for is a message.")
+    scenario("A pong for a ping is not delivered. An unsolicited pong is delivered as a message.")
         .config(toml!["heartbeat.kind = 'json'"])
         .attempts([accepts_after(millis(20))
             .polite()
@@ -270,7 +271,7 @@ pub(crate) fn pongs_are_taken_out_of_the_stream_and_only_those_awaited() -> Scen
 }
 
 pub(crate) fn pongs_are_delivered_where_that_is_wanted() -> Scenario {
-    scenario("An application that counts pongs itself may have them.")
+    scenario("With `deliver_pongs` pongs are delivered too.")
         .config(toml!["heartbeat.kind = 'json'", "heartbeat.deliver_pongs = true"])
         .attempts([accepts_after(millis(20)).answers_pings(millis(20), PongStyle::Bare)])
         .until(seconds(50))

@@ -1,4 +1,4 @@
-//! The login: before it nothing else leaves, after it all does, and its refusal is judged.
+//! The login: nothing is sent before it, everything after it, and a refusal has a verdict.
 
 use crate::words::*;
 
@@ -6,7 +6,7 @@ const WELCOME: &str = r#"{"type":"welcome"}"#;
 const REFUSED: &str = r#"{"type":"refused"}"#;
 
 pub(crate) fn the_login_is_the_first_frame_and_no_ping_comes_before_its_answer() -> Scenario {
-    scenario("Gateways break on a frame that comes before the login: pings wait for the answer.")
+    scenario("Some servers fail on a frame before the login. Pings wait for the answer to it.")
         .answers(&["https://github.com/socketio/socket.io-client/issues/305"])
         .config(toml![
             "login.send = 'open sesame'",
@@ -27,7 +27,7 @@ pub(crate) fn the_login_is_the_first_frame_and_no_ping_comes_before_its_answer()
 }
 
 pub(crate) fn a_refused_login_gets_new_credentials_once_and_is_then_fatal() -> Scenario {
-    scenario("The token has expired: one refresh, and if that is refused as well, the end.")
+    scenario("The token has expired. The credentials are refreshed once. A second refusal ends the connection.")
         .answers(&[
             "https://github.com/enisdenjo/graphql-ws/issues/482",
             "https://github.com/enisdenjo/graphql-ws/issues/558",
@@ -61,7 +61,7 @@ fn refuses_then(text: &str, after: core::time::Duration, next: Deed) -> Attempt 
 }
 
 pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
-    scenario("A server that starts refuses the login and closes with 1013: it is tried again, with the same credentials.")
+    scenario("A starting server refuses the login and closes with 1013. The client retries with the same credentials.")
         .answers(&["https://github.com/openclaw/openclaw/issues/46116"])
         .config(toml![
             "reconnect.jitter = 'none'",
@@ -89,7 +89,7 @@ pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
 }
 
 pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Scenario {
-    scenario("Refused, then closed with 1001, without a code, or with a code that nobody has a rule for: one refresh, then the end.")
+    scenario("The login is refused, then comes a Close with 1001, without a code, or with a code without a rule. One refresh, then the end.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "login.send = 'open sesame'",
@@ -108,7 +108,7 @@ pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Sce
 }
 
 pub(crate) fn a_socket_that_ends_after_a_refusal_ends_by_the_refusal() -> Scenario {
-    scenario("Refused, then the end of the stream or a reset: no Close, and the verdict stays.")
+    scenario("The login is refused, then the stream ends or is reset. Without a Close the verdict stays.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "login.send = 'open sesame'",
@@ -129,7 +129,7 @@ pub(crate) fn a_socket_that_ends_after_a_refusal_ends_by_the_refusal() -> Scenar
 
 pub(crate) fn a_breach_after_a_refusal_ends_by_the_refusal() -> Scenario {
     scenario(
-        "Refused, then a frame that breaks the protocol: the Close says so, and the verdict stays.",
+        "The login is refused, then a frame breaks the protocol. The Close has its code, and the verdict stays.",
     )
     .config(toml![
         "login.send = 'open sesame'",
@@ -145,7 +145,7 @@ pub(crate) fn a_breach_after_a_refusal_ends_by_the_refusal() -> Scenario {
 }
 
 pub(crate) fn a_code_of_the_users_policy_softens_a_refusal() -> Scenario {
-    scenario("The user has a rule for the code of the Close behind the refusal: a least delay is milder than a refresh.")
+    scenario("A rule of the user matches the Close after the refusal. A least delay is milder than a refresh.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "login.send = 'open sesame'",
@@ -164,7 +164,7 @@ pub(crate) fn a_code_of_the_users_policy_softens_a_refusal() -> Scenario {
 }
 
 pub(crate) fn a_close_never_makes_a_refusal_harsher() -> Scenario {
-    scenario("A refusal that is to be retried, then a Close whose code is fatal elsewhere: it is retried.")
+    scenario("The refusal's verdict is retry, and the code of the Close is fatal elsewhere. The client retries.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "login.send = 'open sesame'",
@@ -181,7 +181,7 @@ pub(crate) fn a_close_never_makes_a_refusal_harsher() -> Scenario {
 }
 
 pub(crate) fn each_refusal_has_a_verdict_of_its_own() -> Scenario {
-    scenario("One server, four answers: busy, later, expired, banned. The first rule that matches decides.")
+    scenario("The server refuses with four answers: busy, later, expired, banned. The first matching rule decides.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "login.send = 'open sesame'",
@@ -204,7 +204,7 @@ pub(crate) fn each_refusal_has_a_verdict_of_its_own() -> Scenario {
 }
 
 pub(crate) fn after_a_refusal_nothing_is_sent_and_all_that_comes_is_delivered() -> Scenario {
-    scenario("The refused client takes no message and sends no ping. What comes is a message like any other, a second answer too.")
+    scenario("After a refusal the client accepts no message and sends no ping. It delivers what arrives, also a second answer.")
         .config(toml![
             "reconnect.max_attempts = 0",
             "login.send = 'open sesame'",
@@ -232,7 +232,7 @@ pub(crate) fn after_a_refusal_nothing_is_sent_and_all_that_comes_is_delivered() 
 }
 
 pub(crate) fn close_wins_over_a_refused_login() -> Scenario {
-    scenario("The application closes while the refused socket waits: its Close is sent, and no verdict follows.")
+    scenario("The application closes while the refused socket waits. Its Close is sent, and the verdict is dropped.")
         .config(toml![
             "login.send = 'open sesame'",
             "login.accepted = '/type=welcome'",
@@ -249,7 +249,7 @@ pub(crate) fn close_wins_over_a_refused_login() -> Scenario {
 }
 
 pub(crate) fn a_suspend_ends_the_wait_of_a_refused_login() -> Scenario {
-    scenario("The machine sleeps while a refused socket waits for the peer's Close: after the wake it is left with the verdict.")
+    scenario("The machine sleeps while a refused socket waits for the peer's Close. After the wake the verdict applies.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "close_timeout = '10s'",
@@ -274,7 +274,7 @@ pub(crate) fn a_suspend_ends_the_wait_of_a_refused_login() -> Scenario {
 pub(crate) fn refreshed_credentials_that_work_are_kept_and_a_stable_session_earns_another_refresh()
 -> Scenario {
     scenario(
-        "Refused, refreshed, healthy for a while, lost, refused again: there is a refresh again.",
+        "The login is refused and refreshed, and the connection is stable. After a loss a refusal may refresh again.",
     )
     .answers(&["https://github.com/centrifugal/centrifuge-dart/pull/129"])
     .config(toml![
@@ -301,7 +301,7 @@ pub(crate) fn refreshed_credentials_that_work_are_kept_and_a_stable_session_earn
 }
 
 pub(crate) fn a_refresh_that_reached_no_server_is_asked_for_again() -> Scenario {
-    scenario("401, then the network fails: the server has not seen the new credentials yet.")
+    scenario("After a 401 the network fails. The server has not yet seen the new credentials.")
         .answers(&["https://github.com/centrifugal/centrifuge-js/issues/202"])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([
@@ -313,7 +313,7 @@ pub(crate) fn a_refresh_that_reached_no_server_is_asked_for_again() -> Scenario 
 }
 
 pub(crate) fn a_login_without_an_answer_ends_at_its_deadline() -> Scenario {
-    scenario("The peer opens and never answers the login: it is told so, and tried again.")
+    scenario("The peer never answers the login. The client closes with 1001 and retries.")
         .answers(&["https://github.com/nautechsystems/nautilus_trader/issues/3871"])
         .config(toml![
             "reconnect.jitter = 'none'",
@@ -338,7 +338,7 @@ pub(crate) fn a_login_without_an_answer_ends_at_its_deadline() -> Scenario {
 }
 
 pub(crate) fn a_storm_of_data_does_not_starve_the_login() -> Scenario {
-    scenario("Messages pour in before the answer: they are delivered, the deadline stands, the answer is found.")
+    scenario("Messages arrive before the answer. They are delivered, the deadline stays, and the answer is found.")
         .answers(&["https://github.com/nautechsystems/nautilus_trader/issues/3871"])
         .config(toml![
             "login.send = 'open sesame'",
@@ -358,7 +358,7 @@ pub(crate) fn a_storm_of_data_does_not_starve_the_login() -> Scenario {
 }
 
 pub(crate) fn a_socket_lost_while_logging_in_makes_the_delay_grow() -> Scenario {
-    scenario("Open is not success: a socket that is lost in the login counts like one that never opened.")
+    scenario("A socket that is lost during the login counts like one that never opened.")
         .answers(&["https://github.com/destinygg/chat-gui/pull/872"])
         .config(toml![
             "reconnect.jitter = 'none'",
@@ -371,7 +371,7 @@ pub(crate) fn a_socket_lost_while_logging_in_makes_the_delay_grow() -> Scenario 
 }
 
 pub(crate) fn where_any_answer_accepts_the_first_text_does_and_is_delivered() -> Scenario {
-    scenario("With `any`, whatever the gateway says first accepts the login, and is a message too.")
+    scenario("With `any` the first message accepts the login, and is delivered too.")
         .config(toml!["login.send = 'open sesame'", "login.accepted = 'any'"])
         .attempts([accepts_after(millis(20)).polite().on_text(
             "open sesame",
@@ -384,7 +384,7 @@ pub(crate) fn where_any_answer_accepts_the_first_text_does_and_is_delivered() ->
 
 pub(crate) fn an_embedders_own_login_may_speak_before_it_is_accepted() -> Scenario {
     scenario(
-        "A handshake in messages: they are taken while CONNECTED, and pings begin when it is done.",
+        "A login of several messages. They are accepted while CONNECTED, and pings begin once it is done.",
     )
     .config(toml!["login.external = true"])
     .attempts([accepts_after(millis(20)).polite().on_text(
@@ -404,7 +404,7 @@ pub(crate) fn an_embedders_own_login_may_speak_before_it_is_accepted() -> Scenar
 }
 
 pub(crate) fn an_embedders_refusal_says_itself_what_follows() -> Scenario {
-    scenario("Refused with a verdict: a least delay the first time, the end the second.")
+    scenario("The embedder refuses the login with a verdict: first a least delay, then fatal.")
         .config(toml!["login.external = true", "reconnect.jitter = 'none'"])
         .attempts([accepts_after(millis(20))])
         .at(millis(100), Command::LoginRejected(Verdict::RetryNoSoonerThan(seconds(5))))
@@ -418,7 +418,7 @@ pub(crate) fn an_embedders_refusal_says_itself_what_follows() -> Scenario {
 }
 
 pub(crate) fn an_embedder_may_refuse_a_login_that_was_accepted() -> Scenario {
-    scenario("The token is withdrawn while the connection is ready: it is left at once with 1001 and the verdict.")
+    scenario("The token is revoked while the connection is ready. The client closes at once with 1001 and the verdict.")
         .config(toml!["login.external = true", "reconnect.jitter = 'none'"])
         .attempts([accepts_after(millis(20))])
         .at(millis(100), Command::LoginAccepted)
@@ -434,7 +434,7 @@ pub(crate) fn an_embedder_may_refuse_a_login_that_was_accepted() -> Scenario {
 }
 
 pub(crate) fn a_login_verdict_that_comes_late_changes_nothing() -> Scenario {
-    scenario("Accepted while there is no login to accept, refused while there is none to refuse: before the open, after the loss.")
+    scenario("The embedder accepts and refuses a login before the open and after the loss. Both are ignored.")
         .config(toml!["login.external = true", "reconnect.jitter = 'none'"])
         .attempts([accepts_after(millis(500)).polite().then(millis(1_000), Deed::reset()), accepts_after(millis(500)).polite()])
         .at(millis(100), Command::LoginAccepted)

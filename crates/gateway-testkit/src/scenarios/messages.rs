@@ -1,10 +1,10 @@
-//! Messages: each that is sent has one outcome, each that comes in is delivered once and in order.
+//! Messages: each sent one has one outcome, each received one is delivered once and in order.
 
 use crate::words::*;
 
 pub(crate) fn a_message_sent_while_away_is_refused_and_not_lost() -> Scenario {
     scenario(
-        "Before the open, in a wait, after the end: handed back in that instant, with the reason.",
+        "Messages before the open, during a wait and after the end are returned at once, with the reason.",
     )
     .answers(&[
         "https://github.com/nats-io/nats.rs/issues/182",
@@ -36,7 +36,7 @@ pub(crate) fn a_message_sent_while_away_is_refused_and_not_lost() -> Scenario {
 }
 
 pub(crate) fn nothing_is_flushed_before_the_login() -> Scenario {
-    scenario("A message that is sent while the login is out does not overtake it: it is refused.")
+    scenario("A message that is sent while the login is unanswered is rejected.")
         .answers(&["https://github.com/socketio/socket.io-client/issues/305"])
         .config(toml![
             "login.send = 'open sesame'",
@@ -58,7 +58,7 @@ pub(crate) fn nothing_is_flushed_before_the_login() -> Scenario {
 }
 
 pub(crate) fn no_old_message_bursts_out_after_a_reconnect() -> Scenario {
-    scenario("What was refused is not kept in secret: after the reconnect the peer sees new messages alone, each once.")
+    scenario("Rejected messages are not kept. After the reconnect the peer sees only new messages, each once.")
         .answers(&[
             "https://github.com/socketio/socket.io-client/issues/283",
             "https://github.com/socketio/socket.io-client/issues/1158",
@@ -83,7 +83,7 @@ pub(crate) fn no_old_message_bursts_out_after_a_reconnect() -> Scenario {
 
 pub(crate) fn echoes_come_back_in_order() -> Scenario {
     let sends = (0..10).fold(
-        scenario("Ten messages out, the same ten back, each once."),
+        scenario("Ten messages are sent, and the same ten come back, each once."),
         |scenario, number| {
             scenario.at(millis(100 + 7 * number), Command::Send(NUMBERS[number as usize]))
         },
@@ -112,7 +112,7 @@ pub(crate) fn echoes_come_back_in_order() -> Scenario {
 const NUMBERS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 pub(crate) fn several_frames_in_one_read_are_several_messages() -> Scenario {
-    scenario("Text, an empty text, bytes, a ping: one read, handled in order, at one time.")
+    scenario("A text, an empty text, bytes and a ping come in one read. They are handled in order at one time.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then(
             seconds(1),
@@ -130,7 +130,7 @@ pub(crate) fn several_frames_in_one_read_are_several_messages() -> Scenario {
 
 pub(crate) fn a_message_in_pieces_is_delivered_once_and_whole() -> Scenario {
     let pieces = Deed::text("a rather long message").in_pieces(5);
-    scenario("Five reads, one message, at the time of its last byte.")
+    scenario("A message in five reads is delivered at the time of its last byte.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then_each(
             millis(100),
@@ -143,7 +143,7 @@ pub(crate) fn a_message_in_pieces_is_delivered_once_and_whole() -> Scenario {
 }
 
 pub(crate) fn a_fragmented_message_with_a_ping_inside_is_one_message() -> Scenario {
-    scenario("Fragments over time and a control frame between them (RFC 6455 section 5.4): one text, one pong.")
+    scenario("A control frame comes between fragments (RFC 6455 section 5.4). One text is delivered, and one pong sent.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))
             .then(millis(100), Deed::raw(b"\x01\x03one".to_vec(), Heard::Part))
@@ -158,7 +158,7 @@ pub(crate) fn a_fragmented_message_with_a_ping_inside_is_one_message() -> Scenar
 }
 
 pub(crate) fn what_came_before_the_loss_is_delivered() -> Scenario {
-    scenario("The last messages and the end of the stream in one read: the messages first.")
+    scenario("The last messages and the end of the stream come in one read. The messages are delivered first.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20))

@@ -1,4 +1,4 @@
-//! The scenarios, by topic. The list of them stands in `suite.rs`; one that is missing there does not compile.
+//! The scenarios by topic. `suite.rs` lists them; one that is missing there does not compile.
 
 pub(crate) mod abort;
 pub(crate) mod backoff;

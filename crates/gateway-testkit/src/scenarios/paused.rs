@@ -1,4 +1,4 @@
-//! An application that takes no messages. Pings go out on schedule, and only the judgements wait.
+//! An application that takes no messages. Pings are sent on schedule, and only their timeouts pause.
 
 use crate::words::*;
 

@@ -1,9 +1,9 @@
-//! Close codes, HTTP statuses and Retry-After: a table decides, and it is data.
+//! Close codes, HTTP statuses and Retry-After: the policy's table decides.
 
 use crate::words::*;
 
 pub(crate) fn a_code_that_is_set_fatal_ends_it() -> Scenario {
-    scenario("4401 by a rule of the user's: not retried, whatever band it lies in.")
+    scenario("A rule of the user makes 4401 fatal, although its range is retried.")
         .answers(&["https://github.com/nyaruka/rapidpro/pull/6836"])
         .config(toml!["policy.4401 = 'fatal'"])
         .attempts([accepts_after(millis(20))
@@ -18,7 +18,7 @@ pub(crate) fn a_code_that_is_set_fatal_ends_it() -> Scenario {
 }
 
 pub(crate) fn an_unknown_private_code_is_retried() -> Scenario {
-    scenario("A code of the application's that no rule knows: better tried again than given up.")
+    scenario("An application's close code without a rule is retried.")
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).polite().then(seconds(1), Deed::close(4999, "")),
@@ -32,7 +32,7 @@ pub(crate) fn an_unknown_private_code_is_retried() -> Scenario {
 }
 
 pub(crate) fn http_401_gets_new_credentials_once_and_is_then_fatal() -> Scenario {
-    scenario("Unauthorized, twice: not a third time.")
+    scenario("The server answers 401 twice. There is no third attempt.")
         .answers(&[
             "https://github.com/python-websockets/websockets/issues/1480",
             "https://github.com/felangel/web_socket_client/issues/75",
@@ -44,7 +44,7 @@ pub(crate) fn http_401_gets_new_credentials_once_and_is_then_fatal() -> Scenario
 }
 
 pub(crate) fn http_statuses_that_pass_are_retried() -> Scenario {
-    scenario("408, 425, 429 and 5xx are client errors by number alone: each is tried again.")
+    scenario("408, 425, 429 and 5xx are retried.")
         .answers(&[
             "https://github.com/solidjs/solid/issues/3100",
             "https://github.com/firezone/firezone/pull/11654",
@@ -61,21 +61,19 @@ pub(crate) fn http_statuses_that_pass_are_retried() -> Scenario {
 }
 
 pub(crate) fn http_404_and_a_redirect_are_fatal() -> Scenario {
-    scenario(
-        "No later attempt finds another answer there: 404, and a redirect that is not followed.",
-    )
-    .attempts([answers_http(millis(20), 404), answers_http(millis(20), 302)])
-    .at(seconds(5), Command::Connect)
-    .sees([
-        gone(&[(20, "open_failed http 404"), (5_020, "open_failed http 302")]),
-        opens_at(&[0, 5_000]),
-        ends_in(Closed),
-        quiet_after(5_020),
-    ])
+    scenario("404 and a redirect are not retried, because the answer would be the same.")
+        .attempts([answers_http(millis(20), 404), answers_http(millis(20), 302)])
+        .at(seconds(5), Command::Connect)
+        .sees([
+            gone(&[(20, "open_failed http 404"), (5_020, "open_failed http 302")]),
+            opens_at(&[0, 5_000]),
+            ends_in(Closed),
+            quiet_after(5_020),
+        ])
 }
 
 pub(crate) fn what_1008_means_is_for_the_user_to_say() -> Scenario {
-    scenario("For some gateways 1008 is a session that ran out: by a rule it refreshes.")
+    scenario("Some servers send 1008 for an expired session. A rule makes it refresh.")
         .answers(&["https://github.com/openfrontio/OpenFrontIO/pull/4595"])
         .config(toml!["reconnect.jitter = 'none'", "policy.1008 = 'refresh'"])
         .attempts([
@@ -86,7 +84,7 @@ pub(crate) fn what_1008_means_is_for_the_user_to_say() -> Scenario {
 }
 
 pub(crate) fn codes_that_accuse_us_are_fatal() -> Scenario {
-    scenario("1000, 1002, 1003, 1007, 1008, 1009, 1010 by default: each ends it, the same would come again.")
+    scenario("By default 1000, 1002, 1003, 1007, 1008, 1009 and 1010 are fatal, because a retry would get the same.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([1000, 1002, 1003, 1007, 1008, 1009, 1010].map(|code| {
             accepts_after(millis(20)).then(millis(100), Deed::close(code, ""))
@@ -113,7 +111,7 @@ pub(crate) fn codes_that_accuse_us_are_fatal() -> Scenario {
 }
 
 pub(crate) fn codes_of_servers_that_come_back_are_retried() -> Scenario {
-    scenario("1001, 1011 to 1013, and a Close without a code: the server will be there again.")
+    scenario("1001, 1011 to 1013 and a Close without a code are retried.")
         .config(toml![
             "heartbeat.kind = 'off'",
             "reconnect.jitter = 'none'",
@@ -143,7 +141,7 @@ pub(crate) fn codes_of_servers_that_come_back_are_retried() -> Scenario {
 
 pub(crate) fn retry_after_is_heeded_and_spread() -> Scenario {
     scenario(
-        "429 with twenty seconds: no sooner, and up to a fifth later, for the header is a herd's.",
+        "429 asks for twenty seconds. The retry comes up to a fifth later, because many clients got the same header.",
     )
     .answers(&[
         "https://github.com/firezone/firezone/pull/11594",
@@ -163,7 +161,7 @@ pub(crate) fn retry_after_is_heeded_and_spread() -> Scenario {
 }
 
 pub(crate) fn retry_after_may_be_a_date() -> Scenario {
-    scenario("An HTTP date is taken against the wall clock.")
+    scenario("A Retry-After date is compared with the wall clock.")
         .answers(&["https://github.com/firezone/firezone/pull/11594"])
         .attempts([
             answers_http_with(
@@ -177,7 +175,7 @@ pub(crate) fn retry_after_may_be_a_date() -> Scenario {
 }
 
 pub(crate) fn an_absurd_retry_after_is_clamped() -> Scenario {
-    scenario("A day is heeded for five minutes and no longer than a fifth more.")
+    scenario("A Retry-After of a day is honoured for five minutes, plus at most a fifth.")
         .answers(&["https://github.com/solidjs/solid/issues/3100"])
         .attempts([
             answers_http_with(millis(20), 503, Some(RetryAfter::Seconds(86_400))),
@@ -188,7 +186,7 @@ pub(crate) fn an_absurd_retry_after_is_clamped() -> Scenario {
 }
 
 pub(crate) fn http_429_without_a_header_backs_off() -> Scenario {
-    scenario("No Retry-After is no invitation: the strategy's delay.")
+    scenario("Without Retry-After the strategy's delay applies.")
         .answers(&["https://github.com/langchain-ai/langsmith-sdk/pull/3493"])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([answers_http(millis(20), 429), accepts_after(millis(20)).polite()])
@@ -196,7 +194,7 @@ pub(crate) fn http_429_without_a_header_backs_off() -> Scenario {
 }
 
 pub(crate) fn a_least_delay_of_the_policy_is_kept_and_spread() -> Scenario {
-    scenario("1013 = 30s: a server that asks for time gets it, from each client another.")
+    scenario("The rule 1013 = 30s delays the retry by 30 s and a random spread.")
         .config(toml!["policy.1013 = '30s'"])
         .attempts([
             accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
@@ -206,7 +204,7 @@ pub(crate) fn a_least_delay_of_the_policy_is_kept_and_spread() -> Scenario {
 }
 
 pub(crate) fn the_narrower_of_two_rules_decides() -> Scenario {
-    scenario("A band is fatal, one code in it is not.")
+    scenario("A range is fatal, except for one code in it.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "policy.4000-4099 = 'fatal'",
@@ -220,7 +218,7 @@ pub(crate) fn the_narrower_of_two_rules_decides() -> Scenario {
 }
 
 pub(crate) fn a_1014_is_judged_by_its_own_rule() -> Scenario {
-    scenario("Bad gateway, 1014, is a registered code like its neighbours: a rule for it decides, and it is no breach.")
+    scenario("1014 (bad gateway) is a registered code. A rule for it decides, and it is no protocol error.")
         .config(toml!["policy.1014 = 'fatal'", "heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then(seconds(1), Deed::close(1014, "upstream"))])
         .sees([
@@ -280,7 +278,7 @@ pub(crate) fn online_after_the_least_delay_opens_at_once() -> Scenario {
 }
 
 pub(crate) fn a_suspend_shortens_a_least_delay() -> Scenario {
-    scenario("The server asked for 200 seconds, and the machine slept for 120 of them. The rest is waited for.")
+    scenario("The server asked for 200 seconds, and the machine slept for 120 of them. The client waits for the rest.")
         .attempts([
             answers_http_with(millis(20), 503, Some(RetryAfter::Seconds(200))),
             accepts_after(millis(20)).polite(),

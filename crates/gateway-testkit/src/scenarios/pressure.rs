@@ -1,55 +1,59 @@
-//! Peers that do not read: what waits to be written, what is refused meanwhile, and what becomes of it.
+//! Peers that do not read: which bytes wait, which messages are rejected meanwhile, and their outcomes.
 //!
-//! A frame of the client's is six bytes longer than its text: two of a head, four of a mask.
+//! A frame of the client is six bytes longer than its text: two of a head, four of a mask.
 
 use crate::words::*;
 
 pub(crate) fn a_full_write_buffer_refuses_and_takes_again_when_it_has_drained() -> Scenario {
-    scenario("Over the high water messages are handed back, until all that waits is written: some of it is not enough.")
-        .config(toml!["heartbeat.kind = 'off'"])
-        .high_water(20)
-        .attempts([accepts_after(millis(20))
-            .takes(0)
-            .then(seconds(2), Deed::takes(20))
-            .then(seconds(4), Deed::takes_all())])
-        .at(millis(1_000), Command::Feed("fourteen bytes"))
-        .at(millis(1_100), Command::Feed("over"))
-        .at(millis(1_200), Command::Feed("refused"))
-        .at(millis(3_000), Command::Feed("refused still"))
-        .at(millis(5_000), Command::Feed("taken"))
-        .until(seconds(6))
-        .sees([
-            outcomes(&[
-                "sent on 1",
-                "sent on 1",
-                "rejected: write_blocked",
-                "rejected: write_blocked",
-                "sent on 1",
-            ]),
-            peer_sees(
-                1,
-                &["2020: text fourteen bytes", "4020: text over", "5000: text taken", "6000: gone"],
-            ),
-        ])
+    scenario(
+        "Above the high-water mark messages are returned until everything that waits is written.",
+    )
+    .config(toml!["heartbeat.kind = 'off'"])
+    .high_water(20)
+    .attempts([accepts_after(millis(20))
+        .takes(0)
+        .then(seconds(2), Deed::takes(20))
+        .then(seconds(4), Deed::takes_all())])
+    .at(millis(1_000), Command::Feed("fourteen bytes"))
+    .at(millis(1_100), Command::Feed("over"))
+    .at(millis(1_200), Command::Feed("refused"))
+    .at(millis(3_000), Command::Feed("refused still"))
+    .at(millis(5_000), Command::Feed("taken"))
+    .until(seconds(6))
+    .sees([
+        outcomes(&[
+            "sent on 1",
+            "sent on 1",
+            "rejected: write_blocked",
+            "rejected: write_blocked",
+            "sent on 1",
+        ]),
+        peer_sees(
+            1,
+            &["2020: text fourteen bytes", "4020: text over", "5000: text taken", "6000: gone"],
+        ),
+    ])
 }
 
 pub(crate) fn a_write_buffer_that_is_filled_to_the_mark_is_not_full() -> Scenario {
-    scenario("Exactly the high water may wait, and one byte more: that byte's message is the last.")
-        .config(toml!["heartbeat.kind = 'off'"])
-        .high_water(20)
-        .attempts([accepts_after(millis(20)).takes(0)])
-        .at(millis(1_000), Command::Feed("fourteen bytes"))
-        .at(millis(1_100), Command::Feed(""))
-        .at(millis(1_200), Command::Feed("refused"))
-        .until(seconds(2))
-        .sees([
-            outcomes(&["no outcome yet", "no outcome yet", "rejected: write_blocked"]),
-            peer_sees(1, &["2000: gone"]),
-        ])
+    scenario(
+        "The message that passes the high-water mark by one byte is the last that is accepted.",
+    )
+    .config(toml!["heartbeat.kind = 'off'"])
+    .high_water(20)
+    .attempts([accepts_after(millis(20)).takes(0)])
+    .at(millis(1_000), Command::Feed("fourteen bytes"))
+    .at(millis(1_100), Command::Feed(""))
+    .at(millis(1_200), Command::Feed("refused"))
+    .until(seconds(2))
+    .sees([
+        outcomes(&["no outcome yet", "no outcome yet", "rejected: write_blocked"]),
+        peer_sees(1, &["2000: gone"]),
+    ])
 }
 
 pub(crate) fn a_message_larger_than_the_buffer_passes_where_the_peer_reads() -> Scenario {
-    scenario("It fills the buffer in the instant in which it is taken, and is written in the same: the next one is taken.")
+    scenario("A message fills the buffer and is written at once. The next one is accepted.")
         .config(toml!["heartbeat.kind = 'off'"])
         .high_water(10)
         .attempts([accepts_after(millis(20))])
@@ -66,37 +70,36 @@ pub(crate) fn a_message_larger_than_the_buffer_passes_where_the_peer_reads() -> 
 }
 
 pub(crate) fn a_partial_write_is_carried_on() -> Scenario {
-    scenario("A socket that takes a few bytes at a time gets every frame whole, once and in order.")
-        .config(toml!["heartbeat.kind = 'off'"])
-        .attempts([accepts_after(millis(20)).takes(1).then_each(
-            seconds(1),
-            millis(100),
-            8,
-            |_| Deed::takes(7),
-        )])
-        .at(millis(500), Command::Feed("one"))
-        .at(millis(600), Command::Feed("two"))
-        .at(millis(700), Command::Feed("and a rather long three"))
-        .at(millis(1_200), Command::Feed("four"))
-        .until(seconds(3))
-        .sees([
-            peer_sees(
-                1,
-                &[
-                    "1120: text one",
-                    "1220: text two",
-                    "1620: text and a rather long three",
-                    "1720: text four",
-                    "3000: gone",
-                ],
-            ),
-            outcomes(&["sent on 1"; 4]),
-        ])
+    scenario(
+        "A socket that accepts a few bytes at a time gets every frame whole, once and in order.",
+    )
+    .config(toml!["heartbeat.kind = 'off'"])
+    .attempts([accepts_after(millis(20))
+        .takes(1)
+        .then_each(seconds(1), millis(100), 8, |_| Deed::takes(7))])
+    .at(millis(500), Command::Feed("one"))
+    .at(millis(600), Command::Feed("two"))
+    .at(millis(700), Command::Feed("and a rather long three"))
+    .at(millis(1_200), Command::Feed("four"))
+    .until(seconds(3))
+    .sees([
+        peer_sees(
+            1,
+            &[
+                "1120: text one",
+                "1220: text two",
+                "1620: text and a rather long three",
+                "1720: text four",
+                "3000: gone",
+            ],
+        ),
+        outcomes(&["sent on 1"; 4]),
+    ])
 }
 
 pub(crate) fn what_was_not_written_when_the_socket_died_is_rejected_and_what_was_begun_is_maybe_sent()
 -> Scenario {
-    scenario("Written whole: sent. Begun: maybe. Not begun: rejected, and safe to send again. None of them goes to the next socket.")
+    scenario("A fully written message is sent, a partly written one maybe sent, any other rejected. None goes to the next socket.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).takes(9 + 1).then(seconds(2), Deed::reset()),
@@ -123,7 +126,7 @@ pub(crate) fn what_was_not_written_when_the_socket_died_is_rejected_and_what_was
 }
 
 pub(crate) fn a_new_socket_is_not_blocked_by_what_waited_on_the_old_one() -> Scenario {
-    scenario("The stream ends while the buffer is full: its bytes go with it, and the next socket takes messages at once.")
+    scenario("The stream ends while the buffer is full. Its bytes are dropped, and the next socket accepts messages at once.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .high_water(20)
         .attempts([
@@ -165,7 +168,7 @@ pub(crate) fn a_peer_that_reads_nothing_is_found_dead_although_we_write() -> Sce
 }
 
 pub(crate) fn a_peer_that_reads_nothing_and_speaks_is_kept() -> Scenario {
-    scenario("Our buffer is full, and the peer still talks: it lives, whatever it reads. What it says is delivered.")
+    scenario("The buffer is full, and the peer still sends. It is alive, and its messages are delivered.")
         .config(toml!["heartbeat.interval = '10s'", "heartbeat.timeout = '5s'"])
         .high_water(20)
         .attempts([accepts_after(millis(20))
@@ -184,24 +187,26 @@ pub(crate) fn a_peer_that_reads_nothing_and_speaks_is_kept() -> Scenario {
 }
 
 pub(crate) fn a_close_behind_a_full_buffer_ends_at_its_deadline() -> Scenario {
-    scenario("The Close waits behind what the peer does not read: it is never seen, and its deadline ends the socket.")
-        .config(toml!["heartbeat.kind = 'off'"])
-        .high_water(20)
-        .attempts([accepts_after(millis(20)).polite().takes(10)])
-        .at(seconds(1), Command::Feed("more than the socket takes"))
-        .at(seconds(2), CLOSE)
-        .at(seconds(3), Command::Feed("too late"))
-        .until(seconds(10))
-        .sees([
-            gone(&[(4_000, "close_timeout")]),
-            peer_sees(1, &["4000: gone"]),
-            outcomes(&["maybe sent on 1", "rejected: closed"]),
-            ends_in(Closed),
-        ])
+    scenario(
+        "The Close waits behind bytes that the peer does not read. Its deadline ends the socket.",
+    )
+    .config(toml!["heartbeat.kind = 'off'"])
+    .high_water(20)
+    .attempts([accepts_after(millis(20)).polite().takes(10)])
+    .at(seconds(1), Command::Feed("more than the socket takes"))
+    .at(seconds(2), CLOSE)
+    .at(seconds(3), Command::Feed("too late"))
+    .until(seconds(10))
+    .sees([
+        gone(&[(4_000, "close_timeout")]),
+        peer_sees(1, &["4000: gone"]),
+        outcomes(&["maybe sent on 1", "rejected: closed"]),
+        ends_in(Closed),
+    ])
 }
 
 pub(crate) fn a_close_behind_a_full_buffer_goes_out_once_the_peer_reads() -> Scenario {
-    scenario("The peer reads again in time: first what waits, then the Close, and both hands are shaken.")
+    scenario("The peer reads again in time. It gets the waiting bytes and the Close, and the close handshake completes.")
         .config(toml!["heartbeat.kind = 'off'"])
         .high_water(20)
         .attempts([accepts_after(millis(20))
@@ -222,7 +227,7 @@ pub(crate) fn a_close_behind_a_full_buffer_goes_out_once_the_peer_reads() -> Sce
 }
 
 pub(crate) fn a_peer_that_closes_over_a_full_buffer_gets_no_answer_and_is_left() -> Scenario {
-    scenario("The answer to the peer's Close cannot be written without waiting, and nobody waits for it.")
+    scenario("The answer to the peer's Close cannot be written at once. The client does not wait for it.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).takes(10).then(seconds(2), Deed::close(1012, "restart")),
@@ -239,7 +244,7 @@ pub(crate) fn a_peer_that_closes_over_a_full_buffer_gets_no_answer_and_is_left()
 }
 
 pub(crate) fn pongs_wait_their_turn_behind_what_is_not_read() -> Scenario {
-    scenario("A Ping of the peer's is answered behind the messages that wait, in the order in which it came.")
+    scenario("The answer to a Ping of the peer is queued after the waiting messages.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))
             .takes(3)
@@ -258,7 +263,7 @@ pub(crate) fn pongs_wait_their_turn_behind_what_is_not_read() -> Scenario {
 }
 
 pub(crate) fn a_buffering_transport_that_dies_before_its_flush_makes_maybe_sent() -> Scenario {
-    scenario("What a transport such as TLS has taken and not flushed may have left; a later reset tells nobody which.")
+    scenario("Bytes that a transport such as TLS has accepted and not flushed may have been sent. After a reset their messages are maybe sent.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).takes(9 + 1).buffers(1_000).then(seconds(2), Deed::reset()),
@@ -276,7 +281,7 @@ pub(crate) fn a_buffering_transport_that_dies_before_its_flush_makes_maybe_sent(
 }
 
 pub(crate) fn a_write_that_fails_on_a_buffering_transport_may_have_left() -> Scenario {
-    scenario("Its buffer is full, and a message waits outside of it: a write of that one fails with the reset, and may have passed on some.")
+    scenario("The transport's buffer is full, and a message waits outside. Its write fails with the reset, so it is maybe sent.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).takes(0).buffers(9).then(seconds(2), Deed::reset()),
@@ -300,7 +305,7 @@ pub(crate) fn a_write_that_fails_on_a_buffering_transport_may_have_left() -> Sce
 }
 
 pub(crate) fn a_buffering_transport_frees_the_buffer_only_with_its_flush() -> Scenario {
-    scenario("All is handed to the transport, and some of it not flushed: messages are refused until it is.")
+    scenario("The transport has accepted everything, but not flushed it. Messages are rejected until it has.")
         .config(toml!["heartbeat.kind = 'off'"])
         .high_water(20)
         .attempts([accepts_after(millis(20))
@@ -328,7 +333,7 @@ pub(crate) fn a_buffering_transport_frees_the_buffer_only_with_its_flush() -> Sc
 }
 
 pub(crate) fn a_login_that_the_peer_does_not_read_ends_at_its_deadline() -> Scenario {
-    scenario("Half of the login is written when the socket takes no more: its deadline runs, and the next socket starts anew.")
+    scenario("The socket accepts only half of the login. The login's deadline ends it, and the next socket sends the whole login.")
         .config(toml![
             "login.send = 'open sesame'",
             "login.accepted = 'any'",
@@ -349,7 +354,7 @@ pub(crate) fn a_login_that_the_peer_does_not_read_ends_at_its_deadline() -> Scen
 }
 
 pub(crate) fn connect_while_a_close_waits_behind_a_full_buffer_leaves_it_at_once() -> Scenario {
-    scenario("The new connection waits neither for the old bytes nor for the old Close.")
+    scenario("A new connection waits neither for old bytes nor for the old Close.")
         .config(toml!["heartbeat.kind = 'off'"])
         .high_water(20)
         .attempts([accepts_after(millis(20)).takes(0), accepts_after(millis(20))])
@@ -367,7 +372,7 @@ pub(crate) fn connect_while_a_close_waits_behind_a_full_buffer_leaves_it_at_once
 }
 
 pub(crate) fn what_waits_is_written_before_what_came_meanwhile_is_read() -> Scenario {
-    scenario("The peer takes again and speaks while our program is held up: the buffer is free when its message is handled.")
+    scenario("The peer reads and sends while the program is stalled. The buffer is empty when its message is handled.")
         .config(toml!["heartbeat.kind = 'off'"])
         .high_water(20)
         .attempts([accepts_after(millis(20))
@@ -393,7 +398,7 @@ pub(crate) fn what_waits_is_written_before_what_came_meanwhile_is_read() -> Scen
 }
 
 pub(crate) fn a_buffering_transport_that_is_left_may_have_sent_what_it_took() -> Scenario {
-    scenario("The peer closes, and the transport holds our message and our answer: whether they leave nobody knows.")
+    scenario("The peer closes while the transport holds a message and the answer. The message is maybe sent.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20))

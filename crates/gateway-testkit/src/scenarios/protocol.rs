@@ -1,4 +1,4 @@
-//! Peers that break the protocol: told with which code, and tried again, for it may have been one bad message.
+//! Peers that break the protocol get a Close with a code, and are retried: it may have been one bad message.
 
 use crate::words::*;
 
@@ -97,7 +97,7 @@ pub(crate) fn a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning(
 }
 
 pub(crate) fn a_close_1002_is_the_peers_whatever_its_reason_says() -> Scenario {
-    scenario("The peer accuses us of a breach, in the words with which the codec reports one of the peer's.")
+    scenario("The peer's Close says protocol error, in the words of the codec. It counts as a Close of the peer.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([accepts_after(millis(20))
             .then(seconds(1), Deed::close(1002, "Protocol violation"))])
@@ -110,22 +110,28 @@ pub(crate) fn a_close_1002_is_the_peers_whatever_its_reason_says() -> Scenario {
 }
 
 pub(crate) fn messages_before_the_breach_are_delivered_and_none_behind_it() -> Scenario {
-    scenario("A good message, a broken one and a good one in one read: the first arrives, the last is nobody's.")
-        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
-        .attempts([
-            accepts_after(millis(20)).then(
-                seconds(1),
-                Deed::text("good")
-                    .and(Deed::breach(b"\x81\x01\xff", Failure::InvalidUtf8))
-                    .and(Deed::text("behind")),
-            ),
-            accepts_after(millis(20)),
-        ])
-        .sees([delivers(&[(1_020, "good")]), gone(&[(1_020, "protocol_error invalid_utf8")]), opens(2)])
+    scenario(
+        "A valid, an invalid and a valid message come in one read. Only the first is delivered.",
+    )
+    .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+    .attempts([
+        accepts_after(millis(20)).then(
+            seconds(1),
+            Deed::text("good")
+                .and(Deed::breach(b"\x81\x01\xff", Failure::InvalidUtf8))
+                .and(Deed::text("behind")),
+        ),
+        accepts_after(millis(20)),
+    ])
+    .sees([
+        delivers(&[(1_020, "good")]),
+        gone(&[(1_020, "protocol_error invalid_utf8")]),
+        opens(2),
+    ])
 }
 
 pub(crate) fn a_peer_that_breaks_the_protocol_each_time_is_backed_off_from() -> Scenario {
-    scenario("A breach is retried like any loss: with a delay that grows.")
+    scenario("A protocol error is retried with a growing delay, like any loss.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([accepts_after(millis(20))
             .then(millis(80), Deed::breach(b"\xc1\x01x", Failure::Protocol))])
@@ -135,7 +141,7 @@ pub(crate) fn a_peer_that_breaks_the_protocol_each_time_is_backed_off_from() -> 
 
 pub(crate) fn a_stream_that_ends_in_the_middle_of_a_frame_is_lost_and_no_breach() -> Scenario {
     let half = Deed::text("a message that is cut off").in_pieces(2).remove(0);
-    scenario("Half a frame and then nothing: the network's doing, not the peer's.")
+    scenario("A stream that ends within a frame is a loss, not a protocol error.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).then(seconds(1), half).then(seconds(2), Deed::end()),
@@ -145,7 +151,7 @@ pub(crate) fn a_stream_that_ends_in_the_middle_of_a_frame_is_lost_and_no_breach(
 }
 
 pub(crate) fn a_ping_frame_is_answered_with_its_payload_and_once() -> Scenario {
-    scenario("The codec answers, and nobody else does.")
+    scenario("Only the codec answers a Ping.")
         .config(toml!["heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20))
             .then(seconds(1), Deed::ping("one"))
@@ -155,7 +161,7 @@ pub(crate) fn a_ping_frame_is_answered_with_its_payload_and_once() -> Scenario {
 }
 
 pub(crate) fn a_close_of_the_peers_is_answered_once() -> Scenario {
-    scenario("One Close for a Close, with its code; what comes behind it is nobody's.")
+    scenario("A Close is answered once, with its code. Frames after it are ignored.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts([
             accepts_after(millis(20)).then(

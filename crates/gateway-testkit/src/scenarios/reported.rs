@@ -1,9 +1,9 @@
-//! What was recorded in the field, as `gateway replay --scenario` tells it: each is a journal of real sockets.
+//! Recorded connections, as `gateway replay --scenario` prints them. Each is a journal of real sockets.
 
 use crate::words::*;
 
 pub(crate) fn too_many_requests_then_a_drop_and_a_dead_peer() -> Scenario {
-    scenario("What a connection did. Say what it should have done.")
+    scenario("What a connection did. Describe what it should do.")
         .config(toml![
             "heartbeat.interval = '500ms'",
             "heartbeat.kind = 'json'",
@@ -39,7 +39,7 @@ pub(crate) fn too_many_requests_then_a_drop_and_a_dead_peer() -> Scenario {
 }
 
 pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
-    scenario("What a connection did. Say what it should have done.")
+    scenario("What a connection did. Describe what it should do.")
         .config(toml![
             "heartbeat.interval = '400ms'",
             "heartbeat.kind = 'json'",
@@ -82,15 +82,15 @@ pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
 }
 
 pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Scenario {
-    // In the journal, and not in this: 1 × a message that a full write buffer did not take.
-    // In the journal, and not in this: 1 × a part of a message.
-    // In the journal, and not in this: 1 × a timer that was late by 5 ms or more.
-    // In the journal, and not in this: 1 × an event before the first request to connect.
-    // In the journal, and not in this: 1 × an event of a socket that was gone.
-    // In the journal, and not in this: 1 × the kind of a binary message, which is sent as text.
-    // In the journal, and not in this: 1 × the write buffer flushed.
-    // In the journal, and not in this: 1 × the write buffer full.
-    scenario("What a connection did. Say what it should have done.")
+    // In the journal, but not in this scenario: 1 × a flushed write buffer.
+    // In the journal, but not in this scenario: 1 × a full write buffer.
+    // In the journal, but not in this scenario: 1 × a message that a full write buffer rejected.
+    // In the journal, but not in this scenario: 1 × a part of a message.
+    // In the journal, but not in this scenario: 1 × a timer that fired 5 ms late or more.
+    // In the journal, but not in this scenario: 1 × an event before the first request to connect.
+    // In the journal, but not in this scenario: 1 × an event of an earlier socket.
+    // In the journal, but not in this scenario: 1 × the kind of a binary message, which is sent as text.
+    scenario("What a connection did. Describe what it should do.")
         .config(toml![
             "heartbeat.interval = '20s'",
             "heartbeat.kind = 'json'",
@@ -136,7 +136,7 @@ pub(crate) fn a_date_a_sleep_hints_and_a_peer_that_is_silent_at_the_end() -> Sce
 }
 
 pub(crate) fn logins_that_are_refused_with_each_verdict() -> Scenario {
-    scenario("What a connection did. Say what it should have done.")
+    scenario("What a connection did. Describe what it should do.")
         .config(toml![
             "heartbeat.kind = 'off'",
             "login.send = '(hidden)'",

@@ -1,34 +1,36 @@
-//! Old sockets, timers and flags: nothing of a socket that is gone reaches the next one. (Late events themselves cannot come
-//! from a driver that works; that the core ignores them is shown by its own tests.)
+//! Old sockets, timers and flags: a lost socket does not affect the next one. (A correct driver passes no
+//! late events; the core's own tests show that it ignores them.)
 
 use crate::words::*;
 
 pub(crate) fn what_an_old_socket_still_says_does_not_touch_the_new_one() -> Scenario {
-    scenario("A peer found dead speaks up again on its old socket, and closes it: the new one does not care.")
-        .answers(&[
-            "https://github.com/glowing-bear/glowing-bear/pull/1309",
-            "https://github.com/daggerhashimoto/openclaw-nerve/pull/87",
-            "https://github.com/daggerhashimoto/openclaw-nerve/pull/326",
-            "https://github.com/vueuse/vueuse/pull/4161",
-        ])
-        .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([
-            accepts_after(millis(20))
-                .then(millis(37_000), Deed::text("late"))
-                .then(millis(38_000), Deed::close(1000, "late"))
-                .then(millis(38_500), Deed::end()),
-            accepts_after(millis(20)).polite(),
-        ])
-        .sees([
-            gone(&[(35_020, "pong_timeout")]),
-            opens_at(&[0, 36_020]),
-            delivers(&[]),
-            ready_to_the_end_since(36_040),
-        ])
+    scenario(
+        "A dead peer sends again on its old socket and closes it. The new socket is not affected.",
+    )
+    .answers(&[
+        "https://github.com/glowing-bear/glowing-bear/pull/1309",
+        "https://github.com/daggerhashimoto/openclaw-nerve/pull/87",
+        "https://github.com/daggerhashimoto/openclaw-nerve/pull/326",
+        "https://github.com/vueuse/vueuse/pull/4161",
+    ])
+    .config(toml!["reconnect.jitter = 'none'"])
+    .attempts([
+        accepts_after(millis(20))
+            .then(millis(37_000), Deed::text("late"))
+            .then(millis(38_000), Deed::close(1000, "late"))
+            .then(millis(38_500), Deed::end()),
+        accepts_after(millis(20)).polite(),
+    ])
+    .sees([
+        gone(&[(35_020, "pong_timeout")]),
+        opens_at(&[0, 36_020]),
+        delivers(&[]),
+        ready_to_the_end_since(36_040),
+    ])
 }
 
 pub(crate) fn a_pong_of_the_old_socket_does_not_keep_the_new_one_alive() -> Scenario {
-    scenario("The old socket's pong comes while the new one waits for its own: the new peer is dead all the same.")
+    scenario("The old socket's pong comes while the new one waits for its own. The new peer is still dead.")
         .answers(&["https://github.com/mezonai/mezon-js/pull/1128"])
         .config(toml![
             "reconnect.jitter = 'none'",
@@ -50,7 +52,7 @@ pub(crate) fn a_pong_of_the_old_socket_does_not_keep_the_new_one_alive() -> Scen
 }
 
 pub(crate) fn the_connect_deadline_does_not_close_the_socket_that_opened() -> Scenario {
-    scenario("A socket that opens just in time is not closed when that time is up.")
+    scenario("A socket that opens just in time is not closed at the deadline.")
         .answers(&[
             "https://github.com/pladaria/reconnecting-websocket/pull/50",
             "https://github.com/pladaria/reconnecting-websocket/issues/83",
@@ -60,7 +62,7 @@ pub(crate) fn the_connect_deadline_does_not_close_the_socket_that_opened() -> Sc
 }
 
 pub(crate) fn a_deadline_of_the_first_attempt_does_not_close_the_second() -> Scenario {
-    scenario("The first attempt failed early; when its time would have been up the second socket is open, and stays so.")
+    scenario("The first attempt failed early. Its deadline does not end the second socket.")
         .answers(&["https://github.com/pladaria/reconnecting-websocket/pull/50"])
         .config(toml!["reconnect.jitter = 'none'", "heartbeat.kind = 'off'"])
         .attempts([fails_after(millis(10), OpenError::Refused), accepts_after(millis(20))])
@@ -68,7 +70,7 @@ pub(crate) fn a_deadline_of_the_first_attempt_does_not_close_the_second() -> Sce
 }
 
 pub(crate) fn connect_by_hand_works_after_every_end() -> Scenario {
-    scenario("No flag stays behind: after attempts were spent, and after close, a connect request connects.")
+    scenario("After all attempts are spent, and after close, a connect request connects.")
         .answers(&[
             "https://github.com/pladaria/reconnecting-websocket/issues/125",
             "https://github.com/pladaria/reconnecting-websocket/issues/165",
@@ -87,51 +89,43 @@ pub(crate) fn connect_by_hand_works_after_every_end() -> Scenario {
         .at(seconds(2), CLOSE)
         .at(seconds(3), Command::Connect)
         .at(seconds(4), Command::Connect)
-        .sees([
-            opens_at(&[0, 1_000, 3_000, 4_000]),
-            ready_at(&[1_020, 4_020]),
-            ends_in(Connected),
-        ])
+        .sees([opens_at(&[0, 1_000, 3_000, 4_000]), ready_at(&[1_020, 4_020]), ends_in(Connected)])
 }
 
 pub(crate) fn close_while_waiting_cancels_the_retry_at_once() -> Scenario {
-    scenario(
-        "Close in the middle of a wait: closed in that instant, and nothing is opened ever after.",
-    )
-    .answers(&[
-        "https://github.com/lukeed/sockette/issues/49",
-        "https://github.com/centrifugal/centrifuge-js/issues/24",
-        "https://github.com/sofastack/sofa-bolt/issues/151",
-        "https://github.com/commontoolsinc/labs/pull/4640",
-    ])
-    .attempts([fails_after(millis(10), OpenError::Refused)])
-    .at(millis(200), CLOSE)
-    .until(seconds(120))
-    .sees([
-        opens_at(&[0]),
-        passes(&[Connecting, Disconnected, Closed]),
-        quiet_after(200),
-        never_gives_up(),
-    ])
+    scenario("A close during a wait closes at once. No socket is opened after it.")
+        .answers(&[
+            "https://github.com/lukeed/sockette/issues/49",
+            "https://github.com/centrifugal/centrifuge-js/issues/24",
+            "https://github.com/sofastack/sofa-bolt/issues/151",
+            "https://github.com/commontoolsinc/labs/pull/4640",
+        ])
+        .attempts([fails_after(millis(10), OpenError::Refused)])
+        .at(millis(200), CLOSE)
+        .until(seconds(120))
+        .sees([
+            opens_at(&[0]),
+            passes(&[Connecting, Disconnected, Closed]),
+            quiet_after(200),
+            never_gives_up(),
+        ])
 }
 
 pub(crate) fn close_while_connecting_drops_the_attempt_at_once() -> Scenario {
-    scenario(
-        "Close while the socket is still opening: the attempt is dropped, its outcome is nobody's.",
-    )
-    .answers(&["https://github.com/centrifugal/centrifuge-js/issues/24"])
-    .attempts([accepts_after(millis(500))])
-    .at(millis(200), CLOSE)
-    .sees([
-        gone(&[(200, "requested")]),
-        passes(&[Connecting, Closed]),
-        peer_sees(1, &["200: gone"]),
-        quiet_after(200),
-    ])
+    scenario("A close while the socket is opening drops the attempt. Its result is ignored.")
+        .answers(&["https://github.com/centrifugal/centrifuge-js/issues/24"])
+        .attempts([accepts_after(millis(500))])
+        .at(millis(200), CLOSE)
+        .sees([
+            gone(&[(200, "requested")]),
+            passes(&[Connecting, Closed]),
+            peer_sees(1, &["200: gone"]),
+            quiet_after(200),
+        ])
 }
 
 pub(crate) fn the_heartbeat_starts_anew_on_each_socket() -> Scenario {
-    scenario("No beat of the old socket survives: on the new one pings leave from its own beginning, one an interval.")
+    scenario("No ping of the old socket survives. On the new one pings are sent at whole intervals from its start.")
         .answers(&[
             "https://github.com/firezone/firezone/issues/4348",
             "https://github.com/firezone/firezone/pull/4361",
@@ -152,7 +146,7 @@ pub(crate) fn the_heartbeat_starts_anew_on_each_socket() -> Scenario {
 }
 
 pub(crate) fn a_ping_unanswered_at_the_loss_is_no_timeout_of_the_new_socket() -> Scenario {
-    scenario("A beat that was pending when the socket was lost is forgotten with it.")
+    scenario("A ping that was unanswered when the socket was lost is dropped with it.")
         .answers(&["https://github.com/braverhealth/phoenix-socket-dart/pull/28"])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([
@@ -163,7 +157,7 @@ pub(crate) fn a_ping_unanswered_at_the_loss_is_no_timeout_of_the_new_socket() ->
 }
 
 pub(crate) fn a_close_in_the_same_read_as_the_upgrade_is_retried() -> Scenario {
-    scenario("The server closes between the handshake and whatever comes next: the retry is armed and made.")
+    scenario("The server closes right after the handshake. The retry is scheduled and made.")
         .answers(&["https://github.com/kisaragi-mochi/stackchan-mcp/issues/189"])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([

@@ -1,10 +1,10 @@
-//! Sleep, clocks and networks that come and go. (A clock jump shows when a timer next wakes the driver.)
+//! Sleep, clocks and networks that come and go. (The next timer notices a clock jump.)
 
 use crate::words::*;
 
 pub(crate) fn a_zombie_socket_is_probed_after_sleep_and_found_dead() -> Scenario {
     scenario(
-        "The machine slept for an hour, the peer is gone: asked as soon as a timer shows it, dead five seconds later.",
+        "The machine slept for an hour, and the peer is gone. A timer notices it, and the peer is dead five seconds later.",
     )
     .answers(&[
         "https://github.com/wireapp/wire-webapp/pull/21477",
@@ -29,7 +29,7 @@ pub(crate) fn a_zombie_socket_is_probed_after_sleep_and_found_dead() -> Scenario
 }
 
 pub(crate) fn a_socket_that_survived_sleep_is_kept() -> Scenario {
-    scenario("The peer answers the probe: the socket is not killed for having slept.")
+    scenario("The peer answers the probe. The socket is kept after the suspend.")
         .answers(&["https://github.com/robtaussig/react-use-websocket/issues/269"])
         .attempts([accepts_after(millis(20)).polite()])
         .at(seconds(10), Command::Sleep(seconds(3_600)))
@@ -38,7 +38,7 @@ pub(crate) fn a_socket_that_survived_sleep_is_kept() -> Scenario {
 }
 
 pub(crate) fn an_attempt_that_sleep_has_overtaken_starts_anew() -> Scenario {
-    scenario("The machine slept while the socket was opening: that attempt is replaced, and not counted as a failure.")
+    scenario("The machine slept while the socket was opening. The attempt is replaced, and is no failure.")
         .answers(&["https://github.com/wireapp/wire-webapp/pull/21477"])
         .attempts([never_connects(), accepts_after(millis(20)).polite()])
         .at(seconds(3), Command::Sleep(seconds(600)))
@@ -54,7 +54,7 @@ pub(crate) fn an_attempt_that_sleep_has_overtaken_starts_anew() -> Scenario {
 }
 
 pub(crate) fn a_login_that_sleep_has_overtaken_starts_anew() -> Scenario {
-    scenario("The machine slept while the login was out: no answer can be trusted to come.")
+    scenario("The machine slept while the login was unanswered. The socket is replaced.")
         .config(toml!["login.send = 'open sesame'", "login.accepted = '/type=welcome'"])
         .attempts([
             accepts_after(millis(20)),
@@ -74,16 +74,18 @@ pub(crate) fn a_login_that_sleep_has_overtaken_starts_anew() -> Scenario {
 }
 
 pub(crate) fn a_wait_that_ends_with_the_sleep_is_over() -> Scenario {
-    scenario("The machine slept in the middle of a wait: on waking the attempt is made, and the jump told.")
-        .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([fails_after(millis(10), OpenError::Unreachable), accepts_after(millis(20)).polite()])
-        .at(millis(400), Command::Sleep(seconds(7_200)))
-        .until(seconds(20))
-        .sees([jumps(&[7_200_000]), opens_at(&[0, 1_010]), ready_to_the_end_since(1_030)])
+    scenario(
+        "The machine slept during a wait. On waking the attempt is made, and the jump reported.",
+    )
+    .config(toml!["reconnect.jitter = 'none'"])
+    .attempts([fails_after(millis(10), OpenError::Unreachable), accepts_after(millis(20)).polite()])
+    .at(millis(400), Command::Sleep(seconds(7_200)))
+    .until(seconds(20))
+    .sees([jumps(&[7_200_000]), opens_at(&[0, 1_010]), ready_to_the_end_since(1_030)])
 }
 
 pub(crate) fn a_wall_clock_that_is_set_back_or_a_little_ahead_is_no_sleep() -> Scenario {
-    scenario("Time is corrected all the time: only far ahead is a suspend.")
+    scenario("Clocks are corrected often. Only a large step forward is a suspend.")
         .attempts([accepts_after(millis(20)).polite()])
         .at(seconds(10), Command::SetBack(seconds(3_600)))
         .at(seconds(50), Command::Sleep(seconds(59)))
@@ -92,7 +94,7 @@ pub(crate) fn a_wall_clock_that_is_set_back_or_a_little_ahead_is_no_sleep() -> S
 }
 
 pub(crate) fn jumps_are_acted_on_once_in_half_a_minute() -> Scenario {
-    scenario("A clock that jumps at every look makes no storm of probes.")
+    scenario("A clock that jumps at every check does not cause many probes.")
         .config(toml!["heartbeat.interval = '10s'", "heartbeat.timeout = '2s'"])
         .attempts([accepts_after(millis(20)).polite()])
         .at(seconds(5), Command::Sleep(seconds(600)))
@@ -104,7 +106,7 @@ pub(crate) fn jumps_are_acted_on_once_in_half_a_minute() -> Scenario {
 }
 
 pub(crate) fn without_a_heartbeat_sleep_leaves_the_socket_alone() -> Scenario {
-    scenario("There is no way to ask, so the socket is trusted: the data watch, which woke us, still judges.")
+    scenario("Without a heartbeat the socket is trusted after a suspend. The data timeout still applies.")
         .config(toml!["heartbeat.kind = 'off'", "data_timeout = '30s'"])
         .attempts([accepts_after(millis(20)).polite().then_each(seconds(20), seconds(20), 4, |_| Deed::text("tick"))])
         .at(seconds(10), Command::Sleep(seconds(600)))
@@ -113,7 +115,7 @@ pub(crate) fn without_a_heartbeat_sleep_leaves_the_socket_alone() -> Scenario {
 }
 
 pub(crate) fn a_network_that_is_back_is_tried_at_once() -> Scenario {
-    scenario("Deep in backoff the network returns: the attempt is made in that instant.")
+    scenario("The network returns during a long delay. The attempt is made at once.")
         .answers(&[
             "https://github.com/centrifugal/centrifuge-js/issues/203",
             "https://github.com/firezone/firezone/pull/13438",
@@ -137,7 +139,7 @@ pub(crate) fn a_network_that_is_back_is_tried_at_once() -> Scenario {
 }
 
 pub(crate) fn a_flapping_network_makes_no_storm() -> Scenario {
-    scenario("Online, again and again: heeded once in half a minute, the rest is left to backoff.")
+    scenario("Online comes again and again. It is honoured once in 30 s, and the backoff decides otherwise.")
         .answers(&["https://github.com/firezone/firezone/pull/13438"])
         .config(toml!["reconnect.jitter = 'none'", "reconnect.initial_delay = '10s'"])
         .attempts([fails_after(millis(10), OpenError::Unreachable)])
@@ -151,16 +153,19 @@ pub(crate) fn a_flapping_network_makes_no_storm() -> Scenario {
 }
 
 pub(crate) fn offline_stops_no_attempt() -> Scenario {
-    scenario("The system says that there is no network; it may be wrong, so the retry is made when it is due.")
+    scenario("The system reports no network. It may be wrong, so the retry is made when it is due.")
         .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([fails_after(millis(10), OpenError::Unreachable), accepts_after(millis(20)).polite()])
+        .attempts([
+            fails_after(millis(10), OpenError::Unreachable),
+            accepts_after(millis(20)).polite(),
+        ])
         .at(millis(300), Command::Network(Network::Offline))
         .until(seconds(20))
         .sees([opens_at(&[0, 1_010]), ready_to_the_end_since(1_030)])
 }
 
 pub(crate) fn a_stall_of_our_own_kills_no_live_peer_and_makes_no_burst() -> Scenario {
-    scenario("Held up for two minutes: what came meanwhile is heard before anybody is judged, and one ping makes up for all.")
+    scenario("The program was stalled for two minutes. Data is read before the timeout is checked, and one ping replaces the missed ones.")
         .answers(&[
             "https://github.com/phoenixframework/phoenix/issues/4307",
             "https://github.com/vert-x3/vertx-eventbus-bridge-clients/issues/51",
@@ -177,7 +182,7 @@ pub(crate) fn a_stall_of_our_own_kills_no_live_peer_and_makes_no_burst() -> Scen
 }
 
 pub(crate) fn silence_that_nobody_asked_to_break_is_no_death_after_a_stall() -> Scenario {
-    scenario("No ping left while we were held up, so nobody is dead yet: asked first, and judged by the answer.")
+    scenario("No ping was sent during a stall, so the peer is not dead yet. It is pinged first.")
         .answers(&["https://github.com/phoenixframework/phoenix/issues/4307"])
         .attempts([accepts_after(millis(20)).polite().answers_pings_at_most(1)])
         .at(seconds(36), Command::Stall(seconds(60)))
@@ -186,7 +191,7 @@ pub(crate) fn silence_that_nobody_asked_to_break_is_no_death_after_a_stall() -> 
 }
 
 pub(crate) fn a_socket_that_opened_and_spoke_in_a_stall_is_used() -> Scenario {
-    scenario("The socket opened in time, we were late to see it: it is open, not too late, and its messages are there.")
+    scenario("The socket opened in time, but the stalled program noticed it late. It is open, with its messages.")
         .answers(&["https://github.com/vert-x3/vertx-eventbus-bridge-clients/issues/51"])
         .attempts([accepts_after(millis(500)).polite().then(seconds(2), Deed::text("hello"))])
         .at(millis(100), Command::Stall(seconds(30)))
@@ -238,7 +243,7 @@ pub(crate) fn a_probe_leaves_while_reading_is_paused_and_is_judged_after_the_res
 }
 
 pub(crate) fn a_clock_that_is_set_back_is_no_suspend() -> Scenario {
-    scenario("The wall clock is set back by a day, and nothing follows.")
+    scenario("The wall clock is set back by a day. Nothing happens.")
         .config(toml!["heartbeat.interval = '10s'"])
         .attempts([accepts_after(millis(20)).polite()])
         .at(seconds(15), Command::SetBack(seconds(86_400)))

@@ -79,13 +79,13 @@ impl<T> OfFiles<T> {
             Ok(Some(new)) => {
                 *kept = new;
                 let files: Vec<_> = self.files.iter().map(|file| file.path.display()).collect();
-                info!(?files, "TLS files have changed, and the new content is in use");
+                info!(?files, "TLS files have changed; the new content is used");
             }
             Err(error) => {
                 let (file, problem) = (error.value(), error.limit());
                 warn!(
                     file,
-                    problem, "a TLS file cannot be used; its earlier content stays in force"
+                    problem, "a TLS file cannot be used; its earlier content is still used"
                 );
             }
         }

@@ -1,6 +1,6 @@
 //! The client of ezsockets' documentation: connects, sends a message each second, prints nothing.
 //!
-//! All settings are the library's own.
+//! All settings are defaults.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a server says in the place of an open connection, as an input draws it and as it is on the wire.
+//! A server's answer in place of an open connection: drawn from an input, and as bytes on the wire.
 
 use std::time::{Duration, SystemTime};
 

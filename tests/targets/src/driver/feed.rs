@@ -1,4 +1,5 @@
-//! Byte streams in memory that do as the input says: they bring what a server wrote, in pieces, late, in part or not at all.
+//! Byte streams in memory that follow the input: they deliver a server's bytes in pieces, late, in
+//! part or not at all.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +19,7 @@ use crate::{
     many::Many,
 };
 
-/// A pong in JSON. The application is given one that nobody has asked for.
+/// A pong in JSON. An unsolicited one is delivered to the application.
 pub(super) const PONG: &str = r#"{"type":"pong"}"#;
 
 /// How one attempt to connect goes.
@@ -72,7 +73,7 @@ pub(super) enum Inbound {
     Raw(Vec<u8>),
 }
 
-/// Mostly messages: what breaks the protocol, or says farewell, ends it all.
+/// Mostly messages, because a protocol error or a Close ends the connection.
 impl<'a> Arbitrary<'a> for Inbound {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(match u8::arbitrary(u)? {
@@ -185,7 +186,7 @@ impl Dial for Feed {
         let refused = || OpenFailure::new(OpenError::Refused, "nobody is there");
         let mut world = lock(&self.shared);
         let Some(attempt) = world.attempts.pop_front() else {
-            // The attempts that nobody has planned are few, as each takes its whole time.
+            // Unplanned attempts are few, because each takes its whole time.
             return Box::pin(std::future::pending());
         };
         match attempt.opening {
@@ -281,7 +282,7 @@ impl End {
             }
             Inbound::Close(code) => {
                 self.frame(&Frame::close(*code, ""));
-                // What follows is nobody's, as is the end of the list.
+                // What follows is ignored, as is the end of the list.
                 self.is_closed = true;
             }
             Inbound::Raw(bytes) => {

@@ -1,7 +1,7 @@
-//! The judgement of a client: what was seen of it, held against what its script leads one to expect.
+//! Judges a client: compares what it did with the rules of its script.
 //!
-//! [`observed`] is the record, [`rule`] the rules in words, [`verdict`] the pure function from both to
-//! a verdict, [`report`] what is printed.
+//! [`observed`] is the record, [`rule`] the rules in words, [`verdict`] a pure function from both to a
+//! verdict, [`report`] the printed report.
 
 pub(crate) mod observed;
 pub(crate) mod report;

@@ -1,34 +1,34 @@
-//! What a client was seen to do: its attempts one by one, and the waits between them.
+//! What a client did: its attempts and the waits between them.
 
 use std::time::Duration;
 
-/// How many pings of an attempt are kept with their times; more are only counted.
+/// How many pings of an attempt are recorded with their times. Further ones are only counted.
 const MAX_PINGS: usize = 256;
 
-/// Everything seen of a client in a span. All times count from the beginning of the span.
+/// What a client did in a span of time. All times are relative to its start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observed {
     pub(crate) span: Duration,
     pub(crate) attempts: Vec<Attempt>,
-    /// Attempts beyond those that are kept.
+    /// Attempts beyond the recorded ones.
     pub(crate) unrecorded: u64,
 }
 
-/// One TCP connection of the client. Each time is that of the first such thing.
+/// One TCP connection of the client. Each time is that of the first such event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) started: Duration,
-    /// When the answer that upgrades had been written.
+    /// When the upgrade was complete.
     pub(crate) opened: Option<Duration>,
-    /// The answer that does not upgrade.
+    /// The status of a response that does not upgrade.
     pub(crate) http_status: Option<u16>,
     /// When the script broke the protocol.
     pub(crate) fault: Option<Duration>,
     /// When the flood of pings began.
     pub(crate) flood: Option<Duration>,
-    /// When the pong came that answers the last ping of the flood.
+    /// When the pong for the last ping of the flood came.
     pub(crate) flood_answered: Option<Duration>,
-    /// When the server last wrote something, up to the client's Close frame.
+    /// When the server last wrote, up to the client's Close frame.
     pub(crate) last_sent: Option<Duration>,
     /// The server's own Close frame, not its answer to the client's.
     pub(crate) server_close: Option<(Duration, u16)>,
@@ -93,13 +93,13 @@ impl End {
 }
 
 impl Attempt {
-    /// When the attempt was over for the client: the first of all that ends one.
+    /// When the attempt ended for the client.
     pub(crate) fn lost_at(&self) -> Option<Duration> {
         let closes = [self.server_close.map(|(at, _)| at), self.client_close.map(|(at, _)| at)];
         closes.into_iter().flatten().chain(self.end.map(|(at, _)| at)).min()
     }
 
-    /// When the client left, by a Close frame or by the end of TCP, its own.
+    /// When the client left: by its Close frame or its end of TCP.
     pub(crate) fn left_at(&self) -> Option<Duration> {
         let closed = self.client_close.map(|(at, _)| at);
         closed.into_iter().chain(self.client_hung_up_at()).min()
@@ -112,7 +112,8 @@ impl Attempt {
 }
 
 impl Observed {
-    /// The wait before attempt `index`: since the one before was lost, or began where it was not.
+    /// The wait before attempt `index`: since the loss of the previous one, or since its start if it was not
+    /// lost.
     pub(crate) fn wait_before(&self, index: usize) -> Option<Wait> {
         let after = index.checked_sub(1)?;
         let (before, next) = (self.attempts.get(after)?, self.attempts.get(index)?);
@@ -125,7 +126,7 @@ impl Observed {
         (1..self.attempts.len()).filter_map(|index| self.wait_before(index)).collect()
     }
 
-    /// The wait that lasts when the span is over: none while the last attempt is not lost, or not known.
+    /// The wait that has not ended: `None` if the last attempt is not lost, or was not recorded.
     pub(crate) fn open_wait(&self) -> Option<Wait> {
         if self.unrecorded > 0 {
             return None;

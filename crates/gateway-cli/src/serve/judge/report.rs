@@ -1,4 +1,4 @@
-//! The report: what a client did, attempt by attempt, and the verdicts, as text and as JSON.
+//! The report: what a client did in each attempt, and the verdicts, as text and as JSON.
 
 use std::{
     fmt::{self, Write as _},
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::serve::Script;
 
-/// How many attempts the text shows at the beginning; of more, it shows the last.
+/// How many attempts the text shows. If there are more, it also shows the last one.
 const SHOWN: usize = 20;
 
-/// What `--judge` has found out. Its `Display` form is the text for people.
+/// The result of `--judge`. Its `Display` form is the text for people.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     script: &'static str,
@@ -97,7 +97,7 @@ impl Report {
         }
     }
 
-    /// Whether a client came, and broke no rule.
+    /// Whether a client connected and broke no rule.
     pub(crate) fn is_kept(&self) -> bool {
         self.has_client() && self.verdict != Verdict::Broken
     }
@@ -131,7 +131,7 @@ impl Row {
         }
     }
 
-    /// How it opened and ended, in words.
+    /// How the attempt opened and ended, in words.
     fn story(&self) -> String {
         let mut story = match (self.opened_ms, self.http_status) {
             (Some(at), _) => format!("open after {}", span(at.saturating_sub(self.at_ms))),
@@ -175,7 +175,7 @@ impl fmt::Display for Report {
         let total = (self.attempts.len() as u64).saturating_add(self.unrecorded_attempts);
         writeln!(formatter, "watched for {}: {total} attempts\n", span(self.span_ms))?;
         if !self.has_client() {
-            return writeln!(formatter, "no client came: there is nothing to judge");
+            return writeln!(formatter, "no client connected: there is nothing to judge");
         }
         writeln!(
             formatter,
@@ -206,7 +206,7 @@ impl fmt::Display for Report {
             writeln!(formatter, "{}: {rule} ({seen})", verdict.as_str())?;
         }
         let within = format_duration(Duration::from_millis(self.within_ms));
-        writeln!(formatter, "\nverdict, with a bound of {within}: {}", self.verdict.as_str())
+        writeln!(formatter, "\nverdict, with a limit of {within}: {}", self.verdict.as_str())
     }
 }
 

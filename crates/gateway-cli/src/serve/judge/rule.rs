@@ -1,50 +1,50 @@
-//! The rules that a client is held to, each in words that stand without this project.
+//! The rules for a client. Their words need no knowledge of this project.
 
 use std::time::Duration;
 
 use gateway_tokio::core::format_duration;
 
-/// A wait shorter than this is none.
+/// A shorter wait counts as no wait.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// How long a client may take to fail a connection on a breach of the protocol, which it reads at once.
+/// How long a client may take to fail a connection after a protocol error, which it reads at once.
 const FAILS_WITHIN: Duration = Duration::from_secs(5);
 
-/// What is expected of a client. A script in the table names the rules that it puts to the test.
+/// What is expected of a client. Each script in the table lists the rules that it tests.
 ///
-/// Where a rule speaks of a bound it is the one that the judge was given: `--within`.
+/// The limit in a rule is `--within`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// Does not leave a connection that works.
     Stays,
-    /// Is connected in the end, or soon again.
+    /// Is connected at the end, or reconnects soon.
     StillThere,
-    /// Tries again after a loss, soon enough.
+    /// Tries again soon enough after a loss.
     ComesBack,
-    /// Tries again at once so many times in a row at most.
+    /// Tries again without a wait at most `at_once` times in a row.
     Waits { at_once: usize },
-    /// Waits longer when it fails again and again, or gives up.
+    /// Waits longer after repeated failures, or gives up.
     BacksOff,
-    /// Heeds a `Retry-After`: no wait is shorter.
+    /// Honours a `Retry-After`: no wait is shorter.
     HeedsRetryAfter { least: Duration },
-    /// Gives up an attempt that is not answered in full.
+    /// Gives up an attempt whose response is not complete.
     GivesUpOpening,
-    /// Leaves a connection on which nothing comes any more.
+    /// Leaves a connection on which nothing more arrives.
     NoticesSilence,
-    /// Fails the connection after a breach of the protocol, with one of these codes or none.
+    /// Fails the connection after a protocol error, with one of these codes or without a Close.
     FailsConnection { codes: &'static [u16] },
-    /// Answers pings, the last one at least.
+    /// Answers pings, at least the last one.
     AnswersPings,
     /// Answers a Close frame with one.
     AnswersClose,
-    /// Hangs up when its own Close frame finds no end.
+    /// Ends TCP if the server does not after the client's Close frame.
     HangsUpAfterClose,
-    /// Sends no close code that is for its own use alone.
+    /// Sends no close code that must not be on the wire.
     ClosesLegally,
 }
 
 impl Rule {
-    /// The bound of this rule, where that of the judge is `within`.
+    /// The limit of this rule, given `--within`.
     pub(crate) fn bound(self, within: Duration) -> Duration {
         match self {
             Self::FailsConnection { .. } => within.min(FAILS_WITHIN),
@@ -63,58 +63,57 @@ impl Rule {
         }
     }
 
-    /// The rule in words, with the bound in them.
+    /// The rule in words, with its limit.
     pub(crate) fn words(self, within: Duration) -> String {
         let bound = format_duration(self.bound(within));
         match self {
-            Self::Stays => "stays connected while what it sends comes back".to_owned(),
+            Self::Stays => "stays connected while the server echoes its messages".to_owned(),
             Self::StillThere => format!(
-                "stays, as a pong may come unasked, or leaves, as no ping was answered, and is \
-                 back within {bound} (RFC 6455, 5.5.3)"
+                "stays (a pong may be unsolicited), or leaves (no ping was answered) and reconnects \
+                 within {bound} (RFC 6455, 5.5.3)"
             ),
             Self::ComesBack => format!("tries again within {bound} of a loss"),
             Self::Waits { at_once } => {
                 let least = format_duration(AT_ONCE);
                 let often = match at_once {
-                    1 => "never twice in a row".to_owned(),
-                    more => format!("{more} times in a row at most"),
+                    1 => "never retries at once twice in a row".to_owned(),
+                    more => format!("retries at once at most {more} times in a row"),
                 };
                 format!(
-                    "waits at least {least} before it tries again; at once {often} (in the spirit of RFC \
-                     6455, 7.2.3, which speaks of abnormal closures)"
+                    "waits at least {least} before it tries again; {often} (RFC 6455, 7.2.3, applied beyond \
+                     abnormal closures)"
                 )
             }
             Self::BacksOff => {
-                "waits longer as it fails again and again, accepted or not, or gives up (RFC 6455, \
-                 7.2.3, for abnormal closures)"
+                "waits longer after repeated failures, also if the server had accepted, or gives up \
+                 (RFC 6455, 7.2.3, for abnormal closures)"
                     .to_owned()
             }
             Self::HeedsRetryAfter { least } => {
                 let least = format_duration(least);
-                format!("comes not before Retry-After is over, {least} here (RFC 9110, 10.2.3)")
+                format!("tries again no sooner than Retry-After says, here {least} (RFC 9110, 10.2.3)")
             }
             Self::GivesUpOpening => {
-                format!("gives up an attempt whose answer is not complete within {bound}")
+                format!("gives up an attempt if the response is not complete within {bound}")
             }
-            Self::NoticesSilence => format!("leaves within {bound} of the last that it heard"),
+            Self::NoticesSilence => format!("ends the connection within {bound} after the server's last bytes"),
             Self::FailsConnection { codes } => {
                 let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
                 let codes = codes.join(" or ");
                 format!(
-                    "fails the connection within {bound}, with {codes} if with a Close frame \
+                    "fails the connection within {bound}; its Close frame, if it sends one, has {codes} \
                      (RFC 6455, 7.1.7)"
                 )
             }
             Self::AnswersPings => format!(
-                "answers the latest of many pings at least, within {bound} (RFC 6455, 5.5.2 and \
-                 5.5.3)"
+                "answers at least the last of many pings within {bound} (RFC 6455, 5.5.2 and 5.5.3)"
             ),
             Self::AnswersClose => {
                 "answers a Close frame with a Close frame (RFC 6455, 5.5.1)".to_owned()
             }
             Self::HangsUpAfterClose => format!(
-                "hangs up within {bound} of its Close frame, though the server does not (RFC \
-                 6455, 7.1.1 lets it wait for a while, and no longer is of use)"
+                "ends TCP within {bound} after its Close frame, even if the server does not (RFC 6455, \
+                 7.1.1 lets a client wait, and a longer wait has no use)"
             ),
             Self::ClosesLegally => {
                 "sends no close code that must not be on the wire, such as 1006 (RFC 6455, 7.4.1)"

@@ -225,7 +225,7 @@ fn silence_is_counted_from_the_last_that_the_server_sent() {
 
     let judgement = judged(Rule::NoticesSilence, std::slice::from_ref(&heard));
     assert_eq!(judgement.verdict, Verdict::Broken);
-    assert_eq!(judgement.seen, "attempt 1: it heard nothing, and stayed, for 30.0 s");
+    assert_eq!(judgement.seen, "attempt 1: it received nothing, and stayed, for 30.0 s");
     let late = ended(heard, 40_001, End::ClientReset);
     assert_eq!(verdict(Rule::NoticesSilence, &[late]), Verdict::Broken);
 
@@ -279,7 +279,7 @@ fn a_close_frame_is_answered() {
 
     let judgement = judged(rule, &[ended(told.clone(), 1_002, End::ClientFinished)]);
     assert_eq!(judgement.verdict, Verdict::Broken);
-    assert_eq!(judgement.seen, "attempt 1: it hung up 2 ms after Close 1001, without an answer");
+    assert_eq!(judgement.seen, "attempt 1: it ended TCP 2 ms after Close 1001, without an answer");
     let outwaited = ended(told.clone(), 2_000, End::ServerFinished);
     assert_eq!(verdict(rule, &[outwaited]), Verdict::Broken);
 
@@ -342,7 +342,7 @@ fn the_kept_and_slowest_of_several_attempts_is_shown() {
     let judgement = judged(Rule::GivesUpOpening, &attempts);
     assert_eq!(
         judgement.seen,
-        "3 times, the slowest in attempt 2: it gave the attempt up after 3.0 s"
+        "3 times, the slowest in attempt 2: it gave up the attempt after 3.0 s"
     );
 }
 
@@ -359,7 +359,7 @@ fn a_report_shows_the_beginning_and_the_end_of_many_attempts() {
     assert!(text.contains("107 attempts") && text.contains("… 86 more …"), "{text}");
     assert!(text.contains("\n   20 ") && text.contains("\n  100 ") && !text.contains("\n   21 "));
     assert!(text.contains("\nBROKEN: waits at least 100ms"), "{text}");
-    assert!(text.ends_with("verdict, with a bound of 10s: BROKEN\n"), "{text}");
+    assert!(text.ends_with("verdict, with a limit of 10s: BROKEN\n"), "{text}");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn where_no_client_came_nothing_is_kept() {
     let report = Report::new(Script::ECHO, &Observed::default(), WITHIN);
 
     assert!(!report.is_kept() && !report.has_client());
-    assert!(report.to_string().contains("no client came"));
+    assert!(report.to_string().contains("no client connected"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The pure function from what was seen and a rule to a verdict, with what it rests on in words.
+//! A pure function from a record and a rule to a verdict with its evidence in words.
 
 use std::time::Duration;
 
@@ -7,18 +7,17 @@ use serde::Serialize;
 
 use super::{Attempt, Observed, Rule, observed::Wait, rule::AT_ONCE};
 
-/// How many waits tell growth from chance.
+/// With fewer waits, growth could be chance.
 const LEAST_WAITS: usize = 4;
-/// The longest two waits, against the first two, of a client whose waits grow; in percent.
+/// The sum of the longest two waits in percent of the first two: from here on, waits have grown.
 const LEAST_GROWTH: u32 = 150;
-/// What grows to less than this has not grown.
+/// Waits below this have not grown.
 const LEAST_LONGEST: Duration = Duration::from_millis(500);
-/// So long, and twice its longest wait, a client is quiet that has given up.
+/// A client that is quiet for this long, and for twice its longest wait, has given up.
 const QUIET: Duration = Duration::from_secs(5);
-/// The code of a client that leaves because it is done.
+/// The code of a client that is done.
 const NORMAL: u16 = 1000;
 
-/// What a rule has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Verdict {
     #[serde(rename = "kept")]
@@ -30,7 +29,7 @@ pub(crate) enum Verdict {
     NotSeen,
 }
 
-/// A verdict, and what was seen, in words.
+/// A verdict, and the evidence in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
@@ -46,7 +45,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict of several: broken where one is, kept where one is and none is broken.
+    /// The verdict of several: broken if one is, kept if one is and none is broken.
     pub(crate) fn of_all(verdicts: impl IntoIterator<Item = Self>) -> Self {
         verdicts.into_iter().fold(Self::NotSeen, |all, one| match (all, one) {
             (Self::Broken, _) | (_, Self::Broken) => Self::Broken,
@@ -70,7 +69,7 @@ impl Judgement {
     }
 }
 
-/// Holds what was seen against a rule, by a judge whose bound is `within`.
+/// Judges what was seen by a rule, with the limit `within`.
 pub(crate) fn judge(rule: Rule, seen: &Observed, within: Duration) -> Judgement {
     let within = rule.bound(within);
     match rule {
@@ -116,18 +115,18 @@ fn each(seen: &Observed, judge: impl Fn(&Attempt) -> Option<Finding>) -> Judgeme
             seconds(after)
         )),
         Some((after, _, words)) => Judgement::kept(format!("{words} after {}", seconds(after))),
-        None => Judgement::not_seen("it never came to that in the span"),
+        None => Judgement::not_seen("this did not happen while the client was watched"),
     }
 }
 
-/// What one attempt says of a rule.
+/// What one attempt shows about a rule.
 enum Finding {
-    /// After so long, and what it was.
+    /// How long it took, and what it was.
     Kept(Duration, String),
     Broken(String),
 }
 
-/// What became of something that was due `within` of `since`, and came `at`, or not before `until`.
+/// Judges something that was due `within` after `since`. It came `at`, or not before `until`.
 fn in_time(
     (what, missed): (&str, &str),
     since: Duration,
@@ -154,7 +153,7 @@ fn stays(seen: &Observed) -> Judgement {
         let how = how_it_left(attempt);
         if is_last && attempt.client_close.is_some_and(|(_, code)| code == Some(NORMAL)) {
             return Judgement::not_seen(format!(
-                "it ended by itself, {how}, and did not come back"
+                "it left on its own, {how}, and did not come back"
             ));
         }
         let after = seconds(left.saturating_sub(attempt.started));
@@ -165,7 +164,7 @@ fn stays(seen: &Observed) -> Judgement {
         Some(at) if seen.attempts.last().is_some_and(|last| last.lost_at().is_none()) => {
             Judgement::kept(format!("connected for {}", seconds(seen.span.saturating_sub(at))))
         }
-        Some(_) | None => Judgement::not_seen(format!("{opened} attempts were connected")),
+        Some(_) | None => Judgement::not_seen(format!("{opened} attempts opened a connection")),
     }
 }
 
@@ -232,8 +231,8 @@ fn waits(seen: &Observed, at_once: usize) -> Judgement {
         };
         let shortest = hasty.iter().map(|wait| wait.length).min().unwrap_or_default();
         return Judgement::broken(format!(
-            "{} of {} attempts{more} came within {} of the loss before, {longest_run} in a row, the \
-             quickest after {}",
+            "{} of {} attempts{more} came within {} after the loss before, {longest_run} in a row, the \
+             fastest after {}",
             hasty.len(),
             seen.attempts.len(),
             seconds(AT_ONCE),
@@ -264,7 +263,7 @@ fn backs_off(seen: &Observed) -> Judgement {
     }
     if all.len() < LEAST_WAITS {
         return Judgement::not_seen(format!(
-            "{} waits in the span, of which at least {LEAST_WAITS} would tell",
+            "{} waits; a judgement needs at least {LEAST_WAITS}",
             all.len()
         ));
     }
@@ -277,7 +276,7 @@ fn backs_off(seen: &Observed) -> Judgement {
     let longest_two = rest.iter().rev().take(2).sum::<Duration>();
     let first_two = first.iter().sum::<Duration>();
     let has_grown = longest_two.saturating_mul(100) >= first_two.saturating_mul(LEAST_GROWTH);
-    // A single long wait may be a stall of the machine's.
+    // A single long wait may be a stall of the machine.
     let second = rest.iter().rev().nth(1).copied().unwrap_or_default();
     if has_grown && second >= LEAST_LONGEST {
         Judgement::kept(words)
@@ -312,12 +311,12 @@ fn gives_up(attempt: &Attempt, span: Duration, within: Duration) -> Option<Findi
     if let Some(opened) = attempt.opened {
         let took = opened.saturating_sub(attempt.started);
         return (took > within)
-            .then(|| Finding::Broken(format!("it waited {} for the answer", seconds(took))));
+            .then(|| Finding::Broken(format!("it waited {} for the response", seconds(took))));
     }
     if attempt.end.is_some() && attempt.client_hung_up_at().is_none() {
         return None;
     }
-    let words = ("it gave the attempt up", "it still waits after");
+    let words = ("it gave up the attempt", "it still waits after");
     in_time(words, attempt.started, attempt.client_hung_up_at(), span, within)
 }
 
@@ -327,7 +326,7 @@ fn notices(attempt: &Attempt, span: Duration, within: Duration) -> Option<Findin
         return None;
     }
     let words =
-        (&*format!("it left {}", how_it_left(attempt)), "it heard nothing, and stayed, for");
+        (&*format!("it left {}", how_it_left(attempt)), "it received nothing, and stayed, for");
     in_time(words, since, attempt.left_at(), span, within)
 }
 
@@ -338,7 +337,7 @@ fn fails(attempt: &Attempt, span: Duration, within: Duration, codes: &[u16]) -> 
             return Some(Finding::Broken(format!("it closed with {code}")));
         }
         (None, Some(_)) if attempt.client_hung_up_at().is_none() => {
-            let words = "it had not left when the server hung up";
+            let words = "it had not left when the server ended TCP";
             return Some(Finding::Broken(words.to_owned()));
         }
         _ => {}
@@ -355,10 +354,11 @@ fn answers_pings(attempt: &Attempt, span: Duration, within: Duration) -> Option<
     if let (None, Some(left)) = (attempt.flood_answered, attempt.left_at()) {
         let after = seconds(left.saturating_sub(flood));
         return Some(Finding::Broken(format!(
-            "it left {after} into the flood, without that answer"
+            "it left {after} after the flood began, without that pong"
         )));
     }
-    let words = (&*format!("{} pongs, the latest", attempt.pongs), "no answer to the latest for");
+    let words =
+        (&*format!("{} pongs, the last one", attempt.pongs), "no pong for the last ping for");
     in_time(words, flood, attempt.flood_answered, span, within)
 }
 
@@ -371,8 +371,8 @@ fn answers_close(attempt: &Attempt) -> Option<Finding> {
         }
         (None, Some((at, _))) => {
             let who = match attempt.client_hung_up_at() {
-                Some(_) => "it hung up",
-                None => "the server waited no longer",
+                Some(_) => "it ended TCP",
+                None => "the server stopped waiting",
             };
             let after = seconds(at.saturating_sub(asked));
             Some(Finding::Broken(format!("{who} {after} after Close {code}, without an answer")))
@@ -387,7 +387,7 @@ fn hangs_up(attempt: &Attempt, span: Duration, within: Duration) -> Option<Findi
         return None;
     }
     in_time(
-        ("it hung up", "its TCP is still open after"),
+        ("it ended TCP", "its TCP is still open after"),
         closed,
         attempt.client_hung_up_at(),
         span,

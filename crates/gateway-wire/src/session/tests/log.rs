@@ -73,7 +73,7 @@ fn every_line_names_the_endpoint_and_none_shows_a_secret() {
         "message received",
         "messages sent",
         "out of order",
-        "event of an old socket",
+        "event of an earlier socket",
         "CONNECTED -> DISCONNECTED",
         "messages not written",
         "DISCONNECTED -> CLOSED",

@@ -60,7 +60,7 @@ fn a_file_that_cannot_be_used_leaves_the_old_certificates_and_a_warning_with_its
 
     let unused = |what: &str, expected: &str| {
         let lines = logged(|| assert!(Arc::ptr_eq(&tls.config(), &before), "{what}"));
-        for expected in ["WARN", &path, expected, "stays in force"] {
+        for expected in ["WARN", &path, expected, "is still used"] {
             assert!(lines.contains(expected), "no {expected:?} in {lines}");
         }
     };
