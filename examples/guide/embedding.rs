@@ -87,7 +87,6 @@ impl Simulation {
     fn report_after(&mut self, delay: Duration, report: Report) {
         self.reports.push((self.now.saturating_add(delay), report));
     }
-    // ANCHOR_END: driver
 
     fn show(&self, notice: Notice) {
         if let Notice::Ready { .. } | Notice::Disconnected { .. } | Notice::RetryScheduled { .. } =
@@ -98,6 +97,7 @@ impl Simulation {
         }
     }
 }
+// ANCHOR_END: driver
 
 // ANCHOR: day
 /// A connection that is lost once an hour, for a day.

@@ -36,7 +36,13 @@ fn advice(cause: DisconnectCause) -> &'static str {
         DisconnectCause::LoginTimeout => "no answer matched login.accepted: compare it with yours",
         DisconnectCause::CloseReceived(_) => "the server closed: run gateway explain CODE",
         DisconnectCause::OpenFailed(OpenError::Http { .. }) => "the server refused the upgrade",
-        DisconnectCause::OpenFailed(_) => "the server was not reached: read the detail",
+        DisconnectCause::OpenFailed(OpenError::Certificate | OpenError::Tls) => {
+            "TLS failed: read the detail, which says what to change"
+        }
+        DisconnectCause::OpenFailed(OpenError::NotHttp | OpenError::Upgrade) => {
+            "something answered, but not as a WebSocket server: check host, port and path"
+        }
+        DisconnectCause::OpenFailed(_) => "no connection was opened: read the detail",
         DisconnectCause::ProtocolError(_) => "the server sent invalid frames: report it there",
         DisconnectCause::Lost(_) => "the stream ended without a Close: network, proxy or crash",
         DisconnectCause::Requested | DisconnectCause::CloseTimeout => "you closed it",

@@ -39,10 +39,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 println!("{from} -> {to}")
             }
             ClientEvent::Notice(Notice::Ready { socket, after }) => {
-                println!("socket {socket} is ready after {after:?}");
+                println!("socket {socket} is ready; the client was not ready for {after:.1?}");
             }
             ClientEvent::Disconnected { socket, cause, detail } => {
-                println!("socket {socket} is gone: {} {detail}", cause.name());
+                println!("socket {socket} is gone: {}: {detail}", cause.name());
             }
             ClientEvent::Notice(Notice::RetryScheduled { attempt, delay, because, .. }) => {
                 println!("retry {attempt} in {delay:?}, decided by {}", because.name());

@@ -12,10 +12,9 @@ use gateway_tokio::core::{Config, Credentials, DisconnectCause, Notice};
 use gateway_tokio::{Client, ClientEvent, LoginCredentials};
 
 // ANCHOR: config
-/// The rules; `send` is replaced by the token of each attempt.
 const CONFIG: &str = r#"
     [login]
-    send = "replaced before each attempt"
+    send = '{"type":"login","token":"hunter2"}'
     accepted = "/type=login_ok"
     refused = "/type=login_failed"
     timeout = "5s"
@@ -30,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: guide_login ws://HOST:PORT/PATH TOKEN".into());
     };
     let mut client = Client::builder(url)
-        .config(toml::from_str::<Config>(CONFIG)?)
+        .config(toml::from_str::<Config>(CONFIG)?) // the provider replaces its `send`
         .credentials(move |which| {
             let token = token.clone();
             async move {

@@ -1,4 +1,5 @@
-//! Logs, reports statistics, takes network hints from stdin, and closes on Ctrl-C.
+//! Logs, reports statistics, takes network hints from stdin, and closes on Ctrl-C. The settings may
+//! be in a file.
 //!
 //! ```sh
 //! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001
@@ -11,15 +12,16 @@ use std::pin::pin;
 use std::time::Duration;
 
 use gateway_tokio::Client;
-use gateway_tokio::core::{CloseFrame, Network, Statistics};
+use gateway_tokio::core::{CloseFrame, Config, GiveUpCause, Network, Statistics};
 use tokio::sync::mpsc;
 
 // ANCHOR: program
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter("info").init();
-    let url = std::env::args().nth(1).ok_or("usage: guide_operations ws://HOST:PORT/PATH")?;
-    let mut client = Client::builder(url).build()?;
+    let url =
+        std::env::args().nth(1).ok_or("usage: guide_operations ws://HOST:PORT/PATH [FILE]")?;
+    let mut client = Client::builder(url).config(config()?).build()?;
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     let mut hints = network_hints();
     let mut stop = pin!(tokio::signal::ctrl_c());
@@ -40,8 +42,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     report(&client.statistics());
     match client.gave_up() {
-        Some(cause) => Err(format!("gave up: {}", cause.name()).into()), // restart will not help
-        None => Ok(()),
+        // A restart begins with new attempts. For the other causes it rarely helps.
+        Some(GiveUpCause::AttemptsSpent) => Err("the server did not come back in time".into()),
+        Some(cause) => Err(format!("gave up: {}", cause.name()).into()),
+        None => Ok(()), // closed by Ctrl-C
     }
 }
 
@@ -57,6 +61,16 @@ fn report(statistics: &Statistics) {
     );
 }
 // ANCHOR_END: program
+
+// ANCHOR: config
+/// Reads the settings from the TOML file that the second argument names.
+fn config() -> Result<Config, Box<dyn Error>> {
+    match std::env::args().nth(2) {
+        Some(path) => Ok(toml::from_str(&std::fs::read_to_string(path)?)?),
+        None => Ok(Config::default()),
+    }
+}
+// ANCHOR_END: config
 
 // ANCHOR: hints
 /// Reads `online` and `offline` from stdin, in place of your platform's network monitor.

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             ClientEvent::Message(message) => println!("received {message:?}"),
             ClientEvent::Disconnected { cause, detail, .. } => {
-                println!("disconnected: {} {detail}", cause.name());
+                println!("disconnected: {}: {detail}", cause.name());
             }
             _ => {} // state changes, pings, retries, outcomes
         }
