@@ -72,7 +72,7 @@ impl Fault {
             }
             Self::AcceptThenDrop => {
                 "Each upgrade succeeds, then the server ends TCP. An open connection is not yet stable:\n\
-                 the client keeps counting its attempts, and waits longer after each."
+                 the client keeps counting its attempts, so that it does not hammer such a server."
             }
             Self::Restart => "A Close frame with 1012, service restart.",
             Self::FullBuffer => {
