@@ -72,7 +72,7 @@ impl Fault {
             }
             Self::AcceptThenDrop => {
                 "Each upgrade succeeds, then the server ends TCP. An open connection is not yet stable:\n\
-                 the client counts on, so that it does not hammer such a server."
+                 the client keeps counting its attempts, so that it does not hammer such a server."
             }
             Self::Restart => "A Close frame with 1012, service restart.",
             Self::FullBuffer => {
@@ -91,7 +91,7 @@ impl Fault {
             }
             Self::Refused => "The client tried again, each time after another random delay.",
             Self::AcceptThenDrop => {
-                "The short opens did not reset the delay: the attempts were counted on."
+                "The short opens did not reset the delay: the client kept counting its attempts."
             }
             Self::Restart => "The policy retries after 1012. The client connected again.",
             Self::FullBuffer => {

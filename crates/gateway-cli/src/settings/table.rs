@@ -163,7 +163,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_LOGIN_OK")
         .help(
             "The answer that accepts the login, such as /type=login_ok. With any, the first text that \
-             does not refuse it accepts it, and is also printed",
+             is no refusal accepts it, and is also printed",
         ),
     row(List, "login.refused", Some("login-refused"), "POINTER=VALUE[:VERDICT]", LOGIN)
         .variable("GATEWAY_LOGIN_REFUSED")
