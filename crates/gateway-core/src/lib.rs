@@ -4,7 +4,7 @@
 //! The machine decides when to connect, ping, log in, retry, close and give up. You pass each fact
 //! to [`Connection::handle`] as an [`Event`], with the time. It returns [`Actions`], which you
 //! perform in order. The time is an argument, so a test runs a whole day of a connection's life in
-//! microseconds. The same configuration, seed and events give the same actions on every platform.
+//! about a millisecond. The same configuration, seed and events give the same actions on every platform.
 //!
 //! In these docs, *the machine* is the state machine. [`Connection`] is the machine with its
 //! settings, randomness, dialect and statistics; the guide and `gateway-wire` call it *the core*.

@@ -122,7 +122,7 @@ impl Log {
                 debug!(endpoint = self.endpoint(), %socket, what, "ignored an event of an earlier socket");
             }
             Notice::ClockJumped { by } => {
-                info!(endpoint = self.endpoint(), ?by, "the machine was suspended");
+                info!(endpoint = self.endpoint(), ?by, "the computer was suspended");
             }
             _ => {}
         }
