@@ -1,5 +1,5 @@
 //! Streams that take nothing: closed, full, hung up, non-blocking or undrained. For programs that
-//! inherit them.
+//! inherit them. Linux only: macOS has no `/dev/full`, and no call that makes a pipe close-on-exec.
 
 #![allow(unreachable_pub, reason = "a module of several programs")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
