@@ -92,10 +92,10 @@ async fn flags_of_forms_that_contradict_each_other_are_a_usage_error() -> io::Re
     Ok(())
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod broken;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_terminal_gets_no_control_character_of_a_message() -> io::Result<()> {
     use std::process::Stdio;

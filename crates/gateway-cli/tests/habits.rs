@@ -93,10 +93,10 @@ async fn completions_and_manual_pages_are_printed() -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod broken;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
     use std::process::Stdio;

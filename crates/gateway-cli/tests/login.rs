@@ -395,7 +395,7 @@ async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back
 }
 
 /// As a shell passes the output of another program: `--login @<(secret-tool …)`.
-#[cfg(unix)]
+#[cfg(target_os = "linux")] // macOS has no `mknodat`
 #[tokio::test]
 async fn a_login_from_a_pipe_is_read_once_and_sent_on_every_attempt() -> io::Result<()> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};

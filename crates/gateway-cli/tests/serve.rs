@@ -7,17 +7,12 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::TcpStream,
+    io::{AsyncBufReadExt as _, BufReader},
     process::Command,
     time::timeout,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const TOKEN: &str = "hunter2-hunter2";
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 fn gateway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
@@ -101,6 +96,16 @@ async fn a_port_that_is_taken_is_a_failure() -> io::Result<()> {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
+
+    const TOKEN: &str = "hunter2-hunter2";
+    const REQUEST: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
     for signal in ["-INT", "-TERM"] {
         let mut server = gateway(&["--listen", "127.0.0.1:0", "--log-level", "trace"])
             .env("GATEWAY_SERVE_LOGIN", TOKEN)

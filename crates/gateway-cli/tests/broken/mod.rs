@@ -1,5 +1,6 @@
 //! Streams that accept nothing: closed, full, hung up, non-blocking or not read. A child process
 //! inherits them.
+//! Linux only: macOS has no `/dev/full`, and no call that makes a pipe close-on-exec.
 
 #![allow(unreachable_pub, reason = "a module of several programs")]
 #![allow(dead_code, reason = "each test program uses a part of it")]

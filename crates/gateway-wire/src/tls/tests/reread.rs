@@ -56,7 +56,7 @@ fn a_file_that_cannot_be_used_leaves_the_old_certificates_and_a_warning_with_its
     let file = TestFile::new("garbage.pem", made.certificate.pem());
     let tls = Tls::pem_file(&file.0).unwrap();
     let before = tls.config();
-    let path = file.0.display().to_string();
+    let path = format!("{:?}", file.0); // the log escapes the separators of Windows
 
     let unused = |what: &str, expected: &str| {
         let lines = logged(|| assert!(Arc::ptr_eq(&tls.config(), &before), "{what}"));
