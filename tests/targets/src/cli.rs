@@ -161,7 +161,14 @@ fn places([file, variables, flags]: &[Said; 3], sights: &mut Sights) {
 
     // Everything in the file comes to the same.
     let mut merged = file.clone();
-    for place in [variables, flags] {
+    let mut variables = variables.clone();
+    let has_login = [file, &variables, flags]
+        .iter()
+        .any(|place| place.keys().any(|(path, ..)| *path == "login.send"));
+    // Without a login, rules for its answers that come from the environment are ignored.
+    variables
+        .retain(|(path, ..), _| has_login || !["login.accepted", "login.refused"].contains(path));
+    for place in [&variables, flags] {
         for (row, value) in place {
             let value = match value.as_str() {
                 "1" if is_switch(row.0) => "true".to_owned(),
@@ -188,7 +195,7 @@ fn places([file, variables, flags]: &[Said; 3], sights: &mut Sights) {
     }
     keeps_secrets(&merged, &given, sights);
     if let Ok(loaded) = &given {
-        names_places(loaded, [file, variables, flags]);
+        names_places(loaded, [file, &variables, flags]);
     }
 }
 

@@ -22,6 +22,14 @@ pub(crate) struct Layer {
     pub(crate) values: Vec<String>,
 }
 
+impl Layer {
+    /// Whether this is a rule for a login's answers that comes from the environment.
+    pub(crate) fn is_exported_login_rule(&self) -> bool {
+        let is_rule = ["login.accepted", "login.refused"].contains(&self.setting.path);
+        is_rule && matches!(self.origin, Origin::Variable(_))
+    }
+}
+
 impl Flags {
     /// Only `--policy` values.
     pub(crate) fn policy(values: Vec<String>) -> Self {

@@ -74,10 +74,14 @@ impl Settings {
 
     /// Merges the other sources into a file's tree, and validates the result.
     fn of(mut tree: Tree, layers: Vec<Layer>, url: Url) -> Result<Self, SettingsErrors> {
+        let is_login = |layer: &Layer| layer.setting.path == "login.send";
+        let has_login = tree.value("login.send").is_some() || layers.iter().any(is_login);
         for layer in layers {
-            tree.lay(layer);
+            // A variable may be exported for another server, one with a login.
+            if has_login || !layer.is_exported_login_rule() {
+                tree.lay(layer);
+            }
         }
-        tree.drop_idle_rules();
         let summary = Summary::of(&tree);
         let own = Own::take_from(&mut tree);
         if url == Url::Needed && own.url.is_none() {

@@ -116,21 +116,6 @@ impl Tree {
         self.origins.insert(path.join("."), origin);
     }
 
-    /// Drops the rules for a login's answers that come from the environment, if there is no login. A
-    /// variable may be exported for another server.
-    pub(crate) fn drop_idle_rules(&mut self) {
-        if self.value("login.send").is_some() {
-            return;
-        }
-        for (path, name) in [("login.accepted", "accepted"), ("login.refused", "refused")] {
-            let section = self.root.get_mut("login").and_then(Value::as_object_mut);
-            if let (Some(Origin::Variable(_)), Some(section)) = (self.origins.get(path), section) {
-                section.remove(name);
-                self.origins.remove(path);
-            }
-        }
-    }
-
     /// Removes a field of the root, for validation elsewhere.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.root.remove(name)
