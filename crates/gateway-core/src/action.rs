@@ -79,8 +79,14 @@ pub enum Outgoing {
     Requested,
     /// The Close frame of the current [`CloseRequested`](crate::Event::CloseRequested) event.
     RequestedClose,
-    /// A Close frame with this code. The peer violated the protocol (1002, 1007, 1009), or the
-    /// machine leaves a live peer (1001).
+    /// A Close frame with this code. With 1002, 1007 or 1009, the peer violated the protocol. With
+    /// 1001, one of these happened:
+    ///
+    /// - The login did not end within its timeout.
+    /// - The login was refused, and the peer sent no Close frame within `close_timeout` or before a
+    ///   suspend.
+    /// - No application message came for `data_timeout`.
+    /// - The driver reported [`LoginRejected`](crate::Event::LoginRejected) on a ready connection.
     Close(CloseCode),
     /// The login message.
     Login,
@@ -146,8 +152,8 @@ pub enum Notice {
     /// The next attempt starts after `delay`.
     RetryScheduled {
         /// The number of the retry: 1 for the first since the retry count was last reset. If the
-        /// machine replaces an attempt after a suspend, that attempt's number: 0 for one that was
-        /// not a retry.
+        /// machine starts an attempt again after a suspend, this is the number of the replaced
+        /// attempt, or 0 if that was not a retry.
         attempt: u32,
         /// The time from now to the attempt.
         #[serde(rename = "delay_ns", with = "span_ns")]
@@ -175,8 +181,7 @@ pub enum Notice {
         )]
         round_trip: Option<Duration>,
     },
-    /// The machine ignored a stale event. Its socket is an old one or not open yet, or the report
-    /// came twice.
+    /// The machine ignored a [stale event](crate#what-do-the-terms-mean).
     Stale {
         /// The ignored event.
         what: EventKind,
@@ -216,13 +221,16 @@ pub enum DisconnectCause {
     ConnectTimeout,
     /// No sign of life came within a ping's timeout: the peer is dead.
     PongTimeout,
-    /// A ping was held for too long, and no sign of life came since it was queued. The peer is
-    /// dead, or does not read. A ping was held for too long as soon as one of these is true:
+    /// A ping was held for too long: the peer is dead, or does not read. The ping's wait starts
+    /// when it is queued. A resume restarts the wait at once, and a sign of life restarts it within
+    /// one interval. Without a sign of life, the connection ends as soon as one of these is true:
     ///
-    /// - The transport has taken nothing for the heartbeat's interval + timeout. The timeout must
-    ///   also have passed since the ping was queued, or since a resume.
-    /// - The ping has waited for timeout + 30 s + *B* / `slowest_link`. *B* is the number of bytes
-    ///   before it.
+    /// - The transport has taken nothing for the heartbeat's interval + timeout, and the wait has
+    ///   lasted for the timeout. A resume while the ping is held counts as if bytes were taken.
+    /// - The wait has lasted for timeout + 30 s + *B* / `slowest_link`. *B* is the number of bytes
+    ///   before the ping.
+    ///
+    /// After a suspend, the peer has at least min(5 s, timeout).
     WriteStall,
     /// No application message came for `data_timeout`.
     DataTimeout,

@@ -13,7 +13,8 @@ use crate::time::{nanos, whole_millis};
 /// capped = min(initial · multiplier^n, max)
 /// ```
 ///
-/// It is multiplied n times, and rounded down to whole nanoseconds each time. The delay itself is computed in three steps:
+/// `initial` is multiplied by `multiplier` n times, and each product is rounded down to whole
+/// nanoseconds. The delay itself is computed in three steps:
 ///
 /// 1. Draw: `low + (high − low) · draw / 2^64`. The [`Strategy`] defines `low` and `high`. The
 ///    result is at least `low` and less than `high`, unless both are equal.

@@ -243,9 +243,11 @@ impl<R, D> Connection<R, D> {
         }
     }
 
-    /// How many pings of the open socket are unanswered: always the last ones sent, because a pong
-    /// also answers all pings before its own. After a pong, a driver that reports
+    /// The number of unanswered pings. These are always the newest ones, because a pong answers its
+    /// ping and all earlier pings. After a pong, a driver that reports
     /// [`PingHanded`](Event::PingHanded) uses this to find the newest answered ping.
+    ///
+    /// While the connection is not ready, this is 0.
     #[must_use]
     pub fn unanswered_pings(&self) -> u32 {
         match &self.machine.state {
@@ -273,8 +275,8 @@ impl<R, D> Connection<R, D> {
         &self.dialect
     }
 
-    /// The state and memory of this connection. You can compare and hash them, and move them in
-    /// time: see [`Machine::rebased`].
+    /// The state of this connection and what it remembers beyond a state. You can compare and hash
+    /// it, and shift all its instants by one span: see [`Machine::rebased`].
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.machine

@@ -384,8 +384,8 @@ impl Failure {
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Network {
-    /// The network is back. A connection that waits to retry retries at once, or when its least
-    /// delay ends. The machine acts on this at most once in 30 s.
+    /// The network is back. A connection that waits to retry retries at once, but not before its
+    /// least delay ends. The machine acts on this at most once in 30 s.
     Online,
     /// The network is gone. The machine does nothing: all deadlines remain.
     Offline,

@@ -4,12 +4,13 @@
 //! The machine decides when to connect, ping, log in, retry, close and give up. You pass each fact
 //! to [`Connection::handle`] as an [`Event`], with the time. It returns [`Actions`], which you
 //! perform in order. The time is an argument, so a test runs a whole day of a connection's life in
-//! about a millisecond. The same configuration, seed and events give the same actions on every platform.
+//! about a millisecond. The same configuration, seed and events give the same actions on every
+//! platform.
 //!
 //! In these docs, *the machine* is the state machine. [`Connection`] is the machine with its
-//! settings, randomness, dialect and statistics; the guide and `gateway-wire` call it *the core*.
-//! *The driver* is the code around the machine that owns sockets and clocks. *The application* is
-//! the code that uses the driver.
+//! settings, randomness, dialect and statistics. The guide and `gateway-wire` call a `Connection`
+//! *the core*. *The driver* is the code around the machine that owns sockets and clocks. *The
+//! application* is the code that uses the driver.
 //!
 //! ```text
 //!             events (facts)                      actions (orders)
@@ -160,8 +161,9 @@
 //!    a frame.
 //! 8. Write a ping at once. If the write leaves part of it in your buffer, report
 //!    [`Event::PingHeld`]. Then report [`Event::WriteProgressed`] each time the transport takes
-//!    bytes, and [`Event::PingHanded`] when the ping is flushed. If you report none of these, the
-//!    ping's timeout starts when the machine returns the ping as an action.
+//!    bytes. When a ping is flushed, report [`Event::PingHanded`] if the ping was held, or if it
+//!    has more than 64 KiB of unproven bytes. If you report none of these, the ping's timeout
+//!    starts when the machine returns the ping as an action, and has no allowance.
 //!
 //! # What do the terms mean?
 //!
@@ -184,7 +186,8 @@
 //! - *Least delay*: the shortest delay that a `Retry-After` header or the policy allows.
 //! - *Suspend*: the computer slept. The wall clock moves ahead of monotonic time, so the API calls
 //!   it a clock jump.
-//! - *Stale* event: an event of a socket that is not the open one, or a report that comes twice.
+//! - *Stale* event: an event of an old or unknown socket, a second report that a socket opened or
+//!   failed to open, or any other event of a socket that is still opening.
 //!
 //! # Features
 //!

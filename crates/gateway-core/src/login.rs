@@ -92,7 +92,8 @@ pub struct RefusalRule {
     /// Which answers match.
     pub rule: JsonRule,
     /// What follows. The default is [`Verdict::RefreshCredentials`]: one more attempt with new
-    /// credentials. After a second refusal, the machine gives up.
+    /// credentials. If this verdict comes again before a connection was stable, the machine gives
+    /// up.
     pub verdict: Verdict,
 }
 

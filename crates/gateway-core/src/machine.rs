@@ -11,8 +11,9 @@ use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, Shift, UnixMillis};
 
-/// The state and the memory of a connection, without generator, configuration and statistics. A
-/// model checker can compare and hash it, and move it in time: see [`rebased`](Self::rebased).
+/// The state of a connection and what it remembers beyond a state, without generator, configuration
+/// and statistics. A model checker can compare and hash it, and shift all its instants by one span:
+/// see [`rebased`](Self::rebased).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     pub(crate) state: State,

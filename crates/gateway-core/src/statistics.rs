@@ -35,8 +35,7 @@ pub struct Statistics {
     pub bytes_in: u64,
     /// Payload bytes sent. Frames that the codec sends by itself are not counted.
     pub bytes_out: u64,
-    /// Stale events that the machine ignored: events of old sockets, and reports that came twice or
-    /// out of order.
+    /// [Stale events](crate#what-do-the-terms-mean) that the machine ignored.
     pub stale_events: u64,
     /// Whether the connection was ever ready.
     pub became_ready: bool,

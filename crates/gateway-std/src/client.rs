@@ -184,28 +184,32 @@ impl<S: System> Client<S> {
         self.engine.close(frame);
     }
 
-    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
-    /// peer's Close frame.
+    /// Connects at once if the client has not started, if it is waiting to retry, or if it is
+    /// closing or CLOSED. Otherwise this does nothing. A socket that is closing is dropped, without
+    /// waiting for the peer's Close frame.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.mailbox.reopen();
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that the running login was accepted. Call this at the end of a
+    /// [`Login::External`](gateway_core::Login::External), or of a
+    /// [`Login::Message`](gateway_core::Login::Message) if you evaluate the answers yourself. If no
+    /// login is running, this does nothing.
     pub fn login_accepted(&mut self) {
         self.engine.login_accepted();
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
-    /// `verdict` decides what follows.
+    /// Reports that the running login was refused, or that an accepted login is no longer valid.
+    /// `verdict` decides what follows. If no login is running and the connection is not ready, this
+    /// does nothing.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
     }
 
-    /// Reports a hint from the operating system. When the network is back, a client that waits to
-    /// retry retries at once, or when its least delay ends: that of a `Retry-After` or of the
-    /// policy. The client acts on this at most once in 30 s.
+    /// Reports a hint from the operating system. When the network is back, a client that is waiting
+    /// to retry retries at once, but not before a least delay of a `Retry-After` header or of the
+    /// policy ends. The client acts on this at most once in 30 s.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
     }

@@ -13,8 +13,8 @@ use socket2::SockRef;
 /// that would have to wait must fail with [`io::ErrorKind::WouldBlock`]. A write of zero bytes
 /// means that the stream is dead.
 ///
-/// The buffer passed to a read is reused, and may hold old bytes of other connections. Report
-/// exactly how many bytes you wrote there: that many bytes count as received.
+/// The buffer passed to a read is reused, and may hold old bytes of other connections. A read must
+/// return exactly the number of bytes that it put there. These count as received.
 pub trait Transport: Read + Write + Send {
     /// Returns the socket under the stream, for the poller.
     fn source(&mut self) -> &mut dyn Source;

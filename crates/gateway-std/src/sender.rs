@@ -25,9 +25,9 @@ const CONTROLS: usize = 16;
 /// A `Sender` wakes a client that waits in [`recv`](crate::Client::recv) at once. A client that is
 /// busy elsewhere processes the request when you next ask it for an event.
 ///
-/// On the thread that owns the client, use the client's own methods: there [`send`](Self::send)
-/// would deadlock. That thread may [enqueue](Self::enqueue) messages while the mailbox has space.
-/// It must then ask for events before it waits for receipts.
+/// On the thread that owns the client, [`Sender::send`] would deadlock. Use the client's own
+/// methods there. That thread may [enqueue](Self::enqueue) messages while the mailbox has space. It
+/// must then ask for events before it waits for receipts.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -92,20 +92,21 @@ impl Sender {
         self.mailbox.ask(Control::Close(frame.code(), frame.reason().to_owned()));
     }
 
-    /// Connects if the client has not started, waits to retry, or is closing or CLOSED; see
-    /// [`Client::connect`](crate::Client::connect). If the client is CLOSED, this happens when you
-    /// next ask it for an event.
+    /// Connects at once if the client has not started, if it is waiting to retry, or if it is
+    /// closing or CLOSED; see [`Client::connect`](crate::Client::connect). A client that is not
+    /// waiting for an event connects when you next ask it for one.
     pub fn connect(&self) {
         self.mailbox.ask(Control::Connect);
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that the running login was accepted; see
+    /// [`Client::login_accepted`](crate::Client::login_accepted).
     pub fn login_accepted(&self) {
         self.mailbox.ask(Control::LoginAccepted);
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
-    /// `verdict` decides what follows.
+    /// Reports that the running login was refused, or that an accepted login is no longer valid;
+    /// see [`Client::login_rejected`](crate::Client::login_rejected).
     pub fn login_rejected(&self, verdict: Verdict) {
         self.mailbox.ask(Control::LoginRejected(verdict));
     }
@@ -125,8 +126,8 @@ impl fmt::Debug for Sender {
 
 /// The pending result of a message that was [enqueued](Sender::enqueue).
 ///
-/// Dropping the receipt does not take the message back: the message is still sent, but you do not
-/// learn whether it was accepted.
+/// Dropping the receipt does not take the message back: the client still tries to send the message,
+/// but you do not learn whether it was accepted.
 #[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
     outcome: mpsc::Receiver<Result<MessageId, SendError>>,

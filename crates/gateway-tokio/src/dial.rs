@@ -29,8 +29,8 @@ use crate::resolve::Lookups;
 
 /// A byte stream to a server: TCP, TLS over TCP, or your own type.
 ///
-/// The buffer passed to a read is reused, and may hold old bytes of other connections. Report
-/// exactly how many bytes you wrote there: that many bytes count as received.
+/// The buffer passed to a read is reused, and may hold old bytes of other connections. A read must
+/// advance its buffer by exactly the number of bytes that it put there. These count as received.
 ///
 /// If a transport takes no bytes for too long while a ping waits, the client treats the peer as
 /// dead, with cause [`WriteStall`](gateway_core::DisconnectCause::WriteStall). Bytes count as taken

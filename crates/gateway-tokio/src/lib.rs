@@ -25,8 +25,8 @@
 //! ```
 //!
 //! **Threads.** One thread per process watches for a suspend of the computer, for all clients. It
-//! wakes up 12 times a minute, and ends with the last client. While a client resolves a name or
-//! reads TLS files, it uses one helper thread for each.
+//! wakes up 12 times a minute, and ends with the last client. A client uses one helper thread while
+//! it resolves a name, and one while it reads TLS files.
 //!
 //! **Logs.** The codec's crate, tungstenite, logs requests and payloads through the `log` crate at
 //! level trace. If your application forwards `log` and sends secrets, filter out `tungstenite`.

@@ -54,8 +54,8 @@ pub struct Handle {
 /// The pending result of a message that was [enqueued](Handle::enqueue).
 ///
 /// Awaiting it returns the message's number as soon as the client has accepted the message into its
-/// write buffer. Dropping the receipt does not take the message back: the message is still sent,
-/// but you do not learn whether it was accepted.
+/// write buffer. Dropping the receipt does not take the message back: the client still tries to
+/// send the message, but you do not learn whether it was accepted.
 ///
 /// # Errors
 /// Returns the message if the connection is not ready, is closing, or is CLOSED. It also returns
@@ -138,9 +138,10 @@ impl Client {
     ///   [`ClientEvent::Missed`] counts them.
     ///
     /// The task keeps the client's deadlines even while you take no events. It ends when the
-    /// connection is CLOSED and you have received every event. If you drop [`Events`], the client
-    /// closes the connection with 1000, and the task ends. If you drop every [`Handle`], you can no
-    /// longer send, but the connection stays open.
+    /// connection is CLOSED and the queue has space for the last events. You can still receive
+    /// these, but the client cannot connect again. If you drop [`Events`], the client closes the
+    /// connection with 1000, and the task ends. If you drop every [`Handle`], you can no longer
+    /// send, but the connection stays open.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, as [`tokio::spawn`] does.
@@ -216,19 +217,22 @@ impl Handle {
         let _ = self.controls.send(Control::Close(frame.code(), frame.reason().to_owned())).await;
     }
 
-    /// Connects at once if the client has not started, waits to retry, or is closing or CLOSED; see
-    /// [`Client::connect`]. After the task has ended, this does nothing.
+    /// Connects at once if the client is waiting to retry or is closing; see [`Client::connect`].
+    /// This does nothing after you have dropped [`Events`], or after the task has ended. The task
+    /// of a CLOSED client ends as soon as its last events are in your queue. To connect again,
+    /// build a new client.
     pub async fn connect(&self) {
         let _ = self.controls.send(Control::Connect).await;
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that the running login was accepted; see
+    /// [`Client::login_accepted`].
     pub async fn login_accepted(&self) {
         let _ = self.controls.send(Control::LoginAccepted).await;
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
-    /// `verdict` decides what follows.
+    /// Reports that the running login was refused, or that an accepted login is no longer valid;
+    /// see [`Client::login_rejected`].
     pub async fn login_rejected(&self, verdict: Verdict) {
         let _ = self.controls.send(Control::LoginRejected(verdict)).await;
     }

@@ -275,9 +275,9 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Connects at once if the engine has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
-    /// peer's Close frame.
+    /// Connects at once if the engine has not started, if it is waiting to retry, or if it is
+    /// closing or CLOSED. Otherwise this does nothing. A socket that is closing is dropped, without
+    /// waiting for the peer's Close frame.
     pub fn connect(&mut self) {
         self.begin = Begin::Begun;
         self.register_for_suspends();
@@ -338,13 +338,13 @@ impl<H: Host> Engine<H> {
         self.session.end_wait();
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that the running login [was accepted](gateway_core::Event::LoginAccepted).
     pub fn login_accepted(&mut self) {
         self.session.login_accepted(self.host.now());
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
-    /// `verdict` decides what follows.
+    /// Reports that the running login [was refused](gateway_core::Event::LoginRejected), or that an
+    /// accepted login is no longer valid. `verdict` decides what follows.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.session.login_rejected(self.host.now(), verdict);
     }

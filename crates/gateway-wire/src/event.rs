@@ -42,8 +42,9 @@ pub enum ClientEvent {
         /// The verdict on the refusal. A Close frame of the peer may still soften it.
         verdict: Verdict,
         /// The first 512 bytes of the text that refused the login, with control characters escaped.
-        /// If the server echoes parts of the login, they are replaced by
-        /// `(hidden)`. Empty if the application refused the login.
+        /// If the server echoes parts of the login, or values of the URL's query or of the
+        /// request's headers, they are replaced by `(hidden)`. Empty if the application refused the
+        /// login.
         reason: Box<str>,
     },
     /// The outcome of messages that were accepted.

@@ -1,8 +1,8 @@
 //! The parts that all drivers of [`gateway_core`] share: bytes in, bytes out.
 //!
 //! A driver opens sockets, reads and writes bytes, and reads the clock. This crate and the core do
-//! the rest. *The core* is `gateway-core`, and in a [`Session`] its
-//! [`Connection`](gateway_core::Connection).
+//! the rest. *The core* is the crate `gateway-core`. Of a [`Session`], it is the
+//! [`Connection`](gateway_core::Connection) in it.
 //!
 //! ```text
 //!   bytes read ──▶ ┌──────────────── Session ────────────────┐ ──▶ events for the application

@@ -206,9 +206,9 @@ impl Session {
 
     // Requests of the application.
 
-    /// Connects at once if the session has not started, waits to retry, or is closing or CLOSED.
-    /// Otherwise this does nothing. A socket that is closing is dropped, without waiting for the
-    /// peer's Close frame.
+    /// Connects at once if the session has not started, if it is waiting to retry, or if it is
+    /// closing or CLOSED. Otherwise this does nothing. A socket that is closing is dropped, without
+    /// waiting for the peer's Close frame.
     pub fn connect(&mut self, now: Instant) {
         self.at(now, Event::ConnectRequested, Payload::None);
     }
@@ -243,13 +243,13 @@ impl Session {
         Err(SendError::new(rejection, message))
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was accepted.
+    /// Reports that the running login [was accepted](gateway_core::Event::LoginAccepted).
     pub fn login_accepted(&mut self, now: Instant) {
         self.at(now, Event::LoginAccepted, Payload::None);
     }
 
-    /// Reports that a login with [`Login::External`](gateway_core::Login::External) was refused.
-    /// `verdict` decides what follows.
+    /// Reports that the running login [was refused](gateway_core::Event::LoginRejected), or that an
+    /// accepted login is no longer valid. `verdict` decides what follows.
     pub fn login_rejected(&mut self, now: Instant, verdict: Verdict) {
         self.at(now, Event::LoginRejected(verdict), Payload::None);
     }

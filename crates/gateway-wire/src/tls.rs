@@ -162,7 +162,7 @@ impl Tls {
         tls
     }
 
-    /// Sets the name of the setting for trusted certificates in error texts. The default is
+    /// Sets the name that error texts use for the setting of trusted certificates. The default is
     /// `Tls::pem_file`; a program may use the name of its own flag.
     #[must_use]
     pub fn with_setting_name(self, setting: &'static str) -> Self {
