@@ -6,6 +6,7 @@ mod breach;
 mod clocks;
 mod end;
 mod flow;
+mod limits;
 mod link;
 mod order;
 mod perform;
@@ -26,6 +27,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 pub use self::end::SocketEnd;
+pub use self::limits::Limits;
 use self::link::{Link, Writing};
 pub use self::order::Order;
 use self::perform::{Payload, weight};
@@ -40,28 +42,6 @@ use crate::log::Log;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
-
-/// The limits of a client's buffers, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// The limit of the write buffer. While more outgoing bytes than this wait, no message is
-    /// accepted.
-    pub high_water: usize,
-    /// The limit of unsent answers to the peer's pings. While more of them wait, nothing is read.
-    pub owed: usize,
-    /// The limit of received messages that wait for the application. While more of them wait,
-    /// nothing is read. The core's [`Backlog`](gateway_core::Backlog) is another thing: the bytes
-    /// before a held ping.
-    pub backlog: usize,
-}
-
-impl Default for Limits {
-    /// 256 KiB of outgoing bytes, 64 KiB of answers, 1 MiB of received messages.
-    fn default() -> Self {
-        Self { high_water: 256 << 10, owed: 64 << 10, backlog: 1 << 20 }
-    }
-}
 
 /// A session's dialect, boxed so that drivers need no type parameter.
 pub type BoxDialect = Box<dyn Dialect + Send + Sync>;

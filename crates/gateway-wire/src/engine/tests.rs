@@ -1,17 +1,21 @@
 //! The engine with a stream in memory.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, DisconnectCause, Failure, HeartbeatKind, JsonDialect, OpenError, RetryAfter,
+    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, JsonDialect, OpenError,
+    RetryAfter, UnixMillis,
 };
 use tungstenite::handshake::derive_accept_key;
 
 use super::*;
 use crate::endpoint::Endpoint;
+use crate::handshake::Handshake;
 use crate::headers::Headers;
+use crate::open_failure::OpenFailure;
 use crate::outcome::Fate;
 
 /// A stream whose server accepts the upgrade, unless it has a refusal. After the upgrade it accepts

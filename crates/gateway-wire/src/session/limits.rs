@@ -1,0 +1,23 @@
+//! The limits of a client's buffers.
+
+/// The limits of a client's buffers, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The limit of the write buffer. While more outgoing bytes than this wait, no message is
+    /// accepted.
+    pub high_water: usize,
+    /// The limit of unsent answers to the peer's pings. While more of them wait, nothing is read.
+    pub owed: usize,
+    /// The limit of received messages that wait for the application. While more of them wait,
+    /// nothing is read. The core's [`Backlog`](gateway_core::Backlog) is another thing: the bytes
+    /// before a held ping.
+    pub backlog: usize,
+}
+
+impl Default for Limits {
+    /// 256 KiB of outgoing bytes, 64 KiB of answers, 1 MiB of received messages.
+    fn default() -> Self {
+        Self { high_water: 256 << 10, owed: 64 << 10, backlog: 1 << 20 }
+    }
+}
