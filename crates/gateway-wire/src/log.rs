@@ -52,7 +52,8 @@ impl Log {
             }
             ClientEvent::LoginRefused { socket, verdict, reason } => {
                 let (endpoint, reason) = (self.endpoint(), shown(reason));
-                info!(endpoint, %socket, %verdict, reason, "login refused");
+                let verdict = verdict.to_string(); // as a string it is quoted
+                info!(endpoint, %socket, verdict, reason, "login refused");
             }
             ClientEvent::Notice(notice) => self.notice(notice),
             ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {}
