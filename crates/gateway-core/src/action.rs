@@ -83,8 +83,8 @@ pub enum Outgoing {
     /// 1001, one of these happened:
     ///
     /// - The login did not end within its timeout.
-    /// - The login was refused, and the peer sent no Close frame within `close_timeout` or before a
-    ///   suspend.
+    /// - The login was refused, and the wait for the peer's Close frame ended without one: because
+    ///   `close_timeout` passed, or because the computer was suspended.
     /// - No application message came for `data_timeout`.
     /// - The driver reported [`LoginRejected`](crate::Event::LoginRejected) on a ready connection.
     Close(CloseCode),
@@ -222,15 +222,16 @@ pub enum DisconnectCause {
     /// No sign of life came within a ping's timeout: the peer is dead.
     PongTimeout,
     /// A ping was held for too long: the peer is dead, or does not read. The ping's wait starts
-    /// when it is queued. A resume restarts the wait at once, and a sign of life restarts it within
-    /// one interval. Without a sign of life, the connection ends as soon as one of these is true:
+    /// when it is queued. It starts again at a resume, and after a sign of life: when a deadline is
+    /// next due, at most one interval later. The connection ends as soon as one of these is true:
     ///
     /// - The transport has taken nothing for the heartbeat's interval + timeout, and the wait has
     ///   lasted for the timeout. A resume while the ping is held counts as if bytes were taken.
     /// - The wait has lasted for timeout + 30 s + *B* / `slowest_link`. *B* is the number of bytes
     ///   before the ping.
     ///
-    /// After a suspend, the peer has at least min(5 s, timeout).
+    /// If a suspend is noticed while a ping is held, the connection does not end with this cause for
+    /// at least min(5 s, timeout) after that.
     WriteStall,
     /// No application message came for `data_timeout`.
     DataTimeout,

@@ -275,8 +275,9 @@ impl<R, D> Connection<R, D> {
         &self.dialect
     }
 
-    /// The state of this connection and what it remembers beyond a state. You can compare and hash
-    /// it, and shift all its instants by one span: see [`Machine::rebased`].
+    /// The machine alone: the state, and what it remembers from one state to the next, such as the
+    /// retry count. You can compare and hash it, and shift all its instants by one span: see
+    /// [`Machine::rebased`].
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.machine

@@ -61,8 +61,9 @@ pub enum Event<'a> {
     /// answered ping or, if there is none, since the socket opened. Report this for every ping that
     /// was held, and for every ping with more than 64 KiB of unproven bytes.
     PingHanded(SocketId, u64),
-    /// The time of the wall clock. Report this when a timer wakes the driver or you notice a
-    /// suspend, never for a frame.
+    /// The time of the wall clock. Report this each time a timer wakes the driver, so that the
+    /// machine notices a suspend. Report it also if the platform tells you of one. Do not report it
+    /// for a frame.
     WallClock(UnixMillis),
     /// The operating system reported a change of the network. This is a hint.
     NetworkChanged(Network),
@@ -384,8 +385,8 @@ impl Failure {
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Network {
-    /// The network is back. A connection that waits to retry retries at once, but not before its
-    /// least delay ends. The machine acts on this at most once in 30 s.
+    /// The network is back. If a retry is scheduled, it happens now, or when its least delay has
+    /// passed. The machine acts on this at most once in 30 s.
     Online,
     /// The network is gone. The machine does nothing: all deadlines remain.
     Offline,

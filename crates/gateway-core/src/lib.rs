@@ -157,8 +157,8 @@
 //! 5. Let the codec answer Ping and Close. The machine never answers them.
 //! 6. After [`Action::CloseSocket`], leave nothing of that socket open. After
 //!    [`Action::AbortSocket`], also make sure that none of its bytes arrive at the peer.
-//! 7. Report [`Event::WallClock`] when a timer wakes the driver or you notice a suspend, never for
-//!    a frame.
+//! 7. Report [`Event::WallClock`] each time a timer wakes the driver, so that the machine notices a
+//!    suspend. Report it also if the platform tells you of one. Do not report it for a frame.
 //! 8. Write a ping at once. If the write leaves part of it in your buffer, report
 //!    [`Event::PingHeld`]. Then report [`Event::WriteProgressed`] each time the transport takes
 //!    bytes. When a ping is flushed, report [`Event::PingHanded`] if the ping was held, or if it
@@ -186,8 +186,8 @@
 //! - *Least delay*: the shortest delay that a `Retry-After` header or the policy allows.
 //! - *Suspend*: the computer slept. The wall clock moves ahead of monotonic time, so the API calls
 //!   it a clock jump.
-//! - *Stale* event: an event of an old or unknown socket, a second report that a socket opened or
-//!   failed to open, or any other event of a socket that is still opening.
+//! - *Stale* event: an event of an old or unknown socket; a second `SocketOpened` or `OpenFailed` of
+//!   one socket; while a socket is still opening, any event of it except these two.
 //!
 //! # Features
 //!

@@ -28,7 +28,8 @@ pub enum Login {
         timeout: Duration,
     },
     /// A login that the application performs with its messages. The machine sends and delivers them
-    /// while CONNECTED. With [`Login::Message`], it rejects sends until the login is accepted.
+    /// while CONNECTED. ([`Login::Message`] differs: there it rejects sends until the login is
+    /// accepted.)
     ///
     /// The login ends with the event [`LoginAccepted`](crate::Event::LoginAccepted) or
     /// [`LoginRejected`](crate::Event::LoginRejected). If the peer closes the socket first, the close

@@ -155,8 +155,8 @@ impl<S: System> Client<S> {
         self.engine.send(message.into())
     }
 
-    /// Writes and flushes all messages that were accepted before, whatever other threads send
-    /// meanwhile. Returns at once if no socket is open.
+    /// Writes and flushes all messages that were accepted before this call. Does not wait for
+    /// messages that other threads send meanwhile. Returns at once if no socket is open.
     ///
     /// # Errors
     /// - [`FlushError::Stalled`]: the transport took no byte for
@@ -207,9 +207,9 @@ impl<S: System> Client<S> {
         self.engine.login_rejected(verdict);
     }
 
-    /// Reports a hint from the operating system. When the network is back, a client that is waiting
-    /// to retry retries at once, but not before a least delay of a `Retry-After` header or of the
-    /// policy ends. The client acts on this at most once in 30 s.
+    /// Reports a hint from the operating system. If the network is back and a retry is scheduled, it
+    /// happens now, or when its least delay (of a `Retry-After` header or of the policy) has passed.
+    /// The client acts on this at most once in 30 s.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
     }

@@ -207,9 +207,9 @@ impl Client {
         self.wakers.wake_all();
     }
 
-    /// Reports a hint from the operating system. When the network is back, a client that is waiting
-    /// to retry retries at once, but not before a least delay of a `Retry-After` header or of the
-    /// policy ends. The client acts on this at most once in 30 s.
+    /// Reports a hint from the operating system. If the network is back and a retry is scheduled, it
+    /// happens now, or when its least delay (of a `Retry-After` header or of the policy) has passed.
+    /// The client acts on this at most once in 30 s.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
         self.wakers.wake_all();

@@ -179,9 +179,9 @@ impl ConfigBuilder {
     /// The allowance of a ping is (unproven bytes − 64 KiB) / `slowest_link`, from 0 to 30 s.
     ///
     /// A held ping may wait for at most timeout + 30 s + *B* / `slowest_link`, where *B* is the
-    /// number of bytes before it. If the transport takes nothing, its limit can be shorter. After
-    /// that the connection ends with [`WriteStall`](crate::DisconnectCause::WriteStall), which has
-    /// the whole rule.
+    /// number of bytes before it. If the transport takes no byte, the limit for the ping can be
+    /// shorter. At the limit the connection ends with
+    /// [`WriteStall`](crate::DisconnectCause::WriteStall); see there for the whole rule.
     pub fn slowest_link(mut self, bytes_a_second: u32) -> Self {
         self.slowest_link = bytes_a_second;
         self
