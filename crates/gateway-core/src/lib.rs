@@ -234,7 +234,7 @@ pub use action::{
 pub use backoff::{Backoff, Multiplier, Strategy};
 pub use close::{CloseCode, CloseFrame, InvalidCloseFrame};
 pub use config::{
-    Config, ConfigBuilder, ConfigError, ConfigErrors, HeartbeatKind, format_duration,
+    Config, ConfigBuilder, ConfigError, ConfigErrors, HeartbeatKind, Setting, format_duration,
     parse_duration,
 };
 pub use connection::{Connection, Encoded, SeededConnection};

@@ -4,6 +4,7 @@ mod build;
 mod duration;
 mod error;
 mod parse;
+mod settings;
 mod write;
 
 use core::time::Duration;
@@ -11,6 +12,8 @@ use core::time::Duration;
 pub use build::ConfigBuilder;
 pub use duration::{format_duration, parse_duration};
 pub use error::{ConfigError, ConfigErrors};
+pub use settings::Setting;
+use settings::{rows, table, with_settings};
 
 use crate::backoff::Backoff;
 use crate::heartbeat::Timing;
@@ -24,33 +27,7 @@ use crate::policy::Policy;
 /// an unknown field is an error. A configuration that you write and read again is equal to the
 /// first. The exception is a login message: its text and rules are never written.
 ///
-/// | field | default | limits |
-/// |---|---|---|
-/// | `reconnect.initial_delay` | 1s | 1 ms – `max_delay` |
-/// | `reconnect.max_delay` | 30s | `initial_delay` – 365 d |
-/// | `reconnect.multiplier` | 2 | 1 – 1000, at most three digits after the point |
-/// | `reconnect.jitter` | decorrelated | a [`Strategy`](crate::Strategy)'s name |
-/// | `reconnect.max_attempts` | unlimited | a number of retries; 0 means never retry |
-/// | `reconnect.stable_after` | 10s | 1 ms – 365 d |
-/// | `reconnect.retry_after_max` | 5m | 1 ms – 365 d |
-/// | `heartbeat.kind` | ping | ping, json, off |
-/// | `heartbeat.interval` | 30s | 1 ms – 365 d |
-/// | `heartbeat.timeout` | 5s, or a shorter `interval` | 1 ms – `interval` |
-/// | `heartbeat.strict` | false | |
-/// | `heartbeat.phase` | false | |
-/// | `heartbeat.slowest_link` | 32KiB | 1 KiB – 1 GiB a second |
-/// | `heartbeat.deliver_pongs` | false | |
-/// | `heartbeat.answer_pings` | false | |
-/// | `login.send` | no login | at most 64 KiB |
-/// | `login.external` | false | not with `login.send` |
-/// | `login.accepted` | – | `POINTER=VALUE` or any; must be set with `login.send` |
-/// | `login.refused` | – | `POINTER=VALUE[:VERDICT]`, or a list; each is a [`RefusalRule`](crate::RefusalRule) |
-/// | `login.timeout` | 10s | 1 ms – 365 d |
-/// | `policy` | [`Policy`] | a table of `"CODE"` or `"CODE-CODE"` to retry, refresh, fatal or a least delay |
-/// | `connect_timeout` | 10s | 1 ms – 365 d |
-/// | `close_timeout` | 2s | 1 ms – 365 d |
-/// | `data_timeout` | off | 1 ms – 365 d |
-/// | `max_message_size` | 16MiB | 1 B – 1 GiB |
+#[doc = with_settings!(table)]
 ///
 /// ```
 /// use gateway_core::Config;
@@ -130,6 +107,9 @@ impl HeartbeatKind {
 }
 
 impl Config {
+    /// Every setting, in the order of the table above.
+    pub const SETTINGS: &'static [Setting] = with_settings!(rows);
+
     /// The longest span that may be configured: 365 days.
     pub const MAX_SPAN: Duration = Backoff::MAX_SPAN;
 
