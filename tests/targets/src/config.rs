@@ -459,3 +459,19 @@ fn silence(rig: &mut Rig, config: &Config, sights: &mut Sights) {
     }
     panic!("I6: still alive after {MOST_TICKS} ticks");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_draws_every_setting_of_the_core() {
+        for setting in Config::SETTINGS.iter().filter(|setting| setting.path != "policy") {
+            let path = setting.path;
+            assert!(
+                FIELDS.contains(&path),
+                "add `{path}` to FIELDS in tests/targets/src/config.rs"
+            );
+        }
+    }
+}

@@ -249,34 +249,50 @@ impl Setting {
 
 #[cfg(test)]
 mod tests {
-    use gateway_tokio::core::{Config, ConfigBuilder};
-    use serde::Deserialize as _;
-    use serde_json::json;
+    use gateway_tokio::core::Config;
 
     use super::*;
+    use crate::settings::own::OWN;
+
+    /// A setting of the core that only programs which embed the library can have.
+    const FOR_LIBRARIES: &str = "login.external";
 
     #[test]
-    fn the_defaults_of_the_table_are_those_of_the_core() {
-        let mut tree = json!({ "reconnect": {}, "heartbeat": {} });
-        for setting in SETTINGS {
-            let (section, name) = setting.path.split_once('.').unwrap_or(("", setting.path));
-            let Some(default) = setting.default else { continue };
-            let tree = match section {
-                "login" | "tls" => continue,
-                "" if ["require_subprotocol", "seed", "send_stall", "data_timeout"]
-                    .contains(&name) =>
-                {
-                    continue;
-                }
-                "" => &mut tree,
-                section => &mut tree[section],
+    fn the_table_has_every_setting_of_the_core_with_its_default() {
+        for setting in Config::SETTINGS.iter().filter(|setting| setting.path != FOR_LIBRARIES) {
+            let row = SETTINGS.iter().find(|row| row.path == setting.path);
+            let Some(row) = row else {
+                panic!("add `{}` to crates/gateway-cli/src/settings/table.rs", setting.path)
             };
-            tree[name] = default.into();
+            // Where the core has words for a default, the help has its own, or none.
+            if let Some(default) = row.default {
+                assert_eq!(default, setting.default, "the default of `{}`", setting.path);
+            }
         }
+    }
 
-        let config = ConfigBuilder::deserialize(tree).expect("a tree is read").build();
+    #[test]
+    fn what_the_core_does_not_know_is_a_setting_of_the_program() {
+        for row in SETTINGS {
+            let root = row.path.split('.').next().unwrap_or_default();
+            let is_cores = Config::SETTINGS.iter().any(|setting| setting.path == row.path);
+            assert!(
+                is_cores || OWN.contains(&root),
+                "add `{}` to the core's config/settings.rs or to OWN in settings/own.rs",
+                row.path
+            );
+        }
+    }
 
-        assert_eq!(config, Ok(Config::default()));
+    #[test]
+    fn a_variable_is_named_after_its_flag() {
+        for row in SETTINGS {
+            let name = row.flag.unwrap_or(row.path).replace('-', "_").to_uppercase();
+            assert!(
+                row.variable.is_none_or(|variable| variable == format!("GATEWAY_{name}")),
+                "{name}"
+            );
+        }
     }
 
     #[test]
