@@ -30,7 +30,7 @@ pub enum Action {
         /// The id of the attempt.
         #[serde(rename = "socket")]
         id: SocketId,
-        /// Whether to reuse the credentials of the last attempt, or to get new ones.
+        /// Whether the credentials that you have may still be good.
         credentials: Credentials,
     },
     /// Put a frame into the socket's outgoing buffer.
@@ -63,9 +63,9 @@ pub enum Action {
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Credentials {
-    /// Use the cached credentials.
+    /// The credentials that you have may still be good. If you have none yet, get some.
     Cached,
-    /// The server refused the cached credentials. Get new ones before the attempt.
+    /// The server refused the credentials that you have. Get new ones before the attempt.
     Refresh,
 }
 

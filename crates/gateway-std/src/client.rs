@@ -34,14 +34,17 @@ use crate::system::System;
 /// call [`close`](Self::close) and take events until `None`.
 ///
 /// ```no_run
-/// use gateway_std::{Client, ClientEvent};
+/// use gateway_std::{Client, ClientEvent, core::Notice};
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = Client::builder("wss://gateway.example/feed").build()?;
 /// let sender = client.sender();
-/// std::thread::spawn(move || sender.send("hello from another thread"));
 /// for event in &mut client {
 ///     match event {
+///         ClientEvent::Notice(Notice::Ready { .. }) => {
+///             let sender = sender.clone();
+///             std::thread::spawn(move || sender.send("hello from another thread"));
+///         }
 ///         ClientEvent::Message(message) => println!("{:?}", message.as_text()),
 ///         other => println!("{other:?}"),
 ///     }
