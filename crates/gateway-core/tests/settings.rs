@@ -21,10 +21,11 @@ fn paths() -> BTreeSet<String> {
 }
 
 fn compared(place: &str, found: &BTreeSet<String>) {
-    for path in paths().difference(found) {
+    let paths = paths();
+    if let Some(path) = paths.difference(found).next() {
         panic!("add `{path}` to {place}");
     }
-    for path in found.difference(&paths()) {
+    if let Some(path) = found.difference(&paths).next() {
         panic!("add `{path}`, which {place} has, to crates/gateway-core/src/config/settings.rs");
     }
 }
