@@ -5,6 +5,14 @@ use crate::words::*;
 const WELCOME: &str = r#"{"type":"welcome"}"#;
 const REFUSED: &str = r#"{"type":"refused"}"#;
 
+/// A login with a rule that accepts and one that refuses, and delays without jitter.
+const LOGIN: &str = toml![
+    "reconnect.jitter = 'none'",
+    "login.send = 'open sesame'",
+    "login.accepted = '/type=welcome'",
+    "login.refused = '/type=refused'",
+];
+
 pub(crate) fn the_login_is_the_first_frame_and_no_ping_comes_before_its_answer() -> Scenario {
     scenario("Some servers fail on a frame before the login. Pings wait for the answer to it.")
         .answers(&["https://github.com/socketio/socket.io-client/issues/305"])
@@ -35,12 +43,7 @@ pub(crate) fn a_refused_login_gets_new_credentials_once_and_is_then_fatal() -> S
             "https://github.com/pubkey/rxdb/pull/6741",
             "https://github.com/centrifugal/centrifuge-dart/pull/129",
         ])
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused'"
-        ])
+        .config(LOGIN)
         .attempts([accepts_after(millis(20)).on_text(
             "open sesame",
             millis(10),
@@ -63,12 +66,7 @@ fn refuses_then(text: &str, after: core::time::Duration, next: Deed) -> Attempt 
 pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
     scenario("A starting server refuses the login and closes with 1013. The client retries with the same credentials.")
         .answers(&["https://github.com/openclaw/openclaw/issues/46116"])
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused'"
-        ])
+        .config(LOGIN)
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::close(1013, "starting")),
             refuses_then(REFUSED, millis(160), Deed::close(1012, "")),
@@ -90,12 +88,7 @@ pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
 
 pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Scenario {
     scenario("The login is refused, then comes a Close with 1001, without a code, or with a code without a rule. One refresh, then the end.")
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused'"
-        ])
+        .config(LOGIN)
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::close(1001, "")),
             refuses_then(REFUSED, millis(160), Deed::close(4000, "")),
@@ -109,12 +102,7 @@ pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Sce
 
 pub(crate) fn a_socket_that_ends_after_a_refusal_ends_by_the_refusal() -> Scenario {
     scenario("The login is refused, then the stream ends or is reset. Without a Close the verdict stays.")
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused'"
-        ])
+        .config(LOGIN)
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::end()),
             refuses_then(REFUSED, millis(160), Deed::reset()),
@@ -277,12 +265,7 @@ pub(crate) fn refreshed_credentials_that_work_are_kept_and_a_stable_session_earn
         "The login is refused and refreshed, and the connection is stable. After a loss a refusal may refresh again.",
     )
     .answers(&["https://github.com/centrifugal/centrifuge-dart/pull/129"])
-    .config(toml![
-        "reconnect.jitter = 'none'",
-        "login.send = 'open sesame'",
-        "login.accepted = '/type=welcome'",
-        "login.refused = '/type=refused'"
-    ])
+    .config(LOGIN)
     .attempts([
         accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(REFUSED)),
         accepts_after(millis(20))
