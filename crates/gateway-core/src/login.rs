@@ -104,8 +104,8 @@ impl RefusalRule {
     /// starts with `/`.
     ///
     /// Only the word after the last colon can be the verdict. If it is not a verdict, it is part of
-    /// the value. Write `\:` for a colon that must be part of the value. (A rule that accepts has no
-    /// verdict, and needs no `\:`.)
+    /// the value. If the value itself ends with a colon and a verdict, write `\:` for that colon.
+    /// Other colons need no escape, and a rule that accepts needs none at all.
     ///
     /// ```
     /// use core::time::Duration;

@@ -174,7 +174,7 @@ impl Policy {
     /// Creates a policy with these rules before the defaults.
     ///
     /// # Errors
-    /// Returns the first two rules that cross: they share codes, and neither is narrower.
+    /// Returns the first two rules that cross: they share codes, and neither is strictly inside the other.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Result<Self, (Rule, Rule)> {
         let mut rules: Vec<Rule> = rules.into_iter().collect();
         if let Some(crossing) = Self::crossings(&rules).next() {

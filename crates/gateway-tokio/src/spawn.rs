@@ -132,8 +132,9 @@ impl Client {
     /// The queues in both directions are bounded in number (256) and in bytes:
     ///
     /// - Messages to send: up to 1 MiB, then `send` waits.
-    /// - Received messages: up to [`Limits::backlog`](crate::Limits::backlog), then the client
-    ///   stops reading until you take some.
+    /// - Received messages: up to [`Limits::backlog`](crate::Limits::backlog), or until the queue
+    ///   holds 256 events and another message waits. Then the client stops reading until you take
+    ///   some.
     /// - Notices do not stop the reading. Past the limit the client drops some, and
     ///   [`ClientEvent::Missed`] counts them.
     ///

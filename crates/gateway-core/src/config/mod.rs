@@ -139,7 +139,7 @@ impl Config {
         &self.policy
     }
 
-    /// The login, if there is one.
+    /// How the connection logs in: [`Login::None`] if no login is configured.
     #[must_use]
     pub const fn login(&self) -> &Login {
         &self.login
