@@ -222,9 +222,9 @@ pub enum DisconnectCause {
     /// No sign of life came within a ping's timeout: the peer is dead.
     PongTimeout,
     /// A ping was held for too long: the peer is dead, or does not read. The ping's wait starts
-    /// when it is queued, and again at a resume. After a sign of life it also starts again, when a
-    /// deadline is next due: at most one interval after the sign of life. The connection ends as
-    /// soon as one of these is true:
+    /// when it is queued, and again at a resume. After a sign of life it also starts again: not at
+    /// once, but when any deadline of the machine is next due, at most one interval later. The
+    /// connection ends as soon as one of these is true:
     ///
     /// - The transport has taken nothing for the heartbeat's interval + timeout, and the wait has
     ///   lasted for the timeout. A resume while the ping is held counts as if bytes were taken.
@@ -326,12 +326,12 @@ impl Because {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GiveUpCause {
-    /// A close code that the policy does not retry, or refresh a second time.
+    /// A close code. Its verdict was fatal, or refresh for the second time.
     CloseCode(u16),
-    /// An HTTP status that the policy does not retry, or refresh a second time.
+    /// An HTTP status. Its verdict was fatal, or refresh for the second time.
     HttpStatus(u16),
     /// The login message, or the application's own login, was refused. The verdict was fatal, or
-    /// refresh a second time.
+    /// refresh for the second time.
     LoginRefused,
     /// `max_attempts` retries were made since the retry count was last reset.
     AttemptsSpent,

@@ -112,8 +112,8 @@ impl<S: System> Client<S> {
     /// reading, until the received messages that you have not taken reach
     /// [`Limits::backlog`](crate::Limits::backlog).
     ///
-    /// Each accepted message has exactly one outcome. It is sent, unless a [`ClientEvent::Outcome`]
-    /// reports otherwise.
+    /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
+    /// [`ClientEvent::Outcome`] reports another one.
     ///
     /// # Errors
     /// Each error returns the message:

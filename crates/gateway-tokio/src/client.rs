@@ -101,8 +101,8 @@ impl Client {
     /// reading, until the received messages that you have not taken reach
     /// [`Limits::backlog`](crate::Limits::backlog).
     ///
-    /// Each accepted message has exactly one outcome. It is sent, unless a [`ClientEvent::Outcome`]
-    /// reports otherwise.
+    /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
+    /// [`ClientEvent::Outcome`] reports another one.
     ///
     /// Cancel-safe: if you drop the future while the write buffer is full, the message is not sent.
     /// If you drop it later, the message is accepted, and has an outcome like any other.

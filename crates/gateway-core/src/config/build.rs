@@ -109,7 +109,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets the factor by which the delay before jitter grows with each retry, up to the longest.
+    /// Sets the factor by which the delay before jitter grows with each retry, up to `max_delay`.
     pub fn multiplier(mut self, multiplier: Multiplier) -> Self {
         self.multiplier = multiplier;
         self
