@@ -102,8 +102,8 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// backwards, the latest `now` so far counts.
     ///
     /// A retry does not allocate, and neither do the events of a ready connection: messages,
-    /// heartbeats, reports of a driver and Ticks. There are two exceptions. The answer to a login
-    /// is parsed as JSON. And while a JSON ping is unanswered, or if `answer_pings` is set,
+    /// heartbeats, reports of a driver and Ticks. There are two exceptions. The answer to the login
+    /// of each connection is parsed as JSON. And while a JSON ping is unanswered, or if `answer_pings` is set,
     /// [`JsonDialect`] may need one small allocation for a short text that contains `"ping"` or
     /// `"pong"`.
     #[inline]
