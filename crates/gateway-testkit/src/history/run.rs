@@ -267,6 +267,10 @@ impl World {
                 self.feed(Event::ConnectRequested).map(drop)
             }
             ConnectionState::Connecting => self.feed(Event::SocketOpened(current)).map(drop),
+            ConnectionState::Connected if self.rig.connection.is_login_refused() => {
+                self.advance(Advance::ToDeadline)?;
+                self.feed(Event::Tick).map(drop)
+            }
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 match self.rig.connection.config().login() {
                     Login::External { .. } => self.feed(Event::LoginAccepted).map(drop),
