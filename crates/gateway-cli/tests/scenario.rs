@@ -19,7 +19,7 @@ use gateway_tokio::core::{
 use recording::Recording;
 
 /// Where the scenarios are compiled, and run on all harnesses.
-const REPORTED: &str = include_str!("../../gateway-testkit/src/scenarios/reported.rs");
+const REPORTED: &str = include_str!("../../../tests/testkit/src/scenarios/reported.rs");
 
 async fn told_as_committed(name: &str) -> io::Result<()> {
     let journals = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");

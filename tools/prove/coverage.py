@@ -28,7 +28,7 @@ def prove(root, work, quick, shell, needs, failed):
     if idle := [text for _, text in EXPLAINED if text not in used]:
         raise failed(f"these lines are reached or gone, and need no explanation: {idle}")
     return (f"{lines[0]} of {lines[1]} lines ({100 * lines[0] / lines[1]:.2f} %), {branches[0]} of {branches[1]} branches "
-            f"({100 * branches[0] / branches[1]:.2f} %); each of the others is explained in tests/prove/coverage.py")
+            f"({100 * branches[0] / branches[1]:.2f} %); each of the others is explained in tools/prove/coverage.py")
 
 
 def explanation(place):

@@ -39,7 +39,7 @@ def judge(root, out, quick, failed):
     spans = [sum(phase["duration"] for phase in one["phase_results"]) for one in outcomes["outcomes"]
              if one["scenario"] != "Baseline"]
     equivalent = len(re.findall(r'^ +["\'].*["\'], # .', (root / ".cargo" / "mutants.toml").read_text(), re.M))
-    return (f"{caught} of {caught + slow} that compile are caught, the other {slow} never end and are listed in tests/prove/mutants.py; "
+    return (f"{caught} of {caught + slow} that compile are caught, the other {slow} never end and are listed in tools/prove/mutants.py; "
             f"{unviable} do not compile; {equivalent} rules, each with a reason, exclude equivalent mutants; {sum(spans) / len(spans):.1f} s a mutant, two at a time")
 
 
