@@ -213,6 +213,8 @@ mod connection;
 mod context;
 mod dialect;
 mod event;
+#[doc(hidden)]
+pub mod every;
 mod heartbeat;
 mod json_rule;
 mod login;

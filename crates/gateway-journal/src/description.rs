@@ -264,3 +264,28 @@ impl fmt::Display for Seconds {
         write!(f, "{}.{:06}", micros / 1_000_000, micros % 1_000_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::every;
+
+    use super::*;
+
+    #[test]
+    fn every_notice_has_words() {
+        for notice in every::notices() {
+            let words = action_words(&Action::Notify(notice)).to_string();
+            assert_ne!(words, format!("{notice:?}"), "add this notice to description.rs");
+        }
+    }
+
+    #[test]
+    fn every_cause_is_described_with_its_data() {
+        for cause in every::disconnect_causes() {
+            let words = Cause(cause).to_string();
+            let shown = format!("{cause:?}");
+            let has_data = shown.contains('(') && !shown.contains("None");
+            assert_eq!(words.len() > cause.name().len(), has_data, "add {shown} to description.rs");
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod jumps;
 mod pulse;
 mod refusals;
 mod retries;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 use core::time::Duration;
@@ -18,6 +20,8 @@ use gateway_core::{
     Action, Actions, Config, ConnectionState, Credentials, DisconnectCause, Event, Frame,
     HeartbeatKind, Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
 };
+
+use crate::unlisted::unlisted;
 
 use attempts::Wait;
 use jumps::Jumps;
@@ -372,7 +376,7 @@ impl Checker {
             Notice::ClockJumped { by } => self.jumped(by),
             Notice::Stale { .. } => broken(Invariant::I1, format!("{notice:?} of a live socket")),
             Notice::PingSent { .. } | Notice::SendRejected(_) => Ok(()),
-            _ => broken(Invariant::Order, format!("an unknown notice: {notice:?}")),
+            unknown => unlisted(file!(), &unknown),
         }
     }
 
@@ -454,7 +458,14 @@ impl Checker {
             DisconnectCause::CloseTimeout => {
                 hold(Invariant::I7, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
             }
-            _ => {}
+            // The table of verdicts and the state's rules judge these.
+            DisconnectCause::CloseReceived(_)
+            | DisconnectCause::Lost(_)
+            | DisconnectCause::ProtocolError(_)
+            | DisconnectCause::OpenFailed(_)
+            | DisconnectCause::LoginRefused(_)
+            | DisconnectCause::Requested => {}
+            unknown => unlisted(file!(), &unknown),
         }
         if let Some(pulse) = self.pulse.take() {
             let ready_for = self.now.saturating_duration_since(pulse.since);

@@ -27,6 +27,7 @@ pub mod sees;
 mod stage;
 mod suite;
 pub mod trace;
+mod unlisted;
 mod wire;
 mod words;
 

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use gateway_core::{Because, Event, GiveUpCause, Instant, Network, RetryCause, SocketId};
 
+use crate::unlisted::unlisted;
+
 use super::Checker;
 use super::violation::{Invariant, Verdict, broken, hold};
 
@@ -74,7 +76,8 @@ impl Checker {
             let due = self.now.saturating_add(delay);
             let (least, most) = match cause {
                 RetryCause::Online => (self.now, self.now),
-                _ => self.jumps.retry_bounds(),
+                RetryCause::ClockJump => self.jumps.retry_bounds(),
+                unknown => unlisted(file!(), &unknown),
             };
             let (least, most) =
                 (least.max(self.retries.not_before), most.max(self.retries.not_before_most));
@@ -97,7 +100,11 @@ impl Checker {
         let is_final = self.retries.is_final(&loss, &self.config);
         let fits = match cause {
             GiveUpCause::AttemptsSpent => is_final.is_err(),
-            _ => is_final == Ok(true),
+            GiveUpCause::CloseCode(_)
+            | GiveUpCause::HttpStatus(_)
+            | GiveUpCause::LoginRefused
+            | GiveUpCause::Configuration => is_final == Ok(true),
+            unknown => unlisted(file!(), &unknown),
         };
         hold(Invariant::I5, fits, || format!("{cause:?} on {loss:?}: {is_final:?}"))
     }

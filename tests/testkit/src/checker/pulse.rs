@@ -256,7 +256,8 @@ impl Pulse {
         let due = match cause {
             DisconnectCause::PongTimeout => silent,
             DisconnectCause::WriteStall => self.held.map(|held| held.earliest_death(config)),
-            _ => self.data_due(config),
+            DisconnectCause::DataTimeout => self.data_due(config),
+            other => return Err(format!("{other:?} is no deadline of a ready connection")),
         };
         let Some(due) = due.filter(|due| self.reading && *due <= now) else {
             return Err(format!("{cause:?} at {now:?}, due at {due:?}: {self:?}"));

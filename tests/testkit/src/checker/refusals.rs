@@ -5,6 +5,8 @@ use gateway_core::{
     SocketId, Verdict as Ruling,
 };
 
+use crate::unlisted::unlisted;
+
 use super::violation::{Invariant, Verdict, broken, hold};
 use super::{Checker, notices};
 
@@ -87,7 +89,8 @@ fn breach(failure: Failure) -> Option<CloseCode> {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
         Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
         Failure::TooBig => Some(CloseCode::TOO_BIG),
-        _ => None,
+        Failure::Eof | Failure::Reset | Failure::Io | Failure::Tls => None,
+        unknown => unlisted(file!(), &unknown),
     }
 }
 

@@ -4,6 +4,8 @@ use gateway_core::{
     Action, CloseCode, ConnectionState, Credentials, DisconnectCause, Event, Failure, Login,
     Message, Notice, Outgoing, SendRejection, SocketId,
 };
+
+use crate::unlisted::unlisted;
 use rand_core::Rng;
 
 use super::Reference;
@@ -191,12 +193,13 @@ impl<R: Rng> Reference<R> {
         self.start_beating();
     }
 
-    fn on_failed(&mut self, failure: Failure) {
+    pub(super) fn on_failed(&mut self, failure: Failure) {
         let breach = match failure {
             Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
             Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
             Failure::TooBig => Some(CloseCode::TOO_BIG),
-            _ => None,
+            Failure::Eof | Failure::Reset | Failure::Io | Failure::Tls => None,
+            unknown => unlisted(file!(), &unknown),
         };
         match breach {
             _ if self.state == ConnectionState::Closing => {
