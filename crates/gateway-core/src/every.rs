@@ -72,6 +72,8 @@ every!(
         DisconnectCause::LoginRefused(_) => DisconnectCause::LoginRefused(None),
         DisconnectCause::CloseTimeout => DisconnectCause::CloseTimeout,
         DisconnectCause::Requested => DisconnectCause::Requested,
+        DisconnectCause::Reconnect => DisconnectCause::Reconnect,
+        DisconnectCause::Renewal => DisconnectCause::Renewal,
     }
 );
 
@@ -81,6 +83,7 @@ every!(
         RetryCause::Disconnected(_) => RetryCause::Disconnected(DisconnectCause::PongTimeout),
         RetryCause::ClockJump => RetryCause::ClockJump,
         RetryCause::Online => RetryCause::Online,
+        RetryCause::Reconnect => RetryCause::Reconnect,
     }
 );
 

@@ -72,6 +72,7 @@ fn exercise(connection: &mut Connection<Fixed>, id: SocketId, text: &mut String)
                 Action::OpenSocket { .. }
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
+                | Action::Drain(_)
                 | Action::ScheduleTimer(_)
                 | Action::CancelTimer
                 | Action::Notify(_) => {}

@@ -348,6 +348,21 @@ macro_rules! suite {
                 a_ping_frame_is_answered_with_its_payload_and_once
                 a_close_of_the_peers_is_answered_once
             }
+            replaced {
+                a_reconnect_leaves_a_ready_socket_with_a_close_and_opens_the_next
+                reconnects_open_no_closer_than_the_initial_delay
+                a_reconnect_drops_an_attempt_and_begins_another
+                a_reconnect_while_waiting_opens_at_once_and_keeps_the_count
+                a_reconnect_does_not_undercut_a_least_delay
+                a_reconnect_keeps_a_refresh_that_no_server_has_judged
+                a_reconnect_in_a_login_begins_another
+                a_reconnect_ends_the_wait_of_a_refused_login_by_its_verdict
+                a_reconnect_while_closing_is_ignored_and_when_closed_connects
+                a_connection_is_renewed_up_to_a_tenth_early
+                a_renewal_waits_until_the_peer_has_read_what_was_sent
+                a_renewal_waits_no_longer_than_the_close_timeout
+                a_peer_that_is_found_dead_first_is_not_renewed
+            }
             reported {
                 too_many_requests_then_a_drop_and_a_dead_peer
                 a_drop_and_a_login_that_is_refused_from_then_on

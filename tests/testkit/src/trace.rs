@@ -52,6 +52,8 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         Event::PingHanded(_, unproven) => format!(" unproven {unproven}"),
         Event::NetworkChanged(network) => format!(" {network:?}").to_lowercase(),
         Event::ConnectRequested
+        | Event::ReconnectRequested
+        | Event::Drained(_)
         | Event::LoginAccepted
         | Event::SocketOpened(_)
         | Event::BytesReceived(_)
@@ -91,6 +93,7 @@ fn show(action: &Action) -> String {
         Action::Send(id, outgoing) => format!("send {id} {}", sent(outgoing)),
         Action::CloseSocket(id) => format!("drop {id}"),
         Action::AbortSocket(id) => format!("abort {id}"),
+        Action::Drain(id) => format!("drain {id}"),
         Action::ScheduleTimer(at) => format!("timer {}", at.as_nanos() / 1_000_000),
         Action::CancelTimer => "no timer".to_owned(),
         Action::Deliver => "deliver".to_owned(),
@@ -158,7 +161,9 @@ pub(crate) fn cause(cause: DisconnectCause) -> String {
         | DisconnectCause::DataTimeout
         | DisconnectCause::LoginTimeout
         | DisconnectCause::CloseTimeout
-        | DisconnectCause::Requested => String::new(),
+        | DisconnectCause::Requested
+        | DisconnectCause::Reconnect
+        | DisconnectCause::Renewal => String::new(),
         unknown => unlisted(file!(), &unknown),
     };
     format!("{}{data}", cause.name())

@@ -6,6 +6,7 @@
 
 mod frames;
 mod pings;
+mod replaced;
 mod requests;
 mod rows;
 mod situation;
@@ -23,8 +24,9 @@ use gateway_core::{
 use rows::{ONE, PONG, Row, changed, notice, timer};
 use situation::{Connection, Draws, SITUATIONS, Situation};
 
-const KINDS: [EventKind; 20] = [
+const KINDS: [EventKind; 22] = [
     EventKind::ConnectRequested,
+    EventKind::ReconnectRequested,
     EventKind::CloseRequested,
     EventKind::SendRequested,
     EventKind::LoginAccepted,
@@ -41,6 +43,7 @@ const KINDS: [EventKind; 20] = [
     EventKind::PingHeld,
     EventKind::WriteProgressed,
     EventKind::PingHanded,
+    EventKind::Drained,
     EventKind::WallClock,
     EventKind::NetworkChanged,
     EventKind::Tick,
@@ -49,6 +52,7 @@ const KINDS: [EventKind; 20] = [
 fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
     match kind {
         EventKind::ConnectRequested => requests::connect(situation),
+        EventKind::ReconnectRequested => replaced::reconnect(situation),
         EventKind::CloseRequested => requests::close(situation),
         EventKind::SendRequested => requests::send(situation),
         EventKind::LoginAccepted => requests::accept_login(situation),
@@ -65,6 +69,7 @@ fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
         EventKind::PingHeld => pings::held(situation),
         EventKind::WriteProgressed => pings::write_progressed(situation),
         EventKind::PingHanded => pings::handed(situation),
+        EventKind::Drained => replaced::drained(situation),
         EventKind::WallClock => time::wall_clock(situation),
         EventKind::NetworkChanged => time::network_changed(situation),
         EventKind::Tick => time::tick(situation),
@@ -90,7 +95,7 @@ fn every_event_in_every_situation_yields_exactly_its_row() {
             }
         }
     }
-    assert!(count > 9 * 20, "only {count} rows");
+    assert!(count > 9 * 22, "only {count} rows");
 }
 
 #[test]
@@ -111,6 +116,7 @@ fn an_event_of_a_foreign_socket_is_told_and_nothing_else_in_every_situation() {
                 Event::PingHeld(foreign, Backlog { bytes: 0, idle: Duration::ZERO }),
                 Event::WriteProgressed(foreign),
                 Event::PingHanded(foreign, 0),
+                Event::Drained(foreign),
             ] {
                 let mut connection = situation.arrange();
                 let before = connection.machine().clone();

@@ -57,6 +57,7 @@ impl Checker {
             Event::FrameReceived(_, Frame::Close(_)) => (true, None),
             Event::SocketFailed(_, failure) => (true, breach(failure)),
             Event::Tick => (is_due, Some(CloseCode::GOING_AWAY)),
+            Event::ReconnectRequested => (true, Some(CloseCode::GOING_AWAY)),
             Event::WallClock(_) => (has_jumped, Some(CloseCode::GOING_AWAY)),
             // A ready connection does not wait.
             Event::LoginRejected(_) => (self.pulse.is_some(), Some(CloseCode::GOING_AWAY)),

@@ -42,6 +42,11 @@ impl Retries {
         self.not_before_most = self.not_before_most.saturating_sub(by);
     }
 
+    /// A socket was replaced on purpose. A server that let the client be ready has judged its credentials.
+    pub(crate) fn replaced(&mut self, was_ready: bool) {
+        self.wants_refresh &= !was_ready;
+    }
+
     /// An attempt starts, which ends any least delay.
     pub(crate) fn tried(&mut self) {
         self.not_before = Instant::ZERO;
@@ -186,7 +191,9 @@ pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
         | DisconnectCause::LoginTimeout
         | DisconnectCause::LoginRefused(_)
         | DisconnectCause::CloseTimeout
-        | DisconnectCause::Requested => Verdict::Retry,
+        | DisconnectCause::Requested
+        | DisconnectCause::Reconnect
+        | DisconnectCause::Renewal => Verdict::Retry,
         unknown => unlisted(file!(), &unknown),
     }
 }

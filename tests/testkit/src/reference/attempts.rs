@@ -37,7 +37,9 @@ impl<R: Rng> Reference<R> {
             // Other functions report these.
             DisconnectCause::LoginRefused(_)
             | DisconnectCause::CloseTimeout
-            | DisconnectCause::Requested => (Verdict::Retry, GiveUpCause::AttemptsSpent),
+            | DisconnectCause::Requested
+            | DisconnectCause::Reconnect
+            | DisconnectCause::Renewal => (Verdict::Retry, GiveUpCause::AttemptsSpent),
             unknown => unlisted(file!(), &unknown),
         };
         self.lose_by(cause, verdict, gives_up);

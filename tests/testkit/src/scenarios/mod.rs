@@ -12,6 +12,7 @@ pub(crate) mod paused;
 pub(crate) mod policy;
 pub(crate) mod pressure;
 pub(crate) mod protocol;
+pub(crate) mod replaced;
 pub(crate) mod reported;
 pub(crate) mod stale;
 pub(crate) mod suspend;
