@@ -1,22 +1,28 @@
-//! One value of each variant of the enums that may grow. Other crates cannot match these enums
-//! exhaustively, so their tests go through these values instead.
+//! One value of each variant of the core's enums. Other crates cannot match an enum exhaustively that may
+//! grow, so their tests go through these values instead.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::action::{Because, DisconnectCause, GiveUpCause, Notice, RetryCause, SendRejection};
-use crate::close::CloseCode;
-use crate::event::{EventKind, Failure, OpenError, RetryAfter};
+use crate::close::{CloseCode, CloseFrame};
+use crate::event::{
+    Backlog, Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter,
+};
 use crate::policy::Verdict;
 use crate::state::{ConnectionState, SocketId};
+use crate::time::UnixMillis;
 
 /// Defines a function that returns one value of each variant. It does not compile while a variant is
 /// missing.
 macro_rules! every {
-    ($(#[$doc:meta])* $name:ident: $enum:ty { $($pattern:pat => $value:expr,)* }) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident $(($argument:ident: $type:ty))?: $enum:ty { $($pattern:pat => $value:expr,)* }
+    ) => {
         $(#[$doc])*
         #[must_use]
-        pub fn $name() -> Vec<$enum> {
+        pub fn $name($($argument: $type)?) -> Vec<$enum> {
             let _is_complete = |value: $enum| match value { $($pattern => {})* };
             alloc::vec![$($value),*]
         }
@@ -24,6 +30,38 @@ macro_rules! every {
 }
 
 const SOCKET: SocketId = SocketId::new(1);
+
+every!(
+    /// Every event, of this socket.
+    events(socket: SocketId): Event<'static> {
+        Event::ConnectRequested => Event::ConnectRequested,
+        Event::ReconnectRequested => Event::ReconnectRequested,
+        Event::CloseRequested(_) => Event::CloseRequested(CloseFrame::NORMAL),
+        Event::SendRequested(_) => Event::SendRequested(Message::Text("x")),
+        Event::LoginAccepted => Event::LoginAccepted,
+        Event::LoginRejected(_) => Event::LoginRejected(Verdict::Retry),
+        Event::SocketOpened(_) => Event::SocketOpened(socket),
+        Event::OpenFailed(..) => Event::OpenFailed(socket, OpenError::Refused),
+        Event::SocketFailed(..) => Event::SocketFailed(socket, Failure::Eof),
+        Event::FrameReceived(..) => {
+            Event::FrameReceived(socket, Frame::Text(r#"{"type":"pong"}"#))
+        },
+        Event::BytesReceived(_) => Event::BytesReceived(socket),
+        Event::WriteBlocked(_) => Event::WriteBlocked(socket),
+        Event::Flushed(_) => Event::Flushed(socket),
+        Event::ReadingPaused(_) => Event::ReadingPaused(socket),
+        Event::ReadingResumed(_) => Event::ReadingResumed(socket),
+        Event::PingHeld(..) => {
+            Event::PingHeld(socket, Backlog { bytes: 0, idle: Duration::ZERO })
+        },
+        Event::WriteProgressed(_) => Event::WriteProgressed(socket),
+        Event::PingHanded(..) => Event::PingHanded(socket, 0),
+        Event::Drained(_) => Event::Drained(socket),
+        Event::WallClock(_) => Event::WallClock(UnixMillis(u64::MAX)),
+        Event::NetworkChanged(_) => Event::NetworkChanged(Network::Online),
+        Event::Tick => Event::Tick,
+    }
+);
 
 every!(
     /// Every notice.

@@ -70,6 +70,7 @@ fn fact_of_a_refusal() -> impl Strategy<Value = Fact> {
         1 => any::<u8>().prop_map(|failure| Fact::Failed(Whose::Current, failure)),
         1 => ruling().prop_map(Fact::LoginRejected),
         1 => coarse_wall().prop_map(Fact::Wall),
+        1 => Just(Fact::Reconnect),
         1 => content().prop_map(Fact::Send),
         1 => any::<u8>().prop_map(Fact::Close),
     ]
@@ -87,6 +88,7 @@ fn coarse(settings: Settings) -> Settings {
         connect_timeout: seconds(settings.connect_timeout),
         close_timeout: seconds(settings.close_timeout),
         data_timeout: settings.data_timeout.map(seconds),
+        renew_after: settings.renew_after.map(seconds),
         ..settings
     }
 }
@@ -116,6 +118,8 @@ fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
         1 => any::<u8>().prop_map(|failure| Fact::Failed(Whose::Current, failure)),
         3 => coarse_wall().prop_map(Fact::Wall),
         1 => Just(Fact::Online),
+        1 => Just(Fact::Reconnect),
+        2 => Just(Fact::Drained(Whose::Current)),
         1 => content().prop_map(Fact::Send),
         5 => ping_on_its_way(),
     ]
@@ -162,7 +166,8 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         any::<bool>(),
     );
     let rules = vec((any::<u16>(), ruling()), 0..4);
-    let rest = (login(), rules, any::<u16>(), any::<u16>(), option::weighted(0.3, any::<u16>()));
+    let rare = || option::weighted(0.3, any::<u16>());
+    let rest = (login(), rules, any::<u16>(), any::<u16>(), rare(), rare());
     (reconnect, heartbeat, rest).prop_map(|(reconnect, heartbeat, rest)| Settings {
         initial_delay: reconnect.0,
         longer_by: reconnect.1,
@@ -183,6 +188,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         connect_timeout: rest.2,
         close_timeout: rest.3,
         data_timeout: rest.4,
+        renew_after: rest.5,
     })
 }
 
@@ -236,6 +242,8 @@ pub(crate) fn fact() -> impl Strategy<Value = Fact> {
         10 => Just(Fact::Next),
         6 => Just(Fact::Tick),
         2 => Just(Fact::Connect),
+        1 => Just(Fact::Reconnect),
+        1 => whose().prop_map(Fact::Drained),
         1 => any::<u8>().prop_map(Fact::Close),
         3 => content().prop_map(Fact::Send),
         1 => Just(Fact::LoginAccepted),

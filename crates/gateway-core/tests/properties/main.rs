@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::{cases, strategies};
 use gateway_core::{
     Action, Actions, CloseFrame, Config, ConnectionState, Event, EventKind, Failure, Frame,
-    Instant, Login, Message, Network, OpenError, Outgoing, SocketId, UnixMillis,
+    Instant, Login, Message, Network, OpenError, Outgoing, SocketId, every,
 };
 use gateway_testkit::history::{Advance, Fact, LoginKind, Plan, Settings, Step};
 use gateway_testkit::history::{World, run};
@@ -47,44 +47,23 @@ fn rig(config: Config, seed: u64) -> Rig<ChaCha8Rng> {
     Rig::with(Arc::new(config), ChaCha8Rng::seed_from_u64(seed))
 }
 
-/// The settings with this heartbeat, no login, and no watch over data.
+/// The settings with this heartbeat, no login, no watch over data, and no renewal.
 fn beating(settings: &Settings, kind: u8) -> Config {
-    Settings { heartbeat: kind, login: LoginKind::None, data_timeout: None, ..settings.clone() }
-        .config()
+    let settings = settings.clone();
+    let (login, data_timeout, renew_after) = (LoginKind::None, None, None);
+    Settings { heartbeat: kind, login, data_timeout, renew_after, ..settings }.config()
 }
 
-fn socket_events(id: SocketId) -> [Event<'static>; 9] {
-    [
-        Event::SocketOpened(id),
-        Event::OpenFailed(id, OpenError::Refused),
-        Event::SocketFailed(id, Failure::Eof),
-        Event::FrameReceived(id, Frame::Text(r#"{"type":"pong"}"#)),
-        Event::BytesReceived(id),
-        Event::WriteBlocked(id),
-        Event::Flushed(id),
-        Event::ReadingPaused(id),
-        Event::ReadingResumed(id),
-    ]
-}
-
-/// One event of each kind, for the socket that is live.
+/// One event of each kind for the live socket, and some frames and failures more.
 fn every_event(world: &World) -> Vec<Event<'static>> {
     let live = world.rig.connection.socket().unwrap_or(SocketId::new(0));
-    let mut events = vec![
-        Event::ConnectRequested,
-        Event::CloseRequested(CloseFrame::NORMAL),
-        Event::SendRequested(Message::Text("x")),
-        Event::LoginAccepted,
-        Event::LoginRejected(gateway_core::Verdict::Retry),
-        Event::WallClock(UnixMillis(u64::MAX)),
-        Event::NetworkChanged(Network::Online),
+    let mut events = every::events(live);
+    events.extend([
         Event::NetworkChanged(Network::Offline),
-        Event::Tick,
         Event::FrameReceived(live, Frame::Close(None)),
         Event::FrameReceived(live, Frame::Text(r#"{"type":"welcome"}"#)),
         Event::SocketFailed(live, Failure::Protocol),
-    ];
-    events.extend(socket_events(live));
+    ]);
     events
 }
 
@@ -144,7 +123,8 @@ proptest! {
         let stale = if is_older { live.saturating_sub(by) } else { live.saturating_add(1_000 + by) };
         let now = Instant::ZERO; // the machine takes it for the latest that it was told
         let _ = connection.handle(now, Event::Flushed(SocketId::new(u64::MAX)));
-        for event in socket_events(SocketId::new(stale)) {
+        let events = every::events(SocketId::new(stale));
+        for event in events.into_iter().filter(|event| event.socket().is_some()) {
             let before = connection.machine().clone();
             let actions = connection.handle(now, event);
             prop_assert_eq!(connection.machine(), &before, "{:?}", event);
@@ -348,7 +328,7 @@ proptest! {
         let asked_at = world.rig.now;
         world.feed(request).map_err(|violation| fail(&violation))?;
         for step in more {
-            let connects = matches!(step.fact, Fact::Connect | Fact::Next);
+            let connects = matches!(step.fact, Fact::Connect | Fact::Reconnect | Fact::Next);
             if connects { continue; }
             let before = world.rig.connection.statistics(asked_at).attempts;
             world.take(&step).map_err(|violation| fail(&violation))?;

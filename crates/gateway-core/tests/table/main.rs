@@ -13,41 +13,14 @@ mod situation;
 mod sockets;
 mod time;
 
-use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Backlog, ConnectionState, Event, EventKind, Failure, Frame, Instant, Notice, OpenError,
-    Outgoing, SocketId,
+    Action, ConnectionState, Event, EventKind, Frame, Instant, Notice, Outgoing, SocketId, every,
 };
 
-use rows::{ONE, PONG, Row, changed, notice, timer};
+use rows::{ONE, Row, changed, notice, timer};
 use situation::{Connection, Draws, SITUATIONS, Situation};
-
-const KINDS: [EventKind; 22] = [
-    EventKind::ConnectRequested,
-    EventKind::ReconnectRequested,
-    EventKind::CloseRequested,
-    EventKind::SendRequested,
-    EventKind::LoginAccepted,
-    EventKind::LoginRejected,
-    EventKind::SocketOpened,
-    EventKind::OpenFailed,
-    EventKind::SocketFailed,
-    EventKind::FrameReceived,
-    EventKind::BytesReceived,
-    EventKind::WriteBlocked,
-    EventKind::Flushed,
-    EventKind::ReadingPaused,
-    EventKind::ReadingResumed,
-    EventKind::PingHeld,
-    EventKind::WriteProgressed,
-    EventKind::PingHanded,
-    EventKind::Drained,
-    EventKind::WallClock,
-    EventKind::NetworkChanged,
-    EventKind::Tick,
-];
 
 fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
     match kind {
@@ -80,7 +53,7 @@ fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
 fn every_event_in_every_situation_yields_exactly_its_row() {
     let mut count = 0;
     for situation in SITUATIONS {
-        for kind in KINDS {
+        for kind in every::events(ONE).iter().map(Event::kind) {
             for row in rows(situation, kind) {
                 let Row { at, event, actions, next } = row;
                 let mut connection = situation.arrange();
@@ -102,22 +75,10 @@ fn every_event_in_every_situation_yields_exactly_its_row() {
 fn an_event_of_a_foreign_socket_is_told_and_nothing_else_in_every_situation() {
     for situation in SITUATIONS {
         for foreign in [SocketId::new(0), SocketId::new(77)] {
-            for event in [
-                Event::SocketOpened(foreign),
-                Event::OpenFailed(foreign, OpenError::Configuration),
-                Event::SocketFailed(foreign, Failure::Protocol),
-                Event::FrameReceived(foreign, Frame::Text(PONG)),
-                Event::FrameReceived(foreign, Frame::Close(None)),
-                Event::BytesReceived(foreign),
-                Event::WriteBlocked(foreign),
-                Event::Flushed(foreign),
-                Event::ReadingPaused(foreign),
-                Event::ReadingResumed(foreign),
-                Event::PingHeld(foreign, Backlog { bytes: 0, idle: Duration::ZERO }),
-                Event::WriteProgressed(foreign),
-                Event::PingHanded(foreign, 0),
-                Event::Drained(foreign),
-            ] {
+            let mut events = every::events(foreign);
+            events.retain(|event| event.socket().is_some());
+            events.push(Event::FrameReceived(foreign, Frame::Close(None)));
+            for event in events {
                 let mut connection = situation.arrange();
                 let before = connection.machine().clone();
 
