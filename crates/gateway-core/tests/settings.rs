@@ -80,7 +80,7 @@ fn the_writer_writes_every_setting_but_the_rules_that_refuse_a_login() {
     for login in [json!({ "send": "x", "accepted": "any" }), json!({ "external": true })] {
         let tree = json!({
             "login": login, "policy": { "4000": "fatal" }, "data_timeout": "1m",
-            "reconnect": { "max_attempts": 3 },
+            "reconnect": { "max_attempts": 3, "renew_after": "8h" },
         });
         let config = Config::deserialize(tree).expect("valid settings");
         let tree = serde_json::to_value(&config).expect("it is written");
