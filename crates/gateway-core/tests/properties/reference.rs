@@ -1,11 +1,10 @@
 //! The core against the model of its contract, over random histories: every action, in order, and every deadline.
 
-mod common;
-
-use common::{cases, strategies};
 use gateway_testkit::history::{Plan, Step, compare};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::{cases, strategies};
 
 /// So many histories; one that differs is made as short as can be.
 fn patient(count: u32) -> ProptestConfig {

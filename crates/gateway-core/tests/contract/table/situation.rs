@@ -11,7 +11,7 @@ use gateway_core::{
 };
 use rand_core::TryRng;
 
-use crate::rows::{ONE, WALL};
+use super::rows::{ONE, WALL};
 
 use Situation::{
     Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,

@@ -1,13 +1,12 @@
 //! What the statistics count: frames and payload bytes each way, exactly, whoever wrote them.
 
-mod common;
-
-use common::stories::{PONG, WALL, json, seconds};
 use gateway_core::{
     AcceptanceRule, CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Instant, Login,
     Message, Outgoing, Statistics, UnixMillis,
 };
 use gateway_testkit::Rig;
+
+use super::words::{PONG, WALL, json, seconds};
 
 fn counted(rig: &Rig) -> Statistics {
     rig.connection.statistics(rig.now)

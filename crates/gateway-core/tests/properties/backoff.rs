@@ -1,12 +1,11 @@
 //! The backoff as a pure function: bounds, growth and clamps for every strategy, attempt and draw.
 
-mod common;
-
 use core::time::Duration;
 
-use common::cases;
 use gateway_core::{Backoff, Multiplier, Strategy as Jitter};
 use proptest::prelude::*;
+
+use crate::cases;
 
 fn jitter() -> impl Strategy<Value = Jitter> {
     prop::sample::select(Jitter::ALL.to_vec())

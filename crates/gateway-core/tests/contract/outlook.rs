@@ -1,10 +1,11 @@
 //! What a connection says of itself to a driver: when it counts as stable, and how many pings are unanswered.
 
-mod common;
-
-use common::stories::{fail_to_open, http, seconds};
-use gateway_core::{CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, RetryAfter};
+use gateway_core::{
+    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, OpenError, RetryAfter,
+};
 use gateway_testkit::Rig;
+
+use super::words::seconds;
 
 #[test]
 fn a_connection_counts_as_stable_after_its_span_or_the_last_delay_whichever_is_longer() {
@@ -12,7 +13,8 @@ fn a_connection_counts_as_stable_after_its_span_or_the_last_delay_whichever_is_l
     let mut rig = Rig::new(config);
     rig.on(Event::ConnectRequested);
     assert_eq!(rig.connection.stable_at(), None, "it is opening");
-    fail_to_open(&mut rig, http(503, Some(RetryAfter::Seconds(60))));
+    let busy = OpenError::Http { status: 503, retry_after: Some(RetryAfter::Seconds(60)) };
+    rig.on(Event::OpenFailed(rig.socket(), busy));
     assert_eq!(rig.connection.stable_at(), None, "it waits");
 
     let delay = seconds(66); // with draws half-way a minute is spread by 6 s

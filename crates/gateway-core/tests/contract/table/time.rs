@@ -7,11 +7,11 @@ use gateway_core::{
     Action, Because, CloseCode, DisconnectCause, Event, Network, Notice, RetryCause, UnixMillis,
 };
 
-use crate::rows::{
+use super::rows::{
     ONE, Row, TWO, WALL, changed, close_socket, closed, lost, lost_at, notice, opens, part, ping,
     retry, row, row_at, timer, with,
 };
-use crate::situation::Situation::{
+use super::situation::Situation::{
     self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 

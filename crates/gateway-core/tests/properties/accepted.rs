@@ -1,20 +1,19 @@
 //! What holds of every configuration that is accepted, over the whole range that may be configured: a silent peer is dead in
 //! time (I6), and no state is a dead end (I3). The rig's checker judges every event as well.
 
-mod common;
-
 use core::time::Duration;
 use std::sync::Arc;
 
-use common::{cases, stories::cause};
 use gateway_core::{
     AcceptanceRule, CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind,
     Instant, Login, Multiplier, Strategy as Jitter,
 };
-use gateway_testkit::Rig;
+use gateway_testkit::{Rig, cause};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
+
+use crate::cases;
 
 /// Any span that may be configured, from a millisecond to a year; the ends more often than chance has them.
 fn span() -> impl Strategy<Value = Duration> {

@@ -1,15 +1,14 @@
 //! The configuration: what is accepted is valid, what is not is named, and secrets stay hidden.
 
-mod common;
-
 use core::time::Duration;
 
-use common::cases;
 use gateway_core::{
     AcceptanceRule, Config, ConfigBuilder, HeartbeatKind, JsonRule, Login, RefusalRule, Rule,
     Verdict,
 };
 use proptest::prelude::*;
+
+use crate::cases;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

@@ -1,17 +1,16 @@
 //! `Config::SETTINGS` is the one table of settings. Each other place that lists settings is compared with it here, and the
 //! failure says what to add where. `gateway-cli` and the fuzz targets compare theirs in the same way.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::strategies;
 use gateway_core::{Config, ConfigBuilder};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
+
+use crate::strategies;
 
 /// Defaults in words: there is nothing to parse.
 const IN_WORDS: [&str; 4] = ["no login", "–", "[`Policy`]", "off"];
@@ -138,7 +137,7 @@ fn random_histories_draw_every_setting() {
         let is_left_out = NOT_DRAWN.iter().any(|(left_out, _)| *left_out == path);
         assert!(
             is_left_out || values.len() > 1,
-            "draw `{path}` in the testkit's history/plan.rs (`Settings`) and in tests/common/strategies.rs"
+            "draw `{path}` in the testkit's history/plan.rs (`Settings`) and in tests/properties/strategies.rs"
         );
     }
 }

@@ -5,11 +5,11 @@ use gateway_core::{
     Action, Because, CloseCode, DisconnectCause, Event, Failure, GiveUpCause, Notice, OpenError,
 };
 
-use crate::rows::{
+use super::rows::{
     ONE, Row, becomes_ready, close_socket, closed, given_up, http, lost, lost_until, notice, part,
     row, stale, timer, with,
 };
-use crate::situation::Situation::{
+use super::situation::Situation::{
     self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 

@@ -8,12 +8,12 @@ use gateway_core::{
     Verdict,
 };
 
-use crate::rows::{
+use super::rows::{
     ONE, PONG, Row, becomes_ready, close_socket, closed, given_up, lost, lost_until, notice, row,
     stale, timer, waits_for_close, with,
 };
-use crate::situation::REFUSED;
-use crate::situation::Situation::{
+use super::situation::REFUSED;
+use super::situation::Situation::{
     self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 

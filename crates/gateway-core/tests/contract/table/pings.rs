@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use gateway_core::{Backlog, Event};
 
-use crate::rows::{ONE, Row, row, timer};
-use crate::situation::Situation::{
+use super::rows::{ONE, Row, row, timer};
+use super::situation::Situation::{
     self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
-use crate::sockets::nothing_or_stale;
+use super::sockets::nothing_or_stale;
 
 pub(crate) fn held(situation: Situation) -> Vec<Row> {
     let same = situation.state();

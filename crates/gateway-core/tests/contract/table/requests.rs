@@ -8,11 +8,11 @@ use gateway_core::{
     SendRejection, Verdict,
 };
 
-use crate::rows::{
+use super::rows::{
     ONE, Row, TWO, becomes_ready, changed, changed_without_socket, given_up, gone, lost,
     lost_until, opens, part, refused, rejected, row, timer, waits_for_close, with,
 };
-use crate::situation::Situation::{
+use super::situation::Situation::{
     self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 

@@ -1,0 +1,10 @@
+//! The contract of the machine, event by event, and what it says in numbers and in words.
+
+mod counts;
+mod outlook;
+mod policy;
+mod rebase;
+mod table;
+mod time;
+mod vectors;
+mod words;
