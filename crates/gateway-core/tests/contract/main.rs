@@ -2,8 +2,10 @@
 
 mod counts;
 mod outlook;
-mod policy;
 mod rebase;
+mod rules;
+mod spelling;
+mod surface;
 mod table;
 mod time;
 mod vectors;

@@ -5,67 +5,12 @@ use std::sync::Arc;
 
 use gateway_core::{
     AcceptanceRule, Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState,
-    Credentials, Dialect, Event, Frame, HeartbeatKind, Instant, JsonDialect, JsonRule, Login,
-    LoginAnswer, Message, Multiplier, Observed, Observer, Recognised, RefusalRule, Secret,
-    SeededConnection, SocketId, Strategy, Verdict,
+    Credentials, Dialect, Event, Frame, Instant, JsonDialect, JsonRule, Login, LoginAnswer,
+    Message, Observed, Observer, Recognised, RefusalRule, Secret, SeededConnection, SocketId,
+    Verdict,
 };
 
-const fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-#[test]
-fn every_setting_can_be_read() {
-    let config = Config::builder()
-        .initial_delay(seconds(2))
-        .max_delay(seconds(40))
-        .multiplier(Multiplier::from_thousandths(1_500).unwrap())
-        .jitter(Strategy::Full)
-        .max_attempts(Some(3))
-        .stable_after(seconds(4))
-        .retry_after_max(seconds(5))
-        .heartbeat(HeartbeatKind::Ping)
-        .heartbeat_interval(seconds(7))
-        .heartbeat_timeout(seconds(6))
-        .heartbeat_strict(true)
-        .heartbeat_phase(true)
-        .slowest_link(1 << 12)
-        .deliver_pongs(true)
-        .answer_pings(true)
-        .connect_timeout(seconds(8))
-        .close_timeout(seconds(9))
-        .data_timeout(Some(seconds(10)))
-        .max_message_size(11)
-        .build()
-        .unwrap();
-
-    let backoff = config.backoff();
-    assert_eq!((backoff.initial(), backoff.max()), (seconds(2), seconds(40)));
-    assert_eq!(backoff.multiplier().thousandths(), 1_500);
-    assert_eq!(backoff.strategy(), Strategy::Full);
-    assert_eq!(config.max_attempts(), Some(3));
-    assert_eq!(config.stable_after(), seconds(4));
-    assert_eq!(config.retry_after_max(), seconds(5));
-    assert_eq!(config.heartbeat_kind(), HeartbeatKind::Ping);
-    assert_eq!(config.heartbeat_interval(), seconds(7));
-    assert_eq!(config.heartbeat_timeout(), seconds(6));
-    assert!(config.heartbeat_strict() && config.heartbeat_phase());
-    assert_eq!(config.slowest_link(), 1 << 12);
-    assert!(config.deliver_pongs() && config.answer_pings());
-    assert_eq!(config.connect_timeout(), seconds(8));
-    assert_eq!(config.close_timeout(), seconds(9));
-    assert_eq!(config.data_timeout(), Some(seconds(10)));
-    assert_eq!(config.max_message_size(), 11);
-    assert_eq!(config.login(), &Login::None);
-
-    let plain = Config::default();
-    assert!(!plain.heartbeat_strict() && !plain.heartbeat_phase());
-    assert!(!plain.deliver_pongs() && !plain.answer_pings());
-    assert_eq!((plain.max_attempts(), plain.data_timeout()), (None, None));
-    assert_eq!(plain.max_message_size(), 16 << 20);
-    assert_eq!(plain.heartbeat_kind(), HeartbeatKind::Ping);
-    assert_eq!(plain.slowest_link(), 32 << 10);
-}
+use super::words::seconds;
 
 #[test]
 fn errors_of_a_configuration_are_a_list_of_field_value_and_limit() {

@@ -33,17 +33,3 @@ fn a_rule_is_named_by_its_code_or_its_range() {
     let expected = serde_json::json!({"4000": "fatal", "4100-4101": "retry"});
     assert_eq!(written["policy"], expected);
 }
-
-#[test]
-fn what_is_sent_with_a_code_is_said_in_words() {
-    let policy = Policy::default();
-    for (code, beginning) in [
-        (1000, "sent on the application's close request"),
-        (1002, "sent to a peer that violates the protocol"),
-        (1006, "a client reports it for a connection that ended without a Close frame"),
-        (404, "an HTTP status"),
-    ] {
-        let text = policy.explain(code).unwrap().sent.text();
-        assert!(text.starts_with(beginning), "{code}: {text}");
-    }
-}
