@@ -49,7 +49,7 @@ enum Given {
     Table,
 }
 
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 28] = [
     "reconnect.initial_delay",
     "reconnect.max_delay",
     "reconnect.multiplier",
@@ -77,6 +77,7 @@ const FIELDS: [&str; 27] = [
     "reconnect",
     "heartbeat",
     "login",
+    "reconnect.renew_after",
 ];
 
 const WORDS: [&str; 20] = [
@@ -430,20 +431,21 @@ fn log_in(rig: &mut Rig, config: &Config) {
     }
 }
 
-/// From here on nothing comes. A heartbeat notices that within its bound.
+/// From here on nothing comes. A heartbeat notices that within its bound, and a renewal ends the connection, too.
 fn silence(rig: &mut Rig, config: &Config, sights: &mut Sights) {
-    /// A ping at once or after the phase, the judgement, and a data timeout before either.
-    const MOST_TICKS: usize = 4;
+    /// A ping at once or after the phase, the judgement, a data timeout and the steps of a renewal before either.
+    const MOST_TICKS: usize = 6;
 
     let since = rig.now;
-    if config.heartbeat_kind() == HeartbeatKind::Off && config.data_timeout().is_none() {
+    let heartbeat = (config.heartbeat_kind() != HeartbeatKind::Off)
+        .then(|| config.heartbeat_interval().saturating_add(config.heartbeat_timeout()));
+    let renewal = config.renew_after().map(|span| span.saturating_add(config.close_timeout()));
+    let Some(bound) = [heartbeat, config.data_timeout(), renewal].into_iter().flatten().min()
+    else {
         sights.insert("nothing to watch for");
         assert_eq!(rig.connection.next_deadline(), None);
         return;
-    }
-    let heartbeat = (config.heartbeat_kind() != HeartbeatKind::Off)
-        .then(|| config.heartbeat_interval().saturating_add(config.heartbeat_timeout()));
-    let bound = heartbeat.into_iter().chain(config.data_timeout()).min().expect("one of the two");
+    };
     let dead_at: Instant = since.saturating_add(bound);
     for _ in 0..MOST_TICKS {
         rig.tick();

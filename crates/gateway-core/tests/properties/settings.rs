@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde::Deserialize as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::strategies;
 
@@ -90,24 +90,41 @@ fn the_writer_writes_every_setting_but_the_rules_that_refuse_a_login() {
 }
 
 #[test]
-fn the_defaults_of_the_table_are_the_defaults() {
-    let mut tree = Map::new();
-    for setting in Config::SETTINGS {
-        if IN_WORDS.contains(&setting.default) || setting.path.starts_with("login.") {
-            continue;
+fn a_span_outside_its_limits_is_refused_by_its_name() {
+    for setting in Config::SETTINGS.iter().filter(|setting| setting.limits.contains(" – 365 d")) {
+        for span in ["0ms", "366d"] {
+            let tree = tree_of(&[(setting.path, span.into()), ("login.external", true.into())]);
+            let told = Config::deserialize(tree).err().map(|error| error.to_string());
+            let is_named = told.is_some_and(|told| told.contains(setting.path));
+            assert!(
+                is_named,
+                "check `{}` in crates/gateway-core/src/config/build.rs",
+                setting.path
+            );
         }
-        let (section, name) = setting.path.split_once('.').unwrap_or(("", setting.path));
-        let table = match section {
-            "" => &mut tree,
-            section => {
-                let table = tree.entry(section).or_insert_with(|| json!({}));
-                table.as_object_mut().expect("a table")
-            }
-        };
-        table.insert(name.to_owned(), setting.default.into());
     }
+}
 
-    let config = Config::deserialize(Value::Object(tree)).expect("every default is valid");
+/// A tree of these settings.
+fn tree_of(settings: &[(&str, Value)]) -> Value {
+    let mut tree = json!({});
+    for (path, value) in settings {
+        match path.split_once('.') {
+            Some((section, name)) => tree[section][name] = value.clone(),
+            None => tree[path] = value.clone(),
+        }
+    }
+    tree
+}
+
+#[test]
+fn the_defaults_of_the_table_are_the_defaults() {
+    let settings = Config::SETTINGS.iter().filter(|setting| {
+        !IN_WORDS.contains(&setting.default) && !setting.path.starts_with("login.")
+    });
+    let settings: Vec<_> = settings.map(|setting| (setting.path, setting.default.into())).collect();
+
+    let config = Config::deserialize(tree_of(&settings)).expect("every default is valid");
 
     assert_eq!(config, Config::default());
 }
