@@ -321,7 +321,7 @@ fn renewal() -> Result<Configuration, ConfigErrors> {
         stall: Duration::from_secs(7),
         horizon: Instant::from_millis(12_000),
         extras: &[What::Reconnect, What::Drained],
-        depth: None,
+        depth: Some(12),
         expected: &[
             ("disconnected", "reconnect"),
             ("disconnected", "renewal"),
