@@ -8,16 +8,16 @@ use tokio_tungstenite::{
     tungstenite::protocol::{Role, WebSocketConfig},
 };
 
-use super::{
-    Options,
+use crate::{
+    clock,
     control::{Order, Orders, Shared},
-    ending::{self, Ending},
+    ending,
     line::Line,
     opening::{self, Opened},
-    script::Opening,
+    options::Options,
+    script::{Ending, Opening},
     session,
 };
-use crate::clock;
 
 /// How much may wait to be written to a client beyond the largest message.
 const WRITE_SLACK: usize = 256 * 1024;
@@ -72,7 +72,7 @@ pub(crate) async fn attend(
 }
 
 fn config(options: &Options) -> WebSocketConfig {
-    let largest = options.max_message_size.bytes();
+    let largest = options.max_message_size;
     WebSocketConfig::default()
         .max_message_size(Some(largest))
         .max_frame_size(Some(largest))
