@@ -5,6 +5,7 @@
 
 mod bell;
 mod blocking;
+mod certificates;
 mod client;
 mod clock;
 mod cuts;
@@ -18,13 +19,14 @@ mod suite_std;
 mod tally;
 
 pub use blocking::{Served, serve};
+pub use certificates::{Certificates, Made, params, showing};
 pub use client::{
     calm, client, disconnected, drain, messages, texts, until, until_ready, while_polling,
 };
 pub use clock::{elapse, now, settle, within};
 pub use cuts::Cuts;
 pub use gateway_testkit::Frame;
-pub use listener::{Certificates, Listener};
+pub use listener::Listener;
 pub use memory::{Calls, Memory, Sockets, Switch, memory};
 pub use peer::{Head, Peer, refuse};
 pub use suite::run_on_tokio;
