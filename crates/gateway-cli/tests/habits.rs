@@ -5,31 +5,20 @@ mod common;
 
 use std::io;
 
-use common::{Server, gateway, run, soon, text};
-use tokio::net::TcpListener;
-use tokio_tungstenite::{
-    accept_hdr_async,
-    tungstenite::handshake::server::{ErrorResponse, Request, Response},
-};
+use common::{Server, gateway, run, text};
+use gateway_tests::Listener;
 
 #[tokio::test]
 async fn h_and_s_are_a_header_and_a_subprotocol() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
+    let listener = Listener::bind().await;
+    let url = listener.url();
     let mut command = gateway(&["connect", "-k", "-H", "X-Device: seven", "-s", "one", &url]);
     let _client = command.arg("-q").spawn()?;
-    let (tcp, _) = soon(listener.accept()).await?;
-    let mut head = Request::new(());
-    #[expect(clippy::result_large_err, reason = "the signature is tungstenite's")]
-    let keep = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        head = request.clone();
-        Ok(response)
-    };
-    let _socket = soon(accept_hdr_async(tcp, keep)).await.expect("an upgrade");
 
-    let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok());
-    assert_eq!(header("X-Device"), Some("seven"));
-    assert_eq!(header("Sec-WebSocket-Protocol"), Some("one"));
+    let peer = listener.peer().await;
+
+    assert_eq!(peer.head.header("x-device"), Some("seven"));
+    assert_eq!(peer.head.header("sec-websocket-protocol"), Some("one"));
     Ok(())
 }
 
@@ -118,7 +107,7 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
         Ok::<_, io::Error>(shown)
     });
 
-    let shown = soon(typed).await.expect("no panic")?;
+    let shown = common::soon(typed).await.expect("no panic")?;
 
     // No line of the log stands behind a prompt.
     for line in shown.lines().filter(|line| line.contains("INFO")) {

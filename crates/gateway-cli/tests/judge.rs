@@ -12,11 +12,8 @@ use tokio::{
     process::{Child, ChildStdout},
 };
 
-use common::{Client, gateway, rest, run, soon, text};
+use common::{Client, REQUEST, gateway, rest, run, soon, text};
 
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 /// Short delays, and a dead peer known after 400 ms.
 const QUICK: [&str; 8] = [
     "--initial-delay",

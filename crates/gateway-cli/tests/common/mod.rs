@@ -9,17 +9,24 @@ use std::{
     time::Duration,
 };
 
+use gateway_tests::{Listener, Peer};
 use serde_json::Value;
 use tokio::{
     io::{
         AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines,
     },
+    net::TcpStream,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 
 /// The only bound on any wait.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request for an upgrade.
+pub const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// The program, without any setting from the environment.
 pub fn gateway(arguments: &[&str]) -> Command {
@@ -77,7 +84,10 @@ pub struct Server {
 
 impl Server {
     pub async fn start(arguments: &[&str]) -> Self {
-        let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "off"]);
+        let mut command = gateway(&["serve", "--log-level", "off"]);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut process =
             command.args(arguments).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut lines = lines_of(process.stdout.take());
@@ -110,6 +120,12 @@ impl Client {
             events: lines_of(process.stderr.take()),
             process,
         }
+    }
+
+    /// Starts one at a server of the test, and returns both.
+    pub async fn with_peer(arguments: &[&str]) -> (Self, Peer<TcpStream>) {
+        let listener = Listener::bind().await;
+        (Self::start(&listener.url(), arguments), listener.peer().await)
     }
 
     /// Waits for an event of that name.
