@@ -56,11 +56,25 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
     ])
 }
 
+/// What most of them share.
+fn world(name: &'static str, settings: ConfigBuilder) -> Result<Configuration, ConfigErrors> {
+    Ok(Configuration {
+        name,
+        settings: Arc::new(settings.build()?),
+        messages: &[],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(12_000),
+        extras: &[],
+        depth: None,
+        expected: &[],
+    })
+}
+
 /// A heartbeat with a timeout shorter than its interval; two retries.
 fn heartbeat() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "heartbeat",
-        settings: Arc::new(short().max_attempts(Some(2)).build()?),
         messages: &[
             Message::Opened,
             Message::Refused,
@@ -72,11 +86,6 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             Message::Reset,
         ],
         in_flight: 3,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
-        extras: &[],
-        depth: None,
         expected: &[
             ("disconnected", "close_received"),
             ("disconnected", "close_timeout"),
@@ -95,6 +104,7 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             ("stale", "socket_failed"),
             ("stale", "socket_opened"),
         ],
+        ..world("heartbeat", short().max_attempts(Some(2)))?
     })
 }
 
@@ -102,8 +112,6 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
 fn login() -> Result<Configuration, ConfigErrors> {
     let settings = short().login(message_login()).heartbeat_timeout(Duration::from_secs(10));
     Ok(Configuration {
-        name: "login",
-        settings: Arc::new(settings.max_attempts(Some(2)).build()?),
         messages: &[
             Message::Opened,
             Message::Unauthorized,
@@ -116,11 +124,6 @@ fn login() -> Result<Configuration, ConfigErrors> {
             Message::Reset,
         ],
         in_flight: 2,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
-        extras: &[],
-        depth: None,
         expected: &[
             ("disconnected", "login_refused"),
             ("disconnected", "login_timeout"),
@@ -133,6 +136,7 @@ fn login() -> Result<Configuration, ConfigErrors> {
             ("gave_up", "login_refused"),
             ("stale", "socket_opened"),
         ],
+        ..world("login", settings.max_attempts(Some(2)))?
     })
 }
 
@@ -140,20 +144,15 @@ fn login() -> Result<Configuration, ConfigErrors> {
 fn pressure() -> Result<Configuration, ConfigErrors> {
     let settings = short().heartbeat_strict(true);
     Ok(Configuration {
-        name: "pressure",
-        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
         messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
         in_flight: 2,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
         extras: &[What::Pause, What::Resume, What::Block, What::Flush],
-        depth: None,
         expected: &[
             ("disconnected", "pong_timeout"),
             ("rejected", "write_blocked"),
             ("stale", "socket_opened"),
         ],
+        ..world("pressure", settings.max_attempts(Some(1)))?
     })
 }
 
@@ -161,12 +160,8 @@ fn pressure() -> Result<Configuration, ConfigErrors> {
 /// could start a millisecond before the end of the other, and the number of states would be infinite.
 fn held() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "held",
-        settings: Arc::new(short().max_attempts(Some(0)).build()?),
         messages: &[Message::Opened, Message::Pong, Message::Reset],
-        in_flight: 1,
         pings: 1,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(60_000),
         extras: &[
             What::Hold(0, 0),
@@ -175,7 +170,6 @@ fn held() -> Result<Configuration, ConfigErrors> {
             What::Hand(0),
             What::WriteBehind(128 << 10),
         ],
-        depth: None,
         expected: &[
             ("disconnected", "pong_timeout"),
             ("disconnected", "write_stall"),
@@ -186,6 +180,7 @@ fn held() -> Result<Configuration, ConfigErrors> {
             ("ping", "progressed"),
             ("ping", "written_at_once"),
         ],
+        ..world("held", short().max_attempts(Some(0)))?
     })
 }
 
@@ -222,40 +217,29 @@ fn slow() -> Result<Configuration, ConfigErrors> {
 fn data() -> Result<Configuration, ConfigErrors> {
     let settings = short().data_timeout(Some(Duration::from_secs(6)));
     Ok(Configuration {
-        name: "data",
-        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
         messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
-        extras: &[],
         depth: Some(20),
         expected: &[
             ("disconnected", "data_timeout"),
             ("disconnected", "pong_timeout"),
             ("stale", "socket_opened"),
         ],
+        ..world("data", settings.max_attempts(Some(1)))?
     })
 }
 
 /// A network that is reported back; one retry. A hint is honoured once in 30 s, so the past matters longer.
 fn online() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "online",
-        settings: Arc::new(short().max_attempts(Some(1)).build()?),
         messages: &[Message::Opened, Message::Refused, Message::Pong, Message::Reset],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(31_000),
         extras: &[What::Online],
-        depth: None,
         expected: &[
             ("retry", "hint"),
             ("disconnected", "pong_timeout"),
             ("stale", "socket_opened"),
         ],
+        ..world("online", short().max_attempts(Some(1)))?
     })
 }
 
@@ -263,12 +247,7 @@ fn online() -> Result<Configuration, ConfigErrors> {
 fn suspend() -> Result<Configuration, ConfigErrors> {
     let settings = short().login(message_login());
     Ok(Configuration {
-        name: "suspend",
-        settings: Arc::new(settings.max_attempts(Some(2)).build()?),
         messages: &[Message::Opened, Message::LoginAccepted, Message::Pong, Message::Reset],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(31_000),
         extras: &[What::Wake, What::Sleep],
         depth: Some(7),
@@ -278,18 +257,14 @@ fn suspend() -> Result<Configuration, ConfigErrors> {
             ("retry", "hint"),
             ("stale", "socket_opened"),
         ],
+        ..world("suspend", settings.max_attempts(Some(2)))?
     })
 }
 
 /// A machine that sleeps, also while a ping is held; no retry. Histories are cut off as in `suspend`.
 fn probe() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "probe",
-        settings: Arc::new(short().max_attempts(Some(0)).build()?),
         messages: &[Message::Opened, Message::Pong],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(60_000),
         extras: &[What::Wake, What::Sleep, What::Hold(0, 0), What::Hand(0)],
         depth: Some(7),
@@ -299,6 +274,7 @@ fn probe() -> Result<Configuration, ConfigErrors> {
             ("held", "clock_jumped"),
             ("order", "abort_socket"),
         ],
+        ..world("probe", short().max_attempts(Some(0)))?
     })
 }
 
