@@ -7,19 +7,10 @@ mod common;
 use std::{fs::File, io, process::Stdio};
 
 use broken::filled_pipe;
-use common::{file, gateway, soon};
+use common::{file, gateway, signal, soon};
 use gateway_tests::{Frame, Listener};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use tokio::{
-    io::AsyncWriteExt as _,
-    process::{Child, Command},
-};
-
-async fn signal(program: &Child, name: &str) -> io::Result<()> {
-    let id = program.id().expect("it runs").to_string();
-    assert!(Command::new("kill").args([name, &id]).status().await?.success());
-    Ok(())
-}
+use tokio::{io::AsyncWriteExt as _, process::Child};
 
 /// A client whose second attempt hangs: by then the file of its login is a pipe, open and empty.
 async fn hanging(name: &str, close_timeout: &str) -> io::Result<(Child, File)> {
@@ -44,7 +35,7 @@ async fn hanging(name: &str, close_timeout: &str) -> io::Result<(Child, File)> {
 async fn a_signal_ends_a_program_whose_login_file_hangs() -> io::Result<()> {
     let (mut client, _pipe) = hanging("hangs-once", "50ms").await?;
 
-    signal(&client, "-TERM").await?;
+    signal(&client, "-TERM").await;
 
     assert_eq!(soon(client.wait()).await?.code(), Some(0));
     Ok(())
@@ -57,8 +48,8 @@ async fn a_second_signal_ends_a_program_whose_close_is_not_answered_at_once() ->
     let mut client = gateway(&["connect", &url, "--close-timeout", "10m"]).spawn()?;
     let _silent = listener.peer().await;
 
-    signal(&client, "-INT").await?;
-    signal(&client, "-TERM").await?;
+    signal(&client, "-INT").await;
+    signal(&client, "-TERM").await;
 
     // Which of them it received first is not known.
     let code = soon(client.wait()).await?.code();
@@ -88,7 +79,7 @@ async fn a_signal_ends_it_where_neither_stdout_nor_stderr_is_read_and_the_peer_i
         peer.send(frame).await;
     }
 
-    signal(&client, "-TERM").await?;
+    signal(&client, "-TERM").await;
 
     // 1 where even the last words had no time.
     let code = soon(client.wait()).await?.code();

@@ -5,7 +5,7 @@ mod common;
 
 use std::{io, process::Stdio};
 
-use common::{Client, Server, gateway, rest, soon};
+use common::{Client, Server, gateway, rest, signal, soon};
 use gateway_tests::{Frame, Peer};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
@@ -87,8 +87,7 @@ async fn what_was_not_sent_is_counted_on_stderr_at_a_signal() -> io::Result<()> 
     let stdout = client.stdout.as_mut().expect("it is piped");
     let mut echo = [0; 6];
     soon(tokio::io::AsyncReadExt::read_exact(stdout, &mut echo)).await?;
-    let id = client.id().expect("it runs").to_string();
-    tokio::process::Command::new("kill").args(["-INT", &id]).status().await?;
+    signal(&client, "-INT").await;
 
     let log = rest(client.stderr.take().expect("it is piped")).await;
 

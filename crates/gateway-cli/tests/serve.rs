@@ -2,74 +2,83 @@
 
 mod common;
 
-use std::{io, process::Output};
+use std::io;
 
-use common::{Server, run, soon, text};
+use common::{Ended, Server, run, soon, text};
 
-async fn serve(arguments: &[&str]) -> io::Result<Output> {
+async fn serve(arguments: &[&str]) -> Ended {
     run(common::gateway(&[&["serve"], arguments].concat()), b"").await
 }
 
 #[tokio::test]
-async fn the_list_of_scripts_goes_to_stdout() -> io::Result<()> {
-    let output = serve(&["--script", "list"]).await?;
+async fn the_list_of_scripts_goes_to_stdout_with_what_each_expects() {
+    let Ended { status, stdout: list, .. } = serve(&["--script", "list"]).await;
 
-    let stdout = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0));
-    assert!(stdout.starts_with("echo "), "{stdout}");
-    for name in ["half-open", "http-429-retry-date", "close-mute"] {
-        assert!(stdout.lines().any(|line| line.starts_with(name)), "{stdout}");
+    assert_eq!(status, Some(0));
+    assert!(list.starts_with("echo "), "{list}");
+    for words in [
+        "half-open ",
+        "http-429-retry-date ",
+        "close-mute ",
+        "- tries again within 45s of a loss",
+        "- ends the connection within 45s after the server's last bytes",
+        "its Close frame, if it sends one, has 1007 or 1002 (RFC 6455, 7.1.7)",
+        "close-CODE",
+    ] {
+        assert!(list.contains(words), "{words}: {list}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn the_help_names_the_answers_to_a_login() -> io::Result<()> {
-    let output = serve(&["--help"]).await?;
+async fn the_help_names_the_answers_to_a_login() {
+    let Ended { stdout: help, .. } = serve(&["--help"]).await;
 
-    let help = text(&output.stdout);
     for part in [r#"{"type":"login_ok"}"#, r#"{"type":"login_failed"}"#, "close 1008"] {
         assert!(help.contains(part), "{part}: {help}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_name_to_listen_on_is_resolved_and_what_is_none_is_told_the_form() -> io::Result<()> {
+async fn a_name_to_listen_on_is_resolved() {
     let Server { url, .. } = Server::start(&["--listen", "localhost:0"]).await;
     assert!(url.starts_with("ws://127.0.0.1:") || url.starts_with("ws://[::1]:"), "{url}");
-
-    let output = serve(&["--listen", "nowhere"]).await?;
-    let stderr = text(&output.stderr);
-    assert!(stderr.contains("must be IP:PORT"), "{stderr}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_is_a_usage_error() -> io::Result<()> {
-    for arguments in [
-        ["--script", "half-opne"],
-        ["--max-message-size", "0"],
-        ["--listen", "nowhere"],
-        ["--faults", "-1"],
-        ["--login", ""],
+async fn what_cannot_be_meant_is_a_usage_error() {
+    for (arguments, words) in [
+        (&["--script", "nonsense"][..], "--script"),
+        (&["--listen", "nowhere"], "must be IP:PORT"),
+        (&["--max-message-size", "0"], "--max-message-size"),
+        (&["--faults", "-1"], "-1"),
+        (&["--login", ""], "--login"),
+        (&["--judge", "--for", "1s", "--within", "1s"], "must be shorter than --for"),
+        (&["--judge", "--for", "0"], "longer than 0"),
+        (&["--judge", "--for", "soon"], "30s"),
+        (&["--judge", "--faults", "1"], "--faults"),
+        (&["--within", "1s"], "--judge"),
+        (&["--report", "x"], "--judge"),
+        (&["--script", "close-1005"], "close-code-1005"),
+        (&["--script", "close-5000"], "3000-4999"),
+        (&["--script", "close-CODE"], "--script"),
+        (&["--script", "close-"], "--script"),
     ] {
-        let output = serve(&arguments).await?;
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty());
+        let Ended { status, stdout, stderr } = serve(arguments).await;
+        assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
+        assert!(stdout.is_empty());
     }
-    Ok(())
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_a_failure() -> io::Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
 
-    let output = serve(&["--listen", &taken.local_addr()?.to_string()]).await?;
+    let output = serve(&["--listen", &taken.local_addr()?.to_string()]).await;
 
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status, Some(1));
     assert!(output.stdout.is_empty());
-    assert!(text(&output.stderr).contains("cannot listen on 127.0.0.1:"));
+    assert!(output.stderr.contains("cannot listen on 127.0.0.1:"));
     Ok(())
 }
 
@@ -82,7 +91,6 @@ async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
     use tokio::{
         io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
         net::TcpStream,
-        process::Command,
         time::timeout,
     };
 
@@ -104,8 +112,7 @@ async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
             assert_ne!(soon(client.read_buf(&mut answer)).await?, 0);
         }
 
-        let id = server.id().expect("it runs").to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().await?.success());
+        common::signal(&server, signal).await;
 
         // The client does not answer the Close frame, and keeps its side open.
         let output = timeout(Duration::from_secs(2), server.wait_with_output()).await??;

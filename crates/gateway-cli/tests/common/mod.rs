@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::{
-    io,
     path::PathBuf,
     process::{ExitStatus, Output, Stdio},
     time::Duration,
@@ -45,19 +44,28 @@ pub fn without_settings(mut command: Command) -> Command {
     command
 }
 
+/// How a program ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
 /// Runs a command to its end, with this on stdin.
-pub async fn run(mut command: Command, input: &[u8]) -> io::Result<Output> {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+pub async fn run(mut command: Command, input: &[u8]) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_owned();
     // A program that ends before it has read everything breaks the pipe, and may.
     let writing = tokio::spawn(async move {
         let _ = stdin.write_all(&input).await;
     });
-    let output = soon(child.wait_with_output()).await?;
+    let Output { status, stdout, stderr } =
+        soon(child.wait_with_output()).await.expect("it is ours");
     writing.abort();
-    Ok(output)
+    Ended { status: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
 }
 
 pub async fn soon<T>(work: impl Future<Output = T>) -> T {
@@ -66,6 +74,13 @@ pub async fn soon<T>(work: impl Future<Output = T>) -> T {
 
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Sends a signal to a program that runs.
+pub async fn signal(program: &Child, name: &str) {
+    let id = program.id().expect("it runs").to_string();
+    let killed = Command::new("kill").args([name, &id]).status().await;
+    assert!(killed.expect("there is kill").success());
 }
 
 /// A file of this test program's own.
@@ -78,8 +93,9 @@ pub fn file(name: &str, content: &str) -> PathBuf {
 
 /// A `gateway serve` that is killed in the end.
 pub struct Server {
-    _process: Child,
+    process: Child,
     pub url: String,
+    stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Server {
@@ -90,9 +106,25 @@ impl Server {
         }
         let mut process =
             command.args(arguments).stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut lines = lines_of(process.stdout.take());
-        let url = soon(lines.next_line()).await.expect("it is text").expect("a first line");
-        Self { _process: process, url }
+        let mut stdout = lines_of(process.stdout.take());
+        let url = soon(stdout.next_line()).await.expect("it is text").expect("a first line");
+        Self { process, url, stdout }
+    }
+
+    /// Connects without a client.
+    pub async fn dial(&self) -> TcpStream {
+        let address = self.url.trim_start_matches("ws://");
+        soon(TcpStream::connect(address)).await.expect("it listens")
+    }
+
+    pub async fn signal(&self, name: &str) {
+        signal(&self.process, name).await;
+    }
+
+    /// Waits until it ends by itself. Returns the status, and what it says after the URL.
+    pub async fn end(mut self) -> (Option<i32>, String) {
+        let report = rest(self.stdout.into_inner()).await;
+        (soon(self.process.wait()).await.expect("it is ours").code(), report)
     }
 }
 
@@ -160,9 +192,7 @@ impl Client {
     }
 
     pub async fn signal(&self, name: &str) {
-        let id = self.process.id().expect("it runs").to_string();
-        let killed = Command::new("kill").args([name, &id]).status().await;
-        assert!(killed.expect("there is kill").success());
+        signal(&self.process, name).await;
     }
 
     /// Waits for the end. Returns the status, and the events until then.
