@@ -50,13 +50,7 @@ pub(crate) async fn serve(
         told: 0,
         fault: None,
         lingers: plan.as_ref().is_some_and(|plan| plan.lingers),
-        book: ConnectionBook {
-            connection: id,
-            received: Vec::new(),
-            is_clean: false,
-            written: None,
-            how: String::new(),
-        },
+        book: ConnectionBook { connection: id, ..ConnectionBook::default() },
     };
     // Any failure here means that the client has left, which the ledgers show.
     let _ = line.live(plan).await;
