@@ -121,16 +121,6 @@ async fn credentials_are_refreshed_once_on_401_and_then_it_is_fatal() {
 }
 
 #[tokio::test]
-async fn attempts_are_spent_where_a_server_accepts_and_drops() {
-    let server = Server::start(&["--script", "accept-then-drop"]).await;
-    let arguments = [SHORT.as_slice(), &["--max-attempts", "2"]].concat();
-    let mut client = Client::start(&server.url, &arguments);
-
-    assert_eq!(client.event("gave_up").await["cause"], "attempts_spent");
-    assert_eq!(client.end().await.0.code(), Some(1));
-}
-
-#[tokio::test]
 async fn a_login_from_a_file_is_sent_first_and_read_anew_where_it_is_refused() -> io::Result<()> {
     let server = Server::start(&["--login", "hunter2"]).await;
     let login = file("login", "wrong\n");
@@ -198,21 +188,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_gone_ends_it_with_0() {
-    let server = Server::start(&[]).await;
-    let mut client = Client::start(&server.url, &[]);
-    client.event("ready").await;
-    client.stdout = None;
-
-    client.send("to nobody\n").await;
-
-    let (status, events) = client.end().await;
-    assert_eq!(status.code(), Some(0), "{events:?}");
-    assert!(events.iter().any(|event| event["to"] == "CLOSING"), "{events:?}");
-}
-
-#[tokio::test]
-async fn a_reader_that_is_gone_is_told_of_on_stderr() -> io::Result<()> {
+async fn a_reader_that_is_gone_is_told_of_on_stderr_and_ends_it_with_0() -> io::Result<()> {
     let server = Server::start(&[]).await;
     let mut command = gateway(&["connect", &server.url, "--log-level", "warn"]);
     let mut client =

@@ -1,5 +1,4 @@
-//! Which answer accepts a login, and what follows a refusal, against a server in the test and
-//! `gateway serve`.
+//! Which answer accepts a login, and what follows a refusal.
 
 mod common;
 
@@ -285,44 +284,6 @@ async fn the_text_of_a_refusal_is_escaped_in_events_and_log() -> io::Result<()> 
         assert!(!told.contains(raw), "{told:?}");
     }
     Ok(())
-}
-
-#[tokio::test]
-async fn gateway_serve_refuses_a_login_and_says_so() {
-    let server = Server::start(&["--login", "hunter2"]).await;
-    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
-    let delays = &LOGIN[6..];
-    let arguments = [&["--login", "wrong-token"], &rules[..], delays].concat();
-    let mut client = Client::start(&server.url, &arguments);
-    let refusal = r#"{"type":"login_failed"}"#;
-
-    for socket in 1..=2 {
-        let login = client.event("login").await;
-        assert_eq!((&login["outcome"], &login["reason"]), (&"refused".into(), &refusal.into()));
-        let lost = client.event("disconnected").await;
-        assert_eq!((&lost["socket"], &lost["code"]), (&socket.into(), &1008.into()));
-        assert_eq!((&lost["cause"], &lost["reason"]), (&"login_refused".into(), &refusal.into()));
-    }
-
-    let gave_up = client.event("gave_up").await;
-    assert_eq!((&gave_up["cause"], &gave_up["code"]), (&"login_refused".into(), &1008.into()));
-    assert_eq!(client.end().await.0.code(), Some(1));
-}
-
-#[tokio::test]
-async fn gateway_serve_refuses_logins_as_often_as_it_is_told_to() {
-    let arguments = ["--login", "hello", "--script", "refuse-login", "--faults", "3"];
-    let server = Server::start(&arguments).await;
-    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
-    let arguments = [&LOGIN[..2], &rules, &LOGIN[6..], &PATIENT].concat();
-    let mut client = Client::start(&server.url, &arguments);
-
-    for _ in 0..3 {
-        let lost = client.event("disconnected").await;
-        assert_eq!((&lost["cause"], &lost["code"]), (&"login_refused".into(), &1013.into()));
-    }
-
-    client.state("AUTHENTICATED").await;
 }
 
 #[tokio::test]

@@ -108,17 +108,6 @@ fn pem(name: &str, content: &str) -> (PathBuf, String) {
 }
 
 #[tokio::test]
-async fn ca_cert_takes_the_self_signed_certificate_of_a_server() -> io::Result<()> {
-    for is_ca in [true, false] {
-        let made = Made::new(is_ca);
-        let server = Server::start(made.acceptor(ALL_VERSIONS, None)).await;
-        let (_, path) = pem("self-signed.pem", &made.certificate.pem());
-        Program::start(&server, &["--ca-cert", &path], &[])?.is_connected().await;
-    }
-    Ok(())
-}
-
-#[tokio::test]
 async fn ca_cert_is_read_again_when_the_file_changes() -> io::Result<()> {
     let (first, second) = (Made::new(true), Made::new(true));
     let server = Server::start(first.acceptor(ALL_VERSIONS, None)).await;
