@@ -1,5 +1,5 @@
-//! The command `gateway replay`: a demo's journal replays as recorded. Differences, damage and a
-//! missing end are reported with their line.
+//! The command `gateway replay`: a journal replays as recorded. Differences, damage and a missing
+//! end are reported with their line.
 
 mod common;
 
@@ -7,50 +7,29 @@ use std::{fs, io, path::Path};
 
 use common::{Client, Ended, Server, file, gateway, run, soon};
 
+/// A journal of a real connection: a head, 35 events, and the end.
+const JOURNAL: &str = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
+
 #[tokio::test]
-async fn a_recorded_demo_replays_as_recorded_and_a_difference_is_told_by_its_line() -> io::Result<()>
-{
-    let path = file("demo.jsonl", "");
+async fn a_journal_replays_as_recorded_and_a_difference_is_told_by_its_line() {
+    let path = file("replayed.jsonl", JOURNAL);
     let name = path.to_str().expect("its name is text");
-    let on_std = file("demo-std.jsonl", "");
-    let on_std = on_std.to_str().expect("its name is text");
-    let demo = |driver, name| {
-        run(gateway(&["demo", "--seed", "7", "--driver", driver, "--record", name]), b"")
-    };
-    let (demo, blocking) = tokio::join!(demo("tokio", name), demo("std", on_std));
-    for demo in [demo, blocking] {
-        assert_eq!(demo.status, Some(0), "{}", demo.stderr);
-    }
-    let blocking = run(gateway(&["replay", "--quiet", on_std]), b"").await;
-    let stdout = blocking.stdout;
-    assert_eq!(blocking.status, Some(0), "{stdout}");
-    assert!(stdout.ends_with(" events replayed: all as recorded\n"), "{stdout}");
-    let journal = fs::read_to_string(&path)?;
-    let events = journal.lines().count() - 2;
 
     let Ended { status, stdout, stderr } = run(gateway(&["replay", name]), b"").await;
     assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert!(
-        stdout.ends_with(&format!("\n{events} events replayed: all as recorded\n")),
-        "{stdout}"
-    );
-    assert!(stdout.lines().count() == events + 1 && !stdout.contains('\x1b'), "{stdout}");
+    assert!(stdout.ends_with("\n35 events replayed: all as recorded\n"), "{stdout}");
+    assert!(stdout.lines().count() == 36 && !stdout.contains('\x1b'), "{stdout}");
 
-    let quiet = run(gateway(&["replay", "--quiet", "-"]), journal.as_bytes()).await;
-    assert_eq!(quiet.stdout, format!("{events} events replayed: all as recorded\n"));
+    let quiet = run(gateway(&["replay", "--quiet", "-"]), JOURNAL.as_bytes()).await;
+    assert_eq!(quiet.stdout, "35 events replayed: all as recorded\n");
 
-    let changed = journal.replacen("\"credentials\":\"cached\"", "\"credentials\":\"refresh\"", 1);
-    let replayed = run(gateway(&["replay", "--quiet", "-"]), changed.as_bytes()).await;
-    let stdout = replayed.stdout;
-    assert_eq!(replayed.status, Some(1));
+    let changed = JOURNAL.replacen("\"credentials\":\"cached\"", "\"credentials\":\"refresh\"", 1);
+    let Ended { status, stdout, .. } =
+        run(gateway(&["replay", "--quiet", "-"]), changed.as_bytes()).await;
+    assert_eq!(status, Some(1));
     assert!(stdout.starts_with("line 3: differs from the recording\n"), "{stdout}");
-    assert!(stdout.ends_with(&format!("{events} events replayed: 1 difference\n")), "{stdout}");
-
-    Ok(())
+    assert!(stdout.ends_with("35 events replayed: 1 difference\n"), "{stdout}");
 }
-
-/// A journal of a real connection: a head, 35 events, and the end.
-const JOURNAL: &str = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
 
 #[tokio::test]
 async fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes_and_is_no_success() {
