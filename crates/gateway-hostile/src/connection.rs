@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::protocol::{Role, WebSocketConfig},
@@ -26,12 +25,11 @@ const RESTART_BEATS: u32 = 2;
 
 /// Serves a connection until its end.
 pub(crate) async fn attend(
-    tcp: TcpStream,
+    mut line: Line,
     opening: &'static Opening,
     shared: Arc<Shared>,
     mut orders: Orders,
 ) {
-    let mut line = Line::new(tcp, shared.pen());
     let opened = tokio::select! {
         biased;
         order = orders.next() => Err(order),

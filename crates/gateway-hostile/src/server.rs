@@ -21,6 +21,7 @@ use crate::{
     clock, connection,
     control::{Control, Order, Shared},
     judge::{observed::Observed, report::Report},
+    line::Line,
     options::Options,
     script::Script,
 };
@@ -176,17 +177,18 @@ impl Server {
     }
 }
 
-/// Numbers a connection, and spawns its task.
+/// Numbers a connection, and spawns its task. A connection that is counted is also recorded.
 fn admit(tcp: TcpStream, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
     if connections.len() >= MAX_CONNECTIONS {
         tracing::warn!("too many connections; dropping the new one");
         return;
     }
+    let line = Line::new(tcp, shared.pen());
     let number = shared.counters.connections.fetch_add(1, Relaxed);
     let span = tracing::info_span!("connection", number);
     tracing::debug!(parent: &span, "accepted");
     let opening = shared.opening(number);
-    let attended = connection::attend(tcp, opening, Arc::clone(shared), shared.orders());
+    let attended = connection::attend(line, opening, Arc::clone(shared), shared.orders());
     connections.spawn(attended.instrument(span));
 }
 
