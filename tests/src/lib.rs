@@ -1,7 +1,8 @@
 //! Tests of the drivers on real sockets, and on sockets in memory with virtual time.
 //!
-//! The tests are in `tests/`, one idea a file. This library is what they share. Servers are always
-//! written frame by frame, so that a test sees the wire and not a library's view of it.
+//! The tests are in `tests/`, one idea a file. This library is what they share. The program's tests
+//! use its listener, its frames and its certificates. Servers are always written frame by frame, so
+//! that a test sees the wire and not a library's view of it.
 
 mod bell;
 mod blocking;
