@@ -1,6 +1,5 @@
 //! A thousand blocking clients in one process survive a restart of their server, and leave nothing
 //! open.
-#![cfg(unix)] // it raises the limit of open files
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Barrier};
@@ -25,6 +24,7 @@ const FILES: u64 = 4 * CLIENTS as u64 + 200;
 #[test]
 #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn a_thousand_clients_live_through_a_restart() {
+    let _alone = super::alone();
     if !raise_file_limit() {
         println!("SKIPPED a_thousand_clients: the hard limit of open files is below {FILES}");
         return;

@@ -1,6 +1,5 @@
 //! Futures and clients are dropped at each point where they wait, on hostile streams. Nothing is
 //! lost, and no socket or task remains.
-#![allow(clippy::print_stdout, reason = "how many cuts there were is printed; see --nocapture")]
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use gateway_tests::hostile::{
     Fault, Life, Plan, Story, Sum, Verdict, World, hostile_client, paused, while_alive,
 };
 use gateway_tests::{Cuts, elapse, now, settle};
-use gateway_tokio::core::CloseFrame;
+use gateway_tokio::core::{CloseFrame, Notice};
 use gateway_tokio::{Client, ClientEvent, Message};
 use tokio::runtime::Handle;
 
@@ -219,6 +218,29 @@ fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
     println!("cancel, a handle and its events: {sum}");
     sum.is_flawless();
     assert!(sum.runs() > 80, "{} points only", sum.runs());
+}
+
+/// Nobody knows which of them were taken.
+#[test]
+fn sends_of_a_handle_that_are_all_cut_arrive_in_order_and_none_twice() {
+    for plan in fair() {
+        let (world, life) = (World::new(plan.clone(), Story::Quiet), Life::new(Story::Quiet));
+        paused(while_alive(async {
+            let (handle, mut events) = hostile_client(&world, &life.watch).spawn();
+            while !matches!(events.next().await, Some(ClientEvent::Notice(Notice::Ready { .. }))) {}
+            let mut cuts = Cuts::everywhere();
+            for number in 10..30 {
+                let _ = cuts.once(handle.send(format!("message {number}"))).await;
+            }
+            settle().await;
+            handle.close(CloseFrame::NORMAL).await;
+            while events.next().await.is_some() {}
+        }));
+
+        let arrived = world.seen().into_iter().flat_map(|(socket, _)| socket.messages);
+        assert!(arrived.clone().is_sorted_by(|one, next| one < next), "{plan:?}: {arrived:?}");
+        assert!(arrived.count() > 0, "{plan:?}");
+    }
 }
 
 #[test]

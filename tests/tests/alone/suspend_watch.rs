@@ -1,6 +1,5 @@
 //! The suspend watch of the process: one thread while there are clients, none before the first and
-//! after the last. This file has only one test, because clients of others would keep the thread.
-#![cfg(target_os = "linux")]
+//! after the last.
 
 use std::thread;
 
@@ -45,6 +44,8 @@ fn on_tokio<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn one_thread_watches_while_there_are_clients() {
+    let _alone = super::alone();
+    until_there_are(0); // that of an earlier test may still end
     let server = serve(async |listener| {
         for _ in 0..5 {
             let mut peer = listener.peer().await;
@@ -86,4 +87,5 @@ fn one_thread_watches_while_there_are_clients() {
     });
     until_there_are(0);
     drop(with_wall);
+    server.join();
 }

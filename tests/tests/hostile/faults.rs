@@ -1,6 +1,5 @@
 //! Every poll of a client's byte streams goes wrong once, in every way, on both drivers. No message
 //! is lost or duplicated, every outcome is true, and nothing stays open.
-#![allow(clippy::print_stdout, reason = "how many runs there were is printed; see --nocapture")]
 
 use gateway_tests::hostile::{Fault, Plan, Story, Sum, Verdict, World, on_std, on_tokio};
 

@@ -1,6 +1,5 @@
 //! A client and its server as two hosts of a simulated network (turmoil): partitions, held packets,
 //! crashes and latency, all in simulated time and from a seed.
-#![allow(clippy::print_stdout, reason = "what was simulated is printed; see --nocapture")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

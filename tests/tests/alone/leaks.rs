@@ -1,6 +1,5 @@
 //! Clients on real sockets are dropped at every stage of their life. No descriptor of the process
-//! stays open. This file has only one test, because descriptors of others would count too.
-#![cfg(target_os = "linux")]
+//! stays open.
 #![allow(clippy::print_stdout, reason = "what was counted is printed; see --nocapture")]
 
 use std::collections::VecDeque;
@@ -135,6 +134,7 @@ fn at_every_stage(url: &str) -> [usize; 2] {
 
 #[test]
 fn a_client_that_is_dropped_at_any_stage_leaves_no_descriptor_open() {
+    let _alone = super::alone();
     let server = Bystander::begin();
     at_every_stage(&server.url()); // what a process opens once for all is open
     server.end();
