@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gateway_tests::{Frame, calm, client, elapse, memory, settle};
-use gateway_tokio::core::{Config, HeartbeatKind, Notice};
+use gateway_tests::{Frame, client, elapse, memory, settle};
+use gateway_tokio::core::{Config, HeartbeatKind};
 use gateway_tokio::{ClientEvent, Events};
 use tokio::runtime::{Builder, Runtime};
 
@@ -70,36 +70,5 @@ fn a_day_of_heartbeats_goes_on_though_nobody_takes_events() {
     assert!(waiting.len() < 600, "{} events were kept", waiting.len());
     assert!(missed + waiting.len() as u64 >= 2 * pings as u64, "{missed} were missed");
     assert!(!waiting.iter().any(|event| matches!(event, ClientEvent::Disconnected { .. })));
-    server.abort();
-}
-
-#[test]
-fn a_day_of_retries_goes_on_though_nobody_takes_events() {
-    let runtime = paused();
-    let _inside = runtime.enter();
-    let (dial, mut sockets) = memory(1 << 16);
-    let config = calm().initial_delay(Duration::from_secs(10)).max_delay(Duration::from_secs(30));
-    let client = client("ws://gateway.example", config).dial(dial).build().unwrap();
-    let (_handle, mut events) = client.spawn();
-    let dialled = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&dialled);
-    let server = tokio::spawn(async move {
-        loop {
-            drop(sockets.stream().await); // ends TCP in the upgrade
-            counted.fetch_add(1, Ordering::SeqCst);
-        }
-    });
-
-    let grown = grown_in_a_day(&runtime);
-
-    assert!(grown < 100_000, "{grown} bytes more");
-    let dialled = dialled.load(Ordering::SeqCst);
-    assert!(dialled > 2_000, "{dialled} attempts in a day");
-    let (waiting, missed) = runtime.block_on(waiting(&mut events));
-    assert!(waiting.len() < 600, "{} events were kept", waiting.len());
-    assert!(missed + waiting.len() as u64 >= 4 * (dialled as u64 - 1), "{missed} were missed");
-    let retry =
-        |event: &&ClientEvent| matches!(event, ClientEvent::Notice(Notice::RetryScheduled { .. }));
-    assert!(waiting.iter().any(|event| retry(&event)), "the newest are there");
     server.abort();
 }

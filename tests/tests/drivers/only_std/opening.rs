@@ -7,21 +7,11 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use gateway_std::core::{
-    CloseFrame, ConfigBuilder, Credentials, DisconnectCause, Notice, OpenError,
-};
-use gateway_std::{
-    Client, ClientEvent, Dial, Endpoint, LoginCredentials, OpenFailure, Tls, Transport,
-};
-use gateway_tests::{Certificates, Peer, calm, serve};
+use gateway_std::core::{CloseFrame, DisconnectCause, Notice, OpenError};
+use gateway_std::{Client, ClientEvent, Dial, Endpoint, LoginCredentials, OpenFailure, Transport};
+use gateway_tests::calm;
 
-fn client(url: &str, config: ConfigBuilder) -> Client {
-    builder(url, config).build().unwrap()
-}
-
-fn builder(url: &str, config: ConfigBuilder) -> gateway_std::Builder {
-    Client::builder(url).config(config.build().unwrap()).seed(7)
-}
+use super::builder;
 
 /// Takes events up to the next retry; returns why the socket was lost.
 fn until_retry(client: &mut Client) -> DisconnectCause {
@@ -34,12 +24,6 @@ fn until_retry(client: &mut Client) -> DisconnectCause {
         }
     }
     panic!("the connection is over");
-}
-
-fn until_ready(client: &mut Client) {
-    while !client.is_ready() {
-        client.recv().expect("a connection that is not over");
-    }
 }
 
 /// A provider, or a dial, that waits until the test lets it go.
@@ -124,73 +108,6 @@ fn a_socket_that_opens_after_it_was_given_up_is_closed() {
 
     assert!(client.gave_up().is_some(), "{over:?}");
     assert_eq!((end.unwrap(), request), (0, Vec::new()), "nothing is said on it, and it is closed");
-}
-
-#[test]
-fn refreshed_credentials_are_asked_for_after_a_401() {
-    let server = serve(async |listener| {
-        gateway_tests::refuse(listener.tcp().await, "HTTP/1.1 401 Unauthorized\r\n\r\n").await;
-        let peer = Peer::accept(listener.tcp().await).await;
-        peer.head.header("authorization").map(ToOwned::to_owned)
-    });
-    let mut client = builder(&server.url, calm())
-        .credentials(|which| {
-            let token = if which == Credentials::Refresh { "new" } else { "old" };
-            Ok(LoginCredentials::new().header("Authorization", token))
-        })
-        .build()
-        .unwrap();
-
-    until_ready(&mut client);
-
-    assert_eq!(server.join().as_deref(), Some("new"));
-}
-
-#[test]
-fn a_name_that_is_none_fails_as_dns_and_a_port_that_is_closed_as_refused() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (url, expected) in [
-        ("ws://no-such-host.invalid/".to_owned(), OpenError::Dns),
-        (format!("ws://{closed}"), OpenError::Refused),
-    ] {
-        let cause = until_retry(&mut client(&url, calm()));
-        assert_eq!(cause, DisconnectCause::OpenFailed(expected), "{url}");
-    }
-}
-
-fn secure(certificates: Certificates, tls: Tls) -> Client {
-    let server = serve(async move |listener| {
-        while let Ok(stream) = listener.tls(certificates.acceptor()).await {
-            Peer::accept(stream).await.echo().await;
-        }
-    });
-    let port = server.url.rsplit(':').next().unwrap().to_owned();
-    builder(&format!("wss://localhost:{port}"), calm()).tls(tls).build().unwrap()
-}
-
-#[test]
-fn a_server_of_the_given_ca_is_trusted_and_echoes_more_than_tls_buffers() {
-    let certificates = Certificates::new("localhost");
-    let tls = certificates.trusted();
-    let mut client = secure(certificates, tls);
-    let message = vec![7; 300 << 10];
-
-    until_ready(&mut client);
-    client.send(message.clone()).unwrap();
-    let echoed = client.find_map(|event| match event {
-        ClientEvent::Message(message) => Some(message),
-        _ => None,
-    });
-
-    assert_eq!(echoed.unwrap().as_bytes(), message);
-}
-
-#[test]
-fn a_server_of_another_ca_is_not() {
-    let mut client =
-        secure(Certificates::new("localhost"), Certificates::new("localhost").trusted());
-    let expected = DisconnectCause::OpenFailed(OpenError::Certificate);
-    assert_eq!(until_retry(&mut client), expected);
 }
 
 #[test]

@@ -15,24 +15,16 @@ use gateway_tests::{Certificates, Frame, Peer, Served, calm, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 
+use super::{builder, until_ready};
+
 /// More than the kernel's buffers of both sides hold.
 const MUCH: usize = 16 << 20;
-
-fn until_ready(client: &mut Client) {
-    while !client.is_ready() {
-        client.recv().expect("a connection that is not over");
-    }
-}
-
-fn plain<T>(server: &Served<T>, config: ConfigBuilder) -> gateway_std::Builder {
-    Client::builder(&server.url).config(config.build().unwrap()).seed(7)
-}
 
 /// The client of a TLS server on that port.
 fn secure<T>(server: &Served<T>, certificates: &Certificates, config: ConfigBuilder) -> Client {
     let port = server.url.rsplit(':').next().unwrap();
-    let builder = Client::builder(format!("wss://localhost:{port}")).tls(certificates.trusted());
-    builder.config(config.build().unwrap()).seed(7).build().unwrap()
+    let builder = builder(&format!("wss://localhost:{port}"), config);
+    builder.tls(certificates.trusted()).build().unwrap()
 }
 
 /// How a socket ended, and the events before that.
@@ -133,7 +125,8 @@ fn a_flush_that_nothing_could_end_says_so() {
     let mut limits = Limits::default();
     limits.backlog = 1 << 10;
     let config = calm().heartbeat(HeartbeatKind::Json);
-    let builder = plain(&server, config).limits(limits).send_stall(Duration::from_millis(100));
+    let builder =
+        builder(&server.url, config).limits(limits).send_stall(Duration::from_millis(100));
     let mut client = builder.build().unwrap();
     until_ready(&mut client);
     client.try_send(vec![7; MUCH]).unwrap();
@@ -159,7 +152,7 @@ fn a_flood_of_pings_keeps_nobody_past_the_time_that_was_given() {
             }
         }
     });
-    let mut client = plain(&server, calm()).build().unwrap();
+    let mut client = builder(&server.url, calm()).build().unwrap();
     until_ready(&mut client);
     while let Ok(Some(ClientEvent::Notice(_))) = client.recv_timeout(Duration::ZERO) {}
 
@@ -184,7 +177,7 @@ fn messages_reach_a_reader_that_was_late() {
         }
         bytes
     });
-    let mut client = plain(&server, calm()).build().unwrap();
+    let mut client = builder(&server.url, calm()).build().unwrap();
     until_ready(&mut client);
     client.try_send(Message::binary(vec![7; MUCH])).unwrap();
     while client.recv_timeout(Duration::from_millis(20)).is_ok() {} // up to where the socket is full
@@ -280,7 +273,7 @@ fn a_flush_and_a_send_end_with_their_own_bytes_however_much_other_threads_add() 
     let shared = Arc::<Shared>::default();
     let address = server.url.trim_start_matches("ws://").parse().unwrap();
     let dial = BusyDial(Arc::clone(&shared), address);
-    let mut client = plain(&server, calm()).dial(dial).build().unwrap();
+    let mut client = builder(&server.url, calm()).dial(dial).build().unwrap();
     until_ready(&mut client);
     shared.sender.set(client.sender()).ok().unwrap();
     // A head of two bytes, a length of eight, a key of four.

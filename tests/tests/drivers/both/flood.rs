@@ -1,9 +1,11 @@
-//! A peer floods while it reads. A plain loop that answers every message loses none, on each
-//! driver, on real sockets.
+//! A peer floods while it reads. A plain loop that answers every message loses none, on real
+//! sockets.
 
-use gateway_tests::{Frame, Listener, Peer, calm, client, serve, settle, within};
+use gateway_tests::{Driver, Frame, Listener, Peer, calm, client, serve, settle};
 use gateway_tokio::ClientEvent;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+gateway_tests::on_both_drivers! { a_plain_loop_has_no_message_refused }
 
 const MESSAGES: usize = 60_000;
 
@@ -44,21 +46,14 @@ async fn flood(listener: Listener) -> usize {
     bytes
 }
 
-#[test]
-fn a_plain_loop_on_tokio_has_no_message_refused() {
+fn a_plain_loop_has_no_message_refused(driver: Driver) {
     let server = serve(flood);
-    let url = server.url.clone();
-    runtime().block_on(within(async {
-        let mut client = client(url, calm()).build().unwrap();
-        let mut answered = 0;
-        while answered < MESSAGES {
-            if let Some(ClientEvent::Message(message)) = client.next().await {
-                client.send(message).await.unwrap();
-                answered += 1;
-            }
-        }
-        client.flush().await.unwrap();
-    }));
+    let mut client = client!(driver, &server.url, calm());
+    for _ in 0..MESSAGES {
+        let message = client.message();
+        client.send(message).unwrap();
+    }
+    client.flush().unwrap();
 
     assert_eq!(server.join(), MESSAGES * ANSWER);
 }
@@ -68,7 +63,8 @@ fn a_plain_loop_on_a_spawned_client_has_no_message_refused() {
     let server = serve(flood);
     let url = server.url.clone();
     // A round trip between two tasks for each message: on a busy machine that takes longer than `within` waits.
-    runtime().block_on(async {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(async {
         let (handle, mut events) = client(url, calm()).build().unwrap().spawn();
         let mut answered = 0;
         while answered < MESSAGES {
@@ -82,26 +78,4 @@ fn a_plain_loop_on_a_spawned_client_has_no_message_refused() {
     });
 
     assert_eq!(server.join(), MESSAGES * ANSWER);
-}
-
-#[test]
-fn a_plain_loop_on_std_has_no_message_refused() {
-    let server = serve(flood);
-    let config = calm().build().unwrap();
-    let mut client =
-        gateway_std::Client::builder(&server.url).config(config).seed(7).build().unwrap();
-    let mut answered = 0;
-    while answered < MESSAGES {
-        if let Some(ClientEvent::Message(message)) = client.recv() {
-            client.send(message).unwrap();
-            answered += 1;
-        }
-    }
-    client.flush().unwrap();
-
-    assert_eq!(server.join(), MESSAGES * ANSWER);
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -8,62 +8,25 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt, StreamExt as _};
 use gateway_tests::{
-    Frame, Peer, Sockets, calm, client, elapse, memory, now, settle, texts, until_ready,
-    while_polling, within,
+    Frame, calm, client, disconnected, elapse, memory, now, pair, settle, texts, while_polling,
+    within,
 };
 use gateway_tokio::core::{
     CloseFrame, ConfigBuilder, ConnectionState, HeartbeatKind, Notice, SendRejection,
 };
-use gateway_tokio::{Client, ClientEvent, Message};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use gateway_tokio::{ClientEvent, Message};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-async fn pair_of(config: ConfigBuilder, capacity: usize) -> (Client, Sockets, Peer<DuplexStream>) {
-    let (memory, mut sockets) = memory(capacity);
-    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
-    let (peer, _) = while_polling(&mut client, sockets.peer()).await;
-    until_ready(&mut client).await;
-    while_polling(&mut client, settle()).await;
-    (client, sockets, peer)
-}
-
-/// Writes this again and again, and reads nothing; how much the client took before it stopped reading.
-async fn taken_of_a_flood(config: ConfigBuilder, frame: Frame) -> usize {
-    let (mut client, _sockets, mut peer) = pair_of(config, 4_096).await;
-    let bytes = frame.bytes();
-    let taken = AtomicUsize::new(0);
-    let flood = async {
-        loop {
-            peer.write(&bytes).await;
-            taken.fetch_add(bytes.len(), Ordering::SeqCst);
-            assert!(taken.load(Ordering::SeqCst) < 16 << 20, "it is bounded by nothing");
-        }
-    };
-    tokio::select! {
-        biased;
-        () = flood => {}
-        _ = while_polling(&mut client, std::future::pending::<()>()) => {}
-        () = elapse(Duration::from_secs(60)) => {} // on a paused clock: when everybody waits
-    }
-    taken.load(Ordering::SeqCst)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_pings_and_never_reads_is_answered_within_bounds() {
-    let taken = taken_of_a_flood(calm(), Frame::ping("x".repeat(100))).await;
-    // 64 KiB of pongs, one read more, and what both buffers hold.
-    assert!(taken < 256 << 10, "{taken} bytes of pings were taken");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_sends_json_pings_and_never_reads_is_answered_within_bounds() {
-    let ping = Frame::text(r#"{"type":"ping","timestamp":1}"#);
-    let taken = taken_of_a_flood(calm().answer_pings(true), ping).await;
-    assert!(taken < 256 << 10, "{taken} bytes of pings were taken");
+fn beating() -> ConfigBuilder {
+    calm()
+        .heartbeat(HeartbeatKind::Json)
+        .heartbeat_interval(Duration::from_secs(30))
+        .heartbeat_timeout(Duration::from_secs(5))
 }
 
 #[tokio::test(start_paused = true)]
 async fn reading_goes_on_once_the_peer_takes_its_pongs() {
-    let (mut client, _sockets, peer) = pair_of(calm(), 4_096).await;
+    let (mut client, _sockets, peer) = pair(calm(), 4_096).await;
     let (mut reader, mut writer) = tokio::io::split(peer.stream);
     let pings = Frame::ping("x".repeat(100)).bytes().repeat(5_000);
     let flood = tokio::spawn(async move {
@@ -95,7 +58,7 @@ async fn reading_goes_on_once_the_peer_takes_its_pongs() {
 #[tokio::test(start_paused = true)]
 async fn a_send_that_waits_piles_up_no_more_than_the_backlog_and_is_then_handed_back() {
     for payload in [0, 100] {
-        let (mut client, _sockets, mut peer) = pair_of(calm(), 4_096).await;
+        let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
         while client.feed(Message::text("x".repeat(1_000))).now_or_never().is_some() {}
         let bytes = Frame::text("x".repeat(payload)).bytes();
         let taken = AtomicUsize::new(0);
@@ -122,7 +85,7 @@ async fn a_send_that_waits_piles_up_no_more_than_the_backlog_and_is_then_handed_
 
 #[tokio::test]
 async fn the_halves_of_a_split_client_in_two_tasks_both_make_progress() {
-    let (client, _sockets, mut peer) = pair_of(calm(), 256).await;
+    let (client, _sockets, mut peer) = pair(calm(), 256).await;
     let (mut sink, mut stream) = client.split();
     let server = tokio::spawn(async move {
         peer.echo().await;
@@ -151,7 +114,7 @@ async fn the_halves_of_a_split_client_in_two_tasks_both_make_progress() {
 
 #[tokio::test]
 async fn a_stream_half_that_waits_is_woken_by_what_the_sink_half_reads() {
-    let (client, _sockets, mut peer) = pair_of(calm(), 4_096).await;
+    let (client, _sockets, mut peer) = pair(calm(), 4_096).await;
     let (mut sink, mut stream) = client.split();
     let reader = tokio::spawn(async move {
         loop {
@@ -177,11 +140,7 @@ async fn a_stream_half_that_waits_is_woken_by_what_the_sink_half_reads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() {
-    let config = calm()
-        .heartbeat(HeartbeatKind::Json)
-        .heartbeat_interval(Duration::from_secs(30))
-        .heartbeat_timeout(Duration::from_secs(5));
-    let (client, sockets, peer) = pair_of(config, 4_096).await;
+    let (client, sockets, peer) = pair(beating(), 4_096).await;
     let (handle, mut events) = client.spawn();
     let (mut reader, mut writer) = tokio::io::split(peer.stream);
     let pongs = tokio::spawn(async move {
@@ -238,7 +197,7 @@ async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() 
 async fn a_flood_reaches_the_user_of_a_spawned_client_on_another_thread_whole_and_in_order() {
     const MESSAGES: usize = 10_000;
     let text = |number: usize| format!("{number} {}", "x".repeat(number / 1_000 % 2 * 12_000));
-    let (client, _sockets, mut peer) = pair_of(calm(), 64 << 10).await;
+    let (client, _sockets, mut peer) = pair(calm(), 64 << 10).await;
     let (_handle, mut events) = client.spawn();
     let flood = tokio::spawn(async move {
         for number in 0..MESSAGES {
@@ -260,7 +219,7 @@ async fn a_flood_reaches_the_user_of_a_spawned_client_on_another_thread_whole_an
 
 #[tokio::test(start_paused = true)]
 async fn a_spawned_client_that_is_closed_with_a_full_queue_lets_others_run() {
-    let (client, _sockets, mut peer) = pair_of(calm(), 1 << 20).await;
+    let (client, _sockets, mut peer) = pair(calm(), 1 << 20).await;
     let (handle, mut events) = client.spawn();
     peer.write(Frame::text("x").bytes().repeat(1_000)).await;
     settle().await;
@@ -279,7 +238,7 @@ async fn a_spawned_client_that_is_closed_with_a_full_queue_lets_others_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_closes_does_not_wake_itself_for_ever() {
-    let (mut client, _sockets, _peer) = pair_of(calm(), 4_096).await;
+    let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
     let started = now();
     let mut polls = 0;
     let mut close = Box::pin(SinkExt::close(&mut client));
@@ -306,7 +265,7 @@ async fn a_peer_whose_bytes_never_end_keeps_no_ping_from_leaving() {
         .heartbeat(HeartbeatKind::Json)
         .heartbeat_interval(interval)
         .heartbeat_timeout(interval);
-    let (mut client, sockets, mut peer) = pair_of(config, 4_096).await;
+    let (mut client, sockets, mut peer) = pair(config, 4_096).await;
 
     sockets.switch.babble(Frame::pong("unasked").bytes().repeat(10));
     let (_, events) = while_polling(&mut client, async {
@@ -356,10 +315,40 @@ async fn a_spawned_client_that_nobody_hears_is_not_connected_again() {
 
 #[test]
 fn a_client_may_be_closed_before_there_is_a_runtime() {
-    let (memory, _sockets) = memory(1);
+    let (memory, sockets) = memory(1);
     let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
 
     client.close(CloseFrame::NORMAL);
 
     assert_eq!(client.state(), ConnectionState::Closed);
+    assert!(sockets.is_quiet());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_application_kills_no_link_and_the_pings_still_leave() {
+    let (mut client, sockets, mut peer) = pair(beating(), 1 << 16).await;
+    let burst: Vec<u8> = (0..500).flat_map(|n| Frame::text(n.to_string()).bytes()).collect();
+    peer.write(burst).await;
+    let pongs = tokio::spawn(async move {
+        let mut pings = 0;
+        while let Some(frame) = peer.next().await {
+            assert!(frame.is_heartbeat(), "{frame:?}");
+            pings += 1;
+            peer.send(Frame::text(r#"{"type":"pong"}"#)).await;
+        }
+        pings
+    });
+
+    let mut events = Vec::new();
+    while texts(&events).len() < 500 {
+        elapse(Duration::from_secs(1)).await;
+        events.push(client.next().await.unwrap());
+    }
+    assert_eq!(disconnected(&events), []);
+    assert!(sockets.is_quiet());
+    drop(client);
+
+    // One event each second, the clock read with every eighth: 500 s hold at least 13 intervals of less than 38 s.
+    let pings = pongs.await.unwrap();
+    assert!(pings >= 13, "{pings}");
 }

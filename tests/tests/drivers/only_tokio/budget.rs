@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use gateway_tests::{
-    Frame, Peer, Sockets, calm, client, disconnected, elapse, memory, settle, until_ready,
-    while_polling,
-};
+use gateway_tests::{Frame, Peer, Sockets, calm, disconnected, elapse, pair, settle};
 use gateway_tokio::core::{HeartbeatKind, Notice};
 use gateway_tokio::{Client, ClientEvent};
 use tokio::io::DuplexStream;
@@ -18,14 +15,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client that has just taken the news of a ping, with nothing else to take, and its peer, which has that ping before it.
 async fn pinging() -> (Client, Sockets, Peer<DuplexStream>) {
-    let (memory, mut sockets) = memory(1 << 16);
     let config = calm()
         .heartbeat(HeartbeatKind::Json)
         .heartbeat_interval(INTERVAL)
         .heartbeat_timeout(TIMEOUT);
-    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
-    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
-    until_ready(&mut client).await;
+    let (mut client, sockets, mut peer) = pair(config, 1 << 16).await;
     while !matches!(client.next().await, Some(ClientEvent::Notice(Notice::PingSent { .. }))) {}
     let _ = client.flush().await; // which arms no timer for its judgement
     assert!(peer.frame().await.is_heartbeat());

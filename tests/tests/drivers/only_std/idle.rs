@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use gateway_testkit::scenario;
 use gateway_testkit::script::{PongStyle, accepts_after, millis};
-use gateway_tests::{calm, run_on_std_and_count, serve};
+use gateway_tests::{run_on_std_and_count, serve};
+
+use super::at_rest;
 
 #[test]
 fn an_idle_hour_with_a_heartbeat_of_30_s_has_four_wake_ups_a_minute() {
@@ -23,12 +25,7 @@ fn an_idle_hour_with_a_heartbeat_of_30_s_has_four_wake_ups_a_minute() {
 #[test]
 fn on_a_real_socket_nothing_wakes_an_idle_client_but_the_time_it_was_given() {
     let server = serve(async |listener| listener.peer().await.echo().await);
-    let config = calm().build().unwrap();
-    let mut client = gateway_std::Client::builder(&server.url).config(config).build().unwrap();
-    while !client.is_ready() {
-        client.recv().unwrap();
-    }
-    while client.recv_timeout(Duration::ZERO).is_ok() {}
+    let mut client = at_rest(&server.url);
     let before = client.wakeups();
 
     for _ in 0..20 {

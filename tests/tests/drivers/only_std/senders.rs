@@ -5,26 +5,18 @@ use std::thread;
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Network, SendRejection};
-use gateway_std::{Client, ClientEvent, Sender};
+use gateway_std::{ClientEvent, Sender};
 use gateway_tests::{calm, serve};
+
+use super::{client, until_ready};
 
 const THREADS: usize = 8;
 const MESSAGES: usize = 500;
 
-fn client(url: &str) -> Client {
-    Client::builder(url).config(calm().build().unwrap()).seed(7).build().unwrap()
-}
-
-fn until_ready(client: &mut Client) {
-    while !client.is_ready() {
-        client.recv().expect("a connection that is not over");
-    }
-}
-
 #[test]
 fn every_message_of_every_thread_is_sent_once() {
     let server = serve(async |listener| listener.peer().await.echo().await);
-    let mut client = client(&server.url);
+    let mut client = client(&server.url, calm());
     until_ready(&mut client);
     let senders: Vec<_> = (0..THREADS)
         .map(|thread| {
@@ -53,7 +45,7 @@ fn every_message_of_every_thread_is_sent_once() {
 #[test]
 fn a_thread_may_enqueue_to_the_client_that_it_drives_itself() {
     let server = serve(async |listener| listener.peer().await.echo().await);
-    let mut client = client(&server.url);
+    let mut client = client(&server.url, calm());
     let sender = client.sender();
     let early = sender.enqueue("early").unwrap();
     until_ready(&mut client);
@@ -78,7 +70,7 @@ fn a_thread_may_enqueue_to_the_client_that_it_drives_itself() {
 
 #[test]
 fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
-    let client = client("ws://127.0.0.1:9");
+    let client = client("ws://127.0.0.1:9", calm());
     let senders: Vec<_> = (0..THREADS).map(|_| posted(&client.sender())).collect();
 
     drop(client);
@@ -92,7 +84,7 @@ fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
 
 #[test]
 fn a_sender_waits_where_the_mailbox_is_full_and_is_let_go_when_the_client_is() {
-    let client = client("ws://127.0.0.1:9");
+    let client = client("ws://127.0.0.1:9", calm());
     // More threads than there are places: some wait for a place, the others for their answer.
     let senders: Vec<_> = (0..300).map(|_| posted(&client.sender())).collect();
 
@@ -104,7 +96,7 @@ fn a_sender_waits_where_the_mailbox_is_full_and_is_let_go_when_the_client_is() {
 #[test]
 fn a_message_before_the_connection_is_ready_is_handed_back() {
     let server = serve(async |listener| listener.peer().await.echo().await);
-    let mut client = client(&server.url);
+    let mut client = client(&server.url, calm());
     let sender = client.sender();
     let early = posted(&sender);
 
@@ -128,7 +120,7 @@ fn a_connection_that_was_closed_refuses_and_one_that_is_connected_again_takes() 
         listener.peer().await.echo().await;
         listener.peer().await.echo().await;
     });
-    let mut client = client(&server.url);
+    let mut client = client(&server.url, calm());
     let sender = client.sender();
     until_ready(&mut client);
 
@@ -158,7 +150,7 @@ fn a_request_to_connect_after_closed_is_kept_among_many_others() {
         listener.peer().await.echo().await;
         listener.peer().await.echo().await;
     });
-    let mut client = client(&server.url);
+    let mut client = client(&server.url, calm());
     let sender = client.sender();
     until_ready(&mut client);
     sender.close(CloseFrame::NORMAL);
@@ -174,7 +166,7 @@ fn a_request_to_connect_after_closed_is_kept_among_many_others() {
 
 #[test]
 fn a_request_to_connect_after_closed_is_taken_by_the_next_call_whatever_number_that_has() {
-    let mut client = client("ws://127.0.0.1:9");
+    let mut client = client("ws://127.0.0.1:9", calm());
     let sender = client.sender();
     for calls in 0..8 {
         sender.close(CloseFrame::NORMAL);

@@ -5,11 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt};
-use gateway_tests::{
-    Frame, Peer, Sockets, calm, client, elapse, memory, now, serve, settle, until_ready,
-    while_polling, within,
-};
-use gateway_tokio::core::{ConfigBuilder, HeartbeatKind, SendRejection};
+use gateway_tests::{Frame, Peer, calm, elapse, now, pair, serve, settle, while_polling, within};
+use gateway_tokio::core::{HeartbeatKind, SendRejection};
 use gateway_tokio::{Client, ClientEvent, FlushError, Message, SinkError};
 use tokio::io::{AsyncReadExt as _, DuplexStream};
 
@@ -18,15 +15,6 @@ const STALL: Duration = Duration::from_secs(10);
 
 /// The runtime's timers count whole milliseconds, and round up.
 const TICK: Duration = Duration::from_millis(2);
-
-async fn pair_of(config: ConfigBuilder) -> (Client, Sockets, Peer<DuplexStream>) {
-    let (memory, mut sockets) = memory(4_096);
-    let mut client = client("ws://gateway.example", config).dial(memory).build().unwrap();
-    let (peer, _) = while_polling(&mut client, sockets.peer()).await;
-    until_ready(&mut client).await;
-    while_polling(&mut client, settle()).await;
-    (client, sockets, peer)
-}
 
 /// Fills the write buffer; how many messages that took.
 fn fill(client: &mut Client) -> usize {
@@ -44,7 +32,7 @@ async fn sip(peer: &mut Peer<DuplexStream>, bytes: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_send_without_space_is_handed_back_once_the_transport_took_nothing_for_send_stall() {
-    let (mut client, _sockets, _peer) = pair_of(calm()).await;
+    let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     let started = now();
 
@@ -57,7 +45,7 @@ async fn a_send_without_space_is_handed_back_once_the_transport_took_nothing_for
 
 #[tokio::test(start_paused = true)]
 async fn a_send_waits_as_long_as_the_transport_takes_something() {
-    let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     let started = now();
 
@@ -72,7 +60,7 @@ async fn a_send_waits_as_long_as_the_transport_takes_something() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_that_come_in_do_not_keep_a_send_waiting() {
-    let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     let started = now();
     let talk = async {
@@ -93,7 +81,7 @@ async fn bytes_that_come_in_do_not_keep_a_send_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_was_taken_is_waited_for_once_and_not_by_each_send_behind_it() {
-    let (mut client, _sockets, _peer) = pair_of(calm()).await;
+    let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
     let started = now();
 
     for _ in 0..50 {
@@ -105,7 +93,7 @@ async fn a_message_that_was_taken_is_waited_for_once_and_not_by_each_send_behind
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_socket_ends_the_wait_of_a_send_at_once() {
-    let (mut client, sockets, _peer) = pair_of(calm()).await;
+    let (mut client, sockets, _peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     let started = now();
 
@@ -125,7 +113,7 @@ async fn a_lost_socket_ends_the_wait_of_a_send_at_once() {
 async fn the_heartbeat_goes_on_while_a_send_waits() {
     let interval = Duration::from_secs(2);
     let config = calm().heartbeat(HeartbeatKind::Json).heartbeat_interval(interval);
-    let (mut client, _sockets, _peer) = pair_of(config.heartbeat_timeout(interval)).await;
+    let (mut client, _sockets, _peer) = pair(config.heartbeat_timeout(interval), 4_096).await;
     fill(&mut client);
 
     // The peer is silent: it is dead before the wait stalls.
@@ -138,7 +126,7 @@ async fn the_heartbeat_goes_on_while_a_send_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn two_sides_that_wait_for_each_other_part_and_nothing_is_lost() {
-    let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
     const FLOOD: usize = 20_000;
     // Reads nothing before all of its own is read.
     let server = tokio::spawn(async move {
@@ -185,7 +173,7 @@ async fn next_message(client: &mut Client) -> Message {
 
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_stalls_says_so_and_a_later_one_goes_on() {
-    let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
     client.try_send("x".repeat(10_000)).unwrap();
     let started = now();
 
@@ -198,7 +186,7 @@ async fn a_flush_that_stalls_says_so_and_a_later_one_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_says_whether_its_message_was_taken_when_it_stalls() {
-    let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
 
     let taken = within(SinkExt::send(&mut client, Message::text("x".repeat(10_000)))).await;
     assert!(matches!(taken, Err(SinkError::Flush(FlushError::Stalled))), "{taken:?}");
@@ -217,7 +205,7 @@ async fn a_sink_says_whether_its_message_was_taken_when_it_stalls() {
 
 #[tokio::test(start_paused = true)]
 async fn both_halves_of_a_split_client_go_on_when_the_sink_stalls() {
-    let (mut client, _sockets, _peer) = pair_of(calm()).await;
+    let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     let (mut sink, mut stream) = futures_util::StreamExt::split(client);
     let reader = tokio::spawn(async move {
@@ -233,7 +221,7 @@ async fn both_halves_of_a_split_client_go_on_when_the_sink_stalls() {
 
 #[tokio::test(start_paused = true)]
 async fn a_future_that_is_dropped_shortens_no_later_wait() {
-    let (mut client, _sockets, _peer) = pair_of(calm()).await;
+    let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     assert!(tokio::time::timeout(STALL / 2, client.send("dropped")).await.is_err());
     while_polling(&mut client, elapse(2 * STALL)).await;
@@ -247,7 +235,7 @@ async fn a_future_that_is_dropped_shortens_no_later_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn all_messages_that_wait_for_a_spawned_client_are_handed_back_when_it_stalls() {
-    let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
     let filled = fill(&mut client);
     let (handle, _events) = client.spawn();
     let started = now();
@@ -277,7 +265,7 @@ async fn all_messages_that_wait_for_a_spawned_client_are_handed_back_when_it_sta
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_waits_for_a_spawned_client_is_handed_back_when_it_closes() {
-    let (mut client, _sockets, _peer) = pair_of(calm()).await;
+    let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
     fill(&mut client);
     let (handle, _events) = client.spawn();
 
@@ -376,7 +364,7 @@ fn cut_off_a_flush(client: &mut Client) {
 #[tokio::test(start_paused = true)]
 async fn a_flush_of_the_sink_that_was_cut_off_waits_for_what_was_sent_since() {
     for way in ["try_send", "send", "feed"] {
-        let (mut client, _sockets, mut peer) = pair_of(calm()).await;
+        let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
         cut_off_a_flush(&mut client);
 
         let second = "y".repeat(10_000);
@@ -404,7 +392,7 @@ async fn a_flush_of_the_sink_that_was_cut_off_waits_for_what_was_sent_since() {
 #[tokio::test(start_paused = true)]
 async fn a_flush_of_the_sink_that_was_cut_off_stalls_also_behind_another_wait_that_did() {
     for way in ["flush", "send", "feed"] {
-        let (mut client, _sockets, _peer) = pair_of(calm()).await;
+        let (mut client, _sockets, _peer) = pair(calm(), 4_096).await;
         cut_off_a_flush(&mut client);
         fill(&mut client);
         assert!(SinkExt::flush(&mut client).now_or_never().is_none());

@@ -1,18 +1,26 @@
-//! A host has two addresses, and one does not work. The next attempt uses the other one, on both
-//! drivers.
+//! A host has two addresses, and one does not work. The next attempt uses the other one.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use gateway_tests::{
-    Certificates, Frame, Listener, Peer, Served, calm, drain, refuse, serve, until_ready, within,
+    Certificates, Driver, Either, Frame, Listener, Peer, Provided as _, Served, calm, client,
+    refuse, serve,
 };
-use gateway_tokio::Tls;
 use gateway_tokio::core::{CloseFrame, ConfigBuilder};
+use gateway_tokio::{LoginCredentials, Tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+
+gateway_tests::on_both_drivers! {
+    the_next_attempt_goes_to_the_other_address
+    the_address_of_a_stable_connection_stays_the_first
+    a_connection_that_the_application_closes_says_nothing_of_its_address
+    credentials_that_are_not_to_be_had_say_nothing_of_an_address
+}
 
 /// What the server at the first address does, on each of its connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,26 +121,11 @@ impl Host {
         move |_, _| Ok(addresses.clone())
     }
 
-    fn tokio(&self, config: ConfigBuilder) -> gateway_tokio::Client {
-        let mut builder = gateway_tokio::Client::builder(self.url())
-            .config(config.build().unwrap())
-            .seed(7)
-            .resolver(self.resolver());
-        if let Some(tls) = &self.tls {
-            builder = builder.tls(tls.clone());
+    fn client(&self, driver: Driver, config: ConfigBuilder) -> Either {
+        match self.tls.clone() {
+            Some(tls) => client!(driver, self.url(), config, .resolver(self.resolver()).tls(tls)),
+            None => client!(driver, self.url(), config, .resolver(self.resolver())),
         }
-        builder.build().unwrap()
-    }
-
-    fn std(&self, config: ConfigBuilder) -> gateway_std::Client {
-        let mut builder = gateway_std::Client::builder(self.url())
-            .config(config.build().unwrap())
-            .seed(7)
-            .resolver(self.resolver());
-        if let Some(tls) = &self.tls {
-            builder = builder.tls(tls.clone());
-        }
-        builder.build().unwrap()
     }
 
     /// The addresses that were connected to, as soon as there are so many.
@@ -149,28 +142,13 @@ fn config() -> ConfigBuilder {
 const ILL: [First; 6] =
     [First::Mute, First::BadGateway, First::NoTls, First::Drops, First::Closes, First::Breaks];
 
-#[tokio::test]
-async fn the_next_attempt_goes_to_the_other_address() {
+fn the_next_attempt_goes_to_the_other_address(driver: Driver) {
     for first in ILL {
         let host = Host::new(first);
-        let mut client = host.tokio(config());
+        let mut client = host.client(driver, config());
         let mut visits = Vec::new();
         while visits.len() < 2 {
-            within(client.next()).await.expect("a connection that is not over");
-            visits.extend(host.visits.try_iter());
-        }
-        assert_eq!(visits, [0, 1], "{first:?}");
-    }
-}
-
-#[test]
-fn the_next_attempt_of_the_blocking_client_goes_to_the_other_address() {
-    for first in ILL {
-        let host = Host::new(first);
-        let mut client = host.std(config());
-        let mut visits = Vec::new();
-        while visits.len() < 2 {
-            client.next().expect("a connection that is not over");
+            client.event();
             visits.extend(host.visits.try_iter());
         }
         assert_eq!(visits, [0, 1], "{first:?}");
@@ -180,91 +158,44 @@ fn the_next_attempt_of_the_blocking_client_goes_to_the_other_address() {
 /// A millisecond is what counts as stable here, where no delay came before.
 const STABLE: Duration = Duration::from_millis(1);
 
-#[tokio::test]
-async fn the_address_of_a_stable_connection_stays_the_first() {
-    let host = Host::new(First::DropsWhenAsked);
-    let mut client = host.tokio(config().stable_after(STABLE));
-    until_ready(&mut client).await;
+/// Has a stable connection dropped, and waits for the next; `attempts` is their number then.
+fn dropped_when_stable(mut client: Either, attempts: u64) {
     while client.statistics().time_ready < 2 * STABLE {
-        tokio::select! {
-            biased;
-            event = client.next() => drop(event.expect("a connection that is not over")),
-            () = tokio::task::yield_now() => {}
-        }
-    }
-    client.send("drop it").await.unwrap();
-    while client.statistics().attempts < 2 || !client.is_ready() {
-        within(client.next()).await.expect("a connection that is not over");
-    }
-    assert_eq!(host.visits(2), [0, 0]);
-}
-
-#[test]
-fn the_address_of_a_stable_connection_of_the_blocking_client_stays_the_first() {
-    let host = Host::new(First::DropsWhenAsked);
-    let mut client = host.std(config().stable_after(STABLE));
-    while client.statistics().time_ready < 2 * STABLE {
-        let _ = client.recv_timeout(STABLE);
+        client.rest(STABLE);
     }
     client.send("drop it").unwrap();
-    while client.statistics().attempts < 2 || !client.is_ready() {
-        client.next().expect("a connection that is not over");
+    while client.statistics().attempts < attempts || !client.is_ready() {
+        client.event();
     }
+}
+
+fn the_address_of_a_stable_connection_stays_the_first(driver: Driver) {
+    let host = Host::new(First::DropsWhenAsked);
+    dropped_when_stable(host.client(driver, config().stable_after(STABLE)), 2);
     assert_eq!(host.visits(2), [0, 0]);
 }
 
-#[tokio::test]
-async fn a_connection_that_the_application_closes_says_nothing_of_its_address() {
+fn a_connection_that_the_application_closes_says_nothing_of_its_address(driver: Driver) {
     let host = Host::new(First::DropsWhenAsked);
-    let mut client = host.tokio(config());
+    let mut client = host.client(driver, config());
     for _ in 0..2 {
         client.connect();
-        until_ready(&mut client).await;
+        client.until_ready();
         client.close(CloseFrame::NORMAL);
-        drain(&mut client).await;
+        client.drain();
     }
     assert_eq!(host.visits(2), [0, 0]);
 }
 
-#[test]
-fn a_blocking_connection_that_the_application_closes_says_nothing_of_its_address() {
+fn credentials_that_are_not_to_be_had_say_nothing_of_an_address(driver: Driver) {
     let host = Host::new(First::DropsWhenAsked);
-    let mut client = host.std(config());
-    for _ in 0..2 {
-        client.connect();
-        while !client.is_ready() {
-            client.next().expect("a connection that is not over");
-        }
-        client.close(CloseFrame::NORMAL);
-        while client.next().is_some() {}
-    }
-    assert_eq!(host.visits(2), [0, 0]);
-}
-
-#[tokio::test]
-async fn credentials_that_are_not_to_be_had_say_nothing_of_an_address() {
-    let host = Host::new(First::DropsWhenAsked);
-    let asked = std::sync::atomic::AtomicU32::new(0);
-    let builder = gateway_tokio::Client::builder(host.url())
-        .config(config().stable_after(STABLE).build().unwrap())
-        .seed(7)
-        .resolver(host.resolver())
-        .credentials(move |_| {
-            let is_second = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1;
-            std::future::ready(if is_second { Err("none".into()) } else { Ok(Default::default()) })
-        });
-    let mut client = builder.build().unwrap();
-    until_ready(&mut client).await;
-    while client.statistics().time_ready < 2 * STABLE {
-        tokio::select! {
-            biased;
-            event = client.next() => drop(event.expect("a connection that is not over")),
-            () = tokio::task::yield_now() => {}
-        }
-    }
-    client.send("drop it").await.unwrap();
-    while client.statistics().attempts < 3 || !client.is_ready() {
-        within(client.next()).await.expect("a connection that is not over");
-    }
+    let asked = AtomicU32::new(0);
+    let provider = move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        1 => Err("none".into()),
+        _ => Ok(LoginCredentials::new()),
+    };
+    let client = client!(driver, host.url(), config().stable_after(STABLE),
+        .resolver(host.resolver()).provided_by(provider));
+    dropped_when_stable(client, 3);
     assert_eq!(host.visits(2), [0, 0]);
 }

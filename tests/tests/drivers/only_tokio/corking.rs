@@ -5,23 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt, StreamExt as _};
 use gateway_tests::{
-    Frame, Listener, Peer, Sockets, calm, client, memory, now, settle, until, until_ready,
+    Frame, Listener, calm, client, memory, now, pair, pair_with, settle, until, until_ready,
     while_polling, within,
 };
 use gateway_tokio::core::{CloseFrame, ConnectionState, Notice, SendRejection, UnixMillis};
-use gateway_tokio::{Client, ClientEvent, Message};
-use tokio::io::DuplexStream;
-
-/// A ready client whose calls are counted from here on, and its peer.
-async fn pair() -> (Client, Sockets, Peer<DuplexStream>) {
-    let (memory, mut sockets) = memory(1 << 20);
-    let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
-    let (peer, _) = while_polling(&mut client, sockets.peer()).await;
-    until_ready(&mut client).await;
-    while_polling(&mut client, settle()).await;
-    sockets.calls.take();
-    (client, sockets, peer)
-}
+use gateway_tokio::{Builder, Client, ClientEvent, Message};
 
 fn burst(count: usize) -> Vec<u8> {
     (0..count).flat_map(|number| Frame::text(number.to_string()).bytes()).collect()
@@ -29,7 +17,7 @@ fn burst(count: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn one_send_without_any_further_poll_arrives() {
-    let (mut client, sockets, mut peer) = pair().await;
+    let (mut client, sockets, mut peer) = pair(calm(), 1 << 20).await;
 
     client.send("alone").await.unwrap();
 
@@ -69,7 +57,7 @@ async fn news_that_wait_to_be_told_hold_no_message_back() {
 #[tokio::test]
 async fn a_plain_loop_of_next_and_send_writes_once_for_all_messages_of_one_read() {
     for count in [1, 2, 31, 32, 33, 500] {
-        let (mut client, sockets, mut peer) = pair().await;
+        let (mut client, sockets, mut peer) = pair(calm(), 1 << 20).await;
         peer.write(burst(count)).await;
 
         for _ in 0..count {
@@ -94,7 +82,7 @@ async fn answer_each(client: &mut Client, count: usize, bytes: usize) {
 
 #[tokio::test]
 async fn what_is_corked_is_written_once_it_is_much_and_not_at_the_end_alone() {
-    let (mut client, sockets, mut peer) = pair().await;
+    let (mut client, sockets, mut peer) = pair(calm(), 1 << 20).await;
     peer.write(burst(1_000)).await;
 
     answer_each(&mut client, 160, 94).await; // 160 frames of 100 bytes are just less than 16 KiB
@@ -108,11 +96,7 @@ async fn what_is_corked_is_written_once_it_is_much_and_not_at_the_end_alone() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_not_offered_each_message_that_is_corked() {
-    let (memory, mut sockets) = memory(20 << 10);
-    let mut client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
-    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
-    until_ready(&mut client).await;
-    while_polling(&mut client, settle()).await;
+    let (mut client, sockets, mut peer) = pair(calm(), 20 << 10).await;
     sockets.calls.take_refused();
     peer.write(burst(2_000)).await;
 
@@ -125,7 +109,7 @@ async fn a_peer_that_does_not_read_is_not_offered_each_message_that_is_corked() 
 
 #[tokio::test]
 async fn an_answer_to_one_of_many_messages_leaves_before_the_next_read() {
-    let (mut client, sockets, mut peer) = pair().await;
+    let (mut client, sockets, mut peer) = pair(calm(), 1 << 20).await;
     peer.write(burst(3)).await;
     within(client.next()).await;
     client.send("answer").await.unwrap();
@@ -140,7 +124,7 @@ async fn an_answer_to_one_of_many_messages_leaves_before_the_next_read() {
 
 #[tokio::test]
 async fn the_sinks_send_flushes_each_and_feed_batches() {
-    let (mut client, sockets, _peer) = pair().await;
+    let (mut client, sockets, _peer) = pair(calm(), 1 << 20).await;
     for _ in 0..10 {
         SinkExt::send(&mut client, Message::text("each")).await.unwrap();
     }
@@ -156,7 +140,7 @@ async fn the_sinks_send_flushes_each_and_feed_batches() {
 
 #[tokio::test]
 async fn a_sink_that_is_fed_with_input_waiting_flushes_all_the_same() {
-    let (mut client, _sockets, mut peer) = pair().await;
+    let (mut client, _sockets, mut peer) = pair(calm(), 1 << 20).await;
     peer.write(burst(3)).await;
     within(client.next()).await;
 
@@ -167,7 +151,7 @@ async fn a_sink_that_is_fed_with_input_waiting_flushes_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_takes_its_time_is_waited_for() {
-    let (mut client, sockets, mut peer) = pair().await;
+    let (mut client, sockets, mut peer) = pair(calm(), 1 << 20).await;
     sockets.switch.hold_flushes();
     client.feed(Message::text("slow")).await.unwrap();
 
@@ -194,7 +178,7 @@ async fn a_flush_without_a_socket_returns_at_once() {
 
 #[tokio::test]
 async fn a_spawned_client_writes_together_what_waits_together() {
-    let (client, sockets, mut peer) = pair().await;
+    let (client, sockets, mut peer) = pair(calm(), 1 << 20).await;
     let (handle, mut events) = client.spawn();
 
     let sends = (0..100).map(|number| handle.send(number.to_string()));
@@ -212,7 +196,7 @@ async fn a_spawned_client_writes_together_what_waits_together() {
 
 #[tokio::test]
 async fn what_is_enqueued_goes_out_together_and_each_receipt_has_its_number() {
-    let (client, sockets, mut peer) = pair().await;
+    let (client, sockets, mut peer) = pair(calm(), 1 << 20).await;
     let (handle, _events) = client.spawn();
 
     let mut receipts = Vec::new();
@@ -232,7 +216,7 @@ async fn what_is_enqueued_goes_out_together_and_each_receipt_has_its_number() {
 
 #[tokio::test]
 async fn a_receipt_hands_a_refused_message_back_and_is_not_needed_for_one_that_is_sent() {
-    let (client, _sockets, mut peer) = pair().await;
+    let (client, _sockets, mut peer) = pair(calm(), 1 << 20).await;
     let (handle, mut events) = client.spawn();
 
     drop(within(handle.enqueue("unheard")).await.unwrap());
@@ -250,7 +234,7 @@ async fn a_receipt_hands_a_refused_message_back_and_is_not_needed_for_one_that_i
 
 #[tokio::test]
 async fn what_was_enqueued_is_sent_though_every_handle_is_gone() {
-    let (client, _sockets, mut peer) = pair().await;
+    let (client, _sockets, mut peer) = pair(calm(), 1 << 20).await;
     let (handle, _events) = client.spawn();
 
     // The task has not run yet: all of it waits in the queue.
@@ -266,15 +250,11 @@ async fn what_was_enqueued_is_sent_though_every_handle_is_gone() {
 
 #[tokio::test]
 async fn the_wall_clock_is_read_for_timers_and_never_for_a_frame() {
-    let (memory, mut sockets) = memory(1 << 20);
     let looks = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&looks);
     let wall = move || UnixMillis(counted.fetch_add(1, Ordering::SeqCst) as u64);
-    let mut client =
-        client("ws://gateway.example", calm()).dial(memory).wall_clock(wall).build().unwrap();
-    let (mut peer, _) = while_polling(&mut client, sockets.peer()).await;
-    until_ready(&mut client).await;
-    while_polling(&mut client, settle()).await;
+    let counting = |builder: Builder| builder.wall_clock(wall);
+    let (mut client, _sockets, mut peer) = pair_with(calm(), 1 << 20, counting).await;
     let before = looks.load(Ordering::SeqCst);
 
     for _ in 0..20 {
@@ -290,7 +270,7 @@ async fn the_wall_clock_is_read_for_timers_and_never_for_a_frame() {
 
 #[tokio::test]
 async fn both_halves_of_a_split_client_write_and_read() {
-    let (client, sockets, mut peer) = pair().await;
+    let (client, sockets, mut peer) = pair(calm(), 1 << 20).await;
     let (mut sink, mut stream) = client.split();
     peer.write(burst(200)).await;
 
