@@ -1,11 +1,11 @@
 //! Senders on other threads: every message has one outcome, whatever happens to the connection.
 
 use std::collections::BTreeSet;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Network, SendRejection};
-use gateway_std::{ClientEvent, Sender};
+use gateway_std::{Client, ClientEvent, MessageId, SendError, Sender};
 use gateway_tests::{calm, serve};
 
 use super::{client, until_ready};
@@ -98,20 +98,15 @@ fn a_message_before_the_connection_is_ready_is_handed_back() {
     let server = serve(async |listener| listener.peer().await.echo().await);
     let mut client = client(&server.url, calm());
     let sender = client.sender();
-    let early = posted(&sender);
 
-    while !early.is_finished() {
-        // It may have had its answer already: then nothing more comes.
-        let _ = client.recv_timeout(Duration::from_millis(1));
-    }
+    let early = answered(&mut client, posted(&sender));
     until_ready(&mut client);
-    let now = posted(&sender);
-    while !matches!(client.recv(), Some(ClientEvent::Message(_))) {}
+    let now = answered(&mut client, posted(&sender));
 
     // The early one came before or after the connection was ready: it has an outcome either way.
-    let early = early.join().unwrap().map_err(|refused| refused.rejection());
+    let early = early.map_err(|refused| refused.rejection());
     assert!(matches!(early, Ok(_) | Err(SendRejection::NotReady)), "{early:?}");
-    assert!(now.join().unwrap().is_ok());
+    assert!(now.is_ok());
 }
 
 #[test]
@@ -137,9 +132,18 @@ fn a_connection_that_was_closed_refuses_and_one_that_is_connected_again_takes() 
     assert!(echoed.is_some());
 }
 
-fn posted(
-    sender: &Sender,
-) -> thread::JoinHandle<Result<gateway_std::MessageId, gateway_std::SendError>> {
+type Answer = Result<MessageId, SendError>;
+
+/// Drives the client until the message has its answer. An echo does not say so: it may be another's.
+fn answered(client: &mut Client, posted: JoinHandle<Answer>) -> Answer {
+    while !posted.is_finished() {
+        // It may have had its answer already: then nothing more comes.
+        let _ = client.recv_timeout(Duration::from_millis(1));
+    }
+    posted.join().unwrap()
+}
+
+fn posted(sender: &Sender) -> JoinHandle<Answer> {
     let sender = sender.clone();
     thread::spawn(move || sender.send("hello"))
 }
