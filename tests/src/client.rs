@@ -4,10 +4,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use gateway_tokio::core::{Config, ConfigBuilder, DisconnectCause, HeartbeatKind};
+use gateway_tokio::core::{Config, ConfigBuilder, ConnectionState, DisconnectCause, HeartbeatKind};
 use gateway_tokio::{Builder, Client, ClientEvent, Message};
+use tokio::io::DuplexStream;
 
-use crate::clock::within;
+use crate::clock::{settle, within};
+use crate::memory::{Sockets, memory};
+use crate::peer::Peer;
 
 /// No heartbeat, and retries that no test waits for.
 pub fn calm() -> ConfigBuilder {
@@ -23,6 +26,33 @@ pub fn calm() -> ConfigBuilder {
 /// The settings are wrong.
 pub fn client(url: impl Into<String>, config: ConfigBuilder) -> Builder {
     Client::builder(url).config(config.build().expect("valid settings")).seed(7)
+}
+
+/// An open client on a socket in memory that holds so many bytes each way, and its peer. Its events so far are taken, and its
+/// calls are counted from here on.
+pub async fn pair(config: ConfigBuilder, capacity: usize) -> (Client, Sockets, Peer<DuplexStream>) {
+    pair_with(config, capacity, |builder| builder).await
+}
+
+/// The same, with more that its builder is called with.
+///
+/// # Panics
+/// The settings are wrong.
+pub async fn pair_with(
+    config: ConfigBuilder,
+    capacity: usize,
+    more: impl FnOnce(Builder) -> Builder,
+) -> (Client, Sockets, Peer<DuplexStream>) {
+    let (memory, mut sockets) = memory(capacity);
+    let builder = client("ws://gateway.example", config).dial(memory);
+    let mut client = more(builder).build().expect("valid settings");
+    let (peer, _) = while_polling(&mut client, sockets.peer()).await;
+    while client.state() == ConnectionState::Connecting {
+        client.next().await;
+    }
+    while_polling(&mut client, settle()).await;
+    sockets.calls.take();
+    (client, sockets, peer)
 }
 
 /// Polls the client while `script` runs; returns what the script does, and the events that came meanwhile.

@@ -11,6 +11,7 @@ mod client;
 mod clock;
 mod cuts;
 mod diarist;
+mod either;
 pub mod hostile;
 mod listener;
 mod memory;
@@ -22,10 +23,12 @@ mod tally;
 pub use blocking::{Served, serve};
 pub use certificates::{Certificates, Made, params, showing};
 pub use client::{
-    calm, client, disconnected, drain, messages, texts, until, until_ready, while_polling,
+    calm, client, disconnected, drain, messages, pair, pair_with, texts, until, until_ready,
+    while_polling,
 };
 pub use clock::{elapse, now, settle, within};
 pub use cuts::Cuts;
+pub use either::{Driver, Either, Provided};
 pub use gateway_testkit::Frame;
 pub use listener::Listener;
 pub use memory::{Calls, Memory, Sockets, Switch, memory};

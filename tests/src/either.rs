@@ -1,0 +1,244 @@
+//! A client of either driver behind one blocking interface: a test is written once, and runs on both.
+
+use std::fmt;
+use std::time::Duration;
+
+use gateway_tokio::core::{
+    CloseFrame, ConnectionState, Credentials, DisconnectCause, GiveUpCause, Statistics,
+};
+use gateway_tokio::{
+    ClientEvent, FlushError, LoginCredentials, Message, MessageId, ProviderError, SendError,
+};
+use tokio::runtime::Runtime;
+
+use crate::client::{disconnected, messages};
+use crate::clock::within;
+
+/// The drivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "each test runs on all of them")]
+pub enum Driver {
+    /// The async one.
+    Tokio,
+    /// The blocking one.
+    Std,
+}
+
+/// Makes two tests of each function that takes a [`Driver`].
+#[macro_export]
+macro_rules! on_both_drivers {
+    ($($name:ident)*) => {
+        mod on_tokio {
+            $(#[test] fn $name() { super::$name($crate::Driver::Tokio); })*
+        }
+        mod on_std {
+            $(#[test] fn $name() { super::$name($crate::Driver::Std); })*
+        }
+    };
+}
+
+/// A client of a driver with these settings, a fixed seed, and what else its builder is called with:
+/// `client!(driver, url, calm(), .header("X-Device", "7"))`.
+#[macro_export]
+macro_rules! client {
+    ($driver:expr, $url:expr, $config:expr $(, $($more:tt)+)?) => {{
+        let config = $config.build().expect("valid settings");
+        match $driver {
+            $crate::Driver::Tokio => $crate::Either::from(
+                gateway_tokio::Client::builder($url).config(config).seed(7)$($($more)+)?,
+            ),
+            $crate::Driver::Std => $crate::Either::from(
+                gateway_std::Client::builder($url).config(config).seed(7)$($($more)+)?,
+            ),
+        }
+    }};
+}
+
+/// A client of one of the drivers. One of tokio's is polled only in a call, on its own runtime.
+pub enum Either {
+    /// A client of tokio's.
+    Tokio(Box<gateway_tokio::Client>, Runtime),
+    /// A blocking client.
+    Std(Box<gateway_std::Client>),
+}
+
+impl From<gateway_tokio::Builder> for Either {
+    fn from(builder: gateway_tokio::Builder) -> Self {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        Self::Tokio(Box::new(builder.build().expect("a client")), runtime)
+    }
+}
+
+impl From<gateway_std::Builder> for Either {
+    fn from(builder: gateway_std::Builder) -> Self {
+        Self::Std(Box::new(builder.build().expect("a client")))
+    }
+}
+
+macro_rules! each {
+    ($either:expr, $client:ident => $call:expr) => {
+        match $either {
+            Either::Tokio($client, _) => $call,
+            Either::Std($client) => $call,
+        }
+    };
+}
+
+impl Either {
+    /// The next event; `None` at the end.
+    pub fn recv(&mut self) -> Option<ClientEvent> {
+        match self {
+            Self::Tokio(client, runtime) => runtime.block_on(async { within(client.next()).await }),
+            Self::Std(client) => client.recv(),
+        }
+    }
+
+    /// The next event.
+    ///
+    /// # Panics
+    /// The connection is over.
+    pub fn event(&mut self) -> ClientEvent {
+        self.recv().expect("a connection that is not over")
+    }
+
+    /// Drives the client for so long, and drops its events.
+    pub fn rest(&mut self, span: Duration) {
+        match self {
+            Self::Tokio(client, runtime) => {
+                let _ = runtime.block_on(async { tokio::time::timeout(span, client.next()).await });
+            }
+            Self::Std(client) => drop(client.recv_timeout(span)),
+        }
+    }
+
+    /// Takes events until the connection is ready; the last may still wait.
+    pub fn until_ready(&mut self) {
+        while !self.is_ready() {
+            self.event();
+        }
+    }
+
+    /// Takes events up to the first that fits, which is the last of those returned.
+    pub fn until(&mut self, mut fits: impl FnMut(&ClientEvent) -> bool) -> Vec<ClientEvent> {
+        let mut events = Vec::new();
+        while !events.last().is_some_and(&mut fits) {
+            events.push(self.event());
+        }
+        events
+    }
+
+    /// Takes events up to the next end of a socket; returns its cause.
+    pub fn lost(&mut self) -> DisconnectCause {
+        let events = self.until(|event| matches!(event, ClientEvent::Disconnected { .. }));
+        disconnected(&events)[0]
+    }
+
+    /// Takes events up to the next message.
+    pub fn message(&mut self) -> Message {
+        let events = self.until(|event| matches!(event, ClientEvent::Message(_)));
+        messages(&events).remove(0)
+    }
+
+    /// Takes all events up to the end.
+    pub fn drain(&mut self) -> Vec<ClientEvent> {
+        std::iter::from_fn(|| self.recv()).collect()
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// What the client refuses it for.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        match self {
+            Self::Tokio(client, runtime) => runtime.block_on(client.send(message)),
+            Self::Std(client) => client.send(message),
+        }
+    }
+
+    /// Flushes what was sent.
+    ///
+    /// # Errors
+    /// What the client says of it.
+    pub fn flush(&mut self) -> Result<(), FlushError> {
+        match self {
+            Self::Tokio(client, runtime) => {
+                runtime.block_on(async { within(client.flush()).await })
+            }
+            Self::Std(client) => client.flush(),
+        }
+    }
+
+    /// Closes the connection.
+    pub fn close(&mut self, frame: CloseFrame<'_>) {
+        each!(self, client => client.close(frame));
+    }
+
+    /// Connects at once.
+    pub fn connect(&mut self) {
+        each!(self, client => client.connect());
+    }
+
+    /// Whether messages may be sent.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        each!(self, client => client.is_ready())
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        each!(self, client => client.state())
+    }
+
+    /// Why the client has given up.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GiveUpCause> {
+        each!(self, client => client.gave_up())
+    }
+
+    /// The server's choice.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        each!(self, client => client.subprotocol())
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        each!(self, client => client.statistics())
+    }
+}
+
+impl fmt::Debug for Either {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        each!(self, client => client.fmt(f))
+    }
+}
+
+/// A builder of either driver.
+pub trait Provided {
+    /// Sets a provider of credentials that does not wait.
+    #[must_use]
+    fn provided_by<F>(self, provider: F) -> Self
+    where
+        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static;
+}
+
+impl Provided for gateway_tokio::Builder {
+    fn provided_by<F>(self, provider: F) -> Self
+    where
+        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static,
+    {
+        self.credentials(move |which| std::future::ready(provider(which)))
+    }
+}
+
+impl Provided for gateway_std::Builder {
+    fn provided_by<F>(self, provider: F) -> Self
+    where
+        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static,
+    {
+        self.credentials(provider)
+    }
+}

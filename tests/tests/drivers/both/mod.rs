@@ -1,0 +1,8 @@
+//! What both drivers do on real sockets: each test is written once.
+
+mod flood;
+mod life;
+mod next_address;
+mod openings;
+mod resolver;
+mod trust;

@@ -1,0 +1,36 @@
+//! What the blocking driver alone does: mailboxes, a helper thread, deadlines of calls.
+
+mod client;
+mod idle;
+mod opening;
+mod pressure;
+mod refusals;
+mod senders;
+
+use gateway_std::core::ConfigBuilder;
+use gateway_tests::calm;
+use std::time::Duration;
+
+use gateway_std::{Builder, Client};
+
+fn builder(url: &str, config: ConfigBuilder) -> Builder {
+    Client::builder(url).config(config.build().unwrap()).seed(7)
+}
+
+fn client(url: &str, config: ConfigBuilder) -> Client {
+    builder(url, config).build().unwrap()
+}
+
+/// A ready client whose events are taken.
+fn at_rest(url: &str) -> Client {
+    let mut client = client(url, calm());
+    until_ready(&mut client);
+    while client.recv_timeout(Duration::ZERO).is_ok() {}
+    client
+}
+
+fn until_ready(client: &mut Client) {
+    while !client.is_ready() {
+        client.recv().expect("a connection that is not over");
+    }
+}

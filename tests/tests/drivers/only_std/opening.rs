@@ -1,0 +1,144 @@
+//! Opening a socket with the blocking client: one deadline covers everything, and a late result is
+//! dropped.
+
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use gateway_std::core::{CloseFrame, DisconnectCause, Notice, OpenError};
+use gateway_std::{Client, ClientEvent, Dial, Endpoint, LoginCredentials, OpenFailure, Transport};
+use gateway_tests::calm;
+
+use super::builder;
+
+/// Takes events up to the next retry; returns why the socket was lost.
+fn until_retry(client: &mut Client) -> DisconnectCause {
+    let mut lost = None;
+    for event in client {
+        match event {
+            ClientEvent::Disconnected { cause, .. } => lost = Some(cause),
+            ClientEvent::Notice(Notice::RetryScheduled { .. }) => return lost.expect("a cause"),
+            _ => {}
+        }
+    }
+    panic!("the connection is over");
+}
+
+/// A provider, or a dial, that waits until the test lets it go.
+struct Held(Mutex<Receiver<()>>);
+
+impl Held {
+    fn wait(&self) {
+        let _ = self.0.lock().unwrap().recv(); // the test may be over
+    }
+}
+
+/// Connects at once, and hands the socket over when it is let go.
+struct Late {
+    held: Held,
+    address: std::net::SocketAddr,
+}
+
+impl Dial for Late {
+    fn dial(&self, _: &Endpoint) -> Result<Box<dyn Transport>, OpenFailure> {
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        self.held.wait();
+        Ok(Box::new(mio::net::TcpStream::from_std(socket)))
+    }
+}
+
+#[test]
+fn the_connect_deadline_covers_what_blocks_before_the_socket() {
+    let (_go, held) = channel();
+    let held = Held(Mutex::new(held));
+    let mut client = builder("ws://127.0.0.1:9", calm().connect_timeout(Duration::from_millis(20)))
+        .credentials(move |_| {
+            held.wait();
+            Ok(LoginCredentials::new())
+        })
+        .build()
+        .unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(until_retry(&mut client), DisconnectCause::ConnectTimeout);
+    }
+}
+
+#[test]
+fn close_wins_at_once_while_an_attempt_blocks() {
+    let (_go, held) = channel();
+    let held = Held(Mutex::new(held));
+    let mut client = builder("ws://127.0.0.1:9", calm())
+        .credentials(move |_| {
+            held.wait();
+            Ok(LoginCredentials::new())
+        })
+        .build()
+        .unwrap();
+    let sender = client.sender();
+    let other = std::thread::spawn(move || sender.close(CloseFrame::NORMAL));
+
+    let mut causes = Vec::new();
+    for event in &mut client {
+        if let ClientEvent::Disconnected { cause, .. } = event {
+            causes.push(cause);
+        }
+    }
+
+    other.join().unwrap();
+    assert!(matches!(causes[..], [] | [DisconnectCause::Requested]), "{causes:?}");
+}
+
+#[test]
+fn a_socket_that_opens_after_it_was_given_up_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (go, held) = channel();
+    let late = Late { held: Held(Mutex::new(held)), address: listener.local_addr().unwrap() };
+    let config = calm().connect_timeout(Duration::from_millis(20)).max_attempts(Some(0));
+    let mut client = builder("ws://gateway.example", config).dial(late).build().unwrap();
+
+    let over: Vec<_> = client.by_ref().collect();
+    let (mut server, _) = listener.accept().unwrap();
+    go.send(()).unwrap();
+    let mut request = Vec::new();
+    let end = server.read_to_end(&mut request);
+
+    assert!(client.gave_up().is_some(), "{over:?}");
+    assert_eq!((end.unwrap(), request), (0, Vec::new()), "nothing is said on it, and it is closed");
+}
+
+#[test]
+fn a_provider_that_panics_fails_the_attempt_at_once() {
+    let config = calm().connect_timeout(Duration::from_secs(3_600));
+    let mut client =
+        builder("ws://127.0.0.1:9", config).credentials(|_| panic!("on purpose")).build().unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(until_retry(&mut client), DisconnectCause::OpenFailed(OpenError::Io));
+    }
+}
+
+#[test]
+fn credentials_are_not_asked_for_an_attempt_that_was_given_up_in_the_queue() {
+    let (go, held) = channel();
+    let (asked, asks) = channel();
+    let held = Held(Mutex::new(held));
+    let config = calm().connect_timeout(Duration::from_millis(5)).max_attempts(Some(3));
+    let mut client = builder("ws://127.0.0.1:9", config)
+        .credentials(move |_| {
+            let _ = asked.send(()); // the test may be over
+            held.wait();
+            Ok(LoginCredentials::new())
+        })
+        .build()
+        .unwrap();
+
+    let _over: Vec<_> = client.by_ref().collect(); // four attempts, the first of which holds the helper up
+    drop(client);
+    go.send(()).unwrap();
+
+    assert_eq!(asks.iter().count(), 1); // up to the end of the helper
+}

@@ -1,0 +1,186 @@
+//! Senders on other threads: every message has one outcome, whatever happens to the connection.
+
+use std::collections::BTreeSet;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use gateway_std::core::{CloseFrame, Network, SendRejection};
+use gateway_std::{Client, ClientEvent, MessageId, SendError, Sender};
+use gateway_tests::{calm, serve};
+
+use super::{client, until_ready};
+
+const THREADS: usize = 8;
+const MESSAGES: usize = 500;
+
+#[test]
+fn every_message_of_every_thread_is_sent_once() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url, calm());
+    until_ready(&mut client);
+    let senders: Vec<_> = (0..THREADS)
+        .map(|thread| {
+            let sender = client.sender();
+            thread::spawn(move || {
+                let send = |number| sender.send(format!("{thread} {number}")).unwrap().number();
+                (0..MESSAGES).map(send).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+
+    let mut echoed = BTreeSet::new();
+    while echoed.len() < THREADS * MESSAGES {
+        if let ClientEvent::Message(message) = client.recv().expect("it is open") {
+            let text = message.as_text().unwrap().to_owned();
+            assert!(echoed.insert(text.clone()), "{text} came twice");
+        }
+    }
+
+    let numbers: BTreeSet<_> =
+        senders.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(numbers.len(), THREADS * MESSAGES);
+    assert_eq!(numbers.last(), Some(&((THREADS * MESSAGES) as u64)));
+}
+
+#[test]
+fn a_thread_may_enqueue_to_the_client_that_it_drives_itself() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url, calm());
+    let sender = client.sender();
+    let early = sender.enqueue("early").unwrap();
+    until_ready(&mut client);
+
+    let receipts: Vec<_> =
+        (0..100).map(|number| sender.enqueue(number.to_string()).unwrap()).collect();
+    let mut echoed = Vec::new();
+    while echoed.len() < receipts.len() {
+        if let ClientEvent::Message(message) = client.recv().expect("it is open") {
+            echoed.push(message.as_text().unwrap().to_owned());
+        }
+    }
+
+    let refused = early.wait().unwrap_err();
+    assert_eq!(refused.rejection(), SendRejection::NotReady);
+    assert_eq!(refused.into_message().as_text(), Some("early"));
+    assert_eq!(echoed, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
+    let numbers: Vec<_> =
+        receipts.into_iter().map(|receipt| receipt.wait().unwrap().number()).collect();
+    assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?}");
+}
+
+#[test]
+fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
+    let client = client("ws://127.0.0.1:9", calm());
+    let senders: Vec<_> = (0..THREADS).map(|_| posted(&client.sender())).collect();
+
+    drop(client);
+
+    for sender in senders {
+        let refused = sender.join().unwrap().unwrap_err();
+        assert_eq!(refused.rejection(), SendRejection::Closed);
+        assert_eq!(refused.into_message().as_text(), Some("hello"));
+    }
+}
+
+#[test]
+fn a_sender_waits_where_the_mailbox_is_full_and_is_let_go_when_the_client_is() {
+    let client = client("ws://127.0.0.1:9", calm());
+    // More threads than there are places: some wait for a place, the others for their answer.
+    let senders: Vec<_> = (0..300).map(|_| posted(&client.sender())).collect();
+
+    drop(client);
+
+    assert!(senders.into_iter().all(|sender| sender.join().unwrap().is_err()));
+}
+
+#[test]
+fn a_message_before_the_connection_is_ready_is_handed_back() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url, calm());
+    let sender = client.sender();
+
+    let early = answered(&mut client, posted(&sender));
+    until_ready(&mut client);
+    let now = answered(&mut client, posted(&sender));
+
+    // The early one came before or after the connection was ready: it has an outcome either way.
+    let early = early.map_err(|refused| refused.rejection());
+    assert!(matches!(early, Ok(_) | Err(SendRejection::NotReady)), "{early:?}");
+    assert!(now.is_ok());
+}
+
+#[test]
+fn a_connection_that_was_closed_refuses_and_one_that_is_connected_again_takes() {
+    let server = serve(async |listener| {
+        listener.peer().await.echo().await;
+        listener.peer().await.echo().await;
+    });
+    let mut client = client(&server.url, calm());
+    let sender = client.sender();
+    until_ready(&mut client);
+
+    sender.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    let closed = sender.send("late").map_err(|refused| refused.rejection());
+    client.connect();
+    until_ready(&mut client);
+    let again = posted(&sender);
+    let echoed = client.find(|event| matches!(event, ClientEvent::Message(_)));
+
+    assert_eq!(closed, Err(SendRejection::Closed));
+    assert!(again.join().unwrap().is_ok());
+    assert!(echoed.is_some());
+}
+
+type Answer = Result<MessageId, SendError>;
+
+/// Drives the client until the message has its answer. An echo does not say so: it may be another's.
+fn answered(client: &mut Client, posted: JoinHandle<Answer>) -> Answer {
+    while !posted.is_finished() {
+        // It may have had its answer already: then nothing more comes.
+        let _ = client.recv_timeout(Duration::from_millis(1));
+    }
+    posted.join().unwrap()
+}
+
+fn posted(sender: &Sender) -> JoinHandle<Answer> {
+    let sender = sender.clone();
+    thread::spawn(move || sender.send("hello"))
+}
+
+#[test]
+fn a_request_to_connect_after_closed_is_kept_among_many_others() {
+    let server = serve(async |listener| {
+        listener.peer().await.echo().await;
+        listener.peer().await.echo().await;
+    });
+    let mut client = client(&server.url, calm());
+    let sender = client.sender();
+    until_ready(&mut client);
+    sender.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+
+    for _ in 0..100 {
+        sender.network_changed(Network::Online);
+    }
+    sender.connect();
+
+    until_ready(&mut client);
+}
+
+#[test]
+fn a_request_to_connect_after_closed_is_taken_by_the_next_call_whatever_number_that_has() {
+    let mut client = client("ws://127.0.0.1:9", calm());
+    let sender = client.sender();
+    for calls in 0..8 {
+        sender.close(CloseFrame::NORMAL);
+        while client.recv().is_some() {}
+        for _ in 0..calls {
+            assert!(client.recv().is_none());
+        }
+
+        sender.connect();
+
+        assert!(client.recv().is_some(), "behind {calls} calls without an event");
+    }
+}

@@ -1,0 +1,12 @@
+//! What the async driver alone does: wakers, futures, tasks, runtimes.
+
+mod budget;
+mod corking;
+mod failing_writes;
+mod lifecycle;
+mod outcomes;
+mod pressure;
+mod second_runtime;
+mod slow_reader;
+mod stall;
+mod unread;
