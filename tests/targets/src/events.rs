@@ -1,4 +1,4 @@
-//! Bytes become settings and events. The tests' checker checks every event.
+//! A history: settings and events. The tests' checker checks every event.
 //!
 //! Catches: any invariant of ARCHITECTURE.md that some history of the core breaks, and any panic or
 //! overflow.
@@ -8,14 +8,21 @@ use std::time::Duration;
 
 use gateway_core::{Action, Dialect, DisconnectCause, Event, Instant, Notice, Observed, Observer};
 use gateway_testkit::history::{Plan, World, run_observed};
+use serde::{Deserialize, Serialize};
 
 use crate::Sights;
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let seen = Seen::default();
-    match run_observed(&Plan::decode(bytes), seen.clone()) {
-        Ok(world) => &sights(&world) | &*seen.sights(),
-        Err(violation) => panic!("{violation}"),
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Input(Plan);
+
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        let seen = Seen::default();
+        match run_observed(&self.0, seen.clone()) {
+            Ok(world) => &sights(&world) | &*seen.sights(),
+            Err(violation) => panic!("{violation}"),
+        }
     }
 }
 
