@@ -41,6 +41,11 @@ def install_valgrind():
         raise Skipped("no valgrind, and it cannot be installed")
 
 
+def check_allocations():
+    """Needs no pin and no valgrind: a steady connection allocates nothing with any compiler."""
+    output(["cargo", "test", "--locked", "-p", "bench-core", "--test", "allocations"], cwd=BENCHES)
+
+
 def build(benches=BENCHES):
     """Builds the program, and says where it is."""
     command = ["cargo", "build", "--locked", "--release", "-p", "bench-core", "--message-format=json-render-diagnostics"]

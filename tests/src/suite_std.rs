@@ -91,6 +91,10 @@ impl World {
                 self.is_over = false;
                 self.client.connect();
             }
+            Command::Reconnect => {
+                self.is_over = false;
+                self.client.reconnect();
+            }
             Command::Close { code, reason } => {
                 self.client.close(CloseFrame::new(code, reason).expect("a close that may be sent"));
             }

@@ -1,6 +1,6 @@
 //! How large the core's values are.
 
-use gateway_core::{Action, Actions, Connection};
+use gateway_core::{Action, Actions, Connection, Event, Machine, Notice};
 use gateway_wire::Session;
 
 pub(crate) struct Size {
@@ -22,7 +22,10 @@ type SixteenBytes = [u64; 2];
 pub(crate) const SIZES: &[Size] = &[
     Size::of::<Connection>("Connection, ChaCha8", Some(704)),
     Size::of::<Connection<SixteenBytes>>("Connection, 16-byte generator", Some(400)),
-    Size::of::<Action>("Action", None),
-    Size::of::<Actions>("Actions", None),
+    Size::of::<Machine>("Machine", Some(256)),
+    Size::of::<Event<'_>>("Event", Some(40)),
+    Size::of::<Notice>("Notice", Some(48)),
+    Size::of::<Action>("Action", Some(48)),
+    Size::of::<Actions>("Actions", Some(392)),
     Size::of::<Session>("Session, without its buffers", None),
 ];

@@ -46,6 +46,10 @@ pub enum Action {
     /// the kernel would go on resending what it holds, for minutes. Old messages could then arrive
     /// after the next connection's messages. If the transport cannot be reset, drop it.
     AbortSocket(SocketId),
+    /// Report [`Drained`](crate::Event::Drained) when the socket's write buffer is empty and flushed,
+    /// at once if it already is. Go on accepting messages. If the report does not come within
+    /// `close_timeout`, the machine renews the connection without it.
+    Drain(SocketId),
     /// Set the one timer to this instant. This replaces the instant that was set before. When the
     /// timer is due, report a [`Tick`](crate::Event::Tick).
     #[serde(rename = "schedule_timer_at_ns")]
@@ -87,6 +91,8 @@ pub enum Outgoing {
     ///   `close_timeout` passed, or because the computer was suspended.
     /// - No application message came for `data_timeout`.
     /// - The driver reported [`LoginRejected`](crate::Event::LoginRejected) on a ready connection.
+    /// - The machine replaced the socket on purpose: see
+    ///   [`ReconnectRequested`](crate::Event::ReconnectRequested) and `renew_after`.
     Close(CloseCode),
     /// The login message.
     Login,
@@ -151,9 +157,9 @@ pub enum Notice {
     },
     /// The next attempt starts after `delay`.
     RetryScheduled {
-        /// The number of the retry: 1 for the first since the retry count was last reset. If the
-        /// machine starts an attempt again after a suspend, this is the number of the replaced
-        /// attempt, or 0 if that was not a retry.
+        /// The number of the retry: 1 for the first since the retry count was last reset. After a
+        /// suspend or a reconnect on purpose, this is the number of the last retry, or 0 if there
+        /// was none.
         attempt: u32,
         /// The time from now to the attempt.
         #[serde(rename = "delay_ns", with = "span_ns")]
@@ -245,6 +251,10 @@ pub enum DisconnectCause {
     CloseTimeout,
     /// The application requested the close.
     Requested,
+    /// The application requested a reconnect.
+    Reconnect,
+    /// The connection was ready for `renew_after`.
+    Renewal,
 }
 
 impl DisconnectCause {
@@ -264,6 +274,8 @@ impl DisconnectCause {
             Self::LoginRefused(_) => "login_refused",
             Self::CloseTimeout => "close_timeout",
             Self::Requested => "requested",
+            Self::Reconnect => "reconnect",
+            Self::Renewal => "renewal",
         }
     }
 }
@@ -279,6 +291,8 @@ pub enum RetryCause {
     ClockJump,
     /// The network came back.
     Online,
+    /// The application requested a reconnect while the machine was waiting for a retry.
+    Reconnect,
 }
 
 impl RetryCause {
@@ -289,6 +303,7 @@ impl RetryCause {
             Self::Disconnected(cause) => cause.name(),
             Self::ClockJump => "clock_jump",
             Self::Online => "online",
+            Self::Reconnect => "reconnect",
         }
     }
 }
@@ -304,7 +319,8 @@ pub enum Because {
     RetryAfter,
     /// A least delay in the policy.
     Policy,
-    /// A hint: the network came back, or the computer woke from a suspend.
+    /// No failure, but a hint or a request: the network came back, the computer woke from a suspend,
+    /// or the socket was replaced on purpose.
     Hint,
 }
 
@@ -427,7 +443,7 @@ impl Actions {
 
     #[inline]
     pub(crate) fn push(&mut self, action: Action) {
-        // Local invariant: a suspend that replaces a login returns the most actions: seven.
+        // Local invariant: a reconnect of an open socket returns the most actions: eight.
         // Property tests check every event in every state against the capacity.
         self.0.push(action);
     }

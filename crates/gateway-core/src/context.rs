@@ -99,6 +99,34 @@ impl Context<'_> {
         self.notify(Notice::Disconnected { socket, cause });
     }
 
+    /// A socket was left on purpose: opens the next one, now or when `initial_delay` has passed since
+    /// the last socket that was opened in this way.
+    pub(crate) fn replace(
+        &mut self,
+        from: ConnectionState,
+        socket: SocketId,
+        cause: DisconnectCause,
+        credentials: Credentials,
+    ) -> State {
+        self.disconnected(socket, cause);
+        self.changed(from, ConnectionState::Disconnected, Some(socket));
+        let retry_at = self.next_reconnect();
+        self.memory.reconnect_at = Some(Compact::at(retry_at));
+        let delay = retry_at.saturating_duration_since(self.now);
+        self.retry_in(delay, RetryCause::Disconnected(cause), Because::Hint);
+        if delay.is_zero() {
+            return self.open(ConnectionState::Disconnected, credentials);
+        }
+        State::Waiting(Waiting { retry_at, not_before: None, credentials })
+    }
+
+    /// When a reconnect on purpose may open a socket.
+    pub(crate) fn next_reconnect(&self) -> Instant {
+        let spacing = self.config.reconnect.backoff.initial();
+        let last = self.memory.reconnect_at;
+        last.map_or(self.now, |last| self.now.max(last.instant().saturating_add(spacing)))
+    }
+
     /// A socket is lost: schedules a retry, or gives up.
     pub(crate) fn lose(&mut self, loss: &Loss) -> State {
         let Loss { from, socket, cause, verdict, retry_after, unjudged, fatal } = *loss;

@@ -18,6 +18,15 @@ use crate::time::UnixMillis;
 pub enum Event<'a> {
     /// The application requests a connection.
     ConnectRequested,
+    /// The application requests a new socket in place of the current one: for example because the
+    /// URL or the credentials have changed. This is no failure, so the retry count stays.
+    ///
+    /// The machine leaves an open socket with a Close frame (1001) behind what was sent, drops an
+    /// attempt that is under way, or shortens the wait for a retry, but not below a least delay.
+    /// Then it opens the next socket. Two of these sockets open no closer than `initial_delay`.
+    /// Before the first connect request and when CLOSED, this is a connect request. In CLOSING the
+    /// machine ignores it. A refused login ends at once, and its verdict decides what follows.
+    ReconnectRequested,
     /// The application requests a close, with this frame.
     CloseRequested(CloseFrame<'a>),
     /// The application requests that this message be sent.
@@ -61,6 +70,9 @@ pub enum Event<'a> {
     /// answered ping or, if there is none, since the socket opened. Report this for every ping that
     /// was held, and for every ping with more than 64 KiB of unproven bytes.
     PingHanded(SocketId, u64),
+    /// The write buffer is empty and flushed, after [`Action::Drain`](crate::Action::Drain) asked
+    /// for this report.
+    Drained(SocketId),
     /// The time of the wall clock. Report this each time a timer wakes the driver, so that the
     /// machine notices a suspend. Report it also if the platform tells you of one. Do not report it
     /// for a frame.
@@ -87,8 +99,10 @@ impl Event<'_> {
             | Self::ReadingResumed(id)
             | Self::PingHeld(id, _)
             | Self::WriteProgressed(id)
-            | Self::PingHanded(id, _) => Some(*id),
+            | Self::PingHanded(id, _)
+            | Self::Drained(id) => Some(*id),
             Self::ConnectRequested
+            | Self::ReconnectRequested
             | Self::CloseRequested(_)
             | Self::SendRequested(_)
             | Self::LoginAccepted
@@ -104,6 +118,7 @@ impl Event<'_> {
     pub const fn kind(&self) -> EventKind {
         match self {
             Self::ConnectRequested => EventKind::ConnectRequested,
+            Self::ReconnectRequested => EventKind::ReconnectRequested,
             Self::CloseRequested(_) => EventKind::CloseRequested,
             Self::SendRequested(_) => EventKind::SendRequested,
             Self::LoginAccepted => EventKind::LoginAccepted,
@@ -120,6 +135,7 @@ impl Event<'_> {
             Self::PingHeld(..) => EventKind::PingHeld,
             Self::WriteProgressed(_) => EventKind::WriteProgressed,
             Self::PingHanded(..) => EventKind::PingHanded,
+            Self::Drained(_) => EventKind::Drained,
             Self::WallClock(_) => EventKind::WallClock,
             Self::NetworkChanged(_) => EventKind::NetworkChanged,
             Self::Tick => EventKind::Tick,
@@ -142,6 +158,7 @@ pub(crate) enum SocketEvent<'a> {
     PingHeld(Backlog),
     WriteProgressed,
     PingHanded { unproven: u64 },
+    Drained,
 }
 
 /// The name of an [`Event`].
@@ -151,6 +168,7 @@ pub(crate) enum SocketEvent<'a> {
 #[allow(clippy::exhaustive_enums)] // Event is complete, too
 pub enum EventKind {
     ConnectRequested,
+    ReconnectRequested,
     CloseRequested,
     SendRequested,
     LoginAccepted,
@@ -167,6 +185,7 @@ pub enum EventKind {
     PingHeld,
     WriteProgressed,
     PingHanded,
+    Drained,
     WallClock,
     NetworkChanged,
     Tick,
@@ -178,6 +197,7 @@ impl EventKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ConnectRequested => "connect_requested",
+            Self::ReconnectRequested => "reconnect_requested",
             Self::CloseRequested => "close_requested",
             Self::SendRequested => "send_requested",
             Self::LoginAccepted => "login_accepted",
@@ -194,6 +214,7 @@ impl EventKind {
             Self::PingHeld => "ping_held",
             Self::WriteProgressed => "write_progressed",
             Self::PingHanded => "ping_handed",
+            Self::Drained => "drained",
             Self::WallClock => "wall_clock",
             Self::NetworkChanged => "network_changed",
             Self::Tick => "tick",

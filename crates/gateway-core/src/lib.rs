@@ -80,6 +80,7 @@
 //!                 Action::CloseSocket(_) | Action::AbortSocket(_) => (self.to_open, self.socket) = (None, None),
 //!                 Action::Deliver => println!("{message:?}"),
 //!                 Action::Notify(notice) => println!("{notice:?}"),
+//!                 Action::Drain(_) => {} // only with `renew_after`
 //!                 Action::ScheduleTimer(_) | Action::CancelTimer => {} // see `step`
 //!             }
 //!         }
@@ -164,6 +165,8 @@
 //!    bytes. When a ping is flushed, report [`Event::PingHanded`] if the ping was held, or if it
 //!    has more than 64 KiB of unproven bytes. If you report none of these, the ping's timeout
 //!    starts when the machine returns the ping as an action, and has no allowance.
+//! 9. After [`Action::Drain`], report [`Event::Drained`] as soon as your write buffer is empty and
+//!    flushed. Without this report, a renewal waits for `close_timeout`.
 //!
 //! # What do the terms mean?
 //!
@@ -213,6 +216,8 @@ mod connection;
 mod context;
 mod dialect;
 mod event;
+#[doc(hidden)]
+pub mod every;
 mod heartbeat;
 mod json_rule;
 mod login;

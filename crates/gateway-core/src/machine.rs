@@ -33,6 +33,8 @@ pub(crate) struct Memory {
     pub(crate) jump_at: Option<Compact>,
     /// When the machine last acted on Online.
     pub(crate) online_at: Option<Compact>,
+    /// When the last reconnect on purpose opened its socket, or is to open it.
+    pub(crate) reconnect_at: Option<Compact>,
     /// When the connection became ready. While it is not ready: when it stopped being ready, or
     /// started afresh.
     pub(crate) since: Instant,
@@ -95,7 +97,18 @@ pub(crate) struct Ready {
     pub(crate) heartbeat: Option<Heartbeat>,
     /// `None` if there is no data timeout.
     pub(crate) data: Option<DataWatch>,
+    /// `None` if the connection is not renewed.
+    pub(crate) renewal: Option<Renewal>,
     pub(crate) flow: Flow,
+}
+
+/// The renewal of a ready connection, and when its next step is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Renewal {
+    /// `renew_after` has not passed.
+    Later(Compact),
+    /// The driver drains its write buffer. The renewal does not wait longer than until then.
+    Draining(Compact),
 }
 
 /// The data timeout. A message only sets `heard_at`; the Tick at `judge_at` evaluates it.
@@ -147,6 +160,7 @@ impl Machine {
                 wall_clock: None,
                 jump_at: None,
                 online_at: None,
+                reconnect_at: None,
                 since: Instant::ZERO,
             },
         }
@@ -200,7 +214,8 @@ impl Machine {
     ///
     /// - `stable_after`, the longest delay, and the heartbeat's interval;
     /// - the longest time that a ping may be held;
-    /// - the 30 s between two hints.
+    /// - the 30 s between two hints;
+    /// - `initial_delay`.
     #[must_use]
     pub fn rebased(&self, now: Instant) -> Self {
         let mut machine = self.clone();
@@ -226,10 +241,21 @@ impl Ready {
             Lane::Held => None, // the data may have arrived, but is not read
             Lane::Free => self.data.map(|watch| watch.judge_at),
         };
-        match (beat_at, judge_at) {
-            (Some(beat_at), Some(judge_at)) => Some(beat_at.min(judge_at)),
-            (one, None) => one,
-            (None, one) => one,
+        let renew_at = self.renewal.map(Renewal::deadline);
+        [beat_at, judge_at, renew_at].into_iter().flatten().min()
+    }
+}
+
+impl Renewal {
+    pub(crate) const fn deadline(self) -> Instant {
+        match self {
+            Self::Later(at) | Self::Draining(at) => at.instant(),
+        }
+    }
+
+    fn rebase(&mut self, shift: Shift) {
+        match self {
+            Self::Later(at) | Self::Draining(at) => *at = Compact::at(shift.moved(at.instant())),
         }
     }
 }
@@ -269,7 +295,8 @@ impl Memory {
         shift.apply(&mut self.now);
         shift.apply(&mut self.since);
         let told = self.wall_clock.as_mut().map(|(at, _)| at);
-        for at in told.into_iter().chain(&mut self.jump_at).chain(&mut self.online_at) {
+        let hints = [&mut self.jump_at, &mut self.online_at, &mut self.reconnect_at];
+        for at in told.into_iter().chain(hints.into_iter().flatten()) {
             *at = Compact::at(shift.moved(at.instant()));
         }
     }
@@ -321,6 +348,9 @@ impl State {
                 }
                 if let Some(watch) = &mut ready.data {
                     watch.rebase(shift, ready.flow.reading);
+                }
+                if let Some(renewal) = &mut ready.renewal {
+                    renewal.rebase(shift);
                 }
             }
             Self::Closing(closing) => {

@@ -7,7 +7,7 @@ use crate::config::{Config, HeartbeatKind};
 use crate::context::Context;
 use crate::dialect::Recognised;
 use crate::heartbeat::{Heartbeat, Timing};
-use crate::machine::{DataWatch, Flow, Lane, Ready};
+use crate::machine::{DataWatch, Flow, Lane, Ready, Renewal};
 use crate::retry::Retry;
 use crate::state::SocketId;
 use crate::time::{Compact, Instant, UnixMillis};
@@ -15,7 +15,8 @@ use crate::time::{Compact, Instant, UnixMillis};
 impl Ready {
     /// Becomes ready now, on a socket with this flow.
     pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
-        Self { socket, heartbeat: first_beat(cx), data: watch_data(cx), flow }
+        let heartbeat = first_beat(cx);
+        Self { socket, heartbeat, data: watch_data(cx), renewal: first_renewal(cx), flow }
     }
 
     #[inline]
@@ -75,6 +76,23 @@ impl Ready {
             watch.judge_at = watch.heard_at.instant().saturating_add(timeout);
         }
         (cx.now >= watch.judge_at).then_some(watch.judge_at)
+    }
+
+    /// Whether the connection is renewed now. When `renew_after` has passed, this asks the driver to
+    /// drain its write buffer first.
+    pub(crate) fn is_renewal_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(renewal) = self.renewal.filter(|renewal| cx.now >= renewal.deadline()) else {
+            return false;
+        };
+        match renewal {
+            Renewal::Draining(_) => true,
+            Renewal::Later(_) => {
+                let until = cx.now.saturating_add(cx.config.close_timeout);
+                self.renewal = Some(Renewal::Draining(Compact::at(until)));
+                cx.act(Action::Drain(self.socket));
+                false
+            }
+        }
     }
 
     /// The driver reported how far the newest ping has come.
@@ -198,6 +216,14 @@ fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
             Some(Heartbeat::new(cx.now.saturating_add(wait)))
         }
     }
+}
+
+/// The renewal comes up to 10 % earlier than `renew_after`, at random. Otherwise all clients that
+/// connected together would be renewed together.
+fn first_renewal(cx: &mut Context<'_>) -> Option<Renewal> {
+    let span = cx.config.reconnect.renew_after?;
+    let wait = span.saturating_sub(Retry::spread(span / 10, cx.random));
+    Some(Renewal::Later(Compact::at(cx.now.saturating_add(wait))))
 }
 
 fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {

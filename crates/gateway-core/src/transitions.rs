@@ -13,7 +13,7 @@ use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEve
 use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{
-    Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, Refused, State, Waiting,
+    Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, Refused, Renewal, State, Waiting,
 };
 use crate::policy::Verdict;
 use crate::ready::{answer_to, heard_pong, heard_pong_frame};
@@ -69,6 +69,7 @@ impl State {
     pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) -> Next {
         match *event {
             Event::ConnectRequested => self.on_connect(cx),
+            Event::ReconnectRequested => self.on_reconnect(cx),
             Event::CloseRequested(frame) => self.on_close(frame, cx),
             Event::SendRequested(message) => self.on_send(message, cx),
             Event::LoginAccepted => self.on_login_accepted(cx),
@@ -92,6 +93,7 @@ impl State {
             Event::PingHanded(id, unproven) => {
                 self.on_socket(id, SocketEvent::PingHanded { unproven }, cx)
             }
+            Event::Drained(id) => self.on_socket(id, SocketEvent::Drained, cx),
         }
     }
 
@@ -112,6 +114,38 @@ impl State {
             Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
             // The connection ends, and the verdict decides what follows.
             Self::Refused(_) => None,
+        }
+    }
+
+    /// Replaces the socket on purpose. The attempts made so far still count.
+    fn on_reconnect(&mut self, cx: &mut Context<'_>) -> Next {
+        let cause = DisconnectCause::Reconnect;
+        match self {
+            Self::Idle => Some(cx.open_afresh(ConnectionState::Disconnected)),
+            Self::Closed(_) => Some(cx.open_afresh(ConnectionState::Closed)),
+            Self::Waiting(waiting) => {
+                let at = cx.next_reconnect();
+                let is_sooner = waiting.advance(at, RetryCause::Reconnect, cx);
+                let is_due = waiting.retry_at <= cx.now;
+                if is_sooner || is_due {
+                    let opens_at = waiting.retry_at.max(cx.now);
+                    cx.memory.reconnect_at = Some(Compact::at(opens_at));
+                }
+                is_due.then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
+            }
+            Self::Connecting(Connecting { socket, credentials, .. }) => {
+                cx.act(Action::CloseSocket(*socket));
+                Some(cx.replace(ConnectionState::Connecting, *socket, cause, *credentials))
+            }
+            Self::LoggingIn(LoggingIn { socket, credentials, .. }) => {
+                part(*socket, cx);
+                Some(cx.replace(ConnectionState::Connected, *socket, cause, *credentials))
+            }
+            // The wait for the peer's Close ends, and the verdict decides what follows.
+            Self::Refused(refused) => Some(refused.leave(cx)),
+            Self::Ready(ready) => Some(ready.replace(cause, cx)),
+            // The application requested the close, and the connection ends soon.
+            Self::Closing(_) => None,
         }
     }
 
@@ -344,7 +378,8 @@ impl Connecting {
             | SocketEvent::ReadingResumed
             | SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
-            | SocketEvent::PingHanded { .. } => {
+            | SocketEvent::PingHanded { .. }
+            | SocketEvent::Drained => {
                 // A socket that is not open can only report the outcome of the attempt.
                 cx.stale(self.socket);
                 None
@@ -421,10 +456,11 @@ impl LoggingIn {
             SocketEvent::ReadingResumed => self.flow.reading = Lane::Free,
             // The login has a deadline, and no heartbeat.
             SocketEvent::Bytes => {}
-            // We have sent no ping.
+            // We have sent no ping, and have not asked the driver to drain its buffer.
             SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
-            | SocketEvent::PingHanded { .. } => {}
+            | SocketEvent::PingHanded { .. }
+            | SocketEvent::Drained => {}
             // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
@@ -490,7 +526,8 @@ impl Refused {
             | SocketEvent::ReadingResumed
             | SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
-            | SocketEvent::PingHanded { .. } => {}
+            | SocketEvent::PingHanded { .. }
+            | SocketEvent::Drained => {}
             // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
@@ -572,6 +609,11 @@ impl Ready {
                 |heartbeat, timing, now| heartbeat.on_handed(timing, now, unproven),
                 cx,
             ),
+            SocketEvent::Drained => {
+                if let Some(Renewal::Draining(_)) = self.renewal {
+                    return Some(self.replace(DisconnectCause::Renewal, cx));
+                }
+            }
             // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
@@ -615,6 +657,9 @@ impl Ready {
             };
             return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
         }
+        if self.is_renewal_due(cx) {
+            return Some(self.replace(DisconnectCause::Renewal, cx));
+        }
         let beat = self.heartbeat.as_mut().map(|heartbeat| heartbeat.on_tick(cx.now, timing));
         if beat == Some(Beat::Ping) {
             self.ping(Heartbeat::on_sent, cx);
@@ -627,6 +672,13 @@ impl Ready {
         cx.notify(Notice::LoginRefused { socket: self.socket, verdict });
         part(self.socket, cx);
         refused(Self::end(cx), self.socket, None, verdict, cx)
+    }
+
+    /// Leaves the peer on purpose, for the next socket.
+    fn replace(&self, cause: DisconnectCause, cx: &mut Context<'_>) -> State {
+        part(self.socket, cx);
+        let from = Self::end(cx);
+        cx.replace(from, self.socket, cause, Credentials::Cached)
     }
 
     /// Probes the peer after a suspend. Without a heartbeat there is no message to probe with.
@@ -686,7 +738,8 @@ impl Closing {
             | SocketEvent::ReadingResumed
             | SocketEvent::PingHeld(_)
             | SocketEvent::WriteProgressed
-            | SocketEvent::PingHanded { .. } => {}
+            | SocketEvent::PingHanded { .. }
+            | SocketEvent::Drained => {}
             // A second report of the attempt's outcome.
             SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }

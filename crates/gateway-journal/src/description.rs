@@ -74,6 +74,7 @@ impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::ConnectRequested => f.write_str("connect requested"),
+            Self::ReconnectRequested => f.write_str("reconnect requested"),
             Self::CloseRequested { code, .. } => write!(f, "close requested, {code}"),
             Self::SendRequested { kind, bytes } => {
                 let kind = match kind {
@@ -106,6 +107,7 @@ impl fmt::Display for Fact {
             Self::PingHanded { socket, unproven } => {
                 write!(f, "{socket} ping handed over: {unproven} B unproven")
             }
+            Self::Drained { socket } => write!(f, "{socket} write buffer empty"),
             Self::WallClock { unix_ms } => write!(f, "wall clock {}", unix_ms.0),
             Self::NetworkChanged { network } => write!(f, "network {network:?}"),
             Self::Tick => f.write_str("tick"),
@@ -170,6 +172,7 @@ impl fmt::Display for Words {
             },
             Action::CloseSocket(id) => write!(f, "drop {id}"),
             Action::AbortSocket(id) => write!(f, "abort {id}"),
+            Action::Drain(id) => write!(f, "drain {id}"),
             Action::ScheduleTimer(at) => write!(f, "timer at {}", Seconds(at)),
             Action::CancelTimer => f.write_str("no timer"),
             Action::Deliver => f.write_str("deliver"),
@@ -262,5 +265,30 @@ impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0.as_nanos() / 1_000;
         write!(f, "{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::every;
+
+    use super::*;
+
+    #[test]
+    fn every_notice_has_words() {
+        for notice in every::notices() {
+            let words = action_words(&Action::Notify(notice)).to_string();
+            assert_ne!(words, format!("{notice:?}"), "add this notice to description.rs");
+        }
+    }
+
+    #[test]
+    fn every_cause_is_described_with_its_data() {
+        for cause in every::disconnect_causes() {
+            let words = Cause(cause).to_string();
+            let shown = format!("{cause:?}");
+            let has_data = shown.contains('(') && !shown.contains("None");
+            assert_eq!(words.len() > cause.name().len(), has_data, "add {shown} to description.rs");
+        }
     }
 }

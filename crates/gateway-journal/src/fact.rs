@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 #[allow(missing_docs, reason = "each variant is documented at the event of the same name")]
 pub enum Fact {
     ConnectRequested,
+    ReconnectRequested,
     CloseRequested {
         code: CloseCode,
         #[serde(default, skip_serializing_if = "is_zero")]
@@ -75,6 +76,9 @@ pub enum Fact {
         socket: SocketId,
         #[serde(rename = "unproven_bytes")]
         unproven: u64,
+    },
+    Drained {
+        socket: SocketId,
     },
     WallClock {
         unix_ms: UnixMillis,
@@ -149,6 +153,7 @@ impl Fact {
     pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
         match observed.event {
             Event::ConnectRequested => Self::ConnectRequested,
+            Event::ReconnectRequested => Self::ReconnectRequested,
             Event::CloseRequested(frame) => {
                 Self::CloseRequested { code: frame.code(), reason_bytes: reason_bytes(&frame) }
             }
@@ -178,6 +183,7 @@ impl Fact {
             }
             Event::WriteProgressed(socket) => Self::WriteProgressed { socket },
             Event::PingHanded(socket, unproven) => Self::PingHanded { socket, unproven },
+            Event::Drained(socket) => Self::Drained { socket },
             Event::WallClock(unix_ms) => Self::WallClock { unix_ms },
             Event::NetworkChanged(network) => Self::NetworkChanged { network },
             Event::Tick => Self::Tick,
@@ -191,6 +197,7 @@ impl Fact {
             Self::SendRequested { bytes, .. } => bytes,
             Self::FrameReceived { frame, .. } => frame.payload_bytes(),
             Self::ConnectRequested
+            | Self::ReconnectRequested
             | Self::LoginAccepted
             | Self::LoginRejected { .. }
             | Self::SocketOpened { .. }
@@ -204,6 +211,7 @@ impl Fact {
             | Self::PingHeld { .. }
             | Self::WriteProgressed { .. }
             | Self::PingHanded { .. }
+            | Self::Drained { .. }
             | Self::WallClock { .. }
             | Self::NetworkChanged { .. }
             | Self::Tick => 0,
@@ -214,6 +222,7 @@ impl Fact {
     pub(crate) fn event<'a>(&self, payload: &'a str) -> Event<'a> {
         match *self {
             Self::ConnectRequested => Event::ConnectRequested,
+            Self::ReconnectRequested => Event::ReconnectRequested,
             Self::CloseRequested { code, .. } => Event::CloseRequested(close_frame(code, payload)),
             Self::SendRequested { kind: Kind::Text, .. } => {
                 Event::SendRequested(Message::Text(payload))
@@ -239,6 +248,7 @@ impl Fact {
             }
             Self::WriteProgressed { socket } => Event::WriteProgressed(socket),
             Self::PingHanded { socket, unproven } => Event::PingHanded(socket, unproven),
+            Self::Drained { socket } => Event::Drained(socket),
             Self::WallClock { unix_ms } => Event::WallClock(unix_ms),
             Self::NetworkChanged { network } => Event::NetworkChanged(network),
             Self::Tick => Event::Tick,

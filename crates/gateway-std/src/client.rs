@@ -195,6 +195,18 @@ impl<S: System> Client<S> {
         self.mailbox.reopen();
     }
 
+    /// Replaces the socket on purpose, for example because the credentials have changed. The client
+    /// sends a Close frame (1001) behind what you sent, drops the socket, and opens the next one.
+    /// The retry count stays. Two calls open sockets no closer than `initial_delay`.
+    ///
+    /// While the client waits to retry, it retries now, but not before a least delay has passed.
+    /// Before the first connection and when CLOSED, this is [`connect`](Self::connect). While the
+    /// client is closing, this does nothing.
+    pub fn reconnect(&mut self) {
+        self.engine.reconnect();
+        self.mailbox.reopen();
+    }
+
     /// Reports that the running login was accepted. Call this at the end of a
     /// [`Login::External`](gateway_core::Login::External), or of a
     /// [`Login::Message`](gateway_core::Login::Message) if you evaluate the answers yourself. If no
@@ -392,6 +404,7 @@ impl<S: System> Client<S> {
                     }
                 }
                 Control::Connect => self.connect(),
+                Control::Reconnect => self.reconnect(),
                 Control::Network(network) => self.network_changed(network),
                 Control::LoginAccepted => self.login_accepted(),
                 Control::LoginRejected(verdict) => self.login_rejected(verdict),

@@ -99,6 +99,11 @@ impl Sender {
         self.mailbox.ask(Control::Connect);
     }
 
+    /// Replaces the socket on purpose; see [`Client::reconnect`](crate::Client::reconnect).
+    pub fn reconnect(&self) {
+        self.mailbox.ask(Control::Reconnect);
+    }
+
     /// Reports that the running login was accepted; see
     /// [`Client::login_accepted`](crate::Client::login_accepted).
     pub fn login_accepted(&self) {
@@ -176,6 +181,7 @@ impl Letter {
 pub(crate) enum Control {
     Close(CloseCode, String),
     Connect,
+    Reconnect,
     Network(Network),
     LoginAccepted,
     LoginRejected(Verdict),

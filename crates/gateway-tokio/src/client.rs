@@ -190,6 +190,18 @@ impl Client {
         self.wakers.wake_all();
     }
 
+    /// Replaces the socket on purpose, for example because the credentials have changed. The client
+    /// sends a Close frame (1001) behind what you sent, drops the socket, and opens the next one.
+    /// The retry count stays. Two calls open sockets no closer than `initial_delay`.
+    ///
+    /// While the client waits to retry, it retries now, but not before a least delay has passed.
+    /// Before the first connection and when CLOSED, this is [`connect`](Self::connect). While the
+    /// client is closing, this does nothing.
+    pub fn reconnect(&mut self) {
+        self.engine.reconnect();
+        self.wakers.wake_all();
+    }
+
     /// Reports that the running login was accepted. Call this at the end of a
     /// [`Login::External`](gateway_core::Login::External), or of a
     /// [`Login::Message`](gateway_core::Login::Message) if you evaluate the answers yourself. If no

@@ -121,6 +121,7 @@ impl Letter {
 enum Control {
     Close(CloseCode, String),
     Connect,
+    Reconnect,
     Network(Network),
     LoginAccepted,
     LoginRejected(Verdict),
@@ -226,6 +227,12 @@ impl Handle {
         let _ = self.controls.send(Control::Connect).await;
     }
 
+    /// Replaces the socket on purpose; see [`Client::reconnect`]. This overtakes messages in the
+    /// queue. It does nothing after you have dropped [`Events`], or after the task has ended.
+    pub async fn reconnect(&self) {
+        let _ = self.controls.send(Control::Reconnect).await;
+    }
+
     /// Reports that the running login was accepted; see
     /// [`Client::login_accepted`].
     pub async fn login_accepted(&self) {
@@ -311,7 +318,7 @@ async fn run(
         tokio::select! {
             biased;
             Some(control) = controls.recv() => match control {
-                Control::Connect if abandoned => {} // no one receives its events
+                Control::Connect | Control::Reconnect if abandoned => {} // no one receives its events
                 control => obey(&mut client, control),
             },
             () = events.closed(), if !abandoned => {
@@ -395,6 +402,7 @@ fn obey(client: &mut Client, control: Control) {
             }
         }
         Control::Connect => client.connect(),
+        Control::Reconnect => client.reconnect(),
         Control::Network(network) => client.network_changed(network),
         Control::LoginAccepted => client.login_accepted(),
         Control::LoginRejected(verdict) => client.login_rejected(verdict),

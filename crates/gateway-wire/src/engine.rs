@@ -177,6 +177,17 @@ impl<H: Host> Engine<H> {
         self.write_probe();
     }
 
+    /// Replaces the socket on purpose: see
+    /// [`ReconnectRequested`](gateway_core::Event::ReconnectRequested).
+    pub fn reconnect(&mut self) {
+        self.begin = Begin::Begun;
+        self.register_for_suspends();
+        let now = self.host.now();
+        self.report_wall_clock(now);
+        self.session.reconnect(now);
+        self.write_probe();
+    }
+
     /// Starts to close the connection.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.begin = Begin::Begun;

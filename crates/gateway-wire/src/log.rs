@@ -125,7 +125,12 @@ impl Log {
             Notice::ClockJumped { by } => {
                 info!(endpoint = self.endpoint(), ?by, "the computer was suspended");
             }
-            _ => {}
+            // The session passes the detail of these to other functions of this file.
+            Notice::Disconnected { .. } | Notice::LoginRefused { .. } => {}
+            // The caller of `send` gets the message back.
+            Notice::SendRejected(_) => {}
+            // A notice of a later version of the core.
+            other => debug!(endpoint = self.endpoint(), ?other, "notice"),
         }
     }
 

@@ -193,6 +193,12 @@ impl Session {
         self.at(now, Event::ConnectRequested, Payload::None);
     }
 
+    /// Replaces the socket on purpose: see
+    /// [`ReconnectRequested`](gateway_core::Event::ReconnectRequested).
+    pub fn reconnect(&mut self, now: Instant) {
+        self.at(now, Event::ReconnectRequested, Payload::None);
+    }
+
     /// Starts to close the connection.
     pub fn close(&mut self, now: Instant, frame: CloseFrame<'_>) {
         self.at(now, Event::CloseRequested(frame), Payload::Close(frame));
@@ -410,6 +416,7 @@ impl Session {
             return; // only for the session
         }
         self.at(now, Event::Tick, Payload::None);
+        self.report_if_drained(now);
     }
 
     /// Sets the login message of the attempt that is about to open; `None` for the configuration's.

@@ -148,6 +148,7 @@ impl<B: Board> Driver<B> {
                 Action::OpenSocket { id, .. } => self.board.open(id),
                 Action::CloseSocket(id) => self.board.close(id),
                 Action::AbortSocket(id) => self.board.abort(id),
+                Action::Drain(_) => {} // only with `renew_after`
                 Action::Send(id, outgoing) => self.send(id, outgoing, event),
                 Action::Deliver => match event {
                     Event::FrameReceived(_, Frame::Text(text)) => {

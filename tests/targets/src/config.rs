@@ -48,7 +48,7 @@ pub(crate) enum Given {
     Table,
 }
 
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 28] = [
     "reconnect.initial_delay",
     "reconnect.max_delay",
     "reconnect.multiplier",
@@ -56,6 +56,7 @@ const FIELDS: [&str; 27] = [
     "reconnect.max_attempts",
     "reconnect.stable_after",
     "reconnect.retry_after_max",
+    "reconnect.renew_after",
     "heartbeat.kind",
     "heartbeat.interval",
     "heartbeat.timeout",

@@ -48,6 +48,8 @@ struct World<'a> {
     told: Instant,
     peer: Option<(SocketId, Peer)>,
     outbox: Option<Outbox>,
+    /// The core waits for a report that no byte waits.
+    is_draining: bool,
     reading: Reading,
     wire: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl<'a> World<'a> {
             told: Instant::ZERO,
             peer: None,
             outbox: None,
+            is_draining: false,
             reading: Reading::default(),
             wire: Vec::new(),
         }
@@ -126,6 +129,10 @@ impl<'a> World<'a> {
             Command::Connect => {
                 self.look_at_clock();
                 self.feed(Event::ConnectRequested, Payload::None);
+            }
+            Command::Reconnect => {
+                self.look_at_clock();
+                self.feed(Event::ReconnectRequested, Payload::None);
             }
             Command::Close { code, reason } => {
                 let frame = CloseFrame::new(code, reason).expect("a close that may be sent");
@@ -307,11 +314,17 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Reports to the core, at the end of a write pass, how far the newest ping has come.
+    /// Reports to the core, at the end of a write pass, how far the newest ping has come, and that the buffer
+    /// is empty if the core asked for that.
     fn report_ping(&mut self) {
         let (Some(outbox), Some((id, _))) = (&mut self.outbox, &self.peer) else { return };
-        if let Some(event) = outbox.report(self.now, *id) {
+        let id = *id;
+        if let Some(event) = outbox.report(self.now, id) {
             self.feed(event, Payload::None);
+        }
+        let is_drained = self.outbox.as_ref().is_some_and(Outbox::is_empty);
+        if is_drained && std::mem::take(&mut self.is_draining) {
+            self.feed(Event::Drained(id), Payload::None);
         }
     }
 
@@ -355,9 +368,11 @@ impl<'a> World<'a> {
                 let plan = self.scenario.script.attempt(id.number());
                 self.outbox = Some(Outbox::new(&plan, self.scenario.high_water));
                 self.peer = Some((id, Peer::new(self.now, plan)));
+                self.is_draining = false;
                 self.reading.is_paused = false;
                 self.reading.unread = Deed::default();
             }
+            Action::Drain(_) => self.is_draining = true,
             Action::Send(_, outgoing) => self.send(outgoing, payload),
             Action::CloseSocket(id) => {
                 self.lose(id);

@@ -8,7 +8,10 @@ mod attempts;
 mod jumps;
 mod pulse;
 mod refusals;
+mod renewal;
 mod retries;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 use core::time::Duration;
@@ -19,9 +22,12 @@ use gateway_core::{
     HeartbeatKind, Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
 };
 
+use crate::unlisted::unlisted;
+
 use attempts::Wait;
 use jumps::Jumps;
 use pulse::{Pulse, echo};
+use renewal::Renewal;
 use retries::{Loss, Retries};
 pub use violation::{Invariant, Verdict, Violation};
 use violation::{broken, hold};
@@ -59,6 +65,9 @@ pub struct Checker {
     opened_at: Option<Instant>,
     jumps: Jumps,
     pulse: Option<Pulse>,
+    renewal: Option<Renewal>,
+    /// When the last reconnect on purpose opens its socket.
+    reconnect_at: Option<Instant>,
     /// The socket that was last aborted.
     aborted: Option<SocketId>,
     /// The verdict of a refused login whose socket is still open.
@@ -91,6 +100,8 @@ impl Checker {
             opened_at: None,
             jumps: Jumps::default(),
             pulse: None,
+            renewal: None,
+            reconnect_at: None,
             aborted: None,
             refusal: None,
         }
@@ -178,6 +189,7 @@ impl Checker {
     fn apply_event(&mut self, event: &Event<'_>) {
         match *event {
             Event::ConnectRequested => self.is_wanted = true,
+            Event::ReconnectRequested => self.is_wanted |= self.state != ConnectionState::Closing,
             Event::CloseRequested(_) => self.is_wanted = false,
             Event::SocketOpened(id) => {
                 self.socket = Socket::Open { id, is_reading: true, close_sent: false };
@@ -222,6 +234,7 @@ impl Checker {
             | Event::LoginAccepted
             | Event::LoginRejected(_)
             | Event::NetworkChanged(_)
+            | Event::Drained(_)
             | Event::Tick => {}
         }
     }
@@ -248,6 +261,7 @@ impl Checker {
                 self.aborted = Some(id);
                 hold(Invariant::I11, !close_sent, || format!("{id} is aborted after its Close"))
             }
+            Action::Drain(id) => self.drain(id, seen),
             Action::ScheduleTimer(at) => {
                 let moved = self.timer != Some(at);
                 self.timer = Some(at);
@@ -276,6 +290,9 @@ impl Checker {
         hold(Invariant::I7, self.is_wanted, || format!("opened {id} though nobody asked"))?;
         let wait = self.wait.take();
         self.check_turn(id, wait, event)?;
+        if *event == Event::ReconnectRequested && wait.is_some() {
+            self.reconnect_at = Some(self.now);
+        }
         self.retries.tried();
         let expected = self.retries.credentials();
         hold(Invariant::I5, credentials == expected, || format!("{credentials:?} for {id}"))?;
@@ -351,6 +368,7 @@ impl Checker {
                 };
                 self.stage_due = None;
                 self.pulse = Some(Pulse::new(self.now, is_reading, &self.config));
+                self.renewal = Renewal::new(self.now, &self.config);
                 hold(Invariant::I1, id == socket, || format!("{socket} is ready, {id} is live"))
             }
             Notice::LoginRefused { socket, verdict } => {
@@ -372,7 +390,7 @@ impl Checker {
             Notice::ClockJumped { by } => self.jumped(by),
             Notice::Stale { .. } => broken(Invariant::I1, format!("{notice:?} of a live socket")),
             Notice::PingSent { .. } | Notice::SendRejected(_) => Ok(()),
-            _ => broken(Invariant::Order, format!("an unknown notice: {notice:?}")),
+            unknown => unlisted(file!(), &unknown),
         }
     }
 
@@ -397,6 +415,7 @@ impl Checker {
             Closing => {
                 self.stage_due = Some(self.now.saturating_add(self.config.close_timeout()));
                 self.pulse = None;
+                self.renewal = None;
                 self.refusal = None; // close() wins
             }
             Connecting => {
@@ -454,7 +473,21 @@ impl Checker {
             DisconnectCause::CloseTimeout => {
                 hold(Invariant::I7, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
             }
-            _ => {}
+            DisconnectCause::Reconnect | DisconnectCause::Renewal => {
+                self.check_replaced(id, cause, self.state, seen)?;
+            }
+            // The table of verdicts and the state's rules judge these.
+            DisconnectCause::CloseReceived(_)
+            | DisconnectCause::Lost(_)
+            | DisconnectCause::ProtocolError(_)
+            | DisconnectCause::OpenFailed(_)
+            | DisconnectCause::LoginRefused(_)
+            | DisconnectCause::Requested => {}
+            unknown => unlisted(file!(), &unknown),
+        }
+        self.renewal = None;
+        if matches!(cause, DisconnectCause::Reconnect | DisconnectCause::Renewal) {
+            self.retries.replaced(self.pulse.is_some());
         }
         if let Some(pulse) = self.pulse.take() {
             let ready_for = self.now.saturating_duration_since(pulse.since);
@@ -482,6 +515,7 @@ fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a
         | Action::Send(..)
         | Action::CloseSocket(_)
         | Action::AbortSocket(_)
+        | Action::Drain(_)
         | Action::ScheduleTimer(_)
         | Action::CancelTimer
         | Action::Deliver => None,

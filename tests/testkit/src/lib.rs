@@ -27,6 +27,7 @@ pub mod sees;
 mod stage;
 mod suite;
 pub mod trace;
+mod unlisted;
 mod wire;
 mod words;
 
@@ -36,7 +37,7 @@ pub use draws::Fixed;
 pub use frame::Frame;
 pub use network::{Network, Socket};
 pub use reference::Reference;
-pub use rig::{Rig, Twin, attempt, delay, opened, pings};
+pub use rig::{Rig, Twin, attempt, cause, delay, opened, pings};
 pub use run::{Recorder, Run, Sighting};
 pub use scenario::{Scenario, Script, scenario};
 pub use script::Command;

@@ -106,6 +106,11 @@ impl Outbox {
         self.handover.report(id, Pass { now, has_moved, flushed: self.flushed, is_waiting })
     }
 
+    /// Whether everything is written and flushed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flushed == self.end
+    }
+
     /// Whether a message has just filled it.
     pub(crate) fn is_filled(&mut self) -> bool {
         let was_blocked = self.is_blocked;

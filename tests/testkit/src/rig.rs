@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, Config, Connection, Dialect, Encoded, Event, Instant, JsonDialect, Notice,
-    Observed, Outgoing, SocketId,
+    Action, Actions, Config, Connection, Dialect, DisconnectCause, Encoded, Event, Instant,
+    JsonDialect, Notice, Observed, Outgoing, SocketId,
 };
 use rand_core::Rng;
 
@@ -184,6 +184,15 @@ pub fn delay(actions: &[Action]) -> Option<Duration> {
 pub fn attempt(actions: &[Action]) -> Option<u32> {
     actions.iter().find_map(|action| match action {
         Action::Notify(Notice::RetryScheduled { attempt, .. }) => Some(*attempt),
+        _ => None,
+    })
+}
+
+/// Why these actions end a connection.
+#[must_use]
+pub fn cause(actions: &[Action]) -> Option<DisconnectCause> {
+    actions.iter().find_map(|action| match action {
+        Action::Notify(Notice::Disconnected { cause, .. }) => Some(*cause),
         _ => None,
     })
 }

@@ -79,6 +79,7 @@ impl Run {
             | Action::Send(..)
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)
+            | Action::Drain(_)
             | Action::ScheduleTimer(_)
             | Action::CancelTimer
             | Action::Deliver => None,

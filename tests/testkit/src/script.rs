@@ -258,6 +258,8 @@ impl Attempt {
 pub enum Command {
     /// Requests a connection. Every script has one at 0 ms.
     Connect,
+    /// Requests another socket in place of the current one.
+    Reconnect,
     /// Requests a close.
     Close {
         /// The code.

@@ -1,6 +1,8 @@
-//! Expectations about a run, as data, each with a readable failure.
+//! Expectations about a run, each with a readable failure.
 
-use std::fmt::Debug;
+use std::borrow::Borrow;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use gateway_core::{Action, ConnectionState, Credentials, Notice, Outgoing};
 
@@ -10,128 +12,13 @@ use crate::scenario::Scenario;
 use crate::trace;
 use crate::wire;
 
+type Check = dyn Fn(&Scenario, &Run) -> Result<(), String> + Send + Sync;
+
 /// An expectation. Times and spans are in milliseconds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct See {
-    what: What,
-}
-
-#[derive(Clone, Debug)]
-enum What {
-    Opens(Vec<u64>),
-    OpenCount(usize),
-    Ready(Vec<u64>),
-    Pings(Vec<u64>),
-    PingCount(usize),
-    RoundTrips(Vec<Option<u64>>),
-    Delays(Vec<u64>),
-    DelaysWithin(Vec<(u64, u64)>),
-    DelaysBeginWithin(Vec<(u64, u64)>),
-    DelaysDiffer(usize),
-    DelaysOfAnotherSeed(u64),
-    Because(Vec<&'static str>),
-    AttemptNumbers(Vec<u32>),
-    Gone(Vec<(u64, &'static str)>),
-    GoneFor(Vec<&'static str>),
-    States(Vec<ConnectionState>),
-    EndsIn(ConnectionState),
-    GaveUp(&'static str),
-    NeverGaveUp,
-    Delivered(Vec<(u64, &'static str)>),
-    DeliveredLengths(Vec<(u64, usize)>),
-    DeliveredCount(usize),
-    FirstPingWithin(u64, u64),
-    PingsApart(u64),
-    Sends(Vec<&'static str>),
-    Credentials(Vec<Credentials>),
-    PeerSaw(u64, Vec<&'static str>),
-    PeerSawLast(u64, Vec<&'static str>),
-    PeersNeverSaw(&'static str),
-    Jumps(Vec<u64>),
-    QuietAfter(u64),
-    LongestReady(u64),
-    WireIsEmpty,
-}
-
-macro_rules! sees {
-    ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) => $what:expr;)*) => {
-        $(
-            $(#[$doc])*
-            #[must_use]
-            pub fn $name($($argument: $kind),*) -> See {
-                See { what: $what }
-            }
-        )*
-    };
-}
-
-sees! {
-    /// Sockets are opened at these times, and at no other.
-    opens_at(times: &[u64]) => What::Opens(times.to_vec());
-    /// This many sockets are opened.
-    opens(count: usize) => What::OpenCount(count);
-    /// The connection becomes ready at these times, and at no other.
-    ready_at(times: &[u64]) => What::Ready(times.to_vec());
-    /// Pings are sent at these times, and at no other.
-    pings_at(times: &[u64]) => What::Pings(times.to_vec());
-    /// This many pings are sent.
-    pings(count: usize) => What::PingCount(count);
-    /// Pongs are counted with these round trips, if known.
-    round_trips(spans: &[Option<u64>]) => What::RoundTrips(spans.to_vec());
-    /// Retries are scheduled with these delays, and no other.
-    delays(spans: &[u64]) => What::Delays(spans.to_vec());
-    /// Retries are scheduled, each with a delay within its bounds, and no other.
-    delays_within(bounds: &[(u64, u64)]) => What::DelaysWithin(bounds.to_vec());
-    /// The first retries are scheduled, each with a delay within its bounds.
-    delays_begin_within(bounds: &[(u64, u64)]) => What::DelaysBeginWithin(bounds.to_vec());
-    /// No delay equals the one that this seed would have drawn.
-    delays_differ_from_those_of_seed(seed: u64) => What::DelaysOfAnotherSeed(seed);
-    /// There are at least this many different delays.
-    different_delays(count: usize) => What::DelaysDiffer(count);
-    /// What decided each delay.
-    because(reasons: &[&'static str]) => What::Because(reasons.to_vec());
-    /// The numbers of the retries.
-    retries(numbers: &[u32]) => What::AttemptNumbers(numbers.to_vec());
-    /// Sockets are lost at these times for these causes, and no other.
-    gone(causes: &[(u64, &'static str)]) => What::Gone(causes.to_vec());
-    /// Sockets are lost for these causes, in this order, at any time.
-    gone_for(causes: &[&'static str]) => What::GoneFor(causes.to_vec());
-    /// The states in order, from the first change on.
-    passes(states: &[ConnectionState]) => What::States(states.to_vec());
-    /// The state at the end.
-    ends_in(state: ConnectionState) => What::EndsIn(state);
-    /// The connection is given up for this cause.
-    gives_up(cause: &'static str) => What::GaveUp(cause);
-    /// The connection is not given up.
-    never_gives_up() => What::NeverGaveUp;
-    /// Messages are delivered to the application at these times, and no other.
-    delivers(messages: &[(u64, &'static str)]) => What::Delivered(messages.to_vec());
-    /// Texts of these lengths are delivered at these times, and nothing else.
-    delivers_lengths(lengths: &[(u64, usize)]) => What::DeliveredLengths(lengths.to_vec());
-    /// This many messages are delivered.
-    delivers_count(count: usize) => What::DeliveredCount(count);
-    /// The first ping is sent within these bounds.
-    first_ping_within(low: u64, high: u64) => What::FirstPingWithin(low, high);
-    /// Pings have exactly this interval, and there are at least three.
-    pings_apart_by(span: u64) => What::PingsApart(span);
-    /// The outcome of each message.
-    outcomes(outcomes: &[&'static str]) => What::Sends(outcomes.to_vec());
-    /// The credentials with which each socket is opened.
-    credentials(asked: &[Credentials]) => What::Credentials(asked.to_vec());
-    /// All frames that the peer of this socket sees: `MILLIS: FRAME`.
-    peer_sees(socket: u64, frames: &[&'static str]) => What::PeerSaw(socket, frames.to_vec());
-    /// The last frames that the peer of this socket sees.
-    peer_sees_last(socket: u64, frames: &[&'static str]) => What::PeerSawLast(socket, frames.to_vec());
-    /// No peer sees a frame that contains this.
-    no_peer_sees(text: &'static str) => What::PeersNeverSaw(text);
-    /// The clock jumps that are noticed.
-    jumps(spans: &[u64]) => What::Jumps(spans.to_vec());
-    /// Nothing happens after this time.
-    quiet_after(time: u64) => What::QuietAfter(time);
-    /// At the end the connection has been ready for this long.
-    ready_to_the_end_since(time: u64) => What::LongestReady(time);
-    /// No peer sees any frame.
-    no_frame_leaves() => What::WireIsEmpty;
+    name: &'static str,
+    check: Arc<Check>,
 }
 
 impl See {
@@ -140,113 +27,156 @@ impl See {
     /// # Errors
     /// What was seen instead.
     pub fn check(&self, scenario: &Scenario, run: &Run) -> Result<(), String> {
-        match &self.what {
-            What::Opens(times) => same("opens at", times, &opened(run).collect()),
-            What::OpenCount(count) => same("opens", count, &opened(run).count()),
-            What::Ready(times) => same("ready at", times, &ready(run)),
-            What::Pings(times) => same("pings at", times, &pinged(run).collect()),
-            What::PingCount(count) => same("pings", count, &pinged(run).count()),
-            What::RoundTrips(spans) => same("round trips", spans, &round_trip(run)),
-            What::Delays(spans) => same("delays", spans, &delayed(run)),
-            What::DelaysWithin(bounds) => within(bounds, &delayed(run)),
-            What::DelaysBeginWithin(bounds) => {
-                let seen: Vec<_> = delayed(run).into_iter().take(bounds.len()).collect();
-                within(bounds, &seen)
-            }
-            What::DelaysOfAnotherSeed(seed) => {
-                let other = alone::run(&Scenario { seed: *seed, ..scenario.clone() });
-                let pairs = delayed(&other).into_iter().zip(delayed(run));
-                let alike: Vec<_> = pairs.filter(|(other, own)| other == own).collect();
-                same("the same delays", &Vec::new(), &alike)
-            }
-            What::DelaysDiffer(least) => differ(*least, delayed(run)),
-            What::Because(reasons) => same("delays because of", reasons, &reasons_of(run)),
-            What::AttemptNumbers(numbers) => same("retries", numbers, &numbers_of(run)),
-            What::Gone(causes) => same("gone", &owned(causes), &causes_of(run)),
-            What::GoneFor(causes) => {
-                let causes: Vec<_> = causes.iter().map(|cause| (*cause).to_owned()).collect();
-                let seen: Vec<_> = causes_of(run).into_iter().map(|(_, cause)| cause).collect();
-                same("gone for", &causes, &seen)
-            }
-            What::States(states) => same("passes", states, &states_of(run)),
-            What::EndsIn(state) => same("ends in", state, &run.state()),
-            What::GaveUp(cause) => same("gives up", &vec![(*cause).to_owned()], &given_up(run)),
-            What::NeverGaveUp => same("gives up", &Vec::new(), &given_up(run)),
-            What::Delivered(messages) => same("delivers", &owned(messages), &run.diary.messages),
-            What::DeliveredLengths(lengths) => {
-                let seen = run.diary.messages.iter().map(|(at, text)| (*at, text.len()));
-                same("delivers texts of", lengths, &seen.collect())
-            }
-            What::DeliveredCount(count) => same("delivers", count, &run.diary.messages.len()),
-            What::FirstPingWithin(low, high) => match pinged(run).next() {
-                Some(at) if (low..=high).contains(&&at) => Ok(()),
-                at => Err(format!("the first ping at {low} to {high}\n    seen     {at:?}")),
-            },
-            What::PingsApart(span) => {
-                let times: Vec<_> = pinged(run).collect();
-                let apart: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-                same("pings apart by", &vec![*span; apart.len().max(2)], &apart)
-            }
-            What::Sends(outcomes) => {
-                let seen: Vec<_> = run.diary.sends.iter().map(String::as_str).collect();
-                same("outcomes", outcomes, &seen)
-            }
-            What::Credentials(asked) => same("credentials", asked, &asked_of(run)),
-            What::PeerSaw(socket, frames) => {
-                let frames: Vec<_> = frames.iter().map(|frame| (*frame).to_owned()).collect();
-                same(&format!("the peer of socket {socket} sees"), &frames, &peer_saw(run, *socket))
-            }
-            What::PeerSawLast(socket, frames) => {
-                let seen = peer_saw(run, *socket);
-                let last = seen.len().saturating_sub(frames.len());
-                let frames: Vec<_> = frames.iter().map(|frame| (*frame).to_owned()).collect();
-                same(
-                    &format!("the peer of socket {socket} sees last"),
-                    &frames,
-                    &seen[last..].to_vec(),
-                )
-            }
-            What::PeersNeverSaw(text) => {
-                let seen: Vec<_> = run.wire.iter().filter(|line| line.contains(text)).collect();
-                same("sees of what it never should", &Vec::new(), &seen)
-            }
-            What::Jumps(spans) => same("clock jumps by", spans, &jumped(run)),
-            What::QuietAfter(time) => {
-                let late: Vec<_> = run.sightings.iter().filter(|seen| seen.at > *time).collect();
-                same("events after the quiet", &0, &late.len())
-            }
-            What::LongestReady(time) => {
-                let lost = causes_of(run).last().map_or(0, |(at, _)| *at);
-                let since = ready(run).last().copied();
-                same(
-                    "ready since, and lost last before",
-                    &(Some(*time), true),
-                    &(since, lost <= *time),
-                )
-            }
-            What::WireIsEmpty => {
-                let frames: Vec<_> = run.wire.iter().filter(|line| wire::is_frame(line)).collect();
-                same("frames", &Vec::new(), &frames)
-            }
-        }
+        (self.check)(scenario, run).map_err(|what| format!("{}: {what}", self.name))
     }
 }
 
-fn same<T: PartialEq + Debug>(what: &str, expected: &T, seen: &T) -> Result<(), String> {
-    if expected == seen {
+impl Debug for See {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! sees {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) => $check:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name($($argument: $kind),*) -> See {
+                See { name: stringify!($name), check: Arc::new($check) }
+            }
+        )*
+    };
+}
+
+sees! {
+    /// Sockets are opened at these times, and at no other.
+    opens_at(times: &'static [u64]) => |_, run| same(times, &opened(run));
+    /// This many sockets are opened.
+    opens(count: usize) => move |_, run| same(&count, &opened(run).len());
+    /// The connection becomes ready at these times, and at no other.
+    ready_at(times: &'static [u64]) => |_, run| same(times, &ready(run));
+    /// Pings are sent at these times, and at no other.
+    pings_at(times: &'static [u64]) => |_, run| same(times, &pinged(run));
+    /// This many pings are sent.
+    pings(count: usize) => move |_, run| same(&count, &pinged(run).len());
+    /// Pongs are counted with these round trips, if known.
+    round_trips(spans: &'static [Option<u64>]) => |_, run| same(spans, &round_trip(run));
+    /// Retries are scheduled with these delays, and no other.
+    delays(spans: &'static [u64]) => |_, run| same(spans, &delayed(run));
+    /// Retries are scheduled, each with a delay within its bounds, and no other.
+    delays_within(bounds: &'static [(u64, u64)]) => |_, run| within(bounds, &delayed(run));
+    /// The first retries are scheduled, each with a delay within its bounds.
+    delays_begin_within(bounds: &'static [(u64, u64)]) => |_, run| {
+        let seen: Vec<_> = delayed(run).into_iter().take(bounds.len()).collect();
+        within(bounds, &seen)
+    };
+    /// No delay equals the one that this seed would have drawn.
+    delays_differ_from_those_of_seed(seed: u64) => move |scenario, run| {
+        let other = alone::run(&Scenario { seed, ..scenario.clone() });
+        let pairs = delayed(&other).into_iter().zip(delayed(run));
+        none(pairs.filter(|(other, own)| other == own))
+    };
+    /// There are at least this many different delays.
+    different_delays(count: usize) => move |_, run| differ(count, delayed(run));
+    /// What decided each delay.
+    because(reasons: &'static [&'static str]) => |_, run| same(reasons, &reasons_of(run));
+    /// The numbers of the retries.
+    retries(numbers: &'static [u32]) => |_, run| same(numbers, &numbers_of(run));
+    /// Sockets are lost at these times for these causes, and no other.
+    gone(causes: &'static [(u64, &'static str)]) => |_, run| same(&owned(causes)[..], &causes_of(run));
+    /// Sockets are lost for these causes, in this order, at any time.
+    gone_for(causes: &'static [&'static str]) => |_, run| {
+        let seen: Vec<_> = causes_of(run).into_iter().map(|(_, cause)| cause).collect();
+        same(causes, &strs(&seen))
+    };
+    /// The states in order, from the first change on.
+    passes(states: &'static [ConnectionState]) => |_, run| same(states, &states_of(run));
+    /// The state at the end.
+    ends_in(state: ConnectionState) => move |_, run| same(&state, &run.state());
+    /// The connection is given up for this cause.
+    gives_up(cause: &'static str) => move |_, run| same(&[cause][..], &strs(&given_up(run)));
+    /// The connection is not given up.
+    never_gives_up() => |_, run| none(given_up(run));
+    /// Messages are delivered to the application at these times, and no other.
+    delivers(messages: &'static [(u64, &'static str)]) => |_, run| {
+        same(&owned(messages), &run.diary.messages)
+    };
+    /// Texts of these lengths are delivered at these times, and nothing else.
+    delivers_lengths(lengths: &'static [(u64, usize)]) => |_, run| {
+        let seen = run.diary.messages.iter().map(|(at, text)| (*at, text.len()));
+        same(lengths, &seen.collect::<Vec<_>>())
+    };
+    /// This many messages are delivered.
+    delivers_count(count: usize) => move |_, run| same(&count, &run.diary.messages.len());
+    /// The first ping is sent within these bounds.
+    first_ping_within(low: u64, high: u64) => move |_, run| {
+        within(&[(low, high)], &pinged(run).into_iter().take(1).collect::<Vec<_>>())
+    };
+    /// Pings have exactly this interval, and there are at least three.
+    pings_apart_by(span: u64) => move |_, run| {
+        let apart: Vec<_> = pinged(run).windows(2).map(|pair| pair[1] - pair[0]).collect();
+        same(&vec![span; apart.len().max(2)], &apart)
+    };
+    /// The outcome of each message.
+    outcomes(outcomes: &'static [&'static str]) => |_, run| same(outcomes, &strs(&run.diary.sends));
+    /// The credentials with which each socket is opened.
+    credentials(asked: &'static [Credentials]) => |_, run| same(asked, &asked_of(run));
+    /// All frames that the peer of this socket sees: `MILLIS: FRAME`.
+    peer_sees(socket: u64, frames: &'static [&'static str]) => move |_, run| {
+        same(frames, &strs(&peer_saw(run, socket)))
+    };
+    /// The last frames that the peer of this socket sees.
+    peer_sees_last(socket: u64, frames: &'static [&'static str]) => move |_, run| {
+        let seen = peer_saw(run, socket);
+        let last = seen.len().saturating_sub(frames.len());
+        same(frames, &strs(&seen[last..]))
+    };
+    /// No peer sees a frame that contains this.
+    no_peer_sees(text: &'static str) => move |_, run| {
+        none(run.wire.iter().filter(|line| line.contains(text)))
+    };
+    /// The clock jumps that are noticed.
+    jumps(spans: &'static [u64]) => |_, run| same(spans, &jumped(run));
+    /// Nothing happens after this time.
+    quiet_after(time: u64) => move |_, run| {
+        none(run.sightings.iter().map(|seen| seen.at).filter(|at| *at > time))
+    };
+    /// At the end the connection has been ready for this long.
+    ready_to_the_end_since(time: u64) => move |_, run| {
+        let lost = causes_of(run).last().map_or(0, |(at, _)| *at);
+        same(&(Some(time), true), &(ready(run).last().copied(), lost <= time))
+    };
+    /// No peer sees any frame.
+    no_frame_leaves() => |_, run| none(run.wire.iter().filter(|line| wire::is_frame(line)));
+}
+
+fn same<T: PartialEq + Debug + ?Sized, S: Borrow<T> + Debug>(
+    expected: &T,
+    seen: &S,
+) -> Result<(), String> {
+    if expected == seen.borrow() {
         return Ok(());
     }
-    Err(format!("{what}\n    expected {expected:?}\n    seen     {seen:?}"))
+    Err(format!("\n    expected {expected:?}\n    seen     {seen:?}"))
+}
+
+fn none<T: PartialEq + Debug>(seen: impl IntoIterator<Item = T>) -> Result<(), String> {
+    same::<[T], _>(&[], &seen.into_iter().collect::<Vec<_>>())
 }
 
 fn owned(pairs: &[(u64, &'static str)]) -> Vec<(u64, String)> {
     pairs.iter().map(|(at, text)| (*at, (*text).to_owned())).collect()
 }
 
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
 fn within(bounds: &[(u64, u64)], seen: &[u64]) -> Result<(), String> {
     let fits = bounds.len() == seen.len()
-        && bounds.iter().zip(seen).all(|((low, high), delay)| (low..=high).contains(&delay));
-    if fits { Ok(()) } else { Err(format!("delays within {bounds:?}\n    seen     {seen:?}")) }
+        && bounds.iter().zip(seen).all(|((low, high), span)| (low..=high).contains(&span));
+    if fits { Ok(()) } else { Err(format!("{bounds:?}\n    seen     {seen:?}")) }
 }
 
 fn differ(least: usize, mut delays: Vec<u64>) -> Result<(), String> {
@@ -255,20 +185,21 @@ fn differ(least: usize, mut delays: Vec<u64>) -> Result<(), String> {
     if delays.len() >= least {
         return Ok(());
     }
-    Err(format!("at least {least} different delays\n    seen     {delays:?}"))
+    Err(format!("at least {least}\n    seen     {delays:?}"))
 }
 
-fn opened(run: &Run) -> impl Iterator<Item = u64> {
-    run.actions()
-        .filter(|(_, action)| matches!(action, Action::OpenSocket { .. }))
-        .map(|(at, _)| at)
+fn acted(run: &Run, is_it: impl Fn(&Action) -> bool) -> Vec<u64> {
+    run.actions().filter(|(_, action)| is_it(action)).map(|(at, _)| at).collect()
 }
 
-fn pinged(run: &Run) -> impl Iterator<Item = u64> {
-    let is_ping = |action: &Action| {
+fn opened(run: &Run) -> Vec<u64> {
+    acted(run, |action| matches!(action, Action::OpenSocket { .. }))
+}
+
+fn pinged(run: &Run) -> Vec<u64> {
+    acted(run, |action| {
         matches!(action, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
-    };
-    run.actions().filter(move |(_, action)| is_ping(action)).map(|(at, _)| at)
+    })
 }
 
 fn asked_of(run: &Run) -> Vec<Credentials> {

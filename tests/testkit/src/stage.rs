@@ -76,6 +76,7 @@ impl Stage {
             Command::Sleep(span) => self.wall.shift(|wall| wall + span.as_millis()),
             Command::SetBack(span) => self.wall.shift(|wall| wall - span.as_millis()),
             Command::Connect
+            | Command::Reconnect
             | Command::Close { .. }
             | Command::Send(_)
             | Command::Feed(_)

@@ -7,6 +7,8 @@ use gateway_core::{
     Notice, Observed, OpenError, Outgoing, Recognised, RetryCause, UnixMillis,
 };
 
+use crate::unlisted::unlisted;
+
 use crate::run::is_idle;
 
 /// The line of an event, or `None` for a check of the clocks without actions.
@@ -50,6 +52,8 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         Event::PingHanded(_, unproven) => format!(" unproven {unproven}"),
         Event::NetworkChanged(network) => format!(" {network:?}").to_lowercase(),
         Event::ConnectRequested
+        | Event::ReconnectRequested
+        | Event::Drained(_)
         | Event::LoginAccepted
         | Event::SocketOpened(_)
         | Event::BytesReceived(_)
@@ -89,6 +93,7 @@ fn show(action: &Action) -> String {
         Action::Send(id, outgoing) => format!("send {id} {}", sent(outgoing)),
         Action::CloseSocket(id) => format!("drop {id}"),
         Action::AbortSocket(id) => format!("abort {id}"),
+        Action::Drain(id) => format!("drain {id}"),
         Action::ScheduleTimer(at) => format!("timer {}", at.as_nanos() / 1_000_000),
         Action::CancelTimer => "no timer".to_owned(),
         Action::Deliver => "deliver".to_owned(),
@@ -134,7 +139,7 @@ fn told(notice: &Notice) -> String {
         Notice::ClockJumped { by } => format!("clock jumped by {}", by.as_millis()),
         Notice::GaveUp { cause } => format!("gave up {}", gave_up(*cause)),
         Notice::SendRejected(why) => format!("send rejected {}", why.name()),
-        other => format!("{other:?}"),
+        unknown => unlisted(file!(), unknown),
     }
 }
 
@@ -148,7 +153,18 @@ pub(crate) fn cause(cause: DisconnectCause) -> String {
             format!(" {}", failure.name())
         }
         DisconnectCause::OpenFailed(error) => format!(" {}", open_error(error)),
-        _ => String::new(),
+        DisconnectCause::CloseReceived(None)
+        | DisconnectCause::LoginRefused(None)
+        | DisconnectCause::ConnectTimeout
+        | DisconnectCause::PongTimeout
+        | DisconnectCause::WriteStall
+        | DisconnectCause::DataTimeout
+        | DisconnectCause::LoginTimeout
+        | DisconnectCause::CloseTimeout
+        | DisconnectCause::Requested
+        | DisconnectCause::Reconnect
+        | DisconnectCause::Renewal => String::new(),
+        unknown => unlisted(file!(), &unknown),
     };
     format!("{}{data}", cause.name())
 }
@@ -157,7 +173,10 @@ pub(crate) fn cause(cause: DisconnectCause) -> String {
 pub(crate) fn gave_up(cause: GiveUpCause) -> String {
     let data = match cause {
         GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => format!(" {code}"),
-        _ => String::new(),
+        GiveUpCause::LoginRefused | GiveUpCause::AttemptsSpent | GiveUpCause::Configuration => {
+            String::new()
+        }
+        unknown => unlisted(file!(), &unknown),
     };
     format!("{}{data}", cause.name())
 }
@@ -167,5 +186,19 @@ fn open_error(error: OpenError) -> String {
         OpenError::Http { status, retry_after: None } => format!("http {status}"),
         OpenError::Http { status, retry_after: Some(after) } => format!("http {status} {after:?}"),
         error => error.name().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::every;
+
+    use super::*;
+
+    #[test]
+    fn every_notice_and_every_cause_has_its_words() {
+        every::notices().iter().for_each(|notice| drop(told(notice)));
+        every::disconnect_causes().into_iter().for_each(|why| drop(cause(why)));
+        every::give_up_causes().into_iter().for_each(|cause| drop(gave_up(cause)));
     }
 }

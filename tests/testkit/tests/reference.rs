@@ -1,12 +1,11 @@
 //! The model can disagree: compared with a core with one other setting it does, and prints the
 //! difference as a script.
 
-use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    CloseFrame, Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind, Instant,
-    Login, Message, Multiplier, OpenError, RetryAfter, SocketId, Strategy, UnixMillis,
+    CloseFrame, Config, Connection, Event, Failure, Frame, Instant, Message, OpenError, RetryAfter,
+    SocketId, UnixMillis,
 };
 use gateway_testkit::Fixed;
 use gateway_testkit::Reference;
@@ -15,13 +14,44 @@ use gateway_testkit::reference::Comparison;
 const PONG: &str = r#"{"type":"pong"}"#;
 const PEERS_PING: &str = r#"{"type":"ping"}"#;
 
-const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+/// Another value of each setting.
+const OTHERS: [(&str, &str); 22] = [
+    ("reconnect.initial_delay", "'999ms'"),
+    ("reconnect.max_delay", "'1500ms'"),
+    ("reconnect.multiplier", "1"),
+    ("reconnect.jitter", "'equal'"),
+    ("reconnect.max_attempts", "1"),
+    ("reconnect.stable_after", "'1m'"),
+    ("reconnect.retry_after_max", "'299999ms'"),
+    ("reconnect.renew_after", "'8s'"),
+    ("heartbeat.kind", "'ping'"),
+    ("heartbeat.kind", "'off'"),
+    ("heartbeat.interval", "'30001ms'"),
+    ("heartbeat.timeout", "'4999ms'"),
+    ("heartbeat.strict", "true"),
+    ("heartbeat.phase", "true"),
+    ("heartbeat.slowest_link", "'64KiB'"),
+    ("heartbeat.deliver_pongs", "true"),
+    ("heartbeat.answer_pings", "true"),
+    ("login.external", "true"),
+    ("policy", "{ 429 = 'fatal' }"),
+    ("connect_timeout", "'10001ms'"),
+    ("close_timeout", "'2001ms'"),
+    ("data_timeout", "'30s'"),
+];
 
-fn config(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Arc<Config> {
-    let builder = Config::builder().heartbeat(HeartbeatKind::Json); // only its pongs can be delivered
-    Arc::new(change(builder).build().expect("the settings are within their limits"))
+/// Settings that this life does not notice: the codec's, and a login's, which no text here answers.
+const OF_NO_MATTER: [&str; 5] =
+    ["max_message_size", "login.send", "login.accepted", "login.refused", "login.timeout"];
+
+/// The defaults but for these settings, with the heartbeat whose pongs can be delivered.
+fn config(settings: &[(&str, &str)]) -> Arc<Config> {
+    let mut lines = String::new();
+    let is_json = !settings.iter().any(|(path, _)| *path == "heartbeat.kind");
+    for (path, value) in settings.iter().chain(is_json.then_some(&("heartbeat.kind", "'json'"))) {
+        lines += &format!("{path} = {value}\n");
+    }
+    Arc::new(toml::from_str(&lines).expect("the settings are within their limits"))
 }
 
 /// A life in which every setting matters: failed attempts, a stay with traffic, a dead peer, a stable stay, a close.
@@ -75,47 +105,35 @@ fn first_difference(core: &Arc<Config>, model: &Arc<Config>) -> Option<String> {
 
 #[test]
 fn with_the_same_settings_the_two_agree() {
-    let same = config(|builder| builder);
+    let same = config(&[]);
 
     assert_eq!(first_difference(&same, &same), None);
 }
 
 #[test]
 fn with_one_other_setting_the_two_differ() {
-    let defaults = config(|builder| builder);
-    let others = [
-        ("initial_delay", config(|b| b.initial_delay(millis(999)))),
-        ("multiplier", config(|b| b.multiplier(Multiplier::ONE))),
-        ("jitter", config(|b| b.jitter(Strategy::Equal))),
-        ("max_attempts", config(|b| b.max_attempts(Some(1)))),
-        ("stable_after", config(|b| b.stable_after(millis(60_000)))),
-        ("retry_after_max", config(|b| b.retry_after_max(millis(299_999)))),
-        ("heartbeat", config(|b| b.heartbeat(HeartbeatKind::Ping))),
-        ("slowest_link", config(|b| b.slowest_link(64 << 10))),
-        ("no heartbeat", config(|b| b.heartbeat(HeartbeatKind::Off))),
-        ("heartbeat_interval", config(|b| b.heartbeat_interval(millis(30_001)))),
-        ("heartbeat_timeout", config(|b| b.heartbeat_timeout(millis(4_999)))),
-        ("heartbeat_strict", config(|b| b.heartbeat_strict(true))),
-        ("heartbeat_phase", config(|b| b.heartbeat_phase(true))),
-        ("deliver_pongs", config(|b| b.deliver_pongs(true))),
-        ("answer_pings", config(|b| b.answer_pings(true))),
-        ("login", config(|b| b.login(Login::External { timeout: millis(10_000) }))),
-        ("connect_timeout", config(|b| b.connect_timeout(millis(10_001)))),
-        ("close_timeout", config(|b| b.close_timeout(millis(2_001)))),
-        ("data_timeout", config(|b| b.data_timeout(Some(millis(30_000))))),
-    ];
-
-    for (setting, other) in &others {
-        assert!(first_difference(&defaults, other).is_some(), "{setting} makes no difference");
-        assert!(first_difference(other, &defaults).is_some(), "{setting} makes no difference");
+    let defaults = config(&[]);
+    for setting in Config::SETTINGS {
+        let path = setting.path;
+        if OF_NO_MATTER.contains(&path) {
+            continue;
+        }
+        let others: Vec<_> = OTHERS.iter().filter(|(of, _)| *of == path).collect();
+        assert!(!others.is_empty(), "add another value of `{path}` to OTHERS");
+        for (_, value) in others {
+            let other = config(&[(path, value)]);
+            let told = format!("{path} = {value} makes no difference to the reference");
+            assert!(first_difference(&defaults, &other).is_some(), "{told}");
+            assert!(first_difference(&other, &defaults).is_some(), "{told}");
+        }
     }
 }
 
 #[test]
 fn a_difference_is_told_as_a_script() {
-    let slow = config(|builder| builder.connect_timeout(millis(11_000)));
+    let slow = config(&[("connect_timeout", "'11s'")]);
 
-    let told = first_difference(&slow, &config(|builder| builder)).expect("they differ");
+    let told = first_difference(&slow, &config(&[])).expect("they differ");
 
     let lines: Vec<_> = told.lines().map(str::trim).collect();
     assert_eq!(lines[0], "the core differs from the contract's model on connect_requested");

@@ -53,6 +53,7 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
         online()?,
         suspend()?,
         probe()?,
+        renewal()?,
     ])
 }
 
@@ -298,6 +299,35 @@ fn probe() -> Result<Configuration, ConfigErrors> {
             ("disconnected", "write_stall"),
             ("held", "clock_jumped"),
             ("order", "abort_socket"),
+        ],
+    })
+}
+
+/// A renewal before the second ping, and a user who reconnects, with a login; one retry.
+fn renewal() -> Result<Configuration, ConfigErrors> {
+    let settings = short().login(message_login()).renew_after(Some(Duration::from_secs(11)));
+    Ok(Configuration {
+        name: "renewal",
+        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
+        messages: &[
+            Message::Opened,
+            Message::LoginAccepted,
+            Message::LoginRefused,
+            Message::Pong,
+            Message::Reset,
+        ],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(12_000),
+        extras: &[What::Reconnect, What::Drained],
+        depth: Some(12),
+        expected: &[
+            ("disconnected", "reconnect"),
+            ("disconnected", "renewal"),
+            ("retry", "hint"),
+            ("disconnected", "login_refused"),
+            ("disconnected", "pong_timeout"),
         ],
     })
 }

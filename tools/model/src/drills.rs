@@ -1,6 +1,9 @@
 //! What must be possible in each state, tried on a copy of the connection.
 
-use gateway_core::{Connection, ConnectionState, Event, Frame, Instant, SocketId};
+use gateway_core::{
+    Action, Actions, Connection, ConnectionState, DisconnectCause, Event, Frame, Instant, Notice,
+    SocketId,
+};
 use gateway_testkit::Fixed;
 
 use crate::environment::Ping;
@@ -47,7 +50,7 @@ pub(crate) fn closing_ends(state: &State) -> Outcome {
     }
 }
 
-/// A healthy network and a connect request lead to ready, and ready stays.
+/// A healthy network and a connect request lead to ready, and ready stays until a renewal.
 pub(crate) fn recovers(state: &State) -> Outcome {
     if state.fault.is_some() {
         return Ok(());
@@ -122,6 +125,9 @@ impl Healthy {
                 let _ = self.connection.handle(self.now, event);
             }
             let actions = self.connection.handle(self.now, Event::Tick);
+            if is_renewed(&actions) {
+                return Ok(());
+            }
             if !self.connection.is_ready() || self.connection.socket() != Some(socket) {
                 return Err(format!("a healthy connection is left: {actions:?}"));
             }
@@ -133,4 +139,13 @@ impl Healthy {
         let state = self.connection.state();
         self.connection.socket().ok_or_else(|| format!("{state} without a socket"))
     }
+}
+
+fn is_renewed(actions: &Actions) -> bool {
+    actions.iter().any(|action| {
+        matches!(
+            action,
+            Action::Notify(Notice::Disconnected { cause: DisconnectCause::Renewal, .. })
+        )
+    })
 }

@@ -24,6 +24,8 @@ pub(crate) struct Environment {
     pub(crate) unanswered: u32,
     /// Where the newest ping on the last socket is.
     pub(crate) ping: Ping,
+    /// The machine waits for an empty buffer of the last socket.
+    pub(crate) is_draining: bool,
 }
 
 /// Where a ping is, as the driver knows it.
@@ -151,6 +153,7 @@ impl Environment {
             What::Hold(..) => is_up && self.ping == Ping::Unreported,
             What::Progress | What::Hand(_) => is_up && self.ping == Ping::Held,
             What::WriteBehind(_) => is_up && self.ping == Ping::Unreported,
+            What::Drained => is_up && self.is_draining,
             _ => true, // at any time
         }
     }
@@ -167,9 +170,10 @@ impl Environment {
     }
 
     /// Records the event itself, before the connection gets it.
-    pub(crate) fn heard(&mut self, event: &Event<'_>, last: u64) {
+    pub(crate) fn heard(&mut self, event: &Event<'_>, before: ConnectionState, last: u64) {
         match *event {
             Event::ConnectRequested => self.is_wanted = true,
+            Event::ReconnectRequested => self.is_wanted |= before != ConnectionState::Closing,
             Event::CloseRequested(_) => self.is_wanted = false,
             Event::SocketOpened(id) => {
                 // The driver has a late socket until the machine drops it.
@@ -190,6 +194,7 @@ impl Environment {
             Event::Flushed(_) => self.is_writing = true,
             Event::PingHeld(..) => self.ping = Ping::Held,
             Event::PingHanded(..) => self.ping = Ping::Gone,
+            Event::Drained(_) => self.is_draining = false,
             Event::SendRequested(_)
             | Event::LoginAccepted
             | Event::LoginRejected(_)
@@ -215,6 +220,10 @@ impl Environment {
                 Ok(())
             }
             Action::AbortSocket(id) => self.abort(id, *last),
+            Action::Drain(_) => {
+                self.is_draining = true;
+                Ok(())
+            }
             Action::Notify(Notice::PongReceived { .. }) => {
                 self.unanswered = self.unanswered.saturating_sub(1);
                 Ok(())
@@ -244,7 +253,7 @@ impl Environment {
     /// Resets the state of the last socket.
     fn refresh(&mut self) {
         (self.is_reading, self.is_writing) = (true, true);
-        (self.unanswered, self.ping) = (0, Ping::Gone);
+        (self.unanswered, self.ping, self.is_draining) = (0, Ping::Gone, false);
     }
 
     fn abort(&mut self, id: SocketId, last: u64) -> Result<(), Fault> {

@@ -28,7 +28,7 @@ pub enum Law {
     ClosingEnds,
     /// I2: an early Tick changes nothing.
     EarlyTick,
-    /// From here a healthy network leads to ready, and ready stays.
+    /// From here a healthy network leads to ready, and ready stays until a renewal.
     Recovers,
 }
 
@@ -73,7 +73,9 @@ impl Law {
             Self::Checker => "    the testkit's checker agrees with each step",
             Self::ClosingEnds => "I7  CLOSING ends with its deadline",
             Self::EarlyTick => "I2  an early Tick changes nothing",
-            Self::Recovers => "I3  a healthy network leads to ready, and ready stays",
+            Self::Recovers => {
+                "I3  a healthy network leads to ready, and ready stays until a renewal"
+            }
         }
     }
 

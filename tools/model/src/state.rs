@@ -51,7 +51,7 @@ impl State {
             self.environment.waited();
         }
         self.now = now;
-        self.environment.heard(&event, self.last);
+        self.environment.heard(&event, before, self.last);
         let handled = catch_unwind(AssertUnwindSafe(|| self.connection.handle(now, event)));
         let Ok(actions) = handled else {
             return Err(Law::Total.broken(format!("{event:?} in {before} panics")));
@@ -70,7 +70,7 @@ impl State {
         Law::TickMovesOn.hold(!is_tick || deadline.is_none_or(|at| at > now), || {
             format!("a Tick at {now:?} leaves {deadline:?} in {state}")
         })?;
-        let may_leave = matches!(event, Event::ConnectRequested);
+        let may_leave = matches!(event, Event::ConnectRequested | Event::ReconnectRequested);
         let has_left = before == ConnectionState::Closed && state != ConnectionState::Closed;
         Law::ClosedStays
             .hold(may_leave || !has_left, || format!("{event:?} leads from CLOSED to {state}"))?;
@@ -89,7 +89,8 @@ impl State {
                 let config = self.connection.config();
                 let is_watched = self.environment.is_reading && config.data_timeout().is_some();
                 let beats = config.heartbeat_kind() != HeartbeatKind::Off;
-                beats || is_watched || !self.connection.is_ready()
+                let is_renewed = config.renew_after().is_some();
+                beats || is_watched || is_renewed || !self.connection.is_ready()
             }
             ConnectionState::Closed => false,
         }

@@ -84,6 +84,10 @@ pub enum What {
     Hand(u64),
     /// The socket has accepted the newest ping at once, behind this many unproven bytes.
     WriteBehind(u64),
+    /// The user asks for another socket.
+    Reconnect,
+    /// The driver's buffer is empty, as the machine asked to be told.
+    Drained,
     /// The timer fires.
     Tick,
     /// The server or the network creates an event, which is now in flight.
@@ -133,6 +137,8 @@ impl What {
             Self::Hand(unproven) | Self::WriteBehind(unproven) => {
                 Event::PingHanded(id(0), unproven)
             }
+            Self::Reconnect => Event::ReconnectRequested,
+            Self::Drained => Event::Drained(id(0)),
             Self::Tick => Event::Tick,
             Self::Hear(age, Saying(message)) | Self::HearFirst(age, Saying(message)) => {
                 message.event(id(age))

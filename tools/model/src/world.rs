@@ -121,6 +121,8 @@ impl Model for World {
             | What::Progress
             | What::Hand(_)
             | What::WriteBehind(_)
+            | What::Reconnect
+            | What::Drained
             | What::Tick => {}
         }
         next.environment.settle();

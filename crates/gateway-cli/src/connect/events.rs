@@ -376,4 +376,25 @@ mod tests {
             assert_eq!(json(&event), expected);
         }
     }
+
+    #[test]
+    fn every_notice_is_an_event_but_a_rejected_message() {
+        for notice in gateway_tokio::core::every::notices() {
+            let is_told = Event::of_notice(notice).is_some();
+            let is_rejection = matches!(notice, Notice::SendRejected(_));
+            assert_ne!(is_told, is_rejection, "add {notice:?} to connect/events.rs");
+        }
+    }
+
+    #[test]
+    fn every_cause_is_written_with_its_data() {
+        for cause in gateway_tokio::core::every::disconnect_causes() {
+            let written = json(&Event::of_disconnect(SOCKET, cause, ""));
+            let shown = format!("{cause:?}");
+            let has_data = shown.contains('(') && !shown.contains("None");
+            let bare = json(&Event::of_disconnect(SOCKET, DisconnectCause::PongTimeout, ""));
+            let bare = bare.replace("pong_timeout", cause.name());
+            assert_eq!(written != bare, has_data, "add {shown} to connect/events.rs");
+        }
+    }
 }

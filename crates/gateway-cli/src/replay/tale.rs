@@ -176,6 +176,7 @@ impl Seen {
                 Action::Send(..)
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
+                | Action::Drain(_)
                 | Action::ScheduleTimer(_)
                 | Action::CancelTimer => {}
             }

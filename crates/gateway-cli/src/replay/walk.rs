@@ -143,6 +143,11 @@ impl Walk {
                 self.look(&[]);
                 self.feed(Event::ConnectRequested, recorded);
             }
+            Fact::ReconnectRequested => {
+                self.command(at, "Command::Reconnect".to_owned());
+                self.look(&[]);
+                self.feed(Event::ReconnectRequested, recorded);
+            }
             Fact::CloseRequested { code, reason_bytes } => {
                 self.command(at, words::close_command(code, reason_bytes));
                 if let Ok(frame) = CloseFrame::new(code.number(), "") {
@@ -220,6 +225,8 @@ impl Walk {
             Fact::PingHanded { socket, unproven } => {
                 self.beside(at, Event::PingHanded(socket, unproven), "a ping behind many bytes");
             }
+            // The drivers of a scenario report it by themselves.
+            Fact::Drained { socket } => self.feed(Event::Drained(socket), recorded),
         }
     }
 
@@ -249,6 +256,7 @@ impl Walk {
             Action::Send(..)
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)
+            | Action::Drain(_)
             | Action::Deliver
             | Action::Notify(_) => {}
         }

@@ -241,3 +241,20 @@ fn flatten(path: &str, value: &toml::Value, lines: &mut Vec<String>) {
         toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway_tokio::core::every;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_written_with_its_data() {
+        for value in every::disconnect_causes() {
+            let shown = format!("{value:?}");
+            let has_data = shown.contains('(') && !shown.contains("None");
+            let is_longer = cause(value).len() > value.name().len();
+            assert_eq!(is_longer, has_data, "add {shown} to replay/words.rs");
+        }
+    }
+}

@@ -117,6 +117,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_STABLE_AFTER")
         .help("How long a connection must be ready before delay and attempt count are reset")
         .default("10s"),
+    row(Value, "reconnect.renew_after", Some("renew-after"), "SPAN", RECONNECT)
+        .variable("GATEWAY_RENEW_AFTER")
+        .help("Replaces a connection that has been ready for this long, up to a tenth earlier")
+        .default("off"),
     row(Value, "reconnect.retry_after_max", Some("retry-after-max"), "SPAN", RECONNECT)
         .variable("GATEWAY_RETRY_AFTER_MAX")
         .help("Caps a server's Retry-After")

@@ -46,6 +46,7 @@ pub struct ConfigBuilder {
     pub(super) max_attempts: Option<u32>,
     pub(super) stable_after: Duration,
     pub(super) retry_after_max: Duration,
+    pub(super) renew_after: Option<Duration>,
     pub(super) heartbeat_kind: HeartbeatKind,
     pub(super) heartbeat_interval: Duration,
     /// `None`: 5 s, or the interval if that is shorter.
@@ -76,6 +77,7 @@ impl Default for ConfigBuilder {
             max_attempts: None,
             stable_after: Duration::from_secs(10),
             retry_after_max: Duration::from_secs(300),
+            renew_after: None,
             heartbeat_kind: HeartbeatKind::Ping,
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: None,
@@ -139,6 +141,17 @@ impl ConfigBuilder {
     /// Sets the cap on a server's `Retry-After`.
     pub fn retry_after_max(mut self, span: Duration) -> Self {
         self.retry_after_max = span;
+        self
+    }
+
+    /// Sets after which time in the ready state a connection is renewed: the machine leaves the socket
+    /// with a Close frame and opens the next one. A random part of up to 10 % is subtracted, so that
+    /// clients which connected together are not renewed together. `None` means never.
+    ///
+    /// The machine first waits until the write buffer is empty, at most for `close_timeout`. Use this
+    /// if your server ends each connection after a fixed time.
+    pub fn renew_after(mut self, span: Option<Duration>) -> Self {
+        self.renew_after = span;
         self
     }
 
@@ -256,6 +269,9 @@ impl ConfigBuilder {
         );
         check.span("reconnect.stable_after", self.stable_after);
         check.span("reconnect.retry_after_max", self.retry_after_max);
+        if let Some(span) = self.renew_after {
+            check.span("reconnect.renew_after", span);
+        }
         check.span("heartbeat.interval", self.heartbeat_interval);
         if self.heartbeat_timeout.is_some() {
             check.span("heartbeat.timeout", heartbeat_timeout);
@@ -286,6 +302,7 @@ impl ConfigBuilder {
                 max_attempts: self.max_attempts,
                 stable_after: self.stable_after,
                 retry_after_max: self.retry_after_max,
+                renew_after: self.renew_after,
             },
             heartbeat: HeartbeatConfig {
                 kind: self.heartbeat_kind,

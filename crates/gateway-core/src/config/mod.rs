@@ -69,6 +69,7 @@ pub(crate) struct Reconnect {
     pub(crate) max_attempts: Option<u32>,
     pub(crate) stable_after: Duration,
     pub(crate) retry_after_max: Duration,
+    pub(crate) renew_after: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +164,12 @@ impl Config {
     #[must_use]
     pub const fn retry_after_max(&self) -> Duration {
         self.reconnect.retry_after_max
+    }
+
+    /// After which time in the ready state a connection is renewed. `None` means never.
+    #[must_use]
+    pub const fn renew_after(&self) -> Option<Duration> {
+        self.reconnect.renew_after
     }
 
     /// How the machine checks that the peer is alive.

@@ -25,6 +25,7 @@ macro_rules! with_settings {
             "reconnect.max_attempts", "unlimited", "a number of retries; 0 means never retry";
             "reconnect.stable_after", "10s", "1 ms – 365 d";
             "reconnect.retry_after_max", "5m", "1 ms – 365 d";
+            "reconnect.renew_after", "off", "1 ms – 365 d";
             "heartbeat.kind", "ping", "ping, json, off";
             "heartbeat.interval", "30s", "1 ms – 365 d";
             "heartbeat.timeout", "5s", "1 ms – `interval`; the default is never longer than that";

@@ -29,6 +29,7 @@ impl Serialize for Config {
                 max_attempts: self.reconnect.max_attempts,
                 stable_after: format_duration(self.reconnect.stable_after),
                 retry_after_max: format_duration(self.reconnect.retry_after_max),
+                renew_after: self.reconnect.renew_after.map(format_duration),
             },
             heartbeat: Heartbeat {
                 kind: heartbeat.kind.name(),
@@ -86,6 +87,8 @@ struct Reconnect {
     max_attempts: Option<u32>,
     stable_after: String,
     retry_after_max: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renew_after: Option<String>,
 }
 
 #[derive(serde::Serialize)]
@@ -149,6 +152,7 @@ mod tests {
         fn config()(
             spans in prop::array::uniform8(span()),
             data_timeout in prop::option::of(span()),
+            renew_after in prop::option::of(span()),
             multiplier in 1_000..=1_000_000_u32,
             jitter in prop::sample::select(Jitter::ALL.to_vec()),
             kind in prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off]),
@@ -177,6 +181,7 @@ mod tests {
                 .connect_timeout(connect_timeout)
                 .close_timeout(close_timeout)
                 .data_timeout(data_timeout)
+                .renew_after(renew_after)
                 .max_message_size(max_message_size)
                 .login(external.map_or(Login::None, |timeout| Login::External { timeout }));
             for rule in rules {

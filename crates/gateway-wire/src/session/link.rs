@@ -30,6 +30,8 @@ pub(super) struct Link {
     /// The core has left the socket: its last bytes may be written, and nothing is read from it.
     pub(super) is_left: bool,
     pub(super) pings: Pings,
+    /// Whether the core waits for a report that no byte waits.
+    pub(super) is_draining: bool,
     /// The text that refused the login.
     pub(super) refusal: Option<Box<str>>,
 }
@@ -57,6 +59,7 @@ impl Link {
             breach: None,
             is_left: false,
             pings: Pings::default(),
+            is_draining: false,
             refusal: None,
         }
     }

@@ -130,6 +130,12 @@ impl Session {
                 let _ = self.leave(id); // its last bytes are not written
                 self.orders.push_back(Order::Abort { id });
             }
+            // The report follows when the other actions of this event are carried out.
+            Action::Drain(id) => {
+                if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+                    link.is_draining = true;
+                }
+            }
             Action::Send(_, outgoing) => self.put(outgoing, payload),
             Action::Deliver => {
                 if let Payload::Incoming(Incoming::Message(message)) =

@@ -102,11 +102,12 @@ impl Pings {
 
 impl Session {
     /// Whether the end of a write must be [reported](Self::write_ended), because a ping is not yet
-    /// flushed, or bytes wait.
+    /// flushed, bytes wait, or a renewal waits for an empty buffer.
     #[must_use]
     pub fn is_write_watched(&self) -> bool {
         self.link.as_ref().is_some_and(|link| {
-            link.pings.underway.is_some()
+            link.is_draining
+                || link.pings.underway.is_some()
                 || link.output.is_dirty()
                 || !link.output.pending().is_empty()
         })
@@ -115,14 +116,29 @@ impl Session {
     /// Reports that a write has ended: what the transport accepts for now is written and flushed.
     /// `wrote` says whether it took any bytes.
     ///
-    /// With these reports, a ping's timeout starts at its hand-over. Without them it starts when
-    /// the ping is queued.
+    /// With these reports, a ping's timeout starts at its hand-over, and a renewal waits only until
+    /// the buffer is empty. Without them the timeout starts when the ping is queued, and a renewal
+    /// waits for `close_timeout`, unless the buffer is empty when it is due.
     pub fn write_ended(&mut self, now: Instant, id: SocketId, wrote: bool) {
         let is_open = |link: &&mut Link| link.id == id && !link.is_left;
         let Some(link) = self.link.as_mut().filter(is_open) else { return };
         let waits = link.output.is_dirty() || !link.output.pending().is_empty();
         let flushed = link.output.flushed();
         if let Some(event) = link.pings.on_write_ended(now, id, wrote, flushed, waits) {
+            self.at(now, event, Payload::None);
+        }
+        self.report_if_drained(now);
+    }
+
+    /// Reports that no byte waits, if the core asked for that.
+    pub(super) fn report_if_drained(&mut self, now: Instant) {
+        let is_drained = |link: &&mut Link| {
+            let is_empty = link.output.pending().is_empty() && !link.output.is_dirty();
+            link.is_draining && is_empty && !link.is_left
+        };
+        if let Some(link) = self.link.as_mut().filter(is_drained) {
+            link.is_draining = false;
+            let event = Event::Drained(link.id);
             self.at(now, event, Payload::None);
         }
     }

@@ -42,11 +42,11 @@ impl Checker {
         self.check_deadline(state, deadline)?;
         if let Some(pulse) = &self.pulse {
             let judged = pulse
-                .check(self.now, is_tick, deadline, &self.config)
+                .check(self.now, is_tick, deadline, self.renew_by(), &self.config)
                 .and_then(|()| pulse.check_silence(self.now, is_tick, &self.config));
             judged.or_else(|what| broken(Invariant::I6, what))?;
         }
-        Ok(())
+        self.check_renewal(seen)
     }
 
     /// Each message handed to send has exactly one outcome, and nothing else has one.
@@ -81,6 +81,10 @@ impl Checker {
             Event::ConnectRequested => {
                 let is_on = matches!(state, Connecting | Connected | Authenticated);
                 hold(Invariant::I3, is_on, || format!("{state} after a connect request"))
+            }
+            Event::ReconnectRequested => {
+                let has_stayed = matches!(state, Connected | Authenticated);
+                hold(Invariant::Order, !has_stayed, || format!("{state} after a reconnect"))
             }
             Event::CloseRequested(_) => {
                 let is_ending = matches!(state, Closing | Closed);

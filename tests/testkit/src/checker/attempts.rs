@@ -2,7 +2,11 @@
 
 use core::time::Duration;
 
-use gateway_core::{Because, Event, GiveUpCause, Instant, Network, RetryCause, SocketId};
+use gateway_core::{
+    Because, DisconnectCause, Event, GiveUpCause, Instant, Network, RetryCause, SocketId,
+};
+
+use crate::unlisted::unlisted;
 
 use super::Checker;
 use super::violation::{Invariant, Verdict, broken, hold};
@@ -25,8 +29,13 @@ impl Checker {
         let is_due = wait.is_some_and(|wait| wait.due <= self.now);
         match *event {
             Event::ConnectRequested => Ok(()),
-            // A hint shortens the wait, but not below the least delay: the retry it announces keeps that.
-            Event::NetworkChanged(Network::Online) => {
+            // Before the first connect request and when CLOSED, nothing was announced.
+            Event::ReconnectRequested => hold(Invariant::I4, is_due || wait.is_none(), || {
+                format!("opened {id} early: {wait:?}")
+            }),
+            // A hint shortens the wait, but not below the least delay: the retry that it announces keeps that.
+            // A renewal announces its retry, too.
+            Event::NetworkChanged(Network::Online) | Event::Drained(_) => {
                 hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))
             }
             // This attempt replaces one that a suspend has aborted.
@@ -59,7 +68,15 @@ impl Checker {
         because: Because,
     ) -> Verdict {
         let is_hinted = because == Because::Hint;
-        if let RetryCause::Disconnected(cause) = cause {
+        if let RetryCause::Disconnected(DisconnectCause::Reconnect | DisconnectCause::Renewal) =
+            cause
+        {
+            self.loss = None;
+            let due = self.next_reconnect();
+            self.reconnect_at = Some(due);
+            let is_fit = is_hinted && self.now.saturating_add(delay) == due;
+            hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}"))?;
+        } else if let RetryCause::Disconnected(cause) = cause {
             let Some(loss) = self.loss.take() else {
                 return broken(Invariant::I4, format!("a retry for {cause:?} without a loss"));
             };
@@ -74,12 +91,17 @@ impl Checker {
             let due = self.now.saturating_add(delay);
             let (least, most) = match cause {
                 RetryCause::Online => (self.now, self.now),
-                _ => self.jumps.retry_bounds(),
+                RetryCause::Reconnect => (self.next_reconnect(), self.next_reconnect()),
+                RetryCause::ClockJump => self.jumps.retry_bounds(),
+                unknown => unlisted(file!(), &unknown),
             };
             let (least, most) =
                 (least.max(self.retries.not_before), most.max(self.retries.not_before_most));
             let is_fit = is_hinted && (least..=most).contains(&due);
             hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}"))?;
+            if cause == RetryCause::Reconnect {
+                self.reconnect_at = Some(due);
+            }
         }
         hold(Invariant::I5, attempt == self.retries.attempts, || {
             format!("attempt {attempt}, counted {}", self.retries.attempts)
@@ -97,7 +119,11 @@ impl Checker {
         let is_final = self.retries.is_final(&loss, &self.config);
         let fits = match cause {
             GiveUpCause::AttemptsSpent => is_final.is_err(),
-            _ => is_final == Ok(true),
+            GiveUpCause::CloseCode(_)
+            | GiveUpCause::HttpStatus(_)
+            | GiveUpCause::LoginRefused
+            | GiveUpCause::Configuration => is_final == Ok(true),
+            unknown => unlisted(file!(), &unknown),
         };
         hold(Invariant::I5, fits, || format!("{cause:?} on {loss:?}: {is_final:?}"))
     }

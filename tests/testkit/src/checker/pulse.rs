@@ -256,7 +256,8 @@ impl Pulse {
         let due = match cause {
             DisconnectCause::PongTimeout => silent,
             DisconnectCause::WriteStall => self.held.map(|held| held.earliest_death(config)),
-            _ => self.data_due(config),
+            DisconnectCause::DataTimeout => self.data_due(config),
+            other => return Err(format!("{other:?} is no deadline of a ready connection")),
         };
         let Some(due) = due.filter(|due| self.reading && *due <= now) else {
             return Err(format!("{cause:?} at {now:?}, due at {due:?}: {self:?}"));
@@ -269,7 +270,8 @@ impl Pulse {
         }
     }
 
-    /// What must hold of the deadline while the connection stays ready; `ticked` if the event was a Tick.
+    /// What must hold of the deadline while the connection stays ready; `ticked` if the event was a Tick,
+    /// `renew_by` if the connection is renewed.
     ///
     /// # Errors
     /// What does not hold.
@@ -278,18 +280,15 @@ impl Pulse {
         now: Instant,
         ticked: bool,
         deadline: Option<Instant>,
+        renew_by: Option<Instant>,
         config: &Config,
     ) -> Result<(), String> {
         let ping_by = (config.heartbeat_kind() != HeartbeatKind::Off).then_some(self.ping_by);
         let judgements = [self.data_due(config), self.silent_by(), self.stalled_by(config)];
         let judged = judgements.into_iter().flatten().filter(|_| self.reading).min();
         // Behind a held ping none is sent, and the scheduled time passes.
-        let due = match (judged, ping_by) {
-            (judged, Some(ping_by)) if self.held.is_none() => {
-                Some(judged.map_or(ping_by, |judged| judged.min(ping_by)))
-            }
-            (judged, _) => judged,
-        };
+        let next_ping = ping_by.filter(|_| self.held.is_none());
+        let due = [judged, next_ping, renew_by].into_iter().flatten().min();
         let is_asked = ping_by.is_some();
         if deadline.is_none() && (is_asked || due.is_some()) {
             return Err(format!("no deadline: {self:?}"));

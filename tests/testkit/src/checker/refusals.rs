@@ -5,6 +5,8 @@ use gateway_core::{
     SocketId, Verdict as Ruling,
 };
 
+use crate::unlisted::unlisted;
+
 use super::violation::{Invariant, Verdict, broken, hold};
 use super::{Checker, notices};
 
@@ -55,6 +57,7 @@ impl Checker {
             Event::FrameReceived(_, Frame::Close(_)) => (true, None),
             Event::SocketFailed(_, failure) => (true, breach(failure)),
             Event::Tick => (is_due, Some(CloseCode::GOING_AWAY)),
+            Event::ReconnectRequested => (true, Some(CloseCode::GOING_AWAY)),
             Event::WallClock(_) => (has_jumped, Some(CloseCode::GOING_AWAY)),
             // A ready connection does not wait.
             Event::LoginRejected(_) => (self.pulse.is_some(), Some(CloseCode::GOING_AWAY)),
@@ -87,7 +90,8 @@ fn breach(failure: Failure) -> Option<CloseCode> {
         Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
         Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
         Failure::TooBig => Some(CloseCode::TOO_BIG),
-        _ => None,
+        Failure::Eof | Failure::Reset | Failure::Io | Failure::Tls => None,
+        unknown => unlisted(file!(), &unknown),
     }
 }
 

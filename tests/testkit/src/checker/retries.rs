@@ -7,6 +7,8 @@ use gateway_core::{
     Verdict,
 };
 
+use crate::unlisted::unlisted;
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retries {
     pub(crate) attempts: u32,
@@ -38,6 +40,11 @@ impl Retries {
     pub(crate) fn slept(&mut self, by: Duration) {
         self.not_before = self.not_before.saturating_sub(by);
         self.not_before_most = self.not_before_most.saturating_sub(by);
+    }
+
+    /// A socket was replaced on purpose. A server that let the client be ready has judged its credentials.
+    pub(crate) fn replaced(&mut self, was_ready: bool) {
+        self.wants_refresh &= !was_ready;
     }
 
     /// An attempt starts, which ends any least delay.
@@ -151,7 +158,10 @@ impl Retries {
             (Some(floor), Because::RetryAfter | Because::Policy) => {
                 (low.max(floor), floor.saturating_add(jitter(floor)))
             }
-            (_, because) => return Err(format!("{because:?} decided on {loss:?}")),
+            (None, Because::RetryAfter | Because::Policy) | (_, Because::Hint) => {
+                return Err(format!("{because:?} decided on {loss:?}"));
+            }
+            (_, unknown) => unlisted(file!(), &unknown),
         };
         // Delays are whole milliseconds, rounded down.
         if delay.saturating_add(Duration::from_millis(1)) <= low || delay > high {
@@ -172,7 +182,19 @@ pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
         DisconnectCause::OpenFailed(OpenError::Configuration) => Verdict::Fatal,
         DisconnectCause::CloseReceived(code) => judge(code.map_or(1005, |code| code.number())),
         DisconnectCause::Lost(_) => judge(1006),
-        _ => Verdict::Retry,
+        DisconnectCause::OpenFailed(_)
+        | DisconnectCause::ProtocolError(_)
+        | DisconnectCause::ConnectTimeout
+        | DisconnectCause::PongTimeout
+        | DisconnectCause::WriteStall
+        | DisconnectCause::DataTimeout
+        | DisconnectCause::LoginTimeout
+        | DisconnectCause::LoginRefused(_)
+        | DisconnectCause::CloseTimeout
+        | DisconnectCause::Requested
+        | DisconnectCause::Reconnect
+        | DisconnectCause::Renewal => Verdict::Retry,
+        unknown => unlisted(file!(), &unknown),
     }
 }
 

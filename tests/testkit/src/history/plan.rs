@@ -80,6 +80,7 @@ pub struct Settings {
     pub connect_timeout: u16,
     pub close_timeout: u16,
     pub data_timeout: Option<u16>,
+    pub renew_after: Option<u16>,
 }
 
 /// How the connection logs in.
@@ -150,7 +151,8 @@ impl Settings {
             .login(self.login(timeout))
             .connect_timeout(span(self.connect_timeout))
             .close_timeout(span(self.close_timeout))
-            .data_timeout(self.data_timeout.map(span));
+            .data_timeout(self.data_timeout.map(span))
+            .renew_after(self.renew_after.map(span));
         let mut taken = Vec::new();
         for (code, ruling) in &self.rules {
             let code = if *code < 500 { 100 + code } else { 1_000 + code % 4_000 };
@@ -231,6 +233,7 @@ pub enum Fact {
     #[default]
     Next,
     Connect,
+    Reconnect,
     Close(u8),
     Send(Content),
     LoginAccepted,
@@ -253,6 +256,8 @@ pub enum Fact {
     WriteProgressed(Whose),
     /// The newest ping is handed over, with this many unproven bytes.
     PingHanded(Whose, u32),
+    /// The write buffer is empty.
+    Drained(Whose),
 }
 
 /// Which socket an event is about.

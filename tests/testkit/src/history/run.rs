@@ -196,6 +196,7 @@ impl World {
         let fed = match fact {
             Fact::Next => return self.go_on(),
             Fact::Connect => self.feed(Event::ConnectRequested),
+            Fact::Reconnect => self.feed(Event::ReconnectRequested),
             Fact::Close(code) => {
                 let code = [1000, 1001, 1008, 3000, 4000, 4999][usize::from(*code) % 6];
                 let frame = CloseFrame::new(code, "enough").unwrap_or(CloseFrame::NORMAL);
@@ -240,6 +241,7 @@ impl World {
             Fact::PingHanded(whose, unproven) => {
                 self.feed(Event::PingHanded(self.id(*whose), (*unproven).into()))
             }
+            Fact::Drained(whose) => self.feed(Event::Drained(self.id(*whose))),
             Fact::Tick => self.feed(Event::Tick),
         };
         fed.map(drop)

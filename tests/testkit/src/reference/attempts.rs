@@ -6,6 +6,8 @@ use gateway_core::{
     Action, Because, CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError,
     Outgoing, RetryAfter, RetryCause, Verdict,
 };
+
+use crate::unlisted::unlisted;
 use rand_core::Rng;
 
 use super::{Reference, backoff};
@@ -25,7 +27,20 @@ impl<R: Rng> Reference<R> {
                 (self.judge(code), GiveUpCause::CloseCode(code))
             }
             DisconnectCause::Lost(_) => (self.judge(1006), GiveUpCause::CloseCode(1006)),
-            _ => (Verdict::Retry, GiveUpCause::AttemptsSpent),
+            DisconnectCause::OpenFailed(_)
+            | DisconnectCause::ProtocolError(_)
+            | DisconnectCause::ConnectTimeout
+            | DisconnectCause::PongTimeout
+            | DisconnectCause::WriteStall
+            | DisconnectCause::DataTimeout
+            | DisconnectCause::LoginTimeout => (Verdict::Retry, GiveUpCause::AttemptsSpent),
+            // Other functions report these.
+            DisconnectCause::LoginRefused(_)
+            | DisconnectCause::CloseTimeout
+            | DisconnectCause::Requested
+            | DisconnectCause::Reconnect
+            | DisconnectCause::Renewal => (Verdict::Retry, GiveUpCause::AttemptsSpent),
+            unknown => unlisted(file!(), &unknown),
         };
         self.lose_by(cause, verdict, gives_up);
     }
@@ -175,5 +190,25 @@ impl<R: Rng> Reference<R> {
 
     fn judge(&self, code: u16) -> Verdict {
         self.config.policy().judge(code).verdict()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use gateway_core::{Config, every};
+
+    use super::*;
+    use crate::Fixed;
+
+    #[test]
+    fn every_cause_and_every_failure_is_known() {
+        for cause in every::disconnect_causes() {
+            Reference::new(Arc::new(Config::default()), Fixed::HALF).lose(cause);
+        }
+        for failure in every::failures() {
+            Reference::new(Arc::new(Config::default()), Fixed::HALF).on_failed(failure);
+        }
     }
 }

@@ -100,6 +100,9 @@ impl<R: Rng> Reference<R> {
             Some((_, cause)) => return self.abort_and_lose(cause),
             None => {}
         }
+        if self.renew_if_due() {
+            return;
+        }
         if self.is_due(self.ping_at) {
             self.ask();
         }

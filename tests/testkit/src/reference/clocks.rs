@@ -81,7 +81,7 @@ impl<R: Rng> Reference<R> {
     }
 
     /// A hint moves the attempt forward, but not before a least delay is over.
-    fn retry_by(&mut self, at: Instant, cause: RetryCause) {
+    pub(super) fn retry_by(&mut self, at: Instant, cause: RetryCause) {
         let at = at.max(self.not_before);
         if self.retry_at.is_some_and(|retry_at| at < retry_at) {
             self.retry_at = Some(at);
@@ -89,7 +89,7 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    fn tell_retry(&mut self, delay: Duration, cause: RetryCause) {
+    pub(super) fn tell_retry(&mut self, delay: Duration, cause: RetryCause) {
         let (attempt, because) = (self.attempts, Because::Hint);
         self.tell(Notice::RetryScheduled { attempt, delay, cause, because });
     }

@@ -4,6 +4,8 @@ use gateway_core::{
     Action, CloseCode, ConnectionState, Credentials, DisconnectCause, Event, Failure, Login,
     Message, Notice, Outgoing, SendRejection, SocketId,
 };
+
+use crate::unlisted::unlisted;
 use rand_core::Rng;
 
 use super::Reference;
@@ -30,6 +32,7 @@ impl<R: Rng> Reference<R> {
     pub(super) fn on_event(&mut self, event: &Event<'_>) {
         match *event {
             Event::ConnectRequested => self.on_connect(),
+            Event::ReconnectRequested => self.on_reconnect(),
             Event::CloseRequested(_) => self.on_close(),
             Event::SendRequested(message) => self.on_send(message),
             Event::LoginAccepted => {
@@ -59,6 +62,7 @@ impl<R: Rng> Reference<R> {
             Event::PingHeld(_, backlog) => self.on_ping_held(backlog),
             Event::WriteProgressed(_) => self.on_write_progressed(),
             Event::PingHanded(_, unproven) => self.on_ping_handed(unproven),
+            Event::Drained(_) => self.on_drained(),
             Event::WallClock(wall) => self.on_wall_clock(wall),
             Event::NetworkChanged(network) => self.on_network(network),
             Event::Tick => self.on_tick(),
@@ -90,7 +94,7 @@ impl<R: Rng> Reference<R> {
     }
 
     /// A new connection.
-    fn start_afresh(&mut self) {
+    pub(super) fn start_afresh(&mut self) {
         self.reset_attempts();
         self.unready_since = self.now;
     }
@@ -189,14 +193,16 @@ impl<R: Rng> Reference<R> {
         self.ready_since = Some(self.now);
         self.too_late_at = None;
         self.start_beating();
+        self.plan_renewal();
     }
 
-    fn on_failed(&mut self, failure: Failure) {
+    pub(super) fn on_failed(&mut self, failure: Failure) {
         let breach = match failure {
             Failure::Protocol => Some(CloseCode::PROTOCOL_ERROR),
             Failure::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
             Failure::TooBig => Some(CloseCode::TOO_BIG),
-            _ => None,
+            Failure::Eof | Failure::Reset | Failure::Io | Failure::Tls => None,
+            unknown => unlisted(file!(), &unknown),
         };
         match breach {
             _ if self.state == ConnectionState::Closing => {

@@ -11,6 +11,7 @@ mod clocks;
 mod comparison;
 mod frames;
 mod lifecycle;
+mod replacement;
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub struct Reference<R> {
     retry_at: Option<Instant>,
     /// No hint starts an attempt before this.
     not_before: Instant,
+    /// When the last reconnect on purpose opens its socket.
+    reconnect_at: Option<Instant>,
     /// When it was last ready, or first asked to connect.
     unready_since: Instant,
 
@@ -86,6 +89,9 @@ pub struct Reference<R> {
     /// When the data timeout is due.
     data_at: Option<Instant>,
     last_data: Instant,
+    /// When the renewal is due. Then the driver drains its buffer, at most until `drained_by`.
+    renew_at: Option<Instant>,
+    drained_by: Option<Instant>,
     /// The pings that no pong has answered, the oldest first.
     pings_out: Vec<Ping>,
     pings_sent: u64,
@@ -142,6 +148,7 @@ impl<R: Rng> Reference<R> {
             wants_refresh: false,
             retry_at: None,
             not_before: Instant::ZERO,
+            reconnect_at: None,
             unready_since: Instant::ZERO,
             ready_since: None,
             ping_at: None,
@@ -151,6 +158,8 @@ impl<R: Rng> Reference<R> {
             was_heard: false,
             data_at: None,
             last_data: Instant::ZERO,
+            renew_at: None,
+            drained_by: None,
             pings_out: Vec::new(),
             pings_sent: 0,
             wall: None,
@@ -191,12 +200,12 @@ impl<R: Rng> Reference<R> {
             }
             // While the application does not read, pings are sent but do not time out.
             ConnectionState::Connected | ConnectionState::Authenticated if self.is_paused => {
-                vec![self.ping_at]
+                vec![self.ping_at, self.renew_at, self.drained_by]
             }
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 let dead_at = self.watch.map(|watch| watch.dead_at);
                 let look_at = self.hold.map(|hold| hold.look_at);
-                vec![self.ping_at, dead_at, look_at, self.data_at]
+                vec![self.ping_at, dead_at, look_at, self.data_at, self.renew_at, self.drained_by]
             }
             ConnectionState::Closed => vec![],
         };

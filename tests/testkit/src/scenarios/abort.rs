@@ -112,5 +112,6 @@ pub(crate) fn a_suspend_while_logging_in_aborts_that_socket() -> Scenario {
         peer_sees(1, &["20: text open sesame", "10020: aborted"]),
         opens_at(&[0, 10_020]),
         jumps(&[600_000]),
+        passes(&[Connecting, Connected, Disconnected, Connecting, Connected, Authenticated]),
     ])
 }

@@ -7,6 +7,8 @@ pub(crate) fn accept_then_drop_keeps_growing_the_delay() -> Scenario {
         .answers(&[
             "https://github.com/pladaria/reconnecting-websocket/issues/200",
             "https://github.com/alpacax/alpacon-cli/issues/394",
+            "https://github.com/foss42/apidash/issues/1759",
+            "https://github.com/gbaranski/ezsockets/issues/104",
         ])
         .config(toml!["reconnect.jitter = 'none'", "heartbeat.kind = 'off'"])
         .attempts([accepts_after(millis(20)).then(millis(30), Deed::reset())])
@@ -19,7 +21,7 @@ pub(crate) fn accept_then_drop_keeps_growing_the_delay() -> Scenario {
 }
 
 pub(crate) fn a_server_that_closes_at_login_is_no_success_of_the_open() -> Scenario {
-    scenario("A Close after the open grows the backoff, like a failure to open.")
+    scenario("A Close or an end of the stream during the login grows the backoff, like a failure to open.")
         .answers(&[
             "https://github.com/destinygg/chat-gui/pull/872",
             "https://github.com/apollographql/subscriptions-transport-ws/pull/135",
@@ -32,6 +34,7 @@ pub(crate) fn a_server_that_closes_at_login_is_no_success_of_the_open() -> Scena
         .attempts([
             fails_after(millis(10), OpenError::Refused),
             accepts_after(millis(20)).on_text("open sesame", millis(30), Deed::close(4000, "no")),
+            accepts_after(millis(20)).on_text("open sesame", millis(30), Deed::end()),
         ])
         .sees([
             delays(&[1_000, 2_000, 4_000, 8_000, 16_000, 30_000]),
@@ -53,7 +56,10 @@ pub(crate) fn a_session_shorter_than_stable_after_counts_as_a_failure() -> Scena
 
 pub(crate) fn hours_of_health_start_from_the_first_delay_again() -> Scenario {
     scenario("A stable connection resets the count. The next loss waits for the first delay.")
-        .answers(&["https://github.com/oscmcompany/fund/pull/1020"])
+        .answers(&[
+            "https://github.com/oscmcompany/fund/pull/1020",
+            "https://github.com/obmarg/graphql-ws-client/pull/103",
+        ])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([
             fails_after(millis(10), OpenError::Refused),
@@ -105,32 +111,6 @@ pub(crate) fn delays_are_jittered_by_default() -> Scenario {
             delays(&[1_315, 1_839, 8_747, 17_715, 29_259]),
             delays_differ_from_those_of_seed(8),
         ])
-}
-
-pub(crate) fn another_seed_draws_other_delays() -> Scenario {
-    scenario("The same outage with another seed. No delay equals one of the previous scenario.")
-        .answers(&["https://github.com/phoenixframework/phoenix/issues/4045"])
-        .seed(8)
-        .attempts([fails_after(millis(10), OpenError::Refused)])
-        .until(seconds(30))
-        .sees([
-            delays_differ_from_those_of_seed(7),
-            delays(&[1_144, 4_693, 10_180, 13_791, 27_286]),
-        ])
-}
-
-pub(crate) fn the_first_retry_waits_as_well() -> Scenario {
-    scenario(
-        "A lost socket is not redialled at once. Between two opens there is at least the first delay.",
-    )
-    .answers(&[
-        "https://github.com/foss42/apidash/issues/1759",
-        "https://github.com/gbaranski/ezsockets/issues/104",
-    ])
-    .config(toml!["heartbeat.kind = 'off'"])
-    .attempts([accepts_after(millis(5)).then(millis(1), Deed::reset()), accepts_after(millis(5))])
-    .until(seconds(10))
-    .sees([opens(2), delays_within(&[(1_000, 3_000)]), gone(&[(6, "lost reset")])])
 }
 
 pub(crate) fn an_error_and_a_close_are_one_loss() -> Scenario {

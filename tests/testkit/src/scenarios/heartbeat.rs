@@ -101,14 +101,6 @@ pub(crate) fn pieces_of_one_long_message_prove_life() -> Scenario {
         .sees([gone(&[]), pings_at(&[30_020, 60_020]), delivers_lengths(&[(68_220, 400)])])
 }
 
-pub(crate) fn an_idle_peer_that_answers_is_kept() -> Scenario {
-    scenario("No data comes for ten minutes, and each ping gets a pong. The connection is healthy.")
-        .answers(&["https://github.com/obmarg/graphql-ws-client/pull/103"])
-        .attempts([accepts_after(millis(20)).polite()])
-        .until(seconds(601))
-        .sees([gone(&[]), pings(20), opens(1), ready_to_the_end_since(20)])
-}
-
 pub(crate) fn pings_keep_their_interval_whatever_comes_in() -> Scenario {
     scenario("Inbound traffic neither postpones pings nor causes bursts of them.")
         .answers(&["https://github.com/miguelgrinberg/simple-websocket/issues/16"])
@@ -170,26 +162,6 @@ pub(crate) fn a_late_pong_with_a_wrong_stamp_gives_no_round_trip() -> Scenario {
             .then_each(millis(900), millis(900), 30, |_| Deed::text("tick"))])
         .until(seconds(19))
         .sees([round_trips(&[None, None]), pings_at(&[5_020, 10_020, 15_020]), gone(&[])])
-}
-
-pub(crate) fn websocket_pings_keep_a_connection_as_well() -> Scenario {
-    scenario("Pong frames answer Ping frames. The client sends no text.")
-        .config(toml!["heartbeat.kind = 'ping'"])
-        .attempts([accepts_after(millis(20)).polite()])
-        .until(seconds(70))
-        .sees([
-            round_trips(&[Some(20), Some(20)]),
-            peer_sees(1, &["30020: ping 1", "60020: ping 2", "70000: gone"]),
-            gone(&[]),
-        ])
-}
-
-pub(crate) fn a_peer_that_answers_no_websocket_ping_is_dead() -> Scenario {
-    scenario("The peer goes silent. Ping frames detect it too.")
-        .config(toml!["heartbeat.kind = 'ping'", "heartbeat.timeout = '3s'"])
-        .attempts([accepts_after(millis(20)), accepts_after(millis(20)).polite()])
-        .until(seconds(40))
-        .sees([gone(&[(33_020, "pong_timeout")]), opens(2)])
 }
 
 pub(crate) fn a_peer_that_answers_no_json_ping_is_dead() -> Scenario {

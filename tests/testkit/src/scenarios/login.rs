@@ -5,22 +5,30 @@ use crate::words::*;
 const WELCOME: &str = r#"{"type":"welcome"}"#;
 const REFUSED: &str = r#"{"type":"refused"}"#;
 
-/// A login with a rule that accepts and one that refuses, and delays without jitter.
-const LOGIN: &str = toml![
-    "reconnect.jitter = 'none'",
-    "login.send = 'open sesame'",
-    "login.accepted = '/type=welcome'",
-    "login.refused = '/type=refused'",
-];
+/// A login with a rule that accepts, delays without jitter, and these settings.
+macro_rules! login {
+    ($($line:literal),* $(,)?) => {
+        toml![
+            "reconnect.jitter = 'none'",
+            "login.send = 'open sesame'",
+            "login.accepted = '/type=welcome'",
+            $($line),*
+        ]
+    };
+}
+
+/// A refusal asks for new credentials.
+const REFRESHED: &str = login!["login.refused = '/type=refused'"];
+
+/// A peer that answers the login with this text.
+fn says(text: &str) -> Attempt {
+    accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(text))
+}
 
 pub(crate) fn the_login_is_the_first_frame_and_no_ping_comes_before_its_answer() -> Scenario {
     scenario("Some servers fail on a frame before the login. Pings wait for the answer to it.")
         .answers(&["https://github.com/socketio/socket.io-client/issues/305"])
-        .config(toml![
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "heartbeat.interval = '2s'",
-        ])
+        .config(login!["heartbeat.interval = '2s'"])
         .attempts([accepts_after(millis(20)).polite().on_text(
             "open sesame",
             millis(4_000),
@@ -43,12 +51,8 @@ pub(crate) fn a_refused_login_gets_new_credentials_once_and_is_then_fatal() -> S
             "https://github.com/pubkey/rxdb/pull/6741",
             "https://github.com/centrifugal/centrifuge-dart/pull/129",
         ])
-        .config(LOGIN)
-        .attempts([accepts_after(millis(20)).on_text(
-            "open sesame",
-            millis(10),
-            Deed::text(REFUSED),
-        )])
+        .config(REFRESHED)
+        .attempts([says(REFUSED)])
         .sees([
             credentials(&[Cached, Refresh]),
             gone(&[(2_030, "login_refused"), (5_060, "login_refused")]),
@@ -60,18 +64,18 @@ pub(crate) fn a_refused_login_gets_new_credentials_once_and_is_then_fatal() -> S
 
 /// Refuses the login with this text, and does that next.
 fn refuses_then(text: &str, after: core::time::Duration, next: Deed) -> Attempt {
-    accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(text)).then(after, next)
+    says(text).then(after, next)
 }
 
 pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
     scenario("A starting server refuses the login and closes with 1013. The client retries with the same credentials.")
         .answers(&["https://github.com/openclaw/openclaw/issues/46116"])
-        .config(LOGIN)
+        .config(REFRESHED)
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::close(1013, "starting")),
             refuses_then(REFUSED, millis(160), Deed::close(1012, "")),
             refuses_then(REFUSED, millis(160), Deed::close(1014, "")),
-            accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(WELCOME)),
+            says(WELCOME).polite(),
         ])
         .until(seconds(10))
         .sees([
@@ -88,7 +92,7 @@ pub(crate) fn a_refusal_that_a_close_1013_follows_passes() -> Scenario {
 
 pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Scenario {
     scenario("The login is refused, then comes a Close with 1001, without a code, or with a code without a rule. One refresh, then the end.")
-        .config(LOGIN)
+        .config(REFRESHED)
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::close(1001, "")),
             refuses_then(REFUSED, millis(160), Deed::close(4000, "")),
@@ -102,7 +106,7 @@ pub(crate) fn a_close_that_says_nothing_of_a_refusal_leaves_its_verdict() -> Sce
 
 pub(crate) fn a_socket_that_ends_after_a_refusal_ends_by_the_refusal() -> Scenario {
     scenario("The login is refused, then the stream ends or is reset. Without a Close the verdict stays.")
-        .config(LOGIN)
+        .config(REFRESHED)
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::end()),
             refuses_then(REFUSED, millis(160), Deed::reset()),
@@ -119,11 +123,7 @@ pub(crate) fn a_breach_after_a_refusal_ends_by_the_refusal() -> Scenario {
     scenario(
         "The login is refused, then a frame breaks the protocol. The Close has its code, and the verdict stays.",
     )
-    .config(toml![
-        "login.send = 'open sesame'",
-        "login.accepted = '/type=welcome'",
-        "login.refused = '/type=refused:fatal'"
-    ])
+    .config(login!["login.refused = '/type=refused:fatal'"])
     .attempts([refuses_then(REFUSED, millis(160), Deed::breach(b"\xc1\x01x", Failure::Protocol))])
     .sees([
         gone(&[(180, "login_refused")]),
@@ -134,13 +134,7 @@ pub(crate) fn a_breach_after_a_refusal_ends_by_the_refusal() -> Scenario {
 
 pub(crate) fn a_code_of_the_users_policy_softens_a_refusal() -> Scenario {
     scenario("A rule of the user matches the Close after the refusal. A least delay is milder than a refresh.")
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused'",
-            "policy.1000 = '5s'"
-        ])
+        .config(login!["login.refused = '/type=refused'", "policy.1000 = '5s'"])
         .attempts([refuses_then(REFUSED, millis(160), Deed::close(1000, ""))])
         .until(seconds(7))
         .sees([
@@ -153,13 +147,7 @@ pub(crate) fn a_code_of_the_users_policy_softens_a_refusal() -> Scenario {
 
 pub(crate) fn a_close_never_makes_a_refusal_harsher() -> Scenario {
     scenario("The refusal's verdict is retry, and the code of the Close is fatal elsewhere. The client retries.")
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused:retry'",
-            "policy.1013 = 'fatal'"
-        ])
+        .config(login!["login.refused = '/type=refused:retry'", "policy.1013 = 'fatal'"])
         .attempts([
             refuses_then(REFUSED, millis(160), Deed::close(1008, "")),
             refuses_then(REFUSED, millis(160), Deed::close(1013, "")),
@@ -170,12 +158,7 @@ pub(crate) fn a_close_never_makes_a_refusal_harsher() -> Scenario {
 
 pub(crate) fn each_refusal_has_a_verdict_of_its_own() -> Scenario {
     scenario("The server refuses with four answers: busy, later, expired, banned. The first matching rule decides.")
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = ['/why=busy:10s', '/why=later:retry', '/why=banned:fatal', '/type=refused']"
-        ])
+        .config(login!["login.refused = ['/why=busy:10s', '/why=later:retry', '/why=banned:fatal', '/type=refused']"])
         .attempts([
             refuses_then(r#"{"type":"refused","why":"busy"}"#, millis(20), Deed::end()),
             refuses_then(r#"{"type":"refused","why":"later"}"#, millis(20), Deed::end()),
@@ -193,12 +176,7 @@ pub(crate) fn each_refusal_has_a_verdict_of_its_own() -> Scenario {
 
 pub(crate) fn after_a_refusal_nothing_is_sent_and_all_that_comes_is_delivered() -> Scenario {
     scenario("After a refusal the client accepts no message and sends no ping. It delivers what arrives, also a second answer.")
-        .config(toml![
-            "reconnect.max_attempts = 0",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused:retry'"
-        ])
+        .config(login!["reconnect.max_attempts = 0", "login.refused = '/type=refused:retry'"])
         .attempts([refuses_then(REFUSED, millis(80), Deed::text(WELCOME))
             .then(millis(180), Deed::text(REFUSED))
             .then(millis(280), Deed::ping("?"))
@@ -221,12 +199,8 @@ pub(crate) fn after_a_refusal_nothing_is_sent_and_all_that_comes_is_delivered() 
 
 pub(crate) fn close_wins_over_a_refused_login() -> Scenario {
     scenario("The application closes while the refused socket waits. Its Close is sent, and the verdict is dropped.")
-        .config(toml![
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused:fatal'"
-        ])
-        .attempts([accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(REFUSED))])
+        .config(login!["login.refused = '/type=refused:fatal'"])
+        .attempts([says(REFUSED).polite()])
         .at(millis(500), CLOSE)
         .sees([
             passes(&[Connecting, Connected, Closing, Closed]),
@@ -238,16 +212,10 @@ pub(crate) fn close_wins_over_a_refused_login() -> Scenario {
 
 pub(crate) fn a_suspend_ends_the_wait_of_a_refused_login() -> Scenario {
     scenario("The machine sleeps while a refused socket waits for the peer's Close. After the wake the verdict applies.")
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "close_timeout = '10s'",
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.refused = '/type=refused'"
-        ])
+        .config(login!["close_timeout = '10s'", "login.refused = '/type=refused'"])
         .attempts([
-            accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(REFUSED)),
-            accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(WELCOME)),
+            says(REFUSED),
+            says(WELCOME).polite(),
         ])
         .at(seconds(3), Command::Sleep(seconds(600)))
         .until(seconds(20))
@@ -265,15 +233,13 @@ pub(crate) fn refreshed_credentials_that_work_are_kept_and_a_stable_session_earn
         "The login is refused and refreshed, and the connection is stable. After a loss a refusal may refresh again.",
     )
     .answers(&["https://github.com/centrifugal/centrifuge-dart/pull/129"])
-    .config(LOGIN)
+    .config(REFRESHED)
     .attempts([
-        accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(REFUSED)),
-        accepts_after(millis(20))
-            .polite()
-            .on_text("open sesame", millis(10), Deed::text(WELCOME))
+        says(REFUSED),
+        says(WELCOME).polite()
             .then(seconds(20), Deed::reset()),
-        accepts_after(millis(20)).on_text("open sesame", millis(10), Deed::text(REFUSED)),
-        accepts_after(millis(20)).polite().on_text("open sesame", millis(10), Deed::text(WELCOME)),
+        says(REFUSED),
+        says(WELCOME).polite(),
     ])
     .until(seconds(40))
     .sees([
@@ -323,12 +289,7 @@ pub(crate) fn a_login_without_an_answer_ends_at_its_deadline() -> Scenario {
 pub(crate) fn a_storm_of_data_does_not_starve_the_login() -> Scenario {
     scenario("Messages arrive before the answer. They are delivered, the deadline stays, and the answer is found.")
         .answers(&["https://github.com/nautechsystems/nautilus_trader/issues/3871"])
-        .config(toml![
-            "login.send = 'open sesame'",
-            "login.accepted = '/type=welcome'",
-            "login.timeout = '2s'",
-            "reconnect.jitter = 'none'"
-        ])
+        .config(login!["login.timeout = '2s'"])
         .attempts([
             accepts_after(millis(20)).then_each(millis(7), millis(5), 500, |_| Deed::binary(b"noise")),
             accepts_after(millis(20))
@@ -338,19 +299,6 @@ pub(crate) fn a_storm_of_data_does_not_starve_the_login() -> Scenario {
         ])
         .until(seconds(10))
         .sees([gone(&[(2_020, "login_timeout")]), ready_at(&[4_540]), delivers_count(399 + 300)])
-}
-
-pub(crate) fn a_socket_lost_while_logging_in_makes_the_delay_grow() -> Scenario {
-    scenario("A socket that is lost during the login counts like one that never opened.")
-        .answers(&["https://github.com/destinygg/chat-gui/pull/872"])
-        .config(toml![
-            "reconnect.jitter = 'none'",
-            "login.send = 'open sesame'",
-            "login.accepted = 'any'"
-        ])
-        .attempts([accepts_after(millis(20)).then(millis(50), Deed::end())])
-        .until(seconds(16))
-        .sees([delays(&[1_000, 2_000, 4_000, 8_000, 16_000]), ready_at(&[])])
 }
 
 pub(crate) fn where_any_answer_accepts_the_first_text_does_and_is_delivered() -> Scenario {

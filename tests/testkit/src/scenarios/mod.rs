@@ -1,4 +1,4 @@
-//! The scenarios by topic. `suite.rs` lists them; one that is missing there does not compile.
+//! The scenarios by topic. `build.rs` makes a test of each function here that returns a `Scenario`.
 
 pub(crate) mod abort;
 pub(crate) mod backoff;
@@ -12,6 +12,7 @@ pub(crate) mod paused;
 pub(crate) mod policy;
 pub(crate) mod pressure;
 pub(crate) mod protocol;
+pub(crate) mod replaced;
 pub(crate) mod reported;
 pub(crate) mod stale;
 pub(crate) mod suspend;

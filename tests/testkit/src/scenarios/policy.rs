@@ -17,20 +17,6 @@ pub(crate) fn a_code_that_is_set_fatal_ends_it() -> Scenario {
         ])
 }
 
-pub(crate) fn an_unknown_private_code_is_retried() -> Scenario {
-    scenario("An application's close code without a rule is retried.")
-        .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([
-            accepts_after(millis(20)).polite().then(seconds(1), Deed::close(4999, "")),
-            accepts_after(millis(20)).polite(),
-        ])
-        .sees([
-            gone(&[(1_020, "close_received 4999")]),
-            never_gives_up(),
-            ready_to_the_end_since(2_040),
-        ])
-}
-
 pub(crate) fn http_401_gets_new_credentials_once_and_is_then_fatal() -> Scenario {
     scenario("The server answers 401 twice. There is no third attempt.")
         .answers(&[
@@ -48,6 +34,7 @@ pub(crate) fn http_statuses_that_pass_are_retried() -> Scenario {
         .answers(&[
             "https://github.com/solidjs/solid/issues/3100",
             "https://github.com/firezone/firezone/pull/11654",
+            "https://github.com/langchain-ai/langsmith-sdk/pull/3493",
         ])
         .config(toml!["reconnect.jitter = 'none'"])
         .attempts([
@@ -57,7 +44,11 @@ pub(crate) fn http_statuses_that_pass_are_retried() -> Scenario {
             answers_http(millis(20), 502),
             accepts_after(millis(20)).polite(),
         ])
-        .sees([delays(&[1_000, 2_000, 4_000, 8_000]), ready_to_the_end_since(15_100)])
+        .sees([
+            delays(&[1_000, 2_000, 4_000, 8_000]),
+            because(&["backoff"; 4]),
+            ready_to_the_end_since(15_100),
+        ])
 }
 
 pub(crate) fn http_404_and_a_redirect_are_fatal() -> Scenario {
@@ -111,14 +102,14 @@ pub(crate) fn codes_that_accuse_us_are_fatal() -> Scenario {
 }
 
 pub(crate) fn codes_of_servers_that_come_back_are_retried() -> Scenario {
-    scenario("1001, 1011 to 1013 and a Close without a code are retried.")
+    scenario("1001, 1011 to 1013, a private code and a Close without a code are retried.")
         .config(toml![
             "heartbeat.kind = 'off'",
             "reconnect.jitter = 'none'",
             "reconnect.max_delay = '1s'"
         ])
         .attempts(
-            [1001, 1011, 1012, 1013]
+            [1001, 1011, 1012, 1013, 4999]
                 .map(|code| accepts_after(millis(20)).then(millis(100), Deed::close(code, "")))
                 .into_iter()
                 .chain([
@@ -127,15 +118,17 @@ pub(crate) fn codes_of_servers_that_come_back_are_retried() -> Scenario {
                 ]),
         )
         .sees([
-            delays(&[1_000; 5]),
+            delays(&[1_000; 6]),
             gone(&[
                 (120, "close_received 1001"),
                 (1_240, "close_received 1011"),
                 (2_360, "close_received 1012"),
                 (3_480, "close_received 1013"),
-                (4_600, "close_received"),
+                (4_600, "close_received 4999"),
+                (5_720, "close_received"),
             ]),
-            ready_to_the_end_since(5_620),
+            never_gives_up(),
+            ready_to_the_end_since(6_740),
         ])
 }
 
@@ -183,14 +176,6 @@ pub(crate) fn an_absurd_retry_after_is_clamped() -> Scenario {
         ])
         .until(seconds(400))
         .sees([delays_within(&[(300_000, 360_000)]), because(&["retry_after"]), ends_in(Connected)])
-}
-
-pub(crate) fn http_429_without_a_header_backs_off() -> Scenario {
-    scenario("Without Retry-After the strategy's delay applies.")
-        .answers(&["https://github.com/langchain-ai/langsmith-sdk/pull/3493"])
-        .config(toml!["reconnect.jitter = 'none'"])
-        .attempts([answers_http(millis(20), 429), accepts_after(millis(20)).polite()])
-        .sees([gone(&[(20, "open_failed http 429")]), delays(&[1_000]), because(&["backoff"])])
 }
 
 pub(crate) fn a_least_delay_of_the_policy_is_kept_and_spread() -> Scenario {

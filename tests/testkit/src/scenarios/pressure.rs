@@ -144,48 +144,6 @@ pub(crate) fn a_new_socket_is_not_blocked_by_what_waited_on_the_old_one() -> Sce
         ])
 }
 
-pub(crate) fn a_peer_that_reads_nothing_is_found_dead_although_we_write() -> Scenario {
-    scenario("The ping waits behind a full buffer, and the transport takes no byte. The peer is dead by a write stall.")
-        .config(toml![
-            "heartbeat.interval = '10s'",
-            "heartbeat.timeout = '5s'",
-            "reconnect.jitter = 'none'",
-        ])
-        .high_water(20)
-        .attempts([
-            accepts_after(millis(20)).polite().takes(60),
-            accepts_after(millis(20)).polite(),
-        ])
-        .at(seconds(1), Command::Feed("this goes into what the socket still takes"))
-        .at(seconds(2), Command::Feed("and this is never taken"))
-        .at(seconds(3), Command::Feed("refused"))
-        .until(seconds(30))
-        .sees([
-            gone(&[(17_000, "write_stall")]),
-            outcomes(&["sent on 1", "maybe sent on 1", "rejected: write_blocked"]),
-            opens(2),
-        ])
-}
-
-pub(crate) fn a_peer_that_reads_nothing_and_speaks_is_kept() -> Scenario {
-    scenario("The buffer is full, and the peer still sends. It is alive, and its messages are delivered.")
-        .config(toml!["heartbeat.interval = '10s'", "heartbeat.timeout = '5s'"])
-        .high_water(20)
-        .attempts([accepts_after(millis(20))
-            .takes(0)
-            .then_each(millis(1_500), seconds(4), 10, |_| Deed::text("news"))
-            .then(seconds(38), Deed::takes_all())])
-        .at(seconds(2), Command::Feed("waits for thirty-six seconds"))
-        .at(seconds(30), Command::Feed("refused"))
-        .at(seconds(39), Command::Feed("taken"))
-        .until(seconds(40))
-        .sees([
-            delivers_count(10),
-            outcomes(&["sent on 1", "rejected: write_blocked", "sent on 1"]),
-            gone(&[]),
-        ])
-}
-
 pub(crate) fn a_close_behind_a_full_buffer_ends_at_its_deadline() -> Scenario {
     scenario(
         "The Close waits behind bytes that the peer does not read. Its deadline ends the socket.",

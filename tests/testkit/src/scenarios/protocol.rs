@@ -39,61 +39,35 @@ pub(crate) fn a_message_over_the_limit_is_failed_with_1009() -> Scenario {
     ])
 }
 
-pub(crate) fn reserved_bits_are_failed_with_1002() -> Scenario {
-    breaching(
-        "A compressed frame, and compression was never agreed on.",
-        b"\xc1\x01x",
-        Failure::Protocol,
-    )
-    .sees([
-        gone(&[(1_020, "protocol_error protocol")]),
-        peer_sees(1, &["1020: close 1002", "1020: gone"]),
-    ])
-}
-
-pub(crate) fn a_masked_frame_is_failed_with_1002() -> Scenario {
-    breaching(
-        "A server must not mask (RFC 6455 section 5.1).",
-        b"\x81\x81\x00\x00\x00\x00x",
-        Failure::Protocol,
-    )
-    .sees([
-        gone(&[(1_020, "protocol_error protocol")]),
-        peer_sees(1, &["1020: close 1002", "1020: gone"]),
-    ])
-}
-
-pub(crate) fn an_unknown_opcode_is_failed_with_1002() -> Scenario {
-    breaching("Opcode 3 is reserved.", b"\x83\x01x", Failure::Protocol).sees([
-        gone(&[(1_020, "protocol_error protocol")]),
-        peer_sees(1, &["1020: close 1002", "1020: gone"]),
-    ])
-}
-
-pub(crate) fn a_continuation_of_nothing_is_failed_with_1002() -> Scenario {
-    breaching("A fragment without a beginning.", b"\x80\x01x", Failure::Protocol).sees([
-        gone(&[(1_020, "protocol_error protocol")]),
-        peer_sees(1, &["1020: close 1002", "1020: gone"]),
-    ])
-}
-
-pub(crate) fn a_control_frame_in_fragments_is_failed_with_1002() -> Scenario {
-    breaching("A Ping that says there is more of it.", b"\x09\x01x", Failure::Protocol).sees([
-        gone(&[(1_020, "protocol_error protocol")]),
-        peer_sees(1, &["1020: close 1002", "1020: gone"]),
-    ])
-}
-
-pub(crate) fn a_close_code_that_may_not_be_sent_is_a_breach_and_not_its_meaning() -> Scenario {
-    breaching(
-        "1005 on the wire: not a Close without a code, but a broken peer.",
-        b"\x88\x02\x03\xed",
-        Failure::Protocol,
-    )
-    .sees([
-        gone(&[(1_020, "protocol_error protocol")]),
-        peer_sees(1, &["1020: close 1002", "1020: gone"]),
-    ])
+pub(crate) fn a_frame_that_breaks_the_protocol_is_failed_with_1002() -> Scenario {
+    let breaches: [&[u8]; 6] = [
+        b"\xc1\x01x",                 // compressed, and compression was never agreed on
+        b"\x81\x81\x00\x00\x00\x00x", // masked, which a server must not do (RFC 6455 section 5.1)
+        b"\x83\x01x",                 // opcode 3 is reserved
+        b"\x80\x01x",                 // a fragment without a beginning
+        b"\x09\x01x",                 // a Ping that says there is more of it
+        b"\x88\x02\x03\xed",          // 1005 on the wire is not a Close without a code
+    ];
+    let breach =
+        |bytes| accepts_after(millis(20)).then(millis(80), Deed::breach(bytes, Failure::Protocol));
+    scenario("Six peers in a row break the protocol, each in another way. The client sends 1002, and retries with a growing delay.")
+        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
+        .attempts(breaches.into_iter().map(breach).chain([accepts_after(millis(20)).polite()]))
+        .until(seconds(62))
+        .sees([
+            gone(&[
+                (100, "protocol_error protocol"),
+                (1_200, "protocol_error protocol"),
+                (3_300, "protocol_error protocol"),
+                (7_400, "protocol_error protocol"),
+                (15_500, "protocol_error protocol"),
+                (31_600, "protocol_error protocol"),
+            ]),
+            peer_sees(1, &["100: close 1002", "100: gone"]),
+            peer_sees(6, &["31600: close 1002", "31600: gone"]),
+            delays(&[1_000, 2_000, 4_000, 8_000, 16_000, 30_000]),
+            ready_to_the_end_since(61_620),
+        ])
 }
 
 pub(crate) fn a_close_1002_is_the_peers_whatever_its_reason_says() -> Scenario {
@@ -128,15 +102,6 @@ pub(crate) fn messages_before_the_breach_are_delivered_and_none_behind_it() -> S
         gone(&[(1_020, "protocol_error invalid_utf8")]),
         opens(2),
     ])
-}
-
-pub(crate) fn a_peer_that_breaks_the_protocol_each_time_is_backed_off_from() -> Scenario {
-    scenario("A protocol error is retried with a growing delay, like any loss.")
-        .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
-        .attempts([accepts_after(millis(20))
-            .then(millis(80), Deed::breach(b"\xc1\x01x", Failure::Protocol))])
-        .until(seconds(16))
-        .sees([delays(&[1_000, 2_000, 4_000, 8_000, 16_000]), never_gives_up()])
 }
 
 pub(crate) fn a_stream_that_ends_in_the_middle_of_a_frame_is_lost_and_no_breach() -> Scenario {

@@ -28,15 +28,6 @@ pub(crate) fn a_zombie_socket_is_probed_after_sleep_and_found_dead() -> Scenario
     ])
 }
 
-pub(crate) fn a_socket_that_survived_sleep_is_kept() -> Scenario {
-    scenario("The peer answers the probe. The socket is kept after the suspend.")
-        .answers(&["https://github.com/robtaussig/react-use-websocket/issues/269"])
-        .attempts([accepts_after(millis(20)).polite()])
-        .at(seconds(10), Command::Sleep(seconds(3_600)))
-        .until(seconds(40))
-        .sees([jumps(&[3_600_000]), opens(1), gone(&[]), ready_to_the_end_since(20)])
-}
-
 pub(crate) fn an_attempt_that_sleep_has_overtaken_starts_anew() -> Scenario {
     scenario("The machine slept while the socket was opening. The attempt is replaced, and is no failure.")
         .answers(&["https://github.com/wireapp/wire-webapp/pull/21477"])
@@ -50,26 +41,6 @@ pub(crate) fn an_attempt_that_sleep_has_overtaken_starts_anew() -> Scenario {
             because(&["hint"]),
             retries(&[0]),
             ready_to_the_end_since(10_020),
-        ])
-}
-
-pub(crate) fn a_login_that_sleep_has_overtaken_starts_anew() -> Scenario {
-    scenario("The machine slept while the login was unanswered. The socket is replaced.")
-        .config(toml!["login.send = 'open sesame'", "login.accepted = '/type=welcome'"])
-        .attempts([
-            accepts_after(millis(20)),
-            accepts_after(millis(20)).polite().on_text(
-                "open sesame",
-                millis(10),
-                Deed::text(r#"{"type":"welcome"}"#),
-            ),
-        ])
-        .at(seconds(3), Command::Sleep(seconds(600)))
-        .until(seconds(20))
-        .sees([
-            jumps(&[600_000]),
-            opens_at(&[0, 10_020]),
-            passes(&[Connecting, Connected, Disconnected, Connecting, Connected, Authenticated]),
         ])
 }
 
@@ -242,15 +213,6 @@ pub(crate) fn a_probe_leaves_while_reading_is_paused_and_is_judged_after_the_res
         ])
 }
 
-pub(crate) fn a_clock_that_is_set_back_is_no_suspend() -> Scenario {
-    scenario("The wall clock is set back by a day. Nothing happens.")
-        .config(toml!["heartbeat.interval = '10s'"])
-        .attempts([accepts_after(millis(20)).polite()])
-        .at(seconds(15), Command::SetBack(seconds(86_400)))
-        .until(seconds(35))
-        .sees([jumps(&[]), pings_at(&[10_020, 20_020, 30_020]), opens(1)])
-}
-
 pub(crate) fn a_clock_that_is_29_seconds_ahead_is_no_suspend() -> Scenario {
     scenario("A correction below half a minute is no suspend, however short the interval is.")
         .config(toml!["heartbeat.interval = '10s'"])
@@ -262,6 +224,7 @@ pub(crate) fn a_clock_that_is_29_seconds_ahead_is_no_suspend() -> Scenario {
 
 pub(crate) fn a_clock_that_is_a_day_ahead_makes_one_probe() -> Scenario {
     scenario("The wall clock is a day ahead of the monotonic one. The peer is probed once, and the schedule goes on.")
+        .answers(&["https://github.com/robtaussig/react-use-websocket/issues/269"])
         .config(toml!["heartbeat.timeout = '20s'"])
         .attempts([accepts_after(millis(20)).answers_pings(seconds(4), PongStyle::Echo)])
         .at(seconds(31), Command::Sleep(seconds(86_400)))

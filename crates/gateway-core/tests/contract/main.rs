@@ -1,0 +1,12 @@
+//! The contract of the machine, event by event, and what it says in numbers and in words.
+
+mod counts;
+mod outlook;
+mod rebase;
+mod rules;
+mod spelling;
+mod surface;
+mod table;
+mod time;
+mod vectors;
+mod words;

@@ -1,0 +1,186 @@
+//! What the public types say of themselves: getters, `Debug`, lengths. None shows a secret.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use gateway_core::{
+    AcceptanceRule, Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState,
+    Credentials, Dialect, Event, Frame, Instant, JsonDialect, JsonRule, Login, LoginAnswer,
+    Message, Observed, Observer, Recognised, RefusalRule, Secret, SeededConnection, SocketId,
+    Verdict,
+};
+
+use super::words::seconds;
+
+#[test]
+fn errors_of_a_configuration_are_a_list_of_field_value_and_limit() {
+    let errors =
+        Config::builder().close_timeout(Duration::ZERO).max_message_size(0).build().unwrap_err();
+
+    let listed: Vec<_> = (&errors).into_iter().map(|e| (e.field(), e.value())).collect();
+    assert_eq!(listed, [("close_timeout", "0ms"), ("max_message_size", "0")]);
+    let first = errors.iter().next().unwrap().clone();
+    assert!(first.limit().contains("1ms to 365d"), "{}", first.limit());
+    let one = ConfigErrors::from(first.clone());
+    assert_eq!(one.to_string(), first.to_string());
+    assert_eq!(one.into_vec(), [first]);
+    assert_eq!(errors.to_string().lines().count(), 2);
+    assert_eq!(ConfigErrors::check(Vec::new()), Ok(()));
+    assert_eq!(ConfigErrors::check(errors.clone().into_vec()), Err(errors));
+}
+
+#[test]
+fn actions_are_a_list_that_knows_its_length() {
+    let mut connection = Connection::from_seed(Arc::new(Config::default()), 7);
+    let actions = connection.handle(Instant::ZERO, Event::ConnectRequested);
+    let nothing = connection.handle(Instant::ZERO, Event::Tick);
+
+    assert!(nothing.is_empty() && !actions.is_empty());
+    assert_eq!(actions.as_slice().len(), 3, "news, the order to open, the timer");
+    assert!(actions.as_slice().len() <= Actions::CAPACITY);
+    assert_eq!(actions.iter().count(), 3);
+    assert_eq!((&actions).into_iter().count(), 3);
+    let mut rest = actions.clone().into_iter();
+    assert_eq!((rest.len(), rest.size_hint()), (3, (3, Some(3))));
+    let _ = rest.next();
+    assert_eq!(rest.size_hint(), (2, Some(2)));
+    let id = SocketId::new(1);
+    let open = Action::OpenSocket { id, credentials: Credentials::Cached };
+    assert_eq!(rest.next(), Some(open));
+}
+
+#[test]
+fn payloads_have_lengths() {
+    let frame = CloseFrame::new(1000, "bye").unwrap();
+    for (frame, length) in [
+        (Frame::Text("abc"), 3),
+        (Frame::Binary(b"ab"), 2),
+        (Frame::Ping(b"a"), 1),
+        (Frame::Pong(b""), 0),
+        (Frame::Close(None), 0),
+        (Frame::Close(Some(frame)), 5),
+    ] {
+        assert_eq!((frame.len(), frame.is_empty()), (length, length == 0), "{frame:?}");
+    }
+    for (message, length) in
+        [(Message::Text("abc"), 3), (Message::Binary(b"ab"), 2), (Message::Text(""), 0)]
+    {
+        assert_eq!((message.len(), message.is_empty()), (length, length == 0), "{message:?}");
+    }
+}
+
+/// A gateway that wants `h` and answers `h`; the login is left to the default.
+struct OneLetter;
+
+impl Dialect for OneLetter {
+    fn write_ping(&self, _: Option<gateway_core::UnixMillis>, into: &mut String) {
+        into.push('h');
+    }
+
+    fn write_pong(&self, _: Option<gateway_core::UnixMillis>, into: &mut String) {
+        into.push('H');
+    }
+
+    fn recognise(&self, text: &str) -> Recognised {
+        if text == "h" { Recognised::Pong(None) } else { Recognised::Other }
+    }
+}
+
+#[test]
+fn a_connection_shows_how_it_stands_and_no_secret() {
+    let login = Login::Message {
+        send: Secret::from("hunter2".to_owned()),
+        accepted: AcceptanceRule::Any,
+        refused: Vec::new(),
+        timeout: seconds(1),
+    };
+    let config = Arc::new(Config::builder().login(login).build().unwrap());
+    let mut connection = SeededConnection::from_seed_with(config, 7, OneLetter);
+    let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
+    let _ = connection.handle(Instant::ZERO, Event::SocketOpened(SocketId::new(1)));
+
+    let shown = format!("{connection:?} {:?}", connection.config());
+
+    assert!(shown.starts_with("Connection { state: Connected, socket: Some(SocketId(1)), "));
+    assert!(shown.contains("(hidden)") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(connection.dialect().recognise("h"), Recognised::Pong(None));
+    assert_eq!(connection.state(), ConnectionState::Connected);
+}
+
+#[test]
+fn a_seed_stands_for_its_draws() {
+    let delay = |seed| {
+        let config = Arc::new(Config::default());
+        let mut connection = SeededConnection::from_seed_with(config, seed, JsonDialect);
+        let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
+        let failed = Event::OpenFailed(SocketId::new(1), gateway_core::OpenError::Refused);
+        gateway_testkit::delay(connection.handle(Instant::ZERO, failed).as_slice()).unwrap()
+    };
+
+    assert_eq!(delay(7), delay(7));
+    assert_ne!(delay(7), delay(8));
+}
+
+#[test]
+fn an_observer_need_not_care_for_the_beginning() {
+    struct Count(usize);
+    impl Observer for Count {
+        fn observe(&mut self, _: &Observed<'_>, _: &dyn Dialect) {
+            self.0 += 1;
+        }
+    }
+
+    let mut count = Count(0);
+    count.begin(&Config::default(), 7);
+    let (now, event, state) = (Instant::ZERO, Event::Tick, ConnectionState::Disconnected);
+    count.observe(&Observed { now, event, actions: &[], state, deadline: None }, &JsonDialect);
+
+    assert_eq!(count.0, 1);
+}
+
+#[test]
+fn the_default_login_of_a_dialect_is_the_configurations() {
+    let message = |accepted: &str, refused: &[&str]| Login::Message {
+        send: "open sesame".into(),
+        accepted: AcceptanceRule::parse(accepted).unwrap(),
+        refused: refused.iter().map(|rule| RefusalRule::parse(rule).unwrap()).collect(),
+        timeout: seconds(1),
+    };
+    let external = Login::External { timeout: seconds(1) };
+    for login in [Login::None, external, message("any", &[])] {
+        let mut text = String::new();
+        OneLetter.write_login(&login, &mut text);
+        let sent = matches!(login, Login::Message { .. });
+        assert_eq!(text, if sent { "open sesame" } else { "" });
+    }
+
+    use LoginAnswer::{Accepted, AcceptedAndDelivered, NotAnAnswer, Refused};
+    let refresh = Refused(Verdict::RefreshCredentials);
+    let (yes, no) = (r#"{"ok":true,"n":17}"#, r#"{"ok":false}"#);
+    let other = r#"{"price":17}"#;
+    for (login, answers) in [
+        (message("any", &[]), [AcceptedAndDelivered, AcceptedAndDelivered, AcceptedAndDelivered]),
+        (message("/ok=true", &[]), [Accepted, NotAnAnswer, NotAnAnswer]),
+        (message("/n=17", &["/ok=false"]), [Accepted, refresh, NotAnAnswer]),
+        (message("any", &["/ok=false"]), [AcceptedAndDelivered, refresh, AcceptedAndDelivered]),
+        // The first rule that matches decides, and a refusal goes before an acceptance.
+        (
+            message("any", &["/ok=null", "/n=17:retry", "/ok=true:fatal"]),
+            [Refused(Verdict::Retry), AcceptedAndDelivered, AcceptedAndDelivered],
+        ),
+        (Login::None, [NotAnAnswer; 3]),
+    ] {
+        let judged = [yes, no, other].map(|text| OneLetter.judge_login(&login, text));
+        assert_eq!(judged, answers, "{login:?}");
+    }
+    let rule = JsonRule::parse("=17").unwrap();
+    assert!(rule.matches_text("17") && !rule.matches_text("18") && !rule.matches_text("{"));
+}
+
+#[test]
+fn a_timestamp_of_any_type_but_a_whole_number_is_as_good_as_none() {
+    for stamp in ["true", "null", "-1", "1.5", r#""x""#, "[1,[2]]", r#"{"a":{"b":1},"c":2}"#] {
+        let text = format!(r#"{{"timestamp":{stamp},"type":"pong"}}"#);
+        assert_eq!(JsonDialect.recognise(&text), Recognised::Pong(None), "{text}");
+    }
+}
