@@ -56,6 +56,7 @@ pub(crate) struct Setup {
     is_strict: bool,
     has_login: bool,
     has_data_timeout: bool,
+    is_renewed: bool,
     max_attempts: Option<u8>,
     is_small: bool,
     is_tight: bool,
@@ -75,6 +76,7 @@ pub(crate) enum Act {
     Flush,
     Close(#[serde(with = "CloseCode")] u8),
     Connect,
+    Reconnect,
     Network(bool),
 }
 
@@ -154,6 +156,7 @@ impl Setup {
             .heartbeat_strict(self.is_strict)
             .login(if self.has_login { login } else { Login::None })
             .data_timeout(self.has_data_timeout.then_some(Duration::from_secs(20)))
+            .renew_after(self.is_renewed.then_some(Duration::from_secs(3)))
             .max_attempts(self.max_attempts.map(u32::from))
             .max_message_size(if self.is_small { 200 } else { 1 << 20 })
             .close_timeout(CLOSE_TIMEOUT)
@@ -279,6 +282,7 @@ impl<'a> Story<'a> {
                 self.client.close(CloseFrame::new(code, "enough").unwrap_or(CloseFrame::NORMAL));
             }
             Act::Connect => self.client.connect(),
+            Act::Reconnect => self.client.reconnect(),
             Act::Network(true) => self.client.network_changed(Network::Online),
             Act::Network(false) => self.client.network_changed(Network::Offline),
         }
@@ -371,6 +375,14 @@ impl<'a> Story<'a> {
             }
             DisconnectCause::OpenFailed(_) => {
                 self.sights.insert("open failed");
+                false
+            }
+            DisconnectCause::Reconnect => {
+                self.sights.insert("reconnect");
+                false
+            }
+            DisconnectCause::Renewal => {
+                self.sights.insert("renewal");
                 false
             }
             _ => false,

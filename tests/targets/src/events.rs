@@ -40,17 +40,21 @@ impl Observer for Seen {
     fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
         let moves_timer =
             observed.actions.iter().any(|action| matches!(action, Action::ScheduleTimer(_)));
-        match observed.event {
-            Event::PingHeld(..) if moves_timer => drop(self.sights().insert("ping held")),
-            Event::PingHanded(..) if moves_timer => drop(self.sights().insert("ping handed over")),
-            _ => {}
-        }
+        let sight = match observed.event {
+            Event::PingHeld(..) if moves_timer => Some("ping held"),
+            Event::PingHanded(..) if moves_timer => Some("ping handed over"),
+            Event::Drained(_) if !observed.actions.is_empty() => Some("drained"),
+            _ => None,
+        };
+        self.sights().extend(sight);
         for action in observed.actions {
             let sight = match action {
                 Action::AbortSocket(_) => "aborted",
                 Action::Notify(Notice::Disconnected { cause, .. }) => match cause {
                     DisconnectCause::PongTimeout => "pong timeout",
                     DisconnectCause::WriteStall => "write stall",
+                    DisconnectCause::Reconnect => "reconnect",
+                    DisconnectCause::Renewal => "renewal",
                     _ => continue,
                 },
                 _ => continue,
