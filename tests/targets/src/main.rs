@@ -7,6 +7,9 @@ use std::{env, fs};
 
 use gateway_targets::{TARGETS, Target, corpus};
 
+/// How many inputs are drawn for each corpus.
+const DRAWN: usize = 1_000;
+
 const USAGE: &str = "
 gateway-targets text TARGET FILE    prints the plan of a file of fuzzer bytes
 gateway-targets bytes TARGET PLAN   prints the bytes of a plan
@@ -29,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             for target in TARGETS {
                 let folder = Path::new(folder).join(target.name);
                 fs::create_dir_all(&folder)?;
-                for (name, bytes) in corpus(target)? {
+                for (name, bytes) in corpus(target, DRAWN)? {
                     fs::write(folder.join(name), bytes)?;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::{fs, io};
+use std::{fs, io, iter};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -11,9 +11,6 @@ use crate::Target;
 
 /// Files by name: texts or bytes.
 pub type Files<T> = Vec<(String, T)>;
-
-/// How many inputs are drawn for each corpus.
-const DRAWN: usize = 200;
 
 /// The names and texts of the files of `fuzz/seeds` or `fuzz/findings` for a target.
 ///
@@ -34,12 +31,12 @@ pub fn plans(kind: &str, target: &str) -> io::Result<Files<String>> {
     Ok(plans)
 }
 
-/// The names and bytes of a target's inputs: every plan, and what is drawn from them. It is always
-/// the same.
+/// The names and bytes of a target's inputs: every plan, and so many that are drawn from them. They
+/// are always the same.
 ///
 /// # Errors
 /// If a file cannot be read, or is no plan.
-pub fn corpus(target: &Target) -> Result<Files<Vec<u8>>, Box<dyn Error>> {
+pub fn corpus(target: &Target, drawn: usize) -> Result<Files<Vec<u8>>, Box<dyn Error>> {
     let mut corpus = Vec::new();
     for kind in ["seeds", "findings"] {
         for (name, text) in plans(kind, target.name)? {
@@ -49,18 +46,17 @@ pub fn corpus(target: &Target) -> Result<Files<Vec<u8>>, Box<dyn Error>> {
         }
     }
     let inputs: Vec<_> = corpus.iter().map(|(_, bytes)| bytes.as_slice()).collect();
-    let drawn = drawn(&inputs);
-    let drawn: Vec<_> =
-        drawn.enumerate().map(|(index, bytes)| (format!("drawn-{index}"), bytes)).collect();
+    let spliced = spliced(&inputs).take(drawn).enumerate();
+    let drawn: Vec<_> = spliced.map(|(index, bytes)| (format!("drawn-{index}"), bytes)).collect();
     corpus.extend(drawn);
     Ok(corpus)
 }
 
 /// Each is the start of one input and the end of another, with random bytes in between.
-fn drawn(inputs: &[&[u8]]) -> impl Iterator<Item = Vec<u8>> {
+fn spliced(inputs: &[&[u8]]) -> impl Iterator<Item = Vec<u8>> {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut below = move |most: usize| random.next_u64() as usize % most.max(1);
-    (0..DRAWN).map(move |_| {
+    iter::repeat_with(move || {
         let [start, end] =
             [(); 2].map(|()| inputs.get(below(inputs.len())).copied().unwrap_or(b""));
         let start = &start[..below(start.len() + 1)];

@@ -3,6 +3,9 @@
 
 use gateway_targets::{Sights, TARGETS, Target, corpus, plans};
 
+/// How many inputs are drawn for each corpus.
+const DRAWN: usize = 100;
+
 /// What some input of each corpus must reach.
 const MATTERS: &[(&str, &[&str])] = &[
     (
@@ -127,7 +130,7 @@ fn every_corpus_reaches_what_matters_without_a_finding() {
     for (target, (name, matters)) in TARGETS.iter().zip(MATTERS) {
         assert_eq!(target.name, *name, "add what matters of {}", target.name);
         let mut sights = Sights::new();
-        for (seed, bytes) in corpus(target).expect("plans") {
+        for (seed, bytes) in corpus(target, DRAWN).expect("plans") {
             let reached = reached(target, &seed, &bytes);
             let is_named = matters.iter().find(|sight| sight.replace(' ', "-") == seed);
             assert!(is_named.is_none_or(|sight| reached.contains(sight)), "{name}/{seed}");
@@ -161,7 +164,7 @@ fn every_finding_stays_fixed_and_reaches_what_it_is_about() {
 #[test]
 fn a_plan_is_the_same_after_its_bytes_and_its_text() {
     for target in TARGETS {
-        for (name, bytes) in corpus(target).expect("plans") {
+        for (name, bytes) in corpus(target, DRAWN).expect("plans") {
             let text = target.text(&bytes).expect("a text");
             let shortest = target.bytes(&text).expect("a plan");
             assert_eq!(target.text(&shortest).expect("a text"), text, "{}/{name}", target.name);
