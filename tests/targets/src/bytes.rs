@@ -19,6 +19,8 @@ use serde::ser::{self, Impossible, Serialize, Serializer};
 /// The name of a type, a variant or a field, which no byte stands for.
 type Name = &'static str;
 
+type Result<T> = std::result::Result<T, Error>;
+
 /// Ends a text. If an odd byte follows, it is part of the text.
 const MARK: u8 = 255;
 
@@ -69,7 +71,7 @@ impl Reader<'_> {
 /// One method for each kind of number.
 macro_rules! read_numbers {
     ($($read:ident $visit:ident $number:ty,)*) => {$(
-        fn $read<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        fn $read<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             visitor.$visit(<$number>::from_le_bytes(self.number()))
         }
     )*};
@@ -89,61 +91,53 @@ impl<'de> Deserializer<'de> for &mut Reader<'_> {
         false // a text has words for indexes
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value> {
         Err(Error::custom("add its kind to bytes.rs"))
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         visitor.visit_bool(self.byte() % 2 == 1)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         visitor.visit_string(String::from_utf8_lossy(&self.text()).into_owned())
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         visitor.visit_byte_buf(self.text())
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         if self.byte() % 2 == 1 { visitor.visit_some(self) } else { visitor.visit_none() }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: Name, visitor: V) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         visitor.visit_seq(Elements(self, None))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value> {
         visitor.visit_seq(Elements(self, Some(length)))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        _: Name,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value> {
         self.deserialize_tuple(fields.len(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        _: Name,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value> {
         let byte = usize::from(self.byte());
         let index = match byte {
             byte if byte < variants.len() => byte,
@@ -164,10 +158,7 @@ struct Elements<'a, 'b>(&'a mut Reader<'b>, Option<usize>);
 impl<'de> SeqAccess<'de> for Elements<'_, '_> {
     type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         let goes_on = match &mut self.1 {
             None => !self.0.byte().is_multiple_of(LAST),
             Some(left) => left.checked_sub(1).map(|less| *left = less).is_some(),
@@ -182,10 +173,7 @@ impl<'de, 'a, 'b> EnumAccess<'de> for Variant<'a, 'b> {
     type Error = Error;
     type Variant = &'a mut Reader<'b>;
 
-    fn variant_seed<T: DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<(T::Value, Self::Variant), Error> {
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self::Variant)> {
         Ok((seed.deserialize(self.1.into_deserializer())?, self.0))
     }
 }
@@ -193,15 +181,15 @@ impl<'de, 'a, 'b> EnumAccess<'de> for Variant<'a, 'b> {
 impl<'de> VariantAccess<'de> for &mut Reader<'_> {
     type Error = Error;
 
-    fn unit_variant(self) -> Result<(), Error> {
+    fn unit_variant(self) -> Result<()> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
         seed.deserialize(self)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value> {
         self.deserialize_tuple(length, visitor)
     }
 
@@ -209,7 +197,7 @@ impl<'de> VariantAccess<'de> for &mut Reader<'_> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value> {
         self.deserialize_tuple(fields.len(), visitor)
     }
 }
@@ -217,7 +205,7 @@ impl<'de> VariantAccess<'de> for &mut Reader<'_> {
 struct Writer(Vec<u8>);
 
 impl Writer {
-    fn text(&mut self, text: &[u8]) -> Result<&mut Self, Error> {
+    fn text(&mut self, text: &[u8]) -> Result<&mut Self> {
         for byte in text {
             self.0.push(*byte);
             self.0.extend((*byte == MARK).then_some(1));
@@ -226,7 +214,7 @@ impl Writer {
         Ok(self)
     }
 
-    fn byte(&mut self, byte: impl TryInto<u8, Error: Display>) -> Result<&mut Self, Error> {
+    fn byte(&mut self, byte: impl TryInto<u8, Error: Display>) -> Result<&mut Self> {
         self.0.push(byte.try_into().map_err(Error::custom)?);
         Ok(self)
     }
@@ -234,7 +222,7 @@ impl Writer {
 
 macro_rules! write_numbers {
     ($($write:ident $number:ty,)*) => {$(
-        fn $write(self, number: $number) -> Result<(), Error> {
+        fn $write(self, number: $number) -> Result<()> {
             self.0.extend(number.to_le_bytes());
             Ok(())
         }
@@ -243,7 +231,7 @@ macro_rules! write_numbers {
 
 macro_rules! write_no {
     ($($write:ident $kind:ty,)*) => {$(
-        fn $write(self, _: $kind) -> Result<(), Error> {
+        fn $write(self, _: $kind) -> Result<()> {
             Err(Error::custom("add its kind to bytes.rs"))
         }
     )*};
@@ -272,39 +260,35 @@ impl Serializer for &mut Writer {
         false // a text has words for indexes
     }
 
-    fn serialize_bool(self, switch: bool) -> Result<(), Error> {
+    fn serialize_bool(self, switch: bool) -> Result<()> {
         self.byte(u8::from(switch)).map(drop)
     }
 
-    fn serialize_str(self, text: &str) -> Result<(), Error> {
+    fn serialize_str(self, text: &str) -> Result<()> {
         self.text(text.as_bytes()).map(drop)
     }
 
-    fn serialize_bytes(self, payload: &[u8]) -> Result<(), Error> {
+    fn serialize_bytes(self, payload: &[u8]) -> Result<()> {
         self.text(payload).map(drop)
     }
 
-    fn serialize_none(self) -> Result<(), Error> {
+    fn serialize_none(self) -> Result<()> {
         self.byte(0).map(drop)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
         value.serialize(self.byte(1)?)
     }
 
-    fn serialize_unit(self) -> Result<(), Error> {
+    fn serialize_unit(self) -> Result<()> {
         Ok(())
     }
 
-    fn serialize_unit_variant(self, _: Name, index: u32, _: Name) -> Result<(), Error> {
+    fn serialize_unit_variant(self, _: Name, index: u32, _: Name) -> Result<()> {
         self.byte(index).map(drop)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: Name,
-        value: &T,
-    ) -> Result<(), Error> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: Name, value: &T) -> Result<()> {
         value.serialize(self)
     }
 
@@ -314,47 +298,35 @@ impl Serializer for &mut Writer {
         index: u32,
         _: Name,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         value.serialize(self.byte(index)?)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self, Error> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self> {
         Ok(self)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Self, Error> {
+    fn serialize_tuple(self, _: usize) -> Result<Self> {
         Ok(self)
     }
 
-    fn serialize_tuple_struct(self, _: Name, _: usize) -> Result<Self, Error> {
+    fn serialize_tuple_struct(self, _: Name, _: usize) -> Result<Self> {
         Ok(self)
     }
 
-    fn serialize_tuple_variant(
-        self,
-        _: Name,
-        index: u32,
-        _: Name,
-        _: usize,
-    ) -> Result<Self, Error> {
+    fn serialize_tuple_variant(self, _: Name, index: u32, _: Name, _: usize) -> Result<Self> {
         self.byte(index)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap> {
         Err(Error::custom("add maps to bytes.rs"))
     }
 
-    fn serialize_struct(self, _: Name, _: usize) -> Result<Self, Error> {
+    fn serialize_struct(self, _: Name, _: usize) -> Result<Self> {
         Ok(self)
     }
 
-    fn serialize_struct_variant(
-        self,
-        _: Name,
-        index: u32,
-        _: Name,
-        _: usize,
-    ) -> Result<Self, Error> {
+    fn serialize_struct_variant(self, _: Name, index: u32, _: Name, _: usize) -> Result<Self> {
         self.byte(index)
     }
 }
@@ -363,11 +335,11 @@ impl ser::SerializeSeq for &mut Writer {
     type Ok = ();
     type Error = Error;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Error> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<()> {
         element.serialize(self.byte(1)?)
     }
 
-    fn end(self) -> Result<(), Error> {
+    fn end(self) -> Result<()> {
         self.byte(0).map(drop)
     }
 }
@@ -381,11 +353,11 @@ macro_rules! write_parts {
 
             fn $write<T: Serialize + ?Sized>(
                 &mut self, $(_: $name,)? part: &T,
-            ) -> Result<(), Error> {
+            ) -> Result<()> {
                 part.serialize(&mut **self)
             }
 
-            fn end(self) -> Result<(), Error> {
+            fn end(self) -> Result<()> {
                 Ok(())
             }
         }
