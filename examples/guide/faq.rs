@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gateway_tokio::core::{CloseFrame, DisconnectCause, Notice, OpenError};
+use gateway_tokio::core::{Config, DisconnectCause, Notice, OpenError};
 use gateway_tokio::{Client, ClientEvent, SendError};
 
 // ANCHOR: subscribe
@@ -46,43 +46,37 @@ fn advice(cause: DisconnectCause) -> &'static str {
         DisconnectCause::ProtocolError(_) => "the server sent invalid frames: report it there",
         DisconnectCause::Lost(_) => "the stream ended without a Close: network, proxy or crash",
         DisconnectCause::Requested | DisconnectCause::CloseTimeout => "you closed it",
+        DisconnectCause::Reconnect | DisconnectCause::Renewal => "replaced on purpose",
         _ => "see the documentation of DisconnectCause",
     }
 }
 // ANCHOR_END: causes
 
 // ANCHOR: renew
-/// The server ends each connection after an hour; this client leaves five minutes earlier.
+/// The server ends each connection after an hour. This client leaves up to ten minutes earlier.
 const LIFETIME: Duration = Duration::from_secs(55 * 60);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: guide_faq ws://HOST:PORT/PATH [SECONDS]")?;
     let lifetime = std::env::args().nth(2).map(|seconds| seconds.parse().map(Duration::from_secs));
-    let mut renewal = tokio::time::interval(lifetime.transpose()?.unwrap_or(LIFETIME));
-    let mut client = Client::builder(url).build()?;
-    let mut is_subscribed = false;
-    loop {
-        tokio::select! {
-            _ = renewal.tick(), if is_subscribed => client.close(CloseFrame::NORMAL),
-            event = client.next() => match event {
-                Some(ClientEvent::Notice(Notice::Ready { .. })) => {
-                    is_subscribed = true;
-                    renewal.reset(); // the hour begins with this connection
-                    if let Err(refused) = subscribe(&mut client, &["prices", "trades"]).await {
-                        println!("{refused}"); // disconnected again; Ready will follow
-                    }
+    let lifetime = lifetime.transpose()?.unwrap_or(LIFETIME);
+    let config = Config::builder().renew_after(Some(lifetime)).build()?;
+    let mut client = Client::builder(url).config(config).build()?;
+    while let Some(event) = client.next().await {
+        match event {
+            ClientEvent::Notice(Notice::Ready { .. }) => {
+                if let Err(refused) = subscribe(&mut client, &["prices", "trades"]).await {
+                    println!("{refused}"); // disconnected again; Ready will follow
                 }
-                Some(ClientEvent::Disconnected { cause, .. }) => {
-                    is_subscribed = false;
-                    println!("{}: {}", cause.name(), advice(cause));
-                }
-                Some(ClientEvent::Message(message)) => println!("received {message:?}"),
-                Some(_) => {}
-                None if client.gave_up().is_none() => client.connect(), // closed here: begin again
-                None => return Err(format!("the client gave up: {:?}", client.gave_up()).into()),
-            },
+            }
+            ClientEvent::Disconnected { cause, .. } => {
+                println!("{}: {}", cause.name(), advice(cause));
+            }
+            ClientEvent::Message(message) => println!("received {message:?}"),
+            _ => {}
         }
     }
+    Err(format!("the client gave up: {:?}", client.gave_up()).into())
 }
 // ANCHOR_END: renew

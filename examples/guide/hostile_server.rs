@@ -1,40 +1,29 @@
-//! Connects to a hostile server for ten seconds, and prints the attempts and delays.
+//! Judges gateway's own client for ten seconds, on a server that drops each connection at once.
 //!
 //! ```sh
-//! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001 --script accept-then-drop
-//! cargo run -p gateway-examples --example guide_hostile_server -- ws://127.0.0.1:9001
+//! cargo run -p gateway-examples --example guide_hostile_server
 //! ```
 #![allow(clippy::print_stdout, reason = "a program speaks to its terminal")]
 
 use std::error::Error;
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, Notice};
-use gateway_std::{Client, ClientEvent};
+use gateway_hostile::{Script, Server};
+use gateway_std::Client;
+use gateway_std::core::CloseFrame;
 
 // ANCHOR: program
 fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args().nth(1).ok_or("usage: guide_hostile_server ws://HOST:PORT/PATH")?;
-    let mut client = Client::builder(url).build()?;
+    let server = Server::builder().script(Script::named("accept-then-drop")?).start()?;
+    let mut client = Client::builder(server.url()).build()?;
     let timer = client.sender();
     std::thread::spawn(move || {
         std::thread::park_timeout(Duration::from_secs(10));
         timer.close(CloseFrame::NORMAL);
     });
-    let mut delays = Vec::new();
-    while let Some(event) = client.recv() {
-        match event {
-            ClientEvent::Notice(Notice::RetryScheduled { delay, .. }) => delays.push(delay),
-            ClientEvent::Notice(Notice::Ready { .. }) => {
-                let _ = client.send("hello"); // a refusal means that the server has hung up again
-            }
-            _ => {}
-        }
-    }
-    let statistics = client.statistics();
-    println!("attempts {}, of them opened {}", statistics.attempts, statistics.opened);
-    println!("delays {delays:?}");
-    println!("last cause {:?}", statistics.last_disconnect);
+    while client.recv().is_some() {}
+    let report = server.report(Duration::from_secs(9))?; // the limit to notice a fault, and to retry
+    println!("{report}");
     Ok(())
 }
 // ANCHOR_END: program

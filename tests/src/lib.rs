@@ -1,10 +1,12 @@
 //! Tests of the drivers on real sockets, and on sockets in memory with virtual time.
 //!
-//! The tests are in `tests/`, one idea a file. This library is what they share. Servers are always
-//! written frame by frame, so that a test sees the wire and not a library's view of it.
+//! The tests are in `tests/`, one idea a file. This library is what they share. The program's tests
+//! use its listener, its frames and its certificates. Servers are always written frame by frame, so
+//! that a test sees the wire and not a library's view of it.
 
 mod bell;
 mod blocking;
+mod certificates;
 mod client;
 mod clock;
 mod cuts;
@@ -18,13 +20,14 @@ mod suite_std;
 mod tally;
 
 pub use blocking::{Served, serve};
+pub use certificates::{Certificates, Made, params, showing};
 pub use client::{
     calm, client, disconnected, drain, messages, texts, until, until_ready, while_polling,
 };
 pub use clock::{elapse, now, settle, within};
 pub use cuts::Cuts;
 pub use gateway_testkit::Frame;
-pub use listener::{Certificates, Listener};
+pub use listener::Listener;
 pub use memory::{Calls, Memory, Sockets, Switch, memory};
 pub use peer::{Head, Peer, refuse};
 pub use suite::run_on_tokio;

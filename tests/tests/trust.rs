@@ -2,88 +2,17 @@
 //! change while a client runs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use gateway_tests::{Listener, Peer, calm, serve, within};
+use gateway_tests::{Listener, Made, Peer, calm, params, serve, showing, within};
 use gateway_wire::core::Notice;
 use gateway_wire::{ClientEvent, Tls};
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
-};
-use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::{WantsServerCert, WebPkiClientVerifier};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rcgen::{KeyPair, date_time_ymd};
+use rustls::SupportedProtocolVersion;
+use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::TlsAcceptor;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
-
-struct Made {
-    certificate: Certificate,
-    key: KeyPair,
-}
-
-fn params(is_ca: bool, name: &str) -> CertificateParams {
-    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-    let mut params = CertificateParams::new(names).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    if is_ca {
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    }
-    params
-}
-
-impl Made {
-    fn signed(params: &CertificateParams, key: KeyPair) -> Self {
-        Self { certificate: params.self_signed(&key).unwrap(), key }
-    }
-
-    fn new(is_ca: bool) -> Self {
-        Self::signed(&params(is_ca, "a test"), KeyPair::generate().unwrap())
-    }
-
-    /// A server's certificate, issued by the key of this CA.
-    fn leaf(&self) -> Self {
-        let (ca, key) = (params(true, "a test"), KeyPair::generate().unwrap());
-        let issuer = Issuer::from_params(&ca, &self.key);
-        Self { certificate: params(false, "a leaf").signed_by(&key, &issuer).unwrap(), key }
-    }
-
-    fn copied_key(&self) -> KeyPair {
-        KeyPair::from_pem(&self.key.serialize_pem()).unwrap()
-    }
-
-    fn tls(&self) -> Tls {
-        Tls::pem(self.certificate.pem().as_bytes()).unwrap()
-    }
-
-    fn acceptor(&self, version: &'static SupportedProtocolVersion) -> TlsAcceptor {
-        showing(self.certificate.der(), &self.key, builder(version).with_no_client_auth())
-    }
-}
-
-fn builder(
-    version: &'static SupportedProtocolVersion,
-) -> ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
-    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[version])
-        .unwrap()
-}
-
-/// A server that shows this certificate, whether its key fits or not.
-fn showing(
-    certificate: &CertificateDer<'static>,
-    key: &KeyPair,
-    builder: ConfigBuilder<ServerConfig, WantsServerCert>,
-) -> TlsAcceptor {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let key = ring::default_provider().key_provider.load_private_key(key).unwrap();
-    let shown = CertifiedKey::new(vec![certificate.clone()], key);
-    let config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
-    TlsAcceptor::from(Arc::new(config))
-}
 
 /// A client of either driver.
 enum Client {
@@ -176,7 +105,7 @@ fn a_self_signed_certificate_that_was_given_is_accepted_by_name_and_by_address()
     for is_ca in [true, false] {
         let made = Made::new(is_ca);
         for host in ["localhost", "127.0.0.1"] {
-            let seen = seen(|version| made.acceptor(version), &made.tls(), host);
+            let seen = seen(|version| made.acceptor(&[version], None), &made.tls(), host);
             assert_eq!(seen, Ok(()), "{is_ca} {host}");
         }
     }
@@ -184,27 +113,29 @@ fn a_self_signed_certificate_that_was_given_is_accepted_by_name_and_by_address()
 
 #[test]
 fn a_given_certificate_that_has_expired_or_has_another_name_is_refused_in_words() {
-    let mut old = params(true, "a test");
-    old.not_before = date_time_ymd(2001, 2, 3);
-    old.not_after = date_time_ymd(2004, 5, 6);
-    let old = Made::signed(&old, KeyPair::generate().unwrap());
+    let old = Made::with(true, |params| {
+        params.not_before = date_time_ymd(2001, 2, 3);
+        params.not_after = date_time_ymd(2004, 5, 6);
+    });
     let words = "valid from Sat, 03 Feb 2001 00:00:00 GMT to Thu, 06 May 2004 00:00:00 GMT";
-    assert_refused(seen(|version| old.acceptor(version), &old.tls(), "localhost"), words);
+    assert_refused(seen(|version| old.acceptor(&[version], None), &old.tls(), "localhost"), words);
 
-    let mut named = params(true, "a test");
-    named.subject_alt_names.truncate(1);
-    let named = Made::signed(&named, KeyPair::generate().unwrap());
+    let named = Made::with(true, |params| params.subject_alt_names.truncate(1));
     let words = "is not for 127.0.0.1, but for localhost";
-    assert_refused(seen(|version| named.acceptor(version), &named.tls(), "127.0.0.1"), words);
+    assert_refused(
+        seen(|version| named.acceptor(&[version], None), &named.tls(), "127.0.0.1"),
+        words,
+    );
 }
 
 #[test]
 fn another_self_signed_certificate_with_the_same_key_or_name_is_refused() {
     let given = Made::new(true);
-    let same_key = Made::signed(&params(true, "another"), given.copied_key());
-    let both = Made::signed(&params(true, "a test"), given.copied_key());
+    let copied_key = || KeyPair::from_pem(&given.key.serialize_pem()).unwrap();
+    let same_key = Made::signed(&params(true, "another"), copied_key());
+    let both = Made::signed(&params(true, "a test"), copied_key());
     for other in [same_key, Made::new(true), both] {
-        let seen = seen(|version| other.acceptor(version), &given.tls(), "localhost");
+        let seen = seen(|version| other.acceptor(&[version], None), &given.tls(), "localhost");
         assert_refused(seen, "not trusted itself; give this very certificate with Tls::pem_file");
     }
 }
@@ -212,22 +143,22 @@ fn another_self_signed_certificate_with_the_same_key_or_name_is_refused() {
 #[test]
 fn a_leaf_is_accepted_where_its_self_signed_ca_was_given() {
     let ca = Made::new(true);
-    let leaf = ca.leaf();
-    assert_eq!(seen(|version| leaf.acceptor(version), &ca.tls(), "localhost"), Ok(()));
+    let leaf = ca.leaf(|_| {});
+    assert_eq!(seen(|version| leaf.acceptor(&[version], None), &ca.tls(), "localhost"), Ok(()));
 
     let words = "issuer of the server's certificate is not trusted; give its CA or the certificate";
     let stranger = Made::signed(&params(true, "another"), KeyPair::generate().unwrap()).tls();
-    assert_refused(seen(|version| leaf.acceptor(version), &stranger, "localhost"), words);
+    assert_refused(seen(|version| leaf.acceptor(&[version], None), &stranger, "localhost"), words);
     let words = "not signed by the key of the trusted CA of that name";
     let namesake = Made::new(true).tls();
-    assert_refused(seen(|version| leaf.acceptor(version), &namesake, "localhost"), words);
+    assert_refused(seen(|version| leaf.acceptor(&[version], None), &namesake, "localhost"), words);
 }
 
 #[test]
 fn the_insecure_mode_accepts_what_is_no_certificate_that_could_be_read() {
     let (key, tls) = (KeyPair::generate().unwrap(), Tls::insecure().unwrap());
     let garbage = CertificateDer::from(b"no certificate".to_vec());
-    let acceptor = |version| showing(&garbage, &key, builder(version).with_no_client_auth());
+    let acceptor = |version| showing(&garbage, &key, &[version], None);
     assert_eq!(seen(acceptor, &tls, "127.0.0.1"), Ok(()));
 }
 
@@ -259,7 +190,8 @@ fn a_client_that_runs_follows_its_file_and_keeps_what_it_has_while_the_file_is_o
         let (first, second) = (Made::new(true), Made::new(true));
         let file = TestFile::new("follows.pem", &first.certificate.pem());
         let tls = Tls::pem_file(&file.0).unwrap();
-        let acceptors = [&first, &second, &second, &first].map(|made| made.acceptor(&TLS13));
+        let acceptors =
+            [&first, &second, &second, &first].map(|made| made.acceptor(&[&TLS13], None));
         let (go, gone) = std::sync::mpsc::channel();
         let server = serve(async move |listener| {
             for acceptor in acceptors {
@@ -293,15 +225,8 @@ fn a_client_that_runs_follows_its_file_and_keeps_what_it_has_while_the_file_is_o
 #[test]
 fn a_server_that_asks_is_shown_the_clients_certificate() {
     let (made, ca) = (Made::new(true), Made::new(true));
-    let client = ca.leaf();
-    let acceptor = |version| {
-        let mut roots = RootCertStore::empty();
-        roots.add(ca.certificate.der().clone()).unwrap();
-        let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
-        let builder = builder(version).with_client_cert_verifier(verifier.build().unwrap());
-        showing(made.certificate.der(), &made.key, builder)
-    };
+    let client = ca.leaf(|_| {});
+    let acceptor = |version| made.acceptor(&[version], Some(&ca));
     let (cert, key) = (client.certificate.pem(), client.key.serialize_pem());
     let with = made.tls().with_client_certificate(cert.as_bytes(), key.as_bytes()).unwrap();
     assert_eq!(seen(acceptor, &with, "localhost"), Ok(()));

@@ -4,10 +4,7 @@
     reason = "the program needs real time; all of its uses of clocks are in this file"
 )]
 
-use std::{
-    future::Future,
-    time::{Duration, SystemTime},
-};
+use std::{future::Future, time::Duration};
 
 use tokio::time::{self, Instant};
 
@@ -32,23 +29,12 @@ pub(crate) fn after(span: Duration) -> Instant {
     now.checked_add(span).unwrap_or(now + CENTURY)
 }
 
-/// The wall clock `span` from now, for dates in HTTP headers.
-pub(crate) fn wall_after(span: Duration) -> SystemTime {
-    let now = SystemTime::now();
-    now.checked_add(span).unwrap_or(now)
-}
-
 /// Waits for `deadline`; without one it never returns.
 pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-/// Waits for `span`.
-pub(crate) async fn pause(span: Duration) {
-    time::sleep(span).await;
 }
 
 /// Runs `work` for at most `span`. Returns `None` if it did not finish.

@@ -36,7 +36,7 @@ pub fn run() -> ExitCode {
     let status = match arguments.command {
         Command::Demo(args) => demo::run(&args),
         Command::Connect(args) => connect::run(*args),
-        Command::Serve(args) => serve::command::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),

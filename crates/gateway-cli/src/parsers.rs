@@ -3,13 +3,13 @@
 use std::{cell::RefCell, sync::Arc};
 
 use clap::{Command, FromArgMatches as _};
+use gateway_hostile::Script;
 use gateway_tokio::core::Config;
 
 use crate::{
     byte_size::ByteSize,
     demo::screen::Painter,
     explain, replay,
-    serve::{self, Script},
     settings::{
         Flags,
         probe::{Probed, command, probe},
@@ -22,10 +22,10 @@ pub fn byte_size(text: &str) -> Option<(usize, String)> {
     text.parse::<ByteSize>().ok().map(|size| (size.bytes(), size.to_string()))
 }
 
-/// Whether `--script` accepts this name. A script for a new close code is leaked.
+/// Whether `--script` accepts this name.
 #[must_use]
 pub fn has_script(name: &str) -> bool {
-    Script::by_name(name).is_ok()
+    Script::named(name).is_ok()
 }
 
 /// Parses the code of `gateway explain`.
@@ -37,7 +37,7 @@ pub fn explained_code(text: &str) -> Option<u16> {
 /// The answer of `gateway serve` to a text, other than its echo.
 #[must_use]
 pub fn answer(text: &str) -> Option<String> {
-    serve::answer(text)
+    gateway_hostile::answer(text)
 }
 
 /// Valid settings.

@@ -94,14 +94,6 @@ pub(crate) fn tell(
     broken.map_or(Ok(()), |error| Err(Ended::Journal(error)))
 }
 
-#[derive(Debug, Error)]
-pub(crate) enum NotTold {
-    #[error("the journal's settings cannot be written as TOML: {0}")]
-    Write(#[from] toml::ser::Error),
-    #[error("the journal's settings are not valid: {0}")]
-    Read(#[from] toml::de::Error),
-}
-
 /// The name of a function of Rust, in snake case.
 fn function_name(name: &str) -> Result<String, &'static str> {
     let is_word =
@@ -118,7 +110,7 @@ pub(crate) enum Ended {
     #[error("{0}")]
     Journal(JournalError),
     #[error("{0}")]
-    NotTold(NotTold),
+    NotTold(walk::NotTold),
     #[error("{0}")]
     Stdout(io::Error),
 }

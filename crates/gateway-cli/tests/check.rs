@@ -2,17 +2,14 @@
 
 mod common;
 
-use std::io;
+use common::{Ended, file, gateway, run};
 
-use common::{file, gateway, run, text};
-
-async fn check(path: &str) -> io::Result<(Option<i32>, String, String)> {
-    let output = run(gateway(&["check", path]), b"").await?;
-    Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+async fn check(path: &str) -> Ended {
+    run(gateway(&["check", path]), b"").await
 }
 
 #[tokio::test]
-async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() -> io::Result<()> {
+async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() {
     let config = file(
         "valid.toml",
         "url = 'wss://hunter2:hunter2@gateway.example/feed?token=hunter2'\nclose_timeout = 500\n\
@@ -20,7 +17,7 @@ async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() -
          refused = ['/error=auth', '/error=busy:30s']\n[policy]\n4403 = 'fatal'",
     );
 
-    let (status, stdout, stderr) = check(config.to_str().expect("its name is text")).await?;
+    let Ended { status, stdout, stderr } = check(config.to_str().expect("its name is text")).await;
 
     assert_eq!(status, Some(0), "{stderr}");
     assert!(!stdout.contains("hunter2") && !stderr.contains("hunter2"), "{stdout}");
@@ -37,11 +34,10 @@ async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() -
     assert_eq!(value("login.accepted"), "any");
     assert!(stdout.contains("  /error=auth, /error=busy:30s  "), "{stdout}");
     assert_eq!(value("policy.4403"), "fatal");
-    Ok(())
 }
 
 #[tokio::test]
-async fn every_error_is_told_with_field_value_limit_and_file() -> io::Result<()> {
+async fn every_error_is_told_with_field_value_limit_and_file() {
     let config = file(
         "wrong.toml",
         "url = 'http://u:hunter2@h'\ncolour = 1\nseed = 'x'\nsubprotocols = ['no good']\n\
@@ -51,7 +47,7 @@ async fn every_error_is_told_with_field_value_limit_and_file() -> io::Result<()>
     );
     let path = config.to_str().expect("its name is text");
 
-    let (status, stdout, stderr) = check(path).await?;
+    let Ended { status, stdout, stderr } = check(path).await;
 
     assert_eq!((status, stdout.as_str()), (Some(2), ""));
     assert!(!stderr.contains("hunter2"), "{stderr}");
@@ -75,20 +71,18 @@ async fn every_error_is_told_with_field_value_limit_and_file() -> io::Result<()>
         assert!(line.contains(&format!("[{path}")) || start == "login.send: must be set", "{line}");
     }
     assert!(stderr.starts_with("error: the configuration is not valid: 13 errors\n"), "{stderr}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn what_is_no_toml_and_what_is_no_file_is_told() -> io::Result<()> {
+async fn what_is_no_toml_and_what_is_no_file_is_told() {
     let config = file("broken.toml", "url = 'ws://h'\n[login]\nsend = 'hunter2\n");
 
-    let (status, _, stderr) = check(config.to_str().expect("its name is text")).await?;
+    let Ended { status, stderr, .. } = check(config.to_str().expect("its name is text")).await;
     assert_eq!(status, Some(2));
     assert!(stderr.contains("is not valid TOML: line 3, column"), "{stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
 
-    let (status, _, stderr) = check("/nowhere/gateway.toml").await?;
+    let Ended { status, stderr, .. } = check("/nowhere/gateway.toml").await;
     assert_eq!(status, Some(2));
     assert!(stderr.contains("cannot be read"), "{stderr}");
-    Ok(())
 }

@@ -1,26 +1,28 @@
-//! The command `gateway demo` ends on its own, and every message is accounted for.
+//! The command `gateway demo` ends on its own, and every message is accounted for. Its recording
+//! replays.
 
 mod common;
 
-use std::{io, process::Output};
-
-use common::{gateway, run, text};
+use common::{Ended, file, gateway, run};
 
 /// The demo bounds itself: past 19 s it says so, and fails. That is what is looked at here, no clock.
 #[tokio::test]
-async fn the_demo_rides_out_its_faults_and_accounts_for_every_message_on_either_driver()
--> io::Result<()> {
-    let demo = |driver| run(gateway(&["demo", "--seed", "7", "--driver", driver]), b"");
-    let (on_tokio, on_std) = tokio::join!(demo("tokio"), demo("std"));
+async fn the_demo_rides_out_its_faults_and_its_recording_replays_on_either_driver() {
+    let demo = async |driver: &str| {
+        let journal = file(&format!("demo-{driver}.jsonl"), "");
+        let journal = journal.to_str().expect("its name is text");
+        let arguments = ["demo", "--seed", "7", "--driver", driver, "--record", journal];
+        rode_out_every_fault(driver, run(gateway(&arguments), b"").await);
 
-    rode_out_every_fault("tokio", &on_tokio?);
-    rode_out_every_fault("std", &on_std?);
-    Ok(())
+        let Ended { status, stdout, .. } = run(gateway(&["replay", "--quiet", journal]), b"").await;
+        assert_eq!(status, Some(0), "{driver}: {stdout}");
+        assert!(stdout.ends_with(" events replayed: all as recorded\n"), "{driver}: {stdout}");
+    };
+    tokio::join!(demo("tokio"), demo("std"));
 }
 
-fn rode_out_every_fault(driver: &str, output: &Output) {
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{driver}: {stdout}{stderr}");
+fn rode_out_every_fault(driver: &str, Ended { status, stdout, stderr }: Ended) {
+    assert_eq!(status, Some(0), "{driver}: {stdout}{stderr}");
     assert_eq!(stderr, "", "{driver}");
     assert!(!stdout.contains('\x1b'), "{driver}: colours without a terminal");
     for part in [

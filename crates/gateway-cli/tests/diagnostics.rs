@@ -8,14 +8,14 @@ mod common;
 use std::{
     io,
     path::Path,
-    process::{ExitStatus, Stdio},
+    process::{Output, Stdio},
 };
 
 use broken::{Broken, filled_pipe, pty, read_terminal};
-use common::{Server, file, gateway, rest, run, soon, text};
+use common::{Server, file, gateway, run, signal, soon, text};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, Command},
+    process::Command,
 };
 
 /// A server that loses its first clients, so that there is something to log.
@@ -31,22 +31,17 @@ fn connect(server: &Server, arguments: &[&str]) -> Command {
 }
 
 /// Sends a line, waits for its echo, and ends the program with a signal.
-async fn echoes(what: &str, mut command: Command) -> io::Result<ExitStatus> {
+async fn echoes(what: &str, mut command: Command) -> io::Result<Output> {
     let mut client = command.spawn()?;
     drop(command); // and with it our copy of a stream
     let mut stdin = client.stdin.take().expect("it is piped");
     let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
     stdin.write_all(b"hello\n").await?;
-    let echo = soon(lines.next_line()).await?;
-    assert_eq!(echo.as_deref(), Some("hello"), "{what}");
-    end(&client).await?;
-    soon(client.wait()).await
-}
-
-async fn end(program: &Child) -> io::Result<()> {
-    let id = program.id().expect("it runs").to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().await?.success());
-    Ok(())
+    assert_eq!(soon(lines.next_line()).await?.as_deref(), Some("hello"), "{what}");
+    signal(&client, "-TERM").await;
+    let output = soon(client.wait_with_output()).await?;
+    assert_eq!(output.status.code(), Some(0), "{what}");
+    Ok(output)
 }
 
 #[tokio::test]
@@ -56,10 +51,7 @@ async fn a_connection_survives_every_broken_stderr() -> io::Result<()> {
             let server = losing().await;
             let mut command = connect(&server, events);
             command.stderr(Stdio::from(broken.stream.try_clone()?));
-
-            let status = echoes(broken.name, command).await?;
-
-            assert_eq!(status.code(), Some(0), "{}", broken.name);
+            echoes(broken.name, command).await?;
         }
     }
     Ok(())
@@ -71,16 +63,9 @@ async fn a_connection_survives_files_that_cannot_be_written() -> io::Result<()> 
         let server = losing().await;
         let mut command = connect(&server, &[flag, "/dev/full"]);
         command.stderr(Stdio::piped());
-        let mut client = command.spawn()?;
-        let log = client.stderr.take().expect("it is piped");
-        let mut stdin = client.stdin.take().expect("it is piped");
-        let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
-        stdin.write_all(b"hello\n").await?;
-        assert_eq!(soon(lines.next_line()).await?.as_deref(), Some("hello"), "{flag}");
-        end(&client).await?;
 
-        assert_eq!(soon(client.wait()).await?.code(), Some(0), "{flag}");
-        let log = rest(log).await;
+        let log = text(&echoes(flag, command).await?.stderr);
+
         assert!(log.contains(&format!("cannot write {flag} /dev/full")), "{log}");
         assert!(log.contains("the last lines could not be written"), "{log}");
     }
@@ -107,7 +92,7 @@ async fn a_connection_survives_files_that_hang() -> io::Result<()> {
                 }
             }
         }
-        end(&client).await?;
+        signal(&client, "-TERM").await;
         assert!(soon(client.wait()).await?.code().is_some(), "{flag}");
     }
     Ok(())
@@ -143,7 +128,7 @@ async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::R
         }
     }
 
-    end(&client).await?;
+    signal(&client, "-TERM").await;
     assert_eq!(soon(client.wait()).await?.code(), Some(0));
     Ok(())
 }
@@ -160,11 +145,11 @@ async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
         for _ in 0..3 {
             let mut client = gateway(&["connect", &url, "--exit-on-eof", "--heartbeat", "off"]);
             client.args(["--log-level", "off"]);
-            let output = run(client, b"hello\n").await?;
-            assert_eq!(output.status.code(), Some(0), "{}", broken.name);
+            let output = run(client, b"hello\n").await;
+            assert_eq!(output.status, Some(0), "{}", broken.name);
         }
 
-        end(&server).await?;
+        signal(&server, "-TERM").await;
         assert_eq!(soon(server.wait()).await?.code(), Some(0), "{}", broken.name);
     }
     Ok(())
@@ -200,19 +185,15 @@ async fn a_terminal_gets_the_log_and_its_end() -> io::Result<()> {
     command.stderr(Stdio::from(terminal)).stdout(Stdio::null()).env("NO_COLOR", "1");
     let reading = tokio::task::spawn_blocking(move || read_terminal(&master));
 
-    let output = run_with_stderr(command).await?;
+    let mut client = command.spawn()?;
+    drop(command); // and with it our copy of the terminal
+    drop(client.stdin.take());
+    let status = soon(client.wait()).await?;
 
     let log = soon(reading).await.expect("no panic");
-    assert_eq!(output.code(), Some(0), "{log}");
+    assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("CONNECTING -> CONNECTED") && log.contains("-> CLOSED"), "{log}");
     Ok(())
-}
-
-async fn run_with_stderr(mut command: Command) -> io::Result<ExitStatus> {
-    let mut child = command.spawn()?;
-    drop(command);
-    drop(child.stdin.take());
-    soon(child.wait()).await
 }
 
 #[tokio::test]
@@ -221,12 +202,12 @@ async fn a_journal_is_whole_at_the_end_and_events_too() -> io::Result<()> {
     let (journal, events) = (file("whole.jsonl", ""), file("whole-events.jsonl", ""));
     let shown = |path: &Path| path.display().to_string();
     let arguments = ["--exit-on-eof", "--record", &shown(&journal), "--events", &shown(&events)];
-    let output = run(connect(&server, &arguments), b"one\ntwo\n").await?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = run(connect(&server, &arguments), b"one\ntwo\n").await;
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
 
-    let replay = run(gateway(&["replay", "--quiet", &shown(&journal)]), b"").await?;
+    let replay = run(gateway(&["replay", "--quiet", &shown(&journal)]), b"").await;
 
-    assert_eq!(replay.status.code(), Some(0), "{}", text(&replay.stderr));
+    assert_eq!(replay.status, Some(0), "{}", replay.stderr);
     let events = std::fs::read_to_string(events)?;
     assert!(events.lines().last().is_some_and(|line| line.contains("CLOSED")), "{events}");
     Ok(())

@@ -7,32 +7,21 @@ mod common;
 use std::{fs::File, io, process::Stdio};
 
 use broken::filled_pipe;
-use common::{file, gateway, soon};
-use futures_util::{SinkExt as _, StreamExt as _};
+use common::{file, gateway, signal, soon};
+use gateway_tests::{Frame, Listener};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::TcpListener,
-    process::{Child, Command},
-};
-use tokio_tungstenite::{accept_async, tungstenite::Message};
-
-async fn signal(program: &Child, name: &str) -> io::Result<()> {
-    let id = program.id().expect("it runs").to_string();
-    assert!(Command::new("kill").args([name, &id]).status().await?.success());
-    Ok(())
-}
+use tokio::{io::AsyncWriteExt as _, process::Child};
 
 /// A client whose second attempt hangs: by then the file of its login is a pipe, open and empty.
 async fn hanging(name: &str, close_timeout: &str) -> io::Result<(Child, File)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
+    let listener = Listener::bind().await;
+    let url = listener.url();
     let login = file(name, "hunter2\n");
     let mut command = gateway(&["connect", &url, "--close-timeout", close_timeout]);
     command.args(["--initial-delay", "1ms", "--max-delay", "1ms", "--log-level", "off"]);
     command.args(["--login-ok", "any"]);
     let client = command.arg("--login").arg(format!("@{}", login.display())).spawn()?;
-    let (first_attempt, _) = soon(listener.accept()).await?;
+    let first_attempt = listener.tcp().await;
     let pipe = login.with_extension("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
     std::fs::rename(&pipe, &login)?;
@@ -46,7 +35,7 @@ async fn hanging(name: &str, close_timeout: &str) -> io::Result<(Child, File)> {
 async fn a_signal_ends_a_program_whose_login_file_hangs() -> io::Result<()> {
     let (mut client, _pipe) = hanging("hangs-once", "50ms").await?;
 
-    signal(&client, "-TERM").await?;
+    signal(&client, "-TERM").await;
 
     assert_eq!(soon(client.wait()).await?.code(), Some(0));
     Ok(())
@@ -54,14 +43,13 @@ async fn a_signal_ends_a_program_whose_login_file_hangs() -> io::Result<()> {
 
 #[tokio::test]
 async fn a_second_signal_ends_a_program_whose_close_is_not_answered_at_once() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
+    let listener = Listener::bind().await;
+    let url = listener.url();
     let mut client = gateway(&["connect", &url, "--close-timeout", "10m"]).spawn()?;
-    let (tcp, _) = soon(listener.accept()).await?;
-    let _silent = soon(accept_async(tcp)).await.expect("an upgrade");
+    let _silent = listener.peer().await;
 
-    signal(&client, "-INT").await?;
-    signal(&client, "-TERM").await?;
+    signal(&client, "-INT").await;
+    signal(&client, "-TERM").await;
 
     // Which of them it received first is not known.
     let code = soon(client.wait()).await?.code();
@@ -72,8 +60,8 @@ async fn a_second_signal_ends_a_program_whose_close_is_not_answered_at_once() ->
 #[tokio::test]
 async fn a_signal_ends_it_where_neither_stdout_nor_stderr_is_read_and_the_peer_is_silent()
 -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
+    let listener = Listener::bind().await;
+    let url = listener.url();
     let (_stdout, stdout) = filled_pipe()?;
     let (_stderr, stderr) = filled_pipe()?;
     let mut command = gateway(&["connect", &url, "--log-level", "trace", "--events", "-"]);
@@ -81,19 +69,17 @@ async fn a_signal_ends_it_where_neither_stdout_nor_stderr_is_read_and_the_peer_i
     command.stdin(Stdio::piped()).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
     let mut client = command.spawn()?;
     drop(command);
-    let (tcp, _) = soon(listener.accept()).await?;
-    let mut socket = soon(accept_async(tcp)).await.expect("an upgrade");
+    let mut peer = listener.peer().await;
     client.stdin.as_mut().expect("it is piped").write_all(b"hello\n").await?;
     loop {
-        match soon(socket.next()).await.expect("it is open").expect("it is whole") {
-            Message::Text(text) => socket.send(Message::Text(text)).await.expect("it reads"),
-            // The echo has come by now.
-            Message::Ping(_) => break,
-            _ => {}
+        let frame = peer.frame().await;
+        if frame.first != Frame::text("").first {
+            break; // a ping: the echo has come by now
         }
+        peer.send(frame).await;
     }
 
-    signal(&client, "-TERM").await?;
+    signal(&client, "-TERM").await;
 
     // 1 where even the last words had no time.
     let code = soon(client.wait()).await?.code();

@@ -2,19 +2,14 @@
 
 mod common;
 
-use std::io;
+use common::{Ended, file, gateway, run};
 
-use common::{file, gateway, run, text};
-
-async fn explain(arguments: &[&str]) -> io::Result<(Option<i32>, String, String)> {
-    let mut command = gateway(&["explain"]);
-    command.args(arguments);
-    let output = run(command, b"").await?;
-    Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+async fn explain(arguments: &[&str]) -> Ended {
+    run(gateway(&[&["explain"], arguments].concat()), b"").await
 }
 
 #[tokio::test]
-async fn the_verdict_the_rule_and_both_directions_are_told() -> io::Result<()> {
+async fn the_verdict_the_rule_and_both_directions_are_told() {
     for (code, parts) in [
         (
             "1000",
@@ -35,53 +30,50 @@ async fn the_verdict_the_rule_and_both_directions_are_told() -> io::Result<()> {
         ("418", ["client error", "fatal:", "rule       400-499,", "never:"]),
         ("503", ["server error", "Retry-After is honoured", "rule       500-599,", "never:"]),
     ] {
-        let (status, stdout, _) = explain(&[code]).await?;
+        let Ended { status, stdout, .. } = explain(&[code]).await;
         assert_eq!(status, Some(0));
         for part in parts {
             assert!(stdout.contains(part), "{code}, {part}: {stdout}");
         }
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn the_success_of_the_upgrade_is_told_as_such_whatever_the_policy() -> io::Result<()> {
+async fn the_success_of_the_upgrade_is_told_as_such_whatever_the_policy() {
     for arguments in [["101"].as_slice(), &["101", "--policy", "101=fatal"]] {
-        let (status, stdout, _) = explain(arguments).await?;
+        let Ended { status, stdout, .. } = explain(arguments).await;
         assert_eq!(status, Some(0));
         for part in ["101: the upgrade succeeded", "CONNECTED", "rule       none", "never: "] {
             assert!(stdout.contains(part), "{part}: {stdout}");
         }
         assert!(!stdout.contains("retry") && !stdout.contains("fatal"), "{stdout}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_configured_rule_is_told_beside_the_default() -> io::Result<()> {
+async fn a_configured_rule_is_told_beside_the_default() {
     let config = file("explain.toml", "reconnect.max_attempts = 3\n[policy]\n4400-4499 = 'fatal'");
     let config = config.to_str().expect("its name is text");
 
-    let (_, stdout, _) = explain(&["4403", "--config", config]).await?;
+    let Ended { stdout, .. } = explain(&["4403", "--config", config]).await;
     assert!(stdout.contains("fatal:"), "{stdout}");
     assert!(stdout.contains("4400-4499, from the configuration"), "{stdout}");
     assert!(stdout.contains("default    retry: "), "{stdout}");
 
-    let (_, stdout, _) = explain(&["4403", "--config", config, "--policy", "4403=45s"]).await?;
+    let Ended { stdout, .. } = explain(&["4403", "--config", config, "--policy", "4403=45s"]).await;
     assert!(stdout.contains("retry: after 45s at the earliest"), "{stdout}");
     assert!(stdout.contains("at most 3 times"), "{stdout}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_number_that_is_neither_is_a_usage_error() -> io::Result<()> {
+async fn a_number_that_is_neither_is_a_usage_error() {
     for code in ["0", "99", "600", "999", "5000", "-1", "70000", "ten"] {
-        let (status, stdout, stderr) = explain(&["--", code]).await?;
+        let Ended { status, stdout, stderr } = explain(&["--", code]).await;
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{code}");
         assert!(stderr.contains("close code (1000-4999) or an HTTP status (100-599)"), "{stderr}");
     }
-    let (status, _, stderr) = explain(&["1000", "--policy", "1=retry", "--policy", "x"]).await?;
+    let Ended { status, stderr, .. } =
+        explain(&["1000", "--policy", "1=retry", "--policy", "x"]).await;
     assert_eq!(status, Some(2));
     assert!(stderr.contains("2 errors"), "{stderr}");
-    Ok(())
 }

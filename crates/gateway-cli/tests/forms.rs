@@ -4,38 +4,35 @@ mod common;
 
 use std::io;
 
-use common::{Server, gateway, run, text};
+use common::{Ended, Server, gateway, run};
 
 /// What comes back of this input, and the log.
-async fn echoed(arguments: &[&str], input: &[u8]) -> io::Result<(String, String)> {
+async fn echoed(arguments: &[&str], input: &[u8]) -> (String, String) {
     let server = Server::start(&[]).await;
     let mut command = gateway(&["connect", &server.url, "--exit-on-eof", "--heartbeat", "off"]);
     command.args(arguments);
-    let output = run(command, input).await?;
-    let log = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {log}");
-    Ok((text(&output.stdout), log))
+    let Ended { status, stdout, stderr: log } = run(command, input).await;
+    assert_eq!(status, Some(0), "{arguments:?}: {log}");
+    (stdout, log)
 }
 
 #[tokio::test]
-async fn a_message_with_line_breaks_is_one_line_and_one_warning_names_the_exact_forms()
--> io::Result<()> {
+async fn a_message_with_line_breaks_is_one_line_and_one_warning_names_the_exact_forms() {
     let input = b"{\n  \"a\": 1\r\n}\0next\0a\nb";
 
-    let (stdout, log) = echoed(&["--input", "null"], input).await?;
+    let (stdout, log) = echoed(&["--input", "null"], input).await;
 
     assert_eq!(stdout, "{\\n  \"a\": 1\\r\\n}\nnext\na\\nb\n");
     assert_eq!(log.matches("WARN").count(), 1, "{log}");
     for form in ["--output json", "--output null"] {
         assert!(log.contains(form), "{form}: {log}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn the_exact_forms_bring_back_what_was_sent() -> io::Result<()> {
+async fn the_exact_forms_bring_back_what_was_sent() {
     let raw = "{\n  \"a\": 1.0\r\n}\0\u{1b}[0m\ttwo\nlines\0\0";
-    let (stdout, log) = echoed(&["--input", "null", "--output", "null"], raw.as_bytes()).await?;
+    let (stdout, log) = echoed(&["--input", "null", "--output", "null"], raw.as_bytes()).await;
     assert_eq!(stdout, raw);
     assert!(!log.contains("WARN"), "{log}");
 
@@ -44,39 +41,35 @@ async fn the_exact_forms_bring_back_what_was_sent() -> io::Result<()> {
         "{\"text\":\"two\\nlines\"}\n",
         "{\"base64\":\"//4A\"}\n",
     );
-    let (stdout, log) =
-        echoed(&["--input", "json", "--output", "json"], objects.as_bytes()).await?;
+    let (stdout, log) = echoed(&["--input", "json", "--output", "json"], objects.as_bytes()).await;
     assert_eq!(stdout, objects);
     assert!(!log.contains("WARN"), "{log}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_line_end_that_a_protocol_wants_is_sent() -> io::Result<()> {
+async fn a_line_end_that_a_protocol_wants_is_sent() {
     for (end, expected) in [("crlf", "one\r\n\0two\r\n\0"), ("lf", "one\n\0two\n\0")] {
         let arguments = ["--line-end", end, "--output", "null"];
-        assert_eq!(echoed(&arguments, b"one\ntwo\r\n").await?.0, expected, "{end}");
+        assert_eq!(echoed(&arguments, b"one\ntwo\r\n").await.0, expected, "{end}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn an_object_that_is_none_is_named_by_its_line_and_not_sent() -> io::Result<()> {
+async fn an_object_that_is_none_is_named_by_its_line_and_not_sent() {
     let server = Server::start(&[]).await;
     let mut command = gateway(&["connect", &server.url, "--exit-on-eof", "--input", "json"]);
     command.args(["--heartbeat", "off"]);
 
-    let output = run(command, b"{\"text\":\"a\"}\nhunter2\n{\"text\":\"b\"}\n").await?;
+    let Ended { status, stdout, stderr: log } =
+        run(command, b"{\"text\":\"a\"}\nhunter2\n{\"text\":\"b\"}\n").await;
 
-    let log = text(&output.stderr);
-    assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("a\nb\n", Some(1)), "{log}");
+    assert_eq!((stdout.as_str(), status), ("a\nb\n", Some(1)), "{log}");
     assert!(log.contains("and is not sent line=2") && log.contains(r#"{"base64":...}"#), "{log}");
     assert!(log.contains("lines were not sent lines=1") && !log.contains("hunter2"), "{log}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn flags_of_forms_that_contradict_each_other_are_a_usage_error() -> io::Result<()> {
+async fn flags_of_forms_that_contradict_each_other_are_a_usage_error() {
     for arguments in [
         ["--binary", "hex", "--output", "json"],
         ["--binary", "base64", "--output", "null"],
@@ -84,12 +77,10 @@ async fn flags_of_forms_that_contradict_each_other_are_a_usage_error() -> io::Re
     ] {
         let mut command = gateway(&["connect", "ws://127.0.0.1:9"]);
         command.args(arguments);
-        let output = run(command, b"").await?;
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let Ended { status, stderr: error, .. } = run(command, b"").await;
+        assert_eq!(status, Some(2), "{arguments:?}");
         assert!(error.contains(arguments[0]) && error.contains(arguments[2]), "{error}");
     }
-    Ok(())
 }
 
 #[cfg(target_os = "linux")]

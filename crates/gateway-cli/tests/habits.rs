@@ -5,78 +5,63 @@ mod common;
 
 use std::io;
 
-use common::{Server, gateway, run, soon, text};
-use tokio::net::TcpListener;
-use tokio_tungstenite::{
-    accept_hdr_async,
-    tungstenite::handshake::server::{ErrorResponse, Request, Response},
-};
+use common::{Ended, Server, gateway, run};
+use gateway_tests::Listener;
 
 #[tokio::test]
 async fn h_and_s_are_a_header_and_a_subprotocol() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
+    let listener = Listener::bind().await;
+    let url = listener.url();
     let mut command = gateway(&["connect", "-k", "-H", "X-Device: seven", "-s", "one", &url]);
     let _client = command.arg("-q").spawn()?;
-    let (tcp, _) = soon(listener.accept()).await?;
-    let mut head = Request::new(());
-    #[expect(clippy::result_large_err, reason = "the signature is tungstenite's")]
-    let keep = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        head = request.clone();
-        Ok(response)
-    };
-    let _socket = soon(accept_hdr_async(tcp, keep)).await.expect("an upgrade");
 
-    let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok());
-    assert_eq!(header("X-Device"), Some("seven"));
-    assert_eq!(header("Sec-WebSocket-Protocol"), Some("one"));
+    let peer = listener.peer().await;
+
+    assert_eq!(peer.head.header("x-device"), Some("seven"));
+    assert_eq!(peer.head.header("sec-websocket-protocol"), Some("one"));
     Ok(())
 }
 
 #[tokio::test]
-async fn one_line_is_sent_and_one_message_written() -> io::Result<()> {
+async fn one_line_is_sent_and_one_message_written() {
     let server = Server::start(&[]).await;
 
-    let output = run(gateway(&["connect", "-1", &server.url]), b"one\ntwo\nthree\n").await?;
+    let output = run(gateway(&["connect", "-1", &server.url]), b"one\ntwo\nthree\n").await;
 
-    assert_eq!(text(&output.stdout), "one\n", "{}", text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    Ok(())
+    assert_eq!(output.stdout, "one\n", "{}", output.stderr);
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
 }
 
 #[tokio::test]
-async fn q_logs_errors_alone_and_v_more() -> io::Result<()> {
+async fn q_logs_errors_alone_and_v_more() {
     let server = Server::start(&[]).await;
     let log = async |flag: &str| {
         let arguments = ["connect", flag, "--exit-on-eof", "--max-message-size", "5", &server.url];
-        let output = run(gateway(&arguments), b"too long\n12345\n").await?;
-        Ok::<_, io::Error>(text(&output.stderr))
+        run(gateway(&arguments), b"too long\n12345\n").await.stderr
     };
 
-    let quiet = log("-q").await?;
+    let quiet = log("-q").await;
     assert!(
         quiet.lines().count() > 0 && quiet.lines().all(|line| line.contains("ERROR")),
         "{quiet}"
     );
-    assert!(log("-v").await?.contains("DEBUG"));
-    assert!(log("-vv").await?.contains("TRACE"));
-    Ok(())
+    assert!(log("-v").await.contains("DEBUG"));
+    assert!(log("-vv").await.contains("TRACE"));
 }
 
 #[tokio::test]
-async fn the_first_line_of_the_log_names_the_url_without_its_secrets() -> io::Result<()> {
+async fn the_first_line_of_the_log_names_the_url_without_its_secrets() {
     let url = "ws://user:hunter2@127.0.0.1:9/feed?token=hunter2";
-    let output = run(gateway(&["connect", "--max-attempts", "0", url]), b"").await?;
+    let Ended { stderr: log, .. } =
+        run(gateway(&["connect", "--max-attempts", "0", url]), b"").await;
 
-    let log = text(&output.stderr);
     let first = log.lines().next().expect("a line");
     assert!(first.contains("connecting to ws://") && first.ends_with("127.0.0.1:9/feed"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn completions_and_manual_pages_are_printed() -> io::Result<()> {
+async fn completions_and_manual_pages_are_printed() {
     for (arguments, part) in [
         (&["completions", "bash"][..], "complete -F _gateway"),
         (&["completions", "zsh"], "#compdef gateway"),
@@ -84,13 +69,11 @@ async fn completions_and_manual_pages_are_printed() -> io::Result<()> {
         (&["man"], ".TH gateway 1"),
         (&["man", "connect"], "initial\\-delay"),
     ] {
-        let output = run(gateway(arguments), b"").await?;
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
-        let printed = text(&output.stdout);
+        let Ended { status, stdout: printed, .. } = run(gateway(arguments), b"").await;
+        assert_eq!(status, Some(0), "{arguments:?}");
         assert!(printed.contains(part), "{arguments:?}: {printed}");
     }
-    assert_eq!(run(gateway(&["man", "nothing"]), b"").await?.status.code(), Some(2));
-    Ok(())
+    assert_eq!(run(gateway(&["man", "nothing"]), b"").await.status, Some(2));
 }
 
 #[cfg(target_os = "linux")]
@@ -118,7 +101,7 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
         Ok::<_, io::Error>(shown)
     });
 
-    let shown = soon(typed).await.expect("no panic")?;
+    let shown = common::soon(typed).await.expect("no panic")?;
 
     // No line of the log stands behind a prompt.
     for line in shown.lines().filter(|line| line.contains("INFO")) {

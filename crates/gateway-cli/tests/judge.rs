@@ -2,21 +2,13 @@
 
 mod common;
 
-use std::{io, process::Stdio};
+use std::io;
 
+use common::{Client, REQUEST, Server, gateway, run, soon};
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::TcpStream,
-    process::{Child, ChildStdout},
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use common::{Client, gateway, rest, run, soon, text};
-
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 /// Short delays, and a dead peer known after 400 ms.
 const QUICK: [&str; 8] = [
     "--initial-delay",
@@ -29,33 +21,9 @@ const QUICK: [&str; 8] = [
     "200ms",
 ];
 
-/// A judge that is killed in the end.
-struct Judge {
-    process: Child,
-    url: String,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Judge {
-    async fn start(script: &str, arguments: &[&str]) -> Self {
-        let mut command = gateway(&["serve", "--judge", "--listen", "127.0.0.1:0"]);
-        command.args(["--script", script, "--log-level", "off"]).args(arguments);
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut stdout = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut url = String::new();
-        soon(stdout.read_line(&mut url)).await.expect("it is text");
-        Self { process, url: url.trim_end().to_owned(), stdout }
-    }
-
-    async fn dial(&self) -> io::Result<TcpStream> {
-        soon(TcpStream::connect(self.url.trim_start_matches("ws://"))).await
-    }
-
-    /// Waits until it ends by itself. Returns the status, and what it says after the URL.
-    async fn end(mut self) -> (Option<i32>, String) {
-        let report = rest(self.stdout).await;
-        (soon(self.process.wait()).await.expect("it is ours").code(), report)
-    }
+/// A server that judges its clients.
+async fn judge(script: &str, arguments: &[&str]) -> Server {
+    Server::start(&[&["--judge", "--script", script], arguments].concat()).await
 }
 
 /// The verdicts in the order of the rules.
@@ -70,7 +38,7 @@ async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_s
     join_all(["accept-then-drop", "half-open", "http-503-retry-after", "close-1012"].map(
         |script| async move {
             let span = ["--for", "4s", "--within", "3s", "--report-format", "json"];
-            let judge = Judge::start(script, &span).await;
+            let judge = judge(script, &span).await;
             // Delays that grow from each to the next, whatever is drawn.
             let steady = ["--jitter", "none", "--max-delay", "2s"];
             let _client = Client::start(&judge.url, &[&QUICK[..], &steady].concat());
@@ -89,8 +57,8 @@ async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_s
 
 #[tokio::test]
 async fn a_client_that_never_notices_is_told_so_in_words() -> io::Result<()> {
-    let judge = Judge::start("half-open", &["--for", "1500ms", "--within", "300ms"]).await;
-    let mut client = judge.dial().await?;
+    let judge = judge("half-open", &["--for", "1500ms", "--within", "300ms"]).await;
+    let mut client = judge.dial().await;
     soon(client.write_all(REQUEST)).await?;
     // A message, and a ping of each kind.
     soon(client.write_all(b"\x81\x82\0\0\0\0hi\x89\x80\0\0\0\0")).await?;
@@ -109,8 +77,8 @@ async fn a_client_that_never_notices_is_told_so_in_words() -> io::Result<()> {
 #[tokio::test]
 async fn how_a_client_leaves_is_in_the_report() -> io::Result<()> {
     let arguments = ["--for", "700ms", "--within", "300ms", "--report-format", "json"];
-    let judge = Judge::start("echo", &arguments).await;
-    let mut client = judge.dial().await?;
+    let judge = judge("echo", &arguments).await;
+    let mut client = judge.dial().await;
     soon(client.write_all(REQUEST)).await?;
     soon(client.write_all(b"\x88\x82\0\0\0\0\x0f\xa1")).await?;
     // The answer comes back, and the server ends TCP.
@@ -126,14 +94,13 @@ async fn how_a_client_leaves_is_in_the_report() -> io::Result<()> {
 }
 
 #[tokio::test]
-async fn where_no_client_comes_the_judge_says_so_and_fails() -> io::Result<()> {
-    let judge = Judge::start("echo", &["--for", "50ms", "--within", "10ms"]).await;
+async fn where_no_client_comes_the_judge_says_so_and_fails() {
+    let judge = judge("echo", &["--for", "50ms", "--within", "10ms"]).await;
 
     let (status, report) = judge.end().await;
 
     assert_eq!(status, Some(1));
     assert!(report.contains("no client connected"), "{report}");
-    Ok(())
 }
 
 #[tokio::test]
@@ -142,7 +109,7 @@ async fn a_report_goes_to_a_file() -> io::Result<()> {
     let path = path.to_str().expect("it is text");
     let span = ["--for", "50ms", "--within", "10ms", "--report", path];
 
-    let (_, stdout) = Judge::start("echo", &span).await.end().await;
+    let (_, stdout) = judge("echo", &span).await.end().await;
 
     assert_eq!(stdout, "");
     assert!(std::fs::read_to_string(path)?.starts_with("echo: "));
@@ -152,15 +119,13 @@ async fn a_report_goes_to_a_file() -> io::Result<()> {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_ends_the_watch_and_what_was_seen_is_judged() -> io::Result<()> {
-    let judge = Judge::start("echo", &["--for", "5m"]).await;
-    let mut client = judge.dial().await?;
+    let judge = judge("echo", &["--for", "5m"]).await;
+    let mut client = judge.dial().await;
     soon(client.write_all(REQUEST)).await?;
     let mut answer = [0; 12];
     soon(client.read_exact(&mut answer)).await?;
 
-    let id = judge.process.id().expect("it runs").to_string();
-    let killed = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await?;
-    assert!(killed.success());
+    judge.signal("-TERM").await;
 
     let (status, report) = judge.end().await;
     assert_eq!(status, Some(0));
@@ -169,50 +134,9 @@ async fn a_signal_ends_the_watch_and_what_was_seen_is_judged() -> io::Result<()>
 }
 
 #[tokio::test]
-async fn what_a_judge_cannot_mean_is_a_usage_error() -> io::Result<()> {
-    for (arguments, words) in [
-        (&["--judge", "--for", "1s", "--within", "1s"][..], "must be shorter than --for"),
-        (&["--judge", "--for", "0"], "longer than 0"),
-        (&["--judge", "--for", "soon"], "30s"),
-        (&["--judge", "--faults", "1"], "--faults"),
-        (&["--within", "1s"], "--judge"),
-        (&["--report", "x"], "--judge"),
-        (&["--script", "close-1005"], "close-code-1005"),
-        (&["--script", "close-5000"], "3000-4999"),
-        (&["--script", "close-CODE"], "--script"),
-        (&["--script", "close-"], "--script"),
-    ] {
-        let output = run(gateway(&[&["serve"], arguments].concat()), b"").await?;
+async fn a_report_that_cannot_be_written_is_a_failure_from_the_start() {
+    let output = run(gateway(&["serve", "--judge", "--report", "/no/such/folder/x"]), b"").await;
 
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
-        assert!(output.stdout.is_empty());
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_report_that_cannot_be_written_is_a_failure_from_the_start() -> io::Result<()> {
-    let output = run(gateway(&["serve", "--judge", "--report", "/no/such/folder/x"]), b"").await?;
-
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("cannot write the report to /no/such/folder/x"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_list_says_what_each_script_expects() -> io::Result<()> {
-    let output = run(gateway(&["serve", "--script", "list"]), b"").await?;
-
-    let list = text(&output.stdout);
-    for words in [
-        "- tries again within 45s of a loss",
-        "- ends the connection within 45s after the server's last bytes",
-        "its Close frame, if it sends one, has 1007 or 1002 (RFC 6455, 7.1.7)",
-        "close-CODE",
-    ] {
-        assert!(list.contains(words), "{words}: {list}");
-    }
-    Ok(())
+    assert_eq!(output.status, Some(1));
+    assert!(output.stderr.contains("cannot write the report to /no/such/folder/x"));
 }

@@ -1,5 +1,4 @@
-//! Which answer accepts a login, and what follows a refusal, against a server in the test and
-//! `gateway serve`.
+//! Which answer accepts a login, and what follows a refusal.
 
 mod common;
 
@@ -12,20 +11,13 @@ use std::{
     },
 };
 
-use common::{Client, Server, file, gateway, run, soon, text};
-use futures_util::{SinkExt as _, StreamExt as _};
+use common::{Client, Server, file, gateway, run, soon};
+use gateway_tests::{Frame, Listener, Peer};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
-};
-use tokio_tungstenite::{
-    WebSocketStream, accept_async,
-    tungstenite::{
-        Message,
-        protocol::{CloseFrame, frame::coding::CloseCode},
-    },
 };
 
 const REFUSAL: &str = r#"{"ok":false,"why":"starting"}"#;
@@ -69,19 +61,19 @@ struct Refusing {
 }
 
 impl Refusing {
-    async fn start(count: u32, refusal: &str, then: Then) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("ws://{}", listener.local_addr()?);
+    async fn start(count: u32, refusal: &str, then: Then) -> Self {
+        let listener = Listener::bind().await;
+        let url = listener.url();
         let (logins, go_on) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
         let server = Self { url, logins: Arc::clone(&logins), go_on: Arc::clone(&go_on) };
         let refusal = refusal.to_owned();
         tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                // A client that goes away ends the attendance, and is looked at from its own side.
-                let _ = attend(tcp, count, &refusal, then, &logins, &go_on).await;
+            loop {
+                let peer = Peer::accept(listener.accept().await).await;
+                attend(peer, count, &refusal, then, &logins, &go_on).await;
             }
         });
-        Ok(server)
+        server
     }
 
     fn logins(&self) -> u32 {
@@ -90,52 +82,36 @@ impl Refusing {
 }
 
 async fn attend(
-    tcp: TcpStream,
+    mut peer: Peer<TcpStream>,
     count: u32,
     refusal: &str,
     then: Then,
     logins: &AtomicU32,
     go_on: &Notify,
-) -> tokio_tungstenite::tungstenite::Result<()> {
-    let mut socket = accept_async(tcp).await?;
-    socket.send(Message::text(r#"{"type":"hello"}"#)).await?;
-    let login = socket.next().await.transpose()?;
-    assert_eq!(login, Some(Message::text("hello")));
+) {
+    peer.send(Frame::text(r#"{"type":"hello"}"#)).await;
+    assert_eq!(peer.frame().await, Frame::text("hello"));
     if logins.fetch_add(1, SeqCst) >= count {
-        socket.send(Message::text(r#"{"ok":true}"#)).await?;
-        return echo(&mut socket).await;
+        peer.send(Frame::text(r#"{"ok":true}"#)).await;
+        return peer.echo().await;
     }
-    socket.send(Message::text(refusal)).await?;
+    peer.send(Frame::text(refusal)).await;
     go_on.notified().await;
     match then {
-        Then::Close(code) => {
-            let frame = |code| CloseFrame { code: CloseCode::from(code), reason: "bye".into() };
-            socket.close(code.map(frame)).await?;
-        }
-        Then::HangUp => return Ok(()),
-        Then::Reset => return Ok(socket.get_ref().set_zero_linger()?),
-        Then::Wait => {}
+        Then::Close(Some(code)) => peer.send(Frame::close(code, "bye")).await,
+        Then::Close(None) => peer.send(Frame::new(0x88, [])).await,
+        Then::HangUp => return,
+        Then::Reset => return peer.stream.set_zero_linger().expect("an open socket"),
+        Then::Wait => return peer.echo().await,
     }
-    while socket.next().await.transpose()?.is_some() {}
-    Ok(())
-}
-
-async fn echo(
-    socket: &mut WebSocketStream<TcpStream>,
-) -> tokio_tungstenite::tungstenite::Result<()> {
-    while let Some(message) = socket.next().await.transpose()? {
-        if message.is_text() {
-            socket.send(message).await?;
-        }
-    }
-    Ok(())
+    drop(peer.rest().await);
 }
 
 /// A client with these flags against a server that refuses so often.
-async fn refused(count: u32, then: Then, flags: &[&str]) -> io::Result<(Refusing, Client)> {
-    let server = Refusing::start(count, REFUSAL, then).await?;
+async fn refused(count: u32, then: Then, flags: &[&str]) -> (Refusing, Client) {
+    let server = Refusing::start(count, REFUSAL, then).await;
     let client = Client::start(&server.url, &[LOGIN.as_slice(), flags].concat());
-    Ok((server, client))
+    (server, client)
 }
 
 /// Waits for a refusal and the end of its socket. The server goes on after the first.
@@ -150,8 +126,8 @@ async fn a_refusal(server: &Refusing, client: &mut Client) -> Value {
 }
 
 #[tokio::test]
-async fn a_greeting_accepts_no_login_and_no_line_is_sent_before_the_answer() -> io::Result<()> {
-    let (server, mut client) = refused(1, Then::Close(Some(1013)), &PATIENT).await?;
+async fn a_greeting_accepts_no_login_and_no_line_is_sent_before_the_answer() {
+    let (server, mut client) = refused(1, Then::Close(Some(1013)), &PATIENT).await;
     client.send("first\n").await;
 
     assert_eq!(client.line().await, r#"{"type":"hello"}"#);
@@ -166,11 +142,10 @@ async fn a_greeting_accepts_no_login_and_no_line_is_sent_before_the_answer() -> 
     client.signal("-TERM").await;
     let (status, events) = client.end().await;
     assert_eq!(status.code(), Some(0), "{events:?}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_refusal_that_passes_is_tried_again_until_the_login_is_accepted() -> io::Result<()> {
+async fn a_refusal_that_passes_is_tried_again_until_the_login_is_accepted() {
     for (code, flags) in [
         (1012, [].as_slice()),
         (1013, &[]),
@@ -179,7 +154,7 @@ async fn a_refusal_that_passes_is_tried_again_until_the_login_is_accepted() -> i
         (4000, &["--policy", "4000=1ms"]),
     ] {
         let flags = [PATIENT.as_slice(), flags].concat();
-        let (server, mut client) = refused(4, Then::Close(Some(code)), &flags).await?;
+        let (server, mut client) = refused(4, Then::Close(Some(code)), &flags).await;
 
         for attempt in 1..=4 {
             assert_eq!(a_refusal(&server, &mut client).await["code"], code);
@@ -193,11 +168,10 @@ async fn a_refusal_that_passes_is_tried_again_until_the_login_is_accepted() -> i
         client.state("AUTHENTICATED").await;
         assert_eq!(server.logins(), 5, "{code}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_refusal_that_nothing_softens_is_given_up_after_one_refresh() -> io::Result<()> {
+async fn a_refusal_that_nothing_softens_is_given_up_after_one_refresh() {
     for (then, code) in [
         (Then::Close(Some(1000)), Some(1000)),
         (Then::Close(Some(1001)), Some(1001)),
@@ -207,7 +181,7 @@ async fn a_refusal_that_nothing_softens_is_given_up_after_one_refresh() -> io::R
         (Then::HangUp, None),
         (Then::Reset, None),
     ] {
-        let (server, mut client) = refused(9, then, &PATIENT).await?;
+        let (server, mut client) = refused(9, then, &PATIENT).await;
         let code = code.map_or(Value::Null, Value::from);
 
         for _ in 0..2 {
@@ -220,12 +194,11 @@ async fn a_refusal_that_nothing_softens_is_given_up_after_one_refresh() -> io::R
         assert_eq!(client.end().await.0.code(), Some(1), "{then:?}");
         assert_eq!(server.logins(), 2, "{then:?}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_server_that_only_refuses_is_left_after_the_close_timeout() -> io::Result<()> {
-    let (server, mut client) = refused(9, Then::Wait, &["--close-timeout", "50ms"]).await?;
+async fn a_server_that_only_refuses_is_left_after_the_close_timeout() {
+    let (server, mut client) = refused(9, Then::Wait, &["--close-timeout", "50ms"]).await;
 
     for _ in 0..2 {
         assert_eq!(a_refusal(&server, &mut client).await["code"], Value::Null);
@@ -234,13 +207,12 @@ async fn a_server_that_only_refuses_is_left_after_the_close_timeout() -> io::Res
     assert_eq!(client.event("gave_up").await["cause"], "login_refused");
     assert_eq!(client.end().await.0.code(), Some(1));
     assert_eq!(server.logins(), 2);
-    Ok(())
 }
 
 #[tokio::test]
-async fn each_rule_has_its_own_verdict() -> io::Result<()> {
+async fn each_rule_has_its_own_verdict() {
     let fatal = ["--login-refused", "/why=starting:fatal"];
-    let (server, mut client) = refused(9, Then::HangUp, &[&PATIENT[..], &fatal].concat()).await?;
+    let (server, mut client) = refused(9, Then::HangUp, &[&PATIENT[..], &fatal].concat()).await;
     // The rule that is given first comes first.
     for _ in 0..2 {
         a_refusal(&server, &mut client).await;
@@ -251,7 +223,7 @@ async fn each_rule_has_its_own_verdict() -> io::Result<()> {
         let rule = format!("/ok=false:{verdict}");
         let mut flags = LOGIN;
         flags[5] = &rule;
-        let server = Refusing::start(5, REFUSAL, Then::Close(Some(code))).await?;
+        let server = Refusing::start(5, REFUSAL, Then::Close(Some(code))).await;
         let mut client = Client::start(&server.url, &[flags.as_slice(), &PATIENT].concat());
         let refusals = if verdict == "fatal" { 1 } else { 5 };
 
@@ -268,13 +240,12 @@ async fn each_rule_has_its_own_verdict() -> io::Result<()> {
             assert_eq!(server.logins(), 6, "{verdict}");
         }
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn attempts_that_are_spent_on_refusals_say_why_the_last_one_was_refused() -> io::Result<()> {
+async fn attempts_that_are_spent_on_refusals_say_why_the_last_one_was_refused() {
     let flags = [PATIENT.as_slice(), &["--max-attempts", "1"]].concat();
-    let (server, mut client) = refused(9, Then::Close(Some(1013)), &flags).await?;
+    let (server, mut client) = refused(9, Then::Close(Some(1013)), &flags).await;
 
     for _ in 0..2 {
         a_refusal(&server, &mut client).await;
@@ -283,7 +254,6 @@ async fn attempts_that_are_spent_on_refusals_say_why_the_last_one_was_refused() 
     let gave_up = client.event("gave_up").await;
     assert_eq!((&gave_up["cause"], &gave_up["code"]), (&"attempts_spent".into(), &1013.into()));
     assert_eq!(gave_up["reason"], REFUSAL);
-    Ok(())
 }
 
 #[tokio::test]
@@ -291,16 +261,16 @@ async fn the_text_of_a_refusal_is_escaped_in_events_and_log() -> io::Result<()> 
     // White space between the parts, DEL and C1 (U+009B begins an escape sequence) raw in a string.
     let refusal = "{\"ok\":false,\r\n\t\"why\":\"ask ops\",\"more\":\"\u{7f}\u{85}\u{9b}31m\"}";
     let shown = r#"{"ok":false,\r\n\t"why":"ask ops","more":"\u{7f}\u{85}\u{9b}31m"}"#;
-    let server = Refusing::start(9, refusal, Then::HangUp).await?;
+    let server = Refusing::start(9, refusal, Then::HangUp).await;
     server.go_on.notify_one();
     let path = file("escaped.jsonl", "");
     let mut command = gateway(&["connect", &server.url, "--log-level", "debug"]);
     command.args([&LOGIN[..5], &["/ok=false:fatal"]].concat()).arg("--events").arg(&path);
 
-    let output = run(command, b"").await?;
+    let output = run(command, b"").await;
 
-    let (log, events) = (text(&output.stderr), std::fs::read_to_string(&path)?);
-    assert_eq!(output.status.code(), Some(1), "{log}");
+    let (log, events) = (output.stderr, std::fs::read_to_string(&path)?);
+    assert_eq!(output.status, Some(1), "{log}");
     let told: Vec<Value> = events.lines().map(common::event).collect();
     let reasons: Vec<_> = told.iter().filter(|event| event.get("reason").is_some()).collect();
     let names: Vec<_> = reasons.iter().filter_map(|event| event["event"].as_str()).collect();
@@ -313,46 +283,6 @@ async fn the_text_of_a_refusal_is_escaped_in_events_and_log() -> io::Result<()> 
         let raw = |letter: char| letter.is_control() && letter != '\n';
         assert!(!told.contains(raw), "{told:?}");
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn gateway_serve_refuses_a_login_and_says_so() -> io::Result<()> {
-    let server = Server::start(&["--login", "hunter2"]).await;
-    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
-    let delays = &LOGIN[6..];
-    let arguments = [&["--login", "wrong-token"], &rules[..], delays].concat();
-    let mut client = Client::start(&server.url, &arguments);
-    let refusal = r#"{"type":"login_failed"}"#;
-
-    for socket in 1..=2 {
-        let login = client.event("login").await;
-        assert_eq!((&login["outcome"], &login["reason"]), (&"refused".into(), &refusal.into()));
-        let lost = client.event("disconnected").await;
-        assert_eq!((&lost["socket"], &lost["code"]), (&socket.into(), &1008.into()));
-        assert_eq!((&lost["cause"], &lost["reason"]), (&"login_refused".into(), &refusal.into()));
-    }
-
-    let gave_up = client.event("gave_up").await;
-    assert_eq!((&gave_up["cause"], &gave_up["code"]), (&"login_refused".into(), &1008.into()));
-    assert_eq!(client.end().await.0.code(), Some(1));
-    Ok(())
-}
-
-#[tokio::test]
-async fn gateway_serve_refuses_logins_as_often_as_it_is_told_to() -> io::Result<()> {
-    let arguments = ["--login", "hello", "--script", "refuse-login", "--faults", "3"];
-    let server = Server::start(&arguments).await;
-    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
-    let arguments = [&LOGIN[..2], &rules, &LOGIN[6..], &PATIENT].concat();
-    let mut client = Client::start(&server.url, &arguments);
-
-    for _ in 0..3 {
-        let lost = client.event("disconnected").await;
-        assert_eq!((&lost["cause"], &lost["code"]), (&"login_refused".into(), &1013.into()));
-    }
-
-    client.state("AUTHENTICATED").await;
     Ok(())
 }
 
@@ -400,8 +330,8 @@ async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back
 async fn a_login_from_a_pipe_is_read_once_and_sent_on_every_attempt() -> io::Result<()> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
+    let listener = Listener::bind().await;
+    let url = listener.url();
     let login = file("pipe", "").with_extension("pipe");
     let _ = std::fs::remove_file(&login);
     mknodat(CWD, &login, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
@@ -411,11 +341,7 @@ async fn a_login_from_a_pipe_is_read_once_and_sent_on_every_attempt() -> io::Res
     let written = tokio::task::spawn_blocking(move || std::fs::write(login, "hunter2\n"));
     soon(written).await.expect("no panic")?;
     for _ in 0..3 {
-        let (tcp, _) = soon(listener.accept()).await?;
-        let mut socket = soon(tokio_tungstenite::accept_async(tcp)).await.expect("an upgrade");
-        let first = soon(futures_util::StreamExt::next(&mut socket)).await;
-        let first = first.expect("it is open").expect("it is whole");
-        assert_eq!(first, tokio_tungstenite::tungstenite::Message::text("hunter2"));
+        assert_eq!(listener.peer().await.frame().await, Frame::text("hunter2"));
     }
     Ok(())
 }

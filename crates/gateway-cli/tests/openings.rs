@@ -3,37 +3,18 @@
 
 mod common;
 
-use common::{Client, gateway, run, soon, text};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use common::{Client, gateway, run, soon};
+use gateway_tests::{Head, Listener};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 /// Starts `gateway connect` at a server of the test, and returns both with the request.
-async fn connect(flags: &[&str]) -> (Client, TcpStream, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    let client = Client::start(&url, flags);
-    let (socket, request) = accept(&listener).await;
+async fn connect(flags: &[&str]) -> (Client, TcpStream, Head) {
+    let listener = Listener::bind().await;
+    let client = Client::start(&listener.url(), flags);
+    let mut socket = listener.tcp().await;
+    let request = Head::read(&mut socket).await;
     (client, socket, request)
-}
-
-async fn accept(listener: &TcpListener) -> (TcpStream, String) {
-    let (mut socket, _) = soon(listener.accept()).await.expect("a connection");
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        request.push(soon(socket.read_u8()).await.expect("a request"));
-    }
-    (socket, String::from_utf8(request).expect("text"))
-}
-
-/// The answer that accepts the request, with one more field.
-fn accepting(request: &str, field: &str) -> String {
-    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n{field}\r\n",
-        derive_accept_key(key.expect("a key").as_bytes())
-    )
 }
 
 #[tokio::test]
@@ -42,7 +23,7 @@ async fn interim_answers_before_the_upgrade_are_skipped() {
     for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102 Processing\r\n\r\n", hints] {
         let (mut client, mut socket, request) = connect(&[]).await;
         socket.write_all(interim.as_bytes()).await.unwrap();
-        socket.write_all(accepting(&request, "").as_bytes()).await.unwrap();
+        socket.write_all(request.acceptance("").as_bytes()).await.unwrap();
         client.state("CONNECTED").await;
         client.signal("-KILL").await;
     }
@@ -52,7 +33,7 @@ async fn interim_answers_before_the_upgrade_are_skipped() {
 async fn a_server_that_chooses_no_subprotocol_opens() {
     for field in ["", "Sec-WebSocket-Protocol: \r\n"] {
         let (mut client, mut socket, request) = connect(&["--subprotocol", "ocpp1.6"]).await;
-        socket.write_all(accepting(&request, field).as_bytes()).await.unwrap();
+        socket.write_all(request.acceptance(field).as_bytes()).await.unwrap();
         client.state("CONNECTED").await;
         client.signal("-KILL").await;
     }
@@ -61,28 +42,29 @@ async fn a_server_that_chooses_no_subprotocol_opens() {
 #[tokio::test]
 async fn the_request_names_its_user_agent_and_keeps_the_spelling_of_headers() {
     let (client, _socket, request) = connect(&["--header", "X-aPI-key: 7"]).await;
+    let request = format!("{request:?}");
     let own = format!("\r\nUser-Agent: gateway/{}\r\n", env!("CARGO_PKG_VERSION"));
     assert!(request.contains(&own) && request.contains("\r\nX-aPI-key: 7\r\n"), "{request}");
     client.signal("-KILL").await;
 }
 
 /// What the program says of an answer that refuses it, and its exit status.
-async fn refused(flags: &[&str], answer: impl Fn(&str) -> String) -> (String, Option<i32>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    let mut command = gateway(&["connect", &url, "--max-attempts", "0"]);
+async fn refused(flags: &[&str], answer: impl Fn(&Head) -> String) -> (String, Option<i32>) {
+    let listener = Listener::bind().await;
+    let mut command = gateway(&["connect", &listener.url(), "--max-attempts", "0"]);
     command.args(flags);
     let client = tokio::spawn(run(command, b""));
-    let (mut socket, request) = accept(&listener).await;
+    let mut socket = listener.tcp().await;
+    let request = Head::read(&mut socket).await;
     socket.write_all(answer(&request).as_bytes()).await.unwrap();
-    let output = soon(client).await.expect("no panic").expect("it ran");
-    (text(&output.stderr).to_owned(), output.status.code())
+    let output = soon(client).await.expect("no panic");
+    (output.stderr, output.status)
 }
 
 #[tokio::test]
 async fn a_required_subprotocol_that_is_not_chosen_is_named() {
     let flags = ["--subprotocol", "ocpp1.6", "--require-subprotocol"];
-    let (log, status) = refused(&flags, |request| accepting(request, "")).await;
+    let (log, status) = refused(&flags, |request| request.acceptance("")).await;
     assert!(log.contains("it chose none of the offered subprotocols"), "{log}");
     assert_eq!(status, Some(1));
 }
@@ -111,9 +93,9 @@ async fn an_address_that_is_none_gets_a_hint_and_exit_2() {
         ("http://localhost:1", "did you mean ws://localhost:1/?"),
         ("ws://host/\n", "must have no control characters"),
     ] {
-        let output = run(gateway(&["connect", url]), b"").await.expect("it ran");
-        let log = text(&output.stderr);
+        let output = run(gateway(&["connect", url]), b"").await;
+        let log = output.stderr;
         assert!(log.contains(expected) && !log.contains("hunter2"), "{log}");
-        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.status, Some(2));
     }
 }

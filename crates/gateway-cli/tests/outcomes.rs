@@ -5,37 +5,34 @@ mod common;
 
 use std::{io, process::Stdio};
 
-use common::{Client, Server, gateway, rest, soon};
-use futures_util::{SinkExt as _, StreamExt as _};
+use common::{Client, Server, gateway, rest, signal, soon};
+use gateway_tests::{Frame, Peer};
 use serde_json::Value;
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::{TcpListener, TcpStream},
-};
-use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 const SHORT: [&str; 4] = ["--initial-delay", "50ms", "--max-delay", "100ms"];
+const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
 const PINGS: [&str; 2] = ["--heartbeat-interval", "100ms"];
 
-async fn listen() -> io::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", listener.local_addr()?);
-    Ok((listener, url))
-}
-
-async fn accept(listener: &TcpListener) -> WebSocketStream<TcpStream> {
-    let (tcp, _) = soon(listener.accept()).await.expect("a connection");
-    soon(accept_async(tcp)).await.expect("an upgrade")
-}
-
-/// The next message, if it is as said.
-async fn next(socket: &mut WebSocketStream<TcpStream>, is_it: fn(&Message) -> bool) -> Message {
+/// The next frame with this first byte.
+async fn next(peer: &mut Peer<TcpStream>, first: u8) -> Frame {
     loop {
-        let message = soon(socket.next()).await.expect("it is open").expect("it is whole");
-        if is_it(&message) {
-            return message;
+        let frame = peer.frame().await;
+        if frame.first == first {
+            return frame;
+        }
+        if frame.first == PING {
+            peer.send(Frame::pong(frame.payload)).await;
         }
     }
+}
+
+/// Waits for the client's Close and answers it, as far as the client still reads.
+async fn closed(peer: &mut Peer<TcpStream>) {
+    let close = next(peer, CLOSE).await;
+    peer.send(close).await;
 }
 
 fn not_sent(events: &[Value]) -> usize {
@@ -46,15 +43,12 @@ fn not_sent(events: &[Value]) -> usize {
 /// A line that is longer than what the system takes of it, whose peer does not read, and then the
 /// peer is gone.
 async fn away_with_a_line(arguments: &[&str]) -> io::Result<Client> {
-    let (listener, url) = listen().await?;
-    let mut client = Client::start(&url, &[&["--heartbeat", "off"], arguments].concat());
-    let socket = accept(&listener).await;
+    let arguments = [&["--heartbeat", "off"], arguments].concat();
+    let (mut client, peer) = Client::with_peer(&arguments).await;
     client.event("ready").await;
     client.send(&format!("{}\n", "x".repeat(14 << 20))).await;
     // It has been read once its first byte is here.
-    assert_eq!(soon(socket.get_ref().peek(&mut [0])).await?, 1);
-    drop(listener);
-    drop(socket);
+    assert_eq!(soon(peer.stream.peek(&mut [0])).await?, 1);
     Ok(client)
 }
 
@@ -93,8 +87,7 @@ async fn what_was_not_sent_is_counted_on_stderr_at_a_signal() -> io::Result<()> 
     let stdout = client.stdout.as_mut().expect("it is piped");
     let mut echo = [0; 6];
     soon(tokio::io::AsyncReadExt::read_exact(stdout, &mut echo)).await?;
-    let id = client.id().expect("it runs").to_string();
-    tokio::process::Command::new("kill").args(["-INT", &id]).status().await?;
+    signal(&client, "-INT").await;
 
     let log = rest(client.stderr.take().expect("it is piped")).await;
 
@@ -104,40 +97,35 @@ async fn what_was_not_sent_is_counted_on_stderr_at_a_signal() -> io::Result<()> 
 }
 
 #[tokio::test]
-async fn answers_that_come_late_are_waited_for_by_number() -> io::Result<()> {
-    let (listener, url) = listen().await?;
-    let mut client = Client::start(&url, &[PINGS.as_slice(), &["--wait-for", "2"]].concat());
-    let mut socket = accept(&listener).await;
+async fn answers_that_come_late_are_waited_for_by_number() {
+    let arguments = [PINGS.as_slice(), &["--wait-for", "2"]].concat();
+    let (mut client, mut peer) = Client::with_peer(&arguments).await;
     client.send("question\n").await;
     client.stdin = None;
-    next(&mut socket, Message::is_text).await;
-    socket.send(Message::text("one")).await.expect("it reads");
+    next(&mut peer, TEXT).await;
+    peer.send(Frame::text("one")).await;
     // A ping comes only where it did not close.
-    next(&mut socket, Message::is_ping).await;
-    socket.send(Message::text("two")).await.expect("it reads");
+    next(&mut peer, PING).await;
+    peer.send(Frame::text("two")).await;
 
-    next(&mut socket, Message::is_close).await;
+    closed(&mut peer).await;
 
     assert_eq!((client.line().await, client.line().await), ("one".to_owned(), "two".to_owned()));
-    while soon(socket.next()).await.is_some_and(|next| next.is_ok()) {}
     assert_eq!(client.end().await.0.code(), Some(0));
-    Ok(())
 }
 
 #[tokio::test]
-async fn answers_that_come_late_are_waited_for_by_time() -> io::Result<()> {
-    let (listener, url) = listen().await?;
-    let mut client = Client::start(&url, &[PINGS.as_slice(), &["--linger", "10m"]].concat());
-    let mut socket = accept(&listener).await;
+async fn answers_that_come_late_are_waited_for_by_time() {
+    let arguments = [PINGS.as_slice(), &["--linger", "10m"]].concat();
+    let (mut client, mut peer) = Client::with_peer(&arguments).await;
     client.send("question\n").await;
     client.stdin = None;
-    next(&mut socket, Message::is_text).await;
-    next(&mut socket, Message::is_ping).await;
-    socket.send(Message::text("late")).await.expect("it reads");
+    next(&mut peer, TEXT).await;
+    next(&mut peer, PING).await;
+    peer.send(Frame::text("late")).await;
     assert_eq!(client.line().await, "late");
     client.signal("-TERM").await;
-    next(&mut socket, Message::is_close).await;
-    while soon(socket.next()).await.is_some_and(|next| next.is_ok()) {}
+    closed(&mut peer).await;
     assert_eq!(client.end().await.0.code(), Some(0));
 
     let server = Server::start(&[]).await;
@@ -147,30 +135,20 @@ async fn answers_that_come_late_are_waited_for_by_time() -> io::Result<()> {
         client.stdin = None;
         assert_eq!(client.end().await.0.code(), Some(0));
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn with_1_one_message_is_written_of_several() -> io::Result<()> {
-    let (listener, url) = listen().await?;
-    let mut client = Client::start(&url, &["-1", "--output", "json"]);
-    let mut socket = accept(&listener).await;
+async fn with_1_one_message_is_written_of_several() {
+    let (mut client, mut peer) = Client::with_peer(&["-1", "--output", "json"]).await;
     client.send("question\nanother\n").await;
-    next(&mut socket, Message::is_text).await;
-    for answer in ["one", "two", "three"] {
-        socket.feed(Message::text(answer)).await.expect("it reads");
-    }
-    socket.flush().await.expect("it reads");
+    next(&mut peer, TEXT).await;
+    let answers = ["one", "two", "three"].map(|answer| Frame::text(answer).bytes());
+    peer.write(answers.concat()).await;
 
-    next(&mut socket, |message| {
-        assert!(!message.is_text(), "another line was sent");
-        message.is_close()
-    })
-    .await;
-
-    while soon(socket.next()).await.is_some_and(|next| next.is_ok()) {}
+    let close = peer.frame().await;
+    assert_eq!(close.first, CLOSE, "another line was sent: {close:?}");
+    peer.send(close).await;
     let stdout = client.stdout.take().expect("it is open").into_inner();
     assert_eq!(rest(stdout).await, "{\"text\":\"one\"}\n");
     assert_eq!(client.end().await.0.code(), Some(0));
-    Ok(())
 }

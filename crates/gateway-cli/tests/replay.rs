@@ -1,61 +1,38 @@
-//! The command `gateway replay`: a demo's journal replays as recorded. Differences, damage and a
-//! missing end are reported with their line.
+//! The command `gateway replay`: a journal replays as recorded. Differences, damage and a missing
+//! end are reported with their line.
 
 mod common;
 
 use std::{fs, io, path::Path};
 
-use common::{Client, Server, file, gateway, run, soon, text};
-
-#[tokio::test]
-async fn a_recorded_demo_replays_as_recorded_and_a_difference_is_told_by_its_line() -> io::Result<()>
-{
-    let path = file("demo.jsonl", "");
-    let name = path.to_str().expect("its name is text");
-    let on_std = file("demo-std.jsonl", "");
-    let on_std = on_std.to_str().expect("its name is text");
-    let demo = |driver, name| {
-        run(gateway(&["demo", "--seed", "7", "--driver", driver, "--record", name]), b"")
-    };
-    let (demo, blocking) = tokio::join!(demo("tokio", name), demo("std", on_std));
-    for demo in [demo?, blocking?] {
-        assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
-    }
-    let blocking = run(gateway(&["replay", "--quiet", on_std]), b"").await?;
-    let stdout = text(&blocking.stdout);
-    assert_eq!(blocking.status.code(), Some(0), "{stdout}");
-    assert!(stdout.ends_with(" events replayed: all as recorded\n"), "{stdout}");
-    let journal = fs::read_to_string(&path)?;
-    let events = journal.lines().count() - 2;
-
-    let replayed = run(gateway(&["replay", name]), b"").await?;
-    let (stdout, stderr) = (text(&replayed.stdout), text(&replayed.stderr));
-    assert_eq!((replayed.status.code(), stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert!(
-        stdout.ends_with(&format!("\n{events} events replayed: all as recorded\n")),
-        "{stdout}"
-    );
-    assert!(stdout.lines().count() == events + 1 && !stdout.contains('\x1b'), "{stdout}");
-
-    let quiet = run(gateway(&["replay", "--quiet", "-"]), journal.as_bytes()).await?;
-    assert_eq!(text(&quiet.stdout), format!("{events} events replayed: all as recorded\n"));
-
-    let changed = journal.replacen("\"credentials\":\"cached\"", "\"credentials\":\"refresh\"", 1);
-    let replayed = run(gateway(&["replay", "--quiet", "-"]), changed.as_bytes()).await?;
-    let stdout = text(&replayed.stdout);
-    assert_eq!(replayed.status.code(), Some(1));
-    assert!(stdout.starts_with("line 3: differs from the recording\n"), "{stdout}");
-    assert!(stdout.ends_with(&format!("{events} events replayed: 1 difference\n")), "{stdout}");
-
-    Ok(())
-}
+use common::{Client, Ended, Server, file, gateway, run, soon};
 
 /// A journal of a real connection: a head, 35 events, and the end.
 const JOURNAL: &str = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
 
 #[tokio::test]
-async fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes_and_is_no_success()
--> io::Result<()> {
+async fn a_journal_replays_as_recorded_and_a_difference_is_told_by_its_line() {
+    let path = file("replayed.jsonl", JOURNAL);
+    let name = path.to_str().expect("its name is text");
+
+    let Ended { status, stdout, stderr } = run(gateway(&["replay", name]), b"").await;
+    assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.ends_with("\n35 events replayed: all as recorded\n"), "{stdout}");
+    assert!(stdout.lines().count() == 36 && !stdout.contains('\x1b'), "{stdout}");
+
+    let quiet = run(gateway(&["replay", "--quiet", "-"]), JOURNAL.as_bytes()).await;
+    assert_eq!(quiet.stdout, "35 events replayed: all as recorded\n");
+
+    let changed = JOURNAL.replacen("\"credentials\":\"cached\"", "\"credentials\":\"refresh\"", 1);
+    let Ended { status, stdout, .. } =
+        run(gateway(&["replay", "--quiet", "-"]), changed.as_bytes()).await;
+    assert_eq!(status, Some(1));
+    assert!(stdout.starts_with("line 3: differs from the recording\n"), "{stdout}");
+    assert!(stdout.ends_with("35 events replayed: 1 difference\n"), "{stdout}");
+}
+
+#[tokio::test]
+async fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes_and_is_no_success() {
     let lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
     let ten = lines[..10].concat();
     let changed = ten.replacen("\"credentials\":\"cached\"", "\"credentials\":\"refresh\"", 1);
@@ -79,31 +56,27 @@ async fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes_and_is_no_suc
             "{summary}, then the recording breaks off at line {line}: the program was killed, or the file was cut\n"
         );
         for flags in [&["replay", "-"][..], &["replay", "--quiet", "-"]] {
-            let replayed = run(gateway(flags), text_of.as_bytes()).await?;
-            let (stdout, stderr) = (text(&replayed.stdout), text(&replayed.stderr));
-            assert_eq!(replayed.status.code(), Some(1), "{stdout}");
+            let Ended { status, stdout, stderr } = run(gateway(flags), text_of.as_bytes()).await;
+            assert_eq!(status, Some(1), "{stdout}");
             assert!(stdout.ends_with(&last), "{stdout}");
             assert!(stderr.starts_with(&format!("error: stdin:{place} this line")), "{stderr}");
         }
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_line_that_is_missing_is_told_by_its_place() -> io::Result<()> {
+async fn a_line_that_is_missing_is_told_by_its_place() {
     let mut lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
     lines.remove(10);
 
-    let replayed = run(gateway(&["replay", "--quiet", "-"]), lines.concat().as_bytes()).await?;
-
-    let (stdout, stderr) = (text(&replayed.stdout), text(&replayed.stderr));
-    assert_eq!(replayed.status.code(), Some(1));
+    let Ended { status, stdout, stderr } =
+        run(gateway(&["replay", "--quiet", "-"]), lines.concat().as_bytes()).await;
+    assert_eq!(status, Some(1));
     assert_eq!(
         stdout,
         "9 events replayed as recorded, then the journal cannot be read from line 11 on\n"
     );
     assert!(stderr.starts_with("error: stdin:11: found event 11 in place of event 10"), "{stderr}");
-    Ok(())
 }
 
 #[tokio::test]
@@ -113,12 +86,12 @@ async fn a_journal_that_is_there_is_not_written_over_and_stdout_is_no_place_for_
     let name = path.to_str().expect("its name is text");
     for (place, words) in [(name, "is not empty: name another file, or remove it"), ("-", "./-")] {
         for command in [&["demo"][..], &["connect", "ws://127.0.0.1:1"]] {
-            let output = run(gateway(&[command, &["--record", place]].concat()), b"").await?;
-            let stderr = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(2), "{command:?}: {stderr}");
+            let Ended { status, stdout, stderr } =
+                run(gateway(&[command, &["--record", place]].concat()), b"").await;
+            assert_eq!(status, Some(2), "{command:?}: {stderr}");
             assert!(stderr.starts_with("error: --record "), "{stderr}");
             assert!(stderr.contains(place) && stderr.contains(words), "{stderr}");
-            assert_eq!(text(&output.stdout), "");
+            assert_eq!(stdout, "");
         }
     }
     assert_eq!(fs::read_to_string(&path)?, JOURNAL);
@@ -129,7 +102,7 @@ async fn a_journal_that_is_there_is_not_written_over_and_stdout_is_no_place_for_
 async fn a_client_that_is_asked_to_end_records_to_the_end_and_one_that_is_killed_breaks_off()
 -> io::Result<()> {
     let server = Server::start(&[]).await;
-    for (signal, status, words) in
+    for (signal, expected, words) in
         [("-TERM", 0, "all as recorded\n"), ("-KILL", 1, "the program was killed, or the file")]
     {
         let path = file(&format!("signal{signal}.jsonl"), ""); // an empty one is used
@@ -141,10 +114,9 @@ async fn a_client_that_is_asked_to_end_records_to_the_end_and_one_that_is_killed
         client.signal(signal).await;
         client.end().await;
 
-        let replayed = run(gateway(&["replay", "--quiet", name]), b"").await?;
+        let Ended { status, stdout, .. } = run(gateway(&["replay", "--quiet", name]), b"").await;
 
-        let stdout = text(&replayed.stdout);
-        assert_eq!(replayed.status.code(), Some(status), "{signal}: {stdout}");
+        assert_eq!(status, Some(expected), "{signal}: {stdout}");
         assert!(stdout.contains(words), "{signal}: {stdout}");
     }
     Ok(())
@@ -159,28 +131,25 @@ async fn written(path: &Path) -> io::Result<()> {
 }
 
 #[tokio::test]
-async fn the_help_says_the_exit_status_of_replay() -> io::Result<()> {
+async fn the_help_says_the_exit_status_of_replay() {
     for arguments in [&["--help"][..], &["replay", "--help"], &["replay", "-h"]] {
-        let help = text(&run(gateway(arguments), b"").await?.stdout);
+        let help = run(gateway(arguments), b"").await.stdout;
         for words in ["0 all as recorded", "1 a difference", "damaged or breaks off", "2 usage"] {
             assert!(help.contains(words), "{arguments:?}: {help}");
         }
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_journal_that_is_not_there_or_cannot_be_made_is_a_usage_error() -> io::Result<()> {
+async fn a_journal_that_is_not_there_or_cannot_be_made_is_a_usage_error() {
     for arguments in [
         &["replay", "/no/such/file"][..],
         &["demo", "--record", "/no/such/file"],
         &["connect", "ws://127.0.0.1:1", "--record", "/no/such/file"],
     ] {
-        let output = run(gateway(arguments), b"").await?;
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        let Ended { status, stdout, stderr } = run(gateway(arguments), b"").await;
+        assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains("/no/such/file"), "{stderr}");
-        assert_eq!(text(&output.stdout), "");
+        assert_eq!(stdout, "");
     }
-    Ok(())
 }

@@ -11,7 +11,7 @@ mod recording;
 
 use std::{env, fs, io, path::Path, time::Duration};
 
-use common::{gateway, run, text};
+use common::{Ended, gateway, run};
 use gateway_tokio::core::{
     AcceptanceRule, CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Login, Message,
     Network, OpenError, RefusalRule, RetryAfter, UnixMillis,
@@ -31,12 +31,12 @@ async fn tells(name: &str, journal: &[u8]) -> io::Result<()> {
     let journals = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");
     let golden = journals.join(format!("{name}.scenario"));
 
-    let replayed = run(gateway(&["replay", "--quiet", "-"]), journal).await?;
-    let told = run(gateway(&["replay", "-", "--scenario", name]), journal).await?;
+    let replayed = run(gateway(&["replay", "--quiet", "-"]), journal).await;
+    let told = run(gateway(&["replay", "-", "--scenario", name]), journal).await;
 
-    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stdout));
-    let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
-    assert_eq!((told.status.code(), stderr.as_str()), (Some(0), ""));
+    assert_eq!(replayed.status, Some(0), "{}", replayed.stdout);
+    let (stdout, stderr) = (told.stdout, told.stderr);
+    assert_eq!((told.status, stderr.as_str()), (Some(0), ""));
     if env::var_os("GATEWAY_BLESS").is_some() {
         fs::write(&golden, &stdout)?;
     }
@@ -190,7 +190,7 @@ async fn refused_logins_replay_as_recorded_and_become_a_scenario() -> io::Result
 }
 
 #[tokio::test]
-async fn a_suspend_that_was_noticed_between_timers_leaves_the_next_timer_alone() -> io::Result<()> {
+async fn a_suspend_that_was_noticed_between_timers_leaves_the_next_timer_alone() {
     let mut journal = Recording::new(Config::default(), UnixMillis(1_800_000_000_000));
     journal.look().told(Event::ConnectRequested);
     let socket = journal.socket();
@@ -199,11 +199,9 @@ async fn a_suspend_that_was_noticed_between_timers_leaves_the_next_timer_alone()
     journal.wall = journal.wall.saturating_add(Duration::from_secs(3_600));
     journal.look().tick(300).tick(300);
 
-    let told =
-        run(gateway(&["replay", "-", "--scenario", "asleep"]), journal.text().as_bytes()).await?;
-
-    let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
-    assert_eq!((told.status.code(), stderr.as_str()), (Some(0), ""));
+    let Ended { status, stdout, stderr } =
+        run(gateway(&["replay", "-", "--scenario", "asleep"]), journal.text().as_bytes()).await;
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
     for part in [
         "1 × a suspend that was noticed before a timer fired",
         ".at(millis(1_001), Command::Sleep(millis(3_600_000)))",
@@ -212,26 +210,23 @@ async fn a_suspend_that_was_noticed_between_timers_leaves_the_next_timer_alone()
     ] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_journal_that_breaks_off_becomes_a_scenario_as_far_as_it_goes() -> io::Result<()> {
+async fn a_journal_that_breaks_off_becomes_a_scenario_as_far_as_it_goes() {
     let journal = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
     let cut = &journal[..journal.len() / 2];
 
-    let told = run(gateway(&["replay", "-", "--scenario", "cut_off"]), cut.as_bytes()).await?;
-
-    let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
-    assert_eq!(told.status.code(), Some(1));
+    let Ended { status, stdout, stderr } =
+        run(gateway(&["replay", "-", "--scenario", "cut_off"]), cut.as_bytes()).await;
+    assert_eq!(status, Some(1));
     assert!(stdout.starts_with("pub(crate) fn cut_off() -> Scenario {\n"), "{stdout}");
     assert!(stdout.ends_with("\n}\n") && stdout.contains("opens("), "{stdout}");
     assert!(stderr.contains("the recording breaks off"), "{stderr}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_journal_of_nonsense_becomes_some_scenario() -> io::Result<()> {
+async fn a_journal_of_nonsense_becomes_some_scenario() {
     let huge = u64::MAX;
     let mut journal = rare();
     for event in [
@@ -254,20 +249,16 @@ async fn a_journal_of_nonsense_becomes_some_scenario() -> io::Result<()> {
         }
     }
 
-    let told =
-        run(gateway(&["replay", "-", "--scenario", "nonsense"]), journal.text().as_bytes()).await?;
-
-    let (stdout, stderr) = (text(&told.stdout), text(&told.stderr));
-    assert_eq!((told.status.code(), stderr.as_str()), (Some(0), ""));
+    let Ended { status, stdout, stderr } =
+        run(gateway(&["replay", "-", "--scenario", "nonsense"]), journal.text().as_bytes()).await;
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(stdout.starts_with("pub(crate) fn nonsense() -> Scenario {\n"), "{stdout}");
-    Ok(())
 }
 
 #[tokio::test]
-async fn a_scenario_has_the_name_of_a_function() -> io::Result<()> {
+async fn a_scenario_has_the_name_of_a_function() {
     for name in ["", "Upper", "1st", "two words", "a-b"] {
-        let told = run(gateway(&["replay", "-", "--scenario", name]), b"").await?;
-        assert_eq!(told.status.code(), Some(2), "{name}: {}", text(&told.stdout));
+        let told = run(gateway(&["replay", "-", "--scenario", name]), b"").await;
+        assert_eq!(told.status, Some(2), "{name}: {}", told.stdout);
     }
-    Ok(())
 }

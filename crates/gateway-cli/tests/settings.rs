@@ -5,7 +5,7 @@ mod common;
 
 use std::io;
 
-use common::{Server, file, gateway, run, text};
+use common::{Ended, Server, file, gateway, run};
 use tokio::net::TcpListener;
 
 #[tokio::test]
@@ -26,10 +26,8 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
         "X-Bad: hunter2\u{1}",
     ]);
 
-    let output = run(command, b"hunter2\n").await?;
-
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!((output.status.code(), stdout.as_str()), (Some(2), ""));
+    let Ended { status, stdout, stderr } = run(command, b"hunter2\n").await;
+    assert_eq!((status, stdout.as_str()), (Some(2), ""));
     assert!(!stderr.contains("hunter2"), "{stderr}");
     for (field, place) in [
         ("reconnect.initial_delay = \"fast\"", "[--initial-delay]"),
@@ -52,20 +50,19 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
 }
 
 #[tokio::test]
-async fn a_url_must_be_given_once() -> io::Result<()> {
-    let none = run(gateway(&["connect"]), b"").await?;
-    assert_eq!(none.status.code(), Some(2));
-    assert!(text(&none.stderr).contains("url: must be given: as <URL>, in GATEWAY_URL"));
+async fn a_url_must_be_given_once() {
+    let none = run(gateway(&["connect"]), b"").await;
+    assert_eq!(none.status, Some(2));
+    assert!(none.stderr.contains("url: must be given: as <URL>, in GATEWAY_URL"));
 
-    let two = run(gateway(&["connect", "ws://h", "ws://u:hunter2@h"]), b"").await?;
-    assert_eq!(two.status.code(), Some(2));
-    assert!(text(&two.stderr).contains("url: must be given once"), "{}", text(&two.stderr));
-    assert!(!text(&two.stderr).contains("hunter2"));
-    Ok(())
+    let two = run(gateway(&["connect", "ws://h", "ws://u:hunter2@h"]), b"").await;
+    assert_eq!(two.status, Some(2));
+    assert!(two.stderr.contains("url: must be given once"), "{}", two.stderr);
+    assert!(!two.stderr.contains("hunter2"));
 }
 
 #[tokio::test]
-async fn a_flag_is_over_the_environment_and_the_environment_over_the_file() -> io::Result<()> {
+async fn a_flag_is_over_the_environment_and_the_environment_over_the_file() {
     let server = Server::start(&[]).await;
     let config = file(
         "layers.toml",
@@ -74,29 +71,26 @@ async fn a_flag_is_over_the_environment_and_the_environment_over_the_file() -> i
     let mut command = gateway(&["connect", "--exit-on-eof", "--log-level", "error", "--config"]);
     command.arg(&config).env("GATEWAY_URL", &server.url).env("GATEWAY_SEED", "");
 
-    let output = run(command, b"1234\n123\n").await?;
-    assert_eq!(text(&output.stdout), "123\n", "{}", text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1));
+    let output = run(command, b"1234\n123\n").await;
+    assert_eq!(output.stdout, "123\n", "{}", output.stderr);
+    assert_eq!(output.status, Some(1));
 
     let mut command = gateway(&["connect", &server.url, "--exit-on-eof", "--config"]);
     command.arg(&config).env("GATEWAY_URL", "ws://nowhere.invalid");
     command.env("GATEWAY_MAX_MESSAGE_SIZE", "2").args(["--max-message-size", "4B"]);
-    let output = run(command, b"1234\n123\n").await?;
-    assert_eq!(text(&output.stdout), "1234\n123\n", "{}", text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0));
-    Ok(())
+    let output = run(command, b"1234\n123\n").await;
+    assert_eq!(output.stdout, "1234\n123\n", "{}", output.stderr);
+    assert_eq!(output.status, Some(0));
 }
 
 #[tokio::test]
-async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_environment()
--> io::Result<()> {
+async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_environment() {
     let mut command = gateway(&["connect", "--help"]);
     command.env("GATEWAY_LOGIN", "hunter2").env("GATEWAY_URL", "ws://u:hunter2@h");
 
-    let output = run(command, b"").await?;
+    let Ended { status, stdout: help, .. } = run(command, b"").await;
 
-    let help = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(status, Some(0));
     for part in ["--initial-delay", "GATEWAY_INITIAL_DELAY", "[default: 30s]", "--login-refused"] {
         assert!(help.contains(part), "{part}: {help}");
     }
@@ -105,9 +99,8 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     assert!(words.contains("Requires --login-ok"), "{help}");
     assert!(!help.contains("hunter2"), "{help}");
 
-    let output = run(gateway(&["--help"]), b"").await?;
-    assert!(text(&output.stdout).contains("--events - --log-level off "));
-    Ok(())
+    let output = run(gateway(&["--help"]), b"").await;
+    assert!(output.stdout.contains("--events - --log-level off "));
 }
 
 /// Each variable, and the flag of the same setting: none of the URL. Those that name a file of the disk are read elsewhere.
@@ -142,7 +135,7 @@ const BOTH: [(&str, &str); 25] = [
 /// The fuzzer reads settings without an environment, and leaves out the variables that a flag overrides or that are empty.
 #[tokio::test]
 async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Result<()> {
-    let help = text(&run(gateway(&["connect", "--help"]), b"").await?.stdout);
+    let help = run(gateway(&["connect", "--help"]), b"").await.stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let others = ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT", "GATEWAY_CERT", "GATEWAY_KEY"]
         .map(|name| (name, ""));
@@ -174,7 +167,7 @@ async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Resu
         std::fs::write(folder.join("gateway.toml"), content)?;
         command.args(&arguments).current_dir(&folder);
 
-        let output = run(command, b"").await?;
+        let output = run(command, b"").await;
 
         let fuzzed = gateway_cli::parsers::settings(content, &variables, &arguments);
         let Some(Err(refused)) = fuzzed else { panic!("{fuzzed:?}") };
@@ -183,7 +176,7 @@ async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Resu
             lines.sort();
             lines
         };
-        assert_eq!(sorted(&text(&output.stderr)), sorted(&refused.text));
+        assert_eq!(sorted(&output.stderr), sorted(&refused.text));
         // All that is set is wrong, and the file's URL where the variable's is empty. A login without a rule that accepts is
         // one error more.
         let is_empty = |index: usize| (index + shift) % 3 == 2;

@@ -9,22 +9,12 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::Stdio,
-    sync::Arc,
 };
 
 use common::{Server, soon, text};
-use futures_util::StreamExt as _;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{
-    ServerConfig,
-    crypto::ring,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-};
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-};
-use tokio_rustls::TlsAcceptor;
+use gateway_tests::{Listener, Made, Peer};
+use rustls::ALL_VERSIONS;
+use tokio::process::{Child, Command};
 
 /// The page's address of a TLS server, which `gateway serve` is not.
 const TLS_ADDRESS: &str = "localhost:9443";
@@ -224,28 +214,17 @@ async fn has(tool: &str) -> bool {
 
 /// A TLS server on loopback that echoes, and its self-signed certificate in this file. Returns its address.
 async fn tls_echo(pem: &Path) -> io::Result<String> {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    fs::write(pem, cert.pem())?;
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .expect("a key");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = format!("localhost:{}", listener.local_addr()?.port());
+    let made = Made::new(false);
+    fs::write(pem, made.certificate.pem())?;
+    let acceptor = made.acceptor(ALL_VERSIONS, None);
+    let listener = Listener::bind().await;
+    let address = listener.secure_url().replace("wss://", "");
     tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
+        loop {
+            let (tcp, acceptor) = (listener.accept().await, acceptor.clone());
             tokio::spawn(async move {
                 let Ok(tls) = acceptor.accept(tcp).await else { return };
-                let Ok(socket) = tokio_tungstenite::accept_async(tls).await else { return };
-                let (sink, stream) = socket.split();
-                // It ends with the client.
-                let _ = stream.forward(sink).await;
+                Peer::accept(tls).await.echo().await;
             });
         }
     });

@@ -6,7 +6,6 @@ use gateway_core::Config;
 
 use crate::entry::{End, EndLine, Entry, Head, HeadLine, NAME, Title, VERSION};
 use crate::error::{JournalError, Problem, complaint};
-use crate::replay::Replayed;
 
 /// The longest line that is read, in bytes: 1 MiB.
 pub const MAX_LINE: usize = 1 << 20;
@@ -39,11 +38,6 @@ impl<R: BufRead> Journal<R> {
         });
         let head = head.map_err(|problem| JournalError::new(1, problem))?;
         Ok(Self { head, lines, is_over: false })
-    }
-
-    /// Replays every entry on a new connection.
-    pub fn replay(self) -> Replayed<R> {
-        Replayed::new(self)
     }
 }
 

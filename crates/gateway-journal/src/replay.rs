@@ -99,12 +99,15 @@ pub struct Replayed<R> {
     replay: Replay,
 }
 
-impl<R> Replayed<R> {
-    pub(crate) fn new(journal: Journal<R>) -> Self {
-        let replay = Replay::new(journal.head());
-        Self { journal, replay }
+impl<R: BufRead> Journal<R> {
+    /// Replays every entry on a new connection.
+    pub fn replay(self) -> Replayed<R> {
+        let replay = Replay::new(self.head());
+        Replayed { journal: self, replay }
     }
+}
 
+impl<R> Replayed<R> {
     /// Returns the replay in its current state.
     #[must_use]
     pub const fn replay(&self) -> &Replay {

@@ -57,11 +57,25 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
     ])
 }
 
+/// What most of them share.
+fn world(name: &'static str, settings: ConfigBuilder) -> Result<Configuration, ConfigErrors> {
+    Ok(Configuration {
+        name,
+        settings: Arc::new(settings.build()?),
+        messages: &[],
+        in_flight: 1,
+        pings: 2,
+        stall: Duration::from_secs(7),
+        horizon: Instant::from_millis(12_000),
+        extras: &[],
+        depth: None,
+        expected: &[],
+    })
+}
+
 /// A heartbeat with a timeout shorter than its interval; two retries.
 fn heartbeat() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "heartbeat",
-        settings: Arc::new(short().max_attempts(Some(2)).build()?),
         messages: &[
             Message::Opened,
             Message::Refused,
@@ -73,11 +87,6 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             Message::Reset,
         ],
         in_flight: 3,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
-        extras: &[],
-        depth: None,
         expected: &[
             ("disconnected", "close_received"),
             ("disconnected", "close_timeout"),
@@ -96,6 +105,7 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             ("stale", "socket_failed"),
             ("stale", "socket_opened"),
         ],
+        ..world("heartbeat", short().max_attempts(Some(2)))?
     })
 }
 
@@ -103,8 +113,6 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
 fn login() -> Result<Configuration, ConfigErrors> {
     let settings = short().login(message_login()).heartbeat_timeout(Duration::from_secs(10));
     Ok(Configuration {
-        name: "login",
-        settings: Arc::new(settings.max_attempts(Some(2)).build()?),
         messages: &[
             Message::Opened,
             Message::Unauthorized,
@@ -117,11 +125,6 @@ fn login() -> Result<Configuration, ConfigErrors> {
             Message::Reset,
         ],
         in_flight: 2,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
-        extras: &[],
-        depth: None,
         expected: &[
             ("disconnected", "login_refused"),
             ("disconnected", "login_timeout"),
@@ -134,6 +137,7 @@ fn login() -> Result<Configuration, ConfigErrors> {
             ("gave_up", "login_refused"),
             ("stale", "socket_opened"),
         ],
+        ..world("login", settings.max_attempts(Some(2)))?
     })
 }
 
@@ -141,20 +145,15 @@ fn login() -> Result<Configuration, ConfigErrors> {
 fn pressure() -> Result<Configuration, ConfigErrors> {
     let settings = short().heartbeat_strict(true);
     Ok(Configuration {
-        name: "pressure",
-        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
         messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
         in_flight: 2,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
         extras: &[What::Pause, What::Resume, What::Block, What::Flush],
-        depth: None,
         expected: &[
             ("disconnected", "pong_timeout"),
             ("rejected", "write_blocked"),
             ("stale", "socket_opened"),
         ],
+        ..world("pressure", settings.max_attempts(Some(1)))?
     })
 }
 
@@ -162,12 +161,8 @@ fn pressure() -> Result<Configuration, ConfigErrors> {
 /// could start a millisecond before the end of the other, and the number of states would be infinite.
 fn held() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "held",
-        settings: Arc::new(short().max_attempts(Some(0)).build()?),
         messages: &[Message::Opened, Message::Pong, Message::Reset],
-        in_flight: 1,
         pings: 1,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(60_000),
         extras: &[
             What::Hold(0, 0),
@@ -176,7 +171,6 @@ fn held() -> Result<Configuration, ConfigErrors> {
             What::Hand(0),
             What::WriteBehind(128 << 10),
         ],
-        depth: None,
         expected: &[
             ("disconnected", "pong_timeout"),
             ("disconnected", "write_stall"),
@@ -187,6 +181,7 @@ fn held() -> Result<Configuration, ConfigErrors> {
             ("ping", "progressed"),
             ("ping", "written_at_once"),
         ],
+        ..world("held", short().max_attempts(Some(0)))?
     })
 }
 
@@ -223,40 +218,29 @@ fn slow() -> Result<Configuration, ConfigErrors> {
 fn data() -> Result<Configuration, ConfigErrors> {
     let settings = short().data_timeout(Some(Duration::from_secs(6)));
     Ok(Configuration {
-        name: "data",
-        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
         messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
-        extras: &[],
         depth: Some(20),
         expected: &[
             ("disconnected", "data_timeout"),
             ("disconnected", "pong_timeout"),
             ("stale", "socket_opened"),
         ],
+        ..world("data", settings.max_attempts(Some(1)))?
     })
 }
 
 /// A network that is reported back; one retry. A hint is honoured once in 30 s, so the past matters longer.
 fn online() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "online",
-        settings: Arc::new(short().max_attempts(Some(1)).build()?),
         messages: &[Message::Opened, Message::Refused, Message::Pong, Message::Reset],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(31_000),
         extras: &[What::Online],
-        depth: None,
         expected: &[
             ("retry", "hint"),
             ("disconnected", "pong_timeout"),
             ("stale", "socket_opened"),
         ],
+        ..world("online", short().max_attempts(Some(1)))?
     })
 }
 
@@ -264,12 +248,7 @@ fn online() -> Result<Configuration, ConfigErrors> {
 fn suspend() -> Result<Configuration, ConfigErrors> {
     let settings = short().login(message_login());
     Ok(Configuration {
-        name: "suspend",
-        settings: Arc::new(settings.max_attempts(Some(2)).build()?),
         messages: &[Message::Opened, Message::LoginAccepted, Message::Pong, Message::Reset],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(31_000),
         extras: &[What::Wake, What::Sleep],
         depth: Some(7),
@@ -279,18 +258,14 @@ fn suspend() -> Result<Configuration, ConfigErrors> {
             ("retry", "hint"),
             ("stale", "socket_opened"),
         ],
+        ..world("suspend", settings.max_attempts(Some(2)))?
     })
 }
 
 /// A machine that sleeps, also while a ping is held; no retry. Histories are cut off as in `suspend`.
 fn probe() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
-        name: "probe",
-        settings: Arc::new(short().max_attempts(Some(0)).build()?),
         messages: &[Message::Opened, Message::Pong],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
         horizon: Instant::from_millis(60_000),
         extras: &[What::Wake, What::Sleep, What::Hold(0, 0), What::Hand(0)],
         depth: Some(7),
@@ -300,6 +275,7 @@ fn probe() -> Result<Configuration, ConfigErrors> {
             ("held", "clock_jumped"),
             ("order", "abort_socket"),
         ],
+        ..world("probe", short().max_attempts(Some(0)))?
     })
 }
 
@@ -307,8 +283,6 @@ fn probe() -> Result<Configuration, ConfigErrors> {
 fn renewal() -> Result<Configuration, ConfigErrors> {
     let settings = short().login(message_login()).renew_after(Some(Duration::from_secs(11)));
     Ok(Configuration {
-        name: "renewal",
-        settings: Arc::new(settings.max_attempts(Some(1)).build()?),
         messages: &[
             Message::Opened,
             Message::LoginAccepted,
@@ -316,10 +290,6 @@ fn renewal() -> Result<Configuration, ConfigErrors> {
             Message::Pong,
             Message::Reset,
         ],
-        in_flight: 1,
-        pings: 2,
-        stall: Duration::from_secs(7),
-        horizon: Instant::from_millis(12_000),
         extras: &[What::Reconnect, What::Drained],
         depth: Some(12),
         expected: &[
@@ -329,6 +299,7 @@ fn renewal() -> Result<Configuration, ConfigErrors> {
             ("disconnected", "login_refused"),
             ("disconnected", "pong_timeout"),
         ],
+        ..world("renewal", settings.max_attempts(Some(1)))?
     })
 }
 

@@ -1,9 +1,9 @@
 //! The life of a client on each driver.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gateway_core::{CloseFrame, Config, HeartbeatKind, Rule, SendRejection, Verdict};
+use gateway_core::{CloseFrame, Config, HeartbeatKind, Rule, SendRejection, Statistics, Verdict};
 use gateway_tokio::{MessageId, SendError};
 
 use crate::clock;
@@ -36,9 +36,60 @@ fn url(slot: &Slot) -> String {
     format!("ws://{}/soak", slot.address)
 }
 
+/// What a client on either driver does next.
+struct Life {
+    teller: Teller,
+    is_restarting: bool,
+    is_closing: bool,
+    next_at: Instant,
+}
+
+impl Life {
+    fn new(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Self {
+        let teller = Teller::new(Arc::clone(shared), Arc::clone(slot));
+        Self { teller, is_restarting: false, is_closing: false, next_at: clock::now() }
+    }
+
+    /// Whether the client must close now, for good.
+    fn must_close(&mut self) -> bool {
+        let must_close = self.teller.is_now(Phase::Close) && !self.is_closing;
+        self.is_closing |= must_close;
+        must_close
+    }
+
+    /// Whether the client, which is CLOSED, must connect again.
+    fn must_connect(&mut self) -> bool {
+        let must_connect = self.is_restarting && !self.is_closing;
+        if must_connect {
+            self.teller.closed(true);
+            self.is_restarting = false;
+        }
+        must_connect
+    }
+
+    /// What the client does now, if it is time for something.
+    fn deed(&mut self) -> Option<Deed> {
+        self.teller.rest();
+        if clock::now() < self.next_at {
+            return None;
+        }
+        self.next_at = clock::now() + self.teller.pace();
+        let was_restarting = self.is_restarting;
+        let deed = self.teller.deed();
+        self.is_restarting |= matches!(deed, Some(Deed::Restart));
+        deed.filter(|deed| !(was_restarting && matches!(deed, Deed::Restart)))
+    }
+
+    /// The client is CLOSED for good.
+    fn end(&mut self, statistics: &Statistics) {
+        self.teller.closed(self.is_closing);
+        self.teller.count(statistics);
+    }
+}
+
 /// A blocking client, on a thread of its own.
 pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Config>) {
-    let mut teller = Teller::new(Arc::clone(shared), Arc::clone(slot));
+    let mut life = Life::new(shared, slot);
     let mut client = gateway_std::Client::builder(url(slot))
         .config(Arc::clone(config))
         .seed(shared.seed ^ slot.index as u64)
@@ -46,57 +97,40 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
         .observer(Watch::new(Arc::clone(shared), Arc::clone(slot), Arc::clone(config)))
         .build()
         .expect("valid settings, and a poller");
-    let (mut is_restarting, mut is_closing) = (false, false);
-    let mut next_at = clock::now();
     loop {
-        if teller.is_now(Phase::Close) && !is_closing {
-            is_closing = true;
+        if life.must_close() {
             client.close(CloseFrame::NORMAL);
         }
-        let wait = next_at.saturating_duration_since(clock::now()).min(LOOK);
+        let wait = life.next_at.saturating_duration_since(clock::now()).min(LOOK);
         match client.recv_timeout(wait) {
-            Ok(Some(event)) => teller.event(&event),
-            Ok(None) if is_restarting && !is_closing => {
-                teller.closed(true);
-                is_restarting = false;
-                client.connect();
-            }
+            Ok(Some(event)) => life.teller.event(&event),
+            Ok(None) if life.must_connect() => client.connect(),
             Ok(None) => break,
             Err(_) => {}
         }
-        teller.rest();
-        if clock::now() < next_at {
-            continue;
-        }
-        next_at = clock::now() + teller.pace();
-        match teller.deed() {
-            Some(Deed::Restart) if !is_restarting => {
-                is_restarting = true;
-                client.close(CloseFrame::NORMAL);
-            }
-            Some(deed @ (Deed::Send(count) | Deed::Flood(count))) => {
+        match life.deed() {
+            Some(Deed::Restart) => client.close(CloseFrame::NORMAL),
+            Some(deed @ (Deed::Send(count) | Deed::Flood(count) | Deed::Cork(count))) => {
                 for _ in 0..count {
-                    let (number, message) = teller.message(deed);
-                    teller.handed_over(number, client.send(message).map(MessageId::number));
+                    let (number, message) = life.teller.message(deed);
+                    let taken = if deed.is_corked() {
+                        client.try_send(message)
+                    } else {
+                        client.send(message)
+                    };
+                    life.teller.handed_over(number, taken.map(MessageId::number));
                 }
             }
-            Some(deed @ Deed::Cork(count)) => {
-                for _ in 0..count {
-                    let (number, message) = teller.message(deed);
-                    teller.handed_over(number, client.try_send(message).map(MessageId::number));
-                }
-            }
-            Some(Deed::Restart) | None => {}
+            None => continue,
         }
-        teller.rest();
+        life.teller.rest();
     }
-    teller.closed(is_closing);
-    teller.count(&client.statistics());
+    life.end(&client.statistics());
 }
 
 /// An async client, in a task of its own.
 pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc<Config>) {
-    let mut teller = Teller::new(Arc::clone(&shared), Arc::clone(&slot));
+    let mut life = Life::new(&shared, &slot);
     let mut client = gateway_tokio::Client::builder(url(&slot))
         .config(Arc::clone(&config))
         .seed(shared.seed ^ slot.index as u64)
@@ -104,59 +138,40 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
         .observer(Watch::new(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&config)))
         .build()
         .expect("valid settings");
-    let (mut is_restarting, mut is_closing) = (false, false);
-    let mut next_at = clock::now();
     loop {
-        if teller.is_now(Phase::Close) && !is_closing {
-            is_closing = true;
+        if life.must_close() {
             client.close(CloseFrame::NORMAL);
         }
         // Cancel-safe: an event is yielded or stays, and a timer holds nothing.
         tokio::select! {
             event = client.next() => match event {
-                Some(event) => teller.event(&event),
-                None if is_restarting && !is_closing => {
-                    teller.closed(true);
-                    is_restarting = false;
-                    client.connect();
-                }
+                Some(event) => life.teller.event(&event),
+                None if life.must_connect() => client.connect(),
                 None => break,
             },
-            () = clock::wait_until(next_at.min(clock::now() + LOOK)) => {}
+            () = clock::wait_until(life.next_at.min(clock::now() + LOOK)) => {}
         }
-        teller.rest();
-        if clock::now() < next_at {
-            continue;
-        }
-        next_at = clock::now() + teller.pace();
-        match teller.deed() {
-            Some(Deed::Restart) if !is_restarting => {
-                is_restarting = true;
-                client.close(CloseFrame::NORMAL);
-            }
-            Some(deed @ (Deed::Send(count) | Deed::Flood(count))) => {
+        match life.deed() {
+            Some(Deed::Restart) => client.close(CloseFrame::NORMAL),
+            Some(deed @ (Deed::Send(count) | Deed::Flood(count) | Deed::Cork(count))) => {
                 for _ in 0..count {
-                    let (number, message) = teller.message(deed);
-                    let handed_over = client.send(message).await.map(MessageId::number);
-                    teller.handed_over(number, handed_over);
-                }
-            }
-            Some(deed @ Deed::Cork(count)) => {
-                for _ in 0..count {
-                    let (number, message) = teller.message(deed);
-                    let handed_over = client.try_send(message);
-                    if handed_over.as_ref().is_err_and(is_full) {
+                    let (number, message) = life.teller.message(deed);
+                    let taken = if deed.is_corked() {
+                        client.try_send(message)
+                    } else {
+                        client.send(message).await
+                    };
+                    if deed.is_corked() && taken.as_ref().is_err_and(is_full) {
                         break; // not taken
                     }
-                    teller.handed_over(number, handed_over.map(MessageId::number));
+                    life.teller.handed_over(number, taken.map(MessageId::number));
                 }
             }
-            Some(Deed::Restart) | None => {}
+            None => continue,
         }
-        teller.rest();
+        life.teller.rest();
     }
-    teller.closed(is_closing);
-    teller.count(&client.statistics());
+    life.end(&client.statistics());
 }
 
 fn is_full(refused: &SendError) -> bool {

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::clock;
 use crate::draws::{Draws, Purpose};
 use crate::ledger::Kind;
-use crate::plan::{Fault, plan};
+use crate::plan::{Fault, Opening, plan};
 use crate::serving::serve;
 use crate::shared::{Phase, Shared, Slot};
 
@@ -43,7 +43,7 @@ pub(crate) async fn attend(shared: Arc<Shared>, slot: Arc<Slot>, mut listener: T
         let attempt = slot.attempts.load(Relaxed);
         let next = Some(plan(shared.seed, slot.place, attempt)).filter(|_| now == Phase::Storm);
         if let Some(next) = &next
-            && next.opening == Some(Fault::Refuse)
+            && next.opening == Some(Opening::Refuse)
         {
             // To be refused the client must be away.
             let mut open = slot.open.subscribe();
@@ -52,7 +52,7 @@ pub(crate) async fn attend(shared: Arc<Shared>, slot: Arc<Slot>, mut listener: T
                 _ = phase.changed() => continue,
             }
             drop(listener);
-            shared.counts(slot.driver).fault(Fault::Refuse);
+            shared.counts(slot.driver).fault(Fault::Opening(Opening::Refuse));
             slot.attempts.fetch_add(1, Relaxed);
             clock::wait(Draws::of(Purpose::Connection, next.seed, 0, 0).millis(100..600)).await;
             match listen_again(slot.address).await {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A client's record of one of its sockets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SocketBook {
     /// The gateway's number for it.
     pub(crate) connection: u64,
@@ -23,14 +23,7 @@ pub(crate) struct SocketBook {
 impl SocketBook {
     /// An empty record of the socket for this connection of the gateway.
     pub(crate) fn of(connection: u64) -> Self {
-        Self {
-            connection,
-            sent: Vec::new(),
-            maybe: Vec::new(),
-            echoed: Vec::new(),
-            delivered: 0,
-            heard_the_end: false,
-        }
+        Self { connection, ..Self::default() }
     }
 
     fn owns(&self, number: u64) -> bool {
@@ -39,7 +32,7 @@ impl SocketBook {
 }
 
 /// The gateway's record of one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionBook {
     /// Its number.
     pub(crate) connection: u64,

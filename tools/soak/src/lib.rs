@@ -19,6 +19,6 @@ mod shared;
 mod teller;
 mod vitals;
 
-pub use plan::{FAULTS, Fault};
+pub use plan::{Ending, FAULTS, Fault, Open, Opening};
 pub use report::Report;
 pub use run::{Settings, run};

@@ -5,9 +5,21 @@ use std::time::Duration;
 
 use crate::draws::{Draws, Purpose};
 
-/// The gateway's faults.
+/// The gateway's faults, by when they happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a connection has no other stage")]
 pub enum Fault {
+    /// In place of the upgrade, or during it.
+    Opening(Opening),
+    /// While it is open.
+    Open(Open),
+    /// At its end.
+    Ending(Ending),
+}
+
+/// A fault in place of the upgrade, or during it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
     /// The port refuses connections for a moment.
     Refuse,
     /// An HTTP response in place of an upgrade, with or without a Retry-After.
@@ -20,22 +32,11 @@ pub enum Fault {
     StalledUpgrade,
     /// The answer to the upgrade comes byte by byte.
     SlowUpgrade,
-    /// The stream ends without a Close frame.
-    Fin,
-    /// The socket is reset.
-    Reset,
-    /// Silence: the gateway neither reads nor writes, and keeps the socket.
-    HalfOpen,
-    /// A Close frame.
-    Close(u16),
-    /// A Close frame of one byte.
-    ShortClose,
-    /// A frame with an undefined opcode.
-    BadOpcode,
-    /// A text that is not UTF-8.
-    BadUtf8,
-    /// The head of a message above the size limit.
-    TooBig,
+}
+
+/// A fault while a connection is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
     /// Messages in fragments, with a Ping between them.
     Fragments,
     /// One byte a write.
@@ -52,115 +53,80 @@ pub enum Fault {
     PingFlood,
 }
 
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The stream ends without a Close frame.
+    Fin,
+    /// The socket is reset.
+    Reset,
+    /// Silence: the gateway neither reads nor writes, and keeps the socket.
+    HalfOpen,
+    /// A Close frame.
+    Close(u16),
+    /// A Close frame of one byte.
+    ShortClose,
+    /// A frame with an undefined opcode.
+    BadOpcode,
+    /// A text that is not UTF-8.
+    BadUtf8,
+    /// The head of a message above the size limit.
+    TooBig,
+}
+
 /// Every fault, as often as it is drawn in a deck.
 pub const FAULTS: &[Fault] = &[
-    Fault::Refuse,
-    Fault::Http(503, None),
-    Fault::Http(503, Some(1)),
-    Fault::Http(429, Some(0)),
-    Fault::Http(429, None),
-    Fault::Garbage,
-    Fault::CutUpgrade,
-    Fault::StalledUpgrade,
-    Fault::SlowUpgrade,
-    Fault::Fin,
-    Fault::Reset,
-    Fault::HalfOpen,
-    Fault::Close(1001),
-    Fault::Close(1011),
-    Fault::Close(1012),
-    Fault::Close(1013),
-    Fault::Close(4000),
-    Fault::Close(1005),
-    Fault::Close(999),
-    Fault::ShortClose,
-    Fault::BadOpcode,
-    Fault::BadUtf8,
-    Fault::TooBig,
-    Fault::Fragments,
-    Fault::OneByte,
-    Fault::Burst,
-    Fault::SlowRead,
-    Fault::LatePong,
-    Fault::NoPong,
-    Fault::PingFlood,
+    Fault::Opening(Opening::Refuse),
+    Fault::Opening(Opening::Http(503, None)),
+    Fault::Opening(Opening::Http(503, Some(1))),
+    Fault::Opening(Opening::Http(429, Some(0))),
+    Fault::Opening(Opening::Http(429, None)),
+    Fault::Opening(Opening::Garbage),
+    Fault::Opening(Opening::CutUpgrade),
+    Fault::Opening(Opening::StalledUpgrade),
+    Fault::Opening(Opening::SlowUpgrade),
+    Fault::Ending(Ending::Fin),
+    Fault::Ending(Ending::Reset),
+    Fault::Ending(Ending::HalfOpen),
+    Fault::Ending(Ending::Close(1001)),
+    Fault::Ending(Ending::Close(1011)),
+    Fault::Ending(Ending::Close(1012)),
+    Fault::Ending(Ending::Close(1013)),
+    Fault::Ending(Ending::Close(4000)),
+    Fault::Ending(Ending::Close(1005)),
+    Fault::Ending(Ending::Close(999)),
+    Fault::Ending(Ending::ShortClose),
+    Fault::Ending(Ending::BadOpcode),
+    Fault::Ending(Ending::BadUtf8),
+    Fault::Ending(Ending::TooBig),
+    Fault::Open(Open::Fragments),
+    Fault::Open(Open::OneByte),
+    Fault::Open(Open::Burst),
+    Fault::Open(Open::SlowRead),
+    Fault::Open(Open::LatePong),
+    Fault::Open(Open::NoPong),
+    Fault::Open(Open::PingFlood),
 ];
 
 /// How a connection with another fault may end.
-const ENDINGS: &[Fault] = &[
-    Fault::Fin,
-    Fault::Reset,
-    Fault::HalfOpen,
-    Fault::Close(1001),
-    Fault::Close(1012),
-    Fault::Close(4000),
-    Fault::BadOpcode,
+const ENDINGS: &[Ending] = &[
+    Ending::Fin,
+    Ending::Reset,
+    Ending::HalfOpen,
+    Ending::Close(1001),
+    Ending::Close(1012),
+    Ending::Close(4000),
+    Ending::BadOpcode,
 ];
-
-/// When a fault happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// In place of the upgrade, or during it.
-    Opening,
-    /// While it is open.
-    Open,
-    /// At its end.
-    Ending,
-}
 
 impl Fault {
     /// Its name in the report.
     #[must_use]
     pub fn name(self) -> String {
         match self {
-            Self::Refuse => "refused".into(),
-            Self::Http(status, None) => format!("HTTP {status}"),
-            Self::Http(status, Some(seconds)) => format!("HTTP {status} + {seconds} s"),
-            Self::Garbage => "no HTTP".into(),
-            Self::CutUpgrade => "upgrade cut".into(),
-            Self::StalledUpgrade => "upgrade stalled".into(),
-            Self::SlowUpgrade => "upgrade slow".into(),
-            Self::Fin => "FIN".into(),
-            Self::Reset => "reset".into(),
-            Self::HalfOpen => "half-open".into(),
-            Self::Close(code) => format!("close {code}"),
-            Self::ShortClose => "close, one byte".into(),
-            Self::BadOpcode => "bad opcode".into(),
-            Self::BadUtf8 => "bad UTF-8".into(),
-            Self::TooBig => "too big".into(),
-            Self::Fragments => "fragments".into(),
-            Self::OneByte => "one byte a write".into(),
-            Self::Burst => "bursts".into(),
-            Self::SlowRead => "slow reading".into(),
-            Self::LatePong => "late pongs".into(),
-            Self::NoPong => "no pongs".into(),
-            Self::PingFlood => "ping flood".into(),
-        }
-    }
-
-    pub(crate) const fn stage(self) -> Stage {
-        match self {
-            Self::Refuse
-            | Self::Http(..)
-            | Self::Garbage
-            | Self::CutUpgrade
-            | Self::StalledUpgrade
-            | Self::SlowUpgrade => Stage::Opening,
-            Self::Fragments
-            | Self::OneByte
-            | Self::Burst
-            | Self::SlowRead
-            | Self::LatePong
-            | Self::NoPong
-            | Self::PingFlood => Stage::Open,
-            Self::Fin
-            | Self::Reset
-            | Self::HalfOpen
-            | Self::Close(_)
-            | Self::ShortClose
-            | Self::BadOpcode
-            | Self::BadUtf8
-            | Self::TooBig => Stage::Ending,
+            Self::Opening(fault) => fault.name(),
+            Self::Open(fault) => fault.name().into(),
+            Self::Ending(ending) => ending.name(),
         }
     }
 
@@ -170,17 +136,60 @@ impl Fault {
     }
 }
 
+impl Opening {
+    fn name(self) -> String {
+        match self {
+            Self::Refuse => "refused".into(),
+            Self::Http(status, None) => format!("HTTP {status}"),
+            Self::Http(status, Some(seconds)) => format!("HTTP {status} + {seconds} s"),
+            Self::Garbage => "no HTTP".into(),
+            Self::CutUpgrade => "upgrade cut".into(),
+            Self::StalledUpgrade => "upgrade stalled".into(),
+            Self::SlowUpgrade => "upgrade slow".into(),
+        }
+    }
+}
+
+impl Open {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Fragments => "fragments",
+            Self::OneByte => "one byte a write",
+            Self::Burst => "bursts",
+            Self::SlowRead => "slow reading",
+            Self::LatePong => "late pongs",
+            Self::NoPong => "no pongs",
+            Self::PingFlood => "ping flood",
+        }
+    }
+}
+
+impl Ending {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Fin => "FIN".into(),
+            Self::Reset => "reset".into(),
+            Self::HalfOpen => "half-open".into(),
+            Self::Close(code) => format!("close {code}"),
+            Self::ShortClose => "close, one byte".into(),
+            Self::BadOpcode => "bad opcode".into(),
+            Self::BadUtf8 => "bad UTF-8".into(),
+            Self::TooBig => "too big".into(),
+        }
+    }
+}
+
 /// The plan of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// A fault of the opening.
-    pub(crate) opening: Option<Fault>,
+    pub(crate) opening: Option<Opening>,
     /// A fault while it is open.
-    pub(crate) open: Option<Fault>,
+    pub(crate) open: Option<Open>,
     /// How long it is open.
     pub(crate) life: Duration,
     /// How it ends.
-    pub(crate) ending: Fault,
+    pub(crate) ending: Ending,
     /// Whether the gateway waits for the client to end TCP after a close handshake.
     pub(crate) lingers: bool,
     /// The seed of its other random choices.
@@ -214,15 +223,12 @@ pub(crate) fn plan(seed: u64, place: Place, attempt: u64) -> Plan {
     let fault = FAULTS[order[usize::try_from(card).unwrap_or(0)]];
     let mut draws = Draws::of(Purpose::Plan, seed, place.who(), attempt);
     let life = if draws.once_in(4) { draws.millis(500..1_500) } else { draws.millis(1..400) };
-    let stage = fault.stage();
-    Plan {
-        opening: Some(fault).filter(|_| stage == Stage::Opening),
-        open: Some(fault).filter(|_| stage == Stage::Open),
-        life,
-        ending: if stage == Stage::Ending { fault } else { draws.pick(ENDINGS) },
-        lingers: draws.once_in(3),
-        seed: draws.next(),
-    }
+    let (opening, open, ending) = match fault {
+        Fault::Opening(fault) => (Some(fault), None, draws.pick(ENDINGS)),
+        Fault::Open(fault) => (None, Some(fault), draws.pick(ENDINGS)),
+        Fault::Ending(ending) => (None, None, ending),
+    };
+    Plan { opening, open, life, ending, lingers: draws.once_in(3), seed: draws.next() }
 }
 
 #[cfg(test)]
@@ -244,7 +250,9 @@ mod tests {
             .flat_map(|index| (0..6).map(move |attempt| (index, attempt)))
             .map(|(index, attempt)| {
                 let plan = plan(7, Place { index, of: 5, deck: 2 }, attempt);
-                plan.opening.or(plan.open).unwrap_or(plan.ending).index()
+                let opening = plan.opening.map(Fault::Opening);
+                let early = opening.or(plan.open.map(Fault::Open));
+                early.unwrap_or(Fault::Ending(plan.ending)).index()
             })
             .collect();
         met.sort_unstable();

@@ -102,19 +102,17 @@ impl Report {
             self.break_with(what);
         }
         let drivers = std::mem::take(&mut self.drivers);
-        for Row { name, clients, faults, .. } in &drivers {
-            let unmet: Vec<_> = FAULTS.iter().zip(faults).filter(|(_, met)| **met == 0).collect();
+        for row @ Row { name, clients, faults, .. } in &drivers {
+            let unmet = FAULTS.iter().zip(faults).filter(|(_, met)| **met == 0);
+            let unmet: Vec<_> = unmet.map(|(fault, _)| fault.name()).collect();
             if !unmet.is_empty() && self.owes_all_faults(*clients) {
-                let names: Vec<_> = unmet.iter().map(|(fault, _)| fault.name()).collect();
+                let unmet = unmet.join(", ");
                 self.break_with(format!(
-                    "{name}: in {took:?} these faults never occurred: {}",
-                    names.join(", ")
+                    "{name}: in {took:?} these faults never occurred: {unmet}"
                 ));
             }
-        }
-        for row in &drivers {
-            let (name, clients, sent) = (row.name, row.clients, row.value("sent"));
-            if sent < clients as u64 {
+            let sent = row.value("sent");
+            if sent < *clients as u64 {
                 let what = format!("{name}: {sent} messages of {clients} clients prove nothing");
                 self.break_with(what);
             }
@@ -147,19 +145,18 @@ impl Report {
 }
 
 fn median(of: &[Vitals]) -> Vitals {
-    let mut bytes: Vec<_> = of.iter().map(|one| one.live_bytes).collect();
-    let mut allocations: Vec<_> = of.iter().map(|one| one.live_allocations).collect();
-    let mut resident: Vec<_> = of.iter().map(|one| one.resident_kib).collect();
-    bytes.sort_unstable();
-    allocations.sort_unstable();
-    resident.sort_unstable();
-    let middle = of.len() / 2;
     Vitals {
-        live_bytes: bytes[middle],
-        live_allocations: allocations[middle],
-        resident_kib: resident[middle],
-        ..of[middle]
+        live_bytes: middle(of, |one| one.live_bytes),
+        live_allocations: middle(of, |one| one.live_allocations),
+        resident_kib: middle(of, |one| one.resident_kib),
+        ..of[of.len() / 2]
     }
+}
+
+fn middle<T: Ord>(of: &[Vitals], value: impl Fn(&Vitals) -> T) -> T {
+    let mut values: Vec<_> = of.iter().map(value).collect();
+    values.sort_unstable();
+    values.swap_remove(of.len() / 2)
 }
 
 impl Row {

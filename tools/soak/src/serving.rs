@@ -13,7 +13,7 @@ use crate::clock::{self, at_most};
 use crate::draws::{Draws, Purpose};
 use crate::ledger::{ConnectionBook, Kind};
 use crate::payload;
-use crate::plan::{Fault, Plan, plan};
+use crate::plan::{Ending, Fault, Open, Opening, Plan, plan};
 use crate::shared::{Phase, Shared, Slot};
 
 /// A client that has not ended TCP after this never will: all its deadlines are below two seconds.
@@ -50,13 +50,7 @@ pub(crate) async fn serve(
         told: 0,
         fault: None,
         lingers: plan.as_ref().is_some_and(|plan| plan.lingers),
-        book: ConnectionBook {
-            connection: id,
-            received: Vec::new(),
-            is_clean: false,
-            written: None,
-            how: String::new(),
-        },
+        book: ConnectionBook { connection: id, ..ConnectionBook::default() },
     };
     // Any failure here means that the client has left, which the ledgers show.
     let _ = line.live(plan).await;
@@ -74,7 +68,7 @@ struct Line<'a> {
     /// How many messages were written to the client.
     told: u64,
     /// How it misbehaves while it is open.
-    fault: Option<Fault>,
+    fault: Option<Open>,
     lingers: bool,
     book: ConnectionBook,
 }
@@ -96,14 +90,14 @@ impl Line<'_> {
         self.fault = plan.open;
         self.lingers = plan.lingers;
         if let Some(fault) = plan.open {
-            self.count(fault);
+            self.count(Fault::Open(fault));
         }
         let mut draws = Draws::of(Purpose::Connection, plan.seed, 0, 0);
         if let Over::Gone = self.storm(plan.life, &mut draws).await? {
             return Ok(());
         }
         // In a calm each client must get a fresh connection as soon as possible.
-        let ending = if self.in_storm() { plan.ending } else { Fault::Close(1012) };
+        let ending = if self.in_storm() { plan.ending } else { Ending::Close(1012) };
         self.end(ending).await
     }
 
@@ -111,17 +105,12 @@ impl Line<'_> {
         self.shared.now_is(Phase::Storm)
     }
 
-    /// If the plan has a fault at the wrong stage.
-    fn misplaced(&self, fault: Option<Fault>) {
-        self.shared.ledger.wrong(Kind::Other, format!("{fault:?} is planned where it cannot be"));
-    }
-
     fn count(&self, fault: Fault) {
         self.shared.counts(self.slot.driver).fault(fault);
     }
 
     /// Reads the request and answers it. Returns whether the connection is upgraded.
-    async fn open(&mut self, fault: Option<Fault>) -> io::Result<bool> {
+    async fn open(&mut self, fault: Option<Opening>) -> io::Result<bool> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let byte = at_most(PATIENCE, self.stream.read_u8()).await;
@@ -138,10 +127,10 @@ impl Line<'_> {
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
         );
         if let Some(fault) = fault {
-            self.count(fault);
+            self.count(Fault::Opening(fault));
         }
         match fault {
-            Some(Fault::Http(status, after)) => {
+            Some(Opening::Http(status, after)) => {
                 let after =
                     after.map_or(String::new(), |after| format!("Retry-After: {after}\r\n"));
                 let refusal = format!(
@@ -149,13 +138,13 @@ impl Line<'_> {
                 );
                 self.write(refusal.as_bytes()).await?;
             }
-            Some(Fault::Garbage) => self.write(b"220 smtp.example ESMTP\r\n\r\n").await?,
-            Some(Fault::CutUpgrade) => {}
-            Some(Fault::StalledUpgrade) => {
+            Some(Opening::Garbage) => self.write(b"220 smtp.example ESMTP\r\n\r\n").await?,
+            Some(Opening::CutUpgrade) => {}
+            Some(Opening::StalledUpgrade) => {
                 self.drain("a stalled upgrade").await;
                 return Ok(false);
             }
-            Some(Fault::SlowUpgrade) => {
+            Some(Opening::SlowUpgrade) => {
                 self.slot.grant(self.book.connection);
                 for byte in answer.as_bytes() {
                     self.write(&[*byte]).await?;
@@ -168,24 +157,10 @@ impl Line<'_> {
                 self.write(answer.as_bytes()).await?;
                 return Ok(true);
             }
-            Some(
-                Fault::Refuse // is the listener's
-                | Fault::Fin
-                | Fault::Reset
-                | Fault::HalfOpen
-                | Fault::Close(_)
-                | Fault::ShortClose
-                | Fault::BadOpcode
-                | Fault::BadUtf8
-                | Fault::TooBig
-                | Fault::Fragments
-                | Fault::OneByte
-                | Fault::Burst
-                | Fault::SlowRead
-                | Fault::LatePong
-                | Fault::NoPong
-                | Fault::PingFlood,
-            ) => self.misplaced(fault),
+            Some(Opening::Refuse) => {
+                let what = "a connection that the listener should have refused";
+                self.shared.ledger.wrong(Kind::Other, what.into());
+            }
         }
         self.stream.shutdown().await?;
         self.drain("a refused upgrade").await;
@@ -224,16 +199,16 @@ impl Line<'_> {
         let mut phase = self.shared.phase.subscribe();
         let until = clock::now() + life;
         loop {
-            if self.fault == Some(Fault::Burst) && draws.once_in(3) {
+            if self.fault == Some(Open::Burst) && draws.once_in(3) {
                 for _ in 0..draws.within(5..60) {
                     self.tell("burst").await?;
                 }
             }
-            if self.fault == Some(Fault::PingFlood) && draws.once_in(3) {
+            if self.fault == Some(Open::PingFlood) && draws.once_in(3) {
                 let ping = Frame::ping("are you there").bytes();
                 self.write(&ping.repeat(200)).await?;
             }
-            if self.fault == Some(Fault::SlowRead) {
+            if self.fault == Some(Open::SlowRead) {
                 clock::wait(Duration::from_millis(30)).await;
             }
             // Cancel-safe: bytes are in the buffer or stay in the socket.
@@ -241,7 +216,7 @@ impl Line<'_> {
                 _ = phase.wait_for(|phase| *phase != Phase::Storm) => return Ok(Over::Stopped),
                 () = clock::wait_until(until) => return Ok(Over::Stopped),
                 came = async {
-                    if self.fault == Some(Fault::SlowRead) {
+                    if self.fault == Some(Open::SlowRead) {
                         (&mut self.stream).take(4_096).read_buf(&mut self.unread).await
                     } else {
                         self.stream.read_buf(&mut self.unread).await
@@ -254,36 +229,23 @@ impl Line<'_> {
         }
     }
 
-    async fn end(&mut self, ending: Fault) -> io::Result<()> {
+    async fn end(&mut self, ending: Ending) -> io::Result<()> {
         if self.in_storm() {
-            self.count(ending);
+            self.count(Fault::Ending(ending));
         }
         match ending {
-            Fault::Fin => self.stream.shutdown().await?,
-            Fault::Reset => {
+            Ending::Fin => self.stream.shutdown().await?,
+            Ending::Reset => {
                 self.stream.set_zero_linger()?;
                 return Ok(());
             }
-            Fault::HalfOpen => clock::wait(SILENCE).await,
-            Fault::Close(code) => self.last_word(&Frame::close(code, "").bytes()).await?,
-            Fault::ShortClose => self.last_word(&Frame::new(0x88, [3]).bytes()).await?,
-            Fault::BadOpcode => self.last_word(&Frame::new(0x83, "what").bytes()).await?,
-            Fault::BadUtf8 => self.last_word(&Frame::text([0xc3, 0x28]).bytes()).await?,
+            Ending::HalfOpen => clock::wait(SILENCE).await,
+            Ending::Close(code) => self.last_word(&Frame::close(code, "").bytes()).await?,
+            Ending::ShortClose => self.last_word(&Frame::new(0x88, [3]).bytes()).await?,
+            Ending::BadOpcode => self.last_word(&Frame::new(0x83, "what").bytes()).await?,
+            Ending::BadUtf8 => self.last_word(&Frame::text([0xc3, 0x28]).bytes()).await?,
             // Announces 16 MiB, which never come.
-            Fault::TooBig => self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?,
-            Fault::Refuse
-            | Fault::Http(..)
-            | Fault::Garbage
-            | Fault::CutUpgrade
-            | Fault::StalledUpgrade
-            | Fault::SlowUpgrade
-            | Fault::Fragments
-            | Fault::OneByte
-            | Fault::Burst
-            | Fault::SlowRead
-            | Fault::LatePong
-            | Fault::NoPong
-            | Fault::PingFlood => self.misplaced(Some(ending)),
+            Ending::TooBig => self.last_word(&[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).await?,
         }
         self.drain(&ending.name()).await;
         Ok(())
@@ -325,10 +287,10 @@ impl Line<'_> {
     }
 
     async fn answer_heartbeat(&mut self) -> io::Result<()> {
-        if self.fault == Some(Fault::NoPong) {
+        if self.fault == Some(Open::NoPong) {
             return Ok(());
         }
-        if self.fault == Some(Fault::LatePong) {
+        if self.fault == Some(Open::LatePong) {
             clock::wait(Duration::from_millis(120)).await;
         }
         self.write(&Frame::text(r#"{"type":"pong"}"#).bytes()).await
@@ -389,7 +351,7 @@ impl Line<'_> {
 
     async fn tell(&mut self, what: &str) -> io::Result<()> {
         let text = payload::of_gateway(self.book.connection, self.told, what);
-        let bytes = if self.fault == Some(Fault::Fragments) {
+        let bytes = if self.fault == Some(Open::Fragments) {
             let (first, rest) = text.as_bytes().split_at(text.len() / 3);
             let (middle, last) = rest.split_at(rest.len() / 2);
             let middle = Frame::new(0x00, middle);
@@ -406,7 +368,7 @@ impl Line<'_> {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let one_by_one = if self.fault == Some(Fault::OneByte) { bytes.len().min(40) } else { 0 };
+        let one_by_one = if self.fault == Some(Open::OneByte) { bytes.len().min(40) } else { 0 };
         let (single, rest) = bytes.split_at(one_by_one);
         let written = at_most(WRITE_BOUND, async {
             for byte in single.chunks(1) {

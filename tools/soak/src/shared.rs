@@ -102,7 +102,7 @@ impl Slot {
 }
 
 /// Counts of one driver's clients.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) faults: Vec<AtomicU64>,
     pub(crate) attempts: AtomicU64,
@@ -118,18 +118,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     fn new() -> Self {
-        let zero = || AtomicU64::new(0);
-        Self {
-            faults: FAULTS.iter().map(|_| zero()).collect(),
-            attempts: zero(),
-            reconnects: zero(),
-            sent: zero(),
-            maybe: zero(),
-            rejected: zero(),
-            refused: zero(),
-            echoed: zero(),
-            longest_away: zero(),
-        }
+        Self { faults: FAULTS.iter().map(|_| AtomicU64::default()).collect(), ..Self::default() }
     }
 
     pub(crate) fn fault(&self, fault: Fault) {

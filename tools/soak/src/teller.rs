@@ -43,6 +43,12 @@ pub(crate) enum Deed {
     Restart,
 }
 
+impl Deed {
+    pub(crate) const fn is_corked(self) -> bool {
+        matches!(self, Self::Cork(_))
+    }
+}
+
 impl Teller {
     pub(crate) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
         let draws = Draws::of(Purpose::Client, shared.seed, slot.place.who(), 0);

@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory as _, Error, error::ErrorKind};
+use clap::Args;
 use gateway_tokio::core::parse_duration;
 
 use super::{
     form::{Binary, Form, LineEnd},
     session::AfterInput,
 };
-use crate::{args::Arguments, settings::Flags};
+use crate::settings::Flags;
 
 /// The command line of `gateway connect`.
 #[derive(Debug, Args)]
@@ -84,15 +84,16 @@ impl ConnectArgs {
 
     /// # Errors
     /// If two flags contradict each other.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let wrong = if self.binary.is_some() && self.output != Form::Lines {
-            "--binary is only for --output lines: the other forms include binary messages anyway"
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.binary.is_some() && self.output != Form::Lines {
+            Err(
+                "--binary is only for --output lines: the other forms include binary messages anyway",
+            )
         } else if self.line_end.is_some() && self.input != Form::Lines {
-            "--line-end is only for --input lines: the other forms are exact"
+            Err("--line-end is only for --input lines: the other forms are exact")
         } else {
-            return Ok(());
-        };
-        Err(Arguments::command().error(ErrorKind::ArgumentConflict, wrong))
+            Ok(())
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
 };
 
 use args::ConnectArgs;
+use clap::{CommandFactory as _, error::ErrorKind};
 use gateway_tokio::core::ConfigErrors;
 use thiserror::Error;
 
@@ -29,6 +30,7 @@ use self::{
     session::{Session, longest_end},
 };
 use crate::{
+    args::Arguments,
     clock::Stopwatch,
     record::CannotRecord,
     settings::{Settings, Url},
@@ -52,9 +54,9 @@ enum StartError {
 /// Runs the command. Returns 0 if closed as asked, 1 if it gave up, 2 on invalid settings.
 pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     let clock = Stopwatch::start();
-    if let Err(error) = args.check() {
+    if let Err(conflict) = args.check() {
         // If stderr is closed, the status still reports it.
-        let _ = error.print();
+        let _ = Arguments::command().error(ErrorKind::ArgumentConflict, conflict).print();
         return ExitCode::from(2);
     }
     let after_input = args.after_input();

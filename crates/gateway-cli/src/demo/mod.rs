@@ -1,11 +1,10 @@
 //! The command `gateway demo`: a server that misbehaves and a client that survives it, in one process.
 //!
 //! [`faults`] is the sequence of faults, [`stage`] runs the client and shows its events, [`ledger`]
-//! accounts for every message. [`client`] is the client on either driver, [`gateway`] the server.
+//! accounts for every message. [`client`] is the client on either driver.
 
 mod client;
 mod faults;
-mod gateway;
 mod ledger;
 pub(crate) mod screen;
 mod stage;
@@ -14,13 +13,13 @@ mod summary;
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
+use gateway_hostile::{ServeError, Server};
 use gateway_tokio::core::{Config, ConfigErrors, HeartbeatKind};
 use thiserror::Error;
 
 use self::{
     client::{Client, Driver, Setup},
     faults::Fault,
-    gateway::{Gateway, GatewayError},
     screen::Screen,
     stage::{DemoError, Stage},
 };
@@ -57,8 +56,8 @@ enum Failure {
     Screen(io::Error),
     #[error(transparent)]
     Record(#[from] CannotRecord),
-    #[error(transparent)]
-    Gateway(#[from] GatewayError),
+    #[error("cannot start the server: {0}")]
+    Server(#[from] ServeError),
     #[error("the settings of the demo are not valid: {0}")]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
@@ -98,13 +97,13 @@ fn demo(args: &DemoArgs) -> Result<(), Failure> {
 
 async fn play(args: &DemoArgs) -> Result<(), Failure> {
     let recorder = args.record.as_deref().map(record::create).transpose()?;
-    let gateway = Gateway::start()?;
+    let server = Server::builder().start()?;
     let config = config()?;
-    let url = format!("ws://{}", gateway.address);
+    let url = server.url();
     let setup = Setup { url: url.clone(), config: config.clone(), seed: args.seed, recorder };
     let client = Client::new(args.driver, setup)?;
     let screen = Screen::new(Stopwatch::start()).map_err(Failure::Screen)?;
-    let mut stage = Stage::new(client, gateway.control.clone(), screen, config);
+    let mut stage = Stage::new(client, server.control().clone(), screen, config);
     stage.screen.line(format_args!("A server at {url}, and a client that reconnects."));
 
     stage.until_ready().await?;
@@ -119,7 +118,7 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     stage.screen.line("");
     stage.close().await?;
     let adds_up = summary::show(&mut stage, &ridden);
-    gateway.stop().await?;
+    server.stop()?;
     if adds_up { Ok(()) } else { Err(Failure::Account) }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gateway_hostile::Control;
 use gateway_tokio::{
     ClientEvent,
     core::{Config, DisconnectCause, GiveUpCause, Notice, RetryCause, SendRejection, SocketId},
@@ -13,7 +14,7 @@ use super::{
     ledger::Ledger,
     screen::{Paint, Screen, millis},
 };
-use crate::{clock::Stopwatch, serve::Control};
+use crate::clock::Stopwatch;
 
 #[derive(Debug, Error)]
 pub(crate) enum DemoError {

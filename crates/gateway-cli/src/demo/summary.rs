@@ -1,5 +1,6 @@
 //! The summary at the end of the demo: each fault, and the totals.
 
+use gateway_hostile::Tally;
 use gateway_tokio::core::Statistics;
 
 use super::{
@@ -8,7 +9,6 @@ use super::{
     screen::{Paint, Screen, millis},
     stage::Stage,
 };
-use crate::serve::Tally;
 
 /// Shows the summary. Returns whether every message is accounted for.
 pub(crate) fn show(stage: &mut Stage, ridden: &[Ridden]) -> bool {
@@ -24,7 +24,7 @@ pub(crate) fn show(stage: &mut Stage, ridden: &[Ridden]) -> bool {
     show_faults(screen, ridden);
     show_messages(screen, &counts);
     show_times(screen, &statistics, pings, pongs);
-    let Tally { connections, upgrades, echoes, pongs } = stage.control.tally();
+    let Tally { connections, upgrades, echoes, pongs, .. } = stage.control.tally();
     screen.line(format_args!(
         "  server      {connections} connections, {upgrades} upgrades, {echoes} echoes, {pongs} pongs\n"
     ));

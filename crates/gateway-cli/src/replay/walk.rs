@@ -11,12 +11,21 @@ use gateway_tokio::core::{
     Instant, JsonDialect, LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised,
     RetryAfter, SendRejection, SocketId, UnixMillis,
 };
+use thiserror::Error;
 
 use super::{
-    NotTold,
     tale::{Attempt, Done, Pong, Seen, Style, Tale},
     words,
 };
+
+/// Why a journal cannot be told as a scenario.
+#[derive(Debug, Error)]
+pub(crate) enum NotTold {
+    #[error("the journal's settings cannot be written as TOML: {0}")]
+    Write(#[from] toml::ser::Error),
+    #[error("the journal's settings are not valid: {0}")]
+    Read(#[from] toml::de::Error),
+}
 
 /// What the testkit's wall clock shows at 0 ms.
 const WALL: UnixMillis = UnixMillis(1_700_000_000_000);

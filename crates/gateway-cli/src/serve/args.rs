@@ -12,9 +12,9 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
+use gateway_hostile::{NoScript, Script, Secret};
 use gateway_tokio::core::parse_duration;
 
-use super::{Script, Secret, script::NoScript};
 use crate::byte_size::ByteSize;
 
 const LIST: &str = "list";
@@ -145,11 +145,12 @@ impl TypedValueParser for ScriptParser {
                 format!("invalid value '{name}' for '--script <NAME>': {}\n", NoScript::Code);
             Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         };
-        match Script::by_name(&name) {
+        match Script::named(&name) {
             Ok(script) => Ok(ScriptChoice::Play(script)),
             Err(NoScript::Code) => Err(no_code()),
-            Err(NoScript::Name) => {
-                let names = Script::all().iter().map(|script| script.name);
+            // `Name`, and what a later version may add.
+            Err(_) => {
+                let names = Script::all().iter().map(Script::name);
                 // Only the literal `close-CODE` passes this check without being a script.
                 PossibleValuesParser::new(names.chain(["close-CODE", LIST]))
                     .parse_ref(command, argument, value)

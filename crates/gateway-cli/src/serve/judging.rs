@@ -1,26 +1,20 @@
-//! The judge: a server that applies a script to a client for a time, and reports what the client did.
+//! The judge's flags: how long a client is watched, and where its report goes.
 
 use std::{
     fs::File,
     future::Future,
     io::{self, Write},
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use clap::error::ErrorKind;
+use gateway_hostile::{Report, ServeError, Server};
 use gateway_tokio::core::format_duration;
 use thiserror::Error;
 
-use super::{
-    Options, ServeError, Server,
-    args::{JudgeArgs, ReportFormat},
-    command::print_url,
-    judge::Report,
-    record::Record,
-};
+use super::args::{JudgeArgs, ReportFormat};
 use crate::{clock, stdio};
 
 /// By default a client is watched for two limits plus this.
@@ -34,8 +28,6 @@ pub(crate) enum JudgeError {
     Serve(#[from] ServeError),
     #[error("cannot write the report to {}", path.display())]
     Report { path: PathBuf, source: io::Error },
-    #[error("cannot write to stdout")]
-    Stdout(#[source] io::Error),
 }
 
 /// A judge that has parsed its flags and opened the file for its report.
@@ -79,23 +71,14 @@ impl Judge {
     /// If it cannot serve, or the report cannot be written.
     pub(crate) async fn run(
         self,
-        listen: SocketAddr,
-        options: Options,
+        server: Server,
         signalled: impl Future<Output = ()>,
     ) -> Result<ExitCode, JudgeError> {
-        let script = options.script;
-        let record = Record::begin();
-        let server = Server::bind_recorded(listen, options, Some(record.clone()))?;
-        print_url(&server).map_err(JudgeError::Stdout)?;
-        tracing::info!(address = %server.local_addr(), script = script.name, "judging");
-        let mut seen = None;
-        let watched = async {
+        let end = async {
             // The time is over, or a signal came.
             let _ = clock::within(self.watched, signalled).await;
-            seen = Some(record.end());
         };
-        server.run(watched).await?;
-        let report = Report::new(script, &seen.unwrap_or_default(), self.within);
+        let report = server.judge(self.within, end).await?;
         if !report.has_client() {
             tracing::error!("no client connected");
         }

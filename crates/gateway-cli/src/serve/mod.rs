@@ -1,44 +1,130 @@
-//! The test server: it echoes, answers pings, requires a login, and misbehaves as a script or a [`Control`]
-//! orders.
-//!
-//! [`judging`] compares what a client did with the rules of the script.
-//!
-//! [`script`] lists what the server can do to a client, [`server`] has the listener, and [`connection`]
-//! runs one connection.
+//! The command `gateway serve`: runs a server of gateway-hostile. Prints the URL on stdout, and serves
+//! until a signal.
 
 pub(crate) mod args;
-pub(crate) mod command;
-mod connection;
-mod control;
-mod dialect;
-mod ending;
-mod frames;
-mod judge;
 mod judging;
-mod line;
-mod opening;
-mod options;
-mod record;
-mod script;
-mod script_table;
-mod secret;
-mod server;
-mod session;
-#[cfg(test)]
-mod tests;
 
-pub(crate) use self::{
-    control::{Control, Tally},
-    options::Options,
-    script::Script,
-    secret::Secret,
-    server::{ServeError, Server},
+use std::{
+    error::Error as _,
+    fmt::Write as _,
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
 };
 
-/// The default answer to a text: the pong for a ping.
-pub(crate) fn answer(text: &str) -> Option<String> {
-    match dialect::Incoming::parse(text) {
-        dialect::Incoming::Ping(timestamp) => Some(dialect::pong(timestamp)),
-        dialect::Incoming::Login(_) | dialect::Incoming::Other => None,
+use gateway_hostile::{Script, ServeError, Server};
+use gateway_tokio::core::parse_duration;
+use thiserror::Error;
+
+use self::{
+    args::{DEFAULT_WITHIN, ScriptChoice, ServeArgs},
+    judging::{Judge, JudgeError},
+};
+use crate::{signals::Signals, stdio};
+
+/// How long the server may take to end after a signal.
+const LONGEST_END: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Error)]
+enum CommandError {
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("cannot start")]
+    Start(#[source] io::Error),
+    #[error("cannot write to stdout")]
+    Stdout(#[source] io::Error),
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+}
+
+/// Runs the command. Returns 0 after a signal, 1 if it cannot serve; with a judge, the judge's status.
+pub(crate) fn run(args: ServeArgs) -> ExitCode {
+    let outcome = match args.script {
+        ScriptChoice::List => {
+            print_scripts().map(|()| ExitCode::SUCCESS).map_err(CommandError::Stdout)
+        }
+        ScriptChoice::Play(script) => serve(args, script),
+    };
+    match outcome {
+        Ok(status) => status,
+        Err(CommandError::Judge(JudgeError::Usage(error))) => {
+            // If stderr is closed, the status still reports it.
+            let _ = error.print();
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string);
+            tracing::error!(cause, "{error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+/// Prints every script with its rules for clients.
+fn print_scripts() -> io::Result<()> {
+    let within = parse_duration(DEFAULT_WITHIN).unwrap_or_default();
+    let width = Script::all().iter().map(|script| script.name().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    for script in Script::all() {
+        let _ = writeln!(text, "{:width$}  {}", script.name(), script.about());
+        for rule in script.rules(within) {
+            let _ = writeln!(text, "{:width$}  - {rule}", "");
+        }
+    }
+    let _ = writeln!(
+        text,
+        "{:width$}  closes with CODE: any close code that may be sent",
+        "close-CODE"
+    );
+    let _ = writeln!(
+        text,
+        "\nA line with a dash is a rule for clients, which `--judge` checks. `--within` replaces the limit {DEFAULT_WITHIN}."
+    );
+    let mut stdout = stdio::lines()?;
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandError> {
+    let mut builder =
+        Server::builder().script(script).max_message_size(args.max_message_size.bytes());
+    if let Some(token) = args.login {
+        builder = builder.login(token);
+    }
+    if let Some(connections) = args.faults {
+        builder = builder.faults(connections);
+    }
+    let judge = args.judge.judge.then(|| Judge::new(args.judge)).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::Start)?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen(LONGEST_END).map_err(CommandError::Start)?;
+        let signalled = async {
+            signals.first().await;
+            tracing::info!("signal received; closing");
+        };
+        let server = builder.bind(args.listen)?;
+        print_url(&server).map_err(CommandError::Stdout)?;
+        let doing = if judge.is_some() { "judging" } else { "listening" };
+        tracing::info!(address = %server.local_addr(), script = script.name(), "{doing}");
+        let status = match judge {
+            Some(judge) => judge.run(server, signalled).await?,
+            None => {
+                server.run(signalled).await?;
+                ExitCode::SUCCESS
+            }
+        };
+        signals.settle(u8::from(status != ExitCode::SUCCESS));
+        Ok(status)
+    })
+}
+
+/// The first line on stdout.
+fn print_url(server: &Server) -> io::Result<()> {
+    let mut stdout = stdio::lines()?;
+    writeln!(stdout, "{}", server.url())?;
+    stdout.flush()
 }

@@ -8,27 +8,12 @@ use clap::{
 use super::{
     origin::Origin,
     table::{Kind, SETTINGS, Setting},
+    tree::Layer,
 };
 
 /// The settings from the command line and the environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags(Vec<Layer>);
-
-/// The values of one setting from one source.
-#[derive(Clone, Debug)]
-pub(crate) struct Layer {
-    pub(crate) setting: &'static Setting,
-    pub(crate) origin: Origin,
-    pub(crate) values: Vec<String>,
-}
-
-impl Layer {
-    /// Whether this is a rule for a login's answers that comes from the environment.
-    pub(crate) fn is_exported_login_rule(&self) -> bool {
-        let is_rule = ["login.accepted", "login.refused"].contains(&self.setting.path);
-        is_rule && matches!(self.origin, Origin::Variable(_))
-    }
-}
 
 impl Flags {
     /// Only `--policy` values.

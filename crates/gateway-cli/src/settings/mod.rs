@@ -3,6 +3,7 @@
 //! [`table`] lists the settings. [`flags`] and [`tree`] merge the sources as text. Then [`own`] validates
 //! the program's settings and the core validates the rest, so that every error is reported at once.
 
+mod errors;
 mod flags;
 mod origin;
 mod own;
@@ -22,8 +23,12 @@ use gateway_tokio::{
 use serde::Deserialize as _;
 use serde_json::Value;
 
-pub(crate) use self::{flags::Flags, origin::SettingsErrors};
-use self::{flags::Layer, own::Own, summary::Summary, tree::Tree};
+pub(crate) use self::{errors::SettingsErrors, flags::Flags};
+use self::{
+    own::Own,
+    summary::Summary,
+    tree::{Layer, Tree},
+};
 use crate::record::FileRecorder;
 
 /// Settings that are valid.

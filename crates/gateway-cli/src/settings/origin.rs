@@ -1,18 +1,8 @@
-//! The source of a value, and errors that name it.
+//! The source of a value.
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{fmt, path::PathBuf};
 
-use gateway_tokio::core::ConfigError;
-
-use super::{
-    table::{Kind, SETTINGS, Setting},
-    tree::Tree,
-};
+use super::table::Setting;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Origin {
@@ -30,76 +20,5 @@ impl fmt::Display for Origin {
             Self::Variable(name) => formatter.write_str(name),
             Self::Flag(setting) => formatter.write_str(&setting.typed()),
         }
-    }
-}
-
-/// Every error in the settings, each with the sources of the value. Never empty.
-#[derive(Debug)]
-pub(crate) struct SettingsErrors(Vec<(ConfigError, Vec<Origin>)>);
-
-impl SettingsErrors {
-    /// The errors of a tree.
-    pub(crate) fn of(errors: Vec<ConfigError>, tree: &Tree) -> Self {
-        let placed = errors.into_iter().map(|error| {
-            let origins = tree.origins(&error);
-            (error, origins)
-        });
-        Self(placed.collect())
-    }
-
-    /// The field of each.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(error, _)| error.field())
-    }
-
-    /// Prints them to stderr. Returns the status of a usage error.
-    pub(crate) fn report(&self) -> ExitCode {
-        // If stderr is closed, the status still reports it.
-        let _ = write!(io::stderr().lock(), "{self}");
-        ExitCode::from(2)
-    }
-}
-
-impl fmt::Display for SettingsErrors {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.len() {
-            1 => writeln!(formatter, "error: the configuration is not valid")?,
-            many => writeln!(formatter, "error: the configuration is not valid: {many} errors")?,
-        }
-        for (error, origins) in &self.0 {
-            write!(formatter, "  {}", Shown(error))?;
-            for (index, origin) in origins.iter().enumerate() {
-                let before = if index == 0 { "  [" } else { ", " };
-                write!(formatter, "{before}{origin}")?;
-            }
-            writeln!(formatter, "{}", if origins.is_empty() { "" } else { "]" })?;
-        }
-        Ok(())
-    }
-}
-
-/// An error that hides the value of a field that may be a secret.
-struct Shown<'a>(&'a ConfigError);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (field, value, limit) = (self.0.field(), self.0.value(), self.0.limit());
-        if value.is_empty() {
-            write!(formatter, "{field}: {limit}")
-        } else if is_hidden(field) {
-            write!(formatter, "{field} = (hidden): {limit}")
-        } else {
-            write!(formatter, "{field} = {value:?}: {limit}")
-        }
-    }
-}
-
-/// Whether a field is a secret, or a table of secrets that has another type.
-pub(crate) fn is_hidden(field: &str) -> bool {
-    let setting = SETTINGS.iter().find(|setting| setting.path == field);
-    match setting.map(|setting| setting.kind) {
-        Some(Kind::Secret | Kind::Header) => true,
-        Some(Kind::Positional | Kind::Value | Kind::Switch | Kind::List | Kind::Entry) => false,
-        None => field == "login" || field.starts_with("headers."),
     }
 }

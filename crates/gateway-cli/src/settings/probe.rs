@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use super::{
     Flags, Settings, SettingsErrors, Url,
-    flags::Layer,
     origin::Origin,
     table::{SETTINGS, Setting},
-    tree::Tree,
+    tree::{Layer, Tree},
 };
 
 /// The program's arguments without environment variables, which differ between machines.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{
-    origin::{Origin, is_hidden},
+    errors::is_hidden,
+    origin::Origin,
     own::redacted,
     table::{Kind, SETTINGS},
     tree::Tree,

@@ -10,9 +10,8 @@ use gateway_tokio::core::ConfigError;
 use serde_json::{Map, Value};
 
 use super::{
-    flags::Layer,
     origin::Origin,
-    table::{Kind, SETTINGS},
+    table::{Kind, SETTINGS, Setting},
 };
 
 /// The settings as text. Only their shape is checked so far.
@@ -24,6 +23,22 @@ pub(crate) struct Tree {
     /// The sources of values that override the file's, by path.
     origins: BTreeMap<String, Origin>,
     errors: Vec<ConfigError>,
+}
+
+/// The values of one setting from one source.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) setting: &'static Setting,
+    pub(crate) origin: Origin,
+    pub(crate) values: Vec<String>,
+}
+
+impl Layer {
+    /// Whether this is a rule for a login's answers that comes from the environment.
+    pub(crate) fn is_exported_login_rule(&self) -> bool {
+        let is_rule = ["login.accepted", "login.refused"].contains(&self.setting.path);
+        is_rule && matches!(self.origin, Origin::Variable(_))
+    }
 }
 
 impl Tree {

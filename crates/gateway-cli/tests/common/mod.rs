@@ -3,23 +3,29 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::{
-    io,
     path::PathBuf,
     process::{ExitStatus, Output, Stdio},
     time::Duration,
 };
 
+use gateway_tests::{Listener, Peer};
 use serde_json::Value;
 use tokio::{
     io::{
         AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines,
     },
+    net::TcpStream,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 
 /// The only bound on any wait.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request for an upgrade.
+pub const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// The program, without any setting from the environment.
 pub fn gateway(arguments: &[&str]) -> Command {
@@ -38,19 +44,28 @@ pub fn without_settings(mut command: Command) -> Command {
     command
 }
 
+/// How a program ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
 /// Runs a command to its end, with this on stdin.
-pub async fn run(mut command: Command, input: &[u8]) -> io::Result<Output> {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+pub async fn run(mut command: Command, input: &[u8]) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_owned();
     // A program that ends before it has read everything breaks the pipe, and may.
     let writing = tokio::spawn(async move {
         let _ = stdin.write_all(&input).await;
     });
-    let output = soon(child.wait_with_output()).await?;
+    let Output { status, stdout, stderr } =
+        soon(child.wait_with_output()).await.expect("it is ours");
     writing.abort();
-    Ok(output)
+    Ended { status: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
 }
 
 pub async fn soon<T>(work: impl Future<Output = T>) -> T {
@@ -59,6 +74,13 @@ pub async fn soon<T>(work: impl Future<Output = T>) -> T {
 
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Sends a signal to a program that runs.
+pub async fn signal(program: &Child, name: &str) {
+    let id = program.id().expect("it runs").to_string();
+    let killed = Command::new("kill").args([name, &id]).status().await;
+    assert!(killed.expect("there is kill").success());
 }
 
 /// A file of this test program's own.
@@ -71,18 +93,38 @@ pub fn file(name: &str, content: &str) -> PathBuf {
 
 /// A `gateway serve` that is killed in the end.
 pub struct Server {
-    _process: Child,
+    process: Child,
     pub url: String,
+    stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Server {
     pub async fn start(arguments: &[&str]) -> Self {
-        let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "off"]);
+        let mut command = gateway(&["serve", "--log-level", "off"]);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut process =
             command.args(arguments).stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut lines = lines_of(process.stdout.take());
-        let url = soon(lines.next_line()).await.expect("it is text").expect("a first line");
-        Self { _process: process, url }
+        let mut stdout = lines_of(process.stdout.take());
+        let url = soon(stdout.next_line()).await.expect("it is text").expect("a first line");
+        Self { process, url, stdout }
+    }
+
+    /// Connects without a client.
+    pub async fn dial(&self) -> TcpStream {
+        let address = self.url.trim_start_matches("ws://");
+        soon(TcpStream::connect(address)).await.expect("it listens")
+    }
+
+    pub async fn signal(&self, name: &str) {
+        signal(&self.process, name).await;
+    }
+
+    /// Waits until it ends by itself. Returns the status, and what it says after the URL.
+    pub async fn end(mut self) -> (Option<i32>, String) {
+        let report = rest(self.stdout.into_inner()).await;
+        (soon(self.process.wait()).await.expect("it is ours").code(), report)
     }
 }
 
@@ -110,6 +152,12 @@ impl Client {
             events: lines_of(process.stderr.take()),
             process,
         }
+    }
+
+    /// Starts one at a server of the test, and returns both.
+    pub async fn with_peer(arguments: &[&str]) -> (Self, Peer<TcpStream>) {
+        let listener = Listener::bind().await;
+        (Self::start(&listener.url(), arguments), listener.peer().await)
     }
 
     /// Waits for an event of that name.
@@ -144,9 +192,7 @@ impl Client {
     }
 
     pub async fn signal(&self, name: &str) {
-        let id = self.process.id().expect("it runs").to_string();
-        let killed = Command::new("kill").args([name, &id]).status().await;
-        assert!(killed.expect("there is kill").success());
+        signal(&self.process, name).await;
     }
 
     /// Waits for the end. Returns the status, and the events until then.

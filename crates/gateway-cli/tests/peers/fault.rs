@@ -1,5 +1,7 @@
 //! A fault: its steps at a peer, and the expected result in the program.
 
+use serde_json::{Value, json};
+
 #[derive(Clone, Copy)]
 pub(crate) enum Peer {
     Websockets,
@@ -30,10 +32,52 @@ pub(crate) enum Step {
     Type(&'static str),
     /// An event that must come.
     See(&'static str),
+    /// The connection is lost to a Close frame with this code.
+    Closed(u64),
+    /// The upgrade is refused with this status.
+    Refused(u64),
+    /// `Closed`, and the client gives up because of it.
+    FatalClose(u64),
+    /// `Refused`, and the client gives up because of it.
+    FatalStatus(u64),
     /// The same, while we send without a pause.
     TypeUntil(&'static str),
     /// The close code that the peer's library reports of the connection.
     PeerSees(u64),
+}
+
+impl Step {
+    /// The events that must come, in order.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let closed =
+            |code| json!({ "event": "disconnected", "cause": "close_received", "code": code });
+        let refused = |status| json!({ "event": "disconnected", "cause": "open_failed", "http_status": status });
+        match *self {
+            Self::See(pattern) | Self::TypeUntil(pattern) => {
+                vec![serde_json::from_str(pattern).expect("the table is JSON")]
+            }
+            Self::Closed(code) => vec![closed(code)],
+            Self::Refused(status) => vec![refused(status)],
+            Self::FatalClose(code) => {
+                vec![
+                    closed(code),
+                    json!({ "event": "gave_up", "cause": "close_code", "code": code }),
+                ]
+            }
+            Self::FatalStatus(status) => {
+                vec![
+                    refused(status),
+                    json!({ "event": "gave_up", "cause": "http_status", "http_status": status }),
+                ]
+            }
+            Self::Steer(_)
+            | Self::Kill
+            | Self::Start
+            | Self::Connect
+            | Self::Type(_)
+            | Self::PeerSees(_) => Vec::new(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,8 +96,8 @@ pub(crate) struct Fault {
 
 /// One server process, with one client for as long as it lives.
 pub(crate) struct Run {
-    /// Beside `BASE`, or instead of the flag of that name in it.
-    pub(crate) flags: &'static [(&'static str, &'static str)],
+    /// Beside `BASE`. A flag replaces an earlier one of its name.
+    pub(crate) flags: &'static [&'static [(&'static str, &'static str)]],
     pub(crate) faults: &'static [&'static [Fault]],
 }
 

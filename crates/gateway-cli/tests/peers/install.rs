@@ -13,7 +13,7 @@ use crate::fault::Peer;
 pub(crate) type ServerCommand = Vec<OsString>;
 
 pub(crate) fn install(peer: Peer) -> Result<ServerCommand, String> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/peers");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     match peer {
         Peer::Websockets => {
             let installed = once("python", &sources.join("requirements.txt"), python)?;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fault::{Fault, Peer, Program, Run, Step, Then};
@@ -65,8 +65,12 @@ struct Stage {
 
 impl Stage {
     fn new(peer: Peer, run: &Run, command: &ServerCommand) -> Result<Self, String> {
-        let kept = BASE.iter().filter(|(name, _)| run.flags.iter().all(|(other, _)| other != name));
-        let flags = kept.chain(run.flags).flat_map(|(name, value)| [*name, *value]);
+        let mut flags = BASE.to_vec();
+        for flag in run.flags.iter().copied().flatten() {
+            flags.retain(|(name, _)| *name != flag.0);
+            flags.push(*flag);
+        }
+        let flags = flags.into_iter().flat_map(|(name, value)| [name, value]);
         Ok(Self {
             peer,
             flags: flags.chain(["--exit-on-eof"]).collect(),
@@ -94,14 +98,21 @@ impl Stage {
                 Step::Start => self.server.start_again()?,
                 Step::Connect => self.connect()?,
                 Step::Type(line) => self.client()?.send(line)?,
-                Step::See(pattern) => seen.push(self.see(pattern, false)?),
-                Step::TypeUntil(pattern) => seen.push(self.see(pattern, true)?),
                 Step::PeerSees(code) => {
                     let closed = self.server.newest_closed()?;
                     if closed != code {
                         return Err(format!("the peer saw {closed}, not {code}"));
                     }
                 }
+                Step::See(_)
+                | Step::TypeUntil(_)
+                | Step::Closed(_)
+                | Step::Refused(_)
+                | Step::FatalClose(_)
+                | Step::FatalStatus(_) => {} // only waits for events
+            }
+            for wanted in step.events() {
+                seen.push(self.see(&wanted, matches!(step, Step::TypeUntil(_)))?);
             }
         }
         let lost = seen.iter().find(|event| event["event"] == "disconnected");
@@ -128,8 +139,7 @@ impl Stage {
     }
 
     /// Waits for an event that matches; with `typing`, each event on the way is answered by a message.
-    fn see(&mut self, pattern: &str, typing: bool) -> Result<Value, String> {
-        let wanted: Value = serde_json::from_str(pattern).expect("the table is JSON");
+    fn see(&mut self, wanted: &Value, typing: bool) -> Result<Value, String> {
         let mut typed = 0;
         let mut since = None;
         loop {
@@ -138,9 +148,9 @@ impl Stage {
                 let (line, _) = self.message();
                 self.client()?.send(&line)?;
             }
-            let event = self.client()?.event(pattern, &mut since)?;
-            let event = event.ok_or_else(|| format!("the client ended before {pattern}"))?;
-            let found = matches(&wanted, &event);
+            let event = self.client()?.event(&wanted.to_string(), &mut since)?;
+            let event = event.ok_or_else(|| format!("the client ended before {wanted}"))?;
+            let found = matches(wanted, &event);
             self.events.push(event.clone());
             if found {
                 return Ok(event);
@@ -151,7 +161,7 @@ impl Stage {
     /// Waits until the client is ready on a socket above this one, and uses it.
     fn ready_after(&mut self, socket: u64) -> Result<Value, String> {
         let ready = loop {
-            let ready = self.see(r#"{"event":"ready"}"#, false)?;
+            let ready = self.see(&json!({ "event": "ready" }), false)?;
             if ready["socket"].as_u64() > Some(socket) {
                 break ready;
             }

@@ -5,7 +5,10 @@
 //! on a higher socket and echo a message. It must have been CONNECTED exactly as often as the peer
 //! saw it open.
 
-use crate::fault::Step::{Connect, Kill, PeerSees, See, Start, Steer, Type, TypeUntil};
+use crate::fault::Step::{
+    Closed, Connect, FatalClose, FatalStatus, Kill, PeerSees, Refused, See, Start, Steer, Type,
+    TypeUntil,
+};
 use crate::fault::{Fault, Peer, Program, Run, Step, Then};
 
 pub(crate) const BASE: &[(&str, &str)] = &[
@@ -29,21 +32,6 @@ const GRAPHQL: &[(&str, &str)] = &[
     ("--heartbeat", "ping"),
 ];
 
-const GRAPHQL_JSON: &[(&str, &str)] = &[
-    ("--subprotocol", "graphql-transport-ws"),
-    ("--login", r#"{"type":"connection_init"}"#),
-    ("--login-ok", "/type=connection_ack"),
-    ("--heartbeat", "json"),
-];
-
-const GRAPHQL_FATAL: &[(&str, &str)] = &[
-    ("--subprotocol", "graphql-transport-ws"),
-    ("--login", r#"{"type":"connection_init"}"#),
-    ("--login-ok", "/type=connection_ack"),
-    ("--heartbeat", "ping"),
-    ("--policy", "4403=fatal"),
-];
-
 /// The library answers Ping frames whatever its handler does, so only a heartbeat of messages can go unanswered.
 const JSON: &[(&str, &str)] = &[("--heartbeat", "json")];
 
@@ -53,9 +41,9 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         peer: Peer::Websockets,
         runs: &[
-            Run { flags: JSON, faults: &[RIDDEN_OUT, LINK_HEARD] },
+            Run { flags: &[JSON], faults: &[RIDDEN_OUT, LINK_HEARD] },
             Run { flags: &[], faults: &[FATAL] },
-            Run { flags: THREE_ATTEMPTS, faults: &[SPENT] },
+            Run { flags: &[THREE_ATTEMPTS], faults: &[SPENT] },
         ],
     },
     Program {
@@ -63,15 +51,18 @@ pub(crate) const PROGRAMS: &[Program] = &[
         runs: &[
             Run { flags: &[], faults: &[RIDDEN_OUT, LINK_HEARD, EMPTY_CLOSE] },
             Run { flags: &[], faults: &[FATAL] },
-            Run { flags: THREE_ATTEMPTS, faults: &[SPENT] },
+            Run { flags: &[THREE_ATTEMPTS], faults: &[SPENT] },
         ],
     },
     Program {
         peer: Peer::GraphqlWs,
         runs: &[
-            Run { flags: GRAPHQL, faults: &[GRAPHQL_RIDDEN_OUT, RIDDEN_OUT] },
-            Run { flags: GRAPHQL_JSON, faults: &[LINK_HEARD] },
-            Run { flags: GRAPHQL_FATAL, faults: &[FATAL, GRAPHQL_REFUSED] },
+            Run { flags: &[GRAPHQL], faults: &[GRAPHQL_RIDDEN_OUT, RIDDEN_OUT] },
+            Run { flags: &[GRAPHQL, JSON], faults: &[LINK_HEARD] },
+            Run {
+                flags: &[GRAPHQL, &[("--policy", "4403=fatal")]],
+                faults: &[FATAL, GRAPHQL_REFUSED],
+            },
         ],
     },
 ];
@@ -89,7 +80,7 @@ const DEAD: Step = See(r#"{"event":"disconnected","cause":"pong_timeout"}"#);
 const BROKEN: Step = See(r#"{"event":"disconnected","cause":"protocol_error"}"#);
 const NOT_OPENED: Step = See(r#"{"event":"disconnected","cause":"open_failed"}"#);
 const BACKOFF: Step = See(r#"{"event":"retry","because":"backoff","delay_ms":[50,200]}"#);
-/// After a connection that was stable: the first delay again.
+/// The first delay: after a stable connection the attempts are counted afresh.
 const AFRESH: Step =
     See(r#"{"event":"retry","attempt":1,"because":"backoff","delay_ms":[50,150]}"#);
 
@@ -132,9 +123,9 @@ const RIDDEN_OUT: &[Fault] = &[
             Steer("fin"),
             LOST,
             BACKOFF,
-            See(r#"{"event":"disconnected","cause":"close_received","code":1013}"#),
+            Closed(1013),
             BACKOFF,
-            See(r#"{"event":"disconnected","cause":"close_received","code":1013}"#),
+            Closed(1013),
             BACKOFF,
         ],
     ),
@@ -145,46 +136,12 @@ const RIDDEN_OUT: &[Fault] = &[
     ),
     ridden_out(
         "orderly shutdown, started again",
-        &[
-            Steer("shutdown"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1001}"#),
-            BACKOFF,
-            NOT_OPENED,
-            Start,
-        ],
+        &[Steer("shutdown"), Closed(1001), BACKOFF, NOT_OPENED, Start],
     ),
-    ridden_out(
-        "close 1001",
-        &[
-            Steer("close 1001"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1001}"#),
-            BACKOFF,
-        ],
-    ),
-    ridden_out(
-        "close 1011",
-        &[
-            Steer("close 1011"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1011}"#),
-            BACKOFF,
-        ],
-    ),
-    ridden_out(
-        "close 1012 (restart)",
-        &[
-            Steer("close 1012"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1012}"#),
-            BACKOFF,
-        ],
-    ),
-    ridden_out(
-        "close 1013 (try again later)",
-        &[
-            Steer("close 1013"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1013}"#),
-            BACKOFF,
-        ],
-    ),
+    ridden_out("close 1001", &[Steer("close 1001"), Closed(1001), BACKOFF]),
+    ridden_out("close 1011", &[Steer("close 1011"), Closed(1011), BACKOFF]),
+    ridden_out("close 1012 (restart)", &[Steer("close 1012"), Closed(1012), BACKOFF]),
+    ridden_out("close 1013 (try again later)", &[Steer("close 1013"), Closed(1013), BACKOFF]),
     ridden_out(
         "close 4000 with a reason",
         &[
@@ -195,41 +152,25 @@ const RIDDEN_OUT: &[Fault] = &[
             BACKOFF,
         ],
     ),
-    ridden_out(
-        "close 4403",
-        &[
-            Steer("close 4403"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":4403}"#),
-            BACKOFF,
-        ],
-    ),
+    ridden_out("close 4403", &[Steer("close 4403"), Closed(4403), BACKOFF]),
     ridden_out(
         "HTTP 401 once: refreshed",
         &[
             Steer("reject 401"),
             Steer("drop"),
             LOST,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":401}"#),
+            Refused(401),
             See(r#"{"event":"retry","cause":"open_failed","delay_ms":[50,200]}"#),
         ],
     ),
-    ridden_out(
-        "HTTP 429",
-        &[
-            Steer("reject 429"),
-            Steer("drop"),
-            LOST,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":429}"#),
-            BACKOFF,
-        ],
-    ),
+    ridden_out("HTTP 429", &[Steer("reject 429"), Steer("drop"), LOST, Refused(429), BACKOFF]),
     ridden_out(
         "HTTP 429, Retry-After: 1",
         &[
             Steer("reject 429 1"),
             Steer("drop"),
             LOST,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":429}"#),
+            Refused(429),
             See(
                 r#"{"event":"retry","cause":"open_failed","because":"retry_after","delay_ms":[1000,2000]}"#,
             ),
@@ -242,9 +183,9 @@ const RIDDEN_OUT: &[Fault] = &[
             Steer("reject 503"),
             Steer("fin"),
             LOST,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":503}"#),
+            Refused(503),
             BACKOFF,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":503}"#),
+            Refused(503),
             BACKOFF,
         ],
     ),
@@ -295,69 +236,24 @@ const EMPTY_CLOSE: &[Fault] = &[ridden_out(
 
 /// Ends the client, by the peer's word.
 const FATAL: &[Fault] = &[
-    fatal(
-        "close 1000",
-        &[
-            Steer("close 1000"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1000}"#),
-            See(r#"{"event":"gave_up","cause":"close_code","code":1000}"#),
-        ],
-    ),
-    fatal(
-        "close 1008",
-        &[
-            Steer("close 1008"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1008}"#),
-            See(r#"{"event":"gave_up","cause":"close_code","code":1008}"#),
-        ],
-    ),
-    fatal(
-        "close 1003",
-        &[
-            Steer("close 1003"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":1003}"#),
-            See(r#"{"event":"gave_up","cause":"close_code","code":1003}"#),
-        ],
-    ),
-    fatal(
-        "HTTP 404 at the first open",
-        &[
-            Steer("reject 404"),
-            Connect,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":404}"#),
-            See(r#"{"event":"gave_up","cause":"http_status","http_status":404}"#),
-        ],
-    ),
+    fatal("close 1000", &[Steer("close 1000"), FatalClose(1000)]),
+    fatal("close 1008", &[Steer("close 1008"), FatalClose(1008)]),
+    fatal("close 1003", &[Steer("close 1003"), FatalClose(1003)]),
+    fatal("HTTP 404 at the first open", &[Steer("reject 404"), Connect, FatalStatus(404)]),
     fatal(
         "HTTP 404 at a later open",
-        &[
-            Steer("reject 404"),
-            Steer("drop"),
-            LOST,
-            BACKOFF,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":404}"#),
-            See(r#"{"event":"gave_up","cause":"http_status","http_status":404}"#),
-        ],
+        &[Steer("reject 404"), Steer("drop"), LOST, BACKOFF, FatalStatus(404)],
     ),
-    fatal(
-        "a redirect (302)",
-        &[
-            Steer("redirect"),
-            Connect,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":302}"#),
-            See(r#"{"event":"gave_up","cause":"http_status","http_status":302}"#),
-        ],
-    ),
+    fatal("a redirect (302)", &[Steer("redirect"), Connect, FatalStatus(302)]),
     fatal(
         "HTTP 401, again after the refresh",
         &[
             Steer("reject 401"),
             Steer("reject 401"),
             Connect,
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":401}"#),
+            Refused(401),
             See(r#"{"event":"retry","attempt":1,"cause":"open_failed","delay_ms":[50,200]}"#),
-            See(r#"{"event":"disconnected","cause":"open_failed","http_status":401}"#),
-            See(r#"{"event":"gave_up","cause":"http_status","http_status":401}"#),
+            FatalStatus(401),
         ],
     ),
 ];
@@ -369,7 +265,7 @@ const SPENT: &[Fault] = &[fatal(
         Steer("accept-then-drop 4"),
         Connect,
         LOST,
-        See(r#"{"event":"retry","attempt":1,"because":"backoff","delay_ms":[50,150]}"#),
+        AFRESH,
         LOST,
         See(r#"{"event":"retry","attempt":2,"because":"backoff","delay_ms":[50,200]}"#),
         LOST,
@@ -405,37 +301,24 @@ const GRAPHQL_RIDDEN_OUT: &[Fault] = &[
     ),
     ridden_out(
         "no message of the protocol (4400)",
-        &[
-            Type("not a message of the protocol"),
-            See(r#"{"event":"disconnected","cause":"close_received","code":4400}"#),
-            BACKOFF,
-        ],
+        &[Type("not a message of the protocol"), Closed(4400), BACKOFF],
     ),
     ridden_out(
         "an id in use (4409)",
         &[
             Type(r#"{"id":"twice","type":"subscribe","payload":{"query":"{ wait }"}}"#),
             Type(r#"{"id":"twice","type":"subscribe","payload":{"query":"{ wait }"}}"#),
-            See(r#"{"event":"disconnected","cause":"close_received","code":4409}"#),
+            Closed(4409),
             BACKOFF,
         ],
     ),
     ridden_out(
         "a second connection_init (4429)",
-        &[
-            Type(r#"{"type":"connection_init"}"#),
-            See(r#"{"event":"disconnected","cause":"close_received","code":4429}"#),
-            BACKOFF,
-        ],
+        &[Type(r#"{"type":"connection_init"}"#), Closed(4429), BACKOFF],
     ),
 ];
 
 const GRAPHQL_REFUSED: &[Fault] = &[fatal(
     "login forbidden, 4403 declared fatal",
-    &[
-        Steer("refuse-login"),
-        Connect,
-        See(r#"{"event":"disconnected","cause":"close_received","code":4403}"#),
-        See(r#"{"event":"gave_up","cause":"close_code","code":4403}"#),
-    ],
+    &[Steer("refuse-login"), Connect, FatalClose(4403)],
 )];

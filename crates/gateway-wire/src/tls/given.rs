@@ -13,7 +13,7 @@ use rustls::{
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::validity::Validity;
+use super::validity::{Validity, signed_by_none};
 
 /// Accepts the given certificates, and those that the CAs among them have issued.
 #[derive(Debug)]
@@ -72,16 +72,6 @@ fn is_authority(certificate: &CertificateDer<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-/// webpki's result for a server's certificate that no CA has signed. webpki reports other errors
-/// first, and an unknown issuer last.
-pub(super) fn signed_by_none(
-    certificate: &ParsedCertificate<'_>,
-    now: UnixTime,
-) -> Result<(), Error> {
-    let none = RootCertStore::empty();
-    verify_server_cert_signed_by_trust_anchor(certificate, &none, &[], now, &[])
 }
 
 impl ServerCertVerifier for GivenVerifier {

@@ -3,7 +3,7 @@
 use tokio_tungstenite::tungstenite::{Bytes, http::HeaderValue};
 
 use super::*;
-use crate::serve::Tally;
+use crate::control::Tally;
 
 fn guarded() -> Running {
     let login = Some("open sesame".parse().expect("not empty"));
@@ -128,8 +128,7 @@ async fn the_first_subprotocol_offered_is_selected() {
 
 #[tokio::test]
 async fn a_message_beyond_the_limit_is_refused_with_1009() {
-    let max_message_size = "16".parse().expect("a size");
-    let server = start(Options { max_message_size, ..Options::default() });
+    let server = start(Options { max_message_size: 16, ..Options::default() });
     let mut client = server.connect().await;
 
     say(&mut client, &"x".repeat(16)).await;

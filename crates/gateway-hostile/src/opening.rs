@@ -12,13 +12,12 @@ use tokio_tungstenite::tungstenite::{
     http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
 };
 
-use super::{
-    Options,
-    ending::Ending,
+use crate::{
+    clock,
     line::Line,
-    script::{Header, HttpAnswer, Opening, Pace, Step},
+    options::Options,
+    script::{Ending, Header, HttpAnswer, Opening, Pace, Step},
 };
-use crate::clock;
 
 /// The largest request that is read.
 const MAX_HEAD: usize = 16 * 1024;

@@ -1,17 +1,16 @@
 //! The control of a running server: orders to its connections, its listener, its counters.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use tokio::sync::watch;
 
-use super::{
-    Options, Script,
-    ending::Ending,
+use crate::{
+    options::Options,
     record::{Pen, Record},
-    script::{Opening, Pace},
+    script::{Ending, Opening, Pace, Script},
 };
 
 /// The opening of connections after [`Control::accept_then_drop`].
@@ -20,19 +19,20 @@ static ACCEPT_THEN_DROP: Opening =
 
 /// A handle that causes faults on a running server. Clones control the same server.
 #[derive(Clone, Debug)]
-pub(crate) struct Control(Arc<Shared>);
+pub struct Control(Arc<Shared>);
 
 /// What a server has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+#[non_exhaustive]
+pub struct Tally {
     /// TCP connections accepted.
-    pub(crate) connections: u64,
+    pub connections: u64,
     /// Connections upgraded to WebSocket.
-    pub(crate) upgrades: u64,
+    pub upgrades: u64,
     /// Messages echoed.
-    pub(crate) echoes: u64,
+    pub echoes: u64,
     /// Application-level pings answered, correctly or not.
-    pub(crate) pongs: u64,
+    pub pongs: u64,
 }
 
 /// An order to every open connection.
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) counters: Counters,
     /// Set if a client is judged.
-    record: Option<Arc<Record>>,
+    record: OnceLock<Arc<Record>>,
     orders: watch::Sender<Option<Order>>,
     refusing: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -71,24 +71,24 @@ pub(crate) struct Orders(watch::Receiver<Option<Order>>);
 
 impl Control {
     /// Resets the TCP connection of every client.
-    pub(crate) fn drop_all(&self) {
+    pub fn drop_all(&self) {
         self.0.order(Order::Drop);
     }
 
     /// Makes every open connection half-open: the server neither reads nor writes on it again, until the
     /// client ends TCP, or [`drop_all`](Self::drop_all). Later connections work normally.
-    pub(crate) fn go_silent(&self) {
+    pub fn go_silent(&self) {
         self.0.order(Order::GoSilent);
     }
 
     /// Closes every connection with 1012, like a restarting server. Silent ones stay silent.
-    pub(crate) fn restart(&self) {
+    pub fn restart(&self) {
         self.0.order(Order::Restart);
     }
 
     /// Refuses connections, or accepts them again. Open ones stay open, and the port stays reserved.
     /// Returns when the listener has changed, or the server has ended.
-    pub(crate) async fn refuse(&self, refuse: bool) {
+    pub async fn refuse(&self, refuse: bool) {
         let mut listening = self.0.listening.subscribe();
         self.0.refuse(refuse);
         tokio::select! {
@@ -99,12 +99,13 @@ impl Control {
     }
 
     /// Upgrades each of the next `connections` connections, then ends TCP at once.
-    pub(crate) fn accept_then_drop(&self, connections: u64) {
+    pub fn accept_then_drop(&self, connections: u64) {
         self.0.to_drop.store(connections, Relaxed);
     }
 
     /// What the server has done so far.
-    pub(crate) fn tally(&self) -> Tally {
+    #[must_use]
+    pub fn tally(&self) -> Tally {
         let counters = &self.0.counters;
         Tally {
             connections: counters.connections.load(Relaxed),
@@ -122,11 +123,11 @@ impl From<Arc<Shared>> for Control {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, record: Option<Arc<Record>>) -> Self {
+    pub(crate) fn new(options: Options) -> Self {
         Self {
             options,
             counters: Counters::default(),
-            record,
+            record: OnceLock::new(),
             orders: watch::Sender::new(None),
             refusing: watch::Sender::new(false),
             listening: watch::Sender::new(true),
@@ -134,9 +135,14 @@ impl Shared {
         }
     }
 
+    /// Begins the record of what clients do, or returns the one that has begun.
+    pub(crate) fn record(&self) -> &Arc<Record> {
+        self.record.get_or_init(Record::begin)
+    }
+
     /// A pen for a new connection, if a client is judged.
     pub(crate) fn pen(&self) -> Option<Pen> {
-        self.record.as_ref()?.pen()
+        self.record.get()?.pen()
     }
 
     /// Closes every connection with 1012, and refuses new ones until [`refuse`](Self::refuse).

@@ -9,34 +9,15 @@ use tokio_tungstenite::{
     tungstenite::protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::{
+use crate::{
+    clock,
     control::{Order, Orders},
     line::Line,
+    script::Ending,
 };
-use crate::clock;
 
 /// How long a client may take to answer a Close frame.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
-
-/// How the server ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// Resets TCP.
-    Abort,
-    /// Finishes TCP, without a Close frame.
-    Finish,
-    /// Keeps TCP open, and neither reads nor writes.
-    Hold,
-    /// Reads until the client closes, and answers only its Close frame.
-    Obey,
-    /// Waits a second for the client's Close frame, then finishes TCP. The script has already sent the
-    /// server's Close frame as bytes.
-    AwaitClose,
-    /// Sends a Close frame, and waits a second for the answer.
-    Close { code: u16, reason: &'static str },
-    /// Closes every connection with 1012. Then the server refuses connections for two beats.
-    Restart,
-}
 
 /// Ends an upgraded connection. A later order replaces the ending.
 pub(crate) async fn end(

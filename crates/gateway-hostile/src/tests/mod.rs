@@ -19,8 +19,14 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Control, Options, Script, ServeError, Server, dialect};
-use crate::clock;
+use crate::{
+    clock,
+    control::Control,
+    dialect,
+    options::Options,
+    script::Script,
+    server::{ServeError, Server},
+};
 
 type Client = WebSocketStream<TcpStream>;
 
@@ -56,7 +62,7 @@ fn start_script(name: &str) -> Running {
 }
 
 fn script(name: &str) -> &'static Script {
-    Script::by_name(name).expect("a script of the table")
+    Script::named(name).expect("a script of the table")
 }
 
 impl Running {

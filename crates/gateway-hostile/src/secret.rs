@@ -6,12 +6,12 @@ use thiserror::Error;
 
 /// A token that a client must present. Its `Debug` form hides it.
 #[derive(Clone)]
-pub(crate) struct Secret(Box<str>);
+pub struct Secret(Box<str>);
 
 /// The login token is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the login token is empty")]
-pub(crate) struct EmptySecret;
+pub struct EmptySecret;
 
 impl Secret {
     /// Whether `candidate` is the token. Its time reveals only whether the lengths are equal.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_tokio::core::format_duration;
+use gateway_core::format_duration;
 
 /// A shorter wait counts as no wait.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Script, Secret};
-use crate::byte_size::ByteSize;
+use crate::{script::Script, secret::Secret};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -13,8 +12,8 @@ pub(crate) struct Options {
     pub(crate) script: &'static Script,
     /// How many connections get the script. Later ones get `echo`. `None` means all.
     pub(crate) faults: Option<u64>,
-    /// The largest message from a client. The server answers a larger one with close 1009.
-    pub(crate) max_message_size: ByteSize,
+    /// The largest message from a client in bytes. The server answers a larger one with close 1009.
+    pub(crate) max_message_size: usize,
     /// The unit of time of the scripts, "a second" in their descriptions.
     pub(crate) beat: Duration,
 }
@@ -26,7 +25,7 @@ impl Default for Options {
             login: None,
             script: Script::ECHO,
             faults: None,
-            max_message_size: ByteSize::ONE_MEBIBYTE,
+            max_message_size: 1 << 20,
             beat: Duration::from_secs(1),
         }
     }

@@ -1,15 +1,64 @@
 //! The table of scripts: everything that the server can do to a client, by name, with the rules for the
 //! client.
 
-use std::time::Duration;
-
-use gateway_tokio::core::CloseCode;
-
-use super::{
-    ending::Ending,
-    judge::Rule,
-    script::{Closing, Header, HttpAnswer, Manners, Opening, Pace, Pongs, Script, Step, Until},
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
+
+use gateway_core::CloseCode;
+use thiserror::Error;
+
+use crate::{
+    rule::Rule,
+    script::{
+        Closing, Ending, Header, HttpAnswer, Manners, Opening, Pace, Pongs, Script, Step, Until,
+    },
+};
+
+/// Why a name is not that of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NoScript {
+    /// No script has this name.
+    #[error("unknown script; `Script::all` lists all scripts")]
+    Name,
+    /// The code in `close-CODE` may not be sent.
+    #[error(
+        "this close code may not be sent; valid codes are 1000-1003, 1007-1014 and 3000-4999 \
+         (RFC 6455, 7.4); the script close-code-1005 sends 1005"
+    )]
+    Code,
+}
+
+impl Script {
+    /// The script without a fault.
+    pub const ECHO: &'static Self = &SCRIPTS[0];
+
+    /// Returns the script with this name: one of the table, or `close-CODE` with any code that may be
+    /// sent.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<&'static Self, NoScript> {
+        if let Some(script) = SCRIPTS.iter().find(|script| script.name == name) {
+            return Ok(script);
+        }
+        let code = name.strip_prefix("close-").filter(|code| is_number(code));
+        match code.map(str::parse).map(|code| code.map(CloseCode::new)) {
+            Some(Ok(Ok(code))) => Ok(close_with(code)),
+            Some(Ok(Err(_)) | Err(_)) => Err(NoScript::Code),
+            None => Err(NoScript::Name),
+        }
+    }
+
+    /// Every script of the table, `echo` first.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        &SCRIPTS
+    }
+}
 
 const GOOD: Step = Step::Answer(Manners::GOOD);
 const BRIEF: Step = Step::Answer(Manners::BRIEF);
@@ -48,17 +97,24 @@ const fn close(code: u16, reason: &'static str) -> Opening {
     upgrade(&[BRIEF], Ending::Close { code, reason })
 }
 
-/// The script that closes with a code that is not in the table. It is leaked: a command line names only one.
-pub(crate) fn close_with(code: CloseCode) -> &'static Script {
-    let number = code.number();
-    let name = format!("close-{number}").leak();
-    let about = format!("closes with {number} after one echoed message or a second").leak();
-    let expects = match number {
-        // Going away, restarting, too busy for now.
-        1001 | 1012 | 1013 => AWAY,
-        _ => CLOSED,
-    };
-    Box::leak(Box::new(script(name, about, expects, close(number, ""))))
+/// The script that closes with a code that is not in the table. It lives as long as the process.
+fn close_with(code: CloseCode) -> &'static Script {
+    static CLOSES: Mutex<BTreeMap<u16, &Script>> = Mutex::new(BTreeMap::new());
+    let mut closes = CLOSES.lock().unwrap_or_else(PoisonError::into_inner);
+    closes.entry(code.number()).or_insert_with_key(|number| {
+        let name = format!("close-{number}").leak();
+        let about = format!("closes with {number} after one echoed message or a second").leak();
+        let expects = match number {
+            // Going away, restarting, too busy for now.
+            1001 | 1012 | 1013 => AWAY,
+            _ => CLOSED,
+        };
+        Box::leak(Box::new(script(name, about, expects, close(*number, ""))))
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 const fn http(status: u16, reason: &'static str, header: Header) -> Opening {
@@ -76,7 +132,7 @@ const fn script(
 
 /// All scripts. `echo` is the first.
 #[rustfmt::skip]
-pub(crate) static SCRIPTS: [Script; 43] = [
+static SCRIPTS: [Script; 43] = [
     script("echo", "echoes and answers pings, without any fault", WORKS,
         upgrade(&[GOOD], Ending::Finish)),
     script("drop", "resets the connection after three echoed messages or a second", LOST,
@@ -174,7 +230,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::serve::script::NoScript;
 
     #[test]
     fn names_are_kebab_case_and_unique() {
@@ -202,12 +257,12 @@ mod tests {
     #[test]
     fn every_script_is_found_by_its_name() {
         for script in Script::all() {
-            let found = Script::by_name(script.name).expect("it is in the table");
+            let found = Script::named(script.name).expect("it is in the table");
             assert!(std::ptr::eq(found, script));
             assert!(!script.about.is_empty() && !script.about.contains('\n'));
         }
         assert_eq!(Script::ECHO.name, "echo");
-        assert_eq!(Script::by_name("no-such-script").err(), Some(NoScript::Name));
+        assert_eq!(Script::named("no-such-script").err(), Some(NoScript::Name));
     }
 
     #[test]
@@ -220,17 +275,19 @@ mod tests {
     #[test]
     fn a_close_with_any_code_that_may_be_sent_is_a_script() {
         for code in (1000..=1003).chain(1007..=1014).chain(3000..=4999) {
-            let script = Script::by_name(&format!("close-{code}")).expect("it may be sent");
+            let script = Script::named(&format!("close-{code}")).expect("it may be sent");
             let Opening::Upgrade { end, .. } = script.opening else { panic!("no upgrade") };
             assert!(matches!(end, Ending::Close { code: sent, .. } if sent == code));
             assert!(!script.expects.is_empty() && script.about.contains(&code.to_string()));
+            let again = Script::named(script.name).expect("it may be sent");
+            assert!(std::ptr::eq(again, script), "it is made once");
         }
         for code in ["999", "1004", "1005", "1006", "1015", "2999", "5000", "65536", "99999999"] {
-            let error = Script::by_name(&format!("close-{code}")).err();
+            let error = Script::named(&format!("close-{code}")).err();
             assert_eq!(error, Some(NoScript::Code), "{code}");
         }
         for name in ["close-", "close-+1000", "close-10x", "close-normal"] {
-            assert_eq!(Script::by_name(name).err(), Some(NoScript::Name), "{name}");
+            assert_eq!(Script::named(name).err(), Some(NoScript::Name), "{name}");
         }
     }
 }

@@ -13,15 +13,14 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{
-    Secret,
+use crate::{
+    clock,
     control::Shared,
     dialect::{self, Incoming},
-    ending::Ending,
     line::Line,
-    script::{Closing, Manners, Pongs, Step, Until},
+    script::{Closing, Ending, Manners, Pongs, Step, Until},
+    secret::Secret,
 };
-use crate::clock;
 
 /// How many late pongs are queued. A further ping gets none.
 const MAX_LATE_PONGS: usize = 64;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use gateway_tokio::core::CloseCode;
+use gateway_core::CloseCode;
 use serde::Serialize;
 
-use super::{Attempt, Observed, Rule, observed::Wait, rule::AT_ONCE};
+use super::observed::{Attempt, Observed, Wait};
+use crate::rule::{AT_ONCE, Rule};
 
 /// With fewer waits, growth could be chance.
 const LEAST_WAITS: usize = 4;
@@ -18,10 +19,13 @@ const QUIET: Duration = Duration::from_secs(5);
 /// The code of a client that is done.
 const NORMAL: u16 = 1000;
 
+/// Whether a client kept a rule. There is no fourth case, so the enum is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) enum Verdict {
+pub enum Verdict {
+    /// It kept the rule.
     #[serde(rename = "kept")]
     Kept,
+    /// It broke the rule.
     #[serde(rename = "BROKEN")]
     Broken,
     /// The client never came to where the rule applies.
@@ -37,7 +41,9 @@ pub(crate) struct Judgement {
 }
 
 impl Verdict {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The verdict as the report shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::Broken => "BROKEN",

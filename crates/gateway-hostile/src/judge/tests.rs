@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Attempt, End, Observed, Report, Rule, Verdict,
-    verdict::{Judgement, judge},
+    observed::{Attempt, End, Observed},
+    report::Report,
+    verdict::{Judgement, Verdict, judge},
 };
-use crate::serve::Script;
+use crate::{rule::Rule, script::Script};
 
 /// The bound of all these judgements.
 const WITHIN: Duration = ms(10_000);
@@ -348,7 +349,7 @@ fn the_kept_and_slowest_of_several_attempts_is_shown() {
 
 #[test]
 fn a_report_shows_the_beginning_and_the_end_of_many_attempts() {
-    let script = Script::by_name("accept-then-drop").expect("it is in the table");
+    let script = Script::named("accept-then-drop").expect("it is in the table");
     let mut seen = dropped_to_the_end(&[1; 99]);
     seen.unrecorded = 7;
 
@@ -373,7 +374,7 @@ fn where_no_client_came_nothing_is_kept() {
 #[test]
 fn fields_without_a_value_are_absent_from_the_json() {
     let attempts = [closed(told_to_close(open(100), 1_000), 1_002, 1001)];
-    let script = Script::by_name("close-1001").expect("any code will do");
+    let script = Script::named("close-1001").expect("any code will do");
     let report = Report::new(script, &seen(&attempts), WITHIN);
 
     let json = serde_json::to_value(&report).expect("it is plain");

@@ -1,17 +1,14 @@
 //! The parts of a script: how a connection opens, what happens on it, how it ends.
 
-use gateway_tokio::core::CloseCode;
-use thiserror::Error;
+use std::time::Duration;
 
-use super::{
-    ending::Ending,
-    judge::Rule,
-    script_table::{self, SCRIPTS},
-};
+use crate::rule::Rule;
 
-/// What the server does to a connection. The script table lists all scripts.
+/// What the server does to a connection, and the rules for its client.
+///
+/// [`Script::named`] finds one by its name, and [`Script::all`] lists them.
 #[derive(Debug)]
-pub(crate) struct Script {
+pub struct Script {
     pub(crate) name: &'static str,
     /// What the server does, in one line in the third person.
     pub(crate) about: &'static str,
@@ -113,19 +110,24 @@ pub(crate) enum Closing {
     Ignored,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum NoScript {
-    #[error("unknown script; `--script list` prints all scripts")]
-    Name,
-    #[error(
-        "this close code may not be sent; valid codes are 1000-1003, 1007-1014 and 3000-4999 \
-         (RFC 6455, 7.4); the script close-code-1005 sends 1005"
-    )]
-    Code,
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+/// How the server ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Resets TCP.
+    Abort,
+    /// Finishes TCP, without a Close frame.
+    Finish,
+    /// Keeps TCP open, and neither reads nor writes.
+    Hold,
+    /// Reads until the client closes, and answers only its Close frame.
+    Obey,
+    /// Waits a second for the client's Close frame, then finishes TCP. The script has already sent the
+    /// server's Close frame as bytes.
+    AwaitClose,
+    /// Sends a Close frame, and waits a second for the answer.
+    Close { code: u16, reason: &'static str },
+    /// Closes every connection with 1012. Then the server refuses connections for two beats.
+    Restart,
 }
 
 impl Manners {
@@ -139,27 +141,20 @@ impl Manners {
 }
 
 impl Script {
-    /// The script without a fault.
-    pub(crate) const ECHO: &'static Self = &SCRIPTS[0];
-
-    /// The script with this name: one of the table, or `close-CODE` with any code that may be sent.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub(crate) fn by_name(name: &str) -> Result<&'static Self, NoScript> {
-        if let Some(script) = SCRIPTS.iter().find(|script| script.name == name) {
-            return Ok(script);
-        }
-        let code = name.strip_prefix("close-").filter(|code| is_number(code));
-        match code.map(str::parse).map(|code| code.map(CloseCode::new)) {
-            Some(Ok(Ok(code))) => Ok(script_table::close_with(code)),
-            Some(Ok(Err(_)) | Err(_)) => Err(NoScript::Code),
-            None => Err(NoScript::Name),
-        }
+    /// The name, such as `half-open`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
-    /// Every script, in the order of the list.
-    pub(crate) fn all() -> &'static [Self] {
-        &SCRIPTS
+    /// What the server does, in one line in the third person.
+    #[must_use]
+    pub const fn about(&self) -> &'static str {
+        self.about
+    }
+
+    /// The rules for a client in words, with this time limit to notice a fault and to reconnect.
+    pub fn rules(&self, within: Duration) -> impl Iterator<Item = String> {
+        self.expects.iter().map(move |rule| rule.words(within))
     }
 }

@@ -17,12 +17,14 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use super::{
-    Control, Options, connection,
-    control::{Order, Shared},
-    record::Record,
+use crate::{
+    clock, connection,
+    control::{Control, Order, Shared},
+    judge::{observed::Observed, report::Report},
+    line::Line,
+    options::Options,
+    script::Script,
 };
-use crate::clock;
 
 /// How many connections may be open. The server drops further ones at once.
 const MAX_CONNECTIONS: usize = 4096;
@@ -32,15 +34,33 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(1_500);
 /// How long the server waits after a failed accept, for example without free descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Why a server does not serve.
 #[derive(Debug, Error)]
-pub(crate) enum ServeError {
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be bound, or was lost while connections were refused.
     #[error("cannot listen on {address}")]
-    Listen { address: SocketAddr, source: io::Error },
+    #[non_exhaustive]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The largest message is 0 bytes.
+    #[error("max_message_size is 0, and must be at least 1 byte")]
+    MaxMessageSize,
+    /// The unit of time in scripts is 0.
+    #[error("beat is 0, and must be longer")]
+    Beat,
+    /// There is no thread or runtime for [`Builder::start`](crate::Builder::start).
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
 }
 
-/// A gateway that listens. It accepts nothing until [`run`](Self::run).
+/// A server that listens. It accepts nothing until [`run`](Self::run) or [`judge`](Self::judge).
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     listener: TcpListener,
     /// Subscribed at construction, so that no order before `run` is missed.
@@ -55,30 +75,14 @@ enum Door {
 }
 
 impl Server {
-    /// Listens on `address`; port 0 takes a free one. Called inside a tokio runtime.
-    ///
-    /// # Errors
-    /// If the address cannot be bound.
     pub(crate) fn bind(address: SocketAddr, options: Options) -> Result<Self, ServeError> {
-        Self::bind_recorded(address, options, None)
-    }
-
-    /// Like [`bind`](Self::bind), and writes what clients do into the record, if there is one.
-    ///
-    /// # Errors
-    /// If the address cannot be bound.
-    pub(crate) fn bind_recorded(
-        address: SocketAddr,
-        options: Options,
-        record: Option<Arc<Record>>,
-    ) -> Result<Self, ServeError> {
         let bound = reserve(address).and_then(|socket| {
             let listener = socket.listen(BACKLOG)?;
             Ok((listener.local_addr()?, listener))
         });
         match bound {
             Ok((address, listener)) => {
-                let shared = Arc::new(Shared::new(options, record));
+                let shared = Arc::new(Shared::new(options));
                 Ok(Self { address, listener, refusing: shared.refusing(), shared })
             }
             Err(source) => Err(ServeError::Listen { address, source }),
@@ -86,13 +90,51 @@ impl Server {
     }
 
     /// The address with its real port.
-    pub(crate) fn local_addr(&self) -> SocketAddr {
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
+    /// The URL for clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
     /// Returns a handle that controls the running server.
-    pub(crate) fn control(&self) -> Control {
+    #[must_use]
+    pub fn control(&self) -> Control {
         Control::from(Arc::clone(&self.shared))
+    }
+
+    pub(crate) fn script(&self) -> &'static Script {
+        self.shared.options.script
+    }
+
+    /// Serves like [`run`](Self::run) until `end` is ready, and judges what clients did until then.
+    /// `within` is the time limit to notice a fault and to reconnect.
+    ///
+    /// # Errors
+    /// If the port is lost while connections are refused.
+    pub async fn judge(
+        self,
+        within: Duration,
+        end: impl Future<Output = ()>,
+    ) -> Result<Report, ServeError> {
+        let script = self.script();
+        Ok(Report::new(script, &self.watch(end).await?, within))
+    }
+
+    /// Serves until `end` is ready. Returns what clients did until then.
+    pub(crate) async fn watch(self, end: impl Future<Output = ()>) -> Result<Observed, ServeError> {
+        let record = Arc::clone(self.shared.record());
+        let mut seen = Observed::default();
+        self.run(async {
+            end.await;
+            seen = record.end();
+        })
+        .await?;
+        Ok(seen)
     }
 
     /// Serves until `shutdown` is ready, then closes every connection with 1001. Returns within two
@@ -100,7 +142,7 @@ impl Server {
     ///
     /// # Errors
     /// If the port is lost while connections are refused.
-    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { address, listener, mut refusing, shared } = self;
         let mut door = Door::Open(listener);
         let mut connections = JoinSet::new();
@@ -135,17 +177,18 @@ impl Server {
     }
 }
 
-/// Numbers a connection, and spawns its task.
+/// Numbers a connection, and spawns its task. A connection that is counted is also recorded.
 fn admit(tcp: TcpStream, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
     if connections.len() >= MAX_CONNECTIONS {
         tracing::warn!("too many connections; dropping the new one");
         return;
     }
+    let line = Line::new(tcp, shared.pen());
     let number = shared.counters.connections.fetch_add(1, Relaxed);
     let span = tracing::info_span!("connection", number);
     tracing::debug!(parent: &span, "accepted");
     let opening = shared.opening(number);
-    let attended = connection::attend(tcp, opening, Arc::clone(shared), shared.orders());
+    let attended = connection::attend(line, opening, Arc::clone(shared), shared.orders());
     connections.spawn(attended.instrument(span));
 }
 

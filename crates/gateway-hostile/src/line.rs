@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{frames, judge::End, record::Pen};
+use crate::{frames, judge::observed::End, record::Pen};
 
 /// How much is read from a judged client that the script does not read: no more than the kernel would
 /// have buffered.

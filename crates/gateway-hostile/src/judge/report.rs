@@ -5,74 +5,102 @@ use std::{
     time::Duration,
 };
 
-use gateway_tokio::core::format_duration;
+use gateway_core::format_duration;
 use serde::Serialize;
 
 use super::{
-    Attempt, End, Observed, PingKind, Verdict,
-    verdict::{judge, seconds},
+    observed::{self, End, Observed, PingKind},
+    verdict::{Verdict, judge, seconds},
 };
-use crate::serve::Script;
+use crate::script::Script;
 
 /// How many attempts the text shows. If there are more, it also shows the last one.
 const SHOWN: usize = 20;
 
-/// The result of `--judge`. Its `Display` form is the text for people.
+/// What clients did on a server, and whether they kept the rules of its script.
+///
+/// Its `Display` form is a text for people. Its serialized form has the same content for programs.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     script: &'static str,
     about: &'static str,
     span_ms: u64,
     within_ms: u64,
     verdict: Verdict,
-    rules: Vec<Line>,
+    rules: Vec<RuleReport>,
     /// Attempts beyond those that are listed.
     #[serde(skip_serializing_if = "is_zero")]
     unrecorded_attempts: u64,
-    attempts: Vec<Row>,
+    attempts: Vec<Attempt>,
 }
 
-/// A rule with its verdict.
+/// A rule of the script with its verdict.
 #[derive(Debug, Serialize)]
-struct Line {
-    verdict: Verdict,
-    rule: String,
-    seen: String,
+#[non_exhaustive]
+pub struct RuleReport {
+    /// Whether it was kept.
+    pub verdict: Verdict,
+    /// The rule in words.
+    pub rule: String,
+    /// The evidence in words.
+    pub seen: String,
 }
 
-/// An attempt. Times count from the start of the judge; a field without a value is absent.
+/// One TCP connection of the client. Times are in milliseconds from the start of the watch. A field
+/// without a value is not serialized.
 #[derive(Debug, Serialize)]
-struct Row {
-    at_ms: u64,
+#[non_exhaustive]
+pub struct Attempt {
+    /// When it came.
+    pub at_ms: u64,
+    /// The time since the previous attempt was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
-    wait_ms: Option<u64>,
+    pub wait_ms: Option<u64>,
+    /// When the upgrade was complete.
     #[serde(skip_serializing_if = "Option::is_none")]
-    opened_ms: Option<u64>,
+    pub opened_ms: Option<u64>,
+    /// The status of a response that does not upgrade.
     #[serde(skip_serializing_if = "Option::is_none")]
-    http_status: Option<u16>,
+    pub http_status: Option<u16>,
+    /// When the server sent its own Close frame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_close_ms: Option<u64>,
+    pub server_close_ms: Option<u64>,
+    /// The code of that frame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_close_code: Option<u16>,
+    pub server_close_code: Option<u16>,
+    /// When the client's Close frame came.
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_close_ms: Option<u64>,
+    pub client_close_ms: Option<u64>,
+    /// The code of that frame, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_close_code: Option<u16>,
+    pub client_close_code: Option<u16>,
+    /// When TCP ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended_ms: Option<u64>,
-    end: &'static str,
-    messages: u64,
-    pongs: u64,
-    ping_count: u64,
-    pings: Vec<Ping>,
-    bytes_received: u64,
-    bytes_sent: u64,
+    pub ended_ms: Option<u64>,
+    /// Who ended TCP, and how, in words.
+    pub end: &'static str,
+    /// Messages of the client, other than pings.
+    pub messages: u64,
+    /// WebSocket pongs of the client.
+    pub pongs: u64,
+    /// Pings of the client, of both kinds.
+    pub ping_count: u64,
+    /// The first 256 of these pings.
+    pub pings: Vec<Ping>,
+    /// Bytes from the client, with the request.
+    pub bytes_received: u64,
+    /// Bytes to the client, with the response.
+    pub bytes_sent: u64,
 }
 
+/// A ping of the client.
 #[derive(Debug, Serialize)]
-struct Ping {
-    at_ms: u64,
-    kind: &'static str,
+#[non_exhaustive]
+pub struct Ping {
+    /// When it came, in milliseconds from the start of the watch.
+    pub at_ms: u64,
+    /// `application` for a text message, `websocket` for a control frame.
+    pub kind: &'static str,
 }
 
 impl Report {
@@ -82,7 +110,11 @@ impl Report {
             .iter()
             .map(|rule| {
                 let judgement = judge(*rule, seen, within);
-                Line { verdict: judgement.verdict, rule: rule.words(within), seen: judgement.seen }
+                RuleReport {
+                    verdict: judgement.verdict,
+                    rule: rule.words(within),
+                    seen: judgement.seen,
+                }
             })
             .collect();
         Self {
@@ -93,21 +125,48 @@ impl Report {
             verdict: Verdict::of_all(rules.iter().map(|line| line.verdict)),
             rules,
             unrecorded_attempts: seen.unrecorded,
-            attempts: (0..seen.attempts.len()).map(|index| Row::new(seen, index)).collect(),
+            attempts: (0..seen.attempts.len()).map(|index| Attempt::new(seen, index)).collect(),
         }
     }
 
+    /// The name of the script.
+    #[must_use]
+    pub const fn script(&self) -> &'static str {
+        self.script
+    }
+
+    /// The verdict of all rules: broken if one is, kept if one is and none is broken.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The rules of the script, each with its verdict.
+    #[must_use]
+    pub fn rules(&self) -> &[RuleReport] {
+        &self.rules
+    }
+
+    /// The attempts, the first 10,000 of them.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
     /// Whether a client connected and broke no rule.
-    pub(crate) fn is_kept(&self) -> bool {
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
         self.has_client() && self.verdict != Verdict::Broken
     }
 
-    pub(crate) fn has_client(&self) -> bool {
+    /// Whether a client connected.
+    #[must_use]
+    pub const fn has_client(&self) -> bool {
         !self.attempts.is_empty()
     }
 }
 
-impl Row {
+impl Attempt {
     fn new(seen: &Observed, index: usize) -> Self {
         let attempt = &seen.attempts[index];
         let pings = attempt.pings.first.iter();
@@ -202,7 +261,7 @@ impl fmt::Display for Report {
             }
         }
         writeln!(formatter)?;
-        for Line { verdict, rule, seen } in &self.rules {
+        for RuleReport { verdict, rule, seen } in &self.rules {
             writeln!(formatter, "{}: {rule} ({seen})", verdict.as_str())?;
         }
         let within = format_duration(Duration::from_millis(self.within_ms));
@@ -210,7 +269,7 @@ impl fmt::Display for Report {
     }
 }
 
-fn end(attempt: &Attempt) -> &'static str {
+fn end(attempt: &observed::Attempt) -> &'static str {
     match attempt.end {
         Some((_, End::ClientFinished)) => "client's FIN",
         Some((_, End::ClientReset)) => "client's reset",

@@ -7,12 +7,12 @@ use std::{
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::{
+use crate::{
+    clock::Stopwatch,
     dialect::Incoming,
     frames::{Frames, Passed},
-    judge::{Attempt, End, Observed, PingKind},
+    judge::observed::{Attempt, End, Observed, PingKind},
 };
-use crate::clock::Stopwatch;
 
 /// How many attempts are recorded. Further ones are only counted.
 const MAX_ATTEMPTS: usize = 10_000;

@@ -2,22 +2,21 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::protocol::{Role, WebSocketConfig},
 };
 
-use super::{
-    Options,
+use crate::{
+    clock,
     control::{Order, Orders, Shared},
-    ending::{self, Ending},
+    ending,
     line::Line,
     opening::{self, Opened},
-    script::Opening,
+    options::Options,
+    script::{Ending, Opening},
     session,
 };
-use crate::clock;
 
 /// How much may wait to be written to a client beyond the largest message.
 const WRITE_SLACK: usize = 256 * 1024;
@@ -26,12 +25,11 @@ const RESTART_BEATS: u32 = 2;
 
 /// Serves a connection until its end.
 pub(crate) async fn attend(
-    tcp: TcpStream,
+    mut line: Line,
     opening: &'static Opening,
     shared: Arc<Shared>,
     mut orders: Orders,
 ) {
-    let mut line = Line::new(tcp, shared.pen());
     let opened = tokio::select! {
         biased;
         order = orders.next() => Err(order),
@@ -72,7 +70,7 @@ pub(crate) async fn attend(
 }
 
 fn config(options: &Options) -> WebSocketConfig {
-    let largest = options.max_message_size.bytes();
+    let largest = options.max_message_size;
     WebSocketConfig::default()
         .max_message_size(Some(largest))
         .max_frame_size(Some(largest))

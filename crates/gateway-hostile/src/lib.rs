@@ -1,0 +1,99 @@
+//! A WebSocket server that misbehaves on request, for tests of any client: it drops connections,
+//! goes silent, refuses upgrades, breaks the protocol, and says afterwards whether the client kept
+//! the rules.
+//!
+//! [`Builder::start`] runs a server on a thread of its own, on a free port of this machine. Connect
+//! the client under test, and read the judge's [`Report`]:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use std::time::Duration;
+//!
+//! use gateway_hostile::{Script, Server, Verdict};
+//!
+//! let server = Server::builder().script(Script::named("http-503")?).start()?;
+//!
+//! // The client under test, here one that asks once for an upgrade and gives up.
+//! let mut client = TcpStream::connect(server.local_addr())?;
+//! client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert!(answer.starts_with("HTTP/1.1 503 "));
+//!
+//! let report = server.report(Duration::from_secs(2))?;
+//! assert_eq!(report.attempts().len(), 1);
+//! assert_ne!(report.verdict(), Verdict::Broken, "{report}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What does the server do?
+//!
+//! A [`Script`] says what happens to each connection: [`Script::all`] lists all scripts, and
+//! `close-CODE` is one for any close code that may be sent. The default is `echo`, without a fault.
+//! [`Builder::faults`] limits the script to the first connections, so that a test sees whether the
+//! client recovers.
+//!
+//! Where no script says otherwise, the server echoes messages, answers WebSocket pings, and answers
+//! a text `{"type":"ping","timestamp":T}` with `{"type":"pong","timestamp":T}`. With a
+//! [login](Builder::login), the first message must be the token.
+//!
+//! A [`Control`] causes faults at the moment that a test wants: it resets, silences or closes all
+//! connections, or refuses new ones.
+//!
+//! # Which rules does the judge check?
+//!
+//! Each script has rules for its clients, such as "tries again within 5s of a loss". Most are from
+//! RFC 6455; the text names the section. A rule is [kept, broken or not seen](Verdict). The judge
+//! sees the bytes on the wire, so it can judge a client in any language.
+//!
+//! # In an async test
+//!
+//! [`Builder::bind`] and [`Server::run`] serve on your own tokio runtime, and [`Server::judge`] does
+//! the same and returns a report. The server logs with `tracing`, and prints nothing.
+
+mod builder;
+mod clock;
+mod connection;
+mod control;
+mod dialect;
+mod ending;
+mod frames;
+mod judge;
+mod line;
+mod opening;
+mod options;
+mod record;
+mod rule;
+mod running;
+mod script;
+mod secret;
+mod server;
+mod session;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    builder::Builder,
+    control::{Control, Tally},
+    judge::{
+        report::{Attempt, Ping, Report, RuleReport},
+        verdict::Verdict,
+    },
+    running::Running,
+    script::Script,
+    secret::{EmptySecret, Secret},
+    server::{ServeError, Server},
+    table::NoScript,
+};
+
+/// The default answer to a text, other than its echo: the pong for a ping. For fuzz targets.
+#[doc(hidden)]
+#[must_use]
+pub fn answer(text: &str) -> Option<String> {
+    match dialect::Incoming::parse(text) {
+        dialect::Incoming::Ping(timestamp) => Some(dialect::pong(timestamp)),
+        dialect::Incoming::Login(_) | dialect::Incoming::Other => None,
+    }
+}
