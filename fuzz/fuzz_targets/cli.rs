@@ -1,4 +1,4 @@
-//! Runs [`gateway_targets::cli`] on libFuzzer's inputs.
+//! Runs the target [`cli`](gateway_targets::CLI) on libFuzzer's inputs.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateway_targets::cli(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(gateway_targets::CLI.run(bytes)));

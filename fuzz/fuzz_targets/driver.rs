@@ -1,4 +1,4 @@
-//! Runs [`gateway_targets::driver`] on libFuzzer's inputs.
+//! Runs the target [`driver`](gateway_targets::DRIVER) on libFuzzer's inputs.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateway_targets::driver(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(gateway_targets::DRIVER.run(bytes)));

@@ -1,4 +1,4 @@
-//! Runs [`gateway_targets::events`] on libFuzzer's inputs.
+//! Runs the target [`events`](gateway_targets::EVENTS) on libFuzzer's inputs.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateway_targets::events(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(gateway_targets::EVENTS.run(bytes)));

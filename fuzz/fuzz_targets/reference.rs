@@ -1,4 +1,4 @@
-//! Runs [`gateway_targets::reference`] on libFuzzer's inputs.
+//! Runs the target [`reference`](gateway_targets::REFERENCE) on libFuzzer's inputs.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateway_targets::reference(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(gateway_targets::REFERENCE.run(bytes)));

@@ -12,7 +12,6 @@ mod said;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
     CloseCode, Config, ConnectionState, DisconnectCause, Failure, GiveUpCause, Instant,
     JsonDialect, Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
@@ -21,41 +20,47 @@ use gateway_testkit::{Frame, history::Settings};
 use gateway_wire::{
     ClientEvent, Endpoint, Handshake, Headers, OpenFailure, Opened, Order, Session,
 };
+use serde::{Deserialize, Serialize};
 
 use self::said::{Answer, Close, Field, Head};
-pub(crate) use self::said::{CODES, key_of};
-use crate::{Sights, many::Many, watch::Watch};
+pub(crate) use self::said::{CODES, KnownCode, key_of};
+use crate::{Sights, watch::Watch};
 
-#[derive(Debug, Arbitrary)]
-struct Input {
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Input {
     settings: Settings,
     seed: u64,
     /// How large the pieces are in which bytes arrive.
     piece: u8,
-    ends: Many<End, 6>,
+    ends: Vec<End>,
 }
 
-#[derive(Debug, Arbitrary)]
+#[derive(Serialize, Deserialize)]
 enum End {
     Close(Close),
     Answer(Answer),
 }
 
+/// More ends than this are left out.
+const MOST_ENDS: usize = 6;
+
 /// What the wall clock shows, always.
 const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let mut sights = Sights::new();
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return sights };
-    let config = Arc::new(input.settings.config());
-    let session = Session::new(Arc::clone(&config), input.seed, Box::new(JsonDialect))
-        .with_observer(Box::<Watch>::default());
-    let piece = usize::from(input.piece).max(1);
-    let mut story = Story { session, config, now: Instant::ZERO, piece, sights: &mut sights };
-    for end in input.ends.iter() {
-        story.tell(end);
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        let mut sights = Sights::new();
+        let config = Arc::new(self.settings.config());
+        let session = Session::new(Arc::clone(&config), self.seed, Box::new(JsonDialect))
+            .with_observer(Box::<Watch>::default());
+        let piece = usize::from(self.piece).max(1);
+        let mut story = Story { session, config, now: Instant::ZERO, piece, sights: &mut sights };
+        for end in self.ends.into_iter().take(MOST_ENDS) {
+            story.tell(end);
+        }
+        sights
     }
-    sights
 }
 
 struct Story<'a> {
@@ -68,14 +73,18 @@ struct Story<'a> {
 
 impl Story<'_> {
     /// An attempt, and its end.
-    fn tell(&mut self, end: &End) {
+    fn tell(&mut self, end: End) {
         let id = self.dial();
         match end {
-            End::Close(close) => {
+            End::Close(mut close) => {
+                close.cut();
                 self.session.opened(self.now, id);
                 self.close(id, &close.payload());
             }
-            End::Answer(answer) => self.answer(id, answer),
+            End::Answer(mut answer) => {
+                answer.cut();
+                self.answer(id, &answer);
+            }
         }
         while self.session.next_event().is_some() {}
     }

@@ -8,32 +8,41 @@
 
 use std::collections::BTreeMap;
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_cli::parsers::{self, Loaded, Refused};
 use gateway_core::{CloseCode, Config, Policy, format_duration, parse_duration};
+use gateway_testkit::{history::Listed as _, listed};
+use serde::{Deserialize, Serialize};
 
-use crate::{Sights, config, many::Many};
+use crate::{Sights, config};
 
-#[derive(Debug, Arbitrary)]
-enum Input<'a> {
-    Places { file: Many<Given, 12>, variables: Many<Given, 8>, flags: Many<Given, 8> },
-    File(&'a str),
-    Arguments(Vec<&'a str>),
-    Word(&'a str),
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Input {
+    Places {
+        #[serde(default)]
+        file: Vec<Given>,
+        #[serde(default)]
+        variables: Vec<Given>,
+        #[serde(default)]
+        flags: Vec<Given>,
+    },
+    File(String),
+    Arguments(Vec<String>),
+    Word(String),
 }
 
 /// A setting of the table below, and what it is set to.
-#[derive(Clone, Debug, Arbitrary)]
-struct Given {
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Given {
+    #[serde(with = "Setting")]
     setting: u8,
     value: Value,
 }
 
-#[derive(Clone, Debug, Arbitrary)]
+#[derive(Serialize, Deserialize)]
 enum Value {
-    Span(u16, u8),
+    Span(u16, #[serde(with = "Unit")] u8),
     Number(i32),
-    Word(u8),
+    Word(#[serde(with = "Word")] u8),
     Text(String),
 }
 
@@ -45,7 +54,7 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 28] = [
+const SETTINGS: [Row; 29] = [
     ("url", "", "GATEWAY_URL"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
@@ -59,6 +68,7 @@ const SETTINGS: [Row; 28] = [
     ("reconnect.jitter", "jitter", "GATEWAY_JITTER"),
     ("reconnect.stable_after", "stable-after", "GATEWAY_STABLE_AFTER"),
     ("reconnect.retry_after_max", "retry-after-max", "GATEWAY_RETRY_AFTER_MAX"),
+    ("reconnect.renew_after", "renew-after", "GATEWAY_RENEW_AFTER"),
     ("heartbeat.kind", "heartbeat", "GATEWAY_HEARTBEAT"),
     ("heartbeat.interval", "heartbeat-interval", "GATEWAY_HEARTBEAT_INTERVAL"),
     ("heartbeat.timeout", "heartbeat-timeout", "GATEWAY_HEARTBEAT_TIMEOUT"),
@@ -95,28 +105,34 @@ const WORDS: [&str; 16] = [
     "2.5",
 ];
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let mut sights = Sights::new();
-    match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
-        Ok(Input::Places { file, variables, flags }) => {
-            places(&[said(&file, 0), said(&variables, 1), said(&flags, 2)], &mut sights);
+const UNITS: [&str; 7] = ["ms", "s", "m", "h", "d", "", "KiB"];
+
+listed!(Setting, SETTINGS, row => row.0.to_owned());
+listed!(Word, WORDS, word => word.to_owned());
+listed!(Unit, UNITS, unit => unit.to_owned());
+
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        let mut sights = Sights::new();
+        match self {
+            Self::Places { file, variables, flags } => {
+                places(&[said(&file, 0), said(&variables, 1), said(&flags, 2)], &mut sights);
+            }
+            Self::File(text) => drop(look(parsers::settings(&text, &[], &[]), &mut sights)),
+            Self::Arguments(arguments) => {
+                drop(look(parsers::settings("", &[], &arguments), &mut sights));
+            }
+            Self::Word(text) => word(&text, &mut sights),
         }
-        Ok(Input::File(text)) => drop(look(parsers::settings(text, &[], &[]), &mut sights)),
-        Ok(Input::Arguments(arguments)) => {
-            let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
-            drop(look(parsers::settings("", &[], &arguments), &mut sights));
-        }
-        Ok(Input::Word(text)) => word(text, &mut sights),
-        Err(_) => {}
+        sights
     }
-    sights
 }
 
 /// What one place says, by the paths of the settings.
 type Said = BTreeMap<Row, String>;
 
 fn said(given: &[Given], place: usize) -> Said {
-    let row = |index: u8| SETTINGS[usize::from(index) % SETTINGS.len()];
+    let row = |index: u8| SETTINGS[usize::from(index)];
     let all = given.iter().map(|given| (row(given.setting), given.value.text(row(given.setting))));
     all.filter(|((path, _, variable), value)| match place {
         // One that is set to nothing counts as not set.
@@ -131,10 +147,10 @@ impl Value {
     fn text(&self, (path, ..): Row) -> String {
         let text = match self {
             Self::Span(number, unit) => {
-                format!("{number}{}", ["ms", "s", "m", "h", "d", "", "KiB"][usize::from(*unit) % 7])
+                format!("{number}{}", UNITS[usize::from(*unit)])
             }
             Self::Number(number) => number.to_string(),
-            Self::Word(index) => WORDS[usize::from(*index) % WORDS.len()].to_owned(),
+            Self::Word(index) => WORDS[usize::from(*index)].to_owned(),
             Self::Text(text) => text.replace(['\0', '@'], ""),
         };
         match path {

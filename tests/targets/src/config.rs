@@ -9,36 +9,35 @@
 
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
     Config, ConfigBuilder, ConfigError, ConfigErrors, ConnectionState, Event, Frame, HeartbeatKind,
     Instant, Login, LoginAnswer, Rule, Verdict, format_duration,
 };
-use gateway_testkit::Rig;
-use serde::Deserialize as _;
+use gateway_testkit::{Rig, history::Listed as _, listed};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Sights, many::Many};
+use crate::Sights;
 
-#[derive(Debug, Arbitrary)]
-enum Input<'a> {
-    Tree(Many<Setting, 32>),
-    Toml(&'a str),
-    Json(&'a str),
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Input {
+    Tree(Vec<Setting>),
+    Toml(String),
+    Json(String),
 }
 
 /// A place in the tree, and what stands there.
-#[derive(Debug, Arbitrary)]
-enum Setting {
-    Field(u8, Given),
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Setting {
+    Field(#[serde(with = "Field")] u8, Given),
     Rule(u16, Option<u8>, Given),
     Unknown(String, Given),
 }
 
-#[derive(Debug, Arbitrary)]
-enum Given {
-    Span(u16, u8),
-    Word(u8),
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Given {
+    Span(u16, #[serde(with = "Unit")] u8),
+    Word(#[serde(with = "Word")] u8),
     Thousandths(u32),
     Number(i64),
     Float(f64),
@@ -57,6 +56,7 @@ const FIELDS: [&str; 28] = [
     "reconnect.max_attempts",
     "reconnect.stable_after",
     "reconnect.retry_after_max",
+    "reconnect.renew_after",
     "heartbeat.kind",
     "heartbeat.interval",
     "heartbeat.timeout",
@@ -77,7 +77,6 @@ const FIELDS: [&str; 28] = [
     "reconnect",
     "heartbeat",
     "login",
-    "reconnect.renew_after",
 ];
 
 const WORDS: [&str; 20] = [
@@ -105,38 +104,43 @@ const WORDS: [&str; 20] = [
 
 const SECTIONS: [&str; 4] = ["reconnect", "heartbeat", "login", "policy"];
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let mut sights = Sights::new();
-    match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
-        Ok(Input::Tree(settings)) => judge(&Value::Object(tree(settings.0)), &mut sights),
-        Ok(Input::Toml(text)) => {
-            let read = toml::from_str::<Config>(text).map_err(|error| error.to_string());
-            if let Ok(tree) = toml::from_str::<Value>(text) {
-                sights.insert("toml");
-                agree(&read, &judged(&tree));
-                judge(&tree, &mut sights);
+const UNITS: [&str; 6] = ["ms", "s", "m", "h", "d", ""];
+
+listed!(Field, FIELDS, path => path.to_owned());
+listed!(Word, WORDS, word => word.to_owned());
+listed!(Unit, UNITS, unit => unit.to_owned());
+
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        let mut sights = Sights::new();
+        match self {
+            Self::Tree(settings) => judge(&Value::Object(tree(settings)), &mut sights),
+            Self::Toml(text) => {
+                let read = toml::from_str::<Config>(&text).map_err(|error| error.to_string());
+                if let Ok(tree) = toml::from_str::<Value>(&text) {
+                    sights.insert("toml");
+                    agree(&read, &judged(&tree));
+                    judge(&tree, &mut sights);
+                }
+            }
+            Self::Json(text) => {
+                let read = serde_json::from_str::<Config>(&text).map_err(|error| error.to_string());
+                if let Ok(tree) = serde_json::from_str::<Value>(&text) {
+                    sights.insert("json");
+                    agree(&read, &judged(&tree));
+                    judge(&tree, &mut sights);
+                }
             }
         }
-        Ok(Input::Json(text)) => {
-            let read = serde_json::from_str::<Config>(text).map_err(|error| error.to_string());
-            if let Ok(tree) = serde_json::from_str::<Value>(text) {
-                sights.insert("json");
-                agree(&read, &judged(&tree));
-                judge(&tree, &mut sights);
-            }
-        }
-        Err(_) => {}
+        sights
     }
-    sights
 }
 
 fn tree(settings: Vec<Setting>) -> Map<String, Value> {
     let mut root = Map::new();
     for setting in settings {
         let (path, given) = match setting {
-            Setting::Field(index, given) => {
-                (FIELDS[usize::from(index) % FIELDS.len()].to_owned(), given)
-            }
+            Setting::Field(index, given) => (FIELDS[usize::from(index)].to_owned(), given),
             Setting::Rule(code, None, given) => (format!("policy.{}", code % 5_100), given),
             Setting::Rule(code, Some(more), given) => {
                 let first = code % 5_100;
@@ -163,11 +167,8 @@ fn tree(settings: Vec<Setting>) -> Map<String, Value> {
 impl Given {
     fn value(self) -> Value {
         match self {
-            Self::Span(number, unit) => {
-                let unit = ["ms", "s", "m", "h", "d", ""][usize::from(unit) % 6];
-                format!("{number}{unit}").into()
-            }
-            Self::Word(index) => WORDS[usize::from(index) % WORDS.len()].into(),
+            Self::Span(number, unit) => format!("{number}{}", UNITS[usize::from(unit)]).into(),
+            Self::Word(index) => WORDS[usize::from(index)].into(),
             Self::Thousandths(number) => format!("{}.{:03}", number / 1000, number % 1000).into(),
             Self::Number(number) => number.into(),
             Self::Float(number) => number.into(),
@@ -431,21 +432,20 @@ fn log_in(rig: &mut Rig, config: &Config) {
     }
 }
 
-/// From here on nothing comes. A heartbeat notices that within its bound, and a renewal ends the connection, too.
+/// From here on nothing comes. A heartbeat notices that within its bound.
 fn silence(rig: &mut Rig, config: &Config, sights: &mut Sights) {
-    /// A ping at once or after the phase, the judgement, a data timeout and the steps of a renewal before either.
-    const MOST_TICKS: usize = 6;
+    /// A ping at once or after the phase, the judgement, and a data timeout before either.
+    const MOST_TICKS: usize = 4;
 
     let since = rig.now;
-    let heartbeat = (config.heartbeat_kind() != HeartbeatKind::Off)
-        .then(|| config.heartbeat_interval().saturating_add(config.heartbeat_timeout()));
-    let renewal = config.renew_after().map(|span| span.saturating_add(config.close_timeout()));
-    let Some(bound) = [heartbeat, config.data_timeout(), renewal].into_iter().flatten().min()
-    else {
+    if config.heartbeat_kind() == HeartbeatKind::Off && config.data_timeout().is_none() {
         sights.insert("nothing to watch for");
         assert_eq!(rig.connection.next_deadline(), None);
         return;
-    };
+    }
+    let heartbeat = (config.heartbeat_kind() != HeartbeatKind::Off)
+        .then(|| config.heartbeat_interval().saturating_add(config.heartbeat_timeout()));
+    let bound = heartbeat.into_iter().chain(config.data_timeout()).min().expect("one of the two");
     let dead_at: Instant = since.saturating_add(bound);
     for _ in 0..MOST_TICKS {
         rig.tick();

@@ -8,83 +8,89 @@
 
 mod feed;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
     AcceptanceRule, Action, CloseFrame, Config, ConnectionState, Dialect, DisconnectCause, Failure,
     HeartbeatKind, Login, Network, Notice, Observed, Observer, SocketId, UnixMillis,
 };
+use gateway_testkit::{history::Listed as _, listed};
 use gateway_tokio::{Client, ClientEvent, Fate, Limits, Message};
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use self::feed::{Attempt, Ending, Feed, Flushes, Inbound, Io, Opening, PONG, Shared, lock};
-use crate::{
-    Sights,
-    many::{Many, Rarely},
-    watch::Watch,
-};
+use crate::{Sights, watch::Watch};
 
-#[derive(Debug, Arbitrary)]
-enum Input<'a> {
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Input {
     Script {
+        #[serde(default)]
         setup: Setup,
-        acts: Many<Act, 32>,
-        attempts: Many<Attempt, 6>,
+        #[serde(default)]
+        acts: Vec<Act>,
+        #[serde(default)]
+        attempts: Vec<Attempt>,
     },
     /// One socket that brings these bytes in pieces of one size, and ends.
     Raw {
+        #[serde(default)]
         setup: Setup,
+        #[serde(default)]
         piece: u8,
-        bytes: &'a [u8],
+        #[serde(default, with = "serde_bytes")]
+        bytes: Vec<u8>,
     },
 }
 
-#[derive(Debug, Arbitrary)]
-struct Setup {
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Setup {
+    #[serde(with = "Heartbeat")]
     heartbeat: u8,
     interval: u8,
     is_strict: bool,
-    has_login: Rarely,
-    has_data_timeout: Rarely,
+    has_login: bool,
+    has_data_timeout: bool,
+    is_renewed: bool,
     max_attempts: Option<u8>,
-    is_small: Rarely,
+    is_small: bool,
     is_tight: bool,
     fails_whole: bool,
     seed: u64,
 }
 
 /// What the application does.
-#[derive(Debug)]
-enum Act {
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Act {
     /// Takes so many events, as far as they are there.
     Take(u8),
     /// Takes what comes for so many milliseconds.
     Pass(u16),
+    /// Sends a message of this length, at most 899 bytes.
     Send(u16),
     Flush,
-    Close(u8),
+    Close(#[serde(with = "CloseCode")] u8),
     Connect,
+    Reconnect,
     Network(bool),
 }
 
-impl<'a> Arbitrary<'a> for Act {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u8::arbitrary(u)? {
-            0..=79 => Self::Take(u.arbitrary()?),
-            80..=127 => Self::Pass(u16::arbitrary(u)? % 20_000),
-            128..=223 => Self::Send(u16::arbitrary(u)? % 900),
-            224..=235 => Self::Flush,
-            236..=238 => Self::Close(u.arbitrary()?),
-            239..=247 => Self::Connect,
-            online @ 248.. => Self::Network(online % 2 == 0),
-        })
-    }
-}
+const HEARTBEATS: [HeartbeatKind; 3] =
+    [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off];
+
+const CLOSE_CODES: [u16; 4] = [1000, 1001, 3000, 4999];
+
+listed!(Heartbeat, HEARTBEATS, kind => format!("{kind:?}"));
+listed!(CloseCode, CLOSE_CODES, code => code.to_string());
+
+/// More acts and more attempts than this are left out.
+const MOST_ACTS: usize = 32;
+const MOST_ATTEMPTS: usize = 6;
 
 /// More events than this are not taken at once.
 const MOST_EVENTS: usize = 120;
@@ -94,37 +100,40 @@ const MOST_POLLS: u32 = 50_000;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let mut sights = Sights::new();
-    let input = Input::arbitrary_take_rest(Unstructured::new(bytes));
-    let (setup, acts, attempts) = match input {
-        Ok(Input::Script { setup, acts, attempts }) => (setup, acts.0, attempts.0),
-        Ok(Input::Raw { setup, piece, bytes }) => {
-            sights.insert("raw bytes");
-            (setup, vec![Act::Pass(u16::MAX)], vec![raw(piece, bytes)])
-        }
-        Err(_) => return sights,
-    };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.expect("a runtime without IO");
-    runtime.block_on(async {
-        let mut story = Story::new(&setup, attempts, &mut sights);
-        for act in &acts {
-            story.act(act).await;
-        }
-        story.end().await;
-    });
-    sights
+impl crate::Input for Input {
+    const DEPTH: usize = 3;
+
+    fn run(self) -> Sights {
+        let mut sights = Sights::new();
+        let (setup, acts, attempts) = match self {
+            Self::Script { setup, acts, attempts } => (setup, acts, attempts),
+            Self::Raw { setup, piece, bytes } => {
+                sights.insert("raw bytes");
+                (setup, vec![Act::Pass(u16::MAX)], vec![raw(piece, bytes)])
+            }
+        };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime without IO");
+        runtime.block_on(async {
+            let attempts = attempts.into_iter().take(MOST_ATTEMPTS).collect();
+            let mut story = Story::new(&setup, attempts, &mut sights);
+            for act in acts.iter().take(MOST_ACTS) {
+                story.act(act).await;
+            }
+            story.end().await;
+        });
+        sights
+    }
 }
 
-fn raw(piece: u8, bytes: &[u8]) -> Attempt {
+fn raw(piece: u8, bytes: Vec<u8>) -> Attempt {
     Attempt {
         opening: Opening::Accepted,
-        inbound: Many(vec![Inbound::Raw(bytes.to_vec())]),
+        inbound: vec![Inbound::Raw(bytes)],
         answers: false,
-        reads: Many(vec![Io::Some(piece); 64]),
-        writes: Many(Vec::new()),
+        reads: vec![Io::Few(piece); 64],
+        writes: Vec::new(),
         flushes: Flushes::AtOnce,
         ending: Ending::Eof,
     }
@@ -132,7 +141,6 @@ fn raw(piece: u8, bytes: &[u8]) -> Attempt {
 
 impl Setup {
     fn config(&self) -> Config {
-        let kinds = [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off];
         let interval = Duration::from_secs(u64::from(self.interval % 60) + 1);
         let login = Login::Message {
             send: "open sesame".into(),
@@ -143,13 +151,14 @@ impl Setup {
         let built = Config::builder()
             .initial_delay(Duration::from_millis(200))
             .max_delay(Duration::from_secs(2))
-            .heartbeat(kinds[usize::from(self.heartbeat) % kinds.len()])
+            .heartbeat(HEARTBEATS[usize::from(self.heartbeat)])
             .heartbeat_interval(interval)
             .heartbeat_strict(self.is_strict)
-            .login(if self.has_login.0 { login } else { Login::None })
-            .data_timeout(self.has_data_timeout.0.then_some(Duration::from_secs(20)))
+            .login(if self.has_login { login } else { Login::None })
+            .data_timeout(self.has_data_timeout.then_some(Duration::from_secs(20)))
+            .renew_after(self.is_renewed.then_some(Duration::from_secs(3)))
             .max_attempts(self.max_attempts.map(u32::from))
-            .max_message_size(if self.is_small.0 { 200 } else { 1 << 20 })
+            .max_message_size(if self.is_small { 200 } else { 1 << 20 })
             .close_timeout(CLOSE_TIMEOUT)
             .build();
         built.expect("the settings are within their limits")
@@ -197,10 +206,10 @@ struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    fn new(setup: &Setup, attempts: Vec<Attempt>, sights: &'a mut Sights) -> Self {
+    fn new(setup: &Setup, attempts: VecDeque<Attempt>, sights: &'a mut Sights) -> Self {
         let shared = Shared::default();
         let config = setup.config();
-        lock(&shared).attempts = attempts.into();
+        lock(&shared).attempts = attempts;
 
         let mut limits = Limits::default();
         if setup.is_tight {
@@ -220,8 +229,8 @@ impl<'a> Story<'a> {
             client,
             shared,
             sights,
-            has_login: setup.has_login.0,
-            is_small: setup.is_small.0,
+            has_login: setup.has_login,
+            is_small: setup.is_small,
             has_closed: false,
             socket: None,
             is_blind: false,
@@ -243,7 +252,8 @@ impl<'a> Story<'a> {
             }
             Act::Pass(millis) => self.pass(Duration::from_millis((*millis).into())).await,
             Act::Send(length) => {
-                let text = format!("s{}.{}", self.sent.len(), "z".repeat((*length).into()));
+                let text =
+                    format!("s{}.{}", self.sent.len(), "z".repeat(usize::from(*length % 900)));
                 let second = Duration::from_secs(1);
                 match timeout(second, counted(self.client.send(text.clone()))).await {
                     Ok(Ok(id)) => self.sent.push((text, Some(id.number()))),
@@ -268,10 +278,11 @@ impl<'a> Story<'a> {
             }
             Act::Close(code) => {
                 self.has_closed = true;
-                let code = [1000, 1001, 3000, 4999][usize::from(*code) % 4];
+                let code = CLOSE_CODES[usize::from(*code)];
                 self.client.close(CloseFrame::new(code, "enough").unwrap_or(CloseFrame::NORMAL));
             }
             Act::Connect => self.client.connect(),
+            Act::Reconnect => self.client.reconnect(),
             Act::Network(true) => self.client.network_changed(Network::Online),
             Act::Network(false) => self.client.network_changed(Network::Offline),
         }
@@ -364,6 +375,14 @@ impl<'a> Story<'a> {
             }
             DisconnectCause::OpenFailed(_) => {
                 self.sights.insert("open failed");
+                false
+            }
+            DisconnectCause::Reconnect => {
+                self.sights.insert("reconnect");
+                false
+            }
+            DisconnectCause::Renewal => {
+                self.sights.insert("renewal");
                 false
             }
             _ => false,

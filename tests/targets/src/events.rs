@@ -1,4 +1,4 @@
-//! Bytes become settings and events. The tests' checker checks every event.
+//! A history: settings and events. The tests' checker checks every event.
 //!
 //! Catches: any invariant of ARCHITECTURE.md that some history of the core breaks, and any panic or
 //! overflow.
@@ -8,14 +8,21 @@ use std::time::Duration;
 
 use gateway_core::{Action, Dialect, DisconnectCause, Event, Instant, Notice, Observed, Observer};
 use gateway_testkit::history::{Plan, World, run_observed};
+use serde::{Deserialize, Serialize};
 
 use crate::Sights;
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let seen = Seen::default();
-    match run_observed(&Plan::decode(bytes), seen.clone()) {
-        Ok(world) => &sights(&world) | &*seen.sights(),
-        Err(violation) => panic!("{violation}"),
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Input(Plan);
+
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        let seen = Seen::default();
+        match run_observed(&self.0, seen.clone()) {
+            Ok(world) => &sights(&world) | &*seen.sights(),
+            Err(violation) => panic!("{violation}"),
+        }
     }
 }
 
@@ -33,17 +40,21 @@ impl Observer for Seen {
     fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
         let moves_timer =
             observed.actions.iter().any(|action| matches!(action, Action::ScheduleTimer(_)));
-        match observed.event {
-            Event::PingHeld(..) if moves_timer => drop(self.sights().insert("ping held")),
-            Event::PingHanded(..) if moves_timer => drop(self.sights().insert("ping handed over")),
-            _ => {}
-        }
+        let sight = match observed.event {
+            Event::PingHeld(..) if moves_timer => Some("ping held"),
+            Event::PingHanded(..) if moves_timer => Some("ping handed over"),
+            Event::Drained(_) if !observed.actions.is_empty() => Some("drained"),
+            _ => None,
+        };
+        self.sights().extend(sight);
         for action in observed.actions {
             let sight = match action {
                 Action::AbortSocket(_) => "aborted",
                 Action::Notify(Notice::Disconnected { cause, .. }) => match cause {
                     DisconnectCause::PongTimeout => "pong timeout",
                     DisconnectCause::WriteStall => "write stall",
+                    DisconnectCause::Reconnect => "reconnect",
+                    DisconnectCause::Renewal => "renewal",
                     _ => continue,
                 },
                 _ => continue,

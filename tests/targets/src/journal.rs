@@ -9,22 +9,22 @@ use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_journal::{Journal, JournalError, Recorder, Step};
 use gateway_testkit::history::{Plan, run_observed};
+use serde::{Deserialize, Serialize};
 
 use crate::Sights;
 
-#[derive(Debug, Arbitrary)]
-enum Input<'a> {
-    File(&'a [u8]),
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Input {
+    File(#[serde(with = "serde_bytes")] Vec<u8>),
     Recorded(Damage, Plan),
 }
 
 /// What becomes of a journal on its way.
-#[derive(Debug, Arbitrary)]
-enum Damage {
-    None,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Damage {
+    Whole,
     /// A byte is another.
     Byte(u32, u8),
     /// A byte is missing.
@@ -50,14 +50,15 @@ impl io::Write for Shared {
     }
 }
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    let mut sights = Sights::new();
-    match Input::arbitrary_take_rest(Unstructured::new(bytes)) {
-        Ok(Input::File(file)) => drop(read(file, &mut sights)),
-        Ok(Input::Recorded(damage, plan)) => recorded(&damage, &plan, &mut sights),
-        Err(_) => {}
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        let mut sights = Sights::new();
+        match self {
+            Self::File(file) => drop(read(&file, &mut sights)),
+            Self::Recorded(damage, plan) => recorded(&damage, &plan, &mut sights),
+        }
+        sights
     }
-    sights
 }
 
 /// What a file comes to: the steps before an error, if there is one.
@@ -146,7 +147,7 @@ fn recorded(damage: &Damage, plan: &Plan, sights: &mut Sights) {
     }
     let is_told = broken.is_some();
     match damage {
-        Damage::None => panic!("nothing was done to it"),
+        Damage::Whole => panic!("nothing was done to it"),
         // What is damaged may be one that says as much, or settles nothing.
         Damage::Byte(..) | Damage::Hole(_) => {}
         // The last newline alone says nothing.
@@ -166,7 +167,7 @@ impl Damage {
     fn done_to(&self, file: &[u8]) -> Vec<u8> {
         let at = |index: &u32| *index as usize % file.len();
         match self {
-            Self::None => file.to_vec(),
+            Self::Whole => file.to_vec(),
             Self::Byte(index, byte) => {
                 let mut file = file.to_vec();
                 let index = at(index);
@@ -192,7 +193,7 @@ impl Damage {
                 let (one, other) = (at(index), (at(index) + 1) % lines.len());
                 lines.swap(one, other);
             }
-            Self::None | Self::Byte(..) | Self::Hole(_) | Self::Cut(_) => {}
+            Self::Whole | Self::Byte(..) | Self::Hole(_) | Self::Cut(_) => {}
         }
     }
 }

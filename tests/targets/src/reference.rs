@@ -2,12 +2,19 @@
 //! deadline that the contract does not require, even if no invariant covers it.
 
 use gateway_testkit::history::{Plan, compare};
+use serde::{Deserialize, Serialize};
 
 use crate::{Sights, events};
 
-pub(crate) fn run(bytes: &[u8]) -> Sights {
-    match compare(&Plan::decode(bytes)) {
-        Ok(world) => events::sights(&world),
-        Err(difference) => panic!("{difference}"),
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Input(Plan);
+
+impl crate::Input for Input {
+    fn run(self) -> Sights {
+        match compare(&self.0) {
+            Ok(world) => events::sights(&world),
+            Err(difference) => panic!("{difference}"),
+        }
     }
 }

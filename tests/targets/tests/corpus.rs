@@ -1,16 +1,12 @@
-//! Runs every file of every corpus and every finding through its fuzz target. Each corpus reaches
-//! what matters.
+//! Runs every corpus through its fuzz target. Each corpus reaches what matters, and each plan has
+//! bytes of its own.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use gateway_targets::{Sights, TARGETS, Target, corpus, plans};
 
-use gateway_targets::{Sights, TARGETS, Target};
+/// How many inputs are drawn for each corpus.
+const DRAWN: usize = 100;
 
-/// A corpus with fewer files than this has not been kept.
-const LEAST_FILES: usize = 10;
-
-/// What some file of each corpus must reach.
+/// What some input of each corpus must reach.
 const MATTERS: &[(&str, &[&str])] = &[
     (
         "answers",
@@ -67,6 +63,8 @@ const MATTERS: &[(&str, &[&str])] = &[
             "rejected",
             "refused",
             "dropped",
+            "reconnect",
+            "renewal",
         ],
     ),
     (
@@ -80,6 +78,9 @@ const MATTERS: &[(&str, &[&str])] = &[
             "aborted",
             "ping held",
             "ping handed over",
+            "reconnect",
+            "renewal",
+            "drained",
         ],
     ),
     (
@@ -99,7 +100,7 @@ const MATTERS: &[(&str, &[&str])] = &[
     ("reference", &["ready", "reconnected", "stale"]),
 ];
 
-/// What each finding reaches, so that its file goes on to say what its name does where the target reads inputs in another way.
+/// What each finding reaches, so that it goes on to say what its name does.
 const FINDINGS: &[(&str, &[&str])] = &[
     ("answers/a-connection-field-lists-more-than-the-upgrade", &["opened"]),
     ("answers/fields-behind-the-head-name-the-key-again", &["opened", "fields behind the head"]),
@@ -117,74 +118,41 @@ const FINDINGS: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(name)
-}
-
-fn sorted(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the corpora are part of the repository");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    paths.sort();
-    paths
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().expect("a name").to_string_lossy().into_owned()
-}
-
-/// Every corpus with its target.
-fn corpora() -> BTreeMap<String, (Target, Vec<PathBuf>)> {
-    inputs("corpus")
-}
-
-/// The files of a folder for each target.
-fn inputs(of: &str) -> BTreeMap<String, (Target, Vec<PathBuf>)> {
-    let inputs = |folder: &PathBuf| {
-        let name = name_of(folder);
-        let target = TARGETS.iter().find(|(target, _)| *target == name);
-        let (_, target) = target.unwrap_or_else(|| panic!("no target replays {of}/{name}"));
-        (name, (*target, sorted(folder)))
-    };
-    sorted(&folder(of)).iter().map(inputs).collect()
+fn reached(target: &Target, name: &str, bytes: &[u8]) -> Sights {
+    std::panic::catch_unwind(|| target.run(bytes)).unwrap_or_else(|finding| {
+        let told = finding.downcast_ref::<String>().map_or("a finding", String::as_str);
+        panic!("{}/{name}: {told}", target.name);
+    })
 }
 
 #[test]
-fn every_file_of_every_corpus_is_without_a_finding() {
-    let corpora = corpora();
-
-    assert_eq!(corpora.len(), TARGETS.len(), "a target has no corpus");
-    for (name, (target, files)) in corpora {
-        assert!(files.len() >= LEAST_FILES, "{name} has only {} files", files.len());
-        for file in files {
-            let _ = replay(&file, target);
+fn every_corpus_reaches_what_matters_without_a_finding() {
+    for (target, (name, matters)) in TARGETS.iter().zip(MATTERS) {
+        assert_eq!(target.name, *name, "add what matters of {}", target.name);
+        let mut sights = Sights::new();
+        for (seed, bytes) in corpus(target, DRAWN).expect("plans") {
+            let reached = reached(target, &seed, &bytes);
+            let is_named = matters.iter().find(|sight| sight.replace(' ', "-") == seed);
+            assert!(is_named.is_none_or(|sight| reached.contains(sight)), "{name}/{seed}");
+            sights.extend(reached);
         }
-    }
-}
-
-#[test]
-fn every_corpus_reaches_what_matters() {
-    for (name, (target, files)) in corpora() {
-        let reached: Sights =
-            files.iter().flat_map(|file| target(&fs::read(file).expect("a file"))).collect();
-        let matters = MATTERS.iter().find(|(corpus, _)| *corpus == name);
-        let (_, matters) = matters.unwrap_or_else(|| panic!("nothing matters of {name}"));
         for sight in *matters {
-            assert!(reached.contains(sight), "no file of {name} reaches: {sight}");
+            assert!(sights.contains(sight), "no input of {name} reaches: {sight}");
         }
     }
 }
 
 #[test]
-fn every_finding_stays_mended_and_reaches_what_it_is_about() {
+fn every_finding_stays_fixed_and_reaches_what_it_is_about() {
     let mut names = Vec::new();
-    for (name, (target, files)) in inputs("findings") {
-        for file in files {
-            let reached = replay(&file, target);
-            let name = format!("{name}/{}", name_of(&file));
+    for target in TARGETS {
+        for (name, text) in plans("findings", target.name).expect("texts") {
+            let sights = reached(target, &name, &target.bytes(&text).expect("a plan"));
+            let name = format!("{}/{name}", target.name);
             let about = FINDINGS.iter().find(|(finding, _)| *finding == name);
             let (_, about) = about.unwrap_or_else(|| panic!("nothing is known of {name}"));
             for sight in *about {
-                assert!(reached.contains(sight), "{name} does not reach: {sight}; {reached:?}");
+                assert!(sights.contains(sight), "{name} does not reach: {sight}; {sights:?}");
             }
             names.push(name);
         }
@@ -192,11 +160,45 @@ fn every_finding_stays_mended_and_reaches_what_it_is_about() {
     assert_eq!(names, FINDINGS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
 }
 
-/// A finding names its file.
-fn replay(file: &Path, target: Target) -> Sights {
-    let bytes = fs::read(file).expect("a file");
-    std::panic::catch_unwind(|| target(&bytes)).unwrap_or_else(|finding| {
-        let told = finding.downcast_ref::<String>().map_or("a finding", String::as_str);
-        panic!("{}: {told}", file.display());
-    })
+/// Of committed plans and of random ones.
+#[test]
+fn a_plan_is_the_same_after_its_bytes_and_its_text() {
+    for target in TARGETS {
+        for (name, bytes) in corpus(target, DRAWN).expect("plans") {
+            let text = target.text(&bytes).expect("a text");
+            let shortest = target.bytes(&text).expect("a plan");
+            assert_eq!(target.text(&shortest).expect("a text"), text, "{}/{name}", target.name);
+            assert!(name.starts_with("drawn-") || shortest == bytes, "{}/{name}", target.name);
+        }
+    }
+}
+
+/// A new field is missing in every older text.
+#[test]
+fn a_text_without_a_field_has_its_default_and_is_otherwise_the_same() {
+    for target in TARGETS {
+        for kind in ["seeds", "findings"] {
+            for (name, text) in plans(kind, target.name).expect("texts") {
+                let at = format!("{}/{name}", target.name);
+                let text = target.bytes(&text).unwrap_or_else(|why| panic!("{at}: {why}"));
+                let text = target.text(&text).expect("a text");
+                let lines: Vec<_> = text.lines().collect();
+                for index in (0..lines.len()).filter(|index| is_field(lines[*index])) {
+                    let older = [&lines[..index], &lines[index + 1..]].concat().join("\n");
+                    let at = format!("{at}, line {}", index + 1);
+                    let bytes = target.bytes(&older).unwrap_or_else(|why| panic!("{at}: {why}"));
+                    let read = target.text(&bytes).expect("a text");
+                    let mut read: Vec<_> = read.lines().collect();
+                    read[index] = lines[index];
+                    assert_eq!(read, lines, "{at}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether this line is a field and its value.
+fn is_field(line: &str) -> bool {
+    let field = line.strip_suffix(',').and_then(|field| field.trim_start().split_once(": "));
+    field.is_some_and(|(name, _)| name.chars().all(|char| char.is_ascii_lowercase() || char == '_'))
 }

@@ -2,34 +2,36 @@
 
 use std::time::{Duration, SystemTime};
 
-use arbitrary::Arbitrary;
+use gateway_testkit::{history::Listed as _, listed};
+use serde::{Deserialize, Serialize};
 use tungstenite::handshake::derive_accept_key;
 
-use crate::many::Many;
-
-#[derive(Debug, Arbitrary)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Close {
     /// One of those below, and a reason.
-    Known(u8, Many<u8, 130>),
+    Known(#[serde(with = "KnownCode")] u8, #[serde(with = "serde_bytes")] Vec<u8>),
     Code(u16, String),
-    Raw(Many<u8, 130>),
+    Raw(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
-#[derive(Debug, Arbitrary)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    Raw(Many<u8, 250>),
+    Raw(#[serde(with = "serde_bytes")] Vec<u8>),
     Built {
         status: Status,
-        /// An upgrade whose Connection field is one of those below.
-        upgrade: Option<u8>,
-        fields: Many<Field, 6>,
-        rest: Many<u8, 40>,
+        /// An upgrade with this Connection field.
+        #[serde(default)]
+        upgrade: Option<Said>,
+        #[serde(default)]
+        fields: Vec<Field>,
+        #[serde(default, with = "serde_bytes")]
+        rest: Vec<u8>,
     },
 }
 
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum Status {
-    Known(u8),
+    Known(#[serde(with = "KnownStatus")] u8),
     Any(u16),
 }
 
@@ -38,30 +40,28 @@ pub(crate) const CODES: [u16; 16] = [
     1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 4000,
 ];
 
-const STATUSES: [u16; 16] =
-    [101, 101, 101, 200, 302, 400, 401, 403, 404, 408, 103, 429, 500, 503, 599, 600];
+const STATUSES: [u16; 14] = [101, 200, 302, 400, 401, 403, 404, 408, 103, 429, 500, 503, 599, 600];
 
 impl Status {
     pub(super) fn number(self) -> u16 {
         match self {
-            Self::Known(index) => STATUSES[usize::from(index) % STATUSES.len()],
+            Self::Known(index) => STATUSES[usize::from(index)],
             Self::Any(status) => status % 1_000,
         }
     }
 }
 
-#[derive(Debug, Arbitrary)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Field {
     Upgrade,
-    /// One of those below.
-    Connection(u8),
+    Connection(Said),
     /// The right key.
     Accept,
     RetryAfterSeconds(u64),
     /// So many seconds from the epoch.
     RetryAfterDate(u32),
-    RetryAfter(Vec<u8>),
-    Other(u8, Vec<u8>),
+    RetryAfter(#[serde(with = "serde_bytes")] Vec<u8>),
+    Other(#[serde(with = "Name")] u8, #[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// What a Connection field says. The last two are two fields.
@@ -75,16 +75,39 @@ const CONNECTIONS: [&str; 7] = [
     "not-upgrade\r\nconnection: keep-alive",
 ];
 
-fn connection(index: u8) -> &'static str {
-    CONNECTIONS[usize::from(index) % CONNECTIONS.len()]
-}
+/// One of them.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Said(#[serde(with = "Connection")] u8);
+
+const NAMES: [&str; 6] = [
+    "Sec-WebSocket-Accept",
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+    "Upgrade",
+    "Connection",
+    "X-Other",
+];
+
+listed!(pub(crate) KnownCode, CODES, code => code.to_string());
+listed!(KnownStatus, STATUSES, status => status.to_string());
+listed!(Connection, CONNECTIONS, field => field.to_owned());
+listed!(Name, NAMES, name => name.to_owned());
 
 impl Close {
+    /// Leaves out what is longer than a payload of interest.
+    pub(super) fn cut(&mut self) {
+        match self {
+            Self::Known(_, bytes) | Self::Raw(bytes) => bytes.truncate(130),
+            Self::Code(..) => {}
+        }
+    }
+
     pub(super) fn payload(&self) -> Vec<u8> {
         match self {
             Self::Code(code, reason) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
             Self::Known(index, reason) => {
-                let code = CODES[usize::from(*index) % CODES.len()];
+                let code = CODES[usize::from(*index)];
                 [&code.to_be_bytes(), &reason[..]].concat()
             }
             Self::Raw(payload) => payload.to_vec(),
@@ -93,6 +116,17 @@ impl Close {
 }
 
 impl Answer {
+    /// Leaves out what makes it so long that this alone is an error.
+    pub(super) fn cut(&mut self) {
+        match self {
+            Self::Raw(bytes) => bytes.truncate(250),
+            Self::Built { fields, rest, .. } => {
+                fields.truncate(6);
+                rest.truncate(40);
+            }
+        }
+    }
+
     pub(super) fn bytes(&self, key: &str) -> Vec<u8> {
         let (status, upgrade, fields, rest) = match self {
             Self::Raw(bytes) => return bytes.to_vec(),
@@ -101,8 +135,7 @@ impl Answer {
             }
         };
         let mut bytes = format!("HTTP/1.1 {status:03} Answer\r\n").into_bytes();
-        let upgrade =
-            upgrade.map(|index| [Field::Upgrade, Field::Connection(index), Field::Accept]);
+        let upgrade = upgrade.map(|said| [Field::Upgrade, Field::Connection(said), Field::Accept]);
         for field in upgrade.iter().flatten().chain(fields.iter()) {
             let (name, value) = field.line(key);
             bytes.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
@@ -151,17 +184,11 @@ impl<'a> Head<'a> {
 
 impl Field {
     fn line(&self, key: &str) -> (&'static str, Vec<u8>) {
-        const NAMES: [&str; 6] = [
-            "Sec-WebSocket-Accept",
-            "Sec-WebSocket-Protocol",
-            "Sec-WebSocket-Extensions",
-            "Upgrade",
-            "Connection",
-            "X-Other",
-        ];
         match self {
             Self::Upgrade => ("Upgrade", b"websocket".to_vec()),
-            Self::Connection(index) => ("Connection", connection(*index).as_bytes().to_vec()),
+            Self::Connection(said) => {
+                ("Connection", CONNECTIONS[usize::from(said.0)].as_bytes().to_vec())
+            }
             Self::Accept => {
                 ("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()).into_bytes())
             }
@@ -172,7 +199,7 @@ impl Field {
                 ("Retry-After", httpdate::fmt_http_date(date).into_bytes())
             }
             Self::RetryAfter(value) => ("retry-after", value.clone()),
-            Self::Other(name, value) => (NAMES[usize::from(*name) % NAMES.len()], value.clone()),
+            Self::Other(name, value) => (NAMES[usize::from(*name)], value.clone()),
         }
     }
 }

@@ -7,59 +7,47 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{OpenError, SocketId};
-use gateway_testkit::Frame;
+use gateway_testkit::{Frame, history::Listed as _};
 use gateway_tokio::{Dial, Dialing, Endpoint, Message, OpenFailure, Transport};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::handshake::derive_accept_key;
 
-use crate::{
-    answers::{CODES, key_of},
-    many::Many,
-};
+use crate::answers::{CODES, KnownCode, key_of};
 
 /// A pong in JSON. An unsolicited one is delivered to the application.
 pub(super) const PONG: &str = r#"{"type":"pong"}"#;
 
 /// How one attempt to connect goes.
-#[derive(Clone, Debug, Arbitrary)]
-pub(super) struct Attempt {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Attempt {
     pub(super) opening: Opening,
-    pub(super) inbound: Many<Inbound, 24>,
+    pub(super) inbound: Vec<Inbound>,
     /// Whether the server answers pings and the Close.
     pub(super) answers: bool,
-    pub(super) reads: Many<Io, 32>,
-    pub(super) writes: Many<Io, 24>,
+    pub(super) reads: Vec<Io>,
+    pub(super) writes: Vec<Io>,
     pub(super) flushes: Flushes,
     pub(super) ending: Ending,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) enum Opening {
+    #[default]
     Accepted,
-    Answered(Vec<u8>),
+    Answered(#[serde(with = "serde_bytes")] Vec<u8>),
     HangsUp,
     Refused,
     NeverConnected,
 }
 
-impl<'a> Arbitrary<'a> for Opening {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u8::arbitrary(u)? {
-            0..=223 => Self::Accepted,
-            224..=231 => Self::Answered(Vec::arbitrary(u)?),
-            232..=239 => Self::HangsUp,
-            240..=247 => Self::Refused,
-            248.. => Self::NeverConnected,
-        })
-    }
-}
-
 /// What the server writes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Inbound {
     Text(u8),
+    /// At most 599 bytes.
     Binary(u16),
     /// A text in so many frames, with a Ping between them.
     Fragments(u8),
@@ -68,34 +56,16 @@ pub(super) enum Inbound {
     HeartbeatPong,
     PeerPing,
     Welcome,
-    Close(u16),
+    Close(#[serde(with = "KnownCode")] u8),
     /// Any bytes: what follows them may be anything.
-    Raw(Vec<u8>),
-}
-
-/// Mostly messages, because a protocol error or a Close ends the connection.
-impl<'a> Arbitrary<'a> for Inbound {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u8::arbitrary(u)? {
-            0..=79 => Self::Text(u.arbitrary()?),
-            80..=119 => Self::Binary(u16::arbitrary(u)? % 600),
-            120..=149 => Self::Fragments(u.arbitrary()?),
-            150..=179 => Self::Ping(u.arbitrary()?),
-            180..=199 => Self::Pong(u.arbitrary()?),
-            200..=214 => Self::HeartbeatPong,
-            215..=224 => Self::PeerPing,
-            225..=234 => Self::Welcome,
-            235..=244 => Self::Close(CODES[usize::from(u8::arbitrary(u)?) % CODES.len()]),
-            245.. => Self::Raw(u.arbitrary()?),
-        })
-    }
+    Raw(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// How one call goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum Io {
     /// So many bytes, at least one.
-    Some(u8),
+    Few(u8),
     All,
     /// None now, but soon.
     Wait,
@@ -106,21 +76,9 @@ pub(super) enum Io {
     Zero,
 }
 
-impl<'a> Arbitrary<'a> for Io {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u8::arbitrary(u)? {
-            few @ 0..=127 => Self::Some(few),
-            128..=191 => Self::All,
-            192..=247 => Self::Wait,
-            248 | 249 => Self::Never,
-            250 | 251 => Self::Zero,
-            which @ 252.. => Self::Fail(which),
-        })
-    }
-}
-
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) enum Flushes {
+    #[default]
     AtOnce,
     Late,
     Never,
@@ -128,8 +86,9 @@ pub(super) enum Flushes {
 }
 
 /// What reading comes to in the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum Ending {
+    #[default]
     Silence,
     Eof,
     Reset,
@@ -255,7 +214,7 @@ impl End {
                 self.message(&[Frame::text(&text)], Message::text(text));
             }
             Inbound::Binary(length) => {
-                let bytes = format!("{name}{}", pad(*length)).into_bytes();
+                let bytes = format!("{name}{}", pad(*length % 600)).into_bytes();
                 self.message(&[Frame::binary(&bytes)], Message::binary(bytes));
             }
             Inbound::Fragments(count) => {
@@ -281,7 +240,7 @@ impl End {
                 self.message(&[Frame::text(welcome)], Message::text(welcome));
             }
             Inbound::Close(code) => {
-                self.frame(&Frame::close(*code, ""));
+                self.frame(&Frame::close(CODES[usize::from(*code)], ""));
                 // What follows is ignored, as is the end of the list.
                 self.is_closed = true;
             }
@@ -379,7 +338,7 @@ impl AsyncRead for Stream {
             return Poll::Pending;
         }
         let most = match next(&end.attempt.reads, &mut end.reads) {
-            Io::Some(most) => usize::from(most).max(1),
+            Io::Few(most) => usize::from(most).max(1),
             Io::All => usize::MAX,
             Io::Wait => {
                 cx.waker().wake_by_ref();
@@ -414,7 +373,7 @@ impl AsyncWrite for Stream {
         let mut world = lock(&self.shared);
         let end = &mut world.ends[self.index];
         let most = match next(&end.attempt.writes, &mut end.writes) {
-            Io::Some(most) => usize::from(most).max(1),
+            Io::Few(most) => usize::from(most).max(1),
             Io::All => usize::MAX,
             Io::Wait => {
                 cx.waker().wake_by_ref();

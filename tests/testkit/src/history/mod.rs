@@ -1,8 +1,10 @@
-//! Random histories: made from a fuzzer's bytes or a property's draws, and run under the checker.
+//! Histories: made from a text, a fuzzer's bytes or a property's draws, and run under the checker.
 
+mod listed;
 mod plan;
 mod run;
 
+pub use listed::Listed;
 pub use plan::{
     Advance, Content, Echo, Fact, LoginKind, Plan, Ruling, Settings, Step, Trouble, Wall, Whose,
 };

@@ -1,15 +1,48 @@
-//! The plan of a history: settings, a seed and steps. Fuzzer bytes and property draws become plans.
+//! The plan of a history: settings, a seed and steps. Fuzzer bytes, texts and property draws become plans.
 
 use core::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
 use gateway_core::{
-    AcceptanceRule, Config, HeartbeatKind, JsonRule, Login, Multiplier, RefusalRule, Rule,
-    Strategy, Verdict,
+    AcceptanceRule, Config, Failure, HeartbeatKind, JsonRule, Login, Multiplier, OpenError,
+    RefusalRule, Rule, Strategy, Verdict,
 };
+use serde::{Deserialize, Serialize};
+
+use super::listed::Listed as _;
+use crate::listed;
+
+const HEARTBEATS: [HeartbeatKind; 3] =
+    [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off];
+
+pub(super) const FAILURES: [Failure; 7] = [
+    Failure::Eof,
+    Failure::Reset,
+    Failure::Io,
+    Failure::Tls,
+    Failure::Protocol,
+    Failure::InvalidUtf8,
+    Failure::TooBig,
+];
+
+pub(super) const TROUBLES: [OpenError; 8] = [
+    OpenError::Dns,
+    OpenError::Refused,
+    OpenError::Unreachable,
+    OpenError::Io,
+    OpenError::Certificate,
+    OpenError::Tls,
+    OpenError::NotHttp,
+    OpenError::Upgrade,
+];
+
+listed!(Jitter, Strategy::ALL, strategy => strategy.name().to_owned());
+listed!(Heartbeat, HEARTBEATS, kind => format!("{kind:?}"));
+listed!(SocketFailure, FAILURES, failure => format!("{failure:?}"));
+listed!(OpenFailure, TROUBLES, error => format!("{error:?}"));
 
 /// The plan of a history.
-#[derive(Clone, Debug, Arbitrary)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Plan {
     /// The numbers for the configuration.
     pub settings: Settings,
@@ -21,30 +54,20 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-impl Plan {
-    /// Decodes a plan from these bytes. Every byte string is a plan.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Self {
-        Self::arbitrary_take_rest(Unstructured::new(bytes)).unwrap_or_else(|_| Self {
-            settings: Settings::default(),
-            seed: 0,
-            is_punctual: true,
-            steps: Vec::new(),
-        })
-    }
-}
-
 /// Raw numbers. [`Settings::config`] maps them into their limits.
-#[derive(Clone, Debug, Default, Arbitrary)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[allow(missing_docs, reason = "each field becomes the setting of that name")]
 pub struct Settings {
     pub initial_delay: u16,
     pub longer_by: u32,
     pub multiplier: u16,
+    #[serde(with = "Jitter")]
     pub strategy: u8,
     pub max_attempts: Option<u8>,
     pub stable_after: u16,
     pub retry_after_max: u32,
+    #[serde(with = "Heartbeat")]
     pub heartbeat: u8,
     pub interval: u16,
     pub timeout: u16,
@@ -57,15 +80,15 @@ pub struct Settings {
     pub connect_timeout: u16,
     pub close_timeout: u16,
     pub data_timeout: Option<u16>,
-    #[arbitrary(default)]
     pub renew_after: Option<u16>,
 }
 
 /// How the connection logs in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "as the logins of the configuration are named")]
 pub enum LoginKind {
     #[default]
+    #[serde(rename = "NoLogin")]
     None,
     Message,
     MessageWithoutRules,
@@ -73,7 +96,7 @@ pub enum LoginKind {
 }
 
 /// A verdict.
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "as the verdicts are named")]
 pub enum Ruling {
     Retry,
@@ -109,7 +132,6 @@ impl Settings {
         let timeout = span(self.timeout).min(interval);
         let multiplier = Multiplier::from_thousandths(1_000 + u32::from(self.multiplier));
         let strategy = Strategy::ALL[usize::from(self.strategy) % Strategy::ALL.len()];
-        let heartbeat = [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off];
         let mut builder = Config::builder()
             .initial_delay(initial)
             .max_delay(initial + Duration::from_millis(u64::from(self.longer_by)))
@@ -118,7 +140,7 @@ impl Settings {
             .max_attempts(self.max_attempts.map(u32::from))
             .stable_after(span(self.stable_after))
             .retry_after_max(Duration::from_millis(u64::from(self.retry_after_max) + 1))
-            .heartbeat(heartbeat[usize::from(self.heartbeat) % heartbeat.len()])
+            .heartbeat(HEARTBEATS[usize::from(self.heartbeat) % HEARTBEATS.len()])
             .heartbeat_interval(interval)
             .heartbeat_timeout(timeout)
             .heartbeat_strict(self.is_strict)
@@ -177,7 +199,8 @@ impl Settings {
 }
 
 /// Time passes, or goes back. Then an event happens.
-#[derive(Clone, Debug, Arbitrary)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Step {
     /// How time goes on.
     pub advance: Advance,
@@ -186,14 +209,15 @@ pub struct Step {
 }
 
 /// How time goes on.
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Advance {
+    ToDeadline,
+    #[default]
     Stay,
     Nanos(u16),
     Millis(u16),
     Long(u32),
-    ToDeadline,
     JustBeforeDeadline,
     PastDeadline(u16),
     Back(u32),
@@ -202,10 +226,11 @@ pub enum Advance {
 }
 
 /// The kind of event. Its details depend on the state of the connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Fact {
     /// The most likely next event in the current state.
+    #[default]
     Next,
     Connect,
     Reconnect,
@@ -215,7 +240,7 @@ pub enum Fact {
     LoginRejected(Ruling),
     Opened(Whose),
     OpenFailed(Whose, Trouble),
-    Failed(Whose, u8),
+    Failed(Whose, #[serde(with = "SocketFailure")] u8),
     Frame(Whose, Content),
     Bytes(Whose),
     WriteBlocked(Whose),
@@ -235,54 +260,8 @@ pub enum Fact {
     Drained(Whose),
 }
 
-/// The number of kinds in the first version. Later kinds share the number of an old one, so that older
-/// inputs keep their meaning.
-const KINDS: u64 = 19;
-
-impl<'a> Arbitrary<'a> for Fact {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        let number = u32::arbitrary(u)?;
-        Ok(match (u64::from(number) * KINDS) >> 32 {
-            0 => Self::Next,
-            1 => Self::Connect,
-            2 => Self::Close(u.arbitrary()?),
-            3 => Self::Send(u.arbitrary()?),
-            4 => Self::LoginAccepted,
-            5 => Self::LoginRejected(u.arbitrary()?),
-            6 => Self::Opened(u.arbitrary()?),
-            7 => Self::OpenFailed(u.arbitrary()?, u.arbitrary()?),
-            8 => Self::Failed(u.arbitrary()?, u.arbitrary()?),
-            9 => Self::Frame(u.arbitrary()?, u.arbitrary()?),
-            10 => Self::Bytes(u.arbitrary()?),
-            11 => Self::WriteBlocked(u.arbitrary()?),
-            12 => Self::Flushed(u.arbitrary()?),
-            13 => Self::Paused(u.arbitrary()?),
-            14 => Self::Resumed(u.arbitrary()?),
-            15 => Self::Wall(u.arbitrary()?),
-            16 => Self::Online,
-            17 => Self::offline_or_later_kind(number),
-            _ => Self::Tick,
-        })
-    }
-}
-
-impl Fact {
-    /// One of the kinds that share a number, chosen by the number's unused bits.
-    fn offline_or_later_kind(number: u32) -> Self {
-        let bits = |from: u32, count: u32| (number >> from) & ((1 << count) - 1);
-        let whose = if bits(2, 4) == 0 { Whose::Older(1) } else { Whose::Current };
-        let bytes = bits(6, 8) << 13;
-        match bits(0, 2) {
-            0 => Self::Offline,
-            1 => Self::PingHeld(whose, bytes, (bits(14, 8) << 8) as u16),
-            2 => Self::WriteProgressed(whose),
-            _ => Self::PingHanded(whose, bytes),
-        }
-    }
-}
-
 /// Which socket an event is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Whose {
     /// The last one.
     Current,
@@ -292,21 +271,11 @@ pub enum Whose {
     Never,
 }
 
-impl<'a> Arbitrary<'a> for Whose {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u8::arbitrary(u)? {
-            0..=223 => Self::Current,
-            224 => Self::Never,
-            older => Self::Older(older - 224),
-        })
-    }
-}
-
 /// Why a socket cannot be opened.
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Trouble {
-    Network(u8),
+    Network(#[serde(with = "OpenFailure")] u8),
     Http(u16),
     HttpRetryAfter(u16, u32),
     HttpRetryAt(u16, i32),
@@ -314,7 +283,7 @@ pub enum Trouble {
 }
 
 /// What a message holds.
-#[derive(Clone, Debug, Arbitrary)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Content {
     Data,
@@ -332,16 +301,17 @@ pub enum Content {
 }
 
 /// The timestamp of a pong.
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Echo {
+    #[serde(rename = "NoEcho")]
     None,
     Newest,
     Other(u64),
 }
 
 /// The wall-clock time.
-#[derive(Clone, Copy, Debug, Arbitrary)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Wall {
     /// It runs with the monotonic clock.

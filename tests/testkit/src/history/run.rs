@@ -4,14 +4,15 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Backlog, CloseFrame, ConnectionState, Event, Failure, Frame, HeartbeatKind, Instant,
-    Login, Message, Network, Observed, Observer, OpenError, Outgoing, RetryAfter, SocketId,
-    UnixMillis,
+    Action, Backlog, CloseFrame, ConnectionState, Event, Frame, HeartbeatKind, Instant, Login,
+    Message, Network, Observed, Observer, OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
-use super::plan::{Advance, Content, Echo, Fact, Plan, Step, Trouble, Wall, Whose};
+use super::plan::{
+    Advance, Content, Echo, FAILURES, Fact, Plan, Step, TROUBLES, Trouble, Wall, Whose,
+};
 use crate::checker::{Invariant, Violation};
 use crate::reference::Comparison;
 use crate::rig::Rig;
@@ -216,16 +217,7 @@ impl World {
                 self.feed(Event::OpenFailed(self.id(*whose), self.error(*trouble)))
             }
             Fact::Failed(whose, index) => {
-                let failures = [
-                    Failure::Eof,
-                    Failure::Reset,
-                    Failure::Io,
-                    Failure::Tls,
-                    Failure::Protocol,
-                    Failure::InvalidUtf8,
-                    Failure::TooBig,
-                ];
-                let failure = failures[usize::from(*index) % failures.len()];
+                let failure = FAILURES[usize::from(*index) % FAILURES.len()];
                 self.feed(Event::SocketFailed(self.id(*whose), failure))
             }
             Fact::Frame(whose, content) => return self.frame(self.id(*whose), content),
@@ -292,19 +284,9 @@ impl World {
     }
 
     fn error(&self, trouble: Trouble) -> OpenError {
-        let errors = [
-            OpenError::Dns,
-            OpenError::Refused,
-            OpenError::Unreachable,
-            OpenError::Io,
-            OpenError::Certificate,
-            OpenError::Tls,
-            OpenError::NotHttp,
-            OpenError::Upgrade,
-        ];
         let status = |number: u16| 100 + number % 500;
         match trouble {
-            Trouble::Network(index) => errors[usize::from(index) % errors.len()],
+            Trouble::Network(index) => TROUBLES[usize::from(index) % TROUBLES.len()],
             Trouble::Http(number) => OpenError::Http { status: status(number), retry_after: None },
             Trouble::HttpRetryAfter(number, seconds) => OpenError::Http {
                 status: status(number),
