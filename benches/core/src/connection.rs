@@ -13,8 +13,8 @@ use crate::Case;
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("data frame", Some(120), data_frame),
-    Case::new("early tick", Some(60), early_tick),
-    Case::new("reconnect cycle", Some(3_000), reconnect_cycle),
+    Case::new("early tick", Some(75), early_tick),
+    Case::new("reconnect cycle", Some(3_100), reconnect_cycle),
     Case::new("data frame, ping out", None, data_frame_while_a_ping_is_out),
     Case::new("send requested", None, send_requested),
     Case::new("pong frame", None, pong_frame),

@@ -21,8 +21,8 @@ type SixteenBytes = [u64; 2];
 
 pub(crate) const SIZES: &[Size] = &[
     Size::of::<Connection>("Connection, ChaCha8", Some(704)),
-    Size::of::<Connection<SixteenBytes>>("Connection, 16-byte generator", Some(400)),
-    Size::of::<Machine>("Machine", Some(256)),
+    Size::of::<Connection<SixteenBytes>>("Connection, 16-byte generator", Some(416)),
+    Size::of::<Machine>("Machine", Some(264)),
     Size::of::<Event<'_>>("Event", Some(40)),
     Size::of::<Notice>("Notice", Some(48)),
     Size::of::<Action>("Action", Some(48)),

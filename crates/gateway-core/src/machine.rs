@@ -97,18 +97,20 @@ pub(crate) struct Ready {
     pub(crate) heartbeat: Option<Heartbeat>,
     /// `None` if there is no data timeout.
     pub(crate) data: Option<DataWatch>,
-    /// `None` if the connection is not renewed.
-    pub(crate) renewal: Option<Renewal>,
+    /// When the next step of the renewal is due. `None` if the connection is not renewed.
+    pub(crate) renew_at: Option<Compact>,
+    pub(crate) renewal: Renewal,
     pub(crate) flow: Flow,
 }
 
-/// The renewal of a ready connection, and when its next step is due.
+/// How far the renewal of a ready connection has come. Its instant is not in here, because that would
+/// take eight bytes more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Renewal {
     /// `renew_after` has not passed.
-    Later(Compact),
-    /// The driver drains its write buffer. The renewal does not wait longer than until then.
-    Draining(Compact),
+    Later,
+    /// The driver drains its write buffer. The renewal does not wait longer than until `renew_at`.
+    Draining,
 }
 
 /// The data timeout. A message only sets `heard_at`; the Tick at `judge_at` evaluates it.
@@ -234,29 +236,19 @@ impl Ready {
         }
     }
 
+    #[inline]
     fn deadline(&self) -> Option<Instant> {
         let beat_at =
             self.heartbeat.as_ref().map(|heartbeat| heartbeat.deadline(self.flow.reading));
+        if self.data.is_none() && self.renew_at.is_none() {
+            return beat_at; // most connections have neither
+        }
         let judge_at = match self.flow.reading {
             Lane::Held => None, // the data may have arrived, but is not read
             Lane::Free => self.data.map(|watch| watch.judge_at),
         };
-        let renew_at = self.renewal.map(Renewal::deadline);
+        let renew_at = self.renew_at.map(Compact::instant);
         [beat_at, judge_at, renew_at].into_iter().flatten().min()
-    }
-}
-
-impl Renewal {
-    pub(crate) const fn deadline(self) -> Instant {
-        match self {
-            Self::Later(at) | Self::Draining(at) => at.instant(),
-        }
-    }
-
-    fn rebase(&mut self, shift: Shift) {
-        match self {
-            Self::Later(at) | Self::Draining(at) => *at = Compact::at(shift.moved(at.instant())),
-        }
     }
 }
 
@@ -349,8 +341,8 @@ impl State {
                 if let Some(watch) = &mut ready.data {
                     watch.rebase(shift, ready.flow.reading);
                 }
-                if let Some(renewal) = &mut ready.renewal {
-                    renewal.rebase(shift);
+                if let Some(at) = &mut ready.renew_at {
+                    *at = Compact::at(shift.moved(at.instant()));
                 }
             }
             Self::Closing(closing) => {

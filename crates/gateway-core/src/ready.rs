@@ -16,7 +16,8 @@ impl Ready {
     /// Becomes ready now, on a socket with this flow.
     pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
         let heartbeat = first_beat(cx);
-        Self { socket, heartbeat, data: watch_data(cx), renewal: first_renewal(cx), flow }
+        let (data, renew_at) = (watch_data(cx), first_renewal(cx));
+        Self { socket, heartbeat, data, renew_at, renewal: Renewal::Later, flow }
     }
 
     #[inline]
@@ -81,14 +82,15 @@ impl Ready {
     /// Whether the connection is renewed now. When `renew_after` has passed, this asks the driver to
     /// drain its write buffer first.
     pub(crate) fn is_renewal_due(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(renewal) = self.renewal.filter(|renewal| cx.now >= renewal.deadline()) else {
+        if self.renew_at.is_none_or(|at| cx.now < at.instant()) {
             return false;
-        };
-        match renewal {
-            Renewal::Draining(_) => true,
-            Renewal::Later(_) => {
+        }
+        match self.renewal {
+            Renewal::Draining => true,
+            Renewal::Later => {
                 let until = cx.now.saturating_add(cx.config.close_timeout);
-                self.renewal = Some(Renewal::Draining(Compact::at(until)));
+                self.renew_at = Some(Compact::at(until));
+                self.renewal = Renewal::Draining;
                 cx.act(Action::Drain(self.socket));
                 false
             }
@@ -220,10 +222,10 @@ fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
 
 /// The renewal comes up to 10 % earlier than `renew_after`, at random. Otherwise all clients that
 /// connected together would be renewed together.
-fn first_renewal(cx: &mut Context<'_>) -> Option<Renewal> {
+fn first_renewal(cx: &mut Context<'_>) -> Option<Compact> {
     let span = cx.config.reconnect.renew_after?;
     let wait = span.saturating_sub(Retry::spread(span / 10, cx.random));
-    Some(Renewal::Later(Compact::at(cx.now.saturating_add(wait))))
+    Some(Compact::at(cx.now.saturating_add(wait)))
 }
 
 fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {

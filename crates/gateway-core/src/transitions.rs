@@ -610,7 +610,7 @@ impl Ready {
                 cx,
             ),
             SocketEvent::Drained => {
-                if let Some(Renewal::Draining(_)) = self.renewal {
+                if self.renewal == Renewal::Draining {
                     return Some(self.replace(DisconnectCause::Renewal, cx));
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use gateway_core::{RetryCause, SocketId, every};
 use gateway_testkit::{Run, Scenario, alone, scenarios};
 
 gateway_testkit::suite!(run = gateway_testkit::alone::run);
@@ -18,6 +19,25 @@ fn every_scenario_has_its_own_name_and_golden_trace_and_no_trace_is_left_over() 
 
     assert_eq!(names.len(), scenarios().len());
     assert_eq!(names, traces);
+}
+
+/// A new event, notice or cause needs a scenario, which both drivers then play.
+#[test]
+fn every_event_notice_and_cause_is_in_a_golden_trace() {
+    let traces: Vec<_> = scenarios().iter().flat_map(|told| alone::run(told).trace).collect();
+    let words: BTreeSet<_> =
+        traces.iter().flat_map(|line| line.split([' ', ';', ':'])).map(str::to_owned).collect();
+    let names = every::events(SocketId::new(1)).into_iter().map(|event| event.kind().name());
+    let names = names
+        .chain(every::disconnect_causes().into_iter().map(|cause| cause.name()))
+        .chain(every::give_up_causes().into_iter().map(|cause| cause.name()))
+        .chain(every::reasons().into_iter().map(|because| because.name()))
+        .chain(every::retry_causes().into_iter().filter_map(|cause| match cause {
+            RetryCause::Disconnected(_) => None, // `disconnect_causes` has it
+            other => Some(other.name()),
+        }));
+    let missing: BTreeSet<_> = names.filter(|name| !words.contains(*name)).collect();
+    assert!(missing.is_empty(), "add a scenario in tests/testkit/src/scenarios with {missing:?}");
 }
 
 #[test]

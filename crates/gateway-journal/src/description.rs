@@ -290,5 +290,11 @@ mod tests {
             let has_data = shown.contains('(') && !shown.contains("None");
             assert_eq!(words.len() > cause.name().len(), has_data, "add {shown} to description.rs");
         }
+        for cause in every::give_up_causes() {
+            let words = action_words(&Action::Notify(Notice::GaveUp { cause })).to_string();
+            let has_data = format!("{cause:?}").contains('(');
+            let is_bare = words.ends_with(cause.name());
+            assert_ne!(is_bare, has_data, "add {cause:?} to description.rs");
+        }
     }
 }

@@ -54,11 +54,12 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 29] = [
+const SETTINGS: [Row; 30] = [
     ("url", "", "GATEWAY_URL"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
     ("send_stall", "send-stall", "GATEWAY_SEND_STALL"),
+    ("data_timeout", "data-timeout", "GATEWAY_DATA_TIMEOUT"),
     ("max_message_size", "max-message-size", "GATEWAY_MAX_MESSAGE_SIZE"),
     ("seed", "seed", "GATEWAY_SEED"),
     ("reconnect.initial_delay", "initial-delay", "GATEWAY_INITIAL_DELAY"),
@@ -344,5 +345,25 @@ fn word(text: &str, sights: &mut Sights) {
     if let Some(pong) = parsers::answer(text) {
         sights.insert("ping");
         assert!(pong.starts_with(r#"{"type":"pong""#) && pong.ends_with('}'), "{pong}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The program has no flag for these.
+    const WITHOUT_FLAG: [&str; 3] =
+        ["heartbeat.answer_pings", "heartbeat.deliver_pongs", "login.external"];
+
+    #[test]
+    fn the_target_sets_every_setting_of_the_core() {
+        for setting in Config::SETTINGS {
+            if WITHOUT_FLAG.contains(&setting.path) {
+                continue;
+            }
+            let is_here = SETTINGS.iter().any(|(path, ..)| path.starts_with(setting.path));
+            assert!(is_here, "add `{}` to SETTINGS in tests/targets/src/cli.rs", setting.path);
+        }
     }
 }

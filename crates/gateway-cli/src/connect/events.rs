@@ -396,5 +396,11 @@ mod tests {
             let bare = bare.replace("pong_timeout", cause.name());
             assert_eq!(written != bare, has_data, "add {shown} to connect/events.rs");
         }
+        for cause in gateway_tokio::core::every::give_up_causes() {
+            let written = json(&Event::of_end(cause, None, ""));
+            let is_bare = written.ends_with(&format!(r#""{}"}}"#, cause.name()));
+            let has_data = format!("{cause:?}").contains('(');
+            assert_ne!(is_bare, has_data, "add {cause:?} to connect/events.rs");
+        }
     }
 }

@@ -256,5 +256,13 @@ mod tests {
             let is_longer = cause(value).len() > value.name().len();
             assert_eq!(is_longer, has_data, "add {shown} to replay/words.rs");
         }
+        for cause in every::give_up_causes() {
+            let has_data = format!("{cause:?}").contains('(');
+            assert_eq!(
+                gave_up(cause) != cause.name(),
+                has_data,
+                "add {cause:?} to replay/words.rs"
+            );
+        }
     }
 }

@@ -289,6 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_has_a_help_and_a_setting_of_one_value_a_variable() {
+        for row in SETTINGS.iter().filter(|row| row.is_argument()) {
+            assert!(!row.help.is_empty(), "add `.help` to `{}`", row.path);
+            let is_single = matches!(row.kind, Value | Secret | Switch);
+            let has_one = row.variable.is_some() || WITHOUT_VARIABLE.contains(&row.path);
+            assert!(!is_single || has_one, "add `.variable` to `{}`", row.path);
+        }
+    }
+
+    /// Only a flag or a file may allow these.
+    const WITHOUT_VARIABLE: [&str; 1] = ["tls.insecure"];
+
+    #[test]
     fn a_variable_is_named_after_its_flag() {
         for row in SETTINGS {
             let name = row.flag.unwrap_or(row.path).replace('-', "_").to_uppercase();
