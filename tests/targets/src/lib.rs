@@ -1,7 +1,7 @@
 //! The fuzz targets. The nightly toolchain fuzzes them with bytes, and the stable one replays plans:
 //! seeds and findings as texts.
 //!
-//! Each target has an [`Input`], the plan of a run, which panics on a finding. Its file lists what it
+//! Each target has an `Input`, the plan of a run, which panics on a finding. Its file lists what it
 //! catches. `bytes.rs` turns bytes into plans and back. A run returns what it has reached as a set of
 //! words, so that a test can require the seeds to reach what matters.
 
