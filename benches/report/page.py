@@ -201,7 +201,7 @@ def counts_table(counts):
         if counted is not None:
             rows.append([f"size of {name}", plain(0)(counted) + " B", "`benches/core/run`"])
     if (allocations := goals.count(counts, "cases", "allocations")) is not None:
-        rows.append(["allocations a message", str(allocations), "`cargo test -p gateway-core --test allocations`"])
+        rows.append(["allocations a message", str(allocations), "`cargo test -p bench-core --test allocations` in `benches`"])
     if not rows:
         return None
     compiler = f" ({counts['rustc']})" if "rustc" in counts else ""

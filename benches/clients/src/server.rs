@@ -4,29 +4,13 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
-/// What the server counted.
-pub(crate) struct Statistics {
-    pub(crate) pings: u64,
-    /// When the heartbeats came, in nanoseconds.
-    pub(crate) ping_arrivals: Vec<u64>,
+/// When heartbeats came since its start or the last reset, in nanoseconds.
+pub(crate) fn pings(server: SocketAddr) -> Result<Vec<u64>> {
+    serde_json::from_str(&get(server, "/statistics")?).context("/statistics")
 }
 
-/// What it counted since its start or the last reset.
-pub(crate) fn statistics(server: SocketAddr) -> Result<Statistics> {
-    let body = get(server, "/statistics")?;
-    let told: Value = serde_json::from_str(&body).context("/statistics")?;
-    let pings = told["pings"].as_u64().context("/statistics without pings")?;
-    let arrivals = told["ping_arrivals"].as_array().context("/statistics without ping_arrivals")?;
-    let ping_arrivals = arrivals
-        .iter()
-        .map(|arrival| arrival[1].as_u64().context("an arrival without a time"))
-        .collect::<Result<_>>()?;
-    Ok(Statistics { pings, ping_arrivals })
-}
-
-/// Zeroes its counts, and has it reset every connection: none is left behind to wait for its end.
+/// Has it forget the heartbeats, and reset every connection: none is left behind to wait for its end.
 pub(crate) fn reset(server: SocketAddr) -> Result<()> {
     get(server, "/reset").map(drop)
 }

@@ -1,257 +1,240 @@
-//! One connection: it is given turns, in which it reads, answers and floods as far as its socket goes.
+//! An open WebSocket: it writes what waits, reads, answers and floods, each as far as the socket goes.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use mio::event::Event;
-use mio::net::TcpStream;
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
 
 use crate::clock::Clock;
 use crate::flood::{Chunk, Flood};
-use crate::frames;
-use crate::request::{self, Request};
-use crate::session::Session;
-use crate::socket::{Socket, WAITING};
-use crate::statistics::Statistics;
+use crate::frames::{self, Header};
 
 /// One read takes up to this much.
 const INPUT: usize = 256 << 10;
-/// A flood gives way to the other connections after this much.
+/// Nothing more is read while more than this waits to be written.
+const WAITING: usize = 1 << 20;
+/// A flood gives way to reading after this much.
 const TURN: usize = 512 << 10;
+
+const PING: &[u8] = b"{\"type\":\"ping\"";
+const PONG: &[u8] = b"{\"type\":\"pong\"";
 
 /// What all connections share, so that each is small.
 pub(crate) struct Shared {
-    input: Box<[u8]>,
-    /// What a turn answers; empty between turns.
-    pub(crate) output: Vec<u8>,
+    input: Vec<u8>,
+    /// What a read is answered with; empty between two.
+    output: Vec<u8>,
     chunk: Chunk,
-    pub(crate) statistics: Statistics,
-    pub(crate) clock: Clock,
+    clock: Clock,
+    /// When the heartbeats came since the start or the last reset, in nanoseconds.
+    pub(crate) pings: Vec<u64>,
 }
 
-impl Shared {
-    pub(crate) fn new() -> Self {
-        Self {
-            input: vec![0; INPUT].into(),
-            output: Vec::new(),
-            chunk: Chunk::new(),
-            statistics: Statistics::default(),
-            clock: Clock::start(),
-        }
+impl Default for Shared {
+    fn default() -> Self {
+        let (input, output, pings) = (vec![0; INPUT], Vec::new(), Vec::new());
+        Self { input, output, chunk: Chunk::new(), clock: Clock::start(), pings }
     }
-}
-
-/// How a connection's turn ended.
-pub(crate) enum Turn {
-    /// It waits for its next event.
-    Wait,
-    /// It has more to do at once.
-    Again,
-    /// It asks for the reset of all others, and for [`Connection::on_reset`] then.
-    Reset,
-    /// It is over.
-    Over,
 }
 
 pub(crate) struct Connection {
-    socket: Socket,
-    stage: Stage,
-    /// The beginning of a request or frame that is not whole.
+    stream: TcpStream,
+    shared: Rc<RefCell<Shared>>,
+    /// What could not be written yet.
+    waiting: BytesMut,
+    /// The beginning of a frame that is not whole.
     rest: Vec<u8>,
-    /// How long `rest` becomes, if its header tells already.
-    needed: usize,
+    /// Within a message of several frames: its opcode, and what came of it.
+    fragments: Option<(u8, Vec<u8>)>,
     floods: VecDeque<Flood>,
-}
-
-enum Stage {
-    /// The request is not whole.
-    Requesting,
-    /// It asked for the reset.
-    Resetting,
-    Open(Session),
-    /// What waits is the last: then the sending side is shut down.
-    Closing,
-    /// What comes in is thrown away until the peer ends: a socket closed before that would be reset, and its last
-    /// words lost.
-    Discarding,
-    /// What waits is the last: then it is over.
-    Ending,
+    /// What waits is the last.
+    is_ending: bool,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self {
-            socket: Socket::new(stream),
-            stage: Stage::Requesting,
-            rest: Vec::new(),
-            needed: 0,
-            floods: VecDeque::new(),
+    /// The bytes that came right behind the request, mostly none, are heard with the next read.
+    pub(crate) fn new(stream: TcpStream, shared: Rc<RefCell<Shared>>, rest: Vec<u8>) -> Self {
+        let (waiting, floods) = (BytesMut::new(), VecDeque::new());
+        Self { stream, shared, waiting, rest, fragments: None, floods, is_ending: false }
+    }
+
+    /// Serves until the client closes or ends. Dropped before that, it is reset.
+    pub(crate) async fn live(mut self) -> io::Result<()> {
+        while !(self.is_ending && self.waiting.is_empty()) {
+            poll_fn(|cx| self.turn(cx)).await?;
         }
-    }
-
-    pub(crate) fn on_event(&mut self, event: &Event) {
-        self.socket.on_event(event);
-    }
-
-    /// Writes what waits, reads once, answers, floods: each as far as the socket goes.
-    pub(crate) fn turn(&mut self, shared: &mut Shared) -> io::Result<Turn> {
-        self.socket.flush()?;
-        if self.reads() {
-            self.read(shared)?;
-        }
-        if let Stage::Resetting = self.stage {
-            return Ok(Turn::Reset);
-        }
-        self.socket.send(&shared.output)?;
-        shared.output.clear();
-        shared.output.shrink_to(WAITING);
-        self.pour(shared)?;
-        if self.socket.is_flushed() {
-            match self.stage {
-                Stage::Requesting | Stage::Resetting | Stage::Open(_) | Stage::Discarding => {}
-                Stage::Closing => {
-                    self.socket.shut_down()?;
-                    self.stage = Stage::Discarding;
-                }
-                Stage::Ending => return Ok(Turn::Over),
-            }
-        }
-        let pours = self.socket.writes() && !self.floods.is_empty();
-        Ok(if pours || self.reads() { Turn::Again } else { Turn::Wait })
-    }
-
-    /// All others are gone, and the counts zeroed.
-    pub(crate) fn on_reset(&mut self, shared: &mut Shared) {
-        let answer = request::answer("200 OK", "text/plain", "reset\n");
-        shared.output.extend_from_slice(answer.as_bytes());
-        self.stage = Stage::Closing;
-    }
-
-    /// Ends the connection with a reset, not with a FIN.
-    pub(crate) fn reset(self) {
-        self.socket.reset();
-    }
-
-    /// Is counted no more, and hears no more: what waits is the last.
-    pub(crate) fn leave(&mut self, statistics: &mut Statistics) {
-        self.become_stage(Stage::Ending, statistics);
-    }
-
-    fn become_stage(&mut self, stage: Stage, statistics: &mut Statistics) {
-        if let Stage::Open(_) = mem::replace(&mut self.stage, stage) {
-            statistics.connections -= 1;
-        }
-        self.floods = VecDeque::new();
-    }
-
-    fn reads(&self) -> bool {
-        match self.stage {
-            Stage::Requesting | Stage::Open(_) | Stage::Closing | Stage::Discarding => {
-                self.socket.reads()
-            }
-            Stage::Resetting | Stage::Ending => false,
-        }
-    }
-
-    fn read(&mut self, shared: &mut Shared) -> io::Result<()> {
-        // A frame beyond half of the shared input grows in `rest`; any other is completed in the shared input.
-        let grows = self.needed > INPUT / 2;
-        let begun = if grows { 0 } else { self.rest.len() };
-        shared.input[..begun].copy_from_slice(&self.rest[..begun]);
-        let Some(read) = self.socket.read(&mut shared.input[begun..])? else { return Ok(()) };
-        if read == 0 {
-            // What waits is the last, and nothing more is heard.
-            self.leave(&mut shared.statistics);
-        } else if grows {
-            self.rest.extend_from_slice(&shared.input[..read]);
-            if self.rest.len() >= self.needed {
-                let mut bytes = mem::take(&mut self.rest);
-                self.hear(&mut bytes, shared);
-            }
-        } else {
-            let mut input = mem::take(&mut shared.input);
-            self.hear(&mut input[..begun + read], shared);
-            shared.input = input;
-        }
+        self.is_ending = true;
         Ok(())
     }
 
-    /// Takes what is whole; the rest is kept.
-    fn hear(&mut self, bytes: &mut [u8], shared: &mut Shared) {
-        let mut taken = 0;
-        if let Stage::Requesting = self.stage {
-            taken = self.on_request(bytes, shared);
+    /// Does what it can do now; pending where that is nothing.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shared = Rc::clone(&self.shared);
+        let shared = &mut *shared.borrow_mut();
+        let mut has_moved = self.flush(cx)?;
+        if !self.is_ending && self.waiting.len() <= WAITING {
+            has_moved |= self.read(shared, cx)?;
         }
-        let (_, bytes) = bytes.split_at_mut(taken);
-        let taken = match &self.stage {
-            Stage::Requesting => 0,
-            Stage::Open(_) => self.on_frames(bytes, shared),
-            Stage::Resetting | Stage::Closing | Stage::Discarding | Stage::Ending => bytes.len(),
+        if !self.is_ending {
+            has_moved |= self.pour(shared, cx)?;
+        }
+        if has_moved { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Writes what waits. Returns whether anything was written.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut has_moved = false;
+        while !self.waiting.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.waiting)? {
+                Poll::Ready(written) => self.waiting.advance(written),
+                Poll::Pending => return Ok(has_moved),
+            }
+            has_moved = true;
+        }
+        self.waiting = BytesMut::new();
+        Ok(has_moved)
+    }
+
+    /// Writes these bytes behind what waits; what the socket does not take now waits.
+    fn send(&mut self, mut bytes: &[u8], cx: &mut Context<'_>) -> io::Result<()> {
+        while self.waiting.is_empty() && !bytes.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, bytes)? {
+                Poll::Ready(written) => bytes.advance(written),
+                Poll::Pending => break,
+            }
+        }
+        self.waiting.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Reads once, and answers. Returns whether anything came.
+    fn read(&mut self, shared: &mut Shared, cx: &mut Context<'_>) -> io::Result<bool> {
+        // A frame beyond half of the shared input grows in `rest`; any other is completed in the shared input.
+        let grows = self.rest.len() > INPUT / 2;
+        let begun = if grows { 0 } else { self.rest.len() };
+        shared.input[..begun].copy_from_slice(&self.rest[..begun]);
+        let mut buffer = ReadBuf::new(&mut shared.input[begun..]);
+        let Poll::Ready(()) = Pin::new(&mut self.stream).poll_read(cx, &mut buffer)? else {
+            return Ok(false);
         };
+        let read = buffer.filled().len();
+        let heard = if read == 0 {
+            self.end();
+            Ok(())
+        } else if grows {
+            self.rest.extend_from_slice(&shared.input[..read]);
+            let mut bytes = mem::take(&mut self.rest);
+            self.hear(&mut bytes, shared)
+        } else {
+            let mut input = mem::take(&mut shared.input);
+            let heard = self.hear(&mut input[..begun + read], shared);
+            shared.input = input;
+            heard
+        };
+        self.send(&shared.output, cx)?;
+        shared.output.clear();
+        shared.output.shrink_to(WAITING);
+        heard?;
+        Ok(true)
+    }
+
+    /// Takes the frames that are whole; the rest is kept.
+    fn hear(&mut self, bytes: &mut [u8], shared: &mut Shared) -> io::Result<()> {
+        let mut taken = 0;
+        while !self.is_ending
+            && let Some(header) = Header::parse(&bytes[taken..])?
+        {
+            let begin = taken + header.size;
+            let payload = bytes.get_mut(begin..).and_then(|rest| rest.get_mut(..header.length));
+            let Some(payload) = payload else { break };
+            header.unmask(payload);
+            self.on_frame(&header, payload, shared);
+            taken = begin + header.length;
+        }
         // Whole most of the time, and then it holds no memory.
         self.rest = bytes[taken..].to_vec();
+        Ok(())
     }
 
-    fn on_request(&mut self, bytes: &[u8], shared: &mut Shared) -> usize {
-        let Some((request, size)) = Request::parse(bytes) else { return 0 };
-        let (stage, answer) = match request {
-            Request::Upgrade(accept) => {
-                let session = Session::new(shared.statistics.on_upgrade());
-                (Stage::Open(session), request::switching(&accept))
+    #[inline]
+    fn on_frame(&mut self, header: &Header, payload: &[u8], shared: &mut Shared) {
+        match (header.opcode, &mut self.fragments) {
+            (frames::PING, _) => frames::write(&mut shared.output, frames::PONG, payload),
+            (frames::PONG, _) => {}
+            (frames::CLOSE, _) => {
+                frames::write(&mut shared.output, frames::CLOSE, payload);
+                self.end();
             }
-            Request::Reset => (Stage::Resetting, String::new()),
-            Request::Statistics => {
-                let json = shared.statistics.json();
-                (Stage::Closing, request::answer("200 OK", "application/json", &json))
+            (_, Some((_, message))) => {
+                message.extend_from_slice(payload);
+                if header.fin
+                    && let Some((opcode, message)) = self.fragments.take()
+                {
+                    self.on_message(opcode, &message, shared);
+                }
             }
-            Request::Refused(status) => {
-                let body = format!("{status}\n");
-                (Stage::Closing, request::answer(status, "text/plain", &body))
-            }
-        };
-        self.stage = stage;
-        shared.output.extend_from_slice(answer.as_bytes());
-        size
+            (opcode, None) if header.fin => self.on_message(opcode, payload, shared),
+            (opcode, None) => self.fragments = Some((opcode, payload.to_vec())),
+        }
     }
 
-    fn on_frames(&mut self, bytes: &mut [u8], shared: &mut Shared) -> usize {
-        let Stage::Open(session) = &mut self.stage else { return bytes.len() };
-        self.needed = 0;
-        match session.hear(bytes, shared, &mut self.floods) {
-            Ok(_) if session.is_over() => {
-                self.become_stage(Stage::Ending, &mut shared.statistics);
-                bytes.len()
+    #[inline]
+    fn on_message(&mut self, opcode: u8, payload: &[u8], shared: &mut Shared) {
+        if opcode == frames::TEXT {
+            if let Some(rest) = payload.strip_prefix(PING) {
+                shared.pings.push(shared.clock.nanoseconds());
+                frames::write_header(&mut shared.output, frames::TEXT, payload.len());
+                shared.output.extend_from_slice(PONG);
+                shared.output.extend_from_slice(rest);
+                return;
             }
-            Ok((taken, needed)) => {
-                self.needed = needed;
-                taken
-            }
-            Err(fault) => {
-                let mut payload = fault.code.to_be_bytes().to_vec();
-                payload.extend_from_slice(fault.reason.as_bytes());
-                frames::write(&mut shared.output, frames::CLOSE, &payload);
-                self.become_stage(Stage::Closing, &mut shared.statistics);
-                bytes.len()
+            if let Some(flood) = Flood::parse(payload) {
+                self.floods.push_back(flood);
+                return;
             }
         }
+        frames::write(&mut shared.output, opcode, payload);
+    }
+
+    fn end(&mut self) {
+        self.is_ending = true;
+        self.floods.clear();
     }
 
     /// Writes the next texts of a flood. What waits is then the rest of one frame at most.
-    fn pour(&mut self, shared: &mut Shared) -> io::Result<()> {
+    fn pour(&mut self, shared: &mut Shared, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut poured = 0;
-        while poured < TURN && self.socket.writes() {
+        while poured < TURN && self.waiting.is_empty() {
             let Some(flood) = self.floods.front_mut() else { break };
             if flood.is_over() {
                 self.floods.pop_front();
                 continue;
             }
-            let written = self.socket.write(shared.chunk.next(flood))?;
-            let (frames, rest) = shared.chunk.written(flood, written);
-            self.socket.send(rest)?;
-            shared.statistics.sent += frames;
+            let next = shared.chunk.next(flood);
+            let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, next)? else {
+                break;
+            };
+            let rest = shared.chunk.written(flood, written);
+            self.send(rest, cx)?;
             poured += written;
         }
-        Ok(())
+        Ok(poured > 0)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.is_ending {
+            // A socket that cannot be told so is closed all the same.
+            let _ = self.stream.set_zero_linger();
+        }
     }
 }

@@ -1,4 +1,6 @@
 //! The benchmarks' server: it echoes, floods and answers heartbeats, faster than any client can ask.
+//!
+//! It trusts its clients: a frame or a request that it does not understand ends the connection.
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -6,42 +8,21 @@ mod connection;
 mod flood;
 mod frames;
 mod probe;
-mod request;
 mod server;
-mod session;
-mod socket;
-mod statistics;
 
-use std::process::ExitCode;
+use std::error::Error;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-const USAGE: &str = "usage: bench-server [--port P] | bench-server --probe";
-
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        [] => serve(0),
-        ["--probe"] => probe::run(),
-        ["--port", port] => match port.parse() {
-            Ok(port) => serve(port),
-            Err(_) => return usage(&format!("--port {port}: not a port")),
-        },
-        _ => return usage(&format!("not understood: {}", arguments.join(" "))),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-server: {error}");
-            ExitCode::FAILURE
+fn main() -> Result<(), Box<dyn Error>> {
+    match std::env::args().nth(1).as_deref() {
+        None => {
+            raise_descriptors();
+            Ok(server::run()?)
         }
+        Some("--probe") => Ok(probe::run()?),
+        Some(_) => Err("usage: bench-server [--probe]".into()),
     }
-}
-
-fn serve(port: u16) -> std::io::Result<()> {
-    raise_descriptors();
-    server::run(port)
 }
 
 /// Thousands of connections want as many descriptors as the system grants.
@@ -51,9 +32,4 @@ fn raise_descriptors() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         eprintln!("bench-server: the limit of open files stays as it is: {error}");
     }
-}
-
-fn usage(what: &str) -> ExitCode {
-    eprintln!("bench-server: {what}\n{USAGE}");
-    ExitCode::from(2)
 }

@@ -86,20 +86,11 @@ fn echo(mut stream: TcpStream) -> io::Result<f64> {
 }
 
 fn open(port: u16) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
-    stream.write_all(
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    )?;
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte)?; // One at a time, so that no frame is taken with the head.
-        head.extend_from_slice(&byte);
-    }
-    if !head.starts_with(b"HTTP/1.1 101 ") {
-        return Err(Error::other("the server does not upgrade"));
-    }
+    // The server says nothing before it is asked: no frame is taken with the head.
+    let opened = tungstenite::client("ws://localhost/", stream.try_clone()?);
+    opened.map_err(|error| Error::other(error.to_string()))?;
     Ok(stream)
 }
 

@@ -1,189 +1,133 @@
-//! The loop: one thread accepts, and gives every connection that something happened to its turn.
+//! Accepts connections on one thread, and gives each a task: an upgrade, or one of the two plain requests.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::mem;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::time::Duration;
+use std::cell::RefCell;
+use std::io;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
 
-use mio::net::TcpListener;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, sink, stdin};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+use tungstenite::handshake::derive_accept_key;
 
-use crate::connection::{Connection, Shared, Turn};
+use crate::connection::{Connection, Shared};
 
-const LISTENER: Token = Token(usize::MAX);
-const STDIN: Token = Token(usize::MAX - 1);
-const EVENTS: usize = 1024;
-/// When no more could be accepted for want of descriptors, it is tried again after this.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+const HEADERS: usize = 100;
+
+type Common = Rc<RefCell<Shared>>;
 
 /// Serves until stdin ends.
-pub(crate) fn run(port: u16) -> io::Result<()> {
-    let listener = listen(port)?;
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "listening {}", listener.local_addr()?.port())?;
-    stdout.flush()?;
-    drop(stdout);
-    Server::new(listener)?.run()
-}
-
-struct Server {
-    poll: Poll,
-    listener: TcpListener,
-    acceptable: bool,
-    shared: Shared,
-    places: Vec<Option<Place>>,
-    free: Vec<usize>,
-    /// Places whose turn it is.
-    ready: Vec<usize>,
-}
-
-struct Place {
-    connection: Connection,
-    /// It stands in `ready`.
-    is_ready: bool,
-}
-
-impl Server {
-    fn new(mut listener: TcpListener) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        // A file or /dev/null cannot be waited for: then the server runs until it is killed.
-        match poll.registry().register(&mut SourceFd(&0), STDIN, Interest::READABLE) {
-            Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
-            _ => {}
+pub(crate) fn run() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let listener = listen()?;
+        println!("listening {}", listener.local_addr()?.port());
+        tokio::select! {
+            served = serve(listener) => served,
+            ended = async { copy(&mut stdin(), &mut sink()).await } => ended.map(drop),
         }
-        Ok(Self {
-            poll,
-            listener,
-            acceptable: false,
-            shared: Shared::new(),
-            places: Vec::new(),
-            free: Vec::new(),
-            ready: Vec::new(),
-        })
-    }
+    })
+}
 
-    fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
-        let mut turns = Vec::new();
-        loop {
-            let timeout = match (self.ready.is_empty(), self.acceptable) {
-                (false, _) => Some(Duration::ZERO),
-                (true, true) => Some(ACCEPT_AGAIN),
-                (true, false) => None,
-            };
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                polled => polled?,
-            }
-            for event in &events {
-                match event.token() {
-                    LISTENER => self.acceptable = true,
-                    STDIN if event.is_read_closed() || stdin_ended() => return Ok(()),
-                    STDIN => {}
-                    Token(index) => {
-                        let Some(Some(place)) = self.places.get_mut(index) else { continue };
-                        place.connection.on_event(event);
-                        if !mem::replace(&mut place.is_ready, true) {
-                            self.ready.push(index);
-                        }
-                    }
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::UNSPECIFIED, 0).into())?;
+    socket.listen(4096)
+}
+
+async fn serve(listener: TcpListener) -> io::Result<()> {
+    let shared = Common::default();
+    let (ask, mut asked) = mpsc::unbounded_channel();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn_local(attend(stream, Rc::clone(&shared), ask.clone()));
                 }
-            }
-            mem::swap(&mut self.ready, &mut turns);
-            for index in turns.drain(..) {
-                self.turn(index);
-            }
-            if self.acceptable {
-                self.accept()?;
-            }
-        }
-    }
-
-    fn turn(&mut self, index: usize) {
-        // A place that is empty by now was reset in this very round.
-        let Some(place) = self.places[index].as_mut() else { return };
-        place.is_ready = false;
-        let mut turn = place.connection.turn(&mut self.shared);
-        if let Ok(Turn::Reset) = turn {
-            self.reset_others(index);
-            let Some(place) = self.places[index].as_mut() else { return };
-            place.connection.on_reset(&mut self.shared);
-            turn = place.connection.turn(&mut self.shared);
-        }
-        match turn {
-            Ok(Turn::Wait | Turn::Reset) => {}
-            Ok(Turn::Again) => {
-                if let Some(place) = self.places[index].as_mut() {
-                    place.is_ready = true;
-                    self.ready.push(index);
-                }
-            }
-            Ok(Turn::Over) | Err(_) => {
-                self.shared.output.clear();
-                if let Some(mut place) = self.places[index].take() {
-                    place.connection.leave(&mut self.shared.statistics);
-                    self.free.push(index);
-                }
-            }
-        }
-    }
-
-    fn reset_others(&mut self, index: usize) {
-        for (other, place) in self.places.iter_mut().enumerate() {
-            if other != index
-                && let Some(place) = place.take()
-            {
-                place.connection.reset();
-                self.free.push(other);
-            }
-        }
-        self.shared.statistics = Default::default();
-    }
-
-    fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let mut stream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        self.acceptable = false;
-                        return Ok(());
-                    }
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => continue,
-                    // Out of descriptors or memory: those who wait are accepted when some have left.
-                    _ => return Ok(()),
-                },
-            };
-            if stream.set_nodelay(true).is_err() {
-                continue; // It is gone already.
-            }
-            let index = self.free.pop().unwrap_or(self.places.len());
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(&mut stream, Token(index), interest)?;
-            let place = Some(Place { connection: Connection::new(stream), is_ready: false });
-            match self.places.get_mut(index) {
-                Some(free) => *free = place,
-                None => self.places.push(place),
+                // Out of descriptors or memory: those who wait are accepted when some have left.
+                Err(_) => tokio::task::yield_now().await,
+            },
+            Some(_) = connections.join_next() => {}
+            Some(stream) = asked.recv() => {
+                connections.shutdown().await;
+                shared.borrow_mut().pings = Vec::new();
+                connections.spawn_local(answer(stream, "reset\n".to_owned()));
             }
         }
     }
 }
 
-fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
-    socket.listen(4096)?;
-    socket.set_nonblocking(true)?;
-    Ok(TcpListener::from_std(StdListener::from(socket)))
+/// Reads the request. One for the reset of all others is passed on.
+async fn attend(
+    mut stream: TcpStream,
+    shared: Common,
+    ask: mpsc::UnboundedSender<TcpStream>,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut bytes = Vec::new();
+    let (size, request) = loop {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(());
+        }
+        if let Some(read) = Request::parse(&bytes)? {
+            break read;
+        }
+    };
+    match request {
+        Request::Statistics => {
+            let pings = serde_json::to_string(&shared.borrow().pings)?;
+            answer(stream, pings).await
+        }
+        Request::Reset => {
+            let _ = ask.send(stream); // its receiver lives as long as the server
+            Ok(())
+        }
+        Request::Upgrade(accept) => {
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await?;
+            Connection::new(stream, shared, bytes.split_off(size)).live().await
+        }
+    }
 }
 
-fn stdin_ended() -> bool {
-    match io::stdin().lock().read(&mut [0; 1024]) {
-        Ok(read) => read == 0,
-        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+/// What a request asks for.
+enum Request {
+    /// A WebSocket; with the value of `Sec-WebSocket-Accept`.
+    Upgrade(String),
+    Statistics,
+    Reset,
+}
+
+impl Request {
+    /// Reads the request that `bytes` begin with, and how long its head is; `None` while it is not whole.
+    fn parse(bytes: &[u8]) -> io::Result<Option<(usize, Self)>> {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let parsed = request.parse(bytes).map_err(io::Error::other)?;
+        let httparse::Status::Complete(size) = parsed else { return Ok(None) };
+        let asked = match request.path {
+            Some("/statistics") => Self::Statistics,
+            Some("/reset") => Self::Reset,
+            _ => {
+                let mut headers = request.headers.iter();
+                let key = headers.find(|it| it.name.eq_ignore_ascii_case("Sec-WebSocket-Key"));
+                Self::Upgrade(derive_accept_key(key.ok_or(io::ErrorKind::InvalidData)?.value))
+            }
+        };
+        Ok(Some((size, asked)))
     }
+}
+
+/// Answers a plain request, and waits for the client's end: a socket closed before that would be reset.
+async fn answer(mut stream: TcpStream, body: String) -> io::Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    stream.write_all((head + &body).as_bytes()).await?;
+    stream.shutdown().await?;
+    copy(&mut stream, &mut sink()).await.map(drop)
 }

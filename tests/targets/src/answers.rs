@@ -22,8 +22,8 @@ use gateway_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use self::said::{Answer, Close, Field, Head};
-pub(crate) use self::said::{CODES, KnownCode, key_of};
+use self::said::{Answer, Close, Field, Head, key_of};
+pub(crate) use self::said::{CODES, KnownCode};
 use crate::{Sights, watch::Watch};
 
 #[derive(Default, Serialize, Deserialize)]

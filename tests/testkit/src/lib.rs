@@ -28,6 +28,7 @@ mod stage;
 mod suite;
 pub mod trace;
 mod unlisted;
+mod upgrade;
 mod wire;
 mod words;
 
@@ -43,3 +44,4 @@ pub use scenario::{Scenario, Script, scenario};
 pub use script::Command;
 pub use stage::{Diary, Stage, Wall};
 pub use suite::{judge, scenarios};
+pub use upgrade::answer_upgrade;

@@ -15,17 +15,14 @@ use std::io;
 use std::task::{Poll, Waker};
 
 use gateway_core::{Instant, OpenError, SocketId};
-use tungstenite::handshake::derive_accept_key;
 
 use crate::deed::Part;
 use crate::frame::Frame;
 use crate::peer::{Peer, Saw, Task};
 use crate::scenario::{Scenario, Script};
 use crate::script::Opening;
+use crate::upgrade::answer_upgrade;
 use crate::wire;
-
-/// The most header fields of an upgrade request.
-const MAX_HEADERS: usize = 64;
 
 /// The beginning of an answer that never ends.
 const ENDLESS_HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nX-Endless: ";
@@ -360,7 +357,7 @@ impl End {
 
     fn upgrade_is_written(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
-        if let Some((length, answer)) = parse_upgrade(&self.written) {
+        if let Some((length, answer)) = answer_upgrade(&self.written) {
             self.written.drain(..length);
             self.upgrade = Upgrade::Requested(answer);
         }
@@ -402,29 +399,6 @@ impl End {
             Opening::NeverConnected | Opening::Stalled | Opening::Trickled(_) => {}
         }
     }
-}
-
-/// The length of an upgrade request and the answer that accepts it (RFC 6455 section 4.2); `None` while it is not whole.
-fn parse_upgrade(bytes: &[u8]) -> Option<(usize, String)> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut request = httparse::Request::new(&mut fields);
-    let length = match request.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return None,
-        Err(error) => panic!("the upgrade is no HTTP: {error}"),
-    };
-    let field = |name: &str| {
-        let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
-        field.unwrap_or_else(|| panic!("the upgrade has no {name}")).value
-    };
-    assert_eq!(field("Upgrade").to_ascii_lowercase(), b"websocket");
-    assert_eq!(field("Sec-WebSocket-Version"), b"13");
-    let accept = derive_accept_key(field("Sec-WebSocket-Key"));
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    );
-    Some((length, answer))
 }
 
 fn saw(frame: Frame) -> Saw {

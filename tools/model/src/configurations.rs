@@ -10,7 +10,6 @@ use gateway_core::{
 };
 
 use crate::message::Message;
-use crate::sights::Sight;
 use crate::step::What;
 
 /// The settings of a connection, and the bounds of its environment.
@@ -34,8 +33,8 @@ pub struct Configuration {
     pub(crate) extras: &'static [What],
     /// The longest histories to search, if all would be too many.
     pub(crate) depth: Option<usize>,
-    /// What a complete search must have seen.
-    pub(crate) expected: &'static [Sight],
+    /// What a complete search must have seen: kinds of news, each with a list of words.
+    pub(crate) expected: &'static [(&'static str, &'static str)],
 }
 
 /// All of them.
@@ -88,22 +87,14 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
         ],
         in_flight: 3,
         expected: &[
-            ("disconnected", "close_received"),
-            ("disconnected", "close_timeout"),
-            ("disconnected", "connect_timeout"),
-            ("disconnected", "lost"),
-            ("disconnected", "open_failed"),
-            ("disconnected", "pong_timeout"),
-            ("disconnected", "requested"),
-            ("gave_up", "attempts_spent"),
-            ("gave_up", "close_code"),
+            (
+                "disconnected",
+                "close_received close_timeout connect_timeout lost open_failed pong_timeout requested",
+            ),
+            ("gave_up", "attempts_spent close_code"),
             ("order", "abort_socket"),
-            ("rejected", "closed"),
-            ("rejected", "not_ready"),
-            ("stale", "frame_received"),
-            ("stale", "open_failed"),
-            ("stale", "socket_failed"),
-            ("stale", "socket_opened"),
+            ("rejected", "closed not_ready"),
+            ("stale", "frame_received open_failed socket_failed socket_opened"),
         ],
         ..world("heartbeat", short().max_attempts(Some(2)))?
     })
@@ -126,15 +117,9 @@ fn login() -> Result<Configuration, ConfigErrors> {
         ],
         in_flight: 2,
         expected: &[
-            ("disconnected", "login_refused"),
-            ("disconnected", "login_timeout"),
-            ("refused", "softened"),
-            ("refused", "not_softened"),
-            ("refused", "without_a_close"),
-            ("disconnected", "pong_timeout"),
-            ("gave_up", "attempts_spent"),
-            ("gave_up", "http_status"),
-            ("gave_up", "login_refused"),
+            ("disconnected", "login_refused login_timeout pong_timeout"),
+            ("refused", "softened not_softened without_a_close"),
+            ("gave_up", "attempts_spent http_status login_refused"),
             ("stale", "socket_opened"),
         ],
         ..world("login", settings.max_attempts(Some(2)))?
@@ -172,14 +157,10 @@ fn held() -> Result<Configuration, ConfigErrors> {
             What::WriteBehind(128 << 10),
         ],
         expected: &[
-            ("disconnected", "pong_timeout"),
-            ("disconnected", "write_stall"),
+            ("disconnected", "pong_timeout write_stall"),
             ("held", "pong_received"),
             ("order", "abort_socket"),
-            ("ping", "handed_over"),
-            ("ping", "held"),
-            ("ping", "progressed"),
-            ("ping", "written_at_once"),
+            ("ping", "handed_over held progressed written_at_once"),
         ],
         ..world("held", short().max_attempts(Some(0)))?
     })
@@ -201,13 +182,10 @@ fn slow() -> Result<Configuration, ConfigErrors> {
         ],
         depth: Some(11),
         expected: &[
-            ("disconnected", "pong_timeout"),
-            ("disconnected", "write_stall"),
+            ("disconnected", "pong_timeout write_stall"),
             ("held", "pong_received"),
             ("order", "abort_socket"),
-            ("ping", "handed_over"),
-            ("ping", "held"),
-            ("ping", "progressed"),
+            ("ping", "handed_over held progressed"),
         ],
         ..held()?
     })
@@ -220,11 +198,7 @@ fn data() -> Result<Configuration, ConfigErrors> {
     Ok(Configuration {
         messages: &[Message::Opened, Message::Data, Message::Pong, Message::Reset],
         depth: Some(20),
-        expected: &[
-            ("disconnected", "data_timeout"),
-            ("disconnected", "pong_timeout"),
-            ("stale", "socket_opened"),
-        ],
+        expected: &[("disconnected", "data_timeout pong_timeout"), ("stale", "socket_opened")],
         ..world("data", settings.max_attempts(Some(1)))?
     })
 }
@@ -253,8 +227,7 @@ fn suspend() -> Result<Configuration, ConfigErrors> {
         extras: &[What::Wake, What::Sleep],
         depth: Some(7),
         expected: &[
-            ("notice", "clock_jumped"),
-            ("notice", "ready"),
+            ("notice", "clock_jumped ready"),
             ("retry", "hint"),
             ("stale", "socket_opened"),
         ],
@@ -270,8 +243,7 @@ fn probe() -> Result<Configuration, ConfigErrors> {
         extras: &[What::Wake, What::Sleep, What::Hold(0, 0), What::Hand(0)],
         depth: Some(7),
         expected: &[
-            ("disconnected", "pong_timeout"),
-            ("disconnected", "write_stall"),
+            ("disconnected", "pong_timeout write_stall"),
             ("held", "clock_jumped"),
             ("order", "abort_socket"),
         ],
@@ -293,11 +265,8 @@ fn renewal() -> Result<Configuration, ConfigErrors> {
         extras: &[What::Reconnect, What::Drained],
         depth: Some(12),
         expected: &[
-            ("disconnected", "reconnect"),
-            ("disconnected", "renewal"),
+            ("disconnected", "reconnect renewal login_refused pong_timeout"),
             ("retry", "hint"),
-            ("disconnected", "login_refused"),
-            ("disconnected", "pong_timeout"),
         ],
         ..world("renewal", settings.max_attempts(Some(1)))?
     })

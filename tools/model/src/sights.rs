@@ -32,10 +32,11 @@ impl Sights {
         *self.book().entry(sight).or_default() += 1;
     }
 
-    /// Those of `expected` that were never seen.
+    /// Those of `expected` that were never seen: kinds of news, each with a list of words.
     pub(crate) fn missing(&self, expected: &[Sight]) -> Vec<Sight> {
         let book = self.book();
-        expected.iter().filter(|sight| !book.contains_key(*sight)).copied().collect()
+        let each = |&(kind, words): &Sight| words.split(' ').map(move |which| (kind, which));
+        expected.iter().flat_map(each).filter(|sight| !book.contains_key(sight)).collect()
     }
 
     fn book(&self) -> MutexGuard<'_, BTreeMap<Sight, u64>> {

@@ -4,10 +4,9 @@ use std::io;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
-use gateway_testkit::Frame;
+use gateway_testkit::{Frame, answer_upgrade};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tungstenite::handshake::derive_accept_key;
 
 use crate::clock::{self, at_most};
 use crate::draws::{Draws, Purpose};
@@ -112,20 +111,13 @@ impl Line<'_> {
     /// Reads the request and answers it. Returns whether the connection is upgraded.
     async fn open(&mut self, fault: Option<Opening>) -> io::Result<bool> {
         let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
+        let answer = loop {
             let byte = at_most(PATIENCE, self.stream.read_u8()).await;
             head.push(byte.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?);
-        }
-        let head = String::from_utf8_lossy(&head);
-        let key = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
-        });
-        let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
+            if let Some((_, answer)) = answer_upgrade(&head) {
+                break answer;
+            }
+        };
         if let Some(fault) = fault {
             self.count(Fault::Opening(fault));
         }

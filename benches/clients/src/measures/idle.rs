@@ -42,11 +42,11 @@ impl Work for Idle {
         let mut crowd = Crowd::open::<S, _, _>(self.connections, open).await?;
         crowd.rest(QUIET).await?;
 
-        let before = server::statistics(self.common.server)?.pings;
+        let before = server::pings(self.common.server)?.len();
         let meter = Meter::start();
         crowd.rest(Duration::from_secs(self.seconds)).await?;
         let spent = meter.stop();
-        let pings = server::statistics(self.common.server)?.pings - before;
+        let pings = server::pings(self.common.server)?.len() - before;
 
         server::reset(self.common.server)?;
         ensure!(pings > 0 || self.seconds * 1000 <= self.interval_ms, "no heartbeat came");

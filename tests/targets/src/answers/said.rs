@@ -205,7 +205,7 @@ impl Field {
 }
 
 /// The key of an upgrade request.
-pub(crate) fn key_of(request: &[u8]) -> String {
+pub(super) fn key_of(request: &[u8]) -> String {
     let request = std::str::from_utf8(request).expect("a request is text");
     let key = request.lines().find_map(|line| {
         let (name, value) = line.split_once(": ")?;

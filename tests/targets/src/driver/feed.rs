@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{OpenError, SocketId};
-use gateway_testkit::{Frame, history::Listed as _};
+use gateway_testkit::{Frame, answer_upgrade, history::Listed as _};
 use gateway_tokio::{Dial, Dialing, Endpoint, Message, OpenFailure, Transport};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tungstenite::handshake::derive_accept_key;
 
-use crate::answers::{CODES, KnownCode, key_of};
+use crate::answers::{CODES, KnownCode};
 
 /// A pong in JSON. An unsolicited one is delivered to the application.
 pub(super) const PONG: &str = r#"{"type":"pong"}"#;
@@ -190,12 +189,8 @@ impl End {
             Opening::Answered(bytes) => self.inbox.extend(bytes),
             Opening::HangsUp => self.ending = Ending::Eof,
             Opening::Accepted | Opening::Refused | Opening::NeverConnected => {
-                let accept = derive_accept_key(key_of(&self.request).as_bytes());
-                let answer = format!(
-                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-                     Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-                );
-                self.inbox.extend(answer.as_bytes());
+                let upgrade = answer_upgrade(&self.request).expect("the request is whole");
+                self.inbox.extend(upgrade.1.as_bytes());
                 self.expected = Some(Vec::new());
                 for inbound in self.attempt.inbound.clone().iter() {
                     self.say(inbound);

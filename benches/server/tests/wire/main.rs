@@ -1,7 +1,0 @@
-//! The server's promises, over real sockets.
-#![forbid(unsafe_code)]
-
-mod common;
-mod floods;
-mod frames;
-mod requests;
