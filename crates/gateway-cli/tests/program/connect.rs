@@ -1,15 +1,10 @@
 //! The command `gateway connect` between stdin and stdout, against `gateway serve`.
 
-mod common;
-
 use std::{io, process::Stdio};
 
-use common::{Client, Server, event, file, gateway, rest, run, soon, text};
+use super::common::{Client, SHORT, Server, event, file, gateway, rest, run, soon, text};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-
-/// Short delays, so that a wait is soon over.
-const SHORT: [&str; 4] = ["--initial-delay", "50ms", "--max-delay", "100ms"];
 
 fn outcomes(events: &[Value]) -> Vec<(String, u64)> {
     let sends = events.iter().filter(|event| event["event"] == "send");
@@ -110,38 +105,6 @@ async fn what_is_fatal_is_given_up_with_status_1_and_stdin_unread() {
 }
 
 #[tokio::test]
-async fn credentials_are_refreshed_once_on_401_and_then_it_is_fatal() {
-    let server = Server::start(&["--script", "http-401"]).await;
-    let mut client = Client::start(&server.url, &SHORT);
-
-    assert_eq!(client.event("disconnected").await["http_status"], 401);
-    assert_eq!(client.event("retry").await["attempt"], 1);
-    assert_eq!(client.event("gave_up").await["http_status"], 401);
-    assert_eq!(client.end().await.0.code(), Some(1));
-}
-
-#[tokio::test]
-async fn a_login_from_a_file_is_sent_first_and_read_anew_where_it_is_refused() -> io::Result<()> {
-    let server = Server::start(&["--login", "hunter2"]).await;
-    let login = file("login", "wrong\n");
-    let at = format!("@{}", login.display());
-    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
-    let arguments = [SHORT.as_slice(), &rules, &["--login", &at]].concat();
-    let mut client = Client::start(&server.url, &arguments);
-
-    client.state("CONNECTED").await;
-    assert_eq!(client.event("disconnected").await["socket"], 1);
-    std::fs::write(&login, "hunter2\n")?;
-    client.state("AUTHENTICATED").await;
-    client.event("ready").await;
-    client.send("hello\n").await;
-    assert_eq!(client.line().await, "hello");
-    client.signal("-INT").await;
-    assert_eq!(client.end().await.0.code(), Some(0));
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_signal_ends_it_with_0_in_every_state() {
     for (script, state) in
         [("echo", "CONNECTED"), ("never-answer", "CONNECTING"), ("http-503", "DISCONNECTED")]
@@ -158,20 +121,6 @@ async fn a_signal_ends_it_with_0_in_every_state() {
             assert_eq!(status.code(), Some(0), "{script} {signal}: {events:?}");
         }
     }
-}
-
-#[tokio::test]
-async fn a_peer_that_does_not_answer_the_close_is_waited_for_no_longer_than_the_timeout() {
-    let server = Server::start(&["--script", "no-close-reply"]).await;
-    let mut client = Client::start(&server.url, &["--close-timeout", "200ms"]);
-    client.event("ready").await;
-
-    client.signal("-TERM").await;
-
-    let (status, events) = client.end().await;
-    assert_eq!(status.code(), Some(0));
-    let lost = events.iter().find(|event| event["event"] == "disconnected").expect("an end");
-    assert_eq!(lost["cause"], "close_timeout");
 }
 
 #[tokio::test]

@@ -1,9 +1,6 @@
 //! stdin and stdout of `gateway connect` in every state in which a process can inherit them.
 #![cfg(target_os = "linux")] // so is the module `broken`
 
-mod broken;
-mod common;
-
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -11,8 +8,8 @@ use std::{
     process::Stdio,
 };
 
-use broken::{pipe, pty, set_blocking};
-use common::{Server, gateway, soon, text};
+use super::broken::{pipe, pty, set_blocking};
+use super::common::{Server, gateway, lines_of, soon, text};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::Command,
@@ -44,7 +41,7 @@ async fn a_non_blocking_stdout_gets_every_message_once_it_is_read() -> io::Resul
     let input = format!("{line}\n").repeat(COUNT);
     let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
     // By then the echoes are more than the pipe holds, and less than the program takes before stdout.
-    let mut events = BufReader::new(client.stderr.take().expect("it is piped")).lines();
+    let mut events = lines_of(client.stderr.take());
     let mut sent = 0;
     while sent < COUNT / 3 {
         let event = soon(events.next_line()).await?.expect("it runs");
@@ -75,12 +72,12 @@ async fn a_non_blocking_stdin_is_waited_for() -> io::Result<()> {
     let mut client = command.spawn()?;
     drop(command);
     // A pong comes behind the first read of stdin.
-    let mut events = BufReader::new(client.stderr.take().expect("it is piped")).lines();
+    let mut events = lines_of(client.stderr.take());
     while !soon(events.next_line()).await?.expect("it runs").contains(r#""event":"pong""#) {}
 
     rustix::io::write(&writer, b"hello\n")?;
 
-    let mut echoes = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    let mut echoes = lines_of(client.stdout.take());
     assert_eq!(soon(echoes.next_line()).await?.as_deref(), Some("hello"));
     drop(writer);
     assert_eq!(soon(client.wait()).await?.code(), Some(0));
