@@ -37,6 +37,11 @@ pub fn gateway(arguments: &[&str]) -> Command {
     command
 }
 
+/// The words of a command line.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 /// A command that inherits no setting of the program.
 pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {

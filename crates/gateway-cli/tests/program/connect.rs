@@ -3,6 +3,7 @@
 use std::{io, process::Stdio};
 
 use super::common::{Client, SHORT, Server, event, file, gateway, rest, run, soon, text};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
@@ -86,12 +87,13 @@ async fn the_events_tell_of_pings_losses_and_retries() {
 
 #[tokio::test]
 async fn what_is_fatal_is_given_up_with_status_1_and_stdin_unread() {
-    for (script, cause, field, number) in [
+    let scripts = [
         ("close-1000", "close_code", "code", 1000),
         ("close-1008", "close_code", "code", 1008),
         ("http-404", "http_status", "http_status", 404),
         ("redirect", "http_status", "http_status", 302),
-    ] {
+    ];
+    let is_fatal = async |(script, cause, field, number): (&str, &str, &str, u64)| {
         let server = Server::start(&["--script", script]).await;
         let mut client = Client::start(&server.url, &SHORT);
 
@@ -101,7 +103,8 @@ async fn what_is_fatal_is_given_up_with_status_1_and_stdin_unread() {
         let (status, events) = client.end().await;
         assert_eq!(status.code(), Some(1), "{script}");
         assert!(events.iter().all(|event| event["event"] != "retry"), "{events:?}");
-    }
+    };
+    join_all(scripts.into_iter().map(is_fatal)).await;
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::{
 
 use super::broken::{Broken, filled_pipe, pty, read_terminal};
 use super::common::{Logged, Server, file, gateway, lines_of, run, signal, soon, text};
+use futures_util::future::try_join_all;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::Command,
@@ -44,12 +45,13 @@ async fn echoes(what: &str, mut command: Command) -> io::Result<Output> {
 #[tokio::test]
 async fn a_connection_survives_every_broken_stderr() -> io::Result<()> {
     for events in [[].as_slice(), &["--events", "-"]] {
-        for broken in Broken::all()? {
+        let survives = async |broken: Broken| {
             let server = losing().await;
             let mut command = connect(&server, events);
             command.stderr(Stdio::from(broken.stream.try_clone()?));
-            echoes(broken.name, command).await?;
-        }
+            echoes(broken.name, command).await
+        };
+        try_join_all(Broken::all()?.into_iter().map(survives)).await?;
     }
     Ok(())
 }
@@ -130,7 +132,7 @@ async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::R
 
 #[tokio::test]
 async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
-    for broken in Broken::all()? {
+    let survives = async |broken: Broken| {
         let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
         command.stdout(Stdio::piped()).stderr(Stdio::from(broken.stream.try_clone()?));
         let mut server = command.spawn()?;
@@ -146,7 +148,9 @@ async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
 
         signal(&server, "-TERM").await;
         assert_eq!(soon(server.wait()).await?.code(), Some(0), "{}", broken.name);
-    }
+        Ok::<_, io::Error>(())
+    };
+    try_join_all(Broken::all()?.into_iter().map(survives)).await?;
     Ok(())
 }
 

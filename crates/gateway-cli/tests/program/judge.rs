@@ -2,22 +2,10 @@
 
 use std::io;
 
-use super::common::{Client, REQUEST, Server, file, gateway, run, soon};
+use super::common::{Client, REQUEST, Server, file, gateway, run, soon, words};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-/// Short delays, and a dead peer known after 400 ms.
-const QUICK: [&str; 8] = [
-    "--initial-delay",
-    "150ms",
-    "--heartbeat",
-    "ping",
-    "--heartbeat-interval",
-    "200ms",
-    "--heartbeat-timeout",
-    "200ms",
-];
 
 /// A server that judges its clients.
 async fn judge(script: &str, arguments: &[&str]) -> Server {
@@ -37,9 +25,10 @@ async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_s
         |script| async move {
             let span = ["--for", "4s", "--within", "3s", "--report-format", "json"];
             let judge = judge(script, &span).await;
-            // Delays that grow from each to the next, whatever is drawn.
-            let steady = ["--jitter", "none", "--max-delay", "2s"];
-            let _client = Client::start(&judge.url, &[&QUICK[..], &steady].concat());
+            // Delays that grow from each to the next, whatever is drawn, and a dead peer known after 400 ms.
+            let quick = "--initial-delay 150ms --max-delay 2s --jitter none \
+                         --heartbeat ping --heartbeat-interval 200ms --heartbeat-timeout 200ms";
+            let _client = Client::start(&judge.url, &words(quick));
 
             let (status, report) = judge.end().await;
 

@@ -2,27 +2,20 @@
 
 use std::{io, process::Stdio};
 
-use super::common::{Client, Logged, Server, event, file, gateway, run, soon};
+use super::common::{Client, Logged, Server, event, file, gateway, run, soon, words};
 use gateway_tests::{Frame, Listener};
 use serde_json::Value;
 
 const REFUSAL: &str = r#"{"ok":false,"why":"starting"}"#;
 
-/// A login, its rules, and short delays.
-const LOGIN: [&str; 12] = [
-    "--login",
-    "hello",
-    "--login-ok",
-    "/ok=true",
-    "--login-refused",
-    "/ok=false",
-    "--initial-delay",
-    "20ms",
-    "--max-delay",
-    "20ms",
-    "--heartbeat",
-    "off",
-];
+/// A login and its rules.
+const LOGIN: &str = "--login hello --login-ok /ok=true --login-refused /ok=false";
+const QUICK: &str = "--initial-delay 20ms --max-delay 20ms --heartbeat off";
+
+/// Starts a client that logs in, with more flags than those.
+fn start(url: &str, flags: &[&str]) -> Client {
+    Client::start(url, &[&words(LOGIN), &words(QUICK), flags].concat())
+}
 
 /// A server that greets, refuses so many logins with this text and a Close, and then accepts. Returns
 /// its URL.
@@ -59,7 +52,7 @@ async fn a_refusal(client: &mut Client) -> Value {
 
 #[tokio::test]
 async fn a_greeting_accepts_no_login_and_no_line_is_sent_before_the_answer() {
-    let mut client = Client::start(&refusing(1, REFUSAL, 1013).await, &LOGIN);
+    let mut client = start(&refusing(1, REFUSAL, 1013).await, &[]);
     client.send("first\n").await;
 
     assert_eq!(client.line().await, r#"{"type":"hello"}"#);
@@ -81,8 +74,7 @@ async fn a_client_that_gives_up_says_why_the_last_login_was_refused() {
     for (code, flags, cause) in
         [(1000, [].as_slice(), "login_refused"), (1013, &["--max-attempts", "1"], "attempts_spent")]
     {
-        let server = refusing(9, REFUSAL, code).await;
-        let mut client = Client::start(&server, &[LOGIN.as_slice(), flags].concat());
+        let mut client = start(&refusing(9, REFUSAL, code).await, flags);
 
         for _ in 0..2 {
             assert_eq!(a_refusal(&mut client).await["code"], code);
@@ -103,7 +95,7 @@ async fn the_text_of_a_refusal_is_escaped_in_events_and_log() -> io::Result<()> 
     let server = refusing(9, refusal, 1000).await;
     let path = file("escaped.jsonl", "");
     let mut command = gateway(&["connect", &server, "--log-level", "debug"]);
-    command.args([&LOGIN[..5], &["/ok=false:fatal"]].concat()).arg("--events").arg(&path);
+    command.args(words(&format!("{LOGIN}:fatal"))).arg("--events").arg(&path);
 
     let output = run(command, b"").await;
 
@@ -131,7 +123,7 @@ async fn a_login_file_that_vanishes_fails_an_attempt_and_is_read_once_it_is_back
     let server = server.await;
     let login = file("vanishes", "hunter2\n");
     let mut command = gateway(&["connect", &server.url, "--login-ok", "/type=login_ok"]);
-    command.arg("--login").arg(format!("@{}", login.display())).args(&LOGIN[6..]);
+    command.arg("--login").arg(format!("@{}", login.display())).args(words(QUICK));
     command.stdin(Stdio::piped());
     let mut client = Logged::start(command)?;
 

@@ -4,6 +4,7 @@
 #[cfg(target_os = "linux")]
 mod broken;
 mod check;
+mod clocks;
 mod common;
 mod connect;
 mod connect_wire;
@@ -24,6 +25,5 @@ mod scenario;
 mod serve;
 mod settings;
 mod streams;
-mod suspend;
 mod tasks;
 mod trust;

@@ -10,7 +10,6 @@ use tokio::net::TcpStream;
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
-const PINGS: [&str; 2] = ["--heartbeat-interval", "100ms"];
 
 /// The next frame with this first byte.
 async fn next(peer: &mut Peer<TcpStream>, first: u8) -> Frame {
@@ -62,13 +61,19 @@ async fn a_line_without_an_outcome_fails_the_end_by_a_signal_and_by_giving_up() 
     Ok(())
 }
 
-#[tokio::test]
-async fn answers_that_come_late_are_waited_for_by_number() {
-    let arguments = [PINGS.as_slice(), &["--wait-for", "2"]].concat();
+/// A client whose only line has come to the peer, and whose stdin is at its end.
+async fn asked(flags: &[&str]) -> (Client, Peer<TcpStream>) {
+    let arguments = [&["--heartbeat-interval", "100ms"], flags].concat();
     let (mut client, mut peer) = Client::with_peer(&arguments).await;
     client.send("question\n").await;
     client.stdin = None;
     next(&mut peer, TEXT).await;
+    (client, peer)
+}
+
+#[tokio::test]
+async fn answers_that_come_late_are_waited_for_by_number() {
+    let (mut client, mut peer) = asked(&["--wait-for", "2"]).await;
     peer.send(Frame::text("one")).await;
     // A ping comes only where it did not close.
     next(&mut peer, PING).await;
@@ -82,11 +87,7 @@ async fn answers_that_come_late_are_waited_for_by_number() {
 
 #[tokio::test]
 async fn answers_that_come_late_are_waited_for_by_time() {
-    let arguments = [PINGS.as_slice(), &["--linger", "10m"]].concat();
-    let (mut client, mut peer) = Client::with_peer(&arguments).await;
-    client.send("question\n").await;
-    client.stdin = None;
-    next(&mut peer, TEXT).await;
+    let (mut client, mut peer) = asked(&["--linger", "10m"]).await;
     next(&mut peer, PING).await;
     peer.send(Frame::text("late")).await;
     assert_eq!(client.line().await, "late");

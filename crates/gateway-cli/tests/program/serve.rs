@@ -86,7 +86,7 @@ async fn a_port_that_is_taken_is_a_failure() -> io::Result<()> {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
-    for signal in ["-INT", "-TERM"] {
+    let closes = async |signal| {
         let server = Server::start(&[]).await;
         let mut client = server.dial().await;
         client.write_all(REQUEST).await?;
@@ -100,6 +100,8 @@ async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
         let mut answer = Vec::new();
         soon(client.read_to_end(&mut answer)).await?;
         assert!(answer.ends_with(&Frame::close(1001, "going away").bytes()), "{signal}");
-    }
+        Ok::<_, io::Error>(())
+    };
+    tokio::try_join!(closes("-INT"), closes("-TERM"))?;
     Ok(())
 }

@@ -13,16 +13,9 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
     let url = format!("ws://user:hunter2@{address}/?token=hunter2");
     let config = file("usage.toml", "close_timeout = 'soon'\n[login]\nsend = 'hunter2'\nx = 1");
     let mut command = gateway(&["connect", &url, "--config"]);
-    command.arg(&config).env("GATEWAY_JITTER", "some").env("GATEWAY_LOGIN", "hunter2").args([
-        "--initial-delay",
-        "fast",
-        "--policy",
-        "1000=never",
-        "--header",
-        "Authorization hunter2",
-        "--header",
-        "X-Bad: hunter2\u{1}",
-    ]);
+    command.arg(&config).env("GATEWAY_JITTER", "some").env("GATEWAY_LOGIN", "hunter2");
+    command.args(["--initial-delay", "fast", "--policy", "1000=never"]);
+    command.args(["--header", "Authorization hunter2", "--header", "X-Bad: hunter2\u{1}"]);
 
     let Ended { status, stdout, stderr } = run(command, b"hunter2\n").await;
     assert_eq!((status, stdout.as_str()), (Some(2), ""));

@@ -49,7 +49,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 "#;
 
 /// The name of the test, which starts its own program with it.
-const NAME: &str = "suspend::a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers";
+const NAME: &str = "clocks::a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers";
 
 /// Where a client is when the machine is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
