@@ -2,7 +2,7 @@
 
 use std::{io, process::Stdio};
 
-use super::common::{Client, SHORT, Server, event, file, gateway, rest, run, soon, text};
+use super::common::{Client, SHORT, Server, event, file, gateway, run, soon, text};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -157,32 +157,5 @@ async fn a_reader_that_is_gone_is_told_of_on_stderr_and_ends_it_with_0() -> io::
         log.contains("WARN") && log.contains("broken pipe") && log.contains("closing"),
         "{log}"
     );
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_reader_that_is_slow_loses_nothing() -> io::Result<()> {
-    let server = Server::start(&[]).await;
-    let times = ["--heartbeat-interval", "100ms", "--heartbeat-timeout", "100ms"];
-    let arguments = [["--exit-on-eof"].as_slice(), &times].concat();
-    let mut client = Client::start(&server.url, &arguments);
-    // Far more than pipes, sockets and buffers hold.
-    let (line, count) = ("x".repeat(64 * 1024), 400);
-    let input = format!("{line}\n").repeat(count);
-    let mut stdin = client.stdin.take().expect("it is open");
-    let stdout = client.stdout.take().expect("it is open").into_inner();
-    let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
-    // So much fits before stdout; then no more is taken from the connection.
-    for _ in 0..5 {
-        assert_eq!(client.event("send").await["outcome"], "sent");
-    }
-
-    let reading = tokio::spawn(rest(stdout));
-
-    let (status, events) = client.end().await;
-    soon(writing).await.expect("no panic")?;
-    assert_eq!(status.code(), Some(0), "{:?}", events.last());
-    let echoed = soon(reading).await.expect("no panic");
-    assert_eq!(echoed.lines().filter(|echo| *echo == line).count(), count);
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::common::{Logged, file, gateway};
 use gateway_tests::{Listener, Made, Peer, showing};
-use rcgen::KeyPair;
+use rcgen::{KeyPair, date_time_ymd};
 use rustls::{ALL_VERSIONS, pki_types::CertificateDer};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -111,6 +111,15 @@ async fn a_refusal_says_what_to_do_and_names_the_programs_flag() -> io::Result<(
     start(&server, &["--ca-cert", &path], &[])?.says(&[itself]).await;
     // The platform's trust store has it neither.
     start(&server, &[], &[])?.says(&[itself]).await;
+
+    let old = Made::with(true, |params| {
+        params.not_before = date_time_ymd(2001, 2, 3);
+        params.not_after = date_time_ymd(2004, 5, 6);
+    });
+    let server = Server::start(old.acceptor(ALL_VERSIONS, None)).await;
+    let dates = "from Sat, 03 Feb 2001 00:00:00 GMT to Thu, 06 May 2004 00:00:00 GMT";
+    let advice = "check the server's certificate and this machine's clock";
+    start(&server, &[], &[])?.says(&[dates, advice]).await;
     Ok(())
 }
 
