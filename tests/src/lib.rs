@@ -18,7 +18,6 @@ mod memory;
 mod peer;
 mod suite;
 mod suite_std;
-mod tally;
 
 pub use blocking::{Served, serve};
 pub use certificates::{Certificates, Made, params, showing};
@@ -35,4 +34,3 @@ pub use memory::{Calls, Memory, Sockets, Switch, memory};
 pub use peer::{Head, Peer, refuse};
 pub use suite::run_on_tokio;
 pub use suite_std::{run_on_std, run_on_std_and_count};
-pub use tally::Tally;

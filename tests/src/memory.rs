@@ -78,13 +78,22 @@ impl Sockets {
 }
 
 /// What may go wrong with the client's end of a socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Switch {
     dead: AtomicBool,
-    deaf: AtomicBool,
+    /// How many writes the client's ends still take.
+    writes_left: AtomicUsize,
     flushing: AtomicUsize,
     babble: OnceLock<Vec<u8>>,
     waker: AtomicWaker,
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        let (dead, flushing) = Default::default();
+        let writes_left = AtomicUsize::new(usize::MAX);
+        Self { dead, writes_left, flushing, babble: OnceLock::new(), waker: AtomicWaker::new() }
+    }
 }
 
 /// How a flush goes: the values of [`Switch::flushing`].
@@ -101,13 +110,18 @@ impl Switch {
 
     /// From now on the client's writes fail; what the server has sent can still be read.
     pub fn fail_writes(&self) {
-        self.deaf.store(true, Ordering::SeqCst);
+        self.fail_writes_after(0);
+    }
+
+    /// The same, once so many writes were taken.
+    pub fn fail_writes_after(&self, count: usize) {
+        self.writes_left.store(count, Ordering::SeqCst);
     }
 
     /// Sockets that are opened from now on work again.
     pub fn revive(&self) {
         self.dead.store(false, Ordering::SeqCst);
-        self.deaf.store(false, Ordering::SeqCst);
+        self.fail_writes_after(usize::MAX);
     }
 
     /// From now on no flush is done.
@@ -197,8 +211,10 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.switch.check(cx.waker())?;
-        if self.switch.deaf.load(Ordering::SeqCst) {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        match self.switch.writes_left.load(Ordering::SeqCst) {
+            0 => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            usize::MAX => {}
+            left => self.switch.fail_writes_after(left - 1),
         }
         let outcome = Pin::new(&mut self.inner).poll_write(cx, bytes);
         let counted = if outcome.is_ready() { &self.calls.writes } else { &self.calls.refused };

@@ -73,10 +73,8 @@ impl Verdict {
         verdict.hold(most_alive <= 1, || format!("{most_alive} sockets at one time"));
         let violation = watch.violation();
         verdict.hold(violation.is_none(), || format!("{violation:?}"));
-        for (number, (socket, _)) in (1..).zip(&seen) {
-            verdict.hold_wire(number, socket);
-        }
-        verdict.hold_received(&seen, app);
+        verdict.hold_wire(&seen);
+        verdict.hold_received(&seen, &app.received, app.is_over());
         verdict.hold_fates(&seen, app);
         verdict
     }
@@ -88,18 +86,24 @@ impl Verdict {
         }
     }
 
-    fn hold_wire(&mut self, number: u64, seen: &Seen) {
-        let Seen { closes, after_close, pings, json_pings, .. } = seen;
-        self.hold(*closes <= 1, || format!("{closes} Close frames on socket {number}"));
-        self.hold(*after_close == 0, || format!("{after_close} frames after a Close on {number}"));
-        for [asked, answered] in [pings, json_pings] {
-            self.hold(answered <= asked, || format!("{answered} pongs of {asked} pings"));
+    /// No frame follows a Close, and no pong comes unasked.
+    pub fn hold_wire(&mut self, seen: &[(Seen, bool)]) {
+        for (number, (socket, _)) in (1..).zip(seen) {
+            let Seen { closes, after_close, pings, json_pings, .. } = socket;
+            self.hold(*closes <= 1, || format!("{closes} Close frames on socket {number}"));
+            self.hold(*after_close == 0, || {
+                format!("{after_close} frames after a Close: {number}")
+            });
+            for [asked, answered] in [pings, json_pings] {
+                self.hold(answered <= asked, || format!("{answered} pongs of {asked} pings"));
+            }
         }
     }
 
-    /// What the server wrote on a socket is yielded in order, up to where that was lost, and not twice.
-    fn hold_received(&mut self, seen: &[(Seen, bool)], app: &App) {
-        let mut received = app.received.iter().peekable();
+    /// What the server wrote on a socket is yielded in order, and not twice: up to where the socket was hurt, or all of it once the
+    /// application is done.
+    pub fn hold_received(&mut self, seen: &[(Seen, bool)], received: &[String], is_over: bool) {
+        let mut received = received.iter().peekable();
         for (number, (socket, is_hurt)) in (1..).zip(seen) {
             let mut sent = socket.sent.iter();
             let mine = format!("{number}: ");
@@ -110,7 +114,7 @@ impl Verdict {
                 }
             }
             let missing = sent.count();
-            if missing > 0 && !is_hurt && app.is_over() {
+            if missing > 0 && !is_hurt && is_over {
                 self.lost += missing;
                 self.complaints.push(format!("{missing} messages of socket {number} are lost"));
             }

@@ -50,33 +50,20 @@ fn tasks() -> usize {
 }
 
 /// Lives a life with these cuts, and judges it.
-fn live(plan: &Plan, cuts: &mut Cuts) -> Verdict {
-    let world = World::new(plan.clone(), Story::Quiet);
-    let mut life = Life::new(Story::Quiet);
+fn live(world: &World, mut life: Life, cuts: &mut Cuts) -> Verdict {
     let (elapsed, tasks) = paused(async {
         let begin = now();
-        while_alive(life.live(hostile_client(&world, &life.watch), cuts)).await;
+        while_alive(life.live(hostile_client(world, &life.watch), cuts)).await;
         (now() - begin, tasks())
     });
-    let mut verdict = Verdict::of(&world, &life.app(), &life.watch, elapsed);
+    let mut verdict = Verdict::of(world, &life.app(), &life.watch, elapsed);
     verdict.tasks_left = tasks;
     verdict
 }
 
 #[test]
 fn a_future_that_is_cut_at_any_one_point_loses_nothing() {
-    let mut sum = Sum::default();
-    for plan in plans() {
-        at_each_point(|at| {
-            let mut cuts = Cuts::at(at);
-            sum.add(&live(&plan, &mut cuts), &(&plan, at));
-            at < cuts.seen()
-        });
-    }
-
-    println!("cancel, one future: {sum}");
-    sum.is_flawless();
-    assert!(sum.runs() > 500, "{} cuts only", sum.runs());
+    cut_at_each_point("one future", 500, &[Story::Quiet], live);
 }
 
 #[test]
@@ -84,11 +71,35 @@ fn futures_that_are_all_cut_lose_nothing() {
     let mut sum = Sum::default();
     // Time does not pass if no task waits: a delay would never end.
     for plan in fair() {
-        sum.add(&live(&plan, &mut Cuts::everywhere()), &plan);
+        let world = World::new(plan.clone(), Story::Quiet);
+        sum.add(&live(&world, Life::new(Story::Quiet), &mut Cuts::everywhere()), &plan);
     }
 
     println!("cancel, every future: {sum}");
     sum.is_flawless();
+}
+
+/// Runs these stories on each of the plans with a cut at each point, and more often than `least` in all.
+fn cut_at_each_point(
+    name: &str,
+    least: usize,
+    stories: &[Story],
+    run: impl Fn(&World, Life, &mut Cuts) -> Verdict,
+) {
+    let mut sum = Sum::default();
+    for (story, plan) in
+        stories.iter().flat_map(|story| plans().into_iter().map(|plan| (*story, plan)))
+    {
+        at_each_point(|at| {
+            let (world, mut cuts) = (World::new(plan.clone(), story), Cuts::at(at));
+            sum.add(&run(&world, Life::new(story), &mut cuts), &(story, &plan, at));
+            at < cuts.seen()
+        });
+    }
+
+    println!("cancel, {name}: {sum}");
+    sum.is_flawless();
+    assert!(sum.runs() > least, "{} points only", sum.runs());
 }
 
 /// Drops what `life` makes at each point where it waits; gives it this long to clear up.
@@ -97,33 +108,21 @@ fn drop_at_each_point<F: Future<Output = ()>>(
     clear_up: Duration,
     life: impl Fn(Life, Client) -> F,
 ) {
-    let mut sum = Sum::default();
-    for story in [Story::Quiet, Story::Restart] {
-        for plan in plans() {
-            at_each_point(|at| {
-                let (world, mut cuts, one) =
-                    (World::new(plan.clone(), story), Cuts::at(at), Life::new(story));
-                let tasks = paused(async {
-                    let client = hostile_client(&world, &one.watch);
-                    while_alive(cuts.once(life(one.clone(), client))).await;
-                    if clear_up.is_zero() {
-                        assert_eq!(world.alive()[0], 0, "a socket outlives its client");
-                    }
-                    elapse(clear_up).await;
-                    settle().await;
-                    tasks()
-                });
-                let mut verdict = Verdict::of_unfinished(&world, &one.app(), &one.watch);
-                verdict.tasks_left = tasks;
-                sum.add(&verdict, &(story, &plan, at));
-                at < cuts.seen()
-            });
-        }
-    }
-
-    println!("cancel, {name}: {sum}");
-    sum.is_flawless();
-    assert!(sum.runs() > 150, "{} points only", sum.runs());
+    cut_at_each_point(name, 150, &[Story::Quiet, Story::Restart], |world, one, cuts| {
+        let tasks = paused(async {
+            let client = hostile_client(world, &one.watch);
+            while_alive(cuts.once(life(one.clone(), client))).await;
+            if clear_up.is_zero() {
+                assert_eq!(world.alive()[0], 0, "a socket outlives its client");
+            }
+            elapse(clear_up).await;
+            settle().await;
+            tasks()
+        });
+        let mut verdict = Verdict::of_unfinished(world, &one.app(), &one.watch);
+        verdict.tasks_left = tasks;
+        verdict
+    });
 }
 
 #[test]
@@ -169,55 +168,35 @@ fn halves_that_are_dropped_at_any_point_leave_no_socket_and_no_task() {
 
 #[test]
 fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
-    let mut sum = Sum::default();
-    for plan in plans() {
-        at_each_point(|at| {
-            let (world, mut cuts, mut life) =
-                (World::new(plan.clone(), Story::Restart), Cuts::at(at), Life::new(Story::Restart));
-            let runtime = paused(async {
-                let client = hostile_client(&world, &life.watch);
-                while_alive(cuts.once(life.live_spawned(client, &mut Cuts::at(usize::MAX)))).await;
-                Handle::current()
-            });
-            let mut verdict = Verdict::of_unfinished(&world, &life.app(), &life.watch);
-            verdict.tasks_left = runtime.metrics().num_alive_tasks();
-            sum.add(&verdict, &(&plan, at));
-            at < cuts.seen()
+    cut_at_each_point("the runtime", 100, &[Story::Restart], |world, mut life, cuts| {
+        let runtime = paused(async {
+            let client = hostile_client(world, &life.watch);
+            while_alive(cuts.once(life.live_spawned(client, &mut Cuts::at(usize::MAX)))).await;
+            Handle::current()
         });
-    }
-
-    println!("cancel, the runtime: {sum}");
-    sum.is_flawless();
-    assert!(sum.runs() > 100, "{} points only", sum.runs());
+        let mut verdict = Verdict::of_unfinished(world, &life.app(), &life.watch);
+        verdict.tasks_left = runtime.metrics().num_alive_tasks();
+        verdict
+    });
 }
 
 /// A spawned client's handle and events, each future cut at its point. Nobody knows of a message whose send was cut whether it was
 /// taken, but it holds up nothing: the life comes to its end all the same, and is judged whole.
 #[test]
 fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
-    let mut sum = Sum::default();
-    for plan in plans() {
-        at_each_point(|at| {
-            let (world, mut cuts, mut life) =
-                (World::new(plan.clone(), Story::Quiet), Cuts::at(at), Life::new(Story::Quiet));
-            let (elapsed, tasks) = paused(async {
-                let begin = now();
-                let client = hostile_client(&world, &life.watch);
-                while_alive(life.live_spawned(client, &mut cuts)).await;
-                let elapsed = now() - begin;
-                settle().await;
-                (elapsed, tasks())
-            });
-            let mut verdict = Verdict::of(&world, &life.app(), &life.watch, elapsed);
-            verdict.tasks_left = tasks;
-            sum.add(&verdict, &(&plan, at));
-            at < cuts.seen()
+    cut_at_each_point("a handle and its events", 80, &[Story::Quiet], |world, mut life, cuts| {
+        let (elapsed, tasks) = paused(async {
+            let begin = now();
+            let client = hostile_client(world, &life.watch);
+            while_alive(life.live_spawned(client, cuts)).await;
+            let elapsed = now() - begin;
+            settle().await;
+            (elapsed, tasks())
         });
-    }
-
-    println!("cancel, a handle and its events: {sum}");
-    sum.is_flawless();
-    assert!(sum.runs() > 80, "{} points only", sum.runs());
+        let mut verdict = Verdict::of(world, &life.app(), &life.watch, elapsed);
+        verdict.tasks_left = tasks;
+        verdict
+    });
 }
 
 /// Nobody knows which of them were taken.

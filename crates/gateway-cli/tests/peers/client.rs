@@ -1,7 +1,7 @@
 //! One `gateway connect` process: its events, its messages, its end.
 
 use std::io::Write as _;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command};
 
 use serde_json::Value;
 
@@ -25,20 +25,12 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(port: u64, flags: &[&str]) -> Result<Self, String> {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_gateway"))
-            .args(["connect", &format!("ws://127.0.0.1:{port}"), "--events", "-"])
-            .args(flags)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map(Guarded)
-            .map_err(|error| format!("gateway does not start: {error}"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        command.args(["connect", &format!("ws://127.0.0.1:{port}"), "--events", "-"]).args(flags);
+        let (process, stdin, stdout, stderr) = Guarded::start(&mut command)?;
         let log = Log::default();
-        let stderr = process.0.stderr.take().expect("piped");
-        let stdout = process.0.stdout.take().expect("piped");
         Ok(Self {
-            stdin: process.0.stdin.take(),
+            stdin: Some(stdin),
             events: Lines::of(stderr, log.clone(), object_with("event")),
             messages: Lines::of(stdout, log.clone(), |line| Some(line.to_owned())),
             log,

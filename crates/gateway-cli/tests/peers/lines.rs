@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::Child;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -79,6 +79,22 @@ pub(crate) fn object_with(key: &'static str) -> impl Fn(&str) -> Option<Value> {
 
 /// A process that does not outlive the test.
 pub(crate) struct Guarded(pub(crate) Child);
+
+impl Guarded {
+    /// Starts it, and returns its stdin, stdout and stderr.
+    pub(crate) fn start(
+        command: &mut Command,
+    ) -> Result<(Self, ChildStdin, ChildStdout, ChildStderr), String> {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let name = command.get_program().to_owned();
+        let mut child =
+            command.spawn().map_err(|error| format!("{name:?} does not start: {error}"))?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (stdin, stdout) = (stdin.expect("piped"), stdout.expect("piped"));
+        let stderr = child.stderr.take().expect("piped");
+        Ok((Self(child), stdin, stdout, stderr))
+    }
+}
 
 impl Drop for Guarded {
     fn drop(&mut self) {

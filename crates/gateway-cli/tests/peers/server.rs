@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command};
 
 use serde_json::Value;
 
@@ -43,18 +43,9 @@ impl Server {
 
     pub(crate) fn start_again(&mut self) -> Result<(), String> {
         self.ended()?;
-        let mut process = Command::new(&self.command[0])
-            .args(&self.command[1..])
-            .arg(self.port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map(Guarded)
-            .map_err(|error| format!("the peer does not start: {error}"))?;
-        let stdin = process.0.stdin.take().expect("piped");
-        let stdout = process.0.stdout.take().expect("piped");
-        let stderr = process.0.stderr.take().expect("piped");
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).arg(self.port.to_string());
+        let (process, stdin, stdout, stderr) = Guarded::start(&mut command)?;
         let said = Lines::of(stdout, self.log.clone(), |line| serde_json::from_str(line).ok());
         // Kept for a failure's report only.
         drop(Lines::<()>::of(stderr, self.log.clone(), |_| None));

@@ -4,10 +4,10 @@
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, DisconnectCause, Notice, OpenError};
+use gateway_std::core::{CloseFrame, ConfigBuilder, DisconnectCause, Notice, OpenError};
 use gateway_std::{Client, ClientEvent, Dial, Endpoint, LoginCredentials, OpenFailure, Transport};
 use gateway_tests::calm;
 
@@ -35,6 +35,21 @@ impl Held {
     }
 }
 
+/// A client whose provider of credentials does this, and then waits until the test lets it go.
+fn held_up(
+    config: ConfigBuilder,
+    first: impl Fn() + Send + Sync + 'static,
+) -> (Client, Sender<()>) {
+    let (go, held) = channel();
+    let held = Held(Mutex::new(held));
+    let builder = builder("ws://127.0.0.1:9", config).credentials(move |_| {
+        first();
+        held.wait();
+        Ok(LoginCredentials::new())
+    });
+    (builder.build().unwrap(), go)
+}
+
 /// Connects at once, and hands the socket over when it is let go.
 struct Late {
     held: Held,
@@ -52,15 +67,7 @@ impl Dial for Late {
 
 #[test]
 fn the_connect_deadline_covers_what_blocks_before_the_socket() {
-    let (_go, held) = channel();
-    let held = Held(Mutex::new(held));
-    let mut client = builder("ws://127.0.0.1:9", calm().connect_timeout(Duration::from_millis(20)))
-        .credentials(move |_| {
-            held.wait();
-            Ok(LoginCredentials::new())
-        })
-        .build()
-        .unwrap();
+    let (mut client, _go) = held_up(calm().connect_timeout(Duration::from_millis(20)), || {});
 
     for _ in 0..3 {
         assert_eq!(until_retry(&mut client), DisconnectCause::ConnectTimeout);
@@ -69,15 +76,7 @@ fn the_connect_deadline_covers_what_blocks_before_the_socket() {
 
 #[test]
 fn close_wins_at_once_while_an_attempt_blocks() {
-    let (_go, held) = channel();
-    let held = Held(Mutex::new(held));
-    let mut client = builder("ws://127.0.0.1:9", calm())
-        .credentials(move |_| {
-            held.wait();
-            Ok(LoginCredentials::new())
-        })
-        .build()
-        .unwrap();
+    let (mut client, _go) = held_up(calm(), || {});
     let sender = client.sender();
     let other = std::thread::spawn(move || sender.close(CloseFrame::NORMAL));
 
@@ -123,18 +122,11 @@ fn a_provider_that_panics_fails_the_attempt_at_once() {
 
 #[test]
 fn credentials_are_not_asked_for_an_attempt_that_was_given_up_in_the_queue() {
-    let (go, held) = channel();
     let (asked, asks) = channel();
-    let held = Held(Mutex::new(held));
     let config = calm().connect_timeout(Duration::from_millis(5)).max_attempts(Some(3));
-    let mut client = builder("ws://127.0.0.1:9", config)
-        .credentials(move |_| {
-            let _ = asked.send(()); // the test may be over
-            held.wait();
-            Ok(LoginCredentials::new())
-        })
-        .build()
-        .unwrap();
+    let (mut client, go) = held_up(config, move || {
+        let _ = asked.send(()); // the test may be over
+    });
 
     let _over: Vec<_> = client.by_ref().collect(); // four attempts, the first of which holds the helper up
     drop(client);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Network, SendRejection};
 use gateway_std::{Client, ClientEvent, MessageId, SendError, Sender};
-use gateway_tests::{calm, serve};
+use gateway_tests::{Served, calm, serve};
 
 use super::{client, until_ready};
 
@@ -111,16 +111,8 @@ fn a_message_before_the_connection_is_ready_is_handed_back() {
 
 #[test]
 fn a_connection_that_was_closed_refuses_and_one_that_is_connected_again_takes() {
-    let server = serve(async |listener| {
-        listener.peer().await.echo().await;
-        listener.peer().await.echo().await;
-    });
-    let mut client = client(&server.url, calm());
-    let sender = client.sender();
-    until_ready(&mut client);
+    let (mut client, sender, _server) = closed();
 
-    sender.close(CloseFrame::NORMAL);
-    while client.recv().is_some() {}
     let closed = sender.send("late").map_err(|refused| refused.rejection());
     client.connect();
     until_ready(&mut client);
@@ -130,6 +122,20 @@ fn a_connection_that_was_closed_refuses_and_one_that_is_connected_again_takes() 
     assert_eq!(closed, Err(SendRejection::Closed));
     assert!(again.join().unwrap().is_ok());
     assert!(echoed.is_some());
+}
+
+/// A client that a sender has closed, and its server, which echoes on one more connection.
+fn closed() -> (Client, Sender, Served<()>) {
+    let server = serve(async |listener| {
+        listener.peer().await.echo().await;
+        listener.peer().await.echo().await;
+    });
+    let mut client = client(&server.url, calm());
+    let sender = client.sender();
+    until_ready(&mut client);
+    sender.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    (client, sender, server)
 }
 
 type Answer = Result<MessageId, SendError>;
@@ -150,15 +156,7 @@ fn posted(sender: &Sender) -> JoinHandle<Answer> {
 
 #[test]
 fn a_request_to_connect_after_closed_is_kept_among_many_others() {
-    let server = serve(async |listener| {
-        listener.peer().await.echo().await;
-        listener.peer().await.echo().await;
-    });
-    let mut client = client(&server.url, calm());
-    let sender = client.sender();
-    until_ready(&mut client);
-    sender.close(CloseFrame::NORMAL);
-    while client.recv().is_some() {}
+    let (mut client, sender, _server) = closed();
 
     for _ in 0..100 {
         sender.network_changed(Network::Online);

@@ -2,17 +2,15 @@
 //! `--record`.
 #![cfg(target_os = "linux")] // so is the module `broken`
 
-mod broken;
-mod common;
-
 use std::{
     io,
     path::Path,
     process::{Output, Stdio},
 };
 
-use broken::{Broken, filled_pipe, pty, read_terminal};
-use common::{Server, file, gateway, run, signal, soon, text};
+use super::broken::{Broken, filled_pipe, pty, read_terminal};
+use super::common::{Logged, Server, file, gateway, lines_of, run, signal, soon, text};
+use futures_util::future::try_join_all;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::Command,
@@ -35,7 +33,7 @@ async fn echoes(what: &str, mut command: Command) -> io::Result<Output> {
     let mut client = command.spawn()?;
     drop(command); // and with it our copy of a stream
     let mut stdin = client.stdin.take().expect("it is piped");
-    let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_of(client.stdout.take());
     stdin.write_all(b"hello\n").await?;
     assert_eq!(soon(lines.next_line()).await?.as_deref(), Some("hello"), "{what}");
     signal(&client, "-TERM").await;
@@ -47,12 +45,13 @@ async fn echoes(what: &str, mut command: Command) -> io::Result<Output> {
 #[tokio::test]
 async fn a_connection_survives_every_broken_stderr() -> io::Result<()> {
     for events in [[].as_slice(), &["--events", "-"]] {
-        for broken in Broken::all()? {
+        let survives = async |broken: Broken| {
             let server = losing().await;
             let mut command = connect(&server, events);
             command.stderr(Stdio::from(broken.stream.try_clone()?));
-            echoes(broken.name, command).await?;
-        }
+            echoes(broken.name, command).await
+        };
+        try_join_all(Broken::all()?.into_iter().map(survives)).await?;
     }
     Ok(())
 }
@@ -73,28 +72,26 @@ async fn a_connection_survives_files_that_cannot_be_written() -> io::Result<()> 
 }
 
 /// An unread pipe is a file that hangs. It is also the program's stdin, so that it has a name.
+async fn survives_a_file_that_hangs(flag: &str) -> io::Result<()> {
+    let server = losing().await;
+    let (_reader, writer) = filled_pipe()?;
+    let mut command = connect(&server, &[flag, "/dev/fd/0"]);
+    command.stdin(Stdio::from(writer));
+    let mut client = Logged::start(command)?;
+    for _ in 0..5 {
+        client.is_connected().await;
+    }
+    assert!(client.terminate().await.code().is_some(), "{flag}");
+    Ok(())
+}
+
+/// Both at the same time: at the end the program waits for a file.
 #[tokio::test]
 async fn a_connection_survives_files_that_hang() -> io::Result<()> {
-    for flag in ["--events", "--record"] {
-        let server = losing().await;
-        let (_reader, writer) = filled_pipe()?;
-        let mut command = connect(&server, &[flag, "/dev/fd/0"]);
-        command.stdin(Stdio::from(writer)).stderr(Stdio::piped());
-        let mut client = command.spawn()?;
-        drop(command);
-        let mut log = BufReader::new(client.stderr.take().expect("it is piped")).lines();
-        for _ in 0..5 {
-            loop {
-                let line =
-                    soon(log.next_line()).await?.unwrap_or_else(|| panic!("{flag}: it ended"));
-                if line.contains("CONNECTING -> CONNECTED") {
-                    break;
-                }
-            }
-        }
-        signal(&client, "-TERM").await;
-        assert!(soon(client.wait()).await?.code().is_some(), "{flag}");
-    }
+    tokio::try_join!(
+        survives_a_file_that_hangs("--events"),
+        survives_a_file_that_hangs("--record")
+    )?;
     Ok(())
 }
 
@@ -109,7 +106,7 @@ async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::R
     let mut client = command.spawn()?;
     drop(command);
     let mut stdin = client.stdin.take().expect("it is piped");
-    let mut lines = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_of(client.stdout.take());
     let writing = tokio::spawn(async move {
         stdin.write_all("hello\n".repeat(COUNT).as_bytes()).await?;
         Ok::<_, io::Error>(stdin)
@@ -135,11 +132,11 @@ async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::R
 
 #[tokio::test]
 async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
-    for broken in Broken::all()? {
+    let survives = async |broken: Broken| {
         let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
         command.stdout(Stdio::piped()).stderr(Stdio::from(broken.stream.try_clone()?));
         let mut server = command.spawn()?;
-        let mut lines = BufReader::new(server.stdout.take().expect("it is piped")).lines();
+        let mut lines = lines_of(server.stdout.take());
         let url = soon(lines.next_line()).await?.expect("a first line");
 
         for _ in 0..3 {
@@ -151,29 +148,9 @@ async fn a_server_survives_every_broken_stderr() -> io::Result<()> {
 
         signal(&server, "-TERM").await;
         assert_eq!(soon(server.wait()).await?.code(), Some(0), "{}", broken.name);
-    }
-    Ok(())
-}
-
-/// All at once: each takes its time.
-#[tokio::test]
-async fn the_demo_survives_every_broken_stderr_and_a_full_disk_below_its_journal() -> io::Result<()>
-{
-    let mut demos = Vec::new();
-    for broken in Broken::all()? {
-        let name = broken.name;
-        let arguments = ["demo", "--seed", "7", "--log-level", "trace", "--record", "/dev/full"];
-        let mut command = gateway(&arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::from(broken.stream.try_clone()?));
-        let child = command.spawn()?;
-        demos.push((name, broken, child));
-    }
-    for (name, _broken, child) in demos {
-        let output = soon(child.wait_with_output()).await?;
-        let screen = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{name}: {screen}");
-        assert!(screen.contains("every message is accounted for"), "{name}: {screen}");
-    }
+        Ok::<_, io::Error>(())
+    };
+    try_join_all(Broken::all()?.into_iter().map(survives)).await?;
     Ok(())
 }
 

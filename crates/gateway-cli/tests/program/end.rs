@@ -1,13 +1,10 @@
-//! A signal ends the program in time, whatever hangs. A second signal ends it at once.
+//! A signal ends the program in time, whatever hangs.
 #![cfg(target_os = "linux")] // so is the module `broken`
-
-mod broken;
-mod common;
 
 use std::{fs::File, io, process::Stdio};
 
-use broken::filled_pipe;
-use common::{file, gateway, signal, soon};
+use super::broken::filled_pipe;
+use super::common::{file, gateway, signal, soon};
 use gateway_tests::{Frame, Listener};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tokio::{io::AsyncWriteExt as _, process::Child};
@@ -38,22 +35,6 @@ async fn a_signal_ends_a_program_whose_login_file_hangs() -> io::Result<()> {
     signal(&client, "-TERM").await;
 
     assert_eq!(soon(client.wait()).await?.code(), Some(0));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_second_signal_ends_a_program_whose_close_is_not_answered_at_once() -> io::Result<()> {
-    let listener = Listener::bind().await;
-    let url = listener.url();
-    let mut client = gateway(&["connect", &url, "--close-timeout", "10m"]).spawn()?;
-    let _silent = listener.peer().await;
-
-    signal(&client, "-INT").await;
-    signal(&client, "-TERM").await;
-
-    // Which of them it received first is not known.
-    let code = soon(client.wait()).await?.code();
-    assert!(matches!(code, Some(130 | 143)), "{code:?}");
     Ok(())
 }
 

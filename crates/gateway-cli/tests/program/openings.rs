@@ -1,48 +1,15 @@
 //! How `gateway connect` opens: its request, and which responses it accepts, against a server in
 //! the test.
 
-mod common;
-
-use common::{Client, gateway, run, soon};
+use super::common::{Client, gateway, run, soon};
 use gateway_tests::{Head, Listener};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
-
-/// Starts `gateway connect` at a server of the test, and returns both with the request.
-async fn connect(flags: &[&str]) -> (Client, TcpStream, Head) {
-    let listener = Listener::bind().await;
-    let client = Client::start(&listener.url(), flags);
-    let mut socket = listener.tcp().await;
-    let request = Head::read(&mut socket).await;
-    (client, socket, request)
-}
-
-#[tokio::test]
-async fn interim_answers_before_the_upgrade_are_skipped() {
-    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
-    for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102 Processing\r\n\r\n", hints] {
-        let (mut client, mut socket, request) = connect(&[]).await;
-        socket.write_all(interim.as_bytes()).await.unwrap();
-        socket.write_all(request.acceptance("").as_bytes()).await.unwrap();
-        client.state("CONNECTED").await;
-        client.signal("-KILL").await;
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_chooses_no_subprotocol_opens() {
-    for field in ["", "Sec-WebSocket-Protocol: \r\n"] {
-        let (mut client, mut socket, request) = connect(&["--subprotocol", "ocpp1.6"]).await;
-        socket.write_all(request.acceptance(field).as_bytes()).await.unwrap();
-        client.state("CONNECTED").await;
-        client.signal("-KILL").await;
-    }
-}
 
 #[tokio::test]
 async fn the_request_names_its_user_agent_and_keeps_the_spelling_of_headers() {
-    let (client, _socket, request) = connect(&["--header", "X-aPI-key: 7"]).await;
-    let request = format!("{request:?}");
+    let flags = ["--header", "X-aPI-key: 7", "--subprotocol", "ocpp1.6"];
+    let (client, peer) = Client::with_peer(&flags).await;
+    let request = format!("{:?}", peer.head);
     let own = format!("\r\nUser-Agent: gateway/{}\r\n", env!("CARGO_PKG_VERSION"));
     assert!(request.contains(&own) && request.contains("\r\nX-aPI-key: 7\r\n"), "{request}");
     client.signal("-KILL").await;

@@ -1,9 +1,7 @@
 //! Streams that accept nothing: closed, full, hung up, non-blocking or not read. A child process
 //! inherits them.
 //! Linux only: macOS has no `/dev/full`, and no call that makes a pipe close-on-exec.
-
-#![allow(unreachable_pub, reason = "a module of several programs")]
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of a program")]
 
 use std::{fs::OpenOptions, io, os::fd::OwnedFd};
 
@@ -17,7 +15,7 @@ use rustix::{
 pub struct Broken {
     pub name: &'static str,
     pub stream: OwnedFd,
-    _other_end: Option<OwnedFd>,
+    pub other_end: Option<OwnedFd>,
 }
 
 impl Broken {
@@ -32,11 +30,11 @@ impl Broken {
         let (non_blocking_end, non_blocking) = filled_pipe()?;
         set_blocking(&non_blocking, false)?;
         Ok(vec![
-            Self { name: "closed", stream: writer, _other_end: None },
-            Self { name: "full", stream: full.into(), _other_end: None },
-            Self { name: "hung up", stream: terminal, _other_end: None },
-            Self { name: "undrained", stream: undrained, _other_end: Some(undrained_end) },
-            Self { name: "non-blocking", stream: non_blocking, _other_end: Some(non_blocking_end) },
+            Self { name: "closed", stream: writer, other_end: None },
+            Self { name: "full", stream: full.into(), other_end: None },
+            Self { name: "hung up", stream: terminal, other_end: None },
+            Self { name: "undrained", stream: undrained, other_end: Some(undrained_end) },
+            Self { name: "non-blocking", stream: non_blocking, other_end: Some(non_blocking_end) },
         ])
     }
 }

@@ -5,19 +5,12 @@
 //! cannot be installed is skipped with a message. With GATEWAY_REQUIRE_PEERS=1 that fails.
 #![cfg(unix)] // kill -9, and the layout of a Python environment
 
-#[path = "peers/client.rs"]
 mod client;
-#[path = "peers/fault.rs"]
 mod fault;
-#[path = "peers/install.rs"]
 mod install;
-#[path = "peers/lines.rs"]
 mod lines;
-#[path = "peers/play.rs"]
 mod play;
-#[path = "peers/server.rs"]
 mod server;
-#[path = "peers/table.rs"]
 mod table;
 
 use std::fmt::Write as _;

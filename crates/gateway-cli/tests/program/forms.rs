@@ -1,10 +1,8 @@
 //! The forms of messages on stdin and stdout of `gateway connect`, with an echo server.
 
-mod common;
-
 use std::io;
 
-use common::{Ended, Server, gateway, run};
+use super::common::{Ended, Server, gateway, run};
 
 /// What comes back of this input, and the log.
 async fn echoed(arguments: &[&str], input: &[u8]) -> (String, String) {
@@ -84,11 +82,10 @@ async fn flags_of_forms_that_contradict_each_other_are_a_usage_error() {
 }
 
 #[cfg(target_os = "linux")]
-mod broken;
-
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_terminal_gets_no_control_character_of_a_message() -> io::Result<()> {
+    use super::broken;
+    use super::common::soon;
     use std::process::Stdio;
 
     for form in ["lines", "json", "null"] {
@@ -104,12 +101,12 @@ async fn a_terminal_gets_no_control_character_of_a_message() -> io::Result<()> {
         tokio::io::AsyncWriteExt::write_all(&mut stdin, message.as_bytes()).await?;
         drop(stdin);
 
-        let shown = common::soon(reading).await.expect("no panic");
+        let shown = soon(reading).await.expect("no panic");
 
         let shown = shown.replace("\r\n", "");
         assert!(shown.contains(" end"), "{form}: {shown:?}");
         assert!(!shown.contains(char::is_control), "{form}: {shown:?}");
-        assert_eq!(common::soon(client.wait()).await?.code(), Some(0));
+        assert_eq!(soon(client.wait()).await?.code(), Some(0));
     }
     Ok(())
 }

@@ -1,9 +1,6 @@
 //! Runs every block of docs/CONNECT.md, and compares what it prints with the page.
 #![cfg(target_os = "linux")] // so is the module `broken`
 
-mod broken;
-mod common;
-
 use std::{
     fs,
     io::{self, IsTerminal as _, Write as _},
@@ -11,7 +8,8 @@ use std::{
     process::Stdio,
 };
 
-use common::{Server, soon, text};
+use super::broken;
+use super::common::{Server, soon, text, without_settings};
 use gateway_tests::{Listener, Made, Peer};
 use rustls::ALL_VERSIONS;
 use tokio::process::{Child, Command};
@@ -162,7 +160,7 @@ impl Stage {
         let script = self.here(&format!("exec 2>&1\n{script}"));
         let path = std::env::var("PATH").unwrap_or_default();
         let path = format!("{}:{path}", self.folder.join("bin").display());
-        let mut command = common::without_settings(Command::new("sh"));
+        let mut command = without_settings(Command::new("sh"));
         command.args(["-c", &script]).env("PATH", path).env("NO_COLOR", "1");
         command.current_dir(&self.folder).process_group(0);
         command
@@ -233,7 +231,7 @@ async fn tls_echo(pem: &Path) -> io::Result<String> {
 
 #[tokio::test]
 async fn every_block_of_the_page_runs_and_prints_what_the_page_says() -> io::Result<()> {
-    let page = include_str!("../../../docs/CONNECT.md");
+    let page = include_str!("../../../../docs/CONNECT.md");
     let blocks = blocks(page);
     assert!(page.lines().count() <= 150);
     assert!(blocks.len() >= page.lines().filter(|line| line.starts_with("## ")).count());

@@ -1,8 +1,6 @@
 //! The command `gateway explain`.
 
-mod common;
-
-use common::{Ended, file, gateway, run};
+use super::common::{Ended, file, gateway, run};
 
 async fn explain(arguments: &[&str]) -> Ended {
     run(gateway(&[&["explain"], arguments].concat()), b"").await

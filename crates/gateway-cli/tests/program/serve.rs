@@ -1,13 +1,14 @@
 //! The command `gateway serve` as a process: its stdout, its exit status, its signals.
 
-mod common;
+use std::{io, time::Duration};
 
-use std::io;
-
-use common::{Ended, Server, run, soon, text};
+use super::common::{Ended, REQUEST, Server, gateway, run, soon};
+use gateway_tests::Frame;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 async fn serve(arguments: &[&str]) -> Ended {
-    run(common::gateway(&[&["serve"], arguments].concat()), b"").await
+    run(gateway(&[&["serve"], arguments].concat()), b"").await
 }
 
 #[tokio::test]
@@ -85,41 +86,22 @@ async fn a_port_that_is_taken_is_a_failure() -> io::Result<()> {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
-    use std::{process::Stdio, time::Duration};
+    let closes = async |signal| {
+        let server = Server::start(&[]).await;
+        let mut client = server.dial().await;
+        client.write_all(REQUEST).await?;
+        assert_ne!(soon(client.read(&mut [0; 12])).await?, 0);
 
-    use gateway_tests::Frame;
-    use tokio::{
-        io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-        net::TcpStream,
-        time::timeout,
-    };
-
-    const TOKEN: &str = "hunter2-hunter2";
-
-    for signal in ["-INT", "-TERM"] {
-        let mut command = common::gateway(&["serve", "--listen", "127.0.0.1:0"]);
-        command.args(["--log-level", "trace"]).env("GATEWAY_SERVE_LOGIN", TOKEN);
-        let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let stdout = server.stdout.take().expect("it is piped");
-        let first = soon(BufReader::new(stdout).lines().next_line()).await?;
-        let url = first.expect("a first line");
-        let address = url.strip_prefix("ws://").expect("a WebSocket URL").to_owned();
-        let mut client = TcpStream::connect(address).await?;
-        client.write_all(common::REQUEST).await?;
-        client.write_all(&Frame::text(TOKEN).masked()).await?;
-        let mut answer = Vec::new();
-        while !answer.ends_with(br#"{"type":"login_ok"}"#) {
-            assert_ne!(soon(client.read_buf(&mut answer)).await?, 0);
-        }
-
-        common::signal(&server, signal).await;
+        server.signal(signal).await;
 
         // The client does not answer the Close frame, and keeps its side open.
-        let output = timeout(Duration::from_secs(2), server.wait_with_output()).await??;
-        assert_eq!(output.status.code(), Some(0), "{signal}");
+        let (status, _) = timeout(Duration::from_secs(2), server.end()).await?;
+        assert_eq!(status, Some(0), "{signal}");
+        let mut answer = Vec::new();
         soon(client.read_to_end(&mut answer)).await?;
         assert!(answer.ends_with(&Frame::close(1001, "going away").bytes()), "{signal}");
-        assert!(!text(&output.stderr).contains(TOKEN));
-    }
+        Ok::<_, io::Error>(())
+    };
+    tokio::try_join!(closes("-INT"), closes("-TERM"))?;
     Ok(())
 }

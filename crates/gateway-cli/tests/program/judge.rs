@@ -1,25 +1,11 @@
 //! `gateway serve --judge` as a process, with correct and incorrect clients.
 
-mod common;
-
 use std::io;
 
-use common::{Client, REQUEST, Server, gateway, run, soon};
+use super::common::{Client, REQUEST, Server, file, gateway, run, soon, words};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-/// Short delays, and a dead peer known after 400 ms.
-const QUICK: [&str; 8] = [
-    "--initial-delay",
-    "150ms",
-    "--heartbeat",
-    "ping",
-    "--heartbeat-interval",
-    "200ms",
-    "--heartbeat-timeout",
-    "200ms",
-];
 
 /// A server that judges its clients.
 async fn judge(script: &str, arguments: &[&str]) -> Server {
@@ -39,9 +25,10 @@ async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_s
         |script| async move {
             let span = ["--for", "4s", "--within", "3s", "--report-format", "json"];
             let judge = judge(script, &span).await;
-            // Delays that grow from each to the next, whatever is drawn.
-            let steady = ["--jitter", "none", "--max-delay", "2s"];
-            let _client = Client::start(&judge.url, &[&QUICK[..], &steady].concat());
+            // Delays that grow from each to the next, whatever is drawn, and a dead peer known after 400 ms.
+            let quick = "--initial-delay 150ms --max-delay 2s --jitter none \
+                         --heartbeat ping --heartbeat-interval 200ms --heartbeat-timeout 200ms";
+            let _client = Client::start(&judge.url, &words(quick));
 
             let (status, report) = judge.end().await;
 
@@ -75,43 +62,14 @@ async fn a_client_that_never_notices_is_told_so_in_words() -> io::Result<()> {
 }
 
 #[tokio::test]
-async fn how_a_client_leaves_is_in_the_report() -> io::Result<()> {
-    let arguments = ["--for", "700ms", "--within", "300ms", "--report-format", "json"];
-    let judge = judge("echo", &arguments).await;
-    let mut client = judge.dial().await;
-    soon(client.write_all(REQUEST)).await?;
-    soon(client.write_all(b"\x88\x82\0\0\0\0\x0f\xa1")).await?;
-    // The answer comes back, and the server ends TCP.
-    soon(client.read_to_end(&mut Vec::new())).await?;
-
-    let (status, report) = judge.end().await;
-
-    let json: Value = serde_json::from_str(&report)?;
-    assert_eq!(json["attempts"][0]["client_close_code"], 4001);
-    assert_eq!(json["attempts"][0]["bytes_received"], REQUEST.len() + 8);
-    assert_eq!((status, &json["verdict"]), (Some(1), &Value::from("BROKEN")));
-    Ok(())
-}
-
-#[tokio::test]
-async fn where_no_client_comes_the_judge_says_so_and_fails() {
-    let judge = judge("echo", &["--for", "50ms", "--within", "10ms"]).await;
-
-    let (status, report) = judge.end().await;
-
-    assert_eq!(status, Some(1));
-    assert!(report.contains("no client connected"), "{report}");
-}
-
-#[tokio::test]
-async fn a_report_goes_to_a_file() -> io::Result<()> {
-    let path = common::file("report.txt", "");
+async fn a_report_goes_to_a_file_and_where_no_client_comes_the_judge_fails() -> io::Result<()> {
+    let path = file("report.txt", "");
     let path = path.to_str().expect("it is text");
     let span = ["--for", "50ms", "--within", "10ms", "--report", path];
 
-    let (_, stdout) = judge("echo", &span).await.end().await;
+    let (status, stdout) = judge("echo", &span).await.end().await;
 
-    assert_eq!(stdout, "");
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
     assert!(std::fs::read_to_string(path)?.starts_with("echo: "));
     Ok(())
 }

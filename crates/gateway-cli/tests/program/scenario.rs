@@ -5,21 +5,17 @@
 //! with rare events. `GATEWAY_BLESS=1` writes their scenarios again; then paste them into the
 //! testkit's `reported.rs`.
 
-mod common;
-#[path = "common/recording.rs"]
-mod recording;
-
 use std::{env, fs, io, path::Path, time::Duration};
 
-use common::{Ended, gateway, run};
+use super::common::{Ended, gateway, run};
+use super::recording::Recording;
 use gateway_tokio::core::{
     AcceptanceRule, CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Login, Message,
     Network, OpenError, RefusalRule, RetryAfter, UnixMillis,
 };
-use recording::Recording;
 
 /// Where the scenarios are compiled, and run on all harnesses.
-const REPORTED: &str = include_str!("../../../tests/testkit/src/scenarios/reported.rs");
+const REPORTED: &str = include_str!("../../../../tests/testkit/src/scenarios/reported.rs");
 
 async fn told_as_committed(name: &str) -> io::Result<()> {
     let journals = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");
@@ -214,7 +210,7 @@ async fn a_suspend_that_was_noticed_between_timers_leaves_the_next_timer_alone()
 
 #[tokio::test]
 async fn a_journal_that_breaks_off_becomes_a_scenario_as_far_as_it_goes() {
-    let journal = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
+    let journal = include_str!("../journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
     let cut = &journal[..journal.len() / 2];
 
     let Ended { status, stdout, stderr } =

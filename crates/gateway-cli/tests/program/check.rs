@@ -1,8 +1,6 @@
 //! The command `gateway check`.
 
-mod common;
-
-use common::{Ended, file, gateway, run};
+use super::common::{Ended, file, gateway, run};
 
 async fn check(path: &str) -> Ended {
     run(gateway(&["check", path]), b"").await

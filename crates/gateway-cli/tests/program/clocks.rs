@@ -3,16 +3,14 @@
 //! time.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-mod common;
-
 use std::{fs, path::Path, path::PathBuf, process::Stdio, time::Duration};
 
-use common::{Server, event, file, gateway};
+use super::common::{PATIENCE, Server, event, file, gateway, lines_of};
 use futures_util::future::join_all;
 use gateway_std::{Client, ClientEvent, core::Config, core::Notice};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
+    io::{BufReader, Lines},
     process::{Child, ChildStderr, Command},
     time::timeout,
 };
@@ -51,7 +49,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 "#;
 
 /// The name of the test, which starts its own program with it.
-const NAME: &str = "a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers";
+const NAME: &str = "clocks::a_suspend_is_noticed_within_seconds_in_every_state_on_both_drivers";
 
 /// Where a client is when the machine is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +78,7 @@ impl Suspended {
         command.env("LD_PRELOAD", shim).env("CLOCK_AHEAD", &clock).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("it starts");
-        let told = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let told = lines_of(process.stderr.take());
         Self { name, state, ahead, clock, process, told, wakeups: 0 }
     }
 
@@ -109,7 +107,7 @@ impl Suspended {
                 State::LoggingIn => self.reads("state", Some("CONNECTED")).await,
             }
         };
-        timeout(common::PATIENCE, settled).await.expect("it settles");
+        timeout(PATIENCE, settled).await.expect("it settles");
         let watched = async {
             loop {
                 match self.count_wakeups() {
@@ -118,7 +116,7 @@ impl Suspended {
                 }
             }
         };
-        self.wakeups = timeout(common::PATIENCE, watched).await.expect("there is a watch");
+        self.wakeups = timeout(PATIENCE, watched).await.expect("there is a watch");
     }
 
     /// The machine wakes from its suspend: the clocks have moved apart.

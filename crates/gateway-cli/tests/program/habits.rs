@@ -1,36 +1,9 @@
 //! What users of websocat and wscat expect: short flags, marks on a terminal, completions, a manual
 //! page.
 
-mod common;
-
 use std::io;
 
-use common::{Ended, Server, gateway, run};
-use gateway_tests::Listener;
-
-#[tokio::test]
-async fn h_and_s_are_a_header_and_a_subprotocol() -> io::Result<()> {
-    let listener = Listener::bind().await;
-    let url = listener.url();
-    let mut command = gateway(&["connect", "-k", "-H", "X-Device: seven", "-s", "one", &url]);
-    let _client = command.arg("-q").spawn()?;
-
-    let peer = listener.peer().await;
-
-    assert_eq!(peer.head.header("x-device"), Some("seven"));
-    assert_eq!(peer.head.header("sec-websocket-protocol"), Some("one"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn one_line_is_sent_and_one_message_written() {
-    let server = Server::start(&[]).await;
-
-    let output = run(gateway(&["connect", "-1", &server.url]), b"one\ntwo\nthree\n").await;
-
-    assert_eq!(output.stdout, "one\n", "{}", output.stderr);
-    assert_eq!(output.status, Some(0), "{}", output.stderr);
-}
+use super::common::{Ended, Server, gateway, run};
 
 #[tokio::test]
 async fn q_logs_errors_alone_and_v_more() {
@@ -50,17 +23,6 @@ async fn q_logs_errors_alone_and_v_more() {
 }
 
 #[tokio::test]
-async fn the_first_line_of_the_log_names_the_url_without_its_secrets() {
-    let url = "ws://user:hunter2@127.0.0.1:9/feed?token=hunter2";
-    let Ended { stderr: log, .. } =
-        run(gateway(&["connect", "--max-attempts", "0", url]), b"").await;
-
-    let first = log.lines().next().expect("a line");
-    assert!(first.contains("connecting to ws://") && first.ends_with("127.0.0.1:9/feed"), "{log}");
-    assert!(!log.contains("hunter2"), "{log}");
-}
-
-#[tokio::test]
 async fn completions_and_manual_pages_are_printed() {
     for (arguments, part) in [
         (&["completions", "bash"][..], "complete -F _gateway"),
@@ -77,11 +39,10 @@ async fn completions_and_manual_pages_are_printed() {
 }
 
 #[cfg(target_os = "linux")]
-mod broken;
-
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
+    use super::broken;
+    use super::common::soon;
     use std::process::Stdio;
 
     const CLEARED: &str = "\r\x1b[K";
@@ -101,7 +62,7 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
         Ok::<_, io::Error>(shown)
     });
 
-    let shown = common::soon(typed).await.expect("no panic")?;
+    let shown = soon(typed).await.expect("no panic")?;
 
     // No line of the log stands behind a prompt.
     for line in shown.lines().filter(|line| line.contains("INFO")) {

@@ -1,9 +1,7 @@
 //! What `gateway connect` writes to the wire, and how it handles binary messages, against a server
 //! in the test.
 
-mod common;
-
-use common::{Client, gateway, run};
+use super::common::{Client, gateway, run};
 use gateway_tests::{Frame, Listener, Peer};
 use tokio::net::TcpStream;
 
@@ -19,21 +17,8 @@ async fn close_code(peer: &mut Peer<TcpStream>) -> u16 {
 async fn userinfo_headers_subprotocols_path_and_login_reach_the_server() {
     let listener = Listener::bind().await;
     let url = listener.url().replace("ws://", "ws://user:hunter2@") + "/feed?token=hunter2";
-    let mut client = Client::start(
-        &url,
-        &[
-            "--header",
-            "X-Device: seven: 7",
-            "--subprotocol",
-            "one",
-            "--subprotocol",
-            "two",
-            "--login",
-            "let me in",
-            "--login-ok",
-            "any",
-        ],
-    );
+    let flags = ["-H", "X-Device: seven: 7", "-s", "one", "-s", "two", "--login", "let me in"];
+    let mut client = Client::start(&url, &[&flags[..], &["--login-ok", "any"]].concat());
 
     let mut peer = Peer::accept_with(listener.tcp().await, "Sec-WebSocket-Protocol: one\r\n").await;
 
@@ -81,7 +66,7 @@ async fn binary_messages_are_lines_in_the_chosen_form_and_left_out_without_one()
 }
 
 #[tokio::test]
-async fn a_secret_is_in_no_line_of_the_log() {
+async fn the_first_line_of_the_log_names_the_url_and_no_line_a_secret() {
     let listener = Listener::bind().await;
     let url = listener.url().replace("ws://", "ws://user:hunter2@") + "/feed?token=hunter2";
     let mut command = gateway(&["connect", &url, "--log-level", "trace", "--exit-on-eof"]);
@@ -96,5 +81,8 @@ async fn a_secret_is_in_no_line_of_the_log() {
     let output = client.await.expect("no panic");
     let log = output.stderr;
     assert_eq!(output.status, Some(0), "{log}");
+    let first = log.lines().next().expect("a line");
+    let port = listener.url().replace("ws://", "");
+    assert!(first.ends_with(&format!("connecting to ws://{port}/feed")), "{log}");
     assert!(log.contains("CONNECTED -> AUTHENTICATED") && !log.contains("hunter2"), "{log}");
 }

@@ -1,11 +1,9 @@
 //! Which source of a setting wins, and usage errors: all at once, without secrets, before any
 //! connection.
 
-mod common;
-
 use std::io;
 
-use common::{Ended, Server, file, gateway, run};
+use super::common::{Ended, Server, file, gateway, run};
 use tokio::net::TcpListener;
 
 #[tokio::test]
@@ -15,16 +13,9 @@ async fn all_errors_are_listed_with_their_places_and_nothing_is_connected() -> i
     let url = format!("ws://user:hunter2@{address}/?token=hunter2");
     let config = file("usage.toml", "close_timeout = 'soon'\n[login]\nsend = 'hunter2'\nx = 1");
     let mut command = gateway(&["connect", &url, "--config"]);
-    command.arg(&config).env("GATEWAY_JITTER", "some").env("GATEWAY_LOGIN", "hunter2").args([
-        "--initial-delay",
-        "fast",
-        "--policy",
-        "1000=never",
-        "--header",
-        "Authorization hunter2",
-        "--header",
-        "X-Bad: hunter2\u{1}",
-    ]);
+    command.arg(&config).env("GATEWAY_JITTER", "some").env("GATEWAY_LOGIN", "hunter2");
+    command.args(["--initial-delay", "fast", "--policy", "1000=never"]);
+    command.args(["--header", "Authorization hunter2", "--header", "X-Bad: hunter2\u{1}"]);
 
     let Ended { status, stdout, stderr } = run(command, b"hunter2\n").await;
     assert_eq!((status, stdout.as_str()), (Some(2), ""));
@@ -103,59 +94,37 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     assert!(output.stdout.contains("--events - --log-level off "));
 }
 
-/// Each variable, and the flag of the same setting: none of the URL. Those that name a file of the disk are read elsewhere.
-const BOTH: [(&str, &str); 25] = [
-    ("GATEWAY_CONNECT_TIMEOUT", "--connect-timeout="),
-    ("GATEWAY_CLOSE_TIMEOUT", "--close-timeout="),
-    ("GATEWAY_SEND_STALL", "--send-stall="),
-    ("GATEWAY_DATA_TIMEOUT", "--data-timeout="),
-    ("GATEWAY_REQUIRE_SUBPROTOCOL", "--require-subprotocol="),
-    ("GATEWAY_MAX_MESSAGE_SIZE", "--max-message-size="),
-    ("GATEWAY_SEED", "--seed="),
-    ("GATEWAY_INITIAL_DELAY", "--initial-delay="),
-    ("GATEWAY_MAX_DELAY", "--max-delay="),
-    ("GATEWAY_MULTIPLIER", "--multiplier="),
-    ("GATEWAY_MAX_ATTEMPTS", "--max-attempts="),
-    ("GATEWAY_JITTER", "--jitter="),
-    ("GATEWAY_STABLE_AFTER", "--stable-after="),
-    ("GATEWAY_RETRY_AFTER_MAX", "--retry-after-max="),
-    ("GATEWAY_RENEW_AFTER", "--renew-after="),
-    ("GATEWAY_HEARTBEAT", "--heartbeat="),
-    ("GATEWAY_HEARTBEAT_INTERVAL", "--heartbeat-interval="),
-    ("GATEWAY_HEARTBEAT_TIMEOUT", "--heartbeat-timeout="),
-    ("GATEWAY_HEARTBEAT_STRICT", "--heartbeat-strict="),
-    ("GATEWAY_HEARTBEAT_PHASE", "--heartbeat-phase="),
-    ("GATEWAY_HEARTBEAT_SLOWEST_LINK", "--heartbeat-slowest-link="),
-    ("GATEWAY_LOGIN_OK", "--login-ok="),
-    ("GATEWAY_LOGIN_REFUSED", "--login-refused="),
-    ("GATEWAY_LOGIN_TIMEOUT", "--login-timeout="),
-    ("GATEWAY_URL", ""),
-];
+/// The variables that are not read where the fuzzer reads settings: those of the log, and those that name a file of the disk.
+const ELSEWHERE: [&str; 5] =
+    ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT", "GATEWAY_CERT", "GATEWAY_KEY"];
+
+/// The flag of the same setting. The URL has none.
+fn flag_of(variable: &str) -> String {
+    match variable.strip_prefix("GATEWAY_").expect("a variable of the program") {
+        "URL" => String::new(),
+        name => format!("--{}=", name.to_lowercase().replace('_', "-")),
+    }
+}
 
 /// The fuzzer reads settings without an environment, and leaves out the variables that a flag overrides or that are empty.
 #[tokio::test]
 async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Result<()> {
     let help = run(gateway(&["connect", "--help"]), b"").await.stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let others = ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT", "GATEWAY_CERT", "GATEWAY_KEY"]
-        .map(|name| (name, ""));
-    for (variable, _) in BOTH.iter().chain(&others) {
-        assert!(help.contains(&format!("[env: {variable}]")), "{variable}: {help}");
-    }
-    for variable in help.split("[env: ").skip(1).filter_map(|rest| rest.split(']').next()) {
-        let mut listed = BOTH.iter().chain(&others);
-        assert!(listed.any(|(name, _)| *name == variable), "add {variable} to BOTH");
-    }
+    let named = help.split("[env: ").skip(1).filter_map(|rest| rest.split(']').next());
+    let (elsewhere, both): (Vec<_>, Vec<_>) = named.partition(|name| ELSEWHERE.contains(name));
+    assert_eq!(elsewhere.len(), ELSEWHERE.len(), "{help}");
+    assert!(both.len() > 20, "{both:?}");
 
     // Of each three settings one has a variable and a flag, one a variable alone, and one an empty variable.
     for shift in 0..3 {
         let mut command = gateway(&["connect", "--log-level", "off", "--config", "gateway.toml"]);
         let (mut variables, mut arguments) = (Vec::new(), Vec::new());
-        for (index, (variable, flag)) in BOTH.iter().enumerate() {
+        for (index, variable) in both.iter().enumerate() {
             let value = if (index + shift) % 3 == 2 { "" } else { "of-a-variable" };
             command.env(variable, value);
             if (index + shift) % 3 == 0 {
-                arguments.push(format!("{flag}of-a-flag"));
+                arguments.push(flag_of(variable) + "of-a-flag");
             } else if !value.is_empty() {
                 variables.push(((*variable).to_owned(), value.to_owned()));
             }
@@ -180,10 +149,10 @@ async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Resu
         // All that is set is wrong, and the file's URL where the variable's is empty. A login without a rule that accepts is
         // one error more.
         let is_empty = |index: usize| (index + shift) % 3 == 2;
-        let empty = (0..BOTH.len()).filter(|index| is_empty(*index)).count();
-        let place = |name: &str| BOTH.iter().position(|(variable, _)| *variable == name);
+        let empty = (0..both.len()).filter(|index| is_empty(*index)).count();
+        let place = |name: &str| both.iter().position(|variable| *variable == name);
         let missing = ["GATEWAY_URL", "GATEWAY_LOGIN_OK"].into_iter().filter_map(place);
-        let wrong = BOTH.len() - empty + missing.filter(|index| is_empty(*index)).count();
+        let wrong = both.len() - empty + missing.filter(|index| is_empty(*index)).count();
         assert_eq!(refused.fields.len(), wrong, "{}", refused.text);
     }
     Ok(())

@@ -1,15 +1,11 @@
 //! The command `gateway connect` between stdin and stdout, against `gateway serve`.
 
-mod common;
-
 use std::{io, process::Stdio};
 
-use common::{Client, Server, event, file, gateway, rest, run, soon, text};
+use super::common::{Client, SHORT, Server, event, file, gateway, run, soon, text};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-
-/// Short delays, so that a wait is soon over.
-const SHORT: [&str; 4] = ["--initial-delay", "50ms", "--max-delay", "100ms"];
 
 fn outcomes(events: &[Value]) -> Vec<(String, u64)> {
     let sends = events.iter().filter(|event| event["event"] == "send");
@@ -91,12 +87,13 @@ async fn the_events_tell_of_pings_losses_and_retries() {
 
 #[tokio::test]
 async fn what_is_fatal_is_given_up_with_status_1_and_stdin_unread() {
-    for (script, cause, field, number) in [
+    let scripts = [
         ("close-1000", "close_code", "code", 1000),
         ("close-1008", "close_code", "code", 1008),
         ("http-404", "http_status", "http_status", 404),
         ("redirect", "http_status", "http_status", 302),
-    ] {
+    ];
+    let is_fatal = async |(script, cause, field, number): (&str, &str, &str, u64)| {
         let server = Server::start(&["--script", script]).await;
         let mut client = Client::start(&server.url, &SHORT);
 
@@ -106,39 +103,8 @@ async fn what_is_fatal_is_given_up_with_status_1_and_stdin_unread() {
         let (status, events) = client.end().await;
         assert_eq!(status.code(), Some(1), "{script}");
         assert!(events.iter().all(|event| event["event"] != "retry"), "{events:?}");
-    }
-}
-
-#[tokio::test]
-async fn credentials_are_refreshed_once_on_401_and_then_it_is_fatal() {
-    let server = Server::start(&["--script", "http-401"]).await;
-    let mut client = Client::start(&server.url, &SHORT);
-
-    assert_eq!(client.event("disconnected").await["http_status"], 401);
-    assert_eq!(client.event("retry").await["attempt"], 1);
-    assert_eq!(client.event("gave_up").await["http_status"], 401);
-    assert_eq!(client.end().await.0.code(), Some(1));
-}
-
-#[tokio::test]
-async fn a_login_from_a_file_is_sent_first_and_read_anew_where_it_is_refused() -> io::Result<()> {
-    let server = Server::start(&["--login", "hunter2"]).await;
-    let login = file("login", "wrong\n");
-    let at = format!("@{}", login.display());
-    let rules = ["--login-ok", "/type=login_ok", "--login-refused", "/type=login_failed"];
-    let arguments = [SHORT.as_slice(), &rules, &["--login", &at]].concat();
-    let mut client = Client::start(&server.url, &arguments);
-
-    client.state("CONNECTED").await;
-    assert_eq!(client.event("disconnected").await["socket"], 1);
-    std::fs::write(&login, "hunter2\n")?;
-    client.state("AUTHENTICATED").await;
-    client.event("ready").await;
-    client.send("hello\n").await;
-    assert_eq!(client.line().await, "hello");
-    client.signal("-INT").await;
-    assert_eq!(client.end().await.0.code(), Some(0));
-    Ok(())
+    };
+    join_all(scripts.into_iter().map(is_fatal)).await;
 }
 
 #[tokio::test]
@@ -158,20 +124,6 @@ async fn a_signal_ends_it_with_0_in_every_state() {
             assert_eq!(status.code(), Some(0), "{script} {signal}: {events:?}");
         }
     }
-}
-
-#[tokio::test]
-async fn a_peer_that_does_not_answer_the_close_is_waited_for_no_longer_than_the_timeout() {
-    let server = Server::start(&["--script", "no-close-reply"]).await;
-    let mut client = Client::start(&server.url, &["--close-timeout", "200ms"]);
-    client.event("ready").await;
-
-    client.signal("-TERM").await;
-
-    let (status, events) = client.end().await;
-    assert_eq!(status.code(), Some(0));
-    let lost = events.iter().find(|event| event["event"] == "disconnected").expect("an end");
-    assert_eq!(lost["cause"], "close_timeout");
 }
 
 #[tokio::test]
@@ -205,32 +157,5 @@ async fn a_reader_that_is_gone_is_told_of_on_stderr_and_ends_it_with_0() -> io::
         log.contains("WARN") && log.contains("broken pipe") && log.contains("closing"),
         "{log}"
     );
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_reader_that_is_slow_loses_nothing() -> io::Result<()> {
-    let server = Server::start(&[]).await;
-    let times = ["--heartbeat-interval", "100ms", "--heartbeat-timeout", "100ms"];
-    let arguments = [["--exit-on-eof"].as_slice(), &times].concat();
-    let mut client = Client::start(&server.url, &arguments);
-    // Far more than pipes, sockets and buffers hold.
-    let (line, count) = ("x".repeat(64 * 1024), 400);
-    let input = format!("{line}\n").repeat(count);
-    let mut stdin = client.stdin.take().expect("it is open");
-    let stdout = client.stdout.take().expect("it is open").into_inner();
-    let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
-    // So much fits before stdout; then no more is taken from the connection.
-    for _ in 0..5 {
-        assert_eq!(client.event("send").await["outcome"], "sent");
-    }
-
-    let reading = tokio::spawn(rest(stdout));
-
-    let (status, events) = client.end().await;
-    soon(writing).await.expect("no panic")?;
-    assert_eq!(status.code(), Some(0), "{:?}", events.last());
-    let echoed = soon(reading).await.expect("no panic");
-    assert_eq!(echoed.lines().filter(|echo| *echo == line).count(), count);
     Ok(())
 }

@@ -1,14 +1,13 @@
 //! The command `gateway replay`: a journal replays as recorded. Differences, damage and a missing
 //! end are reported with their line.
 
-mod common;
-
 use std::{fs, io, path::Path};
 
-use common::{Client, Ended, Server, file, gateway, run, soon};
+use super::common::{Client, Ended, Server, file, gateway, run, soon};
 
 /// A journal of a real connection: a head, 35 events, and the end.
-const JOURNAL: &str = include_str!("journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
+const JOURNAL: &str =
+    include_str!("../journals/too_many_requests_then_a_drop_and_a_dead_peer.jsonl");
 
 #[tokio::test]
 async fn a_journal_replays_as_recorded_and_a_difference_is_told_by_its_line() {

@@ -1,22 +1,15 @@
 //! stdin and stdout of `gateway connect` in every state in which a process can inherit them.
 #![cfg(target_os = "linux")] // so is the module `broken`
 
-mod broken;
-mod common;
-
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::fd::OwnedFd,
     process::Stdio,
 };
 
-use broken::{pipe, pty, set_blocking};
-use common::{Server, gateway, soon, text};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    process::Command,
-};
+use super::broken::{pipe, pty, set_blocking};
+use super::common::{Server, gateway, lines_of, rest, soon, text, words};
+use tokio::{io::AsyncWriteExt as _, net::unix::pipe::Receiver, process::Command};
 
 fn connect(server: &Server, arguments: &[&str]) -> Command {
     let mut command = gateway(&["connect", &server.url, "--heartbeat", "off"]);
@@ -24,42 +17,39 @@ fn connect(server: &Server, arguments: &[&str]) -> Command {
     command
 }
 
-/// The lines of a pipe's reading end.
-fn lines(reader: OwnedFd) -> io::Result<impl tokio::io::AsyncBufRead + Unpin> {
-    Ok(BufReader::new(tokio::net::unix::pipe::Receiver::from_owned_fd(reader)?))
-}
-
 #[tokio::test]
-async fn a_non_blocking_stdout_gets_every_message_once_it_is_read() -> io::Result<()> {
-    const COUNT: usize = 3_000;
-    let server = Server::start(&[]).await;
-    let (reader, writer) = pipe()?;
-    set_blocking(&writer, false)?;
-    let mut command = connect(&server, &["--exit-on-eof", "--events", "-", "--log-level", "off"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::from(writer)).stderr(Stdio::piped());
-    let mut client = command.spawn()?;
-    drop(command);
-    let mut stdin = client.stdin.take().expect("it is piped");
-    let line = "x".repeat(200);
-    let input = format!("{line}\n").repeat(COUNT);
-    let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
-    // By then the echoes are more than the pipe holds, and less than the program takes before stdout.
-    let mut events = BufReader::new(client.stderr.take().expect("it is piped")).lines();
-    let mut sent = 0;
-    while sent < COUNT / 3 {
-        let event = soon(events.next_line()).await?.expect("it runs");
-        sent += usize::from(event.contains(r#""outcome":"sent""#));
-    }
+async fn a_stdout_that_is_read_late_gets_every_message_also_if_it_is_non_blocking() -> io::Result<()>
+{
+    // Far more than pipes, sockets and buffers hold.
+    let (line, count) = ("x".repeat(64 * 1024), 400);
+    for is_blocking in [true, false] {
+        let server = Server::start(&[]).await;
+        let (reader, writer) = pipe()?;
+        set_blocking(&writer, is_blocking)?;
+        let mut command = gateway(&["connect", &server.url, "--exit-on-eof", "--log-level", "off"]);
+        command.args(words("--events - --heartbeat-interval 100ms --heartbeat-timeout 100ms"));
+        command.stdin(Stdio::piped()).stdout(Stdio::from(writer)).stderr(Stdio::piped());
+        let mut client = command.spawn()?;
+        drop(command);
+        let mut stdin = client.stdin.take().expect("it is piped");
+        let input = format!("{line}\n").repeat(count);
+        let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
+        // So much fits before stdout; then no more is taken from the connection.
+        let mut events = lines_of(client.stderr.take());
+        for _ in 0..5 {
+            while !soon(events.next_line()).await?.expect("it runs").contains(r#""outcome":"sent""#)
+            {
+            }
+        }
+        let rest_of_events = tokio::spawn(rest(events.into_inner()));
 
-    let mut echoes = lines(reader)?.lines();
-    let mut count = 0;
-    while let Some(echo) = soon(echoes.next_line()).await? {
-        assert_eq!(echo, line);
-        count += 1;
-    }
+        let echoes = rest(Receiver::from_owned_fd(reader)?).await;
 
-    soon(writing).await.expect("no panic")?;
-    assert_eq!((count, soon(client.wait()).await?.code()), (COUNT, Some(0)));
+        assert_eq!(echoes.lines().filter(|echo| *echo == line).count(), count, "{is_blocking}");
+        soon(writing).await.expect("no panic")?;
+        let events = soon(rest_of_events).await.expect("no panic");
+        assert_eq!(soon(client.wait()).await?.code(), Some(0), "{events}");
+    }
     Ok(())
 }
 
@@ -75,12 +65,12 @@ async fn a_non_blocking_stdin_is_waited_for() -> io::Result<()> {
     let mut client = command.spawn()?;
     drop(command);
     // A pong comes behind the first read of stdin.
-    let mut events = BufReader::new(client.stderr.take().expect("it is piped")).lines();
+    let mut events = lines_of(client.stderr.take());
     while !soon(events.next_line()).await?.expect("it runs").contains(r#""event":"pong""#) {}
 
     rustix::io::write(&writer, b"hello\n")?;
 
-    let mut echoes = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    let mut echoes = lines_of(client.stdout.take());
     assert_eq!(soon(echoes.next_line()).await?.as_deref(), Some("hello"));
     drop(writer);
     assert_eq!(soon(client.wait()).await?.code(), Some(0));

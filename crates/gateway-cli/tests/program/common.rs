@@ -1,8 +1,8 @@
 //! Runs the program as a process, without the test's own environment.
-#![allow(unreachable_pub, reason = "a module of several programs")]
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of a program")]
 
 use std::{
+    io,
     path::PathBuf,
     process::{ExitStatus, Output, Stdio},
     time::Duration,
@@ -22,6 +22,9 @@ use tokio::{
 /// The only bound on any wait.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Short delays, so that a wait is soon over.
+pub const SHORT: [&str; 4] = ["--initial-delay", "50ms", "--max-delay", "100ms"];
+
 /// A request for an upgrade.
 pub const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -32,6 +35,11 @@ pub fn gateway(arguments: &[&str]) -> Command {
     let mut command = without_settings(Command::new(env!("CARGO_BIN_EXE_gateway")));
     command.args(arguments).kill_on_drop(true);
     command
+}
+
+/// The words of a command line.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
 }
 
 /// A command that inherits no setting of the program.
@@ -205,6 +213,53 @@ impl Client {
     }
 }
 
+/// A `gateway connect` whose log is read.
+pub struct Logged {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Logged {
+    pub fn start(mut command: Command) -> io::Result<Self> {
+        command.env("NO_COLOR", "1").stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn()?;
+        let log = lines_of(process.stderr.take());
+        Ok(Self { stdin: process.stdin.take(), process, log })
+    }
+
+    /// Waits for a line with all these words.
+    pub async fn says(&mut self, words: &[&str]) -> String {
+        let mut last = String::new();
+        // A client that is refused retries without end.
+        for _ in 0..100 {
+            let line = soon(self.log.next_line()).await.expect("it is text");
+            let line = line.unwrap_or_else(|| panic!("it ended without {words:?}: {last}"));
+            assert!(!line.contains("Other("), "{line}");
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+            last = line;
+        }
+        panic!("no {words:?}, but {last}");
+    }
+
+    pub async fn is_connected(&mut self) {
+        self.says(&["CONNECTING -> CONNECTED"]).await;
+    }
+
+    pub async fn send(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it is open");
+        stdin.write_all(line.as_bytes()).await.expect("it is read");
+    }
+
+    /// Ends it with a signal. Returns its status.
+    pub async fn terminate(mut self) -> ExitStatus {
+        signal(&self.process, "-TERM").await;
+        soon(self.process.wait()).await.expect("it is ours")
+    }
+}
+
 /// An event, which has a time, a name, and no field without a value.
 pub fn event(line: &str) -> Value {
     let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
@@ -217,7 +272,7 @@ pub fn event(line: &str) -> Value {
     event
 }
 
-fn lines_of<R: AsyncRead + Unpin>(stream: Option<R>) -> Lines<BufReader<R>> {
+pub fn lines_of<R: AsyncRead + Unpin>(stream: Option<R>) -> Lines<BufReader<R>> {
     BufReader::new(stream.expect("it is piped")).lines()
 }
 

@@ -1,20 +1,15 @@
 //! Every line that `gateway connect` reads has an outcome, also in the exit status. What happens at
 //! the end of stdin.
 
-mod common;
+use std::io;
 
-use std::{io, process::Stdio};
-
-use common::{Client, Server, gateway, rest, signal, soon};
+use super::common::{Client, SHORT, Server, rest, soon};
 use gateway_tests::{Frame, Peer};
-use serde_json::Value;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::net::TcpStream;
 
-const SHORT: [&str; 4] = ["--initial-delay", "50ms", "--max-delay", "100ms"];
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
-const PINGS: [&str; 2] = ["--heartbeat-interval", "100ms"];
 
 /// The next frame with this first byte.
 async fn next(peer: &mut Peer<TcpStream>, first: u8) -> Frame {
@@ -35,11 +30,6 @@ async fn closed(peer: &mut Peer<TcpStream>) {
     peer.send(close).await;
 }
 
-fn not_sent(events: &[Value]) -> usize {
-    let sends = events.iter().filter(|event| event["event"] == "send");
-    sends.filter(|event| event["outcome"] != "sent").count()
-}
-
 /// A line that is longer than what the system takes of it, whose peer does not read, and then the
 /// peer is gone.
 async fn away_with_a_line(arguments: &[&str]) -> io::Result<Client> {
@@ -53,56 +43,37 @@ async fn away_with_a_line(arguments: &[&str]) -> io::Result<Client> {
 }
 
 #[tokio::test]
-async fn a_line_without_an_outcome_fails_a_signal_while_the_connection_is_away() -> io::Result<()> {
-    let mut client = away_with_a_line(&["--initial-delay", "10m", "--max-delay", "10m"]).await?;
-    client.event("retry").await;
+async fn a_line_without_an_outcome_fails_the_end_by_a_signal_and_by_giving_up() -> io::Result<()> {
+    let away = ["--initial-delay", "10m", "--max-delay", "10m"];
+    for (flags, is_signalled) in [(away.as_slice(), true), (&["--max-attempts", "0"], false)] {
+        let mut client = away_with_a_line(flags).await?;
+        if is_signalled {
+            client.event("retry").await;
+            client.signal("-INT").await;
+        }
 
-    client.signal("-INT").await;
+        let (status, events) = client.end().await;
 
-    let (status, events) = client.end().await;
-    assert_eq!(status.code(), Some(1), "{events:?}");
-    assert_eq!(not_sent(&events), 1, "{events:?}");
+        assert_eq!(status.code(), Some(1), "{events:?}");
+        let sends = events.iter().filter(|event| event["event"] == "send");
+        assert_eq!(sends.filter(|event| event["outcome"] != "sent").count(), 1, "{events:?}");
+    }
     Ok(())
 }
 
-#[tokio::test]
-async fn a_line_without_an_outcome_is_told_when_the_connection_gives_up() -> io::Result<()> {
-    let client = away_with_a_line(&["--max-attempts", "0"]).await?;
-
-    let (status, events) = client.end().await;
-
-    assert_eq!(status.code(), Some(1), "{events:?}");
-    assert_eq!(not_sent(&events), 1, "{events:?}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_was_not_sent_is_counted_on_stderr_at_a_signal() -> io::Result<()> {
-    let server = Server::start(&[]).await;
-    let mut command = gateway(&["connect", &server.url, "--max-message-size", "5"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut client = command.spawn()?;
-    let mut stdin = client.stdin.take().expect("it is piped");
-    stdin.write_all(b"too long\n12345\n").await?;
-    let stdout = client.stdout.as_mut().expect("it is piped");
-    let mut echo = [0; 6];
-    soon(tokio::io::AsyncReadExt::read_exact(stdout, &mut echo)).await?;
-    signal(&client, "-INT").await;
-
-    let log = rest(client.stderr.take().expect("it is piped")).await;
-
-    assert_eq!(soon(client.wait()).await?.code(), Some(1), "{log}");
-    assert!(log.contains("lines were not sent lines=1"), "{log}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn answers_that_come_late_are_waited_for_by_number() {
-    let arguments = [PINGS.as_slice(), &["--wait-for", "2"]].concat();
+/// A client whose only line has come to the peer, and whose stdin is at its end.
+async fn asked(flags: &[&str]) -> (Client, Peer<TcpStream>) {
+    let arguments = [&["--heartbeat-interval", "100ms"], flags].concat();
     let (mut client, mut peer) = Client::with_peer(&arguments).await;
     client.send("question\n").await;
     client.stdin = None;
     next(&mut peer, TEXT).await;
+    (client, peer)
+}
+
+#[tokio::test]
+async fn answers_that_come_late_are_waited_for_by_number() {
+    let (mut client, mut peer) = asked(&["--wait-for", "2"]).await;
     peer.send(Frame::text("one")).await;
     // A ping comes only where it did not close.
     next(&mut peer, PING).await;
@@ -116,11 +87,7 @@ async fn answers_that_come_late_are_waited_for_by_number() {
 
 #[tokio::test]
 async fn answers_that_come_late_are_waited_for_by_time() {
-    let arguments = [PINGS.as_slice(), &["--linger", "10m"]].concat();
-    let (mut client, mut peer) = Client::with_peer(&arguments).await;
-    client.send("question\n").await;
-    client.stdin = None;
-    next(&mut peer, TEXT).await;
+    let (mut client, mut peer) = asked(&["--linger", "10m"]).await;
     next(&mut peer, PING).await;
     peer.send(Frame::text("late")).await;
     assert_eq!(client.line().await, "late");

@@ -1,0 +1,29 @@
+//! Runs the program as a process. Its commands are `connect`, `serve`, `check`, `demo`, `explain` and
+//! `replay`.
+
+#[cfg(target_os = "linux")]
+mod broken;
+mod check;
+mod clocks;
+mod common;
+mod connect;
+mod connect_wire;
+mod demo;
+mod diagnostics;
+mod end;
+mod explain;
+mod forms;
+mod guide;
+mod habits;
+mod judge;
+mod login;
+mod openings;
+mod outcomes;
+mod recording;
+mod replay;
+mod scenario;
+mod serve;
+mod settings;
+mod streams;
+mod tasks;
+mod trust;
