@@ -1,10 +1,11 @@
 //! The command `gateway serve` as a process: its stdout, its exit status, its signals.
 
-use std::{io, time::Duration};
+use std::{io, process::Stdio, time::Duration};
 
-use super::common::{Ended, REQUEST, Server, gateway, run, soon};
+use super::common::{Ended, REQUEST, Server, gateway, lines_of, run, signal, soon};
 use gateway_tests::Frame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 async fn serve(arguments: &[&str]) -> Ended {
@@ -103,5 +104,29 @@ async fn a_signal_closes_with_1001_and_ends_with_0() -> io::Result<()> {
         Ok::<_, io::Error>(())
     };
     tokio::try_join!(closes("-INT"), closes("-TERM"))?;
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_token_comes_from_the_environment_and_is_in_no_log() -> io::Result<()> {
+    const TOKEN: &str = "hunter2-hunter2";
+    let mut command = gateway(&["serve", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
+    command.env("GATEWAY_SERVE_LOGIN", TOKEN).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = command.spawn()?;
+    let url = soon(lines_of(server.stdout.take()).next_line()).await?.expect("a first line");
+    let mut client = soon(TcpStream::connect(url.trim_start_matches("ws://"))).await?;
+    client.write_all(REQUEST).await?;
+    client.write_all(&Frame::text(TOKEN).masked()).await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(br#"{"type":"login_ok"}"#) {
+        assert_ne!(soon(client.read_buf(&mut answer)).await?, 0);
+    }
+
+    signal(&server, "-TERM").await;
+
+    let output = soon(server.wait_with_output()).await?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("TRACE") && !log.contains(TOKEN), "{log}");
     Ok(())
 }
