@@ -11,6 +11,7 @@ use crate::Case;
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("session: text received", None, text_received),
+    Case::new("session: flooded text", None, flooded_text),
     Case::new("session: send", None, send),
 ];
 
@@ -23,6 +24,14 @@ const PONG: &str = r#"{"type":"pong"}"#;
 fn counted_read(session: &mut Session, now: Instant, id: SocketId, bytes: &[u8]) {
     session.received(now, id, bytes);
     black_box(session.next_event());
+}
+
+#[inline(never)]
+fn counted_flood(session: &mut Session, now: Instant, id: SocketId, bytes: &[u8]) {
+    session.received(now, id, bytes);
+    while let Some(event) = session.next_event() {
+        black_box(&event);
+    }
 }
 
 #[inline(never)]
@@ -40,6 +49,21 @@ fn text_received(rounds: u64) {
     for _ in 0..rounds {
         now = now.saturating_add(Duration::from_micros(1));
         counted_read(&mut session, black_box(now), id, black_box(&bytes));
+        assert!(!session.has_events(), "a message is one event");
+    }
+}
+
+/// A text of 128 bytes out of a read with many, handed to the application. A round is one of them.
+fn flooded_text(rounds: u64) {
+    const A_READ: u64 = 64;
+    let (mut session, id) = open();
+    let text = "x".repeat(128);
+    let frame = [&[0x81, 126, 0, 128], text.as_bytes()].concat();
+    let bytes = frame.repeat(64);
+    let mut now = Instant::from_millis(30_100);
+    for _ in 0..rounds.div_ceil(A_READ) {
+        now = now.saturating_add(Duration::from_micros(1));
+        counted_flood(&mut session, black_box(now), id, black_box(&bytes));
         assert!(!session.has_events(), "a message is one event");
     }
 }

@@ -1,41 +1,99 @@
-//! The one seam between bytes and frames. Only this file and the files below it know the codec's
-//! crate.
+//! Bytes to frames, and frames to bytes: [RFC 6455 section
+//! 5](https://www.rfc-editor.org/rfc/rfc6455#section-5), for both sides of a connection.
 //!
-//! The codec runs over memory. It answers Ping and Close by itself, so neither the core nor a
-//! driver does.
+//! Most programs do not need this module: a [`Session`](crate::Session) contains a codec. Servers and
+//! tests can use it on its own. It does no IO.
+//!
+//! Each frame is judged once, in `head.rs`, before memory is taken for it. Where the rules are:
+//!
+//! | section of RFC 6455 | rule | file |
+//! |---|---|---|
+//! | 5.1 | a client masks its frames, a server does not | `head.rs`, `writer.rs` |
+//! | 5.2 | reserved bits and opcodes; a length in the least number of bytes | `head.rs` |
+//! | 5.3 | masking, with a new key for each frame | `mask.rs`, `writer.rs` |
+//! | 5.4 | fragments; control frames between them | `head.rs` (order), `reader.rs` (parts) |
+//! | 5.5 | control frames have at most 125 bytes, in one frame | `head.rs` |
+//! | 5.5.1 | the payload of a Close; the answer to it; nothing after it | `close.rs`, `codec.rs` |
+//! | 5.5.2, 5.5.3 | the answer to a Ping | `codec.rs` |
+//! | 5.6, 8.1 | a text is UTF-8, checked as it arrives | `part.rs`, `input.rs` |
+//! | 5.8, 9 | extensions: a transform of messages with RSV1 | `extension.rs`, `head.rs` |
+//! | 10.4 | the longest message; memory that grows as bytes arrive | `head.rs`, `part.rs` |
+//!
+//! ```
+//! use gateway_wire::Message;
+//! use gateway_wire::codec::{Codec, Incoming, Input, Role};
+//!
+//! let mut client = Codec::new(Role::Client, 1 << 20);
+//! let mut server = Codec::new(Role::Server, 1 << 20);
+//! let mut sent = Vec::new();
+//! client.encode(&Message::text("hello"), &mut sent);
+//!
+//! // The bytes come in pieces of any size.
+//! let mut messages = Vec::new();
+//! for piece in sent.chunks(3) {
+//!     let mut input = Input::new(piece);
+//!     while let Some(incoming) = server.decode(&mut input)? {
+//!         if let Incoming::Message(message) = incoming {
+//!             messages.push(message);
+//!         }
+//!     }
+//! }
+//! assert_eq!(messages, [Message::text("hello")]);
+//! # Ok::<(), gateway_wire::codec::Breach>(())
+//! ```
 
-mod heads;
+mod breach;
+mod close;
+mod extension;
+mod head;
 mod input;
-mod masked;
-
-use std::io::{self, Read, Write};
+mod mask;
+mod part;
+mod reader;
+mod writer;
 
 use bytes::Bytes;
-use gateway_core::{CloseCode, CloseFrame, Failure, Frame};
-use tungstenite::error::{CapacityError, Error, ProtocolError};
-use tungstenite::protocol::frame::coding;
-use tungstenite::protocol::{CloseFrame as WireClose, Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Message as WireMessage, Utf8Bytes};
+use gateway_core::{CloseCode, CloseFrame, Frame};
+use tungstenite::Utf8Bytes;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use self::heads::Heads;
-pub(crate) use self::input::Input;
-use self::input::{BINARY, TEXT};
-use crate::message::{Message, Text};
+pub use self::breach::Breach;
+pub use self::extension::Extension;
+pub use self::input::Input;
+use self::reader::Reader;
+use self::writer::append;
+use crate::message::Message;
 
-/// Turns bytes into frames and messages into bytes, for the client's side of one socket.
+/// The side of the connection that a codec is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // RFC 6455 defines no third side
+pub enum Role {
+    /// Masks the frames that it writes, and refuses masked ones.
+    Client,
+    /// Refuses frames that are not masked, and masks none.
+    Server,
+}
+
+/// Turns bytes into frames and messages into bytes, for one side of one socket.
 #[derive(Debug)]
-pub(crate) struct Codec {
-    context: WebSocketContext,
-    heads: Heads,
-    max_message_size: usize,
+pub struct Codec {
+    role: Role,
+    reader: Reader,
+    /// Whether a Close was written: our own, or the answer to the peer's.
+    is_closed: bool,
 }
 
 /// A received message or control frame, complete.
-#[derive(Debug)]
-pub(crate) enum Incoming {
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // RFC 6455 defines no others
+pub enum Incoming {
+    /// A message, of one frame or of several.
     Message(Message),
+    /// A Ping, with its payload.
     Ping(Bytes),
+    /// A Pong, with its payload.
     Pong(Bytes),
+    /// A Close, with its code and reason if it has a code. What comes after it is ignored.
     Close(Option<(CloseCode, Utf8Bytes)>),
 }
 
@@ -55,235 +113,94 @@ impl Incoming {
     }
 }
 
-/// The size of the codec's read buffer. It is small because it is filled from memory, few frames
-/// need it, and most connections are idle most of the time.
-const READ_BUFFER: usize = 1 << 10;
-
 impl Codec {
     /// Creates a codec that accepts messages of at most `max_message_size` bytes.
-    pub(crate) fn new(max_message_size: usize) -> Self {
-        Self { context: context(max_message_size), heads: Heads::default(), max_message_size }
+    #[must_use]
+    pub const fn new(role: Role, max_message_size: usize) -> Self {
+        Self { role, reader: Reader::new(role, max_message_size), is_closed: false }
     }
 
-    /// The fast path: takes the next message out of `input` if it is complete and in one frame, as
-    /// nearly all are. [`decode`](Self::decode) handles everything else.
+    /// Sets the extension that both sides have negotiated. Without one, a frame with RSV1 is a breach.
+    #[must_use]
+    pub fn with_extension(mut self, extension: Box<dyn Extension>) -> Self {
+        self.reader.extend(extension);
+        self
+    }
+
+    /// Takes the next message or control frame out of `input`. Pass a control frame to
+    /// [`answer`](Self::answer) as well.
+    ///
+    /// `None` means that `input` is used up. With an [extension](Self::with_extension), a part of
+    /// `input` may be left: then call again with it, when there is time for more work.
+    ///
+    /// # Errors
+    /// Returns what the peer violated. Nothing after that can be read: do not call this again.
     #[inline]
-    pub(crate) fn take_message(&mut self, input: &mut Input<'_>) -> Option<Message> {
-        let is_message_due = self.heads.is_between_messages() && self.context.can_read();
-        if is_message_due { input.take_whole(self.max_message_size) } else { None }
+    pub fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
+        self.reader.next(input)
     }
 
-    /// Takes the next frame out of `input`. If this returns `None`, `input` is used up. Appends the
-    /// answers to Ping and Close to `output`.
-    pub(crate) fn decode(
-        &mut self,
-        input: &mut Input<'_>,
-        output: &mut Vec<u8>,
-    ) -> Result<Option<Incoming>, (Failure, String)> {
-        let decoded = self.decode_any(input, output);
-        if let Ok(Some(Incoming::Message(message))) = &decoded
-            && message.len() > READ_BUFFER
-        {
-            self.give_back();
-        }
-        decoded
-    }
-
-    /// Frees the codec's buffer if it grew for a long message. Otherwise the codec would keep it as
-    /// long as all messages take the fast path. Between messages, and before any Close, the codec
-    /// has no other state, so a new codec can replace it.
-    fn give_back(&mut self) {
-        if self.heads.is_between_messages() && self.can_write() {
-            self.context = context(self.max_message_size);
+    /// Appends the answer to `output`: a Pong to a Ping, an echo to a Close. Messages and Pongs have
+    /// none.
+    pub fn answer(&mut self, incoming: &Incoming, output: &mut Vec<u8>) {
+        match incoming {
+            Incoming::Message(_) | Incoming::Pong(_) => {}
+            Incoming::Ping(payload) => self.write(Control::Pong, payload, output),
+            Incoming::Close(close) => self.answer_close(close.as_ref(), output),
         }
     }
 
-    /// The slow path: accepts any bytes, in pieces of any size.
-    fn decode_any(
-        &mut self,
-        input: &mut Input<'_>,
-        output: &mut Vec<u8>,
-    ) -> Result<Option<Incoming>, (Failure, String)> {
-        let Self { context, heads, max_message_size } = self;
-        let mut wire = Wire { input, output, heads };
-        loop {
-            let message = match context.read(&mut wire) {
-                Ok(message) => message,
-                Err(Error::Io(_)) if wire.heads.is_broken() => {
-                    return Err((Failure::Protocol, LONG_LENGTH.to_owned()));
-                }
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(None);
-                }
-                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
-                    return Err(wire.heads.too_long(*max_message_size));
-                }
-                Err(error) => return Err((failure(&error), error.to_string())),
-            };
-            return Ok(Some(match message {
-                WireMessage::Text(text) => Incoming::Message(Message::Text(Text::from_codec(text))),
-                WireMessage::Binary(bytes) => Incoming::Message(Message::Binary(bytes)),
-                WireMessage::Ping(payload) => {
-                    flush(context, &mut wire);
-                    Incoming::Ping(payload)
-                }
-                WireMessage::Pong(payload) => Incoming::Pong(payload),
-                WireMessage::Close(frame) => {
-                    let answer = wire.output.len();
-                    flush(context, &mut wire);
-                    // The codec replaces a code that it does not know, and its error text could
-                    // also come from a peer. So only the received bytes decide.
-                    let close = received_close(wire.heads.close())?;
-                    if let (Some((code, _)), Some(frame)) = (&close, &frame)
-                        && u16::from(frame.code) != code.number()
-                    {
-                        echo_close(wire.output, answer, wire.heads.close());
-                    }
-                    Incoming::Close(close)
-                }
-                WireMessage::Frame(_) => continue, // the codec never reads a raw frame
-            }));
-        }
+    /// Echoes the code and the reason (section 5.5.1).
+    fn answer_close(&mut self, close: Option<&(CloseCode, Utf8Bytes)>, output: &mut Vec<u8>) {
+        let payload = close.map(|(code, reason)| close::payload(*code, reason));
+        self.write(Control::Close, &payload.unwrap_or_default(), output);
     }
 
     /// Whether frames may follow: no Close was written, neither our own nor the answer to the
     /// peer's.
-    pub(crate) fn can_write(&self) -> bool {
-        self.context.can_write()
+    #[must_use]
+    pub const fn can_write(&self) -> bool {
+        !self.is_closed
     }
 
-    /// Appends a message's frame to `output`.
+    /// Appends a message's frame to `output`. After a Close, this and the other functions that
+    /// encode do nothing.
     #[inline]
-    pub(crate) fn encode(&mut self, message: &Message, output: &mut Vec<u8>) {
+    pub fn encode(&mut self, message: &Message, output: &mut Vec<u8>) {
         match message {
             Message::Text(text) => self.encode_text(text, output),
-            Message::Binary(bytes) => self.encode_data(BINARY, bytes, output),
+            Message::Binary(bytes) => self.encode_data(Data::Binary, bytes, output),
         }
     }
 
     /// Appends a text's frame to `output`.
-    pub(crate) fn encode_text(&mut self, text: &str, output: &mut Vec<u8>) {
-        self.encode_data(TEXT, text.as_bytes(), output);
+    pub fn encode_text(&mut self, text: &str, output: &mut Vec<u8>) {
+        self.encode_data(Data::Text, text.as_bytes(), output);
     }
 
-    /// Writes a message as one frame, without the codec. The codec would copy it through its own
-    /// buffer, and keep that buffer.
-    fn encode_data(&self, first: u8, payload: &[u8], output: &mut Vec<u8>) {
+    #[inline]
+    fn encode_data(&self, opcode: Data, payload: &[u8], output: &mut Vec<u8>) {
         if self.can_write() {
-            masked::append(first, payload, rand::random::<u32>().to_ne_bytes(), output);
+            append(self.role, OpCode::Data(opcode), payload, output);
         }
     }
 
-    /// Appends a Ping frame to `output`.
-    pub(crate) fn encode_ping(&mut self, payload: &str, output: &mut Vec<u8>) {
-        self.write(WireMessage::Ping(Bytes::copy_from_slice(payload.as_bytes())), output);
+    /// Appends a Ping frame to `output`. Of a payload over 125 bytes, the beginning is sent.
+    pub fn encode_ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
+        self.write(Control::Ping, payload, output);
     }
 
-    /// Appends a Close frame to `output`.
-    pub(crate) fn encode_close(&mut self, code: CloseCode, reason: &str, output: &mut Vec<u8>) {
-        let frame =
-            WireClose { code: coding::CloseCode::from(code.number()), reason: reason.into() };
-        self.write(WireMessage::Close(Some(frame)), output);
+    /// Appends a Close frame to `output`. Of a reason over 123 bytes, the beginning is sent.
+    pub fn encode_close(&mut self, code: CloseCode, reason: &str, output: &mut Vec<u8>) {
+        self.write(Control::Close, &close::payload(code, reason), output);
     }
 
-    fn write(&mut self, message: WireMessage, output: &mut Vec<u8>) {
-        let Self { context, heads, .. } = self;
-        let mut wire = Wire { input: &mut Input::new(&[]), output, heads };
-        // Memory accepts everything. The codec only refuses a frame after a Close, which the core
-        // never orders.
-        let _ = context.write(&mut wire, message);
-        flush(context, &mut wire);
-    }
-}
-
-fn context(max_message_size: usize) -> WebSocketContext {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(Some(max_message_size))
-        .max_frame_size(Some(max_message_size));
-    WebSocketContext::new(Role::Client, Some(config))
-}
-
-fn flush(context: &mut WebSocketContext, wire: &mut Wire<'_, '_>) {
-    let _ = context.flush(wire); // memory accepts everything
-}
-
-/// The codec answers a Close whose code it does not know, such as 1014, with another code.
-/// That answer begins at `answer`. This replaces it with an echo of `payload`, masked with the same
-/// key (RFC 6455 section 5.5.1).
-fn echo_close(output: &mut Vec<u8>, answer: usize, payload: &[u8]) {
-    let Some(&[first, _, a, b, c, d, ..]) = output.get(answer..) else { return };
-    let mask = [a, b, c, d];
-    output.truncate(answer);
-    // A control frame's payload has at most 125 bytes.
-    output.extend([first, 0x80 | u8::try_from(payload.len()).unwrap_or(0)]);
-    output.extend(mask);
-    output.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-}
-
-/// The error text for a length that the codec would accept.
-const LONG_LENGTH: &str = "a length that is coded in more bytes than it needs";
-
-/// Parses the payload of a received Close (RFC 6455 section 5.5.1).
-fn received_close(payload: &[u8]) -> Result<Option<(CloseCode, Utf8Bytes)>, (Failure, String)> {
-    if payload.is_empty() {
-        return Ok(None);
-    }
-    let illegal =
-        || (Failure::Protocol, "a Close frame with a code that may not be sent".to_owned());
-    let (code, reason) = payload.split_first_chunk().ok_or_else(illegal)?;
-    let code = CloseCode::new(u16::from_be_bytes(*code)).map_err(|_| illegal())?;
-    let reason = std::str::from_utf8(reason)
-        .map_err(|error| (Failure::InvalidUtf8, format!("a Close frame's reason: {error}")))?;
-    Ok(Some((code, reason.into())))
-}
-
-/// Converts an error of the codec for the core. A bare end of the stream is a lost connection, not
-/// a protocol violation.
-fn failure(error: &Error) -> Failure {
-    match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-        | Error::ConnectionClosed
-        | Error::AlreadyClosed => Failure::Eof,
-        Error::Utf8(_) => Failure::InvalidUtf8,
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => Failure::TooBig,
-        Error::Io(_) => Failure::Io,
-        _ => Failure::Protocol,
-    }
-}
-
-/// Both directions of the socket, in memory.
-struct Wire<'a, 'b> {
-    input: &'a mut Input<'b>,
-    output: &'a mut Vec<u8>,
-    heads: &'a mut Heads,
-}
-
-impl Read for Wire<'_, '_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let rest = self.input.rest();
-        if rest.is_empty() || self.heads.is_broken() {
-            return Err(io::ErrorKind::WouldBlock.into());
+    fn write(&mut self, opcode: Control, payload: &[u8], output: &mut Vec<u8>) {
+        if self.can_write() {
+            self.is_closed = opcode == Control::Close;
+            let payload = &payload[..payload.len().min(head::CONTROL_PAYLOAD)];
+            append(self.role, OpCode::Control(opcode), payload, output);
         }
-        // The codec reads one frame at a time. So between frames it holds no bytes of the next
-        // frame.
-        let Some(count) = self.heads.follow(&rest[..rest.len().min(into.len())]) else {
-            return Err(io::ErrorKind::WouldBlock.into());
-        };
-        into[..count].copy_from_slice(&rest[..count]);
-        self.input.advance(count);
-        Ok(count)
-    }
-}
-
-impl Write for Wire<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.output.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -27,7 +27,7 @@
 //! driver, start with [`Engine`]. If your IO does not fit [`ByteStream`], start with [`Session`].
 
 mod addresses;
-mod codec;
+pub mod codec;
 mod credentials;
 mod endpoint;
 mod engine;

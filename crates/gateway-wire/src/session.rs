@@ -288,20 +288,16 @@ impl Session {
             if link.breach.is_some() {
                 return; // nothing is read after a protocol violation
             }
-            if let Some(message) = link.codec.take_message(&mut input) {
-                frames += 1;
-                let frame = message.as_frame();
-                let actions = self.handle(now, Event::FrameReceived(id, frame));
-                self.answer_message(&actions, message);
-                continue;
-            }
-            let before = link.output.end();
-            let decoded = link.codec.decode(&mut input, link.output.buffer());
-            link.add_answer(before);
-            match decoded {
+            match link.codec.decode(&mut input) {
+                Ok(Some(Incoming::Message(message))) => {
+                    frames += 1;
+                    let frame = message.as_frame();
+                    let actions = self.handle(now, Event::FrameReceived(id, frame));
+                    self.answer_message(&actions, message);
+                }
                 Ok(Some(incoming)) => {
                     frames += 1;
-                    link.farewell |= matches!(incoming, Incoming::Close(_));
+                    link.answer(&incoming);
                     let frame = incoming.borrowed();
                     let actions = self.handle(now, Event::FrameReceived(id, frame));
                     self.perform_all(&actions, &mut Payload::Incoming(incoming));

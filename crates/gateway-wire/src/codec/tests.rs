@@ -1,294 +1,217 @@
-//! The codec's rules, over memory: pieces of any size, answers, and errors.
+//! The codec's rules, over memory, at every cut of the bytes, for both roles.
+
+use gateway_core::Failure;
+use proptest::prelude::*;
 
 use super::*;
 
-/// A server's frame: unmasked, with a payload of at most 125 bytes.
+const LONGEST: usize = 3_000;
+
+/// A frame without mask, of at most 125 bytes.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
 }
 
-/// The next frame, by the fast path if it accepts the frame, as a session does.
-fn next_frame(
-    codec: &mut Codec,
-    input: &mut Input<'_>,
-    output: &mut Vec<u8>,
-) -> Result<Option<Incoming>, (Failure, String)> {
-    match codec.take_message(input) {
-        Some(message) => Ok(Some(Incoming::Message(message))),
-        None => codec.decode(input, output),
-    }
+fn close(code: u16, reason: &[u8]) -> Vec<u8> {
+    frame(0x88, &[&code.to_be_bytes()[..], reason].concat())
 }
 
-fn decode_all(codec: &mut Codec, bytes: &[u8]) -> (Vec<Incoming>, Vec<u8>) {
-    let (mut input, mut output, mut frames) = (Input::new(bytes), Vec::new(), Vec::new());
-    while let Some(frame) = next_frame(codec, &mut input, &mut output).unwrap() {
-        frames.push(frame);
-    }
-    assert!(input.rest().is_empty(), "what is not taken now is kept inside");
-    (frames, output)
-}
-
-fn failure_of(bytes: &[u8]) -> Failure {
-    breach_of(bytes, bytes.len()).0
-}
-
-/// The first error in `bytes`, decoded in pieces of `size`.
-fn breach_of(bytes: &[u8], size: usize) -> (Failure, String) {
-    let mut codec = Codec::new(100);
+/// Feeds pieces of this size. Returns what came, and the breach if there was one.
+fn read(codec: &mut Codec, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Breach>) {
+    let mut frames = Vec::new();
     for piece in bytes.chunks(size) {
-        let (mut input, mut output) = (Input::new(piece), Vec::new());
-        loop {
-            match next_frame(&mut codec, &mut input, &mut output) {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(breach) => return breach,
-            }
-        }
-    }
-    panic!("nothing wrong");
-}
-
-#[test]
-fn a_message_in_pieces_of_any_size_is_one_message() {
-    let bytes = [frame(0x01, b"hel"), frame(0x00, b"lo "), frame(0x80, b"you")].concat();
-    for size in 1..=bytes.len() {
-        let mut codec = Codec::new(100);
-        let mut frames = Vec::new();
-        for piece in bytes.chunks(size) {
-            frames.extend(decode_all(&mut codec, piece).0);
-        }
-        let [Incoming::Message(message)] = &frames[..] else { panic!("{frames:?}") };
-        assert_eq!(message.as_text(), Some("hello you"), "in pieces of {size}");
-    }
-}
-
-#[test]
-fn a_control_frame_between_fragments_is_handled_first() {
-    let bytes = [frame(0x01, b"a"), frame(0x89, b"x"), frame(0x80, b"b")].concat();
-    let (frames, output) = decode_all(&mut Codec::new(100), &bytes);
-    assert!(matches!(&frames[..], [Incoming::Ping(_), Incoming::Message(_)]), "{frames:?}");
-    assert_eq!(output[0], 0x8a);
-}
-
-#[test]
-fn more_than_the_codecs_buffer_in_one_read_is_taken_whole() {
-    let bytes = frame(0x82, &[7; 100]).repeat(1_000);
-    let (frames, _) = decode_all(&mut Codec::new(100), &bytes);
-    assert_eq!(frames.len(), 1_000);
-}
-
-#[test]
-fn each_ping_has_its_pong_and_a_pong_has_none() {
-    let bytes = [frame(0x89, b"1"), frame(0x8a, b"2"), frame(0x89, b"3")].concat();
-    let (_, output) = decode_all(&mut Codec::new(100), &bytes);
-    let pongs = output.chunks(7).map(|pong| (pong[0], pong[6] ^ pong[2]));
-    assert!(pongs.eq([(0x8a, b'1'), (0x8a, b'3')]));
-}
-
-#[test]
-fn our_close_is_written_once_and_no_pong_after_it() {
-    let mut codec = Codec::new(100);
-    let mut output = Vec::new();
-    codec.encode_close(CloseCode::NORMAL, "bye", &mut output);
-    let length = output.len();
-
-    codec.encode_close(CloseCode::PROTOCOL_ERROR, "", &mut output);
-    codec.encode(&Message::text("late"), &mut output);
-    let (_, answer) = decode_all(&mut codec, &frame(0x89, b"x"));
-
-    assert_eq!((output[0], output.len()), (0x88, length));
-    assert!(answer.is_empty());
-}
-
-#[test]
-fn errors_read_as_the_core_names_them() {
-    for (bytes, expected) in [
-        (frame(0x81, &[0xff]), Failure::InvalidUtf8),
-        (frame(0x88, &[3]), Failure::Protocol),
-        (frame(0x88, &1005_u16.to_be_bytes()), Failure::Protocol),
-        (frame(0xc1, b""), Failure::Protocol),
-        (frame(0x82, &[0; 101]), Failure::TooBig),
-        ([frame(0x02, &[0; 60]), frame(0x80, &[0; 60])].concat(), Failure::TooBig),
-    ] {
-        assert_eq!(failure_of(&bytes), expected, "{bytes:02x?}");
-    }
-    assert_eq!(
-        failure(&Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)),
-        Failure::Eof
-    );
-    assert_eq!(failure(&Error::Io(io::ErrorKind::BrokenPipe.into())), Failure::Io);
-}
-
-/// "Protocol violation" is the text that the codec itself uses when it replaces an illegal code.
-#[test]
-fn a_close_is_judged_by_its_code_whatever_its_reason_says() {
-    for reason in ["Protocol violation", "you broke it", ""] {
-        for number in [1000, 1002, 1007, 1009, 1014, 3000, 4999_u16] {
-            let payload = [&number.to_be_bytes()[..], reason.as_bytes()].concat();
-            let (frames, output) = decode_all(&mut Codec::new(100), &frame(0x88, &payload));
-            let [Incoming::Close(Some((code, told)))] = &frames[..] else { panic!("{frames:?}") };
-            assert_eq!((code.number(), told.as_str()), (number, reason));
-            assert_eq!(output[6] ^ output[2], payload[0], "{number} is echoed");
-            assert_eq!(output[7] ^ output[3], payload[1], "{number} is echoed");
-        }
-        for number in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000_u16] {
-            let payload = [&number.to_be_bytes()[..], reason.as_bytes()].concat();
-            assert_eq!(failure_of(&frame(0x88, &payload)), Failure::Protocol, "{number} {reason}");
-        }
-    }
-}
-
-#[test]
-fn a_message_that_is_too_long_is_told_with_its_size_and_the_limit() {
-    let fragments = |last: u8| [frame(0x02, &[0; 60]), frame(0x89, b"x"), frame(last, &[0; 60])];
-    let limit = "is longer than max_message_size, 100 bytes";
-    for (bytes, expected) in [
-        (frame(0x82, &[0; 101]), "a message of 101 bytes"),
-        (b"\x81\x7e\xff\xff".to_vec(), "a message of 65535 bytes"),
-        (b"\x82\x7f\x40\0\0\0\0\0\0\0".to_vec(), "a message of 4611686018427387904 bytes"),
-        (fragments(0x80).concat(), "a message of 120 bytes"),
-        (fragments(0x00).concat(), "a message of 120 bytes so far, without its last fragment,"),
-        (
-            [&frame(0x02, &[0; 60])[..], b"\x00\x7e\xff\xff"].concat(),
-            "a message of 65595 bytes so far, without its last fragment,",
-        ),
-    ] {
-        for size in [1, bytes.len()] {
-            let (failure, detail) = breach_of(&bytes, size);
-            assert_eq!(failure, Failure::TooBig, "{detail}");
-            assert_eq!(detail, format!("{expected} {limit}"), "in pieces of {size}");
-        }
-    }
-}
-
-#[test]
-fn a_control_frame_that_is_too_long_is_a_breach_and_no_long_message() {
-    let long = b"\x89\x7e\x01\x00";
-    assert_eq!(breach_of(long, long.len()).0, Failure::Protocol);
-}
-
-#[test]
-fn bad_gateway_is_a_close_code_like_any_other_and_is_echoed() {
-    let (frames, output) = decode_all(&mut Codec::new(100), &frame(0x88, b"\x03\xf6gone"));
-    let [Incoming::Close(Some((code, reason)))] = &frames[..] else { panic!("{frames:?}") };
-    assert_eq!((code.number(), reason.as_str()), (1014, "gone"));
-    let (head, payload) = output.split_at(6);
-    let unmasked: Vec<_> =
-        payload.iter().zip(head[2..].iter().cycle()).map(|(byte, key)| byte ^ key).collect();
-    assert_eq!((&head[..2], &unmasked[..]), (&[0x88, 0x86][..], &b"\x03\xf6gone"[..]));
-}
-
-#[test]
-fn a_length_in_more_bytes_than_it_needs_is_a_breach_behind_what_came_before() {
-    let bytes = [&frame(0x81, b"before")[..], b"\x81\x7f\0\0\0\0\0\0\0\x02hi"].concat();
-    for size in [1, 5, bytes.len()] {
-        let mut codec = Codec::new(100);
-        let (mut messages, mut failure) = (0, None);
-        'pieces: for piece in bytes.chunks(size) {
-            let mut piece = Input::new(piece);
-            loop {
-                match next_frame(&mut codec, &mut piece, &mut Vec::new()) {
-                    Ok(Some(_)) => messages += 1,
-                    Ok(None) => break,
-                    Err((class, _)) => {
-                        failure = Some(class);
-                        break 'pieces;
-                    }
-                }
-            }
-        }
-        assert_eq!((messages, failure), (1, Some(Failure::Protocol)), "in pieces of {size}");
-    }
-}
-
-/// What a codec returns for these pieces: the frames, and the first error.
-fn told(pieces: std::slice::Chunks<'_, u8>, decode: Decode) -> (Vec<String>, Option<Failure>) {
-    let (mut codec, mut frames) = (Codec::new(LONGEST), Vec::new());
-    for piece in pieces {
         let mut input = Input::new(piece);
         loop {
-            match decode(&mut codec, &mut input, &mut Vec::new()) {
-                Ok(Some(frame)) => frames.push(format!("{frame:?}")),
+            match codec.decode(&mut input) {
+                Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
-                Err((failure, _)) => return (frames, Some(failure)),
+                Err(breach) => return (frames, Some(breach)),
             }
         }
+        assert!(input.rest().is_empty(), "what is not decoded yet is kept inside");
     }
     (frames, None)
 }
 
-const LONGEST: usize = 3_000;
+fn client() -> Codec {
+    Codec::new(Role::Client, LONGEST)
+}
 
-type Decode =
-    fn(&mut Codec, &mut Input<'_>, &mut Vec<u8>) -> Result<Option<Incoming>, (Failure, String)>;
+fn server() -> Codec {
+    Codec::new(Role::Server, LONGEST)
+}
+
+/// What a client reads, at whatever cut.
+fn read_by_client(bytes: &[u8]) -> (Vec<Incoming>, Option<Breach>) {
+    let whole = read(&mut client(), bytes, bytes.len().max(1));
+    for size in 1..bytes.len().min(400) {
+        assert_eq!(read(&mut client(), bytes, size), whole, "{bytes:02x?} in pieces of {size}");
+    }
+    whole
+}
+
+fn text(text: &str) -> Incoming {
+    Incoming::Message(Message::text(text))
+}
 
 #[test]
-fn the_short_way_tells_what_the_long_way_does_however_the_bytes_are_cut() {
-    let whole = [frame(0x81, b"text"), frame(0x82, b""), frame(0x81, b""), frame(0x82, b"\xff")];
-    let others = [
+fn messages_come_whole_and_control_frames_between_their_fragments() {
+    let bytes = [
+        frame(0x81, "héllo".as_bytes()),
+        frame(0x82, b""),
+        frame(0x01, b"h\xc3"), // a character in two fragments
         frame(0x89, b"ping"),
+        frame(0x00, b""),
         frame(0x8a, b"pong"),
-        [frame(0x01, b"frag"), frame(0x89, b"ping"), frame(0x80, b"ment")].concat(),
-        [frame(0x02, b"frag"), frame(0x81, b"no fragment")].concat(), // a protocol violation
-        frame(0x81, b"\xff"),                                         // invalid UTF-8
-        frame(0xc1, b"reserved bit"),
-        frame(0x83, b"reserved opcode"),
-        b"\x82\x81\x82\x00\x82\x00\x82\x00\x82\x00\x82\x00".to_vec(), // masked
-        b"\x82\x7e\x00\x04long".to_vec(), // a length in more bytes than it needs
-        b"\x82\x7e\x0b\xb9".to_vec(),     // a length above the limit
-        frame(0x88, b"\x03\xe8bye"),
+        frame(0x80, b"\xa9!"),
+        frame(0x02, b"\xff"),
+        frame(0x80, b"\xfe"),
+        [&b"\x82\x7e\x00\x7e"[..], &[7; 126]].concat(),
+        close(1000, b"bye"),
+        frame(0x81, b"ignored"),
     ];
-    for other in &others {
-        let bytes = [&whole.concat()[..], other, &whole.concat(), other].concat();
-        let by_the_short_way = told(bytes.chunks(bytes.len()), Codec::decode);
-        assert!(by_the_short_way.0.len() >= whole.len(), "{other:?}");
-        for size in 1..=bytes.len() {
-            let by_the_long_way = told(bytes.chunks(size), Codec::decode_any);
-            assert_eq!(by_the_long_way, by_the_short_way, "{other:?} in pieces of {size}");
-            let in_pieces = told(bytes.chunks(size), Codec::decode);
-            assert_eq!(in_pieces, by_the_short_way, "{other:?} in pieces of {size}");
+    let binary = |bytes: &[u8]| Incoming::Message(Message::binary(bytes.to_vec()));
+    let expected = vec![
+        text("héllo"),
+        binary(b""),
+        Incoming::Ping(b"ping"[..].into()),
+        Incoming::Pong(b"pong"[..].into()),
+        text("hé!"),
+        binary(b"\xff\xfe"),
+        binary(&[7; 126]),
+        Incoming::Close(Some((CloseCode::NORMAL, "bye".into()))),
+    ];
+    assert_eq!(read_by_client(&bytes.concat()), (expected, None));
+}
+
+/// Section 5, sentence by sentence: what comes before the breach is delivered.
+#[test]
+fn each_breach_has_its_name_and_code_at_every_cut() {
+    use Failure::{InvalidUtf8, Protocol, TooBig};
+    let long = |size, is_whole| Breach::TooLong { size, is_whole, limit: LONGEST };
+    let cases: &[(&[&[u8]], Breach, Failure)] = &[
+        (&[b"\x81\x82keysab"], Breach::Masked, Protocol),
+        (&[b"\xc1\x00"], Breach::ReservedBit, Protocol),
+        (&[b"\xa1\x00"], Breach::ReservedBit, Protocol),
+        (&[b"\x99\x00"], Breach::ReservedBit, Protocol),
+        (&[b"\x83\x00"], Breach::ReservedOpcode(3), Protocol),
+        (&[b"\x8f\x00"], Breach::ReservedOpcode(15), Protocol),
+        (&[b"\x81\x7e\x00\x7d"], Breach::Length, Protocol),
+        (&[b"\x81\x7f\0\0\0\0\0\0\xff\xff"], Breach::Length, Protocol),
+        (&[b"\x81\x7f\x80\0\0\0\0\0\0\0"], Breach::Length, Protocol),
+        (&[b"\x01\x01a", b"\x81\x01b"], Breach::Interrupted, Protocol),
+        (&[b"\x80\x01a"], Breach::NothingToContinue, Protocol),
+        (&[b"\x81\x01a", b"\x00\x00"], Breach::NothingToContinue, Protocol),
+        (&[b"\x09\x00"], Breach::FragmentedControl, Protocol),
+        (&[b"\x89\x7e\x00\x7e"], Breach::LongControl, Protocol),
+        (&[b"\x88\x01\x03"], Breach::CloseOfOneByte, Protocol),
+        (&[b"\x88\x02\x03\xed"], Breach::CloseCode(1005), Protocol),
+        (&[b"\x88\x03\x03\xe8\xff"], Breach::CloseReason, InvalidUtf8),
+        (&[b"\x81\x01\xff"], Breach::Text, InvalidUtf8),
+        (&[b"\x81\x02a\xc3"], Breach::Text, InvalidUtf8),
+        (&[b"\x01\x01\xc3", b"\x80\x01a"], Breach::Text, InvalidUtf8),
+        (&[b"\x01\x01\xc3", b"\x80\x00"], Breach::Text, InvalidUtf8),
+        (&[b"\x82\x7e\x0b\xb9"], long(3_001, true), TooBig),
+        (&[b"\x02\x7e\x0b\xb9"], long(3_001, false), TooBig),
+        (&[b"\x01\x02ab", b"\x89\x00", b"\x00\x7e\x0b\xb7"], long(3_001, false), TooBig),
+        (&[b"\x82\x7f\x40\0\0\0\0\0\0\0"], long(1 << 62, true), TooBig),
+    ];
+    for (frames, breach, failure) in cases {
+        let bytes = [&frame(0x81, b"before")[..], &frames.concat()].concat();
+        let (seen, broken) = read_by_client(&bytes);
+        assert_eq!(broken, Some(*breach), "{frames:02x?}");
+        assert_eq!(breach.failure(), *failure);
+        assert_eq!(seen[0], text("before"));
+    }
+    let unmasked = read(&mut server(), b"\x81\x00", 1);
+    assert_eq!(unmasked, (vec![], Some(Breach::Unmasked)));
+}
+
+#[test]
+fn a_message_that_is_too_long_is_told_with_its_size_and_the_limit() {
+    let so_far = Breach::TooLong { size: 120, is_whole: false, limit: 100 };
+    assert_eq!(
+        so_far.to_string(),
+        "a message of 120 bytes so far, without its last fragment, is longer than \
+         max_message_size, 100 bytes"
+    );
+    let whole = Breach::TooLong { size: 101, is_whole: true, limit: 100 };
+    assert_eq!(
+        whole.to_string(),
+        "a message of 101 bytes is longer than max_message_size, 100 bytes"
+    );
+}
+
+/// Autobahn's cases 6.4: the breach comes with the byte that makes it one.
+#[test]
+fn a_text_that_is_not_utf8_is_refused_at_its_first_wrong_byte() {
+    let good = "κόσμε".as_bytes();
+    for bad in [&b"\xf4\x90"[..], b"\xff", b"\xc0", b"\xed\xa0", b"\xe0\x80", b"\xf8"] {
+        let payload = [good, bad, b"and more that never comes"].concat();
+        let wrong_at = good.len() + bad.len();
+        for is_final in [true, false] {
+            let first = if is_final { 0x81 } else { 0x01 };
+            let bytes = frame(first, &payload);
+            let (mut codec, whole) = (client(), 2 + wrong_at);
+            assert_eq!(read(&mut codec, &bytes[..whole - 1], 1), (vec![], None), "{bad:02x?}");
+            assert_eq!(
+                read(&mut codec, &bytes[whole - 1..], 1).1,
+                Some(Breach::Text),
+                "{bad:02x?}"
+            );
         }
     }
 }
 
 #[test]
-fn a_message_longer_than_the_buffer_leaves_a_codec_that_goes_on_as_before() {
-    let long = [&b"\x82\x7e\x0b\xb8"[..], &[7; 3_000]].concat();
-    let in_two = [&b"\x01\x7e\x05\xdc"[..], &[b'x'; 1_500], b"\x80\x7e\x05\xdc", &[b'x'; 1_500]];
-    let rest = [frame(0x89, b"ping"), frame(0x81, b"text"), frame(0x88, b"\x03\xe8bye")].concat();
-    for long in [long, in_two.concat()] {
-        let bytes =
-            [&frame(0x81, b"text")[..], &long, &frame(0x02, b"a"), &frame(0x80, b"b"), &rest];
-        let bytes = bytes.concat();
-        let all_at_once = told(bytes.chunks(bytes.len()), Codec::decode_any);
-        assert_eq!((all_at_once.0.len(), all_at_once.1), (6, None));
-        for size in [1, 2, 3, 1_000, 1_024, 1_025, 2_999, bytes.len()] {
-            let in_pieces = told(bytes.chunks(size), Codec::decode);
-            assert_eq!(in_pieces, all_at_once, "in pieces of {size}");
+fn a_close_is_judged_by_its_code_whatever_its_reason_says() {
+    for reason in ["Protocol violation", "you broke it", ""] {
+        for number in [1000, 1002, 1007, 1009, 1014, 3000, 4999_u16] {
+            let code = CloseCode::new(number).unwrap();
+            let expected = Incoming::Close(Some((code, reason.into())));
+            assert_eq!(read_by_client(&close(number, reason.as_bytes())), (vec![expected], None));
+        }
+        for number in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000_u16] {
+            let (_, breach) = read_by_client(&close(number, reason.as_bytes()));
+            assert_eq!(breach, Some(Breach::CloseCode(number)));
         }
     }
 }
 
 #[test]
-fn a_long_message_keeps_no_room_once_it_is_gone() {
-    let mut codec = Codec::new(1 << 20);
-    let head = [&b"\x82\x7f"[..], &(1_u64 << 20).to_be_bytes()].concat();
-    let bytes = [head, vec![7; 1 << 20]].concat();
+fn a_ping_and_a_close_are_answered_and_nothing_follows_a_close() {
+    let (mut codec, mut peer, mut output) = (client(), server(), Vec::new());
+    codec.answer(&Incoming::Ping(b"1"[..].into()), &mut output);
+    codec.answer(&Incoming::Pong(b"2"[..].into()), &mut output);
+    let bad_gateway = Incoming::Close(Some((CloseCode::new(1014).unwrap(), "gone".into())));
+    codec.answer(&bad_gateway, &mut output);
+    assert!(!codec.can_write());
+    codec.answer(&Incoming::Ping(b"3"[..].into()), &mut output);
+    codec.encode_close(CloseCode::NORMAL, "", &mut output);
+    codec.encode(&Message::text("late"), &mut output);
+    codec.encode_ping(b"late", &mut output);
 
-    let spent = allocation_counter::measure(|| {
-        for piece in bytes.chunks(32 << 10) {
-            drop(decode_all(&mut codec, piece));
-        }
-        drop(decode_all(&mut codec, &frame(0x81, b"text")));
-    });
-
-    assert!(spent.bytes_max > 1 << 20 && spent.bytes_current < 4 << 10, "{spent:?}");
+    let (seen, breach) = read(&mut peer, &output, output.len());
+    assert_eq!((seen, breach), (vec![Incoming::Pong(b"1"[..].into()), bad_gateway], None));
 }
 
 #[test]
-fn each_frame_is_masked_with_a_key_of_its_own() {
-    let mut codec = Codec::new(100);
-    let mut output = Vec::new();
+fn too_much_for_a_control_frame_is_cut() {
+    let (mut codec, mut output) = (client(), Vec::new());
+    codec.encode_ping(&[b'p'; 200], &mut output);
+    codec.encode_close(CloseCode::NORMAL, &"é".repeat(100), &mut output);
+    let (seen, breach) = read(&mut server(), &output, 7);
+    let reason = "é".repeat(61).into();
+    let expected = [
+        Incoming::Ping(vec![b'p'; 125].into()),
+        Incoming::Close(Some((CloseCode::NORMAL, reason))),
+    ];
+    assert_eq!((&seen[..], breach), (&expected[..], None));
+}
+
+#[test]
+fn each_frame_of_a_client_is_masked_with_a_key_of_its_own() {
+    let (mut codec, mut output) = (client(), Vec::new());
     for _ in 0..32 {
         codec.encode(&Message::text(""), &mut output);
     }
@@ -297,27 +220,155 @@ fn each_frame_is_masked_with_a_key_of_its_own() {
     assert!(keys.len() > 30, "{keys:?}");
 }
 
-#[test]
-fn messages_of_one_read_are_copied_once_and_share_the_copy() {
-    let bytes = frame(0x82, &[7; 100]).repeat(3);
-    let (mut codec, mut input) = (Codec::new(100), Input::new(&bytes));
-    let mut next = || match next_frame(&mut codec, &mut input, &mut Vec::new()) {
-        Ok(Some(Incoming::Message(Message::Binary(payload)))) => payload.as_ptr().addr(),
-        other => panic!("{other:?}"),
-    };
-    let first = next();
-    assert_eq!([next(), next()], [first + 102, first + 204]);
+fn message() -> impl Strategy<Value = Message> {
+    let length = prop_oneof![0..130_usize, Just(65_535), Just(65_536)];
+    prop_oneof![
+        "\\PC{0,60}".prop_map(Message::text),
+        (length, any::<u8>()).prop_map(|(length, byte)| Message::binary(vec![byte; length])),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_one_role_writes_the_other_reads_at_any_cut(
+        messages in prop::collection::vec(message(), 1..6),
+        size in 1..3_000_usize,
+    ) {
+        for (writer, reader) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
+            let mut output = Vec::new();
+            let mut writer = Codec::new(writer, 0);
+            messages.iter().for_each(|message| writer.encode(message, &mut output));
+            let (seen, breach) = read(&mut Codec::new(reader, 1 << 20), &output, size);
+            let expected: Vec<_> = messages.iter().cloned().map(Incoming::Message).collect();
+            prop_assert_eq!((seen, breach), (expected, None));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_alike_at_any_cut(
+        frames in prop::collection::vec((any::<u8>(), 0..40_u8, any::<u64>()), 1..8),
+        tail in prop::collection::vec(any::<u8>(), 0..12),
+        size in 1..20_usize,
+    ) {
+        let mut bytes: Vec<u8> = frames
+            .iter()
+            .flat_map(|&(first, length, text)| {
+                let text = text.to_be_bytes();
+                let payload = text.iter().copied().cycle().take(usize::from(length));
+                [first, length].into_iter().chain(payload).collect::<Vec<_>>()
+            })
+            .collect();
+        bytes.extend(tail);
+        let whole = read(&mut client(), &bytes, bytes.len());
+        prop_assert_eq!(read(&mut client(), &bytes, size), whole);
+    }
 }
 
 #[test]
-fn a_message_that_is_kept_keeps_few_others() {
+fn memory_is_taken_as_bytes_arrive_and_given_back() {
+    let length = 1_u64 << 20;
+    let head = [&b"\x82\x7f"[..], &length.to_be_bytes()].concat();
+    let mut codec = Codec::new(Role::Client, 1 << 30);
+
+    let announced = allocation_counter::measure(|| {
+        assert_eq!(read(&mut codec, &[&head[..], &[7; 10]].concat(), 7), (vec![], None));
+    });
+    let come = allocation_counter::measure(|| {
+        let rest = vec![7; (1 << 20) - 10];
+        assert_eq!(read(&mut codec, &rest, 32 << 10).0.len(), 1);
+    });
+    let later = allocation_counter::measure(|| {
+        drop(read(&mut codec, &frame(0x81, b"text"), 100));
+    });
+
+    assert!(announced.bytes_max <= 65 << 10, "{announced:?}");
+    assert!(come.bytes_max > 1 << 20, "{come:?}");
+    assert!(announced.bytes_current + come.bytes_current + later.bytes_current < 4 << 10);
+}
+
+#[test]
+fn a_million_empty_fragments_take_no_memory() {
+    let mut codec = client();
+    drop(read(&mut codec, &frame(0x01, b"begun"), 100));
+    let fragments = frame(0x00, b"").repeat(1_000);
+
+    let spent = allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            assert_eq!(read(&mut codec, &fragments, fragments.len()), (vec![], None));
+        }
+    });
+
+    assert_eq!(spent.bytes_max, 0, "{spent:?}");
+    assert_eq!(read(&mut codec, &frame(0x80, b"!"), 3).0, [text("begun!")]);
+}
+
+#[test]
+fn messages_of_one_read_share_a_copy_and_a_kept_one_keeps_few_others() {
     let bytes = frame(0x82, &[7; 100]).repeat(1_000);
-    let mut codec = Codec::new(100);
     let mut kept = Vec::new();
 
     let spent = allocation_counter::measure(|| {
-        kept.push(decode_all(&mut codec, &bytes).0.swap_remove(500))
+        kept.push(read(&mut client(), &bytes, bytes.len()).0.swap_remove(500));
     });
 
     assert!(spent.bytes_current < 10 << 10, "{spent:?}");
+    assert!(spent.count_total < 40, "{spent:?}");
+}
+
+/// Repeats each byte as often as the byte before it says, at most 40 bytes a call.
+#[derive(Debug)]
+struct Repeats;
+
+impl Extension for Repeats {
+    fn decode(
+        &mut self,
+        part: &[u8],
+        is_last: bool,
+        output: &mut Vec<u8>,
+    ) -> Result<usize, Breach> {
+        let mut used = 0;
+        for pair in part.chunks_exact(2) {
+            output.extend(std::iter::repeat_n(pair[1], usize::from(pair[0])));
+            used += 2;
+            if output.len() >= 40 {
+                break;
+            }
+        }
+        if is_last && used == part.len() - 1 {
+            return Err(Breach::Extension("an odd number of bytes"));
+        }
+        Ok(used)
+    }
+}
+
+/// The shape that permessage-deflate needs: a message is one stream over its frames, a call does a
+/// bounded amount of work, and what is not used stays in the input.
+#[test]
+fn an_extension_transforms_messages_with_rsv1_and_leaves_input_for_the_next_call() {
+    let mut codec = Codec::new(Role::Client, 250).with_extension(Box::new(Repeats));
+    let bytes = [
+        frame(0x41, b"\x02a\x28b"), // RSV1, and 42 bytes are a call's work
+        frame(0x89, b"ping"),
+        frame(0x80, b"\x03c"),
+        frame(0x81, b"\x02a"), // without RSV1: as it is
+    ]
+    .concat();
+    let mut input = Input::new(&bytes);
+    let mut frames = Vec::new();
+    for _ in 0..9 {
+        frames.extend(codec.decode(&mut input).unwrap());
+    }
+    let expanded = format!("aa{}ccc", "b".repeat(40));
+    assert_eq!(frames, [Incoming::Ping(b"ping"[..].into()), text(&expanded), text("\x02a")]);
+
+    let mut codec = Codec::new(Role::Client, 250).with_extension(Box::new(Repeats));
+    let bomb = frame(0xc2, &b"\x28x".repeat(7));
+    let mut input = Input::new(&bomb);
+    let breach = (0..9).find_map(|_| codec.decode(&mut input).err());
+    assert!(matches!(breach, Some(Breach::TooLong { size: 280, .. })), "{breach:?}");
+    assert!(!input.rest().is_empty(), "refused before the rest is expanded");
+
+    let mut codec = Codec::new(Role::Client, 250).with_extension(Box::new(Repeats));
+    let control = frame(0xc9, b"ping");
+    assert_eq!(codec.decode(&mut Input::new(&control)), Err(Breach::ReservedBit));
 }

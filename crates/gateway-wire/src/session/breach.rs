@@ -1,24 +1,20 @@
 //! A protocol violation (a "breach") after messages that the application has yet to take. The
 //! application may answer them first.
 
-use gateway_core::{Event, Failure, Instant, SocketId};
+use gateway_core::{Instant, SocketId};
 
 use super::Session;
-use super::perform::Payload;
-
-/// The codec's report of a violation.
-pub(super) type Breach = (Failure, String);
+use crate::codec::Breach;
 
 impl Session {
     /// Handles a violation of the protocol. One read brings many frames, but an application that
     /// reads them one by one would have answered the messages before the violation. So while such
-    /// messages wait, the violation waits, and nothing is read. A Close does not wait, even with an
-    /// illegal code: the codec has answered it, and nothing may follow the answer.
-    pub(super) fn breached(&mut self, now: Instant, id: SocketId, (failure, detail): Breach) {
+    /// messages wait, the violation waits, and nothing is read.
+    pub(super) fn breached(&mut self, now: Instant, id: SocketId, breach: Breach) {
         let waits = self.has_messages() && self.is_ready();
         match self.link.as_mut().filter(|link| waits && link.id == id && link.codec.can_write()) {
-            Some(link) => link.breach = Some((failure, detail)),
-            None => self.failed(now, id, failure, &detail),
+            Some(link) => link.breach = Some(breach),
+            None => self.failed(now, id, breach.failure(), &breach.to_string()),
         }
     }
 
@@ -40,8 +36,8 @@ impl Session {
             return self.ignore();
         }
         let breach = self.link.as_mut().and_then(|link| Some((link.id, link.breach.take()?)));
-        if let Some((id, (failure, detail))) = breach {
-            self.at(now, Event::SocketFailed(id, failure), Payload::Detail(&detail));
+        if let Some((id, breach)) = breach {
+            self.failed(now, id, breach.failure(), &breach.to_string());
         }
     }
 }
@@ -50,7 +46,7 @@ impl Session {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_core::{CloseCode, Config, DisconnectCause, JsonDialect};
+    use gateway_core::{CloseCode, Config, DisconnectCause, Failure, JsonDialect};
 
     use super::*;
     use crate::session::{ClientEvent, Order};

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use gateway_core::SocketId;
 
-use super::breach::Breach;
 use super::ping::Pings;
-use crate::codec::Codec;
+use crate::codec::{Breach, Codec, Incoming, Role};
 use crate::message::Message;
 use crate::outcome::{Ledger, MessageId};
 use crate::output::Output;
@@ -49,7 +48,7 @@ impl Link {
     pub(super) fn new(id: SocketId, max_message_size: usize) -> Self {
         Self {
             id,
-            codec: Codec::new(max_message_size),
+            codec: Codec::new(Role::Client, max_message_size),
             output: Output::default(),
             answers: Queue::new(),
             waiting_answers: 0,
@@ -72,18 +71,20 @@ impl Link {
         ledger.take(start..self.output.end())
     }
 
-    /// Records that the bytes from `start` on answer a ping of the peer.
-    #[inline]
-    pub(super) fn add_answer(&mut self, start: u64) {
-        let answer = start..self.output.end();
-        if !answer.is_empty() {
-            self.push_answer(answer);
-        }
+    /// Answers a control frame of the peer.
+    pub(super) fn answer(&mut self, incoming: &Incoming) {
+        let start = self.output.end();
+        self.codec.answer(incoming, self.output.buffer());
+        self.farewell |= matches!(incoming, Incoming::Close(_));
+        self.add_answer(start);
     }
 
-    /// Not part of [`add_answer`](Self::add_answer), which nearly always has nothing to add.
-    #[inline(never)]
-    fn push_answer(&mut self, answer: Range<u64>) {
+    /// Records that the bytes from `start` on answer a ping of the peer.
+    pub(super) fn add_answer(&mut self, start: u64) {
+        let answer = start..self.output.end();
+        if answer.is_empty() {
+            return;
+        }
         self.waiting_answers += length(&answer);
         match self.answers.back_mut() {
             Some(last) if last.end == answer.start => last.end = answer.end,

@@ -232,7 +232,7 @@ impl Session {
                     link.add_answer(start);
                 }
             }
-            Some(Encoded::Ping) => codec.encode_ping(&self.scratch, output.buffer()),
+            Some(Encoded::Ping) => codec.encode_ping(self.scratch.as_bytes(), output.buffer()),
             Some(Encoded::Close(code)) => codec.encode_close(code, "", output.buffer()),
             None => {}
         }

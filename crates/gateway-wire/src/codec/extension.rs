@@ -1,0 +1,22 @@
+//! Where an extension such as permessage-deflate (RFC 7692) attaches. None is built in.
+
+use std::fmt;
+
+use super::breach::Breach;
+
+/// An extension that transforms messages whose first frame has the bit RSV1 ([RFC 6455 section
+/// 9](https://www.rfc-editor.org/rfc/rfc6455#section-9)).
+///
+/// For it, the payloads of a message's frames are one stream.
+pub trait Extension: fmt::Debug + Send + Sync {
+    /// Decodes a part of a message's stream, and appends the result to `output`. `is_last` says that
+    /// `part` ends the message.
+    ///
+    /// Returns how many bytes of `part` it used. A few bytes may become many, so it may stop early and
+    /// leave at least one byte: the codec then returns to its caller, and continues in the next call.
+    ///
+    /// # Errors
+    /// Returns a breach if the stream is invalid.
+    fn decode(&mut self, part: &[u8], is_last: bool, output: &mut Vec<u8>)
+    -> Result<usize, Breach>;
+}

@@ -1,0 +1,195 @@
+//! The head of a frame (section 5.2): parsed and judged here, once, before anything is done with the
+//! frame.
+//!
+//! tungstenite's `FrameHeader::parse` does the same as [`parse`], less the rules for lengths, in four
+//! times as many instructions. A test compares the two.
+
+use tungstenite::protocol::frame::coding::Control;
+
+use super::Role;
+use super::breach::Breach;
+
+/// The longest head, in bytes: two bytes, a length of eight, a key of four.
+pub(super) const LONGEST: usize = 14;
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RSV2: u8 = 0x20;
+const RSV3: u8 = 0x10;
+const OPCODE: u8 = 0x0f;
+
+/// The bits of the second byte.
+const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7f;
+
+/// The longest payload of a control frame, in bytes (section 5.5).
+pub(super) const CONTROL_PAYLOAD: usize = 125;
+
+/// The kind of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Binary,
+}
+
+/// What a frame is, by its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// The only or first frame of a message.
+    Message(Kind),
+    /// A further fragment.
+    Continuation,
+    Control(Control),
+}
+
+/// A head that has come whole, and is legal.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) opening: Opening,
+    pub(super) is_final: bool,
+    /// Whether an extension transforms the message.
+    pub(super) is_extended: bool,
+    pub(super) length: u64,
+    pub(super) key: Option<[u8; 4]>,
+}
+
+/// What a head is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) role: Role,
+    pub(super) has_extension: bool,
+    pub(super) max_message_size: usize,
+    /// The bytes announced so far of the message whose last fragment is still to come.
+    pub(super) begun: Option<u64>,
+}
+
+/// Parses the head at the start of `bytes`. Returns it with its length in bytes, or `None` if more
+/// bytes must come.
+#[inline(always)] // called once for each frame
+pub(super) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<(Head, usize)>, Breach> {
+    let Some((&[first, second], rest)) = bytes.split_first_chunk() else { return Ok(None) };
+    let (length, size) = match second & LENGTH {
+        126 => match rest.first_chunk() {
+            Some(length) => (u64::from(u16::from_be_bytes(*length)), 4),
+            None => return Ok(None),
+        },
+        127 => match rest.first_chunk() {
+            Some(length) => (u64::from_be_bytes(*length), 10),
+            None => return Ok(None),
+        },
+        length => (u64::from(length), 2),
+    };
+    let is_masked = second & MASKED != 0;
+    if size != 2 && !is_least(size, length) {
+        return Err(Breach::Length);
+    }
+    let key = match (rules.role, is_masked) {
+        (Role::Client, false) => None,
+        (Role::Server, true) => match bytes[size..].first_chunk() {
+            Some(key) => Some(*key),
+            None => return Ok(None),
+        },
+        (Role::Client, true) => return Err(Breach::Masked),
+        (Role::Server, false) => return Err(Breach::Unmasked),
+    };
+    let size = size + key.map_or(0, |key| key.len());
+    let head = judge(first, length, rules)?;
+    Ok(Some((Head { key, ..head }, size)))
+}
+
+/// Whether a length takes no fewer bytes than it could, and its highest bit is 0.
+const fn is_least(size: usize, length: u64) -> bool {
+    if size == 4 { length > 125 } else { length > u16::MAX as u64 && length <= i64::MAX as u64 }
+}
+
+#[inline(always)]
+fn judge(first: u8, length: u64, rules: Rules) -> Result<Head, Breach> {
+    let opening = match first & OPCODE {
+        0 => Opening::Continuation,
+        1 => Opening::Message(Kind::Text),
+        2 => Opening::Message(Kind::Binary),
+        8 => Opening::Control(Control::Close),
+        9 => Opening::Control(Control::Ping),
+        10 => Opening::Control(Control::Pong),
+        reserved => return Err(Breach::ReservedOpcode(reserved)),
+    };
+    let (is_final, is_extended) = (first & FIN != 0, first & RSV1 != 0);
+    if first & (RSV1 | RSV2 | RSV3) != 0 {
+        let may_extend = rules.has_extension && matches!(opening, Opening::Message(_));
+        if !may_extend || first & (RSV2 | RSV3) != 0 {
+            return Err(Breach::ReservedBit);
+        }
+    }
+    let before = match (opening, rules.begun) {
+        (Opening::Message(_), None) => 0,
+        (Opening::Continuation, Some(before)) => before,
+        (Opening::Message(_), Some(_)) => return Err(Breach::Interrupted),
+        (Opening::Continuation, None) => return Err(Breach::NothingToContinue),
+        (Opening::Control(_), _) if !is_final => return Err(Breach::FragmentedControl),
+        (Opening::Control(_), _) if length > CONTROL_PAYLOAD as u64 => {
+            return Err(Breach::LongControl);
+        }
+        (Opening::Control(_), _) => 0,
+    };
+    let (size, limit) = (before.saturating_add(length), rules.max_message_size);
+    if size > limit as u64 && !matches!(opening, Opening::Control(_)) {
+        return Err(Breach::TooLong { size, is_whole: is_final, limit });
+    }
+    Ok(Head { opening, is_final, is_extended, length, key: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tungstenite::protocol::frame::FrameHeader;
+    use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+    use super::*;
+
+    fn rules(role: Role) -> Rules {
+        Rules { role, has_extension: true, max_message_size: usize::MAX, begun: None }
+    }
+
+    /// Each first and second byte, with lengths of each coding.
+    #[test]
+    fn a_head_is_read_as_tungstenite_reads_it() {
+        let mut legal = 0;
+        for (first, second) in (0..=u8::MAX).flat_map(|a| (0..=u8::MAX).map(move |b| (a, b))) {
+            let bytes = [first, second, 0, 0x01, 0, 0x80, 0, 7, 0, 0x7f, 1, 2, 3, 4];
+            let role = if second & MASKED == 0 { Role::Client } else { Role::Server };
+            let begun = (first & OPCODE == 0).then_some(0);
+            let Ok(Some((head, size))) = parse(&bytes, Rules { begun, ..rules(role) }) else {
+                continue;
+            };
+            let mut cursor = Cursor::new(&bytes[..]);
+            let (header, length) = FrameHeader::parse(&mut cursor).unwrap().expect("a whole head");
+            let opening = match header.opcode {
+                OpCode::Data(Data::Text) => Opening::Message(Kind::Text),
+                OpCode::Data(Data::Binary) => Opening::Message(Kind::Binary),
+                OpCode::Data(Data::Continue) => Opening::Continuation,
+                OpCode::Control(control) => Opening::Control(control),
+                OpCode::Data(Data::Reserved(_)) => panic!("{first:02x} is reserved"),
+            };
+            assert_eq!((head.opening, head.length, head.key), (opening, length, header.mask));
+            assert_eq!((head.is_final, head.is_extended), (header.is_final, header.rsv1));
+            assert_eq!(size as u64, cursor.position());
+            assert!(!header.rsv2 && !header.rsv3);
+            legal += 1;
+        }
+        assert!(legal > 2_000, "{legal}");
+    }
+
+    #[test]
+    fn each_cut_of_a_head_waits_for_the_rest() {
+        let long = b"\x82\xff\0\0\0\0\0\x01\0\0keys";
+        let medium = b"\x81\x7e\x01\0";
+        for (bytes, role) in [(&long[..], Role::Server), (&medium[..], Role::Client)] {
+            for end in 0..bytes.len() {
+                assert!(parse(&bytes[..end], rules(role)).unwrap().is_none(), "{end} bytes");
+            }
+            let (_, size) = parse(bytes, rules(role)).unwrap().expect("a whole head");
+            assert_eq!(size, bytes.len());
+        }
+    }
+}
