@@ -54,7 +54,6 @@ mod writer;
 
 use bytes::Bytes;
 use gateway_core::{CloseCode, CloseFrame, Frame};
-use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 pub use self::breach::Breach;
@@ -62,7 +61,7 @@ pub use self::extension::Extension;
 pub use self::input::Input;
 use self::reader::Reader;
 use self::writer::append;
-use crate::message::Message;
+use crate::message::{Message, Text};
 
 /// The side of the connection that a codec is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub enum Incoming {
     /// A Pong, with its payload.
     Pong(Bytes),
     /// A Close, with its code and reason if it has a code. What comes after it is ignored.
-    Close(Option<(CloseCode, Utf8Bytes)>),
+    Close(Option<(CloseCode, Text)>),
 }
 
 impl Incoming {
@@ -127,14 +126,15 @@ impl Codec {
         self
     }
 
-    /// Takes the next message or control frame out of `input`. Pass a control frame to
-    /// [`answer`](Self::answer) as well.
+    /// Takes the next message or control frame out of `input`. Call this until it returns `None`:
+    /// otherwise the rest of `input` is lost. Pass each control frame to [`answer`](Self::answer),
+    /// because RFC 6455 requires an answer to a Ping and to a Close.
     ///
     /// `None` means that `input` is used up. With an [extension](Self::with_extension), a part of
     /// `input` may be left: then call again with it, when there is time for more work.
     ///
     /// # Errors
-    /// Returns what the peer violated. Nothing after that can be read: do not call this again.
+    /// Returns what the peer violated. Nothing after that is read: each further call returns the same.
     #[inline]
     pub fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
         self.reader.next(input)
@@ -151,7 +151,7 @@ impl Codec {
     }
 
     /// Echoes the code and the reason (section 5.5.1).
-    fn answer_close(&mut self, close: Option<&(CloseCode, Utf8Bytes)>, output: &mut Vec<u8>) {
+    fn answer_close(&mut self, close: Option<&(CloseCode, Text)>, output: &mut Vec<u8>) {
         let payload = close.map(|(code, reason)| close::payload(*code, reason));
         self.write(Control::Close, &payload.unwrap_or_default(), output);
     }

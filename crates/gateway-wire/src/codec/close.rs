@@ -1,13 +1,13 @@
 //! The payload of a Close frame (section 5.5.1): nothing, or a code and a reason.
 
 use gateway_core::{CloseCode, CloseFrame};
-use tungstenite::Utf8Bytes;
 
 use super::breach::Breach;
 use crate::escape::first_bytes;
+use crate::message::Text;
 
 /// Parses the payload of a received Close.
-pub(super) fn parse(payload: &[u8]) -> Result<Option<(CloseCode, Utf8Bytes)>, Breach> {
+pub(super) fn parse(payload: &[u8]) -> Result<Option<(CloseCode, Text)>, Breach> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(None) } else { Err(Breach::CloseOfOneByte) };
     };

@@ -9,14 +9,23 @@ use super::breach::Breach;
 ///
 /// For it, the payloads of a message's frames are one stream.
 pub trait Extension: fmt::Debug + Send + Sync {
-    /// Decodes a part of a message's stream, and appends the result to `output`. `is_last` says that
-    /// `part` ends the message.
+    /// Decodes a part of a message's stream, and appends at most `room` bytes to `output`. `is_last`
+    /// says that `part` ends the message.
     ///
-    /// Returns how many bytes of `part` it used. A few bytes may become many, so it may stop early and
-    /// leave at least one byte: the codec then returns to its caller, and continues in the next call.
+    /// Returns how many bytes of `part` it used. It keeps what it cannot decode yet, and counts it as
+    /// used. If it has more output than `room`, it leaves at least one byte of `part`: the codec then
+    /// returns to its caller, and continues in the next call.
+    ///
+    /// The codec refuses the message if more than `room` bytes are appended, or if bytes are left
+    /// although there was room.
     ///
     /// # Errors
     /// Returns a breach if the stream is invalid.
-    fn decode(&mut self, part: &[u8], is_last: bool, output: &mut Vec<u8>)
-    -> Result<usize, Breach>;
+    fn decode(
+        &mut self,
+        part: &[u8],
+        is_last: bool,
+        room: usize,
+        output: &mut Vec<u8>,
+    ) -> Result<usize, Breach>;
 }

@@ -1,6 +1,6 @@
 //! Masking (section 5.3): byte `i` of the payload is combined with byte `i` mod 4 of the key.
 
-/// A key, turned so that its first byte is for the next byte of the payload.
+/// A key. Its first byte is for the next byte of the payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mask([u8; 4]);
 

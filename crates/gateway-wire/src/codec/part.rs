@@ -1,4 +1,4 @@
-//! A message of which a part has come. Its memory grows as bytes arrive, and a text is checked as it
+//! A message that is not complete. Its memory grows as bytes arrive, and a text is checked as it
 //! arrives (sections 5.6 and 8.1).
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ pub(super) enum Part {
     Binary(Vec<u8>),
 }
 
-/// A text, and the beginning of a character of which more bytes must come.
+/// A text, and the first bytes of a character that is not complete.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     text: String,
@@ -39,25 +39,28 @@ impl Part {
         }
     }
 
-    /// Appends bytes. `to_come` more are announced behind them.
-    pub(super) fn push(&mut self, bytes: &[u8], to_come: u64) -> Result<(), Breach> {
-        let to_come = usize::try_from(to_come).unwrap_or(usize::MAX);
-        let ahead = |held: usize| bytes.len().saturating_add(to_come.min(held.max(AHEAD)));
+    /// Appends bytes of a frame, of which `left` more are announced. If the frame is not the last one,
+    /// the memory at least doubles when it grows: otherwise many small fragments would each copy the
+    /// message.
+    pub(super) fn push(&mut self, bytes: &[u8], left: u64, is_final: bool) -> Result<(), Breach> {
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let ahead = |held: usize| {
+            let announced = left.min(held.max(AHEAD));
+            if is_final { announced } else { announced.max(held) }
+        };
         match self {
-            Self::Text(Checked { text, .. }) => {
-                if text.capacity() - text.len() < bytes.len() {
-                    text.reserve_exact(ahead(text.len()));
+            Self::Text(checked) => {
+                let coming = checked.have + bytes.len();
+                let (held, room) = (checked.text.len(), checked.text.capacity());
+                if room - held < coming {
+                    checked.text.reserve_exact(coming.saturating_add(ahead(held)));
                 }
+                checked.push(bytes)
             }
             Self::Binary(held) => {
                 if held.capacity() - held.len() < bytes.len() {
-                    held.reserve_exact(ahead(held.len()));
+                    held.reserve_exact(bytes.len().saturating_add(ahead(held.len())));
                 }
-            }
-        }
-        match self {
-            Self::Text(checked) => checked.push(bytes),
-            Self::Binary(held) => {
                 held.extend_from_slice(bytes);
                 Ok(())
             }

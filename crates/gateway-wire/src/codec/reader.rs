@@ -11,6 +11,9 @@ use super::mask::Mask;
 use super::part::Part;
 use super::{Incoming, Role, close};
 
+/// The most bytes that are unmasked, or that an extension appends, at once.
+const BLOCK: usize = 16 << 10;
+
 #[derive(Debug)]
 pub(super) struct Reader {
     rules: Rules,
@@ -24,8 +27,17 @@ pub(super) struct Reader {
     /// What has come of a control frame's payload.
     control: Vec<u8>,
     extension: Option<Box<dyn Extension>>,
-    /// Whether a Close has come: all bytes after it are ignored (section 5.5.1).
-    is_ended: bool,
+    end: End,
+}
+
+/// Whether the peer may send more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// A Close has come: all bytes after it are ignored (section 5.5.1).
+    Closed,
+    /// The peer broke a rule: nothing after it is read (section 7.1.7).
+    Broken(Breach),
 }
 
 /// A frame whose head has come.
@@ -44,6 +56,15 @@ struct Begun {
     is_extended: bool,
 }
 
+/// What the bytes of a payload led to.
+enum Step {
+    Complete(Incoming),
+    /// The frame is complete, and not its message; or there is more of its payload.
+    GoOn,
+    /// More bytes must come, or the caller must ask again.
+    Rest,
+}
+
 impl Reader {
     pub(super) const fn new(role: Role, max_message_size: usize) -> Self {
         Self {
@@ -54,7 +75,7 @@ impl Reader {
             message: None,
             control: Vec::new(),
             extension: None,
-            is_ended: false,
+            end: End::Open,
         }
     }
 
@@ -67,32 +88,51 @@ impl Reader {
     /// early.
     #[inline]
     pub(super) fn next(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
-        if self.frame.is_none() && self.have == 0 && !self.is_ended {
-            let Some((head, size)) = head::parse(input.rest(), self.rules)? else {
-                return self.resume(input);
-            };
-            input.advance(size);
-            if let Head {
-                opening: Opening::Message(kind), is_final: true, is_extended: false, ..
-            } = head
-                && head.key.is_none()
-                && let Ok(length) = usize::try_from(head.length)
-                && length <= input.rest().len()
-            {
-                // Nearly every message: one frame, and whole.
-                return input.take_message(kind, length).map(Incoming::Message).map(Some);
+        if self.frame.is_none() && self.have == 0 && self.end == End::Open {
+            match self.next_frame(input) {
+                Ok(None) => {}
+                Ok(message) => return Ok(message),
+                Err(breach) => return Err(self.break_off(breach)),
             }
-            self.begin(head);
         }
-        self.resume(input)
+        self.resume(input).map_err(|breach| self.break_off(breach))
+    }
+
+    /// Begins the next frame. Nearly every message is one frame that has come whole: it is returned.
+    #[inline]
+    fn next_frame(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
+        let Some((head, size)) = head::parse(input.rest(), self.rules)? else { return Ok(None) };
+        input.advance(size);
+        if let Head { opening: Opening::Message(kind), is_final: true, is_extended: false, .. } =
+            head
+            && head.key.is_none()
+            && let Ok(length) = usize::try_from(head.length)
+            && length <= input.rest().len()
+        {
+            return input.take_message(kind, length).map(Incoming::Message).map(Some);
+        }
+        self.begin(head);
+        Ok(None)
+    }
+
+    /// Frees what has come, and remembers the breach.
+    #[cold]
+    fn break_off(&mut self, breach: Breach) -> Breach {
+        self.end = End::Broken(breach);
+        (self.frame, self.message, self.control) = (None, None, Vec::new());
+        breach
     }
 
     /// Reads on, wherever the last bytes ended.
     fn resume(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
         loop {
-            if self.is_ended {
-                input.advance(input.rest().len());
-                return Ok(None);
+            match self.end {
+                End::Open => {}
+                End::Closed => {
+                    input.advance(input.rest().len());
+                    return Ok(None);
+                }
+                End::Broken(breach) => return Err(breach),
             }
             let frame = match self.frame {
                 Some(frame) => frame,
@@ -101,9 +141,10 @@ impl Reader {
                     None => return Ok(None),
                 },
             };
-            let incoming = self.read_payload(frame, input)?;
-            if incoming.is_some() || self.frame.is_some() {
-                return Ok(incoming);
+            match self.read_payload(frame, input)? {
+                Step::Complete(incoming) => return Ok(Some(incoming)),
+                Step::GoOn => {}
+                Step::Rest => return Ok(None),
             }
         }
     }
@@ -143,63 +184,52 @@ impl Reader {
         frame
     }
 
-    /// Reads what has come of a frame's payload.
-    fn read_payload(
-        &mut self,
-        mut frame: Frame,
-        input: &mut Input<'_>,
-    ) -> Result<Option<Incoming>, Breach> {
+    /// Reads what has come of a frame's payload, at most a block of a masked one.
+    fn read_payload(&mut self, mut frame: Frame, input: &mut Input<'_>) -> Result<Step, Breach> {
         let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
         let come = &input.rest()[..input.rest().len().min(left)];
-        let used = match frame.mask {
-            None => self.add(&mut frame, come)?,
-            Some(_) => self.add_masked(&mut frame, come)?,
+        if come.is_empty() && frame.left > 0 {
+            return Ok(Step::Rest);
+        }
+        let (offered, used) = match &frame.mask {
+            None => (come.len(), self.add(&frame, come)?),
+            Some(mask) => {
+                let mut block = come[..come.len().min(BLOCK)].to_vec();
+                mask.apply(&mut block);
+                (block.len(), self.add(&frame, &block)?)
+            }
         };
         input.advance(used);
-        if frame.left > 0 {
-            self.frame = Some(frame);
-            return Ok(None);
-        }
-        self.frame = None;
-        match frame.control {
-            Some(control) => self.finish_control(control).map(Some),
-            None if frame.is_final => self.finish_message().map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn add_masked(&mut self, frame: &mut Frame, bytes: &[u8]) -> Result<usize, Breach> {
-        let mut unmasked = bytes.to_vec();
-        if let Some(mask) = &frame.mask {
-            mask.apply(&mut unmasked);
-        }
-        let used = self.add(frame, &unmasked)?;
+        frame.left -= used as u64;
         if let Some(mask) = &mut frame.mask {
             mask.advance(used);
         }
-        Ok(used)
+        if frame.left > 0 {
+            self.frame = Some(frame);
+            return Ok(if used < offered { Step::Rest } else { Step::GoOn });
+        }
+        self.frame = None;
+        match frame.control {
+            Some(control) => self.finish_control(control).map(Step::Complete),
+            None if frame.is_final => self.finish_message().map(Step::Complete),
+            None => Ok(Step::GoOn),
+        }
     }
 
     /// Adds bytes to the control frame or the message. Returns how many of them were used.
-    fn add(&mut self, frame: &mut Frame, bytes: &[u8]) -> Result<usize, Breach> {
-        let used = match (frame.control, &mut self.message) {
-            (None, Some(message)) => {
-                let left = frame.left - bytes.len() as u64;
-                match self.extension.as_deref_mut().filter(|_| message.is_extended) {
-                    None => message.part.push(bytes, left).map(|()| bytes.len())?,
-                    Some(extension) => {
-                        let is_last = frame.is_final && left == 0;
-                        message.extend(extension, bytes, is_last, self.rules.max_message_size)?
-                    }
-                }
-            }
-            (Some(_), _) | (None, None) => {
-                self.control.extend_from_slice(bytes);
-                bytes.len()
-            }
-        };
-        frame.left -= used as u64;
-        Ok(used)
+    fn add(&mut self, frame: &Frame, bytes: &[u8]) -> Result<usize, Breach> {
+        if frame.control.is_some() {
+            self.control.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        let message = self.message.as_mut().ok_or(Breach::NothingToContinue)?;
+        let left = frame.left - bytes.len() as u64;
+        if let Some(extension) = self.extension.as_deref_mut().filter(|_| message.is_extended) {
+            let is_last = frame.is_final && left == 0;
+            return message.extend(extension, bytes, is_last, self.rules.max_message_size);
+        }
+        message.part.push(bytes, left, frame.is_final)?;
+        Ok(bytes.len())
     }
 
     fn finish_control(&mut self, control: Control) -> Result<Incoming, Breach> {
@@ -208,7 +238,7 @@ impl Reader {
             Control::Ping => Incoming::Ping(Bytes::from(payload)),
             Control::Pong => Incoming::Pong(Bytes::from(payload)),
             Control::Close => {
-                self.is_ended = true;
+                self.end = End::Closed;
                 Incoming::Close(close::parse(&payload)?)
             }
             Control::Reserved(opcode) => return Err(Breach::ReservedOpcode(opcode)),
@@ -231,13 +261,21 @@ impl Begun {
         is_last: bool,
         limit: usize,
     ) -> Result<usize, Breach> {
+        // One byte more than the limit, so that a message over the limit is noticed.
+        let room = BLOCK.min(limit.saturating_sub(self.part.len()).saturating_add(1));
         let mut decoded = Vec::new();
-        let used = extension.decode(bytes, is_last, &mut decoded)?.min(bytes.len());
-        let size = self.part.len() as u64 + decoded.len() as u64;
-        if size > limit as u64 {
-            return Err(Breach::TooLong { size, is_whole: false, limit });
+        let used = extension.decode(bytes, is_last, room, &mut decoded)?;
+        if used > bytes.len() || decoded.len() > room {
+            return Err(Breach::Extension("it exceeds its bounds"));
         }
-        self.part.push(&decoded, 0)?;
+        if used < bytes.len() && decoded.len() < room {
+            return Err(Breach::Extension("it leaves input although it has room"));
+        }
+        let size = self.part.len() + decoded.len();
+        if size > limit {
+            return Err(Breach::TooLong { size: size as u64, is_whole: false, limit });
+        }
+        self.part.push(&decoded, 0, false)?;
         Ok(used)
     }
 }
