@@ -2,24 +2,17 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::protocol::{Role, WebSocketConfig},
-};
-
 use crate::{
     clock,
     control::{Order, Orders, Shared},
     ending,
     line::Line,
     opening::{self, Opened},
-    options::Options,
     script::{Ending, Opening},
     session,
+    socket::Socket,
 };
 
-/// How much may wait to be written to a client beyond the largest message.
-const WRITE_SLACK: usize = 256 * 1024;
 /// How many beats a restarting server refuses connections.
 const RESTART_BEATS: u32 = 2;
 
@@ -45,8 +38,7 @@ pub(crate) async fn attend(
         Err(order) => return ending::end_unopened(line, order, &mut orders).await,
     };
     shared.counters.upgrades.fetch_add(1, Relaxed);
-    let config = Some(config(&shared.options));
-    let mut socket = WebSocketStream::from_partially_read(line, early, Role::Server, config).await;
+    let mut socket = Socket::new(line, early, shared.options.max_message_size);
     let ending = tokio::select! {
         biased;
         order = orders.next() => Ending::ordered(order),
@@ -67,14 +59,4 @@ pub(crate) async fn attend(
         }
         shared.refuse(false);
     }
-}
-
-fn config(options: &Options) -> WebSocketConfig {
-    let largest = options.max_message_size;
-    WebSocketConfig::default()
-        .max_message_size(Some(largest))
-        .max_frame_size(Some(largest))
-        .read_buffer_size(16 * 1024)
-        .write_buffer_size(16 * 1024)
-        .max_write_buffer_size(largest.saturating_add(WRITE_SLACK))
 }

@@ -2,29 +2,21 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::io::AsyncWriteExt as _;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::protocol::{CloseFrame, frame::coding::CloseCode},
-};
+use gateway_core::CloseCode;
 
 use crate::{
     clock,
     control::{Order, Orders},
     line::Line,
     script::Ending,
+    socket::Socket,
 };
 
 /// How long a client may take to answer a Close frame.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Ends an upgraded connection. A later order replaces the ending.
-pub(crate) async fn end(
-    mut socket: WebSocketStream<Line>,
-    mut ending: Ending,
-    orders: &mut Orders,
-) {
+pub(crate) async fn end(mut socket: Socket, mut ending: Ending, orders: &mut Orders) {
     loop {
         let order = tokio::select! {
             biased;
@@ -55,8 +47,10 @@ impl Ending {
         match order {
             Order::Drop => Self::Abort,
             Order::GoSilent => Self::Hold,
-            Order::Restart => Self::Close { code: 1012, reason: "service restart" },
-            Order::ShutDown => Self::Close { code: 1001, reason: "going away" },
+            Order::Restart => {
+                Self::Close { code: CloseCode::SERVICE_RESTART, reason: "service restart" }
+            }
+            Order::ShutDown => Self::Close { code: CloseCode::GOING_AWAY, reason: "going away" },
         }
     }
 
@@ -77,19 +71,20 @@ impl Ending {
         }
     }
 
-    async fn carry_out(self, socket: &mut WebSocketStream<Line>) {
+    async fn carry_out(self, socket: &mut Socket) {
         match self {
-            Self::Abort => socket.get_mut().reset_on_drop(),
+            Self::Abort => socket.line().reset_on_drop(),
             Self::Finish => {
                 // Fails only if the peer is already gone.
-                let _ = socket.get_mut().shutdown().await;
+                let _ = socket.line().finish().await;
             }
-            Self::Hold => socket.get_mut().hung_up().await,
-            Self::Obey => discard(socket).await,
+            Self::Hold => socket.line().hung_up().await,
+            Self::Obey => obey(socket).await,
             Self::AwaitClose => {
-                let _ = clock::within(CLOSE_GRACE, discard_to_close(socket)).await;
+                let last = async { while let Ok(Some(_)) = socket.next().await {} };
+                let _ = clock::within(CLOSE_GRACE, last).await;
                 // As for `Finish`.
-                let _ = socket.get_mut().shutdown().await;
+                let _ = socket.line().finish().await;
             }
             Self::Close { code, reason } => close(socket, code, reason).await,
             // The order to restart also reaches this connection, and replaces this ending at once.
@@ -99,29 +94,19 @@ impl Ending {
 }
 
 /// Sends a Close frame, and waits a second for the answer.
-async fn close(socket: &mut WebSocketStream<Line>, code: u16, reason: &'static str) {
-    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-    socket.get_mut().note(|pen| pen.closes(code));
-    let handshake = async {
-        // If the frame cannot be sent, reading reports the end of the connection.
-        let _ = socket.close(Some(frame)).await;
-        discard(socket).await;
-    };
-    if clock::within(CLOSE_GRACE, handshake).await.is_none() {
-        tracing::debug!(code, "no answer to the Close frame");
+async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
+    socket.send_close(code, reason);
+    if clock::within(CLOSE_GRACE, obey(socket)).await.is_none() {
+        tracing::debug!(?code, "no answer to the Close frame");
     }
 }
 
-/// Reads to the end of the connection. tungstenite answers a Close frame of the peer.
-async fn discard(socket: &mut WebSocketStream<Line>) {
-    while let Some(Ok(_)) = socket.next().await {}
-}
-
-/// Reads up to the peer's Close frame, and does not answer it.
-async fn discard_to_close(socket: &mut WebSocketStream<Line>) {
-    while let Some(Ok(message)) = socket.next().await {
-        if message.is_close() {
-            return;
-        }
+/// Reads and answers to the client's last frame, then ends TCP. After a Close frame of the server,
+/// the client gets no answers.
+async fn obey(socket: &mut Socket) {
+    while let Ok(Some(incoming)) = socket.next().await {
+        socket.answer(&incoming);
     }
+    // As for `Finish`.
+    let _ = socket.end().await;
 }

@@ -1,10 +1,14 @@
 //! Parses frames of any size from the bytes of a stream, in bounded memory.
+//!
+//! This is not gateway-wire's codec. The codec refuses a frame that breaks a rule, such as a Close
+//! with a code that may not be sent, and keeps whole messages. The judge must report such a frame, and
+//! reads on after it, even where the script does not read.
 
 use std::io::Cursor;
 
-use tokio_tungstenite::tungstenite::protocol::frame::{
+use tungstenite::protocol::frame::{
     FrameHeader,
-    coding::{Control, Data, OpCode},
+    coding::{Data, OpCode},
 };
 
 /// How much of a payload is kept: a whole control frame, and enough of a message to recognise a ping.
@@ -98,26 +102,6 @@ fn unmask(payload: &mut [u8], mask: Option<[u8; 4]>) {
     }
 }
 
-/// Removes pongs from whole frames. It removes nothing after an invalid frame.
-pub(crate) fn without_pongs(frames: &[u8]) -> Vec<u8> {
-    let mut left = Vec::with_capacity(frames.len());
-    let mut rest = frames;
-    while !rest.is_empty() {
-        let mut cursor = Cursor::new(rest);
-        let Ok(Some((header, length))) = FrameHeader::parse(&mut cursor) else {
-            left.extend_from_slice(rest);
-            break;
-        };
-        let whole = usize::try_from(cursor.position().saturating_add(length)).unwrap_or(usize::MAX);
-        let (frame, next) = rest.split_at(whole.min(rest.len()));
-        if header.opcode != OpCode::Control(Control::Pong) {
-            left.extend_from_slice(frame);
-        }
-        rest = next;
-    }
-    left
-}
-
 impl Passed {
     /// The text, if this is a whole text message.
     pub(crate) fn text(&self) -> Option<&str> {
@@ -135,6 +119,8 @@ impl Passed {
 
 #[cfg(test)]
 mod tests {
+    use tungstenite::protocol::frame::coding::Control;
+
     use super::*;
 
     fn passed(pieces: &[&[u8]]) -> Vec<Passed> {
@@ -177,12 +163,5 @@ mod tests {
     #[test]
     fn after_bytes_that_are_no_frame_nothing_is_told() {
         assert_eq!(passed(&[b"\x83\x00", b"\x81\x00"]), []);
-    }
-
-    #[test]
-    fn pongs_are_left_out_and_nothing_else() {
-        let frames = b"\x81\x02hi\x8a\x03abc\x89\x01x\x8a\x00";
-        assert_eq!(without_pongs(frames), b"\x81\x02hi\x89\x01x");
-        assert_eq!(without_pongs(b"\x8a\x00"), b"");
     }
 }

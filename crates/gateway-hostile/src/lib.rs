@@ -70,6 +70,7 @@ mod script;
 mod secret;
 mod server;
 mod session;
+mod socket;
 mod table;
 #[cfg(test)]
 mod tests;

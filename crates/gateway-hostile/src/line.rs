@@ -1,38 +1,33 @@
 //! The TCP connection to one client. If a client is judged, a pen records what passes.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::{io, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Interest, ReadBuf},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     net::TcpStream,
 };
 
-use crate::{frames, judge::observed::End, record::Pen};
+use crate::{clock, judge::observed::End, record::Pen};
 
 /// How much is read from a judged client that the script does not read: no more than the kernel would
 /// have buffered.
-const UNHEARD: u64 = 64 * 1024;
+const UNHEARD: usize = 64 * 1024;
+
+/// How long a client may take to end TCP after the server has.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection to a client.
 #[derive(Debug)]
 pub(crate) struct Line {
     tcp: TcpStream,
     pen: Option<Pen>,
-    /// Whether the automatic pongs of the WebSocket layer are removed.
-    mutes_pongs: bool,
-    /// Frames without their pongs that are not yet written.
-    pending: Vec<u8>,
 }
 
 impl Line {
     pub(crate) fn new(tcp: TcpStream, pen: Option<Pen>) -> Self {
         // Every frame, and every byte of a slow answer, is sent at once. Fails only on a closed socket.
         let _ = tcp.set_nodelay(true);
-        Self { tcp, pen, mutes_pongs: false, pending: Vec::new() }
+        Self { tcp, pen }
     }
 
     /// Calls the pen, if there is one.
@@ -42,18 +37,65 @@ impl Line {
         }
     }
 
-    /// Sets whether the automatic pongs of the WebSocket layer are removed.
-    pub(crate) fn mute_pongs(&mut self, mute: bool) {
-        self.mutes_pongs = mute;
+    /// Appends the next bytes to `buffer`. Returns how many, and 0 at the end. Cancel-safe.
+    pub(crate) async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let before = buffer.len();
+        let read = self.tcp.read_buf(buffer).await;
+        self.note(|pen| match &read {
+            Ok(0) => pen.ended(End::ClientFinished),
+            Ok(_) => pen.received(&buffer[before..]),
+            Err(_) => pen.ended(End::ClientReset),
+        });
+        read
     }
 
-    /// Writes bytes unchanged, with any pongs.
-    pub(crate) async fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.flush().await?;
-        let written = self.tcp.write_all(bytes).await;
-        self.noted(written)?;
-        self.note(|pen| pen.sent(bytes.len()));
+    /// Writes some of these bytes. Returns how many. Cancel-safe.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.tcp.write(bytes).await;
+        self.note(|pen| match &written {
+            Ok(count) => pen.sent(*count),
+            // The peer is gone.
+            Err(_) => pen.ended(End::ClientReset),
+        });
+        match written {
+            Ok(0) if !bytes.is_empty() => Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) | Err(_) => written,
+        }
+    }
+
+    pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = self.write(bytes).await?;
+            bytes = &bytes[written..];
+        }
         Ok(())
+    }
+
+    /// Finishes TCP.
+    pub(crate) async fn finish(&mut self) -> io::Result<()> {
+        self.tcp.shutdown().await?;
+        self.note(|pen| pen.ended(End::ServerFinished));
+        Ok(())
+    }
+
+    /// Finishes TCP, and reads for a moment, so that no reset overtakes what was written.
+    pub(crate) async fn end(&mut self) -> io::Result<()> {
+        self.finish().await?;
+        let _ = clock::within(LINGER, self.discard(usize::MAX)).await;
+        Ok(())
+    }
+
+    /// Reads and discards about this many bytes. Returns whether the peer has ended TCP before.
+    async fn discard(&mut self, mut bytes: usize) -> bool {
+        let mut unheard = Vec::with_capacity(4096);
+        while bytes > 0 {
+            unheard.clear();
+            match self.read(&mut unheard).await {
+                Ok(0) | Err(_) => return true,
+                Ok(count) => bytes = bytes.saturating_sub(count),
+            }
+        }
+        false
     }
 
     /// Waits until the peer has ended TCP, and reads nothing. If the peer has sent bytes, they hide the end,
@@ -68,12 +110,8 @@ impl Line {
 
     /// Waits until the peer has ended TCP, and discards its bytes.
     pub(crate) async fn hung_up(&mut self) {
-        if self.pen.is_some() {
-            let mut unheard = tokio::io::sink();
-            match tokio::io::copy(&mut (&mut *self).take(UNHEARD), &mut unheard).await {
-                Ok(UNHEARD) => {}
-                Ok(_) | Err(_) => return,
-            }
+        if self.pen.is_some() && self.discard(UNHEARD).await {
+            return;
         }
         while let Ok(ready) = self.tcp.ready(Interest::READABLE).await {
             if ready.is_read_closed() {
@@ -92,79 +130,5 @@ impl Line {
         // Fails only on a closed socket.
         let _ = self.tcp.set_zero_linger();
         self.note(|pen| pen.ended(End::ServerReset));
-    }
-
-    /// Reports the result of a write to the pen. A write fails if the peer is gone.
-    fn noted<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
-        if written.is_err() {
-            self.note(|pen| pen.ended(End::ClientReset));
-        }
-        written
-    }
-
-    fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.pending.is_empty() {
-            let written = ready!(Pin::new(&mut self.tcp).poll_write(context, &self.pending));
-            let written = self.noted(written)?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.pending.drain(..written);
-            self.note(|pen| pen.sent(written));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let had_room = buffer.remaining() > 0;
-        let outcome = ready!(Pin::new(&mut self.tcp).poll_read(context, buffer));
-        let bytes = &buffer.filled()[before..];
-        self.note(|pen| match &outcome {
-            Ok(()) if bytes.is_empty() && had_room => pen.ended(End::ClientFinished),
-            Ok(()) => pen.received(bytes),
-            Err(_) => pen.ended(End::ClientReset),
-        });
-        Poll::Ready(outcome)
-    }
-}
-
-impl AsyncWrite for Line {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_pending(context))?;
-        if self.mutes_pongs {
-            // The WebSocket layer offers whole frames and expects that all are written.
-            self.pending = frames::without_pongs(bytes);
-            if let Poll::Ready(outcome) = self.poll_pending(context) {
-                outcome?;
-            }
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        let written = ready!(Pin::new(&mut self.tcp).poll_write(context, bytes));
-        let written = self.noted(written)?;
-        self.note(|pen| pen.sent(written));
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_pending(context))?;
-        Pin::new(&mut self.tcp).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_pending(context))?;
-        ready!(Pin::new(&mut self.tcp).poll_shutdown(context))?;
-        self.note(|pen| pen.ended(End::ServerFinished));
-        Poll::Ready(Ok(()))
     }
 }

@@ -2,9 +2,7 @@
 
 use std::{io, time::Duration};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio_tungstenite::tungstenite::{
-    self,
+use tungstenite::{
     handshake::{
         machine::TryParse as _,
         server::{Request, create_response, write_response},
@@ -23,8 +21,6 @@ use crate::{
 const MAX_HEAD: usize = 16 * 1024;
 /// How long a client may take to send its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a client may take to end TCP after a response that does not upgrade.
-const LINGER: Duration = Duration::from_secs(1);
 
 const BAD_REQUEST: HttpAnswer =
     HttpAnswer { status: 400, reason: "Bad Request", header: Header::None };
@@ -109,8 +105,7 @@ async fn read_head(line: &mut Line) -> io::Result<Head> {
                     return Ok(Head { request: Err(error), early: Vec::new() });
                 }
             }
-            let room = MAX_HEAD.saturating_sub(bytes.len()) as u64;
-            if (&mut *line).take(room).read_buf(&mut bytes).await? == 0 {
+            if line.read(&mut bytes).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -153,12 +148,9 @@ async fn write_paced(line: &mut Line, answer: &[u8], pace: Pace, beat: Duration)
     }
 }
 
-/// Writes, finishes, and reads for a moment, so that no reset overtakes the answer.
 async fn hang_up_after(line: &mut Line, answer: &[u8]) -> io::Result<Opened> {
     line.write_all(answer).await?;
-    line.shutdown().await?;
-    let mut sink = tokio::io::sink();
-    let _ = clock::within(LINGER, tokio::io::copy(line, &mut sink)).await;
+    line.end().await?;
     Ok(Opened::Over)
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::{
     clock::Stopwatch,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gateway_core::CloseCode;
+
 use crate::rule::Rule;
 
 /// What the server does to a connection, and the rules for its client.
@@ -64,10 +66,10 @@ pub(crate) enum Header {
 pub(crate) enum Step {
     /// Answers messages until the manners' end.
     Answer(Manners),
-    /// Writes bytes past the WebSocket layer that break the protocol.
+    /// Writes bytes that break the protocol.
     Bytes(&'static [u8]),
-    /// Writes a Close frame past the WebSocket layer, so that the script continues.
-    Close(u16),
+    /// Writes a Close frame. The script continues.
+    Close(CloseCode),
     /// Refuses a login after the first message or a beat.
     RefuseLogin,
     /// Sends this many WebSocket pings as fast as possible.
@@ -119,13 +121,13 @@ pub(crate) enum Ending {
     Finish,
     /// Keeps TCP open, and neither reads nor writes.
     Hold,
-    /// Reads until the client closes, and answers only its Close frame.
+    /// Reads until the client closes, and answers only its Pings and its Close frame.
     Obey,
     /// Waits a second for the client's Close frame, then finishes TCP. The script has already sent the
     /// server's Close frame as bytes.
     AwaitClose,
     /// Sends a Close frame, and waits a second for the answer.
-    Close { code: u16, reason: &'static str },
+    Close { code: CloseCode, reason: &'static str },
     /// Closes every connection with 1012. Then the server refuses connections for two beats.
     Restart,
 }

@@ -1,25 +1,21 @@
 //! The server on an upgraded connection: login, echoes, pongs.
 
-use std::{collections::VecDeque, sync::atomic::Ordering::Relaxed};
+use std::{collections::VecDeque, future, sync::atomic::Ordering::Relaxed};
 
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use bytes::Bytes;
+use gateway_core::CloseCode;
+use gateway_wire::codec::{Breach, Incoming};
+use gateway_wire::{Message, Text};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Bytes, Error, Message, Utf8Bytes,
-        protocol::{CloseFrame, frame::Frame},
-    },
-};
 
 use crate::{
     clock,
     control::Shared,
-    dialect::{self, Incoming},
-    line::Line,
+    dialect::{self, Incoming as Said},
     script::{Closing, Ending, Manners, Pongs, Step, Until},
     secret::Secret,
+    socket::{Socket, SocketError},
 };
 
 /// How many late pongs are queued. A further ping gets none.
@@ -67,21 +63,14 @@ enum Progress {
 
 /// Runs the steps of a script. Returns how the connection ends.
 pub(crate) async fn play(
-    socket: &mut WebSocketStream<Line>,
+    socket: &mut Socket,
     shared: &Shared,
     steps: &[Step],
     end: Ending,
 ) -> Ending {
     let mut session = Session::new(shared);
     for step in steps {
-        let progress = match step {
-            Step::Answer(manners) => session.answer(socket, *manners).await,
-            Step::Bytes(bytes) => write_fault(socket, bytes).await,
-            Step::Close(code) => write_close(socket, *code).await,
-            Step::RefuseLogin => session.refuse_login(socket).await,
-            Step::PingFlood(pings) => session.flood(socket, *pings).await,
-        };
-        match progress {
+        match session.play(socket, step).await {
             Ok(Progress::More | Progress::Done) => {}
             Ok(Progress::Over(ending)) => return ending,
             Err(error) => return after_error(&error),
@@ -96,14 +85,31 @@ impl<'a> Session<'a> {
         Self { shared, gate, echoes: 0, late: VecDeque::new() }
     }
 
+    /// Runs a step, and writes what it has sent.
+    async fn play(&mut self, socket: &mut Socket, step: &Step) -> Result<Progress, SocketError> {
+        let progress = match step {
+            Step::Answer(manners) => self.answer(socket, *manners).await?,
+            Step::Bytes(bytes) => {
+                socket.send_fault(bytes);
+                Progress::Done
+            }
+            Step::Close(code) => {
+                socket.send_close(*code, "");
+                Progress::Done
+            }
+            Step::RefuseLogin => self.refuse_login(socket).await?,
+            Step::PingFlood(pings) => self.flood(socket, *pings).await?,
+        };
+        socket.flush().await?;
+        Ok(progress)
+    }
+
     /// Answers messages until the manners' end.
     async fn answer(
         &mut self,
-        socket: &mut WebSocketStream<Line>,
+        socket: &mut Socket,
         manners: Manners,
-    ) -> Result<Progress, Error> {
-        // The WebSocket layer answers pings automatically and correctly.
-        socket.get_mut().mute_pongs(!matches!(manners.pongs, Pongs::Right));
+    ) -> Result<Progress, SocketError> {
         let (enough_echoes, enough_at) = match manners.until {
             Until::Closed => (u32::MAX, None),
             Until::Either { echoes, beats } => {
@@ -114,16 +120,16 @@ impl<'a> Session<'a> {
         while self.echoes < enough_echoes {
             let late_at = self.late.front().map(|pong| pong.due_at);
             // Timers hold no state, and `next` is cancel-safe.
-            let message = tokio::select! {
+            let incoming = tokio::select! {
                 biased;
-                () = clock::until(enough_at) => return Ok(Progress::Done),
+                () = clock::until(enough_at) => break,
                 () = clock::until(late_at) => {
-                    self.send_late_pong(socket).await?;
+                    self.send_late_pong(socket);
                     continue;
                 }
-                message = socket.next() => message,
+                incoming = socket.next() => incoming?,
             };
-            let progress = self.on_read(socket, message, manners).await?;
+            let progress = self.on_read(socket, incoming, manners);
             if progress != Progress::More {
                 return Ok(progress);
             }
@@ -132,141 +138,132 @@ impl<'a> Session<'a> {
     }
 
     /// Refuses any first message.
-    async fn refuse_login(&self, socket: &mut WebSocketStream<Line>) -> Result<Progress, Error> {
+    async fn refuse_login(&self, socket: &mut Socket) -> Result<Progress, SocketError> {
         let enough_at = Some(clock::after(self.shared.options.beat));
         loop {
             // A timer holds no state, and `next` is cancel-safe.
-            let message = tokio::select! {
+            let incoming = tokio::select! {
                 biased;
-                message = socket.next() => message,
+                incoming = socket.next() => incoming?,
                 () = clock::until(enough_at) => break,
             };
-            match message.transpose()? {
-                None => return Ok(Progress::Over(Ending::Finish)),
-                Some(Message::Close(_)) => return Ok(Progress::Over(Ending::Obey)),
-                Some(Message::Text(_) | Message::Binary(_)) => break,
-                Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+            let Some(incoming) = incoming else { return Ok(Progress::Over(Ending::Finish)) };
+            socket.answer(&incoming);
+            match incoming {
+                Incoming::Close(_) => return Ok(Progress::Over(Ending::Obey)),
+                Incoming::Message(_) => break,
+                Incoming::Ping(_) | Incoming::Pong(_) => {}
             }
         }
-        socket.send(Message::text(dialect::LOGIN_FAILED)).await?;
+        socket.send_text(dialect::LOGIN_FAILED);
         Ok(Progress::Done)
     }
 
     /// Sends pings as fast as possible, and answers messages meanwhile.
-    async fn flood(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        pings: u32,
-    ) -> Result<Progress, Error> {
-        socket.get_mut().note(|pen| pen.flood(pings.to_be_bytes()));
+    async fn flood(&mut self, socket: &mut Socket, pings: u32) -> Result<Progress, SocketError> {
+        socket.line().note(|pen| pen.flood(pings.to_be_bytes()));
         for number in 1..=pings {
-            socket.feed(Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
+            socket.send_ping(&number.to_be_bytes());
             if !number.is_multiple_of(FLOOD_BATCH) {
                 continue;
             }
             socket.flush().await?;
-            while let Some(message) = socket.next().now_or_never() {
-                let progress = self.on_read(socket, message, Manners::GOOD).await?;
+            loop {
+                // `next` is cancel-safe.
+                let incoming = tokio::select! {
+                    biased;
+                    incoming = socket.next() => incoming?,
+                    () = future::ready(()) => break,
+                };
+                let progress = self.on_read(socket, incoming, Manners::GOOD);
                 if progress != Progress::More {
                     return Ok(progress);
                 }
             }
         }
-        socket.flush().await?;
         Ok(Progress::Done)
     }
 
-    async fn on_read(
+    fn on_read(
         &mut self,
-        socket: &mut WebSocketStream<Line>,
-        message: Option<Result<Message, Error>>,
+        socket: &mut Socket,
+        incoming: Option<Incoming>,
         manners: Manners,
-    ) -> Result<Progress, Error> {
-        let Some(message) = message.transpose()? else {
-            return Ok(Progress::Over(Ending::Finish));
+    ) -> Progress {
+        let Some(incoming) = incoming else {
+            return Progress::Over(Ending::Finish);
         };
+        match (incoming, manners.closing) {
+            (Incoming::Message(message), _) => {
+                return self.on_message(socket, message, manners.pongs);
+            }
+            (Incoming::Ping(payload), _) => self.on_ping_frame(socket, payload, manners.pongs),
+            (Incoming::Pong(_), _) => {}
+            (Incoming::Close(_), Closing::Ignored) => return Progress::Done,
+            (close @ Incoming::Close(_), Closing::Replied) => {
+                socket.answer(&close);
+                return Progress::Over(Ending::Obey);
+            }
+        }
+        Progress::More
+    }
+
+    fn on_message(&mut self, socket: &mut Socket, message: Message, pongs: Pongs) -> Progress {
         match (message, &self.gate) {
             (Message::Text(text), Gate::Wants(secret)) => {
                 let is_let_in = is_login(secret, &text);
-                self.on_login(socket, is_let_in).await
+                self.on_login(socket, is_let_in)
             }
-            (Message::Binary(_), Gate::Wants(_)) => self.on_login(socket, false).await,
-            (Message::Text(text), Gate::Open) => self.on_text(socket, text, manners.pongs).await,
-            (Message::Ping(payload), _) => self.on_ping_frame(socket, payload, manners.pongs).await,
-            (message @ Message::Binary(_), Gate::Open) => self.echo(socket, message).await,
-            (Message::Close(_), _) => Ok(match manners.closing {
-                // The WebSocket layer has queued the answer, and sends it on the next read.
-                Closing::Replied => Progress::Over(Ending::Obey),
-                Closing::Ignored => Progress::Done,
-            }),
-            // Reading never returns a raw frame.
-            (Message::Pong(_) | Message::Frame(_), _) => Ok(Progress::More),
+            (Message::Binary(_), Gate::Wants(_)) => self.on_login(socket, false),
+            (Message::Text(text), Gate::Open) => {
+                self.on_text(socket, text, pongs);
+                Progress::More
+            }
+            (message @ Message::Binary(_), Gate::Open) => {
+                self.echo(socket, &message);
+                Progress::More
+            }
         }
     }
 
-    async fn on_login(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        is_let_in: bool,
-    ) -> Result<Progress, Error> {
+    fn on_login(&mut self, socket: &mut Socket, is_let_in: bool) -> Progress {
         if !is_let_in {
             tracing::info!("login failed");
-            socket.send(Message::text(dialect::LOGIN_FAILED)).await?;
-            return Ok(Progress::Over(Ending::Close { code: 1008, reason: "login failed" }));
+            socket.send_text(dialect::LOGIN_FAILED);
+            let code = CloseCode::POLICY_VIOLATION;
+            return Progress::Over(Ending::Close { code, reason: "login failed" });
         }
         self.gate = Gate::Open;
-        socket.send(Message::text(dialect::LOGIN_OK)).await?;
-        Ok(Progress::More)
+        socket.send_text(dialect::LOGIN_OK);
+        Progress::More
     }
 
-    async fn on_text(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        text: Utf8Bytes,
-        pongs: Pongs,
-    ) -> Result<Progress, Error> {
-        match Incoming::parse(&text) {
-            Incoming::Ping(timestamp) => self.on_ping(socket, timestamp, pongs).await,
-            Incoming::Login(_) | Incoming::Other => self.echo(socket, Message::Text(text)).await,
+    fn on_text(&mut self, socket: &mut Socket, text: Text, pongs: Pongs) {
+        match Said::parse(&text) {
+            Said::Ping(timestamp) => self.on_ping(socket, timestamp, pongs),
+            Said::Login(_) | Said::Other => self.echo(socket, &Message::Text(text)),
         }
     }
 
-    async fn on_ping(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        timestamp: Option<&RawValue>,
-        pongs: Pongs,
-    ) -> Result<Progress, Error> {
+    fn on_ping(&mut self, socket: &mut Socket, timestamp: Option<&RawValue>, pongs: Pongs) {
         let pong = match pongs {
             Pongs::Wrong => dialect::wrong_pong(timestamp),
             Pongs::Right | Pongs::Never | Pongs::Late(_) => dialect::pong(timestamp),
         };
-        self.answer_ping(socket, Pong::Application(pong), pongs).await
+        self.answer_ping(socket, Pong::Application(pong), pongs);
     }
 
-    async fn on_ping_frame(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        payload: Bytes,
-        pongs: Pongs,
-    ) -> Result<Progress, Error> {
+    fn on_ping_frame(&mut self, socket: &mut Socket, payload: Bytes, pongs: Pongs) {
         let payload = match pongs {
-            // The WebSocket layer has answered it.
-            Pongs::Right => return Ok(Progress::More),
             Pongs::Wrong => Bytes::from_static(WRONG_PONG),
-            Pongs::Never | Pongs::Late(_) => payload,
+            Pongs::Right | Pongs::Never | Pongs::Late(_) => payload,
         };
-        self.answer_ping(socket, Pong::WebSocket(payload), pongs).await
+        self.answer_ping(socket, Pong::WebSocket(payload), pongs);
     }
 
-    async fn answer_ping(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        pong: Pong,
-        pongs: Pongs,
-    ) -> Result<Progress, Error> {
+    fn answer_ping(&mut self, socket: &mut Socket, pong: Pong, pongs: Pongs) {
         match pongs {
-            Pongs::Right | Pongs::Wrong => self.send_pong(socket, pong).await?,
+            Pongs::Right | Pongs::Wrong => self.send_pong(socket, &pong),
             Pongs::Never => {}
             Pongs::Late(_) if self.late.len() >= MAX_LATE_PONGS => {}
             Pongs::Late(beats) => {
@@ -274,87 +271,51 @@ impl<'a> Session<'a> {
                 self.late.push_back(LatePong { due_at, pong });
             }
         }
-        Ok(Progress::More)
     }
 
-    async fn send_late_pong(&mut self, socket: &mut WebSocketStream<Line>) -> Result<(), Error> {
-        match self.late.pop_front() {
-            Some(late) => self.send_pong(socket, late.pong).await,
-            None => Ok(()),
+    fn send_late_pong(&mut self, socket: &mut Socket) {
+        if let Some(late) = self.late.pop_front() {
+            self.send_pong(socket, &late.pong);
         }
     }
 
-    async fn send_pong(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        pong: Pong,
-    ) -> Result<(), Error> {
+    fn send_pong(&self, socket: &mut Socket, pong: &Pong) {
         match pong {
             Pong::Application(text) => {
                 // Counted first, so that the count is right once a client has read the pong.
                 self.shared.counters.pongs.fetch_add(1, Relaxed);
-                socket.send(Message::text(text)).await
+                socket.send_text(text);
             }
-            Pong::WebSocket(payload) => {
-                let mut frame = Vec::with_capacity(2 + payload.len());
-                Frame::pong(payload).format(&mut frame)?;
-                write_raw(socket, &frame).await
-            }
+            Pong::WebSocket(payload) => socket.send_pong(payload),
         }
     }
 
-    async fn echo(
-        &mut self,
-        socket: &mut WebSocketStream<Line>,
-        message: Message,
-    ) -> Result<Progress, Error> {
+    fn echo(&mut self, socket: &mut Socket, message: &Message) {
         tracing::trace!(bytes = message.len(), "echo");
         // Counted first, so that the count is right once a client has read the echo.
         self.shared.counters.echoes.fetch_add(1, Relaxed);
-        socket.send(message).await?;
+        socket.send(message);
         self.echoes = self.echoes.saturating_add(1);
-        Ok(Progress::More)
     }
 }
 
 fn is_login(secret: &Secret, text: &str) -> bool {
-    match Incoming::parse(text) {
-        Incoming::Login(token) => secret.matches(&token),
-        Incoming::Ping(_) | Incoming::Other => secret.matches(text),
+    match Said::parse(text) {
+        Said::Login(token) => secret.matches(&token),
+        Said::Ping(_) | Said::Other => secret.matches(text),
     }
-}
-
-async fn write_raw(socket: &mut WebSocketStream<Line>, bytes: &[u8]) -> Result<(), Error> {
-    socket.flush().await?;
-    Ok(socket.get_mut().write_raw(bytes).await?)
-}
-
-async fn write_fault(socket: &mut WebSocketStream<Line>, bytes: &[u8]) -> Result<Progress, Error> {
-    socket.get_mut().note(|pen| pen.fault());
-    write_raw(socket, bytes).await?;
-    Ok(Progress::Done)
-}
-
-/// Writes a Close frame past the WebSocket layer, which does not notice it.
-async fn write_close(socket: &mut WebSocketStream<Line>, code: u16) -> Result<Progress, Error> {
-    let mut bytes = Vec::with_capacity(4);
-    let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::default() };
-    Frame::close(Some(frame)).format(&mut bytes)?;
-    socket.get_mut().note(|pen| pen.closes(code));
-    write_raw(socket, &bytes).await?;
-    Ok(Progress::Done)
 }
 
 /// How the connection ends after a failed read or write.
-fn after_error(error: &Error) -> Ending {
+fn after_error(error: &SocketError) -> Ending {
     tracing::info!(%error, "the connection failed");
-    match error {
-        Error::Capacity(_) => Ending::Close { code: 1009, reason: "message too big" },
-        Error::Utf8(_) => Ending::Close { code: 1007, reason: "invalid UTF-8" },
-        Error::Protocol(_) | Error::AttackAttempt => {
-            Ending::Close { code: 1002, reason: "protocol error" }
+    let (code, reason) = match error {
+        SocketError::Io(_) => return Ending::Finish,
+        SocketError::Breach(Breach::TooLong { .. }) => (CloseCode::TOO_BIG, "message too big"),
+        SocketError::Breach(Breach::Text | Breach::CloseReason) => {
+            (CloseCode::INVALID_PAYLOAD, "invalid UTF-8")
         }
-        // The peer is gone and cannot read a Close frame. (tungstenite's enum is non-exhaustive.)
-        _ => Ending::Finish,
-    }
+        SocketError::Breach(_) => (CloseCode::PROTOCOL_ERROR, "protocol error"),
+    };
+    Ending::Close { code, reason }
 }

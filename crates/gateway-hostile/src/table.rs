@@ -93,8 +93,16 @@ const fn upgrade(steps: &'static [Step], end: Ending) -> Opening {
 }
 
 /// Closes after enough time for a client to become ready.
-const fn close(code: u16, reason: &'static str) -> Opening {
+const fn close(code: CloseCode, reason: &'static str) -> Opening {
     upgrade(&[BRIEF], Ending::Close { code, reason })
+}
+
+/// For a code of the table that has no name.
+const fn code(number: u16) -> CloseCode {
+    match CloseCode::new(number) {
+        Ok(code) => code,
+        Err(_) => panic!("this code may not be sent"),
+    }
 }
 
 /// The script that closes with a code that is not in the table. It lives as long as the process.
@@ -109,7 +117,7 @@ fn close_with(code: CloseCode) -> &'static Script {
             1001 | 1012 | 1013 => AWAY,
             _ => CLOSED,
         };
-        Box::leak(Box::new(script(name, about, expects, close(*number, ""))))
+        Box::leak(Box::new(script(name, about, expects, close(code, ""))))
     })
 }
 
@@ -140,7 +148,7 @@ static SCRIPTS: [Script; 43] = [
     script("accept-then-drop", "upgrades, then ends TCP at once without a Close frame", NEVER_WORKS,
         upgrade(&[], Ending::Finish)),
     script("accept-then-close", "upgrades, then closes with 1001 at once", NEVER_WORKS,
-        upgrade(&[], Ending::Close { code: 1001, reason: "" })),
+        upgrade(&[], Ending::Close { code: CloseCode::GOING_AWAY, reason: "" })),
     script("hang-up", "ends TCP without an answer to the upgrade", NEVER_WORKS,
         Opening::HangUp),
     script("half-open", "upgrades, then never reads or writes again", SILENT,
@@ -156,15 +164,15 @@ static SCRIPTS: [Script; 43] = [
     script("wrong-pong", "echoes, but answers JSON pings with a timestamp an hour too late, and WebSocket pings with another payload", &[Rule::StillThere],
         upgrade(&[Step::Answer(Manners { pongs: Pongs::Wrong, ..Manners::GOOD })], Ending::Finish)),
     script("close-1000", "closes with 1000 (normal) after one echoed message or a second", CLOSED,
-        close(1000, "done")),
+        close(CloseCode::NORMAL, "done")),
     script("close-1008", "closes with 1008 (policy) after one echoed message or a second", CLOSED,
-        close(1008, "policy violation")),
+        close(CloseCode::POLICY_VIOLATION, "policy violation")),
     script("close-1012", "closes with 1012 (restart) after one echoed message or a second", AWAY,
-        close(1012, "service restart")),
+        close(CloseCode::SERVICE_RESTART, "service restart")),
     script("close-4000", "closes with 4000 (application) after one echoed message or a second", CLOSED,
-        close(4000, "application error")),
+        close(code(4000), "application error")),
     script("refuse-login", "refuses the login after the first message or a second, and closes with 1013 (try again later)", AWAY,
-        upgrade(&[Step::RefuseLogin], Ending::Close { code: 1013, reason: "try again later" })),
+        upgrade(&[Step::RefuseLogin], Ending::Close { code: code(1013), reason: "try again later" })),
     script("restart", "closes all connections with 1012 after one echoed message or a second, refuses connections for two seconds, then echoes",
         &[Rule::AnswersClose, Rule::ComesBack],
         upgrade(&[BRIEF], Ending::Restart)),
@@ -222,7 +230,7 @@ static SCRIPTS: [Script; 43] = [
         upgrade(&[Step::Answer(Manners { closing: Closing::Ignored, ..Manners::GOOD })],
             Ending::Hold)),
     script("close-mute", "sends Close 1001 after one echoed message or a second, then sends nothing and keeps TCP open", &[Rule::AnswersClose, Rule::HangsUpAfterClose, Rule::ComesBack],
-        upgrade(&[BRIEF, Step::Close(1001)], Ending::Hold)),
+        upgrade(&[BRIEF, Step::Close(CloseCode::GOING_AWAY)], Ending::Hold)),
 ];
 
 #[cfg(test)]
@@ -277,7 +285,7 @@ mod tests {
         for code in (1000..=1003).chain(1007..=1014).chain(3000..=4999) {
             let script = Script::named(&format!("close-{code}")).expect("it may be sent");
             let Opening::Upgrade { end, .. } = script.opening else { panic!("no upgrade") };
-            assert!(matches!(end, Ending::Close { code: sent, .. } if sent == code));
+            assert!(matches!(end, Ending::Close { code: sent, .. } if sent.number() == code));
             assert!(!script.expects.is_empty() && script.about.contains(&code.to_string()));
             let again = Script::named(script.name).expect("it may be sent");
             assert!(std::ptr::eq(again, script), "it is made once");

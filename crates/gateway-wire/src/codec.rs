@@ -145,7 +145,7 @@ impl Codec {
     pub fn answer(&mut self, incoming: &Incoming, output: &mut Vec<u8>) {
         match incoming {
             Incoming::Message(_) | Incoming::Pong(_) => {}
-            Incoming::Ping(payload) => self.write(Control::Pong, payload, output),
+            Incoming::Ping(payload) => self.encode_pong(payload, output),
             Incoming::Close(close) => self.answer_close(close.as_ref(), output),
         }
     }
@@ -188,6 +188,12 @@ impl Codec {
     /// Appends a Ping frame to `output`. Of a payload over 125 bytes, the beginning is sent.
     pub fn encode_ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
         self.write(Control::Ping, payload, output);
+    }
+
+    /// Appends a Pong frame to `output` that answers no Ping, or answers it with another payload
+    /// (section 5.5.3). Of a payload over 125 bytes, the beginning is sent.
+    pub fn encode_pong(&mut self, payload: &[u8], output: &mut Vec<u8>) {
+        self.write(Control::Pong, payload, output);
     }
 
     /// Appends a Close frame to `output`. Of a reason over 123 bytes, the beginning is sent.

@@ -222,6 +222,7 @@ fn a_ping_and_a_close_are_answered_and_nothing_follows_a_close() {
     codec.encode_close(CloseCode::NORMAL, "", &mut output);
     codec.encode(&Message::text("late"), &mut output);
     codec.encode_ping(b"late", &mut output);
+    codec.encode_pong(b"late", &mut output);
 
     let (seen, breach) = read(&mut peer, &output, output.len());
     assert_eq!((seen, breach), (vec![Incoming::Pong(b"1"[..].into()), bad_gateway], None));
@@ -231,11 +232,13 @@ fn a_ping_and_a_close_are_answered_and_nothing_follows_a_close() {
 fn too_much_for_a_control_frame_is_cut() {
     let (mut codec, mut output) = (client(), Vec::new());
     codec.encode_ping(&[b'p'; 200], &mut output);
+    codec.encode_pong(&[b'q'; 200], &mut output);
     codec.encode_close(CloseCode::NORMAL, &"é".repeat(100), &mut output);
     let (seen, breach) = read(&mut server(), &output, 7);
     let reason = "é".repeat(61).into();
     let expected = [
         Incoming::Ping(vec![b'p'; 125].into()),
+        Incoming::Pong(vec![b'q'; 125].into()),
         Incoming::Close(Some((CloseCode::NORMAL, reason))),
     ];
     assert_eq!((&seen[..], breach), (&expected[..], None));
