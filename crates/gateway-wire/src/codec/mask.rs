@@ -24,7 +24,7 @@ impl Mask {
     }
 
     /// Moves on by this many bytes.
-    pub(super) const fn advance(&mut self, count: usize) {
+    pub(super) fn advance(&mut self, count: usize) {
         self.0.rotate_left(count % 4);
     }
 }
