@@ -3,14 +3,14 @@
 
 use std::cell::Cell;
 
-/// The most bytes that one read takes.
-const SIZE: usize = 48 << 10;
+/// The most bytes that one read takes: a message of 64 KiB fits.
+const SIZE: usize = 72 << 10;
 
 thread_local! {
     static BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// Lends `read` the thread's read buffer of 48 KiB. So a read needs no stack, and no time to fill a
+/// Lends `read` the thread's read buffer of 72 KiB. So a read needs no stack, and no time to fill a
 /// buffer with zeros.
 ///
 /// The buffer still contains bytes of earlier reads. A stream that reads into it must report

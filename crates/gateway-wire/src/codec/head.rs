@@ -12,14 +12,14 @@ use super::breach::Breach;
 /// The longest head, in bytes: two bytes, a length of eight, a key of four.
 pub(super) const LONGEST: usize = 14;
 
-const FIN: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV2: u8 = 0x20;
 const RSV3: u8 = 0x10;
 const OPCODE: u8 = 0x0f;
 
-/// The bits of the second byte.
-const MASKED: u8 = 0x80;
+/// The bit that says that a key follows, and the bits of the length.
+pub(super) const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
 
 /// The longest payload of a control frame, in bytes (section 5.5).

@@ -8,9 +8,9 @@ use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK};
 use crate::handshake::{Handshake, Opened};
 use crate::open_failure::{OpenFailure, OpenStep};
 
-/// The most bytes that one write offers. If a write fails, the engine does not know how many of its
-/// bytes left the process.
-const WRITE: usize = 64 << 10;
+/// The most bytes that one write offers: a message of 64 KiB fits. If a write fails, the engine does
+/// not know how many of its bytes left the process.
+const WRITE: usize = 128 << 10;
 
 /// The most bytes that are read and discarded when a socket is left. Unread input would cause a
 /// reset, which could overtake the Close frame.
