@@ -190,10 +190,13 @@ impl Slow {
 
 impl Extension for Slow {
     fn decode(&mut self, part: &[u8], _: bool, output: &mut Vec<u8>) -> Result<usize, Breach> {
-        let part = &part[..part.len().min(Self::BYTES)];
-        if part.contains(&Self::REFUSED) {
-            return Err(Breach::Extension("a byte that it refuses"));
-        }
+        // What comes before the byte is given first, however the bytes are cut.
+        let count =
+            part.iter().take(Self::BYTES).take_while(|byte| **byte != Self::REFUSED).count();
+        let part = match (count, part) {
+            (0, [_, ..]) => return Err(Breach::Extension("a byte that it refuses")),
+            (count, part) => &part[..count],
+        };
         output.extend(part);
         Ok(part.len())
     }
