@@ -81,10 +81,14 @@ impl Class for Breach {
     }
 }
 
+/// So many pieces have the sizes that a plan says. Those of more bytes are longer, or a run takes long.
+const PIECES: usize = 4 << 10;
+
 /// Reads `bytes` in pieces of these sizes, over and over; in one piece if there are none.
 pub(crate) fn read(codec: &mut Codec, bytes: &[u8], cuts: &[u8]) -> Reading<Breach> {
     let mut incoming = Vec::new();
-    let mut sizes = cuts.iter().map(|size| usize::from(*size).max(1)).cycle();
+    let times = bytes.len().div_ceil(PIECES);
+    let mut sizes = cuts.iter().map(|size| usize::from(*size).max(1) * times).cycle();
     let mut rest = bytes;
     while !rest.is_empty() {
         let size = sizes.next().unwrap_or(rest.len()).min(rest.len());

@@ -48,7 +48,7 @@ enum Step {
 const MOST: u32 = 70_000;
 
 /// More steps than these are left out.
-const MOST_STEPS: usize = 32;
+const MOST_STEPS: usize = 16;
 
 /// No message is too long.
 const LIMIT: usize = 1 << 20;
