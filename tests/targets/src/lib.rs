@@ -8,12 +8,15 @@
 mod answers;
 mod bytes;
 mod cli;
+mod codec;
 mod config;
 mod driver;
 mod events;
+mod frames;
 mod journal;
 mod plans;
 mod reference;
+mod roles;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -59,14 +62,21 @@ pub const DRIVER: Target = Target::new::<driver::Input>("driver");
 /// The core: see `events.rs`.
 pub const EVENTS: Target = Target::new::<events::Input>("events");
 
+/// Frames that the codec reads: see `frames.rs`.
+pub const FRAMES: Target = Target::new::<frames::Input>("frames");
+
 /// Journals: see `journal.rs`.
 pub const JOURNAL: Target = Target::new::<journal::Input>("journal");
 
 /// The core, compared with the model of its contract: see `reference.rs`.
 pub const REFERENCE: Target = Target::new::<reference::Input>("reference");
 
+/// Frames that one role writes and the other reads: see `roles.rs`.
+pub const ROLES: Target = Target::new::<roles::Input>("roles");
+
 /// Every target. The fuzzer runs a constant above, because this list links all of them.
-pub const TARGETS: &[Target] = &[ANSWERS, CLI, CONFIG, DRIVER, EVENTS, JOURNAL, REFERENCE];
+pub const TARGETS: &[Target] =
+    &[ANSWERS, CLI, CONFIG, DRIVER, EVENTS, FRAMES, JOURNAL, REFERENCE, ROLES];
 
 impl Target {
     const fn new<I: Input>(name: &'static str) -> Self {

@@ -13,11 +13,11 @@ pub trait Extension: fmt::Debug + Send + Sync {
     /// says that `part` ends the message.
     ///
     /// Returns how many bytes of `part` it used. It keeps what it cannot decode yet, and counts it as
-    /// used. If it has more output than `room`, it leaves at least one byte of `part`: the codec then
-    /// returns to its caller, and continues in the next call.
+    /// used. It may stop early, because it needs more room or to bound its work: it then leaves at
+    /// least one byte of `part`, and the codec returns to its caller and continues in the next call.
     ///
-    /// The codec refuses the message if more than `room` bytes are appended, or if bytes are left
-    /// although there was room.
+    /// The codec refuses the message if a call appends more than `room` bytes, or if a call with a part
+    /// neither uses nor appends a byte.
     ///
     /// # Errors
     /// Returns a breach if the stream is invalid.

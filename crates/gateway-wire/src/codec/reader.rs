@@ -268,8 +268,8 @@ impl Begun {
         if used > bytes.len() || decoded.len() > room {
             return Err(Breach::Extension("it exceeds its bounds"));
         }
-        if used < bytes.len() && decoded.len() < room {
-            return Err(Breach::Extension("it leaves input although it has room"));
+        if used == 0 && decoded.is_empty() && !bytes.is_empty() {
+            return Err(Breach::Extension("it neither uses nor appends a byte"));
         }
         let size = self.part.len() + decoded.len();
         if size > limit {

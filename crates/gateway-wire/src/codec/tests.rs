@@ -174,6 +174,17 @@ fn a_message_that_is_too_long_is_told_with_its_size_and_the_limit() {
     );
 }
 
+#[test]
+fn a_message_as_long_as_the_limit_is_read() {
+    let payload = [7; LONGEST];
+    let whole = [&b"\x82\x7e\x0b\xb8"[..], &payload].concat();
+    let fragments = [&b"\x02\x7e\x0b\xb7"[..], &payload[1..], b"\x80\x01\x07"].concat();
+    for bytes in [whole, fragments] {
+        let expected = vec![Incoming::Message(Message::binary(payload.to_vec()))];
+        assert_eq!(read_by_client(&bytes), (expected, None));
+    }
+}
+
 /// Autobahn's cases 6.4: the breach comes with the byte that makes it one.
 #[test]
 fn a_text_that_is_not_utf8_is_refused_at_its_first_wrong_byte() {
@@ -393,6 +404,57 @@ fn messages_of_one_read_share_a_copy_and_a_kept_one_keeps_few_others() {
     assert!(spent.count_total < 40, "{spent:?}");
 }
 
+#[test]
+fn messages_of_one_read_are_neighbours_in_its_copy() {
+    let bytes = [frame(0x82, b"one"), frame(0x82, b"two")].concat();
+    let (seen, _) = read(&mut client(), &bytes, bytes.len());
+    let [Incoming::Message(one), Incoming::Message(two)] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(two.as_bytes().as_ptr() as usize - one.as_bytes().as_ptr() as usize, 5);
+}
+
+#[test]
+fn a_message_that_is_longer_than_a_shared_copy_has_one_of_its_own() {
+    for length in [8_191, 8_192, 8_193, 20_000_u16] {
+        let payload = vec![7; usize::from(length)];
+        let long = [&b"\x82\x7e"[..], &length.to_be_bytes(), &payload].concat();
+        let bytes = [frame(0x82, b"before"), long, frame(0x82, b"after")].concat();
+        let (seen, breach) = read(&mut Codec::new(Role::Client, 1 << 20), &bytes, bytes.len());
+        let expected = [b"before".to_vec(), payload, b"after".to_vec()]
+            .map(|payload| Incoming::Message(Message::binary(payload)));
+        assert_eq!((&seen[..], breach), (&expected[..], None));
+    }
+}
+
+/// Of a text, and of bytes: the memory is reserved as the message grows, and never more than is
+/// announced.
+#[test]
+fn a_message_that_comes_in_pieces_takes_its_length() {
+    for first in [0x81, 0x82] {
+        let length = 1_100_000_u64;
+        let head = [&[first, 127][..], &length.to_be_bytes()].concat();
+        let payload = vec![b'a'; 1_100_000];
+        let mut codec = Codec::new(Role::Client, 1 << 30);
+        let mut message = Vec::new();
+
+        let spent = allocation_counter::measure(|| {
+            drop(read(&mut codec, &head, head.len()));
+            message = read(&mut codec, &payload, 1_000).0;
+        });
+
+        assert_eq!(message.len(), 1);
+        assert!(spent.bytes_current < 1_101_000, "{first:x}: {spent:?}");
+        assert!(spent.count_total < 12, "{first:x}: {spent:?}");
+    }
+}
+
+#[test]
+fn a_frame_is_written_in_the_memory_that_it_takes() {
+    let message = Message::binary(vec![7; 65_536]);
+    let mut output = Vec::new();
+    let spent = allocation_counter::measure(|| server().encode(&message, &mut output));
+    assert_eq!((spent.bytes_total, spent.count_total), (65_536 + 14, 1));
+}
+
 /// Repeats each byte as often as the byte before it says.
 #[derive(Debug, Default)]
 struct Repeats {
@@ -483,4 +545,53 @@ fn an_extension_works_in_bounded_steps_and_stays_within_the_limit() {
         let breach = extended(wrong).decode(&mut Input::new(&payload)).unwrap_err();
         assert!(matches!(breach, Breach::Extension(_)), "{breach:?}");
     }
+}
+
+/// Appends a stop at the end of a message.
+#[derive(Debug)]
+struct Stops;
+
+impl Extension for Stops {
+    fn decode(
+        &mut self,
+        part: &[u8],
+        is_last: bool,
+        _: usize,
+        output: &mut Vec<u8>,
+    ) -> Result<usize, Breach> {
+        output.extend(part);
+        output.extend(is_last.then_some(b'.'));
+        Ok(part.len())
+    }
+}
+
+#[test]
+fn an_extension_learns_once_where_a_message_ends() {
+    let bytes = [
+        frame(0x41, b"ab"),
+        frame(0x00, b"c"),
+        frame(0x80, b"d"),
+        frame(0xc1, b"ef"),
+        frame(0x41, b"g"),
+        frame(0x80, b""),
+    ]
+    .concat();
+    for size in 1..=bytes.len() {
+        let mut codec = client().with_extension(Box::new(Stops));
+        let expected = vec![text("abcd."), text("ef."), text("g.")];
+        assert_eq!(read(&mut codec, &bytes, size), (expected, None), "in pieces of {size}");
+    }
+}
+
+/// A character that is begun counts, too.
+#[test]
+fn what_an_extension_makes_of_a_text_is_held_to_the_limit() {
+    let bytes = [frame(0x41, b"\x05a\x01\xc3"), frame(0x80, b"\x01\xa9")].concat();
+    let read_up_to = |limit| {
+        let codec = Codec::new(Role::Client, limit).with_extension(Box::new(Repeats::default()));
+        read(&mut { codec }, &bytes, bytes.len())
+    };
+    assert_eq!(read_up_to(7), (vec![text("aaaaaé")], None));
+    let breach = Breach::TooLong { size: 7, is_whole: false, limit: 6 };
+    assert_eq!(read_up_to(6), (vec![], Some(breach)));
 }
