@@ -60,7 +60,7 @@ impl<'a> Peer<'a> {
             Incoming::Ping(payload) => PeerMessage::Ping(payload.clone()),
             Incoming::Pong(payload) => PeerMessage::Pong(payload.clone()),
             Incoming::Close(close) => PeerMessage::Close(close.as_ref().map(|(code, reason)| {
-                CloseFrame { code: code.number().into(), reason: reason.clone() }
+                CloseFrame { code: code.number().into(), reason: reason.as_str().into() }
             })),
         };
         if let Err(error) = self.context.write(&mut self.wire, message) {
@@ -92,7 +92,10 @@ fn told(message: PeerMessage) -> Incoming {
         PeerMessage::Pong(payload) => Incoming::Pong(payload),
         PeerMessage::Close(close) => Incoming::Close(close.map(|CloseFrame { code, reason }| {
             let code = CloseCode::new(code.into());
-            (code.unwrap_or_else(|code| panic!("tungstenite lets {code:?} pass")), reason)
+            (
+                code.unwrap_or_else(|code| panic!("tungstenite lets {code:?} pass")),
+                reason.as_str().into(),
+            )
         })),
         PeerMessage::Frame(frame) => panic!("tungstenite reads no {frame:?}"),
     }

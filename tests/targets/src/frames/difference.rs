@@ -78,5 +78,5 @@ fn is_bad_gateway(incoming: &Incoming) -> bool {
 /// What tungstenite reports in place of a Close with a code that it does not allow.
 fn is_replaced(incoming: &Incoming) -> bool {
     matches!(incoming, Incoming::Close(Some((code, reason)))
-        if code.number() == 1002 && *reason == "Protocol violation")
+        if code.number() == 1002 && reason.as_str() == "Protocol violation")
 }
