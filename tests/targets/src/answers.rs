@@ -112,7 +112,10 @@ impl Story<'_> {
     fn close(&mut self, id: SocketId, payload: &[u8]) {
         let bytes = Frame::new(0x88, payload).bytes();
         for piece in bytes.chunks(self.piece) {
-            self.session.received(self.now, id, piece);
+            // A driver reads nothing from a socket that it was ordered to drop.
+            if self.session.socket() == Some(id) {
+                self.session.received(self.now, id, piece);
+            }
         }
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         let reason = std::str::from_utf8(payload.get(2..).unwrap_or_default());
