@@ -28,8 +28,8 @@ pub fn client(url: impl Into<String>, config: ConfigBuilder) -> Builder {
     Client::builder(url).config(config.build().expect("valid settings")).seed(7)
 }
 
-/// An open client on a socket in memory that holds so many bytes each way, and its peer. Its events so far are taken, and its
-/// calls are counted from here on.
+/// Returns an open client on a socket in memory, and its peer. The socket holds `capacity` bytes in each
+/// direction. The client's events so far are taken, and its socket's calls are counted from here on.
 pub async fn pair(config: ConfigBuilder, capacity: usize) -> (Client, Sockets, Peer<DuplexStream>) {
     pair_with(config, capacity, |builder| builder).await
 }

@@ -1,4 +1,5 @@
-//! Lists the scenarios: every `pub(crate) fn NAME() -> Scenario` in `src/scenarios/TOPIC.rs` is a test TOPIC::NAME.
+//! Lists the scenarios. Every `pub(crate) fn NAME() -> Scenario` in `src/scenarios/TOPIC.rs` becomes
+//! a test TOPIC::NAME.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

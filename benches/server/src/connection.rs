@@ -52,7 +52,7 @@ pub(crate) struct Connection {
     waiting: BytesMut,
     /// The beginning of a frame that is not whole.
     rest: Vec<u8>,
-    /// Within a message of several frames: its opcode, and what came of it.
+    /// A message of several frames that is not complete: its opcode, and its bytes so far.
     fragments: Option<(u8, Vec<u8>)>,
     floods: VecDeque<Flood>,
     /// What waits is the last.
@@ -60,7 +60,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// The bytes that came right behind the request, mostly none, are heard with the next read.
+    /// Bytes that follow the request directly, if there are any, are processed with the next read.
     pub(crate) fn new(stream: TcpStream, shared: Rc<RefCell<Shared>>, rest: Vec<u8>) -> Self {
         let (waiting, floods) = (BytesMut::new(), VecDeque::new());
         Self { stream, shared, waiting, rest, fragments: None, floods, is_ending: false }
@@ -233,7 +233,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if !self.is_ending {
-            // A socket that cannot be told so is closed all the same.
+            // If the socket rejects the setting, it is closed without a reset.
             let _ = self.stream.set_zero_linger();
         }
     }

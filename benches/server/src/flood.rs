@@ -59,7 +59,7 @@ impl Chunk {
         &self.buffer[..owed.saturating_mul(self.size).min(self.buffer.len())]
     }
 
-    /// Counts what was written of [`Self::next`]. Returns what is left of the last frame that was begun.
+    /// Counts written bytes of [`Self::next`]. Returns the unwritten bytes of the frame that is cut.
     pub(crate) fn written(&self, flood: &mut Flood, written: usize) -> &[u8] {
         let frames = written.div_ceil(self.size);
         flood.next += frames as u64;

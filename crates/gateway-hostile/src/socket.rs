@@ -12,7 +12,7 @@ use crate::line::Line;
 /// How much is read at once.
 const READ: usize = 16 * 1024;
 
-/// An upgraded connection. What is sent waits in `output` until [`flush`](Self::flush).
+/// An upgraded connection. Sent bytes wait in `output` until [`flush`](Self::flush).
 #[derive(Debug)]
 pub(crate) struct Socket {
     line: Line,
@@ -110,7 +110,7 @@ impl Socket {
         self.output.extend_from_slice(bytes);
     }
 
-    /// Writes what was sent. Cancel-safe.
+    /// Writes the waiting bytes. Cancel-safe.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         while let rest @ [_, ..] = &self.output[self.written..] {
             self.written += self.line.write(rest).await?;
@@ -121,7 +121,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Writes what was sent, and ends TCP.
+    /// Writes the waiting bytes, and ends TCP.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
         self.flush().await?;
         self.line.end().await

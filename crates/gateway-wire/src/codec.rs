@@ -4,7 +4,7 @@
 //! Most programs do not need this module: a [`Session`](crate::Session) contains a codec. Servers and
 //! tests can use it on its own. It does no IO.
 //!
-//! Each frame is judged once, in `head.rs`, before memory is taken for it. Where the rules are:
+//! `head.rs` judges each frame once, before memory is taken for it. This table says where each rule is:
 //!
 //! | section of RFC 6455 | rule | file |
 //! |---|---|---|

@@ -100,8 +100,8 @@ impl Verdict {
         }
     }
 
-    /// What the server wrote on a socket is yielded in order, and not twice: up to where the socket was hurt, or all of it once the
-    /// application is done.
+    /// The client must yield the messages of each socket in order and once: all of them at the end, or
+    /// those before the fault.
     pub fn hold_received(&mut self, seen: &[(Seen, bool)], received: &[String], is_over: bool) {
         let mut received = received.iter().peekable();
         for (number, (socket, is_hurt)) in (1..).zip(seen) {

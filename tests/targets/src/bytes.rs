@@ -16,7 +16,7 @@ use serde::de::{
 };
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
-/// The name of a type, a variant or a field, which no byte stands for.
+/// The name of a type, a variant or a field. It takes no byte.
 type Name = &'static str;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -344,7 +344,7 @@ impl ser::SerializeSeq for &mut Writer {
     }
 }
 
-/// What has a known length: its parts, one after the other.
+/// A value of a known number of parts. They follow each other.
 macro_rules! write_parts {
     ($($parts:ident $write:ident $($name:ty)?,)*) => {$(
         impl ser::$parts for &mut Writer {

@@ -26,7 +26,7 @@ pub(crate) struct Input {
     steps: Vec<Step>,
 }
 
-/// What is written.
+/// The bytes that were written.
 #[derive(Serialize, Deserialize)]
 enum Step {
     Text(String),
@@ -223,15 +223,15 @@ impl Step {
             Self::Ping(payload) => Some(Incoming::Ping(beginning(payload).into())),
             Self::Pong(payload) => Some(Incoming::Pong(beginning(payload).into())),
             Self::Close(index, reason) | Self::Echo(index, reason) => {
-                let mut told = String::new();
+                let mut cut = String::new();
                 // Two bytes are the code's.
                 for char in reason.chars() {
-                    if told.len() + char.len_utf8() > 123 {
+                    if cut.len() + char.len_utf8() > 123 {
                         break;
                     }
-                    told.push(char);
+                    cut.push(char);
                 }
-                Some(Incoming::Close(Some((code(*index), told.into()))))
+                Some(Incoming::Close(Some((code(*index), cut.into()))))
             }
             Self::EmptyEcho => Some(Incoming::Close(None)),
             Self::Silence(_) => None,

@@ -5,7 +5,8 @@ use tungstenite::handshake::derive_accept_key;
 /// The most header fields of an upgrade request.
 const MAX_HEADERS: usize = 64;
 
-/// The length of an upgrade request and the answer that accepts it (RFC 6455 section 4.2); `None` while it is not whole.
+/// Returns the length of an upgrade request, and the answer that accepts it (RFC 6455 section 4.2).
+/// `None` if the request is not complete.
 ///
 /// # Panics
 /// If the request is no HTTP, or asks for no WebSocket.

@@ -86,7 +86,7 @@ pub enum What {
     WriteBehind(u64),
     /// The user asks for another socket.
     Reconnect,
-    /// The driver's buffer is empty, as the machine asked to be told.
+    /// The driver reports that its buffer is empty, as the machine asked.
     Drained,
     /// The timer fires.
     Tick,

@@ -18,7 +18,7 @@ use super::{
     words,
 };
 
-/// Why a journal cannot be told as a scenario.
+/// Why a journal cannot become a scenario.
 #[derive(Debug, Error)]
 pub(crate) enum NotTold {
     #[error("the journal's settings cannot be written as TOML: {0}")]

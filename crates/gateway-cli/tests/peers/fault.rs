@@ -96,7 +96,7 @@ pub(crate) struct Fault {
 
 /// One server process, with one client for as long as it lives.
 pub(crate) struct Run {
-    /// Beside `BASE`. A flag replaces an earlier one of its name.
+    /// The flags in addition to `BASE`. A flag replaces the one of the same name in `BASE`.
     pub(crate) flags: &'static [&'static [(&'static str, &'static str)]],
     pub(crate) faults: &'static [&'static [Fault]],
 }

@@ -3,7 +3,7 @@
 
 use super::common::{Ended, file, gateway, run};
 
-/// The demo bounds itself: past 19 s it says so, and fails. That is what is looked at here, no clock.
+/// The demo fails by itself if it takes more than 19 s. This test reads that, and no clock.
 /// It takes its time, so all of them run at once.
 #[tokio::test]
 async fn the_demo_rides_out_its_faults_and_its_recording_replays_on_either_driver() {

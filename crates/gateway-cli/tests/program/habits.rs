@@ -64,7 +64,7 @@ async fn a_terminal_shows_which_way_a_message_went() -> io::Result<()> {
 
     let shown = soon(typed).await.expect("no panic")?;
 
-    // No line of the log stands behind a prompt.
+    // No log line follows a prompt on the same line.
     for line in shown.lines().filter(|line| line.contains("INFO")) {
         let (_, last) = line.rsplit_once(CLEARED).unwrap_or_else(|| panic!("{shown:?}"));
         assert!(!last.starts_with("> "), "{shown:?}");

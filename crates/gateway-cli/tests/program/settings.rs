@@ -94,7 +94,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     assert!(output.stdout.contains("--events - --log-level off "));
 }
 
-/// The variables that are not read where the fuzzer reads settings: those of the log, and those that name a file of the disk.
+/// Variables that the fuzzer does not set: those of the log, and those that name a file.
 const ELSEWHERE: [&str; 5] =
     ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT", "GATEWAY_CERT", "GATEWAY_KEY"];
 

@@ -14,7 +14,7 @@ use rustls::{ALL_VERSIONS, pki_types::CertificateDer};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-/// A server that shows what it is given for the next connections; a change ends those that are open.
+/// A server whose certificate can be changed. A change ends the open connections.
 struct Server {
     url: String,
     shown: Arc<Mutex<TlsAcceptor>>,

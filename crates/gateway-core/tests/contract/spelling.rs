@@ -1,4 +1,5 @@
-//! Every word that users read in logs, in JSON and in errors, against the snapshot `spelling.txt`. `GATEWAY_BLESS=1` records it.
+//! Compares every word that users read in logs, in JSON and in errors with the snapshot `spelling.txt`.
+//! `GATEWAY_BLESS=1` records it.
 //!
 //! The names of an enum come from its own reader, so a new variant needs no line here, unless it holds data.
 
@@ -212,9 +213,9 @@ fn spelled<T: Serialize + DeserializeOwned + PartialEq + Debug>(examples: &[&str
 /// A value of each variant: the examples, and every variant without data.
 fn known_values<T: Serialize + DeserializeOwned>(examples: &[&str]) -> Vec<T> {
     let unknown = serde_json::from_str::<T>(r#""?""#).err().expect("no variant has that name");
-    let told = unknown.to_string(); // unknown variant `?`, expected one of `a`, `b`
+    let error = unknown.to_string(); // unknown variant `?`, expected one of `a`, `b`
     let mut values = Vec::new();
-    for name in told.split('`').skip(3).step_by(2) {
+    for name in error.split('`').skip(3).step_by(2) {
         let of_name = examples.iter().filter(|json| tag(json) == name);
         let before = values.len();
         values.extend(of_name.map(|json| {

@@ -1,4 +1,5 @@
-//! The invariants over random histories: all that the checker sees, and what it cannot see. A failure shrinks to a short plan.
+//! The invariants over random histories: those that the checker sees, and those that it cannot see. A
+//! failure shrinks to a short plan.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ fn every_event(world: &World) -> Vec<Event<'static>> {
     events
 }
 
-/// A user who wants a connection, and a healthy world: they lead to ready from wherever the plan ends.
+/// After any plan, a connect request in a healthy network leads to ready.
 fn becomes_ready(plan: &Plan) -> Result<(), TestCaseError> {
     let mut world = after(plan);
     world.rig.now = world.rig.now.saturating_add(Duration::from_secs(1));
@@ -106,7 +107,7 @@ proptest! {
         let connection = &mut world.rig.connection;
         let live = connection.socket().map_or(0, SocketId::number);
         let stale = if is_older { live.saturating_sub(by) } else { live.saturating_add(1_000 + by) };
-        let now = Instant::ZERO; // the machine takes it for the latest that it was told
+        let now = Instant::ZERO; // an earlier `now` counts as the last one
         let _ = connection.handle(now, Event::Flushed(SocketId::new(u64::MAX)));
         let events = every::events(SocketId::new(stale));
         for event in events.into_iter().filter(|event| event.socket().is_some()) {

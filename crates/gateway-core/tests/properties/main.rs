@@ -1,4 +1,4 @@
-//! What holds of everything that is drawn at random: histories, configurations, delays. And the corpus of the fuzzer.
+//! Random tests: histories, configurations, delays. And the fuzzer's seeds and findings.
 
 mod accepted;
 mod backoff;

@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::strategies;
 
-/// What was seen, in words.
+/// The names of the events, notices and causes that were seen.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<BTreeSet<String>>>);
 
@@ -23,8 +23,8 @@ impl Observer for Seen {
         let mut seen = self.0.lock().unwrap();
         seen.insert(event(&observed.event));
         for action in observed.actions {
-            if let Action::Notify(told) = action {
-                seen.extend(notice(told));
+            if let Action::Notify(of_action) = action {
+                seen.extend(notice(of_action));
             }
         }
     }
@@ -34,12 +34,12 @@ fn event(event: &Event<'_>) -> String {
     format!("event {}", event.kind().name())
 }
 
-/// The notice, and what it tells.
-fn notice(told: &Notice) -> Vec<String> {
-    let shown = format!("{told:?}");
+/// The name of the notice, and the names of the causes in it.
+fn notice(notice: &Notice) -> Vec<String> {
+    let shown = format!("{notice:?}");
     let variant = shown.split([' ', '(']).next().unwrap_or_default();
     let mut words = vec![format!("notice {variant}")];
-    match *told {
+    match *notice {
         Notice::Disconnected { cause, .. } => words.push(format!("disconnected {}", cause.name())),
         Notice::RetryScheduled { cause, because, .. } => {
             words.push(format!("retry for {}", cause.name()));

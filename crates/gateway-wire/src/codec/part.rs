@@ -39,9 +39,8 @@ impl Part {
         }
     }
 
-    /// Appends bytes of a frame, of which `left` more are announced. If the frame is not the last one,
-    /// the memory at least doubles when it grows: otherwise many small fragments would each copy the
-    /// message.
+    /// Appends bytes of a frame. The frame announced `left` more. If the frame is not the last one, the
+    /// memory at least doubles when it grows. Otherwise each small fragment could copy the message.
     pub(super) fn push(&mut self, bytes: &[u8], left: u64, is_final: bool) -> Result<(), Breach> {
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         let ahead = |held: usize| {

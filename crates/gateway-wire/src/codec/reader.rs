@@ -17,14 +17,15 @@ const BLOCK: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Reader {
     rules: Rules,
-    /// A head of which these bytes have come.
+    /// The first bytes of a head that is not complete.
     head: [u8; head::LONGEST],
+    /// The number of these bytes.
     have: usize,
     /// The frame whose payload comes next.
     frame: Option<Frame>,
     /// The message whose last fragment is still to come.
     message: Option<Begun>,
-    /// What has come of a control frame's payload.
+    /// The first bytes of a control frame's payload.
     control: Vec<u8>,
     extension: Option<Box<dyn Extension>>,
     end: End,
@@ -56,12 +57,12 @@ struct Begun {
     is_extended: bool,
 }
 
-/// What the bytes of a payload led to.
+/// The result of reading a part of a payload.
 enum Step {
     Complete(Incoming),
-    /// The frame is complete, and not its message; or there is more of its payload.
+    /// `input` has more: of this payload, or of the next frame.
     GoOn,
-    /// More bytes must come, or the caller must ask again.
+    /// `input` is used up, or an extension stopped early.
     Rest,
 }
 
@@ -115,7 +116,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// Frees what has come, and remembers the breach.
+    /// Frees the incomplete message, and remembers the breach.
     #[cold]
     fn break_off(&mut self, breach: Breach) -> Breach {
         self.end = End::Broken(breach);
@@ -123,7 +124,7 @@ impl Reader {
         breach
     }
 
-    /// Reads on, wherever the last bytes ended.
+    /// Continues where the last bytes ended: in a head, or in a payload.
     fn resume(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
         loop {
             match self.end {
@@ -184,7 +185,7 @@ impl Reader {
         frame
     }
 
-    /// Reads what has come of a frame's payload, at most a block of a masked one.
+    /// Reads the bytes of a frame's payload that are in `input`; of a masked frame, at most a block.
     fn read_payload(&mut self, mut frame: Frame, input: &mut Input<'_>) -> Result<Step, Breach> {
         let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
         let come = &input.rest()[..input.rest().len().min(left)];

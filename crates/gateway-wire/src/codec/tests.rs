@@ -16,7 +16,7 @@ fn close(code: u16, reason: &[u8]) -> Vec<u8> {
     frame(0x88, &[&code.to_be_bytes()[..], reason].concat())
 }
 
-/// Feeds pieces of this size. Returns what came, and the breach if there was one.
+/// Decodes pieces of this size. Returns the messages and control frames, and the breach if there is one.
 fn read(codec: &mut Codec, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Breach>) {
     let mut frames = Vec::new();
     for piece in bytes.chunks(size) {
@@ -505,7 +505,7 @@ fn extended(extension: Repeats) -> Codec {
 }
 
 /// The shape that permessage-deflate needs: a message is one stream over its frames, a call does a
-/// bounded amount of work, and what is not used stays in the input.
+/// bounded amount of work, and unused bytes stay in the input.
 #[test]
 fn an_extension_transforms_messages_with_rsv1_at_any_cut() {
     let bytes = [

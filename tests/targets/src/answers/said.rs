@@ -95,7 +95,7 @@ listed!(Connection, CONNECTIONS, field => field.to_owned());
 listed!(Name, NAMES, name => name.to_owned());
 
 impl Close {
-    /// Leaves out what is longer than a payload of interest.
+    /// Cuts payloads that are longer than any rule needs.
     pub(super) fn cut(&mut self) {
         match self {
             Self::Known(_, bytes) | Self::Raw(bytes) => bytes.truncate(130),

@@ -40,7 +40,7 @@ impl<'a> Peer<'a> {
         let mut incoming = Vec::new();
         let error = loop {
             match self.context.read(&mut self.wire) {
-                Ok(message) => incoming.push(told(message)),
+                Ok(message) => incoming.push(translated(message)),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break None,
                 Err(error) => break Some(error),
             }
@@ -83,8 +83,8 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// What tungstenite read, in the codec's words.
-fn told(message: PeerMessage) -> Incoming {
+/// The message of tungstenite in the codec's type.
+fn translated(message: PeerMessage) -> Incoming {
     match message {
         PeerMessage::Text(text) => Incoming::Message(Message::text(text.as_str())),
         PeerMessage::Binary(bytes) => Incoming::Message(Message::binary(bytes)),

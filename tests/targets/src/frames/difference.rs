@@ -1,11 +1,14 @@
-//! How the codec may differ from tungstenite, and why.
+//! Where the codec may differ from tungstenite, and why.
 //!
-//! These are differences of two readings. `frames.rs` has two more, of what is read: a length that is
-//! coded in more bytes than it needs, which tungstenite accepts (RFC 6455, 5.2), and a frame that is
-//! refused before it has come whole (its head is judged first, and a text as it arrives). Two others
-//! are not compared: tungstenite has no extensions, so it reads messages of an extension without
-//! their RSV1; and after a Close it reports the end of the connection, or an error if bytes follow,
-//! which the codec ignores (5.5.1).
+//! Both read the same bytes, and this file compares the results. `frames.rs` handles two more
+//! differences, by changing the bytes that tungstenite gets:
+//!
+//! - tungstenite accepts a length in more bytes than it needs (RFC 6455, 5.2);
+//! - the codec refuses a frame early: by its head, or at the first wrong byte of a text.
+//!
+//! Two things are not compared. tungstenite has no extensions, so it reads their messages without RSV1.
+//! After a Close it reports the end of the connection, or an error if bytes follow. The codec ignores
+//! these bytes (5.5.1).
 
 use gateway_core::Failure;
 use gateway_wire::codec::{Breach, Incoming};

@@ -1,4 +1,4 @@
-//! Which outcomes are told by default, and when.
+//! Which outcomes a client reports by default, and when.
 
 use futures_util::{FutureExt as _, SinkExt as _};
 use gateway_tests::{calm, pair, settle, while_polling};

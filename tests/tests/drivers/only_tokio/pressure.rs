@@ -348,7 +348,8 @@ async fn a_slow_application_kills_no_link_and_the_pings_still_leave() {
     assert!(sockets.is_quiet());
     drop(client);
 
-    // One event each second, the clock read with every eighth: 500 s hold at least 13 intervals of less than 38 s.
+    // One event comes each second, and the clock is read with every eighth. So an interval takes less
+    // than 38 s, and 500 s hold at least 13 of them.
     let pings = pongs.await.unwrap();
     assert!(pings >= 13, "{pings}");
 }
