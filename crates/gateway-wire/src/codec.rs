@@ -54,7 +54,6 @@ mod writer;
 
 use bytes::Bytes;
 use gateway_core::{CloseCode, CloseFrame, Frame};
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 pub use self::breach::Breach;
 pub use self::extension::Extension;
@@ -153,7 +152,7 @@ impl Codec {
     /// Echoes the code and the reason (section 5.5.1).
     fn answer_close(&mut self, close: Option<&(CloseCode, Text)>, output: &mut Vec<u8>) {
         let payload = close.map(|(code, reason)| close::payload(*code, reason));
-        self.write(Control::Close, &payload.unwrap_or_default(), output);
+        self.write(head::CLOSE, &payload.unwrap_or_default(), output);
     }
 
     /// Whether frames may follow: no Close was written, neither our own nor the answer to the
@@ -169,43 +168,43 @@ impl Codec {
     pub fn encode(&mut self, message: &Message, output: &mut Vec<u8>) {
         match message {
             Message::Text(text) => self.encode_text(text, output),
-            Message::Binary(bytes) => self.encode_data(Data::Binary, bytes, output),
+            Message::Binary(bytes) => self.encode_data(head::BINARY, bytes, output),
         }
     }
 
     /// Appends a text's frame to `output`.
     pub fn encode_text(&mut self, text: &str, output: &mut Vec<u8>) {
-        self.encode_data(Data::Text, text.as_bytes(), output);
+        self.encode_data(head::TEXT, text.as_bytes(), output);
     }
 
     #[inline]
-    fn encode_data(&self, opcode: Data, payload: &[u8], output: &mut Vec<u8>) {
+    fn encode_data(&self, opcode: u8, payload: &[u8], output: &mut Vec<u8>) {
         if self.can_write() {
-            append(self.role, OpCode::Data(opcode), payload, output);
+            append(self.role, opcode, payload, output);
         }
     }
 
     /// Appends a Ping frame to `output`. Of a payload over 125 bytes, the beginning is sent.
     pub fn encode_ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
-        self.write(Control::Ping, payload, output);
+        self.write(head::PING, payload, output);
     }
 
     /// Appends a Pong frame to `output` that answers no Ping, or answers it with another payload
     /// (section 5.5.3). Of a payload over 125 bytes, the beginning is sent.
     pub fn encode_pong(&mut self, payload: &[u8], output: &mut Vec<u8>) {
-        self.write(Control::Pong, payload, output);
+        self.write(head::PONG, payload, output);
     }
 
     /// Appends a Close frame to `output`. Of a reason over 123 bytes, the beginning is sent.
     pub fn encode_close(&mut self, code: CloseCode, reason: &str, output: &mut Vec<u8>) {
-        self.write(Control::Close, &close::payload(code, reason), output);
+        self.write(head::CLOSE, &close::payload(code, reason), output);
     }
 
-    fn write(&mut self, opcode: Control, payload: &[u8], output: &mut Vec<u8>) {
+    fn write(&mut self, opcode: u8, payload: &[u8], output: &mut Vec<u8>) {
         if self.can_write() {
-            self.is_closed = opcode == Control::Close;
+            self.is_closed = opcode == head::CLOSE;
             let payload = &payload[..payload.len().min(head::CONTROL_PAYLOAD)];
-            append(self.role, OpCode::Control(opcode), payload, output);
+            append(self.role, opcode, payload, output);
         }
     }
 }

@@ -4,8 +4,6 @@
 //! tungstenite's `FrameHeader::parse` does the same as [`parse`], but it does not check how a length is
 //! coded, and it takes four times as many instructions. A test compares the two.
 
-use tungstenite::protocol::frame::coding::Control;
-
 use super::Role;
 use super::breach::Breach;
 
@@ -17,6 +15,14 @@ const RSV1: u8 = 0x40;
 const RSV2: u8 = 0x20;
 const RSV3: u8 = 0x10;
 const OPCODE: u8 = 0x0f;
+
+/// The opcodes (section 5.2).
+const CONTINUATION: u8 = 0;
+pub(super) const TEXT: u8 = 1;
+pub(super) const BINARY: u8 = 2;
+pub(super) const CLOSE: u8 = 8;
+pub(super) const PING: u8 = 9;
+pub(super) const PONG: u8 = 10;
 
 /// The bit that says that a key follows, and the bits of the length.
 pub(super) const MASKED: u8 = 0x80;
@@ -30,6 +36,13 @@ pub(super) const CONTROL_PAYLOAD: usize = 125;
 pub(super) enum Kind {
     Text,
     Binary,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    Close,
+    Ping,
+    Pong,
 }
 
 /// What a frame is, by its head.
@@ -66,7 +79,7 @@ pub(super) struct Rules {
 /// Parses the head at the start of `bytes`. Returns it with its length in bytes, or `None` if more
 /// bytes must come.
 #[inline(always)] // called once for each frame
-pub(super) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<(Head, usize)>, Breach> {
+pub(super) fn parse(bytes: &[u8], rules: &Rules) -> Result<Option<(Head, usize)>, Breach> {
     let Some((&[first, second], rest)) = bytes.split_first_chunk() else { return Ok(None) };
     let (length, size) = match second & LENGTH {
         126 => match rest.first_chunk() {
@@ -103,14 +116,14 @@ const fn is_least(size: usize, length: u64) -> bool {
 }
 
 #[inline(always)]
-fn judge(first: u8, length: u64, rules: Rules) -> Result<Head, Breach> {
+fn judge(first: u8, length: u64, rules: &Rules) -> Result<Head, Breach> {
     let opening = match first & OPCODE {
-        0 => Opening::Continuation,
-        1 => Opening::Message(Kind::Text),
-        2 => Opening::Message(Kind::Binary),
-        8 => Opening::Control(Control::Close),
-        9 => Opening::Control(Control::Ping),
-        10 => Opening::Control(Control::Pong),
+        CONTINUATION => Opening::Continuation,
+        TEXT => Opening::Message(Kind::Text),
+        BINARY => Opening::Message(Kind::Binary),
+        CLOSE => Opening::Control(Control::Close),
+        PING => Opening::Control(Control::Ping),
+        PONG => Opening::Control(Control::Pong),
         reserved => return Err(Breach::ReservedOpcode(reserved)),
     };
     let (is_final, is_extended) = (first & FIN != 0, first & RSV1 != 0);
@@ -143,7 +156,7 @@ mod tests {
     use std::io::Cursor;
 
     use tungstenite::protocol::frame::FrameHeader;
-    use tungstenite::protocol::frame::coding::{Data, OpCode};
+    use tungstenite::protocol::frame::coding::{self, Data, OpCode};
 
     use super::*;
 
@@ -169,7 +182,7 @@ mod tests {
             let bytes = [&[first, second], length, &[1, 2, 3, 4]].concat();
             let role = if second & MASKED == 0 { Role::Client } else { Role::Server };
             let begun = (first & OPCODE == 0).then_some(0);
-            let Ok(Some((head, size))) = parse(&bytes, Rules { begun, ..rules(role) }) else {
+            let Ok(Some((head, size))) = parse(&bytes, &Rules { begun, ..rules(role) }) else {
                 continue;
             };
             let mut cursor = Cursor::new(&bytes[..]);
@@ -178,8 +191,12 @@ mod tests {
                 OpCode::Data(Data::Text) => Opening::Message(Kind::Text),
                 OpCode::Data(Data::Binary) => Opening::Message(Kind::Binary),
                 OpCode::Data(Data::Continue) => Opening::Continuation,
-                OpCode::Control(control) => Opening::Control(control),
-                OpCode::Data(Data::Reserved(_)) => panic!("{first:02x} is reserved"),
+                OpCode::Control(coding::Control::Close) => Opening::Control(Control::Close),
+                OpCode::Control(coding::Control::Ping) => Opening::Control(Control::Ping),
+                OpCode::Control(coding::Control::Pong) => Opening::Control(Control::Pong),
+                OpCode::Data(Data::Reserved(_)) | OpCode::Control(coding::Control::Reserved(_)) => {
+                    panic!("{first:02x} is reserved")
+                }
             };
             assert_eq!((head.opening, head.length, head.key), (opening, length, header.mask));
             assert_eq!((head.is_final, head.is_extended), (header.is_final, header.rsv1));
@@ -196,9 +213,9 @@ mod tests {
         let medium = b"\x81\x7e\x01\0";
         for (bytes, role) in [(&long[..], Role::Server), (&medium[..], Role::Client)] {
             for end in 0..bytes.len() {
-                assert!(parse(&bytes[..end], rules(role)).unwrap().is_none(), "{end} bytes");
+                assert!(parse(&bytes[..end], &rules(role)).unwrap().is_none(), "{end} bytes");
             }
-            let (_, size) = parse(bytes, rules(role)).unwrap().expect("a whole head");
+            let (_, size) = parse(bytes, &rules(role)).unwrap().expect("a whole head");
             assert_eq!(size, bytes.len());
         }
     }

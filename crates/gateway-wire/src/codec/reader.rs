@@ -1,11 +1,10 @@
 //! Reads frames from bytes that come in pieces of any size, and puts messages together.
 
 use bytes::Bytes;
-use tungstenite::protocol::frame::coding::Control;
 
 use super::breach::Breach;
 use super::extension::Extension;
-use super::head::{self, Head, Opening, Rules};
+use super::head::{self, Control, Head, Opening, Rules};
 use super::input::Input;
 use super::mask::Mask;
 use super::part::Part;
@@ -102,7 +101,7 @@ impl Reader {
     /// Begins the next frame. Nearly every message is one frame that has come whole: it is returned.
     #[inline]
     fn next_frame(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
-        let Some((head, size)) = head::parse(input.rest(), self.rules)? else { return Ok(None) };
+        let Some((head, size)) = head::parse(input.rest(), &self.rules)? else { return Ok(None) };
         input.advance(size);
         if let Head { opening: Opening::Message(kind), is_final: true, is_extended: false, .. } =
             head
@@ -156,7 +155,7 @@ impl Reader {
         let count = input.rest().len().min(head::LONGEST - before);
         self.head[before..before + count].copy_from_slice(&input.rest()[..count]);
         self.have += count;
-        let parsed = head::parse(&self.head[..self.have], self.rules)?;
+        let parsed = head::parse(&self.head[..self.have], &self.rules)?;
         input.advance(parsed.as_ref().map_or(count, |(_, size)| size - before));
         Ok(parsed.map(|(head, _)| {
             self.have = 0;
@@ -242,7 +241,6 @@ impl Reader {
                 self.end = End::Closed;
                 Incoming::Close(close::parse(&payload)?)
             }
-            Control::Reserved(opcode) => return Err(Breach::ReservedOpcode(opcode)),
         })
     }
 
