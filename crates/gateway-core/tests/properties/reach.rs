@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use gateway_core::{
-    Action, Config, Dialect, Event, Notice, Observed, Observer, SendRejection, SocketId, every,
+    Action, Config, Dialect, DisconnectCause, Event, Notice, Observed, Observer, SendRejection,
+    SocketId, every,
 };
 use gateway_testkit::history::{Plan, run_observed};
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -40,7 +41,16 @@ fn notice(notice: &Notice) -> Vec<String> {
     let variant = shown.split([' ', '(']).next().unwrap_or_default();
     let mut words = vec![format!("notice {variant}")];
     match *notice {
-        Notice::Disconnected { cause, .. } => words.push(format!("disconnected {}", cause.name())),
+        Notice::Disconnected { cause, .. } => {
+            words.push(format!("disconnected {}", cause.name()));
+            match cause {
+                DisconnectCause::Lost(failure) | DisconnectCause::ProtocolError(failure) => {
+                    words.push(format!("failure {}", failure.name()));
+                }
+                DisconnectCause::OpenFailed(error) => words.push(format!("error {}", error.name())),
+                _ => {}
+            }
+        }
         Notice::RetryScheduled { cause, because, .. } => {
             words.push(format!("retry for {}", cause.name()));
             words.push(format!("retry by {}", because.name()));
@@ -75,6 +85,8 @@ fn random_histories_reach_every_event_notice_and_cause() {
     expected.extend(every::notices().iter().flat_map(notice));
     let causes = every::disconnect_causes();
     expected.extend(causes.iter().map(|cause| format!("disconnected {}", cause.name())));
+    expected.extend(every::failures().iter().map(|why| format!("failure {}", why.name())));
+    expected.extend(every::open_errors().iter().map(|why| format!("error {}", why.name())));
     let retries = every::retry_causes();
     expected.extend(retries.iter().map(|cause| format!("retry for {}", cause.name())));
     expected.extend(every::reasons().iter().map(|why| format!("retry by {}", why.name())));

@@ -226,8 +226,9 @@ pub(crate) fn online_does_not_undercut_a_retry_after() -> Scenario {
     .sees([delays_within(&[(20_001, 24_000)]), because(&["retry_after"]), opens(2)])
 }
 
-pub(crate) fn online_shortens_a_delay_to_its_least() -> Scenario {
-    scenario("The backoff is longer than the policy's least delay. A hint shortens the wait to the least delay.")
+/// The server closes with 1013. The policy asks for a delay of 5 s, and the backoff for 30 s.
+pub(super) fn waits_longer_than_the_policy_asks(about: &'static str) -> Scenario {
+    scenario(about)
         .config(toml![
             "policy.1013 = '5s'",
             "reconnect.jitter = 'none'",
@@ -237,6 +238,10 @@ pub(crate) fn online_shortens_a_delay_to_its_least() -> Scenario {
             accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
             accepts_after(millis(20)).polite(),
         ])
+}
+
+pub(crate) fn online_shortens_a_delay_to_its_least() -> Scenario {
+    waits_longer_than_the_policy_asks("The backoff is longer than the policy's least delay. A hint shortens the wait to the least delay.")
         .at(seconds(2), Command::Network(Network::Online))
         .until(seconds(20))
         .sees([
@@ -247,19 +252,12 @@ pub(crate) fn online_shortens_a_delay_to_its_least() -> Scenario {
 }
 
 pub(crate) fn online_after_the_least_delay_opens_at_once() -> Scenario {
-    scenario("The policy's five seconds have passed and the backoff has not. A hint ends the wait.")
-        .config(toml![
-            "policy.1013 = '5s'",
-            "reconnect.jitter = 'none'",
-            "reconnect.initial_delay = '30s'",
-        ])
-        .attempts([
-            accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
-            accepts_after(millis(20)).polite(),
-        ])
-        .at(seconds(10), Command::Network(Network::Online))
-        .until(seconds(20))
-        .sees([opens_at(&[0, 10_000]), because(&["backoff", "hint"])])
+    waits_longer_than_the_policy_asks(
+        "The policy's five seconds have passed and the backoff has not. A hint ends the wait.",
+    )
+    .at(seconds(10), Command::Network(Network::Online))
+    .until(seconds(20))
+    .sees([opens_at(&[0, 10_000]), because(&["backoff", "hint"])])
 }
 
 pub(crate) fn a_suspend_shortens_a_least_delay() -> Scenario {

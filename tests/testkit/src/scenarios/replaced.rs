@@ -1,5 +1,6 @@
 //! Sockets that are replaced on purpose: the application reconnects, or the connection is renewed.
 
+use super::policy::waits_longer_than_the_policy_asks;
 use crate::words::*;
 
 pub(crate) fn a_reconnect_leaves_a_ready_socket_with_a_close_and_opens_the_next() -> Scenario {
@@ -73,16 +74,7 @@ pub(crate) fn a_reconnect_while_waiting_opens_at_once_and_keeps_the_count() -> S
 }
 
 pub(crate) fn a_reconnect_does_not_undercut_a_least_delay() -> Scenario {
-    scenario("The policy asks for five seconds, and the backoff for thirty. A reconnect waits for the five.")
-        .config(toml![
-            "policy.1013 = '5s'",
-            "reconnect.jitter = 'none'",
-            "reconnect.initial_delay = '30s'",
-        ])
-        .attempts([
-            accepts_after(millis(20)).polite().then(millis(100), Deed::close(1013, "later")),
-            accepts_after(millis(20)).polite(),
-        ])
+    waits_longer_than_the_policy_asks("The policy asks for five seconds, and the backoff for thirty. A reconnect waits for the five.")
         .at(seconds(2), Command::Reconnect)
         .until(seconds(20))
         .sees([
