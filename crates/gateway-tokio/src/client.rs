@@ -314,6 +314,7 @@ impl Client {
     }
 
     /// Takes the next event, if one is waiting.
+    #[inline(always)] // the event then moves once
     pub(crate) fn take_event(&mut self) -> Option<ClientEvent> {
         self.engine.take_event()
     }

@@ -20,8 +20,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, CloseFrame, Config, Connection, Dialect, Event, Instant, Network, Notice, Observer,
-    Outgoing, Secret, SendRejection, SocketId, Verdict,
+    Action, CloseFrame, Config, Connection, Dialect, Event, Frame, Instant, Network, Notice,
+    Observer, Outgoing, Secret, SendRejection, SocketId, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -288,11 +288,19 @@ impl Session {
             if link.breach.is_some() {
                 return; // nothing is read after a protocol violation
             }
+            if let Some(text) = input.next_text() {
+                frames += 1;
+                let actions = self.handle(now, Event::FrameReceived(id, Frame::Text(&text)));
+                self.answer_message(&actions, Message::Text(text));
+                continue;
+            }
+            if frames > 0 && link.codec.is_done_with(&input) {
+                break;
+            }
             match link.codec.decode(&mut input) {
                 Ok(Some(Incoming::Message(message))) => {
                     frames += 1;
-                    let frame = message.as_frame();
-                    let actions = self.handle(now, Event::FrameReceived(id, frame));
+                    let actions = self.handle(now, Event::FrameReceived(id, message.as_frame()));
                     self.answer_message(&actions, message);
                 }
                 Ok(Some(incoming)) => {

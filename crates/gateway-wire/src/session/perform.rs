@@ -71,7 +71,7 @@ impl Session {
     }
 
     /// Carries out the actions for a message. Nearly all messages are only delivered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn answer_message(&mut self, actions: &Actions, message: Message) {
         match actions.as_slice() {
             [Action::Deliver] => self.deliver(message),
