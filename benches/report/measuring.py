@@ -23,7 +23,7 @@ def possible(pairs, words):
         if pair.measure.word not in words.get(pair.peer, ()):
             missing.setdefault(pair.peer, []).append(pair.measure.name)
     for peer, measures in missing.items():
-        building.skipped(peer, f"not supported: {', '.join(dict.fromkeys(measures))}")
+        building.skipped(peer, f"not supported: {', '.join(dict.fromkeys(measures))}" if peer in words else "not built")
     return [pair for pair in pairs if pair.measure.name not in missing.get(pair.peer, ())]
 
 

@@ -228,7 +228,8 @@ server resets its statistics before each run. Figures are medians of the rounds,
 Our clients run as in an application: with JSON heartbeat and reconnects, and they read every event. All other settings are defaults,
 except the heartbeat's interval if the command has one. (The default is 30 s, so no ping is due within a pipelined or flood run.) The
 connections of a process share one configuration. All other clients use their defaults. Every tokio client runs on a runtime with one
-thread. Memory of the blocking clients is not measured, because each has a thread.
+thread. Memory of the blocking clients is not measured, because each has a thread. `nautilus-network` is the newest version that Rust 1.95
+builds; `cargo build --features bench-clients/nautilus` includes it.
 
 """ + table(["", *map(cpu, records)], [
         row("taken", taken_when),
