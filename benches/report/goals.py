@@ -153,7 +153,7 @@ GOALS = (
     *(pipelined(peer, 7) for peer in ("ezsockets", "stream-tungstenite", "ws")),
     no_delay(PEER, 10),
     no_delay(f"{PEER}-batched", 0.95),
-    *(no_delay(peer, 7) for peer in ("ezsockets", "stream-tungstenite")),
+    no_delay("stream-tungstenite", 7),
     pipelined("tungstenite", 10, over="gateway-std"),
     flood(PEER, 0.95),
     Goal("flood-cpu", f"CPU of a message in the flood: `{OURS}` over `{PEER}`", ("flood", OURS, "cpu"), 1.0, at_least=False,

@@ -156,7 +156,7 @@ def emphasized(verdict):
 
 def section(each, runs, data):
     rows = []
-    for peer in plan.PEERS:
+    for peer in planned(each.measure):
         values = [runs.values(each.measure, peer, column.figure) for column in each.columns]
         if not values[0]:
             continue
@@ -172,6 +172,12 @@ def section(each, runs, data):
     if each.ratio:
         headings.append(f"over `{PLAIN}`")
     return f"## {each.title}\n\n{each.text}\n\n{table([*headings, 'command'], rows)}"
+
+
+def planned(measure):
+    """The peers of a measure, in the order of the tables. The figures can have a run that is not planned any more."""
+    peers = next(each.peers for each in plan.MEASURES if each.name == measure)
+    return [peer for peer in plan.PEERS if peer in peers]
 
 
 def shown(column, values):
@@ -252,7 +258,7 @@ def bottleneck(runs, data):
     """Whether the server limits a figure: for the fastest clients, and for those with the busiest server."""
     fastest_rows, busiest_rows = [], []
     for measure in ("pipelined", "pipelined-no-delay", "flood"):
-        rates = {peer: figures.median(values) for peer in plan.PEERS if (values := runs.values(measure, peer, "rate"))}
+        rates = {peer: figures.median(values) for peer in planned(measure) if (values := runs.values(measure, peer, "rate"))}
         busy = {peer: share for peer in rates if (share := busy_server(data, measure, peer)) is not None}
         if ceilings := data["probe"].get(measure) if rates else None:
             ceiling, fastest = figures.median(ceilings), max(rates, key=rates.get)

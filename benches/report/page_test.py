@@ -43,6 +43,12 @@ class Page(unittest.TestCase):
         self.assertIn("- flood, `yawc`: message 7 lost", text)
         self.assertIn("; 2030-01-01 at commit abc (idle) |", text)
 
+    def test_a_run_that_is_not_planned_any_more_is_not_shown(self):
+        data = newest()
+        run = next(run for run in data["runs"] if (run["measure"], run["peer"]) == ("flood", "yawc"))
+        data["runs"].append(run | {"measure": "pipelined-no-delay", "peer": "ezsockets", "command": "bench-clients of old"})
+        self.assertNotIn("of old", page.rendered([data], {}))
+
     def test_a_page_of_nearly_nothing_is_a_page(self):
         data = newest()
         data |= {"runs": data["runs"][:1], "counts": {}, "probe": {}}

@@ -14,7 +14,7 @@ PEERS = OURS + ENQUEUED + PLAIN + BATCHED + RECONNECTING + NODE
 
 # Ours, tungstenite, nautilus-network and Node's set TCP_NODELAY by themselves; these are measured with it as well.
 SAME_SOCKETS = ("gateway-tokio", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws",
-                "ezsockets", "stream-tungstenite")
+                "stream-tungstenite")  # ezsockets has no setting for it
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
 QUICK = ("gateway-tokio", "gateway-tokio-spawn-batched", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched",
          "sockudo-ws-batched")

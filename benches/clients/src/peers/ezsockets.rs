@@ -1,6 +1,6 @@
 //! ezsockets: it calls the application, so the loop stands in its callbacks.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use async_trait::async_trait;
 use ezsockets::{Bytes, Client, ClientConfig, ClientExt, Error, Utf8Bytes};
 use tokio::sync::oneshot;
@@ -102,7 +102,7 @@ fn send(client: &Client<Loop>, text: &str) -> Result<()> {
 
 /// Exchanges the messages of a measure.
 pub(super) async fn run(job: Job) -> Result<Answer> {
-    let (config, messages) = (config(&job.target), job.messages);
+    let (config, messages) = (config(&job.target)?, job.messages);
     let (opened, open) = oneshot::channel();
     let (ended, end) = oneshot::channel();
     let (client, _running) = ezsockets::connect(
@@ -126,8 +126,9 @@ pub(super) async fn run(job: Job) -> Result<Answer> {
     Ok(answer(end.await??, messages))
 }
 
-fn config(target: &Target) -> ClientConfig {
-    ClientConfig::new(target.url().as_str())
+fn config(target: &Target) -> Result<ClientConfig> {
+    ensure!(!target.no_delay, "ezsockets has no setting for TCP_NODELAY");
+    Ok(ClientConfig::new(target.url().as_str()))
 }
 
 /// A connection that was opened, and no more.
@@ -163,7 +164,7 @@ impl Socket for Opened {
     async fn open(target: &Target) -> Result<Self> {
         let (opened, open) = oneshot::channel();
         let (client, _running) =
-            ezsockets::connect(|_| Opening(Some(opened)), config(target)).await;
+            ezsockets::connect(|_| Opening(Some(opened)), config(target)?).await;
         open.await?;
         Ok(Self { _client: client })
     }
