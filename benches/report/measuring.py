@@ -75,6 +75,8 @@ class Rounds:
     def one(self, pair):
         program = self.programs.node if pair.peer in plan.NODE else self.programs.clients
         try:
+            if pair.measure.fresh_server:
+                self.start_server()
             self.server.reset()
             self.others.share(0)
             server, ours = self.server.cpu_seconds(), used()
@@ -85,8 +87,12 @@ class Rounds:
             return {"unsupported": str(error)}
         except processes.Failed as error:
             if self.server.process.poll() is not None:
-                self.server = processes.Server(self.programs.server)
+                self.start_server()
             return {"failure": str(error)}
+
+    def start_server(self):
+        self.server.__exit__()
+        self.server = processes.Server(self.programs.server)
 
 
 def used():

@@ -50,6 +50,10 @@ SECTIONS = (
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("flood", "Flood", "The server sends texts of 128 bytes as fast as the client reads them.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("large", "Large messages", "The client sends texts of 64 KiB and receives their echoes, with four in flight. All clients set `TCP_NODELAY`, except "
+            "`ezsockets`, which has no setting for it. Each run has a new server, which echoes 10,000 texts before the counted ones, because "
+            "its speed depends on what it did before. MB/s counts each text once, in units of 10⁶ bytes. The ratio compares CPU time.",
+            (CPU, Column("MB/s", "megabytes", plain(0)), Column("k messages/s", "rate", lambda value: f"{value / 1000:,.1f}")), "cpu"),
     Section("memory", "Memory", "The growth of resident memory per connection, without file pages, since before the first connection. "
             "It is measured after one echo on each connection. It is measured again after a burst of 1,000 texts of 128 bytes on each, once all are idle.",
             (Column("B after an echo", "after_echo", plain(0)), Column("B after a burst", "after_burst", plain(0))), "after_echo"),
@@ -257,7 +261,7 @@ If other programs use more than {measuring.DISTURBED:.0%} of a core during a run
 def bottleneck(runs, data):
     """Whether the server limits a figure: for the fastest clients, and for those with the busiest server."""
     fastest_rows, busiest_rows = [], []
-    for measure in ("pipelined", "pipelined-no-delay", "flood"):
+    for measure in ("pipelined", "pipelined-no-delay", "flood", "large"):
         rates = {peer: figures.median(values) for peer in planned(measure) if (values := runs.values(measure, peer, "rate"))}
         busy = {peer: share for peer in rates if (share := busy_server(data, measure, peer)) is not None}
         if ceilings := data["probe"].get(measure) if rates else None:
@@ -278,17 +282,19 @@ def bottleneck(runs, data):
 
 
 def busy_server(data, measure, peer):
-    return busy_share(data, measure, peer, lambda run: run.get("server_cpu_seconds"))
+    """Of a run with its warm-up, because the server's CPU seconds include that."""
+    return busy_share(data, measure, peer, lambda run: (run.get("server_cpu_seconds"), run["answer"].get("warm_up_seconds", 0.0)))
 
 
 def busy_client(data, measure, peer):
-    return busy_share(data, measure, peer, lambda run: run["answer"].get("cpu_seconds"))
+    return busy_share(data, measure, peer, lambda run: (run["answer"].get("cpu_seconds"), 0.0))
 
 
 def busy_share(data, measure, peer, cpu_seconds):
-    """The share of a run's time that a process used CPU, or None if it is unknown."""
-    shares = [cpu / run["answer"]["seconds"] for run in data["runs"]
-              if (run["measure"], run["peer"]) == (measure, peer) and "answer" in run and (cpu := cpu_seconds(run)) is not None]
+    """The share of a run's time that a process used CPU, or None if it is unknown. `cpu_seconds` returns these, and what to add to the time."""
+    shares = [cpu / (run["answer"]["seconds"] + more) for run in data["runs"]
+              if (run["measure"], run["peer"]) == (measure, peer) and "answer" in run
+              for cpu, more in (cpu_seconds(run),) if cpu is not None]
     return min(1.0, figures.median(shares)) if shares else None
 
 

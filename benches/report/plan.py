@@ -44,6 +44,8 @@ class Measure:
     """In seconds."""
     special: dict = dataclasses.field(default_factory=dict)
     """What is told to this peer otherwise."""
+    fresh_server: bool = False
+    """Whether each run has a server that served nobody before."""
 
 
 def allocations(kind):
@@ -56,6 +58,8 @@ MEASURES = (
     Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
     Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
+    Measure("large", "large", PEERS, {"messages": 20_000, "warm-up": 10_000, "in-flight": 4, "bytes": 65_536, "no-delay": True},
+            {"messages": 200, "warm-up": 100}, 60, {"ezsockets": {"no-delay": False}}, fresh_server=True),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 10_000, "at-once": 32}, {"connections": 100}, 60),
     Measure("memory", "memory", MANY_AT_ONCE + ("stream-tungstenite", "nautilus-network", "ws"),
             {"connections": 10_000, "burst": 1000, "settle": 3, "interval-ms": 1000},
@@ -80,7 +84,8 @@ class Pair:
 
     def words(self):
         """The client's arguments but for the server's address."""
-        told = [word for name, value in self.flags.items() for word in ((f"--{name}",) if value is True else (f"--{name}", str(value)))]
+        told = [word for name, value in self.flags.items() if value is not False
+                for word in ((f"--{name}",) if value is True else (f"--{name}", str(value)))]
         return [self.measure.word, self.peer, *told]
 
     def command(self):
@@ -102,6 +107,7 @@ def flags(measure, peer, quick, descriptors):
     told = {**measure.flags, **measure.special.get(peer, {}), **(measure.quick if quick else {})}
     if peer in NODE:
         told.pop("interval-ms", None)  # none of them has a heartbeat
+        told.pop("no-delay", None)  # all of them set it by themselves
     if descriptors is not None and "connections" in told:
         told["connections"] = min(told["connections"], max(1, (descriptors - DESCRIPTORS_BESIDE) // DESCRIPTORS_EACH.get(peer, 1)))
     return told

@@ -82,14 +82,16 @@ impl Peer {
                 "heartbeat",
                 "allocations",
             ],
-            Self::GatewayStd => &["pipelined", "flood", "connects", "heartbeat", "allocations"],
-            Self::TokioTungstenite => {
-                &["pipelined", "flood", "connects", "memory", "idle", "allocations"]
+            Self::GatewayStd => {
+                &["pipelined", "flood", "large", "connects", "heartbeat", "allocations"]
             }
-            Self::TokioTungsteniteSmall => &["pipelined", "flood", "connects", "memory"],
-            Self::Tungstenite => &["pipelined", "flood", "connects", "allocations"],
+            Self::TokioTungstenite => {
+                &["pipelined", "flood", "large", "connects", "memory", "idle", "allocations"]
+            }
+            Self::TokioTungsteniteSmall => &["pipelined", "flood", "large", "connects", "memory"],
+            Self::Tungstenite => &["pipelined", "flood", "large", "connects", "allocations"],
             Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc | Self::SockudoWs => {
-                &["pipelined", "flood", "connects", "memory"]
+                &["pipelined", "flood", "large", "connects", "memory"]
             }
             Self::GatewayTokioSpawnBatched
             | Self::TokioTungsteniteBatched
@@ -97,11 +99,11 @@ impl Peer {
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched
             | Self::YawcBatched
-            | Self::SockudoWsBatched => &["pipelined", "flood"],
-            Self::Ezsockets => &["pipelined", "flood", "connects"],
-            Self::StreamTungstenite => &["pipelined", "flood", "connects", "memory"],
+            | Self::SockudoWsBatched => &["pipelined", "flood", "large"],
+            Self::Ezsockets => &["pipelined", "flood", "large", "connects"],
+            Self::StreamTungstenite => &["pipelined", "flood", "large", "connects", "memory"],
             #[cfg(feature = "nautilus")]
-            Self::NautilusNetwork => &["pipelined", "flood", "connects", "memory"],
+            Self::NautilusNetwork => &["pipelined", "flood", "large", "connects", "memory"],
         }
     }
 }
