@@ -167,6 +167,7 @@ GOALS = (
     flood("ezsockets", 3),
     flood("ezsockets", 2, over="gateway-tokio-spawn"),
     flood("tungstenite", 0.95, over="gateway-std"),
+    *(flood("fastwebsockets-batched", 1.0, over=ours) for ours in ("gateway-tokio", "gateway-std")),
     large_cpu("sockudo-ws", 1.0),
     *memory("after_echo", "after an echo"),
     *memory("after_burst", "after a burst"),

@@ -57,7 +57,8 @@ PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
 MEASURES = (
     Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
-    Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
+    Measure("flood", "flood", OURS + PLAIN + ("fastwebsockets-batched",) + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128},
+            {"messages": 100_000}, 60),
     Measure("large", "large", PEERS, {"messages": 20_000, "warm-up": 10_000, "in-flight": 4, "bytes": 65_536, "no-delay": True},
             {"messages": 200, "warm-up": 100}, 60, {"ezsockets": {"no-delay": False}}, fresh_server=True),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 10_000, "at-once": 32}, {"connections": 100}, 60),
