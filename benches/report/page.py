@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import checks
 import figures
 import goals
 import machine
@@ -80,6 +81,7 @@ def rendered(records, floors):
     parts = [
         opening(records),
         goals_tables(records, floors),
+        checks_table(),
         details(records),
         *(section(each, runs, newest) for each in SECTIONS),
         counts_table(newest["counts"]),
@@ -101,6 +103,20 @@ of a client that makes a system call for each message depends on the system. The
 or altered one fails the run.
 
 ![Pipelined and flood against tokio-tungstenite, and memory of a connection](performance.svg)
+"""
+
+
+def checks_table():
+    rows = [[named(name, {name: version}), *cells] for name, version, cells in checks.rows()]
+    return f"""
+## What does each client check?
+
+A client that checks less has less to do. This is how the clients are built and used here. A test runs the Rust clients against a server that
+breaks one rule at a time, for the first four columns. The rest was read in the source of these versions. A client must check UTF-8 (RFC 6455,
+8.1), refuse a server's masked frames (5.1), check the accept key (4.1) and join fragments (5.4). It must take its masks from a strong source
+of entropy (5.3). "Text is bytes": an application that needs a string has to check it again. [PEERS.md](PEERS.md) has more about some of them.
+
+{table(['client', *checks.COLUMNS.values()], rows)}
 """
 
 

@@ -62,6 +62,11 @@ class Page(unittest.TestCase):
         data["runs"].append(run | {"measure": "pipelined-no-delay", "peer": "ezsockets", "command": "bench-clients of old"})
         self.assertNotIn("of old", page.rendered([data], {}))
 
+    def test_the_page_says_what_each_client_checks(self):
+        text = page.rendered([newest()], {})
+        self.assertIn("| `yawc` 0.5.0 | no, an option; text is bytes |", text)
+        self.assertEqual(text.count("| yes | yes | yes | yes | yes | yes | yes |"), 3)  # ours, and ezsockets
+
     def test_a_page_of_nearly_nothing_is_a_page(self):
         data = newest()
         data |= {"runs": data["runs"][:1], "counts": {}, "probe": {}}
