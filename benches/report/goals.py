@@ -118,6 +118,12 @@ def flood(peer, limit, over=OURS):
     return Goal(f"flood-{over}-{peer}", f"flood: `{over}` over `{peer}`", ("flood", over, "rate"), limit, under=("flood", peer, "rate"))
 
 
+def large_cpu(peer, limit):
+    """Of the processor's time, because a faster client waits for the server."""
+    return Goal(f"large-cpu-{peer}", f"CPU of a large message: `{OURS}` over `{peer}`", ("large", OURS, "cpu"), limit, at_least=False,
+                under=("large", peer, "cpu"))
+
+
 def memory(figure, after):
     each = ("memory", OURS, figure)
     return (
@@ -153,7 +159,7 @@ GOALS = (
     *(pipelined(peer, 7) for peer in ("ezsockets", "stream-tungstenite", "ws")),
     no_delay(PEER, 10),
     no_delay(f"{PEER}-batched", 0.95),
-    *(no_delay(peer, 7) for peer in ("ezsockets", "stream-tungstenite")),
+    no_delay("stream-tungstenite", 7),
     pipelined("tungstenite", 10, over="gateway-std"),
     flood(PEER, 0.95),
     Goal("flood-cpu", f"CPU of a message in the flood: `{OURS}` over `{PEER}`", ("flood", OURS, "cpu"), 1.0, at_least=False,
@@ -161,6 +167,8 @@ GOALS = (
     flood("ezsockets", 3),
     flood("ezsockets", 2, over="gateway-tokio-spawn"),
     flood("tungstenite", 0.95, over="gateway-std"),
+    *(flood("fastwebsockets-batched", 1.0, over=ours) for ours in ("gateway-tokio", "gateway-std")),
+    large_cpu("sockudo-ws", 1.0),
     *memory("after_echo", "after an echo"),
     *memory("after_burst", "after a burst"),
     Goal("connects", f"connections opened a second: `{OURS}` over `{PEER}`", ("connects", OURS, "rate"), 1.0,

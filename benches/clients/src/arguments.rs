@@ -7,6 +7,7 @@ use crate::measures::connects::Connects;
 use crate::measures::flood::Flood;
 use crate::measures::heartbeat::Heartbeat;
 use crate::measures::idle::Idle;
+use crate::measures::large::Large;
 use crate::measures::memory::Memory;
 use crate::measures::pipelined::Pipelined;
 use crate::peers::{Peer, Target};
@@ -30,6 +31,8 @@ pub(crate) enum Measure {
     Pipelined(Pipelined),
     /// Texts that the server pushes.
     Flood(Flood),
+    /// Large texts out, echoes back, a few under way.
+    Large(Large),
     /// Connections opened, some at once.
     Connects(Connects),
     /// Memory of open connections.
@@ -47,6 +50,7 @@ impl Measure {
         match self {
             Self::Pipelined(_) => "pipelined",
             Self::Flood(_) => "flood",
+            Self::Large(_) => "large",
             Self::Connects(_) => "connects",
             Self::Memory(_) => "memory",
             Self::Idle(_) => "idle",
@@ -60,6 +64,7 @@ impl Measure {
         match self {
             Self::Pipelined(measure) => &measure.common,
             Self::Flood(measure) => &measure.common,
+            Self::Large(measure) => &measure.common,
             Self::Connects(measure) => &measure.common,
             Self::Memory(measure) => &measure.common,
             Self::Idle(measure) => &measure.common,

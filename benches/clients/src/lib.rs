@@ -69,6 +69,7 @@ fn run(measure: &Measure, count: Option<Count>) -> Result<Answer> {
         (Measure::Allocations(_), None) => allocations::in_a_program_that_counts(),
         (Measure::Pipelined(work), _) => peers::run(peer, work),
         (Measure::Flood(work), _) => peers::run(peer, work),
+        (Measure::Large(work), _) => peers::run(peer, work),
         (Measure::Connects(work), _) => peers::run(peer, work),
         (Measure::Memory(work), _) => peers::run(peer, work),
         (Measure::Idle(work), _) => peers::run(peer, work),

@@ -21,8 +21,12 @@ pub(crate) enum Peer {
     TokioWebsocketsBatched,
     Yawc,
     YawcBatched,
+    SockudoWs,
+    SockudoWsBatched,
     Ezsockets,
     StreamTungstenite,
+    #[cfg(feature = "nautilus")]
+    NautilusNetwork,
 }
 
 impl Peer {
@@ -45,8 +49,11 @@ impl Peer {
             Self::Fastwebsockets | Self::FastwebsocketsBatched => "fastwebsockets",
             Self::TokioWebsockets | Self::TokioWebsocketsBatched => "tokio-websockets",
             Self::Yawc | Self::YawcBatched => "yawc",
+            Self::SockudoWs | Self::SockudoWsBatched => "sockudo-ws",
             Self::Ezsockets => "ezsockets",
             Self::StreamTungstenite => "stream-tungstenite",
+            #[cfg(feature = "nautilus")]
+            Self::NautilusNetwork => "nautilus-network",
         }
     }
 
@@ -55,29 +62,48 @@ impl Peer {
     /// Memory and idle connections are a task each: the blocking libraries want a thread for that, whose stack would be weighed.
     pub(crate) const fn measures(self) -> &'static [&'static str] {
         match self {
-            Self::GatewayTokio => {
-                &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
+            Self::GatewayTokio => &[
+                "pipelined",
+                "flood",
+                "large",
+                "connects",
+                "memory",
+                "idle",
+                "heartbeat",
+                "allocations",
+            ],
+            Self::GatewayTokioSpawn => &[
+                "pipelined",
+                "flood",
+                "large",
+                "connects",
+                "memory",
+                "idle",
+                "heartbeat",
+                "allocations",
+            ],
+            Self::GatewayStd => {
+                &["pipelined", "flood", "large", "connects", "heartbeat", "allocations"]
             }
-            Self::GatewayTokioSpawn => {
-                &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
-            }
-            Self::GatewayStd => &["pipelined", "flood", "connects", "heartbeat", "allocations"],
             Self::TokioTungstenite => {
-                &["pipelined", "flood", "connects", "memory", "idle", "allocations"]
+                &["pipelined", "flood", "large", "connects", "memory", "idle", "allocations"]
             }
-            Self::TokioTungsteniteSmall => &["pipelined", "flood", "connects", "memory"],
-            Self::Tungstenite => &["pipelined", "flood", "connects", "allocations"],
-            Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc => {
-                &["pipelined", "flood", "connects", "memory"]
+            Self::TokioTungsteniteSmall => &["pipelined", "flood", "large", "connects", "memory"],
+            Self::Tungstenite => &["pipelined", "flood", "large", "connects", "allocations"],
+            Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc | Self::SockudoWs => {
+                &["pipelined", "flood", "large", "connects", "memory"]
             }
             Self::GatewayTokioSpawnBatched
             | Self::TokioTungsteniteBatched
             | Self::TungsteniteBatched
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched
-            | Self::YawcBatched => &["pipelined", "flood"],
-            Self::Ezsockets => &["pipelined", "flood", "connects"],
-            Self::StreamTungstenite => &["pipelined", "flood", "connects", "memory"],
+            | Self::YawcBatched
+            | Self::SockudoWsBatched => &["pipelined", "flood", "large"],
+            Self::Ezsockets => &["pipelined", "flood", "large", "connects"],
+            Self::StreamTungstenite => &["pipelined", "flood", "large", "connects", "memory"],
+            #[cfg(feature = "nautilus")]
+            Self::NautilusNetwork => &["pipelined", "flood", "large", "connects", "memory"],
         }
     }
 }
