@@ -38,7 +38,7 @@ impl Run {
             // What nothing follows gets what it needs, and what is long does not share.
             let shared = if behind == 0 { 0 } else { SHARED.min(text.len() + behind) };
             *copy = String::with_capacity(text.len().max(shared));
-        } else if self.count == MOST || text.len() > SHARED.saturating_sub(copy.len()) {
+        } else if self.count == MOST || copy.len() + text.len() > SHARED {
             return Added::NoRoom;
         }
         let Ok(checked) = simdutf8::basic::from_utf8(text) else { return Added::NotUtf8 };

@@ -113,6 +113,21 @@ fn texts_that_come_together_are_the_same_as_texts_that_come_alone() {
     assert_eq!(read_by_client(&bytes.concat()), (expected, None));
 }
 
+/// A text longer than a run shares its copy with none, not even with an empty one.
+#[test]
+fn a_text_longer_than_a_run_is_whole_whatever_follows() {
+    for length in [8_191, 8_192, 8_193, 70_000] {
+        let long = "l".repeat(length);
+        let mut bytes = Vec::new();
+        for text in [&*long, "", "x"] {
+            Codec::new(Role::Server, 0).encode_text(text, &mut bytes);
+        }
+        let mut codec = Codec::new(Role::Client, length);
+        let expected = vec![text(&long), text(""), text("x")];
+        assert!(read(&mut codec, &bytes, bytes.len()) == (expected, None), "{length} bytes");
+    }
+}
+
 /// The same frames from a client: masked, with keys of their own.
 #[test]
 fn a_server_reads_masked_fragments_and_control_frames_at_any_cut() {
