@@ -173,6 +173,10 @@ const FINDINGS: &[(&str, &[&str])] = &[
         &["delivered", "protocol error", "refused"],
     ),
     (
+        "frames/an-empty-text-behind-a-long-one-shares-no-copy",
+        &["a text", "a text behind one that shares no copy"],
+    ),
+    (
         "reference/a-least-delay-to-the-end-of-time-is-kept-whole",
         &["stale", "a deadline at the end of time"],
     ),
