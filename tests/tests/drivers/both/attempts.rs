@@ -60,7 +60,8 @@ fn a_provider_is_asked_for_each_attempt_and_told_why(driver: Driver) {
             _ => Ok(request.header("Authorization", format!("Bearer {number}"))),
         }
     };
-    let mut client = client!(driver, &server.url, calm().login(login()),
+    let config = calm().login(login()).max_attempts(Some(9)); // an end, if the server fails
+    let mut client = client!(driver, &server.url, config,
         .header("Authorization", "Bearer old").provided_by(provider));
 
     let (cause, detail) = disconnected(&mut client);
