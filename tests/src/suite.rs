@@ -4,17 +4,18 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::Stream as _;
 use futures_util::task::AtomicWaker;
-use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage};
-use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, OpenError};
+use gateway_testkit::{Command, Network, Provided, Recorder, Run, Scenario, Socket, Stage};
+use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, OpenError, Verdict};
 use gateway_tokio::{
-    Client, Dial, Dialing, Endpoint, Limits, LoginCredentials, OpenFailure, Transport,
+    Attempt, Client, Dial, Dialing, Endpoint, Limits, OpenFailure, ProviderError, Request,
+    Transport,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -49,8 +50,8 @@ struct World {
     recorder: Recorder,
     stage: Stage,
     diarist: Diarist,
-    /// Which credentials the provider was asked for.
-    asked: Arc<Mutex<Vec<Credentials>>>,
+    /// The attempts for which the provider was asked.
+    asked: Arc<Mutex<Vec<Attempt>>>,
     /// The client has said that there is nothing more to come.
     is_over: bool,
     bell: Arc<Bell>,
@@ -58,24 +59,28 @@ struct World {
 
 impl World {
     fn new(scenario: &Scenario) -> Self {
-        let air = Air::new(Network::new(scenario));
+        let settings = scenario.settings();
+        let air = Air::new(Network::new(scenario), settings.asks_provider());
         let stage = Stage::new(scenario);
         let recorder = Recorder::default();
         let (wall, time) = (stage.wall(), air.clone());
-        let asked = Arc::<Mutex<Vec<Credentials>>>::default();
-        let provider = Arc::clone(&asked);
+        let asked = Arc::<Mutex<Vec<Attempt>>>::default();
         let mut limits = Limits::default();
         limits.high_water = scenario.high_water;
-        let client = Client::builder("ws://gateway.example/feed")
-            .config(scenario.settings())
+        let mut builder = Client::builder("ws://gateway.example/feed");
+        if settings.asks_provider() {
+            let (air, asked) = (air.clone(), Arc::clone(&asked));
+            builder = builder.attempt(move |attempt| {
+                held(&asked).push(attempt);
+                air.ask(attempt.number)
+            });
+        }
+        let client = builder
+            .config(settings)
             .seed(scenario.seed)
             .limits(limits)
             .report_sent(true)
             .wall_clock(move || wall.at(time.now()))
-            .credentials(move |which| {
-                held(&provider).push(which);
-                async { Ok(LoginCredentials::new()) }
-            })
             .observer(recorder.clone())
             .dial(air.clone())
             .build()
@@ -98,13 +103,18 @@ impl World {
         drop(self.client);
         let network = self.air.network();
         assert_eq!(network.held_sockets(), 0, "the client has left a socket open");
+        assert!(!network.is_asked(), "the client has left a question open");
         let run =
             Run::new(&self.recorder, network.wire().to_vec(), self.stage.into_diary(), statistics);
         let ordered = run.actions().filter_map(|(_, action)| match action {
-            Action::OpenSocket { credentials, .. } => Some(*credentials),
+            Action::AskProvider { id, credentials } => {
+                Some((id.number(), *credentials == Credentials::Refresh))
+            }
             _ => None,
         });
-        assert_eq!(*held(&self.asked), ordered.collect::<Vec<_>>(), "asked for other credentials");
+        let asked = held(&self.asked);
+        let asked: Vec<_> = asked.iter().map(|attempt| (attempt.number, attempt.refresh)).collect();
+        assert_eq!(asked, ordered.collect::<Vec<_>>(), "asked for other attempts");
         run
     }
 
@@ -203,11 +213,27 @@ impl Wake for Bell {
 struct Air {
     network: Arc<Mutex<Network>>,
     start: tokio::time::Instant,
+    /// The number of the last attempt. If there is no provider, each attempt dials.
+    attempt: Arc<AtomicU64>,
+    asks: bool,
 }
 
 impl Air {
-    fn new(network: Network) -> Self {
-        Self { network: Arc::new(Mutex::new(network)), start: now() }
+    fn new(network: Network, asks: bool) -> Self {
+        let (network, attempt) = (Arc::new(Mutex::new(network)), Arc::default());
+        Self { network, start: now(), attempt, asks }
+    }
+
+    /// What the scenario's provider does for this attempt.
+    fn ask(&self, number: u64) -> impl Future<Output = Result<Request, ProviderError>> + use<> {
+        self.attempt.store(number, Ordering::SeqCst);
+        self.network().ask(self.now(), number);
+        let question = Question { air: self.clone(), number };
+        async move {
+            let polled =
+                |cx: &mut Context<'_>| question.air.network().poll_ask(question.number, cx.waker());
+            provided(poll_fn(polled).await)
+        }
     }
 
     fn now(&self) -> Instant {
@@ -216,6 +242,34 @@ impl Air {
 
     fn network(&self) -> MutexGuard<'_, Network> {
         held(&self.network)
+    }
+}
+
+/// A question to the provider, until it is answered or dropped.
+struct Question {
+    air: Air,
+    number: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.air.network().drop_ask(self.number);
+    }
+}
+
+/// What a provider gives, as a client of any driver gets it.
+///
+/// # Panics
+/// If the provider does.
+pub(crate) fn provided(provided: Provided) -> Result<Request, ProviderError> {
+    match provided {
+        Provided::Request => Ok(Request::new()),
+        Provided::Failure(Verdict::Fatal) => Err(ProviderError::fatal("the account is closed")),
+        Provided::Failure(Verdict::RetryNoSoonerThan(span)) => {
+            Err(ProviderError::not_before(span, "no token for a while"))
+        }
+        Provided::Failure(_) => Err(ProviderError::retry("no token")),
+        Provided::Panic => panic!("the provider panics on purpose"),
     }
 }
 
@@ -236,7 +290,9 @@ impl Dial for Air {
 
     fn dial(&self, _: &Endpoint) -> Dialing {
         let now = self.now();
-        let socket = self.network().dial(now);
+        let begun = self.attempt.fetch_add(u64::from(!self.asks), Ordering::SeqCst);
+        let number = if self.asks { begun } else { begun + 1 };
+        let socket = self.network().dial(now, number);
         let mut stream = Some(Stream { air: self.clone(), socket });
         Box::pin(poll_fn(move |cx| {
             let Some(waiting) = &stream else { panic!("polled after it was ready") };

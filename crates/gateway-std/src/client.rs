@@ -9,7 +9,8 @@ use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, FlushError, Message, MessageId, Progress, SendError, Session,
+    ClientEvent, Endpoint, Engine, FlushError, Message, MessageId, Progress, ResponseHeaders,
+    SendError, Session,
 };
 use thiserror::Error;
 
@@ -259,7 +260,13 @@ impl<S: System> Client<S> {
         self.engine.subprotocol()
     }
 
-    /// Returns the endpoint that the client connects to.
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    #[must_use]
+    pub const fn response_headers(&self) -> &ResponseHeaders {
+        self.engine.response_headers()
+    }
+
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint

@@ -12,7 +12,7 @@ use gateway_core::{
 };
 use gateway_wire::{
     ClientEvent, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Position, Progress,
-    SendError, Session, WallClock,
+    ResponseHeaders, SendError, Session, WallClock,
 };
 use tokio::task::coop;
 
@@ -251,7 +251,13 @@ impl Client {
         self.engine.subprotocol()
     }
 
-    /// Returns the endpoint that the client connects to.
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    #[must_use]
+    pub fn response_headers(&self) -> &ResponseHeaders {
+        self.engine.response_headers()
+    }
+
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.engine.host().opener.endpoint

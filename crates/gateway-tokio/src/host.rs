@@ -1,5 +1,6 @@
 //! The engine's host on tokio: its clock, its sockets, and one waker for both.
 
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -8,11 +9,14 @@ use std::task::{Context, Poll, Waker};
 use futures_util::FutureExt as _;
 use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
 use gateway_wire::{
-    ByteStream, Dialled, Host, OpenFailure, SocketEnd, WallClock, with_read_buffer,
+    Asking, Attempt, ByteStream, Dialled, Endpoint, Host, OpenFailure, SocketEnd, WallClock,
+    with_read_buffer,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::runtime::Id;
 use tokio::task::coop;
+use tokio_rustls::client::TlsStream;
 
 use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
@@ -43,16 +47,17 @@ impl Tokio {
     }
 }
 
-/// An attempt in progress.
-pub(crate) struct Attempt {
+/// A socket that is opening.
+pub(crate) struct Dialing {
     opening: Opening,
-    credentials: Credentials,
+    /// The attempt's, if it is not the client's own.
+    endpoint: Option<Arc<Endpoint>>,
     /// The runtime that its timers and sockets belong to.
     runtime: Option<Id>,
 }
 
 impl Host for Tokio {
-    type Dialing = Attempt;
+    type Dialing = Dialing;
     type Stream = Polled;
 
     fn now(&self) -> Instant {
@@ -68,8 +73,13 @@ impl Host for Tokio {
         self.wall.is_none().then(|| self.waker.clone())
     }
 
-    fn dial(&mut self, _: SocketId, credentials: Credentials) -> Attempt {
-        Attempt { opening: self.opener.open(credentials), credentials, runtime: current_runtime() }
+    fn ask(&mut self, _: SocketId, attempt: Attempt) -> Asking {
+        self.opener.ask(attempt, self.waker.clone())
+    }
+
+    fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {
+        let opening = self.opener.open(endpoint.clone());
+        Dialing { opening, endpoint, runtime: current_runtime() }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -83,19 +93,19 @@ impl Host for Tokio {
 
     fn poll_dialing(
         &mut self,
-        attempt: &mut Attempt,
+        dialing: &mut Dialing,
     ) -> Poll<Result<Dialled<Polled>, OpenFailure>> {
-        if attempt.runtime != current_runtime() {
+        if dialing.runtime != current_runtime() {
             // On a runtime that has ended, the attempt's timers would panic; on one that is idle,
             // they never fire. So it starts again.
-            attempt.opening = self.opener.open(attempt.credentials);
-            attempt.runtime = current_runtime();
+            dialing.opening = self.opener.open(dialing.endpoint.clone());
+            dialing.runtime = current_runtime();
         }
-        let outcome = attempt.opening.as_mut().poll(&mut Context::from_waker(&self.waker));
-        outcome.map_ok(|Dialled { stream: transport, handshake, login }| {
+        let outcome = dialing.opening.as_mut().poll(&mut Context::from_waker(&self.waker));
+        outcome.map_ok(|Dialled { stream: transport, handshake }| {
             let opener = Arc::clone(&self.opener);
             let stream = Polled::new(transport, self.waker.clone(), opener);
-            Dialled { stream, handshake, login }
+            Dialled { stream, handshake }
         })
     }
 }
@@ -176,16 +186,18 @@ impl ByteStream for Polled {
     }
 
     fn fails_whole(&self) -> bool {
-        self.opener.dial.fails_whole()
+        // TLS has a buffer of its own.
+        let transport: &dyn Any = &*self.transport;
+        !transport.is::<TlsStream<TcpStream>>() && self.opener.dial.fails_whole()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_wire::{Endpoint, Tls, system_resolver};
+    use gateway_wire::{Tls, system_resolver};
     use rcgen::generate_simple_self_signed;
     use tokio::io::AsyncReadExt as _;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;
     use tokio_rustls::rustls::crypto::ring;
@@ -216,7 +228,7 @@ mod tests {
             }
         };
 
-        let (dialled, server) = tokio::join!(opener.open(Credentials::Cached), accept);
+        let (dialled, server) = tokio::join!(opener.open(None), accept);
 
         let transport = dialled.unwrap().stream;
         (Polled::new(transport, Waker::noop().clone(), opener), server)

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use gateway_core::{CloseCode, CloseFrame, Network, SendRejection, Verdict};
-use gateway_wire::{ClientEvent, Message, MessageId, SendError};
+use gateway_wire::{ClientEvent, Message, MessageId, ResponseHeaders, SendError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::client::Client;
@@ -125,6 +125,7 @@ enum Control {
     Network(Network),
     LoginAccepted,
     LoginRejected(Verdict),
+    ResponseHeaders(oneshot::Sender<ResponseHeaders>),
 }
 
 impl Client {
@@ -243,6 +244,14 @@ impl Handle {
     /// see [`Client::login_rejected`].
     pub async fn login_rejected(&self, verdict: Verdict) {
         let _ = self.controls.send(Control::LoginRejected(verdict)).await;
+    }
+
+    /// Returns the header fields of the server's last answer 101; see
+    /// [`Client::response_headers`]. Returns `None` after the task has ended.
+    pub async fn response_headers(&self) -> Option<ResponseHeaders> {
+        let (answer, headers) = oneshot::channel();
+        self.controls.send(Control::ResponseHeaders(answer)).await.ok()?;
+        headers.await.ok()
     }
 
     /// Reports a hint from the operating system: the network is back, or gone; see
@@ -406,5 +415,8 @@ fn obey(client: &mut Client, control: Control) {
         Control::Network(network) => client.network_changed(network),
         Control::LoginAccepted => client.login_accepted(),
         Control::LoginRejected(verdict) => client.login_rejected(verdict),
+        Control::ResponseHeaders(answer) => {
+            let _ = answer.send(client.response_headers().clone()); // the caller may be gone
+        }
     }
 }

@@ -44,6 +44,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "dead in time",
             "login timeout",
             "nothing to watch for",
+            "a provider that hangs",
         ],
     ),
     (
@@ -65,6 +66,8 @@ const MATTERS: &[(&str, &[&str])] = &[
             "dropped",
             "reconnect",
             "renewal",
+            "provider failed",
+            "attempt timeout",
         ],
     ),
     (
@@ -81,6 +84,9 @@ const MATTERS: &[(&str, &[&str])] = &[
             "reconnect",
             "renewal",
             "drained",
+            "provider answered",
+            "provider failed",
+            "attempt timeout",
         ],
     ),
     (
