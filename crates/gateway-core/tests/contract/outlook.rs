@@ -74,19 +74,20 @@ fn a_connection_says_why_it_gave_up_until_it_connects_again() {
 }
 
 #[test]
-fn a_probe_without_an_answer_keeps_its_deadline_however_often_the_computer_sleeps() {
+fn the_answer_to_the_first_of_two_probes_shows_that_the_peer_lives() {
     let mut rig = Rig::ready(Config::default());
-    let wakes = |rig: &mut Rig, at| {
-        rig.on(Event::WallClock(UnixMillis(at)));
-        rig.connection.next_deadline()
-    };
-    let _ = wakes(&mut rig, 1_000_000);
-    let probed = wakes(&mut rig, 5_000_000);
-    assert_eq!(probed, Some(rig.now.saturating_add(seconds(5))));
-    rig.pass(seconds(2));
-    assert_eq!(wakes(&mut rig, 9_000_000), probed);
-    rig.pass(seconds(2));
-    assert_eq!(wakes(&mut rig, 13_000_000), probed);
+    let socket = rig.socket();
+    rig.on(Event::ReadingPaused(socket));
+    rig.on(Event::WallClock(UnixMillis(1_000_000)));
+    rig.on(Event::WallClock(UnixMillis(5_000_000))); // a suspend: the first probe
+    rig.run_for(seconds(31)); // an ordinary ping, and the limit on suspends is over
+    rig.on(Event::WallClock(UnixMillis(9_000_000))); // the second probe
+    assert_eq!(rig.connection.unanswered_pings(), 3);
+    rig.on(Event::ReadingResumed(socket));
+    let probed = Some(rig.now.saturating_add(seconds(5)));
+    assert_eq!(rig.connection.next_deadline(), probed);
+    rig.on(Event::FrameReceived(socket, Frame::Pong(b"1")));
+    assert!(rig.connection.next_deadline() > probed);
 }
 
 #[test]
