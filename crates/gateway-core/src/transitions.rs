@@ -128,12 +128,11 @@ impl State {
             Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
             Self::Waiting(waiting) => {
                 let at = cx.next_reconnect();
-                let is_sooner = waiting.advance(at, RetryCause::Reconnect, cx);
-                let is_due = waiting.retry_at <= cx.now;
-                if is_sooner {
+                if waiting.advance(at, RetryCause::Reconnect, cx) {
                     cx.memory.reconnect_at = Some(Compact::at(waiting.retry_at));
                 }
-                is_due.then(|| waiting.attempt(Reason::Purpose, cx))
+                let is_due = waiting.retry_at <= cx.now;
+                is_due.then(|| waiting.end(cx))
             }
             Self::Asking(Asking { socket, credentials, .. })
             | Self::Connecting(Connecting { socket, credentials, .. }) => {
@@ -307,11 +306,7 @@ impl State {
     /// Fires the deadlines that `now` has reached. Nothing else fires them.
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::Waiting(waiting) => {
-                let is_on_purpose = cx.memory.reconnect_at == Some(Compact::at(waiting.retry_at));
-                let reason = if is_on_purpose { Reason::Purpose } else { Reason::Other };
-                Some(waiting.attempt(reason, cx))
-            }
+            Self::Waiting(waiting) => Some(waiting.end(cx)),
             Self::Asking(asking) => {
                 cx.act(Action::CloseSocket(asking.socket));
                 let cause = DisconnectCause::AttemptTimeout;
@@ -385,6 +380,13 @@ impl Waiting {
             cx.retry_in(delay, cause, Because::Hint);
         }
         is_sooner
+    }
+
+    /// The retry is due. A reconnect request does not make a failure's retry one on purpose.
+    fn end(&self, cx: &mut Context<'_>) -> State {
+        let is_on_purpose = cx.memory.reconnect_at == Some(Compact::at(self.retry_at));
+        let reason = if is_on_purpose { Reason::Purpose } else { Reason::Other };
+        self.attempt(reason, cx)
     }
 
     /// Ends the wait.

@@ -44,6 +44,9 @@ impl Observer for Seen {
             Event::PingHeld(..) if moves_timer => Some("ping held"),
             Event::PingHanded(..) if moves_timer => Some("ping handed over"),
             Event::Drained(_) if !observed.actions.is_empty() => Some("drained"),
+            Event::ReconnectRequested if opens(observed.actions) && !plans(observed.actions) => {
+                Some("opened by a reconnect request, with no wait")
+            }
             Event::ProviderAnswered(_) if opens(observed.actions) => Some("provider answered"),
             _ => None,
         };
@@ -69,6 +72,11 @@ impl Observer for Seen {
 
 fn opens(actions: &[Action]) -> bool {
     actions.iter().any(|action| matches!(action, Action::OpenSocket { .. }))
+}
+
+fn plans(actions: &[Action]) -> bool {
+    let is_plan = |action: &Action| matches!(action, Action::Notify(Notice::RetryScheduled { .. }));
+    actions.iter().any(is_plan)
 }
 
 /// What a history has reached.

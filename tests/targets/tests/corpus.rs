@@ -179,6 +179,14 @@ const FINDINGS: &[(&str, &[&str])] = &[
         &["delivered", "protocol error", "refused"],
     ),
     (
+        "events/a-reconnect-request-meets-a-late-retry",
+        &["opened by a reconnect request, with no wait"],
+    ),
+    (
+        "events/a-reconnect-request-meets-a-retry-that-is-due",
+        &["opened by a reconnect request, with no wait"],
+    ),
+    (
         "frames/an-empty-text-behind-a-long-one-shares-no-copy",
         &["a text", "a text behind one that shares no copy"],
     ),

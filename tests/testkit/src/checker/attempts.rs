@@ -83,9 +83,10 @@ impl Checker {
         let wait = self.wait.take();
         self.check_turn(id, wait, event)?;
         let is_on_purpose = match event {
-            Event::ReconnectRequested => wait.is_some(),
             Event::Drained(_) => true,
-            Event::Tick => wait.is_some_and(|wait| self.reconnect_at == Some(wait.due)),
+            Event::ReconnectRequested | Event::Tick => {
+                wait.is_some_and(|wait| self.reconnect_at == Some(wait.due))
+            }
             _ => false,
         };
         if is_on_purpose {

@@ -28,12 +28,11 @@ impl<R: Rng> Reference<R> {
     fn reconnect_sooner(&mut self) {
         let was_to_be = self.retry_at;
         self.retry_by(self.next_reconnect(), RetryCause::Reconnect);
-        let is_due = self.is_due(self.retry_at);
-        if self.retry_at != was_to_be || is_due {
-            self.reconnect_at = self.retry_at.map(|at| at.max(self.now));
+        if self.retry_at != was_to_be {
+            self.reconnect_at = self.retry_at;
         }
-        if is_due {
-            self.begin_attempt(true);
+        if self.is_due(self.retry_at) {
+            self.begin_attempt(self.retry_at == self.reconnect_at);
         }
     }
 
