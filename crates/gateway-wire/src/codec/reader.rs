@@ -5,12 +5,11 @@ use bytes::Bytes;
 use super::breach::Breach;
 use super::extension::Extension;
 use super::head::{self, Control, Head, Kind, Opening, Rules};
-use super::input::Input;
+use super::input::{Input, SHARED};
 use super::mask::Mask;
 use super::part::Part;
-use super::run::Added;
 use super::{Incoming, Role, close};
-use crate::message::Message;
+use crate::message::{Message, Text};
 
 /// The most bytes that are unmasked, or that an extension appends, at once.
 const BLOCK: usize = 16 << 10;
@@ -112,7 +111,6 @@ impl Reader {
     /// text are collected with it. The frame behind them is begun.
     fn next_whole(&mut self, input: &mut Input<'_>) -> Option<Message> {
         let mut rest = input.rest();
-        let mut copy = String::new();
         input.texts.begin();
         loop {
             let (head, size) = match head::parse(rest, &self.rules) {
@@ -126,18 +124,21 @@ impl Reader {
             rest = &rest[size..];
             let length = usize::try_from(head.length).unwrap_or(usize::MAX);
             match (head.whole(), rest.split_at_checked(length)) {
-                (Some(Kind::Text), Some((text, behind))) => {
-                    match input.texts.push(&mut copy, text, behind.len()) {
-                        Added::Yes => rest = behind,
-                        Added::NoRoom => {
-                            self.begin(head);
-                            break;
-                        }
-                        Added::NotUtf8 => {
-                            self.break_off(Breach::Text);
-                            break;
-                        }
-                    }
+                // With nothing behind it, or too long to share a copy, it needs no run.
+                (Some(Kind::Text), Some((text, behind)))
+                    if input.texts.is_empty() && (behind.is_empty() || length > SHARED) =>
+                {
+                    input.advance(size + length);
+                    let Ok(text) = simdutf8::basic::from_utf8(text) else {
+                        self.break_off(Breach::Text);
+                        return None;
+                    };
+                    return Some(Message::Text(Text::from(text)));
+                }
+                (Some(Kind::Text), Some((text, behind)))
+                    if input.texts.push(text, behind.len()) =>
+                {
+                    rest = behind;
                 }
                 (Some(Kind::Binary), Some(_)) if input.texts.is_empty() => {
                     input.advance(size);
@@ -150,7 +151,10 @@ impl Reader {
             }
         }
         input.advance(input.rest().len() - rest.len());
-        input.texts.finish(copy).map(Message::Text)
+        if !input.texts.finish() {
+            self.break_off(Breach::Text);
+        }
+        input.next_text().map(Message::Text)
     }
 
     /// Frees the incomplete message, and remembers the breach.

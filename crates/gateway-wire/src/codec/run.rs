@@ -1,5 +1,5 @@
-//! Texts that came whole in one read. They are copied one behind the other, without their heads, and
-//! share this copy.
+//! Texts that came whole in one read. They are copied one behind the other, without their heads,
+//! checked at once, and share this copy.
 
 use bytestring::ByteString;
 
@@ -7,11 +7,13 @@ use super::input::SHARED;
 use crate::message::Text;
 
 /// The most texts of a run.
-const MOST: usize = 64;
+const MOST: usize = 256;
 
 /// A run of texts, of which the first have been taken.
 #[derive(Debug)]
 pub(super) struct Run {
+    /// The bytes of the run while it grows. Its memory serves all runs of a read.
+    bytes: Vec<u8>,
     copy: ByteString,
     /// Where in `copy` the next text begins.
     at: usize,
@@ -22,30 +24,38 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) const fn new() -> Self {
-        Self { copy: ByteString::new(), at: 0, lengths: [0; MOST], next: 0, count: 0 }
+        Self {
+            bytes: Vec::new(),
+            copy: ByteString::new(),
+            at: 0,
+            lengths: [0; MOST],
+            next: 0,
+            count: 0,
+        }
     }
 
     /// Begins a new run. All texts of the last one were taken.
     #[inline]
-    pub(super) const fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
+        self.bytes.clear();
         (self.at, self.next, self.count) = (0, 0, 0);
     }
 
-    /// Copies a text into the run, if there is room. `behind` bytes of the read follow the text.
+    /// Copies a text into the run. Returns whether there was room. `behind` bytes of the read follow
+    /// the text.
     #[inline(always)]
-    pub(super) fn push(&mut self, copy: &mut String, text: &[u8], behind: usize) -> Added {
-        if self.count == 0 {
-            // What nothing follows gets what it needs, and what is long does not share.
-            let shared = if behind == 0 { 0 } else { SHARED.min(text.len() + behind) };
-            *copy = String::with_capacity(text.len().max(shared));
-        } else if self.count == MOST || copy.len() + text.len() > SHARED {
-            return Added::NoRoom;
+    pub(super) fn push(&mut self, text: &[u8], behind: usize) -> bool {
+        let length = self.bytes.len() + text.len();
+        if self.count == MOST || length > SHARED {
+            return false;
         }
-        let Ok(checked) = simdutf8::basic::from_utf8(text) else { return Added::NotUtf8 };
-        copy.push_str(checked);
-        self.lengths[self.count] = text.len() as u16; // a longer one is the only one
+        if self.count == 0 {
+            self.bytes.reserve(SHARED.min(length + behind));
+        }
+        self.bytes.extend_from_slice(text);
+        self.lengths[self.count] = text.len() as u16; // it fits: see SHARED
         self.count += 1;
-        Added::Yes
+        true
     }
 
     /// Whether no text was added since the run began.
@@ -60,15 +70,47 @@ impl Run {
         self.next == self.count
     }
 
-    /// Ends the run, and takes its first text.
+    /// Ends the run and checks its texts. Returns whether all are UTF-8. If one is not, the run ends
+    /// before it.
     #[inline]
-    pub(super) fn finish(&mut self, copy: String) -> Option<Text> {
-        if self.count == 1 {
-            self.count = 0;
-            return Some(Text::from(copy));
+    pub(super) fn finish(&mut self) -> bool {
+        let whole = simdutf8::basic::from_utf8(&self.bytes);
+        // One text could end with the first bytes of a character, and the next one begin with the rest.
+        match whole.ok().filter(|copy| self.ends().all(|end| copy.is_char_boundary(end))) {
+            Some(copy) => {
+                self.copy = ByteString::from(copy);
+                true
+            }
+            None => {
+                self.cut();
+                false
+            }
+        }
+    }
+
+    /// Where each text ends.
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        self.lengths[..self.count].iter().scan(0, |end, length| {
+            *end += usize::from(*length);
+            Some(*end)
+        })
+    }
+
+    /// Ends the run before the first text that is not UTF-8.
+    #[cold]
+    fn cut(&mut self) {
+        let mut rest = &self.bytes[..];
+        let mut copy = String::new();
+        for index in 0..self.count {
+            let (text, behind) = rest.split_at(usize::from(self.lengths[index]));
+            let Ok(text) = str::from_utf8(text) else {
+                self.count = index;
+                break;
+            };
+            copy.push_str(text);
+            rest = behind;
         }
         self.copy = copy.into();
-        self.next()
     }
 
     /// Takes the next text of a run that has ended.
@@ -82,11 +124,4 @@ impl Run {
         (self.at, self.next) = (end, self.next + 1);
         Some(Text::from_codec(text))
     }
-}
-
-/// Whether a text was added to a run.
-pub(super) enum Added {
-    Yes,
-    NoRoom,
-    NotUtf8,
 }
