@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Stream(TcpStream);
 
 impl ByteStream for Stream {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn read<T>(&mut self, _: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         let mut buffer = [0; 16 << 10]; // on the stack: an idle connection holds no buffer for reading
         let count = uninterrupted(|| self.0.read(&mut buffer))?;
         Ok(take(&buffer[..count]))

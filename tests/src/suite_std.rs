@@ -258,7 +258,7 @@ impl Stream {
 }
 
 impl ByteStream for Stream {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn read<T>(&mut self, _: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         let mut buffer = [0; 4 << 10];
         let count = now_or_never(
             self.on(|network, socket, _| network.poll_read(socket, &mut buffer, Waker::noop())),

@@ -96,8 +96,8 @@ impl Socket {
 }
 
 impl ByteStream for Socket {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
-        with_read_buffer(|buffer| {
+    fn read<T>(&mut self, size: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        with_read_buffer(size, |buffer| {
             let count = uninterrupted(|| self.transport.read(buffer))?;
             Ok(take(&buffer[..count]))
         })

@@ -145,8 +145,8 @@ impl Polled {
 }
 
 impl ByteStream for Polled {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
-        with_read_buffer(|storage| {
+    fn read<T>(&mut self, size: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        with_read_buffer(size, |storage| {
             let mut buffer = ReadBuf::new(storage);
             self.poll(|transport, cx| transport.poll_read(cx, &mut buffer))?;
             Ok(take(buffer.filled()))

@@ -62,6 +62,11 @@ pub use self::input::Input;
 use self::reader::Reader;
 use self::writer::append;
 use crate::message::{Message, Text};
+use crate::read_buffer;
+
+/// The least bytes that a read should take. They, their messages and the events stay in the processor's
+/// cache, and a thousand small messages still need one read.
+const LEAST_READ: usize = read_buffer::SIZE / 2;
 
 /// The side of the connection that a codec is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +142,11 @@ impl Codec {
     /// Returns what the peer violated. Nothing after that is read: each further call returns the same.
     pub fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
         self.reader.next(input)
+    }
+
+    /// How many bytes the next read should take: enough for a few frames like the last one.
+    pub(crate) fn read_size(&self) -> usize {
+        self.reader.last_length().saturating_mul(4).clamp(LEAST_READ, read_buffer::SIZE)
     }
 
     /// Whether [`decode`](Self::decode) would return `None`. This is cheaper, but may miss it.

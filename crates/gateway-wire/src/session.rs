@@ -497,6 +497,11 @@ impl Session {
         self.backlog > 0 // even an empty message has a cost
     }
 
+    /// How many bytes the next read should take.
+    pub(crate) fn read_size(&self) -> usize {
+        self.link.as_ref().map_or(0, |link| link.codec.read_size())
+    }
+
     /// Returns the bytes to write to the socket.
     #[must_use]
     pub fn pending(&self) -> &[u8] {

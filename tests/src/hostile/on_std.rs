@@ -125,7 +125,7 @@ struct End {
 }
 
 impl ByteStream for End {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn read<T>(&mut self, _: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         let mut buffer = [0; 256];
         let count = now_or_never(self.stream.poll_read(&mut buffer, &self.waker))?;
         Ok(take(&buffer[..count]))

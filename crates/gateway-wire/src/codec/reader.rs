@@ -21,6 +21,8 @@ pub(super) struct Reader {
     head: [u8; head::LONGEST],
     /// The number of these bytes.
     have: usize,
+    /// The length of the last frame's payload.
+    length: u64,
     /// The frame whose payload comes next.
     frame: Option<Frame>,
     /// The message whose last fragment is still to come.
@@ -72,6 +74,7 @@ impl Reader {
             rules: Rules { role, has_extension: false, max_message_size, begun: None },
             head: [0; head::LONGEST],
             have: 0,
+            length: 0,
             frame: None,
             message: None,
             control: Vec::new(),
@@ -83,6 +86,11 @@ impl Reader {
     pub(super) fn extend(&mut self, extension: Box<dyn Extension>) {
         self.extension = Some(extension);
         self.rules.has_extension = true;
+    }
+
+    /// The length of the last frame's payload.
+    pub(super) fn last_length(&self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX)
     }
 
     /// Whether `input` is used up, and what was begun in it needs more.
@@ -122,6 +130,7 @@ impl Reader {
                 }
             };
             rest = &rest[size..];
+            self.length = head.length;
             let length = usize::try_from(head.length).unwrap_or(usize::MAX);
             match (head.whole(), rest.split_at_checked(length)) {
                 // With nothing behind it, or too long to share a copy, it needs no run.
@@ -206,6 +215,7 @@ impl Reader {
 
     fn begin(&mut self, head: Head) -> Frame {
         let Head { length, key, .. } = head;
+        self.length = length;
         match head.opening() {
             Opening::Control(_) => {}
             Opening::Message(kind) => {

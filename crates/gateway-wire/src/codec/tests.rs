@@ -115,6 +115,23 @@ fn texts_that_come_together_are_the_same_as_texts_that_come_alone() {
 
 /// A text longer than a run shares its copy with none, not even with an empty one.
 #[test]
+fn a_read_takes_a_few_messages_like_the_last_one() {
+    let mut server = Codec::new(Role::Server, 1 << 20);
+    let mut client = Codec::new(Role::Client, 1 << 20);
+    let mut size_after = |length: usize| {
+        let mut bytes = Vec::new();
+        server.encode(&Message::binary(vec![7; length]), &mut bytes);
+        read(&mut client, &bytes, bytes.len());
+        client.read_size()
+    };
+    assert_eq!(size_after(100), 36 << 10);
+    assert_eq!(size_after(10_000), 40_000);
+    assert_eq!(size_after(64 << 10), 72 << 10);
+    assert_eq!(size_after(1 << 20), 72 << 10);
+    assert_eq!(size_after(0), 36 << 10);
+}
+
+#[test]
 fn a_text_longer_than_a_run_is_whole_whatever_follows() {
     for length in [8_191, 8_192, 8_193, 70_000] {
         let long = "l".repeat(length);

@@ -20,10 +20,13 @@ pub trait ByteStream {
     /// slice. The stream chooses its buffer: [`with_read_buffer`](crate::with_read_buffer) lends
     /// one that costs an idle connection no memory.
     ///
+    /// The engine reads best if the buffer has `size` bytes, which follows the size of the messages.
+    /// A buffer of any other size works, too.
+    ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if no byte has come yet. Any other error means that none will
     /// come.
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T>;
+    fn read<T>(&mut self, size: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T>;
 
     /// Writes some of `bytes`, and returns how many. `bytes` is never empty. Zero means that the
     /// stream is dead. A stream that accepts no bytes for now must return

@@ -17,6 +17,9 @@ const WRITE: usize = 128 << 10;
 /// reset, which could overtake the Close frame.
 const LINGER: usize = 64 << 10;
 
+/// The bytes that one read of the answer to the upgrade takes.
+const HEAD: usize = 16 << 10;
+
 impl<H: Host> Engine<H> {
     /// Writes the upgrade request, and reads its answer.
     pub(super) fn look_at_upgrade(&mut self) -> Progress {
@@ -64,7 +67,7 @@ impl<H: Host> Engine<H> {
         }
         let Io::Open { id, stream, rest } = &mut self.io else { return Progress::Blocked };
         let (id, session, host) = (*id, &mut self.session, &self.host);
-        let read = read(stream, rest, |bytes| {
+        let read = read(stream, rest, session.read_size(), |bytes| {
             // All frames of this read get the same time.
             let now = host.now();
             if bytes.is_empty() {
@@ -165,7 +168,7 @@ impl<H: Host> Engine<H> {
         for _ in 0..READS_BEFORE_TICK {
             let Io::Open { stream, rest, .. } = &mut self.io else { break };
             let session = &mut self.session;
-            let read = read(stream, rest, |bytes| {
+            let read = read(stream, rest, session.read_size(), |bytes| {
                 if !bytes.is_empty() {
                     session.received(now, id, bytes);
                 }
@@ -205,7 +208,7 @@ impl<H: Host> Engine<H> {
         // Dropping a socket with unread input resets it, and the reset may overtake the Close.
         let mut left = LINGER;
         while left > 0 {
-            match stream.read(<[u8]>::len) {
+            match stream.read(LINGER, <[u8]>::len) {
                 Ok(count) if count > 0 => left = left.saturating_sub(count),
                 Ok(_) | Err(_) => break,
             }
@@ -265,7 +268,7 @@ fn read_answer(
     stream: &mut impl ByteStream,
     handshake: &mut Handshake,
 ) -> io::Result<Result<Upgrade, OpenFailure>> {
-    stream.read(|bytes| match bytes {
+    stream.read(HEAD, |bytes| match bytes {
         [] => Err(handshake.ended()),
         bytes => Ok(handshake.received(bytes)?.map_or(Upgrade::Going, Upgrade::Done)),
     })
@@ -283,10 +286,11 @@ fn failed(handshake: &Handshake, error: &io::Error) -> OpenFailure {
 fn read<T>(
     stream: &mut impl ByteStream,
     rest: &mut Vec<u8>,
+    size: usize,
     take: impl FnOnce(&[u8]) -> T,
 ) -> io::Result<T> {
     match std::mem::take(rest) {
-        rest if rest.is_empty() => stream.read(take),
+        rest if rest.is_empty() => stream.read(size, take),
         rest => Ok(take(&rest)),
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Server {
 pub(super) struct Stream(Rc<Server>);
 
 impl ByteStream for Stream {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn read<T>(&mut self, _: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         if let (Some(_), Some(refusal)) = (self.0.breaks_after.get(), self.0.refusal.get()) {
             return Ok(take(refusal.as_bytes()));
         }

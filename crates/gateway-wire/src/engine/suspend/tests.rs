@@ -26,7 +26,7 @@ struct Machine {
 enum NoStream {}
 
 impl ByteStream for NoStream {
-    fn read<T>(&mut self, _: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn read<T>(&mut self, _: usize, _: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         match *self {}
     }
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
