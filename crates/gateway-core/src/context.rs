@@ -148,7 +148,7 @@ impl Context<'_> {
             return self.attempt(ConnectionState::Disconnected, credentials, Reason::Purpose);
         }
         self.memory.reconnect_at = Some(Compact::at(retry_at));
-        State::Waiting(Waiting { retry_at, not_before: None, credentials })
+        State::Waiting(Waiting { retry_at, not_before: None, credentials, reason: Reason::Purpose })
     }
 
     /// When a reconnect on purpose may open a socket.
@@ -177,7 +177,7 @@ impl Context<'_> {
                 let retry_at = self.now.saturating_add(delay);
                 let not_before =
                     (!least.is_zero()).then(|| Compact::at(self.now.saturating_add(least)));
-                State::Waiting(Waiting { retry_at, not_before, credentials })
+                State::Waiting(Waiting { retry_at, not_before, credentials, reason: Reason::Other })
             }
             Decision::Fatal => self.give_up(from, socket, fatal),
             Decision::AttemptsSpent => self.give_up(from, socket, GiveUpCause::AttemptsSpent),

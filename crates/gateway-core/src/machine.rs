@@ -69,6 +69,7 @@ pub(crate) struct Waiting {
     /// The end of a least delay: no hint retries before this.
     pub(crate) not_before: Option<Compact>,
     pub(crate) credentials: Credentials,
+    pub(crate) reason: Reason,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

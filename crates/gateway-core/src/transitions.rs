@@ -129,10 +129,11 @@ impl State {
             Self::Waiting(waiting) => {
                 let at = cx.next_reconnect();
                 if waiting.advance(at, RetryCause::Reconnect, cx) {
+                    waiting.reason = Reason::Purpose;
                     cx.memory.reconnect_at = Some(Compact::at(waiting.retry_at));
                 }
                 let is_due = waiting.retry_at <= cx.now;
-                is_due.then(|| waiting.end(cx))
+                is_due.then(|| waiting.attempt(waiting.reason, cx))
             }
             Self::Asking(Asking { socket, credentials, .. })
             | Self::Connecting(Connecting { socket, credentials, .. }) => {
@@ -306,7 +307,7 @@ impl State {
     /// Fires the deadlines that `now` has reached. Nothing else fires them.
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::Waiting(waiting) => Some(waiting.end(cx)),
+            Self::Waiting(waiting) => Some(waiting.attempt(waiting.reason, cx)),
             Self::Asking(asking) => {
                 cx.act(Action::CloseSocket(asking.socket));
                 let cause = DisconnectCause::AttemptTimeout;
@@ -376,17 +377,11 @@ impl Waiting {
         let is_sooner = at < self.retry_at;
         if is_sooner {
             self.retry_at = at;
+            self.reason = Reason::Other;
             let delay = at.saturating_duration_since(cx.now);
             cx.retry_in(delay, cause, Because::Hint);
         }
         is_sooner
-    }
-
-    /// The retry is due. A reconnect request does not make a failure's retry one on purpose.
-    fn end(&self, cx: &mut Context<'_>) -> State {
-        let is_on_purpose = cx.memory.reconnect_at == Some(Compact::at(self.retry_at));
-        let reason = if is_on_purpose { Reason::Purpose } else { Reason::Other };
-        self.attempt(reason, cx)
     }
 
     /// Ends the wait.

@@ -186,6 +186,7 @@ const FINDINGS: &[(&str, &[&str])] = &[
         "events/a-reconnect-request-meets-a-retry-that-is-due",
         &["opened by a reconnect request, with no wait"],
     ),
+    ("events/a-retry-is-due-as-the-last-renewal-opens", &["renewal", "attempt timeout"]),
     (
         "frames/an-empty-text-behind-a-long-one-shares-no-copy",
         &["a text", "a text behind one that shares no copy"],

@@ -17,6 +17,7 @@ use super::{Checker, Socket};
 pub(super) struct Wait {
     pub(super) due: Instant,
     is_hinted: bool,
+    is_on_purpose: bool,
 }
 
 impl Checker {
@@ -84,9 +85,7 @@ impl Checker {
         self.check_turn(id, wait, event)?;
         let is_on_purpose = match event {
             Event::Drained(_) => true,
-            Event::ReconnectRequested | Event::Tick => {
-                wait.is_some_and(|wait| self.reconnect_at == Some(wait.due))
-            }
+            Event::ReconnectRequested | Event::Tick => wait.is_some_and(|wait| wait.is_on_purpose),
             _ => false,
         };
         if is_on_purpose {
@@ -198,7 +197,12 @@ impl Checker {
         hold(Invariant::I5, attempt == self.retries.attempts, || {
             format!("attempt {attempt}, counted {}", self.retries.attempts)
         })?;
-        self.wait = Some(Wait { due: self.now.saturating_add(delay), is_hinted });
+        let is_on_purpose = matches!(
+            cause,
+            RetryCause::Reconnect
+                | RetryCause::Disconnected(DisconnectCause::Reconnect | DisconnectCause::Renewal)
+        );
+        self.wait = Some(Wait { due: self.now.saturating_add(delay), is_hinted, is_on_purpose });
         Ok(())
     }
 

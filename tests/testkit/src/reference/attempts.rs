@@ -128,6 +128,7 @@ impl<R: Rng> Reference<R> {
         };
         self.wants_refresh = refreshes || (self.wants_refresh && reached_no_server);
         self.retry_at = Some(self.now.saturating_add(delay));
+        self.is_retry_on_purpose = false;
         self.not_before = self.now.saturating_add(least);
         let cause = RetryCause::Disconnected(cause);
         self.tell(Notice::RetryScheduled { attempt: self.attempts, delay, cause, because });

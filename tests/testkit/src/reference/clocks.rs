@@ -88,6 +88,7 @@ impl<R: Rng> Reference<R> {
         let at = at.max(self.not_before);
         if self.retry_at.is_some_and(|retry_at| at < retry_at) {
             self.retry_at = Some(at);
+            self.is_retry_on_purpose = false;
             self.tell_retry(at.saturating_duration_since(self.now), cause);
         }
     }

@@ -267,7 +267,7 @@ impl<R: Rng> Reference<R> {
         }
         match self.state {
             ConnectionState::Disconnected => {
-                self.begin_attempt(self.retry_at == self.reconnect_at);
+                self.begin_attempt(self.is_retry_on_purpose);
             }
             ConnectionState::Connecting if self.is_asked => {
                 self.drop_and_lose(DisconnectCause::AttemptTimeout);

@@ -72,6 +72,8 @@ pub struct Reference<R> {
     is_refreshed: bool,
     wants_refresh: bool,
     retry_at: Option<Instant>,
+    /// The retry at this time is a reconnect on purpose.
+    is_retry_on_purpose: bool,
     /// No hint starts an attempt before this.
     not_before: Instant,
     /// When the last reconnect on purpose begins its attempt; once its socket opens, when that is.
@@ -153,6 +155,7 @@ impl<R: Rng> Reference<R> {
             is_refreshed: false,
             wants_refresh: false,
             retry_at: None,
+            is_retry_on_purpose: false,
             not_before: Instant::ZERO,
             reconnect_at: None,
             unready_since: Instant::ZERO,

@@ -29,10 +29,11 @@ impl<R: Rng> Reference<R> {
         let was_to_be = self.retry_at;
         self.retry_by(self.next_reconnect(), RetryCause::Reconnect);
         if self.retry_at != was_to_be {
+            self.is_retry_on_purpose = true;
             self.reconnect_at = self.retry_at;
         }
         if self.is_due(self.retry_at) {
-            self.begin_attempt(self.retry_at == self.reconnect_at);
+            self.begin_attempt(self.is_retry_on_purpose);
         }
     }
 
@@ -65,6 +66,7 @@ impl<R: Rng> Reference<R> {
             return self.begin_attempt(true);
         }
         self.retry_at = Some(at);
+        self.is_retry_on_purpose = true;
         self.not_before = Instant::ZERO;
     }
 
