@@ -319,6 +319,9 @@ impl<S: System> Client<S> {
         done: impl Fn(&Session) -> bool,
         until: Option<Instant>,
     ) -> Result<(), TimedOut> {
+        // The provider and TLS log in the client's span, too.
+        let span = self.engine.session_mut().span();
+        let _entered = span.enter();
         self.engine.begin();
         // A timeout of zero still allows one look at the socket.
         let mut has_looked = false;

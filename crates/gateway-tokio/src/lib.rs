@@ -44,6 +44,7 @@ mod open;
 mod resolve;
 mod sink;
 mod spawn;
+mod sync;
 mod wakers;
 
 pub use builder::Builder;
@@ -51,9 +52,9 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
+    ClientEvent, End, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
     OpenFailure, OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};
 pub use sink::SinkError;
-pub use spawn::{Events, Handle, Receipt};
+pub use spawn::{Events, Handle, HandleError, HandleErrorKind, Permit, States};

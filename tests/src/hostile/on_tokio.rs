@@ -147,13 +147,17 @@ impl Life {
         loop {
             let step = self.on(|app| app.step(app.is_ready()));
             match step {
-                Step::Send(text) | Step::Feed(text) => match cuts.once(handle.send(text)).await {
+                Step::Send(text) => match cuts.once(handle.send(text)).await {
                     Some(Ok(id)) => self.on(|app| app.sent(Some(id.number()))),
                     Some(Err(_)) => self.on(App::refused),
-                    None => self.on(App::lost_sight),
+                    None => self.on(App::cut),
                 },
-                Step::Flush => {}
-                Step::Close => while cuts.once(handle.close(CloseFrame::NORMAL)).await.is_none() {},
+                Step::Feed(text) => match handle.try_send(text) {
+                    Ok(id) => self.on(|app| app.sent(Some(id.number()))),
+                    Err(_) => self.on(App::refused),
+                },
+                Step::Flush => tokio::task::yield_now().await, // the task writes
+                Step::Close => handle.close(CloseFrame::NORMAL).expect("its task runs"),
                 Step::Wait => match cuts.once(events.next()).await {
                     Some(Some(event)) => self.on(|app| app.note(event)),
                     Some(None) => return self.on(App::end),

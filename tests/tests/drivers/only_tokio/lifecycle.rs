@@ -71,7 +71,7 @@ async fn a_send_that_waits_for_space_is_refused_with_the_login() {
     });
     settle().await; // the write buffer is full, and one waits
     let started = now();
-    handle.login_rejected(Verdict::Fatal).await;
+    handle.login_rejected(Verdict::Fatal).unwrap();
     assert_eq!((waiting.await.unwrap(), now()), (SendRejection::NotReady, started));
 }
 
@@ -87,9 +87,9 @@ async fn a_wish_from_another_task_wakes_the_one_that_polls() {
     }
     let started = now();
 
-    handle.connect().await;
+    handle.connect().unwrap();
     sockets.stream().await;
-    handle.close(CloseFrame::NORMAL).await;
+    handle.close(CloseFrame::NORMAL).unwrap();
     while events.next().await.is_some() {}
 
     assert_eq!(now() - started, Duration::ZERO);

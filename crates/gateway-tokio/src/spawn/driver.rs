@@ -1,0 +1,160 @@
+//! The client's task: does the IO, and keeps the deadlines.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use gateway_core::{CloseFrame, Instant};
+use gateway_wire::{ClientEvent, DeferredLog, Host as _, LogLines, Progress};
+
+use super::shared::{Shared, State};
+use crate::clock::{Clock, Timer, yield_to_others};
+use crate::host::Tokio;
+use crate::sync::Arc;
+
+/// After this many rounds without a pause, the task yields to others.
+const ROUNDS: u32 = 64;
+
+/// The task. It ends when there is no handle and no `Events` any more, and the connection is CLOSED.
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    log: DeferredLog,
+    timer: Timer,
+    clock: Clock,
+    /// Wakes this task, whatever its current waker.
+    waker: Waker,
+    /// Whether the client was closed because it has no users.
+    is_abandoned: bool,
+}
+
+/// What follows from a round.
+enum Next {
+    /// Another round.
+    Round,
+    /// Another round, after other tasks had their turn: messages wait for the application.
+    Yield,
+    /// Nothing, until this task is woken, or at this deadline.
+    Wait(Option<Instant>),
+    /// Nothing: the connection is CLOSED.
+    Over,
+}
+
+impl Driver {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        log: DeferredLog,
+        clock: Clock,
+        waker: Waker,
+    ) -> Self {
+        Self { shared, log, timer: Timer::new(), clock, waker, is_abandoned: false }
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.register_driver(cx);
+        let has_users = self.shared.has_users();
+        let is_abandoned = !has_users && !std::mem::replace(&mut self.is_abandoned, !has_users);
+        let mut dropped = Vec::new();
+        for round in 0..ROUNDS {
+            let shared = &self.shared;
+            let done = shared.with(|state, wakes| {
+                if round == 0 {
+                    state.answer_driver();
+                    shared.clear_leavings(state, wakes);
+                    if is_abandoned {
+                        state.abandon();
+                    }
+                }
+                let next = state.round();
+                if !shared.is_read() {
+                    state.take_events(&mut dropped);
+                }
+                state.settle(shared, wakes);
+                (next, state.take_log_lines())
+            });
+            dropped.clear();
+            let Ok((next, lines)) = done else { return Poll::Ready(()) };
+            self.write_log(lines);
+            match next {
+                Next::Round => {}
+                Next::Yield => break,
+                Next::Wait(deadline) => {
+                    self.timer.arm(&self.waker, &self.clock, deadline);
+                    return Poll::Pending;
+                }
+                Next::Over if has_users => {
+                    self.timer.arm(&self.waker, &self.clock, None);
+                    return Poll::Pending;
+                }
+                Next::Over => return Poll::Ready(()),
+            }
+        }
+        yield_to_others(cx);
+        Poll::Pending
+    }
+
+    fn write_log(&mut self, lines: LogLines) {
+        if !lines.is_empty() {
+            self.log.write(lines);
+        }
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        let span = driver.log.span();
+        let _entered = span.enter();
+        let mut polled = Poll::Pending;
+        // Without a budget, a socket that seems to wait does wait. So what has arrived is read
+        // before a deadline fires. Rounds are bounded instead.
+        Tokio::without_budget(|| polled = driver.run(cx));
+        polled
+    }
+}
+
+/// The runtime was shut down, the task is over, or it has panicked.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
+impl State {
+    /// No one uses the client any more.
+    fn abandon(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.close(CloseFrame::NORMAL);
+        }
+    }
+
+    /// Carries out what was ordered, then makes one step on the socket.
+    fn round(&mut self) -> Next {
+        let Some(engine) = &mut self.engine else { return Next::Over };
+        engine.begin();
+        let _ = engine.carry_out_orders();
+        if engine.session().is_over() {
+            return Next::Over;
+        }
+        if engine.look() == Progress::Made {
+            // The application answers what one read has brought before the next read. So its
+            // answers are written together, and the messages are still in the cache.
+            return if engine.session().has_messages() { Next::Yield } else { Next::Round };
+        }
+        match engine.due() {
+            None => Next::Wait(engine.session().deadline()),
+            Some(now) => {
+                engine.fire(now);
+                Next::Round
+            }
+        }
+    }
+
+    /// Takes the events that no one else takes.
+    fn take_events(&mut self, into: &mut Vec<ClientEvent>) {
+        if let Some(engine) = &mut self.engine {
+            into.extend(std::iter::from_fn(|| engine.take_event()));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What is done after a client is unlocked: tasks are woken, and wakers dropped.
+
+use std::task::Waker;
+
+/// The tasks to wake. A waker may run a task at once, or drop one: never under the lock.
+#[derive(Debug, Default)]
+#[must_use = "a task that is not woken waits without end"]
+pub(crate) struct Wakes {
+    /// Whether the driver is to be woken.
+    pub(crate) driver: bool,
+    first: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Wakes {
+    /// Wakes this task.
+    #[inline]
+    pub(crate) fn push(&mut self, waker: Option<Waker>) {
+        match waker {
+            None => {}
+            first if self.first.is_none() => self.first = first,
+            Some(other) => self.others.push(other),
+        }
+    }
+
+    /// Keeps `waker` in `place`. If another one was there, its task is woken: that is harmless, and
+    /// drops it outside of the lock.
+    #[inline]
+    pub(crate) fn renew(&mut self, place: &mut Option<Waker>, waker: &Waker) {
+        if !place.as_ref().is_some_and(|own| own.will_wake(waker)) {
+            self.push(place.replace(waker.clone()));
+        }
+    }
+
+    /// Wakes all tasks but the driver.
+    #[inline]
+    pub(crate) fn wake(&mut self) {
+        if let Some(first) = self.first.take() {
+            first.wake();
+            self.others.drain(..).for_each(Waker::wake);
+        }
+    }
+}
