@@ -18,6 +18,7 @@ use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
 use crate::direct;
 use crate::open::{Opener, Opening};
+use crate::outside::{self, Outside};
 
 /// The host.
 pub(crate) struct Tokio {
@@ -27,11 +28,32 @@ pub(crate) struct Tokio {
     wall: Option<WallClock>,
     /// Started at first use: only then is the runtime known.
     clock: OnceLock<Clock>,
+    /// Of a spawned client: the attempts that its driver is to poll outside of the lock.
+    outside: Option<Vec<Outside>>,
 }
 
 impl Tokio {
     pub(crate) fn new(opener: Arc<Opener>, waker: Waker, wall: Option<WallClock>) -> Self {
-        Self { opener, waker, wall, clock: OnceLock::new() }
+        Self { opener, waker, wall, clock: OnceLock::new(), outside: None }
+    }
+
+    /// From now on leaves attempts to [`take_outside`](Self::take_outside).
+    pub(crate) fn poll_outside(&mut self) {
+        self.outside = Some(Vec::new());
+    }
+
+    /// The attempts that have begun since the last call. The engine sees their results once these
+    /// were polled.
+    pub(crate) fn take_outside(&mut self) -> Vec<Outside> {
+        self.outside.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn open(&mut self, credentials: Credentials) -> Opening {
+        let opening = self.opener.open(credentials);
+        let Some(outside) = &mut self.outside else { return opening };
+        let (inner, outer) = outside::split(opening);
+        outside.push(outer);
+        inner
     }
 
     pub(crate) const fn waker(&self) -> &Waker {
@@ -69,7 +91,7 @@ impl Host for Tokio {
     }
 
     fn dial(&mut self, _: SocketId, credentials: Credentials) -> Attempt {
-        Attempt { opening: self.opener.open(credentials), credentials, runtime: current_runtime() }
+        Attempt { opening: self.open(credentials), credentials, runtime: current_runtime() }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -88,7 +110,7 @@ impl Host for Tokio {
         if attempt.runtime != current_runtime() {
             // On a runtime that has ended, the attempt's timers would panic; on one that is idle,
             // they never fire. So it starts again.
-            attempt.opening = self.opener.open(attempt.credentials);
+            attempt.opening = self.open(attempt.credentials);
             attempt.runtime = current_runtime();
         }
         let outcome = attempt.opening.as_mut().poll(&mut Context::from_waker(&self.waker));

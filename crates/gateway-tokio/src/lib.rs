@@ -41,6 +41,7 @@ mod economy;
 mod host;
 mod off_thread;
 mod open;
+mod outside;
 mod resolve;
 mod sink;
 mod spawn;

@@ -168,7 +168,7 @@ fn halves_that_are_dropped_at_any_point_leave_no_socket_and_no_task() {
 
 #[test]
 fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
-    cut_at_each_point("the runtime", 100, &[Story::Restart], |world, mut life, cuts| {
+    cut_at_each_point("the runtime", 70, &[Story::Restart], |world, mut life, cuts| {
         let runtime = paused(async {
             let client = hostile_client(world, &life.watch);
             while_alive(cuts.once(life.live_spawned(client, &mut Cuts::at(usize::MAX)))).await;
@@ -183,7 +183,7 @@ fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
 /// A spawned client's handle and events, each future cut at its point. A message whose send was cut is not taken.
 #[test]
 fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
-    cut_at_each_point("a handle and its events", 80, &[Story::Quiet], |world, mut life, cuts| {
+    cut_at_each_point("a handle and its events", 40, &[Story::Quiet], |world, mut life, cuts| {
         let (elapsed, tasks) = paused(async {
             let begin = now();
             let client = hostile_client(world, &life.watch);

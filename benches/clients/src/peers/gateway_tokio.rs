@@ -1,10 +1,9 @@
-//! gateway-tokio: by the client's inherent `send` and `next`; or in a task of its own by handle and events, each message's answer
-//! awaited, or a batch's together.
+//! gateway-tokio: by the client's inherent `send` and `next`; or in a task of its own, by handle and events.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use gateway_tokio::{Client, ClientEvent, Events, Handle, Receipt};
+use gateway_tokio::{Client, ClientEvent, Events, Handle};
 
 use super::gateway::{config, is_ready};
 use super::{Socket, Target};
@@ -82,34 +81,6 @@ impl Socket for Spawned {
         loop {
             is_ready(&self.events.next().await.context("closed")?)?;
         }
-    }
-}
-
-/// In a task of its own, and the receipts of what it enqueues awaited together.
-pub(crate) struct Enqueued {
-    spawned: Spawned,
-    receipts: Vec<Receipt>,
-}
-
-impl Socket for Enqueued {
-    async fn open(target: &Target) -> Result<Self> {
-        Ok(Self { spawned: Spawned::open(target).await?, receipts: Vec::new() })
-    }
-
-    async fn send(&mut self, text: &str) -> Result<()> {
-        self.receipts.push(self.spawned.handle.enqueue(text).await?);
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        for receipt in self.receipts.drain(..) {
-            receipt.await?;
-        }
-        Ok(())
-    }
-
-    async fn receive(&mut self, seen: &mut Seen) -> Result<()> {
-        self.spawned.receive(seen).await
     }
 }
 

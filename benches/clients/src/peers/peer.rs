@@ -7,7 +7,6 @@ use clap::ValueEnum;
 pub(crate) enum Peer {
     GatewayTokio,
     GatewayTokioSpawn,
-    GatewayTokioSpawnBatched,
     GatewayStd,
     TokioTungstenite,
     TokioTungsteniteBatched,
@@ -34,9 +33,7 @@ impl Peer {
     /// The package that is measured.
     pub(crate) const fn package(self) -> &'static str {
         match self {
-            Self::GatewayTokio | Self::GatewayTokioSpawn | Self::GatewayTokioSpawnBatched => {
-                "gateway-tokio"
-            }
+            Self::GatewayTokio | Self::GatewayTokioSpawn => "gateway-tokio",
             Self::GatewayStd => "gateway-std",
             Self::TokioTungstenite
             | Self::TokioTungsteniteBatched
@@ -70,8 +67,7 @@ impl Peer {
             Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc => {
                 &["pipelined", "flood", "connects", "memory"]
             }
-            Self::GatewayTokioSpawnBatched
-            | Self::TokioTungsteniteBatched
+            Self::TokioTungsteniteBatched
             | Self::TungsteniteBatched
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched

@@ -18,7 +18,6 @@ pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
     match peer {
         Peer::GatewayTokio => with::<gateway_tokio::Polled>(work),
         Peer::GatewayTokioSpawn => with::<gateway_tokio::Spawned>(work),
-        Peer::GatewayTokioSpawnBatched => with::<gateway_tokio::Enqueued>(work),
         Peer::GatewayStd => with::<gateway_std::Blocking>(work),
         Peer::TokioTungstenite => with::<tokio_tungstenite::Each>(work),
         Peer::TokioTungsteniteBatched => with::<tokio_tungstenite::Batched>(work),

@@ -10,6 +10,7 @@ use gateway_wire::{ClientEvent, DeferredLog, Host as _, LogLines, Progress};
 use super::shared::{Shared, State};
 use crate::clock::{Clock, Timer, yield_to_others};
 use crate::host::Tokio;
+use crate::outside::{self, Outside};
 use crate::sync::Arc;
 
 /// After this many rounds without a pause, the task yields to others.
@@ -23,6 +24,8 @@ pub(super) struct Driver {
     clock: Clock,
     /// Wakes this task, whatever its current waker.
     waker: Waker,
+    /// The attempts that are under way.
+    outside: Vec<Outside>,
     /// Whether the client was closed because it has no users.
     is_abandoned: bool,
 }
@@ -40,13 +43,9 @@ enum Next {
 }
 
 impl Driver {
-    pub(super) const fn new(
-        shared: Arc<Shared>,
-        log: DeferredLog,
-        clock: Clock,
-        waker: Waker,
-    ) -> Self {
-        Self { shared, log, timer: Timer::new(), clock, waker, is_abandoned: false }
+    pub(super) fn new(shared: Arc<Shared>, log: DeferredLog, clock: Clock, waker: Waker) -> Self {
+        let (timer, outside) = (Timer::new(), Vec::new());
+        Self { shared, log, timer, clock, waker, outside, is_abandoned: false }
     }
 
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -69,12 +68,16 @@ impl Driver {
                     state.take_events(&mut dropped);
                 }
                 state.settle(shared, wakes);
-                (next, state.take_log_lines())
+                (next, state.take_log_lines(), state.take_outside())
             });
             dropped.clear();
-            let Ok((next, lines)) = done else { return Poll::Ready(()) };
+            let Ok((next, lines, outside)) = done else { return Poll::Ready(()) };
             self.write_log(lines);
+            self.outside.extend(outside);
+            let has_result =
+                outside::poll_all(&mut self.outside, &mut Context::from_waker(&self.waker));
             match next {
+                Next::Wait(_) if has_result => {}
                 Next::Round => {}
                 Next::Yield => break,
                 Next::Wait(deadline) => {
@@ -149,6 +152,10 @@ impl State {
                 Next::Round
             }
         }
+    }
+
+    fn take_outside(&mut self) -> Vec<Outside> {
+        self.engine.as_mut().map(|engine| engine.host_mut().take_outside()).unwrap_or_default()
     }
 
     /// Takes the events that no one else takes.

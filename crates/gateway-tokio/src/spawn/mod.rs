@@ -41,6 +41,7 @@ impl Client {
         let (mut engine, wakers) = self.into_parts();
         engine.end_wait(); // of a future that was dropped before the client was spawned
         engine.register_for_suspends(); // this may log, which must not be under the lock
+        engine.host_mut().poll_outside();
         let mut log = engine.session_mut().defer_log();
         let _ = log.span(); // its parent is the current span
         let (clock, waker) = (engine.host().clock().clone(), engine.host().waker().clone());
