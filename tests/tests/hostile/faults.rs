@@ -1,7 +1,9 @@
 //! Every poll of a client's byte streams goes wrong once, in every way, on each driver. No message
 //! is lost or duplicated, every outcome is true, and nothing stays open.
 
-use gateway_tests::hostile::{Fault, Plan, Story, Sum, Verdict, World, on_spawned, on_std, on_tokio};
+use gateway_tests::hostile::{
+    Fault, Plan, Story, Sum, Verdict, World, on_spawned, on_std, on_tokio,
+};
 
 /// One driver under the world.
 type Driver = fn(Story, &Plan) -> (Verdict, World);

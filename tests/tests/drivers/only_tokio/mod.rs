@@ -8,5 +8,6 @@ mod outcomes;
 mod pressure;
 mod second_runtime;
 mod slow_reader;
+mod spawned;
 mod stall;
 mod unread;
