@@ -9,6 +9,7 @@ use crate::measures::heartbeat::Heartbeat;
 use crate::measures::idle::Idle;
 use crate::measures::memory::Memory;
 use crate::measures::pipelined::Pipelined;
+use crate::measures::tasks::Tasks;
 use crate::peers::{Peer, Target};
 
 /// Measures one WebSocket client against the benchmarks' server, and prints one JSON object.
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Measure {
     /// Texts out, echoes back, many under way.
     Pipelined(Pipelined),
+    /// The same, sent by many tasks.
+    Tasks(Tasks),
     /// Texts that the server pushes.
     Flood(Flood),
     /// Connections opened, some at once.
@@ -46,6 +49,7 @@ impl Measure {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Pipelined(_) => "pipelined",
+            Self::Tasks(_) => "tasks",
             Self::Flood(_) => "flood",
             Self::Connects(_) => "connects",
             Self::Memory(_) => "memory",
@@ -59,6 +63,7 @@ impl Measure {
     pub(crate) const fn common(&self) -> &Common {
         match self {
             Self::Pipelined(measure) => &measure.common,
+            Self::Tasks(measure) => &measure.common,
             Self::Flood(measure) => &measure.common,
             Self::Connects(measure) => &measure.common,
             Self::Memory(measure) => &measure.common,

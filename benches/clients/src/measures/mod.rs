@@ -14,6 +14,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod idle;
 pub(crate) mod memory;
 pub(crate) mod pipelined;
+pub(crate) mod tasks;
 
 /// What a measure tells beside the names: the fields of its answer.
 pub(crate) type Answer = Map<String, Value>;

@@ -1,13 +1,18 @@
 //! gateway-tokio: by the client's inherent `send` and `next`; or in a task of its own, by handle and events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use gateway_tokio::{Client, ClientEvent, Events, Handle};
+use tokio::task::JoinSet;
 
 use super::gateway::{config, is_ready};
 use super::{Socket, Target};
 use crate::exchange::Seen;
+use crate::measures::Answer;
+use crate::measures::tasks::{Tasks, send_all};
+use crate::statistics::Meter;
 
 /// Polled by the loop that uses it.
 pub(crate) struct Polled(Client);
@@ -82,6 +87,37 @@ impl Socket for Spawned {
             is_ready(&self.events.next().await.context("closed")?)?;
         }
     }
+}
+
+/// Many tasks, each with a clone of the handle.
+pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
+    let Spawned { handle, mut events } = Spawned::open(&work.common.target()).await?;
+    let (window, mut tally) = (work.window(), work.tally());
+    let meter = Meter::start();
+    let mut senders = JoinSet::new();
+    for task in 0..work.tasks {
+        let (work, handle, window) = (work.clone(), handle.clone(), Arc::clone(&window));
+        senders.spawn(async move {
+            let send = async |text: String| Ok(handle.send(text).await.map(drop)?);
+            send_all(&work, task, &window, send).await
+        });
+    }
+    loop {
+        match events.next().await.context("closed")? {
+            ClientEvent::Message(message) => {
+                window.add_permits(1);
+                if tally.take(message.as_bytes())? {
+                    break;
+                }
+            }
+            event => is_ready(&event).map(drop)?,
+        }
+    }
+    let spent = meter.stop();
+    while let Some(sent) = senders.join_next().await {
+        sent??;
+    }
+    Ok(work.answer(spent))
 }
 
 fn client(target: &Target) -> Result<Client> {

@@ -55,9 +55,16 @@ impl Peer {
             Self::GatewayTokio => {
                 &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
             }
-            Self::GatewayTokioSpawn => {
-                &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
-            }
+            Self::GatewayTokioSpawn => &[
+                "pipelined",
+                "tasks",
+                "flood",
+                "connects",
+                "memory",
+                "idle",
+                "heartbeat",
+                "allocations",
+            ],
             Self::GatewayStd => &["pipelined", "flood", "connects", "heartbeat", "allocations"],
             Self::TokioTungstenite => {
                 &["pipelined", "flood", "connects", "memory", "idle", "allocations"]
@@ -72,7 +79,7 @@ impl Peer {
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched
             | Self::YawcBatched => &["pipelined", "flood"],
-            Self::Ezsockets => &["pipelined", "flood", "connects"],
+            Self::Ezsockets => &["pipelined", "tasks", "flood", "connects"],
             Self::StreamTungstenite => &["pipelined", "flood", "connects", "memory"],
         }
     }

@@ -11,6 +11,7 @@ use super::{
     Peer, Socket, ezsockets, fastwebsockets, gateway_std, gateway_tokio, stream_tungstenite,
     tokio_tungstenite, tokio_websockets, tungstenite, yawc,
 };
+use crate::measures::tasks::Tasks;
 use crate::measures::{Answer, Work};
 
 /// Runs a measure on a peer.
@@ -35,6 +36,15 @@ pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
             None => with::<ezsockets::Opened>(work),
         },
         Peer::StreamTungstenite => with::<stream_tungstenite::Subscribed>(work),
+    }
+}
+
+/// Runs the measure of many tasks on a peer whose handle they may share.
+pub(crate) fn run_tasks(peer: Peer, work: &Tasks) -> Result<Answer> {
+    match peer {
+        Peer::GatewayTokioSpawn => on_tokio(gateway_tokio::tasks(work)),
+        Peer::Ezsockets => on_tokio(ezsockets::tasks(work)),
+        other => bail!("{} has no handle that tasks share", other.name()),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::coop;
 
 use super::error::HandleErrorKind;
 use super::shared::{Shared, State};
-use super::wakes::Wakes;
+use super::wakes::{Due, Wakes};
 use crate::sync::Arc;
 
 /// Events taken for one unit of the task's budget. A unit for each would let a task take fewer
@@ -63,13 +63,18 @@ impl Events {
         if self.taken == 0 {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
-        let event = self.shared.with(|state, wakes| state.poll_event(cx.waker(), wakes));
-        match event {
-            Ok(Poll::Ready(Some(event))) => {
-                self.taken = (self.taken + 1) % EVENTS_PER_UNIT;
-                Poll::Ready(Some(event))
-            }
-            Ok(other) => other,
+        let event = self.shared.with_driver(State::take_event);
+        if let Ok(Some(event)) = event {
+            self.taken = (self.taken + 1) % EVENTS_PER_UNIT;
+            return Poll::Ready(Some(event));
+        }
+        self.wait(cx)
+    }
+
+    #[cold]
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        match self.shared.with(|state, wakes| state.poll_event(cx.waker(), wakes)) {
+            Ok(event) => event,
             Err(HandleErrorKind::Reentrant) => {
                 cx.waker().wake_by_ref(); // looks again from the outside
                 Poll::Pending
@@ -81,17 +86,21 @@ impl Events {
 
 impl State {
     #[inline]
-    fn poll_event(&mut self, waker: &Waker, wakes: &mut Wakes) -> Poll<Option<ClientEvent>> {
-        let Some(engine) = &mut self.engine else { return Poll::Ready(None) };
-        let event = engine.take_event();
-        if event.is_some() {
-            // There is space to read again, or a violation of the protocol has waited for this.
-            if engine.session().is_flow_changed() || engine.session().is_breach_due() {
-                self.call_driver(wakes);
-            }
-            return Poll::Ready(event);
+    fn take_event(&mut self, wakes: &mut impl Due) -> Option<ClientEvent> {
+        let engine = self.engine.as_mut()?;
+        let event = engine.take_event()?;
+        // There is space to read again, or a violation of the protocol has waited for this.
+        if engine.session().is_flow_changed() || engine.session().is_breach_due() {
+            self.call_driver(wakes);
         }
-        if engine.session().is_over() {
+        Some(event)
+    }
+
+    fn poll_event(&mut self, waker: &Waker, wakes: &mut Wakes) -> Poll<Option<ClientEvent>> {
+        if let Some(event) = self.take_event(wakes) {
+            return Poll::Ready(Some(event));
+        }
+        if self.engine.as_ref().is_none_or(|engine| engine.session().is_over()) {
             return Poll::Ready(None);
         }
         wakes.renew(&mut self.reader, waker);

@@ -10,7 +10,7 @@ use tokio::task::coop;
 use super::error::HandleErrorKind;
 use super::shared::{Shared, State};
 use super::turns::{Refusal, Ticket, Turn, Wants};
-use super::wakes::Wakes;
+use super::wakes::{Due, Wakes};
 
 /// The longest header of a client's frame (RFC 6455 section 5.2).
 const HEADER: usize = 14;
@@ -44,12 +44,28 @@ impl<'a> Place<'a> {
     ) -> Poll<Result<MessageId, SendRejection>> {
         // A task that only sends would otherwise never let the driver run.
         let budget = ready!(coop::poll_proceed(cx));
-        let ticket = &mut self.ticket;
-        let sent =
-            self.shared.with(|state, wakes| state.poll_send(ticket, cx.waker(), message, wakes));
-        let sent = ready!(sent.unwrap_or_else(|kind| Poll::Ready(Err(rejection(kind)))));
+        if self.ticket.is_none() {
+            let sent = self.shared.with_driver(|state, wakes| state.send_at_once(message, wakes));
+            if let Ok(Some(sent)) = sent {
+                budget.made_progress();
+                return Poll::Ready(sent);
+            }
+        }
+        let sent = ready!(self.wait(cx, message));
         budget.made_progress();
         Poll::Ready(sent)
+    }
+
+    #[cold]
+    fn wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &Message,
+    ) -> Poll<Result<MessageId, SendRejection>> {
+        let ticket = &mut self.ticket;
+        self.shared
+            .with(|state, wakes| state.poll_send(ticket, cx.waker(), message, wakes))
+            .unwrap_or_else(|kind| Poll::Ready(Err(rejection(kind))))
     }
 
     /// Reserves space once there is some.
@@ -115,7 +131,20 @@ impl Shared {
 }
 
 impl State {
+    /// Sends a message, unless it has to wait.
     #[inline]
+    fn send_at_once(
+        &mut self,
+        message: &Message,
+        wakes: &mut impl Due,
+    ) -> Option<Result<MessageId, SendRejection>> {
+        let session = self.engine.as_ref()?.session();
+        if !self.turns.is_empty() || session.is_full() {
+            return None;
+        }
+        Some(self.accept(message, wakes))
+    }
+
     fn poll_send(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -128,11 +157,11 @@ impl State {
             return Poll::Ready(Err(SendRejection::Gone));
         };
         let session = engine.session();
-        if ticket.is_none() && (self.turns.is_empty() && !session.is_full()) {
-            return Poll::Ready(self.accept(message, wakes));
-        }
-        if ticket.is_none() && !session.takes_messages() {
-            return Poll::Ready(self.accept(message, wakes)); // returns the reason
+        if ticket.is_none() {
+            let has_space = self.turns.is_empty() && !session.is_full();
+            if has_space || !session.takes_messages() {
+                return Poll::Ready(self.accept(message, wakes)); // or returns the reason
+            }
         }
         let wants = Wants::Send(session.socket());
         match ready!(self.poll_turn(ticket, wants, waker, wakes)) {
@@ -206,7 +235,11 @@ impl State {
 
     /// Passes a message to the session, and has the driver write it.
     #[inline]
-    fn accept(&mut self, message: &Message, wakes: &mut Wakes) -> Result<MessageId, SendRejection> {
+    fn accept(
+        &mut self,
+        message: &Message,
+        wakes: &mut impl Due,
+    ) -> Result<MessageId, SendRejection> {
         let Some(engine) = &mut self.engine else { return Err(SendRejection::Gone) };
         let id = engine.session_mut().accept(message)?;
         self.call_driver(wakes);

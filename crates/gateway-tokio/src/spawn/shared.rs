@@ -12,7 +12,7 @@ use super::error::{HandleError, HandleErrorKind};
 use super::send::is_closed;
 use super::standing::{Standing, Watchers};
 use super::turns::{Refusal, Ticket, Turns, Wants};
-use super::wakes::Wakes;
+use super::wakes::{Due, WakeDriver, Wakes};
 use crate::host::Tokio;
 use crate::open::Opener;
 use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicUsize, Lock, Ordering, inside};
@@ -82,12 +82,24 @@ impl Shared {
 
     /// Runs `act` under the lock, then wakes the tasks that it names. `act` must neither block nor
     /// drop anything of the application's.
-    #[inline]
     pub(crate) fn with<T>(
         &self,
         act: impl FnOnce(&mut State, &mut Wakes) -> T,
     ) -> Result<T, HandleErrorKind> {
-        let mut section = Section::enter(self)?;
+        let mut section = Section::enter(self, Wakes::default())?;
+        let mut state = self.state.lock().ok_or(HandleErrorKind::Gone)?;
+        let output = act(&mut state, &mut section.wakes);
+        drop(state);
+        Ok(output)
+    }
+
+    /// The same for what is done for each message: it wakes at most the driver.
+    #[inline]
+    pub(crate) fn with_driver<T>(
+        &self,
+        act: impl FnOnce(&mut State, &mut WakeDriver) -> T,
+    ) -> Result<T, HandleErrorKind> {
+        let mut section = Section::enter(self, WakeDriver::default())?;
         let mut state = self.state.lock().ok_or(HandleErrorKind::Gone)?;
         let output = act(&mut state, &mut section.wakes);
         drop(state);
@@ -239,37 +251,40 @@ impl Shared {
 
     /// An observer or a dialect has panicked. The lock is poisoned, so everything that waits ends.
     #[cold]
-    fn fail(&self, wakes: &mut Wakes) {
-        self.state.rescue().call_all(wakes);
+    fn fail(&self) {
+        let mut wakes = Wakes::default();
+        self.state.rescue().call_all(&mut wakes);
         self.standing.store(Standing::GONE.to_bits(), Ordering::Release);
-        wakes.driver = true; // it drops the engine
+        inside::replace(false);
+        self.wakers.wake_all(); // the driver drops the engine
+        wakes.wake();
     }
 }
 
 /// A stay inside the lock. On its way out it wakes tasks, also if it panics.
-struct Section<'a> {
+struct Section<'a, W: Due> {
     shared: &'a Shared,
-    wakes: Wakes,
+    wakes: W,
 }
 
-impl<'a> Section<'a> {
+impl<'a, W: Due> Section<'a, W> {
     #[inline]
-    fn enter(shared: &'a Shared) -> Result<Self, HandleErrorKind> {
+    fn enter(shared: &'a Shared, wakes: W) -> Result<Self, HandleErrorKind> {
         if inside::replace(true) {
             return Err(HandleErrorKind::Reentrant);
         }
-        Ok(Self { shared, wakes: Wakes::default() })
+        Ok(Self { shared, wakes })
     }
 }
 
-impl Drop for Section<'_> {
+impl<W: Due> Drop for Section<'_, W> {
     #[inline]
     fn drop(&mut self) {
-        if self.shared.state.is_poisoned() {
-            self.shared.fail(&mut self.wakes);
-        }
         inside::replace(false);
-        if std::mem::take(&mut self.wakes.driver) {
+        if self.shared.state.is_poisoned() {
+            self.shared.fail();
+        }
+        if self.wakes.wakes_driver() {
             self.shared.wakers.wake_all();
         }
         self.wakes.wake();
@@ -279,10 +294,10 @@ impl Drop for Section<'_> {
 impl State {
     /// Wakes the driver, once until it looks.
     #[inline]
-    pub(super) fn call_driver(&mut self, wakes: &mut Wakes) {
+    pub(super) fn call_driver(&mut self, wakes: &mut impl Due) {
         if !self.is_driver_called {
             self.is_driver_called = true;
-            wakes.driver = true;
+            wakes.wake_driver();
         }
     }
 
