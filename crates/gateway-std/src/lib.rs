@@ -40,6 +40,7 @@ mod client;
 mod clock;
 mod dial;
 mod errand;
+mod mailbox;
 mod os;
 mod race;
 mod sender;
@@ -52,7 +53,7 @@ pub use dial::{Dial, Transport};
 pub use errand::Provider;
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
+    ClientEvent, End, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
     OpenFailure, OpenStep, Outcome, ProviderError, SendError, Text, Tls,
 };
 pub use os::Os;

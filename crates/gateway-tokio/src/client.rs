@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Position, Progress,
-    SendError, Session, WallClock,
+    ClientEvent, End, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Name, Position,
+    Progress, SendError, Session, WallClock,
 };
 use tokio::task::coop;
 
@@ -229,6 +229,37 @@ impl Client {
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
         self.wakers.wake_all();
+    }
+
+    /// Drives the connection until the client accepts messages. Returns at once if it does so now.
+    /// Events wait meanwhile, within the bounds of [`ClientEvent`].
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile.
+    pub async fn ready(&mut self) -> Result<(), End> {
+        self.until(Session::is_ready).await;
+        match self.engine.session().end() {
+            Some(end) => Err(end),
+            None => Ok(()),
+        }
+    }
+
+    /// Drives the connection until it is CLOSED and every socket is dropped, and returns how it
+    /// ended. Events wait meanwhile, within the bounds of [`ClientEvent`]: the outcomes of all
+    /// messages are among them.
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&mut self) -> End {
+        self.until(Session::is_over).await;
+        self.engine.session().end().unwrap_or(End::Closed) // the wait ends only with an end
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.engine.session().name().map(Name::as_str)
     }
 
     /// Returns the state of the connection.

@@ -1,7 +1,7 @@
 //! The types that threads share. The model checker in `tools/interleavings` puts its own in their
 //! place.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, MutexGuard as Guard};
 use std::sync::{Mutex, PoisonError, TryLockError};
 

@@ -58,18 +58,15 @@ impl Tasks {
     }
 }
 
-/// Sends the texts of one task, as the window lets it.
-pub(crate) async fn send_all(
+/// The next text of one task, once the window lets it.
+pub(crate) async fn next_text(
     tasks: &Tasks,
     task: u32,
+    number: u64,
     window: &Semaphore,
-    mut send: impl AsyncFnMut(String) -> Result<()>,
-) -> Result<()> {
-    for number in 0..tasks.each() {
-        window.acquire().await?.forget();
-        send(tasks.text(task, number)).await?;
-    }
-    Ok(())
+) -> Result<String> {
+    window.acquire().await?.forget();
+    Ok(tasks.text(task, number))
 }
 
 /// Checks that the texts of each task come whole, once and in order.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{Socket, Target};
 use crate::exchange::{Seen, Texts};
-use crate::measures::tasks::{Tally, Tasks, send_all};
+use crate::measures::tasks::{Tally, Tasks, next_text};
 use crate::measures::{Answer, By, Job, answer, go};
 use crate::statistics::{Meter, Spent};
 
@@ -182,9 +182,11 @@ pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
     for task in 0..work.tasks {
         let (work, client, window) = (work.clone(), client.clone(), Arc::clone(&window));
         senders.spawn(async move {
-            let send =
-                async |text: String| client.text(text).map(drop).map_err(|_| anyhow!("closed"));
-            send_all(&work, task, &window, send).await
+            for number in 0..work.each() {
+                let text = next_text(&work, task, number, &window).await?;
+                client.text(text).map_err(|_| anyhow!("closed"))?;
+            }
+            anyhow::Ok(())
         });
     }
     end.await??;

@@ -11,7 +11,7 @@ use super::gateway::{config, is_ready};
 use super::{Socket, Target};
 use crate::exchange::Seen;
 use crate::measures::Answer;
-use crate::measures::tasks::{Tasks, send_all};
+use crate::measures::tasks::{Tasks, next_text};
 use crate::statistics::Meter;
 
 /// Polled by the loop that uses it.
@@ -98,8 +98,11 @@ pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
     for task in 0..work.tasks {
         let (work, handle, window) = (work.clone(), handle.clone(), Arc::clone(&window));
         senders.spawn(async move {
-            let send = async |text: String| Ok(handle.send(text).await.map(drop)?);
-            send_all(&work, task, &window, send).await
+            for number in 0..work.each() {
+                let text = next_text(&work, task, number, &window).await?;
+                handle.send(text).await?;
+            }
+            anyhow::Ok(())
         });
     }
     loop {

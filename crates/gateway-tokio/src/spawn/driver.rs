@@ -5,19 +5,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{CloseFrame, Instant};
-use gateway_wire::{ClientEvent, DeferredLog, Host as _, LogLines, Progress};
+use gateway_wire::{ClientEvent, DeferredLog, Engine, Host as _, LogLines, Progress};
 
+use super::events::Events;
+use super::handle::Handle;
 use super::shared::{Shared, State};
 use crate::clock::{Clock, Timer, yield_to_others};
 use crate::host::Tokio;
 use crate::outside::{self, Outside};
 use crate::sync::Arc;
+use crate::wakers::Wakers;
 
 /// After this many rounds without a pause, the task yields to others.
 const ROUNDS: u32 = 64;
 
 /// The task. It ends when there is no handle and no `Events` any more, and the connection is CLOSED.
-pub(super) struct Driver {
+pub(crate) struct Driver {
     shared: Arc<Shared>,
     log: DeferredLog,
     timer: Timer,
@@ -42,29 +45,50 @@ enum Next {
     Over,
 }
 
-impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, log: DeferredLog, clock: Clock, waker: Waker) -> Self {
-        let (timer, outside) = (Timer::new(), Vec::new());
-        Self { shared, log, timer, clock, waker, outside, is_abandoned: false }
-    }
+/// Splits a client into a handle, its events, and its driver.
+pub(crate) fn split(
+    mut engine: Box<Engine<Tokio>>,
+    wakers: std::sync::Arc<Wakers>,
+) -> (Handle, Events, Driver) {
+    engine.end_wait(); // of a future that was dropped before
+    engine.register_for_suspends(); // this may log, which must not be under the lock
+    engine.host_mut().poll_outside();
+    let mut log = engine.session_mut().defer_log();
+    let _ = log.span(); // its parent is the current span
+    let (clock, waker) = (engine.host().clock().clone(), engine.host().waker().clone());
+    let shared = Shared::new(engine, wakers);
+    let driver = Driver {
+        shared: Arc::clone(&shared),
+        log,
+        timer: Timer::new(),
+        clock,
+        waker,
+        outside: Vec::new(),
+        is_abandoned: false,
+    };
+    (Handle::first(Arc::clone(&shared)), Events::only(shared), driver)
+}
 
+impl Driver {
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.register_driver(cx);
-        let has_users = self.shared.has_users();
-        let is_abandoned = !has_users && !std::mem::replace(&mut self.is_abandoned, !has_users);
+        let users = self.shared.users();
+        let is_abandoned = !users.exist() && !std::mem::replace(&mut self.is_abandoned, true);
         let mut dropped = Vec::new();
         for round in 0..ROUNDS {
             let shared = &self.shared;
             let done = shared.with(|state, wakes| {
                 if round == 0 {
                     state.answer_driver();
-                    shared.clear_leavings(state, wakes);
+                    if users.left() {
+                        shared.clear_leavings(state, wakes);
+                    }
                     if is_abandoned {
                         state.abandon();
                     }
                 }
                 let next = state.round();
-                if !shared.is_read() {
+                if !users.read() {
                     state.take_events(&mut dropped);
                 }
                 state.settle(shared, wakes);
@@ -84,7 +108,7 @@ impl Driver {
                     self.timer.arm(&self.waker, &self.clock, deadline);
                     return Poll::Pending;
                 }
-                Next::Over if has_users => {
+                Next::Over if users.exist() => {
                     self.timer.arm(&self.waker, &self.clock, None);
                     return Poll::Pending;
                 }

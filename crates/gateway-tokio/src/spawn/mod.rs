@@ -14,15 +14,13 @@ mod states;
 mod turns;
 mod wakes;
 
-use self::driver::Driver;
+use self::driver::split;
 pub use self::error::{HandleError, HandleErrorKind};
 pub use self::events::Events;
 pub use self::handle::Handle;
 pub use self::permit::Permit;
-use self::shared::Shared;
 pub use self::states::States;
 use crate::client::Client;
-use crate::sync::Arc;
 
 impl Client {
     /// Runs the client in a new task on the current runtime.
@@ -38,15 +36,9 @@ impl Client {
     /// # Panics
     /// Panics outside of a tokio runtime, as [`tokio::spawn`] does.
     pub fn spawn(self) -> (Handle, Events) {
-        let (mut engine, wakers) = self.into_parts();
-        engine.end_wait(); // of a future that was dropped before the client was spawned
-        engine.register_for_suspends(); // this may log, which must not be under the lock
-        engine.host_mut().poll_outside();
-        let mut log = engine.session_mut().defer_log();
-        let _ = log.span(); // its parent is the current span
-        let (clock, waker) = (engine.host().clock().clone(), engine.host().waker().clone());
-        let shared = Shared::new(engine, wakers);
-        tokio::spawn(Driver::new(Arc::clone(&shared), log, clock, waker));
-        (Handle::first(Arc::clone(&shared)), Events::only(shared))
+        let (engine, wakers) = self.into_parts();
+        let (handle, events, driver) = split(engine, wakers);
+        tokio::spawn(driver);
+        (handle, events)
     }
 }

@@ -15,7 +15,7 @@ use super::turns::{Refusal, Ticket, Turns, Wants};
 use super::wakes::{Due, WakeDriver, Wakes};
 use crate::host::Tokio;
 use crate::open::Opener;
-use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicUsize, Lock, Ordering, inside};
+use crate::sync::{Arc, AtomicU8, AtomicUsize, Lock, Ordering, inside};
 use crate::wakers::{Half, Wakers};
 
 /// What handles, events and the driver share.
@@ -25,10 +25,8 @@ pub(crate) struct Shared {
     leavings: Lock<Leavings>,
     /// Wakes the driver.
     wakers: std::sync::Arc<Wakers>,
-    /// The handles, permits and events that exist.
+    /// The handles, permits and events that exist, in units of [`USER`], and two flags.
     users: AtomicUsize,
-    /// Whether events are taken: `Events` exists.
-    is_read: AtomicBool,
     /// The latest standing, to read it without the lock.
     standing: AtomicU8,
     opener: std::sync::Arc<Opener>,
@@ -45,6 +43,35 @@ pub(crate) struct State {
     standing: Standing,
     /// Whether the driver was woken since it last began to look.
     is_driver_called: bool,
+}
+
+/// A flag of `users`: no one takes events any more.
+const UNREAD: usize = 1;
+
+/// A flag of `users`: there are leavings.
+const LEFT: usize = 2;
+
+/// One of `users`.
+const USER: usize = 4;
+
+/// Who uses a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Users(usize);
+
+impl Users {
+    pub(crate) const fn exist(self) -> bool {
+        self.0 >= USER
+    }
+
+    /// Whether `Events` exists.
+    pub(crate) const fn read(self) -> bool {
+        self.0 & UNREAD == 0
+    }
+
+    /// Whether they have left something behind.
+    pub(crate) const fn left(self) -> bool {
+        self.0 & LEFT != 0
+    }
 }
 
 #[derive(Default)]
@@ -72,8 +99,7 @@ impl Shared {
             state: Lock::new(state),
             leavings: Lock::new(Leavings::default()),
             wakers,
-            users: AtomicUsize::new(2),
-            is_read: AtomicBool::new(true),
+            users: AtomicUsize::new(2 * USER),
             standing: AtomicU8::new(standing.to_bits()),
             opener,
             name,
@@ -150,28 +176,25 @@ impl Shared {
     // Users.
 
     pub(crate) fn add_user(&self) {
-        self.users.fetch_add(1, Ordering::Relaxed);
+        self.users.fetch_add(USER, Ordering::Relaxed);
     }
 
     /// The driver of a client without users closes it, and ends.
     pub(crate) fn remove_user(&self) {
-        if self.users.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let before = Users(self.users.fetch_sub(USER, Ordering::AcqRel));
+        if !Users(before.0 - USER).exist() {
             self.wakers.wake_all();
         }
     }
 
-    pub(crate) fn has_users(&self) -> bool {
-        self.users.load(Ordering::Acquire) > 0
+    pub(crate) fn users(&self) -> Users {
+        Users(self.users.load(Ordering::Acquire))
     }
 
     /// No one takes events any more: the driver drops them.
     pub(crate) fn remove_reader(&self) {
-        self.is_read.store(false, Ordering::Release);
+        self.users.fetch_or(UNREAD, Ordering::AcqRel);
         self.wakers.wake_all();
-    }
-
-    pub(crate) fn is_read(&self) -> bool {
-        self.is_read.load(Ordering::Acquire)
     }
 
     /// Registers the driver's task. Call this before the driver looks at anything: what changes
@@ -219,10 +242,12 @@ impl Shared {
         if let Some(mut leavings) = self.leavings.lock() {
             add(&mut leavings);
         }
+        self.users.fetch_or(LEFT, Ordering::AcqRel);
         self.wakers.wake_all();
     }
 
     pub(super) fn clear_leavings(&self, state: &mut State, wakes: &mut Wakes) {
+        self.users.fetch_and(!LEFT, Ordering::AcqRel);
         let Some(mut leavings) = self.leavings.lock() else { return };
         leavings.tickets.drain(..).for_each(|ticket| state.turns.leave(ticket, wakes));
         leavings.watches.drain(..).for_each(|ticket| state.watchers.leave(ticket, wakes));
@@ -347,7 +372,10 @@ impl State {
             Poll::Pending => {
                 if !session.is_waiting() {
                     engine.wait_for_space();
-                    self.call_driver(wakes); // for its timer
+                    // While only permits fill the buffer, there is no deadline to wait for.
+                    if engine.session().is_waiting() {
+                        self.call_driver(wakes); // for its timer
+                    }
                 }
             }
         }

@@ -112,6 +112,23 @@ async fn a_permit_survives_a_reconnect_and_needs_no_connection() {
     assert_eq!(within(peer.frame()).await, Frame::text("from in between"));
 }
 
+/// Only permits fill the buffer: there is nothing to write, and no deadline.
+#[tokio::test]
+async fn a_driver_rests_while_a_message_waits_for_a_permit() {
+    let (client, sockets, _peer) = small().await;
+    let (handle, _events) = client.spawn();
+    let permit = handle.reserve(2_000).await.unwrap();
+    let sent = send(&handle, "waits").await;
+    sockets.calls.take_looks();
+
+    settle().await;
+
+    assert!(!sent.is_finished());
+    assert_eq!(sockets.calls.take_looks(), 0);
+    drop(permit);
+    within(sent).await.unwrap().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_longer_than_its_permit_comes_back() {
     let (client, _sockets, _peer) = small().await;
