@@ -6,6 +6,7 @@
 //! sockets. Everything else is the real code: handles, events, permits, the driver, the engine, the
 //! session and the core. loom reports a lost wake-up as a deadlock.
 #![cfg(test)]
+#![allow(dead_code, unreachable_pub, reason = "these are parts of another crate")]
 
 mod clock;
 mod host;
@@ -18,8 +19,6 @@ mod wakers;
 
 #[path = "../../../crates/gateway-tokio/src/spawn"]
 mod spawn {
-    #![allow(dead_code, reason = "the scenarios do not use every call")]
-    #![allow(rustdoc::broken_intra_doc_links, reason = "the docs are those of another crate")]
 
     mod driver;
     mod error;
@@ -39,4 +38,5 @@ mod spawn {
     pub(crate) use self::handle::Handle;
 }
 
+#[cfg(test)]
 mod scenarios;

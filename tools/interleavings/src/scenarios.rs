@@ -166,26 +166,30 @@ fn a_permit_that_is_given_up_or_used_wakes_the_next() {
 }
 
 #[test]
-fn a_reader_gets_every_event_and_the_end() {
-    explore("a reader", 2, || {
+fn a_reader_gets_what_comes() {
+    explore("a message for a reader", 2, || {
         let Subject { handle, mut events, driver, peer, wakers } = subject(PLENTY);
-        let reader = thread::spawn(move || {
-            let mut texts = Vec::new();
-            while let Some(event) = block_on(events.next()) {
-                if let ClientEvent::Message(message) = event {
-                    texts.push(message.as_text().unwrap().to_owned());
-                }
-            }
-            texts
-        });
+        drop(handle);
+        let reader = thread::spawn(move || block_on(events.next()));
         let server = thread::spawn(move || {
             peer.send(b"\x81\x03one");
             wakers.wake_all();
-            handle.close(CloseFrame::NORMAL).unwrap();
         });
         block_on(driver);
         server.join().unwrap();
-        assert_eq!(reader.join().unwrap(), ["one"]);
+        assert_eq!(reader.join().unwrap(), Some(ClientEvent::Message("one".into())));
+    });
+}
+
+#[test]
+fn a_reader_is_told_of_the_end() {
+    explore("a close for a reader", 2, || {
+        let Subject { handle, mut events, driver, .. } = subject(PLENTY);
+        let reader = thread::spawn(move || while block_on(events.next()).is_some() {});
+        let closer = thread::spawn(move || handle.close(CloseFrame::NORMAL).unwrap());
+        block_on(driver);
+        closer.join().unwrap();
+        reader.join().unwrap();
     });
 }
 
@@ -222,23 +226,38 @@ fn a_connect_after_closed_wakes_the_driver() {
     });
 }
 
-/// The runtime is shut down while others wait: each of them is told.
-#[test]
-fn the_end_of_the_task_ends_every_wait() {
-    explore("the end of the task", 2, || {
-        let Subject { handle, mut events, driver, peer, .. } = subject(0);
+/// The runtime is shut down while a thread waits: it is told.
+fn ends(name: &str, wait: fn(Handle, Events)) {
+    explore(name, 3, move || {
+        let Subject { handle, events, driver, peer, .. } = subject(0);
         peer.takes.store(0, Ordering::Release);
         handle.try_send("fills").unwrap();
-        let other = handle.clone();
-        let sender = thread::spawn(move || block_on(handle.send("waits")).unwrap_err());
-        let watcher = thread::spawn(move || (block_on(other.closed()), other.connect()));
-        let ended = thread::spawn(move || drop(driver));
+        let waiting = thread::spawn(move || wait(handle, events));
+        drop(driver);
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_of_the_task_ends_every_wait() {
+    ends("the end, for a sender", |handle, _events| {
+        let refused = block_on(handle.send("waits")).unwrap_err();
+        assert_eq!(refused.rejection(), SendRejection::Gone);
+    });
+    ends("the end, for one who reserves", |handle, _events| {
+        let refused = block_on(handle.reserve(1)).unwrap_err();
+        assert_eq!(refused.kind(), HandleErrorKind::Gone);
+    });
+    ends("the end, for a reader", |_handle, mut events| {
         assert_eq!(block_on(events.next()), None);
-        ended.join().unwrap();
-        assert_eq!(sender.join().unwrap().rejection(), SendRejection::Gone);
-        let (end, connected) = watcher.join().unwrap();
-        assert_eq!(end, End::Gone);
-        assert_eq!(connected.unwrap_err().kind(), HandleErrorKind::Gone);
+    });
+    ends("the end, for one who waits for it", |handle, _events| {
+        assert_eq!(block_on(handle.closed()), End::Gone);
+        assert_eq!(handle.connect().unwrap_err().kind(), HandleErrorKind::Gone);
+    });
+    ends("the end, for a watch", |handle, _events| {
+        let mut states = handle.states();
+        while block_on(states.changed()).is_some() {}
     });
 }
 
