@@ -19,7 +19,6 @@ mod wakers;
 
 #[path = "../../../crates/gateway-tokio/src/spawn"]
 mod spawn {
-
     mod driver;
     mod error;
     mod events;
@@ -38,5 +37,4 @@ mod spawn {
     pub(crate) use self::handle::Handle;
 }
 
-#[cfg(test)]
 mod scenarios;

@@ -53,6 +53,7 @@ fn subject(high_water: usize) -> Subject {
 
 /// Runs this in every order of turns, with at most so many preemptions: that many times a thread is
 /// interrupted where it could have gone on.
+#[allow(clippy::print_stdout, reason = "how many orders there are is a result")]
 fn explore(name: &str, preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     let orders = Arc::new(Count::new(0));
     let counted = Arc::clone(&orders);
