@@ -6,6 +6,7 @@ mod breach;
 mod clocks;
 mod end;
 mod flow;
+mod lent;
 mod limits;
 mod link;
 mod order;
@@ -97,8 +98,10 @@ pub struct Session {
     /// When the connection that last became ready counts as stable.
     stable_at: Option<(SocketId, Instant)>,
     events: EventQueue,
-    /// The backlog cost of the messages in `events`, in bytes.
+    /// The backlog cost of the messages in `events`, and of those that are lent, in bytes.
     backlog: usize,
+    /// The backlog cost of the messages that are lent, in bytes.
+    lent: usize,
     limits: Limits,
     report_sent: bool,
     stall: Stall,
@@ -142,6 +145,7 @@ impl Session {
             stable_at: None,
             events: EventQueue::new(),
             backlog: 0,
+            lent: 0,
             limits: Limits::default(),
             report_sent: false,
             stall: Stall::new(Self::SEND_STALL),

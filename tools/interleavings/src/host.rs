@@ -13,6 +13,9 @@ use crate::open::Opener;
 use crate::outside::Outside;
 use crate::sync::{AtomicUsize, Ordering};
 
+/// A text that the peer echoes.
+pub(crate) const ECHOED: &str = "echo";
+
 /// The peer: what it has received, and what it sends. Threads of a scenario share it.
 #[derive(Default)]
 pub(crate) struct Peer {
@@ -67,8 +70,14 @@ impl Books {
             )
             .into_bytes();
             self.is_upgraded = true;
-        } else if self.received().1 {
+            return;
+        }
+        let (texts, is_closed) = self.received();
+        if is_closed {
             self.sends.extend([0x88, 2, 3, 0xe8]);
+        } else if texts.last().is_some_and(|text| text == ECHOED) {
+            self.sends.extend([0x81, ECHOED.len() as u8]);
+            self.sends.extend(ECHOED.bytes());
         }
     }
 

@@ -12,7 +12,7 @@ use gateway_wire::{ClientEvent, End, Endpoint, Engine, Limits, Progress, Session
 use loom::future::block_on;
 use loom::thread;
 
-use crate::host::{Peer, Tokio};
+use crate::host::{ECHOED, Peer, Tokio};
 use crate::open::Opener;
 use crate::spawn::{Driver, Events, Handle, HandleErrorKind, split};
 use crate::sync::Ordering;
@@ -90,6 +90,19 @@ fn what_is_sent_is_written_and_the_last_drop_closes() {
         block_on(driver); // returns: its last user is gone, and the peer has answered its Close
         sender.join().unwrap();
         assert_eq!(peer.received(), (vec!["one".into(), "two".into()], true));
+    });
+}
+
+#[test]
+fn a_send_wakes_the_driver_and_its_echo_the_reader() {
+    explore("an echo", 3, || {
+        let Subject { handle, mut events, driver, .. } = subject(PLENTY);
+        let user = thread::spawn(move || {
+            block_on(handle.send(ECHOED)).unwrap();
+            assert_eq!(block_on(events.next()), Some(ClientEvent::Message(ECHOED.into())));
+        });
+        block_on(driver);
+        user.join().unwrap();
     });
 }
 

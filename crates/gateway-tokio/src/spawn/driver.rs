@@ -89,7 +89,7 @@ impl Driver {
                 }
                 let next = state.round();
                 if !users.read() {
-                    state.take_events(&mut dropped);
+                    state.take_unread(&mut dropped);
                 }
                 state.settle(shared, wakes);
                 (next, state.take_log_lines(), state.take_outside())
@@ -183,8 +183,9 @@ impl State {
     }
 
     /// Takes the events that no one else takes.
-    fn take_events(&mut self, into: &mut Vec<ClientEvent>) {
+    fn take_unread(&mut self, into: &mut Vec<ClientEvent>) {
         if let Some(engine) = &mut self.engine {
+            engine.session_mut().end_loan(); // what was lent is dropped, too
             into.extend(std::iter::from_fn(|| engine.take_event()));
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::vec;
 
 use futures_core::Stream;
 use gateway_wire::{ClientEvent, Name};
@@ -14,9 +15,12 @@ use super::shared::{Shared, State};
 use super::wakes::{Due, Wakes};
 use crate::sync::Arc;
 
-/// Events taken for one unit of the task's budget. A unit for each would let a task take fewer
-/// events than one read brings.
-const EVENTS_PER_UNIT: u8 = 8;
+/// The most events that are taken at once. More would not save much: the lock costs a fraction of
+/// what an event does.
+const BATCH: usize = 16;
+
+/// No more are taken at once after messages of this many bytes.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// The events of a client in a background task.
 ///
@@ -28,17 +32,20 @@ const EVENTS_PER_UNIT: u8 = 8;
 /// only sends needs no events. The client closes the connection with 1000 once all handles are
 /// dropped, too.
 ///
+/// A task that takes events in a loop lets others run: each 16 events count against the budget of
+/// tokio's cooperative scheduling.
+///
 /// **To share it** between tasks, put it into a `tokio::sync::Mutex`. Each event is yielded once.
 pub struct Events {
     shared: Arc<Shared>,
-    /// Events taken since the last unit was spent.
-    taken: u8,
+    /// Events that were taken with the one before them. The client counts them as waiting.
+    batch: vec::IntoIter<ClientEvent>,
 }
 
 impl Events {
     /// The only one of a client. The client counts it already.
-    pub(super) const fn only(shared: Arc<Shared>) -> Self {
-        Self { shared, taken: 0 }
+    pub(super) fn only(shared: Arc<Shared>) -> Self {
+        Self { shared, batch: Vec::new().into_iter() }
     }
 
     /// Returns the next event. Returns `None` while the connection is CLOSED and you have received
@@ -60,15 +67,22 @@ impl Events {
 
     #[inline]
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        if self.taken == 0 {
-            ready!(coop::poll_proceed(cx)).made_progress();
+        match self.batch.next() {
+            None => self.poll_batch(cx),
+            event => Poll::Ready(event),
         }
-        let event = self.shared.with_driver(State::take_event);
-        if let Ok(Some(event)) = event {
-            self.taken = (self.taken + 1) % EVENTS_PER_UNIT;
-            return Poll::Ready(Some(event));
+    }
+
+    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        let budget = ready!(coop::poll_proceed(cx));
+        let Ok(Some((first, others))) = self.shared.with_driver(State::take_events) else {
+            return self.wait(cx);
+        };
+        budget.made_progress();
+        if !others.is_empty() {
+            self.batch = others.into_iter();
         }
-        self.wait(cx)
+        Poll::Ready(Some(first))
     }
 
     #[cold]
@@ -85,22 +99,35 @@ impl Events {
 }
 
 impl State {
-    #[inline]
-    fn take_event(&mut self, wakes: &mut impl Due) -> Option<ClientEvent> {
-        let engine = self.engine.as_mut()?;
-        let event = engine.take_event()?;
+    /// Takes the next event, and with it others that wait.
+    fn take_events(&mut self, wakes: &mut impl Due) -> Option<(ClientEvent, Vec<ClientEvent>)> {
+        let session = self.engine.as_mut()?.session_mut();
+        session.end_loan();
+        let first = session.lend_event();
+        let mut others = Vec::new();
+        if session.has_events() {
+            others.reserve_exact(BATCH - 1);
+            while others.len() < BATCH - 1 && session.lent() < BATCH_BYTES {
+                let Some(event) = session.lend_event() else { break };
+                others.push(event);
+            }
+        }
         // There is space to read again, or a violation of the protocol has waited for this.
-        if engine.session().is_flow_changed() || engine.session().is_breach_due() {
+        if session.is_flow_changed() || session.is_breach_due() {
             self.call_driver(wakes);
         }
-        Some(event)
+        Some((first?, others))
     }
 
     fn poll_event(&mut self, waker: &Waker, wakes: &mut Wakes) -> Poll<Option<ClientEvent>> {
-        if let Some(event) = self.take_event(wakes) {
-            return Poll::Ready(Some(event));
+        let Some(engine) = &self.engine else { return Poll::Ready(None) };
+        let session = engine.session();
+        if session.has_events() {
+            // They came in the meantime. The next poll takes them.
+            wakes.push(Some(waker.clone()));
+            return Poll::Pending;
         }
-        if self.engine.as_ref().is_none_or(|engine| engine.session().is_over()) {
+        if session.is_over() {
             return Poll::Ready(None);
         }
         wakes.renew(&mut self.reader, waker);
