@@ -74,6 +74,7 @@ impl Events {
     }
 
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        self.batch = Vec::new().into_iter(); // frees its memory
         let budget = ready!(coop::poll_proceed(cx));
         let Ok(Some((first, others))) = self.shared.with_driver(State::take_events) else {
             return self.wait(cx);
