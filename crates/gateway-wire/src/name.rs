@@ -34,7 +34,7 @@ impl Name {
         if !is_visible || !(1..=Self::LONGEST).contains(&name.len()) {
             let limit =
                 format!("must be 1 to {} visible ASCII characters without a space", Self::LONGEST);
-            return Err(ConfigError::new("name", format!("{name:?}"), limit));
+            return Err(ConfigError::new("name", name.escape_debug().to_string(), limit));
         }
         Ok(Self(name.into()))
     }

@@ -54,7 +54,7 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 30] = [
+const SETTINGS: [Row; 31] = [
     ("url", "", "GATEWAY_URL"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
@@ -85,6 +85,7 @@ const SETTINGS: [Row; 30] = [
     ("policy.4005-4020", "policy", ""),
     ("headers.X-Token", "header", ""),
     ("tls.insecure", "insecure", ""),
+    ("name", "name", "GATEWAY_NAME"),
 ];
 
 const WORDS: [&str; 16] = [

@@ -379,7 +379,7 @@ mod tests {
             signals: Signals::listen(Duration::MAX).unwrap(),
             input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
             output: Output::start(OutputForm::default(), Marks::None, io::sink()).unwrap(),
-            events: Events::open(None, Stopwatch::start()).unwrap(),
+            events: Events::open(None, None, Stopwatch::start()).unwrap(),
             after_input: AfterInput::Stay,
             once: false,
             close_timeout: Duration::ZERO,
