@@ -16,6 +16,7 @@ use axum::routing::get;
 use gateway_tokio::{Client, ClientEvent, Events, Handle};
 use tokio::net::TcpListener;
 
+// ANCHOR: program
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter("info").init();
@@ -51,6 +52,7 @@ async fn health(State(client): State<Handle>) -> (StatusCode, String) {
     );
     (code, shown)
 }
+// ANCHOR_END: program
 
 /// Your application's work.
 pub(crate) async fn work(mut events: Events) {

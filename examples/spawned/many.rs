@@ -23,6 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+// ANCHOR: program
 /// Has each client send its name. Returns how many got it back.
 pub(crate) async fn run(url: &str) -> Result<usize, Box<dyn Error>> {
     let config = std::sync::Arc::new(Config::default()); // they share it
@@ -52,3 +53,4 @@ async fn greet(client: Client) -> Result<bool, String> {
     }
     Ok(has_answer && handle.closed().await == End::Closed)
 }
+// ANCHOR_END: program

@@ -37,6 +37,7 @@ pub(crate) struct Account {
     pub(crate) end: End,
 }
 
+// ANCHOR: program
 /// Sends readings in four tasks until `stop` is ready, then shuts down.
 pub(crate) async fn run(
     client: Client,
@@ -77,6 +78,7 @@ async fn produce(
     }
     accepted
 }
+// ANCHOR_END: program
 
 /// Counts the messages that were not sent, up to the end of the events.
 async fn lost(mut events: Events) -> u64 {

@@ -10,11 +10,11 @@ use crate::event::ClientEvent;
 use crate::name::Name;
 use crate::outcome::{Fate, Outcome};
 
-/// The log of a session.
+/// The log of a session. Boxed, because a process may have many sessions, and each is moved.
 #[derive(Debug)]
 pub(crate) enum Log {
-    Now(Writer),
-    Later(LogLines),
+    Now(Box<Writer>),
+    Later(Box<LogLines>),
 }
 
 /// Lines that are not yet logged. Get them with
@@ -42,7 +42,7 @@ enum Line {
 
 /// Writes the lines of a session that [defers its log](crate::Session::defer_log).
 #[derive(Debug)]
-pub struct DeferredLog(Writer);
+pub struct DeferredLog(Box<Writer>);
 
 impl DeferredLog {
     /// Returns the client's span. The lines are in it. Enter it around code of the application's
@@ -90,28 +90,28 @@ impl LogLines {
 
 impl Default for Log {
     fn default() -> Self {
-        Self::Now(Writer::default())
+        Self::Now(Box::default())
     }
 }
 
 impl Log {
     pub(crate) fn new(name: Option<Name>, endpoint: &Endpoint) -> Self {
-        Self::Now(Writer::new(name, endpoint))
+        Self::Now(Box::new(Writer::new(name, endpoint)))
     }
 
     /// From now on keeps the lines for [`take_lines`](Self::take_lines).
     pub(crate) fn defer(&mut self) -> DeferredLog {
-        match std::mem::replace(self, Self::Later(LogLines::default())) {
+        match std::mem::replace(self, Self::Later(Box::default())) {
             Self::Now(writer) => DeferredLog(writer),
             // The lines that wait are lost. A session is deferred once.
-            Self::Later(_) => DeferredLog(Writer::default()),
+            Self::Later(_) => DeferredLog(Box::default()),
         }
     }
 
     pub(crate) fn take_lines(&mut self) -> LogLines {
         match self {
             Self::Now(_) => LogLines::default(),
-            Self::Later(lines) => std::mem::take(lines),
+            Self::Later(lines) => std::mem::take(&mut **lines),
         }
     }
 
