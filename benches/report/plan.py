@@ -3,18 +3,17 @@
 import dataclasses
 
 OURS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std")
-ENQUEUED = ("gateway-tokio-spawn-batched",)
 NODE = ("ws", "reconnecting-websocket", "partysocket")
 BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched")
 RECONNECTING = ("ezsockets", "stream-tungstenite")
 PLAIN = ("tokio-tungstenite", "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
-PEERS = OURS + ENQUEUED + PLAIN + BATCHED + RECONNECTING + NODE
+PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
 # Ours, tungstenite and Node's set TCP_NODELAY by themselves; these are measured with it as well.
-SAME_SOCKETS = ("gateway-tokio", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
+SAME_SOCKETS = ("gateway-tokio", "gateway-tokio-spawn", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
-QUICK = ("gateway-tokio", "gateway-tokio-spawn-batched", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched")
+QUICK = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched")
 MANY = {peer: {"messages": 4_000_000} for peer in QUICK}
 # A blocking client wants a thread for each.
 MANY_AT_ONCE = tuple(peer for peer in OURS + PLAIN if peer not in ("gateway-std", "tungstenite"))
@@ -22,7 +21,7 @@ FEWER = {"ws": {"connections": 2000}}  # which is slow to open
 
 
 def is_ours(peer):
-    return peer in OURS + ENQUEUED
+    return peer in OURS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +50,8 @@ PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
 MEASURES = (
     Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
+    Measure("tasks-no-delay", "tasks", ("gateway-tokio-spawn", "ezsockets"), PIPELINED | {"tasks": 64, "no-delay": True}, {"messages": 20_000}, 60,
+            {"gateway-tokio-spawn": {"messages": 4_000_000}}),
     Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 10_000, "at-once": 32}, {"connections": 100}, 60),
     Measure("memory", "memory", MANY_AT_ONCE + ("stream-tungstenite", "ws"),
