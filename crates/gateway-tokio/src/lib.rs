@@ -4,7 +4,7 @@
 //! [`Client`] is a stream of events and a sink of messages. It connects when you first poll it.
 //! Then it keeps a heartbeat, reconnects with backoff and jitter, logs in again, and closes within
 //! a deadline. All of this happens while you poll it: there is no task and no channel. To run a
-//! client in a task, call [`Client::spawn`].
+//! client in a task, and to use it from others, call [`Client::spawn`].
 //!
 //! The state machine in [`gateway_core`] makes all decisions. This crate does only the IO.
 //!

@@ -249,6 +249,9 @@ macro_rules! settings_methods {
 
         /// Sets an observer of the core, for example a journal. It receives every event that the
         /// core receives, and the core's actions.
+        ///
+        /// The client waits for the observer, so it must not block. In a spawned client it runs
+        /// under the client's lock, as the dialect does, and must not use a handle.
         pub fn observer(
             mut self,
             observer: impl $crate::core::Observer + Send + Sync + 'static,

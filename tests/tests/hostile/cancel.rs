@@ -270,6 +270,48 @@ fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
     assert!(sum.runs() > 20, "{} points only", sum.runs());
 }
 
+/// Every send of a spawned client waits for its turn here. One that is cut has not sent its message, and those
+/// behind it get their turns.
+#[test]
+fn a_send_of_a_handle_that_waits_for_its_turn_is_not_taken_where_it_is_cut() {
+    let mut limits = gateway_tokio::Limits::default();
+    limits.high_water = 64;
+    let mut plan = Plan::none(false);
+    (plan.waits, plan.short_writes) = (true, true);
+    let mut sum = Sum::default();
+    at_each_point(|at| {
+        let (world, mut cuts) = (World::new(plan.clone(), Story::Quiet), Cuts::at(at));
+        let (told, tasks) = paused(while_alive(async {
+            let (handle, mut events) = hostile_client_with(&world, limits).spawn();
+            handle.ready().await.unwrap();
+            let mut told = Vec::new();
+            for number in 0..8 {
+                let text = |what: &str| format!("{number}: {what} {}", "x".repeat(70));
+                let sent = cuts.once(handle.send(text("sent"))).await;
+                told.extend(sent.map(|_| text("sent")));
+                if let Some(permit) = cuts.once(handle.reserve(100)).await {
+                    permit.unwrap().send(text("permitted")).unwrap();
+                    told.push(text("permitted"));
+                }
+            }
+            handle.close(CloseFrame::NORMAL).unwrap();
+            while cuts.once(handle.closed()).await.is_none() {}
+            while cuts.once(events.next()).await != Some(None) {}
+            drop((handle, events));
+            settle().await;
+            (told, tasks())
+        }));
+        let mut verdict = of_messages(&world, &told);
+        verdict.tasks_left = tasks;
+        sum.add(&verdict, &at);
+        at < cuts.seen()
+    });
+
+    println!("cancel, a send that waits for its turn: {sum}");
+    sum.is_flawless();
+    assert!(sum.runs() > 15, "{} points only", sum.runs());
+}
+
 /// Judges a run on one socket that takes these messages and no others.
 fn of_messages(world: &World, told: &[String]) -> Verdict {
     let (seen, mut verdict) = (world.seen(), Verdict::default());
