@@ -346,7 +346,7 @@ async fn a_provider_and_a_dial_run_outside_of_the_lock() {
     let (handle, _events) = client.spawn();
     own.set(&handle);
 
-    let _peer = sockets.peer().await;
+    let _peer = within(sockets.peer()).await;
     within(handle.ready()).await.unwrap();
 
     assert_eq!(own.used(), 5);
