@@ -28,8 +28,8 @@ use std::time::{Duration, SystemTime};
 
 use gateway_wire::core::{Config, Credentials, Instant, Notice, OpenError, SocketId, UnixMillis};
 use gateway_wire::{
-    ByteStream, ClientEvent, Dialled, Endpoint, Engine, Handshake, Host, LoginCredentials,
-    OpenFailure, OpenStep, Progress, Settings,
+    ByteStream, ClientEvent, Dialled, Endpoint, Engine, Handshake, Host, OpenFailure, OpenStep,
+    Progress, Provider, Settings,
 };
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -109,9 +109,7 @@ struct Attempt(Result<(TcpStream, Handshake), OpenFailure>);
 
 impl Mio {
     fn connect(&self) -> Result<(TcpStream, Handshake), OpenFailure> {
-        // Where credentials are asked for on each attempt, this is the place.
-        let (headers, _) = LoginCredentials::new().into_parts()?;
-        let handshake = Handshake::start(&self.endpoint, &headers);
+        let handshake = Handshake::start(&self.endpoint);
         let classify = |error| OpenFailure::classify(OpenStep::Connect, &error);
         let mut socket = TcpStream::connect(self.address).map_err(classify)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -138,8 +136,9 @@ impl Host for Mio {
         Some(self.waker.clone())
     }
 
-    /// Begins, and does not wait: the whole attempt is under the core's own deadline.
-    fn dial(&mut self, _: SocketId, _: Credentials) -> Attempt {
+    /// Begins, and does not wait: the whole attempt is under the core's own deadline. A loop whose attempts differ
+    /// implements `Host::ask`, too, and uses the endpoint that comes here.
+    fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) -> Attempt {
         Attempt(self.connect())
     }
 
@@ -165,7 +164,6 @@ impl Host for Mio {
                 Poll::Ready(attempt.map(|(socket, handshake)| Dialled {
                     stream: Stream(socket),
                     handshake, // the engine does it
-                    login: None,
                 }))
             }
         }
@@ -227,7 +225,7 @@ impl Loop {
     fn add(&mut self, url: &str, config: Arc<Config>) -> Result<(), Box<dyn Error>> {
         let mut settings = Settings::new(url);
         settings.config = config;
-        let parts = settings.build(false)?; // without TLS
+        let parts = settings.build(false, Provider::None)?; // without TLS
         if parts.endpoint.is_secure() {
             return Err("this loop speaks ws:// alone".into());
         }

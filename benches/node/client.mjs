@@ -22,14 +22,14 @@ const reconnecting = (Library) => (url) => ({
 
 const peers = {
   ws: {
-    measures: { pipelined, flood, memory },
+    measures: { pipelined, flood, large, memory },
     open: (url) => ({
       socket: new WebSocket(url),
       listen: (socket, take) => socket.on("message", (data, isBinary) => take(isBinary ? null : data)),
     }),
   },
-  "reconnecting-websocket": { measures: { pipelined, flood }, open: reconnecting(ReconnectingWebSocket) },
-  partysocket: { measures: { pipelined, flood }, open: reconnecting(PartySocket) },
+  "reconnecting-websocket": { measures: { pipelined, flood, large }, open: reconnecting(ReconnectingWebSocket) },
+  partysocket: { measures: { pipelined, flood, large }, open: reconnecting(PartySocket) },
 };
 
 /** An open connection of this peer; a loss of it ends the program, for a message may be lost with it. */
@@ -73,27 +73,48 @@ function messages(bytes) {
   }
 }
 
+/** The same for large ones: the number again in each block, and a filler that differs from place to place. */
+function largeMessages(bytes) {
+  const BLOCK = 4096;
+  const PERIOD = 23;
+  const filler = String.fromCharCode(...Array.from({ length: PERIOD }, (_, place) => "a".charCodeAt(0) + place));
+  const whole = filler.repeat(Math.ceil(bytes / PERIOD)).slice(0, bytes);
+  const blocks = Array.from({ length: Math.ceil(bytes / BLOCK) }, (_, number) => whole.slice(number * BLOCK, (number + 1) * BLOCK));
+  const tails = blocks.map((block, number) => (number === 0 ? ` ${block.slice(DIGITS + 1)}` : block.slice(DIGITS)));
+  const due = [];
+  let next = 0;
+  return {
+    text(number) {
+      const digits = String(number).padStart(DIGITS, "0");
+      due.push(tails.map((tail, place) => (blocks[place].length < DIGITS ? blocks[place] : digits + tail)).join(""));
+      return due.at(-1);
+    },
+    check(data) {
+      const came = Buffer.isBuffer(data) ? data.toString("latin1") : data; // all of it is ASCII
+      if (came !== due.shift()) stop(1, `message ${next} lost, doubled or altered: ${String(came).slice(0, 40)}`);
+      next += 1;
+    },
+  };
+}
+
 // ---- The measures: each returns its figures ----
 
 async function pipelined(peer, { url, messages: count, "in-flight": window, bytes }) {
   const connection = await connect(peer, url());
-  const { text, check } = messages(bytes);
-  let sent = 0;
-  let received = 0;
-  return { messages: count, ...(await timed((done) => {
-    connection.take = (data) => {
-      check(data);
-      received += 1;
-      if (sent < count) connection.send(text(sent++));
-      if (received === count) done();
-    };
-    while (sent < Math.min(window, count)) connection.send(text(sent++));
-  })) };
+  return { messages: count, bytes, ...(await timed((done) => echoed(connection, count, window, messages(bytes), 0, done))) };
 }
 
 async function flood(peer, { url, messages: count, bytes }) {
   const connection = await connect(peer, url());
-  return { messages: count, ...(await timed((done) => pushed(connection, count, bytes, done))) };
+  return { messages: count, bytes, ...(await timed((done) => pushed(connection, count, bytes, done))) };
+}
+
+async function large(peer, { url, messages: count, "warm-up": before, "in-flight": window, bytes }) {
+  const connection = await connect(peer, url());
+  const numbered = largeMessages(bytes);
+  const { seconds } = await timed((done) => echoed(connection, before, window, numbered, 0, done));
+  return { messages: count, bytes, warm_up_seconds: seconds,
+    ...(await timed((done) => echoed(connection, count, window, numbered, before, done))) };
 }
 
 async function memory(peer, { url, connections: count, burst, "at-once": atOnce, settle, bytes }) {
@@ -116,6 +137,19 @@ async function memory(peer, { url, connections: count, burst, "at-once": atOnce,
 }
 
 // ---- Their parts ----
+
+/** Sends so many messages, of which a window is under way, and takes their echoes. Their numbers begin with `first`. */
+function echoed(connection, count, window, { text, check }, first, done) {
+  let sent = 0;
+  let received = 0;
+  connection.take = (data) => {
+    check(data);
+    received += 1;
+    if (sent < count) connection.send(text(first + sent++));
+    if (received === count) done();
+  };
+  while (sent < Math.min(window, count)) connection.send(text(first + sent++));
+}
 
 /** Asks the server for so many messages and takes them all. */
 function pushed(connection, count, bytes, done) {
@@ -158,6 +192,7 @@ const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/
 const defaults = {
   pipelined: { messages: 200_000, "in-flight": 1024, bytes: 32 },
   flood: { messages: 2_000_000, bytes: 128 },
+  large: { messages: 20_000, "warm-up": 20_000, "in-flight": 4, bytes: 65_536 },
   memory: { connections: 2000, burst: 1000, "at-once": 32, settle: 3, bytes: 128 },
 };
 const ADDRESSES = 8;

@@ -6,11 +6,14 @@ PER_CONNECTION = ("after_echo", "after_burst")
 
 
 def figure(name, answer):
-    """A figure of one answer, in the units of FORMATS of page.py: per second, microseconds, bytes, seconds, a number."""
+    """A figure of one answer, in the units of FORMATS of page.py: per second, microseconds, megabytes per second,
+    bytes, seconds, a number."""
     if name == "rate":
         return many(answer) / answer["seconds"]
     if name == "cpu":
         return answer["cpu_seconds"] / many(answer) * 1e6
+    if name == "megabytes":
+        return many(answer) * answer["bytes"] / answer["seconds"] / 1e6
     if name in PER_CONNECTION:
         return (answer[f"{name}_bytes"] - answer["baseline_bytes"]) / answer["connections"]
     return answer[name]

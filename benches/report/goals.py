@@ -123,6 +123,12 @@ def spawned_memory(figure, after):
                 unit="B", decimals=0)
 
 
+def large_cpu(peer, limit):
+    """Of the processor's time, because a faster client waits for the server."""
+    return Goal(f"large-cpu-{peer}", f"CPU of a large message: `{OURS}` over `{peer}`", ("large", OURS, "cpu"), limit, at_least=False,
+                under=("large", peer, "cpu"))
+
+
 def memory(figure, after):
     each = ("memory", OURS, figure)
     return (
@@ -158,10 +164,11 @@ GOALS = (
     *(pipelined(peer, 7) for peer in ("ezsockets", "stream-tungstenite", "ws")),
     no_delay(PEER, 10),
     no_delay(f"{PEER}-batched", 0.95),
-    *(no_delay(peer, 7) for peer in ("ezsockets", "stream-tungstenite")),
+    no_delay("stream-tungstenite", 7),
     no_delay(PEER, 2, over=SPAWNED),
-    no_delay("ezsockets", 1.2, over=SPAWNED),
-    pipelined("ezsockets", 1.5, SPAWNED, "tasks-no-delay", "sent by 64 tasks, `TCP_NODELAY` on both"),
+    pipelined("ezsockets", 1.2, over=SPAWNED),
+    pipelined("nautilus-network", 3, over=SPAWNED),
+    pipelined("ezsockets", 1.5, SPAWNED, "tasks", "sent by 64 tasks"),
     pipelined("tungstenite", 10, over="gateway-std"),
     flood(PEER, 0.95),
     Goal("flood-cpu", f"CPU of a message in the flood: `{OURS}` over `{PEER}`", ("flood", OURS, "cpu"), 1.0, at_least=False,
@@ -170,6 +177,8 @@ GOALS = (
     flood(PEER, 1, over=SPAWNED),
     flood("ezsockets", 2, over=SPAWNED),
     flood("tungstenite", 0.95, over="gateway-std"),
+    *(flood("fastwebsockets-batched", 1.0, over=ours) for ours in ("gateway-tokio", "gateway-std")),
+    large_cpu("sockudo-ws", 1.0),
     *memory("after_echo", "after an echo"),
     *memory("after_burst", "after a burst"),
     spawned_memory("after_echo", "after an echo"),

@@ -23,7 +23,7 @@ def possible(pairs, words):
         if pair.measure.word not in words.get(pair.peer, ()):
             missing.setdefault(pair.peer, []).append(pair.measure.name)
     for peer, measures in missing.items():
-        building.skipped(peer, f"not supported: {', '.join(dict.fromkeys(measures))}")
+        building.skipped(peer, f"not supported: {', '.join(dict.fromkeys(measures))}" if peer in words else "not built")
     return [pair for pair in pairs if pair.measure.name not in missing.get(pair.peer, ())]
 
 
@@ -75,6 +75,8 @@ class Rounds:
     def one(self, pair):
         program = self.programs.node if pair.peer in plan.NODE else self.programs.clients
         try:
+            if pair.measure.fresh_server:
+                self.start_server()
             self.server.reset()
             self.others.share(0)
             server, ours = self.server.cpu_seconds(), used()
@@ -85,8 +87,12 @@ class Rounds:
             return {"unsupported": str(error)}
         except processes.Failed as error:
             if self.server.process.poll() is not None:
-                self.server = processes.Server(self.programs.server)
+                self.start_server()
             return {"failure": str(error)}
+
+    def start_server(self):
+        self.server.__exit__()
+        self.server = processes.Server(self.programs.server)
 
 
 def used():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import checks
 import figures
 import goals
 import machine
@@ -47,11 +48,15 @@ SECTIONS = (
     Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, but all peers set `TCP_NODELAY`, as our clients always do. Without it the "
             "kernel combines small writes. That is fast with many messages in flight, and delays a single one.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
-    Section("tasks-no-delay", "Sent by 64 tasks, with `TCP_NODELAY` on all", "The same echoes, but 64 tasks send, each with a clone of one handle. "
+    Section("tasks", "Sent by 64 tasks", "The same echoes as pipelined, but 64 tasks send, each with a clone of one handle. "
             "The messages of each task must come back in their order.",
             (Column("k messages/s", "rate", thousands), CPU)),
     Section("flood", "Flood", "The server sends texts of 128 bytes as fast as the client reads them.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("large", "Large messages", "The client sends texts of 64 KiB and receives their echoes, with four in flight. All clients set `TCP_NODELAY`, except "
+            "`ezsockets`, which has no setting for it. Each run has a new server, which echoes 10,000 texts before the counted ones, because "
+            "its speed depends on what it did before. MB/s counts each text once, in units of 10⁶ bytes. The ratio compares CPU time.",
+            (CPU, Column("MB/s", "megabytes", plain(0)), Column("k messages/s", "rate", lambda value: f"{value / 1000:,.1f}")), "cpu"),
     Section("memory", "Memory", "The growth of resident memory per connection, without file pages, since before the first connection. "
             "It is measured after one echo on each connection. It is measured again after a burst of 1,000 texts of 128 bytes on each, once all are idle.",
             (Column("B after an echo", "after_echo", plain(0)), Column("B after a burst", "after_burst", plain(0))), "after_echo"),
@@ -78,6 +83,7 @@ def rendered(records, floors):
     parts = [
         opening(records),
         goals_tables(records, floors),
+        checks_table(),
         details(records),
         *(section(each, runs, newest) for each in SECTIONS),
         counts_table(newest["counts"]),
@@ -99,6 +105,20 @@ of a client that makes a system call for each message depends on the system. The
 or altered one fails the run.
 
 ![Pipelined and flood against tokio-tungstenite, and memory of a connection](performance.svg)
+"""
+
+
+def checks_table():
+    rows = [[named(name, {name: version}), *cells] for name, version, cells in checks.rows()]
+    return f"""
+## What does each client check?
+
+A client that checks less has less to do. This is how the clients are built and used here. A test runs the Rust clients against a server that
+breaks one rule at a time, for the first four columns. The rest was read in the source of these versions. A client must check UTF-8 (RFC 6455,
+8.1), refuse a server's masked frames (5.1), check the accept key (4.1) and join fragments (5.4). It must take its masks from a strong source
+of entropy (5.3). "Text is bytes": an application that needs a string has to check it again. [PEERS.md](PEERS.md) has more about some of them.
+
+{table(['client', *checks.COLUMNS.values()], rows)}
 """
 
 
@@ -158,7 +178,7 @@ def emphasized(verdict):
 
 def section(each, runs, data):
     rows = []
-    for peer in plan.PEERS:
+    for peer in planned(each.measure):
         values = [runs.values(each.measure, peer, column.figure) for column in each.columns]
         if not values[0]:
             continue
@@ -174,6 +194,12 @@ def section(each, runs, data):
     if each.ratio:
         headings.append(f"over `{PLAIN}`")
     return f"## {each.title}\n\n{each.text}\n\n{table([*headings, 'command'], rows)}"
+
+
+def planned(measure):
+    """The peers of a measure, in the order of the tables. The figures can have a run that is not planned any more."""
+    peers = next(each.peers for each in plan.MEASURES if each.name == measure)
+    return [peer for peer in plan.PEERS if peer in peers]
 
 
 def shown(column, values):
@@ -230,7 +256,8 @@ server resets its statistics before each run. Figures are medians of the rounds,
 Our clients run as in an application: with JSON heartbeat and reconnects, and they read every event. All other settings are defaults,
 except the heartbeat's interval if the command has one. (The default is 30 s, so no ping is due within a pipelined or flood run.) The
 connections of a process share one configuration. All other clients use their defaults. Every tokio client runs on a runtime with one
-thread. Memory of the blocking clients is not measured, because each has a thread.
+thread. Memory of the blocking clients is not measured, because each has a thread. `nautilus-network` is the newest version that Rust 1.95
+builds; `cargo build --features bench-clients/nautilus` includes it.
 
 """ + table(["", *map(cpu, records)], [
         row("taken", taken_when),
@@ -252,8 +279,8 @@ If other programs use more than {measuring.DISTURBED:.0%} of a core during a run
 def bottleneck(runs, data):
     """Whether the server limits a figure: for the fastest clients, and for those with the busiest server."""
     fastest_rows, busiest_rows = [], []
-    for measure in ("pipelined", "pipelined-no-delay", "flood"):
-        rates = {peer: figures.median(values) for peer in plan.PEERS if (values := runs.values(measure, peer, "rate"))}
+    for measure in ("pipelined", "pipelined-no-delay", "flood", "large"):
+        rates = {peer: figures.median(values) for peer in planned(measure) if (values := runs.values(measure, peer, "rate"))}
         busy = {peer: share for peer in rates if (share := busy_server(data, measure, peer)) is not None}
         if ceilings := data["probe"].get(measure) if rates else None:
             ceiling, fastest = figures.median(ceilings), max(rates, key=rates.get)
@@ -273,17 +300,19 @@ def bottleneck(runs, data):
 
 
 def busy_server(data, measure, peer):
-    return busy_share(data, measure, peer, lambda run: run.get("server_cpu_seconds"))
+    """Of a run with its warm-up, because the server's CPU seconds include that."""
+    return busy_share(data, measure, peer, lambda run: (run.get("server_cpu_seconds"), run["answer"].get("warm_up_seconds", 0.0)))
 
 
 def busy_client(data, measure, peer):
-    return busy_share(data, measure, peer, lambda run: run["answer"].get("cpu_seconds"))
+    return busy_share(data, measure, peer, lambda run: (run["answer"].get("cpu_seconds"), 0.0))
 
 
 def busy_share(data, measure, peer, cpu_seconds):
-    """The share of a run's time that a process used CPU, or None if it is unknown."""
-    shares = [cpu / run["answer"]["seconds"] for run in data["runs"]
-              if (run["measure"], run["peer"]) == (measure, peer) and "answer" in run and (cpu := cpu_seconds(run)) is not None]
+    """The share of a run's time that a process used CPU, or None if it is unknown. `cpu_seconds` returns these, and what to add to the time."""
+    shares = [cpu / (run["answer"]["seconds"] + more) for run in data["runs"]
+              if (run["measure"], run["peer"]) == (measure, peer) and "answer" in run
+              for cpu, more in (cpu_seconds(run),) if cpu is not None]
     return min(1.0, figures.median(shares)) if shares else None
 
 

@@ -43,6 +43,30 @@ class Page(unittest.TestCase):
         self.assertIn("- flood, `yawc`: message 7 lost", text)
         self.assertIn("; 2030-01-01 at commit abc (idle) |", text)
 
+    def test_large_messages_have_a_table_and_the_warm_up_counts_for_the_server(self):
+        data = newest()
+        answer = {"messages": 20_000, "bytes": 65_536, "seconds": 0.5, "cpu_seconds": 0.4, "warm_up_seconds": 0.25}
+        for peer, factor in (("gateway-tokio", 1), ("tokio-tungstenite", 2), ("sockudo-ws", 1.25)):
+            run = {"round": 1, "measure": "large", "peer": peer, "command": f"bench-clients large {peer}", "server_cpu_seconds": 0.6}
+            data["runs"].append(run | {"answer": answer | {name: answer[name] * factor for name in ("seconds", "cpu_seconds", "warm_up_seconds")}})
+        data["versions"] |= {"sockudo-ws": "3.1.0"}
+        text = page.rendered([data], {})
+        self.assertIn("| **`gateway-tokio`** | 20.00 | 2,621 | 40.0 | 0.50x | `bench-clients large gateway-tokio` |", text)
+        self.assertIn("| `sockudo-ws` 3.1.0 | 25.00 | 2,097 | 32.0 | 0.62x |", text)
+        self.assertIn("| CPU of a large message: `gateway-tokio` over `sockudo-ws` | at most 1.00x | 0.80x met |", text)
+        self.assertIn("| large | `gateway-tokio` | 80% | 80% |", text)
+
+    def test_a_run_that_is_not_planned_any_more_is_not_shown(self):
+        data = newest()
+        run = next(run for run in data["runs"] if (run["measure"], run["peer"]) == ("flood", "yawc"))
+        data["runs"].append(run | {"measure": "pipelined-no-delay", "peer": "ezsockets", "command": "bench-clients of old"})
+        self.assertNotIn("of old", page.rendered([data], {}))
+
+    def test_the_page_says_what_each_client_checks(self):
+        text = page.rendered([newest()], {})
+        self.assertIn("| `yawc` 0.5.0 | no, an option; text is bytes |", text)
+        self.assertEqual(text.count("| yes | yes | yes | yes | yes | yes | yes |"), 3)  # ours, and ezsockets
+
     def test_a_page_of_nearly_nothing_is_a_page(self):
         data = newest()
         data |= {"runs": data["runs"][:1], "counts": {}, "probe": {}}

@@ -13,8 +13,8 @@ import figures
 import plan
 
 ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched",
-        "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "ezsockets", "stream-tungstenite", "ws",
-        "reconnecting-websocket", "partysocket")
+        "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws", "ezsockets", "stream-tungstenite",
+        "nautilus-network", "ws", "reconnecting-websocket", "partysocket")
 LABELS = {"tokio-tungstenite-batched": "… batched flushes",
           "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)",
           "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}

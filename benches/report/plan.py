@@ -4,20 +4,24 @@ import dataclasses
 
 OURS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std")
 NODE = ("ws", "reconnecting-websocket", "partysocket")
-BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched")
-RECONNECTING = ("ezsockets", "stream-tungstenite")
-PLAIN = ("tokio-tungstenite", "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
+BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched",
+           "sockudo-ws-batched")
+RECONNECTING = ("ezsockets", "stream-tungstenite", "nautilus-network")
+PLAIN = ("tokio-tungstenite", "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws")
 PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
-# Ours, tungstenite and Node's set TCP_NODELAY by themselves; these are measured with it as well.
-SAME_SOCKETS = ("gateway-tokio", "gateway-tokio-spawn", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc") + RECONNECTING
+# Ours, tungstenite, nautilus-network and Node's set TCP_NODELAY by themselves; these are measured with it as well.
+SAME_SOCKETS = ("gateway-tokio", "gateway-tokio-spawn", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws",
+                "stream-tungstenite")  # ezsockets has no setting for it
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
-QUICK = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched")
+QUICK = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched",
+         "sockudo-ws-batched")
 MANY = {peer: {"messages": 4_000_000} for peer in QUICK}
 # A blocking client wants a thread for each.
 MANY_AT_ONCE = tuple(peer for peer in OURS + PLAIN if peer not in ("gateway-std", "tungstenite"))
-FEWER = {"ws": {"connections": 2000}}  # which is slow to open
+# ws is slow to open; the tasks of nautilus-network wake every 10 ms, also without messages.
+FEWER = {peer: {"connections": 2000} for peer in ("ws", "nautilus-network")}
 
 
 def is_ours(peer):
@@ -39,6 +43,8 @@ class Measure:
     """In seconds."""
     special: dict = dataclasses.field(default_factory=dict)
     """What is told to this peer otherwise."""
+    fresh_server: bool = False
+    """Whether each run has a server that served nobody before."""
 
 
 def allocations(kind):
@@ -50,11 +56,14 @@ PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
 MEASURES = (
     Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
-    Measure("tasks-no-delay", "tasks", ("gateway-tokio-spawn", "ezsockets"), PIPELINED | {"tasks": 64, "no-delay": True}, {"messages": 20_000}, 60,
+    Measure("tasks", "tasks", ("gateway-tokio-spawn", "ezsockets"), PIPELINED | {"tasks": 64}, {"messages": 20_000}, 60,
             {"gateway-tokio-spawn": {"messages": 4_000_000}}),
-    Measure("flood", "flood", OURS + PLAIN + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128}, {"messages": 100_000}, 60),
+    Measure("flood", "flood", OURS + PLAIN + ("fastwebsockets-batched",) + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128},
+            {"messages": 100_000}, 60),
+    Measure("large", "large", PEERS, {"messages": 20_000, "warm-up": 10_000, "in-flight": 4, "bytes": 65_536, "no-delay": True},
+            {"messages": 200, "warm-up": 100}, 60, {"ezsockets": {"no-delay": False}}, fresh_server=True),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 10_000, "at-once": 32}, {"connections": 100}, 60),
-    Measure("memory", "memory", MANY_AT_ONCE + ("stream-tungstenite", "ws"),
+    Measure("memory", "memory", MANY_AT_ONCE + ("stream-tungstenite", "nautilus-network", "ws"),
             {"connections": 10_000, "burst": 1000, "settle": 3, "interval-ms": 1000},
             {"connections": 50, "burst": 100, "settle": 1}, 240, FEWER),
     Measure("idle", "idle", OURS[:2] + PLAIN[:1], {"connections": 10_000, "seconds": 20, "interval-ms": 10_000},
@@ -77,7 +86,8 @@ class Pair:
 
     def words(self):
         """The client's arguments but for the server's address."""
-        told = [word for name, value in self.flags.items() for word in ((f"--{name}",) if value is True else (f"--{name}", str(value)))]
+        told = [word for name, value in self.flags.items() if value is not False
+                for word in ((f"--{name}",) if value is True else (f"--{name}", str(value)))]
         return [self.measure.word, self.peer, *told]
 
     def command(self):
@@ -99,6 +109,7 @@ def flags(measure, peer, quick, descriptors):
     told = {**measure.flags, **measure.special.get(peer, {}), **(measure.quick if quick else {})}
     if peer in NODE:
         told.pop("interval-ms", None)  # none of them has a heartbeat
+        told.pop("no-delay", None)  # all of them set it by themselves
     if descriptors is not None and "connections" in told:
         told["connections"] = min(told["connections"], max(1, (descriptors - DESCRIPTORS_BESIDE) // DESCRIPTORS_EACH.get(peer, 1)))
     return told

@@ -41,6 +41,13 @@ class Plan(unittest.TestCase):
         connections = {pair.flags["connections"] for pair in plan.pairs(0, only=["memory", "idle"], descriptors=4096)}
         self.assertEqual(max(connections), 4096 - plan.DESCRIPTORS_BESIDE)
 
+    def test_large_messages_go_through_sockets_of_one_kind(self):
+        words = {pair.peer: pair.words() for pair in plan.pairs(0, only=["large"])}
+        self.assertEqual(set(words), set(plan.PEERS))
+        without = [peer for peer, told in words.items() if "--no-delay" not in told]
+        self.assertEqual(without, ["ezsockets", *plan.NODE])  # Node's clients set it by themselves
+        self.assertIn("--warm-up 10000 --in-flight 4 --bytes 65536", " ".join(words["ezsockets"]))
+
     def test_a_command_is_what_a_reader_types(self):
         commands = {pair.peer: pair.command() for pair in plan.pairs(0, only=["flood"])}
         self.assertEqual(commands["gateway-std"], "bench-clients flood gateway-std --messages 4000000 --bytes 128")

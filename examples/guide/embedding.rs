@@ -38,6 +38,7 @@ impl Simulation {
     fn handle(&mut self, event: Event<'_>) {
         for action in self.connection.handle(self.now, event) {
             match action {
+                Action::AskProvider { .. } => {} // only with `ask_provider`
                 Action::OpenSocket { id, .. } => {
                     self.report_after(Duration::from_millis(50), Report::Opened(id));
                 }

@@ -30,9 +30,11 @@ fn advice(cause: DisconnectCause) -> &'static str {
         DisconnectCause::WriteStall => "the peer takes no bytes: it hangs, or reads too slowly",
         DisconnectCause::DataTimeout => "pings were answered, but no message came: the feed hangs",
         DisconnectCause::ConnectTimeout => "DNS, TCP, TLS or upgrade is slow: firewall, or load",
-        DisconnectCause::LoginRefused(_) => {
-            "check the token, and what the credentials provider does"
+        DisconnectCause::Provider => {
+            "your provider failed, or its request is refused: see the detail"
         }
+        DisconnectCause::AttemptTimeout => "your provider gave no request in time",
+        DisconnectCause::LoginRefused(_) => "check the token, and what your provider does",
         DisconnectCause::LoginTimeout => "no answer matched login.accepted: compare it with yours",
         DisconnectCause::CloseReceived(_) => "the server closed: run gateway explain CODE",
         DisconnectCause::OpenFailed(OpenError::Http { .. }) => "the server refused the upgrade",

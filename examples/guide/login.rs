@@ -8,8 +8,8 @@
 
 use std::error::Error;
 
-use gateway_tokio::core::{Config, Credentials, DisconnectCause, Notice};
-use gateway_tokio::{Client, ClientEvent, LoginCredentials};
+use gateway_tokio::core::{Config, DisconnectCause, Notice};
+use gateway_tokio::{Client, ClientEvent, Request};
 
 // ANCHOR: config
 const CONFIG: &str = r#"
@@ -30,14 +30,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut client = Client::builder(url)
         .config(toml::from_str::<Config>(CONFIG)?) // the provider replaces its `send`
-        .credentials(move |which| {
+        .attempt(move |attempt| {
             let token = token.clone();
             async move {
-                if which == Credentials::Refresh {
+                if attempt.refresh {
                     println!("the server refused the token"); // fetch a new one here
                 }
                 let login = format!(r#"{{"type":"login","token":"{token}"}}"#);
-                Ok(LoginCredentials::new().login(login))
+                Ok(Request::new().login(login))
             }
         })
         .build()?;

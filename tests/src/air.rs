@@ -1,17 +1,17 @@
 //! The virtual network as the tokio drivers see it, and the waker of their applications.
 
 use std::any::Any;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake};
 
 use futures_util::task::AtomicWaker;
-use gateway_testkit::{Network, Socket};
-use gateway_tokio::core::{Instant, OpenError};
-use gateway_tokio::{Dial, Dialing, Endpoint, OpenFailure, Transport};
+use gateway_testkit::{Network, Provided, Socket};
+use gateway_tokio::core::{Instant, OpenError, Verdict};
+use gateway_tokio::{Dial, Dialing, Endpoint, OpenFailure, ProviderError, Request, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::now;
@@ -45,11 +45,30 @@ impl Wake for Bell {
 pub(crate) struct Air {
     network: Arc<Mutex<Network>>,
     start: tokio::time::Instant,
+    /// The number of the last attempt. If there is no provider, each attempt dials.
+    attempt: Arc<AtomicU64>,
+    asks: bool,
 }
 
 impl Air {
-    pub(crate) fn new(network: Network) -> Self {
-        Self { network: Arc::new(Mutex::new(network)), start: now() }
+    pub(crate) fn new(network: Network, asks: bool) -> Self {
+        let (network, attempt) = (Arc::new(Mutex::new(network)), Arc::default());
+        Self { network, start: now(), attempt, asks }
+    }
+
+    /// What the scenario's provider does for this attempt.
+    pub(crate) fn ask(
+        &self,
+        number: u64,
+    ) -> impl Future<Output = Result<Request, ProviderError>> + use<> {
+        self.attempt.store(number, Ordering::SeqCst);
+        self.network().ask(self.now(), number);
+        let question = Question { air: self.clone(), number };
+        async move {
+            let polled =
+                |cx: &mut Context<'_>| question.air.network().poll_ask(question.number, cx.waker());
+            provided(poll_fn(polled).await)
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -58,6 +77,34 @@ impl Air {
 
     pub(crate) fn network(&self) -> MutexGuard<'_, Network> {
         held(&self.network)
+    }
+}
+
+/// A question to the provider, until it is answered or dropped.
+struct Question {
+    air: Air,
+    number: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.air.network().drop_ask(self.number);
+    }
+}
+
+/// What a provider gives, as a client of any driver gets it.
+///
+/// # Panics
+/// If the provider does.
+pub(crate) fn provided(provided: Provided) -> Result<Request, ProviderError> {
+    match provided {
+        Provided::Request => Ok(Request::new()),
+        Provided::Failure(Verdict::Fatal) => Err(ProviderError::fatal("the account is closed")),
+        Provided::Failure(Verdict::RetryNoSoonerThan(span)) => {
+            Err(ProviderError::not_before(span, "no token for a while"))
+        }
+        Provided::Failure(_) => Err(ProviderError::retry("no token")),
+        Provided::Panic => panic!("the provider panics on purpose"),
     }
 }
 
@@ -78,7 +125,9 @@ impl Dial for Air {
 
     fn dial(&self, _: &Endpoint) -> Dialing {
         let now = self.now();
-        let socket = self.network().dial(now);
+        let begun = self.attempt.fetch_add(u64::from(!self.asks), Ordering::SeqCst);
+        let number = if self.asks { begun } else { begun + 1 };
+        let socket = self.network().dial(now, number);
         let mut stream = Some(Stream { air: self.clone(), socket });
         Box::pin(poll_fn(move |cx| {
             let Some(waiting) = &stream else { panic!("polled after it was ready") };

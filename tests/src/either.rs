@@ -1,13 +1,12 @@
 //! A client of either driver behind one blocking interface: a test is written once, and runs on both.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_tokio::core::{
-    CloseFrame, ConnectionState, Credentials, DisconnectCause, GiveUpCause, Statistics,
-};
+use gateway_tokio::core::{CloseFrame, ConnectionState, DisconnectCause, GiveUpCause, Statistics};
 use gateway_tokio::{
-    ClientEvent, FlushError, LoginCredentials, Message, MessageId, ProviderError, SendError,
+    Attempt, ClientEvent, FlushError, Message, MessageId, ProviderError, Request, SendError,
 };
 use tokio::runtime::Runtime;
 
@@ -203,6 +202,12 @@ impl Either {
         each!(self, client => client.subprotocol())
     }
 
+    /// A field of the server's last answer 101.
+    #[must_use]
+    pub fn response_header(&self, name: &str) -> Option<&str> {
+        each!(self, client => client.response_headers().get(name))
+    }
+
     /// The counters.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
@@ -218,27 +223,31 @@ impl fmt::Debug for Either {
 
 /// A builder of either driver.
 pub trait Provided {
-    /// Sets a provider of credentials that does not wait.
+    /// Sets a provider that does not wait.
     #[must_use]
     fn provided_by<F>(self, provider: F) -> Self
     where
-        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static;
+        F: Fn(Attempt) -> Result<Request, ProviderError> + Send + Sync + 'static;
 }
 
 impl Provided for gateway_tokio::Builder {
     fn provided_by<F>(self, provider: F) -> Self
     where
-        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static,
+        F: Fn(Attempt) -> Result<Request, ProviderError> + Send + Sync + 'static,
     {
-        self.credentials(move |which| std::future::ready(provider(which)))
+        let provider = Arc::new(provider);
+        self.attempt(move |attempt| {
+            let provider = Arc::clone(&provider);
+            async move { provider(attempt) }
+        })
     }
 }
 
 impl Provided for gateway_std::Builder {
     fn provided_by<F>(self, provider: F) -> Self
     where
-        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static,
+        F: Fn(Attempt) -> Result<Request, ProviderError> + Send + Sync + 'static,
     {
-        self.credentials(provider)
+        self.attempt(provider)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Stage};
 use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, Statistics};
-use gateway_tokio::{Client, Limits, LoginCredentials};
+use gateway_tokio::{Attempt, Client, Limits};
 
 use crate::air::{Air, Bell, held};
 use crate::clock::{elapse, jump, settle_once};
@@ -67,8 +67,8 @@ struct World {
     recorder: Recorder,
     stage: Stage,
     diarist: Diarist,
-    /// Which credentials the provider was asked for.
-    asked: Arc<Mutex<Vec<Credentials>>>,
+    /// The attempts for which the provider was asked.
+    asked: Arc<Mutex<Vec<Attempt>>>,
     /// The client has said that there is nothing more to come.
     is_over: bool,
     bell: Arc<Bell>,
@@ -76,24 +76,28 @@ struct World {
 
 impl World {
     fn new(scenario: &Scenario, runs: Runs) -> Self {
-        let air = Air::new(Network::new(scenario));
+        let settings = scenario.settings();
+        let air = Air::new(Network::new(scenario), settings.asks_provider());
         let stage = Stage::new(scenario);
         let recorder = Recorder::default();
         let (wall, time) = (stage.wall(), air.clone());
-        let asked = Arc::<Mutex<Vec<Credentials>>>::default();
-        let provider = Arc::clone(&asked);
+        let asked = Arc::<Mutex<Vec<Attempt>>>::default();
         let mut limits = Limits::default();
         limits.high_water = scenario.high_water;
-        let client = Client::builder("ws://gateway.example/feed")
-            .config(scenario.settings())
+        let mut builder = Client::builder("ws://gateway.example/feed");
+        if settings.asks_provider() {
+            let (air, asked) = (air.clone(), Arc::clone(&asked));
+            builder = builder.attempt(move |attempt| {
+                held(&asked).push(attempt);
+                air.ask(attempt.number)
+            });
+        }
+        let client = builder
+            .config(settings)
             .seed(scenario.seed)
             .limits(limits)
             .report_sent(true)
             .wall_clock(move || wall.at(time.now()))
-            .credentials(move |which| {
-                held(&provider).push(which);
-                async { Ok(LoginCredentials::new()) }
-            })
             .observer(recorder.clone())
             .dial(air.clone())
             .build()
@@ -119,13 +123,18 @@ impl World {
     fn judge(self, statistics: Statistics) -> Run {
         let network = self.air.network();
         assert_eq!(network.held_sockets(), 0, "the client has left a socket open");
+        assert!(!network.is_asked(), "the client has left a question open");
         let run =
             Run::new(&self.recorder, network.wire().to_vec(), self.stage.into_diary(), statistics);
         let ordered = run.actions().filter_map(|(_, action)| match action {
-            Action::OpenSocket { credentials, .. } => Some(*credentials),
+            Action::AskProvider { id, credentials } => {
+                Some((id.number(), *credentials == Credentials::Refresh))
+            }
             _ => None,
         });
-        assert_eq!(*held(&self.asked), ordered.collect::<Vec<_>>(), "asked for other credentials");
+        let asked = held(&self.asked);
+        let asked: Vec<_> = asked.iter().map(|attempt| (attempt.number, attempt.refresh)).collect();
+        assert_eq!(asked, ordered.collect::<Vec<_>>(), "asked for other attempts");
         run
     }
 

@@ -6,10 +6,11 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
-use gateway_std::{Client, Endpoint, Limits, OpenFailure, System};
+use gateway_std::{Attempt, Client, Endpoint, Limits, OpenFailure, System};
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage, Wall};
-use gateway_wire::{ByteStream, Dialled, Handshake, Host};
+use gateway_wire::{Asking, ByteStream, Dialled, Handshake, Host};
 
+use crate::air::provided;
 use crate::bell::{Bell, now_or_never};
 use crate::diarist::Diarist;
 
@@ -37,6 +38,7 @@ pub fn run_on_std_and_count(scenario: &Scenario) -> (Run, u64) {
     drop(client);
     let network = time.network();
     assert_eq!(network.held_sockets(), 0, "the client has left a socket open");
+    assert!(!network.is_asked(), "the client has left a question open");
     let run = Run::new(&recorder, network.wire().to_vec(), stage.into_diary(), statistics);
     (run, wakeups)
 }
@@ -194,9 +196,19 @@ impl Host for Virtual {
         self.wall.at(self.time.now())
     }
 
-    fn dial(&mut self, _: SocketId, _: Credentials) -> Stream {
+    fn ask(&mut self, _: SocketId, attempt: Attempt) -> Asking {
         let now = self.time.now();
-        let socket = self.time.network().dial(now);
+        self.time.network().ask(now, attempt.number);
+        let question = Question { time: self.time.clone(), number: attempt.number };
+        Asking::new(self.endpoint.clone(), move || {
+            let polled = question.time.network().poll_ask(question.number, Waker::noop());
+            polled.map(provided)
+        })
+    }
+
+    fn dial(&mut self, id: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) -> Stream {
+        let now = self.time.now();
+        let socket = self.time.network().dial(now, id.number());
         Stream(Some((self.time.clone(), socket)))
     }
 
@@ -204,8 +216,8 @@ impl Host for Virtual {
         let outcome = dialing.on(|network, socket, _| network.poll_dial(socket, Waker::noop()));
         outcome.map(|outcome| {
             outcome.map_err(|error| OpenFailure::new(error, error.name()))?;
-            let handshake = Handshake::start(&self.endpoint, &Default::default());
-            Ok(Dialled { stream: Stream(dialing.0.take()), handshake, login: None })
+            let handshake = Handshake::start(&self.endpoint);
+            Ok(Dialled { stream: Stream(dialing.0.take()), handshake })
         })
     }
 }
@@ -219,6 +231,18 @@ impl System for Virtual {
 
     fn waker(&self) -> Waker {
         self.bell.waker()
+    }
+}
+
+/// A question to the provider, until it is answered or dropped.
+struct Question {
+    time: Time,
+    number: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.time.network().drop_ask(self.number);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::measures::connects::Connects;
 use crate::measures::flood::Flood;
 use crate::measures::heartbeat::Heartbeat;
 use crate::measures::idle::Idle;
+use crate::measures::large::Large;
 use crate::measures::memory::Memory;
 use crate::measures::pipelined::Pipelined;
 use crate::measures::tasks::Tasks;
@@ -33,6 +34,8 @@ pub(crate) enum Measure {
     Tasks(Tasks),
     /// Texts that the server pushes.
     Flood(Flood),
+    /// Large texts out, echoes back, a few under way.
+    Large(Large),
     /// Connections opened, some at once.
     Connects(Connects),
     /// Memory of open connections.
@@ -51,6 +54,7 @@ impl Measure {
             Self::Pipelined(_) => "pipelined",
             Self::Tasks(_) => "tasks",
             Self::Flood(_) => "flood",
+            Self::Large(_) => "large",
             Self::Connects(_) => "connects",
             Self::Memory(_) => "memory",
             Self::Idle(_) => "idle",
@@ -65,6 +69,7 @@ impl Measure {
             Self::Pipelined(measure) => &measure.common,
             Self::Tasks(measure) => &measure.common,
             Self::Flood(measure) => &measure.common,
+            Self::Large(measure) => &measure.common,
             Self::Connects(measure) => &measure.common,
             Self::Memory(measure) => &measure.common,
             Self::Idle(measure) => &measure.common,

@@ -2,6 +2,9 @@
 //!
 //! Ten digits, a space, then filler, as the server's `go` makes them too. Both sides hold the one text that is due and
 //! count it up in place, so that making one and checking one cost next to nothing, and the same for every peer.
+//!
+//! Large ones have the number in each block of 4 KiB, and no two places nearby have the same filler. A piece that
+//! belongs elsewhere in the text, or to another text, is then seen, too.
 
 use anyhow::{Result, bail};
 
@@ -11,37 +14,105 @@ const DIGITS: usize = 10;
 /// The shortest text: digits, a space, and some filler.
 pub(crate) const LEAST: i64 = 16;
 
+/// A large text repeats its number at each multiple of this.
+const BLOCK: usize = 4096;
+
+/// The filler of a large text repeats after so many bytes. A prime, so that no two blocks near each other are alike.
+const PERIOD: usize = 23;
+
 /// The text that is due, of a sequence that begins with number 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
-    due: Vec<u8>,
+    number: [u8; DIGITS],
+    due: Due,
+}
+
+#[derive(Clone, Debug)]
+enum Due {
+    /// Digits are changed in place, and the bytes shown as a string when it is sent.
+    Short(Vec<u8>),
+    /// A string for good: to look for wrong UTF-8 in so many bytes would take as long as to mask them.
+    Large(String),
 }
 
 impl Texts {
     /// Texts of so many bytes each: at least [`LEAST`].
     pub(crate) fn new(bytes: u32) -> Self {
-        let length = bytes as usize;
-        let mut due = vec![b'x'; length];
-        due[..DIGITS].fill(b'0');
+        let mut due = vec![b'x'; bytes as usize];
         due[DIGITS] = b' ';
-        Self { due }
+        Self::beginning(Due::Short(due))
+    }
+
+    /// Large texts of so many bytes each: at least [`LEAST`].
+    pub(crate) fn large(bytes: u32) -> Self {
+        let filler = (0..bytes as usize).map(|place| char::from(b'a' + (place % PERIOD) as u8));
+        let mut due: String = filler.collect();
+        due.replace_range(DIGITS..=DIGITS, " ");
+        Self::beginning(Due::Large(due))
+    }
+
+    fn beginning(due: Due) -> Self {
+        let mut texts = Self { number: [b'0'; DIGITS], due };
+        texts.write_number();
+        texts
+    }
+
+    /// The length of each.
+    pub(crate) const fn bytes(&self) -> u32 {
+        match &self.due {
+            Due::Short(due) => due.len() as u32,
+            Due::Large(due) => due.len() as u32,
+        }
     }
 
     /// The text that is due.
     pub(crate) fn due(&self) -> &str {
-        std::str::from_utf8(&self.due).expect("digits, a space and filler are ASCII")
+        match &self.due {
+            Due::Short(due) => ascii(due),
+            Due::Large(due) => due,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.due {
+            Due::Short(due) => due,
+            Due::Large(due) => due.as_bytes(),
+        }
     }
 
     /// Goes on to the next number.
     pub(crate) fn advance(&mut self) {
-        for digit in self.due[..DIGITS].iter_mut().rev() {
+        for digit in self.number.iter_mut().rev() {
             if *digit != b'9' {
                 *digit += 1;
-                return;
+                break;
             }
             *digit = b'0';
         }
+        self.write_number();
     }
+
+    fn write_number(&mut self) {
+        match &mut self.due {
+            Due::Short(due) => due[..DIGITS].copy_from_slice(&self.number),
+            Due::Large(due) => {
+                for start in (0..=due.len() - DIGITS).step_by(BLOCK) {
+                    due.replace_range(start..start + DIGITS, ascii(&self.number));
+                }
+            }
+        }
+    }
+
+    /// The text of this sequence with this number.
+    fn numbered(&self, number: [u8; DIGITS]) -> Self {
+        let mut texts = Self { number, ..self.clone() };
+        texts.write_number();
+        texts
+    }
+}
+
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("digits, a space and filler are ASCII")
 }
 
 /// Checks that each text comes once, whole, and in its turn.
@@ -51,9 +122,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Nothing was seen; texts of so many bytes will be.
-    pub(crate) fn new(bytes: u32) -> Self {
-        Self { texts: Texts::new(bytes) }
+    /// Nothing was seen; these texts will be.
+    pub(crate) const fn new(texts: Texts) -> Self {
+        Self { texts }
     }
 
     /// Takes what came.
@@ -61,7 +132,7 @@ impl Seen {
     /// # Errors
     /// It is not the text that is due: what it is instead.
     pub(crate) fn take(&mut self, came: &[u8]) -> Result<()> {
-        if came != self.texts.due {
+        if came != self.texts.as_bytes() {
             return self.complain(came);
         }
         self.texts.advance();
@@ -70,18 +141,19 @@ impl Seen {
 
     #[cold]
     fn complain(&self, came: &[u8]) -> Result<()> {
-        let due = &self.texts.due;
+        let due = self.texts.bytes() as usize;
         let shown = String::from_utf8_lossy(&came[..came.len().min(48)]);
-        if came.len() != due.len() {
-            bail!("altered: {} bytes came where {} were due: {shown:?}", came.len(), due.len());
+        if came.len() != due {
+            bail!("altered: {} bytes came where {due} were due: {shown:?}", came.len());
         }
-        let (number, filler) = came.split_at(DIGITS);
-        if filler != &due[DIGITS..] || !number.iter().all(u8::is_ascii_digit) {
+        let number = came.first_chunk().filter(|number| number.iter().all(u8::is_ascii_digit));
+        let Some(number) = number.filter(|number| came == self.texts.numbered(**number).as_bytes())
+        else {
             bail!("altered: {shown:?} came where {:?} was due", self.due_number());
-        }
-        let number = String::from_utf8_lossy(number);
+        };
+        let number = ascii(number);
         // As many digits each: their order is that of the numbers.
-        if *number < *self.due_number() {
+        if number < self.due_number() {
             bail!("doubled: number {number} came again where {} was due", self.due_number());
         }
         bail!("missing: number {} was due, {number} came", self.due_number());
@@ -93,7 +165,7 @@ impl Seen {
     }
 
     fn due_number(&self) -> &str {
-        &self.texts.due()[..DIGITS]
+        ascii(&self.texts.number)
     }
 }
 
@@ -111,7 +183,7 @@ mod tests {
 
     /// What is said of them, when they come in this order.
     fn told(came: &[Vec<u8>]) -> String {
-        let mut seen = Seen::new(BYTES);
+        let mut seen = Seen::new(Texts::new(BYTES));
         came.iter()
             .find_map(|text| seen.take(text).err())
             .map_or_else(String::new, |error| error.to_string())
@@ -153,6 +225,31 @@ mod tests {
             let mut came = texts(&[0]);
             came[0][at] = b'!';
             assert!(told(&came).starts_with("altered"), "byte {at}: {:?}", told(&came));
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_large_one_that_belongs_elsewhere_is_told() {
+        const LARGE: u32 = 65_536;
+        let mut next = Texts::large(LARGE);
+        next.advance();
+        let (first, next) = (Texts::large(LARGE).as_bytes().to_vec(), next.as_bytes().to_vec());
+        let told = |came: &[u8]| {
+            Seen::new(Texts::large(LARGE))
+                .take(came)
+                .err()
+                .map_or_else(String::new, |error| error.to_string())
+        };
+        assert_eq!(told(&first), "");
+        assert_eq!(told(&next), "missing: number 0000000000 was due, 0000000001 came");
+
+        for size in [BLOCK, 16 << 10, 48 << 10] {
+            let mut of_another = first.clone();
+            of_another[size..].copy_from_slice(&next[size..]);
+            assert!(told(&of_another).starts_with("altered"), "from {size}: {}", told(&of_another));
+            let mut twice = first.clone();
+            twice.copy_within(..LARGE as usize - size, size);
+            assert!(told(&twice).starts_with("altered"), "{size} twice: {}", told(&twice));
         }
     }
 

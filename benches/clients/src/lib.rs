@@ -70,6 +70,7 @@ fn run(measure: &Measure, count: Option<Count>) -> Result<Answer> {
         (Measure::Pipelined(work), _) => peers::run(peer, work),
         (Measure::Tasks(work), _) => peers::run_tasks(peer, work),
         (Measure::Flood(work), _) => peers::run(peer, work),
+        (Measure::Large(work), _) => peers::run(peer, work),
         (Measure::Connects(work), _) => peers::run(peer, work),
         (Measure::Memory(work), _) => peers::run(peer, work),
         (Measure::Idle(work), _) => peers::run(peer, work),

@@ -45,8 +45,10 @@ mod tests {
         assert_eq!(told("fastwebsockets"), "0.10.0");
         assert_eq!(told("tokio-websockets"), "0.13.3");
         assert_eq!(told("yawc"), "0.5.0");
+        assert_eq!(told("sockudo-ws"), "3.1.0");
         assert_eq!(told("ezsockets"), "0.7.2");
         assert_eq!(told("stream-tungstenite"), "0.6.1");
+        assert_eq!(told("nautilus-network"), "0.57.0");
         assert!(Peer::value_variants().iter().all(|peer| version(peer.package()).is_some()));
     }
 }

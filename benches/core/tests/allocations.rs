@@ -69,7 +69,8 @@ fn exercise(connection: &mut Connection, id: SocketId, text: &mut String) -> (u6
                     ));
                 }
                 Action::Deliver => delivered += 1,
-                Action::OpenSocket { .. }
+                Action::AskProvider { .. }
+                | Action::OpenSocket { .. }
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
                 | Action::Drain(_)

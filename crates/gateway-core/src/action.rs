@@ -24,8 +24,20 @@ use crate::time::{Instant, UnixMillis, span_ns};
 #[allow(clippy::exhaustive_enums)]
 #[must_use]
 pub enum Action {
+    /// Ask the provider for the request of this attempt: its URL, headers and login. Then report
+    /// [`ProviderAnswered`](crate::Event::ProviderAnswered) or
+    /// [`ProviderFailed`](crate::Event::ProviderFailed) with this id. Open nothing yet. Only a
+    /// machine with `ask_provider` returns this.
+    AskProvider {
+        /// The id of the attempt.
+        #[serde(rename = "socket")]
+        id: SocketId,
+        /// Whether the last request's credentials may still be good.
+        credentials: Credentials,
+    },
     /// Open a socket. Then report [`SocketOpened`](crate::Event::SocketOpened) or
-    /// [`OpenFailed`](crate::Event::OpenFailed) with this id.
+    /// [`OpenFailed`](crate::Event::OpenFailed) with this id. If the provider was asked for this
+    /// attempt, use its request.
     OpenSocket {
         /// The id of the attempt.
         #[serde(rename = "socket")]
@@ -36,8 +48,8 @@ pub enum Action {
     /// Put a frame into the socket's outgoing buffer.
     #[serde(with = "send_fields")]
     Send(SocketId, Outgoing),
-    /// Drop the socket, whether it is open or still opening. You may still write what the socket
-    /// takes without blocking. Do not wait for the peer.
+    /// Drop the socket, whether it is open or still opening, or stop asking the provider for it.
+    /// You may still write what the socket takes without blocking. Do not wait for the peer.
     CloseSocket(SocketId),
     /// Drop the socket so that none of its bytes arrive at the peer later. The machine aborts the
     /// socket of a dead peer, and one that it replaces after a suspend.
@@ -144,10 +156,10 @@ pub enum Notice {
         /// What follows, unless the peer's Close frame softens it.
         verdict: Verdict,
     },
-    /// A socket, open or still opening, is gone.
+    /// A socket is gone: open, still opening, or one for which the provider is asked.
     ///
-    /// After a suspend, the machine replaces a socket that is opening or logging in. It then does
-    /// not send this notice, but [`ClockJumped`](Notice::ClockJumped) and
+    /// After a suspend, the machine replaces an attempt whose provider is asked, or whose socket is
+    /// opening or logging in. It then does not send this notice, but [`ClockJumped`](Notice::ClockJumped) and
     /// [`RetryScheduled`](Notice::RetryScheduled).
     Disconnected {
         /// The socket.
@@ -221,6 +233,10 @@ pub enum DisconnectCause {
     Lost(Failure),
     /// The peer violated the protocol, and the machine sent it a Close frame.
     ProtocolError(Failure),
+    /// The provider failed, or the driver refused its request.
+    Provider,
+    /// The provider gave no request within `attempt_timeout`.
+    AttemptTimeout,
     /// The socket could not be opened.
     OpenFailed(OpenError),
     /// DNS, TCP, TLS and upgrade together took longer than `connect_timeout`.
@@ -265,6 +281,8 @@ impl DisconnectCause {
             Self::CloseReceived(_) => "close_received",
             Self::Lost(_) => "lost",
             Self::ProtocolError(_) => "protocol_error",
+            Self::Provider => "provider",
+            Self::AttemptTimeout => "attempt_timeout",
             Self::OpenFailed(_) => "open_failed",
             Self::ConnectTimeout => "connect_timeout",
             Self::PongTimeout => "pong_timeout",
@@ -317,7 +335,7 @@ pub enum Because {
     Backoff,
     /// The server's `Retry-After`.
     RetryAfter,
-    /// A least delay in the policy.
+    /// A least delay in the policy, of a refused login, or of the provider.
     Policy,
     /// No failure, but a hint or a request: the network came back, the computer woke from a suspend,
     /// or the socket was replaced on purpose.
@@ -349,6 +367,8 @@ pub enum GiveUpCause {
     /// The login message, or the application's own login, was refused. The verdict was fatal, or
     /// refresh for the second time.
     LoginRefused,
+    /// The provider failed. The verdict was fatal, or refresh for the second time.
+    Provider,
     /// `max_attempts` retries were made since the retry count was last reset.
     AttemptsSpent,
     /// No attempt with these settings can succeed.
@@ -363,6 +383,7 @@ impl GiveUpCause {
             Self::CloseCode(_) => "close_code",
             Self::HttpStatus(_) => "http_status",
             Self::LoginRefused => "login_refused",
+            Self::Provider => "provider",
             Self::AttemptsSpent => "attempts_spent",
             Self::Configuration => "configuration",
         }

@@ -205,7 +205,7 @@ impl<R, D> Connection<R, D> {
         self.machine.is_ready()
     }
 
-    /// The socket that is opening or open.
+    /// The socket that the provider is asked for, that is opening, or that is open.
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {
         self.machine.socket()
@@ -218,6 +218,12 @@ impl<R, D> Connection<R, D> {
         let Memory { retry, since, .. } = &self.machine.memory;
         let stable_after = retry.stable_after(&self.config.reconnect);
         self.is_ready().then(|| since.saturating_add(stable_after))
+    }
+
+    /// Whether the machine waits for the provider's request. Meanwhile it is CONNECTING.
+    #[must_use]
+    pub const fn is_asking(&self) -> bool {
+        matches!(self.machine.state, State::Asking(_))
     }
 
     /// Whether the login was refused, and the connection only waits for the peer's Close. Meanwhile
@@ -235,6 +241,7 @@ impl<R, D> Connection<R, D> {
             State::Closed(Closed::Asked)
             | State::Idle
             | State::Waiting(_)
+            | State::Asking(_)
             | State::Connecting(_)
             | State::LoggingIn(_)
             | State::Refused(_)
@@ -256,6 +263,7 @@ impl<R, D> Connection<R, D> {
             State::Closing(_)
             | State::Idle
             | State::Waiting(_)
+            | State::Asking(_)
             | State::Connecting(_)
             | State::LoggingIn(_)
             | State::Refused(_)

@@ -11,7 +11,7 @@ use crate::action::{
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::event::{EventKind, RetryAfter};
-use crate::machine::{Closed, Connecting, Memory, State, Waiting};
+use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Decision;
 use crate::state::{ConnectionState, SocketId};
@@ -75,22 +75,53 @@ impl Context<'_> {
         self.notify(Notice::Stale { what: self.event, socket });
     }
 
-    /// From DISCONNECTED, CLOSING or CLOSED to CONNECTING, with a new socket id.
-    pub(crate) fn open(&mut self, from: ConnectionState, credentials: Credentials) -> State {
+    /// From DISCONNECTED, CLOSING or CLOSED to CONNECTING, with a new socket id. If there is a
+    /// provider, it is asked first.
+    pub(crate) fn attempt(
+        &mut self,
+        from: ConnectionState,
+        credentials: Credentials,
+        reason: Reason,
+    ) -> State {
         self.memory.last_socket = self.memory.last_socket.saturating_add(1);
         let socket = SocketId::new(self.memory.last_socket);
         self.changed(from, ConnectionState::Connecting, Some(socket));
+        if !self.config.ask_provider {
+            return self.open(socket, credentials, reason);
+        }
+        self.note(reason);
+        self.act(Action::AskProvider { id: socket, credentials });
+        let give_up_at = self.now.saturating_add(self.config.attempt_timeout);
+        State::Asking(Asking { socket, credentials, give_up_at, reason })
+    }
+
+    pub(crate) fn open(
+        &mut self,
+        socket: SocketId,
+        credentials: Credentials,
+        reason: Reason,
+    ) -> State {
+        self.note(reason);
         self.act(Action::OpenSocket { id: socket, credentials });
         let give_up_at = self.now.saturating_add(self.config.connect_timeout);
         State::Connecting(Connecting { socket, credentials, give_up_at })
     }
 
+    /// The next reconnect on purpose comes at least `initial_delay` after this one has begun, and after
+    /// it has opened its socket.
+    fn note(&mut self, reason: Reason) {
+        match reason {
+            Reason::Purpose => self.memory.reconnect_at = Some(Compact::at(self.now)),
+            Reason::Other => {}
+        }
+    }
+
     /// Starts afresh, on a connect request: from DISCONNECTED before the first one, CLOSING or
     /// CLOSED.
-    pub(crate) fn open_afresh(&mut self, from: ConnectionState) -> State {
+    pub(crate) fn attempt_afresh(&mut self, from: ConnectionState) -> State {
         self.memory.retry.reset();
         self.memory.since = self.now;
-        self.open(from, Credentials::Cached)
+        self.attempt(from, Credentials::Cached, Reason::Other)
     }
 
     /// Counts and reports the end of a socket.
@@ -111,12 +142,12 @@ impl Context<'_> {
         self.disconnected(socket, cause);
         self.changed(from, ConnectionState::Disconnected, Some(socket));
         let retry_at = self.next_reconnect();
-        self.memory.reconnect_at = Some(Compact::at(retry_at));
         let delay = retry_at.saturating_duration_since(self.now);
         self.retry_in(delay, RetryCause::Disconnected(cause), Because::Hint);
         if delay.is_zero() {
-            return self.open(ConnectionState::Disconnected, credentials);
+            return self.attempt(ConnectionState::Disconnected, credentials, Reason::Purpose);
         }
+        self.memory.reconnect_at = Some(Compact::at(retry_at));
         State::Waiting(Waiting { retry_at, not_before: None, credentials })
     }
 

@@ -39,6 +39,12 @@ pub enum Event<'a> {
     /// The running login was refused, or an accepted login is no longer valid. The verdict decides
     /// what follows. The machine ignores it unless a login is running or the connection is ready.
     LoginRejected(Verdict),
+    /// The provider gave the request of this attempt, and the driver accepts it. The machine now
+    /// opens the socket.
+    ProviderAnswered(SocketId),
+    /// The provider failed, or the driver refuses its request. Nothing of the attempt remains. The
+    /// verdict decides what follows.
+    ProviderFailed(SocketId, Verdict),
     /// The socket is open: the server answered the upgrade with 101, and the driver verified the
     /// answer.
     SocketOpened(SocketId),
@@ -88,7 +94,9 @@ impl Event<'_> {
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {
         match self {
-            Self::SocketOpened(id)
+            Self::ProviderAnswered(id)
+            | Self::ProviderFailed(id, _)
+            | Self::SocketOpened(id)
             | Self::OpenFailed(id, _)
             | Self::SocketFailed(id, _)
             | Self::FrameReceived(id, _)
@@ -123,6 +131,8 @@ impl Event<'_> {
             Self::SendRequested(_) => EventKind::SendRequested,
             Self::LoginAccepted => EventKind::LoginAccepted,
             Self::LoginRejected(_) => EventKind::LoginRejected,
+            Self::ProviderAnswered(_) => EventKind::ProviderAnswered,
+            Self::ProviderFailed(..) => EventKind::ProviderFailed,
             Self::SocketOpened(_) => EventKind::SocketOpened,
             Self::OpenFailed(..) => EventKind::OpenFailed,
             Self::SocketFailed(..) => EventKind::SocketFailed,
@@ -146,6 +156,8 @@ impl Event<'_> {
 /// What happened to a socket: an [`Event`] without the socket's id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SocketEvent<'a> {
+    ProviderAnswered,
+    ProviderFailed(Verdict),
     Opened,
     OpenFailed(OpenError),
     Failed(Failure),
@@ -173,6 +185,8 @@ pub enum EventKind {
     SendRequested,
     LoginAccepted,
     LoginRejected,
+    ProviderAnswered,
+    ProviderFailed,
     SocketOpened,
     OpenFailed,
     SocketFailed,
@@ -202,6 +216,8 @@ impl EventKind {
             Self::SendRequested => "send_requested",
             Self::LoginAccepted => "login_accepted",
             Self::LoginRejected => "login_rejected",
+            Self::ProviderAnswered => "provider_answered",
+            Self::ProviderFailed => "provider_failed",
             Self::SocketOpened => "socket_opened",
             Self::OpenFailed => "open_failed",
             Self::SocketFailed => "socket_failed",

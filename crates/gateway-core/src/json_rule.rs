@@ -290,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_value_matches_its_own_text_alone() {
+        for value in ["null", "true", "false", "0", "18446744073709551615", "-1", "1.5", "-1e300"] {
+            let document: Value = serde_json::from_str(value).unwrap();
+            let rule = |value| JsonRule { pointer: String::new(), value };
+            assert!(rule(document.to_string()).matches_text(value), "{value}");
+            assert!(!rule(String::from("x")).matches_text(value), "{value}");
+        }
+    }
+
+    #[test]
     fn lists_and_objects_match_by_their_text() {
         let text = r#"{"a":[ 1, 2 ],"b":{ "c" : {} }}"#;
         for (rule, is_match) in [

@@ -62,6 +62,7 @@
 //!     fn tell(&mut self, event: Event<'_>, message: Option<&Wire>) {
 //!         for action in self.connection.handle(self.now(), event) {
 //!             match action {
+//!                 Action::AskProvider { .. } => {} // only with `ask_provider`
 //!                 Action::OpenSocket { id, .. } => self.to_open = Some(id),
 //!                 Action::Send(_, outgoing) => {
 //!                     let mut text = String::new();
@@ -167,6 +168,10 @@
 //!    starts when the machine returns the ping as an action, and has no allowance.
 //! 9. After [`Action::Drain`], report [`Event::Drained`] as soon as your write buffer is empty and
 //!    flushed. Without this report, a renewal waits for `close_timeout`.
+//! 10. If `ask_provider` is set: after [`Action::AskProvider`], get the attempt's request, and report
+//!     [`Event::ProviderAnswered`] or [`Event::ProviderFailed`]. Keep the request for
+//!     [`Action::OpenSocket`] with the same id. [`Action::CloseSocket`] means that it is not needed
+//!     any more.
 //!
 //! # What do the terms mean?
 //!
@@ -189,8 +194,10 @@
 //! - *Least delay*: the shortest delay that a `Retry-After` header or the policy allows.
 //! - *Suspend*: the computer slept. The wall clock moves ahead of monotonic time, so the API calls
 //!   it a clock jump.
+//! - *Provider*: your code that gives the request of each attempt: its URL, headers and login.
 //! - *Stale* event: an event of an old or unknown socket; a second `SocketOpened` or `OpenFailed` of
-//!   one socket; while a socket is still opening, any event of it except these two.
+//!   one socket; while a socket is still opening, any event of it except these two. While the
+//!   provider is asked, any event of the attempt except `ProviderAnswered` and `ProviderFailed`.
 //!
 //! # Features
 //!

@@ -33,7 +33,8 @@ pub(crate) struct Memory {
     pub(crate) jump_at: Option<Compact>,
     /// When the machine last acted on Online.
     pub(crate) online_at: Option<Compact>,
-    /// When the last reconnect on purpose opened its socket, or is to open it.
+    /// When the last reconnect on purpose opened its socket; before that, when it began its attempt or
+    /// is to begin it.
     pub(crate) reconnect_at: Option<Compact>,
     /// When the connection became ready. While it is not ready: when it stopped being ready, or
     /// started afresh.
@@ -46,7 +47,9 @@ pub(crate) enum State {
     Idle,
     /// DISCONNECTED until the next attempt.
     Waiting(Waiting),
-    /// CONNECTING.
+    /// CONNECTING, the provider is asked.
+    Asking(Asking),
+    /// CONNECTING, the socket is opening.
     Connecting(Connecting),
     /// CONNECTED, logging in.
     LoggingIn(LoggingIn),
@@ -66,6 +69,23 @@ pub(crate) struct Waiting {
     /// The end of a least delay: no hint retries before this.
     pub(crate) not_before: Option<Compact>,
     pub(crate) credentials: Credentials,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Asking {
+    pub(crate) socket: SocketId,
+    pub(crate) credentials: Credentials,
+    pub(crate) give_up_at: Instant,
+    pub(crate) reason: Reason,
+}
+
+/// Why an attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reason {
+    /// A reconnect on purpose. The next one opens its socket at least `initial_delay` after this one.
+    Purpose,
+    /// Anything else.
+    Other,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -174,12 +194,13 @@ impl Machine {
         self.state.deadline()
     }
 
-    /// The socket that is opening or open.
+    /// The socket that the provider is asked for, that is opening, or that is open.
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {
         match &self.state {
             State::Idle | State::Waiting(_) | State::Closed(_) => None,
-            State::Connecting(Connecting { socket, .. })
+            State::Asking(Asking { socket, .. })
+            | State::Connecting(Connecting { socket, .. })
             | State::LoggingIn(LoggingIn { socket, .. })
             | State::Refused(Refused { socket, .. })
             | State::Ready(Ready { socket, .. })
@@ -198,7 +219,7 @@ impl Machine {
     pub const fn name(&self, config: &Config) -> ConnectionState {
         match &self.state {
             State::Idle | State::Waiting(_) => ConnectionState::Disconnected,
-            State::Connecting(_) => ConnectionState::Connecting,
+            State::Asking(_) | State::Connecting(_) => ConnectionState::Connecting,
             State::LoggingIn(_) | State::Refused(_) => ConnectionState::Connected,
             State::Ready(_) => Ready::name(config),
             State::Closing(_) => ConnectionState::Closing,
@@ -303,6 +324,7 @@ impl State {
         match self {
             Self::Idle | Self::Closed(_) => None,
             Self::Waiting(waiting) => Some(waiting.retry_at),
+            Self::Asking(asking) => Some(asking.give_up_at),
             Self::Connecting(connecting) => Some(connecting.give_up_at),
             Self::LoggingIn(logging_in) => Some(logging_in.give_up_at),
             Self::Refused(refused) => Some(refused.leave_at),
@@ -320,6 +342,10 @@ impl State {
                 if let Some(at) = &mut waiting.not_before {
                     *at = Compact::at(shift.moved(at.instant()));
                 }
+            }
+            Self::Asking(asking) => {
+                asking.socket = FIRST_SOCKET;
+                shift.apply(&mut asking.give_up_at);
             }
             Self::Connecting(connecting) => {
                 connecting.socket = FIRST_SOCKET;

@@ -387,6 +387,14 @@ mod tests {
     }
 
     #[test]
+    fn the_milder_of_two_verdicts_counts_and_of_two_alike_the_first() {
+        let least = |seconds| Verdict::RetryNoSoonerThan(Duration::from_secs(seconds));
+        assert_eq!(Verdict::Fatal.softened_by(least(1)), least(1));
+        assert_eq!(least(1).softened_by(Verdict::Fatal), least(1));
+        assert_eq!(least(1).softened_by(least(2)), least(1));
+    }
+
+    #[test]
     fn crossing_rules_are_refused_and_nested_ones_are_not() {
         let rule = |first, last| Rule::new(first, last, Verdict::Fatal).unwrap();
         assert!(Policy::new([rule(4000, 4099), rule(4050, 4050)]).is_ok());

@@ -37,7 +37,8 @@ use serde::{Deserialize, Serialize};
 pub enum ConnectionState {
     /// There is no socket. The machine waits for a connect request or for the next retry.
     Disconnected,
-    /// The driver opens a socket: DNS, TCP, TLS and upgrade.
+    /// The provider is asked for the attempt's request, or the driver opens a socket: DNS, TCP, TLS
+    /// and upgrade.
     Connecting,
     /// The WebSocket is open. If no login is configured, the connection is ready.
     Connected,
@@ -73,13 +74,15 @@ impl fmt::Display for ConnectionState {
 
 /// The id of one attempt to open a socket. Ids increase, and a connection never reuses one.
 ///
-/// Every event of a socket carries its id. So the machine recognises late events of an old socket.
+/// Every event of an attempt or of its socket carries the id. So the machine recognises late events
+/// of an old attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SocketId(u64);
 
 impl SocketId {
     /// Creates the id with this number, for tests and for reading journals. Drivers get ids from
+    /// [`Action::AskProvider`](crate::Action::AskProvider) or
     /// [`Action::OpenSocket`](crate::Action::OpenSocket).
     #[must_use]
     pub const fn new(number: u64) -> Self {

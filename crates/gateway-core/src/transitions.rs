@@ -13,7 +13,8 @@ use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEve
 use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{
-    Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, Refused, Renewal, State, Waiting,
+    Asking, Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, Reason, Refused, Renewal,
+    State, Waiting,
 };
 use crate::policy::Verdict;
 use crate::ready::{answer_to, heard_pong, heard_pong_frame};
@@ -77,6 +78,10 @@ impl State {
             Event::WallClock(wall) => self.on_wall_clock(wall, cx),
             Event::NetworkChanged(network) => self.on_network(network, cx),
             Event::Tick => self.on_tick(cx),
+            Event::ProviderAnswered(id) => self.on_socket(id, SocketEvent::ProviderAnswered, cx),
+            Event::ProviderFailed(id, verdict) => {
+                self.on_socket(id, SocketEvent::ProviderFailed(verdict), cx)
+            }
             Event::SocketOpened(id) => self.on_socket(id, SocketEvent::Opened, cx),
             Event::OpenFailed(id, error) => self.on_socket(id, SocketEvent::OpenFailed(error), cx),
             Event::SocketFailed(id, failure) => {
@@ -99,19 +104,17 @@ impl State {
 
     fn on_connect(&self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::Idle => Some(cx.open_afresh(ConnectionState::Disconnected)),
-            Self::Closed(_) => Some(cx.open_afresh(ConnectionState::Closed)),
+            Self::Idle => Some(cx.attempt_afresh(ConnectionState::Disconnected)),
+            Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
             Self::Closing(closing) => {
                 cx.act(Action::CloseSocket(closing.socket));
                 cx.disconnected(closing.socket, DisconnectCause::Requested);
-                Some(cx.open_afresh(ConnectionState::Closing))
+                Some(cx.attempt_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.
-            Self::Waiting(waiting) => {
-                Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
-            }
+            Self::Waiting(waiting) => Some(waiting.attempt(Reason::Other, cx)),
             // The attempt is under way, or the connection is ready.
-            Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
+            Self::Asking(_) | Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
             // The connection ends, and the verdict decides what follows.
             Self::Refused(_) => None,
         }
@@ -121,19 +124,19 @@ impl State {
     fn on_reconnect(&mut self, cx: &mut Context<'_>) -> Next {
         let cause = DisconnectCause::Reconnect;
         match self {
-            Self::Idle => Some(cx.open_afresh(ConnectionState::Disconnected)),
-            Self::Closed(_) => Some(cx.open_afresh(ConnectionState::Closed)),
+            Self::Idle => Some(cx.attempt_afresh(ConnectionState::Disconnected)),
+            Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
             Self::Waiting(waiting) => {
                 let at = cx.next_reconnect();
                 let is_sooner = waiting.advance(at, RetryCause::Reconnect, cx);
                 let is_due = waiting.retry_at <= cx.now;
-                if is_sooner || is_due {
-                    let opens_at = waiting.retry_at.max(cx.now);
-                    cx.memory.reconnect_at = Some(Compact::at(opens_at));
+                if is_sooner {
+                    cx.memory.reconnect_at = Some(Compact::at(waiting.retry_at));
                 }
-                is_due.then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
+                is_due.then(|| waiting.attempt(Reason::Purpose, cx))
             }
-            Self::Connecting(Connecting { socket, credentials, .. }) => {
+            Self::Asking(Asking { socket, credentials, .. })
+            | Self::Connecting(Connecting { socket, credentials, .. }) => {
                 cx.act(Action::CloseSocket(*socket));
                 Some(cx.replace(ConnectionState::Connecting, *socket, cause, *credentials))
             }
@@ -155,7 +158,7 @@ impl State {
                 cx.changed(ConnectionState::Disconnected, ConnectionState::Closed, None);
                 Some(Self::Closed(Closed::Asked))
             }
-            Self::Connecting(Connecting { socket, .. }) => {
+            Self::Asking(Asking { socket, .. }) | Self::Connecting(Connecting { socket, .. }) => {
                 cx.act(Action::CloseSocket(*socket));
                 cx.disconnected(*socket, DisconnectCause::Requested);
                 cx.changed(ConnectionState::Connecting, ConnectionState::Closed, Some(*socket));
@@ -182,7 +185,11 @@ impl State {
                 Login::External { .. } => Some((*socket, flow.writing)),
                 Login::None | Login::Message { .. } => None,
             },
-            Self::Idle | Self::Waiting(_) | Self::Connecting(_) | Self::Refused(_) => None,
+            Self::Idle
+            | Self::Waiting(_)
+            | Self::Asking(_)
+            | Self::Connecting(_)
+            | Self::Refused(_) => None,
             Self::Closing(_) | Self::Closed(_) => {
                 cx.reject(SendRejection::Closed);
                 return None;
@@ -205,6 +212,7 @@ impl State {
             // No login is running.
             Self::Idle
             | Self::Waiting(_)
+            | Self::Asking(_)
             | Self::Connecting(_)
             | Self::Refused(_)
             | Self::Ready(_)
@@ -220,6 +228,7 @@ impl State {
             // No login is running, and the connection is not ready.
             Self::Idle
             | Self::Waiting(_)
+            | Self::Asking(_)
             | Self::Connecting(_)
             | Self::Refused(_)
             | Self::Closing(_)
@@ -257,10 +266,16 @@ impl State {
                 let _ = waiting.advance(turn.saturating_add(delay), RetryCause::ClockJump, cx);
                 None
             }
+            Self::Asking(Asking { socket, credentials, .. }) => {
+                cx.act(Action::CloseSocket(*socket)); // there is nothing to abort
+                Some(start_anew(ConnectionState::Connecting, *socket, *credentials, cx))
+            }
             Self::Connecting(Connecting { socket, credentials, .. }) => {
+                cx.act(Action::AbortSocket(*socket));
                 Some(start_anew(ConnectionState::Connecting, *socket, *credentials, cx))
             }
             Self::LoggingIn(LoggingIn { socket, credentials, .. }) => {
+                cx.act(Action::AbortSocket(*socket));
                 Some(start_anew(ConnectionState::Connected, *socket, *credentials, cx))
             }
             // The peer may have sent its Close hours ago, so the wait ends.
@@ -282,7 +297,7 @@ impl State {
                     // A hint without effect does not count against the limit.
                     cx.memory.online_at = Some(Compact::at(cx.now));
                 }
-                is_due.then(|| cx.open(ConnectionState::Disconnected, waiting.credentials))
+                is_due.then(|| waiting.attempt(Reason::Other, cx))
             }
             // No retry is pending, or the network is gone. A hint never removes a deadline.
             (Network::Online | Network::Offline, _) => None,
@@ -293,7 +308,14 @@ impl State {
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Waiting(waiting) => {
-                Some(cx.open(ConnectionState::Disconnected, waiting.credentials))
+                let is_on_purpose = cx.memory.reconnect_at == Some(Compact::at(waiting.retry_at));
+                let reason = if is_on_purpose { Reason::Purpose } else { Reason::Other };
+                Some(waiting.attempt(reason, cx))
+            }
+            Self::Asking(asking) => {
+                cx.act(Action::CloseSocket(asking.socket));
+                let cause = DisconnectCause::AttemptTimeout;
+                Some(cx.lose(&asking.loss(cause, Verdict::Retry)))
             }
             Self::Connecting(connecting) => {
                 cx.act(Action::CloseSocket(connecting.socket));
@@ -317,6 +339,7 @@ impl State {
     /// An event of a socket. It is stale unless this state holds that socket.
     fn on_socket(&mut self, id: SocketId, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match self {
+            Self::Asking(asking) if asking.socket == id => asking.on_socket(event, cx),
             Self::Connecting(connecting) if connecting.socket == id => {
                 connecting.on_socket(event, cx)
             }
@@ -328,6 +351,7 @@ impl State {
             Self::Closing(closing) if closing.socket == id => closing.on_socket(event, cx),
             Self::Idle
             | Self::Waiting(_)
+            | Self::Asking(_)
             | Self::Connecting(_)
             | Self::LoggingIn(_)
             | Self::Refused(_)
@@ -362,6 +386,57 @@ impl Waiting {
         }
         is_sooner
     }
+
+    /// Ends the wait.
+    fn attempt(&self, reason: Reason, cx: &mut Context<'_>) -> State {
+        cx.attempt(ConnectionState::Disconnected, self.credentials, reason)
+    }
+}
+
+impl Asking {
+    fn on_socket(&self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
+        match event {
+            SocketEvent::ProviderAnswered => Some(self.on_answered(cx)),
+            SocketEvent::ProviderFailed(verdict) => {
+                Some(cx.lose(&self.loss(DisconnectCause::Provider, verdict)))
+            }
+            SocketEvent::Opened
+            | SocketEvent::OpenFailed(_)
+            | SocketEvent::Failed(_)
+            | SocketEvent::Frame(_)
+            | SocketEvent::Bytes
+            | SocketEvent::WriteBlocked
+            | SocketEvent::Flushed
+            | SocketEvent::ReadingPaused
+            | SocketEvent::ReadingResumed
+            | SocketEvent::PingHeld(_)
+            | SocketEvent::WriteProgressed
+            | SocketEvent::PingHanded { .. }
+            | SocketEvent::Drained => {
+                // The machine has not ordered the socket yet.
+                cx.stale(self.socket);
+                None
+            }
+        }
+    }
+
+    /// The request is there: the socket opens, and `connect_timeout` starts.
+    fn on_answered(&self, cx: &mut Context<'_>) -> State {
+        cx.open(self.socket, self.credentials, self.reason)
+    }
+
+    /// An attempt failed before a server judged it: the next one asks for the same credentials.
+    const fn loss(&self, cause: DisconnectCause, verdict: Verdict) -> Loss {
+        Loss {
+            from: ConnectionState::Connecting,
+            socket: self.socket,
+            cause,
+            verdict,
+            retry_after: None,
+            unjudged: self.credentials,
+            fatal: GiveUpCause::Provider,
+        }
+    }
 }
 
 impl Connecting {
@@ -369,7 +444,9 @@ impl Connecting {
         match event {
             SocketEvent::Opened => Some(self.on_opened(cx)),
             SocketEvent::OpenFailed(error) => Some(self.on_open_failed(error, cx)),
-            SocketEvent::Failed(_)
+            SocketEvent::ProviderAnswered
+            | SocketEvent::ProviderFailed(_)
+            | SocketEvent::Failed(_)
             | SocketEvent::Frame(_)
             | SocketEvent::Bytes
             | SocketEvent::WriteBlocked
@@ -462,7 +539,10 @@ impl LoggingIn {
             | SocketEvent::PingHanded { .. }
             | SocketEvent::Drained => {}
             // A second report of the attempt's outcome.
-            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
+            SocketEvent::ProviderAnswered
+            | SocketEvent::ProviderFailed(_)
+            | SocketEvent::Opened
+            | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
     }
@@ -529,7 +609,10 @@ impl Refused {
             | SocketEvent::PingHanded { .. }
             | SocketEvent::Drained => {}
             // A second report of the attempt's outcome.
-            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
+            SocketEvent::ProviderAnswered
+            | SocketEvent::ProviderFailed(_)
+            | SocketEvent::Opened
+            | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
     }
@@ -615,7 +698,10 @@ impl Ready {
                 }
             }
             // A second report of the attempt's outcome.
-            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
+            SocketEvent::ProviderAnswered
+            | SocketEvent::ProviderFailed(_)
+            | SocketEvent::Opened
+            | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
     }
@@ -741,7 +827,10 @@ impl Closing {
             | SocketEvent::PingHanded { .. }
             | SocketEvent::Drained => {}
             // A second report of the attempt's outcome.
-            SocketEvent::Opened | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
+            SocketEvent::ProviderAnswered
+            | SocketEvent::ProviderFailed(_)
+            | SocketEvent::Opened
+            | SocketEvent::OpenFailed(_) => cx.stale(self.socket),
         }
         None
     }
@@ -785,17 +874,17 @@ fn part(socket: SocketId, cx: &mut Context<'_>) {
     cx.act(Action::CloseSocket(socket));
 }
 
-/// The computer was suspended while the socket was opening or logging in: replaces the attempt.
+/// The computer was suspended while the provider was asked, or while the socket was opening or
+/// logging in: replaces the attempt, which the caller has dropped.
 fn start_anew(
     from: ConnectionState,
     socket: SocketId,
     credentials: Credentials,
     cx: &mut Context<'_>,
 ) -> State {
-    cx.act(Action::AbortSocket(socket));
     cx.changed(from, ConnectionState::Disconnected, Some(socket));
     cx.retry_in(Duration::ZERO, RetryCause::ClockJump, Because::Hint);
-    cx.open(ConnectionState::Disconnected, credentials)
+    cx.attempt(ConnectionState::Disconnected, credentials, Reason::Other)
 }
 
 /// The peer sent a Close frame. The codec answers it, and the policy decides what follows.

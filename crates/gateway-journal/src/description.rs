@@ -87,6 +87,10 @@ impl fmt::Display for Fact {
             Self::LoginRejected { verdict } => {
                 write!(f, "login rejected: {}", VerdictWords(verdict))
             }
+            Self::ProviderAnswered { socket } => write!(f, "{socket} provider answered"),
+            Self::ProviderFailed { socket, verdict } => {
+                write!(f, "{socket} provider failed: {}", VerdictWords(verdict))
+            }
             Self::SocketOpened { socket } => write!(f, "{socket} opened"),
             Self::OpenFailed { socket, error } => {
                 write!(f, "{socket} open failed: {}", Open(error))
@@ -157,6 +161,12 @@ struct Words(Action);
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Action::AskProvider { id, credentials: Credentials::Cached } => {
+                write!(f, "ask the provider for {id}")
+            }
+            Action::AskProvider { id, credentials: Credentials::Refresh } => {
+                write!(f, "ask the provider for {id} with new credentials")
+            }
             Action::OpenSocket { id, credentials: Credentials::Cached } => write!(f, "open {id}"),
             Action::OpenSocket { id, credentials: Credentials::Refresh } => {
                 write!(f, "open {id} with new credentials")

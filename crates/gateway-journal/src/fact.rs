@@ -33,6 +33,13 @@ pub enum Fact {
     LoginRejected {
         verdict: Verdict,
     },
+    ProviderAnswered {
+        socket: SocketId,
+    },
+    ProviderFailed {
+        socket: SocketId,
+        verdict: Verdict,
+    },
     SocketOpened {
         socket: SocketId,
     },
@@ -166,6 +173,8 @@ impl Fact {
             }
             Event::LoginAccepted => Self::LoginAccepted,
             Event::LoginRejected(verdict) => Self::LoginRejected { verdict },
+            Event::ProviderAnswered(socket) => Self::ProviderAnswered { socket },
+            Event::ProviderFailed(socket, verdict) => Self::ProviderFailed { socket, verdict },
             Event::SocketOpened(socket) => Self::SocketOpened { socket },
             Event::OpenFailed(socket, error) => Self::OpenFailed { socket, error },
             Event::SocketFailed(socket, failure) => Self::SocketFailed { socket, failure },
@@ -200,6 +209,8 @@ impl Fact {
             | Self::ReconnectRequested
             | Self::LoginAccepted
             | Self::LoginRejected { .. }
+            | Self::ProviderAnswered { .. }
+            | Self::ProviderFailed { .. }
             | Self::SocketOpened { .. }
             | Self::OpenFailed { .. }
             | Self::SocketFailed { .. }
@@ -232,6 +243,8 @@ impl Fact {
             }
             Self::LoginAccepted => Event::LoginAccepted,
             Self::LoginRejected { verdict } => Event::LoginRejected(verdict),
+            Self::ProviderAnswered { socket } => Event::ProviderAnswered(socket),
+            Self::ProviderFailed { socket, verdict } => Event::ProviderFailed(socket, verdict),
             Self::SocketOpened { socket } => Event::SocketOpened(socket),
             Self::OpenFailed { socket, error } => Event::OpenFailed(socket, error),
             Self::SocketFailed { socket, failure } => Event::SocketFailed(socket, failure),

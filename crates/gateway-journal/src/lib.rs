@@ -41,7 +41,8 @@
 //! - **A Close frame:** the code, without the reason.
 //! - **The seed.** It predicts the delays to come, and nothing else.
 //!
-//! It contains nothing of the URL, the headers and the credentials.
+//! It contains nothing of the URL, the headers and the credentials, and nothing of a provider's
+//! request.
 //!
 //! # The format
 //!
@@ -80,7 +81,8 @@
 //! | `close_requested` | `code`; `reason_bytes` unless 0 |
 //! | `send_requested` | `kind` (`text`, `binary`), `bytes` |
 //! | `login_rejected` | `verdict` (`retry`, `retry_no_sooner_than_ns`, `refresh_credentials`, `fatal`) |
-//! | `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed`, `write_progressed` | `socket` |
+//! | `provider_failed` | `socket`; `verdict`, as for `login_rejected` |
+//! | `provider_answered`, `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed`, `write_progressed` | `socket` |
 //! | `ping_held` | `socket`; `bytes`, those before the ping when it was queued; `idle_ns`, for how long the transport had taken none |
 //! | `ping_handed` | `socket`, `unproven_bytes` |
 //! | `open_failed` | `socket`; `error`, where `http` has `status` and, if there was one, `retry_after` (`delay_s`, `date_unix_ms`) |

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gateway_core::{ConfigError, ConfigErrors, Credentials};
+use gateway_core::{ConfigError, ConfigErrors};
 use gateway_wire::{
-    Endpoint, LoginCredentials, Parts, ProviderError, Settings, settings_methods, system_resolver,
+    Attempt, Endpoint, Parts, Provider as HasProvider, ProviderError, Request, Settings,
+    settings_methods, system_resolver,
 };
 
 use crate::client::Client;
@@ -24,7 +25,7 @@ use crate::system::System;
 /// let client = Client::builder("wss://gateway.example/feed")
 ///     .config(Config::default())
 ///     .header("X-Device", "7")
-///     .credentials(|_| Ok(gateway_std::LoginCredentials::new()))
+///     .attempt(|_| Ok(gateway_std::Request::new().header("Authorization", "Bearer t")))
 ///     .build()?;
 /// assert_eq!(client.endpoint().to_string(), "wss://gateway.example/feed");
 /// # Ok::<(), gateway_std::core::ConfigErrors>(())
@@ -50,12 +51,33 @@ impl Builder {
         self
     }
 
-    /// Sets a provider of credentials. The client calls it before each attempt, on a helper thread,
-    /// so it may block. If it returns an error, the attempt fails, and the client retries with
-    /// backoff.
-    pub fn credentials<F>(mut self, provider: F) -> Self
+    /// Sets a provider, which the client asks for the [`Request`] of each attempt before it opens a
+    /// socket: for a new token, for another URL. What the request does not set stays as the builder
+    /// sets it.
+    ///
+    /// The client calls the provider on its one helper thread, so it may block. It has
+    /// `attempt_timeout` (10 s by default). If it takes longer, the attempt fails, and a request that
+    /// comes later is not used. A call that never returns keeps the thread: all later attempts fail
+    /// with the cause `attempt_timeout`, and their detail says so. The connect timeout starts when
+    /// the request is there. If the provider returns an error, the attempt fails, and the error's
+    /// [verdict](ProviderError::verdict) decides what follows. If it panics, the attempt fails with
+    /// the panic's text.
+    ///
+    /// ```
+    /// use gateway_std::{Client, ProviderError, Request};
+    /// # fn new_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # fn kept_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    ///
+    /// let client = Client::builder("wss://gateway.example/feed").attempt(|attempt| {
+    ///     // `refresh`: the server has refused the last token.
+    ///     let token = if attempt.refresh { new_token()? } else { kept_token()? };
+    ///     Ok(Request::new().header("Authorization", format!("Bearer {token}")))
+    /// });
+    /// # let _ = client;
+    /// ```
+    pub fn attempt<F>(mut self, provider: F) -> Self
     where
-        F: Fn(Credentials) -> Result<LoginCredentials, ProviderError> + Send + Sync + 'static,
+        F: Fn(Attempt) -> Result<Request, ProviderError> + Send + Sync + 'static,
     {
         self.provider = Some(Arc::new(provider));
         self
@@ -69,7 +91,12 @@ impl Builder {
     pub fn build(mut self) -> Result<Client, ConfigErrors> {
         let resolver = self.settings.resolver.take().unwrap_or_else(system_resolver);
         let wall = self.settings.wall.clone();
-        let Parts { endpoint, tls, session } = self.settings.build(self.dial.is_none())?;
+        let provider = match self.provider {
+            Some(_) => HasProvider::Given,
+            None => HasProvider::None,
+        };
+        let Parts { endpoint, tls, session } =
+            self.settings.build(self.dial.is_none(), provider)?;
         let errands =
             Errands::new(endpoint.clone(), tls.clone(), self.dial, self.provider, resolver);
         let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
@@ -81,7 +108,8 @@ impl Builder {
 
     /// Validates all settings, and creates a client that runs on your own [`System`], for example a
     /// simulation. `system` then opens sockets and reads clocks. The client ignores the builder's
-    /// `tls`, `dial`, `credentials`, `resolver` and `wall_clock`.
+    /// `tls`, `dial`, `attempt`, `resolver` and `wall_clock`. If the configuration's `ask_provider` is
+    /// set, it asks the system, by [`Host::ask`](gateway_wire::Host::ask).
     ///
     /// # Errors
     /// Each invalid setting, by its name.
@@ -89,7 +117,7 @@ impl Builder {
         self,
         system: impl FnOnce(&Endpoint) -> S,
     ) -> Result<Client<S>, ConfigErrors> {
-        let Parts { endpoint, session, .. } = self.settings.build(false)?;
+        let Parts { endpoint, session, .. } = self.settings.build(false, HasProvider::OfSystem)?;
         let system = system(&endpoint);
         Ok(Client::new(session, endpoint, system))
     }

@@ -11,8 +11,8 @@ use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, End, Endpoint, Engine, FlushError, Message, MessageId, Name, Progress, SendError,
-    Session,
+    ClientEvent, End, Endpoint, Engine, FlushError, Message, MessageId, Name, Progress,
+    ResponseHeaders, SendError, Session,
 };
 use thiserror::Error;
 
@@ -299,7 +299,13 @@ impl<S: System> Client<S> {
         self.engine.subprotocol()
     }
 
-    /// Returns the endpoint that the client connects to.
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    #[must_use]
+    pub const fn response_headers(&self) -> &ResponseHeaders {
+        self.engine.response_headers()
+    }
+
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint

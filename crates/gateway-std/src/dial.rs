@@ -66,7 +66,8 @@ impl Transport for mio::net::UnixStream {
 /// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
 /// implementation may use a proxy, or a Unix socket.
 pub trait Dial: Send + Sync + 'static {
-    /// Makes one attempt. It runs on a helper thread, where it may block. If it returns a stream
+    /// Makes one attempt. `endpoint` is the client's, with the changes of the provider's request. This
+    /// runs on a helper thread, where it may block. If it returns a stream
     /// after the connect timeout has expired, the client drops that stream.
     ///
     /// # Errors

@@ -28,7 +28,7 @@
 //!
 //! **Threads.** A connection uses one of your threads, and three file descriptors: its socket, its
 //! poller, and the poller's waker. What may block runs on a helper thread, which ends when it is
-//! done: name resolution, reading TLS files, and your own code for credentials or `dial`. One more
+//! done: your own code for `attempt` or `dial`, name resolution, and reading TLS files. One more
 //! thread per process watches for a suspend of the computer, for all clients, those of
 //! `gateway-tokio` included. It wakes up 12 times a minute, and ends with the last client.
 //!
@@ -53,8 +53,8 @@ pub use dial::{Dial, Transport};
 pub use errand::Provider;
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, End, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
-    OpenFailure, OpenStep, Outcome, ProviderError, SendError, Text, Tls,
+    Attempt, ClientEvent, End, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
+    OpenStep, Outcome, ProviderError, Request, ResponseHeaders, SendError, Text, Tls,
 };
 pub use os::Os;
 pub use sender::{Receipt, Sender};

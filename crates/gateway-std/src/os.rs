@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 
-use gateway_core::{Credentials, Instant, OpenError, Secret, SocketId, UnixMillis};
+use gateway_core::{Credentials, Instant, OpenError, SocketId, UnixMillis};
 use gateway_wire::{
-    AddressBook, Dialled, Endpoint, Handshake, Host, OpenFailure, OpenStep, SocketEnd, Tls,
-    WallClock,
+    AddressBook, Asking, Attempt, Dialled, Endpoint, Handshake, Host, OpenFailure, OpenStep,
+    SocketEnd, Tls, WallClock,
 };
 use mio::{Events, Interest, Token};
 use rustls::ClientConfig;
@@ -57,10 +57,12 @@ impl Wake for Bell {
 /// An attempt to open a stream. Dropping it leaves nothing open.
 pub struct Dialing {
     stage: Stage,
+    /// The attempt's, if it is not the client's own.
+    endpoint: Option<Arc<Endpoint>>,
 }
 
 enum Stage {
-    Fetching(Errand),
+    Fetching(Errand<Result<Fetched, OpenFailure>>),
     Connecting { race: Race, papers: Papers },
     ShakingHands { tls: Box<TlsStream>, papers: Papers },
     Over,
@@ -69,7 +71,6 @@ enum Stage {
 /// What is passed on together with the stream.
 struct Papers {
     handshake: Handshake,
-    login: Option<Secret>,
     /// For the TLS handshake, until it starts.
     tls: Option<Arc<ClientConfig>>,
 }
@@ -103,12 +104,14 @@ impl Os {
         })
     }
 
-    fn step(&mut self, stage: Stage) -> Result<Step, OpenFailure> {
+    fn step(&mut self, stage: Stage, endpoint: Option<&Endpoint>) -> Result<Step, OpenFailure> {
         match stage {
-            Stage::Fetching(errand) => match errand.poll() {
-                None => Ok(Step::Stay(Stage::Fetching(errand))),
-                Some(fetched) => self.set_out(fetched?),
-            },
+            Stage::Fetching(errand) => {
+                match errand.poll(|why| OpenFailure::new(OpenError::Io, why)) {
+                    Poll::Pending => Ok(Step::Stay(Stage::Fetching(errand))),
+                    Poll::Ready(fetched) => self.set_out(fetched?),
+                }
+            }
             Stage::Connecting { mut race, papers } => {
                 match race.poll(self.clock.now(), self.poll.registry(), SOCKET, &mut self.addresses)
                 {
@@ -116,7 +119,7 @@ impl Os {
                         self.look_at = race.next_at();
                         Ok(Step::Stay(Stage::Connecting { race, papers }))
                     }
-                    Poll::Ready(Ok(tcp)) => self.connected(tcp, papers),
+                    Poll::Ready(Ok(tcp)) => self.connected(tcp, papers, endpoint),
                     Poll::Ready(Err(error)) => {
                         Err(OpenFailure::classify(OpenStep::Connect, &error))
                     }
@@ -131,8 +134,8 @@ impl Os {
     }
 
     fn set_out(&mut self, fetched: Fetched) -> Result<Step, OpenFailure> {
-        let Fetched { handshake, login, tls, route } = fetched;
-        let papers = Papers { handshake, login, tls };
+        let Fetched { handshake, tls, route } = fetched;
+        let papers = Papers { handshake, tls };
         match route {
             Route::Addresses(addresses) => {
                 let race = Race::new(self.addresses.order(addresses));
@@ -149,13 +152,19 @@ impl Os {
         }
     }
 
-    fn connected(&self, tcp: mio::net::TcpStream, mut papers: Papers) -> Result<Step, OpenFailure> {
+    fn connected(
+        &self,
+        tcp: mio::net::TcpStream,
+        mut papers: Papers,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<Step, OpenFailure> {
         // A long-lived connection with small messages gains nothing from Nagle's algorithm.
         let _ = tcp.set_nodelay(true);
         match self.tls.as_ref().zip(papers.tls.take()) {
             None => Ok(open(Box::new(tcp), true, papers)),
             Some((tls, config)) => {
-                let tls = Box::new(TlsStream::start(&self.endpoint, tls, config, tcp)?);
+                let endpoint = endpoint.unwrap_or(&self.endpoint);
+                let tls = Box::new(TlsStream::start(endpoint, tls, config, tcp)?);
                 Ok(Step::Next(Stage::ShakingHands { tls, papers }))
             }
         }
@@ -163,8 +172,8 @@ impl Os {
 }
 
 fn open(transport: Box<dyn Transport>, fails_whole: bool, papers: Papers) -> Step {
-    let Papers { handshake, login, .. } = papers;
-    Step::Open(Dialled { stream: Socket::new(transport, fails_whole), handshake, login })
+    let Papers { handshake, .. } = papers;
+    Step::Open(Dialled { stream: Socket::new(transport, fails_whole), handshake })
 }
 
 impl Host for Os {
@@ -184,10 +193,14 @@ impl Host for Os {
         self.clock.is_of_the_system().then(|| self.waker.clone())
     }
 
-    fn dial(&mut self, _: SocketId, credentials: Credentials) -> Dialing {
+    fn ask(&mut self, _: SocketId, attempt: Attempt) -> Asking {
+        self.errands.ask(attempt, self.waker.clone())
+    }
+
+    fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {
         self.addresses.begin();
-        let errand = self.errands.begin(credentials, self.waker.clone());
-        Dialing { stage: Stage::Fetching(errand) }
+        let errand = self.errands.open(endpoint.clone(), self.waker.clone());
+        Dialing { stage: Stage::Fetching(errand), endpoint }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -200,7 +213,8 @@ impl Host for Os {
     ) -> Poll<Result<Dialled<Socket>, OpenFailure>> {
         self.look_at = None;
         loop {
-            match self.step(std::mem::replace(&mut dialing.stage, Stage::Over)) {
+            let stage = std::mem::replace(&mut dialing.stage, Stage::Over);
+            match self.step(stage, dialing.endpoint.as_deref()) {
                 Ok(Step::Next(stage)) => dialing.stage = stage,
                 Ok(Step::Stay(stage)) => {
                     dialing.stage = stage;

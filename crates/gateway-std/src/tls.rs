@@ -38,8 +38,8 @@ impl TlsStream {
         let refused = |error: &dyn std::fmt::Display| {
             OpenFailure::new(OpenError::Configuration, format!("TLS cannot start: {error}"))
         };
-        let name =
-            ServerName::try_from(endpoint.host().to_owned()).map_err(|error| refused(&error))?;
+        let name = ServerName::try_from(endpoint.tls_name().to_owned())
+            .map_err(|error| refused(&error))?;
         let connection = ClientConnection::new(config, name).map_err(|error| refused(&error))?;
         Ok(Self { connection, tls: tls.clone(), tcp, has_moved: false })
     }
@@ -172,7 +172,7 @@ mod tests {
         let client: Box<dyn Transport> = if secure {
             let endpoint = Endpoint::builder(format!("wss://{address}")).build().unwrap();
             let tls = Tls::insecure().unwrap();
-            let mut tls = TlsStream::start(&endpoint, &tls, tls.config(), tcp).unwrap();
+            let mut tls = TlsStream::start(&endpoint, &tls, tls.config().unwrap(), tcp).unwrap();
             assert_eq!(tls.poll_handshake(), Poll::Ready(Ok(())));
             SockRef::from(&tls.tcp).set_nonblocking(true).unwrap();
             Box::new(tls)

@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use gateway_core::{ConfigErrors, Credentials};
+use gateway_core::ConfigErrors;
 use gateway_wire::{
-    LoginCredentials, Parts, ProviderError, Settings, settings_methods, system_resolver,
+    Attempt, Parts, Provider as HasProvider, ProviderError, Request, Settings, settings_methods,
+    system_resolver,
 };
 
 use crate::client::Client;
@@ -24,7 +25,7 @@ use crate::resolve::Lookups;
 /// let client = Client::builder("wss://gateway.example/feed")
 ///     .config(Config::default())
 ///     .header("X-Device", "7")
-///     .credentials(|_| async { Ok(gateway_tokio::LoginCredentials::new()) })
+///     .attempt(|_| async { Ok(gateway_tokio::Request::new().header("Authorization", "Bearer t")) })
 ///     .build()?;
 /// assert_eq!(client.endpoint().to_string(), "wss://gateway.example/feed");
 /// # Ok::<(), gateway_tokio::core::ConfigErrors>(())
@@ -50,14 +51,34 @@ impl Builder {
         self
     }
 
-    /// Sets a provider of credentials. The client calls it before each attempt. If it returns an
-    /// error, the attempt fails, and the client retries with backoff.
-    pub fn credentials<F, Fut>(mut self, provider: F) -> Self
+    /// Sets a provider, which the client asks for the [`Request`] of each attempt before it opens a
+    /// socket: for a new token, for another URL. What the request does not set stays as the builder
+    /// sets it.
+    ///
+    /// The provider has `attempt_timeout` (10 s by default). If it takes longer, its future is
+    /// dropped, and the attempt fails. The connect timeout starts when the request is there. The
+    /// client polls the future in its own task, so it must not block. If it returns an error, the
+    /// attempt fails, and the error's [verdict](ProviderError::verdict) decides what follows. If it
+    /// panics, the attempt fails with the panic's text.
+    ///
+    /// ```
+    /// use gateway_tokio::{Client, ProviderError, Request};
+    /// # async fn new_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # async fn kept_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    ///
+    /// let client = Client::builder("wss://gateway.example/feed").attempt(|attempt| async move {
+    ///     // `refresh`: the server has refused the last token.
+    ///     let token = if attempt.refresh { new_token().await? } else { kept_token().await? };
+    ///     Ok(Request::new().header("Authorization", format!("Bearer {token}")))
+    /// });
+    /// # let _ = client;
+    /// ```
+    pub fn attempt<F, Fut>(mut self, provider: F) -> Self
     where
-        F: Fn(Credentials) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<LoginCredentials, ProviderError>> + Send + 'static,
+        F: Fn(Attempt) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Request, ProviderError>> + Send + 'static,
     {
-        self.provider = Some(Arc::new(move |which| Box::pin(provider(which))));
+        self.provider = Some(Arc::new(move |attempt| Box::pin(provider(attempt))));
         self
     }
 
@@ -68,7 +89,12 @@ impl Builder {
     pub fn build(mut self) -> Result<Client, ConfigErrors> {
         let resolver = self.settings.resolver.take();
         let wall = self.settings.wall.clone();
-        let Parts { endpoint, tls, session } = self.settings.build(self.dial.is_none())?;
+        let provider = match self.provider {
+            Some(_) => HasProvider::Given,
+            None => HasProvider::None,
+        };
+        let Parts { endpoint, tls, session } =
+            self.settings.build(self.dial.is_none(), provider)?;
         let addresses = Addresses::default();
         let dial = self.dial.unwrap_or_else(|| {
             let lookups = Lookups::new(resolver.unwrap_or_else(system_resolver));

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     ClientEvent, End, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Name, Position,
-    Progress, SendError, Session, WallClock,
+    Progress, ResponseHeaders, SendError, Session, WallClock,
 };
 use tokio::task::coop;
 
@@ -286,7 +286,13 @@ impl Client {
         self.engine.subprotocol()
     }
 
-    /// Returns the endpoint that the client connects to.
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    #[must_use]
+    pub fn response_headers(&self) -> &ResponseHeaders {
+        self.engine.response_headers()
+    }
+
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.engine.host().opener.endpoint
@@ -317,6 +323,7 @@ impl Client {
     }
 
     /// Takes the next event, if one is waiting.
+    #[inline(always)] // the event then moves once
     fn take_event(&mut self) -> Option<ClientEvent> {
         self.engine.take_event()
     }

@@ -54,7 +54,7 @@ pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFa
 /// The client drops the future when the connect timeout expires. A dropped future must leave
 /// nothing open.
 pub trait Dial: Send + Sync + 'static {
-    /// Starts one attempt.
+    /// Starts one attempt. `endpoint` is the client's, with the changes of the provider's request.
     fn dial(&self, endpoint: &Endpoint) -> Dialing;
 
     /// Whether a failed write means that none of its bytes left this process. Return `true` for a
@@ -102,7 +102,7 @@ pub trait Dial: Send + Sync + 'static {
 
 /// TCP, with TLS for `wss://`.
 pub(crate) struct TcpDial {
-    /// `None` for a `ws://` endpoint.
+    /// `None` for a `ws://` endpoint that no request changes.
     pub(crate) tls: Option<TlsDial>,
     pub(crate) lookups: Lookups,
     pub(crate) addresses: Addresses,
@@ -120,23 +120,25 @@ impl Addresses {
 }
 
 impl Dial for Arc<TcpDial> {
+    /// The bare socket. A TLS stream over it does not.
     fn fails_whole(&self) -> bool {
-        self.tls.is_none()
+        true
     }
 
     fn dial(&self, endpoint: &Endpoint) -> Dialing {
         let (endpoint, dial) = (endpoint.clone(), Self::clone(self));
         Box::pin(async move {
-            let tls = match &dial.tls {
+            let tls = dial.tls.as_ref().filter(|_| endpoint.is_secure());
+            let config = match tls {
                 Some(tls) => Some(tls.config().await?),
                 None => None,
             };
             let tcp = dial.connect(&endpoint).await?;
             // A long-lived connection with small messages gains nothing from Nagle's algorithm.
             let _ = tcp.set_nodelay(true);
-            match (&dial.tls, tls) {
-                (Some(dial), Some(config)) => shake_hands(&endpoint, &dial.tls, config, tcp).await,
-                _ => Ok(Box::new(tcp) as Box<dyn Transport>),
+            match tls.zip(config) {
+                Some((tls, config)) => shake_hands(&endpoint, &tls.tls, config, tcp).await,
+                None => Ok(Box::new(tcp) as Box<dyn Transport>),
             }
         })
     }
@@ -205,11 +207,11 @@ impl TlsDial {
 async fn at_once_or<T: Send + 'static>(
     known: Option<T>,
     thread: &OffThread<T>,
-    read: impl FnOnce() -> T + Send + 'static,
+    read: impl FnOnce() -> Result<T, OpenFailure> + Send + 'static,
 ) -> Result<T, OpenFailure> {
     match known {
         Some(known) => Ok(known),
-        None => thread.begin(move || Ok(read())).await,
+        None => thread.begin(read).await,
     }
 }
 
@@ -222,7 +224,7 @@ async fn shake_hands(
     if tls.is_insecure() {
         warn!("the server's certificate is NOT checked");
     }
-    let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| {
+    let name = ServerName::try_from(endpoint.tls_name().to_owned()).map_err(|error| {
         OpenFailure::new(
             OpenError::Configuration,
             format!("the host is not a valid TLS name: {error}"),
@@ -255,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn the_trust_store_is_read_off_the_runtimes_thread_and_only_where_it_must_be() {
         let here = thread::current().id();
-        let reader = at_once_or(None, &off_thread(), || thread::current().id()).await.unwrap();
+        let reader = at_once_or(None, &off_thread(), || Ok(thread::current().id())).await.unwrap();
         assert_ne!(reader, here);
 
         let known = at_once_or(Some(7), &off_thread(), || panic!("it is known")).await.unwrap();
@@ -282,6 +284,7 @@ mod tests {
                 let hangs = move || {
                     begun.send(()).unwrap();
                     let _ = held.lock().unwrap().recv();
+                    Ok(())
                 };
                 let attempt = at_once_or(None, &off_thread, hangs);
                 assert!(attempt.now_or_never().is_none()); // its deadline drops it

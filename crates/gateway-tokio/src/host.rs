@@ -1,5 +1,6 @@
 //! The engine's host on tokio: its clock, its sockets, and one waker for both.
 
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -8,11 +9,14 @@ use std::task::{Context, Poll, Waker};
 use futures_util::FutureExt as _;
 use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
 use gateway_wire::{
-    ByteStream, Dialled, Host, OpenFailure, SocketEnd, WallClock, with_read_buffer,
+    Asking, Attempt, ByteStream, Dialled, Endpoint, Host, OpenFailure, SocketEnd, WallClock,
+    with_read_buffer,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::runtime::Id;
 use tokio::task::coop;
+use tokio_rustls::client::TlsStream;
 
 use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
@@ -48,8 +52,21 @@ impl Tokio {
         self.outside.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    fn open(&mut self, credentials: Credentials) -> Opening {
-        let opening = self.opener.open(credentials);
+    fn ask_provider(&mut self, attempt: Attempt) -> Asking {
+        let Some(outside) = &mut self.outside else {
+            return self.opener.ask(attempt, self.waker.clone());
+        };
+        let Some(providing) = self.opener.provide(attempt) else { return Asking::nobody() };
+        let (mut inner, outer) = outside::split(providing);
+        outside.push(outer);
+        let waker = self.waker.clone();
+        Asking::new(self.opener.endpoint.clone(), move || {
+            inner.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+    }
+
+    fn open(&mut self, endpoint: Option<Arc<Endpoint>>) -> Opening {
+        let opening = self.opener.open(endpoint);
         let Some(outside) = &mut self.outside else { return opening };
         let (inner, outer) = outside::split(opening);
         outside.push(outer);
@@ -65,16 +82,17 @@ impl Tokio {
     }
 }
 
-/// An attempt in progress.
-pub(crate) struct Attempt {
+/// A socket that is opening.
+pub(crate) struct Dialing {
     opening: Opening,
-    credentials: Credentials,
+    /// The attempt's, if it is not the client's own.
+    endpoint: Option<Arc<Endpoint>>,
     /// The runtime that its timers and sockets belong to.
     runtime: Option<Id>,
 }
 
 impl Host for Tokio {
-    type Dialing = Attempt;
+    type Dialing = Dialing;
     type Stream = Polled;
 
     fn now(&self) -> Instant {
@@ -90,8 +108,13 @@ impl Host for Tokio {
         self.wall.is_none().then(|| self.waker.clone())
     }
 
-    fn dial(&mut self, _: SocketId, credentials: Credentials) -> Attempt {
-        Attempt { opening: self.open(credentials), credentials, runtime: current_runtime() }
+    fn ask(&mut self, _: SocketId, attempt: Attempt) -> Asking {
+        self.ask_provider(attempt)
+    }
+
+    fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {
+        let opening = self.open(endpoint.clone());
+        Dialing { opening, endpoint, runtime: current_runtime() }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -105,19 +128,19 @@ impl Host for Tokio {
 
     fn poll_dialing(
         &mut self,
-        attempt: &mut Attempt,
+        dialing: &mut Dialing,
     ) -> Poll<Result<Dialled<Polled>, OpenFailure>> {
-        if attempt.runtime != current_runtime() {
+        if dialing.runtime != current_runtime() {
             // On a runtime that has ended, the attempt's timers would panic; on one that is idle,
             // they never fire. So it starts again.
-            attempt.opening = self.open(attempt.credentials);
-            attempt.runtime = current_runtime();
+            dialing.opening = self.open(dialing.endpoint.clone());
+            dialing.runtime = current_runtime();
         }
-        let outcome = attempt.opening.as_mut().poll(&mut Context::from_waker(&self.waker));
-        outcome.map_ok(|Dialled { stream: transport, handshake, login }| {
+        let outcome = dialing.opening.as_mut().poll(&mut Context::from_waker(&self.waker));
+        outcome.map_ok(|Dialled { stream: transport, handshake }| {
             let opener = Arc::clone(&self.opener);
             let stream = Polled::new(transport, self.waker.clone(), opener);
-            Dialled { stream, handshake, login }
+            Dialled { stream, handshake }
         })
     }
 }
@@ -198,16 +221,18 @@ impl ByteStream for Polled {
     }
 
     fn fails_whole(&self) -> bool {
-        self.opener.dial.fails_whole()
+        // TLS has a buffer of its own.
+        let transport: &dyn Any = &*self.transport;
+        !transport.is::<TlsStream<TcpStream>>() && self.opener.dial.fails_whole()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_wire::{Endpoint, Tls, system_resolver};
+    use gateway_wire::{Tls, system_resolver};
     use rcgen::generate_simple_self_signed;
     use tokio::io::AsyncReadExt as _;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;
     use tokio_rustls::rustls::crypto::ring;
@@ -238,7 +263,7 @@ mod tests {
             }
         };
 
-        let (dialled, server) = tokio::join!(opener.open(Credentials::Cached), accept);
+        let (dialled, server) = tokio::join!(opener.open(None), accept);
 
         let transport = dialled.unwrap().stream;
         (Polled::new(transport, Waker::noop().clone(), opener), server)

@@ -53,8 +53,8 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    ClientEvent, End, Endpoint, Fate, FlushError, Limits, LoginCredentials, Message, MessageId,
-    OpenFailure, OpenStep, Outcome, ProviderError, SendError, Text, Tls,
+    Attempt, ClientEvent, End, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
+    OpenStep, Outcome, ProviderError, Request, ResponseHeaders, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};
 pub use sink::SinkError;

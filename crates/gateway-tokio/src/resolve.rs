@@ -4,14 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gateway_core::OpenError;
-use gateway_wire::{Endpoint, Resolver, resolve};
+use gateway_wire::{Endpoint, OpenFailure, Resolver, resolve};
 
-use crate::off_thread::{OffThread, Waiting};
+use crate::off_thread::OffThread;
 
 /// A client's name lookups.
 pub(crate) struct Lookups {
     resolver: Resolver,
-    thread: OffThread<Vec<SocketAddr>>,
+    thread: OffThread<Answer>,
+}
+
+/// What a lookup found, and for which endpoint.
+struct Answer {
+    endpoint: Endpoint,
+    addresses: Result<Vec<SocketAddr>, OpenFailure>,
 }
 
 impl Lookups {
@@ -19,9 +25,22 @@ impl Lookups {
         Self { resolver, thread: OffThread::new("gateway-resolver", OpenError::Dns) }
     }
 
-    /// Starts a lookup, or waits for the one that runs.
-    pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Waiting<Vec<SocketAddr>> {
-        let (endpoint, resolver) = (endpoint.clone(), Arc::clone(&self.resolver));
-        self.thread.begin(move || resolve(&endpoint, &resolver))
+    /// Starts a lookup, or waits for the one that runs. If that one was for another host, starts one
+    /// after it.
+    pub(crate) async fn resolve(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<Vec<SocketAddr>, OpenFailure> {
+        loop {
+            let (asked, resolver) = (endpoint.clone(), Arc::clone(&self.resolver));
+            let lookup = self.thread.begin(move || {
+                let addresses = resolve(&asked, &resolver);
+                Ok(Answer { endpoint: asked, addresses })
+            });
+            let Answer { endpoint: asked, addresses } = lookup.await?;
+            if (asked.host(), asked.port()) == (endpoint.host(), endpoint.port()) {
+                return addresses;
+            }
+        }
     }
 }

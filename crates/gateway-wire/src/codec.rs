@@ -15,7 +15,7 @@
 //! | 5.5 | control frames have at most 125 bytes, in one frame | `head.rs` |
 //! | 5.5.1 | the payload of a Close; the answer to it; nothing after it | `close.rs`, `codec.rs` |
 //! | 5.5.2, 5.5.3 | the answer to a Ping | `codec.rs` |
-//! | 5.6, 8.1 | a text is UTF-8, checked as it arrives | `part.rs`, `input.rs` |
+//! | 5.6, 8.1 | a text is UTF-8, checked as it arrives | `part.rs`, `run.rs` |
 //! | 5.8, 9 | extensions: a transform of messages with RSV1 | `extension.rs`, `head.rs` |
 //! | 10.4 | the longest message; memory that grows as bytes arrive | `head.rs`, `part.rs` |
 //!
@@ -50,6 +50,7 @@ mod input;
 mod mask;
 mod part;
 mod reader;
+mod run;
 mod writer;
 
 use bytes::Bytes;
@@ -134,9 +135,14 @@ impl Codec {
     ///
     /// # Errors
     /// Returns what the peer violated. Nothing after that is read: each further call returns the same.
-    #[inline]
     pub fn decode(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
         self.reader.next(input)
+    }
+
+    /// Whether [`decode`](Self::decode) would return `None`. This is cheaper, but may miss it.
+    #[inline]
+    pub(crate) const fn is_done_with(&self, input: &Input<'_>) -> bool {
+        self.reader.is_done_with(input)
     }
 
     /// Appends the answer to `output`: a Pong to a Ping, an echo to a Close. Messages and Pongs have

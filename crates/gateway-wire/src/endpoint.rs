@@ -1,5 +1,7 @@
 //! The server's address, and the headers of the upgrade request.
 
+mod changes;
+
 use std::fmt;
 
 use data_encoding::BASE64;
@@ -8,13 +10,15 @@ use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 use url::{Host, Url};
 
+pub(crate) use self::changes::Changes;
 use crate::headers::Headers;
 
 /// A server's address with the headers and subprotocols of the upgrade. An `Endpoint` that exists
 /// is valid.
 ///
 /// `Display` and `Debug` show only scheme, host, port and path: userinfo, query and headers may be
-/// secret.
+/// secret. If the URL is from a provider's [`Request`](crate::Request), they do not show the path
+/// either.
 ///
 /// ```
 /// use gateway_wire::Endpoint;
@@ -39,9 +43,15 @@ pub struct Endpoint {
     target: PathAndQuery,
     /// The `Host` header.
     authority: HeaderValue,
+    /// The URL's userinfo.
+    authorization: Option<HeaderValue>,
     headers: Headers,
     subprotocols: Vec<String>,
     requires_subprotocol: bool,
+    /// The name in the server's certificate, if it is not the host.
+    tls_name: Option<Box<str>>,
+    /// Whether a provider gave the URL: then its path may be secret.
+    is_path_hidden: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +99,21 @@ impl Endpoint {
         &self.authority
     }
 
+    /// Returns the name that the server's certificate must have: the host, unless a provider's
+    /// [`Request::tls_name`](crate::Request::tls_name) set another one.
+    #[must_use]
+    pub fn tls_name(&self) -> &str {
+        self.tls_name.as_deref().unwrap_or(&self.host)
+    }
+
     /// The headers that are sent in addition to those of the handshake itself.
-    pub(crate) const fn headers(&self) -> &Headers {
-        &self.headers
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &HeaderValue)> {
+        let userinfo = self.authorization.iter().filter(|_| !self.headers.contains(AUTHORIZATION));
+        self.headers.iter().chain(userinfo.map(|value| (AUTHORIZATION, value)))
+    }
+
+    pub(crate) const fn is_path_hidden(&self) -> bool {
+        self.is_path_hidden
     }
 
     pub(crate) fn subprotocols(&self) -> &[String] {
@@ -103,9 +125,13 @@ impl Endpoint {
     }
 }
 
+/// The header that the URL's userinfo becomes.
+const AUTHORIZATION: &str = "Authorization";
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(self.scheme, &self.host, self.port, self.target.path()))
+        let path = if self.is_path_hidden { "" } else { self.target.path() };
+        f.write_str(&shown(self.scheme, &self.host, self.port, path))
     }
 }
 
@@ -188,13 +214,8 @@ impl EndpointBuilder {
         }
         ConfigErrors::check(errors)?;
         // Local invariant: each missing part has left an error.
-        let (place, mut headers) = place.zip(headers).expect("each missing part has left an error");
-        if let Some(authorization) = place.authorization
-            && !headers.contains("Authorization")
-        {
-            headers.push("Authorization", authorization);
-        }
-        let Place { scheme, host, port, target, authority, .. } = place;
+        let (place, headers) = place.zip(headers).expect("each missing part has left an error");
+        let Place { scheme, host, port, target, authority, authorization } = place;
         let Self { subprotocols, requires_subprotocol, .. } = self;
         Ok(Endpoint {
             scheme,
@@ -202,9 +223,12 @@ impl EndpointBuilder {
             port,
             target,
             authority,
+            authorization,
             headers,
             subprotocols,
             requires_subprotocol,
+            tls_name: None,
+            is_path_hidden: false,
         })
     }
 }
@@ -227,7 +251,13 @@ fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
+/// The longest URL, in bytes.
+const MAX_URL: usize = 64 << 10;
+
 fn place(url: &str) -> Result<Place, String> {
+    if url.len() > MAX_URL {
+        return Err(format!("must be at most {MAX_URL} bytes"));
+    }
     // `Url` would remove line ends and tabs silently.
     if url.chars().any(char::is_control) {
         return Err("must have no control characters, such as a line end".to_owned());
@@ -333,8 +363,17 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     percent_encoding::percent_decode_str(text).collect()
 }
 
+/// The most subprotocols that are offered.
+const MAX_SUBPROTOCOLS: usize = 32;
+
 /// Subprotocols are tokens, each offered once (RFC 6455 section 4.1, item 10).
 fn check_offer(names: &[String]) -> Result<(), &'static str> {
+    if names.len() > MAX_SUBPROTOCOLS {
+        return Err("must be at most 32");
+    }
+    if names.iter().map(String::len).sum::<usize>() > Headers::MAX_BYTES {
+        return Err("must be at most 65536 bytes together");
+    }
     for (index, name) in names.iter().enumerate() {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) {
@@ -356,7 +395,7 @@ mod tests {
     }
 
     fn authorizations(endpoint: &Endpoint) -> Vec<&str> {
-        let named = endpoint.headers().iter().filter(|(name, _)| *name == "Authorization");
+        let named = endpoint.headers().filter(|(name, _)| *name == "Authorization");
         named.map(|(_, value)| value.to_str().unwrap()).collect()
     }
 

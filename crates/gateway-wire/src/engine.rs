@@ -7,14 +7,18 @@ mod suspend;
 use std::fmt;
 use std::task::Poll;
 
-use gateway_core::{CloseFrame, ConnectionState, Instant, Network, SocketId, Statistics, Verdict};
+use gateway_core::{
+    CloseFrame, ConnectionState, Credentials, Instant, Network, SocketId, Statistics, Verdict,
+};
 
 pub use self::host::{ByteStream, Dialled, Host};
 use self::suspend::Suspends;
 use crate::event::ClientEvent;
+use crate::handshake::ResponseHeaders;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
+use crate::provider::{Asking, AttemptPlan, Private};
 use crate::session::{Order, Position, Session};
 
 /// Whether a look at the socket has changed anything.
@@ -55,7 +59,9 @@ pub struct Engine<H: Host> {
     host: H,
     io: Io<H>,
     begin: Begin,
+    /// Of the socket that opened last.
     subprotocol: Option<String>,
+    response_headers: ResponseHeaders,
     /// Events yielded since [`is_look_due`](Self::is_look_due) last returned true.
     yielded: u32,
     /// Reads since a deadline was found due.
@@ -67,26 +73,58 @@ pub struct Engine<H: Host> {
 /// read first.
 enum Io<H: Host> {
     None,
-    Dialing { id: SocketId, dialing: H::Dialing },
-    Upgrading { id: SocketId, dialled: Box<Dialled<H::Stream>>, written: usize },
-    Open { id: SocketId, stream: H::Stream, rest: Vec<u8> },
+    /// The provider is asked.
+    Asking {
+        id: SocketId,
+        asking: Box<Asking>,
+    },
+    /// The request is there, and the order to open the socket follows.
+    Asked {
+        id: SocketId,
+        plan: Box<AttemptPlan>,
+    },
+    Dialing {
+        id: SocketId,
+        dialing: H::Dialing,
+        private: Option<Box<Private>>,
+    },
+    Upgrading {
+        id: SocketId,
+        upgrading: Box<Upgrading<H::Stream>>,
+    },
+    Open {
+        id: SocketId,
+        stream: H::Stream,
+        rest: Vec<u8>,
+    },
+}
+
+/// A socket whose upgrade is under way.
+struct Upgrading<S> {
+    dialled: Dialled<S>,
+    /// How many bytes of the request are written.
+    written: usize,
+    private: Option<Box<Private>>,
 }
 
 impl<H: Host> Io<H> {
     fn id(&self) -> Option<SocketId> {
         match self {
             Self::None => None,
-            Self::Dialing { id, .. } | Self::Upgrading { id, .. } | Self::Open { id, .. } => {
-                Some(*id)
-            }
+            Self::Asking { id, .. }
+            | Self::Asked { id, .. }
+            | Self::Dialing { id, .. }
+            | Self::Upgrading { id, .. }
+            | Self::Open { id, .. } => Some(*id),
         }
     }
 
     /// Drops the socket. The stream resets its connection if it can.
     fn abort(&mut self) {
         match self {
-            Self::None | Self::Dialing { .. } => {} // no byte of ours has reached a stream
-            Self::Upgrading { dialled, .. } => dialled.stream.abort(),
+            // No byte of ours has reached a stream.
+            Self::None | Self::Asking { .. } | Self::Asked { .. } | Self::Dialing { .. } => {}
+            Self::Upgrading { upgrading, .. } => upgrading.dialled.stream.abort(),
             Self::Open { stream, .. } => stream.abort(),
         }
         *self = Self::None;
@@ -110,6 +148,7 @@ impl<H: Host> Engine<H> {
             io: Io::None,
             begin: Begin::AtFirstLook,
             subprotocol: None,
+            response_headers: ResponseHeaders::default(),
             yielded: 0,
             overdue_reads: 0,
             suspends: Suspends::default(),
@@ -150,6 +189,12 @@ impl<H: Host> Engine<H> {
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
+    }
+
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    #[must_use]
+    pub const fn response_headers(&self) -> &ResponseHeaders {
+        &self.response_headers
     }
 
     /// Returns the connection's statistics so far.
@@ -314,9 +359,10 @@ impl<H: Host> Engine<H> {
         while let Some(order) = self.session.next_order() {
             any = true;
             match order {
-                Order::Open { id, credentials } => {
-                    self.io = Io::Dialing { id, dialing: self.host.dial(id, credentials) };
+                Order::Ask { id, attempt } => {
+                    self.io = Io::Asking { id, asking: Box::new(self.host.ask(id, attempt)) };
                 }
+                Order::Open { id, credentials } => self.dial(id, credentials),
                 Order::Drop { id, farewell } => {
                     if farewell {
                         H::without_budget(|| self.say_farewell());
@@ -344,7 +390,8 @@ impl<H: Host> Engine<H> {
             return Progress::Made;
         }
         match &self.io {
-            Io::None => Progress::Blocked,
+            Io::None | Io::Asked { .. } => Progress::Blocked,
+            Io::Asking { .. } => self.look_at_asking(),
             Io::Dialing { .. } => self.look_at_dialing(),
             Io::Upgrading { .. } => self.look_at_upgrade(),
             Io::Open { id, .. } => {
@@ -368,7 +415,16 @@ impl<H: Host> Engine<H> {
     pub fn fire(&mut self, now: Instant) {
         self.fail_if_refused();
         self.report_wall_clock(now);
-        self.session.tick(now);
+        match &self.io {
+            Io::Asking { asking, .. } => {
+                self.session.tick_saying(now, &asking.delay().unwrap_or_default());
+            }
+            Io::None
+            | Io::Asked { .. }
+            | Io::Dialing { .. }
+            | Io::Upgrading { .. }
+            | Io::Open { .. } => self.session.tick(now),
+        }
         self.overdue_reads = 0;
         let _ = self.carry_out_orders();
         let _ = self.write();
@@ -389,13 +445,44 @@ impl<H: Host> Engine<H> {
         let _ = self.write(); // answers to the last read
     }
 
+    fn look_at_asking(&mut self) -> Progress {
+        let Io::Asking { id, asking } = &mut self.io else { return Progress::Blocked };
+        let id = *id;
+        match asking.poll(self.session.config().login()) {
+            Poll::Pending => return Progress::Blocked,
+            Poll::Ready(Ok(plan)) => {
+                self.io = Io::Asked { id, plan: Box::new(plan) };
+                self.session.provider_answered(self.host.now(), id);
+            }
+            Poll::Ready(Err(error)) => {
+                self.io = Io::None;
+                self.session.provider_failed(self.host.now(), id, &error);
+            }
+        }
+        Progress::Made
+    }
+
+    /// Starts to open a socket, by the provider's request if there is one.
+    fn dial(&mut self, id: SocketId, credentials: Credentials) {
+        let (endpoint, private) = match std::mem::replace(&mut self.io, Io::None) {
+            Io::Asked { id: asked, plan } if asked == id => {
+                let AttemptPlan { endpoint, private } = *plan;
+                (endpoint, Some(Box::new(private)))
+            }
+            _ => (None, None),
+        };
+        let dialing = self.host.dial(id, credentials, endpoint);
+        self.io = Io::Dialing { id, dialing, private };
+    }
+
     fn look_at_dialing(&mut self) -> Progress {
-        let Io::Dialing { id, dialing } = &mut self.io else { return Progress::Blocked };
+        let Io::Dialing { id, dialing, private } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         match self.host.poll_dialing(dialing) {
             Poll::Pending => Progress::Blocked,
             Poll::Ready(Ok(dialled)) => {
-                self.io = Io::Upgrading { id, dialled: Box::new(dialled), written: 0 };
+                let upgrading = Upgrading { dialled, written: 0, private: private.take() };
+                self.io = Io::Upgrading { id, upgrading: Box::new(upgrading) };
                 Progress::Made
             }
             Poll::Ready(Err(failure)) => self.fail_to_open(id, &failure),
@@ -404,10 +491,10 @@ impl<H: Host> Engine<H> {
 
     /// If the body of a refusal does not come in time, the attempt fails without it.
     fn fail_if_refused(&mut self) {
-        if let Io::Upgrading { id, dialled, .. } = &self.io
-            && dialled.handshake.is_refused()
+        if let Io::Upgrading { id, upgrading } = &self.io
+            && upgrading.dialled.handshake.is_refused()
         {
-            let (id, refusal) = (*id, dialled.handshake.ended());
+            let (id, refusal) = (*id, upgrading.dialled.handshake.ended());
             let _ = self.fail_to_open(id, &refusal);
         }
     }

@@ -2,6 +2,7 @@
 
 mod head;
 mod refusal;
+mod response;
 mod retry_after;
 
 use std::fmt;
@@ -12,9 +13,9 @@ use tungstenite::handshake::derive_accept_key;
 
 use self::head::Head;
 use self::refusal::Refusal;
+pub use self::response::ResponseHeaders;
 pub use self::retry_after::parse_retry_after;
 use crate::endpoint::Endpoint;
-use crate::headers::Headers;
 use crate::hidden::Hidden;
 use crate::open_failure::OpenFailure;
 
@@ -44,6 +45,8 @@ pub struct Handshake {
 pub struct Opened {
     /// The subprotocol that the server chose, if it chose one.
     pub subprotocol: Option<String>,
+    /// The header fields of the answer.
+    pub headers: ResponseHeaders,
     /// Bytes that came after the answer: the first frames.
     pub rest: Vec<u8>,
     /// What later texts of this server must not show.
@@ -67,23 +70,23 @@ impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_subprotocol = self.subprotocol.is_some();
         let mut shown = f.debug_struct("Opened");
-        shown.field("has_subprotocol", &has_subprotocol).field("rest", &self.rest.len());
+        shown.field("has_subprotocol", &has_subprotocol).field("headers", &self.headers);
+        shown.field("rest", &self.rest.len());
         shown.finish_non_exhaustive()
     }
 }
 
 impl Handshake {
-    /// Starts a handshake with this endpoint. `credentials` are headers of this attempt only. They
-    /// replace the endpoint's headers of the same name.
+    /// Starts a handshake with this endpoint.
     #[must_use]
-    pub fn start(endpoint: &Endpoint, credentials: &Headers) -> Self {
+    pub fn start(endpoint: &Endpoint) -> Self {
         let key = generate_key();
         Self {
-            request: request(endpoint, credentials, &key),
+            request: request(endpoint, &key),
             accept: derive_accept_key(key.as_bytes()),
             subprotocols: endpoint.subprotocols().to_vec(),
             requires_subprotocol: endpoint.requires_subprotocol(),
-            hidden: Hidden::of(endpoint, credentials),
+            hidden: Hidden::of(endpoint),
             answer: Vec::new(),
             skipped: 0,
             refusal: None,
@@ -143,7 +146,9 @@ impl Handshake {
         loop {
             let answer = &self.answer[self.skipped..];
             let judged = Head::read(answer, MAX_HEAD - self.skipped, |head| match head.status {
-                101 => self.chosen_subprotocol(head).map(Judged::Accepted),
+                101 => self
+                    .chosen_subprotocol(head)
+                    .map(|subprotocol| Judged::Accepted(subprotocol, ResponseHeaders::of(head))),
                 100..=199 => Ok(Judged::Interim),
                 _ => Ok(Judged::Refused(Refusal::new(head))),
             });
@@ -151,11 +156,12 @@ impl Handshake {
             let end = self.skipped + length;
             match judged.map_err(|why| OpenFailure::new(OpenError::Upgrade, why))? {
                 Judged::Interim => self.skipped = end,
-                Judged::Accepted(subprotocol) => {
+                Judged::Accepted(subprotocol, headers) => {
                     let rest = self.answer.split_off(end);
                     self.answer = Vec::new();
                     return Ok(Some(Opened {
                         subprotocol,
+                        headers,
                         rest,
                         hidden: std::mem::take(&mut self.hidden),
                     }));
@@ -214,12 +220,12 @@ impl Handshake {
 
 /// The meaning of a complete head.
 enum Judged {
-    Accepted(Option<String>),
+    Accepted(Option<String>, ResponseHeaders),
     Interim,
     Refused(Refusal),
 }
 
-fn request(endpoint: &Endpoint, credentials: &Headers, key: &str) -> Vec<u8> {
+fn request(endpoint: &Endpoint, key: &str) -> Vec<u8> {
     let mut request = format!("GET {} HTTP/1.1\r\n", endpoint.target()).into_bytes();
     let mut field = |name: &str, value: &[u8]| {
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
@@ -234,9 +240,8 @@ fn request(endpoint: &Endpoint, credentials: &Headers, key: &str) -> Vec<u8> {
     if !endpoint.subprotocols().is_empty() {
         field("Sec-WebSocket-Protocol", endpoint.subprotocols().join(", ").as_bytes());
     }
-    let endpoints_own = endpoint.headers().iter().filter(|(name, _)| !credentials.contains(name));
     let mut names_agent = false;
-    for (name, value) in endpoints_own.chain(credentials.iter()) {
+    for (name, value) in endpoint.headers() {
         names_agent |= name.eq_ignore_ascii_case("User-Agent");
         field(name, value.as_bytes());
     }

@@ -6,7 +6,7 @@ use gateway_core::Secret;
 use serde_json::Value;
 
 use crate::endpoint::Endpoint;
-use crate::headers::Headers;
+use crate::provider::Secrets;
 
 /// What replaces a secret in a text.
 const MARK: &str = "(hidden)";
@@ -25,15 +25,19 @@ const KINDS: [&str; 7] = ["type", "op", "event", "action", "method", "cmd", "com
 pub(crate) struct Hidden(Box<[String]>);
 
 impl Hidden {
-    /// The pieces of the query and of the headers' values.
-    pub(crate) fn of(endpoint: &Endpoint, credentials: &Headers) -> Self {
+    /// The pieces of the query and of the headers' values. If a provider gave the URL, also the parts
+    /// of its path.
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
         let mut texts = Vec::new();
+        if endpoint.is_path_hidden() {
+            texts.extend(endpoint.target().path().split('/').map(str::to_owned));
+        }
         if let Some(query) = endpoint.target().query() {
             texts.push(query.to_owned());
             texts
                 .push(percent_encoding::percent_decode_str(query).decode_utf8_lossy().into_owned());
         }
-        for (_, value) in endpoint.headers().iter().chain(credentials.iter()) {
+        for (_, value) in endpoint.headers() {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             let basic =
                 value.strip_prefix("Basic ").and_then(|pair| BASE64.decode(pair.as_bytes()).ok());
@@ -66,6 +70,16 @@ impl Hidden {
             }
         }
         Self::longest_first(pieces)
+    }
+
+    /// These pieces, and those of named secrets.
+    pub(crate) fn and_secrets(self, secrets: &Secrets) -> Self {
+        let forms = secrets.values().map(Self::of_login);
+        let pieces = forms.flat_map(|hidden| hidden.0.into_vec()).collect::<Vec<_>>();
+        if pieces.is_empty() {
+            return self;
+        }
+        Self::longest_first(self.0.into_iter().chain(pieces).collect())
     }
 
     fn longest_first(mut pieces: Vec<String>) -> Self {

@@ -28,7 +28,6 @@
 
 mod addresses;
 pub mod codec;
-mod credentials;
 mod end;
 mod endpoint;
 mod engine;
@@ -44,6 +43,7 @@ mod name;
 mod open_failure;
 mod outcome;
 mod output;
+mod provider;
 mod queue;
 mod read_buffer;
 mod resolver;
@@ -53,24 +53,23 @@ mod suspend;
 mod tls;
 
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
-pub use credentials::{LoginCredentials, ProviderError};
 pub use end::End;
 pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Progress};
 pub use event::ClientEvent;
 pub use gateway_core as core;
-pub use handshake::{Handshake, Opened, parse_retry_after};
-pub use headers::Headers;
+pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};
 pub use log::{DeferredLog, LogLines};
 pub use message::{Message, Text};
 pub use name::Name;
 pub use open_failure::{OpenFailure, OpenStep};
 pub use outcome::{Fate, MessageId, Outcome, SendError};
+pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};
 pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
     BoxDialect, BoxObserver, FlushError, Limits, Order, Position, Session, SocketEnd,
 };
-pub use settings::{Parts, Settings, WallClock};
+pub use settings::{Parts, Provider, Settings, WallClock};
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};
 pub use tls::Tls;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use gateway_core::Frame;
-use tungstenite::Utf8Bytes;
 
 /// A message of the application. Cloning a message shares its payload.
 ///
@@ -106,10 +106,10 @@ impl From<Vec<u8>> for Message {
 
 /// The payload of a text message: UTF-8 bytes. Clones share them.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Text(Utf8Bytes);
+pub struct Text(ByteString);
 
 impl Text {
-    pub(crate) fn from_codec(text: Utf8Bytes) -> Self {
+    pub(crate) fn from_codec(text: ByteString) -> Self {
         Self(text)
     }
 

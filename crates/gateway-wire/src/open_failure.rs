@@ -97,7 +97,7 @@ fn names_certificate(error: &io::Error) -> bool {
 }
 
 /// Formats an error and its sources on one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

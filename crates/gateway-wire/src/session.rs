@@ -22,8 +22,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, CloseFrame, Config, Connection, Dialect, Event, Instant, Network, Notice, Observer,
-    Outgoing, Secret, SendRejection, SocketId, Verdict,
+    Action, CloseFrame, Config, Connection, Dialect, Event, Frame, Instant, Network, Notice,
+    Observer, Outgoing, Secret, SendRejection, SocketId, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -45,6 +45,7 @@ use crate::message::Message;
 use crate::name::Name;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
+use crate::provider::{Private, ProviderError, Secrets};
 
 /// A session's dialect, boxed so that drivers need no type parameter.
 pub type BoxDialect = Box<dyn Dialect + Send + Sync>;
@@ -86,7 +87,9 @@ pub struct Session {
     link: Option<Link>,
     ledger: Ledger,
     orders: VecDeque<Order>,
-    /// The last attempt whose order the driver took.
+    /// The last attempt for which the driver took the order to ask the provider.
+    asking: Option<SocketId>,
+    /// The last attempt whose order to open a socket the driver took.
     opening: Option<SocketId>,
     /// The number of orders to drop a socket that never opened, which the driver took and has not
     /// yet answered with [`dropped`](Self::dropped).
@@ -114,8 +117,8 @@ pub struct Session {
     held: bool,
     /// Whether the core knows that reading is paused.
     paused: bool,
-    /// The login of this attempt; `None` for the configuration's.
-    login: Option<Secret>,
+    /// What the request of this attempt sets beyond the endpoint.
+    private: Private,
     /// What the texts of this attempt's server must not show.
     hidden: Hidden,
     scratch: String,
@@ -138,6 +141,7 @@ impl Session {
             link: None,
             ledger: Ledger::new(),
             orders: VecDeque::new(),
+            asking: None,
             opening: None,
             unanswered_drops: 0,
             stale_calls: 0,
@@ -153,7 +157,7 @@ impl Session {
             lost: None,
             held: false,
             paused: false,
-            login: None,
+            private: Private::default(),
             hidden: Hidden::default(),
             scratch: String::new(),
             seed,
@@ -281,6 +285,24 @@ impl Session {
 
     // Reports of the driver.
 
+    /// Reports that the provider gave the request of this attempt, as ordered, and that the driver
+    /// accepts it.
+    pub fn provider_answered(&mut self, now: Instant, id: SocketId) {
+        if self.is_not_asked(id) {
+            return self.ignore();
+        }
+        self.at(now, Event::ProviderAnswered(id), Payload::None);
+    }
+
+    /// Reports that the provider failed, or that its request is refused.
+    pub fn provider_failed(&mut self, now: Instant, id: SocketId, error: &ProviderError) {
+        if self.is_not_asked(id) {
+            return self.ignore();
+        }
+        let event = Event::ProviderFailed(id, error.verdict());
+        self.at(now, event, Payload::Detail(&error.to_string()));
+    }
+
     /// Reports an open socket. Call this after you took its order and reported the previous socket
     /// as [`dropped`](Self::dropped).
     pub fn opened(&mut self, now: Instant, id: SocketId) {
@@ -322,11 +344,19 @@ impl Session {
             if link.breach.is_some() {
                 return; // nothing is read after a protocol violation
             }
+            if let Some(text) = input.next_text() {
+                frames += 1;
+                let actions = self.handle(now, Event::FrameReceived(id, Frame::Text(&text)));
+                self.answer_message(&actions, Message::Text(text));
+                continue;
+            }
+            if frames > 0 && link.codec.is_done_with(&input) {
+                break;
+            }
             match link.codec.decode(&mut input) {
                 Ok(Some(Incoming::Message(message))) => {
                     frames += 1;
-                    let frame = message.as_frame();
-                    let actions = self.handle(now, Event::FrameReceived(id, frame));
+                    let actions = self.handle(now, Event::FrameReceived(id, message.as_frame()));
                     self.answer_message(&actions, message);
                 }
                 Ok(Some(incoming)) => {
@@ -440,23 +470,36 @@ impl Session {
 
     /// Evaluates the deadline. Call this when it is due; an early call changes nothing.
     pub fn tick(&mut self, now: Instant) {
+        self.tick_saying(now, "");
+    }
+
+    /// Does the same. If this ends an attempt, `detail` says more about that.
+    pub(crate) fn tick_saying(&mut self, now: Instant, detail: &str) {
         self.body_due.take_if(|(_, due)| now >= *due);
         let is_stall = self.stall.expire(now);
         if is_stall && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
             return; // only for the session
         }
-        self.at(now, Event::Tick, Payload::None);
+        self.at(now, Event::Tick, Payload::Detail(detail));
         self.report_if_drained(now);
     }
 
     /// Sets the login message of the attempt that is about to open; `None` for the configuration's.
     pub fn set_login(&mut self, login: Option<Secret>) {
-        self.login = login;
+        self.private.login = login;
     }
 
-    /// What the texts of the server must not show, of the attempt that is about to open.
-    pub(crate) fn set_hidden(&mut self, hidden: Hidden) {
-        self.hidden = hidden;
+    /// Sets what the request of the attempt that is about to open has set, and what the texts of its
+    /// server must not show.
+    pub(crate) fn set_private(&mut self, private: Private, hidden: Hidden) {
+        self.hidden = hidden.and_secrets(&private.secrets);
+        self.private = private;
+    }
+
+    /// Returns the named secrets of the current attempt's request.
+    #[must_use]
+    pub const fn secrets(&self) -> &Secrets {
+        &self.private.secrets
     }
 
     // Output for the driver.

@@ -46,14 +46,26 @@ pub struct Settings {
     pub observer: Option<BoxObserver>,
 }
 
+/// Whether a driver has a provider, which it asks for each attempt's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // there is no third case
+pub enum Provider {
+    /// It has none: each attempt is made with the builder's settings.
+    None,
+    /// It has one. The client asks it whatever `ask_provider` is.
+    Given,
+    /// The user's own system may have one. `ask_provider` says so.
+    OfSystem,
+}
+
 /// Validated settings, ready for a driver.
 #[derive(Debug)]
 #[allow(clippy::exhaustive_structs)] // taken apart by drivers
 pub struct Parts {
     /// The server's address and the headers of the upgrade.
     pub endpoint: Endpoint,
-    /// The TLS settings; `None` for a `ws://` endpoint, and for a driver that opens its streams
-    /// with the user's own code.
+    /// The TLS settings; `None` for a `ws://` endpoint without a provider, and for a driver that
+    /// opens its streams with the user's own code.
     pub tls: Option<Tls>,
     /// The session.
     pub session: Session,
@@ -87,19 +99,34 @@ impl Settings {
     }
 
     /// Validates all settings. `with_tls` says whether the driver itself performs the TLS handshake
-    /// of a `wss://` endpoint.
+    /// of a `wss://` endpoint, and `provider` whether it has a provider.
     ///
     /// # Errors
     /// Each invalid setting, by its name.
-    pub fn build(self, with_tls: bool) -> Result<Parts, ConfigErrors> {
+    pub fn build(self, with_tls: bool, provider: Provider) -> Result<Parts, ConfigErrors> {
         let mut errors = Vec::new();
         let name =
             self.name.and_then(|name| Name::new(name).map_err(|wrong| errors.push(wrong)).ok());
         let endpoint = self.endpoint.build().map_err(|wrong| errors.extend(wrong.into_vec())).ok();
-        let secure = endpoint.as_ref().is_some_and(Endpoint::is_secure) && with_tls;
+        let secure = endpoint.as_ref().is_some_and(Endpoint::is_secure);
         let tls = match self.tls {
+            _ if !with_tls => None,
             None if secure => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
-            given => given.filter(|_| secure),
+            // A provider's request may set a `wss://` URL.
+            None => (provider == Provider::Given).then(Tls::platform_later),
+            given => given.filter(|_| secure || provider == Provider::Given),
+        };
+        let config = match (provider, self.config.asks_provider()) {
+            (Provider::None, true) => {
+                let limit =
+                    "must not be set without a provider; give the builder one with `attempt`";
+                errors.push(ConfigError::new("ask_provider", "true", limit));
+                self.config
+            }
+            (Provider::Given, false) => Arc::new(self.config.with_provider()),
+            (Provider::Given, true) | (Provider::None, false) | (Provider::OfSystem, _) => {
+                self.config
+            }
         };
         let seed = self.seed.or_else(|| {
             getrandom::u64()
@@ -118,7 +145,7 @@ impl Settings {
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let mut session = Session::new(self.config, seed, self.dialect)
+        let mut session = Session::new(config, seed, self.dialect)
             .with_identity(name, &endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)

@@ -17,7 +17,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gateway_core::ConfigError;
+use gateway_core::{ConfigError, OpenError};
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
@@ -80,6 +80,12 @@ impl Tls {
     pub fn platform() -> Result<Self, ConfigError> {
         platform::config()?;
         Ok(Self::of(Trust::Platform))
+    }
+
+    /// The same, but the trust store is read only when it is first needed. Then an attempt fails if it
+    /// cannot be read.
+    pub(crate) const fn platform_later() -> Self {
+        Self::of(Trust::Platform)
     }
 
     /// Accepts only the certificates in this PEM file, and those that a CA among them has issued.
@@ -174,19 +180,20 @@ impl Tls {
     /// This blocks while it reads files or the platform's trust store. The trust store is read at
     /// most once in 24 hours, or once an hour after a failure. A driver that may not block calls
     /// [`try_config`](Self::try_config) first.
-    #[must_use]
-    pub fn config(&self) -> Arc<ClientConfig> {
+    ///
+    /// # Errors
+    /// The platform's trust store cannot be read, and never was before in this process.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, OpenFailure> {
         let config = match &self.trust {
-            // Local invariant: `Tls::platform` has built a configuration, and the process always
-            // keeps one from then on.
-            Trust::Platform => platform::config().expect("a configuration that was built before"),
+            Trust::Platform => platform::config()
+                .map_err(|error| OpenFailure::new(OpenError::Tls, error.to_string()))?,
             Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
             Trust::File(file) => file.current(),
         };
-        match &self.identity {
+        Ok(match &self.identity {
             Some(identity) => identity.config(config),
             None => config,
-        }
+        })
     }
 
     /// Returns the same as [`config`](Self::config), but only if that does not block. If this

@@ -8,7 +8,9 @@ use gateway_core::{
     CloseFrame, Config, ConfigBuilder, ConnectionState, Failure, HeartbeatKind, Instant,
     JsonDialect, Login, Network, OpenError, SocketId, UnixMillis, Verdict,
 };
-use gateway_wire::{ClientEvent, Fate, Limits, Message, OpenFailure, Order, Session};
+use gateway_wire::{
+    ClientEvent, Fate, Limits, Message, OpenFailure, Order, ProviderError, Session,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
@@ -48,6 +50,8 @@ enum Call {
     LoginRejected,
     Online,
     WallClock(u64),
+    ProviderAnswered(Which),
+    ProviderFailed(Which),
     Opened(Which),
     OpenFailed(Which),
     Received(Which, &'static [u8]),
@@ -103,6 +107,8 @@ fn call() -> impl Strategy<Value = Call> {
         1 => Just(Call::LoginRejected),
         1 => Just(Call::Online),
         1 => (0..1_000_000_u64).prop_map(Call::WallClock),
+        3 => which().prop_map(Call::ProviderAnswered),
+        1 => which().prop_map(Call::ProviderFailed),
         6 => which().prop_map(Call::Opened),
         1 => which().prop_map(Call::OpenFailed),
         4 => (which(), select(FRAMES.to_vec())).prop_map(|(which, bytes)| Call::Received(which, bytes)),
@@ -117,8 +123,10 @@ fn call() -> impl Strategy<Value = Call> {
 
 fn config() -> impl Strategy<Value = ConfigBuilder> {
     let login = select(vec![Login::None, Login::External { timeout: Login::TIMEOUT }]);
-    (select(vec![HeartbeatKind::Off, HeartbeatKind::Json, HeartbeatKind::Ping]), login)
-        .prop_map(|(heartbeat, login)| Config::builder().heartbeat(heartbeat).login(login))
+    let heartbeat = select(vec![HeartbeatKind::Off, HeartbeatKind::Json, HeartbeatKind::Ping]);
+    (heartbeat, login, any::<bool>()).prop_map(|(heartbeat, login, asks)| {
+        Config::builder().heartbeat(heartbeat).login(login).ask_provider(asks)
+    })
 }
 
 /// The reports about a socket's bytes, as positions in all its outgoing bytes.
@@ -142,7 +150,11 @@ struct Taken {
 struct World {
     session: Session,
     now: u64,
-    /// The attempts whose order was taken.
+    /// The attempts for which the order to ask the provider was taken.
+    asked: BTreeSet<SocketId>,
+    /// Those of them that the provider has answered.
+    answered: BTreeSet<SocketId>,
+    /// The attempts whose order to open was taken.
     ordered: BTreeSet<SocketId>,
     /// The socket whose open the session accepted and whose drop it has not.
     linked: Option<SocketId>,
@@ -165,6 +177,8 @@ impl World {
         Self {
             session,
             now: 0,
+            asked: BTreeSet::new(),
+            answered: BTreeSet::new(),
             ordered: BTreeSet::new(),
             linked: None,
             opened: BTreeSet::new(),
@@ -258,6 +272,20 @@ impl World {
             Call::WallClock(wall) => {
                 self.with_now(|session, now| session.wall_clock(now, UnixMillis(wall)))
             }
+            Call::ProviderAnswered(which) => {
+                let id = self.id(which);
+                let in_order = self.is_asked(id);
+                if in_order {
+                    self.answered.insert(id);
+                }
+                self.with_now(|session, now| session.provider_answered(now, id)) && in_order
+            }
+            Call::ProviderFailed(which) => {
+                let id = self.id(which);
+                let in_order = self.is_asked(id);
+                let error = ProviderError::retry("no token");
+                self.with_now(|session, now| session.provider_failed(now, id, &error)) && in_order
+            }
             Call::Opened(which) => self.opened(self.id(which)),
             Call::OpenFailed(which) => {
                 let id = self.id(which);
@@ -308,6 +336,12 @@ impl World {
         true
     }
 
+    fn is_asked(&self, id: SocketId) -> bool {
+        self.session.socket() == Some(id)
+            && self.asked.contains(&id)
+            && !self.answered.contains(&id)
+    }
+
     fn is_opening(&self, id: SocketId) -> bool {
         self.session.socket() == Some(id)
             && self.ordered.contains(&id)
@@ -320,6 +354,7 @@ impl World {
 
     fn take_order(&mut self) -> bool {
         match self.session.next_order() {
+            Some(Order::Ask { id, .. }) => drop(self.asked.insert(id)),
             Some(Order::Open { id, .. }) => drop(self.ordered.insert(id)),
             Some(Order::Drop { id, .. } | Order::Abort { id }) if self.linked != Some(id) => {
                 self.drops += 1;

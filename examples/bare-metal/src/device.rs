@@ -145,6 +145,7 @@ impl<B: Board> Driver<B> {
     fn tell(&mut self, event: Event<'_>, application: &mut impl Application) {
         for action in self.connection.handle(self.board.now(), event) {
             match action {
+                Action::AskProvider { .. } => {} // only with `ask_provider`
                 Action::OpenSocket { id, .. } => self.board.open(id),
                 Action::CloseSocket(id) => self.board.close(id),
                 Action::AbortSocket(id) => self.board.abort(id),

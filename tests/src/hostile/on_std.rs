@@ -1,6 +1,7 @@
 //! The hostile world with the blocking driver, on its own clock.
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
@@ -89,7 +90,7 @@ impl Host for Machine {
         UnixMillis(0)
     }
 
-    fn dial(&mut self, _: SocketId, _: Credentials) -> Option<Stream> {
+    fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) -> Option<Stream> {
         Some(self.world.dial())
     }
 
@@ -100,8 +101,8 @@ impl Host for Machine {
         let waiting = dialing.as_mut().expect("an attempt that is not over");
         std::task::ready!(waiting.poll_dial(&self.waker()))?;
         let stream = self.end(dialing.take().expect("taken once"));
-        let handshake = Handshake::start(&self.endpoint, &Default::default());
-        Poll::Ready(Ok(Dialled { stream, handshake, login: None }))
+        let handshake = Handshake::start(&self.endpoint);
+        Poll::Ready(Ok(Dialled { stream, handshake }))
     }
 }
 

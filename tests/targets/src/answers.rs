@@ -17,9 +17,7 @@ use gateway_core::{
     JsonDialect, Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
 };
 use gateway_testkit::{Frame, history::Settings};
-use gateway_wire::{
-    ClientEvent, Endpoint, Handshake, Headers, OpenFailure, Opened, Order, Session,
-};
+use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order, Session};
 use serde::{Deserialize, Serialize};
 
 use self::said::{Answer, Close, Field, Head, key_of};
@@ -102,6 +100,7 @@ impl Story<'_> {
         }
         loop {
             match self.session.next_order() {
+                Some(Order::Ask { id, .. }) => self.session.provider_answered(self.now, id),
                 Some(Order::Open { id, .. }) => return id,
                 Some(Order::Drop { id, .. } | Order::Abort { id }) => self.session.dropped(id),
                 None => panic!("nothing is opened in {:?}", self.session.state()),
@@ -178,7 +177,7 @@ impl Story<'_> {
     fn answer(&mut self, id: SocketId, answer: &Answer) {
         let endpoint = Endpoint::builder("ws://gateway.example/feed").build();
         let endpoint = endpoint.expect("a valid URL");
-        let start = || Handshake::start(&endpoint, &Headers::default());
+        let start = || Handshake::start(&endpoint);
         let (whole, pieces) = (start(), start());
         let key = key_of(whole.request());
         let one = hear(whole, answer, usize::MAX);

@@ -54,8 +54,9 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 31] = [
+const SETTINGS: [Row; 32] = [
     ("url", "", "GATEWAY_URL"),
+    ("attempt_timeout", "attempt-timeout", "GATEWAY_ATTEMPT_TIMEOUT"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
     ("send_stall", "send-stall", "GATEWAY_SEND_STALL"),
@@ -354,8 +355,8 @@ mod tests {
     use super::*;
 
     /// The program has no flag for these.
-    const WITHOUT_FLAG: [&str; 3] =
-        ["heartbeat.answer_pings", "heartbeat.deliver_pongs", "login.external"];
+    const WITHOUT_FLAG: [&str; 4] =
+        ["heartbeat.answer_pings", "heartbeat.deliver_pongs", "login.external", "ask_provider"];
 
     #[test]
     fn the_target_sets_every_setting_of_the_core() {

@@ -357,6 +357,12 @@ pub(crate) fn walk(config: &Config, sights: &mut Sights) {
     let mut rig = Rig::new(config.clone());
 
     rig.on(Event::ConnectRequested);
+    if config.asks_provider() {
+        sights.insert("a provider that hangs");
+        leaves(&mut rig, config.attempt_timeout(), "a question");
+        begin(&mut rig);
+        rig.answer_if_asked();
+    }
     leaves(&mut rig, config.connect_timeout(), "an attempt");
     connect(&mut rig);
     let opened_at = rig.now;
@@ -386,14 +392,19 @@ fn leaves(rig: &mut Rig, most: Duration, what: &str) {
     assert_ne!(rig.connection.state(), before, "I3: {what} does not end");
 }
 
-/// Goes on to an open socket, whatever it is that the connection waits for.
-fn connect(rig: &mut Rig) {
+/// Goes on to an attempt, if none is under way.
+fn begin(rig: &mut Rig) {
     if rig.connection.state() == ConnectionState::Disconnected {
         assert!(rig.connection.next_deadline().is_some(), "I3: a retry that is never due");
         rig.tick();
     } else if rig.connection.state() == ConnectionState::Closed {
         rig.on(Event::ConnectRequested);
     }
+}
+
+/// Goes on to an open socket, whatever it is that the connection waits for.
+fn connect(rig: &mut Rig) {
+    begin(rig);
     if rig.connection.state() == ConnectionState::Connecting {
         rig.open();
     }

@@ -19,7 +19,7 @@ use gateway_core::{
     HeartbeatKind, Login, Network, Notice, Observed, Observer, SocketId, UnixMillis,
 };
 use gateway_testkit::{history::Listed as _, listed};
-use gateway_tokio::{Client, ClientEvent, Fate, Limits, Message};
+use gateway_tokio::{Client, ClientEvent, Fate, Limits, Message, ProviderError, Request};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -62,6 +62,24 @@ pub(crate) struct Setup {
     is_tight: bool,
     fails_whole: bool,
     seed: u64,
+    /// What the provider does when it is asked; afterwards it answers at once. Without any there is no
+    /// provider.
+    provider: Vec<Provides>,
+}
+
+/// What a provider does. It does not panic, because the fuzzer aborts on any panic.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Provides {
+    /// A request after so many milliseconds.
+    Request(u16),
+    /// A request that is refused.
+    BadRequest,
+    /// An error that is retried, after so many milliseconds.
+    Failure(u16),
+    /// An error that ends the client.
+    Fatal,
+    /// Nothing.
+    Nothing,
 }
 
 /// What the application does.
@@ -160,6 +178,7 @@ impl Setup {
             .max_attempts(self.max_attempts.map(u32::from))
             .max_message_size(if self.is_small { 200 } else { 1 << 20 })
             .close_timeout(CLOSE_TIMEOUT)
+            .attempt_timeout(Duration::from_secs(5))
             .build();
         built.expect("the settings are within their limits")
     }
@@ -215,7 +234,15 @@ impl<'a> Story<'a> {
         if setup.is_tight {
             (limits.high_water, limits.owed, limits.backlog) = (300, 200, 500);
         }
-        let built = Client::builder("ws://gateway.example/feed")
+        let mut builder = Client::builder("ws://gateway.example/feed");
+        if !setup.provider.is_empty() {
+            let provider = setup.provider.clone();
+            builder = builder.attempt(move |attempt| {
+                let index = usize::try_from(attempt.number - 1).unwrap_or(usize::MAX);
+                provide(provider.get(index).copied().unwrap_or(Provides::Request(0)))
+            });
+        }
+        let built = builder
             .config(config)
             .seed(setup.seed)
             .limits(limits)
@@ -377,6 +404,14 @@ impl<'a> Story<'a> {
                 self.sights.insert("open failed");
                 false
             }
+            DisconnectCause::Provider => {
+                self.sights.insert("provider failed");
+                false
+            }
+            DisconnectCause::AttemptTimeout => {
+                self.sights.insert("attempt timeout");
+                false
+            }
             DisconnectCause::Reconnect => {
                 self.sights.insert("reconnect");
                 false
@@ -430,6 +465,26 @@ impl<'a> Story<'a> {
             }
         }
         assert!(unknown.len() <= self.dropped, "I12: outcomes of no message: {unknown:?}");
+    }
+}
+
+async fn provide(provides: Provides) -> Result<Request, ProviderError> {
+    let after = |millis: u16| async move {
+        let span = Duration::from_millis(millis.into());
+        let _ = timeout(span, std::future::pending::<()>()).await;
+    };
+    match provides {
+        Provides::Request(millis) => {
+            after(millis).await;
+            Ok(Request::new())
+        }
+        Provides::BadRequest => Ok(Request::new().header("a b", "c")),
+        Provides::Failure(millis) => {
+            after(millis).await;
+            Err("no token".into())
+        }
+        Provides::Fatal => Err(ProviderError::fatal("the account is closed")),
+        Provides::Nothing => std::future::pending().await,
     }
 }
 

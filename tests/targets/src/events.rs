@@ -44,6 +44,7 @@ impl Observer for Seen {
             Event::PingHeld(..) if moves_timer => Some("ping held"),
             Event::PingHanded(..) if moves_timer => Some("ping handed over"),
             Event::Drained(_) if !observed.actions.is_empty() => Some("drained"),
+            Event::ProviderAnswered(_) if opens(observed.actions) => Some("provider answered"),
             _ => None,
         };
         self.sights().extend(sight);
@@ -55,6 +56,8 @@ impl Observer for Seen {
                     DisconnectCause::WriteStall => "write stall",
                     DisconnectCause::Reconnect => "reconnect",
                     DisconnectCause::Renewal => "renewal",
+                    DisconnectCause::Provider => "provider failed",
+                    DisconnectCause::AttemptTimeout => "attempt timeout",
                     _ => continue,
                 },
                 _ => continue,
@@ -62,6 +65,10 @@ impl Observer for Seen {
             self.sights().insert(sight);
         }
     }
+}
+
+fn opens(actions: &[Action]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::OpenSocket { .. }))
 }
 
 /// What a history has reached.

@@ -37,6 +37,9 @@ const MOST_LIMIT: usize = 1 << 17;
 /// More bytes than these are left out.
 const MOST_BYTES: usize = 200_000;
 
+/// A text of more bytes shares its copy with no other text of the read.
+const SHARED: usize = 8 << 10;
+
 /// So many bytes are also read one by one.
 const FEW_BYTES: usize = 1_000;
 
@@ -131,6 +134,13 @@ fn sights(ours: &Reading<Breach>, heads: &Heads, bytes: &[u8], limit: usize) -> 
     };
     sights.extend(
         ours.incoming.iter().any(control).then_some("a control frame longer than a message may be"),
+    );
+    let is_long = |text: &Incoming| matches!(text, Incoming::Message(text) if text.len() > SHARED);
+    sights.extend(
+        ours.incoming
+            .windows(2)
+            .any(|pair| is_long(&pair[0]) && word(&pair[1]) == "a text")
+            .then_some("a text behind one that shares no copy"),
     );
     if ours.error.is_some() {
         return sights;

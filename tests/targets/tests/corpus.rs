@@ -44,6 +44,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "dead in time",
             "login timeout",
             "nothing to watch for",
+            "a provider that hangs",
         ],
     ),
     (
@@ -65,6 +66,8 @@ const MATTERS: &[(&str, &[&str])] = &[
             "dropped",
             "reconnect",
             "renewal",
+            "provider failed",
+            "attempt timeout",
         ],
     ),
     (
@@ -81,6 +84,9 @@ const MATTERS: &[(&str, &[&str])] = &[
             "reconnect",
             "renewal",
             "drained",
+            "provider answered",
+            "provider failed",
+            "attempt timeout",
         ],
     ),
     (
@@ -171,6 +177,10 @@ const FINDINGS: &[(&str, &[&str])] = &[
     (
         "driver/an-answer-behind-an-illegal-close-is-called-sent",
         &["delivered", "protocol error", "refused"],
+    ),
+    (
+        "frames/an-empty-text-behind-a-long-one-shares-no-copy",
+        &["a text", "a text behind one that shares no copy"],
     ),
     (
         "reference/a-least-delay-to-the-end-of-time-is-kept-whole",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway_core::{
     Action, CloseFrame, Connection, ConnectionState, Encoded, Event, Frame, Instant, JsonDialect,
-    Message, Notice, Observed, Observer as _, OpenError, Outgoing, SocketId,
+    Message, Notice, Observed, Observer as _, OpenError, Outgoing, SocketId, Verdict,
 };
 
 use crate::deed::{Deed, Heard};
@@ -13,7 +13,7 @@ use crate::outbox::{Lost, Outbox};
 use crate::peer::{Peer, Saw, Task};
 use crate::run::{Recorder, Run};
 use crate::scenario::Scenario;
-use crate::script::{Command, Opening};
+use crate::script::{Command, Opening, Provided};
 use crate::stage::Stage;
 use crate::wire;
 
@@ -46,6 +46,8 @@ struct World<'a> {
     now: Instant,
     /// The time of the connection's last event, which a driver uses for a message.
     told: Instant,
+    /// The attempt for which the provider is asked, and when that gives what.
+    asked: Option<(SocketId, Instant, Provided)>,
     peer: Option<(SocketId, Peer)>,
     outbox: Option<Outbox>,
     /// The core waits for a report that no byte waits.
@@ -86,6 +88,7 @@ impl<'a> World<'a> {
             stage: Stage::new(scenario),
             now: Instant::ZERO,
             told: Instant::ZERO,
+            asked: None,
             peer: None,
             outbox: None,
             is_draining: false,
@@ -96,15 +99,18 @@ impl<'a> World<'a> {
 
     fn next_at(&self) -> Option<Instant> {
         let peer = self.peer.as_ref().and_then(|(_, peer)| peer.next_at());
+        let asked = self.asked.map(|(_, due, _)| due);
         let due = self.connection.next_deadline().map(|due| due.max(self.now));
-        [Some(self.stage.next_at()), peer, due].into_iter().flatten().min()
+        [Some(self.stage.next_at()), asked, peer, due].into_iter().flatten().min()
     }
 
     /// Does the one thing that is due at this instant.
     fn go_on(&mut self) {
         let now = self.now;
         let is_due = self.connection.next_deadline().is_some_and(|due| due <= now);
+        let is_answered = self.asked.is_some_and(|(_, due, _)| due <= now);
         let deeds = self.peer.as_ref().map_or(0, |(_, peer)| peer.count_at(now));
+        let deeds = deeds + usize::from(is_answered);
         let commands = self.stage.count_at(now);
         assert!(
             usize::from(is_due) + deeds + commands <= 1,
@@ -117,6 +123,8 @@ impl<'a> World<'a> {
         } else if is_due {
             self.look_at_clock();
             self.feed(Event::Tick, Payload::None);
+        } else if is_answered {
+            self.provider_answers();
         } else {
             self.peer_acts();
         }
@@ -163,6 +171,9 @@ impl<'a> World<'a> {
         self.now = self.now.saturating_add(span);
         let is_idle = self.stage.next_at() > self.now;
         assert!(is_idle, "{}: a command falls into a stall", self.scenario.name);
+        if self.asked.is_some_and(|(_, due, _)| due <= self.now) {
+            self.provider_answers();
+        }
         let mut read = Deed::default();
         while let Some((id, peer)) = &mut self.peer {
             let id = *id;
@@ -188,6 +199,16 @@ impl<'a> World<'a> {
     fn look_at_clock(&mut self) {
         let wall = self.stage.wall().at(self.now);
         self.feed(Event::WallClock(wall), Payload::None);
+    }
+
+    fn provider_answers(&mut self) {
+        let Some((id, _, provided)) = self.asked.take() else { return };
+        let event = match provided {
+            Provided::Request => Event::ProviderAnswered(id),
+            Provided::Failure(verdict) => Event::ProviderFailed(id, verdict),
+            Provided::Panic => Event::ProviderFailed(id, Verdict::Retry),
+        };
+        self.feed(event, Payload::None);
     }
 
     fn peer_acts(&mut self) {
@@ -364,6 +385,10 @@ impl<'a> World<'a> {
 
     fn perform(&mut self, action: Action, payload: Payload<'_>) {
         match action {
+            Action::AskProvider { id, .. } => {
+                let (after, provided) = self.scenario.script.attempt(id.number()).provided;
+                self.asked = Some((id, self.now.saturating_add(after), provided));
+            }
             Action::OpenSocket { id, .. } => {
                 let plan = self.scenario.script.attempt(id.number());
                 self.outbox = Some(Outbox::new(&plan, self.scenario.high_water));
@@ -375,6 +400,7 @@ impl<'a> World<'a> {
             Action::Drain(_) => self.is_draining = true,
             Action::Send(_, outgoing) => self.send(outgoing, payload),
             Action::CloseSocket(id) => {
+                self.asked.take_if(|(asked, ..)| *asked == id);
                 self.lose(id);
                 if self.peer.take().is_some() {
                     self.wire.push(wire::gone(self.now, id));

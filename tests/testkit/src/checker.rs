@@ -18,8 +18,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, Config, ConnectionState, Credentials, DisconnectCause, Event, Frame,
-    HeartbeatKind, Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
+    Action, Actions, Config, ConnectionState, DisconnectCause, Event, Frame, HeartbeatKind,
+    Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
 };
 
 use crate::unlisted::unlisted;
@@ -66,8 +66,12 @@ pub struct Checker {
     jumps: Jumps,
     pulse: Option<Pulse>,
     renewal: Option<Renewal>,
-    /// When the last reconnect on purpose opens its socket.
+    /// When the last reconnect on purpose begins its attempt; once its socket opens, when that is.
     reconnect_at: Option<Instant>,
+    /// When the last reconnect on purpose opened its socket.
+    replaced_at: Option<Instant>,
+    /// The attempt that was last dropped while the provider was asked.
+    unasked: Option<SocketId>,
     /// The socket that was last aborted.
     aborted: Option<SocketId>,
     /// The verdict of a refused login whose socket is still open.
@@ -77,8 +81,17 @@ pub struct Checker {
 #[derive(Clone, Copy, Debug)]
 enum Socket {
     None,
+    /// The provider is asked. `is_on_purpose` after a reconnect on purpose.
+    Asked {
+        id: SocketId,
+        is_on_purpose: bool,
+    },
     Opening(SocketId),
-    Open { id: SocketId, is_reading: bool, close_sent: bool },
+    Open {
+        id: SocketId,
+        is_reading: bool,
+        close_sent: bool,
+    },
 }
 
 impl Checker {
@@ -102,6 +115,8 @@ impl Checker {
             pulse: None,
             renewal: None,
             reconnect_at: None,
+            replaced_at: None,
+            unasked: None,
             aborted: None,
             refusal: None,
         }
@@ -142,11 +157,13 @@ impl Checker {
     /// Whether the event is of another socket than the live one, or impossible in its state.
     fn is_stale(&self, event: &Event<'_>) -> bool {
         let Some(socket) = event.socket() else { return false };
+        let is_answer = matches!(event, Event::ProviderAnswered(_) | Event::ProviderFailed(..));
         let is_outcome = matches!(event, Event::SocketOpened(_) | Event::OpenFailed(..));
         match self.socket {
             Socket::None => true,
+            Socket::Asked { id, .. } => socket != id || !is_answer,
             Socket::Opening(id) => socket != id || !is_outcome,
-            Socket::Open { id, .. } => socket != id || is_outcome,
+            Socket::Open { id, .. } => socket != id || is_outcome || is_answer,
         }
     }
 
@@ -181,7 +198,7 @@ impl Checker {
     fn live(&self) -> Option<SocketId> {
         match self.socket {
             Socket::None => None,
-            Socket::Opening(id) | Socket::Open { id, .. } => Some(id),
+            Socket::Asked { id, .. } | Socket::Opening(id) | Socket::Open { id, .. } => Some(id),
         }
     }
 
@@ -200,7 +217,7 @@ impl Checker {
                     _ => None,
                 };
             }
-            Event::OpenFailed(..) => self.socket = Socket::None,
+            Event::OpenFailed(..) | Event::ProviderFailed(..) => self.socket = Socket::None,
             Event::FrameReceived(..) | Event::BytesReceived(_) => {
                 let now = self.now;
                 if let Some(pulse) = &mut self.pulse
@@ -227,7 +244,8 @@ impl Checker {
                     pulse.on_handed(self.now, unproven, &self.config);
                 }
             }
-            Event::SocketFailed(..)
+            Event::ProviderAnswered(_)
+            | Event::SocketFailed(..)
             | Event::WriteBlocked(_)
             | Event::Flushed(_)
             | Event::SendRequested(_)
@@ -252,11 +270,14 @@ impl Checker {
 
     fn apply(&mut self, action: &Action, seen: &Observed<'_>) -> Verdict {
         match *action {
+            Action::AskProvider { id, credentials } => self.ask(id, credentials, &seen.event),
             Action::OpenSocket { id, credentials } => self.open(id, credentials, &seen.event),
             Action::Send(id, outgoing) => self.send(id, outgoing, seen),
             Action::CloseSocket(id) => self.drop_socket(id),
             Action::AbortSocket(id) => {
                 let close_sent = matches!(self.socket, Socket::Open { close_sent: true, .. });
+                let is_asked = matches!(self.socket, Socket::Asked { .. });
+                hold(Invariant::Order, !is_asked, || format!("{id} is aborted and not open"))?;
                 self.drop_socket(id)?;
                 self.aborted = Some(id);
                 hold(Invariant::I11, !close_sent, || format!("{id} is aborted after its Close"))
@@ -278,29 +299,11 @@ impl Checker {
 
     fn drop_socket(&mut self, id: SocketId) -> Verdict {
         let is_live = self.live() == Some(id);
+        if let Socket::Asked { id, .. } = self.socket {
+            self.unasked = Some(id);
+        }
         self.socket = Socket::None;
         hold(Invariant::I1, is_live, || format!("dropped {id}, which is not live"))
-    }
-
-    fn open(&mut self, id: SocketId, credentials: Credentials, event: &Event<'_>) -> Verdict {
-        let live = self.live();
-        hold(Invariant::I1, live.is_none() && id.number() > self.last_socket, || {
-            format!("opened {id} after {} with {live:?} live", self.last_socket)
-        })?;
-        hold(Invariant::I7, self.is_wanted, || format!("opened {id} though nobody asked"))?;
-        let wait = self.wait.take();
-        self.check_turn(id, wait, event)?;
-        if *event == Event::ReconnectRequested && wait.is_some() {
-            self.reconnect_at = Some(self.now);
-        }
-        self.retries.tried();
-        let expected = self.retries.credentials();
-        hold(Invariant::I5, credentials == expected, || format!("{credentials:?} for {id}"))?;
-        self.last_socket = id.number();
-        self.socket = Socket::Opening(id);
-        self.opened_at = Some(self.now);
-        self.stage_due = Some(self.now.saturating_add(self.config.connect_timeout()));
-        Ok(())
     }
 
     fn send(&mut self, id: SocketId, outgoing: Outgoing, seen: &Observed<'_>) -> Verdict {
@@ -467,8 +470,14 @@ impl Checker {
                 });
                 judged.or_else(|what| broken(Invariant::I6, what))?;
             }
-            DisconnectCause::ConnectTimeout | DisconnectCause::LoginTimeout => {
+            DisconnectCause::AttemptTimeout
+            | DisconnectCause::ConnectTimeout
+            | DisconnectCause::LoginTimeout => {
                 hold(Invariant::I6, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
+            }
+            DisconnectCause::Provider => {
+                let failed = matches!(seen.event, Event::ProviderFailed(..));
+                hold(Invariant::Order, failed, || format!("{cause:?} on {:?}", seen.event))?;
             }
             DisconnectCause::CloseTimeout => {
                 hold(Invariant::I7, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
@@ -493,6 +502,10 @@ impl Checker {
             let ready_for = self.now.saturating_duration_since(pulse.since);
             self.retries.lost_after(ready_for, &self.config);
         }
+        if let (DisconnectCause::Provider, Event::ProviderFailed(_, verdict)) = (cause, seen.event)
+        {
+            ruling = Some(verdict);
+        }
         let verdict = ruling.unwrap_or_else(|| retries::verdict_on(cause, &self.config));
         self.loss = Some(self.retries.loss(self.now, cause, verdict, &self.config));
         Ok(())
@@ -511,7 +524,8 @@ impl Checker {
 fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a> {
     seen.actions.iter().filter_map(|action| match action {
         Action::Notify(notice) => Some(notice),
-        Action::OpenSocket { .. }
+        Action::AskProvider { .. }
+        | Action::OpenSocket { .. }
         | Action::Send(..)
         | Action::CloseSocket(_)
         | Action::AbortSocket(_)

@@ -41,7 +41,7 @@ pub use reference::Reference;
 pub use rig::{Rig, Twin, attempt, cause, delay, opened, pings};
 pub use run::{Recorder, Run, Sighting};
 pub use scenario::{Scenario, Script, scenario};
-pub use script::Command;
+pub use script::{Command, Provided};
 pub use stage::{Diary, Stage, Wall};
 pub use suite::{judge, scenarios};
 pub use upgrade::answer_upgrade;

@@ -20,7 +20,7 @@ use crate::deed::Part;
 use crate::frame::Frame;
 use crate::peer::{Peer, Saw, Task};
 use crate::scenario::{Scenario, Script};
-use crate::script::Opening;
+use crate::script::{Opening, Provided};
 use crate::upgrade::answer_upgrade;
 use crate::wire;
 
@@ -31,6 +31,8 @@ const ENDLESS_HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nX-Endless: ";
 #[derive(Debug)]
 pub struct Network {
     script: Script,
+    /// The attempt for which the provider is asked.
+    ask: Option<Ask>,
     sockets: Vec<End>,
     wire: Vec<String>,
 }
@@ -39,17 +41,21 @@ pub struct Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket(usize);
 
-impl Socket {
-    /// The connection's id for it: each attempt dials once.
-    #[must_use]
-    pub const fn id(self) -> SocketId {
-        SocketId::new(self.0 as u64 + 1)
-    }
+/// A provider that is asked.
+#[derive(Debug)]
+struct Ask {
+    number: u64,
+    /// When it gives this; `None` once it has.
+    due: Option<Instant>,
+    provided: Provided,
+    wakers: Vec<Waker>,
 }
 
 /// The client's end of a socket, and its peer.
 #[derive(Debug)]
 struct End {
+    /// The connection's id for it.
+    id: SocketId,
     peer: Peer,
     dial: Dial,
     /// Bytes that the transport has accepted, and the peer's socket has not.
@@ -108,16 +114,44 @@ impl Network {
     /// The network of a scenario, at 0 ms.
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
-        Self { script: scenario.script.clone(), sockets: Vec::new(), wire: Vec::new() }
+        let script = scenario.script.clone();
+        Self { script, ask: None, sockets: Vec::new(), wire: Vec::new() }
     }
 
-    /// Starts an attempt. [`poll_dial`](Self::poll_dial) returns its result.
+    /// Asks the provider for the request of this attempt. [`poll_ask`](Self::poll_ask) returns what it gives.
+    ///
+    /// # Panics
+    /// If it is asked for another attempt, too.
+    pub fn ask(&mut self, now: Instant, number: u64) {
+        let (after, provided) = self.script.attempt(number).provided;
+        assert!(self.ask.is_none(), "asked for attempt {number} and for {:?}", self.ask);
+        let due = Some(now.saturating_add(after));
+        self.ask = Some(Ask { number, due, provided, wakers: Vec::new() });
+        self.advance(now);
+    }
+
+    /// Waits for what the provider gives for this attempt.
+    pub fn poll_ask(&mut self, number: u64, waker: &Waker) -> Poll<Provided> {
+        let ask = self.ask.as_mut().filter(|ask| ask.number == number);
+        let ask = ask.unwrap_or_else(|| panic!("attempt {number} is not asked for"));
+        if ask.due.is_some() {
+            ask.wakers.push(waker.clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(ask.provided)
+    }
+
+    /// The driver has dropped the question for this attempt: its request is there, or is not needed any more.
+    pub fn drop_ask(&mut self, number: u64) {
+        self.ask.take_if(|ask| ask.number == number);
+    }
+
+    /// Opens the socket of this attempt. [`poll_dial`](Self::poll_dial) returns its result.
     ///
     /// # Panics
     /// If the driver still has another socket: there is at most one.
-    pub fn dial(&mut self, now: Instant) -> Socket {
+    pub fn dial(&mut self, now: Instant, number: u64) -> Socket {
         assert_eq!(self.held_sockets(), 0, "a second socket is dialled");
-        let number = self.sockets.len() as u64 + 1;
         let peer = Peer::new(now, self.script.attempt(number));
         let window = peer.plan().takes;
         let dial = match peer.opening() {
@@ -129,6 +163,7 @@ impl Network {
             | Opening::Trickled(_) => Dial::Connected,
         };
         self.sockets.push(End {
+            id: SocketId::new(number),
             peer,
             dial,
             buffered: Vec::new(),
@@ -217,7 +252,7 @@ impl Network {
             return Poll::Pending;
         }
         end.buffered.extend_from_slice(&bytes[..count]);
-        wire.extend(end.pass_on(now, socket));
+        wire.extend(end.pass_on(now));
         Poll::Ready(Ok(count))
     }
 
@@ -239,7 +274,7 @@ impl Network {
         if end.then == Then::IsReset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        wire.extend(end.pass_on(now, socket));
+        wire.extend(end.pass_on(now));
         if end.buffered.is_empty() {
             return Poll::Ready(Ok(()));
         }
@@ -273,31 +308,43 @@ impl Network {
         let is_refused =
             matches!(end.dial, Dial::Failed(_)) || matches!(end.upgrade, Upgrade::Refused);
         match holder {
-            Holder::Aborted => self.wire.push(wire::aborted(now, socket.id())),
+            Holder::Aborted => self.wire.push(wire::aborted(now, end.id)),
             Holder::Open | Holder::ShutDown | Holder::Dropped if is_refused => {}
             Holder::Open | Holder::ShutDown | Holder::Dropped => {
-                self.wire.push(wire::gone(now, socket.id()));
+                self.wire.push(wire::gone(now, end.id));
             }
         }
     }
 
-    /// When a peer next acts on a socket that is not dropped.
+    /// When the provider next gives what it was asked for, or a peer acts on a socket that is not dropped.
     #[must_use]
     pub fn next_event_at(&self) -> Option<Instant> {
         let held = self.sockets.iter().filter(|end| end.holder != Holder::Dropped);
-        held.filter_map(|end| end.peer.next_at()).min()
+        let asked = self.ask.as_ref().and_then(|ask| ask.due);
+        held.filter_map(|end| end.peer.next_at()).chain(asked).min()
     }
 
-    /// Runs the due deeds of the peers, and wakes waiting tasks.
+    /// Runs the due deeds of the provider and the peers, and wakes waiting tasks.
     ///
     /// # Panics
     /// If an attempt opens without an upgrade request.
     pub fn advance(&mut self, now: Instant) {
+        if let Some(ask) = &mut self.ask
+            && ask.due.take_if(|due| *due <= now).is_some()
+        {
+            ask.wakers.drain(..).for_each(Waker::wake);
+        }
         for end in self.sockets.iter_mut().filter(|end| end.holder != Holder::Dropped) {
             while let Some(task) = end.peer.next(now) {
                 end.act(task);
             }
         }
+    }
+
+    /// Whether the driver has not dropped its question to the provider. At the end it must have.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.ask.is_some()
     }
 
     /// How many sockets the driver has not dropped. At the end this must be 0.
@@ -364,14 +411,14 @@ impl End {
     }
 
     /// Moves bytes to the peer's socket. Returns what the peer has seen of them.
-    fn pass_on(&mut self, now: Instant, socket: Socket) -> Vec<String> {
+    fn pass_on(&mut self, now: Instant) -> Vec<String> {
         let count = self.buffered.len().min(usize::try_from(self.window).unwrap_or(usize::MAX));
         self.window -= count as u64;
         self.written.extend(self.buffered.drain(..count));
         let mut seen = Vec::new();
         while let Some(frame) = Frame::take(&mut self.written) {
             let saw = saw(frame);
-            seen.push(wire::saw(now, socket.id(), &saw));
+            seen.push(wire::saw(now, self.id, &saw));
             self.peer.saw(now, &saw);
         }
         seen

@@ -153,8 +153,17 @@ impl<R: Rng + Clone> Rig<R> {
         id
     }
 
-    /// The socket that is opening is open.
+    /// If the provider is asked, it gives its request, and the socket is opening.
+    pub fn answer_if_asked(&mut self) {
+        if self.connection.is_asking() {
+            let id = self.socket();
+            self.on(Event::ProviderAnswered(id));
+        }
+    }
+
+    /// The socket that is asked for, or is opening, is open.
     pub fn open(&mut self) -> Vec<Action> {
+        self.answer_if_asked();
         let id = self.socket();
         self.on(Event::SocketOpened(id))
     }

@@ -75,7 +75,8 @@ impl Run {
     pub fn notices(&self) -> impl Iterator<Item = (u64, &Notice)> {
         self.actions().filter_map(|(at, action)| match action {
             Action::Notify(notice) => Some((at, notice)),
-            Action::OpenSocket { .. }
+            Action::AskProvider { .. }
+            | Action::OpenSocket { .. }
             | Action::Send(..)
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)

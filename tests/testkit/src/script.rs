@@ -18,9 +18,11 @@ pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// One attempt to open a socket, and what its peer does on it.
+/// One attempt to open a socket, and what its provider and its peer do.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    /// What the provider gives, and how long it takes; only with `ask_provider`.
+    pub(crate) provided: (Duration, Provided),
     pub(crate) opening: Opening,
     /// The time from the dial to the result.
     pub(crate) after: Duration,
@@ -31,6 +33,18 @@ pub struct Attempt {
     pub(crate) takes: u64,
     /// How many more the client's transport buffers until the socket accepts them.
     pub(crate) buffers: u64,
+}
+
+/// What a provider gives when it is asked for an attempt's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // a harness that does not know one must not compile
+pub enum Provided {
+    /// An empty request.
+    Request,
+    /// An error with this verdict.
+    Failure(Verdict),
+    /// A panic.
+    Panic,
 }
 
 /// The result of an attempt.
@@ -147,6 +161,24 @@ pub fn never_connects() -> Attempt {
     attempt(Opening::NeverConnected, Duration::MAX)
 }
 
+/// The provider gives no request.
+#[must_use]
+pub fn provider_hangs() -> Attempt {
+    never_connects().provider_answers(Duration::MAX)
+}
+
+/// The provider fails.
+#[must_use]
+pub fn provider_fails_after(delay: Duration, verdict: Verdict) -> Attempt {
+    Attempt { provided: (delay, Provided::Failure(verdict)), ..never_connects() }
+}
+
+/// The provider panics.
+#[must_use]
+pub fn provider_panics_after(delay: Duration) -> Attempt {
+    Attempt { provided: (delay, Provided::Panic), ..never_connects() }
+}
+
 /// A byte stream opens at once, and the upgrade is never answered.
 #[must_use]
 pub fn stalls_in_the_upgrade() -> Attempt {
@@ -160,11 +192,19 @@ pub fn trickles_its_answer(every: Duration) -> Attempt {
 }
 
 fn attempt(opening: Opening, after: Duration) -> Attempt {
+    let provided = (Duration::ZERO, Provided::Request);
     let (deeds, manners) = (Vec::new(), Manners::default());
-    Attempt { opening, after, deeds, manners, takes: u64::MAX, buffers: 0 }
+    Attempt { provided, opening, after, deeds, manners, takes: u64::MAX, buffers: 0 }
 }
 
 impl Attempt {
+    /// The provider gives its request after `delay`. Without this it does so at once.
+    #[must_use]
+    pub fn provider_answers(mut self, delay: Duration) -> Self {
+        self.provided = (delay, Provided::Request);
+        self
+    }
+
     /// The peer does this at `after` since the opening. At zero it comes in the same read as the answer to the
     /// upgrade.
     #[must_use]

@@ -54,6 +54,20 @@ sees! {
     opens_at(times: &'static [u64]) => |_, run| same(times, &opened(run));
     /// This many sockets are opened.
     opens(count: usize) => move |_, run| same(&count, &opened(run).len());
+    /// The provider is asked at these times, and at no other.
+    asks_at(times: &'static [u64]) => |_, run| {
+        same(times, &acted(run, |action| matches!(action, Action::AskProvider { .. })))
+    };
+    /// The credentials for which the provider is asked.
+    asks_for(credentials: &'static [Credentials]) => |_, run| {
+        let asked = run.actions().filter_map(|(_, action)| match action {
+            Action::AskProvider { credentials, .. } => Some(*credentials),
+            _ => None,
+        });
+        same(credentials, &asked.collect::<Vec<_>>())
+    };
+    /// No socket is opened.
+    opens_nothing() => |_, run| none(opened(run));
     /// The connection becomes ready at these times, and at no other.
     ready_at(times: &'static [u64]) => |_, run| same(times, &ready(run));
     /// Pings are sent at these times, and at no other.

@@ -41,7 +41,9 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         Event::CloseRequested(frame) => format!(" {} {:?}", frame.code(), frame.reason()),
         Event::SendRequested(Message::Text(text)) => format!(" text {}", text.len()),
         Event::SendRequested(Message::Binary(bytes)) => format!(" binary {}", bytes.len()),
-        Event::LoginRejected(verdict) => format!(" {verdict}"),
+        Event::LoginRejected(verdict) | Event::ProviderFailed(_, verdict) => {
+            format!(" {verdict}")
+        }
         Event::OpenFailed(_, error) => format!(" {}", open_error(*error)),
         Event::SocketFailed(_, failure) => format!(" {}", failure.name()),
         Event::FrameReceived(_, frame) => format!(" {}", received(frame, dialect)),
@@ -55,6 +57,7 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         | Event::ReconnectRequested
         | Event::Drained(_)
         | Event::LoginAccepted
+        | Event::ProviderAnswered(_)
         | Event::SocketOpened(_)
         | Event::BytesReceived(_)
         | Event::WriteBlocked(_)
@@ -86,6 +89,10 @@ fn received(frame: &Frame<'_>, dialect: &dyn Dialect) -> String {
 
 fn show(action: &Action) -> String {
     match action {
+        Action::AskProvider { id, credentials: Credentials::Cached } => format!("ask {id}"),
+        Action::AskProvider { id, credentials: Credentials::Refresh } => {
+            format!("ask {id} for new credentials")
+        }
         Action::OpenSocket { id, credentials: Credentials::Cached } => format!("open {id}"),
         Action::OpenSocket { id, credentials: Credentials::Refresh } => {
             format!("open {id} with new credentials")
@@ -155,6 +162,8 @@ pub(crate) fn cause(cause: DisconnectCause) -> String {
         DisconnectCause::OpenFailed(error) => format!(" {}", open_error(error)),
         DisconnectCause::CloseReceived(None)
         | DisconnectCause::LoginRefused(None)
+        | DisconnectCause::Provider
+        | DisconnectCause::AttemptTimeout
         | DisconnectCause::ConnectTimeout
         | DisconnectCause::PongTimeout
         | DisconnectCause::WriteStall
@@ -173,9 +182,10 @@ pub(crate) fn cause(cause: DisconnectCause) -> String {
 pub(crate) fn gave_up(cause: GiveUpCause) -> String {
     let data = match cause {
         GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => format!(" {code}"),
-        GiveUpCause::LoginRefused | GiveUpCause::AttemptsSpent | GiveUpCause::Configuration => {
-            String::new()
-        }
+        GiveUpCause::LoginRefused
+        | GiveUpCause::Provider
+        | GiveUpCause::AttemptsSpent
+        | GiveUpCause::Configuration => String::new(),
         unknown => unlisted(file!(), &unknown),
     };
     format!("{}{data}", cause.name())

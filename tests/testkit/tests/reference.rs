@@ -15,7 +15,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 const PEERS_PING: &str = r#"{"type":"ping"}"#;
 
 /// Another value of each setting.
-const OTHERS: [(&str, &str); 22] = [
+const OTHERS: [(&str, &str); 24] = [
     ("reconnect.initial_delay", "'999ms'"),
     ("reconnect.max_delay", "'1500ms'"),
     ("reconnect.multiplier", "1"),
@@ -35,10 +35,15 @@ const OTHERS: [(&str, &str); 22] = [
     ("heartbeat.answer_pings", "true"),
     ("login.external", "true"),
     ("policy", "{ 429 = 'fatal' }"),
+    ("ask_provider", "true"),
+    ("attempt_timeout", "'10001ms'"),
     ("connect_timeout", "'10001ms'"),
     ("close_timeout", "'2001ms'"),
     ("data_timeout", "'30s'"),
 ];
+
+/// Settings that matter only with another one.
+const ONLY_WITH: [(&str, (&str, &str)); 1] = [("attempt_timeout", ("ask_provider", "true"))];
 
 /// Settings that this life does not notice: the codec's, and a login's, which no text here answers.
 const OF_NO_MATTER: [&str; 5] =
@@ -112,7 +117,6 @@ fn with_the_same_settings_the_two_agree() {
 
 #[test]
 fn with_one_other_setting_the_two_differ() {
-    let defaults = config(&[]);
     for setting in Config::SETTINGS {
         let path = setting.path;
         if OF_NO_MATTER.contains(&path) {
@@ -120,8 +124,11 @@ fn with_one_other_setting_the_two_differ() {
         }
         let others: Vec<_> = OTHERS.iter().filter(|(of, _)| *of == path).collect();
         assert!(!others.is_empty(), "add another value of `{path}` to OTHERS");
+        let needed: Vec<_> = ONLY_WITH.iter().filter(|(of, _)| *of == path).collect();
+        let with: Vec<_> = needed.iter().map(|(_, setting)| *setting).collect();
+        let defaults = config(&with);
         for (_, value) in others {
-            let other = config(&[(path, value)]);
+            let other = config(&[&with[..], &[(path, value)]].concat());
             let told = format!("{path} = {value} makes no difference to the reference");
             assert!(first_difference(&defaults, &other).is_some(), "{told}");
             assert!(first_difference(&other, &defaults).is_some(), "{told}");

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
-use gateway_wire::{ByteStream, Dialled, Handshake, Host, OpenFailure};
+use gateway_wire::{ByteStream, Dialled, Endpoint, Handshake, Host, OpenFailure};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::clock::Clock;
@@ -137,15 +137,15 @@ impl Host for Tokio {
         UnixMillis(0)
     }
 
-    fn dial(&mut self, _: SocketId, _: Credentials) {
+    fn dial(&mut self, _: SocketId, _: Credentials, _: Option<std::sync::Arc<Endpoint>>) {
         let mut books = self.peer.books();
         *books = Books::default();
     }
 
     fn poll_dialing(&mut self, (): &mut ()) -> Poll<Result<Dialled<Stream>, OpenFailure>> {
-        let handshake = Handshake::start(&self.opener.endpoint, &Default::default());
+        let handshake = Handshake::start(&self.opener.endpoint);
         let stream = Stream(std::sync::Arc::clone(&self.peer));
-        Poll::Ready(Ok(Dialled { stream, handshake, login: None }))
+        Poll::Ready(Ok(Dialled { stream, handshake }))
     }
 }
 

@@ -53,6 +53,7 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
         suspend()?,
         probe()?,
         renewal()?,
+        asking()?,
     ])
 }
 
@@ -269,6 +270,37 @@ fn renewal() -> Result<Configuration, ConfigErrors> {
             ("retry", "hint"),
         ],
         ..world("renewal", settings.max_attempts(Some(1)))?
+    })
+}
+
+/// A provider that answers, fails with each verdict, or hangs, and may answer late or twice; a user who
+/// reconnects, and a machine that sleeps; one retry. Histories are cut off as in `suspend`.
+fn asking() -> Result<Configuration, ConfigErrors> {
+    let settings = short().ask_provider(true).attempt_timeout(Duration::from_secs(6));
+    Ok(Configuration {
+        messages: &[
+            Message::Provided,
+            Message::ProviderFailed,
+            Message::ProviderBusy,
+            Message::ProviderClosed,
+            Message::Opened,
+            Message::Refused,
+        ],
+        horizon: Instant::from_millis(31_000),
+        extras: &[What::Reconnect, What::Sleep],
+        depth: Some(6),
+        expected: &[
+            (
+                "disconnected",
+                "attempt_timeout connect_timeout open_failed provider reconnect requested",
+            ),
+            ("gave_up", "attempts_spent provider"),
+            ("notice", "clock_jumped ready"),
+            ("rejected", "not_ready"),
+            ("retry", "backoff hint policy"),
+            ("stale", "provider_answered provider_failed socket_opened"),
+        ],
+        ..world("asking", settings.max_attempts(Some(1)))?
     })
 }
 

@@ -10,8 +10,8 @@ use crate::environment::Ping;
 use crate::message::Message;
 use crate::state::State;
 
-/// The most events that a healthy world needs: CLOSING's Tick, connect, open, login.
-const STEPS_TO_READY: usize = 4;
+/// The most events that a healthy world needs: CLOSING's Tick, connect, the provider's answer, open, login.
+const STEPS_TO_READY: usize = 5;
 
 /// How many deadlines of a healthy connection are checked.
 const DEADLINES: usize = 5;
@@ -89,6 +89,9 @@ impl Healthy {
                 Event::Tick
             }
             (ConnectionState::Closing, None) => return Err("CLOSING for ever".to_owned()),
+            (ConnectionState::Connecting, _) if self.connection.is_asking() => {
+                Message::Provided.event(self.socket()?)
+            }
             (ConnectionState::Connecting, _) => Message::Opened.event(self.socket()?),
             (ConnectionState::Connected | ConnectionState::Authenticated, deadline) => {
                 let accepted = Message::LoginAccepted.event(self.socket()?);

@@ -56,6 +56,8 @@ pub(crate) struct Line {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Server {
+    /// The provider is asked, and has not answered yet, or never does.
+    Provider,
     /// An attempt that is not answered yet, or never.
     Asked,
     Open,
@@ -65,6 +67,10 @@ enum Server {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Driver {
+    /// The provider is asked.
+    Asking,
+    /// The request is there, and the order to open follows in the same event.
+    Answered,
     Opening,
     Open,
     /// Open, and a Close was sent.
@@ -74,18 +80,21 @@ enum Driver {
 }
 
 impl Line {
-    const ASKED: Self = Self {
-        server: Server::Asked,
-        driver: Driver::Opening,
-        was_asked: false,
-        got_login: false,
-        was_aborted: false,
-        in_flight: Messages::NONE,
-    };
+    const fn new(server: Server, driver: Driver, in_flight: Messages) -> Self {
+        let (was_asked, got_login, was_aborted) = (false, false, false);
+        Self { server, driver, was_asked, got_login, was_aborted, in_flight }
+    }
 
     /// The possible next events of the server or the network.
     pub(crate) fn may_say(&self, message: Message) -> bool {
         let is_possible = match (self.server, message) {
+            (
+                Server::Provider,
+                Message::Provided
+                | Message::ProviderFailed
+                | Message::ProviderBusy
+                | Message::ProviderClosed,
+            ) => true,
             (
                 Server::Asked,
                 Message::Opened | Message::Refused | Message::Unauthorized | Message::Unavailable,
@@ -102,7 +111,7 @@ impl Line {
             ) => true,
             (Server::Open, Message::Pong) => self.was_asked,
             (Server::Open, Message::LoginAccepted | Message::LoginRefused) => self.got_login,
-            (Server::Asked | Server::Open | Server::Gone, _) => false,
+            (Server::Provider | Server::Asked | Server::Open | Server::Gone, _) => false,
         };
         is_possible && !self.in_flight.has(message)
     }
@@ -116,7 +125,11 @@ impl Line {
             | Message::Pong
             | Message::LoginAccepted
             | Message::LoginRefused => Server::Open,
-            Message::Refused
+            Message::Provided
+            | Message::ProviderFailed
+            | Message::ProviderBusy
+            | Message::ProviderClosed
+            | Message::Refused
             | Message::Unauthorized
             | Message::Unavailable
             | Message::CloseNormal
@@ -183,6 +196,20 @@ impl Environment {
                     line.driver = Driver::Open;
                 }
             }
+            Event::ProviderAnswered(id) => {
+                if let Some(line) = self.line(id, last)
+                    && line.driver == Driver::Asking
+                {
+                    line.driver = Driver::Answered;
+                }
+            }
+            Event::ProviderFailed(id, _) => {
+                if let Some(line) = self.line(id, last)
+                    && line.driver == Driver::Asking
+                {
+                    line.driver = Driver::Gone;
+                }
+            }
             Event::OpenFailed(id, _) => {
                 if let Some(line) = self.line(id, last) {
                     line.driver = Driver::Gone;
@@ -211,6 +238,7 @@ impl Environment {
     /// Performs an action, as a driver does. `last` counts the sockets.
     pub(crate) fn perform(&mut self, action: &Action, last: &mut u64) -> Result<(), Fault> {
         match *action {
+            Action::AskProvider { id, .. } => self.ask(id, last),
             Action::OpenSocket { id, .. } => self.open(id, last),
             Action::Send(id, outgoing) => self.send(id, outgoing, *last),
             Action::CloseSocket(id) => {
@@ -235,7 +263,28 @@ impl Environment {
         }
     }
 
+    fn ask(&mut self, id: SocketId, last: &mut u64) -> Result<(), Fault> {
+        self.begin(id, last)?;
+        self.lines[0] = Line::new(Server::Provider, Driver::Asking, Messages::NONE);
+        Ok(())
+    }
+
+    /// Opens the socket of a new attempt, or of the one whose request is there.
     fn open(&mut self, id: SocketId, last: &mut u64) -> Result<(), Fault> {
+        let asked = self.lines[0];
+        let is_answered = id.number() == *last && asked.driver == Driver::Answered;
+        let in_flight = if is_answered {
+            asked.in_flight // the provider may answer twice
+        } else {
+            self.begin(id, last)?;
+            Messages::NONE
+        };
+        self.lines[0] = Line::new(Server::Asked, Driver::Opening, in_flight);
+        Ok(())
+    }
+
+    /// A new attempt.
+    fn begin(&mut self, id: SocketId, last: &mut u64) -> Result<(), Fault> {
         let is_next = id.number() == *last + 1;
         Law::OneSocket.hold(is_next, || format!("socket {id} is opened after {last}"))?;
         let held = self.held(*last);
@@ -245,7 +294,6 @@ impl Environment {
             .hold(self.is_wanted, || format!("socket {id} is opened though nobody wants it"))?;
         *last = id.number();
         self.lines.rotate_right(1);
-        self.lines[0] = Line::ASKED;
         self.refresh();
         Ok(())
     }
@@ -263,6 +311,9 @@ impl Environment {
                 Law::Abort.broken(format!("{id} is aborted, and the driver has let go of it"))
             );
         };
+        Law::Abort.hold(!matches!(line.driver, Driver::Asking | Driver::Answered), || {
+            format!("{id} is aborted, and only the provider is asked")
+        })?;
         let was_told = line.driver == Driver::Closing;
         (line.driver, line.was_aborted) = (Driver::Gone, true);
         Law::Abort.hold(!was_told, || format!("{id} is aborted after its Close"))
@@ -280,7 +331,7 @@ impl Environment {
             Driver::Closing => {
                 return Err(Law::OneClose.broken(format!("{outgoing:?} follows the Close of {id}")));
             }
-            Driver::Opening | Driver::Gone => {
+            Driver::Asking | Driver::Answered | Driver::Opening | Driver::Gone => {
                 return Err(Law::OneSocket.broken(format!("{outgoing:?} to {id}, not open")));
             }
         }

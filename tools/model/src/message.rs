@@ -1,10 +1,16 @@
-//! Events of a socket on the network, and which of them are in flight.
+//! Events of a provider, and of a socket on the network, and which of them are in flight.
 
-use gateway_core::{CloseCode, CloseFrame, Event, Failure, Frame, OpenError, SocketId};
+use core::time::Duration;
 
-/// An event of a socket on the network.
+use gateway_core::{CloseCode, CloseFrame, Event, Failure, Frame, OpenError, SocketId, Verdict};
+
+/// An event of a provider, or of a socket on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Message {
+    Provided,
+    ProviderFailed,
+    ProviderBusy,
+    ProviderClosed,
     Opened,
     Refused,
     Unauthorized,
@@ -20,7 +26,11 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Provided,
+        Self::ProviderFailed,
+        Self::ProviderBusy,
+        Self::ProviderClosed,
         Self::Opened,
         Self::Refused,
         Self::Unauthorized,
@@ -40,7 +50,12 @@ impl Message {
         let failed = |status| OpenError::Http { status, retry_after: None };
         let text = |text| Event::FrameReceived(id, Frame::Text(text));
         let close = |frame| Event::FrameReceived(id, Frame::Close(frame));
+        let busy = Verdict::RetryNoSoonerThan(Duration::from_secs(5));
         match self {
+            Self::Provided => Event::ProviderAnswered(id),
+            Self::ProviderFailed => Event::ProviderFailed(id, Verdict::Retry),
+            Self::ProviderBusy => Event::ProviderFailed(id, busy),
+            Self::ProviderClosed => Event::ProviderFailed(id, Verdict::Fatal),
             Self::Opened => Event::SocketOpened(id),
             Self::Refused => Event::OpenFailed(id, OpenError::Refused),
             Self::Unauthorized => Event::OpenFailed(id, failed(401)),
@@ -58,9 +73,13 @@ impl Message {
         }
     }
 
-    /// The text for the server or the network that creates it.
+    /// The text for the provider, the server or the network that creates it.
     pub(crate) const fn words(self) -> &'static str {
         match self {
+            Self::Provided => "answers for the provider",
+            Self::ProviderFailed => "fails for the provider",
+            Self::ProviderBusy => "is busy for the provider",
+            Self::ProviderClosed => "refuses for good for the provider",
             Self::Opened => "accepts",
             Self::Refused => "refuses",
             Self::Unauthorized => "answers 401",

@@ -56,12 +56,15 @@ impl Work for Counted<'_> {
             Kind::Pipelined => 32,
             Kind::Flood => 128,
         };
-        let (mut texts, mut seen) = (Texts::new(bytes), Seen::new(bytes));
+        let texts = Texts::new(bytes);
+        let (mut seen, mut texts) = (Seen::new(texts.clone()), texts);
         let mut some = async |messages| match kind {
             Kind::Pipelined => {
                 exchange(&mut socket, messages, IN_FLIGHT, &mut texts, &mut seen).await
             }
-            Kind::Flood => flood(&mut socket, messages, bytes, &mut Seen::new(bytes)).await,
+            Kind::Flood => {
+                flood(&mut socket, messages, bytes, &mut Seen::new(Texts::new(bytes))).await
+            }
         };
         some(messages / 4).await?;
 
@@ -69,7 +72,7 @@ impl Work for Counted<'_> {
         some(*messages).await?;
         let (spent, after) = (meter.stop(), (self.count)());
 
-        let mut answer = answer(spent, *messages);
+        let mut answer = answer(spent, *messages, bytes);
         let each = (after - before) as f64 / *messages as f64;
         answer.insert("allocations_per_message".to_owned(), each.into());
         Ok(answer)

@@ -11,7 +11,7 @@ use anyhow::{Context, Error, Result, bail};
 use futures_util::TryFutureExt;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::exchange::{LEAST, Seen};
+use crate::exchange::{LEAST, Seen, Texts};
 use crate::peers::{Socket, at_once};
 
 /// How many are at work at once.
@@ -48,7 +48,7 @@ impl Stage {
 
 /// Waits for what must not come.
 pub(super) async fn silent<S: Socket>(socket: &mut S) -> Result<()> {
-    socket.receive(&mut Seen::new(LEAST as u32)).await?;
+    socket.receive(&mut Seen::new(Texts::new(LEAST as u32))).await?;
     bail!("a message that was not asked for")
 }
 

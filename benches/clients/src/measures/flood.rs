@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::pipelined::one_more;
 use super::{Answer, By, Job, Work, answer, go};
 use crate::arguments::Common;
-use crate::exchange::{LEAST, Seen};
+use crate::exchange::{LEAST, Seen, Texts};
 use crate::peers::Socket;
 use crate::statistics::Meter;
 
@@ -24,19 +24,24 @@ pub(crate) struct Flood {
 impl Work for Flood {
     async fn run<S: Socket>(&self) -> Result<Answer> {
         let mut socket = S::open(&self.common.target()).await?;
-        let mut seen = Seen::new(self.bytes);
+        let mut seen = Seen::new(Texts::new(self.bytes));
 
         let meter = Meter::start();
         flood(&mut socket, self.messages, self.bytes, &mut seen).await?;
         let spent = meter.stop();
 
         one_more(&mut socket, &mut seen).await?;
-        Ok(answer(spent, self.messages))
+        Ok(answer(spent, self.messages, self.bytes))
     }
 
     fn job(&self) -> Option<Job> {
-        let Self { messages, bytes, .. } = *self;
-        Some(Job { target: self.common.target(), messages, bytes, by: By::Push })
+        Some(Job {
+            target: self.common.target(),
+            texts: Texts::new(self.bytes),
+            warm_up: None,
+            messages: self.messages,
+            by: By::Push,
+        })
     }
 }
 

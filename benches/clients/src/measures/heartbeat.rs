@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::flood::flood;
 use super::{Answer, Work, answer};
 use crate::arguments::Common;
-use crate::exchange::Seen;
+use crate::exchange::{Seen, Texts};
 use crate::peers::{Socket, Target};
 use crate::server;
 use crate::statistics::Meter;
@@ -40,14 +40,15 @@ impl Work for Heartbeat {
         let meter = Meter::start();
         let mut messages = 0;
         while meter.seconds() < self.seconds as f64 {
-            flood(&mut socket, self.messages_at_once, BYTES, &mut Seen::new(BYTES)).await?;
+            flood(&mut socket, self.messages_at_once, BYTES, &mut Seen::new(Texts::new(BYTES)))
+                .await?;
             messages += self.messages_at_once;
         }
         let spent = meter.stop();
 
         let arrivals = server::pings(self.common.server)?;
         ensure!(!arrivals.is_empty(), "no heartbeat came in {} s", spent.seconds);
-        let mut answer = answer(spent, messages);
+        let mut answer = answer(spent, messages, BYTES);
         answer.insert("pings".to_owned(), arrivals.len().into());
         let late = worst_late(&arrivals, interval.as_secs_f64(), spent.seconds);
         answer.insert("worst_late_seconds".to_owned(), late.into());

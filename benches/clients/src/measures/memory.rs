@@ -56,7 +56,9 @@ impl Work for Memory {
             let stage = Arc::clone(&stage);
             async move {
                 let mut socket = S::open(&target).await?;
-                exchange(&mut socket, 1, 1, &mut Texts::new(BYTES), &mut Seen::new(BYTES)).await?;
+                let mut texts = Texts::new(BYTES);
+                let mut seen = Seen::new(texts.clone());
+                exchange(&mut socket, 1, 1, &mut texts, &mut seen).await?;
                 Ok(live(socket, messages, stage))
             }
         };
@@ -88,7 +90,7 @@ fn live<S: Socket>(
     async move {
         burst
             .pass(&mut socket, async |socket: &mut S| {
-                flood(socket, messages, BYTES, &mut Seen::new(BYTES)).await
+                flood(socket, messages, BYTES, &mut Seen::new(Texts::new(BYTES))).await
             })
             .await?;
         silent(&mut socket).await

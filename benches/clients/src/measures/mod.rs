@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use crate::exchange::Texts;
 use crate::peers::Socket;
 use crate::statistics::Spent;
 
@@ -12,6 +13,7 @@ mod crowd;
 pub(crate) mod flood;
 pub(crate) mod heartbeat;
 pub(crate) mod idle;
+pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod pipelined;
 pub(crate) mod tasks;
@@ -34,10 +36,12 @@ pub(crate) trait Work {
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) target: crate::peers::Target,
+    /// The first text, from which the others follow.
+    pub(crate) texts: Texts,
+    /// How many texts are received and not counted, before the others.
+    pub(crate) warm_up: Option<u64>,
     /// How many texts are received.
     pub(crate) messages: u64,
-    /// The length of each.
-    pub(crate) bytes: u32,
     pub(crate) by: By,
 }
 
@@ -55,10 +59,17 @@ pub(crate) fn go(messages: u64, bytes: u32) -> String {
     format!("go {messages} {bytes}")
 }
 
-/// An answer of so many messages.
-pub(crate) fn answer(spent: Spent, messages: u64) -> Answer {
+/// An answer of so many messages of so many bytes.
+pub(crate) fn answer(spent: Spent, messages: u64, bytes: u32) -> Answer {
     let mut answer = spent_in(spent);
     answer.insert("messages".to_owned(), messages.into());
+    answer.insert("bytes".to_owned(), bytes.into());
+    answer
+}
+
+/// The same, with what the warm-up took: the server's processor time has that in it, too.
+pub(crate) fn warmed_up(mut answer: Answer, warm_up: Spent) -> Answer {
+    answer.insert("warm_up_seconds".to_owned(), warm_up.seconds.into());
     answer
 }
 

@@ -29,20 +29,25 @@ pub(crate) struct Pipelined {
 impl Work for Pipelined {
     async fn run<S: Socket>(&self) -> Result<Answer> {
         let mut socket = S::open(&self.common.target()).await?;
-        let (mut texts, mut seen) = (Texts::new(self.bytes), Seen::new(self.bytes));
+        let texts = Texts::new(self.bytes);
+        let (mut seen, mut texts) = (Seen::new(texts.clone()), texts);
 
         let meter = Meter::start();
         exchange(&mut socket, self.messages, self.in_flight, &mut texts, &mut seen).await?;
         let spent = meter.stop();
 
         one_more(&mut socket, &mut seen).await?;
-        Ok(answer(spent, self.messages))
+        Ok(answer(spent, self.messages, self.bytes))
     }
 
     fn job(&self) -> Option<Job> {
-        let by = By::Echoes(self.in_flight.min(self.messages));
-        let Self { messages, bytes, .. } = *self;
-        Some(Job { target: self.common.target(), messages, bytes, by })
+        Some(Job {
+            target: self.common.target(),
+            texts: Texts::new(self.bytes),
+            warm_up: None,
+            messages: self.messages,
+            by: By::Echoes(self.in_flight),
+        })
     }
 }
 

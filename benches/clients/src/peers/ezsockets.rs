@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use async_trait::async_trait;
 use ezsockets::{Bytes, Client, ClientConfig, ClientExt, Error, Utf8Bytes};
 use tokio::sync::{Semaphore, oneshot};
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::{Socket, Target};
 use crate::exchange::{Seen, Texts};
 use crate::measures::tasks::{Tally, Tasks, next_text};
-use crate::measures::{Answer, By, Job, answer, go};
+use crate::measures::{Answer, By, Job, answer, go, warmed_up};
 use crate::statistics::{Meter, Spent};
 
 /// Messages, exchanged where the library calls.
@@ -23,18 +23,25 @@ struct Loop {
     to_send: u64,
     to_receive: u64,
     meter: Meter,
+    warm_up: Option<Spent>,
     spent: Option<Spent>,
     opened: Option<oneshot::Sender<()>>,
-    ended: Option<oneshot::Sender<Result<Spent>>>,
+    ended: Option<oneshot::Sender<Result<Done>>>,
+}
+
+/// What was spent.
+struct Done {
+    warm_up: Option<Spent>,
+    counted: Spent,
 }
 
 impl Loop {
     /// Takes a text, and says whether it was the last: behind all that is measured there goes one more, which must be the next
     /// that comes.
-    fn take(&mut self, text: &[u8]) -> Result<Option<Spent>> {
+    fn take(&mut self, text: &[u8]) -> Result<Option<Done>> {
         self.seen.take(text)?;
-        if self.spent.is_some() {
-            return Ok(self.spent);
+        if let Some(counted) = self.spent {
+            return Ok(Some(Done { warm_up: self.warm_up, counted }));
         }
         if self.to_send > 0 {
             send(&self.client, self.texts.due())?;
@@ -42,14 +49,38 @@ impl Loop {
             self.to_send -= 1;
         }
         self.to_receive -= 1;
-        if self.to_receive == 0 {
+        if self.to_receive > 0 {
+            return Ok(None);
+        }
+        if self.job.warm_up.take().is_some() {
+            self.warm_up = Some(self.meter.stop());
+            self.begin()?;
+        } else {
             self.spent = Some(self.meter.stop());
             send(&self.client, self.seen.texts().due())?;
         }
         Ok(None)
     }
 
-    fn end(&mut self, result: Result<Spent>) {
+    /// Begins with the warm-up, or with what is counted if that is over.
+    fn begin(&mut self) -> Result<()> {
+        self.meter = Meter::start();
+        self.to_receive = self.job.warm_up.unwrap_or(self.job.messages);
+        match self.job.by {
+            By::Push => send(&self.client, &go(self.to_receive, self.texts.bytes())),
+            By::Echoes(in_flight) => {
+                let window = in_flight.min(self.to_receive);
+                self.to_send = self.to_receive - window;
+                for _ in 0..window {
+                    send(&self.client, self.texts.due())?;
+                    self.texts.advance();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self, result: Result<Done>) {
         if let Some(ended) = self.ended.take() {
             let _ = ended.send(result); // the other side has gone only when all is over
         }
@@ -84,18 +115,7 @@ impl ClientExt for Loop {
     }
 
     async fn on_call(&mut self, (): ()) -> Result<(), Error> {
-        self.meter = Meter::start();
-        match self.job.by {
-            By::Push => send(&self.client, &go(self.job.messages, self.job.bytes))?,
-            By::Echoes(window) => {
-                for _ in 0..window {
-                    send(&self.client, self.texts.due())?;
-                    self.texts.advance();
-                }
-                self.to_send = self.job.messages - window;
-            }
-        }
-        Ok(())
+        Ok(self.begin()?)
     }
 }
 
@@ -106,18 +126,19 @@ fn send(client: &Client<Loop>, text: &str) -> Result<()> {
 
 /// Exchanges the messages of a measure.
 pub(super) async fn run(job: Job) -> Result<Answer> {
-    let (config, messages) = (config(&job.target), job.messages);
+    let (config, messages, bytes) = (config(&job.target)?, job.messages, job.texts.bytes());
     let (opened, open) = oneshot::channel();
     let (ended, end) = oneshot::channel();
     let (client, _running) = ezsockets::connect(
         |client| Loop {
             client,
-            seen: Seen::new(job.bytes),
-            texts: Texts::new(job.bytes),
+            seen: Seen::new(job.texts.clone()),
+            texts: job.texts.clone(),
             to_send: 0,
-            to_receive: job.messages,
+            to_receive: 0,
             job,
             meter: Meter::start(),
+            warm_up: None,
             spent: None,
             opened: Some(opened),
             ended: Some(ended),
@@ -127,7 +148,12 @@ pub(super) async fn run(job: Job) -> Result<Answer> {
     .await;
     open.await?;
     client.call(()).map_err(|_| anyhow!("closed"))?;
-    Ok(answer(end.await??, messages))
+    let Done { warm_up, counted } = end.await??;
+    let answer = answer(counted, messages, bytes);
+    Ok(match warm_up {
+        Some(warm_up) => warmed_up(answer, warm_up),
+        None => answer,
+    })
 }
 
 /// Counts what comes back of many tasks' texts.
@@ -175,7 +201,7 @@ pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
     let permits = Arc::clone(&window);
     let tallying =
         |_| Tallying { tally, window: permits, opened: Some(opened), ended: Some(ended) };
-    let (client, _running) = ezsockets::connect(tallying, config(&work.common.target())).await;
+    let (client, _running) = ezsockets::connect(tallying, config(&work.common.target())?).await;
     open.await?;
     let meter = Meter::start();
     let mut senders = JoinSet::new();
@@ -197,8 +223,9 @@ pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
     Ok(work.answer(spent))
 }
 
-fn config(target: &Target) -> ClientConfig {
-    ClientConfig::new(target.url().as_str())
+fn config(target: &Target) -> Result<ClientConfig> {
+    ensure!(!target.no_delay, "ezsockets has no setting for TCP_NODELAY");
+    Ok(ClientConfig::new(target.url().as_str()))
 }
 
 /// A connection that was opened, and no more.
@@ -234,7 +261,7 @@ impl Socket for Opened {
     async fn open(target: &Target) -> Result<Self> {
         let (opened, open) = oneshot::channel();
         let (client, _running) =
-            ezsockets::connect(|_| Opening(Some(opened)), config(target)).await;
+            ezsockets::connect(|_| Opening(Some(opened)), config(target)?).await;
         open.await?;
         Ok(Self { _client: client })
     }

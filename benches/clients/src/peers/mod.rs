@@ -13,8 +13,11 @@ mod fastwebsockets;
 mod gateway;
 mod gateway_std;
 mod gateway_tokio;
+#[cfg(feature = "nautilus")]
+mod nautilus_network;
 mod peer;
 mod run;
+mod sockudo_ws;
 mod stream_tungstenite;
 mod tokio_tungstenite;
 mod tokio_websockets;

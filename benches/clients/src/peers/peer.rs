@@ -20,8 +20,12 @@ pub(crate) enum Peer {
     TokioWebsocketsBatched,
     Yawc,
     YawcBatched,
+    SockudoWs,
+    SockudoWsBatched,
     Ezsockets,
     StreamTungstenite,
+    #[cfg(feature = "nautilus")]
+    NautilusNetwork,
 }
 
 impl Peer {
@@ -42,8 +46,11 @@ impl Peer {
             Self::Fastwebsockets | Self::FastwebsocketsBatched => "fastwebsockets",
             Self::TokioWebsockets | Self::TokioWebsocketsBatched => "tokio-websockets",
             Self::Yawc | Self::YawcBatched => "yawc",
+            Self::SockudoWs | Self::SockudoWsBatched => "sockudo-ws",
             Self::Ezsockets => "ezsockets",
             Self::StreamTungstenite => "stream-tungstenite",
+            #[cfg(feature = "nautilus")]
+            Self::NautilusNetwork => "nautilus-network",
         }
     }
 
@@ -52,35 +59,47 @@ impl Peer {
     /// Memory and idle connections are a task each: the blocking libraries want a thread for that, whose stack would be weighed.
     pub(crate) const fn measures(self) -> &'static [&'static str] {
         match self {
-            Self::GatewayTokio => {
-                &["pipelined", "flood", "connects", "memory", "idle", "heartbeat", "allocations"]
-            }
-            Self::GatewayTokioSpawn => &[
+            Self::GatewayTokio => &[
                 "pipelined",
-                "tasks",
                 "flood",
+                "large",
                 "connects",
                 "memory",
                 "idle",
                 "heartbeat",
                 "allocations",
             ],
-            Self::GatewayStd => &["pipelined", "flood", "connects", "heartbeat", "allocations"],
-            Self::TokioTungstenite => {
-                &["pipelined", "flood", "connects", "memory", "idle", "allocations"]
+            Self::GatewayTokioSpawn => &[
+                "pipelined",
+                "flood",
+                "large",
+                "connects",
+                "memory",
+                "idle",
+                "heartbeat",
+                "allocations",
+            ],
+            Self::GatewayStd => {
+                &["pipelined", "flood", "large", "connects", "heartbeat", "allocations"]
             }
-            Self::TokioTungsteniteSmall => &["pipelined", "flood", "connects", "memory"],
-            Self::Tungstenite => &["pipelined", "flood", "connects", "allocations"],
-            Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc => {
-                &["pipelined", "flood", "connects", "memory"]
+            Self::TokioTungstenite => {
+                &["pipelined", "flood", "large", "connects", "memory", "idle", "allocations"]
+            }
+            Self::TokioTungsteniteSmall => &["pipelined", "flood", "large", "connects", "memory"],
+            Self::Tungstenite => &["pipelined", "flood", "large", "connects", "allocations"],
+            Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc | Self::SockudoWs => {
+                &["pipelined", "flood", "large", "connects", "memory"]
             }
             Self::TokioTungsteniteBatched
             | Self::TungsteniteBatched
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched
-            | Self::YawcBatched => &["pipelined", "flood"],
-            Self::Ezsockets => &["pipelined", "tasks", "flood", "connects"],
-            Self::StreamTungstenite => &["pipelined", "flood", "connects", "memory"],
+            | Self::YawcBatched
+            | Self::SockudoWsBatched => &["pipelined", "flood", "large"],
+            Self::Ezsockets => &["pipelined", "tasks", "flood", "large", "connects"],
+            Self::StreamTungstenite => &["pipelined", "flood", "large", "connects", "memory"],
+            #[cfg(feature = "nautilus")]
+            Self::NautilusNetwork => &["pipelined", "flood", "large", "connects", "memory"],
         }
     }
 }

@@ -7,9 +7,11 @@ use std::task::{Context, Poll, Waker};
 use anyhow::{Context as _, Result, bail};
 use tokio::task::JoinSet;
 
+#[cfg(feature = "nautilus")]
+use super::nautilus_network;
 use super::{
-    Peer, Socket, ezsockets, fastwebsockets, gateway_std, gateway_tokio, stream_tungstenite,
-    tokio_tungstenite, tokio_websockets, tungstenite, yawc,
+    Peer, Socket, ezsockets, fastwebsockets, gateway_std, gateway_tokio, sockudo_ws,
+    stream_tungstenite, tokio_tungstenite, tokio_websockets, tungstenite, yawc,
 };
 use crate::measures::tasks::Tasks;
 use crate::measures::{Answer, Work};
@@ -31,11 +33,21 @@ pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
         Peer::TokioWebsocketsBatched => with::<tokio_websockets::Batched>(work),
         Peer::Yawc => with::<yawc::Each>(work),
         Peer::YawcBatched => with::<yawc::Batched>(work),
+        Peer::SockudoWs => {
+            sockudo_ws::init_clock();
+            with::<sockudo_ws::Each>(work)
+        }
+        Peer::SockudoWsBatched => {
+            sockudo_ws::init_clock();
+            with::<sockudo_ws::Batched>(work)
+        }
         Peer::Ezsockets => match work.job() {
             Some(job) => on_tokio(ezsockets::run(job)),
             None => with::<ezsockets::Opened>(work),
         },
         Peer::StreamTungstenite => with::<stream_tungstenite::Subscribed>(work),
+        #[cfg(feature = "nautilus")]
+        Peer::NautilusNetwork => with::<nautilus_network::Handled>(work),
     }
 }
 

@@ -31,7 +31,12 @@ pub(super) struct Tale {
 /// An attempt.
 #[derive(Debug)]
 pub(super) struct Attempt {
+    /// When the socket was ordered; before that, when the provider was asked.
     pub(super) dialled: Instant,
+    /// Whether the provider is asked, and has not answered.
+    pub(super) is_asked: bool,
+    /// How long the provider took to answer, if it was asked.
+    pub(super) provided: Option<Duration>,
     /// Its result, if it was known before the attempt was dropped.
     pub(super) opening: Option<String>,
     pub(super) opened: Instant,
@@ -84,7 +89,8 @@ pub(super) struct Seen {
 impl Attempt {
     pub(super) fn at(dialled: Instant) -> Self {
         let (deeds, pings, pongs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { dialled, opening: None, opened: dialled, deeds, pings, pongs }
+        let (is_asked, provided, opening) = (false, None, None);
+        Self { dialled, is_asked, provided, opening, opened: dialled, deeds, pings, pongs }
     }
 
     /// The delay and style of all pongs, if they are alike: then the peer's manners describe them.
@@ -100,7 +106,11 @@ impl Attempt {
 
 impl Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.opening.as_deref().unwrap_or("never_connects()"))?;
+        let unfinished = if self.is_asked { "provider_hangs()" } else { "never_connects()" };
+        f.write_str(self.opening.as_deref().unwrap_or(unfinished))?;
+        if let Some(after) = self.provided {
+            write!(f, "\n                .provider_answers({})", words::millis(after))?;
+        }
         let manners = self.manners();
         if let Some(Pong { delay, style, .. }) = manners {
             write!(
@@ -173,7 +183,8 @@ impl Seen {
                 }
                 Action::Notify(notice) => self.notice(notice),
                 // Their effects on the connection are recorded by later events.
-                Action::Send(..)
+                Action::AskProvider { .. }
+                | Action::Send(..)
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
                 | Action::Drain(_)

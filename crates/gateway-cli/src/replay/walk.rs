@@ -176,22 +176,33 @@ impl Walk {
                 self.command(at, format!("Command::Network(Network::{network:?})"));
                 self.feed(Event::NetworkChanged(network), recorded);
             }
-            Fact::SocketOpened { socket } => {
-                let placed =
-                    self.place(self.attempt().map_or(self.now, |attempt| attempt.dialled), at);
+            Fact::ProviderAnswered { socket } => {
+                let after = self.place_in_attempt(at);
                 if let Some(attempt) = self.tale.attempts.last_mut() {
-                    let after = placed.saturating_duration_since(attempt.dialled);
+                    attempt.is_asked = false;
+                    attempt.provided = Some(after);
+                }
+                self.feed(Event::ProviderAnswered(socket), recorded);
+            }
+            Fact::ProviderFailed { socket, verdict } => {
+                let after = self.place_in_attempt(at);
+                if let Some(attempt) = self.tale.attempts.last_mut() {
+                    attempt.opening = Some(words::failing_provider(after, verdict));
+                }
+                self.feed(Event::ProviderFailed(socket, verdict), recorded);
+            }
+            Fact::SocketOpened { socket } => {
+                let after = self.place_in_attempt(at);
+                if let Some(attempt) = self.tale.attempts.last_mut() {
                     attempt.opening = Some(format!("accepts_after({})", words::millis(after)));
-                    attempt.opened = placed;
+                    attempt.opened = self.now;
                 }
                 self.feed(Event::SocketOpened(socket), recorded);
             }
             Fact::OpenFailed { socket, error } => {
-                let placed =
-                    self.place(self.attempt().map_or(self.now, |attempt| attempt.dialled), at);
+                let after = self.place_in_attempt(at);
                 let error = self.moved(at, error);
                 if let Some(attempt) = self.tale.attempts.last_mut() {
-                    let after = placed.saturating_duration_since(attempt.dialled);
                     attempt.opening = Some(words::failed_opening(after, error));
                 }
                 self.feed(Event::OpenFailed(socket, error), recorded);
@@ -253,7 +264,16 @@ impl Walk {
     /// Records what later events depend on.
     fn follow(&mut self, action: &Action) {
         match *action {
-            Action::OpenSocket { .. } => self.tale.attempts.push(Attempt::at(self.now)),
+            Action::AskProvider { .. } => {
+                self.tale.attempts.push(Attempt { is_asked: true, ..Attempt::at(self.now) });
+            }
+            Action::OpenSocket { .. } => match self.tale.attempts.last_mut() {
+                // The time since its question is known.
+                Some(asked) if asked.provided.is_some() && asked.opening.is_none() => {
+                    asked.dialled = self.now;
+                }
+                Some(_) | None => self.tale.attempts.push(Attempt::at(self.now)),
+            },
             Action::Send(_, ping @ (Outgoing::Ping(_) | Outgoing::WebSocketPing(_))) => {
                 self.last_ping = Some(ping);
                 if let Some(attempt) = self.tale.attempts.last_mut() {
@@ -269,6 +289,12 @@ impl Walk {
             | Action::Deliver
             | Action::Notify(_) => {}
         }
+    }
+
+    /// Places an event of the attempt, and returns the time since its question or its dial.
+    fn place_in_attempt(&mut self, at: Instant) -> Duration {
+        let begun = self.attempt().map_or(self.now, |attempt| attempt.dialled);
+        self.place(begun, at).saturating_duration_since(begun)
     }
 
     fn attempt(&self) -> Option<&Attempt> {

@@ -158,11 +158,20 @@ pub(super) fn close_command(code: CloseCode, reason_bytes: u64) -> String {
 }
 
 pub(super) fn login_rejected(verdict: Verdict) -> String {
-    let verdict = match verdict {
-        Verdict::RetryNoSoonerThan(least) => format!("RetryNoSoonerThan({})", millis(least)),
-        other => format!("{other:?}"),
-    };
-    format!("Command::LoginRejected(Verdict::{verdict})")
+    format!("Command::LoginRejected({})", ruling(verdict))
+}
+
+pub(super) fn failing_provider(after: Duration, verdict: Verdict) -> String {
+    format!("provider_fails_after({}, {})", millis(after), ruling(verdict))
+}
+
+fn ruling(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::RetryNoSoonerThan(least) => {
+            format!("Verdict::RetryNoSoonerThan({})", millis(least))
+        }
+        other => format!("Verdict::{other:?}"),
+    }
 }
 
 /// A placeholder of this length.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use gateway_tokio::{
-    Client, LoginCredentials, ProviderError, Tls,
+    Client, ProviderError, Request, Tls,
     core::{Config, ConfigError, parse_duration},
 };
 use serde_json::{Map, Value};
@@ -74,9 +74,13 @@ impl Own {
             let limit = "unknown field; the known fields are ca_cert, cert, key, insecure";
             tree.error(format!("tls.{name}"), "", limit);
         }
+        let only_for_libraries = "is only for programs that embed the library";
         if let Some(external) = tree.field_mut("login", "external") {
             *external = Value::Bool(false);
-            tree.error("login.external", "", "is only for programs that embed the library");
+            tree.error("login.external", "", only_for_libraries);
+        }
+        if tree.take("ask_provider").is_some() {
+            tree.error("ask_provider", "", only_for_libraries);
         }
         own
     }
@@ -111,7 +115,7 @@ impl Own {
         }
         if let Some(path) = &self.login_file {
             let path = path.clone();
-            builder = builder.credentials(move |_| credentials(path.clone()));
+            builder = builder.attempt(move |_| with_login_of(path.clone()));
         }
         if let Some(recorder) = recorder {
             builder = builder.observer(recorder);
@@ -169,12 +173,12 @@ impl Own {
 
 /// Reads the login from the file, which may have changed since the last attempt. A separate thread
 /// reads it, because the file may hang.
-async fn credentials(path: PathBuf) -> Result<LoginCredentials, ProviderError> {
+async fn with_login_of(path: PathBuf) -> Result<Request, ProviderError> {
     let read = tokio::task::spawn_blocking(move || {
         let wrong = |error| format!("the login file {} cannot be read: {error}", path.display());
         read_login(&path).map_err(wrong)
     });
-    Ok(LoginCredentials::new().login(read.await??))
+    Ok(Request::new().login(read.await??))
 }
 
 /// A URL without its secret parts: the userinfo, the query and the fragment.

@@ -69,6 +69,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_REQUIRE_SUBPROTOCOL")
         .help("Refuses a server that chooses none of the offered subprotocols")
         .default("false"),
+    row(Value, "attempt_timeout", Some("attempt-timeout"), "SPAN", CONNECTION)
+        .variable("GATEWAY_ATTEMPT_TIMEOUT")
+        .help("Limits the time for reading the file of --login @FILE before each attempt")
+        .default("10s"),
     row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT")
         .help("Limits the time for DNS, TCP, TLS and the upgrade together")
@@ -261,12 +265,12 @@ mod tests {
     use super::*;
     use crate::settings::own::OWN;
 
-    /// A setting of the core that only programs which embed the library can have.
-    const FOR_LIBRARIES: &str = "login.external";
+    /// Settings of the core that only programs which embed the library can have.
+    const FOR_LIBRARIES: [&str; 2] = ["login.external", "ask_provider"];
 
     #[test]
     fn the_table_has_every_setting_of_the_core_with_its_default() {
-        for setting in Config::SETTINGS.iter().filter(|setting| setting.path != FOR_LIBRARIES) {
+        for setting in Config::SETTINGS.iter().filter(|one| !FOR_LIBRARIES.contains(&one.path)) {
             let row = SETTINGS.iter().find(|row| row.path == setting.path);
             let Some(row) = row else {
                 panic!("add `{}` to crates/gateway-cli/src/settings/table.rs", setting.path)

@@ -1,13 +1,12 @@
-//! Installs the peers below `target/peers`, once. An installation has a temporary name until it is
-//! complete, so that no concurrent or interrupted run leaves half a peer.
+//! The peers' servers.
 
 use std::ffi::OsString;
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use crate::fault::Peer;
+use crate::python::{once, python_with, run};
 
 /// The command line of a peer's server, but for its port.
 pub(crate) type ServerCommand = Vec<OsString>;
@@ -16,9 +15,9 @@ pub(crate) fn install(peer: Peer) -> Result<ServerCommand, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     match peer {
         Peer::Websockets => {
-            let installed = once("python", &sources.join("requirements.txt"), python)?;
+            let python = python_with(&sources.join("requirements.txt"))?;
             let server = sources.join("server_websockets.py");
-            Ok(vec![python_of(&installed).into(), "-B".into(), server.into()])
+            Ok(vec![python.into(), "-B".into(), server.into()])
         }
         Peer::Ws => npm_server(&sources, "server_ws.mjs"),
         Peer::GraphqlWs => npm_server(&sources, "server_graphql_ws.mjs"),
@@ -35,59 +34,10 @@ fn npm_server(sources: &Path, server: &str) -> Result<ServerCommand, String> {
     Ok(vec!["node".into(), installed.join(server).into()])
 }
 
-/// The folder that `make` filled from `manifest`, in this run or in an earlier one.
-fn once(
-    name: &str,
-    manifest: &Path,
-    make: impl Fn(&Path, &Path) -> Result<(), String>,
-) -> Result<PathBuf, String> {
-    let text = fs::read(manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp");
-    let done = target.join("peers").join(format!("{name}-{:016x}", hasher.finish()));
-    if done.exists() {
-        return Ok(done);
-    }
-    let aside = done.with_extension(format!("{}.part", std::process::id()));
-    fs::create_dir_all(&aside).map_err(|error| error.to_string())?;
-    let made = make(&aside, manifest).and_then(|()| match fs::rename(&aside, &done) {
-        Err(error) if !done.exists() => Err(error.to_string()),
-        _ => Ok(done), // ours, or that of another run which was faster
-    });
-    let _ = fs::remove_dir_all(&aside);
-    made
-}
-
-fn python(into: &Path, requirements: &Path) -> Result<(), String> {
-    run(Command::new("python3").args(["-m", "venv"]).arg(into))?;
-    let mut pip = Command::new(python_of(into));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    run(pip.args(["--no-input", "--retries", "1", "-r"]).arg(requirements))
-}
-
-fn python_of(environment: &Path) -> PathBuf {
-    environment.join("bin/python")
-}
-
 fn npm(into: &Path, manifest: &Path) -> Result<(), String> {
     run(Command::new("node").arg("--version"))?;
     fs::copy(manifest, into.join("package.json")).map_err(|error| error.to_string())?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]);
     run(npm.args(["--loglevel=error", "--fetch-retries=1"]).current_dir(into))
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{name} does not start: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no word");
-    Err(format!("{name}: {}: {last}", output.status))
 }

@@ -10,6 +10,7 @@ mod fault;
 mod install;
 mod lines;
 mod play;
+mod python;
 mod server;
 mod table;
 

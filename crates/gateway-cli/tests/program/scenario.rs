@@ -11,7 +11,7 @@ use super::common::{Ended, gateway, run};
 use super::recording::Recording;
 use gateway_tokio::core::{
     AcceptanceRule, CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, Login, Message,
-    Network, OpenError, RefusalRule, RetryAfter, UnixMillis,
+    Network, OpenError, RefusalRule, RetryAfter, UnixMillis, Verdict,
 };
 
 /// Where the scenarios are compiled, and run on all harnesses.
@@ -183,6 +183,42 @@ async fn refused_logins_replay_as_recorded_and_become_a_scenario() -> io::Result
     let journal = refusals().text();
     assert!(!journal.contains("hunter2") && !journal.contains("busy"), "{journal}");
     tells("logins_that_are_refused_with_each_verdict", journal.as_bytes()).await
+}
+
+/// A provider that is slow, fails with each verdict, and hangs.
+fn questions() -> Recording {
+    let config = Config::builder().heartbeat(HeartbeatKind::Off).ask_provider(true);
+    let config = config.build().expect("the settings are valid");
+    let mut journal = Recording::new(config, UnixMillis(1_800_000_000_000));
+    journal.look().told(Event::ConnectRequested);
+
+    let socket = journal.socket();
+    journal.after(40_300).told(Event::ProviderAnswered(socket)).after(20_000);
+    journal.told(Event::SocketOpened(socket)).after(90_000);
+    journal.told(Event::SocketFailed(socket, Failure::Eof)).tick(300);
+
+    let least = Duration::from_secs(9);
+    for verdict in [Verdict::Retry, Verdict::RetryNoSoonerThan(least), Verdict::Retry] {
+        let socket = journal.socket();
+        journal.after(5_000).told(Event::ProviderFailed(socket, verdict)).tick(300);
+    }
+    journal.tick(300).tick(300); // it hangs
+
+    let socket = journal.socket();
+    journal.after(5_000).told(Event::ReconnectRequested).after(100);
+    journal.told(Event::ProviderAnswered(socket)).after(100); // too late
+    let socket = journal.socket();
+    journal.after(2_000).told(Event::ProviderAnswered(socket)).after(3_000);
+    journal.told(Event::OpenFailed(socket, OpenError::Tls)).tick(300);
+
+    let socket = journal.socket();
+    journal.after(1_000).told(Event::ProviderFailed(socket, Verdict::Fatal));
+    journal
+}
+
+#[tokio::test]
+async fn what_a_provider_did_becomes_a_scenario() -> io::Result<()> {
+    tells("a_provider_that_is_slow_fails_and_hangs", questions().text().as_bytes()).await
 }
 
 #[tokio::test]

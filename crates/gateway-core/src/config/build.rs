@@ -58,6 +58,8 @@ pub struct ConfigBuilder {
     pub(super) answer_pings: bool,
     pub(super) login: Login,
     pub(super) rules: Vec<Rule>,
+    pub(super) ask_provider: bool,
+    pub(super) attempt_timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) close_timeout: Duration,
     pub(super) data_timeout: Option<Duration>,
@@ -88,6 +90,8 @@ impl Default for ConfigBuilder {
             answer_pings: false,
             login: Login::None,
             rules: Vec::new(),
+            ask_provider: false,
+            attempt_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             data_timeout: None,
@@ -226,6 +230,21 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets whether a provider is asked for each attempt's request before its socket opens. The
+    /// machine then returns [`AskProvider`](crate::Action::AskProvider) first. The builders of
+    /// `gateway-tokio` and `gateway-std` set this if they have a provider.
+    pub fn ask_provider(mut self, ask: bool) -> Self {
+        self.ask_provider = ask;
+        self
+    }
+
+    /// Sets how long the provider may take to give an attempt's request. `connect_timeout` starts
+    /// after that.
+    pub fn attempt_timeout(mut self, span: Duration) -> Self {
+        self.attempt_timeout = span;
+        self
+    }
+
     /// Sets how long DNS, TCP, TLS and upgrade may take together.
     pub fn connect_timeout(mut self, span: Duration) -> Self {
         self.connect_timeout = span;
@@ -282,6 +301,7 @@ impl ConfigBuilder {
         }
         check.slowest_link(self.slowest_link);
         check.login(&self.login);
+        check.span("attempt_timeout", self.attempt_timeout);
         check.span("connect_timeout", self.connect_timeout);
         check.span("close_timeout", self.close_timeout);
         if let Some(span) = self.data_timeout {
@@ -318,6 +338,8 @@ impl ConfigBuilder {
             },
             login: self.login,
             policy,
+            ask_provider: self.ask_provider,
+            attempt_timeout: self.attempt_timeout,
             connect_timeout: self.connect_timeout,
             close_timeout: self.close_timeout,
             data_timeout: self.data_timeout,

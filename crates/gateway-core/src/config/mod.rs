@@ -57,6 +57,8 @@ pub struct Config {
     pub(crate) heartbeat: HeartbeatConfig,
     pub(crate) login: Login,
     pub(crate) policy: Policy,
+    pub(crate) ask_provider: bool,
+    pub(crate) attempt_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) data_timeout: Option<Duration>,
@@ -218,6 +220,24 @@ impl Config {
     #[must_use]
     pub const fn answer_pings(&self) -> bool {
         self.heartbeat.answer_pings
+    }
+
+    /// Whether a provider is asked for each attempt's request before its socket opens.
+    #[must_use]
+    pub const fn asks_provider(&self) -> bool {
+        self.ask_provider
+    }
+
+    /// Returns the same settings with `ask_provider` set. A driver uses them if it has a provider.
+    #[must_use]
+    pub fn with_provider(&self) -> Self {
+        Self { ask_provider: true, ..self.clone() }
+    }
+
+    /// How long the provider may take to give an attempt's request.
+    #[must_use]
+    pub const fn attempt_timeout(&self) -> Duration {
+        self.attempt_timeout
     }
 
     /// How long DNS, TCP, TLS and upgrade may take together.

@@ -35,6 +35,8 @@ fn read(tree: Value) -> ConfigBuilder {
     let heartbeat = root.table("heartbeat");
     let login = root.table("login");
     let policy = root.table("policy");
+    root.read("ask_provider", switch, &mut config.ask_provider);
+    root.read("attempt_timeout", span, &mut config.attempt_timeout);
     root.read("connect_timeout", span, &mut config.connect_timeout);
     root.read("close_timeout", span, &mut config.close_timeout);
     root.read("data_timeout", |value| span(value).map(Some), &mut config.data_timeout);

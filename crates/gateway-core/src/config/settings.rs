@@ -40,6 +40,8 @@ macro_rules! with_settings {
             "login.refused", "–", "`POINTER=VALUE[:VERDICT]`, or a list; each is a [`RefusalRule`](crate::RefusalRule)";
             "login.timeout", "10s", "1 ms – 365 d";
             "policy", "[`Policy`]", "a table of `\"CODE\"` or `\"CODE-CODE\"` to retry, refresh, fatal or a least delay";
+            "ask_provider", "false", "";
+            "attempt_timeout", "10s", "1 ms – 365 d";
             "connect_timeout", "10s", "1 ms – 365 d";
             "close_timeout", "2s", "1 ms – 365 d";
             "data_timeout", "off", "1 ms – 365 d";

@@ -17,6 +17,8 @@ impl Serialize for Config {
         let backoff = &self.reconnect.backoff;
         let heartbeat = &self.heartbeat;
         let written = Written {
+            ask_provider: self.ask_provider,
+            attempt_timeout: format_duration(self.attempt_timeout),
             connect_timeout: format_duration(self.connect_timeout),
             close_timeout: format_duration(self.close_timeout),
             data_timeout: self.data_timeout.map(format_duration),
@@ -64,6 +66,8 @@ impl Serialize for Config {
 /// The form that [`parse`](super::parse) reads. Plain values come before tables, as TOML requires.
 #[derive(serde::Serialize)]
 struct Written {
+    ask_provider: bool,
+    attempt_timeout: String,
     connect_timeout: String,
     close_timeout: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,19 +154,19 @@ mod tests {
 
     prop_compose! {
         fn config()(
-            spans in prop::array::uniform8(span()),
+            spans in prop::array::uniform9(span()),
             data_timeout in prop::option::of(span()),
             renew_after in prop::option::of(span()),
             multiplier in 1_000..=1_000_000_u32,
             jitter in prop::sample::select(Jitter::ALL.to_vec()),
             kind in prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off]),
             max_attempts in prop::option::of(any::<u32>()),
-            switches in any::<[bool; 4]>(),
+            switches in any::<[bool; 5]>(),
             external in prop::option::of(span()),
             max_message_size in 1..=Config::MAX_MESSAGE_SIZE,
             rules in rules(),
         ) -> Config {
-            let [a, b, c, d, stable_after, retry_after_max, connect_timeout, close_timeout] = spans;
+            let [a, b, c, d, stable_after, retry_after_max, attempt_timeout, connect_timeout, close_timeout] = spans;
             let mut builder = Config::builder()
                 .initial_delay(a.min(b))
                 .max_delay(a.max(b))
@@ -178,6 +182,8 @@ mod tests {
                 .heartbeat_phase(switches[1])
                 .deliver_pongs(switches[2])
                 .answer_pings(switches[3])
+                .ask_provider(switches[4])
+                .attempt_timeout(attempt_timeout)
                 .connect_timeout(connect_timeout)
                 .close_timeout(close_timeout)
                 .data_timeout(data_timeout)

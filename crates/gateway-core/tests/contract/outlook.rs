@@ -1,7 +1,9 @@
-//! What a connection says of itself to a driver: when it counts as stable, and how many pings are unanswered.
+//! What a connection says of itself to a driver: when it counts as stable, how many pings are unanswered, why it
+//! gave up, and when it acts next.
 
 use gateway_core::{
-    CloseFrame, Config, Event, Failure, Frame, HeartbeatKind, OpenError, RetryAfter,
+    CloseFrame, Config, Event, Failure, Frame, GiveUpCause, HeartbeatKind, Network, OpenError,
+    RetryAfter, UnixMillis,
 };
 use gateway_testkit::Rig;
 
@@ -52,4 +54,57 @@ fn a_ping_is_unanswered_until_a_pong_names_it_or_a_newer_one() {
     unanswered.push(count(&rig));
 
     assert_eq!(unanswered, [0, 1, 2, 3, 1, 0], "after our Close nothing is judged");
+}
+
+#[test]
+fn a_connection_says_why_it_gave_up_until_it_connects_again() {
+    let mut rig = Rig::new(Config::default());
+    rig.on(Event::ConnectRequested);
+    assert_eq!(rig.connection.gave_up(), None);
+    let refused = OpenError::Http { status: 401, retry_after: None };
+    rig.on(Event::OpenFailed(rig.socket(), refused));
+    rig.run_for(seconds(60)); // the retry with new credentials
+    rig.on(Event::OpenFailed(rig.socket(), refused));
+    assert_eq!(rig.connection.gave_up(), Some(GiveUpCause::HttpStatus(401)));
+
+    rig.on(Event::ConnectRequested);
+    assert_eq!(rig.connection.gave_up(), None);
+    rig.on(Event::CloseRequested(CloseFrame::NORMAL));
+    assert_eq!(rig.connection.gave_up(), None, "it was asked to close");
+}
+
+#[test]
+fn the_answer_to_the_first_of_two_probes_shows_that_the_peer_lives() {
+    let mut rig = Rig::ready(Config::default());
+    let socket = rig.socket();
+    rig.on(Event::ReadingPaused(socket));
+    rig.on(Event::WallClock(UnixMillis(1_000_000)));
+    rig.on(Event::WallClock(UnixMillis(5_000_000))); // a suspend: the first probe
+    rig.run_for(seconds(31)); // an ordinary ping, and the limit on suspends is over
+    rig.on(Event::WallClock(UnixMillis(9_000_000))); // the second probe
+    assert_eq!(rig.connection.unanswered_pings(), 3);
+    rig.on(Event::ReadingResumed(socket));
+    let probed = Some(rig.now.saturating_add(seconds(5)));
+    assert_eq!(rig.connection.next_deadline(), probed);
+    rig.on(Event::FrameReceived(socket, Frame::Pong(b"1")));
+    assert!(rig.connection.next_deadline() > probed);
+}
+
+#[test]
+fn a_hint_that_brings_a_retry_forward_to_its_least_delay_counts_against_the_limit() {
+    let config = Config::builder().initial_delay(seconds(20)).build().unwrap();
+    let mut rig = Rig::new(config);
+    rig.on(Event::ConnectRequested);
+    let busy = OpenError::Http { status: 503, retry_after: Some(RetryAfter::Seconds(5)) };
+    rig.on(Event::OpenFailed(rig.socket(), busy));
+    let scheduled = rig.connection.next_deadline();
+    rig.on(Event::NetworkChanged(Network::Online));
+    let hinted = rig.connection.next_deadline();
+    assert!(hinted < scheduled && hinted > Some(rig.now), "{hinted:?} {scheduled:?}");
+
+    rig.run_for(seconds(7)); // the retry
+    rig.on(Event::OpenFailed(rig.socket(), OpenError::Refused));
+    let scheduled = rig.connection.next_deadline();
+    rig.on(Event::NetworkChanged(Network::Online));
+    assert_eq!(rig.connection.next_deadline(), scheduled, "one hint in 30 s has an effect");
 }

@@ -95,6 +95,16 @@ fn connecting() {
 }
 
 #[test]
+fn asking_the_provider() {
+    let settings = || config().ask_provider(true).build().unwrap();
+    is_told_apart_by_what_counts(settings, |life| life.tell(0, Event::ConnectRequested));
+    is_told_apart_by_what_counts(settings, |life| {
+        life.tell(0, Event::ConnectRequested);
+        life.tell(100, Event::ProviderAnswered(life.socket()));
+    });
+}
+
+#[test]
 fn logging_in() {
     let login = Login::External { timeout: Duration::from_secs(9) };
     is_told_apart_by_what_counts(|| config().login(login.clone()).build().unwrap(), Life::open);

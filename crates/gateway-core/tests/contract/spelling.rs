@@ -96,6 +96,7 @@ fn actions() -> String {
         r#"{"send_rejected":"write_blocked"}"#,
     ];
     let actions = [
+        r#"{"ask_provider":{"socket":3,"credentials":"cached"}}"#,
         r#"{"open_socket":{"socket":3,"credentials":"refresh"}}"#,
         r#"{"send":{"socket":3,"frame":"login"}}"#,
         r#"{"close_socket":3}"#,

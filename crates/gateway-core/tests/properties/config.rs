@@ -422,3 +422,12 @@ fn only_a_last_word_that_is_a_verdict_is_no_part_of_a_refusals_value() {
     assert_eq!(RefusalRule::parse("a=b:fatal"), None);
     assert_eq!(RefusalRule::parse("/a:fatal"), None);
 }
+
+#[test]
+fn a_driver_with_a_provider_asks_it_and_changes_no_other_setting() {
+    let config = Config::builder().initial_delay(Duration::from_secs(3)).build().unwrap();
+    let asking = config.with_provider();
+    assert!(asking.asks_provider() && !config.asks_provider());
+    let asked = Config::builder().initial_delay(Duration::from_secs(3)).ask_provider(true);
+    assert_eq!(asking, asked.build().unwrap());
+}

@@ -146,6 +146,11 @@ proptest! {
     }
 
     #[test]
+    fn i3_from_an_attempt_that_asks_a_connection_can_become_ready(plan in strategies::asking_plan()) {
+        becomes_ready(&plan)?;
+    }
+
+    #[test]
     fn i4_attempts_are_no_closer_than_the_strategy_allows(
         settings in strategies::settings(),
         seed in any::<u64>(),
@@ -156,6 +161,7 @@ proptest! {
         let mut last = rig.now;
         rig.on(Event::ConnectRequested);
         for count in 0..40 {
+            rig.answer_if_asked();
             let id = rig.socket();
             let lost = rig.on(Event::OpenFailed(id, OpenError::Refused));
             let (low, high) = backoff.bounds(count);

@@ -69,6 +69,7 @@ fn plans() -> impl Iterator<Item = Plan> {
         strategies::punctual_plan(),
         strategies::coarse_plan(),
         strategies::refused_plan(),
+        strategies::asking_plan(),
     ];
     (0..1_500).map(move |_| strategy.new_tree(&mut runner).expect("a plan").current())
 }

@@ -52,6 +52,13 @@ proptest! {
     }
 
     #[test]
+    fn the_core_does_what_the_model_predicts_where_a_provider_is_asked(
+        plan in strategies::asking_plan(),
+    ) {
+        agree(&plan)?;
+    }
+
+    #[test]
     fn the_core_does_what_the_model_predicts_where_deadlines_meet(
         plan in strategies::coarse_plan(),
     ) {

@@ -26,7 +26,12 @@ pub(crate) fn coarse_plan() -> impl Strategy<Value = Plan> {
     (settings(), any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
         |(settings, seed, is_punctual, steps)| {
             let settings = coarse(settings);
-            let ready = [Fact::Connect, Fact::Opened(Whose::Current), Fact::LoginAccepted];
+            let ready = [
+                Fact::Connect,
+                Fact::ProviderAnswered(Whose::Current),
+                Fact::Opened(Whose::Current),
+                Fact::LoginAccepted,
+            ];
             let ready = ready.map(|fact| Step { advance: Advance::Stay, fact });
             let steps = ready.into_iter().chain(steps).collect();
             Plan { settings, seed, is_punctual, steps }
@@ -51,6 +56,36 @@ pub(crate) fn refused_plan() -> impl Strategy<Value = Plan> {
     )
 }
 
+/// A plan of whole and half seconds whose attempts all ask a provider, which answers, fails, or hangs.
+pub(crate) fn asking_plan() -> impl Strategy<Value = Plan> {
+    let step = (coarse_advance(), prop_oneof![5 => fact_of_an_attempt(), 1 => fact()])
+        .prop_map(|(advance, fact)| Step { advance, fact });
+    (settings(), any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
+        |(settings, seed, is_punctual, steps)| {
+            let settings = Settings { asks_provider: true, ..coarse(settings) };
+            Plan { settings, seed, is_punctual, steps }
+        },
+    )
+}
+
+/// What happens to an attempt before its socket is ready.
+fn fact_of_an_attempt() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        4 => Just(Fact::Connect),
+        6 => whose().prop_map(Fact::ProviderAnswered),
+        3 => (whose(), ruling()).prop_map(|(whose, ruling)| Fact::ProviderFailed(whose, ruling)),
+        4 => whose().prop_map(Fact::Opened),
+        2 => (whose(), trouble()).prop_map(|(whose, trouble)| Fact::OpenFailed(whose, trouble)),
+        4 => Just(Fact::Reconnect),
+        4 => Just(Fact::Tick),
+        2 => coarse_wall().prop_map(Fact::Wall),
+        1 => Just(Fact::Online),
+        1 => Just(Fact::Next),
+        1 => content().prop_map(Fact::Send),
+        1 => any::<u8>().prop_map(Fact::Close),
+    ]
+}
+
 /// What leads to a refused login, and what may follow it.
 fn fact_of_a_refusal() -> impl Strategy<Value = Fact> {
     let frame = |content| Fact::Frame(Whose::Current, content);
@@ -62,6 +97,7 @@ fn fact_of_a_refusal() -> impl Strategy<Value = Fact> {
     prop_oneof![
         4 => Just(Fact::Connect),
         6 => Just(Fact::Opened(Whose::Current)),
+        2 => Just(Fact::ProviderAnswered(Whose::Current)),
         6 => Just(frame(Content::Refused)),
         1 => Just(frame(Content::Welcome)),
         3 => close.prop_map(move |code| frame(Content::Close(code))),
@@ -89,6 +125,7 @@ fn coarse(settings: Settings) -> Settings {
         close_timeout: seconds(settings.close_timeout),
         data_timeout: settings.data_timeout.map(seconds),
         renew_after: settings.renew_after.map(seconds),
+        attempt_timeout: seconds(settings.attempt_timeout),
         ..settings
     }
 }
@@ -110,6 +147,7 @@ fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
     prop_oneof![
         6 => Just(Fact::Next),
         3 => Just(Fact::Opened(Whose::Current)),
+        1 => Just(Fact::ProviderAnswered(Whose::Current)),
         8 => Just(Fact::Tick),
         4 => Just(Fact::Paused(Whose::Current)),
         5 => Just(Fact::Resumed(Whose::Current)),
@@ -167,7 +205,9 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     );
     let rules = vec((any::<u16>(), ruling()), 0..4);
     let rare = || option::weighted(0.3, any::<u16>());
-    let rest = (login(), rules, any::<u16>(), any::<u16>(), rare(), rare());
+    let asks_provider = prop::bool::weighted(0.3);
+    let rest =
+        (login(), rules, any::<u16>(), any::<u16>(), rare(), rare(), asks_provider, any::<u16>());
     (reconnect, heartbeat, rest).prop_map(|(reconnect, heartbeat, rest)| Settings {
         initial_delay: reconnect.0,
         longer_by: reconnect.1,
@@ -189,6 +229,8 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         close_timeout: rest.3,
         data_timeout: rest.4,
         renew_after: rest.5,
+        asks_provider: rest.6,
+        attempt_timeout: rest.7,
     })
 }
 
@@ -244,6 +286,8 @@ pub(crate) fn fact() -> impl Strategy<Value = Fact> {
         2 => Just(Fact::Connect),
         1 => Just(Fact::Reconnect),
         1 => whose().prop_map(Fact::Drained),
+        2 => whose().prop_map(Fact::ProviderAnswered),
+        1 => (whose(), ruling()).prop_map(|(whose, ruling)| Fact::ProviderFailed(whose, ruling)),
         1 => any::<u8>().prop_map(Fact::Close),
         3 => content().prop_map(Fact::Send),
         1 => Just(Fact::LoginAccepted),

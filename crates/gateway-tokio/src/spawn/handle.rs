@@ -3,7 +3,7 @@
 use std::fmt;
 
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, SendError};
+use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
 use super::error::HandleError;
 use super::permit::Permit;
@@ -198,13 +198,21 @@ impl Handle {
         self.shared.inspect(|engine| engine.subprotocol().map(str::to_owned))
     }
 
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn response_headers(&self) -> Result<ResponseHeaders, HandleError> {
+        self.shared.inspect(|engine| engine.response_headers().clone())
+    }
+
     /// Returns the client's name, if it has one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.shared.name().map(Name::as_str)
     }
 
-    /// Returns the endpoint that the client connects to.
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         self.shared.endpoint()

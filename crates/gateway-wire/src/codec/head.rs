@@ -16,6 +16,10 @@ const RSV2: u8 = 0x20;
 const RSV3: u8 = 0x10;
 const OPCODE: u8 = 0x0f;
 
+/// The first bytes of a message's only frame.
+const WHOLE_TEXT: u8 = FIN | TEXT;
+const WHOLE_BINARY: u8 = FIN | BINARY;
+
 /// The opcodes (section 5.2).
 const CONTINUATION: u8 = 0;
 pub(super) const TEXT: u8 = 1;
@@ -56,14 +60,44 @@ pub(super) enum Opening {
 }
 
 /// A head that has come whole, and is legal.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    pub(super) opening: Opening,
-    pub(super) is_final: bool,
-    /// Whether an extension transforms the message.
-    pub(super) is_extended: bool,
+    /// FIN, RSV1 and the opcode.
+    first: u8,
     pub(super) length: u64,
     pub(super) key: Option<[u8; 4]>,
+}
+
+impl Head {
+    /// The message, if the frame is all of it, and neither masked nor transformed by an extension.
+    #[inline]
+    pub(super) const fn whole(self) -> Option<Kind> {
+        match (self.first, self.key) {
+            (WHOLE_TEXT, None) => Some(Kind::Text),
+            (WHOLE_BINARY, None) => Some(Kind::Binary),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn is_final(self) -> bool {
+        self.first & FIN != 0
+    }
+
+    /// Whether an extension transforms the message.
+    pub(super) const fn is_extended(self) -> bool {
+        self.first & RSV1 != 0
+    }
+
+    pub(super) const fn opening(self) -> Opening {
+        match self.first & OPCODE {
+            TEXT => Opening::Message(Kind::Text),
+            BINARY => Opening::Message(Kind::Binary),
+            CLOSE => Opening::Control(Control::Close),
+            PING => Opening::Control(Control::Ping),
+            PONG => Opening::Control(Control::Pong),
+            _ => Opening::Continuation, // no other opcode is legal
+        }
+    }
 }
 
 /// What a head is judged by.
@@ -106,8 +140,8 @@ pub(super) fn parse(bytes: &[u8], rules: &Rules) -> Result<Option<(Head, usize)>
         (Role::Server, false) => return Err(Breach::Unmasked),
     };
     let size = size + key.map_or(0, |key| key.len());
-    let head = judge(first, length, rules)?;
-    Ok(Some((Head { key, ..head }, size)))
+    judge(first, length, rules)?;
+    Ok(Some((Head { first, length, key }, size)))
 }
 
 /// Whether a length takes no fewer bytes than it could, and its highest bit is 0.
@@ -116,39 +150,36 @@ const fn is_least(size: usize, length: u64) -> bool {
 }
 
 #[inline(always)]
-fn judge(first: u8, length: u64, rules: &Rules) -> Result<Head, Breach> {
-    let opening = match first & OPCODE {
-        CONTINUATION => Opening::Continuation,
-        TEXT => Opening::Message(Kind::Text),
-        BINARY => Opening::Message(Kind::Binary),
-        CLOSE => Opening::Control(Control::Close),
-        PING => Opening::Control(Control::Ping),
-        PONG => Opening::Control(Control::Pong),
-        reserved => return Err(Breach::ReservedOpcode(reserved)),
-    };
-    let (is_final, is_extended) = (first & FIN != 0, first & RSV1 != 0);
+fn judge(first: u8, length: u64, rules: &Rules) -> Result<(), Breach> {
     if first & (RSV1 | RSV2 | RSV3) != 0 {
-        let may_extend = rules.has_extension && matches!(opening, Opening::Message(_));
+        let may_extend = rules.has_extension && matches!(first & OPCODE, TEXT | BINARY);
         if !may_extend || first & (RSV2 | RSV3) != 0 {
             return Err(Breach::ReservedBit);
         }
     }
-    let before = match (opening, rules.begun) {
-        (Opening::Message(_), None) => 0,
-        (Opening::Continuation, Some(before)) => before,
-        (Opening::Message(_), Some(_)) => return Err(Breach::Interrupted),
-        (Opening::Continuation, None) => return Err(Breach::NothingToContinue),
-        (Opening::Control(_), _) if !is_final => return Err(Breach::FragmentedControl),
-        (Opening::Control(_), _) if length > CONTROL_PAYLOAD as u64 => {
-            return Err(Breach::LongControl);
-        }
-        (Opening::Control(_), _) => 0,
+    let before = match (first & OPCODE, rules.begun) {
+        (TEXT | BINARY, None) => 0,
+        (CONTINUATION, Some(before)) => before,
+        (TEXT | BINARY, Some(_)) => return Err(Breach::Interrupted),
+        (CONTINUATION, None) => return Err(Breach::NothingToContinue),
+        (CLOSE | PING | PONG, _) => return judge_control(first, length),
+        (reserved, _) => return Err(Breach::ReservedOpcode(reserved)),
     };
     let (size, limit) = (before.saturating_add(length), rules.max_message_size);
-    if size > limit as u64 && !matches!(opening, Opening::Control(_)) {
-        return Err(Breach::TooLong { size, is_whole: is_final, limit });
+    if size > limit as u64 {
+        return Err(Breach::TooLong { size, is_whole: first & FIN != 0, limit });
     }
-    Ok(Head { opening, is_final, is_extended, length, key: None })
+    Ok(())
+}
+
+const fn judge_control(first: u8, length: u64) -> Result<(), Breach> {
+    if first & FIN == 0 {
+        return Err(Breach::FragmentedControl);
+    }
+    if length > CONTROL_PAYLOAD as u64 {
+        return Err(Breach::LongControl);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -198,8 +229,8 @@ mod tests {
                     panic!("{first:02x} is reserved")
                 }
             };
-            assert_eq!((head.opening, head.length, head.key), (opening, length, header.mask));
-            assert_eq!((head.is_final, head.is_extended), (header.is_final, header.rsv1));
+            assert_eq!((head.opening(), head.length, head.key), (opening, length, header.mask));
+            assert_eq!((head.is_final(), head.is_extended()), (header.is_final, header.rsv1));
             assert_eq!(size as u64, cursor.position());
             assert!(!header.rsv2 && !header.rsv3);
             legal += 1;

@@ -91,7 +91,7 @@ impl Checked {
                 Err(_) => return Err(Breach::Text),
             }
         }
-        let (whole, begun) = match std::str::from_utf8(bytes) {
+        let (whole, begun) = match simdutf8::compat::from_utf8(bytes) {
             Ok(text) => (text, &[][..]),
             Err(error) if error.error_len().is_none() => {
                 let (whole, begun) = bytes.split_at(error.valid_up_to());

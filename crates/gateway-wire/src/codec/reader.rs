@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::breach::Breach;
 use super::extension::Extension;
-use super::head::{self, Control, Head, Opening, Rules};
+use super::head::{self, Control, Head, Kind, Opening, Rules};
 use super::input::Input;
 use super::mask::Mask;
 use super::part::Part;
+use super::run::Added;
 use super::{Incoming, Role, close};
+use crate::message::Message;
 
 /// The most bytes that are unmasked, or that an extension appends, at once.
 const BLOCK: usize = 16 << 10;
@@ -84,43 +86,78 @@ impl Reader {
         self.rules.has_extension = true;
     }
 
-    /// The next message or control frame. `None` if more bytes must come, or if an extension stopped
-    /// early.
+    /// Whether `input` is used up, and what was begun in it needs more.
     #[inline]
-    pub(super) fn next(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
-        if self.frame.is_none() && self.have == 0 && self.end == End::Open {
-            match self.next_frame(input) {
-                Ok(None) => {}
-                Ok(message) => return Ok(message),
-                Err(breach) => return Err(self.break_off(breach)),
-            }
-        }
-        self.resume(input).map_err(|breach| self.break_off(breach))
+    pub(super) const fn is_done_with(&self, input: &Input<'_>) -> bool {
+        input.is_used_up() && self.frame.is_none()
     }
 
-    /// Begins the next frame. Nearly every message is one frame that has come whole: it is returned.
-    #[inline]
-    fn next_frame(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
-        let Some((head, size)) = head::parse(input.rest(), &self.rules)? else { return Ok(None) };
-        input.advance(size);
-        if let Head { opening: Opening::Message(kind), is_final: true, is_extended: false, .. } =
-            head
-            && head.key.is_none()
-            && let Ok(length) = usize::try_from(head.length)
-            && length <= input.rest().len()
-        {
-            return input.take_message(kind, length).map(Incoming::Message).map(Some);
+    /// The next message or control frame. `None` if more bytes must come, or if an extension stopped
+    /// early.
+    pub(super) fn next(&mut self, input: &mut Input<'_>) -> Result<Option<Incoming>, Breach> {
+        if let Some(text) = input.next_text() {
+            return Ok(Some(Incoming::Message(Message::Text(text))));
         }
-        self.begin(head);
-        Ok(None)
+        if self.frame.is_none()
+            && self.have == 0
+            && self.end == End::Open
+            && let Some(message) = self.next_whole(input)
+        {
+            return Ok(Some(Incoming::Message(message)));
+        }
+        self.resume(input).inspect_err(|breach| self.break_off(*breach))
+    }
+
+    /// The next message, if it is one frame that has come whole: nearly all are. Texts that follow a
+    /// text are collected with it. The frame behind them is begun.
+    fn next_whole(&mut self, input: &mut Input<'_>) -> Option<Message> {
+        let mut rest = input.rest();
+        let mut copy = String::new();
+        input.texts.begin();
+        loop {
+            let (head, size) = match head::parse(rest, &self.rules) {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) => break,
+                Err(breach) => {
+                    self.break_off(breach);
+                    break;
+                }
+            };
+            rest = &rest[size..];
+            let length = usize::try_from(head.length).unwrap_or(usize::MAX);
+            match (head.whole(), rest.split_at_checked(length)) {
+                (Some(Kind::Text), Some((text, behind))) => {
+                    match input.texts.push(&mut copy, text, behind.len()) {
+                        Added::Yes => rest = behind,
+                        Added::NoRoom => {
+                            self.begin(head);
+                            break;
+                        }
+                        Added::NotUtf8 => {
+                            self.break_off(Breach::Text);
+                            break;
+                        }
+                    }
+                }
+                (Some(Kind::Binary), Some(_)) if input.texts.is_empty() => {
+                    input.advance(size);
+                    return Some(Message::Binary(input.take(length)));
+                }
+                _ => {
+                    self.begin(head);
+                    break;
+                }
+            }
+        }
+        input.advance(input.rest().len() - rest.len());
+        input.texts.finish(copy).map(Message::Text)
     }
 
     /// Frees the incomplete message, and remembers the breach.
     #[cold]
-    fn break_off(&mut self, breach: Breach) -> Breach {
+    fn break_off(&mut self, breach: Breach) {
         self.end = End::Broken(breach);
         (self.frame, self.message, self.control) = (None, None, Vec::new());
-        breach
     }
 
     /// Continues where the last bytes ended: in a head, or in a payload.
@@ -164,22 +201,24 @@ impl Reader {
     }
 
     fn begin(&mut self, head: Head) -> Frame {
-        let Head { opening, is_final, is_extended, length, key } = head;
-        match opening {
+        let Head { length, key, .. } = head;
+        match head.opening() {
             Opening::Control(_) => {}
             Opening::Message(kind) => {
                 self.rules.begun = Some(length);
-                self.message = Some(Begun { part: Part::new(kind), is_extended });
+                self.message =
+                    Some(Begun { part: Part::new(kind), is_extended: head.is_extended() });
             }
             Opening::Continuation => {
                 self.rules.begun = self.rules.begun.map(|before| before.saturating_add(length));
             }
         }
-        let control = match opening {
+        let control = match head.opening() {
             Opening::Control(control) => Some(control),
             Opening::Message(_) | Opening::Continuation => None,
         };
-        let frame = Frame { control, is_final, left: length, mask: key.map(Mask::new) };
+        let frame =
+            Frame { control, is_final: head.is_final(), left: length, mask: key.map(Mask::new) };
         self.frame = Some(frame);
         frame
     }

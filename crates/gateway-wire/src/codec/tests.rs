@@ -91,6 +91,43 @@ fn messages_come_whole_and_control_frames_between_their_fragments() {
     assert_eq!(read_by_client(&bytes.concat()), (expected, None));
 }
 
+/// Texts of one read are collected. What ends a run, and what begins the next, changes nothing.
+#[test]
+fn texts_that_come_together_are_the_same_as_texts_that_come_alone() {
+    let long = "l".repeat(2_900);
+    let long_frame = [&b"\x81\x7e\x0b\x54"[..], long.as_bytes()].concat();
+    let many: Vec<String> = (0..150).map(|number| format!("{number} é")).collect();
+    let short: Vec<u8> = many.iter().flat_map(|text| frame(0x81, text.as_bytes())).collect();
+    let binary = Incoming::Message(Message::binary(b"b".to_vec()));
+    let bytes = [
+        short,                // more than a run holds
+        long_frame.repeat(4), // longer together than a run
+        frame(0x82, b"b"),    // between two runs
+        frame(0x81, b""),
+        frame(0x81, b"x"),
+        frame(0x89, b""), // its head is the end of the read
+    ];
+    let mut expected: Vec<Incoming> = many.iter().map(|one| text(one)).collect();
+    expected.extend((0..4).map(|_| text(&long)));
+    expected.extend([binary, text(""), text("x"), Incoming::Ping(Bytes::new())]);
+    assert_eq!(read_by_client(&bytes.concat()), (expected, None));
+}
+
+/// A text longer than a run shares its copy with none, not even with an empty one.
+#[test]
+fn a_text_longer_than_a_run_is_whole_whatever_follows() {
+    for length in [8_191, 8_192, 8_193, 70_000] {
+        let long = "l".repeat(length);
+        let mut bytes = Vec::new();
+        for text in [&*long, "", "x"] {
+            Codec::new(Role::Server, 0).encode_text(text, &mut bytes);
+        }
+        let mut codec = Codec::new(Role::Client, length);
+        let expected = vec![text(&long), text(""), text("x")];
+        assert!(read(&mut codec, &bytes, bytes.len()) == (expected, None), "{length} bytes");
+    }
+}
+
 /// The same frames from a client: masked, with keys of their own.
 #[test]
 fn a_server_reads_masked_fragments_and_control_frames_at_any_cut() {

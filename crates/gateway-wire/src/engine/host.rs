@@ -1,12 +1,15 @@
 //! What the engine needs of a driver: byte streams, clocks, and a way to open a stream.
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use gateway_core::{Credentials, Instant, Secret, SocketId, UnixMillis};
+use gateway_core::{Credentials, Instant, SocketId, UnixMillis};
 
+use crate::endpoint::Endpoint;
 use crate::handshake::Handshake;
 use crate::open_failure::OpenFailure;
+use crate::provider::{Asking, Attempt};
 use crate::session::SocketEnd;
 
 /// A non-blocking byte stream. An operation that would have to wait fails with
@@ -63,7 +66,7 @@ pub trait ByteStream {
 
 /// The IO of a driver: it opens byte streams, and reads two clocks. No method may block.
 pub trait Host {
-    /// An attempt in progress. Dropping it leaves nothing open.
+    /// A socket that is opening. Dropping it leaves nothing open.
     type Dialing;
     /// An open byte stream. Dropping it closes it.
     type Stream: ByteStream;
@@ -82,8 +85,21 @@ pub trait Host {
         None
     }
 
-    /// Starts an attempt: credentials, DNS, TCP, TLS.
-    fn dial(&mut self, id: SocketId, credentials: Credentials) -> Self::Dialing;
+    /// Asks the provider for the request of this attempt. The engine calls this before
+    /// [`dial`](Self::dial) if the core's setting `ask_provider` is on. The default is for a host
+    /// without a provider.
+    fn ask(&mut self, _id: SocketId, _attempt: Attempt) -> Asking {
+        Asking::nobody()
+    }
+
+    /// Starts to open a socket: DNS, TCP, TLS. `endpoint` is the attempt's, if the provider's request
+    /// changes the host's own.
+    fn dial(
+        &mut self,
+        id: SocketId,
+        credentials: Credentials,
+        endpoint: Option<Arc<Endpoint>>,
+    ) -> Self::Dialing;
 
     /// Called when an attempt or its socket has ended, before the socket is dropped and before the
     /// next attempt starts. A host that chooses among addresses tries another one next: see
@@ -97,7 +113,7 @@ pub trait Host {
         act();
     }
 
-    /// Polls an attempt: `Pending` while it is in progress, then its result.
+    /// Polls a socket that is opening: `Pending` while it does, then its result.
     fn poll_dialing(
         &mut self,
         dialing: &mut Self::Dialing,
@@ -112,6 +128,4 @@ pub struct Dialled<S> {
     pub stream: S,
     /// The handshake, not yet started.
     pub handshake: Handshake,
-    /// The login of this attempt; `None` for the configuration's.
-    pub login: Option<Secret>,
 }

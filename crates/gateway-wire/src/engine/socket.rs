@@ -4,9 +4,10 @@ use std::io;
 
 use gateway_core::{Failure, Instant, SocketId};
 
-use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK};
+use super::{ByteStream, Engine, Host, Io, Progress, READS_BEFORE_TICK, Upgrading};
 use crate::handshake::{Handshake, Opened};
 use crate::open_failure::{OpenFailure, OpenStep};
+use crate::provider::Private;
 
 /// The most bytes that one write offers: a message of 64 KiB fits. If a write fails, the engine does
 /// not know how many of its bytes left the process.
@@ -19,7 +20,8 @@ const LINGER: usize = 64 << 10;
 impl<H: Host> Engine<H> {
     /// Writes the upgrade request, and reads its answer.
     pub(super) fn look_at_upgrade(&mut self) -> Progress {
-        let Io::Upgrading { id, dialled, written } = &mut self.io else { return Progress::Blocked };
+        let Io::Upgrading { id, upgrading } = &mut self.io else { return Progress::Blocked };
+        let Upgrading { dialled, written, .. } = &mut **upgrading;
         let id = *id;
         match upgrade(&mut dialled.stream, &mut dialled.handshake, written) {
             Ok(Upgrade::Blocked) => Progress::Blocked,
@@ -35,14 +37,15 @@ impl<H: Host> Engine<H> {
     }
 
     fn open(&mut self, id: SocketId, opened: Opened) -> Progress {
-        let Io::Upgrading { dialled, .. } = std::mem::replace(&mut self.io, Io::None) else {
+        let Io::Upgrading { upgrading, .. } = std::mem::replace(&mut self.io, Io::None) else {
             return Progress::Blocked;
         };
+        let Upgrading { dialled, private, .. } = *upgrading;
         let now = self.host.now();
         self.io = Io::Open { id, stream: dialled.stream, rest: opened.rest };
         self.subprotocol = opened.subprotocol;
-        self.session.set_login(dialled.login);
-        self.session.set_hidden(opened.hidden);
+        self.response_headers = opened.headers;
+        self.session.set_private(private.map_or_else(Private::default, |own| *own), opened.hidden);
         self.session.opened(now, id);
         let _ = self.write(); // the login is sent before the application reads the event
         Progress::Made

@@ -14,7 +14,6 @@ use tungstenite::handshake::derive_accept_key;
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::handshake::Handshake;
-use crate::headers::Headers;
 use crate::open_failure::OpenFailure;
 use crate::outcome::Fate;
 
@@ -131,12 +130,12 @@ impl Host for Memory {
         UnixMillis(self.0.wall.get())
     }
 
-    fn dial(&mut self, _: SocketId, _: Credentials) {}
+    fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) {}
 
     fn poll_dialing(&mut self, (): &mut ()) -> Poll<Result<Dialled<Stream>, OpenFailure>> {
         let endpoint = Endpoint::builder("ws://memory/").build().unwrap();
-        let handshake = Handshake::start(&endpoint, &Headers::default());
-        Poll::Ready(Ok(Dialled { stream: Stream(Rc::clone(&self.0)), handshake, login: None }))
+        let handshake = Handshake::start(&endpoint);
+        Poll::Ready(Ok(Dialled { stream: Stream(Rc::clone(&self.0)), handshake }))
     }
 }
 

@@ -73,6 +73,11 @@ impl Head<'_> {
         })
     }
 
+    /// Every field, with its value without surrounding spaces.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| (field.name, field.value.trim_ascii()))
+    }
+
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
         named.map(|field| field.value.trim_ascii())

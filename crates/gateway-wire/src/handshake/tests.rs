@@ -3,7 +3,7 @@
 use gateway_core::{RetryAfter, UnixMillis};
 
 use super::*;
-use crate::endpoint::EndpointBuilder;
+use crate::endpoint::{Changes, EndpointBuilder};
 
 fn handshake() -> Handshake {
     let endpoint = Endpoint::builder("ws://host:9000/path?q=1")
@@ -11,12 +11,17 @@ fn handshake() -> Handshake {
         .subprotocol("a")
         .build()
         .unwrap();
-    let credentials = Headers::new([("x-one", "2")]).unwrap();
-    Handshake::start(&endpoint, &credentials)
+    Handshake::start(&with_header(&endpoint, "x-one", "2"))
+}
+
+/// The endpoint of an attempt whose request has this header.
+fn with_header(endpoint: &Endpoint, name: &str, value: &str) -> Endpoint {
+    let headers = vec![(name.to_owned(), value.into())];
+    endpoint.changed(Changes { headers, ..Changes::default() }).unwrap()
 }
 
 fn to(endpoint: EndpointBuilder) -> Handshake {
-    Handshake::start(&endpoint.build().unwrap(), &Headers::default())
+    Handshake::start(&endpoint.build().unwrap())
 }
 
 fn request(endpoint: EndpointBuilder) -> String {
@@ -340,11 +345,10 @@ fn an_answer_that_says_more_than_the_standard_lets_it_is_no_upgrade() {
 fn the_words_of_a_refusal_repeat_neither_the_query_nor_a_header() {
     let endpoint = Endpoint::builder("ws://ann:pa55word@host/feed?token=s3cr3t%2Bvalue&v=2")
         .header("X-Api-Key", "k3y-of-the-endpoint");
-    let credentials = Headers::new([("Authorization", "Bearer abc.def-ghi")]).unwrap();
     let body = "/feed?token=s3cr3t%2Bvalue&amp;v=2 s3cr3t+value Bearer abc.def-ghi pa55word k3y-of-the-endpoint";
-    for credentials in [credentials, Headers::default()] {
-        let own = endpoint.clone().build().unwrap();
-        let mut handshake = Handshake::start(&own, &credentials);
+    let own = endpoint.build().unwrap();
+    for own in [with_header(&own, "Authorization", "Bearer abc.def-ghi"), own] {
+        let mut handshake = Handshake::start(&own);
         let answer = format!(
             "HTTP/1.1 404 x\r\nLocation: /s3cr3t%2Bvalue/feed\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
@@ -374,7 +378,7 @@ fn a_head_longer_than_its_bound_is_refused_however_it_is_cut() {
         let head = format!("HTTP/1.1 101 x\r\nX: {}\r\n\r\n", "x".repeat(padding));
         for size in [1_000, 48 << 10, MAX_HEAD, head.len()] {
             let endpoint = Endpoint::builder("ws://host/").build().unwrap();
-            let mut handshake = Handshake::start(&endpoint, &Headers::default());
+            let mut handshake = Handshake::start(&endpoint);
             let told = head
                 .as_bytes()
                 .chunks(size)

@@ -18,8 +18,8 @@ impl Session {
     /// Returns how the last socket ended, once. Call it before [`next_order`](Self::next_order),
     /// which may open the next socket.
     ///
-    /// Some ends say nothing about the server, and are not reported: the application closed or
-    /// replaced an unstable connection, or a suspend replaced an attempt.
+    /// Some ends say nothing about the server, and are not reported: the provider gave no request, the
+    /// application closed or replaced an unstable connection, or a suspend replaced an attempt.
     pub const fn take_end(&mut self) -> Option<(SocketId, SocketEnd)> {
         self.ended.take()
     }
@@ -28,7 +28,9 @@ impl Session {
         let stable_at = self.stable_at.take_if(|(id, _)| *id == socket);
         let end = match cause {
             _ if stable_at.is_some_and(|(_, at)| self.now >= at) => SocketEnd::Stable,
-            DisconnectCause::Requested
+            DisconnectCause::Provider
+            | DisconnectCause::AttemptTimeout
+            | DisconnectCause::Requested
             | DisconnectCause::CloseTimeout
             | DisconnectCause::Reconnect
             | DisconnectCause::Renewal => return,

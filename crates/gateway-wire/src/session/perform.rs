@@ -15,6 +15,7 @@ use crate::event::ClientEvent;
 use crate::hidden::Hidden;
 use crate::message::Message;
 use crate::outcome::Outcome;
+use crate::provider::Attempt;
 
 /// The most bytes of an error's text that are kept. The application's own code may return a text of
 /// any length.
@@ -71,7 +72,7 @@ impl Session {
     }
 
     /// Carries out the actions for a message. Nearly all messages are only delivered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn answer_message(&mut self, actions: &Actions, message: Message) {
         match actions.as_slice() {
             [Action::Deliver] => self.deliver(message),
@@ -119,6 +120,11 @@ impl Session {
 
     fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {
         match action {
+            Action::AskProvider { id, credentials } => {
+                let last_cause = self.connection.statistics(self.now).last_disconnect;
+                let attempt = Attempt::of(id, credentials, last_cause);
+                self.orders.push_back(Order::Ask { id, attempt });
+            }
             Action::OpenSocket { id, credentials } => {
                 self.orders.push_back(Order::Open { id, credentials });
             }
@@ -184,7 +190,7 @@ impl Session {
     /// The first `most` bytes of a text of the server's, without the login and the request's
     /// secrets. They are removed before the text is cut, so that no part of one is left.
     fn without_secrets(&self, text: &str, most: usize) -> String {
-        let login = match (&self.login, self.connection.config().login()) {
+        let login = match (&self.private.login, self.connection.config().login()) {
             (Some(login), _) | (None, Login::Message { send: login, .. }) => {
                 Hidden::of_login(login)
             }
@@ -219,7 +225,7 @@ impl Session {
         if let (Outgoing::RequestedClose, Payload::Close(frame)) = (outgoing, payload) {
             return codec.encode_close(frame.code(), frame.reason(), output.buffer());
         }
-        if let (Outgoing::Login, Some(login)) = (outgoing, &self.login) {
+        if let (Outgoing::Login, Some(login)) = (outgoing, &self.private.login) {
             return codec.encode_text(login.reveal(), output.buffer());
         }
         self.scratch.clear();

@@ -40,6 +40,12 @@ impl Session {
         self.link.as_ref().is_some_and(|link| link.id == id)
     }
 
+    /// Whether the provider cannot have been asked for this attempt yet, because the driver has not
+    /// taken the order.
+    pub(super) fn is_not_asked(&self, id: SocketId) -> bool {
+        self.connection.socket() == Some(id) && self.asking != Some(id)
+    }
+
     /// Whether the driver cannot know this attempt yet, because it has not taken its order.
     pub(super) fn is_not_ordered(&self, id: SocketId) -> bool {
         self.connection.socket() == Some(id) && !self.is_linked(id) && self.opening != Some(id)

@@ -19,7 +19,7 @@ impl Session {
     }
 
     /// Returns the span that the log lines are in. Enter it around code of the application's that
-    /// the client runs, such as a credentials provider.
+    /// the client runs, such as a provider.
     #[must_use]
     pub fn span(&mut self) -> Span {
         self.log.span()

@@ -322,3 +322,11 @@ fn whole_messages_of_one_read_go_around_the_codec_and_share_a_copy() {
 
     assert_eq!(places, [places[0], places[0] + 5]);
 }
+
+#[test]
+fn a_ping_whose_head_ends_the_read_is_answered_at_once() {
+    let (mut session, id) = open(calm(), Limits::default());
+    let read = [frame(0x81, "first"), frame(0x81, "second"), frame(0x89, "")].concat();
+    session.received(at(1), id, &read);
+    assert_eq!(session.pending().first(), Some(&0x8a));
+}

@@ -111,7 +111,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn given() -> Result<ClientConfig, ConfigError> {
-        Ok(Arc::unwrap_or_clone(Tls::insecure()?.config()))
+        Ok(Arc::unwrap_or_clone(Tls::insecure()?.config().unwrap()))
     }
 
     fn failing() -> Result<ClientConfig, ConfigError> {
@@ -207,9 +207,9 @@ mod tests {
         let mut second = None;
         let spent = allocation_counter::measure(|| {
             let tls = Tls::platform().unwrap();
-            second = Some((tls.config(), tls));
+            second = Some((tls.config().unwrap(), tls));
         });
         assert!(spent.bytes_total < 1 << 10, "{spent:?}");
-        assert!(Arc::ptr_eq(&first.config(), &second.unwrap().0));
+        assert!(Arc::ptr_eq(&first.config().unwrap(), &second.unwrap().0));
     }
 }

@@ -144,7 +144,7 @@ fn shake_hands(
 /// Shakes hands by the given name with both versions of TLS. Both must give the same result, and
 /// the same text if refused.
 fn by_name(tls: &Tls, server: &Server, name: &str) -> Result<(), String> {
-    let outcome = |version| match shake_hands(tls.config(), server.config(version), name) {
+    let outcome = |version| match shake_hands(tls.config().unwrap(), server.config(version), name) {
         Ok(_) => Ok(()),
         Err(error) => Err(tls.failure(&error).detail().to_owned()),
     };

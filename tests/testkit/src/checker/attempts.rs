@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Because, DisconnectCause, Event, GiveUpCause, Instant, Network, RetryCause, SocketId,
+    Because, Credentials, DisconnectCause, Event, GiveUpCause, Instant, Network, RetryCause,
+    SocketId,
 };
 
 use crate::unlisted::unlisted;
 
-use super::Checker;
-use super::violation::{Invariant, Verdict, broken, hold};
+use super::violation::{Invariant, Verdict, Violation, broken, hold};
+use super::{Checker, Socket};
 
 /// The retry that was announced last.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,96 @@ pub(super) struct Wait {
 }
 
 impl Checker {
-    /// Checks that this event may open a socket now. `wait` is the retry that was announced.
+    /// The provider is asked for an attempt.
+    pub(super) fn ask(
+        &mut self,
+        id: SocketId,
+        credentials: Credentials,
+        event: &Event<'_>,
+    ) -> Verdict {
+        hold(Invariant::Order, self.config.asks_provider(), || format!("asked for {id}"))?;
+        let is_on_purpose = self.begin(id, credentials, event)?;
+        self.socket = Socket::Asked { id, is_on_purpose };
+        self.stage_due = Some(self.now.saturating_add(self.config.attempt_timeout()));
+        Ok(())
+    }
+
+    /// A socket is opened: that of the attempt whose request is there, or without a provider that of a new
+    /// attempt.
+    pub(super) fn open(
+        &mut self,
+        id: SocketId,
+        credentials: Credentials,
+        event: &Event<'_>,
+    ) -> Verdict {
+        let is_on_purpose = match self.socket {
+            Socket::Asked { id: asked, is_on_purpose } => {
+                let is_answered = asked == id && *event == Event::ProviderAnswered(id);
+                hold(Invariant::Order, is_answered, || format!("{event:?} opened {id}"))?;
+                let expected = self.retries.credentials();
+                hold(Invariant::I5, credentials == expected, || {
+                    format!("{credentials:?} for {id}")
+                })?;
+                is_on_purpose
+            }
+            Socket::None | Socket::Opening(_) | Socket::Open { .. } => {
+                hold(Invariant::Order, !self.config.asks_provider(), || {
+                    format!("{id} is opened, and the provider is not asked")
+                })?;
+                self.begin(id, credentials, event)?
+            }
+        };
+        if is_on_purpose {
+            self.check_spacing(id)?;
+        }
+        self.socket = Socket::Opening(id);
+        self.opened_at = Some(self.now);
+        self.stage_due = Some(self.now.saturating_add(self.config.connect_timeout()));
+        Ok(())
+    }
+
+    /// Starts an attempt. Returns whether it is a reconnect on purpose.
+    fn begin(
+        &mut self,
+        id: SocketId,
+        credentials: Credentials,
+        event: &Event<'_>,
+    ) -> Result<bool, Violation> {
+        let live = self.live();
+        hold(Invariant::I1, live.is_none() && id.number() > self.last_socket, || {
+            format!("attempt {id} after {} with {live:?} live", self.last_socket)
+        })?;
+        hold(Invariant::I7, self.is_wanted, || format!("attempt {id} though nobody asked"))?;
+        let wait = self.wait.take();
+        self.check_turn(id, wait, event)?;
+        let is_on_purpose = match event {
+            Event::ReconnectRequested => wait.is_some(),
+            Event::Drained(_) => true,
+            Event::Tick => wait.is_some_and(|wait| self.reconnect_at == Some(wait.due)),
+            _ => false,
+        };
+        if is_on_purpose {
+            self.reconnect_at = Some(self.now);
+        }
+        self.retries.tried();
+        let expected = self.retries.credentials();
+        hold(Invariant::I5, credentials == expected, || format!("{credentials:?} for {id}"))?;
+        self.last_socket = id.number();
+        Ok(is_on_purpose)
+    }
+
+    /// Reconnects on purpose open their sockets no closer than the initial delay.
+    fn check_spacing(&mut self, id: SocketId) -> Verdict {
+        let spacing = self.config.backoff().initial();
+        let last = self.replaced_at.replace(self.now);
+        let is_apart = last.is_none_or(|last| last.saturating_add(spacing) <= self.now);
+        self.reconnect_at = Some(self.now);
+        hold(Invariant::I4, is_apart || self.now == Instant::MAX, || {
+            format!("{id} opens at {:?}, and the reconnect before opened at {last:?}", self.now)
+        })
+    }
+
+    /// Checks that this event may start an attempt now. `wait` is the retry that was announced.
     pub(super) fn check_turn(
         &self,
         id: SocketId,
@@ -38,10 +128,11 @@ impl Checker {
             Event::NetworkChanged(Network::Online) | Event::Drained(_) => {
                 hold(Invariant::I4, is_due, || format!("opened {id} early: {wait:?}"))
             }
-            // This attempt replaces one that a suspend has aborted.
+            // This attempt replaces one that a suspend has aborted, or whose request is not needed any more.
             Event::WallClock(_) => {
                 let replaced = SocketId::new(self.last_socket);
-                hold(Invariant::I4, self.aborted == Some(replaced), || {
+                let is_left = [self.aborted, self.unasked].contains(&Some(replaced));
+                hold(Invariant::I4, is_left, || {
                     format!("opened {id} in place of {replaced}, aborted: {:?}", self.aborted)
                 })
             }
@@ -122,6 +213,7 @@ impl Checker {
             GiveUpCause::CloseCode(_)
             | GiveUpCause::HttpStatus(_)
             | GiveUpCause::LoginRefused
+            | GiveUpCause::Provider
             | GiveUpCause::Configuration => is_final == Ok(true),
             unknown => unlisted(file!(), &unknown),
         };

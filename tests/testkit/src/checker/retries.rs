@@ -131,7 +131,12 @@ impl Retries {
         // New credentials that no server has seen are requested again.
         let is_unjudged = match loss.cause {
             DisconnectCause::OpenFailed(error) => !matches!(error, OpenError::Http { .. }),
-            cause => cause == DisconnectCause::ConnectTimeout,
+            cause => matches!(
+                cause,
+                DisconnectCause::Provider
+                    | DisconnectCause::AttemptTimeout
+                    | DisconnectCause::ConnectTimeout
+            ),
         };
         self.wants_refresh = is_new || (self.wants_refresh && is_unjudged);
     }
@@ -174,7 +179,7 @@ impl Retries {
     }
 }
 
-/// The policy's verdict on this cause. A refused login has its own verdict.
+/// The policy's verdict on this cause. A refused login and a provider's failure have their own verdicts.
 pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
     let judge = |code| config.policy().judge(code).verdict();
     match cause {
@@ -184,6 +189,8 @@ pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
         DisconnectCause::Lost(_) => judge(1006),
         DisconnectCause::OpenFailed(_)
         | DisconnectCause::ProtocolError(_)
+        | DisconnectCause::Provider
+        | DisconnectCause::AttemptTimeout
         | DisconnectCause::ConnectTimeout
         | DisconnectCause::PongTimeout
         | DisconnectCause::WriteStall

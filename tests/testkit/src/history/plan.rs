@@ -81,6 +81,8 @@ pub struct Settings {
     pub close_timeout: u16,
     pub data_timeout: Option<u16>,
     pub renew_after: Option<u16>,
+    pub asks_provider: bool,
+    pub attempt_timeout: u16,
 }
 
 /// How the connection logs in.
@@ -149,6 +151,8 @@ impl Settings {
             .deliver_pongs(self.delivers_pongs)
             .answer_pings(self.answers_pings)
             .login(self.login(timeout))
+            .ask_provider(self.asks_provider)
+            .attempt_timeout(span(self.attempt_timeout))
             .connect_timeout(span(self.connect_timeout))
             .close_timeout(span(self.close_timeout))
             .data_timeout(self.data_timeout.map(span))
@@ -258,6 +262,8 @@ pub enum Fact {
     PingHanded(Whose, u32),
     /// The write buffer is empty.
     Drained(Whose),
+    ProviderAnswered(Whose),
+    ProviderFailed(Whose, Ruling),
 }
 
 /// Which socket an event is about.

@@ -138,7 +138,9 @@ impl World {
         }
         for action in &actions {
             match action {
-                Action::OpenSocket { id, .. } => self.last_socket = id.number(),
+                Action::AskProvider { id, .. } | Action::OpenSocket { id, .. } => {
+                    self.last_socket = id.number();
+                }
                 Action::Send(_, Outgoing::Ping(stamp)) => {
                     self.keep(stamp.map(|UnixMillis(millis)| millis));
                 }
@@ -242,6 +244,10 @@ impl World {
                 self.feed(Event::PingHanded(self.id(*whose), (*unproven).into()))
             }
             Fact::Drained(whose) => self.feed(Event::Drained(self.id(*whose))),
+            Fact::ProviderAnswered(whose) => self.feed(Event::ProviderAnswered(self.id(*whose))),
+            Fact::ProviderFailed(whose, ruling) => {
+                self.feed(Event::ProviderFailed(self.id(*whose), ruling.verdict()))
+            }
             Fact::Tick => self.feed(Event::Tick),
         };
         fed.map(drop)
@@ -259,6 +265,9 @@ impl World {
             }
             ConnectionState::Disconnected | ConnectionState::Closed => {
                 self.feed(Event::ConnectRequested).map(drop)
+            }
+            ConnectionState::Connecting if self.rig.connection.is_asking() => {
+                self.feed(Event::ProviderAnswered(current)).map(drop)
             }
             ConnectionState::Connecting => self.feed(Event::SocketOpened(current)).map(drop),
             ConnectionState::Connected if self.rig.connection.is_login_refused() => {

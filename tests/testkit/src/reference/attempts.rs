@@ -29,13 +29,15 @@ impl<R: Rng> Reference<R> {
             DisconnectCause::Lost(_) => (self.judge(1006), GiveUpCause::CloseCode(1006)),
             DisconnectCause::OpenFailed(_)
             | DisconnectCause::ProtocolError(_)
+            | DisconnectCause::AttemptTimeout
             | DisconnectCause::ConnectTimeout
             | DisconnectCause::PongTimeout
             | DisconnectCause::WriteStall
             | DisconnectCause::DataTimeout
             | DisconnectCause::LoginTimeout => (Verdict::Retry, GiveUpCause::AttemptsSpent),
             // Other functions report these.
-            DisconnectCause::LoginRefused(_)
+            DisconnectCause::Provider
+            | DisconnectCause::LoginRefused(_)
             | DisconnectCause::CloseTimeout
             | DisconnectCause::Requested
             | DisconnectCause::Reconnect
@@ -43,6 +45,11 @@ impl<R: Rng> Reference<R> {
             unknown => unlisted(file!(), &unknown),
         };
         self.lose_by(cause, verdict, gives_up);
+    }
+
+    /// The provider's error has a verdict of its own.
+    pub(super) fn on_provider_failed(&mut self, verdict: Verdict) {
+        self.lose_by(DisconnectCause::Provider, verdict, GiveUpCause::Provider);
     }
 
     /// After a refused login the client waits up to the close timeout for the peer's Close.
@@ -114,7 +121,9 @@ impl<R: Rng> Reference<R> {
         // New credentials that no server has seen are requested again.
         let reached_no_server = match cause {
             DisconnectCause::OpenFailed(error) => !matches!(error, OpenError::Http { .. }),
-            DisconnectCause::ConnectTimeout => true,
+            DisconnectCause::Provider
+            | DisconnectCause::AttemptTimeout
+            | DisconnectCause::ConnectTimeout => true,
             _ => false,
         };
         self.wants_refresh = refreshes || (self.wants_refresh && reached_no_server);

@@ -61,10 +61,13 @@ impl<R: Rng> Reference<R> {
                 self.end_refusal(None, Some(CloseCode::GOING_AWAY));
             }
             (ConnectionState::Connecting | ConnectionState::Connected, Some(id)) => {
-                self.act(Action::AbortSocket(id));
+                let is_asked = self.state == ConnectionState::Connecting && self.is_asked;
+                // Before its socket opens, an attempt has nothing to abort.
+                let leaves = if is_asked { Action::CloseSocket } else { Action::AbortSocket };
+                self.act(leaves(id));
                 self.change(ConnectionState::Disconnected, Some(id));
                 self.tell_retry(Duration::ZERO, RetryCause::ClockJump);
-                self.open();
+                self.begin_attempt(false);
             }
             (_, _) => {}
         }
@@ -107,7 +110,7 @@ impl<R: Rng> Reference<R> {
             self.online_at = Some(self.now);
         }
         if self.is_due(self.retry_at) {
-            self.open();
+            self.begin_attempt(false);
         }
     }
 }

@@ -14,9 +14,12 @@ impl<R: Rng> Reference<R> {
     /// Whether the event is of another socket than the live one, or impossible in its state.
     pub(super) fn is_stale(&self, event: &Event<'_>) -> bool {
         let Some(id) = event.socket() else { return false };
+        let is_answer = matches!(event, Event::ProviderAnswered(_) | Event::ProviderFailed(..));
         let is_outcome = matches!(event, Event::SocketOpened(_) | Event::OpenFailed(..));
-        let is_opening = self.state == ConnectionState::Connecting;
-        self.socket != Some(id) || is_outcome != is_opening
+        let is_connecting = self.state == ConnectionState::Connecting;
+        let is_asked = is_connecting && self.is_asked;
+        let is_opening = is_connecting && !self.is_asked;
+        self.socket != Some(id) || is_answer != is_asked || is_outcome != is_opening
     }
 
     /// Reports and counts a stale event. Drops a socket that opened too late, unless it is the live one.
@@ -47,6 +50,8 @@ impl<R: Rng> Reference<R> {
                     self.refuse_when_ready(verdict);
                 }
             }
+            Event::ProviderAnswered(_) => self.open(),
+            Event::ProviderFailed(_, verdict) => self.on_provider_failed(verdict),
             Event::SocketOpened(_) => self.on_opened(),
             Event::OpenFailed(_, error) => {
                 self.tally.last_open_error = Some(error);
@@ -77,15 +82,11 @@ impl<R: Rng> Reference<R> {
     fn on_connect(&mut self) {
         match self.state {
             // Waiting: connect now, and keep the count.
-            ConnectionState::Disconnected if self.retry_at.is_some() => self.open(),
-            ConnectionState::Disconnected | ConnectionState::Closed => {
-                self.start_afresh();
-                self.open();
-            }
+            ConnectionState::Disconnected if self.retry_at.is_some() => self.begin_attempt(false),
+            ConnectionState::Disconnected | ConnectionState::Closed => self.start_afresh(),
             ConnectionState::Closing => {
                 self.abandon(DisconnectCause::Requested);
                 self.start_afresh();
-                self.open();
             }
             ConnectionState::Connecting
             | ConnectionState::Connected
@@ -97,10 +98,15 @@ impl<R: Rng> Reference<R> {
     pub(super) fn start_afresh(&mut self) {
         self.reset_attempts();
         self.unready_since = self.now;
+        self.begin_attempt(false);
     }
 
-    /// The next socket.
-    pub(super) fn open(&mut self) {
+    /// The next socket. If there is a provider, it is asked first.
+    pub(super) fn begin_attempt(&mut self, is_on_purpose: bool) {
+        self.is_on_purpose = is_on_purpose;
+        if is_on_purpose {
+            self.reconnect_at = Some(self.now);
+        }
         self.last_socket += 1;
         let id = SocketId::new(self.last_socket);
         self.socket = Some(id);
@@ -108,12 +114,31 @@ impl<R: Rng> Reference<R> {
         self.is_paused = false;
         self.is_blocked = false;
         self.pings_out = Vec::new();
-        self.too_late_at = Some(self.now.saturating_add(self.config.connect_timeout()));
         self.tally.attempts += 1;
         self.change(ConnectionState::Connecting, Some(id));
-        let credentials =
-            if self.wants_refresh { Credentials::Refresh } else { Credentials::Cached };
+        if !self.config.asks_provider() {
+            return self.open();
+        }
+        self.is_asked = true;
+        self.too_late_at = Some(self.now.saturating_add(self.config.attempt_timeout()));
+        let credentials = self.credentials();
+        self.act(Action::AskProvider { id, credentials });
+    }
+
+    /// The socket opens; if a provider was asked, its request is there.
+    fn open(&mut self) {
+        let Some(id) = self.socket else { return };
+        if self.is_on_purpose {
+            self.reconnect_at = Some(self.now);
+        }
+        self.is_asked = false;
+        self.too_late_at = Some(self.now.saturating_add(self.config.connect_timeout()));
+        let credentials = self.credentials();
         self.act(Action::OpenSocket { id, credentials });
+    }
+
+    fn credentials(&self) -> Credentials {
+        if self.wants_refresh { Credentials::Refresh } else { Credentials::Cached }
     }
 
     /// A close request works in every state, at once.
@@ -241,7 +266,12 @@ impl<R: Rng> Reference<R> {
             return; // too early
         }
         match self.state {
-            ConnectionState::Disconnected => self.open(),
+            ConnectionState::Disconnected => {
+                self.begin_attempt(self.retry_at == self.reconnect_at);
+            }
+            ConnectionState::Connecting if self.is_asked => {
+                self.drop_and_lose(DisconnectCause::AttemptTimeout);
+            }
             ConnectionState::Connecting => self.drop_and_lose(DisconnectCause::ConnectTimeout),
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 if self.ready_since.is_some() {

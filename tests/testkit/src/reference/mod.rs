@@ -52,7 +52,11 @@ pub struct Reference<R> {
     // The socket.
     last_socket: u64,
     socket: Option<SocketId>,
-    /// When opening, logging in or closing has taken too long.
+    /// Whether the provider is asked for this socket, which is not opening yet.
+    is_asked: bool,
+    /// Whether this attempt is a reconnect on purpose.
+    is_on_purpose: bool,
+    /// When the provider, opening, logging in or closing has taken too long.
     too_late_at: Option<Instant>,
     is_paused: bool,
     is_blocked: bool,
@@ -70,7 +74,7 @@ pub struct Reference<R> {
     retry_at: Option<Instant>,
     /// No hint starts an attempt before this.
     not_before: Instant,
-    /// When the last reconnect on purpose opens its socket.
+    /// When the last reconnect on purpose begins its attempt; once its socket opens, when that is.
     reconnect_at: Option<Instant>,
     /// When it was last ready, or first asked to connect.
     unready_since: Instant,
@@ -137,6 +141,8 @@ impl<R: Rng> Reference<R> {
             timer: None,
             last_socket: 0,
             socket: None,
+            is_asked: false,
+            is_on_purpose: false,
             too_late_at: None,
             is_paused: false,
             is_blocked: false,

@@ -11,10 +11,7 @@ impl<R: Rng> Reference<R> {
     pub(super) fn on_reconnect(&mut self) {
         match self.state {
             ConnectionState::Disconnected if self.retry_at.is_some() => self.reconnect_sooner(),
-            ConnectionState::Disconnected | ConnectionState::Closed => {
-                self.start_afresh();
-                self.open();
-            }
+            ConnectionState::Disconnected | ConnectionState::Closed => self.start_afresh(),
             ConnectionState::Connecting
             | ConnectionState::Connected
             | ConnectionState::Authenticated => {
@@ -36,7 +33,7 @@ impl<R: Rng> Reference<R> {
             self.reconnect_at = self.retry_at.map(|at| at.max(self.now));
         }
         if is_due {
-            self.open();
+            self.begin_attempt(true);
         }
     }
 
@@ -66,7 +63,7 @@ impl<R: Rng> Reference<R> {
         let delay = at.saturating_duration_since(self.now);
         self.tell_retry(delay, RetryCause::Disconnected(cause));
         if delay.is_zero() {
-            return self.open();
+            return self.begin_attempt(true);
         }
         self.retry_at = Some(at);
         self.not_before = Instant::ZERO;

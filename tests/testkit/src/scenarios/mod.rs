@@ -1,6 +1,7 @@
 //! The scenarios by topic. `build.rs` makes a test of each function here that returns a `Scenario`.
 
 pub(crate) mod abort;
+pub(crate) mod asking;
 pub(crate) mod backoff;
 pub(crate) mod closing;
 pub(crate) mod connecting;

@@ -197,3 +197,39 @@ pub(crate) fn logins_that_are_refused_with_each_verdict() -> Scenario {
             ends_in(Closed),
         ])
 }
+
+pub(crate) fn a_provider_that_is_slow_fails_and_hangs() -> Scenario {
+    // In the journal, but not in this scenario: 1 × an event of an earlier socket.
+    scenario("What a connection did. Describe what it should do.")
+        .config(toml!["ask_provider = true", "heartbeat.kind = 'off'"])
+        .seed(3)
+        .attempts([
+            accepts_after(millis(20)).provider_answers(millis(40)).then(millis(90), Deed::end()),
+            provider_fails_after(millis(5), Verdict::Retry),
+            provider_fails_after(millis(5), Verdict::RetryNoSoonerThan(millis(9_000))),
+            provider_fails_after(millis(5), Verdict::Retry),
+            provider_hangs(),
+            provider_hangs(),
+            fails_after(millis(3), OpenError::Tls).provider_answers(millis(2)),
+            provider_fails_after(millis(1), Verdict::Fatal),
+        ])
+        .at(millis(67_678), Command::Reconnect)
+        .until(millis(86_869))
+        .sees([
+            opens(2),
+            gone_for(&[
+                "lost eof",
+                "provider",
+                "provider",
+                "provider",
+                "attempt_timeout",
+                "reconnect",
+                "open_failed tls",
+                "provider",
+            ]),
+            delays(&[2_245, 1_406, 9_150, 14_707, 30_000, 0, 19_184]),
+            delivers_count(0),
+            gives_up("provider"),
+            ends_in(Closed),
+        ])
+}

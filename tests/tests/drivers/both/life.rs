@@ -1,21 +1,17 @@
-//! The life of a client on real sockets: it asks for credentials, logs in, echoes, survives a drop,
-//! and closes.
+//! The life of a client on real sockets: it logs in, echoes, survives a drop, and closes.
 
-use std::sync::{Arc, Mutex};
-
-use gateway_tests::{Driver, Frame, Peer, Provided as _, calm, client, refuse, serve};
+use gateway_tests::{Driver, Frame, Peer, calm, client, serve};
 use gateway_tokio::core::{
-    AcceptanceRule, CloseCode, CloseFrame, ConnectionState, Credentials, DisconnectCause, Failure,
-    GiveUpCause, Login, OpenError, RefusalRule,
+    AcceptanceRule, CloseCode, CloseFrame, ConnectionState, DisconnectCause, Failure, GiveUpCause,
+    Login, RefusalRule,
 };
-use gateway_tokio::{ClientEvent, LoginCredentials, Message};
+use gateway_tokio::{ClientEvent, Message};
 
 gateway_tests::on_both_drivers! {
     it_echoes_and_closes
     it_rides_out_a_drop
     a_refused_login_waits_for_the_close_and_says_why
     headers_basic_authorization_and_subprotocols_arrive_and_the_choice_is_known
-    credentials_are_asked_for_on_each_attempt_and_refreshed_after_a_401
     an_end_a_frame_that_is_cut_off_and_a_reset_are_losses
     a_close_without_a_body_is_answered_without_one
     our_close_arrives_although_the_server_had_data_in_flight
@@ -124,46 +120,6 @@ fn headers_basic_authorization_and_subprotocols_arrive_and_the_choice_is_known(d
     ] {
         assert_eq!(head.header(name), Some(value));
     }
-}
-
-fn credentials_are_asked_for_on_each_attempt_and_refreshed_after_a_401(driver: Driver) {
-    let server = serve(async |listener| {
-        let refused = refuse(listener.tcp().await, "HTTP/1.1 401 Unauthorized\r\n\r\n").await;
-        let mut peer = listener.peer().await;
-        assert_eq!(peer.frame().await, Frame::text("login 3"));
-        peer.send(Frame::text("welcome")).await;
-        [refused, peer.head].map(|head| head.header("authorization").unwrap().to_owned())
-    });
-    let login = Login::Message {
-        send: "the configuration's".into(),
-        accepted: AcceptanceRule::Any,
-        refused: Vec::new(),
-        timeout: Login::TIMEOUT,
-    };
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&asked);
-    let provider = move |which| {
-        let mut asked = log.lock().unwrap();
-        asked.push(which);
-        let number = asked.len();
-        let credentials = LoginCredentials::new().login(format!("login {number}"));
-        match number {
-            1 => Err("the vault is closed".into()),
-            _ => Ok(credentials.header("Authorization", format!("Bearer {number}"))),
-        }
-    };
-    let mut client = client!(driver, &server.url, calm().login(login),
-        .header("Authorization", "Bearer old").provided_by(provider));
-
-    let failed = client.until(|event| matches!(event, ClientEvent::Disconnected { .. }));
-    client.until_ready();
-
-    let Some(ClientEvent::Disconnected { cause, detail, .. }) = failed.last() else { panic!() };
-    assert_eq!(*cause, DisconnectCause::OpenFailed(OpenError::Io));
-    assert!(detail.contains("the vault is closed"), "{detail}");
-    assert_eq!(server.join(), ["Bearer 2", "Bearer 3"]);
-    let cached = Credentials::Cached;
-    assert_eq!(*asked.lock().unwrap(), [cached, cached, Credentials::Refresh]);
 }
 
 fn an_end_a_frame_that_is_cut_off_and_a_reset_are_losses(driver: Driver) {

@@ -1,5 +1,6 @@
 //! What both drivers do on real sockets: each test is written once.
 
+mod attempts;
 mod flood;
 mod life;
 mod next_address;

@@ -11,7 +11,7 @@ use gateway_tests::{
     refuse, serve,
 };
 use gateway_tokio::core::{CloseFrame, ConfigBuilder};
-use gateway_tokio::{LoginCredentials, Tls};
+use gateway_tokio::{Request, Tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -19,7 +19,7 @@ gateway_tests::on_both_drivers! {
     the_next_attempt_goes_to_the_other_address
     the_address_of_a_stable_connection_stays_the_first
     a_connection_that_the_application_closes_says_nothing_of_its_address
-    credentials_that_are_not_to_be_had_say_nothing_of_an_address
+    a_provider_that_fails_says_nothing_of_an_address
 }
 
 /// What the server at the first address does, on each of its connections.
@@ -187,12 +187,12 @@ fn a_connection_that_the_application_closes_says_nothing_of_its_address(driver: 
     assert_eq!(host.visits(2), [0, 0]);
 }
 
-fn credentials_that_are_not_to_be_had_say_nothing_of_an_address(driver: Driver) {
+fn a_provider_that_fails_says_nothing_of_an_address(driver: Driver) {
     let host = Host::new(First::DropsWhenAsked);
     let asked = AtomicU32::new(0);
     let provider = move |_| match asked.fetch_add(1, Ordering::Relaxed) {
         1 => Err("none".into()),
-        _ => Ok(LoginCredentials::new()),
+        _ => Ok(Request::new()),
     };
     let client = client!(driver, host.url(), config().stable_after(STABLE),
         .resolver(host.resolver()).provided_by(provider));

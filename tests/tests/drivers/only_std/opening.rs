@@ -8,17 +8,21 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, ConfigBuilder, DisconnectCause, Notice, OpenError};
-use gateway_std::{Client, ClientEvent, Dial, Endpoint, LoginCredentials, OpenFailure, Transport};
+use gateway_std::{Client, ClientEvent, Dial, Endpoint, OpenFailure, Request, Transport};
 use gateway_tests::calm;
 
 use super::builder;
 
 /// Takes events up to the next retry; returns why the socket was lost.
 fn until_retry(client: &mut Client) -> DisconnectCause {
+    until_retry_with_detail(client).0
+}
+
+fn until_retry_with_detail(client: &mut Client) -> (DisconnectCause, Box<str>) {
     let mut lost = None;
     for event in client {
         match event {
-            ClientEvent::Disconnected { cause, .. } => lost = Some(cause),
+            ClientEvent::Disconnected { cause, detail, .. } => lost = Some((cause, detail)),
             ClientEvent::Notice(Notice::RetryScheduled { .. }) => return lost.expect("a cause"),
             _ => {}
         }
@@ -35,17 +39,17 @@ impl Held {
     }
 }
 
-/// A client whose provider of credentials does this, and then waits until the test lets it go.
+/// A client whose provider does this, and then waits until the test lets it go.
 fn held_up(
     config: ConfigBuilder,
     first: impl Fn() + Send + Sync + 'static,
 ) -> (Client, Sender<()>) {
     let (go, held) = channel();
     let held = Held(Mutex::new(held));
-    let builder = builder("ws://127.0.0.1:9", config).credentials(move |_| {
+    let builder = builder("ws://127.0.0.1:9", config).attempt(move |_| {
         first();
         held.wait();
-        Ok(LoginCredentials::new())
+        Ok(Request::new())
     });
     (builder.build().unwrap(), go)
 }
@@ -67,11 +71,39 @@ impl Dial for Late {
 
 #[test]
 fn the_connect_deadline_covers_what_blocks_before_the_socket() {
-    let (mut client, _go) = held_up(calm().connect_timeout(Duration::from_millis(20)), || {});
+    let (go, held) = channel::<()>();
+    let held = Held(Mutex::new(held));
+    let config = calm().connect_timeout(Duration::from_millis(20));
+    let resolver = move |_: &str, _| {
+        held.wait();
+        Ok(Vec::new())
+    };
+    let mut client = builder("ws://gateway.example", config).resolver(resolver).build().unwrap();
 
     for _ in 0..3 {
         assert_eq!(until_retry(&mut client), DisconnectCause::ConnectTimeout);
     }
+    drop(go);
+}
+
+#[test]
+fn a_provider_that_hangs_keeps_the_helper_thread_and_later_attempts_say_so() {
+    let (mut client, go) = held_up(calm().attempt_timeout(Duration::from_millis(20)), || {});
+
+    let (cause, detail) = until_retry_with_detail(&mut client);
+    assert_eq!((cause, &*detail), (DisconnectCause::AttemptTimeout, ""), "it was called");
+    for _ in 0..2 {
+        let (cause, detail) = until_retry_with_detail(&mut client);
+        assert_eq!(cause, DisconnectCause::AttemptTimeout);
+        let expected = "the provider was not called: the helper thread is still busy with the \
+                        provider's call for attempt 1";
+        assert_eq!(&*detail, expected);
+    }
+
+    // Once it returns, the next attempt calls the provider, and its request is used.
+    drop(go);
+    while until_retry(&mut client) == DisconnectCause::AttemptTimeout {}
+    assert_eq!(client.statistics().last_open_error, Some(OpenError::Refused));
 }
 
 #[test]
@@ -110,10 +142,10 @@ fn a_socket_that_opens_after_it_was_given_up_is_closed() {
 }
 
 #[test]
-fn a_provider_that_panics_fails_the_attempt_at_once() {
+fn a_resolver_that_panics_fails_the_attempt_at_once() {
     let config = calm().connect_timeout(Duration::from_secs(3_600));
-    let mut client =
-        builder("ws://127.0.0.1:9", config).credentials(|_| panic!("on purpose")).build().unwrap();
+    let resolver = |_: &str, _| panic!("on purpose");
+    let mut client = builder("ws://gateway.example", config).resolver(resolver).build().unwrap();
 
     for _ in 0..3 {
         assert_eq!(until_retry(&mut client), DisconnectCause::OpenFailed(OpenError::Io));
@@ -121,9 +153,9 @@ fn a_provider_that_panics_fails_the_attempt_at_once() {
 }
 
 #[test]
-fn credentials_are_not_asked_for_an_attempt_that_was_given_up_in_the_queue() {
+fn a_provider_is_not_asked_for_an_attempt_that_was_given_up_in_the_queue() {
     let (asked, asks) = channel();
-    let config = calm().connect_timeout(Duration::from_millis(5)).max_attempts(Some(3));
+    let config = calm().attempt_timeout(Duration::from_millis(5)).max_attempts(Some(3));
     let (mut client, go) = held_up(config, move || {
         let _ = asked.send(()); // the test may be over
     });

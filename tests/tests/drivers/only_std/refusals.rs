@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use gateway_std::core::{Credentials, Instant, SocketId, UnixMillis};
-use gateway_std::{Client, OpenFailure, Sender, System};
+use gateway_std::{Client, Endpoint, OpenFailure, Sender, System};
 use gateway_tests::calm;
 use gateway_wire::{ByteStream, Dialled, Host};
 
@@ -59,7 +59,7 @@ impl Host for Busy {
         UnixMillis(0)
     }
 
-    fn dial(&mut self, _: SocketId, _: Credentials) {}
+    fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) {}
 
     fn poll_dialing(&mut self, (): &mut ()) -> Poll<Result<Dialled<NoStream>, OpenFailure>> {
         Poll::Pending

@@ -1,5 +1,6 @@
 //! What the async driver alone does: wakers, futures, tasks, runtimes.
 
+mod asking;
 mod budget;
 mod corking;
 mod failing_writes;

@@ -14,7 +14,8 @@ use super::rows::{
 };
 use super::situation::REFUSED;
 use super::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
+    Waiting,
 };
 
 pub(crate) fn received(situation: Situation) -> Vec<Row> {
@@ -23,7 +24,7 @@ pub(crate) fn received(situation: Situation) -> Vec<Row> {
         Refused => when_refused(),
         Ready | ReadyAfterLogin => when_ready(situation.state()),
         Closing => when_closing(),
-        Idle | Waiting | Connecting | Closed => stale(text(PONG), situation.state()),
+        Idle | Waiting | Asking | Connecting | Closed => stale(text(PONG), situation.state()),
     }
 }
 

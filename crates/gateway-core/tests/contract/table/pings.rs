@@ -6,7 +6,8 @@ use gateway_core::{Backlog, Event};
 
 use super::rows::{ONE, Row, row, timer};
 use super::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
+    Waiting,
 };
 use super::sockets::nothing_or_stale;
 
@@ -20,7 +21,7 @@ pub(crate) fn held(situation: Situation) -> Vec<Row> {
             row(behind(0), same, [timer(30_000)]),
             row(behind(u64::MAX), same, [timer(30_000)]),
         ],
-        Idle | Waiting | Connecting | LoggingIn | Refused | Closing | Closed => {
+        Idle | Waiting | Asking | Connecting | LoggingIn | Refused | Closing | Closed => {
             nothing_or_stale(behind(9), situation)
         }
     }
@@ -34,7 +35,7 @@ pub(crate) fn handed(situation: Situation) -> Vec<Row> {
             row(Event::PingHanded(ONE, 65_536 + 32_768), same, [timer(7_000)]),
             row(Event::PingHanded(ONE, u64::MAX), same, [timer(30_000)]),
         ],
-        Idle | Waiting | Connecting | LoggingIn | Refused | Closing | Closed => {
+        Idle | Waiting | Asking | Connecting | LoggingIn | Refused | Closing | Closed => {
             nothing_or_stale(Event::PingHanded(ONE, 9), situation)
         }
     }

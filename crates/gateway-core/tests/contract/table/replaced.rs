@@ -4,10 +4,11 @@ use gateway_core::ConnectionState as State;
 use gateway_core::{Action, Because, CloseCode, DisconnectCause, Event, RetryCause};
 
 use super::rows::{
-    ONE, Row, TWO, changed, close_socket, gone, lost, opens, part, retry, row, with,
+    ONE, Row, TWO, asks, changed, close_socket, gone, lost, opens, part, retry, row, with,
 };
 use super::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
+    Waiting,
 };
 use super::sockets::nothing_or_stale;
 
@@ -20,6 +21,10 @@ pub(crate) fn reconnect(situation: Situation) -> Vec<Row> {
         Waiting => {
             let at_once = [retry(1, 0, RetryCause::Reconnect, Because::Hint)];
             (State::Connecting, with(at_once, opens(same, TWO, 1_000)))
+        }
+        Asking => {
+            let replaced = with(left(same), asks(State::Disconnected, TWO, 1_000));
+            (State::Connecting, with(close_socket(), replaced))
         }
         Connecting => (State::Connecting, with(close_socket(), replaced(same))),
         LoggingIn | Ready | ReadyAfterLogin => {
@@ -36,13 +41,16 @@ pub(crate) fn reconnect(situation: Situation) -> Vec<Row> {
 }
 
 fn replaced(from: State) -> Vec<Action> {
+    with(left(from), opens(State::Disconnected, TWO, 1_000))
+}
+
+fn left(from: State) -> Vec<Action> {
     let cause = DisconnectCause::Reconnect;
-    let left = vec![
+    vec![
         gone(cause),
         changed(from, State::Disconnected, ONE),
         retry(0, 0, RetryCause::Disconnected(cause), Because::Hint),
-    ];
-    with(left, opens(State::Disconnected, TWO, 1_000))
+    ]
 }
 
 /// No renewal is due, so the machine did not ask for the report.

@@ -13,7 +13,8 @@ use super::rows::{
     lost_until, opens, part, refused, rejected, row, timer, waits_for_close, with,
 };
 use super::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
+    Waiting,
 };
 
 /// Opens a socket, unless one is opening or open.
@@ -26,7 +27,7 @@ pub(crate) fn connect(situation: Situation) -> Vec<Row> {
             let dropped = [Action::CloseSocket(ONE), gone(DisconnectCause::Requested)];
             (State::Connecting, with(dropped, opens(State::Closing, TWO, 1_000)))
         }
-        Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin => {
+        Asking | Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin => {
             (situation.state(), Vec::new())
         }
     };
@@ -42,7 +43,7 @@ pub(crate) fn close(situation: Situation) -> Vec<Row> {
             let closed = changed_without_socket(State::Disconnected, State::Closed);
             (State::Closed, vec![closed, Action::CancelTimer])
         }
-        Connecting => {
+        Asking | Connecting => {
             let actions = vec![
                 Action::CloseSocket(ONE),
                 gone(DisconnectCause::Requested),
@@ -75,7 +76,7 @@ pub(crate) fn send(situation: Situation) -> Vec<Row> {
                 row(Event::SendRequested(Message::Binary(b"x")), same, sent),
             ]
         }
-        Idle | Waiting | Connecting | LoggingIn | Refused => {
+        Idle | Waiting | Asking | Connecting | LoggingIn | Refused => {
             let actions = [rejected(SendRejection::NotReady)];
             vec![row(Event::SendRequested(Message::Text("x")), same, actions)]
         }
@@ -93,9 +94,8 @@ pub(crate) fn accept_login(situation: Situation) -> Vec<Row> {
             let actions = becomes_ready(State::Connected, State::Authenticated);
             vec![row(Event::LoginAccepted, State::Authenticated, actions)]
         }
-        Idle | Waiting | Connecting | Refused | Ready | ReadyAfterLogin | Closing | Closed => {
-            vec![row(Event::LoginAccepted, situation.state(), [])]
-        }
+        Idle | Waiting | Asking | Connecting | Refused | Ready | ReadyAfterLogin | Closing
+        | Closed => vec![row(Event::LoginAccepted, situation.state(), [])],
     }
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn reject_login(situation: Situation) -> Vec<Row> {
                 leaves(Verdict::Fatal, State::Closed, fatal),
             ]
         }
-        Idle | Waiting | Connecting | Refused | Closing | Closed => {
+        Idle | Waiting | Asking | Connecting | Refused | Closing | Closed => {
             vec![row(Event::LoginRejected(Verdict::Fatal), situation.state(), [])]
         }
     }

@@ -152,6 +152,12 @@ pub(crate) fn closed(cause: DisconnectCause) -> Vec<Action> {
     ]
 }
 
+/// The provider is asked for a new socket, and must answer within 10 s.
+pub(crate) fn asks(from: State, id: SocketId, millis: u64) -> Vec<Action> {
+    let ask = Action::AskProvider { id, credentials: Credentials::Cached };
+    vec![changed(from, State::Connecting, id), ask, timer(millis + 10_000)]
+}
+
 /// A new socket, which must be open within 10 s.
 pub(crate) fn opens(from: State, id: SocketId, millis: u64) -> Vec<Action> {
     vec![

@@ -14,7 +14,7 @@ use rand_core::TryRng;
 use super::rows::{ONE, WALL};
 
 use Situation::{
-    Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
 };
 
 pub(crate) type Connection = gateway_core::Connection<Draws>;
@@ -46,6 +46,7 @@ impl TryRng for Draws {
 pub(crate) enum Situation {
     Idle,
     Waiting,
+    Asking,
     Connecting,
     LoggingIn,
     /// The login was refused, with the verdict to refresh.
@@ -56,14 +57,24 @@ pub(crate) enum Situation {
     Closed,
 }
 
-pub(crate) const SITUATIONS: [Situation; 9] =
-    [Idle, Waiting, Connecting, LoggingIn, Refused, Ready, ReadyAfterLogin, Closing, Closed];
+pub(crate) const SITUATIONS: [Situation; 10] = [
+    Idle,
+    Waiting,
+    Asking,
+    Connecting,
+    LoggingIn,
+    Refused,
+    Ready,
+    ReadyAfterLogin,
+    Closing,
+    Closed,
+];
 
 impl Situation {
     pub(crate) fn state(self) -> State {
         match self {
             Idle | Waiting => State::Disconnected,
-            Connecting => State::Connecting,
+            Asking | Connecting => State::Connecting,
             LoggingIn | Refused | Ready => State::Connected,
             ReadyAfterLogin => State::Authenticated,
             Closing => State::Closing,
@@ -88,6 +99,7 @@ impl Situation {
                 let config = pinging().login(login).rule(rule(1000, least));
                 config.rule(rule(4001, Verdict::Fatal)).build().unwrap()
             }
+            Asking => pinging().ask_provider(true).build().unwrap(),
             Idle | Waiting | Connecting | Ready | Closing | Closed => pinging().build().unwrap(),
         }
     }
@@ -97,7 +109,7 @@ impl Situation {
         let before: &[Event<'static>] = match self {
             Idle => &[],
             Waiting => &[Event::ConnectRequested, Event::OpenFailed(ONE, OpenError::Refused)],
-            Connecting => &[Event::ConnectRequested],
+            Asking | Connecting => &[Event::ConnectRequested],
             LoggingIn => &[Event::ConnectRequested, Event::SocketOpened(ONE)],
             Refused => &[Event::ConnectRequested, Event::SocketOpened(ONE), REFUSED],
             Ready => &[Event::ConnectRequested, Event::SocketOpened(ONE), Event::Tick],

@@ -10,7 +10,8 @@ use super::rows::{
     row, stale, timer, with,
 };
 use super::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
+    Waiting,
 };
 
 pub(crate) fn opened(situation: Situation) -> Vec<Row> {
@@ -21,7 +22,7 @@ pub(crate) fn opened(situation: Situation) -> Vec<Row> {
             let actions = becomes_ready(State::Connecting, State::Connected);
             vec![row(event, State::Connected, actions)]
         }
-        LoggingIn | Refused | Ready | ReadyAfterLogin | Closing => stale(event, same),
+        Asking | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing => stale(event, same),
         Idle | Waiting | Closed => {
             let stale = notice(Notice::Stale { what: event.kind(), socket: ONE });
             vec![row(event, same, [stale, Action::CloseSocket(ONE)])]
@@ -32,9 +33,8 @@ pub(crate) fn opened(situation: Situation) -> Vec<Row> {
 pub(crate) fn open_failed(situation: Situation) -> Vec<Row> {
     match situation {
         Connecting => attempt_failed(),
-        Idle | Waiting | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing | Closed => {
-            stale(Event::OpenFailed(ONE, OpenError::Refused), situation.state())
-        }
+        Idle | Waiting | Asking | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing
+        | Closed => stale(Event::OpenFailed(ONE, OpenError::Refused), situation.state()),
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn failed(situation: Situation) -> Vec<Row> {
                 .map(|failure| row(Event::SocketFailed(ONE, failure), State::Closed, actions()))
                 .into()
         }
-        Idle | Waiting | Connecting | Closed => {
+        Idle | Waiting | Asking | Connecting | Closed => {
             stale(Event::SocketFailed(ONE, Failure::Eof), situation.state())
         }
     }
@@ -139,7 +139,7 @@ pub(crate) fn reading_paused(situation: Situation) -> Vec<Row> {
         // The pong timeout waits; the next ping does not.
         Ready | ReadyAfterLogin => vec![row(event, situation.state(), [timer(30_000)])],
         // The deadlines of a login and of a close go on.
-        LoggingIn | Refused | Closing | Idle | Waiting | Connecting | Closed => {
+        LoggingIn | Refused | Closing | Idle | Waiting | Asking | Connecting | Closed => {
             nothing_or_stale(event, situation)
         }
     }
@@ -154,6 +154,6 @@ pub(crate) fn nothing_or_stale(event: Event<'static>, situation: Situation) -> V
     let same = situation.state();
     match situation {
         LoggingIn | Refused | Ready | ReadyAfterLogin | Closing => vec![row(event, same, [])],
-        Idle | Waiting | Connecting | Closed => stale(event, same),
+        Idle | Waiting | Asking | Connecting | Closed => stale(event, same),
     }
 }

@@ -8,11 +8,12 @@ use gateway_core::{
 };
 
 use super::rows::{
-    ONE, Row, TWO, WALL, changed, close_socket, closed, lost, lost_at, notice, opens, part, ping,
-    retry, row, row_at, timer, with,
+    ONE, Row, TWO, WALL, asks, changed, close_socket, closed, lost, lost_at, notice, opens, part,
+    ping, retry, row, row_at, timer, with,
 };
 use super::situation::Situation::{
-    self, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused, Waiting,
+    self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
+    Waiting,
 };
 
 /// A Tick before the deadline does nothing. At the deadline it ends what the state waits for.
@@ -24,6 +25,11 @@ pub(crate) fn tick(situation: Situation) -> Vec<Row> {
         Waiting => {
             let opened = opens(State::Disconnected, TWO, 2_000);
             vec![nothing_at(1_999), row_at(2_000, Event::Tick, State::Connecting, opened)]
+        }
+        Asking => {
+            let late = lost_at(10_000, same, DisconnectCause::AttemptTimeout);
+            let late = with(close_socket(), late);
+            vec![nothing_at(9_999), row_at(10_000, Event::Tick, State::Disconnected, late)]
         }
         Connecting => {
             let late = lost_at(10_000, same, DisconnectCause::ConnectTimeout);
@@ -65,6 +71,10 @@ pub(crate) fn wall_clock(situation: Situation) -> Vec<Row> {
             let left = lost(state, DisconnectCause::LoginRefused(None));
             jump(State::Disconnected, with(part(CloseCode::GOING_AWAY), left))
         }
+        Asking => {
+            let restarted = with(close_socket(), restarts(state));
+            jump(State::Connecting, with(restarted, asks(State::Disconnected, TWO, 1_000)))
+        }
         Connecting | LoggingIn => jump(State::Connecting, replaces_attempt(state)),
         Ready | ReadyAfterLogin => jump(state, with(ping(62_000), vec![timer(6_000)])),
     };
@@ -91,12 +101,12 @@ fn jump(next: State, actions: Vec<Action>) -> Row {
 
 /// After a suspend an unfinished attempt is aborted, and another starts at once.
 fn replaces_attempt(from: State) -> Vec<Action> {
-    let aborted = vec![
-        Action::AbortSocket(ONE),
-        changed(from, State::Disconnected, ONE),
-        retry(0, 0, RetryCause::ClockJump, Because::Hint),
-    ];
+    let aborted = with([Action::AbortSocket(ONE)], restarts(from));
     with(aborted, opens(State::Disconnected, TWO, 1_000))
+}
+
+fn restarts(from: State) -> Vec<Action> {
+    vec![changed(from, State::Disconnected, ONE), retry(0, 0, RetryCause::ClockJump, Because::Hint)]
 }
 
 pub(crate) fn network_changed(situation: Situation) -> Vec<Row> {
@@ -106,9 +116,8 @@ pub(crate) fn network_changed(situation: Situation) -> Vec<Row> {
             let at_once = [retry(1, 0, RetryCause::Online, Because::Hint)];
             (State::Connecting, with(at_once, opens(State::Disconnected, TWO, 1_000)))
         }
-        Idle | Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing | Closed => {
-            (same, Vec::new())
-        }
+        Idle | Asking | Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin | Closing
+        | Closed => (same, Vec::new()),
     };
     vec![
         row(Event::NetworkChanged(Network::Offline), same, []),

@@ -7,6 +7,7 @@ use gateway_core::{Config, Credentials, Instant, JsonDialect, Notice, SocketId, 
 
 use super::super::tests::ready_engine;
 use super::super::{ByteStream, Dialled, Engine, Host};
+use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::open_failure::OpenFailure;
 use crate::session::Session;
@@ -54,7 +55,7 @@ impl Host for Machine {
         self.wall
     }
 
-    fn dial(&mut self, _: SocketId, _: Credentials) {}
+    fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) {}
 
     fn poll_dialing(&mut self, (): &mut ()) -> Poll<Result<Dialled<NoStream>, OpenFailure>> {
         Poll::Pending

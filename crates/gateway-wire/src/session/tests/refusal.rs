@@ -1,7 +1,6 @@
 //! A refused login: what is reported of its text, and what the session does until the socket ends.
 
 use super::*;
-use crate::headers::Headers;
 use crate::hidden::Hidden;
 
 /// A text of any length from the server, unmasked.
@@ -130,15 +129,15 @@ fn a_login_that_is_cut_off_at_the_end_of_a_refusal_is_not_reported() {
 #[test]
 fn a_refusal_and_a_close_show_no_secret_of_the_request_nor_of_the_login() {
     let endpoint = crate::endpoint::Endpoint::builder("ws://ann:hunter2@h/ws?token=sesame-17")
+        .header("X-Api-Key", "key-of-today")
         .build()
         .unwrap();
-    let credentials = Headers::new([("X-Api-Key", "key-of-today")]).unwrap();
     for refusal in [
         text(r#"{"ok":false,"got":"/ws?token=sesame-17 YW5uOmh1bnRlcjI= key-of-today open-up"}"#),
         close_because(4001, "/ws?token=sesame-17 YW5uOmh1bnRlcjI= key-of-today open-up"),
     ] {
         let (mut session, id) = open(calm().login(login("open-up")), Limits::default());
-        session.set_hidden(Hidden::of(&endpoint, &credentials));
+        session.set_private(Private::default(), Hidden::of(&endpoint));
         session.received(at(1), id, &refusal);
         session.failed(at(2), id, Failure::Eof, "eof");
 

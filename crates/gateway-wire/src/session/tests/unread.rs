@@ -42,6 +42,7 @@ fn a_day_of_retries_that_nobody_takes_is_bounded_in_memory_and_counted() {
                         attempts += 1;
                         session.open_failed(now, id, &failure);
                     }
+                    Order::Ask { id, .. } => session.provider_answered(now, id),
                     Order::Drop { id, .. } | Order::Abort { id } => session.dropped(id),
                 }
             }

@@ -31,7 +31,7 @@ fn with(tls: Tls, client: &Made) -> Tls {
 }
 
 fn shown(tls: &Tls, server: &Arc<ServerConfig>) -> Option<CertificateDer<'static>> {
-    let shaken = shake_hands(tls.config(), Arc::clone(server), "localhost");
+    let shaken = shake_hands(tls.config().unwrap(), Arc::clone(server), "localhost");
     shaken.unwrap().client_certificate
 }
 
@@ -39,16 +39,17 @@ fn shown(tls: &Tls, server: &Arc<ServerConfig>) -> Option<CertificateDer<'static
 fn a_server_that_asks_is_shown_the_certificate_whatever_else_is_trusted() {
     let (server, ca) = (self_signed(true, |_| {}), self_signed(true, |_| {}));
     let client = issued_by(&ca, true);
-    for tls in [server.tls(), Tls::insecure().unwrap(), Tls::custom(server.tls().config())] {
+    for tls in [server.tls(), Tls::insecure().unwrap(), Tls::custom(server.tls().config().unwrap())]
+    {
         let tls = with(tls, &client);
         for server in demanding(&server, &ca) {
             assert_eq!(shown(&tls, &server).as_ref(), Some(client.certificate.der()));
         }
-        assert!(Arc::ptr_eq(&tls.config(), &tls.try_config().unwrap()));
+        assert!(Arc::ptr_eq(&tls.config().unwrap(), &tls.try_config().unwrap()));
     }
     let platform = with(Tls::platform().unwrap(), &client);
-    assert!(Arc::ptr_eq(&platform.config(), &platform.try_config().unwrap()));
-    assert!(!Tls::platform().unwrap().config().client_auth_cert_resolver.has_certs());
+    assert!(Arc::ptr_eq(&platform.config().unwrap(), &platform.try_config().unwrap()));
+    assert!(!Tls::platform().unwrap().config().unwrap().client_auth_cert_resolver.has_certs());
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn what_the_server_says_of_the_clients_certificate_is_told_in_words() {
     let stranger = issued_by(&server, true);
     for demanding in demanding(&server, &ca) {
         let words = |tls: &Tls| {
-            let outcome = shake_hands(tls.config(), Arc::clone(&demanding), "localhost");
+            let outcome = shake_hands(tls.config().unwrap(), Arc::clone(&demanding), "localhost");
             tls.failure(&outcome.err().unwrap()).detail().to_owned()
         };
         let without = words(&server.tls());
@@ -97,7 +98,7 @@ fn each_certificate_has_sessions_of_its_own() {
     for demanding in demanding(&server, &ca) {
         let trust = server.tls();
         let kind = |tls: &Tls| {
-            shake_hands(tls.config(), Arc::clone(&demanding), "localhost").unwrap().kind
+            shake_hands(tls.config().unwrap(), Arc::clone(&demanding), "localhost").unwrap().kind
         };
         let (first, second) = (issued_by(&ca, true), issued_by(&ca, true));
         let (first, second) = (with(trust.clone(), &first), with(trust, &second));

@@ -39,12 +39,12 @@ fn a_file_that_has_changed_counts_for_the_next_handshake() {
     let tls = Tls::pem_file(&file.0).unwrap();
     let clone = tls.clone();
     assert_eq!(localhost(&tls, &first.server()), Ok(()));
-    let before = tls.config();
-    assert!(Arc::ptr_eq(&before, &tls.config()), "it has not changed");
+    let before = tls.config().unwrap();
+    assert!(Arc::ptr_eq(&before, &tls.config().unwrap()), "it has not changed");
 
     file.write(second.certificate.pem());
 
-    let lines = logged(|| drop(tls.config()));
+    let lines = logged(|| drop(tls.config().unwrap()));
     assert!(lines.contains("INFO") && lines.contains("changes.pem"), "{lines}");
     assert_eq!(localhost(&clone, &second.server()), Ok(()));
     assert_words(localhost(&tls, &first.server()), &["not trusted"]);
@@ -55,11 +55,11 @@ fn a_file_that_cannot_be_used_leaves_the_old_certificates_and_a_warning_with_its
     let made = self_signed(true, |_| {});
     let file = TestFile::new("garbage.pem", made.certificate.pem());
     let tls = Tls::pem_file(&file.0).unwrap();
-    let before = tls.config();
+    let before = tls.config().unwrap();
     let path = format!("{:?}", file.0); // the log escapes the separators of Windows
 
     let unused = |what: &str, expected: &str| {
-        let lines = logged(|| assert!(Arc::ptr_eq(&tls.config(), &before), "{what}"));
+        let lines = logged(|| assert!(Arc::ptr_eq(&tls.config().unwrap(), &before), "{what}"));
         for expected in ["WARN", &path, expected, "is still used"] {
             assert!(lines.contains(expected), "no {expected:?} in {lines}");
         }
@@ -79,7 +79,7 @@ fn a_file_that_cannot_be_used_leaves_the_old_certificates_and_a_warning_with_its
     std::fs::remove_dir(&file.0).unwrap();
 
     file.write(made.certificate.pem());
-    assert_eq!(logged(|| assert!(Arc::ptr_eq(&tls.config(), &before))), "");
+    assert_eq!(logged(|| assert!(Arc::ptr_eq(&tls.config().unwrap(), &before))), "");
     assert_eq!(localhost(&tls, &made.server()), Ok(()));
 }
 
@@ -91,7 +91,7 @@ fn no_session_is_resumed_past_a_change_of_the_file() {
         let tls = Tls::pem_file(&file.0).unwrap();
         let server = made.server().config(version);
         let kind = || {
-            let shaken = shake_hands(tls.config(), Arc::clone(&server), "localhost");
+            let shaken = shake_hands(tls.config().unwrap(), Arc::clone(&server), "localhost");
             shaken.map(|shaken| shaken.kind)
         };
         assert_eq!(kind().unwrap(), HandshakeKind::Full);

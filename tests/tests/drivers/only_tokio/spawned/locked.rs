@@ -11,9 +11,7 @@ use gateway_tokio::core::{
     CloseFrame, ConnectionState, Dialect, Event, JsonDialect, Observed, Observer, Recognised,
     SendRejection, UnixMillis,
 };
-use gateway_tokio::{
-    Client, Dial, Dialing, Endpoint, Handle, HandleErrorKind, LoginCredentials, Message,
-};
+use gateway_tokio::{Client, Dial, Dialing, Endpoint, Handle, HandleErrorKind, Message, Request};
 use tracing::field::Visit;
 use tracing::{Level, Metadata, Subscriber, span};
 
@@ -333,12 +331,12 @@ async fn a_provider_and_a_dial_run_outside_of_the_lock() {
     let provider = own.clone();
     let builder = client("ws://gateway.example", calm()).dial(Dialler(own.clone(), memory));
     let client: Client = builder
-        .credentials(move |_| {
+        .attempt(move |_| {
             let provider = provider.clone();
             provider.use_it();
             async move {
                 provider.use_it();
-                Ok(LoginCredentials::new())
+                Ok(Request::new())
             }
         })
         .build()
