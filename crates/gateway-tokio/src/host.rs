@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
@@ -22,7 +22,7 @@ use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
 use crate::direct;
 use crate::open::{Opener, Opening};
-use crate::outside::{self, Outside};
+use crate::outside::{self, Boxed, Movable, Outside, WayOut};
 
 /// The host.
 pub(crate) struct Tokio {
@@ -32,45 +32,59 @@ pub(crate) struct Tokio {
     wall: Option<WallClock>,
     /// Started at first use: only then is the runtime known.
     clock: OnceLock<Clock>,
-    /// Of a spawned client: the attempts that its driver is to poll outside of the lock.
-    outside: Option<Vec<Outside>>,
+    polls: Polls,
+}
+
+/// Where the futures of the application's are polled: those of its provider and of its `Dial`.
+enum Polls {
+    /// By the client, which is polled itself. The last one may have to move out.
+    Inside(Option<WayOut>),
+    /// By the driver of a spawned client, outside of the lock. These have begun since it last looked.
+    Outside(Vec<Outside>),
 }
 
 impl Tokio {
     pub(crate) fn new(opener: Arc<Opener>, waker: Waker, wall: Option<WallClock>) -> Self {
-        Self { opener, waker, wall, clock: OnceLock::new(), outside: None }
+        Self { opener, waker, wall, clock: OnceLock::new(), polls: Polls::Inside(None) }
     }
 
-    /// From now on leaves attempts to [`take_outside`](Self::take_outside).
+    /// From now on leaves attempts to [`take_outside`](Self::take_outside), also the one that is
+    /// under way.
     pub(crate) fn poll_outside(&mut self) {
-        self.outside = Some(Vec::new());
+        if let Polls::Inside(last) = &self.polls {
+            let last = last.as_ref().and_then(Weak::upgrade);
+            self.polls = Polls::Outside(last.iter().map(|last| last.move_out()).collect());
+        }
     }
 
     /// The attempts that have begun since the last call. The engine sees their results once these
     /// were polled.
     pub(crate) fn take_outside(&mut self) -> Vec<Outside> {
-        self.outside.as_mut().map(std::mem::take).unwrap_or_default()
+        match &mut self.polls {
+            Polls::Inside(_) => Vec::new(),
+            Polls::Outside(outside) => std::mem::take(outside),
+        }
     }
 
-    fn ask_provider(&mut self, attempt: Attempt) -> Asking {
-        let Some(outside) = &mut self.outside else {
-            return self.opener.ask(attempt, self.waker.clone());
-        };
-        let Some(providing) = self.opener.provide(attempt) else { return Asking::nobody() };
-        let (mut inner, outer) = outside::split(providing);
-        outside.push(outer);
-        let waker = self.waker.clone();
-        Asking::new(self.opener.endpoint.clone(), move || {
-            inner.as_mut().poll(&mut Context::from_waker(&waker))
-        })
+    /// Returns what the client polls in place of this future.
+    fn place<T: Send + 'static>(&mut self, future: Boxed<T>) -> Boxed<T> {
+        match &mut self.polls {
+            Polls::Inside(last) => {
+                let (movable, way_out) = Movable::new(future);
+                *last = Some(way_out);
+                Box::pin(movable)
+            }
+            Polls::Outside(outside) => {
+                let (inner, outer) = outside::split(future);
+                outside.push(outer);
+                inner
+            }
+        }
     }
 
     fn open(&mut self, endpoint: Option<Arc<Endpoint>>) -> Opening {
         let opening = self.opener.open(endpoint);
-        let Some(outside) = &mut self.outside else { return opening };
-        let (inner, outer) = outside::split(opening);
-        outside.push(outer);
-        inner
+        self.place(opening)
     }
 
     pub(crate) const fn waker(&self) -> &Waker {
@@ -109,7 +123,11 @@ impl Host for Tokio {
     }
 
     fn ask(&mut self, _: SocketId, attempt: Attempt) -> Asking {
-        self.ask_provider(attempt)
+        let Some(providing) = self.opener.ask(attempt) else { return Asking::nobody() };
+        let (mut providing, waker) = (self.place(providing), self.waker.clone());
+        Asking::new(self.opener.endpoint.clone(), move || {
+            providing.as_mut().poll(&mut Context::from_waker(&waker))
+        })
     }
 
     fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {

@@ -1,8 +1,9 @@
 //! Futures of the application's that a spawned client polls outside of its lock: providers and
 //! `Dial`s. They may take long, or use a handle.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
@@ -20,10 +21,52 @@ pub(crate) fn split<T: Send + 'static>(future: Boxed<T>) -> (Boxed<T>, Outside) 
     let inside = Box::pin(async {
         match receiver.await {
             Ok(output) => output,
-            Err(_) => std::future::pending().await, // the driver is gone
+            Err(_) => pending().await, // the driver is gone
         }
     });
     (inside, Outside(Box::pin(Working { future, sender: Some(sender) })))
+}
+
+/// A future that the client polls itself, and that may move out later: the client may be spawned
+/// meanwhile.
+pub(crate) struct Movable<T>(Arc<Mutex<Boxed<T>>>);
+
+/// The way to a [`Movable`] future of any output. It does not keep the future.
+pub(crate) type WayOut = Weak<dyn MoveOut>;
+
+pub(crate) trait MoveOut: Send + Sync {
+    /// Splits the future. Its place inside then waits for the result.
+    fn move_out(&self) -> Outside;
+}
+
+impl<T: Send + 'static> Movable<T> {
+    pub(crate) fn new(future: Boxed<T>) -> (Self, WayOut) {
+        let place = Arc::new(Mutex::new(future));
+        let way_out: WayOut = Arc::downgrade(&(Arc::clone(&place) as Arc<dyn MoveOut>));
+        (Self(place), way_out)
+    }
+}
+
+impl<T> Future for Movable<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        held(&self.0).as_mut().poll(cx)
+    }
+}
+
+impl<T: Send + 'static> MoveOut for Mutex<Boxed<T>> {
+    fn move_out(&self) -> Outside {
+        let mut place = held(self);
+        let (inside, outside) = split(std::mem::replace(&mut *place, Box::pin(pending())));
+        *place = inside;
+        outside
+    }
+}
+
+/// Only one thread at a time has the client, so the lock is free.
+fn held<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Working<T> {

@@ -59,10 +59,10 @@ impl ProviderError {
         Self::retry(format!("the provider panicked: {}", text.unwrap_or("no text")))
     }
 
-    /// Returns the same error with its text in place of the application's types, whose code a driver
-    /// may not want to run later.
+    /// Returns this error with only the text of the application's error. To show and to drop it then
+    /// runs no code of the application's.
     #[must_use]
-    pub fn flattened(self) -> Self {
+    pub fn into_text(self) -> Self {
         Self { verdict: self.verdict, error: self.to_string().into() }
     }
 

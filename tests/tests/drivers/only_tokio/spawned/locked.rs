@@ -8,10 +8,14 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use gateway_tests::{Frame, calm, client, memory, pair_with, settle, within};
 use gateway_tokio::core::{
-    CloseFrame, ConnectionState, Dialect, Event, JsonDialect, Observed, Observer, Recognised,
-    SendRejection, UnixMillis,
+    CloseFrame, ConnectionState, Dialect, Event, GiveUpCause, JsonDialect, Observed, Observer,
+    Recognised, SendRejection, UnixMillis,
 };
-use gateway_tokio::{Client, Dial, Dialing, Endpoint, Handle, HandleErrorKind, Message, Request};
+use gateway_tokio::{
+    Client, ClientEvent, Dial, Dialing, End, Endpoint, Events, Handle, HandleErrorKind, Message,
+    ProviderError, Request,
+};
+use tokio::sync::Notify;
 use tracing::field::Visit;
 use tracing::{Level, Metadata, Subscriber, span};
 
@@ -52,6 +56,7 @@ fn is_reentrant(handle: &Handle) {
         handle.statistics().map(drop),
         handle.gave_up().map(drop),
         handle.subprotocol().map(drop),
+        handle.response_headers().map(drop),
         handle.connect(),
         handle.reconnect(),
         handle.close(CloseFrame::NORMAL),
@@ -111,7 +116,7 @@ async fn a_call_from_within_an_observer_or_a_dialect_fails_and_does_not_deadlock
     peer.send(Frame::text("in")).await;
 
     assert_eq!(within(peer.frame()).await, Frame::text("out"));
-    while within(events.next()).await != Some(gateway_tokio::ClientEvent::Message("in".into())) {}
+    while within(events.next()).await != Some(ClientEvent::Message("in".into())) {}
     assert_eq!((observed.used(), spoken.used()), (2, 1));
     assert!(handle.statistics().is_ok(), "and it works from outside");
 }
@@ -348,4 +353,109 @@ async fn a_provider_and_a_dial_run_outside_of_the_lock() {
     within(handle.ready()).await.unwrap();
 
     assert_eq!(own.used(), 5);
+}
+
+/// An error whose text uses the handle.
+struct Failure(Own);
+
+impl std::error::Error for Failure {}
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Failure").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.use_it();
+        f.write_str("no token")
+    }
+}
+
+impl Drop for Failure {
+    fn drop(&mut self) {
+        self.0.use_it();
+    }
+}
+
+/// The detail of the next disconnection.
+async fn detail(events: &mut Events) -> Box<str> {
+    loop {
+        if let ClientEvent::Disconnected { detail, .. } = within(events.next()).await.unwrap() {
+            return detail;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_error_of_a_provider_is_shown_and_dropped_outside_of_the_lock() {
+    let own = Own::default();
+    let (memory, _sockets) = memory(4_096);
+    let provider = own.clone();
+    let client = client("ws://gateway.example", calm())
+        .dial(memory)
+        .attempt(move |_| {
+            let failure = Failure(provider.clone());
+            async move { Err(ProviderError::fatal(failure)) }
+        })
+        .build()
+        .unwrap();
+    let (handle, mut events) = client.spawn();
+    own.set(&handle);
+
+    assert_eq!(within(handle.closed()).await, End::GaveUp(GiveUpCause::Provider));
+
+    assert!(own.used() >= 2);
+    assert!(detail(&mut events).await.contains("no token"));
+}
+
+/// A client that is polled asks or dials, and is spawned then.
+#[tokio::test]
+async fn what_has_begun_before_the_spawn_runs_outside_of_the_lock_after_it() {
+    let (asking, dialing) = (Own::default(), Own::default());
+    let (memory, mut sockets) = memory(4_096);
+    let (provider, gate) = (asking.clone(), Arc::new(Notify::new()));
+    let opened = Arc::clone(&gate);
+    let mut client = client("ws://gateway.example", calm())
+        .dial(Dialler(dialing.clone(), memory))
+        .attempt(move |_| {
+            let (provider, gate) = (Failure(provider.clone()), Arc::clone(&gate));
+            async move {
+                gate.notified().await;
+                provider.0.use_it();
+                Ok(Request::new())
+            }
+        })
+        .build()
+        .unwrap();
+    while client.next().now_or_never().is_some() {} // the provider has begun
+    let (handle, _events) = client.spawn();
+    asking.set(&handle);
+    dialing.set(&handle);
+    opened.notify_one();
+
+    let _peer = within(sockets.peer()).await;
+    within(handle.ready()).await.unwrap();
+
+    assert_eq!((asking.used(), dialing.used()), (2, 3));
+}
+
+#[tokio::test]
+async fn a_provider_that_panics_in_a_spawned_client_fails_its_attempt_alone() {
+    let (memory, mut sockets) = memory(4_096);
+    let client = client("ws://gateway.example", calm())
+        .dial(memory)
+        .attempt(|attempt| async move {
+            assert!(attempt.number > 1, "on purpose");
+            Ok(Request::new())
+        })
+        .build()
+        .unwrap();
+    let (handle, mut events) = client.spawn();
+
+    assert!(detail(&mut events).await.contains("on purpose"));
+    handle.connect().unwrap();
+    let _peer = within(sockets.peer()).await;
+    within(handle.ready()).await.unwrap();
 }
