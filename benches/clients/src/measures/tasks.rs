@@ -54,7 +54,7 @@ impl Tasks {
     }
 
     pub(crate) fn answer(&self, spent: Spent) -> Answer {
-        answer(spent, self.all())
+        answer(spent, self.all(), self.bytes)
     }
 }
 
