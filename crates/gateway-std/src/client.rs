@@ -349,7 +349,7 @@ impl<S: System> Client<S> {
 
     fn take_event(&mut self) -> Option<ClientEvent> {
         if !self.engine.session().has_events() {
-            self.mailbox.retire(self.engine.statistics());
+            self.mailbox.retire(self.facts());
         }
         self.engine.take_event()
     }

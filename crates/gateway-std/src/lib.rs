@@ -44,6 +44,7 @@ mod mailbox;
 mod os;
 mod race;
 mod sender;
+mod states;
 mod system;
 mod tls;
 
@@ -58,6 +59,7 @@ pub use gateway_wire::{
 };
 pub use os::Os;
 pub use sender::{Receipt, Sender};
+pub use states::States;
 pub use system::System;
 
 /// Compiles the README's programs, and runs its property test.

@@ -7,8 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use gateway_core::{CloseCode, ConnectionState, Network, SendRejection, Statistics, Verdict};
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, SendError, Session};
+use gateway_core::{
+    CloseCode, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
+};
+use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session};
 
 /// The most messages that may wait in the mailbox.
 const LETTERS: usize = 256;
@@ -54,7 +56,16 @@ pub(crate) enum Control {
     Network(Network),
     LoginAccepted,
     LoginRejected(Verdict),
-    Statistics(SyncSender<Statistics>),
+    Facts(SyncSender<Facts>),
+}
+
+/// What a sender may ask a client for.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) statistics: Statistics,
+    pub(crate) gave_up: Option<GiveUpCause>,
+    pub(crate) subprotocol: Option<String>,
+    pub(crate) response_headers: ResponseHeaders,
 }
 
 /// What senders are shown of a client.
@@ -67,7 +78,7 @@ pub(crate) struct Standing {
 
 impl Standing {
     /// The client was dropped.
-    const GONE: Self =
+    pub(crate) const GONE: Self =
         Self { state: ConnectionState::Closed, is_ready: false, end: Some(End::Gone) };
 
     pub(crate) fn of(session: &Session) -> Self {
@@ -99,15 +110,22 @@ pub(crate) struct Mail {
     /// No one takes messages any more: the connection is over and its events are taken, or the
     /// client was dropped.
     retired: bool,
-    /// While retired: the last statistics.
-    statistics: Option<Statistics>,
+    /// While retired: the last ones.
+    facts: Option<Facts>,
     pub(crate) standing: Standing,
+    /// How often the standing has changed.
+    pub(crate) changes: u64,
 }
 
 impl Mail {
     fn is_full_for(&self, letter: &Letter) -> bool {
         self.letters.len() >= LETTERS
             || (self.bytes > 0 && self.bytes + letter.message.len() > LETTER_BYTES)
+    }
+
+    fn change(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.changes += 1;
     }
 }
 
@@ -118,8 +136,9 @@ impl Mailbox {
             bytes: 0,
             controls: VecDeque::new(),
             retired: false,
-            statistics: None,
+            facts: None,
             standing: Standing::of(session),
+            changes: 0,
         };
         Self {
             mail: Mutex::new(mail),
@@ -167,32 +186,36 @@ impl Mailbox {
 
     /// Shows this to the senders.
     pub(crate) fn publish(&self, standing: Standing) {
-        self.lock().standing = standing;
+        self.lock().change(standing);
         self.changed.notify_all();
     }
 
-    pub(crate) fn wait_until(&self, fits: impl Fn(&Standing) -> bool) -> Standing {
+    /// Waits until `look` returns a value. It is called again after each change, with the standing
+    /// and the number of changes.
+    pub(crate) fn wait_until<T>(&self, look: impl Fn(Standing, u64) -> Option<T>) -> T {
         let mut mail = self.lock();
-        while !fits(&mail.standing) {
+        loop {
+            if let Some(found) = look(mail.standing, mail.changes) {
+                return found;
+            }
             mail = self.changed.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
-        mail.standing
     }
 
-    /// Asks the client for its statistics. While it is retired, returns the last ones.
-    pub(crate) fn statistics(&self) -> Result<Statistics, End> {
-        let (answer, statistics) = sync_channel(1);
+    /// Asks the client for its facts. While it is retired, returns the last ones.
+    pub(crate) fn facts(&self) -> Result<Facts, End> {
+        let (answer, facts) = sync_channel(1);
         let mut mail = self.lock();
         while mail.controls.len() >= CONTROLS && !mail.retired {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
-        match (mail.standing, mail.statistics) {
+        match (mail.standing, &mail.facts) {
             (Standing::GONE, _) => return Err(End::Gone),
-            (_, Some(last)) => return Ok(last),
-            (_, None) => mail.controls.push_back(Control::Statistics(answer)),
+            (_, Some(last)) => return Ok(last.clone()),
+            (_, None) => mail.controls.push_back(Control::Facts(answer)),
         }
         self.ring(mail);
-        statistics.recv().map_err(|_| End::Gone)
+        facts.recv().map_err(|_| End::Gone)
     }
 
     /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
@@ -282,17 +305,17 @@ impl Mailbox {
     }
 
     /// No one takes messages any more: refuses those that wait, and all that come later.
-    pub(crate) fn retire(&self, statistics: Statistics) {
+    pub(crate) fn retire(&self, facts: Facts) {
         let mut mail = self.lock();
         mail.retired = true;
-        mail.statistics = Some(statistics);
         mail.controls.retain(|control| match control {
-            Control::Statistics(answer) => {
-                let _ = answer.send(statistics); // the sender may be gone
+            Control::Facts(answer) => {
+                let _ = answer.send(facts.clone()); // the sender may be gone
                 false
             }
             _ => true,
         });
+        mail.facts = Some(facts);
         self.refuse_all(mail);
     }
 
@@ -300,7 +323,7 @@ impl Mailbox {
     pub(crate) fn end(&self) {
         let mut mail = self.lock();
         mail.retired = true;
-        mail.standing = Standing::GONE;
+        mail.change(Standing::GONE);
         mail.controls.clear(); // their senders may wait for an answer
         self.changed.notify_all();
         self.refuse_all(mail);
@@ -318,7 +341,7 @@ impl Mailbox {
     /// Messages are taken again.
     pub(crate) fn reopen(&self) {
         let mut mail = self.lock();
-        (mail.retired, mail.statistics) = (false, None);
+        (mail.retired, mail.facts) = (false, None);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Mail> {

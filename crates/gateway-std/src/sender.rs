@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use gateway_core::{CloseFrame, ConnectionState, Network, SendRejection, Statistics, Verdict};
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, SendError};
+use gateway_core::{
+    CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
+};
+use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
 use crate::mailbox::{Answer, Control, Letter, Mailbox};
+use crate::states::States;
 
 /// Sends messages and requests to a [`Client`](crate::Client) from another thread. All clones use
 /// the same client.
@@ -108,17 +111,23 @@ impl Sender {
     /// # Errors
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
     pub fn ready(&self) -> Result<(), End> {
-        let standing =
-            self.mailbox.wait_until(|standing| standing.is_ready || standing.end.is_some());
-        standing.end.map_or(Ok(()), Err)
+        self.mailbox.wait_until(|standing, _| match standing.end {
+            Some(end) => Some(Err(end)),
+            None => standing.is_ready.then_some(Ok(())),
+        })
     }
 
     /// Waits until the client is CLOSED and every socket is dropped, or until it is dropped, and
     /// returns how it ended. Another thread must ask the client for events meanwhile.
     #[must_use]
     pub fn closed(&self) -> End {
-        let standing = self.mailbox.wait_until(|standing| standing.end.is_some());
-        standing.end.unwrap_or(End::Gone) // the wait ends only with an end
+        self.mailbox.wait_until(|standing, _| standing.end)
+    }
+
+    /// Returns a watch of the connection's state.
+    #[must_use]
+    pub fn states(&self) -> States {
+        States::new(Arc::clone(&self.mailbox))
     }
 
     /// Returns the connection's statistics so far. Waits until the client is asked for an event, as
@@ -128,7 +137,34 @@ impl Sender {
     /// # Errors
     /// [`End::Gone`] if the client was dropped.
     pub fn statistics(&self) -> Result<Statistics, End> {
-        self.mailbox.statistics()
+        self.mailbox.facts().map(|facts| facts.statistics)
+    }
+
+    /// Returns why the client gave up the connection, if it did. Waits as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn gave_up(&self) -> Result<Option<GiveUpCause>, End> {
+        self.mailbox.facts().map(|facts| facts.gave_up)
+    }
+
+    /// Returns the subprotocol that the server chose on the socket that opened last. Waits as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn subprotocol(&self) -> Result<Option<String>, End> {
+        self.mailbox.facts().map(|facts| facts.subprotocol)
+    }
+
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    /// Waits as [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn response_headers(&self) -> Result<ResponseHeaders, End> {
+        self.mailbox.facts().map(|facts| facts.response_headers)
     }
 
     /// Returns the client's name, if it has one.
@@ -137,7 +173,7 @@ impl Sender {
         self.mailbox.name.as_ref().map(Name::as_str)
     }
 
-    /// Returns the endpoint that the client connects to.
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.mailbox.endpoint

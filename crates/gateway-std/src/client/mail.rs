@@ -5,7 +5,7 @@ use std::task::Poll;
 use gateway_core::CloseFrame;
 
 use super::Client;
-use crate::mailbox::{Control, Standing};
+use crate::mailbox::{Control, Facts, Standing};
 use crate::system::System;
 
 impl<S: System> Client<S> {
@@ -39,12 +39,22 @@ impl<S: System> Client<S> {
                 Control::Network(network) => self.network_changed(network),
                 Control::LoginAccepted => self.login_accepted(),
                 Control::LoginRejected(verdict) => self.login_rejected(verdict),
-                Control::Statistics(answer) => {
-                    let _ = answer.send(self.engine.statistics()); // the sender may be gone
+                Control::Facts(answer) => {
+                    let _ = answer.send(self.facts()); // the sender may be gone
                 }
             }
         }
         any | self.open_letters()
+    }
+
+    /// What senders may ask for.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            statistics: self.engine.statistics(),
+            gave_up: self.engine.session().gave_up(),
+            subprotocol: self.engine.subprotocol().map(str::to_owned),
+            response_headers: self.engine.response_headers().clone(),
+        }
     }
 
     /// Sends the messages of other threads, as far as there is space. Messages that come meanwhile

@@ -208,18 +208,65 @@ fn a_sender_shows_where_the_client_stands_and_waits_for_it() {
     assert_eq!(user.join().unwrap(), (0, 1, End::Closed));
     assert_eq!((sender.state(), sender.ready()), (ConnectionState::Closed, Err(End::Closed)));
     assert_eq!(sender.statistics().unwrap().frames_out, 2, "the last ones, with the Close");
+    assert_eq!(sender.gave_up(), Ok(None));
+    assert_eq!(sender.subprotocol(), Ok(None));
+    let headers = sender.response_headers().unwrap();
+    assert_eq!(headers.get("upgrade"), Some("websocket"));
+    assert_eq!(&headers, client.response_headers());
     assert_eq!(client.closed(), End::Closed);
     let refused = sender.send("late").unwrap_err();
     assert!(refused.to_string().starts_with("feed-7: "), "{refused}");
 }
 
 #[test]
+fn a_watch_of_another_thread_shows_each_change_and_ends_with_the_client() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url, calm());
+    let mut states = client.sender().states();
+    assert_eq!(states.changed(), Some(ConnectionState::Disconnected), "at once");
+    let watch = thread::spawn(move || std::iter::from_fn(|| states.changed()).collect::<Vec<_>>());
+
+    client.ready().unwrap();
+    client.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    drop(client);
+
+    // Those in between may be missed.
+    let order = [
+        ConnectionState::Disconnected,
+        ConnectionState::Connecting,
+        ConnectionState::Connected,
+        ConnectionState::Closing,
+        ConnectionState::Closed,
+    ];
+    let seen = watch.join().unwrap();
+    let places = seen.iter().map(|state| order.iter().position(|other| other == state).unwrap());
+    assert!(places.is_sorted(), "{seen:?}");
+}
+
+#[test]
+fn a_watch_sees_a_change_that_came_before_it_waited() {
+    let mut client = client("ws://127.0.0.1:9", calm());
+    let mut states = client.sender().states();
+    assert_eq!(states.changed(), Some(ConnectionState::Disconnected));
+    client.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    assert_eq!(states.current(), ConnectionState::Closed);
+    assert_eq!(states.changed(), Some(ConnectionState::Closed));
+
+    drop(client);
+
+    assert_eq!(states.changed(), None);
+}
+
+#[test]
 fn senders_that_wait_are_told_when_the_client_is_dropped() {
     let client = client("ws://127.0.0.1:9", calm());
-    let waits: [fn(&Sender) -> End; 3] = [
+    let waits: [fn(&Sender) -> End; 4] = [
         Sender::closed,
         |sender| sender.ready().unwrap_err(),
         |sender| sender.statistics().unwrap_err(),
+        |sender| sender.response_headers().unwrap_err(),
     ];
     let threads = waits.map(|wait| {
         let sender = client.sender();
