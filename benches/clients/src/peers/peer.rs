@@ -71,6 +71,7 @@ impl Peer {
             ],
             Self::GatewayTokioSpawn => &[
                 "pipelined",
+                "tasks",
                 "flood",
                 "large",
                 "connects",
