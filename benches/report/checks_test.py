@@ -27,7 +27,7 @@ class Checks(unittest.TestCase):
         self.assertEqual(packages, set(checks.BY_PACKAGE))
 
     def test_a_variant_has_the_row_of_its_package(self):
-        for peer, package in [("gateway-tokio-spawn-batched", "gateway-tokio"), ("tokio-tungstenite-small", "tokio-tungstenite"),
+        for peer, package in [("gateway-tokio-spawn", "gateway-tokio"), ("tokio-tungstenite-small", "tokio-tungstenite"),
                               ("tungstenite-batched", "tungstenite"), ("ws", "ws"), ("another", None)]:
             self.assertEqual(checks.package(peer), package)
 

@@ -5,7 +5,7 @@ import math
 
 import figures
 
-OURS, PEER = "gateway-tokio", "tokio-tungstenite"
+OURS, SPAWNED, PEER = "gateway-tokio", "gateway-tokio-spawn", "tokio-tungstenite"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,13 +109,18 @@ def pipelined(peer, limit, over=OURS, measure="pipelined", told="pipelined"):
                 under=(measure, peer, "rate"))
 
 
-def no_delay(peer, limit):
+def no_delay(peer, limit, over=OURS):
     """The same with TCP_NODELAY on both sides: whose default is without it has its small writes gathered by the kernel."""
-    return pipelined(peer, limit, measure="pipelined-no-delay", told="pipelined, `TCP_NODELAY` on both")
+    return pipelined(peer, limit, over, measure="pipelined-no-delay", told="pipelined, `TCP_NODELAY` on both")
 
 
 def flood(peer, limit, over=OURS):
     return Goal(f"flood-{over}-{peer}", f"flood: `{over}` over `{peer}`", ("flood", over, "rate"), limit, under=("flood", peer, "rate"))
+
+
+def spawned_memory(figure, after):
+    return Goal(f"memory-{figure}-{SPAWNED}", f"memory of a connection {after}: `{SPAWNED}`", ("memory", SPAWNED, figure), 8192, at_least=False,
+                unit="B", decimals=0)
 
 
 def large_cpu(peer, limit):
@@ -160,24 +165,31 @@ GOALS = (
     no_delay(PEER, 10),
     no_delay(f"{PEER}-batched", 0.95),
     no_delay("stream-tungstenite", 7),
+    no_delay(PEER, 2, over=SPAWNED),
+    pipelined("ezsockets", 1.2, over=SPAWNED),
+    pipelined("nautilus-network", 3, over=SPAWNED),
+    pipelined("ezsockets", 1.5, SPAWNED, "tasks", "sent by 64 tasks"),
     pipelined("tungstenite", 10, over="gateway-std"),
     flood(PEER, 0.95),
     Goal("flood-cpu", f"CPU of a message in the flood: `{OURS}` over `{PEER}`", ("flood", OURS, "cpu"), 1.0, at_least=False,
          under=("flood", PEER, "cpu")),
     flood("ezsockets", 3),
-    flood("ezsockets", 2, over="gateway-tokio-spawn"),
+    flood(PEER, 1, over=SPAWNED),
+    flood("ezsockets", 2, over=SPAWNED),
     flood("tungstenite", 0.95, over="gateway-std"),
     *(flood("fastwebsockets-batched", 1.0, over=ours) for ours in ("gateway-tokio", "gateway-std")),
     large_cpu("sockudo-ws", 1.0),
     *memory("after_echo", "after an echo"),
     *memory("after_burst", "after a burst"),
+    spawned_memory("after_echo", "after an echo"),
+    spawned_memory("after_burst", "after a burst"),
     Goal("connects", f"connections opened a second: `{OURS}` over `{PEER}`", ("connects", OURS, "rate"), 1.0,
          under=("connects", PEER, "rate")),
     Goal("idle", f"CPU of idle connections with a heartbeat: `{OURS}` over `{PEER}`", ("idle", OURS, "cpu_seconds"), 1.3,
          at_least=False, under=("idle", PEER, "cpu_seconds")),
     late("gateway-tokio"),
     late("gateway-std"),
-    late("gateway-tokio-spawn"),
+    late(SPAWNED),
     allocations("pipelined"),
     allocations("flood"),
     Goal("allocations-core", "allocations a message: the core", (COUNTS, "cases", "allocations"), 0, at_least=False, unit="", decimals=0),

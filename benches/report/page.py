@@ -43,12 +43,14 @@ CPU = Column("CPU µs a message", "cpu", plain(2))
 ALLOCATIONS = (Column("allocations a message", "allocations_per_message", plain(4)),)
 SECTIONS = (
     Section("pipelined", "Pipelined", "The client sends texts and receives their echoes, with 1,024 in flight. A plain loop receives one message and sends one. "
-            "In a `-batched` peer the benchmark's loop feeds many messages and flushes once. `gateway-tokio-spawn-batched` enqueues many messages "
-            "and awaits their receipts together. `tokio-tungstenite-small` has a read buffer of 4 KiB, not the default of 128 KiB.",
+            "In a `-batched` peer the benchmark's loop feeds many messages and flushes once. `tokio-tungstenite-small` has a read buffer of 4 KiB, not the default of 128 KiB.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, but all peers set `TCP_NODELAY`, as our clients always do. Without it the "
             "kernel combines small writes. That is fast with many messages in flight, and delays a single one.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("tasks", "Sent by 64 tasks", "The same echoes as pipelined, but 64 tasks send, each with a clone of one handle. "
+            "The messages of each task must come back in their order.",
+            (Column("k messages/s", "rate", thousands), CPU)),
     Section("flood", "Flood", "The server sends texts of 128 bytes as fast as the client reads them.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("large", "Large messages", "The client sends texts of 64 KiB and receives their echoes, with four in flight. All clients set `TCP_NODELAY`, except "

@@ -12,10 +12,10 @@ import sys
 import figures
 import plan
 
-ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-tokio-spawn-batched", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched",
+ROWS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite", "tokio-tungstenite-batched",
         "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws", "ezsockets", "stream-tungstenite",
         "nautilus-network", "ws", "reconnecting-websocket", "partysocket")
-LABELS = {"gateway-tokio-spawn-batched": "… receipts together", "tokio-tungstenite-batched": "… batched flushes",
+LABELS = {"tokio-tungstenite-batched": "… batched flushes",
           "tokio-tungstenite-small": "… with a small buffer", "ws": "ws (Node)",
           "reconnecting-websocket": "reconnecting-websocket (Node)", "partysocket": "partysocket (Node)"}
 BASE = "tokio-tungstenite"

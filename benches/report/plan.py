@@ -3,20 +3,19 @@
 import dataclasses
 
 OURS = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std")
-ENQUEUED = ("gateway-tokio-spawn-batched",)
 NODE = ("ws", "reconnecting-websocket", "partysocket")
 BATCHED = ("tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "tokio-websockets-batched", "yawc-batched",
            "sockudo-ws-batched")
 RECONNECTING = ("ezsockets", "stream-tungstenite", "nautilus-network")
 PLAIN = ("tokio-tungstenite", "tokio-tungstenite-small", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws")
-PEERS = OURS + ENQUEUED + PLAIN + BATCHED + RECONNECTING + NODE
+PEERS = OURS + PLAIN + BATCHED + RECONNECTING + NODE
 """Every peer, in the order of the tables."""
 
 # Ours, tungstenite, nautilus-network and Node's set TCP_NODELAY by themselves; these are measured with it as well.
-SAME_SOCKETS = ("gateway-tokio", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws",
+SAME_SOCKETS = ("gateway-tokio", "gateway-tokio-spawn", "tokio-tungstenite", "tokio-tungstenite-batched", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws",
                 "stream-tungstenite")  # ezsockets has no setting for it
 # A run that ends in a tenth of a second tells little: who is ten times as fast is given ten times the messages.
-QUICK = ("gateway-tokio", "gateway-tokio-spawn-batched", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched",
+QUICK = ("gateway-tokio", "gateway-tokio-spawn", "gateway-std", "tokio-tungstenite-batched", "tungstenite-batched", "fastwebsockets-batched", "yawc-batched",
          "sockudo-ws-batched")
 MANY = {peer: {"messages": 4_000_000} for peer in QUICK}
 # A blocking client wants a thread for each.
@@ -26,7 +25,7 @@ FEWER = {peer: {"connections": 2000} for peer in ("ws", "nautilus-network")}
 
 
 def is_ours(peer):
-    return peer in OURS + ENQUEUED
+    return peer in OURS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +56,8 @@ PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
 MEASURES = (
     Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
     Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
+    Measure("tasks", "tasks", ("gateway-tokio-spawn", "ezsockets"), PIPELINED | {"tasks": 64}, {"messages": 20_000}, 60,
+            {"gateway-tokio-spawn": {"messages": 4_000_000}}),
     Measure("flood", "flood", OURS + PLAIN + ("fastwebsockets-batched",) + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128},
             {"messages": 100_000}, 60),
     Measure("large", "large", PEERS, {"messages": 20_000, "warm-up": 10_000, "in-flight": 4, "bytes": 65_536, "no-delay": True},

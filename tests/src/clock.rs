@@ -50,9 +50,20 @@ pub async fn elapse(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
+/// Sets the paused clock forward by `span`, as if nobody had run meanwhile. That is done at the first
+/// poll; after it the others run.
+pub(crate) async fn jump(span: Duration) {
+    tokio::time::advance(span).await;
+}
+
 /// Lets everybody else do what can be done at this very instant.
 pub async fn settle() {
     for _ in 0..100 {
-        tokio::task::yield_now().await;
+        settle_once().await;
     }
+}
+
+/// Lets everybody else have one turn.
+pub(crate) async fn settle_once() {
+    tokio::task::yield_now().await;
 }

@@ -4,6 +4,7 @@
 //! use its listener, its frames and its certificates. Servers are always written frame by frame, so
 //! that a test sees the wire and not a library's view of it.
 
+mod air;
 mod bell;
 mod blocking;
 mod certificates;
@@ -16,6 +17,7 @@ pub mod hostile;
 mod listener;
 mod memory;
 mod peer;
+mod subject;
 mod suite;
 mod suite_std;
 
@@ -32,5 +34,5 @@ pub use gateway_testkit::Frame;
 pub use listener::Listener;
 pub use memory::{Calls, Memory, Sockets, Switch, memory};
 pub use peer::{Head, Peer, refuse};
-pub use suite::run_on_tokio;
+pub use suite::{run_on_spawned, run_on_tokio};
 pub use suite_std::{run_on_std, run_on_std_and_count};

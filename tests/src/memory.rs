@@ -158,6 +158,7 @@ impl Switch {
 /// How often the client did what with its ends.
 #[derive(Debug, Default)]
 pub struct Calls {
+    looks: AtomicUsize,
     reads: AtomicUsize,
     writes: AtomicUsize,
     flushes: AtomicUsize,
@@ -168,6 +169,11 @@ impl Calls {
     /// Writes that took nothing, since the last call of this.
     pub fn take_refused(&self) -> usize {
         self.refused.swap(0, Ordering::SeqCst)
+    }
+
+    /// Reads, whether they brought something or not, since the last call of this.
+    pub fn take_looks(&self) -> usize {
+        self.looks.swap(0, Ordering::SeqCst)
     }
 
     /// Reads that brought something, writes that took something, and flushes, since the last call of this.
@@ -191,6 +197,7 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.switch.check(cx.waker())?;
+        self.calls.looks.fetch_add(1, Ordering::SeqCst);
         if let Some(bytes) = self.switch.babble.get() {
             buffer.put_slice(bytes);
             return Poll::Ready(Ok(()));

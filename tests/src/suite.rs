@@ -1,51 +1,68 @@
-//! The suite's harness for tokio: the client over the virtual network, on a paused clock.
+//! The suite's harness for tokio: the client over the virtual network, on a paused clock. It is polled
+//! by the harness, or runs in a task.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::Stream as _;
-use futures_util::task::AtomicWaker;
-use gateway_testkit::{Command, Network, Provided, Recorder, Run, Scenario, Socket, Stage};
-use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, OpenError, Verdict};
-use gateway_tokio::{
-    Attempt, Client, Dial, Dialing, Endpoint, Limits, OpenFailure, ProviderError, Request,
-    Transport,
-};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_util::FutureExt as _;
+use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Stage};
+use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, Statistics};
+use gateway_tokio::{Attempt, Client, Limits};
 
-use crate::clock::{elapse, now};
+use crate::air::{Air, Bell, held};
+use crate::clock::{elapse, jump, settle_once};
 use crate::diarist::Diarist;
+use crate::subject::{Runs, Subject};
+
+/// How often a client in a task may run at one instant.
+const TURNS: usize = 100;
 
 /// A wait on the paused clock.
 type Sleep = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Runs a scenario on a client of tokio's.
+/// Runs a scenario on a client of tokio's that the harness polls.
 ///
 /// # Panics
 /// The client leaves a socket open, or uses one that it has dropped.
 #[must_use]
 pub fn run_on_tokio(scenario: &Scenario) -> Run {
+    run(scenario, Runs::Polled)
+}
+
+/// Runs a scenario on a client of tokio's in a task of its own.
+///
+/// # Panics
+/// The client leaves a socket open, or uses one that it has dropped.
+#[must_use]
+pub fn run_on_spawned(scenario: &Scenario) -> Run {
+    run(scenario, Runs::Spawned)
+}
+
+fn run(scenario: &Scenario, runs: Runs) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
-    runtime.block_on(async {
+    let (world, statistics) = runtime.block_on(async {
         // The runtime's first timer rounds its clock up to a whole millisecond; from there on every timer is exact.
         elapse(Duration::from_millis(1)).await;
-        World::new(scenario).run().await
-    })
+        let mut world = World::new(scenario, runs);
+        world.run().await;
+        let statistics = world.client.statistics();
+        world.client.end_if_polled();
+        (world, statistics)
+    });
+    drop(runtime); // and with it a client in a task
+    world.judge(statistics)
 }
 
 /// The client, the network, and the application between them.
 struct World {
-    client: Client,
+    client: Subject,
     air: Air,
     recorder: Recorder,
     stage: Stage,
@@ -58,7 +75,7 @@ struct World {
 }
 
 impl World {
-    fn new(scenario: &Scenario) -> Self {
+    fn new(scenario: &Scenario, runs: Runs) -> Self {
         let settings = scenario.settings();
         let air = Air::new(Network::new(scenario), settings.asks_provider());
         let stage = Stage::new(scenario);
@@ -86,10 +103,11 @@ impl World {
             .build()
             .expect("a client");
         let (diarist, bell) = (Diarist::default(), Arc::default());
+        let client = Subject::new(client, runs);
         Self { client, air, recorder, stage, diarist, asked, is_over: true, bell }
     }
 
-    async fn run(mut self) -> Run {
+    async fn run(&mut self) {
         while !self.stage.is_over(self.air.now()) && !self.recorder.is_broken() {
             while let Some(command) = self.stage.next_command(self.air.now()) {
                 self.command(command).await;
@@ -99,8 +117,10 @@ impl World {
             let now = self.air.now();
             self.air.network().advance(now);
         }
-        let statistics = self.client.statistics();
-        drop(self.client);
+    }
+
+    /// The run, once the client is gone.
+    fn judge(self, statistics: Statistics) -> Run {
         let network = self.air.network();
         assert_eq!(network.held_sockets(), 0, "the client has left a socket open");
         assert!(!network.is_asked(), "the client has left a question open");
@@ -121,18 +141,16 @@ impl World {
     /// Drives the client, whenever it has woken its task, until the network or the application has something to do.
     async fn rest(&mut self) {
         let mut sleep: Option<(Instant, Sleep)> = None;
-        let waker = Waker::from(Arc::clone(&self.bell));
+        if !self.client.is_polled() {
+            // The task does what there is to do at this instant.
+            for _ in 0..TURNS {
+                self.take_events();
+                settle_once().await;
+            }
+        }
         poll_fn(|cx| {
             self.bell.task.register(cx.waker());
-            while !self.is_over && self.bell.was_rung() {
-                let next = Pin::new(&mut self.client).poll_next(&mut Context::from_waker(&waker));
-                let Poll::Ready(event) = next else { continue };
-                self.bell.ring();
-                match event {
-                    Some(event) => self.diarist.note(&mut self.stage, self.air.now(), event),
-                    None => self.is_over = true,
-                }
-            }
+            self.take_events();
             let network = self.air.network().next_event_at();
             let next = network.map_or(self.stage.next_at(), |at| at.min(self.stage.next_at()));
             let span = next.saturating_duration_since(self.air.now());
@@ -146,6 +164,20 @@ impl World {
             sleep.as_mut().poll(cx)
         })
         .await;
+    }
+
+    /// Takes events while the client has woken its task. This also drives a client that is polled.
+    fn take_events(&mut self) {
+        let waker = Waker::from(Arc::clone(&self.bell));
+        while !self.is_over && self.bell.was_rung() {
+            let next = self.client.poll_next(&mut Context::from_waker(&waker));
+            let Poll::Ready(event) = next else { continue };
+            self.bell.ring();
+            match event {
+                Some(event) => self.diarist.note(&mut self.stage, self.air.now(), event),
+                None => self.is_over = true,
+            }
+        }
     }
 
     async fn command(&mut self, command: Command) {
@@ -163,11 +195,11 @@ impl World {
             }
             Command::Send(text) => {
                 let sent = self.client.send(text).await;
-                self.diarist.sent(&mut self.stage, sent.map(|_| ()));
+                self.diarist.sent(&mut self.stage, sent);
             }
             Command::Feed(text) => {
                 let sent = self.client.try_send(text);
-                self.diarist.sent(&mut self.stage, sent.map(|_| ()));
+                self.diarist.sent(&mut self.stage, sent);
             }
             Command::LoginAccepted => self.client.login_accepted(),
             Command::LoginRejected(verdict) => self.client.login_rejected(verdict),
@@ -176,187 +208,13 @@ impl World {
             Command::ResumeReading => self.client.hold(false),
             Command::Sleep(_) | Command::SetBack(_) => {} // the wall clock shows it
             Command::Stall(span) => {
-                elapse(span).await;
+                // No task runs before the network has caught up.
+                let mut stall = pin!(jump(span));
+                let _ = (&mut stall).now_or_never();
                 let now = self.air.now();
                 self.air.network().advance(now);
+                stall.await;
             }
         }
-    }
-}
-
-/// Whether the client has woken its task. Polling without a wake-up would hide a missing one.
-#[derive(Debug, Default)]
-struct Bell {
-    is_rung: AtomicBool,
-    task: AtomicWaker,
-}
-
-impl Bell {
-    fn ring(&self) {
-        self.is_rung.store(true, Ordering::SeqCst);
-        self.task.wake();
-    }
-
-    fn was_rung(&self) -> bool {
-        self.is_rung.swap(false, Ordering::SeqCst)
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.ring();
-    }
-}
-
-/// The network, and the time since the beginning.
-#[derive(Clone, Debug)]
-struct Air {
-    network: Arc<Mutex<Network>>,
-    start: tokio::time::Instant,
-    /// The number of the last attempt. If there is no provider, each attempt dials.
-    attempt: Arc<AtomicU64>,
-    asks: bool,
-}
-
-impl Air {
-    fn new(network: Network, asks: bool) -> Self {
-        let (network, attempt) = (Arc::new(Mutex::new(network)), Arc::default());
-        Self { network, start: now(), attempt, asks }
-    }
-
-    /// What the scenario's provider does for this attempt.
-    fn ask(&self, number: u64) -> impl Future<Output = Result<Request, ProviderError>> + use<> {
-        self.attempt.store(number, Ordering::SeqCst);
-        self.network().ask(self.now(), number);
-        let question = Question { air: self.clone(), number };
-        async move {
-            let polled =
-                |cx: &mut Context<'_>| question.air.network().poll_ask(question.number, cx.waker());
-            provided(poll_fn(polled).await)
-        }
-    }
-
-    fn now(&self) -> Instant {
-        Instant::ZERO.saturating_add(now() - self.start)
-    }
-
-    fn network(&self) -> MutexGuard<'_, Network> {
-        held(&self.network)
-    }
-}
-
-/// A question to the provider, until it is answered or dropped.
-struct Question {
-    air: Air,
-    number: u64,
-}
-
-impl Drop for Question {
-    fn drop(&mut self) {
-        self.air.network().drop_ask(self.number);
-    }
-}
-
-/// What a provider gives, as a client of any driver gets it.
-///
-/// # Panics
-/// If the provider does.
-pub(crate) fn provided(provided: Provided) -> Result<Request, ProviderError> {
-    match provided {
-        Provided::Request => Ok(Request::new()),
-        Provided::Failure(Verdict::Fatal) => Err(ProviderError::fatal("the account is closed")),
-        Provided::Failure(Verdict::RetryNoSoonerThan(span)) => {
-            Err(ProviderError::not_before(span, "no token for a while"))
-        }
-        Provided::Failure(_) => Err(ProviderError::retry("no token")),
-        Provided::Panic => panic!("the provider panics on purpose"),
-    }
-}
-
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Dial for Air {
-    fn fails_whole(&self) -> bool {
-        self.network().fails_whole()
-    }
-
-    fn abort(&self, transport: &mut dyn Transport) {
-        let transport: &dyn Any = transport;
-        let stream = transport.downcast_ref::<Stream>().expect("a stream of this network");
-        self.network().abort(stream.socket);
-    }
-
-    fn dial(&self, _: &Endpoint) -> Dialing {
-        let now = self.now();
-        let begun = self.attempt.fetch_add(u64::from(!self.asks), Ordering::SeqCst);
-        let number = if self.asks { begun } else { begun + 1 };
-        let socket = self.network().dial(now, number);
-        let mut stream = Some(Stream { air: self.clone(), socket });
-        Box::pin(poll_fn(move |cx| {
-            let Some(waiting) = &stream else { panic!("polled after it was ready") };
-            let mut network = waiting.air.network();
-            let outcome = std::task::ready!(network.poll_dial(socket, cx.waker()));
-            drop(network);
-            let opened = stream.take();
-            Poll::Ready(match outcome {
-                Ok(()) => Ok(Box::new(opened.expect("taken once")) as Box<dyn Transport>),
-                Err(error) => Err(failure(error)),
-            })
-        }))
-    }
-}
-
-fn failure(error: OpenError) -> OpenFailure {
-    OpenFailure::new(error, error.name())
-}
-
-/// The client's end of a socket of the network.
-#[derive(Debug)]
-struct Stream {
-    air: Air,
-    socket: Socket,
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut network = self.air.network();
-        let read = network.poll_read(self.socket, buffer.initialize_unfilled(), cx.waker());
-        let count = std::task::ready!(read)?;
-        buffer.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let now = self.air.now();
-        self.air.network().poll_write(now, self.socket, bytes, cx.waker())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let now = self.air.now();
-        self.air.network().poll_flush(now, self.socket, cx.waker())
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.air.network().shutdown(self.socket);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let now = self.air.now();
-        self.air.network().drop_socket(now, self.socket);
     }
 }

@@ -10,9 +10,9 @@ use gateway_std::{Attempt, Client, Endpoint, Limits, OpenFailure, System};
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage, Wall};
 use gateway_wire::{Asking, ByteStream, Dialled, Handshake, Host};
 
+use crate::air::provided;
 use crate::bell::{Bell, now_or_never};
 use crate::diarist::Diarist;
-use crate::suite::provided;
 
 /// Runs a scenario on a blocking client.
 #[must_use]

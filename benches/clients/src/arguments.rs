@@ -10,6 +10,7 @@ use crate::measures::idle::Idle;
 use crate::measures::large::Large;
 use crate::measures::memory::Memory;
 use crate::measures::pipelined::Pipelined;
+use crate::measures::tasks::Tasks;
 use crate::peers::{Peer, Target};
 
 /// Measures one WebSocket client against the benchmarks' server, and prints one JSON object.
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Measure {
     /// Texts out, echoes back, many under way.
     Pipelined(Pipelined),
+    /// The same, sent by many tasks.
+    Tasks(Tasks),
     /// Texts that the server pushes.
     Flood(Flood),
     /// Large texts out, echoes back, a few under way.
@@ -49,6 +52,7 @@ impl Measure {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Pipelined(_) => "pipelined",
+            Self::Tasks(_) => "tasks",
             Self::Flood(_) => "flood",
             Self::Large(_) => "large",
             Self::Connects(_) => "connects",
@@ -63,6 +67,7 @@ impl Measure {
     pub(crate) const fn common(&self) -> &Common {
         match self {
             Self::Pipelined(measure) => &measure.common,
+            Self::Tasks(measure) => &measure.common,
             Self::Flood(measure) => &measure.common,
             Self::Large(measure) => &measure.common,
             Self::Connects(measure) => &measure.common,

@@ -68,6 +68,7 @@ fn run(measure: &Measure, count: Option<Count>) -> Result<Answer> {
         (Measure::Allocations(work), Some(count)) => peers::run(peer, &work.counted_by(count)),
         (Measure::Allocations(_), None) => allocations::in_a_program_that_counts(),
         (Measure::Pipelined(work), _) => peers::run(peer, work),
+        (Measure::Tasks(work), _) => peers::run_tasks(peer, work),
         (Measure::Flood(work), _) => peers::run(peer, work),
         (Measure::Large(work), _) => peers::run(peer, work),
         (Measure::Connects(work), _) => peers::run(peer, work),

@@ -25,12 +25,15 @@ pub(crate) enum LogLevel {
 /// Starts the log. Called once, before anything is logged.
 pub(crate) fn start(level: LogLevel) {
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from(level))
         .with_target(false)
         .with_ansi(!is_plain && io::stderr().is_terminal())
         .with_writer(|| diagnostics::stderr().clone())
-        .init();
+        .finish();
+    // `init` would also take the lines of other libraries' `log`, if any crate of the build enables
+    // that feature.
+    tracing::subscriber::set_global_default(lines).expect("the log is started once");
 }
 
 /// Prints an error, whatever the level of the log.

@@ -411,6 +411,15 @@ pub enum SendRejection {
     /// [`PongTimeout`](DisconnectCause::PongTimeout). Take events, then send again. Only drivers
     /// give this reason; the machine never does.
     Stalled,
+    /// The message is longer than the space that was reserved for it. Only drivers give this
+    /// reason; the machine never does.
+    LongerThanReserved,
+    /// The task that drives the connection is gone: its runtime was shut down, or an observer or a
+    /// dialect panicked. Only drivers give this reason; the machine never does.
+    Gone,
+    /// `send` was called from within an observer or a dialect. Only drivers give this reason; the
+    /// machine never does.
+    Reentrant,
 }
 
 impl SendRejection {
@@ -423,6 +432,9 @@ impl SendRejection {
             Self::WriteBlocked => "write_blocked",
             Self::OutcomesUnread => "outcomes_unread",
             Self::Stalled => "stalled",
+            Self::LongerThanReserved => "longer_than_reserved",
+            Self::Gone => "gone",
+            Self::Reentrant => "reentrant",
         }
     }
 }

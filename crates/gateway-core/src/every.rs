@@ -159,6 +159,9 @@ every!(
         SendRejection::WriteBlocked => SendRejection::WriteBlocked,
         SendRejection::OutcomesUnread => SendRejection::OutcomesUnread,
         SendRejection::Stalled => SendRejection::Stalled,
+        SendRejection::LongerThanReserved => SendRejection::LongerThanReserved,
+        SendRejection::Gone => SendRejection::Gone,
+        SendRejection::Reentrant => SendRejection::Reentrant,
     }
 );
 

@@ -1,5 +1,7 @@
 //! The client: drives one engine on the thread that calls it. No channel, no policy.
 
+mod mail;
+
 use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
@@ -9,14 +11,15 @@ use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, FlushError, Message, MessageId, Progress, ResponseHeaders,
-    SendError, Session,
+    ClientEvent, End, Endpoint, Engine, FlushError, Message, MessageId, Name, Progress,
+    ResponseHeaders, SendError, Session,
 };
 use thiserror::Error;
 
 use crate::builder::Builder;
+use crate::mailbox::{Mailbox, Standing};
 use crate::os::Os;
-use crate::sender::{Control, Mailbox, Sender};
+use crate::sender::Sender;
 use crate::system::System;
 
 /// A WebSocket connection that stays up, for as long as you ask it for events.
@@ -58,6 +61,8 @@ pub struct Client<S: System = Os> {
     engine: Engine<S>,
     endpoint: Endpoint,
     mailbox: Arc<Mailbox>,
+    /// What senders were last shown.
+    standing: Standing,
     wakeups: u64,
 }
 
@@ -79,8 +84,9 @@ impl Client {
 
 impl<S: System> Client<S> {
     pub(crate) fn new(session: Session, endpoint: Endpoint, system: S) -> Self {
-        let mailbox = Arc::new(Mailbox::new(system.waker()));
-        Self { engine: Engine::new(session, system), endpoint, mailbox, wakeups: 0 }
+        let standing = Standing::of(&session);
+        let mailbox = Arc::new(Mailbox::new(system.waker(), endpoint.clone(), &session));
+        Self { engine: Engine::new(session, system), endpoint, mailbox, standing, wakeups: 0 }
     }
 
     /// Waits for the next event. Returns `None` once the connection is CLOSED and you have received
@@ -137,7 +143,8 @@ impl<S: System> Client<S> {
             let space = self.engine.session().poll_space();
             self.end_wait(matches!(space, Poll::Ready(Err(_))));
             if let Poll::Ready(Err(stalled)) = space {
-                return Err(SendError::new(stalled, message.into()));
+                let name = self.engine.session().name().cloned();
+                return Err(SendError::new(stalled, message.into()).named(name));
             }
         }
         let id = self.engine.send(message.into())?;
@@ -186,6 +193,7 @@ impl<S: System> Client<S> {
     /// A close takes effect at once in every state. It also cancels a retry.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
+        self.publish();
     }
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
@@ -194,6 +202,7 @@ impl<S: System> Client<S> {
     pub fn connect(&mut self) {
         self.engine.connect();
         self.mailbox.reopen();
+        self.publish();
     }
 
     /// Replaces the socket on purpose, for example because the credentials have changed. The client
@@ -206,6 +215,7 @@ impl<S: System> Client<S> {
     pub fn reconnect(&mut self) {
         self.engine.reconnect();
         self.mailbox.reopen();
+        self.publish();
     }
 
     /// Reports that the running login was accepted. Call this at the end of a
@@ -214,6 +224,7 @@ impl<S: System> Client<S> {
     /// login is running, this does nothing.
     pub fn login_accepted(&mut self) {
         self.engine.login_accepted();
+        self.publish();
     }
 
     /// Reports that the running login was refused, or that an accepted login is no longer valid.
@@ -221,6 +232,7 @@ impl<S: System> Client<S> {
     /// does nothing.
     pub fn login_rejected(&mut self, verdict: Verdict) {
         self.engine.login_rejected(verdict);
+        self.publish();
     }
 
     /// Reports a hint from the operating system. If the network is back and a retry is scheduled, it
@@ -228,6 +240,33 @@ impl<S: System> Client<S> {
     /// The client acts on this at most once in 30 s.
     pub fn network_changed(&mut self, network: Network) {
         self.engine.network_changed(network);
+    }
+
+    /// Drives the connection until the client accepts messages. Returns at once if it does so now.
+    /// Events wait meanwhile, within the bounds of [`ClientEvent`].
+    ///
+    /// # Errors
+    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile.
+    pub fn ready(&mut self) -> Result<(), End> {
+        self.drive(Session::is_ready);
+        match self.engine.session().end() {
+            Some(end) => Err(end),
+            None => Ok(()),
+        }
+    }
+
+    /// Drives the connection until it is CLOSED and every socket is dropped, and returns how it
+    /// ended. Events wait meanwhile, within the bounds of [`ClientEvent`]: the outcomes of all
+    /// messages are among them.
+    pub fn closed(&mut self) -> End {
+        self.drive(Session::is_over);
+        self.engine.session().end().unwrap_or(End::Closed) // the wait ends only with an end
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.engine.session().name().map(Name::as_str)
     }
 
     /// Creates a [`Sender`], with which other threads use this client.
@@ -310,7 +349,7 @@ impl<S: System> Client<S> {
 
     fn take_event(&mut self) -> Option<ClientEvent> {
         if !self.engine.session().has_events() {
-            self.mailbox.retire();
+            self.mailbox.retire(self.facts());
         }
         self.engine.take_event()
     }
@@ -326,11 +365,15 @@ impl<S: System> Client<S> {
         done: impl Fn(&Session) -> bool,
         until: Option<Instant>,
     ) -> Result<(), TimedOut> {
+        // The provider and TLS log in the client's span, too.
+        let span = self.engine.session_mut().span();
+        let _entered = span.enter();
         self.engine.begin();
         // A timeout of zero still allows one look at the socket.
         let mut has_looked = false;
         loop {
             let _ = self.engine.carry_out_orders();
+            self.publish();
             // First: other threads' messages must not delay the caller, who may now go on.
             if done(self.engine.session()) {
                 return Ok(());
@@ -382,6 +425,7 @@ impl<S: System> Client<S> {
             let _ = self.engine.carry_out_orders();
             let _ = self.engine.write();
         }
+        self.publish();
     }
 
     /// Ends the wait of this thread. If it has stalled, the waits of other threads' messages have
@@ -392,61 +436,6 @@ impl<S: System> Client<S> {
             let _ = self.open_mail();
         }
         self.engine.end_wait();
-    }
-
-    /// Processes other threads' requests and messages. Returns whether there were any.
-    #[inline]
-    fn open_mail(&mut self) -> bool {
-        self.mailbox.has_mail() && self.open_all_mail()
-    }
-
-    fn open_all_mail(&mut self) -> bool {
-        let mut any = false;
-        while let Some(control) = self.mailbox.next_control() {
-            any = true;
-            match control {
-                Control::Close(code, reason) => {
-                    if let Ok(frame) = CloseFrame::new(code.number(), &reason) {
-                        self.close(frame);
-                    }
-                }
-                Control::Connect => self.connect(),
-                Control::Reconnect => self.reconnect(),
-                Control::Network(network) => self.network_changed(network),
-                Control::LoginAccepted => self.login_accepted(),
-                Control::LoginRejected(verdict) => self.login_rejected(verdict),
-            }
-        }
-        any | self.open_letters()
-    }
-
-    /// Sends the messages of other threads, as far as there is space. Messages that come meanwhile
-    /// wait for the next call: threads whose messages are refused at once must not keep this one
-    /// busy.
-    fn open_letters(&mut self) -> bool {
-        let (mut any, mut has_stalled) = (false, false);
-        for _ in 0..self.mailbox.waiting_letters() {
-            let space = self.engine.session().poll_space();
-            if space.is_pending() {
-                self.engine.wait_for_space();
-                return any;
-            }
-            let Some(letter) = self.mailbox.next_letter() else { break };
-            any = true;
-            match space {
-                Poll::Ready(Err(stalled)) => {
-                    letter.refuse(stalled);
-                    has_stalled = true;
-                }
-                Poll::Ready(Ok(())) | Poll::Pending => {
-                    letter.answer(|message| self.engine.send(message));
-                }
-            }
-        }
-        if has_stalled {
-            self.engine.end_wait(); // a later message has its own wait
-        }
-        any
     }
 }
 
@@ -469,7 +458,7 @@ impl<S: System> Iterator for Client<S> {
 /// Messages of other threads that still wait are refused.
 impl<S: System> Drop for Client<S> {
     fn drop(&mut self) {
-        self.mailbox.retire();
+        self.mailbox.end();
     }
 }
 

@@ -40,9 +40,11 @@ mod client;
 mod clock;
 mod dial;
 mod errand;
+mod mailbox;
 mod os;
 mod race;
 mod sender;
+mod states;
 mod system;
 mod tls;
 
@@ -52,11 +54,12 @@ pub use dial::{Dial, Transport};
 pub use errand::Provider;
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Attempt, ClientEvent, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
+    Attempt, ClientEvent, End, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
     OpenStep, Outcome, ProviderError, Request, ResponseHeaders, SendError, Text, Tls,
 };
 pub use os::Os;
 pub use sender::{Receipt, Sender};
+pub use states::States;
 pub use system::System;
 
 /// Compiles the README's programs, and runs its property test.

@@ -1,23 +1,16 @@
 //! Uses a client from other threads, through a bounded mailbox that wakes it at once.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
-use gateway_core::{CloseCode, CloseFrame, Network, SendRejection, Verdict};
-use gateway_wire::{Message, MessageId, SendError};
+use gateway_core::{
+    CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
+};
+use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
-/// The most messages that may wait in the mailbox.
-const LETTERS: usize = 256;
-
-/// The most bytes of messages that may wait in the mailbox. A single longer message may also wait.
-const LETTER_BYTES: usize = 1 << 20;
-
-/// The most other requests that may wait.
-const CONTROLS: usize = 16;
+use crate::mailbox::{Answer, Control, Letter, Mailbox};
+use crate::states::States;
 
 /// Sends messages and requests to a [`Client`](crate::Client) from another thread. All clones use
 /// the same client.
@@ -82,9 +75,108 @@ impl Sender {
     /// Returns the message if the connection is CLOSED and its events are taken, or if the client
     /// was dropped. The receipt returns all other errors.
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
-        let (answer, outcome) = sync_channel(1);
-        self.mailbox.post(Letter { message: message.into(), answer })?;
+        let (letter, outcome) = Letter::new(message.into());
+        self.mailbox.post(letter)?;
         Ok(Receipt { outcome })
+    }
+
+    /// The same as [`enqueue`](Self::enqueue), but never waits.
+    ///
+    /// # Errors
+    /// Returns the message if the mailbox is full
+    /// ([`WriteBlocked`](gateway_core::SendRejection::WriteBlocked)), if the connection is CLOSED and
+    /// its events are taken, or if the client was dropped. The receipt returns all other errors.
+    pub fn try_enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
+        let (letter, outcome) = Letter::new(message.into());
+        self.mailbox.try_post(letter)?;
+        Ok(Receipt { outcome })
+    }
+
+    /// Returns the state of the connection, as it was when the client last did something; CLOSED if
+    /// the client was dropped.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.mailbox.lock().standing.state
+    }
+
+    /// Whether the client accepts messages, or did when it last did something.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.mailbox.lock().standing.is_ready
+    }
+
+    /// Waits until the client accepts messages. Returns at once if it does so now. Another thread
+    /// must ask the client for events meanwhile.
+    ///
+    /// # Errors
+    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
+    pub fn ready(&self) -> Result<(), End> {
+        self.mailbox.wait_until(|standing, _| match standing.end {
+            Some(end) => Some(Err(end)),
+            None => standing.is_ready.then_some(Ok(())),
+        })
+    }
+
+    /// Waits until the client is CLOSED and every socket is dropped, or until it is dropped, and
+    /// returns how it ended. Another thread must ask the client for events meanwhile.
+    #[must_use]
+    pub fn closed(&self) -> End {
+        self.mailbox.wait_until(|standing, _| standing.end)
+    }
+
+    /// Returns a watch of the connection's state.
+    #[must_use]
+    pub fn states(&self) -> States {
+        States::new(Arc::clone(&self.mailbox))
+    }
+
+    /// Returns the connection's statistics so far. Waits until the client is asked for an event, as
+    /// [`send`](Self::send) does. If the connection is CLOSED and its events are taken, returns the
+    /// last ones at once.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn statistics(&self) -> Result<Statistics, End> {
+        self.mailbox.facts().map(|facts| facts.statistics)
+    }
+
+    /// Returns why the client gave up the connection, if it did. Waits as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn gave_up(&self) -> Result<Option<GiveUpCause>, End> {
+        self.mailbox.facts().map(|facts| facts.gave_up)
+    }
+
+    /// Returns the subprotocol that the server chose on the socket that opened last. Waits as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn subprotocol(&self) -> Result<Option<String>, End> {
+        self.mailbox.facts().map(|facts| facts.subprotocol)
+    }
+
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    /// Waits as [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client was dropped.
+    pub fn response_headers(&self) -> Result<ResponseHeaders, End> {
+        self.mailbox.facts().map(|facts| facts.response_headers)
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.mailbox.name.as_ref().map(Name::as_str)
+    }
+
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.mailbox.endpoint
     }
 
     /// Starts to close the connection. This overtakes messages in the mailbox.
@@ -125,7 +217,11 @@ impl Sender {
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").finish_non_exhaustive()
+        f.debug_struct("Sender")
+            .field("name", &self.name())
+            .field("endpoint", self.endpoint())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,7 +231,7 @@ impl fmt::Debug for Sender {
 /// but you do not learn whether it was accepted.
 #[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
-    outcome: mpsc::Receiver<Result<MessageId, SendError>>,
+    outcome: Receiver<Answer>,
 }
 
 impl Receipt {
@@ -156,195 +252,5 @@ impl Receipt {
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receipt").finish_non_exhaustive()
-    }
-}
-
-/// A message to be sent, and where its result goes.
-pub(crate) struct Letter {
-    message: Message,
-    answer: SyncSender<Result<MessageId, SendError>>,
-}
-
-impl Letter {
-    /// Answers with the result of `send`.
-    pub(crate) fn answer(self, send: impl FnOnce(Message) -> Result<MessageId, SendError>) {
-        // The channel has space for the one answer, and the sender may be gone.
-        let _ = self.answer.send(send(self.message));
-    }
-
-    pub(crate) fn refuse(self, why: SendRejection) {
-        self.answer(|message| Err(SendError::new(why, message)));
-    }
-}
-
-/// A request that overtakes messages.
-pub(crate) enum Control {
-    Close(CloseCode, String),
-    Connect,
-    Reconnect,
-    Network(Network),
-    LoginAccepted,
-    LoginRejected(Verdict),
-}
-
-/// The requests and messages of other threads.
-pub(crate) struct Mailbox {
-    mail: Mutex<Mail>,
-    /// Notified when there is space again, or when there never will be.
-    room: Condvar,
-    /// Whether anything waits. Read without the lock, before each look at the socket.
-    any: AtomicBool,
-    /// Whether the client waits, and must be woken.
-    asleep: AtomicBool,
-    waker: Waker,
-}
-
-#[derive(Default)]
-struct Mail {
-    letters: VecDeque<Letter>,
-    /// The bytes of all messages in `letters`.
-    bytes: usize,
-    controls: VecDeque<Control>,
-    /// No one takes messages any more: the connection is over and its events are taken, or the
-    /// client was dropped.
-    retired: bool,
-}
-
-impl Mailbox {
-    pub(crate) fn new(waker: Waker) -> Self {
-        Self {
-            mail: Mutex::default(),
-            room: Condvar::new(),
-            any: AtomicBool::new(false),
-            asleep: AtomicBool::new(false),
-            waker,
-        }
-    }
-
-    /// Waits for space, and queues a message.
-    fn post(&self, letter: Letter) -> Result<(), SendError> {
-        let mut mail = self.lock();
-        let is_full = |mail: &Mail| {
-            mail.letters.len() >= LETTERS
-                || (mail.bytes > 0 && mail.bytes + letter.message.len() > LETTER_BYTES)
-        };
-        while is_full(&mail) && !mail.retired {
-            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
-        }
-        if mail.retired {
-            return Err(SendError::new(SendRejection::Closed, letter.message));
-        }
-        mail.bytes += letter.message.len();
-        mail.letters.push_back(letter);
-        self.ring(mail);
-        Ok(())
-    }
-
-    /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
-    /// one: only the newest matter when the client is asked for an event again.
-    fn ask(&self, control: Control) {
-        let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired {
-            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
-        }
-        if mail.controls.len() >= CONTROLS {
-            mail.controls.pop_front();
-        }
-        mail.controls.push_back(control);
-        self.ring(mail);
-    }
-
-    fn ring(&self, mail: MutexGuard<'_, Mail>) {
-        self.any.store(true, Ordering::SeqCst);
-        drop(mail);
-        if self.asleep.swap(false, Ordering::SeqCst) {
-            self.waker.wake_by_ref();
-        }
-    }
-
-    /// Whether requests or messages wait.
-    #[inline]
-    pub(crate) fn has_mail(&self) -> bool {
-        self.any.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn next_control(&self) -> Option<Control> {
-        if !self.has_mail() {
-            return None;
-        }
-        let mut mail = self.lock();
-        let control = mail.controls.pop_front();
-        self.taken(&mail);
-        control
-    }
-
-    pub(crate) fn next_letter(&self) -> Option<Letter> {
-        if !self.has_mail() {
-            return None;
-        }
-        let mut mail = self.lock();
-        let letter = mail.letters.pop_front();
-        if let Some(letter) = &letter {
-            mail.bytes -= letter.message.len();
-        }
-        self.taken(&mail);
-        letter
-    }
-
-    fn taken(&self, mail: &Mail) {
-        let any = !mail.letters.is_empty() || !mail.controls.is_empty();
-        self.any.store(any, Ordering::SeqCst);
-        self.room.notify_all();
-    }
-
-    /// The number of messages that wait.
-    pub(crate) fn waiting_letters(&self) -> usize {
-        if !self.has_mail() {
-            return 0;
-        }
-        self.lock().letters.len()
-    }
-
-    /// Called before the client waits. Returns whether it may: there must be nothing that it can
-    /// do. A message that waits for space in the write buffer is no reason to stay awake, because
-    /// the socket or the deadline wakes the client.
-    pub(crate) fn fall_asleep(&self, letters_wait_for_space: bool) -> bool {
-        self.asleep.store(true, Ordering::SeqCst);
-        if !self.has_mail() {
-            return true;
-        }
-        let mail = self.lock();
-        if mail.controls.is_empty() && (mail.letters.is_empty() || letters_wait_for_space) {
-            return true;
-        }
-        self.wake_up();
-        false
-    }
-
-    /// Called after the client has waited.
-    pub(crate) fn wake_up(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
-    }
-
-    /// No one takes messages any more: refuses those that wait, and all that come later.
-    pub(crate) fn retire(&self) {
-        let mut mail = self.lock();
-        mail.retired = true;
-        mail.bytes = 0;
-        let letters = std::mem::take(&mut mail.letters);
-        self.taken(&mail);
-        drop(mail);
-        letters.into_iter().for_each(|letter| letter.refuse(SendRejection::Closed));
-    }
-
-    /// Messages are taken again.
-    pub(crate) fn reopen(&self) {
-        self.lock().retired = false;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Mail> {
-        // The data is consistent even if a thread panicked: nothing here panics between two
-        // changes.
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,7 +33,7 @@ impl TlsStream {
         tcp: TcpStream,
     ) -> Result<Self, OpenFailure> {
         if tls.is_insecure() {
-            warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
+            warn!("the server's certificate is NOT checked");
         }
         let refused = |error: &dyn std::fmt::Display| {
             OpenFailure::new(OpenError::Configuration, format!("TLS cannot start: {error}"))

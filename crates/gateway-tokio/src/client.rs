@@ -7,12 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
-use gateway_core::{
-    CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
-};
+use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
-    ClientEvent, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Position, Progress,
-    ResponseHeaders, SendError, Session, WallClock,
+    ClientEvent, End, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Name, Position,
+    Progress, ResponseHeaders, SendError, Session, WallClock,
 };
 use tokio::task::coop;
 
@@ -81,6 +79,11 @@ impl Client {
         Self { engine: Box::new(Engine::new(session, host)), timer: None, wakers, flushing: None }
     }
 
+    /// The parts that a spawned client shares.
+    pub(crate) fn into_parts(self) -> (Box<Engine<Tokio>>, Arc<Wakers>) {
+        (self.engine, self.wakers)
+    }
+
     /// Returns the next event. Returns `None` once the connection is CLOSED and you have received
     /// every event.
     ///
@@ -127,7 +130,8 @@ impl Client {
             let space = self.engine.session().poll_space();
             self.engine.end_wait();
             if let Poll::Ready(Err(stalled)) = space {
-                return Err(SendError::new(stalled, message.into()));
+                let name = self.engine.session().name().cloned();
+                return Err(SendError::new(stalled, message.into()).named(name));
             }
         }
         let id = self.engine.send(message.into())?;
@@ -227,6 +231,37 @@ impl Client {
         self.wakers.wake_all();
     }
 
+    /// Drives the connection until the client accepts messages. Returns at once if it does so now.
+    /// Events wait meanwhile, within the bounds of [`ClientEvent`].
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile.
+    pub async fn ready(&mut self) -> Result<(), End> {
+        self.until(Session::is_ready).await;
+        match self.engine.session().end() {
+            Some(end) => Err(end),
+            None => Ok(()),
+        }
+    }
+
+    /// Drives the connection until it is CLOSED and every socket is dropped, and returns how it
+    /// ended. Events wait meanwhile, within the bounds of [`ClientEvent`]: the outcomes of all
+    /// messages are among them.
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&mut self) -> End {
+        self.until(Session::is_over).await;
+        self.engine.session().end().unwrap_or(End::Closed) // the wait ends only with an end
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.engine.session().name().map(Name::as_str)
+    }
+
     /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
@@ -269,15 +304,10 @@ impl Client {
         self.engine.statistics()
     }
 
-    /// Stops or resumes reading, as a spawned client does while its application takes no events.
-    /// For tests.
+    /// Stops or resumes reading, as a client does while its application takes no events. For tests.
     #[doc(hidden)]
     pub fn hold(&mut self, held: bool) {
         self.engine.hold(held);
-    }
-
-    pub(crate) const fn backlog_limit(&self) -> usize {
-        self.engine.session().limits().backlog
     }
 
     pub(crate) fn is_write_blocked(&self) -> bool {
@@ -292,54 +322,10 @@ impl Client {
         }
     }
 
-    /// Whether a message that waits for space in the write buffer may go on: it is then accepted or
-    /// refused. Until then, a wait is in progress.
-    pub(crate) fn poll_space(&mut self) -> Poll<Result<(), SendRejection>> {
-        let space = self.engine.session().poll_space();
-        match space {
-            Poll::Ready(_) => self.engine.end_wait(),
-            Poll::Pending => self.engine.wait_for_space(),
-        }
-        space
-    }
-
-    /// Drives the connection until an event waits, if there is `room` for it. Without `room` it
-    /// drives until a message waits, unless the client is `held` because one does. It also ends
-    /// when a message that waits for space may go on.
-    pub(crate) async fn drive(&mut self, room: bool, held: bool, waits_for_space: bool) {
-        self.until(|session| {
-            (waits_for_space && session.poll_space().is_ready())
-                || (room && session.has_events())
-                || (!room && !held && session.has_messages())
-        })
-        .await;
-    }
-
-    pub(crate) fn has_messages(&self) -> bool {
-        self.engine.session().has_messages()
-    }
-
     /// Takes the next event, if one is waiting.
     #[inline(always)] // the event then moves once
-    pub(crate) fn take_event(&mut self) -> Option<ClientEvent> {
+    fn take_event(&mut self) -> Option<ClientEvent> {
         self.engine.take_event()
-    }
-
-    pub(crate) fn has_events(&self) -> bool {
-        self.engine.session().has_events()
-    }
-
-    pub(crate) fn waiting_events(&self) -> usize {
-        self.engine.session().waiting_events()
-    }
-
-    /// Whether nothing is left to drive. Events may still wait.
-    pub(crate) fn is_driven_out(&self) -> bool {
-        self.engine.session().is_over()
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        self.engine.session().is_over() && !self.engine.session().has_events()
     }
 
     #[inline]
@@ -364,6 +350,9 @@ impl Client {
         half: Half,
         done: impl Fn(&Session) -> bool,
     ) -> Poll<()> {
+        // The provider and `Dial` log in the client's span, too.
+        let span = self.engine.session_mut().span();
+        let _entered = span.enter();
         self.engine.begin();
         self.wakers.register(half, cx.waker());
         let mut made_progress = false;

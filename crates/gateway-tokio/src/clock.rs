@@ -4,13 +4,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use gateway_core::{Instant, UnixMillis};
 use gateway_wire::WallClock;
 use tokio::runtime::{Handle, Id};
+use tokio::task::yield_now;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep, sleep_until};
 
 /// The driver's two clocks. Monotonic time counts from when the clock was created.
@@ -69,6 +70,10 @@ struct Armed {
 }
 
 impl Timer {
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
     /// Wakes `waker` when the time reaches `deadline`, which must be in the future. This touches
     /// the sleep only if the deadline or the runtime has changed, or if the sleep ends too early.
     pub(crate) fn arm(&mut self, waker: &Waker, clock: &Clock, deadline: Option<Instant>) {
@@ -103,6 +108,12 @@ impl Timer {
 /// The current runtime.
 pub(crate) fn current_runtime() -> Option<Id> {
     Handle::try_current().ok().map(|handle| handle.id())
+}
+
+/// Wakes the task of `cx` after all others had their turn, also the one that `block_on` polls. A
+/// task that wakes itself would come before that one.
+pub(crate) fn yield_to_others(cx: &mut Context<'_>) {
+    let _ = pin!(yield_now()).poll(cx); // pending once
 }
 
 /// Waits for `span`: the stagger between two addresses that are tried in parallel.

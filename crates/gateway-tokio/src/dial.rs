@@ -222,7 +222,7 @@ async fn shake_hands(
     tcp: TcpStream,
 ) -> Result<Box<dyn Transport>, OpenFailure> {
     if tls.is_insecure() {
-        warn!(endpoint = %endpoint, "the server's certificate is NOT checked");
+        warn!("the server's certificate is NOT checked");
     }
     let name = ServerName::try_from(endpoint.tls_name().to_owned()).map_err(|error| {
         OpenFailure::new(

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
@@ -22,6 +22,7 @@ use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
 use crate::direct;
 use crate::open::{Opener, Opening};
+use crate::outside::{self, Boxed, Movable, Outside, WayOut};
 
 /// The host.
 pub(crate) struct Tokio {
@@ -31,11 +32,59 @@ pub(crate) struct Tokio {
     wall: Option<WallClock>,
     /// Started at first use: only then is the runtime known.
     clock: OnceLock<Clock>,
+    polls: Polls,
+}
+
+/// Where the futures of the application's are polled: those of its provider and of its `Dial`.
+enum Polls {
+    /// By the client, which is polled itself. The last one may have to move out.
+    Inside(Option<WayOut>),
+    /// By the driver of a spawned client, outside of the lock. These have begun since it last looked.
+    Outside(Vec<Outside>),
 }
 
 impl Tokio {
     pub(crate) fn new(opener: Arc<Opener>, waker: Waker, wall: Option<WallClock>) -> Self {
-        Self { opener, waker, wall, clock: OnceLock::new() }
+        Self { opener, waker, wall, clock: OnceLock::new(), polls: Polls::Inside(None) }
+    }
+
+    /// From now on leaves attempts to [`take_outside`](Self::take_outside), also the one that is
+    /// under way.
+    pub(crate) fn poll_outside(&mut self) {
+        if let Polls::Inside(last) = &self.polls {
+            let last = last.as_ref().and_then(Weak::upgrade);
+            self.polls = Polls::Outside(last.iter().map(|last| last.move_out()).collect());
+        }
+    }
+
+    /// The attempts that have begun since the last call. The engine sees their results once these
+    /// were polled.
+    pub(crate) fn take_outside(&mut self) -> Vec<Outside> {
+        match &mut self.polls {
+            Polls::Inside(_) => Vec::new(),
+            Polls::Outside(outside) => std::mem::take(outside),
+        }
+    }
+
+    /// Returns what the client polls in place of this future.
+    fn place<T: Send + 'static>(&mut self, future: Boxed<T>) -> Boxed<T> {
+        match &mut self.polls {
+            Polls::Inside(last) => {
+                let (movable, way_out) = Movable::new(future);
+                *last = Some(way_out);
+                Box::pin(movable)
+            }
+            Polls::Outside(outside) => {
+                let (inner, outer) = outside::split(future);
+                outside.push(outer);
+                inner
+            }
+        }
+    }
+
+    fn open(&mut self, endpoint: Option<Arc<Endpoint>>) -> Opening {
+        let opening = self.opener.open(endpoint);
+        self.place(opening)
     }
 
     pub(crate) const fn waker(&self) -> &Waker {
@@ -74,11 +123,15 @@ impl Host for Tokio {
     }
 
     fn ask(&mut self, _: SocketId, attempt: Attempt) -> Asking {
-        self.opener.ask(attempt, self.waker.clone())
+        let Some(providing) = self.opener.ask(attempt) else { return Asking::nobody() };
+        let (mut providing, waker) = (self.place(providing), self.waker.clone());
+        Asking::new(self.opener.endpoint.clone(), move || {
+            providing.as_mut().poll(&mut Context::from_waker(&waker))
+        })
     }
 
     fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {
-        let opening = self.opener.open(endpoint.clone());
+        let opening = self.open(endpoint.clone());
         Dialing { opening, endpoint, runtime: current_runtime() }
     }
 
@@ -98,7 +151,7 @@ impl Host for Tokio {
         if dialing.runtime != current_runtime() {
             // On a runtime that has ended, the attempt's timers would panic; on one that is idle,
             // they never fire. So it starts again.
-            dialing.opening = self.opener.open(dialing.endpoint.clone());
+            dialing.opening = self.open(dialing.endpoint.clone());
             dialing.runtime = current_runtime();
         }
         let outcome = dialing.opening.as_mut().poll(&mut Context::from_waker(&self.waker));

@@ -4,7 +4,7 @@
 //! [`Client`] is a stream of events and a sink of messages. It connects when you first poll it.
 //! Then it keeps a heartbeat, reconnects with backoff and jitter, logs in again, and closes within
 //! a deadline. All of this happens while you poll it: there is no task and no channel. To run a
-//! client in a task, call [`Client::spawn`].
+//! client in a task, and to use it from others, call [`Client::spawn`].
 //!
 //! The state machine in [`gateway_core`] makes all decisions. This crate does only the IO.
 //!
@@ -41,9 +41,11 @@ mod economy;
 mod host;
 mod off_thread;
 mod open;
+mod outside;
 mod resolve;
 mod sink;
 mod spawn;
+mod sync;
 mod wakers;
 
 pub use builder::Builder;
@@ -51,9 +53,9 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Attempt, ClientEvent, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
+    Attempt, ClientEvent, End, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
     OpenStep, Outcome, ProviderError, Request, ResponseHeaders, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};
 pub use sink::SinkError;
-pub use spawn::{Events, Handle, Receipt};
+pub use spawn::{Events, Handle, HandleError, HandleErrorKind, Permit, States};

@@ -1,14 +1,14 @@
 //! One attempt: the provider's request, then the transport.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Poll, ready};
 
-use gateway_wire::{
-    Asking, Attempt, Dialled, Endpoint, Handshake, OpenFailure, ProviderError, Request,
-};
+use futures_util::FutureExt as _;
+use gateway_wire::{Attempt, Dialled, Endpoint, Handshake, OpenFailure, ProviderError, Request};
 
 use crate::clock::current_runtime;
 use crate::dial::{Addresses, Dial, Transport};
@@ -32,11 +32,12 @@ pub(crate) type Opening =
     Pin<Box<dyn Future<Output = Result<Dialled<Box<dyn Transport>>, OpenFailure>> + Send>>;
 
 impl Opener {
-    /// Asks the provider, if there is one. `waker` drives the client.
-    pub(crate) fn ask(&self, attempt: Attempt, waker: Waker) -> Asking {
-        let Some(provider) = self.provider.clone() else { return Asking::nobody() };
+    /// Asks the provider, if there is one. A panic is an error. No code of the application's is in
+    /// the result, so the client may look at it, and drop it, under its lock.
+    pub(crate) fn ask(&self, attempt: Attempt) -> Option<Providing> {
+        let provider = self.provider.clone()?;
         let (mut providing, mut runtime) = (None::<Providing>, None);
-        Asking::new(self.endpoint.clone(), move || {
+        let asking = poll_fn(move |cx| {
             // The timers and sockets of the provider's future belong to a runtime. On a runtime that
             // has ended they would panic, and on one that is idle they never fire. So on another one
             // the provider is asked again.
@@ -44,9 +45,15 @@ impl Opener {
             if runtime != Some(current) {
                 (providing, runtime) = (None, Some(current));
             }
-            let providing = providing.get_or_insert_with(|| provider(attempt));
-            providing.as_mut().poll(&mut Context::from_waker(&waker))
-        })
+            let given =
+                ready!(providing.get_or_insert_with(|| provider(attempt)).as_mut().poll(cx));
+            Poll::Ready(given.map_err(ProviderError::into_text))
+        });
+        let asking = AssertUnwindSafe(asking).catch_unwind(); // it is not polled again
+        Some(Box::pin(asking.map(|given| match given {
+            Ok(given) => given,
+            Err(panic) => Err(ProviderError::panicked(&*panic)),
+        })))
     }
 
     /// Opens a socket. `endpoint` is the attempt's, if it is not the client's own.

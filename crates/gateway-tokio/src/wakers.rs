@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use futures_util::task::AtomicWaker;
+use crate::sync::AtomicWaker;
 
 /// With a single waker, a client that is split into two tasks would wake only the task that polled
 /// last.

@@ -161,6 +161,12 @@ impl<H: Host> Engine<H> {
         &self.session
     }
 
+    /// Returns the session, for requests that need no IO.
+    #[must_use]
+    pub const fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
@@ -214,23 +220,35 @@ impl<H: Host> Engine<H> {
     /// closing or CLOSED. Otherwise this does nothing. A socket that is closing is dropped, without
     /// waiting for the peer's Close frame.
     pub fn connect(&mut self) {
+        self.request_connect();
+        self.write_probe();
+    }
+
+    /// The same as [`connect`](Self::connect), but leaves all IO to the next
+    /// [`look`](Self::look). For a driver whose requests come from other tasks.
+    pub fn request_connect(&mut self) {
         self.begin = Begin::Begun;
         self.register_for_suspends();
         let now = self.host.now();
         self.report_wall_clock(now);
         self.session.connect(now);
-        self.write_probe();
     }
 
     /// Replaces the socket on purpose: see
     /// [`ReconnectRequested`](gateway_core::Event::ReconnectRequested).
     pub fn reconnect(&mut self) {
+        self.request_reconnect();
+        self.write_probe();
+    }
+
+    /// The same as [`reconnect`](Self::reconnect), but leaves all IO to the next
+    /// [`look`](Self::look). For a driver whose requests come from other tasks.
+    pub fn request_reconnect(&mut self) {
         self.begin = Begin::Begun;
         self.register_for_suspends();
         let now = self.host.now();
         self.report_wall_clock(now);
         self.session.reconnect(now);
-        self.write_probe();
     }
 
     /// Starts to close the connection.

@@ -28,6 +28,7 @@
 
 mod addresses;
 pub mod codec;
+mod end;
 mod endpoint;
 mod engine;
 mod escape;
@@ -38,6 +39,7 @@ mod headers;
 mod hidden;
 mod log;
 mod message;
+mod name;
 mod open_failure;
 mod outcome;
 mod output;
@@ -51,12 +53,15 @@ mod suspend;
 mod tls;
 
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
+pub use end::End;
 pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Progress};
 pub use event::ClientEvent;
 pub use gateway_core as core;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};
+pub use log::{DeferredLog, LogLines};
 pub use message::{Message, Text};
+pub use name::Name;
 pub use open_failure::{OpenFailure, OpenStep};
 pub use outcome::{Fate, MessageId, Outcome, SendError};
 pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};

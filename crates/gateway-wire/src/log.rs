@@ -1,24 +1,31 @@
 //! The log lines of all drivers. A transition is one info line with its names, cause, attempt and
-//! delay.
+//! delay. All lines are in the client's span, which has its name and endpoint.
 
 #[cfg(test)]
 pub(crate) mod captured;
+mod deferred;
 
 use gateway_core::{
     CloseCode, ConnectionState, DisconnectCause, GiveUpCause, Notice, OpenError, SocketId,
 };
-use tracing::field::{DebugValue, DisplayValue};
-use tracing::{Level, debug, enabled, info, trace, warn};
+use tracing::field::{DebugValue, debug as debug_value};
+use tracing::{Level, Span, debug, enabled, error_span, info, trace, warn};
 
+pub(crate) use self::deferred::Log;
+pub use self::deferred::{DeferredLog, LogLines};
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
+use crate::name::Name;
 use crate::outcome::{Fate, Outcome};
 
-/// Joins the notices of one transition into one line. It remembers only the current transition.
+/// Writes log lines. Joins the notices of one transition into one line, and remembers only the
+/// current transition.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
-    /// The endpoint in each line, without userinfo and query.
+pub(crate) struct Writer {
+    name: Option<Name>,
+    /// The endpoint as its `Display` shows it: without userinfo and query.
     endpoint: Option<Box<str>>,
+    span: Option<Span>,
     lost: Option<Box<Lost>>,
 }
 
@@ -30,18 +37,32 @@ struct Lost {
     states: Option<(ConnectionState, ConnectionState)>,
 }
 
-impl Log {
-    pub(crate) fn set_endpoint(&mut self, endpoint: &Endpoint) {
-        self.endpoint = Some(endpoint.to_string().into());
+impl Writer {
+    fn new(name: Option<Name>, endpoint: &Endpoint) -> Self {
+        Self { name, endpoint: Some(endpoint.to_string().into()), ..Self::default() }
+    }
+
+    /// The client's span. It is made at first use, and again as long as it is disabled: a program
+    /// may build its clients before it installs a subscriber.
+    fn span(&mut self) -> Span {
+        if let Some(span) = &self.span {
+            return span.clone();
+        }
+        let name = self.name.as_ref().map(tracing::field::display);
+        let endpoint = self.endpoint.as_ref().map(tracing::field::display);
+        // Spans have levels. One of a lower level would be missing where only errors are shown.
+        let span = error_span!("client", name, endpoint);
+        self.span = Some(span.clone()).filter(|span| !span.is_disabled());
+        span
     }
 
     /// Logs a received message of this many bytes.
-    pub(crate) fn message(&self, bytes: usize) {
-        trace!(endpoint = self.endpoint(), bytes, "message received");
+    fn message(&mut self, bytes: usize) {
+        trace!(parent: &self.span(), bytes, "message received");
     }
 
     /// Logs a notice, or the end of a socket.
-    pub(crate) fn news(&mut self, event: &ClientEvent) {
+    fn news(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Disconnected { socket, cause, detail } => {
                 // Nothing is kept for a line that the log level hides.
@@ -51,9 +72,9 @@ impl Log {
                 });
             }
             ClientEvent::LoginRefused { socket, verdict, reason } => {
-                let (endpoint, reason) = (self.endpoint(), shown(reason));
+                let reason = shown(reason);
                 let verdict = verdict.to_string(); // as a string it is quoted
-                info!(endpoint, %socket, verdict, reason, "login refused");
+                info!(parent: &self.span(), %socket, verdict, reason, "login refused");
             }
             ClientEvent::Notice(notice) => self.notice(notice),
             ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {}
@@ -61,28 +82,34 @@ impl Log {
     }
 
     /// Logs how many events were dropped because the application takes none.
-    pub(crate) fn dropped(&self, count: usize) {
-        debug!(endpoint = self.endpoint(), count, "unread notices dropped");
+    fn dropped(&mut self, count: usize) {
+        debug!(parent: &self.span(), count, "unread notices dropped");
+    }
+
+    /// Logs how many log lines were dropped.
+    fn lines_dropped(&mut self, count: usize) {
+        debug!(parent: &self.span(), count, "log lines dropped: the client could not log in time");
     }
 
     /// Logs a driver's call that was out of order.
-    pub(crate) fn ignored_call(&self) {
-        debug!(endpoint = self.endpoint(), "ignored a driver's call that was out of order");
+    fn ignored_call(&mut self) {
+        debug!(parent: &self.span(), "ignored a driver's call that was out of order");
     }
 
-    pub(crate) fn outcome(&self, outcome: &Outcome) {
-        let endpoint = self.endpoint();
+    /// Logs an outcome.
+    fn outcome(&mut self, outcome: &Outcome) {
+        let span = &self.span();
         let (first, last) = (outcome.first.number(), outcome.last.number());
         match outcome.fate {
-            Fate::Sent { socket } => trace!(endpoint, %socket, first, last, "messages sent"),
+            Fate::Sent { socket } => trace!(parent: span, %socket, first, last, "messages sent"),
             Fate::MaybeSent { socket } => {
                 warn!(
-                    endpoint, %socket, first, last,
+                    parent: span, %socket, first, last,
                     "messages partly written when the socket was lost"
                 );
             }
             Fate::Rejected => {
-                warn!(endpoint, first, last, "messages not written when the socket was lost");
+                warn!(parent: span, first, last, "messages not written when the socket was lost");
             }
         }
     }
@@ -92,7 +119,7 @@ impl Log {
             Notice::StateChanged { from, to, socket } => self.changed(from, to, socket),
             Notice::RetryScheduled { attempt, delay, cause, because } => {
                 let lost = self.lost.take();
-                let endpoint = self.endpoint();
+                let span = &self.span();
                 let (cause, because) = (cause.name(), because.name());
                 let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
                 match lost.map(|lost| *lost) {
@@ -101,36 +128,36 @@ impl Log {
                         let detail = shown(&detail);
                         let cause = cause.name();
                         info!(
-                            endpoint, %socket, cause, code, http_status, detail, attempt, delay_ms,
-                            because, "{from} -> {to}"
+                            parent: span, %socket, cause, code, http_status, detail, attempt,
+                            delay_ms, because, "{from} -> {to}"
                         );
                     }
-                    _ => info!(endpoint, attempt, delay_ms, cause, because, "retry scheduled"),
+                    _ => info!(parent: span, attempt, delay_ms, cause, because, "retry scheduled"),
                 }
             }
             Notice::GaveUp { cause: gave_up } => self.gave_up(gave_up),
             Notice::Ready { socket, after } => {
-                debug!(endpoint = self.endpoint(), %socket, ?after, "ready");
+                debug!(parent: &self.span(), %socket, ?after, "ready");
             }
             Notice::PingSent { socket } => {
-                trace!(endpoint = self.endpoint(), %socket, "ping sent");
+                trace!(parent: &self.span(), %socket, "ping sent");
             }
             Notice::PongReceived { socket, round_trip } => {
-                trace!(endpoint = self.endpoint(), %socket, ?round_trip, "pong received");
+                trace!(parent: &self.span(), %socket, ?round_trip, "pong received");
             }
             Notice::Stale { what, socket } => {
                 let what = what.name();
-                debug!(endpoint = self.endpoint(), %socket, what, "ignored an event of an earlier socket");
+                debug!(parent: &self.span(), %socket, what, "ignored an event of an earlier socket");
             }
             Notice::ClockJumped { by } => {
-                info!(endpoint = self.endpoint(), ?by, "the computer was suspended");
+                info!(parent: &self.span(), ?by, "the computer was suspended");
             }
             // The session passes the detail of these to other functions of this file.
             Notice::Disconnected { .. } | Notice::LoginRefused { .. } => {}
             // The caller of `send` gets the message back.
             Notice::SendRejected(_) => {}
             // A notice of a later version of the core.
-            other => debug!(endpoint = self.endpoint(), ?other, "notice"),
+            other => debug!(parent: &self.span(), ?other, "notice"),
         }
     }
 
@@ -144,7 +171,7 @@ impl Log {
             Some(lost) if !asked => lost.states = Some((from, to)),
             Some(_) | None => {
                 let cause = cause.map(DisconnectCause::name);
-                info!(endpoint = self.endpoint(), socket, cause, "{from} -> {to}");
+                info!(parent: &self.span(), socket, cause, "{from} -> {to}");
                 self.lost = None;
             }
         }
@@ -152,7 +179,7 @@ impl Log {
 
     fn gave_up(&mut self, gave_up: GiveUpCause) {
         let lost = self.lost.take();
-        let endpoint = self.endpoint();
+        let span = &self.span();
         let reason = gave_up.name();
         match lost.map(|lost| *lost) {
             Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
@@ -160,16 +187,12 @@ impl Log {
                 let detail = shown(&detail);
                 let cause = cause.name();
                 warn!(
-                    endpoint, %socket, cause, code, http_status, detail, gave_up = reason,
+                    parent: span, %socket, cause, code, http_status, detail, gave_up = reason,
                     "{from} -> {to}"
                 );
             }
-            _ => warn!(endpoint, gave_up = reason, "gave up"),
+            _ => warn!(parent: span, gave_up = reason, "gave up"),
         }
-    }
-
-    fn endpoint(&self) -> Option<DisplayValue<&str>> {
-        self.endpoint.as_deref().map(tracing::field::display)
     }
 }
 
@@ -187,7 +210,7 @@ fn numbers(cause: DisconnectCause) -> (Option<u16>, Option<u16>) {
 /// A text of the peer's, escaped so that it cannot forge a line or move the cursor. `None` if it is
 /// empty.
 fn shown(detail: &str) -> Option<DebugValue<&str>> {
-    (!detail.is_empty()).then(|| tracing::field::debug(detail))
+    (!detail.is_empty()).then(|| debug_value(detail))
 }
 
 #[cfg(test)]

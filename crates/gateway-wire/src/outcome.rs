@@ -7,6 +7,7 @@ use gateway_core::{SendRejection, SocketId};
 use thiserror::Error;
 
 use crate::message::Message;
+use crate::name::{Name, Prefix};
 use crate::queue::Queue;
 
 /// The number of an accepted message. A client's numbers start at 1, increase, and are never
@@ -78,22 +79,27 @@ pub enum Fate {
 
 /// A message was not accepted; the error returns it. `Debug` shows only its length.
 #[derive(Error)]
-#[error("the message was not accepted: {}", match .rejection {
+#[error("{}the message was not accepted: {}", Prefix(.name.as_ref()), match .rejection {
     SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
     SendRejection::Closed => "the connection is closing or closed",
     SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",
     SendRejection::OutcomesUnread => "too many outcomes of messages are unread; take events, then send again",
     SendRejection::Stalled => "the write buffer is full and the transport took no byte for send_stall; take events, then send again",
+    SendRejection::LongerThanReserved => "it is longer than the space that was reserved",
+    SendRejection::Gone => "the client's task is gone",
+    SendRejection::Reentrant => "an observer or a dialect must not send",
     _ => "rejected",
 })]
 pub struct SendError {
     rejection: SendRejection,
     message: Message,
+    name: Option<Name>,
 }
 
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendError")
+            .field("name", &self.name)
             .field("rejection", &self.rejection)
             .field("bytes", &self.message.len())
             .finish()
@@ -104,7 +110,20 @@ impl SendError {
     /// Creates an error that returns `message`.
     #[must_use]
     pub const fn new(rejection: SendRejection, message: Message) -> Self {
-        Self { rejection, message }
+        Self { rejection, message, name: None }
+    }
+
+    /// Adds the client's name to the text of the error.
+    #[must_use]
+    pub fn named(mut self, name: Option<Name>) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
     }
 
     /// Returns why the message was not accepted.

@@ -6,10 +6,12 @@ mod breach;
 mod clocks;
 mod end;
 mod flow;
+mod lent;
 mod limits;
 mod link;
 mod order;
 mod perform;
+mod permits;
 mod ping;
 mod stale;
 mod standing;
@@ -38,8 +40,9 @@ use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::event_queue::EventQueue;
 use crate::hidden::Hidden;
-use crate::log::Log;
+use crate::log::{DeferredLog, Log, LogLines};
 use crate::message::Message;
+use crate::name::Name;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Ledger, MessageId, SendError};
 use crate::provider::{Private, ProviderError, Secrets};
@@ -98,8 +101,10 @@ pub struct Session {
     /// When the connection that last became ready counts as stable.
     stable_at: Option<(SocketId, Instant)>,
     events: EventQueue,
-    /// The backlog cost of the messages in `events`, in bytes.
+    /// The backlog cost of the messages in `events`, and of those that are lent, in bytes.
     backlog: usize,
+    /// The backlog cost of the messages that are lent, in bytes.
+    lent: usize,
     limits: Limits,
     report_sent: bool,
     stall: Stall,
@@ -119,7 +124,10 @@ pub struct Session {
     scratch: String,
     seed: u64,
     observer: Option<BoxObserver>,
+    name: Option<Name>,
     log: Log,
+    /// The bytes of the write buffer that are reserved.
+    reserved: usize,
 }
 
 impl Session {
@@ -141,6 +149,7 @@ impl Session {
             stable_at: None,
             events: EventQueue::new(),
             backlog: 0,
+            lent: 0,
             limits: Limits::default(),
             report_sent: false,
             stall: Stall::new(Self::SEND_STALL),
@@ -153,7 +162,9 @@ impl Session {
             scratch: String::new(),
             seed,
             observer: None,
+            name: None,
             log: Log::default(),
+            reserved: 0,
         }
     }
 
@@ -173,11 +184,24 @@ impl Session {
         self
     }
 
-    /// Adds the endpoint to each log line, as its `Display` shows it: without userinfo and query.
+    /// Sets the name and endpoint of the client's span, which all its log lines are in. The endpoint
+    /// is shown as its `Display` shows it: without userinfo and query.
     #[must_use]
-    pub fn with_endpoint(mut self, endpoint: &Endpoint) -> Self {
-        self.log.set_endpoint(endpoint);
+    pub fn with_identity(mut self, name: Option<Name>, endpoint: &Endpoint) -> Self {
+        self.log = Log::new(name.clone(), endpoint);
+        self.name = name;
         self
+    }
+
+    /// From now on keeps log lines until [`take_log_lines`](Self::take_log_lines), so that a driver
+    /// can write them while it holds no lock. Call this once.
+    pub fn defer_log(&mut self) -> DeferredLog {
+        self.log.defer()
+    }
+
+    /// Returns the log lines since the last call, if the log is [deferred](Self::defer_log).
+    pub fn take_log_lines(&mut self) -> LogLines {
+        self.log.take_lines()
     }
 
     /// Sets whether an outcome is also reported for messages that were sent. All other outcomes are
@@ -215,22 +239,32 @@ impl Session {
     /// Returns the message if the connection does not accept it now, or if more than 4,096 ranges
     /// of outcomes are unread.
     pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
+        self.accept(&message)
+            .map_err(|rejection| SendError::new(rejection, message).named(self.name.clone()))
+    }
+
+    /// The same as [`send`](Self::send), but leaves the message to the caller, also if the
+    /// connection accepts it.
+    ///
+    /// # Errors
+    /// Returns the reason if the connection does not accept the message now, or if more than 4,096
+    /// ranges of outcomes are unread.
+    pub fn accept(&mut self, message: &Message) -> Result<MessageId, SendRejection> {
         if self.events.is_full_of_outcomes() {
-            return Err(SendError::new(SendRejection::OutcomesUnread, message));
+            return Err(SendRejection::OutcomesUnread);
         }
         let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
-        let rejection = match (actions.as_slice(), &mut self.link) {
+        match (actions.as_slice(), &mut self.link) {
             ([Action::Send(_, Outgoing::Requested)], Some(link)) => {
-                let id = link.take(&message, &mut self.ledger);
+                let id = link.take(message, &mut self.ledger);
                 self.block_if_full();
-                return Ok(id);
+                Ok(id)
             }
-            ([Action::Notify(Notice::SendRejected(rejection))], _) => *rejection,
+            ([Action::Notify(Notice::SendRejected(rejection))], _) => Err(*rejection),
             // Local invariant, tested in the core: each request gets one of the two actions, and
             // none is accepted without a socket.
             _ => unreachable!("a send request without an answer"),
-        };
-        Err(SendError::new(rejection, message))
+        }
     }
 
     /// Reports that the running login [was accepted](gateway_core::Event::LoginAccepted).

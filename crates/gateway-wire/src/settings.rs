@@ -8,6 +8,7 @@ use std::time::Duration;
 use gateway_core::{Config, ConfigError, ConfigErrors, JsonDialect, UnixMillis, format_duration};
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
+use crate::name::Name;
 use crate::resolver::Resolver;
 use crate::session::{BoxDialect, BoxObserver, Limits, Session};
 use crate::tls::Tls;
@@ -19,6 +20,8 @@ pub type WallClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 /// from [`settings_methods!`](crate::settings_methods), and adds its own settings.
 #[allow(clippy::exhaustive_structs)] // filled by the macro, in the drivers' crates
 pub struct Settings {
+    /// The client's name, not yet validated.
+    pub name: Option<String>,
     /// The URL, headers and subprotocols.
     pub endpoint: EndpointBuilder,
     /// The core's settings.
@@ -80,6 +83,7 @@ impl Settings {
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
+            name: None,
             endpoint: Endpoint::builder(url),
             config: Arc::new(Config::default()),
             dialect: Box::new(JsonDialect),
@@ -101,6 +105,8 @@ impl Settings {
     /// Each invalid setting, by its name.
     pub fn build(self, with_tls: bool, provider: Provider) -> Result<Parts, ConfigErrors> {
         let mut errors = Vec::new();
+        let name =
+            self.name.and_then(|name| Name::new(name).map_err(|wrong| errors.push(wrong)).ok());
         let endpoint = self.endpoint.build().map_err(|wrong| errors.extend(wrong.into_vec())).ok();
         let secure = endpoint.as_ref().is_some_and(Endpoint::is_secure);
         let tls = match self.tls {
@@ -140,7 +146,7 @@ impl Settings {
             unreachable!("each missing part has left an error");
         };
         let mut session = Session::new(config, seed, self.dialect)
-            .with_endpoint(&endpoint)
+            .with_identity(name, &endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)
             .with_send_stall(self.send_stall);
@@ -161,6 +167,13 @@ impl fmt::Debug for Settings {
 #[macro_export]
 macro_rules! settings_methods {
     () => {
+        /// Names the client. The name is in its log lines and errors, and tells the clients of one
+        /// process apart. It has 1 to 64 visible ASCII characters. The default is no name.
+        pub fn name(mut self, name: impl Into<String>) -> Self {
+            self.settings.name = Some(name.into());
+            self
+        }
+
         /// Sets the core's configuration. Many clients may share one `Arc`.
         pub fn config(mut self, config: impl Into<::std::sync::Arc<$crate::core::Config>>) -> Self {
             self.settings.config = config.into();
@@ -263,6 +276,9 @@ macro_rules! settings_methods {
 
         /// Sets an observer of the core, for example a journal. It receives every event that the
         /// core receives, and the core's actions.
+        ///
+        /// The client waits for the observer, so it must not block. In a spawned client it runs
+        /// under the client's lock, as the dialect does, and must not use a handle.
         pub fn observer(
             mut self,
             observer: impl $crate::core::Observer + Send + Sync + 'static,

@@ -49,8 +49,6 @@ pub struct App {
     /// The present socket's first heartbeat was answered, or it sends none. It closes only then: the verdict counts one.
     is_beaten: bool,
     has_heartbeat: bool,
-    /// Whether the client is ready, by its events.
-    is_ready: bool,
     is_closing: bool,
     /// One more message is to be sent while it closes: it must come back.
     is_late_due: bool,
@@ -110,12 +108,6 @@ impl App {
                 refused: Vec::new(),
                 timeout: Login::TIMEOUT,
             })
-    }
-
-    /// Whether the client is ready, by its events, for drivers that cannot be asked.
-    #[must_use]
-    pub const fn is_ready(&self) -> bool {
-        self.is_ready
     }
 
     /// The client has said that nothing more comes.
@@ -199,13 +191,6 @@ impl App {
         self.again();
     }
 
-    /// The send of the last step was dropped half-way: it is unknown whether the message was accepted.
-    pub fn lost_sight(&mut self) {
-        if let Some(last) = self.tries.last() {
-            self.is_asking &= last.message.is_some();
-        }
-    }
-
     fn is_told(&mut self) {
         if let Some(last) = self.tries.last_mut() {
             last.is_unknown = false;
@@ -232,10 +217,9 @@ impl App {
                 None => self.complaints.push("a binary message".to_owned()),
             },
             ClientEvent::Disconnected { .. } => {
-                (self.is_asking, self.is_answered, self.is_ready) = (false, false, false);
+                (self.is_asking, self.is_answered) = (false, false);
                 self.is_beaten = false;
             }
-            ClientEvent::Notice(Notice::Ready { .. }) => self.is_ready = true,
             ClientEvent::Notice(Notice::PongReceived { .. }) => self.is_beaten = true,
             ClientEvent::Outcome(outcome) => {
                 for number in outcome.first.number()..=outcome.last.number() {

@@ -16,7 +16,7 @@ mod world;
 
 pub use app::{App, Step};
 pub use on_std::on_std;
-pub use on_tokio::{HostileDial, Life, hostile_client, on_tokio, paused, while_alive};
+pub use on_tokio::{HostileDial, Life, hostile_client, on_spawned, on_tokio, paused, while_alive};
 pub use plan::{Fault, Op, Plan};
 pub use server::{Seen, Server, Story};
 pub use verdict::{Sum, Verdict};

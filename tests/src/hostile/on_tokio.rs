@@ -19,7 +19,7 @@ use super::server::Story;
 use super::verdict::Verdict;
 use super::watch::Watch;
 use super::world::{Stream, World};
-use crate::clock::{elapse, now};
+use crate::clock::{elapse, now, settle};
 use crate::cuts::Cuts;
 
 /// Runs the application on a client of tokio's, and judges it.
@@ -32,6 +32,24 @@ pub fn on_tokio(story: Story, plan: &Plan) -> (Verdict, World) {
         let begin = now();
         while_alive(life.live(client, &mut Cuts::at(usize::MAX))).await;
         (now() - begin, Handle::current().metrics().num_alive_tasks())
+    });
+    let mut verdict = Verdict::of(&world, &life.app(), &life.watch, elapsed);
+    verdict.tasks_left = tasks;
+    (verdict, world)
+}
+
+/// Runs the application on a client of tokio's in a task of its own, and judges it.
+#[must_use]
+pub fn on_spawned(story: Story, plan: &Plan) -> (Verdict, World) {
+    let world = World::new(plan.clone(), story);
+    let mut life = Life::new(story);
+    let (elapsed, tasks) = paused(async {
+        let client = hostile_client(&world, &life.watch);
+        let begin = now();
+        while_alive(life.live_spawned(client, &mut Cuts::at(usize::MAX))).await;
+        let elapsed = now() - begin;
+        settle().await; // the task ends
+        (elapsed, Handle::current().metrics().num_alive_tasks())
     });
     let mut verdict = Verdict::of(&world, &life.app(), &life.watch, elapsed);
     verdict.tasks_left = tasks;
@@ -145,15 +163,19 @@ impl Life {
     pub async fn live_spawned(&mut self, client: Client, cuts: &mut Cuts) {
         let (handle, mut events) = client.spawn();
         loop {
-            let step = self.on(|app| app.step(app.is_ready()));
+            let step = self.on(|app| app.step(handle.is_ready()));
             match step {
-                Step::Send(text) | Step::Feed(text) => match cuts.once(handle.send(text)).await {
+                Step::Send(text) => match cuts.once(handle.send(text)).await {
                     Some(Ok(id)) => self.on(|app| app.sent(Some(id.number()))),
                     Some(Err(_)) => self.on(App::refused),
-                    None => self.on(App::lost_sight),
+                    None => self.on(App::cut),
                 },
-                Step::Flush => {}
-                Step::Close => while cuts.once(handle.close(CloseFrame::NORMAL)).await.is_none() {},
+                Step::Feed(text) => match handle.try_send(text) {
+                    Ok(id) => self.on(|app| app.sent(Some(id.number()))),
+                    Err(_) => self.on(App::refused),
+                },
+                Step::Flush => tokio::task::yield_now().await, // the task writes
+                Step::Close => handle.close(CloseFrame::NORMAL).expect("its task runs"),
                 Step::Wait => match cuts.once(events.next()).await {
                     Some(Some(event)) => self.on(|app| app.note(event)),
                     Some(None) => return self.on(App::end),

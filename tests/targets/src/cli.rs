@@ -54,7 +54,7 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 31] = [
+const SETTINGS: [Row; 32] = [
     ("url", "", "GATEWAY_URL"),
     ("attempt_timeout", "attempt-timeout", "GATEWAY_ATTEMPT_TIMEOUT"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
@@ -86,6 +86,7 @@ const SETTINGS: [Row; 31] = [
     ("policy.4005-4020", "policy", ""),
     ("headers.X-Token", "header", ""),
     ("tls.insecure", "insecure", ""),
+    ("name", "name", "GATEWAY_NAME"),
 ];
 
 const WORDS: [&str; 16] = [

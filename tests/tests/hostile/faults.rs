@@ -1,7 +1,9 @@
-//! Every poll of a client's byte streams goes wrong once, in every way, on both drivers. No message
+//! Every poll of a client's byte streams goes wrong once, in every way, on each driver. No message
 //! is lost or duplicated, every outcome is true, and nothing stays open.
 
-use gateway_tests::hostile::{Fault, Plan, Story, Sum, Verdict, World, on_std, on_tokio};
+use gateway_tests::hostile::{
+    Fault, Plan, Story, Sum, Verdict, World, on_spawned, on_std, on_tokio,
+};
 
 /// One driver under the world.
 type Driver = fn(Story, &Plan) -> (Verdict, World);
@@ -48,6 +50,16 @@ fn one_fault_around_a_restart_of_the_server_loses_nothing_on_the_async_driver() 
 }
 
 #[test]
+fn one_fault_at_any_poll_of_a_spawned_client_loses_nothing() {
+    every_fault_alone("spawned", on_spawned, Story::Chat);
+}
+
+#[test]
+fn one_fault_around_a_restart_of_the_server_loses_nothing_on_a_spawned_client() {
+    every_fault_alone("spawned", on_spawned, Story::Restart);
+}
+
+#[test]
 fn one_fault_at_any_poll_of_the_blocking_driver_loses_nothing() {
     every_fault_alone("std", on_std, Story::Chat);
 }
@@ -73,6 +85,11 @@ fn several_faults(name: &str, driver: Driver) {
 #[test]
 fn several_faults_lose_nothing_on_the_async_driver() {
     several_faults("tokio", on_tokio);
+}
+
+#[test]
+fn several_faults_lose_nothing_on_a_spawned_client() {
+    several_faults("spawned", on_spawned);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub(crate) mod idle;
 pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod pipelined;
+pub(crate) mod tasks;
 
 /// What a measure tells beside the names: the fields of its answer.
 pub(crate) type Answer = Map<String, Value>;

@@ -1,12 +1,16 @@
 //! ezsockets: it calls the application, so the loop stands in its callbacks.
 
+use std::sync::Arc;
+
 use anyhow::{Result, anyhow, bail, ensure};
 use async_trait::async_trait;
 use ezsockets::{Bytes, Client, ClientConfig, ClientExt, Error, Utf8Bytes};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 
 use super::{Socket, Target};
 use crate::exchange::{Seen, Texts};
+use crate::measures::tasks::{Tally, Tasks, next_text};
 use crate::measures::{Answer, By, Job, answer, go, warmed_up};
 use crate::statistics::{Meter, Spent};
 
@@ -150,6 +154,73 @@ pub(super) async fn run(job: Job) -> Result<Answer> {
         Some(warm_up) => warmed_up(answer, warm_up),
         None => answer,
     })
+}
+
+/// Counts what comes back of many tasks' texts.
+struct Tallying {
+    tally: Tally,
+    window: Arc<Semaphore>,
+    opened: Option<oneshot::Sender<()>>,
+    ended: Option<oneshot::Sender<Result<()>>>,
+}
+
+#[async_trait]
+impl ClientExt for Tallying {
+    type Call = ();
+
+    async fn on_connect(&mut self) -> Result<(), Error> {
+        let opened = self.opened.take().ok_or("lost, and connected again")?;
+        opened.send(()).map_err(|()| "nobody waits".into())
+    }
+
+    async fn on_text(&mut self, text: Utf8Bytes) -> Result<(), Error> {
+        self.window.add_permits(1);
+        if let Some(result) =
+            self.tally.take(text.as_bytes()).map(|is_last| is_last.then_some(())).transpose()
+            && let Some(ended) = self.ended.take()
+        {
+            let _ = ended.send(result); // the other side has gone only when all is over
+        }
+        Ok(())
+    }
+
+    async fn on_binary(&mut self, _: Bytes) -> Result<(), Error> {
+        Err("altered: binary came".into())
+    }
+
+    async fn on_call(&mut self, (): ()) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Many tasks, each with a clone of the client.
+pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
+    let (opened, open) = oneshot::channel();
+    let (ended, end) = oneshot::channel();
+    let (window, tally) = (work.window(), work.tally());
+    let permits = Arc::clone(&window);
+    let tallying =
+        |_| Tallying { tally, window: permits, opened: Some(opened), ended: Some(ended) };
+    let (client, _running) = ezsockets::connect(tallying, config(&work.common.target())?).await;
+    open.await?;
+    let meter = Meter::start();
+    let mut senders = JoinSet::new();
+    for task in 0..work.tasks {
+        let (work, client, window) = (work.clone(), client.clone(), Arc::clone(&window));
+        senders.spawn(async move {
+            for number in 0..work.each() {
+                let text = next_text(&work, task, number, &window).await?;
+                client.text(text).map_err(|_| anyhow!("closed"))?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    end.await??;
+    let spent = meter.stop();
+    while let Some(sent) = senders.join_next().await {
+        sent??;
+    }
+    Ok(work.answer(spent))
 }
 
 fn config(target: &Target) -> Result<ClientConfig> {

@@ -1,14 +1,18 @@
-//! gateway-tokio: by the client's inherent `send` and `next`; or in a task of its own by handle and events, each message's answer
-//! awaited, or a batch's together.
+//! gateway-tokio: by the client's inherent `send` and `next`; or in a task of its own, by handle and events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use gateway_tokio::{Client, ClientEvent, Events, Handle, Receipt};
+use gateway_tokio::{Client, ClientEvent, Events, Handle};
+use tokio::task::JoinSet;
 
 use super::gateway::{config, is_ready};
 use super::{Socket, Target};
 use crate::exchange::Seen;
+use crate::measures::Answer;
+use crate::measures::tasks::{Tasks, next_text};
+use crate::statistics::Meter;
 
 /// Polled by the loop that uses it.
 pub(crate) struct Polled(Client);
@@ -85,32 +89,38 @@ impl Socket for Spawned {
     }
 }
 
-/// In a task of its own, and the receipts of what it enqueues awaited together.
-pub(crate) struct Enqueued {
-    spawned: Spawned,
-    receipts: Vec<Receipt>,
-}
-
-impl Socket for Enqueued {
-    async fn open(target: &Target) -> Result<Self> {
-        Ok(Self { spawned: Spawned::open(target).await?, receipts: Vec::new() })
+/// Many tasks, each with a clone of the handle.
+pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
+    let Spawned { handle, mut events } = Spawned::open(&work.common.target()).await?;
+    let (window, mut tally) = (work.window(), work.tally());
+    let meter = Meter::start();
+    let mut senders = JoinSet::new();
+    for task in 0..work.tasks {
+        let (work, handle, window) = (work.clone(), handle.clone(), Arc::clone(&window));
+        senders.spawn(async move {
+            for number in 0..work.each() {
+                let text = next_text(&work, task, number, &window).await?;
+                handle.send(text).await?;
+            }
+            anyhow::Ok(())
+        });
     }
-
-    async fn send(&mut self, text: &str) -> Result<()> {
-        self.receipts.push(self.spawned.handle.enqueue(text).await?);
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        for receipt in self.receipts.drain(..) {
-            receipt.await?;
+    loop {
+        match events.next().await.context("closed")? {
+            ClientEvent::Message(message) => {
+                window.add_permits(1);
+                if tally.take(message.as_bytes())? {
+                    break;
+                }
+            }
+            event => is_ready(&event).map(drop)?,
         }
-        Ok(())
     }
-
-    async fn receive(&mut self, seen: &mut Seen) -> Result<()> {
-        self.spawned.receive(seen).await
+    let spent = meter.stop();
+    while let Some(sent) = senders.join_next().await {
+        sent??;
     }
+    Ok(work.answer(spent))
 }
 
 fn client(target: &Target) -> Result<Client> {

@@ -25,7 +25,7 @@ mod tungstenite;
 mod yawc;
 
 pub(crate) use peer::Peer;
-pub(crate) use run::{at_once, run};
+pub(crate) use run::{at_once, run, run_tasks};
 
 /// Where to connect to, and how.
 #[derive(Clone, Copy, Debug)]

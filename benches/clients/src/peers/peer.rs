@@ -7,7 +7,6 @@ use clap::ValueEnum;
 pub(crate) enum Peer {
     GatewayTokio,
     GatewayTokioSpawn,
-    GatewayTokioSpawnBatched,
     GatewayStd,
     TokioTungstenite,
     TokioTungsteniteBatched,
@@ -38,9 +37,7 @@ impl Peer {
     /// The package that is measured.
     pub(crate) const fn package(self) -> &'static str {
         match self {
-            Self::GatewayTokio | Self::GatewayTokioSpawn | Self::GatewayTokioSpawnBatched => {
-                "gateway-tokio"
-            }
+            Self::GatewayTokio | Self::GatewayTokioSpawn => "gateway-tokio",
             Self::GatewayStd => "gateway-std",
             Self::TokioTungstenite
             | Self::TokioTungsteniteBatched
@@ -74,6 +71,7 @@ impl Peer {
             ],
             Self::GatewayTokioSpawn => &[
                 "pipelined",
+                "tasks",
                 "flood",
                 "large",
                 "connects",
@@ -93,14 +91,13 @@ impl Peer {
             Self::Fastwebsockets | Self::TokioWebsockets | Self::Yawc | Self::SockudoWs => {
                 &["pipelined", "flood", "large", "connects", "memory"]
             }
-            Self::GatewayTokioSpawnBatched
-            | Self::TokioTungsteniteBatched
+            Self::TokioTungsteniteBatched
             | Self::TungsteniteBatched
             | Self::FastwebsocketsBatched
             | Self::TokioWebsocketsBatched
             | Self::YawcBatched
             | Self::SockudoWsBatched => &["pipelined", "flood", "large"],
-            Self::Ezsockets => &["pipelined", "flood", "large", "connects"],
+            Self::Ezsockets => &["pipelined", "tasks", "flood", "large", "connects"],
             Self::StreamTungstenite => &["pipelined", "flood", "large", "connects", "memory"],
             #[cfg(feature = "nautilus")]
             Self::NautilusNetwork => &["pipelined", "flood", "large", "connects", "memory"],

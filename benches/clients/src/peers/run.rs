@@ -13,6 +13,7 @@ use super::{
     Peer, Socket, ezsockets, fastwebsockets, gateway_std, gateway_tokio, sockudo_ws,
     stream_tungstenite, tokio_tungstenite, tokio_websockets, tungstenite, yawc,
 };
+use crate::measures::tasks::Tasks;
 use crate::measures::{Answer, Work};
 
 /// Runs a measure on a peer.
@@ -20,7 +21,6 @@ pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
     match peer {
         Peer::GatewayTokio => with::<gateway_tokio::Polled>(work),
         Peer::GatewayTokioSpawn => with::<gateway_tokio::Spawned>(work),
-        Peer::GatewayTokioSpawnBatched => with::<gateway_tokio::Enqueued>(work),
         Peer::GatewayStd => with::<gateway_std::Blocking>(work),
         Peer::TokioTungstenite => with::<tokio_tungstenite::Each>(work),
         Peer::TokioTungsteniteBatched => with::<tokio_tungstenite::Batched>(work),
@@ -48,6 +48,15 @@ pub(crate) fn run(peer: Peer, work: &impl Work) -> Result<Answer> {
         Peer::StreamTungstenite => with::<stream_tungstenite::Subscribed>(work),
         #[cfg(feature = "nautilus")]
         Peer::NautilusNetwork => with::<nautilus_network::Handled>(work),
+    }
+}
+
+/// Runs the measure of many tasks on a peer whose handle they may share.
+pub(crate) fn run_tasks(peer: Peer, work: &Tasks) -> Result<Answer> {
+    match peer {
+        Peer::GatewayTokioSpawn => on_tokio(gateway_tokio::tasks(work)),
+        Peer::Ezsockets => on_tokio(ezsockets::tasks(work)),
+        other => bail!("{} has no handle that tasks share", other.name()),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Events {
     since: Stopwatch,
     /// The time of the current events.
     at: Duration,
+    /// The client's name.
+    name: Option<String>,
     into: Option<Lines>,
     /// The refused login that ended the last socket: the code of the following Close, and its text.
     refusal: (Option<u16>, String),
@@ -34,10 +36,15 @@ impl Events {
     ///
     /// # Errors
     /// If the file cannot be created.
-    pub(crate) fn open(path: Option<&Path>, since: Stopwatch) -> io::Result<Self> {
+    pub(crate) fn open(
+        path: Option<&Path>,
+        name: Option<&str>,
+        since: Stopwatch,
+    ) -> io::Result<Self> {
+        let own = name.map(str::to_owned);
         let note = move |count| {
-            let missed = Line { t_ms: millis(since.elapsed()), event: &Event::Missed { count } };
-            missed.text()
+            let (t_ms, event) = (millis(since.elapsed()), &Event::Missed { count });
+            Line { t_ms, name: own.as_deref(), event }.text()
         };
         let into = match path {
             None => None,
@@ -46,11 +53,12 @@ impl Events {
                 Some(diagnostics::stderr().clone())
             }
             Some(path) => {
-                let name = format!("--events {}", path.display());
-                Some(Lines::open(name, File::create(path)?, note)?)
+                let shown = format!("--events {}", path.display());
+                Some(Lines::open(shown, File::create(path)?, note)?)
             }
         };
-        Ok(Self { since, at: since.elapsed(), into, refusal: Default::default() })
+        let name = name.map(str::to_owned);
+        Ok(Self { since, at: since.elapsed(), name, into, refusal: Default::default() })
     }
 
     /// Sets the time of the following events to now, however long writing takes.
@@ -100,7 +108,7 @@ impl Events {
 
     fn write(&mut self, event: &Event<'_>) {
         let Some(into) = &mut self.into else { return };
-        let line = Line { t_ms: millis(self.at), event }.text();
+        let line = Line { t_ms: millis(self.at), name: self.name.as_deref(), event }.text();
         // Never fails: the queue counts lines that cannot be written.
         let _ = into.write_all(line.as_bytes());
     }
@@ -109,6 +117,8 @@ impl Events {
 #[derive(Serialize)]
 struct Line<'a> {
     t_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     #[serde(flatten)]
     event: &'a Event<'a>,
 }
@@ -281,7 +291,7 @@ mod tests {
     const SOCKET: SocketId = SocketId::new(3);
 
     fn json(event: &Event<'_>) -> String {
-        Line { t_ms: 17, event }.text().trim_end().to_owned()
+        Line { t_ms: 17, name: None, event }.text().trim_end().to_owned()
     }
 
     #[test]

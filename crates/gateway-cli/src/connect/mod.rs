@@ -64,7 +64,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };
-    let started = Events::open(args.events.as_deref(), clock)
+    let started = Events::open(args.events.as_deref(), settings.name(), clock)
         .map_err(StartError::Events)
         .and_then(|events| Ok((events, runtime()?, recorded(settings, args.record.as_deref())?)));
     let (events, runtime, settings) = match started {

@@ -114,17 +114,17 @@ impl Session {
                     tracing::info!("signal received; closing");
                     let until = clock::after(self.close_timeout.saturating_add(CLOSE_SLACK));
                     now.ending = Ending::Signalled { until };
-                    handle.close(CloseFrame::NORMAL).await;
+                    close(&handle);
                 }
                 () = clock::until(now.ending.deadline()) => break,
                 () = clock::until(now.lingers_until), if now.ending == Ending::No => {
-                    now.close(Ending::InputOver, &handle).await;
+                    now.close(Ending::InputOver, &handle);
                 }
                 passed = self.output.pass_on(), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
                         tracing::warn!("cannot write to stdout: its reader is gone (broken pipe) or it failed; closing");
-                        now.close(Ending::OutputGone, &handle).await;
+                        now.close(Ending::OutputGone, &handle);
                     }
                 }
                 handed = handed(&mut now.handing), if now.handing.is_some() => now.on_handed(handed),
@@ -139,7 +139,7 @@ impl Session {
                 }
             }
             if now.is_over(self.after_input) {
-                now.close(Ending::InputOver, &handle).await;
+                now.close(Ending::InputOver, &handle);
             }
         }
         self.finish(now).await
@@ -325,10 +325,10 @@ impl Progress {
         self.ending == Ending::No && self.sendings.wants_lines()
     }
 
-    async fn close(&mut self, ending: Ending, handle: &Handle) {
+    fn close(&mut self, ending: Ending, handle: &Handle) {
         if self.ending == Ending::No {
             self.ending = ending;
-            handle.close(CloseFrame::NORMAL).await;
+            close(handle);
         }
     }
 }
@@ -339,6 +339,13 @@ impl Ending {
             Self::Signalled { until } => Some(until),
             Self::No | Self::InputOver | Self::OutputGone => None,
         }
+    }
+}
+
+fn close(handle: &Handle) {
+    // If the client's task is gone, its events end.
+    if let Err(error) = handle.close(CloseFrame::NORMAL) {
+        tracing::error!(%error, "cannot close");
     }
 }
 
@@ -372,7 +379,7 @@ mod tests {
             signals: Signals::listen(Duration::MAX).unwrap(),
             input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
             output: Output::start(OutputForm::default(), Marks::None, io::sink()).unwrap(),
-            events: Events::open(None, Stopwatch::start()).unwrap(),
+            events: Events::open(None, None, Stopwatch::start()).unwrap(),
             after_input: AfterInput::Stay,
             once: false,
             close_timeout: Duration::ZERO,

@@ -72,6 +72,11 @@ impl Settings {
         }
     }
 
+    /// The connection's name, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.own.name.as_deref()
+    }
+
     /// The URL without its secret parts.
     pub(crate) fn shown_url(&self) -> String {
         own::redacted(self.own.url.as_deref().unwrap_or_default())

@@ -17,8 +17,8 @@ use crate::record::FileRecorder;
 use super::tree::{Tree, read_text};
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 7] =
-    ["url", "headers", "subprotocols", "require_subprotocol", "tls", "seed", "send_stall"];
+pub(crate) const OWN: [&str; 8] =
+    ["name", "url", "headers", "subprotocols", "require_subprotocol", "tls", "seed", "send_stall"];
 
 /// The PEM files of TLS.
 #[derive(Clone, Default)]
@@ -31,6 +31,7 @@ pub(crate) struct TlsFiles {
 /// The program's own settings. It has no `Debug` form, which would show secrets.
 #[derive(Clone, Default)]
 pub(crate) struct Own {
+    pub(crate) name: Option<String>,
     pub(crate) url: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) subprotocols: Vec<String>,
@@ -55,6 +56,7 @@ impl Own {
             }
         };
         let own = Self {
+            name: name(tree),
             url: url(tree),
             headers: headers(tree),
             subprotocols: subprotocols(tree),
@@ -95,6 +97,9 @@ impl Own {
         let mut builder = Client::builder(self.url.as_deref().unwrap_or("ws://localhost"))
             .config(config)
             .report_sent(true);
+        if let Some(name) = &self.name {
+            builder = builder.name(name);
+        }
         for (name, value) in &self.headers {
             builder = builder.header(name, value);
         }
@@ -186,6 +191,17 @@ pub(crate) fn redacted(url: &str) -> String {
             format!("{scheme}{slashes}{host}")
         }
         None => shown.to_owned(),
+    }
+}
+
+/// The driver checks its characters.
+fn name(tree: &mut Tree) -> Option<String> {
+    match tree.take("name")? {
+        Value::String(name) => Some(name),
+        other => {
+            tree.error("name", other.to_string(), "must be a string");
+            None
+        }
     }
 }
 

@@ -56,6 +56,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Positional, "url", None, "URL", CONNECTION)
         .variable("GATEWAY_URL")
         .help("The server's URL, ws:// or wss://; userinfo becomes Basic authorization"),
+    row(Value, "name", Some("name"), "NAME", CONNECTION)
+        .variable("GATEWAY_NAME")
+        .help("Names the connection in the log, in --events and in errors: 1 to 64 visible characters"),
     row(Header, "headers", Some("header"), "'NAME: VALUE'", CONNECTION)
         .short('H')
         .help("Adds a header to the upgrade (repeats)"),

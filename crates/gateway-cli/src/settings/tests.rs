@@ -70,16 +70,24 @@ fn rules_and_headers_are_laid_over_those_of_the_file_one_by_one() {
 
 #[test]
 fn the_programs_own_fields_are_read() {
-    let file =
-        "url = 'ws://h'\nseed = 7\nsend_stall = '2m'\nsubprotocols = ['a']\n[tls]\ninsecure = true";
+    let file = "name = 'feed'\nurl = 'ws://h'\nseed = 7\nsend_stall = '2m'\nsubprotocols = ['a']\n[tls]\ninsecure = true";
 
     let own = load(file, &["--subprotocol", "b", "--subprotocol", "c"]).unwrap().own;
 
+    assert_eq!(own.name.as_deref(), Some("feed"));
     assert_eq!(own.url.as_deref(), Some("ws://h"));
     assert_eq!(own.seed, Some(7));
     assert_eq!(own.send_stall, Some(std::time::Duration::from_secs(120)));
     assert_eq!(own.subprotocols, ["b", "c"]);
     assert!(own.insecure);
+}
+
+#[test]
+fn a_name_is_short_and_visible() {
+    let errors = load("", &["ws://h", "--name", "two words"]).err().expect("errors");
+    let limit = "must be 1 to 64 visible ASCII characters without a space";
+    assert!(errors.contains(&format!("name = \"two words\": {limit}  [--name]")), "{errors}");
+    assert!(load("name = 7", &["ws://h"]).err().expect("errors").contains("must be a string"));
 }
 
 #[test]
@@ -181,7 +189,7 @@ fn every_error_is_told_with_its_place() {
         errors.contains("  colour: unknown field; the known fields are reconnect,"),
         "{errors}"
     );
-    assert!(errors.contains("max_message_size, url, headers,"), "{errors}");
+    assert!(errors.contains("max_message_size, name, url, headers,"), "{errors}");
 }
 
 #[test]

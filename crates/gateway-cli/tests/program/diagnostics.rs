@@ -98,7 +98,7 @@ async fn a_connection_survives_files_that_hang() -> io::Result<()> {
 /// More than waits for stderr, and then somebody reads it.
 #[tokio::test]
 async fn lines_that_a_stderr_did_not_take_are_counted_once_it_is_read() -> io::Result<()> {
-    const COUNT: usize = 30_000;
+    const COUNT: usize = 60_000;
     let server = Server::start(&[]).await;
     let (reader, stderr) = filled_pipe()?;
     let mut command = gateway(&["connect", &server.url, "-vv", "--heartbeat", "off"]);

@@ -15,6 +15,20 @@ async fn the_request_names_its_user_agent_and_keeps_the_spelling_of_headers() {
     client.signal("-KILL").await;
 }
 
+#[tokio::test]
+async fn a_name_is_in_the_log_and_in_every_event() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("named-events.jsonl");
+    let shown = path.display().to_string();
+    let flags = ["--name", "feed-7", "--events", &shown];
+    let (log, _) = refused(&flags, |_| "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n".into()).await;
+    assert!(log.contains("client{name=feed-7 endpoint=ws://"), "{log}");
+    let events = std::fs::read_to_string(path).unwrap();
+    assert!(events.lines().count() > 2, "{events}");
+    for line in events.lines() {
+        assert!(line.contains(r#","name":"feed-7","event":"#), "{line}");
+    }
+}
+
 /// What the program says of an answer that refuses it, and its exit status.
 async fn refused(flags: &[&str], answer: impl Fn(&Head) -> String) -> (String, Option<i32>) {
     let listener = Listener::bind().await;

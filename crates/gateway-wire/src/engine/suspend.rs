@@ -22,7 +22,9 @@ impl Suspends {
 }
 
 impl<H: Host> Engine<H> {
-    pub(super) fn register_for_suspends(&mut self) {
+    /// Registers with the process-wide suspend watch, which may start its thread. The first connect
+    /// does this, unless you have called it before.
+    pub fn register_for_suspends(&mut self) {
         if self.suspends.watch.is_none() {
             self.suspends.watch = self.host.suspend_waker().map(SuspendWatch::register);
         }

@@ -59,6 +59,13 @@ impl ProviderError {
         Self::retry(format!("the provider panicked: {}", text.unwrap_or("no text")))
     }
 
+    /// Returns this error with only the text of the application's error. To show and to drop it then
+    /// runs no code of the application's.
+    #[must_use]
+    pub fn into_text(self) -> Self {
+        Self { verdict: self.verdict, error: self.to_string().into() }
+    }
+
     /// Returns what follows.
     #[must_use]
     pub const fn verdict(&self) -> Verdict {

@@ -97,7 +97,7 @@ impl Session {
     /// nothing to log.
     #[cold]
     #[inline(never)]
-    fn log_message(&self) {
+    fn log_message(&mut self) {
         if let Some(ClientEvent::Message(message)) = self.events.back() {
             self.log.message(message.len());
         }
@@ -250,7 +250,9 @@ impl Session {
 
     pub(super) fn block_if_full(&mut self) {
         let Some(link) = &mut self.link else { return };
-        let full = link.output.pending().len() > self.limits.high_water;
+        // A permit's message must be accepted. So the core is not blocked while bytes are reserved;
+        // `poll_space` holds all other messages back.
+        let full = link.output.pending().len() > self.limits.high_water && self.reserved == 0;
         if full && link.writing == Writing::Free {
             link.writing = Writing::Blocked { until: link.output.end() };
             let id = link.id;

@@ -4,10 +4,27 @@ use std::sync::Arc;
 
 use gateway_core::{Config, ConnectionState, GiveUpCause, Instant, SocketId, Statistics};
 
+use tracing::Span;
+
 use super::link::Writing;
 use super::{Limits, Session};
+use crate::end::End;
+use crate::name::Name;
 
 impl Session {
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub const fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// Returns the span that the log lines are in. Enter it around code of the application's that
+    /// the client runs, such as a provider.
+    #[must_use]
+    pub fn span(&mut self) -> Span {
+        self.log.span()
+    }
+
     /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
@@ -36,6 +53,12 @@ impl Session {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.state() == ConnectionState::Closed && self.link.is_none() && self.orders.is_empty()
+    }
+
+    /// Returns how the client ended, if it [is over](Self::is_over).
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.is_over().then(|| self.gave_up().map_or(End::Closed, End::GaveUp))
     }
 
     /// Returns the limits of the buffers.

@@ -131,7 +131,8 @@ impl Session {
     /// [`poll_space`](Self::poll_space). If your waits can be dropped, [end](Self::end_wait) an
     /// abandoned wait before you start a new one.
     pub fn wait_for_space(&mut self, now: Instant) {
-        if self.is_write_blocked() {
+        // While only reservations fill the buffer, the transport has nothing to take.
+        if self.is_write_blocked() || (self.is_full() && !self.pending().is_empty()) {
             self.stall.begin(now);
         }
     }
@@ -183,20 +184,25 @@ impl Session {
     /// # Errors
     /// [`SendRejection::Stalled`] if the wait has stalled.
     pub fn poll_space(&self) -> Poll<Result<(), SendRejection>> {
-        let takes_messages = match self.state() {
+        if !self.is_full() || !self.takes_messages() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.stall.is_stalled() {
+            true => Poll::Ready(Err(SendRejection::Stalled)),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Whether the connection accepts messages, or would if the write buffer had space.
+    #[must_use]
+    pub fn takes_messages(&self) -> bool {
+        match self.state() {
             ConnectionState::Connected => !self.connection.is_login_refused(),
             ConnectionState::Authenticated => true,
             ConnectionState::Disconnected
             | ConnectionState::Connecting
             | ConnectionState::Closing
             | ConnectionState::Closed => false,
-        };
-        if !self.is_write_blocked() || !takes_messages {
-            return Poll::Ready(Ok(()));
-        }
-        match self.stall.is_stalled() {
-            true => Poll::Ready(Err(SendRejection::Stalled)),
-            false => Poll::Pending,
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, Network, SendRejection};
-use gateway_std::{Client, ClientEvent, MessageId, SendError, Sender};
+use gateway_std::core::{CloseFrame, ConnectionState, Network, SendRejection};
+use gateway_std::{Client, ClientEvent, End, MessageId, SendError, Sender};
 use gateway_tests::{Served, calm, serve};
 
 use super::{client, until_ready};
@@ -181,4 +181,115 @@ fn a_request_to_connect_after_closed_is_taken_by_the_next_call_whatever_number_t
 
         assert!(client.recv().is_some(), "behind {calls} calls without an event");
     }
+}
+
+#[test]
+fn a_sender_shows_where_the_client_stands_and_waits_for_it() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = super::builder(&server.url, calm()).name("feed-7").build().unwrap();
+    let sender = client.sender();
+    assert_eq!(sender.state(), ConnectionState::Disconnected);
+    assert_eq!((sender.name(), client.name()), (Some("feed-7"), Some("feed-7")));
+    assert_eq!(sender.endpoint().to_string(), format!("{}/", server.url));
+    let waiting = sender.clone();
+    let user = thread::spawn(move || {
+        waiting.ready().unwrap();
+        assert!(waiting.is_ready());
+        let before = waiting.statistics().unwrap();
+        waiting.send("hello").unwrap();
+        let after = waiting.statistics().unwrap();
+        waiting.close(CloseFrame::NORMAL);
+        (before.frames_out, after.frames_out, waiting.closed())
+    });
+
+    client.ready().unwrap();
+    while client.recv().is_some() {}
+
+    assert_eq!(user.join().unwrap(), (0, 1, End::Closed));
+    assert_eq!((sender.state(), sender.ready()), (ConnectionState::Closed, Err(End::Closed)));
+    assert_eq!(sender.statistics().unwrap().frames_out, 2, "the last ones, with the Close");
+    assert_eq!(sender.gave_up(), Ok(None));
+    assert_eq!(sender.subprotocol(), Ok(None));
+    let headers = sender.response_headers().unwrap();
+    assert_eq!(headers.get("upgrade"), Some("websocket"));
+    assert_eq!(&headers, client.response_headers());
+    assert_eq!(client.closed(), End::Closed);
+    let refused = sender.send("late").unwrap_err();
+    assert!(refused.to_string().starts_with("feed-7: "), "{refused}");
+}
+
+#[test]
+fn a_watch_of_another_thread_shows_each_change_and_ends_with_the_client() {
+    let server = serve(async |listener| listener.peer().await.echo().await);
+    let mut client = client(&server.url, calm());
+    let mut states = client.sender().states();
+    assert_eq!(states.changed(), Some(ConnectionState::Disconnected), "at once");
+    let watch = thread::spawn(move || std::iter::from_fn(|| states.changed()).collect::<Vec<_>>());
+
+    client.ready().unwrap();
+    client.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    drop(client);
+
+    // Those in between may be missed.
+    let order = [
+        ConnectionState::Disconnected,
+        ConnectionState::Connecting,
+        ConnectionState::Connected,
+        ConnectionState::Closing,
+        ConnectionState::Closed,
+    ];
+    let seen = watch.join().unwrap();
+    let places = seen.iter().map(|state| order.iter().position(|other| other == state).unwrap());
+    assert!(places.is_sorted(), "{seen:?}");
+}
+
+#[test]
+fn a_watch_sees_a_change_that_came_before_it_waited() {
+    let mut client = client("ws://127.0.0.1:9", calm());
+    let mut states = client.sender().states();
+    assert_eq!(states.changed(), Some(ConnectionState::Disconnected));
+    client.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    assert_eq!(states.current(), ConnectionState::Closed);
+    assert_eq!(states.changed(), Some(ConnectionState::Closed));
+
+    drop(client);
+
+    assert_eq!(states.changed(), None);
+}
+
+#[test]
+fn senders_that_wait_are_told_when_the_client_is_dropped() {
+    let client = client("ws://127.0.0.1:9", calm());
+    let waits: [fn(&Sender) -> End; 4] = [
+        Sender::closed,
+        |sender| sender.ready().unwrap_err(),
+        |sender| sender.statistics().unwrap_err(),
+        |sender| sender.response_headers().unwrap_err(),
+    ];
+    let threads = waits.map(|wait| {
+        let sender = client.sender();
+        thread::spawn(move || (wait(&sender), wait(&sender)))
+    });
+
+    drop(client);
+
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), (End::Gone, End::Gone));
+    }
+}
+
+#[test]
+fn a_message_that_finds_the_mailbox_full_comes_back() {
+    let client = client("ws://127.0.0.1:9", calm());
+    let sender = client.sender();
+    let receipts: Vec<_> = (0..256).map(|_| sender.try_enqueue("waits").unwrap()).collect();
+
+    let refused = sender.try_enqueue("too many").unwrap_err();
+    assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
+
+    drop(client);
+    assert_eq!(sender.try_enqueue("late").unwrap_err().rejection(), SendRejection::Closed);
+    assert!(receipts.into_iter().all(|receipt| receipt.wait().is_err()));
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use gateway_tests::{Frame, Peer, calm, client, elapse, serve, until_ready, within};
+use gateway_tests::{Frame, Peer, calm, client, elapse, serve, settle, until_ready, within};
 use gateway_tokio::core::{CloseFrame, DisconnectCause};
-use gateway_tokio::{ClientEvent, Request};
+use gateway_tokio::{Client, ClientEvent, End, HandleErrorKind, Request};
 use tokio::runtime::Builder;
 
 /// Counts the providers' futures that are not dropped.
@@ -34,9 +34,8 @@ impl Drop for Life {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_is_dropped_at_the_attempt_timeout_and_at_a_close() {
-    let living = Living::default();
+/// A client whose provider never answers.
+fn hanging(living: &Living) -> Client {
     let counted = living.clone();
     let config = calm().attempt_timeout(Duration::from_secs(3));
     let builder = client("ws://127.0.0.1:9", config).attempt(move |_| {
@@ -46,7 +45,13 @@ async fn a_provider_that_hangs_is_dropped_at_the_attempt_timeout_and_at_a_close(
             pending().await
         }
     });
-    let mut client = builder.build().unwrap();
+    builder.build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_is_dropped_at_the_attempt_timeout_and_at_a_close() {
+    let living = Living::default();
+    let mut client = hanging(&living);
 
     for _ in 0..3 {
         loop {
@@ -69,6 +74,52 @@ async fn a_provider_that_hangs_is_dropped_at_the_attempt_timeout_and_at_a_close(
     client.close(CloseFrame::NORMAL);
     while client.next().await.is_some() {}
     assert_eq!(living.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_provider_of_a_spawned_client_is_dropped_at_its_timeout_and_when_the_client_ends()
+{
+    let living = Living::default();
+    let (handle, mut events) = hanging(&living).spawn();
+    loop {
+        let event = events.next().await.unwrap();
+        if let ClientEvent::Disconnected { cause, .. } = event {
+            assert_eq!(cause, DisconnectCause::AttemptTimeout);
+            break;
+        }
+    }
+    assert_eq!(living.count(), 0);
+    handle.connect().unwrap();
+    settle().await;
+    assert_eq!(living.count(), 1);
+    handle.close(CloseFrame::NORMAL).unwrap();
+    assert_eq!(handle.closed().await, End::Closed);
+    settle().await;
+    assert_eq!(living.count(), 0);
+
+    handle.connect().unwrap();
+    settle().await;
+    assert_eq!(living.count(), 1);
+    drop((handle, events));
+    settle().await;
+    assert_eq!(living.count(), 0, "no one uses the client");
+}
+
+#[test]
+fn a_runtime_that_is_dropped_takes_a_spawned_clients_question_along() {
+    let living = Living::default();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (handle, _events) = runtime.block_on(async {
+        let spawned = hanging(&living).spawn();
+        settle().await;
+        spawned
+    });
+    assert_eq!(living.count(), 1);
+
+    drop(runtime);
+
+    assert_eq!(living.count(), 0);
+    assert_eq!(handle.connect().unwrap_err().kind(), HandleErrorKind::Gone);
 }
 
 #[test]
@@ -110,18 +161,18 @@ fn a_question_whose_runtime_is_gone_is_asked_again_on_the_next() {
 async fn a_spawned_client_tells_the_headers_of_the_last_answer() {
     let listener = gateway_tests::Listener::bind().await;
     let (handle, mut events) = client(listener.url(), calm()).build().unwrap().spawn();
-    let first = handle.response_headers().await.unwrap();
+    let first = handle.response_headers().unwrap();
     assert_eq!(first.iter().count(), 0);
 
     let mut peer = Peer::accept_with(listener.tcp().await, "X-Node: a\r\n").await;
     peer.send(Frame::text("hello")).await;
     while !matches!(within(events.next()).await, Some(ClientEvent::Message(_))) {}
 
-    let headers = handle.response_headers().await.unwrap();
+    let headers = handle.response_headers().unwrap();
     assert_eq!(headers.get("x-node"), Some("a"));
     assert_eq!(format!("{headers:?}"), "ResponseHeaders { count: 4, .. }");
-    handle.close(CloseFrame::NORMAL).await;
+    handle.close(CloseFrame::NORMAL).unwrap();
     peer.echo().await;
     while within(events.next()).await.is_some() {}
-    assert_eq!(handle.response_headers().await, None);
+    assert_eq!(handle.response_headers().unwrap(), headers);
 }

@@ -8,7 +8,7 @@ use gateway_tests::{
     Frame, Listener, calm, client, memory, now, pair, pair_with, settle, until, until_ready,
     while_polling, within,
 };
-use gateway_tokio::core::{CloseFrame, ConnectionState, Notice, SendRejection, UnixMillis};
+use gateway_tokio::core::{ConnectionState, Notice, UnixMillis};
 use gateway_tokio::{Builder, Client, ClientEvent, Message};
 
 fn burst(count: usize) -> Vec<u8> {
@@ -192,60 +192,6 @@ async fn a_spawned_client_writes_together_what_waits_together() {
     assert!(writes <= 5, "{writes} writes");
     drop(peer);
     while !matches!(within(events.next()).await, Some(ClientEvent::Disconnected { .. })) {}
-}
-
-#[tokio::test]
-async fn what_is_enqueued_goes_out_together_and_each_receipt_has_its_number() {
-    let (client, sockets, mut peer) = pair(calm(), 1 << 20).await;
-    let (handle, _events) = client.spawn();
-
-    let mut receipts = Vec::new();
-    for number in 0..100 {
-        receipts.push(within(handle.enqueue(number.to_string())).await.unwrap());
-    }
-    let numbers = within(futures_util::future::join_all(receipts)).await;
-
-    let numbers: Vec<_> = numbers.into_iter().map(|number| number.unwrap().number()).collect();
-    assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?}");
-    for number in 0..100 {
-        assert_eq!(within(peer.frame()).await, Frame::text(number.to_string()));
-    }
-    let [_, writes, _] = sockets.calls.take();
-    assert!(writes <= 2, "{writes} writes");
-}
-
-#[tokio::test]
-async fn a_receipt_hands_a_refused_message_back_and_is_not_needed_for_one_that_is_sent() {
-    let (client, _sockets, mut peer) = pair(calm(), 1 << 20).await;
-    let (handle, mut events) = client.spawn();
-
-    drop(within(handle.enqueue("unheard")).await.unwrap());
-    assert_eq!(within(peer.frame()).await, Frame::text("unheard"));
-    handle.close(CloseFrame::NORMAL).await;
-    let refused = within(within(handle.enqueue("late")).await.unwrap()).await.unwrap_err();
-
-    assert_eq!(refused.rejection(), SendRejection::Closed);
-    assert_eq!(refused.into_message().as_text(), Some("late"));
-    drop(peer);
-    while within(events.next()).await.is_some() {}
-    let ended = within(handle.enqueue("later")).await;
-    assert_eq!(ended.unwrap_err().rejection(), SendRejection::Closed);
-}
-
-#[tokio::test]
-async fn what_was_enqueued_is_sent_though_every_handle_is_gone() {
-    let (client, _sockets, mut peer) = pair(calm(), 1 << 20).await;
-    let (handle, _events) = client.spawn();
-
-    // The task has not run yet: all of it waits in the queue.
-    let receipts = [handle.enqueue("one").await.unwrap(), handle.enqueue("two").await.unwrap()];
-    drop(handle);
-
-    for receipt in receipts {
-        within(receipt).await.unwrap();
-    }
-    assert_eq!(within(peer.frame()).await, Frame::text("one"));
-    assert_eq!(within(peer.frame()).await, Frame::text("two"));
 }
 
 #[tokio::test]

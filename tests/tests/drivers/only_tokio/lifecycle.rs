@@ -13,7 +13,7 @@ use gateway_tests::{
 use gateway_tokio::core::{
     CloseFrame, ConfigBuilder, GiveUpCause, Login, Notice, SendRejection, Verdict,
 };
-use gateway_tokio::{Client, ClientEvent, Message};
+use gateway_tokio::{Client, ClientEvent, End, Message};
 use tokio::io::DuplexStream;
 
 /// A client whose own login is under way, in a task of its own that takes its events.
@@ -71,7 +71,7 @@ async fn a_send_that_waits_for_space_is_refused_with_the_login() {
     });
     settle().await; // the write buffer is full, and one waits
     let started = now();
-    handle.login_rejected(Verdict::Fatal).await;
+    handle.login_rejected(Verdict::Fatal).unwrap();
     assert_eq!((waiting.await.unwrap(), now()), (SendRejection::NotReady, started));
 }
 
@@ -87,12 +87,34 @@ async fn a_wish_from_another_task_wakes_the_one_that_polls() {
     }
     let started = now();
 
-    handle.connect().await;
+    handle.connect().unwrap();
     sockets.stream().await;
-    handle.close(CloseFrame::NORMAL).await;
+    handle.close(CloseFrame::NORMAL).unwrap();
     while events.next().await.is_some() {}
 
     assert_eq!(now() - started, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_polled_client_waits_for_its_states_too() {
+    let (memory, mut sockets) = memory(1 << 16);
+    let builder = client("ws://gateway.example", calm()).dial(memory).name("feed-7");
+    let mut client = builder.build().unwrap();
+    assert_eq!(client.name(), Some("feed-7"));
+
+    let (ready, mut peer) = tokio::join!(client.ready(), sockets.peer());
+    ready.unwrap();
+    assert!(client.is_ready());
+    client.close(CloseFrame::NORMAL);
+    let (end, ()) = tokio::join!(client.closed(), async {
+        assert_eq!(peer.frame().await, Frame::close(1000, ""));
+        peer.send(Frame::close(1000, "")).await;
+    });
+
+    assert_eq!((end, client.ready().await), (End::Closed, Err(End::Closed)));
+    let events = drain(&mut client).await;
+    assert!(matches!(events.last(), Some(ClientEvent::Notice(Notice::StateChanged { .. }))));
+    assert!(client.send("late").await.unwrap_err().to_string().starts_with("feed-7: "));
 }
 
 #[tokio::test(start_paused = true)]

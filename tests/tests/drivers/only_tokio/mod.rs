@@ -9,5 +9,6 @@ mod outcomes;
 mod pressure;
 mod second_runtime;
 mod slow_reader;
+mod spawned;
 mod stall;
 mod unread;

@@ -156,7 +156,7 @@ async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() 
     let written = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&written);
     let flood = tokio::spawn(async move {
-        for number in 0..20_000 {
+        for number in 0..60_000 {
             writer.write_all(&Frame::text(number.to_string()).bytes()).await.unwrap();
             count.store(number, Ordering::SeqCst);
         }
@@ -166,11 +166,12 @@ async fn a_spawned_client_with_a_full_queue_stops_reading_and_dies_of_nothing() 
     // Ten minutes in which the application takes nothing.
     elapse(Duration::from_secs(600)).await;
     let written = written.load(Ordering::SeqCst);
-    assert!(written < 3_000, "the peer feels it after its buffer and one read, not at {written}");
+    // Each message also costs its place in the queue.
+    assert!(written < 25_000, "the peer feels it after the backlog of 1 MiB, not at {written}");
     within(handle.send("we still write")).await.unwrap();
 
     let mut number = 0;
-    while number < 20_000 {
+    while number < 60_000 {
         match within(events.next()).await.unwrap() {
             ClientEvent::Message(message) => {
                 assert_eq!(message.as_text().unwrap(), number.to_string());
@@ -224,7 +225,7 @@ async fn a_spawned_client_that_is_closed_with_a_full_queue_lets_others_run() {
     peer.write(Frame::text("x").bytes().repeat(1_000)).await;
     settle().await;
 
-    handle.close(CloseFrame::NORMAL).await;
+    handle.close(CloseFrame::NORMAL).unwrap();
     elapse(Duration::from_secs(10)).await; // past the close timeout: CLOSED, with events that wait
 
     let (mut messages, mut last) = (0, None);
@@ -294,23 +295,6 @@ async fn a_spawned_client_queues_no_more_bytes_than_its_backlog() {
     }
 
     assert!(taken < 8, "{taken} MiB were taken for an application that takes nothing");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_spawned_client_that_nobody_hears_is_not_connected_again() {
-    let (memory, mut sockets) = memory(64 << 10);
-    let client = client("ws://gateway.example", calm()).dial(memory).build().unwrap();
-    let (handle, events) = client.spawn();
-    let _peer = sockets.peer().await; // it does not answer a Close
-    settle().await;
-
-    drop(events);
-    settle().await;
-    handle.connect().await;
-    elapse(Duration::from_secs(60)).await;
-
-    let refused = within(handle.send("anybody there?")).await.unwrap_err();
-    assert_eq!(refused.rejection(), SendRejection::Closed);
 }
 
 #[test]

@@ -271,7 +271,7 @@ async fn a_message_that_waits_for_a_spawned_client_is_handed_back_when_it_closes
 
     let close = async {
         settle().await;
-        handle.close(gateway_tokio::core::CloseFrame::NORMAL).await;
+        handle.close(gateway_tokio::core::CloseFrame::NORMAL).unwrap();
     };
     let (refused, ()) = within(futures_util::future::join(handle.send("waits"), close)).await;
 

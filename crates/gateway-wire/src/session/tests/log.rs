@@ -10,6 +10,7 @@ use crate::settings::{Provider, Settings};
 fn secretive() -> Session {
     let mut settings = Settings::new("wss://ann:hunter1@gateway.example/feed?token=hunter2");
     settings.endpoint = settings.endpoint.header("X-Key", "hunter3").subprotocol("hunter4");
+    settings.name = Some("feed-7".to_owned());
     settings.config = Arc::new(calm().build().unwrap());
     settings.report_sent = true;
     settings.seed = Some(7);
@@ -35,7 +36,7 @@ fn reconnects_are_logged_though_no_event_is_taken() {
     assert_eq!(retries.len(), 1_000);
     for part in [
         "CONNECTING -> DISCONNECTED",
-        "endpoint=wss://gateway.example/feed ",
+        "client{name=feed-7 endpoint=wss://gateway.example/feed}: ",
         "cause=\"open_failed\"",
         "detail=\"connection refused\"",
         "attempt=1000",
@@ -45,7 +46,7 @@ fn reconnects_are_logged_though_no_event_is_taken() {
 }
 
 #[test]
-fn every_line_names_the_endpoint_and_none_shows_a_secret() {
+fn every_line_names_client_and_endpoint_and_none_shows_a_secret() {
     let mut session = secretive();
 
     let log = logged(tracing::Level::TRACE, || {
@@ -65,7 +66,10 @@ fn every_line_names_the_endpoint_and_none_shows_a_secret() {
 
     assert!(!log.contains("hunter") && !log.contains("ann"), "{log}");
     for line in log.lines() {
-        assert!(line.contains("endpoint=wss://gateway.example/feed"), "{line}");
+        assert!(
+            line.contains("client{name=feed-7 endpoint=wss://gateway.example/feed}:"),
+            "{line}"
+        );
     }
     for part in [
         "CONNECTING -> CONNECTED",

@@ -1,0 +1,352 @@
+//! The mailbox of a client: the requests and messages of other threads, and what those threads see of
+//! the client.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use gateway_core::{
+    CloseCode, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
+};
+use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session};
+
+/// The most messages that may wait in the mailbox.
+const LETTERS: usize = 256;
+
+/// The most bytes of messages that may wait in the mailbox. A single longer message may also wait.
+const LETTER_BYTES: usize = 1 << 20;
+
+/// The most other requests that may wait.
+const CONTROLS: usize = 16;
+
+/// A message to be sent, and where its result goes.
+pub(crate) struct Letter {
+    message: Message,
+    answer: SyncSender<Answer>,
+}
+
+/// The result of a message.
+pub(crate) type Answer = Result<MessageId, SendError>;
+
+impl Letter {
+    /// A message, and where its result comes.
+    pub(crate) fn new(message: Message) -> (Self, Receiver<Answer>) {
+        let (answer, outcome) = sync_channel(1);
+        (Self { message, answer }, outcome)
+    }
+
+    /// Answers with the result of `send`.
+    pub(crate) fn answer(self, send: impl FnOnce(Message) -> Result<MessageId, SendError>) {
+        // The channel has space for the one answer, and the sender may be gone.
+        let _ = self.answer.send(send(self.message));
+    }
+
+    pub(crate) fn refuse(self, why: SendRejection, name: Option<Name>) {
+        self.answer(|message| Err(SendError::new(why, message).named(name)));
+    }
+}
+
+/// A request that overtakes messages.
+pub(crate) enum Control {
+    Close(CloseCode, String),
+    Connect,
+    Reconnect,
+    Network(Network),
+    LoginAccepted,
+    LoginRejected(Verdict),
+    Facts(SyncSender<Facts>),
+}
+
+/// What a sender may ask a client for.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) statistics: Statistics,
+    pub(crate) gave_up: Option<GiveUpCause>,
+    pub(crate) subprotocol: Option<String>,
+    pub(crate) response_headers: ResponseHeaders,
+}
+
+/// What senders are shown of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: ConnectionState,
+    pub(crate) is_ready: bool,
+    pub(crate) end: Option<End>,
+}
+
+impl Standing {
+    /// The client was dropped.
+    pub(crate) const GONE: Self =
+        Self { state: ConnectionState::Closed, is_ready: false, end: Some(End::Gone) };
+
+    pub(crate) fn of(session: &Session) -> Self {
+        Self { state: session.state(), is_ready: session.is_ready(), end: session.end() }
+    }
+}
+
+/// The requests and messages of other threads.
+pub(crate) struct Mailbox {
+    mail: Mutex<Mail>,
+    /// Notified when there is space again, or when there never will be.
+    room: Condvar,
+    /// Notified when the standing has changed.
+    changed: Condvar,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) name: Option<Name>,
+    /// Whether anything waits. Read without the lock, before each look at the socket.
+    any: AtomicBool,
+    /// Whether the client waits, and must be woken.
+    asleep: AtomicBool,
+    waker: Waker,
+}
+
+pub(crate) struct Mail {
+    letters: VecDeque<Letter>,
+    /// The bytes of all messages in `letters`.
+    bytes: usize,
+    controls: VecDeque<Control>,
+    /// No one takes messages any more: the connection is over and its events are taken, or the
+    /// client was dropped.
+    retired: bool,
+    /// While retired: the last ones.
+    facts: Option<Facts>,
+    pub(crate) standing: Standing,
+    /// How often the standing has changed.
+    pub(crate) changes: u64,
+}
+
+impl Mail {
+    fn is_full_for(&self, letter: &Letter) -> bool {
+        self.letters.len() >= LETTERS
+            || (self.bytes > 0 && self.bytes + letter.message.len() > LETTER_BYTES)
+    }
+
+    fn change(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.changes += 1;
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn new(waker: Waker, endpoint: Endpoint, session: &Session) -> Self {
+        let mail = Mail {
+            letters: VecDeque::new(),
+            bytes: 0,
+            controls: VecDeque::new(),
+            retired: false,
+            facts: None,
+            standing: Standing::of(session),
+            changes: 0,
+        };
+        Self {
+            mail: Mutex::new(mail),
+            room: Condvar::new(),
+            changed: Condvar::new(),
+            endpoint,
+            name: session.name().cloned(),
+            any: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    /// Waits for space, and queues a message.
+    pub(crate) fn post(&self, letter: Letter) -> Result<(), SendError> {
+        let mut mail = self.lock();
+        while mail.is_full_for(&letter) && !mail.retired {
+            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.queue(mail, letter)
+    }
+
+    /// Queues a message if there is space.
+    pub(crate) fn try_post(&self, letter: Letter) -> Result<(), SendError> {
+        let mail = self.lock();
+        if mail.is_full_for(&letter) && !mail.retired {
+            return Err(self.refusal(SendRejection::WriteBlocked, letter.message));
+        }
+        self.queue(mail, letter)
+    }
+
+    fn queue(&self, mut mail: MutexGuard<'_, Mail>, letter: Letter) -> Result<(), SendError> {
+        if mail.retired {
+            return Err(self.refusal(SendRejection::Closed, letter.message));
+        }
+        mail.bytes += letter.message.len();
+        mail.letters.push_back(letter);
+        self.ring(mail);
+        Ok(())
+    }
+
+    fn refusal(&self, why: SendRejection, message: Message) -> SendError {
+        SendError::new(why, message).named(self.name.clone())
+    }
+
+    /// Shows this to the senders.
+    pub(crate) fn publish(&self, standing: Standing) {
+        self.lock().change(standing);
+        self.changed.notify_all();
+    }
+
+    /// Waits until `look` returns a value. It is called again after each change, with the standing
+    /// and the number of changes.
+    pub(crate) fn wait_until<T>(&self, look: impl Fn(Standing, u64) -> Option<T>) -> T {
+        let mut mail = self.lock();
+        loop {
+            if let Some(found) = look(mail.standing, mail.changes) {
+                return found;
+            }
+            mail = self.changed.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Asks the client for its facts. While it is retired, returns the last ones.
+    pub(crate) fn facts(&self) -> Result<Facts, End> {
+        let (answer, facts) = sync_channel(1);
+        let mut mail = self.lock();
+        while mail.controls.len() >= CONTROLS && !mail.retired {
+            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+        match (mail.standing, &mail.facts) {
+            (Standing::GONE, _) => return Err(End::Gone),
+            (_, Some(last)) => return Ok(last.clone()),
+            (_, None) => mail.controls.push_back(Control::Facts(answer)),
+        }
+        self.ring(mail);
+        facts.recv().map_err(|_| End::Gone)
+    }
+
+    /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
+    /// one: only the newest matter when the client is asked for an event again.
+    pub(crate) fn ask(&self, control: Control) {
+        let mut mail = self.lock();
+        while mail.controls.len() >= CONTROLS && !mail.retired {
+            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+        if mail.controls.len() >= CONTROLS {
+            mail.controls.pop_front();
+        }
+        mail.controls.push_back(control);
+        self.ring(mail);
+    }
+
+    fn ring(&self, mail: MutexGuard<'_, Mail>) {
+        self.any.store(true, Ordering::SeqCst);
+        drop(mail);
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            self.waker.wake_by_ref();
+        }
+    }
+
+    /// Whether requests or messages wait.
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.any.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn next_control(&self) -> Option<Control> {
+        if !self.has_mail() {
+            return None;
+        }
+        let mut mail = self.lock();
+        let control = mail.controls.pop_front();
+        self.taken(&mail);
+        control
+    }
+
+    pub(crate) fn next_letter(&self) -> Option<Letter> {
+        if !self.has_mail() {
+            return None;
+        }
+        let mut mail = self.lock();
+        let letter = mail.letters.pop_front();
+        if let Some(letter) = &letter {
+            mail.bytes -= letter.message.len();
+        }
+        self.taken(&mail);
+        letter
+    }
+
+    fn taken(&self, mail: &Mail) {
+        let any = !mail.letters.is_empty() || !mail.controls.is_empty();
+        self.any.store(any, Ordering::SeqCst);
+        self.room.notify_all();
+    }
+
+    /// The number of messages that wait.
+    pub(crate) fn waiting_letters(&self) -> usize {
+        if !self.has_mail() {
+            return 0;
+        }
+        self.lock().letters.len()
+    }
+
+    /// Called before the client waits. Returns whether it may: there must be nothing that it can
+    /// do. A message that waits for space in the write buffer is no reason to stay awake, because
+    /// the socket or the deadline wakes the client.
+    pub(crate) fn fall_asleep(&self, letters_wait_for_space: bool) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        if !self.has_mail() {
+            return true;
+        }
+        let mail = self.lock();
+        if mail.controls.is_empty() && (mail.letters.is_empty() || letters_wait_for_space) {
+            return true;
+        }
+        self.wake_up();
+        false
+    }
+
+    /// Called after the client has waited.
+    pub(crate) fn wake_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// No one takes messages any more: refuses those that wait, and all that come later.
+    pub(crate) fn retire(&self, facts: Facts) {
+        let mut mail = self.lock();
+        mail.retired = true;
+        mail.controls.retain(|control| match control {
+            Control::Facts(answer) => {
+                let _ = answer.send(facts.clone()); // the sender may be gone
+                false
+            }
+            _ => true,
+        });
+        mail.facts = Some(facts);
+        self.refuse_all(mail);
+    }
+
+    /// The client is dropped.
+    pub(crate) fn end(&self) {
+        let mut mail = self.lock();
+        mail.retired = true;
+        mail.change(Standing::GONE);
+        mail.controls.clear(); // their senders may wait for an answer
+        self.changed.notify_all();
+        self.refuse_all(mail);
+    }
+
+    fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>) {
+        mail.bytes = 0;
+        let letters = std::mem::take(&mut mail.letters);
+        self.taken(&mail);
+        drop(mail);
+        let refuse = |letter: Letter| letter.refuse(SendRejection::Closed, self.name.clone());
+        letters.into_iter().for_each(refuse);
+    }
+
+    /// Messages are taken again.
+    pub(crate) fn reopen(&self) {
+        let mut mail = self.lock();
+        (mail.retired, mail.facts) = (false, None);
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Mail> {
+        // The data is consistent even if a thread panicked: nothing here panics between two
+        // changes.
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

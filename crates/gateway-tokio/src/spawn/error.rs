@@ -1,0 +1,62 @@
+//! Why a call of a handle fails.
+
+use std::fmt;
+
+use gateway_wire::Name;
+use thiserror::Error;
+
+/// A call of a [`Handle`](crate::Handle) failed. The error's text begins with the client's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandleError {
+    kind: HandleErrorKind,
+    name: Option<Name>,
+}
+
+/// Why a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HandleErrorKind {
+    /// The client's task is gone: its runtime was shut down, or an observer or a dialect panicked.
+    /// The client cannot connect again.
+    #[error("the client's task is gone: its runtime was shut down, or its code panicked")]
+    Gone,
+    /// The call came from within an observer or a dialect, on the thread that runs it.
+    #[error("an observer or a dialect must not call a handle")]
+    Reentrant,
+    /// The connection is closing or closed.
+    #[error("the connection is closing or closed")]
+    Closed,
+    /// The write buffer is full, and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall).
+    #[error("the write buffer is full and the transport took no byte for send_stall")]
+    Stalled,
+}
+
+impl HandleError {
+    pub(crate) const fn new(kind: HandleErrorKind, name: Option<Name>) -> Self {
+        Self { kind, name }
+    }
+
+    /// Returns why the call failed.
+    #[must_use]
+    pub const fn kind(&self) -> HandleErrorKind {
+        self.kind
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+}
+
+impl fmt::Display for HandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name}: {}", self.kind),
+            None => self.kind.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for HandleError {}

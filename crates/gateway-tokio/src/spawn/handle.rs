@@ -1,0 +1,306 @@
+//! A handle: sends messages and requests to a client that runs in a task.
+
+use std::fmt;
+
+use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
+use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+
+use super::error::HandleError;
+use super::permit::Permit;
+use super::send::{Place, space_of};
+use super::shared::Shared;
+use super::standing::Watch;
+use super::states::States;
+use crate::sync::Arc;
+
+/// Sends messages and requests to a client in a background task. All clones use the same client.
+///
+/// A call takes effect before it returns: the client is behind a lock, which is held for a short
+/// time. The client's task does the IO. The calls also work on threads without a runtime.
+///
+/// **From within an observer or a dialect**, every call fails: `send` with
+/// [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
+/// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). These run under the lock. The
+/// calls that return no error need no lock, and work there, too.
+///
+/// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or an
+/// observer or a dialect panicked.
+///
+/// ```no_run
+/// use gateway_tokio::{Client, ClientEvent};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let (handle, mut events) = Client::builder("ws://127.0.0.1:9001").build()?.spawn();
+/// while let Some(event) = events.next().await {
+///     if let ClientEvent::Message(message) = event {
+///         if let Err(refused) = handle.send(message).await {
+///             println!("{refused}"); // not connected; the error contains the message
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// The first handle. The client counts it already.
+    pub(super) const fn first(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Sends a message, and returns its number. The client's task writes the message when it next
+    /// runs, together with others that were sent meanwhile.
+    ///
+    /// Waits while the write buffer is full, and while others wait: first come, first served. A
+    /// future that waits and is not polled holds up those behind it. Each `send` counts against the
+    /// budget of tokio's cooperative scheduling, so a task that sends in a loop lets others run.
+    ///
+    /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
+    /// [`ClientEvent::Outcome`](crate::ClientEvent::Outcome) reports another one. The messages of
+    /// one task arrive in the order in which it sent them.
+    ///
+    /// Cancel-safe: if you drop the future before it completes, the message is not sent.
+    ///
+    /// # Errors
+    /// Each error returns the message:
+    ///
+    /// - `NotReady`: the connection is not ready, or the socket was lost while `send` waited. `send`
+    ///   may fail before you receive `Disconnected`.
+    /// - `Closed`: the connection is closing or CLOSED.
+    /// - [`Stalled`](gateway_core::SendRejection::Stalled): the write buffer is full, and the
+    ///   transport took no byte for [`send_stall`](crate::Builder::send_stall). All messages that
+    ///   waited are returned. The peer may be waiting until you receive events.
+    /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
+    ///   outcomes are unread. Receive events, then send the message again.
+    /// - `Gone` and `Reentrant`: see [`Handle`].
+    pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let message = message.into();
+        let sent = Place::new(&self.shared).send(&message).await;
+        sent.map_err(|why| SendError::new(why, message).named(self.shared.name().cloned()))
+    }
+
+    /// The same as [`send`](Self::send), but never waits.
+    ///
+    /// # Errors
+    /// Each error returns the message. The errors are those of [`send`](Self::send), and one more:
+    /// [`WriteBlocked`](gateway_core::SendRejection::WriteBlocked) if `send` would wait, because the
+    /// write buffer is full or others wait.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let message = message.into();
+        let sent = self.shared.try_send(&message);
+        sent.map_err(|why| SendError::new(why, message).named(self.shared.name().cloned()))
+    }
+
+    /// Reserves space in the write buffer for one message of at most `bytes` bytes. The message is
+    /// accepted when the permit sends it, and gets its number then. So you can wait for space first,
+    /// and decide afterwards what to send.
+    ///
+    /// Waits as [`send`](Self::send) does, in the same queue. It does not wait for the connection:
+    /// while there is none, there is space. A permit stays valid over a reconnect. While
+    /// permits are held, others find less space, so do not hold many for long.
+    ///
+    /// Cancel-safe: if you drop the future before it completes, nothing is reserved.
+    ///
+    /// ```no_run
+    /// # async fn example(handle: gateway_tokio::Handle) -> Result<(), Box<dyn std::error::Error>> {
+    /// let permit = handle.reserve(1_000).await?;
+    /// permit.send("the newest price, and not the one from before the wait")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Closed`, `Stalled`, `Gone` or `Reentrant`, with the meaning that they have for
+    /// [`send`](Self::send).
+    pub async fn reserve(&self, bytes: usize) -> Result<Permit, HandleError> {
+        let reserved = Place::new(&self.shared).reserve(space_of(bytes)).await;
+        reserved.map_err(|kind| self.shared.error(kind))?;
+        Ok(Permit::new(self.clone(), bytes))
+    }
+
+    /// Returns the state of the connection; CLOSED if the client's task is gone.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.shared.standing().state()
+    }
+
+    /// Whether the client accepts messages.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.shared.standing().is_ready()
+    }
+
+    /// Waits until the client accepts messages. Returns at once if it does so now. The connection
+    /// may be lost again before your next call.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile.
+    pub async fn ready(&self) -> Result<(), End> {
+        let mut watch = Watch::new(&self.shared);
+        let ready = watch.until(|looked| match looked {
+            None => Some(Err(End::Gone)),
+            Some((session, _)) if session.is_ready() => Some(Ok(())),
+            Some((session, _)) => session.end().map(Err),
+        });
+        ready.await.unwrap_or(Err(End::Gone))
+    }
+
+    /// Waits until the client is CLOSED and every socket is dropped, and returns how it ended. The
+    /// outcomes of all messages are then among the events. Returns at once if the client is CLOSED
+    /// now.
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) -> End {
+        let mut watch = Watch::new(&self.shared);
+        let closed = watch.until(|looked| match looked {
+            None => Some(End::Gone),
+            Some((session, _)) => session.end(),
+        });
+        closed.await.unwrap_or(End::Gone)
+    }
+
+    /// Returns a watch of the connection's state.
+    #[must_use]
+    pub fn states(&self) -> States {
+        States::new(Arc::clone(&self.shared))
+    }
+
+    /// Returns the connection's statistics so far.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn statistics(&self) -> Result<Statistics, HandleError> {
+        self.shared.inspect(|engine| engine.statistics())
+    }
+
+    /// Returns why the client gave up the connection, if it did.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn gave_up(&self) -> Result<Option<GiveUpCause>, HandleError> {
+        self.shared.inspect(|engine| engine.session().gave_up())
+    }
+
+    /// Returns the subprotocol that the server chose on the socket that opened last.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn subprotocol(&self) -> Result<Option<String>, HandleError> {
+        self.shared.inspect(|engine| engine.subprotocol().map(str::to_owned))
+    }
+
+    /// Returns the header fields of the server's last answer 101. There are none before the first.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn response_headers(&self) -> Result<ResponseHeaders, HandleError> {
+        self.shared.inspect(|engine| engine.response_headers().clone())
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.shared.name().map(Name::as_str)
+    }
+
+    /// Returns the endpoint that the client connects to, without the changes of a provider's request.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        self.shared.endpoint()
+    }
+
+    /// Connects at once if the client is waiting to retry, or if it is closing or CLOSED; see
+    /// [`Client::connect`](crate::Client::connect). [`Events`](crate::Events) then yields events
+    /// again.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn connect(&self) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.request_connect())
+    }
+
+    /// Replaces the socket on purpose; see [`Client::reconnect`](crate::Client::reconnect).
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn reconnect(&self) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.request_reconnect())
+    }
+
+    /// Starts to close the connection. The Close frame follows the messages that were sent.
+    /// Messages that wait for space are returned to their senders.
+    ///
+    /// To wait for the end, await [`closed`](Self::closed).
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn close(&self, frame: CloseFrame<'_>) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.close(frame))
+    }
+
+    /// Reports that the running login was accepted; see
+    /// [`Client::login_accepted`](crate::Client::login_accepted).
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn login_accepted(&self) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.login_accepted())
+    }
+
+    /// Reports that the running login was refused, or that an accepted login is no longer valid;
+    /// see [`Client::login_rejected`](crate::Client::login_rejected).
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn login_rejected(&self, verdict: Verdict) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.login_rejected(verdict))
+    }
+
+    /// Reports a hint from the operating system: the network is back, or gone; see
+    /// [`Client::network_changed`](crate::Client::network_changed).
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn network_changed(&self, network: Network) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.network_changed(network))
+    }
+
+    /// Stops or resumes reading, as the client does while its application takes no events. For
+    /// tests.
+    #[doc(hidden)]
+    pub fn hold(&self, held: bool) -> Result<(), HandleError> {
+        self.shared.request(|engine| engine.hold(held))
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.shared.add_user();
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.remove_user();
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("name", &self.name())
+            .field("endpoint", self.endpoint())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,399 @@
+//! A client behind a lock: its engine, and the tasks that wait for it.
+//!
+//! Under the lock run the engine, and with it the core, the codec, the dialect and the observer.
+//! After it, tasks are woken, lines are logged, and messages and events are dropped: these may run
+//! code of the application's, which may block or call a handle.
+
+use std::task::{Context, Poll};
+
+use gateway_wire::{Endpoint, Engine, LogLines, Name};
+
+use super::error::{HandleError, HandleErrorKind};
+use super::send::is_closed;
+use super::standing::{Standing, Watchers};
+use super::turns::{Refusal, Ticket, Turns, Wants};
+use super::wakes::{Due, WakeDriver, Wakes};
+use crate::host::Tokio;
+use crate::open::Opener;
+use crate::sync::{Arc, AtomicU8, AtomicUsize, Lock, Ordering, inside};
+use crate::wakers::{Half, Wakers};
+
+/// What handles, events and the driver share.
+pub(crate) struct Shared {
+    state: Lock<State>,
+    /// What was dropped where the state could not be locked.
+    leavings: Lock<Leavings>,
+    /// Wakes the driver.
+    wakers: std::sync::Arc<Wakers>,
+    /// The handles, permits and events that exist, in units of [`USER`], and two flags.
+    users: AtomicUsize,
+    /// The latest standing, to read it without the lock.
+    standing: AtomicU8,
+    opener: std::sync::Arc<Opener>,
+    name: Option<Name>,
+}
+
+/// What the lock protects.
+pub(crate) struct State {
+    /// `None` once the driver is gone.
+    pub(super) engine: Option<Box<Engine<Tokio>>>,
+    pub(super) turns: Turns,
+    pub(super) reader: Option<std::task::Waker>,
+    pub(super) watchers: Watchers,
+    standing: Standing,
+    /// Whether the driver was woken since it last began to look.
+    is_driver_called: bool,
+}
+
+/// A flag of `users`: no one takes events any more.
+const UNREAD: usize = 1;
+
+/// A flag of `users`: there are leavings.
+const LEFT: usize = 2;
+
+/// One of `users`.
+const USER: usize = 4;
+
+/// Who uses a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Users(usize);
+
+impl Users {
+    pub(crate) const fn exist(self) -> bool {
+        self.0 >= USER
+    }
+
+    /// Whether `Events` exists.
+    pub(crate) const fn read(self) -> bool {
+        self.0 & UNREAD == 0
+    }
+
+    /// Whether they have left something behind.
+    pub(crate) const fn left(self) -> bool {
+        self.0 & LEFT != 0
+    }
+}
+
+#[derive(Default)]
+struct Leavings {
+    tickets: Vec<Ticket>,
+    watches: Vec<Ticket>,
+    bytes: usize,
+}
+
+impl Shared {
+    /// Shares a client between one handle, its events, and a driver.
+    pub(crate) fn new(engine: Box<Engine<Tokio>>, wakers: std::sync::Arc<Wakers>) -> Arc<Self> {
+        let session = engine.session();
+        let (standing, name) = (Standing::of(session), session.name().cloned());
+        let opener = std::sync::Arc::clone(&engine.host().opener);
+        let state = State {
+            engine: Some(engine),
+            turns: Turns::default(),
+            reader: None,
+            watchers: Watchers::default(),
+            standing,
+            is_driver_called: false,
+        };
+        Arc::new(Self {
+            state: Lock::new(state),
+            leavings: Lock::new(Leavings::default()),
+            wakers,
+            users: AtomicUsize::new(2 * USER),
+            standing: AtomicU8::new(standing.to_bits()),
+            opener,
+            name,
+        })
+    }
+
+    /// Runs `act` under the lock, then wakes the tasks that it names. `act` must neither block nor
+    /// drop anything of the application's.
+    pub(crate) fn with<T>(
+        &self,
+        act: impl FnOnce(&mut State, &mut Wakes) -> T,
+    ) -> Result<T, HandleErrorKind> {
+        let mut section = Section::enter(self, Wakes::default())?;
+        let mut state = self.state.lock().ok_or(HandleErrorKind::Gone)?;
+        let output = act(&mut state, &mut section.wakes);
+        drop(state);
+        Ok(output)
+    }
+
+    /// The same for what is done for each message: it wakes at most the driver.
+    #[inline]
+    pub(crate) fn with_driver<T>(
+        &self,
+        act: impl FnOnce(&mut State, &mut WakeDriver) -> T,
+    ) -> Result<T, HandleErrorKind> {
+        let mut section = Section::enter(self, WakeDriver::default())?;
+        let mut state = self.state.lock().ok_or(HandleErrorKind::Gone)?;
+        let output = act(&mut state, &mut section.wakes);
+        drop(state);
+        Ok(output)
+    }
+
+    /// Passes a request to the engine. The driver carries out what follows from it.
+    pub(crate) fn request<T>(
+        &self,
+        act: impl FnOnce(&mut Engine<Tokio>) -> T,
+    ) -> Result<T, HandleError> {
+        let done = self.with(|state, wakes| {
+            let output = state.engine.as_mut().map(|engine| act(engine));
+            state.settle(self, wakes);
+            state.call_driver(wakes);
+            output
+        });
+        done.and_then(|output| output.ok_or(HandleErrorKind::Gone)).map_err(|kind| self.error(kind))
+    }
+
+    /// Looks at the engine.
+    pub(crate) fn inspect<T>(
+        &self,
+        look: impl FnOnce(&Engine<Tokio>) -> T,
+    ) -> Result<T, HandleError> {
+        self.with(|state, _| state.engine.as_deref().map(look))
+            .and_then(|output| output.ok_or(HandleErrorKind::Gone))
+            .map_err(|kind| self.error(kind))
+    }
+
+    pub(crate) fn error(&self, kind: HandleErrorKind) -> HandleError {
+        HandleError::new(kind, self.name.clone())
+    }
+
+    pub(crate) const fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.opener.endpoint
+    }
+
+    /// The standing after the last section that changed it.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing::from_bits(self.standing.load(Ordering::Acquire))
+    }
+
+    // Users.
+
+    pub(crate) fn add_user(&self) {
+        self.users.fetch_add(USER, Ordering::Relaxed);
+    }
+
+    /// The driver of a client without users closes it, and ends.
+    pub(crate) fn remove_user(&self) {
+        let before = Users(self.users.fetch_sub(USER, Ordering::AcqRel));
+        if !Users(before.0 - USER).exist() {
+            self.wakers.wake_all();
+        }
+    }
+
+    pub(crate) fn users(&self) -> Users {
+        Users(self.users.load(Ordering::Acquire))
+    }
+
+    /// No one takes events any more: the driver drops them.
+    pub(crate) fn remove_reader(&self) {
+        self.users.fetch_or(UNREAD, Ordering::AcqRel);
+        self.wakers.wake_all();
+    }
+
+    /// Registers the driver's task. Call this before the driver looks at anything: what changes
+    /// after that wakes it.
+    pub(crate) fn register_driver(&self, cx: &Context<'_>) {
+        self.wakers.register(Half::Stream, cx.waker());
+    }
+
+    // What is dropped.
+
+    /// A future that waited for its turn was dropped.
+    pub(crate) fn leave_turns(&self, ticket: Ticket) {
+        let left = self.with(|state, wakes| {
+            state.turns.leave(ticket, wakes);
+            state.settle_turns(wakes);
+        });
+        if left == Err(HandleErrorKind::Reentrant) {
+            self.leave_behind(|leavings| leavings.tickets.push(ticket));
+        }
+    }
+
+    /// A future that waited for a change was dropped.
+    pub(crate) fn leave_watch(&self, ticket: Ticket) {
+        let left = self.with(|state, wakes| state.watchers.leave(ticket, wakes));
+        if left == Err(HandleErrorKind::Reentrant) {
+            self.leave_behind(|leavings| leavings.watches.push(ticket));
+        }
+    }
+
+    /// Reserved space was not used.
+    pub(crate) fn release(&self, bytes: usize) {
+        let released = self.with(|state, wakes| {
+            state.release(bytes);
+            state.settle_turns(wakes);
+        });
+        if released == Err(HandleErrorKind::Reentrant) {
+            self.leave_behind(|leavings| leavings.bytes += bytes);
+        }
+    }
+
+    /// Leaves this to the driver, because an observer or a dialect has dropped it. No other lock is
+    /// taken while this one is held.
+    #[cold]
+    fn leave_behind(&self, add: impl FnOnce(&mut Leavings)) {
+        if let Some(mut leavings) = self.leavings.lock() {
+            add(&mut leavings);
+        }
+        self.users.fetch_or(LEFT, Ordering::AcqRel);
+        self.wakers.wake_all();
+    }
+
+    pub(super) fn clear_leavings(&self, state: &mut State, wakes: &mut Wakes) {
+        self.users.fetch_and(!LEFT, Ordering::AcqRel);
+        let Some(mut leavings) = self.leavings.lock() else { return };
+        leavings.tickets.drain(..).for_each(|ticket| state.turns.leave(ticket, wakes));
+        leavings.watches.drain(..).for_each(|ticket| state.watchers.leave(ticket, wakes));
+        let bytes = std::mem::take(&mut leavings.bytes);
+        if bytes > 0 {
+            state.release(bytes);
+        }
+    }
+
+    /// The driver is gone. Everything that waits ends, and the sockets are dropped.
+    pub(crate) fn end(&self) {
+        let was_inside = inside::replace(true);
+        // If an observer or a dialect drops the driver, the state may be locked by this thread. The
+        // engine then lives as long as the handles.
+        let state = if was_inside { self.state.try_rescue() } else { Some(self.state.rescue()) };
+        let mut wakes = Wakes::default();
+        let engine = state.and_then(|mut state| {
+            state.call_all(&mut wakes);
+            state.engine.take()
+        });
+        self.standing.store(Standing::GONE.to_bits(), Ordering::Release);
+        inside::replace(was_inside);
+        drop(engine);
+        wakes.wake();
+    }
+
+    /// An observer or a dialect has panicked. The lock is poisoned, so everything that waits ends.
+    #[cold]
+    fn fail(&self) {
+        let mut wakes = Wakes::default();
+        self.state.rescue().call_all(&mut wakes);
+        self.standing.store(Standing::GONE.to_bits(), Ordering::Release);
+        inside::replace(false);
+        self.wakers.wake_all(); // the driver drops the engine
+        wakes.wake();
+    }
+}
+
+/// A stay inside the lock. On its way out it wakes tasks, also if it panics.
+struct Section<'a, W: Due> {
+    shared: &'a Shared,
+    wakes: W,
+}
+
+impl<'a, W: Due> Section<'a, W> {
+    #[inline]
+    fn enter(shared: &'a Shared, wakes: W) -> Result<Self, HandleErrorKind> {
+        if inside::replace(true) {
+            return Err(HandleErrorKind::Reentrant);
+        }
+        Ok(Self { shared, wakes })
+    }
+}
+
+impl<W: Due> Drop for Section<'_, W> {
+    #[inline]
+    fn drop(&mut self) {
+        inside::replace(false);
+        if self.shared.state.is_poisoned() {
+            self.shared.fail();
+        }
+        if self.wakes.wakes_driver() {
+            self.shared.wakers.wake_all();
+        }
+        self.wakes.wake();
+    }
+}
+
+impl State {
+    /// Wakes the driver, once until it looks.
+    #[inline]
+    pub(super) fn call_driver(&mut self, wakes: &mut impl Due) {
+        if !self.is_driver_called {
+            self.is_driver_called = true;
+            wakes.wake_driver();
+        }
+    }
+
+    /// The driver begins to look: what changes from now on wakes it again.
+    pub(super) fn answer_driver(&mut self) {
+        self.is_driver_called = false;
+    }
+
+    /// Wakes those for whom something has changed.
+    pub(super) fn settle(&mut self, shared: &Shared, wakes: &mut Wakes) {
+        let Some(engine) = &self.engine else { return };
+        let session = engine.session();
+        if session.has_events() || session.is_over() {
+            wakes.push(self.reader.take());
+        }
+        let standing = Standing::of(session);
+        if standing != self.standing {
+            self.standing = standing;
+            shared.standing.store(standing.to_bits(), Ordering::Release);
+            self.watchers.change(wakes);
+        }
+        self.settle_turns(wakes);
+    }
+
+    /// Wakes the first that waits for space, if there is some. Refuses those that wait in vain.
+    pub(super) fn settle_turns(&mut self, wakes: &mut Wakes) {
+        let Some(engine) = &mut self.engine else { return };
+        if self.turns.is_empty() {
+            engine.end_wait();
+            return;
+        }
+        let session = engine.session();
+        let socket = session.socket().filter(|_| session.takes_messages());
+        let is_closed = is_closed(session.state());
+        let is_lost = |wants| match wants {
+            Wants::Send(on) => socket.is_none() || on != socket,
+            Wants::Reserve => is_closed,
+        };
+        self.turns.refuse(Refusal::Lost, is_lost, wakes);
+        match session.poll_space() {
+            Poll::Ready(Ok(())) if session.is_full() => {} // only a permit can make space
+            Poll::Ready(Ok(())) => self.turns.call_first(wakes),
+            Poll::Ready(Err(_)) => {
+                self.turns.refuse(Refusal::Stalled, |_| true, wakes);
+                engine.end_wait();
+            }
+            Poll::Pending => {
+                if !session.is_waiting() {
+                    engine.wait_for_space();
+                    // While only permits fill the buffer, there is no deadline to wait for.
+                    if engine.session().is_waiting() {
+                        self.call_driver(wakes); // for its timer
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, bytes: usize) {
+        if let Some(engine) = &mut self.engine {
+            engine.session_mut().release(bytes);
+        }
+    }
+
+    pub(super) fn take_log_lines(&mut self) -> LogLines {
+        self.engine.as_mut().map(|engine| engine.session_mut().take_log_lines()).unwrap_or_default()
+    }
+
+    fn call_all(&mut self, wakes: &mut Wakes) {
+        wakes.push(self.reader.take());
+        self.watchers.call_all(wakes);
+        self.turns.call_all(wakes);
+    }
+}
