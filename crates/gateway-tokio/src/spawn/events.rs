@@ -36,6 +36,7 @@ const BATCH_BYTES: usize = 64 << 10;
 /// tokio's cooperative scheduling.
 ///
 /// **To share it** between tasks, put it into a `tokio::sync::Mutex`. Each event is yielded once.
+#[must_use = "events that are dropped are lost"]
 pub struct Events {
     shared: Arc<Shared>,
     /// Events that were taken with the one before them. The client counts them as waiting.

@@ -103,8 +103,10 @@ impl Handle {
     /// and decide afterwards what to send.
     ///
     /// Waits as [`send`](Self::send) does, in the same queue. It does not wait for the connection:
-    /// while there is none, there is space. A permit stays valid over a reconnect. While
-    /// permits are held, others find less space, so do not hold many for long.
+    /// while there is none, only other permits take space. A permit stays valid over a reconnect.
+    /// While permits are held, others find less space, so do not hold many for long. A task that
+    /// holds permits for the whole buffer, and then calls `send` or `reserve`, waits for itself
+    /// without end.
     ///
     /// Cancel-safe: if you drop the future before it completes, nothing is reserved.
     ///

@@ -35,6 +35,7 @@ impl Client {
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, as [`tokio::spawn`] does.
+    #[must_use = "the connection closes once the handle and the events are dropped"]
     pub fn spawn(self) -> (Handle, Events) {
         let (engine, wakers) = self.into_parts();
         let (handle, events, driver) = split(engine, wakers);

@@ -41,8 +41,8 @@ impl Permit {
     /// - [`LongerThanReserved`](gateway_core::SendRejection::LongerThanReserved): the message is
     ///   longer than [`bytes`](Self::bytes).
     pub fn send(mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let message = message.into(); // if this panics, the drop releases the space
         self.is_used = true;
-        let message = message.into();
         let shared = self.handle.shared();
         shared
             .send_reserved(&message, space_of(self.bytes))

@@ -97,7 +97,10 @@ impl Watchers {
     /// The task waits no longer.
     pub(crate) fn leave(&mut self, ticket: Ticket, wakes: &mut Wakes) {
         if let Ok(index) = self.index(ticket) {
-            wakes.push(self.waiting.remove(index).1);
+            wakes.spend(self.waiting.remove(index).1);
+            if self.waiting.is_empty() {
+                self.waiting = Vec::new();
+            }
         }
     }
 

@@ -88,7 +88,9 @@ impl Turns {
         wakes: &mut Wakes,
     ) -> Turn {
         if let Some(index) = self.refused.iter().position(|(other, _)| *other == ticket) {
-            return Turn::Refused(self.refused.swap_remove(index).1);
+            let (_, why) = self.refused.swap_remove(index);
+            self.free_if_empty();
+            return Turn::Refused(why);
         }
         let Ok(index) = self.index(ticket) else { return Turn::Refused(Refusal::Lost) };
         if index == 0 && has_space {
@@ -102,13 +104,14 @@ impl Turns {
     /// Leaves the queue.
     pub(crate) fn leave(&mut self, ticket: Ticket, wakes: &mut Wakes) {
         self.refused.retain(|(other, _)| *other != ticket);
+        self.free_if_empty();
         if let Ok(index) = self.index(ticket) {
             self.remove(index, wakes);
         }
     }
 
     fn remove(&mut self, index: usize, wakes: &mut Wakes) {
-        wakes.push(self.waiting.remove(index).and_then(|waiting| waiting.waker));
+        wakes.spend(self.waiting.remove(index).and_then(|waiting| waiting.waker));
         self.free_if_empty();
     }
 
@@ -152,6 +155,9 @@ impl Turns {
     fn free_if_empty(&mut self) {
         if self.waiting.is_empty() && self.waiting.capacity() > 0 {
             self.waiting = VecDeque::new();
+        }
+        if self.refused.is_empty() && self.refused.capacity() > 0 {
+            self.refused = Vec::new();
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Wakes {
     driver: WakeDriver,
     first: Option<Waker>,
     others: Vec<Waker>,
+    /// Wakers that are only dropped: their tasks have given another one, or wait no longer.
+    spent: Vec<Waker>,
 }
 
 impl Wakes {
@@ -52,11 +54,15 @@ impl Wakes {
         }
     }
 
-    /// Keeps `waker` in `place`. If another one was there, its task is woken: that is harmless, and
-    /// drops it outside of the lock.
+    /// Drops a waker outside of the lock, and wakes no one.
+    pub(crate) fn spend(&mut self, waker: Option<Waker>) {
+        self.spent.extend(waker);
+    }
+
+    /// Keeps `waker` in `place`, in place of an older one.
     pub(crate) fn renew(&mut self, place: &mut Option<Waker>, waker: &Waker) {
         if !place.as_ref().is_some_and(|own| own.will_wake(waker)) {
-            self.push(place.replace(waker.clone()));
+            self.spend(place.replace(waker.clone()));
         }
     }
 }

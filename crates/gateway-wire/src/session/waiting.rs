@@ -4,7 +4,7 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use gateway_core::{ConnectionState, Instant, SendRejection, SocketId};
+use gateway_core::{ConnectionState, Instant, Login, SendRejection, SocketId};
 use thiserror::Error;
 
 use super::Session;
@@ -197,7 +197,10 @@ impl Session {
     #[must_use]
     pub fn takes_messages(&self) -> bool {
         match self.state() {
-            ConnectionState::Connected => !self.connection.is_login_refused(),
+            ConnectionState::Connected => {
+                let logs_in = matches!(self.config().login(), Login::Message { .. });
+                !logs_in && !self.connection.is_login_refused()
+            }
             ConnectionState::Authenticated => true,
             ConnectionState::Disconnected
             | ConnectionState::Connecting

@@ -210,6 +210,20 @@ fn a_login_that_the_embedder_refuses_ends_with_the_reason_of_the_close() {
     assert_eq!(reported(&mut session), expected);
 }
 
+/// Nothing would be sent if there were space.
+#[test]
+fn while_a_login_message_is_unanswered_nobody_waits_for_space() {
+    let limits = Limits { high_water: 10, ..Limits::default() };
+    let (mut session, id) = open(calm().login(login("hello")), limits);
+    session.reserve(100);
+    assert!(!session.takes_messages());
+    assert!(session.poll_space().is_ready());
+
+    session.received(at(1), id, &frame(0x81, r#"{"ok":true}"#));
+    assert!(session.takes_messages());
+    assert!(session.poll_space().is_pending());
+}
+
 #[test]
 fn a_refusal_while_ready_leaves_at_once_with_1001() {
     let login = Login::External { timeout: Login::TIMEOUT };

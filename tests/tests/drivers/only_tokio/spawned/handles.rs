@@ -1,5 +1,10 @@
 //! What a handle says of its client, and when the task ends.
 
+use std::future::Future as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -159,6 +164,38 @@ async fn a_client_without_events_goes_on_and_keeps_none_of_them() {
     let statistics = handle.statistics().unwrap();
     assert_eq!((statistics.frames_in, statistics.frames_out), (5_000, 5_000));
     close(&handle).await;
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Two tasks that take turns at a mutex would otherwise wake each other without end.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_takes_anothers_place_does_not_wake_it() {
+    let (client, _sockets, mut peer) = pair(calm(), 4_096).await;
+    let (_handle, mut events) = client.spawn();
+    settle().await;
+    while events.next().now_or_never().is_some() {}
+    let (first, second) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
+    let wakes = || (first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst));
+
+    for task in [&first, &second] {
+        let waker = Waker::from(Arc::clone(task));
+        let next = pin!(events.next());
+        assert!(next.poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(wakes(), (0, 0));
+
+    peer.send(Frame::text("news")).await;
+    settle().await;
+    assert_eq!(wakes(), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! Permits: space that is reserved before there is a message.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 
 use futures_util::FutureExt as _;
@@ -105,6 +106,28 @@ async fn a_permit_survives_a_reconnect_and_needs_no_connection() {
 
     assert_eq!(within(peer.frame()).await, Frame::text("from before"));
     assert_eq!(within(peer.frame()).await, Frame::text("from in between"));
+}
+
+/// A message that cannot be made.
+struct Broken;
+
+impl From<Broken> for Message {
+    fn from(_: Broken) -> Self {
+        panic!("no message");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_whose_message_panics_gives_its_space_back() {
+    let (client, _sockets, mut peer) = small().await;
+    let (handle, _events) = client.spawn();
+    let permit = handle.reserve(2_000).await.unwrap();
+    assert!(waits(handle.send("waits")));
+
+    assert!(catch_unwind(AssertUnwindSafe(|| permit.send(Broken))).is_err());
+
+    within(handle.send("space again")).await.unwrap();
+    assert_eq!(within(peer.frame()).await, Frame::text("space again"));
 }
 
 /// Only permits fill the buffer: there is nothing to write, and no deadline.
