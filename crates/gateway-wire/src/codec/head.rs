@@ -130,16 +130,15 @@ pub(super) fn parse(bytes: &[u8], rules: &Rules) -> Result<Option<(Head, usize)>
     if size != 2 && !is_least(size, length) {
         return Err(Breach::Length);
     }
-    let key = match (rules.role, is_masked) {
-        (Role::Client, false) => None,
+    let (key, size) = match (rules.role, is_masked) {
+        (Role::Client, false) => (None, size),
         (Role::Server, true) => match bytes[size..].first_chunk() {
-            Some(key) => Some(*key),
+            Some(key) => (Some(*key), size + key.len()),
             None => return Ok(None),
         },
         (Role::Client, true) => return Err(Breach::Masked),
         (Role::Server, false) => return Err(Breach::Unmasked),
     };
-    let size = size + key.map_or(0, |key| key.len());
     judge(first, length, rules)?;
     Ok(Some((Head { first, length, key }, size)))
 }

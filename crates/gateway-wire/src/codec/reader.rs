@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::breach::Breach;
 use super::extension::Extension;
 use super::head::{self, Control, Head, Kind, Opening, Rules};
-use super::input::{Input, SHARED};
+use super::input::Input;
 use super::mask::Mask;
 use super::part::Part;
 use super::{Incoming, Role, close};
 use crate::message::{Message, Text};
 
 /// The most bytes that are unmasked, or that an extension appends, at once.
-const BLOCK: usize = 16 << 10;
+const BLOCK: usize = 16_384;
 
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -133,11 +133,9 @@ impl Reader {
             self.length = head.length;
             let length = usize::try_from(head.length).unwrap_or(usize::MAX);
             match (head.whole(), rest.split_at_checked(length)) {
-                // With nothing behind it, or too long to share a copy, it needs no run.
-                (Some(Kind::Text), Some((text, behind)))
-                    if input.texts.is_empty() && (behind.is_empty() || length > SHARED) =>
-                {
-                    input.advance(size + length);
+                // With nothing around it, it needs no run.
+                (Some(Kind::Text), Some((text, []))) if input.texts.is_empty() => {
+                    input.advance(input.rest().len());
                     let Ok(text) = simdutf8::basic::from_utf8(text) else {
                         self.break_off(Breach::Text);
                         return None;

@@ -23,7 +23,10 @@ fn read(codec: &mut Codec, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<
         let mut input = Input::new(piece);
         loop {
             match codec.decode(&mut input) {
-                Ok(Some(frame)) => frames.push(frame),
+                Ok(Some(frame)) => {
+                    frames.push(frame);
+                    assert!(frames.len() < bytes.len(), "a frame has two bytes at least");
+                }
                 Ok(None) => break,
                 Err(breach) => {
                     assert_eq!(
@@ -469,6 +472,16 @@ fn messages_of_one_read_are_neighbours_in_its_copy() {
         };
         assert_eq!(two.as_bytes().as_ptr() as usize - one.as_bytes().as_ptr() as usize, apart);
     }
+}
+
+#[test]
+fn a_text_that_comes_alone_is_copied_once() {
+    let mut server = Codec::new(Role::Server, 1 << 20);
+    let mut bytes = Vec::new();
+    server.encode_text(&"x".repeat(5_000), &mut bytes);
+    let mut client = Codec::new(Role::Client, 1 << 20);
+    let spent = allocation_counter::measure(|| drop(client.decode(&mut Input::new(&bytes))));
+    assert!(spent.bytes_total < 6_000, "{spent:?}");
 }
 
 #[test]
