@@ -93,10 +93,10 @@ impl Reader {
         usize::try_from(self.length).unwrap_or(usize::MAX)
     }
 
-    /// Whether `input` is used up, and what was begun in it needs more.
+    /// Whether `input` is used up, and what was begun in it needs more. A breach is still to be told.
     #[inline]
     pub(super) const fn is_done_with(&self, input: &Input<'_>) -> bool {
-        input.is_used_up() && self.frame.is_none()
+        input.is_used_up() && self.frame.is_none() && !matches!(self.end, End::Broken(_))
     }
 
     /// The next message or control frame. `None` if more bytes must come, or if an extension stopped

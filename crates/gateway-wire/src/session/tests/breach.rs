@@ -35,6 +35,18 @@ fn a_breach_of_the_protocol_waits_until_what_came_before_it_is_taken_and_answere
     assert_eq!(session.next_order(), None, "once");
 }
 
+/// Texts of one read are checked together.
+#[test]
+fn a_text_that_is_not_utf8_is_a_breach_also_between_others() {
+    let (mut session, id) = open(calm(), Limits::default());
+    let bytes = [frame(0x81, "good"), frame(0x81, [0xff]), frame(0x81, "nobody's")].concat();
+    session.received(at(1), id, &bytes);
+    session.update_flow(at(1));
+    let good = ClientEvent::Message(Message::text("good"));
+    assert_eq!(events(&mut session), [good]);
+    assert!(session.is_breach_due());
+}
+
 #[test]
 fn a_close_that_breaks_the_protocol_waits_behind_messages_as_any_breach_does() {
     let (mut session, id) = open(calm(), Limits::default());
