@@ -153,7 +153,7 @@ impl Host for Tokio {
 pub(crate) struct Stream(std::sync::Arc<Peer>);
 
 impl ByteStream for Stream {
-    fn read<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn read<T>(&mut self, _: usize, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         let bytes = std::mem::take(&mut self.0.books().sends);
         if bytes.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
