@@ -10,7 +10,9 @@ use std::task::Waker;
 use gateway_core::{
     CloseCode, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session};
+use gateway_wire::{
+    End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session,
+};
 
 /// The most messages that may wait in the mailbox.
 const LETTERS: usize = 256;
@@ -73,16 +75,17 @@ pub(crate) struct Facts {
 pub(crate) struct Standing {
     pub(crate) state: ConnectionState,
     pub(crate) is_ready: bool,
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<EndKind>,
 }
 
 impl Standing {
     /// The client was dropped.
     pub(crate) const GONE: Self =
-        Self { state: ConnectionState::Closed, is_ready: false, end: Some(End::Gone) };
+        Self { state: ConnectionState::Closed, is_ready: false, end: Some(EndKind::Gone) };
 
     pub(crate) fn of(session: &Session) -> Self {
-        Self { state: session.state(), is_ready: session.is_ready(), end: session.end() }
+        let end = session.end().map(|end| end.kind());
+        Self { state: session.state(), is_ready: session.is_ready(), end }
     }
 }
 
@@ -184,6 +187,11 @@ impl Mailbox {
         SendError::new(why, message).named(self.name.clone())
     }
 
+    /// Adds the client's name to how it ended.
+    pub(crate) fn ended(&self, kind: EndKind) -> End {
+        End::new(kind, self.name.clone())
+    }
+
     /// Shows this to the senders.
     pub(crate) fn publish(&self, standing: Standing) {
         self.lock().change(standing);
@@ -210,12 +218,12 @@ impl Mailbox {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         match (mail.standing, &mail.facts) {
-            (Standing::GONE, _) => return Err(End::Gone),
+            (Standing::GONE, _) => return Err(self.ended(EndKind::Gone)),
             (_, Some(last)) => return Ok(last.clone()),
             (_, None) => mail.controls.push_back(Control::Facts(answer)),
         }
         self.ring(mail);
-        facts.recv().map_err(|_| End::Gone)
+        facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
     /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest

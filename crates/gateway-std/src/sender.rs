@@ -112,7 +112,7 @@ impl Sender {
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
     pub fn ready(&self) -> Result<(), End> {
         self.mailbox.wait_until(|standing, _| match standing.end {
-            Some(end) => Some(Err(end)),
+            Some(end) => Some(Err(self.mailbox.ended(end))),
             None => standing.is_ready.then_some(Ok(())),
         })
     }
@@ -121,7 +121,7 @@ impl Sender {
     /// returns how it ended. Another thread must ask the client for events meanwhile.
     #[must_use]
     pub fn closed(&self) -> End {
-        self.mailbox.wait_until(|standing, _| standing.end)
+        self.mailbox.ended(self.mailbox.wait_until(|standing, _| standing.end))
     }
 
     /// Returns a watch of the connection's state.
@@ -135,7 +135,7 @@ impl Sender {
     /// last ones at once.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn statistics(&self) -> Result<Statistics, End> {
         self.mailbox.facts().map(|facts| facts.statistics)
     }
@@ -144,7 +144,7 @@ impl Sender {
     /// [`statistics`](Self::statistics) does.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn gave_up(&self) -> Result<Option<GiveUpCause>, End> {
         self.mailbox.facts().map(|facts| facts.gave_up)
     }
@@ -153,7 +153,7 @@ impl Sender {
     /// [`statistics`](Self::statistics) does.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn subprotocol(&self) -> Result<Option<String>, End> {
         self.mailbox.facts().map(|facts| facts.subprotocol)
     }
@@ -162,7 +162,7 @@ impl Sender {
     /// Waits as [`statistics`](Self::statistics) does.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn response_headers(&self) -> Result<ResponseHeaders, End> {
         self.mailbox.facts().map(|facts| facts.response_headers)
     }

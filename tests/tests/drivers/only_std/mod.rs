@@ -23,7 +23,7 @@ fn client(url: &str, config: ConfigBuilder) -> Client {
 
 /// A ready client whose events are taken.
 fn at_rest(url: &str) -> Client {
-    let mut client = client(url, calm());
+    let mut client = builder(url, calm()).name("feed-7").build().unwrap();
     until_ready(&mut client);
     while client.recv_timeout(Duration::ZERO).is_ok() {}
     client

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gateway_tests::{Frame, Peer, calm, client, elapse, serve, settle, until_ready, within};
 use gateway_tokio::core::{CloseFrame, DisconnectCause};
-use gateway_tokio::{Client, ClientEvent, End, HandleErrorKind, Request};
+use gateway_tokio::{Client, ClientEvent, EndKind, HandleErrorKind, Request};
 use tokio::runtime::Builder;
 
 /// Counts the providers' futures that are not dropped.
@@ -93,7 +93,7 @@ async fn a_hanging_provider_of_a_spawned_client_is_dropped_at_its_timeout_and_wh
     settle().await;
     assert_eq!(living.count(), 1);
     handle.close(CloseFrame::NORMAL).unwrap();
-    assert_eq!(handle.closed().await, End::Closed);
+    assert_eq!(handle.closed().await.kind(), EndKind::Closed);
     settle().await;
     assert_eq!(living.count(), 0);
 
