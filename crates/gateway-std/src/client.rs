@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use gateway_core::{
-    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
+    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
     ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message, MessageId,
@@ -126,7 +126,8 @@ impl<S: System> Client<S> {
     ///
     /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
     /// reading, until the received messages that you have not taken reach
-    /// [`Limits::backlog`](crate::Limits::backlog).
+    /// [`Limits::backlog`](crate::Limits::backlog). Space that other threads have
+    /// [reserved](Sender::reserve) is not free, so do not hold a permit on this thread.
     ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
     /// [`ClientEvent::Outcome`] reports another one.
@@ -146,7 +147,7 @@ impl<S: System> Client<S> {
         // A thread that sends without a pause must also serve other threads' messages. It does so
         // first, so that they do not take the space that it is about to wait for.
         let _ = self.open_mail();
-        if self.engine.session().is_write_blocked() {
+        if self.engine.session().is_full() {
             self.engine.wait_for_space();
             self.drive(|session| session.poll_space().is_ready());
             let space = self.engine.session().poll_space();
@@ -172,6 +173,11 @@ impl<S: System> Client<S> {
     /// Returns the message if the connection is not ready or is closing, if the write buffer is
     /// full, or if more than 4,096 ranges of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let session = self.engine.session();
+        if session.is_full() && session.takes_messages() {
+            let (why, name) = (SendRejection::WriteBlocked, session.name().cloned());
+            return Err(SendError::new(why, message.into()).named(name));
+        }
         self.engine.send(message.into())
     }
 
@@ -418,8 +424,7 @@ impl<S: System> Client<S> {
             if until.is_some_and(|until| now >= until) {
                 return Err(self.timed_out());
             }
-            let session = self.engine.session();
-            if self.mailbox.fall_asleep(session.poll_space().is_pending() && session.is_waiting()) {
+            if self.mailbox.fall_asleep(self.letters_wait()) {
                 self.engine.host_mut().wait(earliest(deadline, until));
                 self.wakeups = self.wakeups.saturating_add(1);
                 self.mailbox.wake_up();

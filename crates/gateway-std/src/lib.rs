@@ -42,6 +42,7 @@ mod dial;
 mod errand;
 mod mailbox;
 mod os;
+mod permit;
 mod race;
 mod sender;
 mod states;
@@ -59,6 +60,7 @@ pub use gateway_wire::{
     ResponseHeaders, SendError, Text, Tls,
 };
 pub use os::Os;
+pub use permit::{Permit, ReserveError, ReserveErrorKind};
 pub use sender::{Receipt, Sender};
 pub use states::States;
 pub use system::System;

@@ -3,6 +3,7 @@
 mod client;
 mod idle;
 mod opening;
+mod permits;
 mod pressure;
 mod refusals;
 mod senders;

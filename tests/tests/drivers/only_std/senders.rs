@@ -285,12 +285,12 @@ fn senders_that_wait_are_told_when_the_client_is_dropped() {
 fn a_message_that_finds_the_mailbox_full_comes_back() {
     let client = client("ws://127.0.0.1:9", calm());
     let sender = client.sender();
-    let receipts: Vec<_> = (0..256).map(|_| sender.try_enqueue("waits").unwrap()).collect();
+    let receipts: Vec<_> = (0..256).map(|_| sender.try_send("waits").unwrap()).collect();
 
-    let refused = sender.try_enqueue("too many").unwrap_err();
+    let refused = sender.try_send("too many").unwrap_err();
     assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
 
     drop(client);
-    assert_eq!(sender.try_enqueue("late").unwrap_err().rejection(), SendRejection::Closed);
+    assert_eq!(sender.try_send("late").unwrap_err().rejection(), SendRejection::Closed);
     assert!(receipts.into_iter().all(|receipt| receipt.wait().is_err()));
 }
