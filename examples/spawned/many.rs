@@ -9,7 +9,7 @@
 use std::error::Error;
 
 use gateway_tokio::core::{CloseFrame, Config};
-use gateway_tokio::{Client, ClientEvent, End};
+use gateway_tokio::{Client, ClientEvent, EndKind};
 use tokio::task::JoinSet;
 
 /// How many clients there are.
@@ -51,6 +51,6 @@ async fn greet(client: Client) -> Result<bool, String> {
             handle.close(CloseFrame::NORMAL).map_err(|error| error.to_string())?;
         }
     }
-    Ok(has_answer && handle.closed().await == End::Closed)
+    Ok(has_answer && handle.closed().await.kind() == EndKind::Closed)
 }
 // ANCHOR_END: program

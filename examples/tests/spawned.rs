@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_hostile::{Script, Server};
 use gateway_tokio::core::{Config, ConnectionState};
-use gateway_tokio::{Client, End};
+use gateway_tokio::{Client, EndKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -84,7 +84,7 @@ async fn a_shutdown_accounts_for_every_message() {
 
         let account = shutdown::run(client, Duration::from_millis(1), many_turns()).await.unwrap();
 
-        assert_eq!(account.end, End::Closed);
+        assert_eq!(account.end.kind(), EndKind::Closed);
         assert!(account.lost <= account.accepted, "{account:?}");
         assert!(is_hostile || account.lost == 0, "{account:?}");
     }

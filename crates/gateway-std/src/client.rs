@@ -8,11 +8,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use gateway_core::{
-    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, Statistics, Verdict,
+    CloseFrame, ConnectionState, GiveUpCause, Instant, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, End, Endpoint, Engine, FlushError, Message, MessageId, Name, Progress,
-    ResponseHeaders, SendError, Session,
+    ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message, MessageId,
+    Name, Prefix, Progress, ResponseHeaders, SendError, Session,
 };
 use thiserror::Error;
 
@@ -66,14 +66,23 @@ pub struct Client<S: System = Os> {
     wakeups: u64,
 }
 
-/// The timeout passed without an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("no event came before the timeout; ask again")]
-#[allow(clippy::exhaustive_structs)] // there is nothing to add
-pub struct TimedOut;
+/// The timeout passed without an event. The error's text begins with the client's name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}no event came before the timeout; ask again", Prefix(.name.as_ref()))]
+pub struct TimedOut {
+    name: Option<Name>,
+}
+
+impl TimedOut {
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+}
 
 /// The result of a flush that has stalled.
-const STALLED: Poll<Result<(), FlushError>> = Poll::Ready(Err(FlushError::Stalled));
+const STALLED: Poll<Result<(), FlushErrorKind>> = Poll::Ready(Err(FlushErrorKind::Stalled));
 
 impl Client {
     /// Starts a builder with a `ws://` or `wss://` URL.
@@ -117,7 +126,8 @@ impl<S: System> Client<S> {
     ///
     /// While the write buffer is full, `send` waits, and keeps the heartbeat. It also goes on
     /// reading, until the received messages that you have not taken reach
-    /// [`Limits::backlog`](crate::Limits::backlog).
+    /// [`Limits::backlog`](crate::Limits::backlog). Space that other threads have
+    /// [reserved](Sender::reserve) is not free, so do not hold a permit on this thread.
     ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
     /// [`ClientEvent::Outcome`] reports another one.
@@ -137,7 +147,7 @@ impl<S: System> Client<S> {
         // A thread that sends without a pause must also serve other threads' messages. It does so
         // first, so that they do not take the space that it is about to wait for.
         let _ = self.open_mail();
-        if self.engine.session().is_write_blocked() {
+        if self.engine.session().is_full() {
             self.engine.wait_for_space();
             self.drive(|session| session.poll_space().is_ready());
             let space = self.engine.session().poll_space();
@@ -163,6 +173,11 @@ impl<S: System> Client<S> {
     /// Returns the message if the connection is not ready or is closing, if the write buffer is
     /// full, or if more than 4,096 ranges of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        let session = self.engine.session();
+        if session.is_full() && session.takes_messages() {
+            let (why, name) = (SendRejection::WriteBlocked, session.name().cloned());
+            return Err(SendError::new(why, message.into()).named(name));
+        }
         self.engine.send(message.into())
     }
 
@@ -170,10 +185,10 @@ impl<S: System> Client<S> {
     /// messages that other threads send meanwhile. Returns at once if no socket is open.
     ///
     /// # Errors
-    /// - [`FlushError::Stalled`]: the transport took no byte for
+    /// - [`Stalled`](FlushErrorKind::Stalled): the transport took no byte for
     ///   [`send_stall`](Builder::send_stall). The peer may be waiting until you read what it sent.
     ///   Take events, then flush again.
-    /// - [`FlushError::Lost`]: the socket was lost first. [`ClientEvent::Outcome`] reports what
+    /// - [`Lost`](FlushErrorKind::Lost): the socket was lost first. [`ClientEvent::Outcome`] reports what
     ///   happened to the messages.
     pub fn flush(&mut self) -> Result<(), FlushError> {
         let _ = self.open_mail();
@@ -181,10 +196,11 @@ impl<S: System> Client<S> {
         self.drive(|session| session.poll_flushed(position).is_ready());
         let flushed = self.engine.session().poll_flushed(position);
         self.end_wait(flushed == STALLED);
-        match flushed {
+        let flushed = match flushed {
             Poll::Ready(flushed) => flushed,
-            Poll::Pending => Err(FlushError::Lost), // the connection is over
-        }
+            Poll::Pending => Err(FlushErrorKind::Lost), // the connection is over
+        };
+        flushed.map_err(|kind| FlushError::new(kind, self.engine.session().name().cloned()))
     }
 
     /// Starts to close the connection. Take events until `None`, which comes within the close
@@ -260,7 +276,9 @@ impl<S: System> Client<S> {
     /// messages are among them.
     pub fn closed(&mut self) -> End {
         self.drive(Session::is_over);
-        self.engine.session().end().unwrap_or(End::Closed) // the wait ends only with an end
+        let session = self.engine.session();
+        // The wait ends only with an end.
+        session.end().unwrap_or_else(|| End::new(EndKind::Closed, session.name().cloned()))
     }
 
     /// Returns the client's name, if it has one.
@@ -381,7 +399,7 @@ impl<S: System> Client<S> {
             // The time limit holds even if the peer floods with frames that cause no event, and if
             // other threads' messages are refused.
             if has_looked && until.is_some_and(|until| self.engine.host().now() >= until) {
-                return Err(TimedOut);
+                return Err(self.timed_out());
             }
             let has_opened_mail = self.open_mail();
             if self.engine.session().is_over() && !has_opened_mail {
@@ -404,15 +422,18 @@ impl<S: System> Client<S> {
                 continue; // there may be an event
             }
             if until.is_some_and(|until| now >= until) {
-                return Err(TimedOut);
+                return Err(self.timed_out());
             }
-            let session = self.engine.session();
-            if self.mailbox.fall_asleep(session.poll_space().is_pending() && session.is_waiting()) {
+            if self.mailbox.fall_asleep(self.letters_wait()) {
                 self.engine.host_mut().wait(earliest(deadline, until));
                 self.wakeups = self.wakeups.saturating_add(1);
                 self.mailbox.wake_up();
             }
         }
+    }
+
+    fn timed_out(&self) -> TimedOut {
+        TimedOut { name: self.engine.session().name().cloned() }
     }
 
     /// Called now and then between events that already wait. So a slow application delays neither

@@ -42,6 +42,7 @@ mod dial;
 mod errand;
 mod mailbox;
 mod os;
+mod permit;
 mod race;
 mod sender;
 mod states;
@@ -54,10 +55,12 @@ pub use dial::{Dial, Transport};
 pub use errand::Provider;
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Attempt, ClientEvent, End, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
-    OpenStep, Outcome, ProviderError, Request, ResponseHeaders, SendError, Text, Tls,
+    Attempt, ClientEvent, End, EndKind, Endpoint, Fate, FlushError, FlushErrorKind, Limits,
+    Message, MessageId, Name, OpenFailure, OpenStep, Outcome, ProviderError, Request,
+    ResponseHeaders, SendError, Text, Tls,
 };
 pub use os::Os;
+pub use permit::{Permit, ReserveError, ReserveErrorKind};
 pub use sender::{Receipt, Sender};
 pub use states::States;
 pub use system::System;

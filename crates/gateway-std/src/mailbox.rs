@@ -10,7 +10,11 @@ use std::task::Waker;
 use gateway_core::{
     CloseCode, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session};
+use gateway_wire::{
+    End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session,
+};
+
+use crate::permit::{ReserveError, ReserveErrorKind};
 
 /// The most messages that may wait in the mailbox.
 const LETTERS: usize = 256;
@@ -21,30 +25,79 @@ const LETTER_BYTES: usize = 1 << 20;
 /// The most other requests that may wait.
 const CONTROLS: usize = 16;
 
-/// A message to be sent, and where its result goes.
-pub(crate) struct Letter {
-    message: Message,
-    answer: SyncSender<Answer>,
+/// What another thread wants to put into the write buffer, and where the result goes.
+pub(crate) enum Letter {
+    /// A message.
+    Message(Message, SyncSender<Answer>),
+    /// To reserve this much space.
+    Space(usize, SyncSender<Reserved>),
 }
 
 /// The result of a message.
 pub(crate) type Answer = Result<MessageId, SendError>;
 
+/// Whether space was reserved.
+pub(crate) type Reserved = Result<(), ReserveErrorKind>;
+
 impl Letter {
     /// A message, and where its result comes.
     pub(crate) fn new(message: Message) -> (Self, Receiver<Answer>) {
         let (answer, outcome) = sync_channel(1);
-        (Self { message, answer }, outcome)
+        (Self::Message(message, answer), outcome)
     }
 
-    /// Answers with the result of `send`.
-    pub(crate) fn answer(self, send: impl FnOnce(Message) -> Result<MessageId, SendError>) {
-        // The channel has space for the one answer, and the sender may be gone.
-        let _ = self.answer.send(send(self.message));
+    /// A reservation, and where its result comes.
+    pub(crate) fn space(bytes: usize) -> (Self, Receiver<Reserved>) {
+        let (answer, outcome) = sync_channel(1);
+        (Self::Space(bytes, answer), outcome)
     }
 
+    /// Refuses it. A reservation is refused as stalled or as closed.
     pub(crate) fn refuse(self, why: SendRejection, name: Option<Name>) {
-        self.answer(|message| Err(SendError::new(why, message).named(name)));
+        // The channel has space for the one answer, and the sender may be gone.
+        match self {
+            Self::Message(message, answer) => {
+                let _ = answer.send(Err(SendError::new(why, message).named(name)));
+            }
+            Self::Space(_, answer) => {
+                let _ = answer.send(Err(match why {
+                    SendRejection::Stalled => ReserveErrorKind::Stalled,
+                    _ => ReserveErrorKind::Closed,
+                }));
+            }
+        }
+    }
+
+    /// The message, to be returned.
+    fn into_message(self) -> Message {
+        match self {
+            Self::Message(message, _) => message,
+            Self::Space(..) => Message::text(""),
+        }
+    }
+
+    /// The bytes of the message.
+    fn len(&self) -> usize {
+        match self {
+            Self::Message(message, _) => message.len(),
+            Self::Space(..) => 0,
+        }
+    }
+}
+
+/// Which letters wait for space in the write buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) messages: bool,
+    pub(crate) reservations: bool,
+}
+
+impl Wait {
+    const fn holds(self, letter: &Letter) -> bool {
+        match letter {
+            Letter::Message(..) => self.messages,
+            Letter::Space(..) => self.reservations,
+        }
     }
 }
 
@@ -73,16 +126,17 @@ pub(crate) struct Facts {
 pub(crate) struct Standing {
     pub(crate) state: ConnectionState,
     pub(crate) is_ready: bool,
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<EndKind>,
 }
 
 impl Standing {
     /// The client was dropped.
     pub(crate) const GONE: Self =
-        Self { state: ConnectionState::Closed, is_ready: false, end: Some(End::Gone) };
+        Self { state: ConnectionState::Closed, is_ready: false, end: Some(EndKind::Gone) };
 
     pub(crate) fn of(session: &Session) -> Self {
-        Self { state: session.state(), is_ready: session.is_ready(), end: session.end() }
+        let end = session.end().map(|end| end.kind());
+        Self { state: session.state(), is_ready: session.is_ready(), end }
     }
 }
 
@@ -104,6 +158,10 @@ pub(crate) struct Mailbox {
 
 pub(crate) struct Mail {
     letters: VecDeque<Letter>,
+    /// Messages for which so much space is reserved.
+    reserved: VecDeque<(Letter, usize)>,
+    /// Space that was reserved and is not needed any more.
+    released: usize,
     /// The bytes of all messages in `letters`.
     bytes: usize,
     controls: VecDeque<Control>,
@@ -120,7 +178,12 @@ pub(crate) struct Mail {
 impl Mail {
     fn is_full_for(&self, letter: &Letter) -> bool {
         self.letters.len() >= LETTERS
-            || (self.bytes > 0 && self.bytes + letter.message.len() > LETTER_BYTES)
+            || (self.bytes > 0 && self.bytes + letter.len() > LETTER_BYTES)
+    }
+
+    /// Whether nothing waits but letters.
+    fn has_only_letters(&self) -> bool {
+        self.controls.is_empty() && self.reserved.is_empty() && self.released == 0
     }
 
     fn change(&mut self, standing: Standing) {
@@ -133,6 +196,8 @@ impl Mailbox {
     pub(crate) fn new(waker: Waker, endpoint: Endpoint, session: &Session) -> Self {
         let mail = Mail {
             letters: VecDeque::new(),
+            reserved: VecDeque::new(),
+            released: 0,
             bytes: 0,
             controls: VecDeque::new(),
             retired: false,
@@ -154,6 +219,28 @@ impl Mailbox {
 
     /// Waits for space, and queues a message.
     pub(crate) fn post(&self, letter: Letter) -> Result<(), SendError> {
+        self.wait_and_queue(letter).map_err(|letter| self.closed(letter))
+    }
+
+    /// Waits for a place among the letters, and reserves so much of the write buffer.
+    pub(crate) fn reserve(&self, space: usize) -> Result<(), ReserveError> {
+        let (letter, reserved) = Letter::space(space);
+        let reserved = match self.wait_and_queue(letter) {
+            // If the client is dropped meanwhile, this ends, too.
+            Ok(()) => reserved.recv().unwrap_or(Err(ReserveErrorKind::Gone)),
+            Err(_) => Err(ReserveErrorKind::Closed),
+        };
+        reserved.map_err(|kind| {
+            let kind = if self.is_gone() { ReserveErrorKind::Gone } else { kind };
+            ReserveError::new(kind, self.name.clone())
+        })
+    }
+
+    fn is_gone(&self) -> bool {
+        self.lock().standing == Standing::GONE
+    }
+
+    fn wait_and_queue(&self, letter: Letter) -> Result<(), Letter> {
         let mut mail = self.lock();
         while mail.is_full_for(&letter) && !mail.retired {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
@@ -165,23 +252,57 @@ impl Mailbox {
     pub(crate) fn try_post(&self, letter: Letter) -> Result<(), SendError> {
         let mail = self.lock();
         if mail.is_full_for(&letter) && !mail.retired {
-            return Err(self.refusal(SendRejection::WriteBlocked, letter.message));
+            drop(mail);
+            return Err(self.refusal(SendRejection::WriteBlocked, letter.into_message()));
         }
-        self.queue(mail, letter)
+        self.queue(mail, letter).map_err(|letter| self.closed(letter))
     }
 
-    fn queue(&self, mut mail: MutexGuard<'_, Mail>, letter: Letter) -> Result<(), SendError> {
+    fn queue(&self, mut mail: MutexGuard<'_, Mail>, letter: Letter) -> Result<(), Letter> {
         if mail.retired {
-            return Err(self.refusal(SendRejection::Closed, letter.message));
+            return Err(letter);
         }
-        mail.bytes += letter.message.len();
+        mail.bytes += letter.len();
         mail.letters.push_back(letter);
         self.ring(mail);
         Ok(())
     }
 
-    fn refusal(&self, why: SendRejection, message: Message) -> SendError {
+    /// Queues a message for which so much space is reserved. The space is released in any case.
+    pub(crate) fn post_reserved(&self, letter: Letter, space: usize) -> Result<(), SendError> {
+        let mut mail = self.lock();
+        let queued = match mail.retired {
+            true => {
+                mail.released += space;
+                Err(letter)
+            }
+            false => {
+                mail.reserved.push_back((letter, space));
+                Ok(())
+            }
+        };
+        self.ring(mail);
+        queued.map_err(|letter| self.closed(letter))
+    }
+
+    /// Reserved space is not needed.
+    pub(crate) fn release(&self, space: usize) {
+        let mut mail = self.lock();
+        mail.released += space;
+        self.ring(mail);
+    }
+
+    fn closed(&self, letter: Letter) -> SendError {
+        self.refusal(SendRejection::Closed, letter.into_message())
+    }
+
+    pub(crate) fn refusal(&self, why: SendRejection, message: Message) -> SendError {
         SendError::new(why, message).named(self.name.clone())
+    }
+
+    /// Adds the client's name to how it ended.
+    pub(crate) fn ended(&self, kind: EndKind) -> End {
+        End::new(kind, self.name.clone())
     }
 
     /// Shows this to the senders.
@@ -210,12 +331,12 @@ impl Mailbox {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         match (mail.standing, &mail.facts) {
-            (Standing::GONE, _) => return Err(End::Gone),
+            (Standing::GONE, _) => return Err(self.ended(EndKind::Gone)),
             (_, Some(last)) => return Ok(last.clone()),
             (_, None) => mail.controls.push_back(Control::Facts(answer)),
         }
         self.ring(mail);
-        facts.recv().map_err(|_| End::Gone)
+        facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
     /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
@@ -256,21 +377,40 @@ impl Mailbox {
         control
     }
 
-    pub(crate) fn next_letter(&self) -> Option<Letter> {
+    /// Takes the space that was released.
+    pub(crate) fn take_released(&self) -> usize {
+        let mut mail = self.lock();
+        let released = std::mem::take(&mut mail.released);
+        self.taken(&mail);
+        released
+    }
+
+    /// Takes the next message for which space is reserved.
+    pub(crate) fn next_reserved(&self) -> Option<(Letter, usize)> {
+        let mut mail = self.lock();
+        let reserved = mail.reserved.pop_front();
+        self.taken(&mail);
+        reserved
+    }
+
+    /// Takes the next letter. If `only_messages`, those that want space keep their places.
+    pub(crate) fn next_letter(&self, only_messages: bool) -> Option<Letter> {
         if !self.has_mail() {
             return None;
         }
         let mut mail = self.lock();
-        let letter = mail.letters.pop_front();
+        let is_next = |letter: &Letter| !only_messages || matches!(letter, Letter::Message(..));
+        let letter =
+            mail.letters.iter().position(is_next).and_then(|index| mail.letters.remove(index));
         if let Some(letter) = &letter {
-            mail.bytes -= letter.message.len();
+            mail.bytes -= letter.len();
         }
         self.taken(&mail);
         letter
     }
 
     fn taken(&self, mail: &Mail) {
-        let any = !mail.letters.is_empty() || !mail.controls.is_empty();
+        let any = !mail.letters.is_empty() || !mail.has_only_letters();
         self.any.store(any, Ordering::SeqCst);
         self.room.notify_all();
     }
@@ -284,15 +424,15 @@ impl Mailbox {
     }
 
     /// Called before the client waits. Returns whether it may: there must be nothing that it can
-    /// do. A message that waits for space in the write buffer is no reason to stay awake, because
-    /// the socket or the deadline wakes the client.
-    pub(crate) fn fall_asleep(&self, letters_wait_for_space: bool) -> bool {
+    /// do. A letter that waits for space in the write buffer is no reason to stay awake, because
+    /// the socket, the deadline or a permit's end wakes the client.
+    pub(crate) fn fall_asleep(&self, wait: Wait) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         if !self.has_mail() {
             return true;
         }
         let mail = self.lock();
-        if mail.controls.is_empty() && (mail.letters.is_empty() || letters_wait_for_space) {
+        if mail.has_only_letters() && mail.letters.iter().all(|letter| wait.holds(letter)) {
             return true;
         }
         self.wake_up();
@@ -331,7 +471,11 @@ impl Mailbox {
 
     fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>) {
         mail.bytes = 0;
-        let letters = std::mem::take(&mut mail.letters);
+        let mut letters = std::mem::take(&mut mail.letters);
+        for (letter, space) in std::mem::take(&mut mail.reserved) {
+            letters.push_back(letter);
+            mail.released += space;
+        }
         self.taken(&mail);
         drop(mail);
         let refuse = |letter: Letter| letter.refuse(SendRejection::Closed, self.name.clone());

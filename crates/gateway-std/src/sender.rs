@@ -10,6 +10,7 @@ use gateway_core::{
 use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
 use crate::mailbox::{Answer, Control, Letter, Mailbox};
+use crate::permit::{Permit, ReserveError, space_of};
 use crate::states::States;
 
 /// Sends messages and requests to a [`Client`](crate::Client) from another thread. All clones use
@@ -77,19 +78,51 @@ impl Sender {
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.post(letter)?;
-        Ok(Receipt { outcome })
+        Ok(Receipt::new(Arc::clone(&self.mailbox), outcome))
     }
 
     /// The same as [`enqueue`](Self::enqueue), but never waits.
+    ///
+    /// The `try_send` of a spawned client of `gateway-tokio` returns the message's number. Here only
+    /// the thread that drives the client can accept the message, so the [`Receipt`] returns the
+    /// number.
     ///
     /// # Errors
     /// Returns the message if the mailbox is full
     /// ([`WriteBlocked`](gateway_core::SendRejection::WriteBlocked)), if the connection is CLOSED and
     /// its events are taken, or if the client was dropped. The receipt returns all other errors.
-    pub fn try_enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.try_post(letter)?;
-        Ok(Receipt { outcome })
+        Ok(Receipt::new(Arc::clone(&self.mailbox), outcome))
+    }
+
+    /// Reserves space in the write buffer for one message of at most `bytes` bytes. The message is
+    /// accepted when the permit sends it, and gets its number then. So you can wait for space first,
+    /// and decide afterwards what to send.
+    ///
+    /// Waits as [`send`](Self::send) does, in the same queue. It does not wait for the connection:
+    /// while there is none, there is space. A permit stays valid over a reconnect. While permits are
+    /// held, others find less space, so do not hold many for long.
+    ///
+    /// On the thread that owns the client, this would deadlock.
+    ///
+    /// ```no_run
+    /// # fn example(sender: gateway_std::Sender) -> Result<(), Box<dyn std::error::Error>> {
+    /// let permit = sender.reserve(1_000)?;
+    /// permit.send("the newest price, and not the one from before the wait")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Closed`](crate::ReserveErrorKind::Closed): the connection is closing or CLOSED.
+    /// - [`Stalled`](crate::ReserveErrorKind::Stalled): the write buffer is full, and the transport
+    ///   took no byte for [`send_stall`](crate::Builder::send_stall).
+    /// - [`Gone`](crate::ReserveErrorKind::Gone): the client was dropped.
+    pub fn reserve(&self, bytes: usize) -> Result<Permit, ReserveError> {
+        self.mailbox.reserve(space_of(bytes))?;
+        Ok(Permit::new(Arc::clone(&self.mailbox), bytes))
     }
 
     /// Returns the state of the connection, as it was when the client last did something; CLOSED if
@@ -112,7 +145,7 @@ impl Sender {
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
     pub fn ready(&self) -> Result<(), End> {
         self.mailbox.wait_until(|standing, _| match standing.end {
-            Some(end) => Some(Err(end)),
+            Some(end) => Some(Err(self.mailbox.ended(end))),
             None => standing.is_ready.then_some(Ok(())),
         })
     }
@@ -121,7 +154,7 @@ impl Sender {
     /// returns how it ended. Another thread must ask the client for events meanwhile.
     #[must_use]
     pub fn closed(&self) -> End {
-        self.mailbox.wait_until(|standing, _| standing.end)
+        self.mailbox.ended(self.mailbox.wait_until(|standing, _| standing.end))
     }
 
     /// Returns a watch of the connection's state.
@@ -135,7 +168,7 @@ impl Sender {
     /// last ones at once.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn statistics(&self) -> Result<Statistics, End> {
         self.mailbox.facts().map(|facts| facts.statistics)
     }
@@ -144,7 +177,7 @@ impl Sender {
     /// [`statistics`](Self::statistics) does.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn gave_up(&self) -> Result<Option<GiveUpCause>, End> {
         self.mailbox.facts().map(|facts| facts.gave_up)
     }
@@ -153,7 +186,7 @@ impl Sender {
     /// [`statistics`](Self::statistics) does.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn subprotocol(&self) -> Result<Option<String>, End> {
         self.mailbox.facts().map(|facts| facts.subprotocol)
     }
@@ -162,7 +195,7 @@ impl Sender {
     /// Waits as [`statistics`](Self::statistics) does.
     ///
     /// # Errors
-    /// [`End::Gone`] if the client was dropped.
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn response_headers(&self) -> Result<ResponseHeaders, End> {
         self.mailbox.facts().map(|facts| facts.response_headers)
     }
@@ -231,10 +264,15 @@ impl fmt::Debug for Sender {
 /// but you do not learn whether it was accepted.
 #[must_use = "only the receipt returns a refusal"]
 pub struct Receipt {
+    mailbox: Arc<Mailbox>,
     outcome: Receiver<Answer>,
 }
 
 impl Receipt {
+    pub(crate) const fn new(mailbox: Arc<Mailbox>, outcome: Receiver<Answer>) -> Self {
+        Self { mailbox, outcome }
+    }
+
     /// Waits until the client has accepted the message into its write buffer, and returns its
     /// number.
     ///
@@ -244,7 +282,7 @@ impl Receipt {
     /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
     /// ranges of outcomes are unread.
     pub fn wait(self) -> Result<MessageId, SendError> {
-        let gone = |_| Err(SendError::new(SendRejection::Closed, Message::text("")));
+        let gone = |_| Err(self.mailbox.refusal(SendRejection::Closed, Message::text("")));
         self.outcome.recv().unwrap_or_else(gone)
     }
 }

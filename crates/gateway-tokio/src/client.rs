@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
-    ClientEvent, End, Endpoint, Engine, FlushError, Host as _, Message, MessageId, Name, Position,
-    Progress, ResponseHeaders, SendError, Session, WallClock,
+    ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _, Message,
+    MessageId, Name, Position, Progress, ResponseHeaders, SendError, Session, WallClock,
 };
 use tokio::task::coop;
 
@@ -160,10 +160,10 @@ impl Client {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// - [`FlushError::Stalled`]: the transport took no byte for
+    /// - [`Stalled`](FlushErrorKind::Stalled): the transport took no byte for
     ///   [`send_stall`](Builder::send_stall). The peer may be waiting until you read what it sent.
     ///   Receive events, then flush again.
-    /// - [`FlushError::Lost`]: the socket was lost first. [`ClientEvent::Outcome`] reports what
+    /// - [`Lost`](FlushErrorKind::Lost): the socket was lost first. [`ClientEvent::Outcome`] reports what
     ///   happened to the messages.
     pub async fn flush(&mut self) -> Result<(), FlushError> {
         self.flushing = None;
@@ -173,9 +173,13 @@ impl Client {
         let flushed = self.engine.session().poll_flushed(position);
         self.engine.end_wait();
         match flushed {
-            Poll::Ready(flushed) => flushed,
-            Poll::Pending => Err(FlushError::Lost), // the connection is over
+            Poll::Ready(flushed) => flushed.map_err(|kind| self.flush_error(kind)),
+            Poll::Pending => Err(self.flush_error(FlushErrorKind::Lost)), // the connection is over
         }
+    }
+
+    pub(crate) fn flush_error(&self, kind: FlushErrorKind) -> FlushError {
+        FlushError::new(kind, self.engine.session().name().cloned())
     }
 
     /// Starts to close the connection. Poll until `None`, which comes within the close timeout.
@@ -253,7 +257,9 @@ impl Client {
     /// Cancel-safe.
     pub async fn closed(&mut self) -> End {
         self.until(Session::is_over).await;
-        self.engine.session().end().unwrap_or(End::Closed) // the wait ends only with an end
+        let session = self.engine.session();
+        // The wait ends only with an end.
+        session.end().unwrap_or_else(|| End::new(EndKind::Closed, session.name().cloned()))
     }
 
     /// Returns the client's name, if it has one.

@@ -53,8 +53,9 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Attempt, ClientEvent, End, Endpoint, Fate, FlushError, Limits, Message, MessageId, OpenFailure,
-    OpenStep, Outcome, ProviderError, Request, ResponseHeaders, SendError, Text, Tls,
+    Attempt, ClientEvent, End, EndKind, Endpoint, Fate, FlushError, FlushErrorKind, Limits,
+    Message, MessageId, Name, OpenFailure, OpenStep, Outcome, ProviderError, Request,
+    ResponseHeaders, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};
 pub use sink::SinkError;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 use gateway_core::{CloseFrame, ConnectionState};
-use gateway_wire::{FlushError, Message, SendError, Session};
+use gateway_wire::{FlushError, FlushErrorKind, Message, Name, Prefix, SendError, Session};
 use thiserror::Error;
 
 use crate::client::Client;
@@ -23,10 +23,15 @@ pub enum SinkError {
     /// `SinkExt::send` and `feed` drop their message. Use [`Client::send`], which returns it, or
     /// keep a copy.
     #[error(
-        "the write buffer is full and the transport took no byte for send_stall; take events, then \
-         send again"
+        "{}the write buffer is full and the transport took no byte for send_stall; take events, \
+         then send again",
+        Prefix(.name.as_ref())
     )]
-    Stalled,
+    #[non_exhaustive]
+    Stalled {
+        /// The client's name, if it has one.
+        name: Option<Name>,
+    },
     /// The message was accepted, but not all bytes are written. Do not send it again.
     #[error(transparent)]
     Flush(#[from] FlushError),
@@ -55,7 +60,10 @@ impl Sink<Message> for Client {
         let space = client.engine.session().poll_space();
         client.engine.end_wait();
         match space {
-            Poll::Ready(Err(_)) => Poll::Ready(Err(SinkError::Stalled)),
+            Poll::Ready(Err(_)) => {
+                let name = client.engine.session().name().cloned();
+                Poll::Ready(Err(SinkError::Stalled { name }))
+            }
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
         }
     }
@@ -83,8 +91,11 @@ impl Sink<Message> for Client {
         let flushed = client.engine.session().poll_flushed(position);
         client.engine.end_wait();
         match flushed {
-            Poll::Ready(flushed) => Poll::Ready(Ok(flushed?)),
-            Poll::Pending => Poll::Ready(Err(FlushError::Lost.into())), // the connection is over
+            Poll::Ready(flushed) => {
+                Poll::Ready(flushed.map_err(|kind| client.flush_error(kind).into()))
+            }
+            // The connection is over.
+            Poll::Pending => Poll::Ready(Err(client.flush_error(FlushErrorKind::Lost).into())),
         }
     }
 

@@ -53,7 +53,7 @@ mod suspend;
 mod tls;
 
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
-pub use end::End;
+pub use end::{End, EndKind};
 pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Progress};
 pub use event::ClientEvent;
@@ -61,14 +61,15 @@ pub use gateway_core as core;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};
 pub use log::{DeferredLog, LogLines};
 pub use message::{Message, Text};
-pub use name::Name;
+pub use name::{Name, Prefix};
 pub use open_failure::{OpenFailure, OpenStep};
 pub use outcome::{Fate, MessageId, Outcome, SendError};
 pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};
 pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
-    BoxDialect, BoxObserver, FlushError, Limits, Order, Position, Session, SocketEnd,
+    BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, Order, Position, Session,
+    SocketEnd,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};

@@ -59,7 +59,9 @@ impl fmt::Debug for Name {
 }
 
 /// The beginning of an error's text: `feed: ` for a client with this name, otherwise nothing.
-pub(crate) struct Prefix<'a>(pub(crate) Option<&'a Name>);
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs)] // there is nothing to add
+pub struct Prefix<'a>(pub Option<&'a Name>);
 
 impl fmt::Display for Prefix<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,7 +34,7 @@ use self::link::{Link, Writing};
 pub use self::order::Order;
 use self::perform::{Payload, weight};
 use self::waiting::Stall;
-pub use self::waiting::{FlushError, Position};
+pub use self::waiting::{FlushError, FlushErrorKind, Position};
 use crate::codec::{Incoming, Input};
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;

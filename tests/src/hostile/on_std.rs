@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
-use gateway_std::{Client, Endpoint, OpenFailure, System};
-use gateway_wire::{ByteStream, Dialled, Handshake, Host};
+use gateway_std::{Attempt, Client, Endpoint, OpenFailure, System};
+use gateway_wire::{Asking, ByteStream, Dialled, Handshake, Host};
 
 use super::app::{App, Step};
 use super::plan::Plan;
@@ -25,7 +25,7 @@ pub fn on_std(story: Story, plan: &Plan) -> (Verdict, World) {
     let (world, watch, mut app) =
         (World::new(plan.clone(), story), Watch::default(), App::new(story));
     let mut client = Client::builder("ws://gateway.example/feed")
-        .config(App::settings(story).build().expect("valid settings"))
+        .config(App::settings(story).ask_provider(plan.asks).build().expect("valid settings"))
         .seed(7)
         .report_sent(true)
         .observer(watch.clone())
@@ -88,6 +88,11 @@ impl Host for Machine {
 
     fn wall(&self) -> UnixMillis {
         UnixMillis(0)
+    }
+
+    fn ask(&mut self, _: SocketId, _: Attempt) -> Asking {
+        let (mut question, waker) = (self.world.ask(), self.waker());
+        Asking::new(self.endpoint.clone(), move || question.poll(&waker))
     }
 
     fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) -> Option<Stream> {

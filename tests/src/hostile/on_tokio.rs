@@ -90,15 +90,22 @@ pub async fn while_alive<T>(future: impl Future<Output = T>) -> T {
 /// # Panics
 /// Its settings are wrong.
 pub fn hostile_client(world: &World, watch: &Watch) -> Client {
-    Client::builder("ws://gateway.example/feed")
+    let asked = world.clone();
+    let builder = Client::builder("ws://gateway.example/feed")
         .config(App::settings(world.story()).build().expect("valid settings"))
         .seed(7)
         .report_sent(true)
         .wall_clock(|| UnixMillis(0))
         .observer(watch.clone())
-        .dial(HostileDial(world.clone()))
-        .build()
-        .expect("a client")
+        .dial(HostileDial(world.clone()));
+    let builder = match world.plan().asks {
+        true => builder.attempt(move |_| {
+            let mut question = asked.ask();
+            std::future::poll_fn(move |cx| question.poll(cx.waker()))
+        }),
+        false => builder,
+    };
+    builder.build().expect("a client")
 }
 
 /// The life of a client with its application; what both know outlives the future.

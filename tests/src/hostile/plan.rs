@@ -5,7 +5,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 /// What is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, reason = "a byte stream has no more")]
+#[allow(clippy::exhaustive_enums, reason = "a provider and a byte stream have no more")]
 pub enum Op {
     /// The attempt to open it.
     Dial,
@@ -17,6 +17,8 @@ pub enum Op {
     Flush,
     /// The end of the client's direction.
     Shutdown,
+    /// The question to the provider.
+    Ask,
 }
 
 /// What goes wrong.
@@ -58,7 +60,8 @@ impl Fault {
     #[must_use]
     pub const fn fits(self, op: Op, plan: &Plan) -> bool {
         match self {
-            Self::Wait | Self::Reset | Self::Broken | Self::Other | Self::Stall => true,
+            Self::Wait | Self::Other | Self::Stall => true,
+            Self::Reset | Self::Broken => !matches!(op, Op::Ask),
             Self::Short | Self::End => matches!(op, Op::Read | Op::Write),
             Self::Passed => plan.buffered && matches!(op, Op::Write | Op::Flush),
         }
@@ -77,6 +80,8 @@ impl Fault {
 pub struct Plan {
     /// The streams keep a buffer of their own, as TLS does: what was written and not flushed is lost with them.
     pub buffered: bool,
+    /// A provider is asked before each socket. It answers, answers late, fails or hangs.
+    pub asks: bool,
     /// Every poll waits once before it is done.
     pub waits: bool,
     /// Every read gives one byte.
@@ -92,6 +97,13 @@ impl Plan {
     #[must_use]
     pub fn none(buffered: bool) -> Self {
         Self { buffered, ..Self::default() }
+    }
+
+    /// A provider is asked as well.
+    #[must_use]
+    pub const fn asking(mut self) -> Self {
+        self.asks = true;
+        self
     }
 
     /// This one fault as well.
@@ -110,7 +122,7 @@ impl Plan {
             waits: bits & 1 != 0,
             short_reads: bits & 2 != 0,
             short_writes: bits & 4 != 0,
-            faults: Vec::new(),
+            ..Self::default()
         };
         (1..8).map(plan).collect()
     }

@@ -29,7 +29,7 @@ pub struct Verdict {
     pub tasks_left: usize,
     /// Polls of the byte streams.
     pub points: usize,
-    /// Sockets that were dialled.
+    /// Sockets that were dialled, and attempts whose provider gave no request.
     pub dials: usize,
     /// Everything that is not as it was promised.
     pub complaints: Vec<String>,
@@ -70,6 +70,8 @@ impl Verdict {
             ..Self::default()
         };
         verdict.hold(alive == 0, || format!("{alive} sockets are left"));
+        let questions = world.questions();
+        verdict.hold(questions == 0, || format!("{questions} questions are left"));
         verdict.hold(most_alive <= 1, || format!("{most_alive} sockets at one time"));
         let violation = watch.violation();
         verdict.hold(violation.is_none(), || format!("{violation:?}"));

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use gateway_wire::OpenFailure;
 use gateway_wire::core::OpenError;
+use gateway_wire::{OpenFailure, ProviderError, Request};
 
 use super::plan::{Fault, Op, Plan};
 use super::server::{Seen, Server, Story};
@@ -30,7 +30,9 @@ struct State {
     /// Attempts under way and streams that are open, as the client holds them.
     alive: usize,
     most_alive: usize,
-    /// Faults that have hurt a socket, and those among them that were silence.
+    /// Questions to the provider that are under way.
+    questions: usize,
+    /// Faults that have hurt a socket or a question, and those among them that were silence.
     hurts: usize,
     stalls: usize,
 }
@@ -66,7 +68,8 @@ impl World {
     pub fn new(plan: Plan, story: Story) -> Self {
         let (points, sockets) = (Vec::new(), Vec::new());
         let (alive, most_alive, stalls, hurts) = (0, 0, 0, 0);
-        let state = State { plan, story, points, sockets, alive, most_alive, stalls, hurts };
+        let state =
+            State { plan, story, points, sockets, alive, most_alive, questions: 0, hurts, stalls };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -95,7 +98,13 @@ impl World {
         [state.alive, state.most_alive]
     }
 
-    /// How many faults have hurt a socket, and how many of these were silence.
+    /// The questions to the provider that are under way.
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.lock().questions
+    }
+
+    /// How many faults have hurt a socket or a question, and how many of these were silence.
     #[must_use]
     pub fn hurts(&self) -> [usize; 2] {
         let state = self.lock();
@@ -109,11 +118,14 @@ impl World {
         state.sockets.iter().map(|socket| (socket.server.seen.clone(), socket.is_hurt)).collect()
     }
 
+    pub(crate) fn ask(&self) -> Question {
+        self.lock().questions += 1;
+        Question { world: self.clone(), has_waited: false, hangs: false }
+    }
+
     pub(crate) fn dial(&self) -> Stream {
         let mut state = self.lock();
-        let number = state.sockets.len() as u64 + 1;
-        let server = Server::new(number, state.story);
-        state.sockets.push(Socket::new(server));
+        state.add_socket();
         state.alive += 1;
         state.most_alive = state.most_alive.max(state.alive);
         Stream { world: self.clone(), index: state.sockets.len() - 1 }
@@ -125,11 +137,24 @@ impl World {
 }
 
 impl State {
-    /// A poll: what goes wrong at it. A fault that cannot happen to it is none.
-    fn meet(&mut self, op: Op, index: usize, waker: &Waker) -> Option<Fault> {
+    /// One for each attempt: the client numbers those without an answer of the provider, too.
+    fn add_socket(&mut self) -> &mut Socket {
+        let number = self.sockets.len() as u64 + 1;
+        self.sockets.push(Socket::new(Server::new(number, self.story)));
+        self.sockets.last_mut().expect("just added")
+    }
+
+    /// A poll: what the plan has for it.
+    fn planned(&mut self, op: Op) -> Option<Fault> {
         let planned = self.plan.fault(self.points.len(), op);
         self.points.push(op);
         assert!(self.points.len() < MOST_POINTS, "it goes round in circles: {:?}", self.plan);
+        planned
+    }
+
+    /// A poll: what goes wrong at it. A fault that cannot happen to it is none.
+    fn meet(&mut self, op: Op, index: usize, waker: &Waker) -> Option<Fault> {
+        let planned = self.planned(op);
         let socket = &mut self.sockets[index];
         let waited = &mut socket.has_waited[op as usize];
         // Silence wakes no task.
@@ -200,6 +225,48 @@ impl Socket {
         };
         (self.reading, self.writing) = (Side::Failed(kind), Side::Failed(kind));
         Poll::Ready(kind.into())
+    }
+}
+
+/// A question to the provider, until it is answered or dropped.
+#[derive(Debug)]
+pub(crate) struct Question {
+    world: World,
+    has_waited: bool,
+    hangs: bool,
+}
+
+impl Question {
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Result<Request, ProviderError>> {
+        if self.hangs {
+            return Poll::Pending;
+        }
+        let mut state = self.world.lock();
+        let planned = state.planned(Op::Ask);
+        let waits = state.plan.waits && !std::mem::replace(&mut self.has_waited, true);
+        match planned.or(waits.then_some(Fault::Wait)) {
+            None => return Poll::Ready(Ok(Request::new())),
+            Some(Fault::Wait) => {
+                waker.wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(fault) => {
+                state.hurts += 1;
+                state.add_socket().is_hurt = true;
+                self.hangs = fault == Fault::Stall;
+                state.stalls += usize::from(self.hangs);
+            }
+        }
+        match self.hangs {
+            true => Poll::Pending,
+            false => Poll::Ready(Err(ProviderError::retry("the plan has it so"))),
+        }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.world.lock().questions -= 1;
     }
 }
 

@@ -37,6 +37,7 @@ fn plans() -> Vec<Plan> {
         plans.push(plans[1].and(at, fault));
     }
     plans.push(Plan::none(true).and(40, Fault::Passed));
+    plans.push(plans[1].clone().asking());
     plans
 }
 

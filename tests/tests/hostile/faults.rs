@@ -2,7 +2,7 @@
 //! is lost or duplicated, every outcome is true, and nothing stays open.
 
 use gateway_tests::hostile::{
-    Fault, Plan, Story, Sum, Verdict, World, on_spawned, on_std, on_tokio,
+    Fault, Op, Plan, Story, Sum, Verdict, World, on_spawned, on_std, on_tokio,
 };
 
 /// One driver under the world.
@@ -67,6 +67,52 @@ fn one_fault_at_any_poll_of_the_blocking_driver_loses_nothing() {
 #[test]
 fn one_fault_around_a_restart_of_the_server_loses_nothing_on_the_blocking_driver() {
     every_fault_alone("std", on_std, Story::Restart);
+}
+
+/// Each fault at each question to the provider: alone, and behind the loss of a socket at every
+/// tenth poll.
+fn every_fault_of_a_provider(name: &str, driver: Driver) {
+    let (mut sum, mut faults) = (Sum::default(), 0);
+    for story in [Story::Chat, Story::Restart] {
+        let fair = Plan::none(false).asking();
+        let (_, world) = driver(story, &fair);
+        let lost = (1..world.points().len()).step_by(10).map(|at| fair.and(at, Fault::Reset));
+        for before in [fair.clone()].into_iter().chain(lost) {
+            let (verdict, world) = driver(story, &before);
+            sum.add(&verdict, &before);
+            let points = world.points();
+            for at in (0..points.len()).filter(|at| points[*at] == Op::Ask) {
+                for fault in Fault::ALL.into_iter().filter(|fault| fault.fits(Op::Ask, &before)) {
+                    let plan = before.and(at, fault);
+                    sum.add(&driver(story, &plan).0, &plan);
+                    faults += 1;
+                }
+            }
+        }
+    }
+    for seed in 0..RANDOM / 5 {
+        let plan = Plan::random(seed, 300).asking();
+        sum.add(&driver(Story::Restart, &plan).0, &(seed, plan));
+    }
+
+    println!("hostile {name}, a provider: {faults} faults, {sum}");
+    sum.is_flawless();
+    assert!(faults > 50, "{faults} faults only");
+}
+
+#[test]
+fn a_provider_of_the_async_driver_that_is_late_or_fails_or_hangs_loses_nothing() {
+    every_fault_of_a_provider("tokio", on_tokio);
+}
+
+#[test]
+fn a_provider_of_a_spawned_client_that_is_late_or_fails_or_hangs_loses_nothing() {
+    every_fault_of_a_provider("spawned", on_spawned);
+}
+
+#[test]
+fn a_provider_of_the_blocking_driver_that_is_late_or_fails_or_hangs_loses_nothing() {
+    every_fault_of_a_provider("std", on_std);
 }
 
 fn several_faults(name: &str, driver: Driver) {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use gateway_core::{
     CloseFrame, Config, ConnectionState, HeartbeatKind, JsonDialect, SendRejection,
 };
-use gateway_wire::{ClientEvent, End, Endpoint, Engine, Limits, Progress, Session};
+use gateway_wire::{ClientEvent, EndKind, Endpoint, Engine, Limits, Progress, Session};
 use loom::future::block_on;
 use loom::thread;
 
@@ -216,11 +216,11 @@ fn those_who_wait_for_a_state_see_it() {
         let closing = thread::spawn(move || closer.close(CloseFrame::NORMAL).unwrap());
         let waiting = thread::spawn(move || {
             let end = block_on(handle.closed());
-            (end, handle.state())
+            (end.kind(), handle.state())
         });
         block_on(driver);
         closing.join().unwrap();
-        assert_eq!(waiting.join().unwrap(), (End::Closed, ConnectionState::Closed));
+        assert_eq!(waiting.join().unwrap(), (EndKind::Closed, ConnectionState::Closed));
     });
 }
 
@@ -266,7 +266,7 @@ fn the_end_of_the_task_ends_every_wait() {
         assert_eq!(block_on(events.next()), None);
     });
     ends("the end, for one who waits for it", |handle, _events| {
-        assert_eq!(block_on(handle.closed()), End::Gone);
+        assert_eq!(block_on(handle.closed()).kind(), EndKind::Gone);
         assert_eq!(handle.connect().unwrap_err().kind(), HandleErrorKind::Gone);
     });
     ends("the end, for a watch", |handle, _events| {

@@ -2,10 +2,10 @@
 
 use std::task::Poll;
 
-use gateway_core::CloseFrame;
+use gateway_core::{CloseFrame, ConnectionState, SendRejection};
 
 use super::Client;
-use crate::mailbox::{Control, Facts, Standing};
+use crate::mailbox::{Control, Facts, Letter, Standing, Wait};
 use crate::system::System;
 
 impl<S: System> Client<S> {
@@ -44,7 +44,64 @@ impl<S: System> Client<S> {
                 }
             }
         }
-        any | self.open_letters()
+        any |= self.release();
+        any |= self.open_letters();
+        // Behind the messages that find space. What they release is for those that did not.
+        match self.open_reserved() {
+            true => self.open_letters() | true,
+            false => any,
+        }
+    }
+
+    fn release(&mut self) -> bool {
+        let released = self.mailbox.take_released();
+        if released > 0 {
+            self.engine.session_mut().release(released);
+        }
+        released > 0
+    }
+
+    /// Sends the messages for which space is reserved.
+    fn open_reserved(&mut self) -> bool {
+        let mut any = false;
+        while let Some((letter, space)) = self.mailbox.next_reserved() {
+            any = true;
+            self.answer(letter);
+            self.engine.session_mut().release(space);
+        }
+        any
+    }
+
+    /// Sends a message, or reserves space. There is space, or no connection.
+    fn answer(&mut self, letter: Letter) {
+        match letter {
+            // The channel has space for the one answer, and the sender may be gone.
+            Letter::Message(message, answer) => {
+                let _ = answer.send(self.engine.send(message));
+            }
+            Letter::Space(..) if is_closed(self.state()) => {
+                letter.refuse(SendRejection::Closed, None);
+            }
+            Letter::Space(space, answer) => {
+                self.engine.session_mut().reserve(space);
+                let _ = answer.send(Ok(()));
+            }
+        }
+    }
+
+    /// Which letters wait for space, and need not be looked at before there is some.
+    pub(super) fn letters_wait(&self) -> Wait {
+        let session = self.engine.session();
+        // While only permits fill the buffer, there is no deadline.
+        let is_awaited = session.is_waiting() || session.pending().is_empty();
+        let messages = session.poll_space().is_pending() && is_awaited;
+        Wait { messages, reservations: messages || self.only_permits_make_space() }
+    }
+
+    /// There is no connection, and still no space: a reservation has to wait for a permit.
+    fn only_permits_make_space(&self) -> bool {
+        let session = self.engine.session();
+        session.is_full() && !session.takes_messages() && !is_closed(session.state())
     }
 
     /// What senders may ask for.
@@ -68,16 +125,15 @@ impl<S: System> Client<S> {
                 self.engine.wait_for_space();
                 return any;
             }
-            let Some(letter) = self.mailbox.next_letter() else { break };
+            let only_messages = self.only_permits_make_space();
+            let Some(letter) = self.mailbox.next_letter(only_messages) else { break };
             any = true;
             match space {
                 Poll::Ready(Err(stalled)) => {
                     letter.refuse(stalled, self.engine.session().name().cloned());
                     has_stalled = true;
                 }
-                Poll::Ready(Ok(())) | Poll::Pending => {
-                    letter.answer(|message| self.engine.send(message));
-                }
+                Poll::Ready(Ok(())) | Poll::Pending => self.answer(letter),
             }
         }
         if has_stalled {
@@ -85,4 +141,9 @@ impl<S: System> Client<S> {
         }
         any
     }
+}
+
+/// Whether nothing is sent before the next connect.
+const fn is_closed(state: ConnectionState) -> bool {
+    matches!(state, ConnectionState::Closing | ConnectionState::Closed)
 }

@@ -1,12 +1,11 @@
 //! Why a call of a handle fails.
 
-use std::fmt;
-
-use gateway_wire::Name;
+use gateway_wire::{Name, Prefix};
 use thiserror::Error;
 
 /// A call of a [`Handle`](crate::Handle) failed. The error's text begins with the client's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}{kind}", Prefix(.name.as_ref()))]
 pub struct HandleError {
     kind: HandleErrorKind,
     name: Option<Name>,
@@ -49,14 +48,3 @@ impl HandleError {
         self.name.as_ref().map(Name::as_str)
     }
 }
-
-impl fmt::Display for HandleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name}: {}", self.kind),
-            None => self.kind.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for HandleError {}

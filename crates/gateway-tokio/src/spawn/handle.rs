@@ -149,11 +149,11 @@ impl Handle {
     pub async fn ready(&self) -> Result<(), End> {
         let mut watch = Watch::new(&self.shared);
         let ready = watch.until(|looked| match looked {
-            None => Some(Err(End::Gone)),
+            None => Some(Err(self.shared.gone())),
             Some((session, _)) if session.is_ready() => Some(Ok(())),
             Some((session, _)) => session.end().map(Err),
         });
-        ready.await.unwrap_or(Err(End::Gone))
+        ready.await.unwrap_or_else(|| Err(self.shared.gone()))
     }
 
     /// Waits until the client is CLOSED and every socket is dropped, and returns how it ended. The
@@ -164,10 +164,10 @@ impl Handle {
     pub async fn closed(&self) -> End {
         let mut watch = Watch::new(&self.shared);
         let closed = watch.until(|looked| match looked {
-            None => Some(End::Gone),
+            None => Some(self.shared.gone()),
             Some((session, _)) => session.end(),
         });
-        closed.await.unwrap_or(End::Gone)
+        closed.await.unwrap_or_else(|| self.shared.gone())
     }
 
     /// Returns a watch of the connection's state.

@@ -6,7 +6,7 @@
 
 use std::task::{Context, Poll};
 
-use gateway_wire::{Endpoint, Engine, LogLines, Name};
+use gateway_wire::{End, EndKind, Endpoint, Engine, LogLines, Name};
 
 use super::error::{HandleError, HandleErrorKind};
 use super::send::is_closed;
@@ -158,6 +158,11 @@ impl Shared {
 
     pub(crate) fn error(&self, kind: HandleErrorKind) -> HandleError {
         HandleError::new(kind, self.name.clone())
+    }
+
+    /// The end of a client whose task is gone.
+    pub(crate) fn gone(&self) -> End {
+        End::new(EndKind::Gone, self.name.clone())
     }
 
     pub(crate) const fn name(&self) -> Option<&Name> {

@@ -8,7 +8,7 @@ use tracing::Span;
 
 use super::link::Writing;
 use super::{Limits, Session};
-use crate::end::End;
+use crate::end::{End, EndKind};
 use crate::name::Name;
 
 impl Session {
@@ -58,7 +58,8 @@ impl Session {
     /// Returns how the client ended, if it [is over](Self::is_over).
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.is_over().then(|| self.gave_up().map_or(End::Closed, End::GaveUp))
+        let kind = || self.gave_up().map_or(EndKind::Closed, EndKind::GaveUp);
+        self.is_over().then(|| End::new(kind(), self.name.clone()))
     }
 
     /// Returns the limits of the buffers.

@@ -8,6 +8,7 @@ use gateway_core::{ConnectionState, Instant, Login, SendRejection, SocketId};
 use thiserror::Error;
 
 use super::Session;
+use crate::name::{Name, Prefix};
 
 /// A position in the outgoing bytes of one socket: the end of all that was accepted when the
 /// position was taken.
@@ -17,10 +18,18 @@ pub struct Position {
     end: u64,
 }
 
+/// A flush ended before all bytes were flushed. The error's text begins with the client's name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}{kind}", Prefix(.name.as_ref()))]
+pub struct FlushError {
+    kind: FlushErrorKind,
+    name: Option<Name>,
+}
+
 /// Why a flush ended before all bytes were flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum FlushError {
+pub enum FlushErrorKind {
     /// The transport took no byte for `send_stall`. The bytes stay in the write buffer, and the
     /// connection stays open. Take events, then flush again.
     #[error("the transport took no byte for send_stall; take events, then flush again")]
@@ -28,6 +37,26 @@ pub enum FlushError {
     /// The socket was lost first. The outcomes report what happened to each message.
     #[error("the socket was lost before all bytes were written; see the messages' outcomes")]
     Lost,
+}
+
+impl FlushError {
+    /// Creates the error of the client with this name.
+    #[must_use]
+    pub const fn new(kind: FlushErrorKind, name: Option<Name>) -> Self {
+        Self { kind, name }
+    }
+
+    /// Returns why the flush ended.
+    #[must_use]
+    pub const fn kind(&self) -> FlushErrorKind {
+        self.kind
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
 }
 
 /// How long the transport may take nothing while someone waits for it.
@@ -214,15 +243,15 @@ impl Session {
     /// remembers the result until the next such socket is lost.
     ///
     /// # Errors
-    /// [`FlushError::Stalled`] if the wait has stalled, and [`FlushError::Lost`] if the socket was
+    /// [`FlushErrorKind::Stalled`] if the wait has stalled, and [`FlushErrorKind::Lost`] if the socket was
     /// lost before the flush.
-    pub fn poll_flushed(&self, position: Position) -> Poll<Result<(), FlushError>> {
+    pub fn poll_flushed(&self, position: Position) -> Poll<Result<(), FlushErrorKind>> {
         match self.link.as_ref().filter(|link| link.id == position.socket) {
             Some(link) if link.output.flushed() >= position.end => Poll::Ready(Ok(())),
-            Some(_) if self.stall.is_stalled() => Poll::Ready(Err(FlushError::Stalled)),
+            Some(_) if self.stall.is_stalled() => Poll::Ready(Err(FlushErrorKind::Stalled)),
             Some(_) => Poll::Pending,
             None if self.lost.is_some_and(|lost| lost.covers(position)) => Poll::Ready(Ok(())),
-            None => Poll::Ready(Err(FlushError::Lost)),
+            None => Poll::Ready(Err(FlushErrorKind::Lost)),
         }
     }
 
@@ -409,7 +438,7 @@ mod tests {
         session.dropped(id);
 
         assert_eq!(session.poll_flushed(first), Poll::Ready(Ok(())));
-        assert_eq!(session.poll_flushed(second), Poll::Ready(Err(FlushError::Lost)));
+        assert_eq!(session.poll_flushed(second), Poll::Ready(Err(FlushErrorKind::Lost)));
         assert_eq!(session.wait_for_flush(at(2)), None);
     }
 

@@ -3,6 +3,7 @@
 mod client;
 mod idle;
 mod opening;
+mod permits;
 mod pressure;
 mod refusals;
 mod senders;
@@ -23,7 +24,7 @@ fn client(url: &str, config: ConfigBuilder) -> Client {
 
 /// A ready client whose events are taken.
 fn at_rest(url: &str) -> Client {
-    let mut client = client(url, calm());
+    let mut client = builder(url, calm()).name("feed-7").build().unwrap();
     until_ready(&mut client);
     while client.recv_timeout(Duration::ZERO).is_ok() {}
     client

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, ConnectionState, Network, SendRejection};
-use gateway_std::{Client, ClientEvent, End, MessageId, SendError, Sender};
+use gateway_std::{Client, ClientEvent, End, EndKind, MessageId, SendError, Sender};
 use gateway_tests::{Served, calm, serve};
 
 use super::{client, until_ready};
@@ -199,21 +199,22 @@ fn a_sender_shows_where_the_client_stands_and_waits_for_it() {
         waiting.send("hello").unwrap();
         let after = waiting.statistics().unwrap();
         waiting.close(CloseFrame::NORMAL);
-        (before.frames_out, after.frames_out, waiting.closed())
+        (before.frames_out, after.frames_out, waiting.closed().kind())
     });
 
     client.ready().unwrap();
     while client.recv().is_some() {}
 
-    assert_eq!(user.join().unwrap(), (0, 1, End::Closed));
-    assert_eq!((sender.state(), sender.ready()), (ConnectionState::Closed, Err(End::Closed)));
+    assert_eq!(user.join().unwrap(), (0, 1, EndKind::Closed));
+    assert_eq!(sender.state(), ConnectionState::Closed);
+    assert_eq!(sender.ready().unwrap_err().kind(), EndKind::Closed);
     assert_eq!(sender.statistics().unwrap().frames_out, 2, "the last ones, with the Close");
     assert_eq!(sender.gave_up(), Ok(None));
     assert_eq!(sender.subprotocol(), Ok(None));
     let headers = sender.response_headers().unwrap();
     assert_eq!(headers.get("upgrade"), Some("websocket"));
     assert_eq!(&headers, client.response_headers());
-    assert_eq!(client.closed(), End::Closed);
+    assert_eq!(client.closed().to_string(), "feed-7: the connection was closed as requested");
     let refused = sender.send("late").unwrap_err();
     assert!(refused.to_string().starts_with("feed-7: "), "{refused}");
 }
@@ -270,13 +271,13 @@ fn senders_that_wait_are_told_when_the_client_is_dropped() {
     ];
     let threads = waits.map(|wait| {
         let sender = client.sender();
-        thread::spawn(move || (wait(&sender), wait(&sender)))
+        thread::spawn(move || [wait(&sender), wait(&sender)].map(|end| end.kind()))
     });
 
     drop(client);
 
     for thread in threads {
-        assert_eq!(thread.join().unwrap(), (End::Gone, End::Gone));
+        assert_eq!(thread.join().unwrap(), [EndKind::Gone; 2]);
     }
 }
 
@@ -284,12 +285,12 @@ fn senders_that_wait_are_told_when_the_client_is_dropped() {
 fn a_message_that_finds_the_mailbox_full_comes_back() {
     let client = client("ws://127.0.0.1:9", calm());
     let sender = client.sender();
-    let receipts: Vec<_> = (0..256).map(|_| sender.try_enqueue("waits").unwrap()).collect();
+    let receipts: Vec<_> = (0..256).map(|_| sender.try_send("waits").unwrap()).collect();
 
-    let refused = sender.try_enqueue("too many").unwrap_err();
+    let refused = sender.try_send("too many").unwrap_err();
     assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
 
     drop(client);
-    assert_eq!(sender.try_enqueue("late").unwrap_err().rejection(), SendRejection::Closed);
+    assert_eq!(sender.try_send("late").unwrap_err().rejection(), SendRejection::Closed);
     assert!(receipts.into_iter().all(|receipt| receipt.wait().is_err()));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gateway_tests::{Frame, Peer, calm, client, elapse, serve, settle, until_ready, within};
 use gateway_tokio::core::{CloseFrame, DisconnectCause};
-use gateway_tokio::{Client, ClientEvent, End, HandleErrorKind, Request};
+use gateway_tokio::{Client, ClientEvent, EndKind, HandleErrorKind, Request};
 use tokio::runtime::Builder;
 
 /// Counts the providers' futures that are not dropped.
@@ -93,7 +93,7 @@ async fn a_hanging_provider_of_a_spawned_client_is_dropped_at_its_timeout_and_wh
     settle().await;
     assert_eq!(living.count(), 1);
     handle.close(CloseFrame::NORMAL).unwrap();
-    assert_eq!(handle.closed().await, End::Closed);
+    assert_eq!(handle.closed().await.kind(), EndKind::Closed);
     settle().await;
     assert_eq!(living.count(), 0);
 
@@ -155,6 +155,51 @@ fn a_question_whose_runtime_is_gone_is_asked_again_on_the_next() {
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     drop(client);
     server.join();
+}
+
+/// The first attempt's request is refused with this text, without an attempt to connect, and the
+/// second attempt is ready.
+async fn refuses(bad: fn(Request) -> Request, expected: &str) {
+    let listener = gateway_tests::Listener::bind().await;
+    let builder = client(listener.url(), calm()).attempt(move |attempt| async move {
+        Ok(if attempt.number == 1 { bad(Request::new()) } else { Request::new() })
+    });
+    let (handle, mut events) = builder.build().unwrap().spawn();
+
+    let detail = loop {
+        let event = within(events.next()).await.unwrap();
+        if let ClientEvent::Disconnected { cause, detail, .. } = event {
+            assert_eq!(cause, DisconnectCause::Provider);
+            break detail;
+        }
+    };
+    let _peer = Peer::accept(listener.tcp().await).await;
+    within(handle.ready()).await.unwrap();
+
+    assert!(detail.contains(expected) && !detail.contains("hunter2"), "{detail}");
+    assert_eq!(handle.statistics().unwrap().attempts, 2);
+}
+
+#[tokio::test]
+async fn a_spawned_client_refuses_a_url_that_is_none_and_asks_again() {
+    refuses(|request| request.url("no url"), "url: must be a URL such as wss://").await;
+}
+
+#[tokio::test]
+async fn a_spawned_client_refuses_ten_thousand_headers_and_asks_again() {
+    let many = |request| {
+        (0..10_000).fold(request, |all: Request, number| all.header(format!("X-{number}"), "v"))
+    };
+    refuses(many, "headers = 10000 headers: must be at most 128").await;
+}
+
+#[tokio::test]
+async fn a_spawned_client_refuses_a_line_break_in_a_header_and_asks_again() {
+    refuses(
+        |request| request.header("X-Token", "line\r\nX-Forged: hunter2"),
+        "headers = X-Token: must have a value without control characters",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt};
-use gateway_tests::{Frame, Peer, calm, elapse, now, pair, serve, settle, while_polling, within};
+use gateway_tests::{
+    Frame, Peer, calm, elapse, now, pair, pair_with, serve, settle, while_polling, within,
+};
 use gateway_tokio::core::{HeartbeatKind, SendRejection};
-use gateway_tokio::{Client, ClientEvent, FlushError, Message, SinkError};
+use gateway_tokio::{Client, ClientEvent, FlushErrorKind, Message, SinkError};
 use tokio::io::{AsyncReadExt as _, DuplexStream};
 
 /// The default of `send_stall`.
@@ -173,11 +175,13 @@ async fn next_message(client: &mut Client) -> Message {
 
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_stalls_says_so_and_a_later_one_goes_on() {
-    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
+    let (mut client, _sockets, mut peer) = pair_with(calm(), 4_096, |b| b.name("feed-7")).await;
     client.try_send("x".repeat(10_000)).unwrap();
     let started = now();
 
-    assert_eq!(within(client.flush()).await, Err(FlushError::Stalled));
+    let stalled = within(client.flush()).await.unwrap_err();
+    assert_eq!((stalled.kind(), stalled.name()), (FlushErrorKind::Stalled, Some("feed-7")));
+    assert!(stalled.to_string().starts_with("feed-7: the transport took no byte"), "{stalled}");
     assert!((STALL..=STALL + TICK).contains(&(now() - started)));
 
     let (flushed, frame) = futures_util::future::join(client.flush(), peer.frame()).await;
@@ -186,13 +190,17 @@ async fn a_flush_that_stalls_says_so_and_a_later_one_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_says_whether_its_message_was_taken_when_it_stalls() {
-    let (mut client, _sockets, mut peer) = pair(calm(), 4_096).await;
+    let (mut client, _sockets, mut peer) = pair_with(calm(), 4_096, |b| b.name("feed-7")).await;
 
     let taken = within(SinkExt::send(&mut client, Message::text("x".repeat(10_000)))).await;
-    assert!(matches!(taken, Err(SinkError::Flush(FlushError::Stalled))), "{taken:?}");
+    assert!(
+        matches!(&taken, Err(SinkError::Flush(error)) if error.kind() == FlushErrorKind::Stalled),
+        "{taken:?}"
+    );
     let filled = fill(&mut client);
     let refused = within(client.feed(Message::text("waits"))).await;
-    assert!(matches!(refused, Err(SinkError::Stalled)), "{refused:?}");
+    let Err(refused @ SinkError::Stalled { .. }) = refused else { panic!("{refused:?}") };
+    assert!(refused.to_string().starts_with("feed-7: the write buffer is full"), "{refused}");
 
     let (flushed, _) = futures_util::future::join(SinkExt::flush(&mut client), async {
         for _ in 0..=filled {
@@ -215,7 +223,7 @@ async fn both_halves_of_a_split_client_go_on_when_the_sink_stalls() {
 
     let refused = within(sink.send(Message::text("waits"))).await;
 
-    assert!(matches!(refused, Err(SinkError::Stalled)), "{refused:?}");
+    assert!(matches!(refused, Err(SinkError::Stalled { .. })), "{refused:?}");
     reader.abort();
 }
 
@@ -338,7 +346,7 @@ fn a_blocking_send_and_those_of_other_threads_are_handed_back_when_the_peer_take
     // These wait in the mailbox, first while this thread waits for a flush, then while it waits for events.
     let sender = client.sender();
     let early = sender.enqueue(vec![1; 10]).unwrap();
-    assert_eq!(client.flush(), Err(FlushError::Stalled));
+    assert_eq!(client.flush().unwrap_err().kind(), FlushErrorKind::Stalled);
     assert_eq!(early.wait().unwrap_err().rejection(), SendRejection::Stalled);
     let late = std::thread::spawn(move || sender.send(vec![2; 10]));
     while !late.is_finished() {
@@ -398,14 +406,17 @@ async fn a_flush_of_the_sink_that_was_cut_off_stalls_also_behind_another_wait_th
         assert!(SinkExt::flush(&mut client).now_or_never().is_none());
 
         match way {
-            "flush" => assert_eq!(within(client.flush()).await, Err(FlushError::Stalled)),
+            "flush" => assert_eq!(
+                within(client.flush()).await.unwrap_err().kind(),
+                FlushErrorKind::Stalled
+            ),
             "send" => assert!(within(client.send("waits")).await.is_err()),
             _ => assert!(within(client.feed(Message::text("waits"))).await.is_err()),
         }
 
         let flushed = within(SinkExt::flush(&mut client)).await;
         assert!(
-            matches!(flushed, Err(SinkError::Flush(FlushError::Stalled))),
+            matches!(&flushed, Err(SinkError::Flush(error)) if error.kind() == FlushErrorKind::Stalled),
             "{way}: {flushed:?}"
         );
     }

@@ -12,7 +12,7 @@ use gateway_tests::{Frame, calm, client, elapse, memory, pair, pair_with, settle
 use gateway_tokio::core::{
     CloseFrame, ConnectionState, GiveUpCause, Login, SendRejection, Verdict,
 };
-use gateway_tokio::{ClientEvent, End};
+use gateway_tokio::{ClientEvent, EndKind};
 use tokio::runtime::Handle as Runtime;
 
 use super::close;
@@ -42,9 +42,9 @@ async fn a_handle_shows_the_state_and_waits_for_it() {
     handle.close(CloseFrame::NORMAL).unwrap();
     assert_eq!(handle.state(), ConnectionState::Closing, "at once");
     assert_eq!(states.changed().await, Some(ConnectionState::Closing));
-    assert_eq!(within(handle.closed()).await, End::Closed);
+    assert_eq!(within(handle.closed()).await.kind(), EndKind::Closed);
     assert_eq!(states.changed().await, Some(ConnectionState::Closed));
-    assert_eq!(handle.ready().await, Err(End::Closed));
+    assert_eq!(handle.ready().await.unwrap_err().kind(), EndKind::Closed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn the_end_has_its_cause() {
     handle.login_rejected(Verdict::Fatal).unwrap();
 
     let end = within(handle.closed()).await;
-    assert_eq!(end, End::GaveUp(GiveUpCause::LoginRefused));
+    assert_eq!(end.kind(), EndKind::GaveUp(GiveUpCause::LoginRefused));
     assert_eq!(handle.gave_up().unwrap(), Some(GiveUpCause::LoginRefused));
     assert_eq!(handle.ready().await, Err(end));
 }
@@ -264,6 +264,8 @@ async fn errors_begin_with_the_name() {
     let (handle, events) = client.spawn();
     assert_eq!(events.name(), Some("feed-7"));
     close(&handle).await;
+    assert_eq!(handle.closed().await.to_string(), "feed-7: the connection was closed as requested");
+    assert_eq!(handle.ready().await.unwrap_err().name(), Some("feed-7"));
 
     let error = handle.send("late").await.unwrap_err();
     assert_eq!(error.name(), Some("feed-7"));

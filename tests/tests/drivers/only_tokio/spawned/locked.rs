@@ -12,8 +12,8 @@ use gateway_tokio::core::{
     Recognised, SendRejection, UnixMillis,
 };
 use gateway_tokio::{
-    Client, ClientEvent, Dial, Dialing, End, Endpoint, Events, Handle, HandleErrorKind, Message,
-    ProviderError, Request,
+    Client, ClientEvent, Dial, Dialing, EndKind, Endpoint, Events, Handle, HandleErrorKind,
+    Message, ProviderError, Request,
 };
 use tokio::sync::Notify;
 use tracing::field::Visit;
@@ -404,7 +404,7 @@ async fn the_error_of_a_provider_is_shown_and_dropped_outside_of_the_lock() {
     let (handle, mut events) = client.spawn();
     own.set(&handle);
 
-    assert_eq!(within(handle.closed()).await, End::GaveUp(GiveUpCause::Provider));
+    assert_eq!(within(handle.closed()).await.kind(), EndKind::GaveUp(GiveUpCause::Provider));
 
     assert!(own.used() >= 2);
     assert!(detail(&mut events).await.contains("no token"));
