@@ -174,7 +174,8 @@ impl<S: System> Client<S> {
     /// full, or if more than 4,096 ranges of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         let session = self.engine.session();
-        if session.is_full() && session.takes_messages() {
+        let is_reserved = session.is_full() && !session.is_write_blocked();
+        if is_reserved && session.takes_messages() {
             let (why, name) = (SendRejection::WriteBlocked, session.name().cloned());
             return Err(SendError::new(why, message.into()).named(name));
         }

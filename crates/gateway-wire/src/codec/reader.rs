@@ -116,7 +116,7 @@ impl Reader {
     }
 
     /// The next message, if it is one frame that has come whole: nearly all are. Texts that follow a
-    /// text are collected with it. The frame behind them is begun.
+    /// text are collected with it. Another frame is begun, if it comes first.
     fn next_whole(&mut self, input: &mut Input<'_>) -> Option<Message> {
         let mut rest = input.rest();
         input.texts.begin();
@@ -129,10 +129,10 @@ impl Reader {
                     break;
                 }
             };
-            rest = &rest[size..];
+            let payload = &rest[size..];
             self.length = head.length;
             let length = usize::try_from(head.length).unwrap_or(usize::MAX);
-            match (head.whole(), rest.split_at_checked(length)) {
+            match (head.whole(), payload.split_at_checked(length)) {
                 // With nothing around it, it needs no run.
                 (Some(Kind::Text), Some((text, []))) if input.texts.is_empty() => {
                     input.advance(input.rest().len());
@@ -151,10 +151,12 @@ impl Reader {
                     input.advance(size);
                     return Some(Message::Binary(input.take(length)));
                 }
-                _ => {
+                _ if input.texts.is_empty() => {
+                    rest = payload;
                     self.begin(head);
                     break;
                 }
+                _ => break, // the next call looks at it again
             }
         }
         input.advance(input.rest().len() - rest.len());

@@ -450,15 +450,56 @@ fn a_million_empty_fragments_take_no_memory() {
 
 #[test]
 fn messages_of_one_read_share_a_copy_and_a_kept_one_keeps_few_others() {
-    let bytes = frame(0x82, &[7; 100]).repeat(1_000);
-    let mut kept = Vec::new();
+    for first in [0x81, 0x82] {
+        let bytes = frame(first, &[b'x'; 100]).repeat(1_000);
+        let mut kept = Vec::new();
 
+        let spent = allocation_counter::measure(|| {
+            kept.push(read(&mut client(), &bytes, bytes.len()).0.swap_remove(500));
+        });
+
+        assert!(spent.bytes_current < 10 << 10, "{spent:?}");
+        assert!(spent.count_total < 40, "{spent:?}");
+    }
+}
+
+#[test]
+fn a_few_short_texts_of_one_read_take_little_more_than_their_length() {
+    let bytes = frame(0x81, b"short").repeat(3);
+    let mut client = client();
     let spent = allocation_counter::measure(|| {
-        kept.push(read(&mut client(), &bytes, bytes.len()).0.swap_remove(500));
+        let mut input = Input::new(&bytes);
+        for _ in 0..3 {
+            assert_eq!(client.decode(&mut input), Ok(Some(text("short"))));
+        }
     });
+    assert!(spent.bytes_total < 200, "{spent:?}");
+}
 
-    assert!(spent.bytes_current < 10 << 10, "{spent:?}");
-    assert!(spent.count_total < 40, "{spent:?}");
+#[test]
+fn a_thousand_texts_of_one_read_are_told_in_order() {
+    let bytes: Vec<_> = (0..1_000).flat_map(|n| frame(0x81, format!("{n}").as_bytes())).collect();
+    let (seen, breach) = read(&mut client(), &bytes, bytes.len());
+    assert_eq!(breach, None);
+    assert!(seen.iter().eq(&(0..1_000).map(|n| text(&n.to_string())).collect::<Vec<_>>()));
+}
+
+#[test]
+fn a_character_does_not_reach_from_one_text_into_the_next() {
+    for (before, halves) in [("", [&b"\xc3"[..], b"\xa9"]), ("good", [b"a\xe2\x82", b"\xac"])] {
+        let [first, second] = halves.map(|half| frame(0x81, half));
+        let bytes = [frame(0x81, before.as_bytes()), first, second].concat();
+        assert_eq!(read_by_client(&bytes), (vec![text(before)], Some(Breach::Text)));
+    }
+}
+
+#[test]
+fn a_server_reads_a_long_masked_text_of_one_read() {
+    let long = "x".repeat(50_000);
+    let mut bytes = Vec::new();
+    Codec::new(Role::Client, 1 << 20).encode_text(&long, &mut bytes);
+    let seen = read(&mut Codec::new(Role::Server, 1 << 20), &bytes, bytes.len());
+    assert_eq!(seen, (vec![text(&long)], None));
 }
 
 #[test]
