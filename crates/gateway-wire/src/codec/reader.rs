@@ -116,7 +116,7 @@ impl Reader {
     }
 
     /// The next message, if it is one frame that has come whole: nearly all are. Texts that follow a
-    /// text are collected with it. Another frame is begun, if it comes first.
+    /// text are collected with it.
     fn next_whole(&mut self, input: &mut Input<'_>) -> Option<Message> {
         let mut rest = input.rest();
         input.texts.begin();
@@ -151,12 +151,7 @@ impl Reader {
                     input.advance(size);
                     return Some(Message::Binary(input.take(length)));
                 }
-                _ if input.texts.is_empty() => {
-                    rest = payload;
-                    self.begin(head);
-                    break;
-                }
-                _ => break, // the next call looks at it again
+                _ => break, // `resume` or the next call looks at it again
             }
         }
         input.advance(input.rest().len() - rest.len());
