@@ -12,6 +12,7 @@ use gateway_core::{
 };
 
 pub use self::host::{ByteStream, Dialled, Host};
+use self::socket::WRITE;
 use self::suspend::Suspends;
 use crate::event::ClientEvent;
 use crate::handshake::ResponseHeaders;
@@ -66,6 +67,8 @@ pub struct Engine<H: Host> {
     yielded: u32,
     /// Reads since a deadline was found due.
     overdue_reads: u32,
+    /// Whether the last look found nothing more to read, so that a due deadline may fire.
+    has_read_all: bool,
     suspends: Suspends,
 }
 
@@ -151,6 +154,7 @@ impl<H: Host> Engine<H> {
             response_headers: ResponseHeaders::default(),
             yielded: 0,
             overdue_reads: 0,
+            has_read_all: false,
             suspends: Suspends::default(),
         }
     }
@@ -329,7 +333,7 @@ impl<H: Host> Engine<H> {
         self.session.next_event()
     }
 
-    /// Counts an event that the application is about to take. Returns true with every eighth event,
+    /// Counts an event that the application is about to take. Returns true with every eighth call,
     /// and after a read that found the deadline due. Then check the deadline with
     /// [`due`](Self::due), and [catch up](Self::catch_up) if it is due.
     #[inline]
@@ -384,8 +388,9 @@ impl<H: Host> Engine<H> {
     }
 
     /// Makes one step on the socket. While the socket is opening, this is a step of the opening.
-    /// After that it writes what is pending, then reads.
+    /// After that it writes what is pending, about 128 KiB at most, then reads once.
     pub fn look(&mut self) -> Progress {
+        self.has_read_all = false;
         if self.check_suspend() {
             return Progress::Made;
         }
@@ -396,7 +401,7 @@ impl<H: Host> Engine<H> {
             Io::Upgrading { .. } => self.look_at_upgrade(),
             Io::Open { id, .. } => {
                 let id = *id;
-                let wrote = self.write();
+                let wrote = self.write_some(WRITE);
                 if self.session.socket() != Some(id) {
                     // The write failed and ended the socket. The engine leaves the socket before
                     // any read.
@@ -404,9 +409,29 @@ impl<H: Host> Engine<H> {
                 }
                 match self.read() {
                     Progress::Made => Progress::Made,
-                    Progress::Blocked => wrote,
+                    Progress::Blocked => {
+                        self.has_read_all = true;
+                        wrote
+                    }
                 }
             }
+        }
+    }
+
+    /// Fires the deadline if it is due, although the last look [made](Progress::Made) progress. Call
+    /// this after such a look if other tasks or threads may send meanwhile. If they send without a
+    /// pause, every look finds bytes to write, and the driver never gets to its check of the
+    /// deadline.
+    ///
+    /// This does nothing if the look has read bytes: what has arrived is processed before a deadline
+    /// fires, and reads have a limit of their own. It reads the clock with every eighth call. Do not
+    /// call it while a runtime's budget makes sockets appear to wait.
+    pub fn fire_if_busy(&mut self) {
+        if self.has_read_all
+            && self.is_look_due()
+            && let Some(now) = self.due()
+        {
+            self.fire(now);
         }
     }
 
@@ -427,7 +452,7 @@ impl<H: Host> Engine<H> {
         }
         self.overdue_reads = 0;
         let _ = self.carry_out_orders();
-        let _ = self.write();
+        let _ = self.write_some(WRITE);
     }
 
     /// Handles a due deadline while events wait for the application: reads what has arrived, then

@@ -167,6 +167,7 @@ impl State {
             return Next::Over;
         }
         if engine.look() == Progress::Made {
+            engine.fire_if_busy(); // others may send without a pause
             // The application answers what one read has brought before the next read. So its
             // answers are written together, and the messages are still in the cache.
             return if engine.session().has_messages() { Next::Yield } else { Next::Round };
