@@ -459,3 +459,28 @@ async fn a_provider_that_panics_in_a_spawned_client_fails_its_attempt_alone() {
     let _peer = within(sockets.peer()).await;
     within(handle.ready()).await.unwrap();
 }
+
+/// Panics with its first attempts: one in `dial`, and one in its future.
+struct Clumsy(AtomicUsize, gateway_tests::Memory);
+
+impl Dial for Clumsy {
+    fn dial(&self, endpoint: &Endpoint) -> Dialing {
+        let attempt = self.0.fetch_add(1, Ordering::SeqCst);
+        assert!(attempt > 0, "in the call");
+        let dialing = (attempt > 1).then(|| self.1.dial(endpoint));
+        Box::pin(async move { dialing.expect("in the future").await })
+    }
+}
+
+#[tokio::test]
+async fn a_dial_that_panics_fails_its_attempt_alone() {
+    let (memory, mut sockets) = memory(4_096);
+    let dial = Clumsy(AtomicUsize::default(), memory);
+    let client = client("ws://gateway.example", calm()).dial(dial).build().unwrap();
+    let (handle, mut events) = client.spawn();
+
+    assert_eq!(&*detail(&mut events).await, "`dial` panicked: in the call");
+    assert_eq!(&*detail(&mut events).await, "`dial` panicked: in the future");
+    let _peer = within(sockets.peer()).await;
+    within(handle.ready()).await.unwrap();
+}
