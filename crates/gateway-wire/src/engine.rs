@@ -20,7 +20,7 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
-use crate::session::{Order, Position, Session};
+use crate::session::{Order, Position, Session, Unread};
 
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,6 +350,16 @@ impl<H: Host> Engine<H> {
     pub fn due(&self) -> Option<Instant> {
         let deadline = self.session.deadline()?;
         Some(self.host.now()).filter(|now| *now >= deadline)
+    }
+
+    /// Settles all messages as if their socket were lost, and returns the events that the
+    /// application has not taken. Call this if the driver ends while the connection is not CLOSED,
+    /// and drop the engine then.
+    ///
+    /// `has_panicked` says whether a call of the engine has panicked. Messages in the bytes that a
+    /// write may have offered then are [`MaybeSent`](crate::Fate::MaybeSent).
+    pub fn abandon(&mut self, has_panicked: bool) -> Unread {
+        self.session.abandon(if has_panicked { WRITE } else { 0 })
     }
 
     // Steps of the driver's loop.

@@ -13,7 +13,7 @@ use super::shared::{Shared, State};
 use crate::clock::{Clock, Timer, yield_to_others};
 use crate::host::Tokio;
 use crate::outside::{self, Outside};
-use crate::sync::Arc;
+use crate::sync::{Arc, inside};
 use crate::wakers::Wakers;
 
 /// After this many rounds without a pause, the task yields to others.
@@ -43,6 +43,8 @@ enum Next {
     Wait(Option<Instant>),
     /// Nothing: the connection is CLOSED.
     Over,
+    /// Nothing: code of the application's has panicked under the lock.
+    Gone,
 }
 
 /// Splits a client into a handle, its events, and its driver.
@@ -72,6 +74,11 @@ pub(crate) fn split(
 impl Driver {
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.register_driver(cx);
+        if inside::is_inside() {
+            // An observer or a dialect polls this task, maybe under this very lock.
+            yield_to_others(cx);
+            return Poll::Pending;
+        }
         let users = self.shared.users();
         let is_abandoned = !users.exist() && !std::mem::replace(&mut self.is_abandoned, true);
         let mut dropped = Vec::new();
@@ -97,7 +104,7 @@ impl Driver {
                 (next, state.take_log_lines(), state.take_outside())
             });
             dropped.clear();
-            let Ok((next, lines, outside)) = done else { return Poll::Ready(()) };
+            let Ok((next, lines, outside)) = done else { return Poll::Ready(()) }; // it has panicked
             self.write_log(lines);
             self.outside.extend(outside);
             let has_result =
@@ -114,7 +121,7 @@ impl Driver {
                     self.timer.arm(&self.waker, &self.clock, None);
                     return Poll::Pending;
                 }
-                Next::Over => return Poll::Ready(()),
+                Next::Over | Next::Gone => return Poll::Ready(()),
             }
         }
         yield_to_others(cx);
@@ -146,7 +153,7 @@ impl Future for Driver {
 /// The runtime was shut down, the task is over, or it has panicked.
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.shared.end();
+        Shared::end(&self.shared);
     }
 }
 
@@ -160,7 +167,7 @@ impl State {
 
     /// Carries out what was ordered, then makes one step on the socket.
     fn round(&mut self) -> Next {
-        let Some(engine) = &mut self.engine else { return Next::Over };
+        let Some(engine) = &mut self.engine else { return Next::Gone };
         engine.begin();
         let _ = engine.carry_out_orders();
         if engine.session().is_over() {

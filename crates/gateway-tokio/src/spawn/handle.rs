@@ -23,8 +23,9 @@ use crate::sync::Arc;
 /// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). These run under the lock. The
 /// calls that return no error need no lock, and work there, too.
 ///
-/// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or an
-/// observer or a dialect panicked.
+/// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or code
+/// that runs under the lock panicked. [`Events`](crate::Events) still yields the events that wait, with
+/// the outcomes of all accepted messages, and then `None`.
 ///
 /// ```no_run
 /// use gateway_tokio::{Client, ClientEvent};
@@ -63,8 +64,9 @@ impl Handle {
     /// budget of tokio's cooperative scheduling, so a task that sends in a loop lets others run.
     ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
-    /// [`ClientEvent::Outcome`](crate::ClientEvent::Outcome) reports another one. The messages of
-    /// one task arrive in the order in which it sent them.
+    /// [`ClientEvent::Outcome`](crate::ClientEvent::Outcome) reports another one. This is so even if
+    /// the client's task goes before it has written the message. The messages of one task arrive in
+    /// the order in which it sent them.
     ///
     /// Cancel-safe: if you drop the future before it completes, the message is not sent.
     ///
