@@ -1,6 +1,7 @@
 //! The engine: everything that a driver does except wait. It owns the session and the socket.
 
 mod host;
+mod leave;
 mod socket;
 mod suspend;
 
@@ -12,6 +13,8 @@ use gateway_core::{
 };
 
 pub use self::host::{ByteStream, Dialled, Host};
+pub use self::leave::Left;
+use self::leave::{Drops, Report};
 use self::socket::WRITE;
 use self::suspend::Suspends;
 use crate::event::ClientEvent;
@@ -70,6 +73,7 @@ pub struct Engine<H: Host> {
     /// Whether the last look found nothing more to read, so that a due deadline may fire.
     has_read_all: bool,
     suspends: Suspends,
+    drops: Drops<H>,
 }
 
 /// The socket, in its current stage. `rest` came in one read with the answer to the upgrade, and is
@@ -122,7 +126,15 @@ impl<H: Host> Io<H> {
         }
     }
 
-    /// Drops the socket. The stream resets its connection if it can.
+    /// Whether a stream may be in it.
+    const fn may_hold_stream(&self) -> bool {
+        match self {
+            Self::None | Self::Asking { .. } | Self::Asked { .. } => false,
+            Self::Dialing { .. } | Self::Upgrading { .. } | Self::Open { .. } => true,
+        }
+    }
+
+    /// Prepares the socket so that its drop resets the connection, if it can.
     fn abort(&mut self) {
         match self {
             // No byte of ours has reached a stream.
@@ -130,7 +142,6 @@ impl<H: Host> Io<H> {
             Self::Upgrading { upgrading, .. } => upgrading.dialled.stream.abort(),
             Self::Open { stream, .. } => stream.abort(),
         }
-        *self = Self::None;
     }
 }
 
@@ -156,6 +167,7 @@ impl<H: Host> Engine<H> {
             overdue_reads: 0,
             has_read_all: false,
             suspends: Suspends::default(),
+            drops: Drops::Here,
         }
     }
 
@@ -364,13 +376,16 @@ impl<H: Host> Engine<H> {
 
     // Steps of the driver's loop.
 
-    /// Opens and drops sockets as the core has ordered. Returns whether there was an order.
+    /// Opens and drops sockets as the core has ordered. Returns whether there was an order. If a
+    /// socket that was left is yet to be [dropped](Self::take_left), the rest waits.
     pub fn carry_out_orders(&mut self) -> bool {
-        let mut any = false;
+        let mut any = self.report_dropped();
         if let Some((id, end)) = self.session.take_end() {
             self.host.ended(id, end);
         }
-        while let Some(order) = self.session.next_order() {
+        while !self.has_left()
+            && let Some(order) = self.session.next_order()
+        {
             any = true;
             match order {
                 Order::Ask { id, attempt } => {
@@ -381,20 +396,25 @@ impl<H: Host> Engine<H> {
                     if farewell {
                         H::without_budget(|| self.say_farewell());
                     }
-                    if self.io.id() == Some(id) {
-                        self.io = Io::None;
-                    }
-                    self.session.dropped(id);
+                    self.drop_socket(id);
                 }
                 Order::Abort { id } => {
                     if self.io.id() == Some(id) {
                         self.io.abort();
                     }
-                    self.session.dropped(id);
+                    self.drop_socket(id);
                 }
             }
         }
         any
+    }
+
+    fn drop_socket(&mut self, id: SocketId) {
+        if self.io.id() == Some(id) {
+            self.leave(Report::Dropped(id));
+        } else {
+            self.session.dropped(id);
+        }
     }
 
     /// Makes one step on the socket. While the socket is opening, this is a step of the opening.
@@ -449,6 +469,9 @@ impl<H: Host> Engine<H> {
     /// notice much later, and the ping must not wait for that.
     pub fn fire(&mut self, now: Instant) {
         self.fail_if_refused();
+        if self.has_left() {
+            return; // the failure is reported before the deadline fires
+        }
         self.report_wall_clock(now);
         match &self.io {
             Io::Asking { asking, .. } => {
@@ -520,7 +543,7 @@ impl<H: Host> Engine<H> {
                 self.io = Io::Upgrading { id, upgrading: Box::new(upgrading) };
                 Progress::Made
             }
-            Poll::Ready(Err(failure)) => self.fail_to_open(id, &failure),
+            Poll::Ready(Err(failure)) => self.fail_to_open(id, failure),
         }
     }
 
@@ -530,13 +553,12 @@ impl<H: Host> Engine<H> {
             && upgrading.dialled.handshake.is_refused()
         {
             let (id, refusal) = (*id, upgrading.dialled.handshake.ended());
-            let _ = self.fail_to_open(id, &refusal);
+            let _ = self.fail_to_open(id, refusal);
         }
     }
 
-    fn fail_to_open(&mut self, id: SocketId, failure: &OpenFailure) -> Progress {
-        self.io = Io::None;
-        self.session.open_failed(self.host.now(), id, failure);
+    fn fail_to_open(&mut self, id: SocketId, failure: OpenFailure) -> Progress {
+        self.leave(Report::Failed(id, failure));
         Progress::Made
     }
 }

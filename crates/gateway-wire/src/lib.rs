@@ -55,7 +55,7 @@ mod tls;
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
 pub use end::End;
 pub use endpoint::{Endpoint, EndpointBuilder};
-pub use engine::{ByteStream, Dialled, Engine, Host, Progress};
+pub use engine::{ByteStream, Dialled, Engine, Host, Left, Progress};
 pub use event::ClientEvent;
 pub use gateway_core as core;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{CloseFrame, Instant};
-use gateway_wire::{ClientEvent, DeferredLog, Engine, Host as _, LogLines, Progress};
+use gateway_wire::{ClientEvent, DeferredLog, Engine, Host as _, Left, LogLines, Progress};
 
 use super::events::Events;
 use super::handle::Handle;
@@ -55,6 +55,7 @@ pub(crate) fn split(
     engine.end_wait(); // of a future that was dropped before
     engine.register_for_suspends(); // this may log, which must not be under the lock
     engine.host_mut().poll_outside();
+    engine.drop_elsewhere();
     let mut log = engine.session_mut().defer_log();
     let _ = log.span(); // its parent is the current span
     let (clock, waker) = (engine.host().clock().clone(), engine.host().waker().clone());
@@ -73,12 +74,12 @@ pub(crate) fn split(
 
 impl Driver {
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.register_driver(cx);
         if inside::is_inside() {
             // An observer or a dialect polls this task, maybe under this very lock.
             yield_to_others(cx);
             return Poll::Pending;
         }
+        self.shared.register_driver(cx);
         let users = self.shared.users();
         let is_abandoned = !users.exist() && !std::mem::replace(&mut self.is_abandoned, true);
         let mut dropped = Vec::new();
@@ -101,10 +102,11 @@ impl Driver {
                     state.take_unread(&mut dropped);
                 }
                 state.settle(shared, wakes);
-                (next, state.take_log_lines(), state.take_outside())
+                (next, state.take_log_lines(), state.take_outside(), state.take_left())
             });
             dropped.clear();
-            let Ok((next, lines, outside)) = done else { return Poll::Ready(()) }; // it has panicked
+            let Ok((next, lines, outside, left)) = done else { return Poll::Ready(()) }; // it has panicked
+            drop(left);
             self.write_log(lines);
             self.outside.extend(outside);
             let has_result =
@@ -170,6 +172,9 @@ impl State {
         let Some(engine) = &mut self.engine else { return Next::Gone };
         engine.begin();
         let _ = engine.carry_out_orders();
+        if engine.has_left() {
+            return Next::Round; // once it is dropped
+        }
         if engine.session().is_over() {
             return Next::Over;
         }
@@ -190,6 +195,10 @@ impl State {
 
     fn take_outside(&mut self) -> Vec<Outside> {
         self.engine.as_mut().map(|engine| engine.host_mut().take_outside()).unwrap_or_default()
+    }
+
+    fn take_left(&mut self) -> Option<Left<Tokio>> {
+        self.engine.as_mut().and_then(|engine| engine.take_left())
     }
 
     /// Takes the events that no one else takes.

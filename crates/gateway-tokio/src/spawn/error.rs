@@ -21,7 +21,8 @@ pub enum HandleErrorKind {
     /// that it had accepted has its outcome, which [`Events`](crate::Events) still yields.
     #[error("the client's task is gone: its runtime was shut down, or its code panicked")]
     Gone,
-    /// The call came from within an observer or a dialect, on the thread that runs it.
+    /// The call came from within an observer, a dialect, or other code that
+    /// [runs under the lock](crate::Handle), on the thread that runs it.
     #[error("an observer or a dialect must not call a handle")]
     Reentrant,
     /// The connection is closing or closed.

@@ -18,10 +18,13 @@ use crate::sync::Arc;
 /// A call takes effect before it returns: the client is behind a lock, which is held for a short
 /// time. The client's task does the IO. The calls also work on threads without a runtime.
 ///
-/// **From within an observer or a dialect**, every call fails: `send` with
-/// [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
-/// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). These run under the lock. The
-/// calls that return no error need no lock, and work there, too.
+/// **Under the lock** runs this code of the application's: its observer, its dialect, the methods of
+/// its [`Transport`](crate::Transport), [`Dial::abort`](crate::Dial::abort) and
+/// [`Dial::fails_whole`](crate::Dial::fails_whole), and the function of
+/// [`wall_clock`](crate::Builder::wall_clock). It must not block. From within it, every call fails:
+/// `send` with [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
+/// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). The calls that return no error
+/// need no lock, and work there, too. If this code panics, the client's task is gone.
 ///
 /// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or code
 /// that runs under the lock panicked. [`Events`](crate::Events) still yields the events that wait, with

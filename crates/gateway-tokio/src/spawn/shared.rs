@@ -1,8 +1,13 @@
 //! A client behind a lock: its engine, and the tasks that wait for it.
 //!
-//! Under the lock run the engine, and with it the core, the codec, the dialect and the observer.
-//! After it, tasks are woken, lines are logged, and messages and events are dropped: these may run
-//! code of the application's, which may block or call a handle.
+//! Under the lock run the engine, and with it the core, the codec, the dialect, the observer, the
+//! transport, the wall clock, and what a `Dial` says of a transport. After it, tasks are woken, lines
+//! are logged, and streams, messages and events are dropped: these may run code of the application's,
+//! which may block or call a handle.
+//!
+//! A section is short. A look of the driver writes at most about 256 KiB, and reads once. Only a
+//! socket that ends takes longer: after a failed write, up to 16 reads find the peer's last bytes;
+//! with a Close frame, the pending bytes are written as far as the socket takes them.
 
 use std::task::{Context, Poll};
 

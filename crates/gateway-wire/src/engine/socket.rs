@@ -38,7 +38,7 @@ impl<H: Host> Engine<H> {
                 Progress::Made
             }
             Ok(Upgrade::Done(opened)) => self.open(id, opened),
-            Err(failure) => self.fail_to_open(id, &failure),
+            Err(failure) => self.fail_to_open(id, failure),
         }
     }
 
