@@ -411,6 +411,7 @@ impl<S: System> Client<S> {
             }
             has_looked = true;
             if self.engine.look() == Progress::Made {
+                self.engine.fire_if_busy(); // other threads may send without a pause
                 continue;
             }
             let now = self.engine.host().now();

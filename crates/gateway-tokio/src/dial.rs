@@ -40,6 +40,11 @@ use crate::resolve::Lookups;
 /// not wait for that report if the transport is a [`TcpStream`], or a [`TlsStream`] of tokio-rustls
 /// over one.
 ///
+/// **Under the lock.** The task of a [spawned](crate::Client::spawn) client calls these methods under
+/// the client's lock. They must not block, and from within them a [`Handle`](crate::Handle) fails with
+/// `Reentrant`. If one panics, the client is [`Gone`](crate::HandleErrorKind::Gone). A stream is
+/// dropped outside of the lock.
+///
 /// A `Transport` can be downcast through [`Any`], as [`Dial::abort`] needs it.
 pub trait Transport: AsyncRead + AsyncWrite + Any + Send + Unpin {}
 
@@ -53,6 +58,12 @@ pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFa
 ///
 /// The client drops the future when the connect timeout expires. A dropped future must leave
 /// nothing open.
+///
+/// **In a [spawned](crate::Client::spawn) client**, [`dial`](Self::dial) and its future run outside of
+/// the client's lock, so they may use a handle. [`fails_whole`](Self::fails_whole) and
+/// [`abort`](Self::abort) run under it, as the methods of a [`Transport`] do.
+///
+/// **If `dial` or its future panics**, the attempt fails with the panic's text, and is retried.
 pub trait Dial: Send + Sync + 'static {
     /// Starts one attempt. `endpoint` is the client's, with the changes of the provider's request.
     fn dial(&self, endpoint: &Endpoint) -> Dialing;

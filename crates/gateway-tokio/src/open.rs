@@ -56,16 +56,22 @@ impl Opener {
         })))
     }
 
-    /// Opens a socket. `endpoint` is the attempt's, if it is not the client's own.
+    /// Opens a socket. `endpoint` is the attempt's, if it is not the client's own. A panic of `dial`
+    /// is a failure of this attempt.
     pub(crate) fn open(self: &Arc<Self>, endpoint: Option<Arc<Endpoint>>) -> Opening {
         self.addresses.lock().begin();
         let opener = Arc::clone(self);
-        Box::pin(async move {
+        let opening = async move {
             let endpoint = endpoint.as_deref().unwrap_or(&opener.endpoint);
             let handshake = Handshake::start(endpoint);
             let stream = opener.dial.dial(endpoint).await?;
             Ok(Dialled { stream, handshake })
-        })
+        };
+        let opening = AssertUnwindSafe(opening).catch_unwind(); // it is not polled again
+        Box::pin(opening.map(|opened| match opened {
+            Ok(opened) => opened,
+            Err(panic) => Err(OpenFailure::panicked(&*panic)),
+        }))
     }
 }
 

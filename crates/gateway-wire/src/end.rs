@@ -24,7 +24,9 @@ pub enum EndKind {
     #[error("the client gave up: {}", .0.name())]
     GaveUp(GiveUpCause),
     /// What drove the client is gone: the runtime of a spawned client was shut down, the client of
-    /// a sender was dropped, or an observer or a dialect panicked. The client cannot connect again.
+    /// a sender was dropped, or code of the application's that runs under the lock panicked, such as
+    /// an observer. The client cannot connect again. The events that a spawned client has left, and
+    /// the outcomes of its messages, can still be received.
     #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
     Gone,
 }

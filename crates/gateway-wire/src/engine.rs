@@ -1,6 +1,7 @@
 //! The engine: everything that a driver does except wait. It owns the session and the socket.
 
 mod host;
+mod leave;
 mod socket;
 mod suspend;
 
@@ -12,6 +13,9 @@ use gateway_core::{
 };
 
 pub use self::host::{ByteStream, Dialled, Host};
+pub use self::leave::Left;
+use self::leave::{Drops, Report};
+use self::socket::WRITE;
 use self::suspend::Suspends;
 use crate::event::ClientEvent;
 use crate::handshake::ResponseHeaders;
@@ -19,7 +23,7 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
-use crate::session::{Order, Position, Session};
+use crate::session::{Order, Position, Session, Unread};
 
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +70,10 @@ pub struct Engine<H: Host> {
     yielded: u32,
     /// Reads since a deadline was found due.
     overdue_reads: u32,
+    /// Whether the last look found nothing more to read, so that a due deadline may fire.
+    has_read_all: bool,
     suspends: Suspends,
+    drops: Drops<H>,
 }
 
 /// The socket, in its current stage. `rest` came in one read with the answer to the upgrade, and is
@@ -119,7 +126,15 @@ impl<H: Host> Io<H> {
         }
     }
 
-    /// Drops the socket. The stream resets its connection if it can.
+    /// Whether a stream may be in it.
+    const fn may_hold_stream(&self) -> bool {
+        match self {
+            Self::None | Self::Asking { .. } | Self::Asked { .. } => false,
+            Self::Dialing { .. } | Self::Upgrading { .. } | Self::Open { .. } => true,
+        }
+    }
+
+    /// Prepares the socket so that its drop resets the connection, if it can.
     fn abort(&mut self) {
         match self {
             // No byte of ours has reached a stream.
@@ -127,7 +142,6 @@ impl<H: Host> Io<H> {
             Self::Upgrading { upgrading, .. } => upgrading.dialled.stream.abort(),
             Self::Open { stream, .. } => stream.abort(),
         }
-        *self = Self::None;
     }
 }
 
@@ -151,7 +165,9 @@ impl<H: Host> Engine<H> {
             response_headers: ResponseHeaders::default(),
             yielded: 0,
             overdue_reads: 0,
+            has_read_all: false,
             suspends: Suspends::default(),
+            drops: Drops::Here,
         }
     }
 
@@ -329,7 +345,7 @@ impl<H: Host> Engine<H> {
         self.session.next_event()
     }
 
-    /// Counts an event that the application is about to take. Returns true with every eighth event,
+    /// Counts an event that the application is about to take. Returns true with every eighth call,
     /// and after a read that found the deadline due. Then check the deadline with
     /// [`due`](Self::due), and [catch up](Self::catch_up) if it is due.
     #[inline]
@@ -348,15 +364,28 @@ impl<H: Host> Engine<H> {
         Some(self.host.now()).filter(|now| *now >= deadline)
     }
 
+    /// Settles all messages as if their socket were lost, and returns the events that the
+    /// application has not taken. Call this if the driver ends while the connection is not CLOSED,
+    /// and drop the engine then.
+    ///
+    /// `has_panicked` says whether a call of the engine has panicked. Messages in the bytes that a
+    /// write may have offered then are [`MaybeSent`](crate::Fate::MaybeSent).
+    pub fn abandon(&mut self, has_panicked: bool) -> Unread {
+        self.session.abandon(if has_panicked { WRITE } else { 0 })
+    }
+
     // Steps of the driver's loop.
 
-    /// Opens and drops sockets as the core has ordered. Returns whether there was an order.
+    /// Opens and drops sockets as the core has ordered. Returns whether there was an order. If a
+    /// socket that was left is yet to be [dropped](Self::take_left), the rest waits.
     pub fn carry_out_orders(&mut self) -> bool {
-        let mut any = false;
+        let mut any = self.report_dropped();
         if let Some((id, end)) = self.session.take_end() {
             self.host.ended(id, end);
         }
-        while let Some(order) = self.session.next_order() {
+        while !self.has_left()
+            && let Some(order) = self.session.next_order()
+        {
             any = true;
             match order {
                 Order::Ask { id, attempt } => {
@@ -367,25 +396,31 @@ impl<H: Host> Engine<H> {
                     if farewell {
                         H::without_budget(|| self.say_farewell());
                     }
-                    if self.io.id() == Some(id) {
-                        self.io = Io::None;
-                    }
-                    self.session.dropped(id);
+                    self.drop_socket(id);
                 }
                 Order::Abort { id } => {
                     if self.io.id() == Some(id) {
                         self.io.abort();
                     }
-                    self.session.dropped(id);
+                    self.drop_socket(id);
                 }
             }
         }
         any
     }
 
+    fn drop_socket(&mut self, id: SocketId) {
+        if self.io.id() == Some(id) {
+            self.leave(Report::Dropped(id));
+        } else {
+            self.session.dropped(id);
+        }
+    }
+
     /// Makes one step on the socket. While the socket is opening, this is a step of the opening.
-    /// After that it writes what is pending, then reads.
+    /// After that it writes what is pending, about 128 KiB at most, then reads once.
     pub fn look(&mut self) -> Progress {
+        self.has_read_all = false;
         if self.check_suspend() {
             return Progress::Made;
         }
@@ -396,7 +431,7 @@ impl<H: Host> Engine<H> {
             Io::Upgrading { .. } => self.look_at_upgrade(),
             Io::Open { id, .. } => {
                 let id = *id;
-                let wrote = self.write();
+                let wrote = self.write_some(WRITE);
                 if self.session.socket() != Some(id) {
                     // The write failed and ended the socket. The engine leaves the socket before
                     // any read.
@@ -404,9 +439,29 @@ impl<H: Host> Engine<H> {
                 }
                 match self.read() {
                     Progress::Made => Progress::Made,
-                    Progress::Blocked => wrote,
+                    Progress::Blocked => {
+                        self.has_read_all = true;
+                        wrote
+                    }
                 }
             }
+        }
+    }
+
+    /// Fires the deadline if it is due, although the last look [made](Progress::Made) progress. Call
+    /// this after such a look if other tasks or threads may send meanwhile. If they send without a
+    /// pause, every look finds bytes to write, and the driver never gets to its check of the
+    /// deadline.
+    ///
+    /// This does nothing if the look has read bytes: what has arrived is processed before a deadline
+    /// fires, and reads have a limit of their own. It reads the clock with every eighth call. Do not
+    /// call it while a runtime's budget makes sockets appear to wait.
+    pub fn fire_if_busy(&mut self) {
+        if self.has_read_all
+            && self.is_look_due()
+            && let Some(now) = self.due()
+        {
+            self.fire(now);
         }
     }
 
@@ -414,6 +469,9 @@ impl<H: Host> Engine<H> {
     /// notice much later, and the ping must not wait for that.
     pub fn fire(&mut self, now: Instant) {
         self.fail_if_refused();
+        if self.has_left() {
+            return; // the failure is reported before the deadline fires
+        }
         self.report_wall_clock(now);
         match &self.io {
             Io::Asking { asking, .. } => {
@@ -427,7 +485,7 @@ impl<H: Host> Engine<H> {
         }
         self.overdue_reads = 0;
         let _ = self.carry_out_orders();
-        let _ = self.write();
+        let _ = self.write_some(WRITE);
     }
 
     /// Handles a due deadline while events wait for the application: reads what has arrived, then
@@ -485,7 +543,7 @@ impl<H: Host> Engine<H> {
                 self.io = Io::Upgrading { id, upgrading: Box::new(upgrading) };
                 Progress::Made
             }
-            Poll::Ready(Err(failure)) => self.fail_to_open(id, &failure),
+            Poll::Ready(Err(failure)) => self.fail_to_open(id, failure),
         }
     }
 
@@ -495,13 +553,12 @@ impl<H: Host> Engine<H> {
             && upgrading.dialled.handshake.is_refused()
         {
             let (id, refusal) = (*id, upgrading.dialled.handshake.ended());
-            let _ = self.fail_to_open(id, &refusal);
+            let _ = self.fail_to_open(id, refusal);
         }
     }
 
-    fn fail_to_open(&mut self, id: SocketId, failure: &OpenFailure) -> Progress {
-        self.io = Io::None;
-        self.session.open_failed(self.host.now(), id, failure);
+    fn fail_to_open(&mut self, id: SocketId, failure: OpenFailure) -> Progress {
+        self.leave(Report::Failed(id, failure));
         Progress::Made
     }
 }

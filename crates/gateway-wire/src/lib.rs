@@ -55,7 +55,7 @@ mod tls;
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
 pub use end::{End, EndKind};
 pub use endpoint::{Endpoint, EndpointBuilder};
-pub use engine::{ByteStream, Dialled, Engine, Host, Progress};
+pub use engine::{ByteStream, Dialled, Engine, Host, Left, Progress};
 pub use event::ClientEvent;
 pub use gateway_core as core;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};
@@ -69,7 +69,7 @@ pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
     BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, Order, Position, Session,
-    SocketEnd,
+    SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};

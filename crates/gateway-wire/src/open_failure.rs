@@ -1,5 +1,6 @@
 //! Classifies failures to open a socket, with one pure function.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -34,6 +35,13 @@ impl OpenFailure {
     #[must_use]
     pub fn new(error: OpenError, detail: impl Into<String>) -> Self {
         Self { error, detail: detail.into() }
+    }
+
+    /// The failure of a `Dial` that panicked, from what `catch_unwind` returned. It has the panic's
+    /// text, and is retried.
+    #[must_use]
+    pub fn panicked(panic: &(dyn Any + Send)) -> Self {
+        Self::new(OpenError::Io, format!("`dial` panicked: {}", panic_text(panic)))
     }
 
     /// Returns the class, which decides about a retry.
@@ -77,6 +85,12 @@ impl OpenFailure {
         let words = if step == OpenStep::Tls { in_words(error, roots) } else { None };
         Self::new(class, words.unwrap_or_else(|| chain(error)))
     }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }
 
 impl fmt::Display for OpenFailure {

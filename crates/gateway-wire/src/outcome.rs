@@ -55,6 +55,10 @@ impl Outcome {
 
 /// The outcome of an accepted message. A message that was not accepted has none: `send` returns it
 /// in a [`SendError`].
+///
+/// If the task of a spawned client is gone, the outcomes of its last messages are among the events
+/// that are left. After a panic under its lock, messages that were about to be written are
+/// [`MaybeSent`](Self::MaybeSent).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {

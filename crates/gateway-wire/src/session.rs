@@ -1,6 +1,7 @@
 //! A session: the core and the codec together, without IO. Bytes and facts go in; bytes, orders and
 //! events come out.
 
+mod abandon;
 mod body;
 mod breach;
 mod clocks;
@@ -28,6 +29,7 @@ use gateway_core::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+pub use self::abandon::Unread;
 pub use self::end::SocketEnd;
 pub use self::limits::Limits;
 use self::link::{Link, Writing};
@@ -458,10 +460,16 @@ impl Session {
             }
             return;
         };
-        let (flushed, written) = (link.output.flushed(), link.output.touched());
+        let flushed = link.output.flushed();
         self.lost = (link.awaited > 0).then(|| Position::new(id, flushed)).or(self.lost);
         self.stall.clear();
-        let [sent, maybe_sent, rejected] = self.ledger.settle_lost(id, flushed, written);
+        self.settle_lost(&link);
+    }
+
+    /// Reports the outcomes of the messages that a lost socket still held.
+    fn settle_lost(&mut self, link: &Link) {
+        let (flushed, written) = (link.output.flushed(), link.output.touched());
+        let [sent, maybe_sent, rejected] = self.ledger.settle_lost(link.id, flushed, written);
         let sent = sent.filter(|_| self.report_sent);
         for outcome in [sent, maybe_sent, rejected].into_iter().flatten() {
             self.report(outcome);

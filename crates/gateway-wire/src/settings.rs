@@ -266,6 +266,9 @@ macro_rules! settings_methods {
         /// Replaces the system's wall clock, for example in a simulation. The client then does not
         /// use the suspend watch, which reads the system's clocks. It notices a suspend when its
         /// next deadline fires.
+        ///
+        /// The function must not block. A spawned client calls it under its lock, so the function
+        /// must not call a handle, and the client is gone if it panics.
         pub fn wall_clock(
             mut self,
             wall: impl Fn() -> $crate::core::UnixMillis + Send + Sync + 'static,

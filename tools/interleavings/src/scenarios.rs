@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{
-    CloseFrame, Config, ConnectionState, HeartbeatKind, JsonDialect, SendRejection,
+    CloseFrame, Config, ConnectionState, Dialect, Event, HeartbeatKind, JsonDialect, Observed,
+    Observer, SendRejection,
 };
 use gateway_wire::{ClientEvent, EndKind, Endpoint, Engine, Limits, Progress, Session};
 use loom::future::block_on;
@@ -31,10 +32,16 @@ struct Subject {
 
 /// Makes one whose write buffer is full beyond `high_water` bytes. The peer takes no byte yet.
 fn subject(high_water: usize) -> Subject {
+    subject_with(high_water, |session| session)
+}
+
+/// The same, with more that its session has.
+fn subject_with(high_water: usize, more: impl FnOnce(Session) -> Session) -> Subject {
     let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
     let mut limits = Limits::default();
     limits.high_water = high_water;
     let session = Session::new(config.into(), 7, Box::new(JsonDialect)).with_limits(limits);
+    let session = more(session);
     let (peer, wakers) = (Arc::new(Peer::new(PLENTY)), Arc::<Wakers>::default());
     let endpoint = Endpoint::builder("ws://gateway.example").build().unwrap();
     let host = Tokio {
@@ -263,6 +270,8 @@ fn the_end_of_the_task_ends_every_wait() {
         assert_eq!(refused.kind(), HandleErrorKind::Gone);
     });
     ends("the end, for a reader", |_handle, mut events| {
+        let outcome = block_on(events.next());
+        assert!(matches!(outcome, Some(ClientEvent::Outcome(_))), "of what filled the buffer");
         assert_eq!(block_on(events.next()), None);
     });
     ends("the end, for one who waits for it", |handle, _events| {
@@ -286,6 +295,47 @@ fn a_driver_that_is_dropped_with_its_handles_leaves_nothing() {
         one.join().unwrap();
         two.join().unwrap();
     });
+}
+
+/// Drops a driver when a message is sent.
+#[derive(Clone, Default)]
+struct Dropper(Arc<std::sync::Mutex<Option<Driver>>>);
+
+impl Observer for Dropper {
+    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+        if let Event::SendRequested(_) = observed.event {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+}
+
+/// The end of a driver under its own client's lock, or another's, while a thread takes the lock.
+#[test]
+fn a_driver_that_is_dropped_under_a_lock_ends_every_wait() {
+    for is_own in [true, false] {
+        explore("the end, under a lock", 2, move || {
+            let dropper = Dropper::default();
+            let observer = Box::new(dropper.clone());
+            let own = subject_with(PLENTY, |session| session.with_observer(observer));
+            let other = (!is_own).then(|| subject(PLENTY));
+            let sender = own.handle.clone();
+            let (ended, others) = match other {
+                Some(other) => (other, Some((own.driver, own.events))),
+                None => (own, None),
+            };
+            let Subject { handle, mut events, driver, .. } = ended;
+            *dropper.0.lock().unwrap() = Some(driver);
+            let waiting = thread::spawn(move || {
+                let _ = handle.try_send("one");
+                while block_on(events.next()).is_some() {}
+                (block_on(handle.closed()).kind(), handle.state())
+            });
+            let dropping = thread::spawn(move || drop(sender.try_send("drops")));
+            dropping.join().unwrap();
+            assert_eq!(waiting.join().unwrap(), (EndKind::Gone, ConnectionState::Closed));
+            drop(others);
+        });
+    }
 }
 
 #[test]

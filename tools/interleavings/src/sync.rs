@@ -22,14 +22,13 @@ impl<T> Lock<T> {
         self.0.lock().expect("loom's locks are never poisoned")
     }
 
-    pub(crate) fn try_rescue(&self) -> Option<Guard<'_, T>> {
-        self.0.try_lock().ok()
-    }
-
     #[allow(clippy::unused_self)]
     pub(crate) fn is_poisoned(&self) -> bool {
         false
     }
+
+    #[allow(clippy::unused_self)]
+    pub(crate) fn clear_poison(&self) {}
 }
 
 /// Registers and wakes in one step each, as an `AtomicWaker` appears to. loom's own prints each.
@@ -51,14 +50,30 @@ impl AtomicWaker {
 
 /// Whether this thread is inside a client's lock.
 pub(crate) mod inside {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
 
     loom::thread_local! {
         static INSIDE: Cell<bool> = Cell::new(false);
+        static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = RefCell::new(Vec::new());
     }
 
     /// Sets the flag, and returns what it was.
     pub(crate) fn replace(inside: bool) -> bool {
         INSIDE.with(|flag| flag.replace(inside))
+    }
+
+    pub(crate) fn is_inside() -> bool {
+        INSIDE.with(Cell::get)
+    }
+
+    /// Runs `act` once this thread is outside.
+    pub(crate) fn defer(act: impl FnOnce() + 'static) {
+        DEFERRED.with(|deferred| deferred.borrow_mut().push(Box::new(act)));
+    }
+
+    /// Runs what was deferred. Call this outside.
+    pub(crate) fn run_deferred() {
+        let deferred = DEFERRED.with(|deferred| deferred.take());
+        deferred.into_iter().for_each(|act| act());
     }
 }

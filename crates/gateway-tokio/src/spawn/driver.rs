@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{CloseFrame, Instant};
-use gateway_wire::{ClientEvent, DeferredLog, Engine, Host as _, LogLines, Progress};
+use gateway_wire::{ClientEvent, DeferredLog, Engine, Host as _, Left, LogLines, Progress};
 
 use super::events::Events;
 use super::handle::Handle;
@@ -13,7 +13,7 @@ use super::shared::{Shared, State};
 use crate::clock::{Clock, Timer, yield_to_others};
 use crate::host::Tokio;
 use crate::outside::{self, Outside};
-use crate::sync::Arc;
+use crate::sync::{Arc, inside};
 use crate::wakers::Wakers;
 
 /// After this many rounds without a pause, the task yields to others.
@@ -43,6 +43,8 @@ enum Next {
     Wait(Option<Instant>),
     /// Nothing: the connection is CLOSED.
     Over,
+    /// Nothing: code of the application's has panicked under the lock.
+    Gone,
 }
 
 /// Splits a client into a handle, its events, and its driver.
@@ -53,6 +55,7 @@ pub(crate) fn split(
     engine.end_wait(); // of a future that was dropped before
     engine.register_for_suspends(); // this may log, which must not be under the lock
     engine.host_mut().poll_outside();
+    engine.drop_elsewhere();
     let mut log = engine.session_mut().defer_log();
     let _ = log.span(); // its parent is the current span
     let (clock, waker) = (engine.host().clock().clone(), engine.host().waker().clone());
@@ -71,6 +74,11 @@ pub(crate) fn split(
 
 impl Driver {
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if inside::is_inside() {
+            // An observer or a dialect polls this task, maybe under this very lock.
+            yield_to_others(cx);
+            return Poll::Pending;
+        }
         self.shared.register_driver(cx);
         let users = self.shared.users();
         let is_abandoned = !users.exist() && !std::mem::replace(&mut self.is_abandoned, true);
@@ -94,10 +102,11 @@ impl Driver {
                     state.take_unread(&mut dropped);
                 }
                 state.settle(shared, wakes);
-                (next, state.take_log_lines(), state.take_outside())
+                (next, state.take_log_lines(), state.take_outside(), state.take_left())
             });
             dropped.clear();
-            let Ok((next, lines, outside)) = done else { return Poll::Ready(()) };
+            let Ok((next, lines, outside, left)) = done else { return Poll::Ready(()) }; // it has panicked
+            drop(left);
             self.write_log(lines);
             self.outside.extend(outside);
             let has_result =
@@ -114,7 +123,7 @@ impl Driver {
                     self.timer.arm(&self.waker, &self.clock, None);
                     return Poll::Pending;
                 }
-                Next::Over => return Poll::Ready(()),
+                Next::Over | Next::Gone => return Poll::Ready(()),
             }
         }
         yield_to_others(cx);
@@ -146,7 +155,7 @@ impl Future for Driver {
 /// The runtime was shut down, the task is over, or it has panicked.
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.shared.end();
+        Shared::end(&self.shared);
     }
 }
 
@@ -160,13 +169,17 @@ impl State {
 
     /// Carries out what was ordered, then makes one step on the socket.
     fn round(&mut self) -> Next {
-        let Some(engine) = &mut self.engine else { return Next::Over };
+        let Some(engine) = &mut self.engine else { return Next::Gone };
         engine.begin();
         let _ = engine.carry_out_orders();
+        if engine.has_left() {
+            return Next::Round; // once it is dropped
+        }
         if engine.session().is_over() {
             return Next::Over;
         }
         if engine.look() == Progress::Made {
+            engine.fire_if_busy(); // others may send without a pause
             // The application answers what one read has brought before the next read. So its
             // answers are written together, and the messages are still in the cache.
             return if engine.session().has_messages() { Next::Yield } else { Next::Round };
@@ -182,6 +195,10 @@ impl State {
 
     fn take_outside(&mut self) -> Vec<Outside> {
         self.engine.as_mut().map(|engine| engine.host_mut().take_outside()).unwrap_or_default()
+    }
+
+    fn take_left(&mut self) -> Option<Left<Tokio>> {
+        self.engine.as_mut().and_then(|engine| engine.take_left())
     }
 
     /// Takes the events that no one else takes.

@@ -7,10 +7,9 @@ use std::task::{Context, Poll, Waker, ready};
 use std::vec;
 
 use futures_core::Stream;
-use gateway_wire::{ClientEvent, Name};
+use gateway_wire::{ClientEvent, Name, Session};
 use tokio::task::coop;
 
-use super::error::HandleErrorKind;
 use super::shared::{Shared, State};
 use super::wakes::{Due, Wakes};
 use crate::sync::Arc;
@@ -52,7 +51,8 @@ impl Events {
     /// Returns the next event. Returns `None` while the connection is CLOSED and you have received
     /// every event. After [`Handle::connect`](crate::Handle::connect) it yields events again.
     ///
-    /// Returns `None` as well if the client's task is gone. Events that still waited are then lost.
+    /// If the client's task is gone, yields the events that still wait, and then `None`. The outcomes
+    /// of all messages are among them.
     ///
     /// Cancel-safe: if you drop the future, no event is lost.
     #[inline]
@@ -91,11 +91,11 @@ impl Events {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         match self.shared.with(|state, wakes| state.poll_event(cx.waker(), wakes)) {
             Ok(event) => event,
-            Err(HandleErrorKind::Reentrant) => {
-                cx.waker().wake_by_ref(); // looks again from the outside
+            // Looks again from the outside, or once the panic of another thread is dealt with.
+            Err(_) => {
+                cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Err(_) => Poll::Ready(None),
         }
     }
 }
@@ -103,7 +103,10 @@ impl Events {
 impl State {
     /// Takes the next event, and with it others that wait.
     fn take_events(&mut self, wakes: &mut impl Due) -> Option<(ClientEvent, Vec<ClientEvent>)> {
-        let session = self.engine.as_mut()?.session_mut();
+        let Some(engine) = &mut self.engine else {
+            return self.unread.next().map(|event| (event, Vec::new()));
+        };
+        let session = engine.session_mut();
         session.end_loan();
         let first = session.lend_event();
         let mut others = Vec::new();
@@ -122,14 +125,13 @@ impl State {
     }
 
     fn poll_event(&mut self, waker: &Waker, wakes: &mut Wakes) -> Poll<Option<ClientEvent>> {
-        let Some(engine) = &self.engine else { return Poll::Ready(None) };
-        let session = engine.session();
-        if session.has_events() {
+        let session = self.engine.as_ref().map(|engine| engine.session());
+        if session.map_or(!self.unread.is_empty(), Session::has_events) {
             // They came in the meantime. The next poll takes them.
             wakes.push(Some(waker.clone()));
             return Poll::Pending;
         }
-        if session.is_over() {
+        if session.is_none_or(Session::is_over) {
             return Poll::Ready(None);
         }
         wakes.renew(&mut self.reader, waker);

@@ -18,13 +18,17 @@ use crate::sync::Arc;
 /// A call takes effect before it returns: the client is behind a lock, which is held for a short
 /// time. The client's task does the IO. The calls also work on threads without a runtime.
 ///
-/// **From within an observer or a dialect**, every call fails: `send` with
-/// [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
-/// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). These run under the lock. The
-/// calls that return no error need no lock, and work there, too.
+/// **Under the lock** runs this code of the application's: its observer, its dialect, the methods of
+/// its [`Transport`](crate::Transport), [`Dial::abort`](crate::Dial::abort) and
+/// [`Dial::fails_whole`](crate::Dial::fails_whole), and the function of
+/// [`wall_clock`](crate::Builder::wall_clock). It must not block. From within it, every call fails:
+/// `send` with [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
+/// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). The calls that return no error
+/// need no lock, and work there, too. If this code panics, the client's task is gone.
 ///
-/// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or an
-/// observer or a dialect panicked.
+/// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or code
+/// that runs under the lock panicked. [`Events`](crate::Events) still yields the events that wait, with
+/// the outcomes of all accepted messages, and then `None`.
 ///
 /// ```no_run
 /// use gateway_tokio::{Client, ClientEvent};
@@ -63,8 +67,9 @@ impl Handle {
     /// budget of tokio's cooperative scheduling, so a task that sends in a loop lets others run.
     ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
-    /// [`ClientEvent::Outcome`](crate::ClientEvent::Outcome) reports another one. The messages of
-    /// one task arrive in the order in which it sent them.
+    /// [`ClientEvent::Outcome`](crate::ClientEvent::Outcome) reports another one. This is so even if
+    /// the client's task goes before it has written the message. The messages of one task arrive in
+    /// the order in which it sent them.
     ///
     /// Cancel-safe: if you drop the future before it completes, the message is not sent.
     ///

@@ -1,12 +1,17 @@
 //! A client behind a lock: its engine, and the tasks that wait for it.
 //!
-//! Under the lock run the engine, and with it the core, the codec, the dialect and the observer.
-//! After it, tasks are woken, lines are logged, and messages and events are dropped: these may run
-//! code of the application's, which may block or call a handle.
+//! Under the lock run the engine, and with it the core, the codec, the dialect, the observer, the
+//! transport, the wall clock, and what a `Dial` says of a transport. After it, tasks are woken, lines
+//! are logged, and streams, messages and events are dropped: these may run code of the application's,
+//! which may block or call a handle.
+//!
+//! A section is short. A look of the driver writes at most about 256 KiB, and reads once. Only a
+//! socket that ends takes longer: after a failed write, up to 16 reads find the peer's last bytes;
+//! with a Close frame, the pending bytes are written as far as the socket takes them.
 
 use std::task::{Context, Poll};
 
-use gateway_wire::{End, EndKind, Endpoint, Engine, LogLines, Name};
+use gateway_wire::{End, EndKind, Endpoint, Engine, LogLines, Name, Unread};
 
 use super::error::{HandleError, HandleErrorKind};
 use super::send::is_closed;
@@ -35,8 +40,12 @@ pub(crate) struct Shared {
 
 /// What the lock protects.
 pub(crate) struct State {
-    /// `None` once the driver is gone.
+    /// `None` once the driver is gone, or after a panic.
     pub(super) engine: Option<Box<Engine<Tokio>>>,
+    /// What the engine has left for `Events`.
+    pub(super) unread: Unread,
+    /// An engine that has panicked, until the driver drops it.
+    broken: Option<Box<Engine<Tokio>>>,
     pub(super) turns: Turns,
     pub(super) reader: Option<std::task::Waker>,
     pub(super) watchers: Watchers,
@@ -89,6 +98,8 @@ impl Shared {
         let opener = std::sync::Arc::clone(&engine.host().opener);
         let state = State {
             engine: Some(engine),
+            unread: Unread::default(),
+            broken: None,
             turns: Turns::default(),
             reader: None,
             watchers: Watchers::default(),
@@ -196,10 +207,13 @@ impl Shared {
         Users(self.users.load(Ordering::Acquire))
     }
 
-    /// No one takes events any more: the driver drops them.
+    /// No one takes events any more: the driver drops them, or this call if it is gone.
     pub(crate) fn remove_reader(&self) {
         self.users.fetch_or(UNREAD, Ordering::AcqRel);
         self.wakers.wake_all();
+        if self.standing() == Standing::GONE {
+            drop(self.with(|state, _| std::mem::take(&mut state.unread)));
+        }
     }
 
     /// Registers the driver's task. Call this before the driver looks at anything: what changes
@@ -262,31 +276,41 @@ impl Shared {
         }
     }
 
-    /// The driver is gone. Everything that waits ends, and the sockets are dropped.
-    pub(crate) fn end(&self) {
-        let was_inside = inside::replace(true);
-        // If an observer or a dialect drops the driver, the state may be locked by this thread. The
-        // engine then lives as long as the handles.
-        let state = if was_inside { self.state.try_rescue() } else { Some(self.state.rescue()) };
+    /// The driver is gone. Everything that waits ends, all messages get their outcomes, and the
+    /// sockets are dropped.
+    pub(crate) fn end(this: &Arc<Self>) {
+        if inside::is_inside() {
+            // An observer or a dialect drops the driver. It may run under this very lock.
+            let shared = Arc::clone(this);
+            return inside::defer(move || Self::end(&shared));
+        }
         let mut wakes = Wakes::default();
-        let engine = state.and_then(|mut state| {
-            state.call_all(&mut wakes);
-            state.engine.take()
-        });
-        self.standing.store(Standing::GONE.to_bits(), Ordering::Release);
-        inside::replace(was_inside);
-        drop(engine);
+        inside::replace(true);
+        let mut state = this.state.rescue();
+        let engine = state.end(this, this.state.is_poisoned(), &mut wakes);
+        let broken = state.broken.take();
+        let unread =
+            if this.users().read() { None } else { Some(std::mem::take(&mut state.unread)) };
+        this.state.clear_poison();
+        drop(state);
+        inside::replace(false);
+        drop((engine, broken, unread));
         wakes.wake();
+        inside::run_deferred();
     }
 
-    /// An observer or a dialect has panicked. The lock is poisoned, so everything that waits ends.
+    /// Code of the application's has panicked under the lock. Everything that waits ends. The driver
+    /// drops the engine, because this thread unwinds.
     #[cold]
     fn fail(&self) {
         let mut wakes = Wakes::default();
-        self.state.rescue().call_all(&mut wakes);
-        self.standing.store(Standing::GONE.to_bits(), Ordering::Release);
-        inside::replace(false);
-        self.wakers.wake_all(); // the driver drops the engine
+        let mut state = self.state.rescue();
+        if let Some(engine) = state.end(self, true, &mut wakes) {
+            state.broken = Some(engine);
+        }
+        self.state.clear_poison(); // without the engine, the state is in order
+        drop(state);
+        self.wakers.wake_all();
         wakes.wake();
     }
 }
@@ -318,6 +342,7 @@ impl<W: Due> Drop for Section<'_, W> {
             self.shared.wakers.wake_all();
         }
         self.wakes.wake();
+        inside::run_deferred();
     }
 }
 
@@ -394,6 +419,21 @@ impl State {
 
     pub(super) fn take_log_lines(&mut self) -> LogLines {
         self.engine.as_mut().map(|engine| engine.session_mut().take_log_lines()).unwrap_or_default()
+    }
+
+    /// Ends the client, once. Returns the engine, to drop it outside of the lock. Nothing changes the
+    /// standing after this.
+    fn end(
+        &mut self,
+        shared: &Shared,
+        has_panicked: bool,
+        wakes: &mut Wakes,
+    ) -> Option<Box<Engine<Tokio>>> {
+        self.call_all(wakes);
+        let mut engine = self.engine.take()?;
+        self.unread = engine.abandon(has_panicked);
+        shared.standing.store(Standing::GONE.to_bits(), Ordering::Release);
+        Some(engine)
     }
 
     fn call_all(&mut self, wakes: &mut Wakes) {

@@ -11,7 +11,10 @@ use crate::provider::Private;
 
 /// The most bytes that one write offers: a message of 64 KiB fits. If a write fails, the engine does
 /// not know how many of its bytes left the process.
-const WRITE: usize = 128 << 10;
+///
+/// A look also ends its writes after this many bytes, so that a driver holds its lock for no more
+/// than about twice this.
+pub(super) const WRITE: usize = 128 << 10;
 
 /// The most bytes that are read and discarded when a socket is left. Unread input would cause a
 /// reset, which could overtake the Close frame.
@@ -35,7 +38,7 @@ impl<H: Host> Engine<H> {
                 Progress::Made
             }
             Ok(Upgrade::Done(opened)) => self.open(id, opened),
-            Err(failure) => self.fail_to_open(id, &failure),
+            Err(failure) => self.fail_to_open(id, failure),
         }
     }
 
@@ -50,7 +53,7 @@ impl<H: Host> Engine<H> {
         self.response_headers = opened.headers;
         self.session.set_private(private.map_or_else(Private::default, |own| *own), opened.hidden);
         self.session.opened(now, id);
-        let _ = self.write(); // the login is sent before the application reads the event
+        let _ = self.write_some(WRITE); // the login is sent before the application reads the event
         Progress::Made
     }
 
@@ -107,17 +110,24 @@ impl<H: Host> Engine<H> {
 
     /// Writes and flushes the pending bytes, as far as the stream accepts them now.
     pub fn write(&mut self) -> Progress {
+        self.write_some(usize::MAX)
+    }
+
+    /// The same, but begins no write after `most` bytes. If more are pending then, the result is
+    /// [`Progress::Made`], and the next call goes on.
+    pub(super) fn write_some(&mut self, most: usize) -> Progress {
         let Io::Open { id, stream, .. } = &mut self.io else { return Progress::Blocked };
         let id = *id;
         let mut progress = Progress::Blocked;
-        let (mut moved, mut is_blocked) = (false, false);
-        while !self.session.pending().is_empty() && !self.session.is_flush_due() {
+        let (mut moved, mut is_blocked, mut left) = (false, false, most);
+        while left > 0 && !self.session.pending().is_empty() && !self.session.is_flush_due() {
             let offered = offer(self.session.pending());
             let count = offered.len();
             match stream.write(offered) {
                 Ok(0) => return self.write_failed(id, &io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.session.written(id, count);
+                    left = left.saturating_sub(count);
                     moved = true;
                     progress = Progress::Made;
                 }
@@ -135,8 +145,10 @@ impl<H: Host> Engine<H> {
             }
         }
         // Flush even if the write has to wait: complete messages then count as sent, whatever
-        // happens to the rest.
-        if self.session.is_dirty() {
+        // happens to the rest. If the next call goes on at once, it flushes.
+        let goes_on =
+            left == 0 && !self.session.pending().is_empty() && !self.session.is_flush_due();
+        if self.session.is_dirty() && !goes_on {
             match stream.flush() {
                 Ok(()) => {
                     self.session.flushed(id);
@@ -151,7 +163,7 @@ impl<H: Host> Engine<H> {
         if moved && self.session.is_transport_awaited() {
             self.session.transport_took(self.host.now());
         }
-        // If the loop ended only because of the flush, another pass follows.
+        // If the loop ended because of the flush, or after `most` bytes, another pass follows.
         let is_over = is_blocked || self.session.is_flushed();
         if is_over && self.session.is_write_watched() {
             self.session.write_ended(self.host.now(), id, moved);

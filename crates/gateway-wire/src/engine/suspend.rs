@@ -2,7 +2,7 @@
 
 use gateway_core::Instant;
 
-use super::{Engine, Host};
+use super::{Engine, Host, WRITE};
 use crate::suspend::{Suspend, SuspendWatch};
 
 /// The engine's registration with the watch, from its first connect on.
@@ -33,7 +33,7 @@ impl<H: Host> Engine<H> {
     /// Writes the probe at once. Its timeout must not wait for the application to read an event.
     pub(super) fn write_probe(&mut self) {
         if self.session.is_ready() {
-            let _ = self.write();
+            let _ = self.write_some(WRITE);
         }
     }
 

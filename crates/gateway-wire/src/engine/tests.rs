@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, JsonDialect, OpenError,
+    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, JsonDialect, Notice, OpenError,
     RetryAfter, UnixMillis,
 };
 use tungstenite::handshake::derive_accept_key;
@@ -32,6 +32,8 @@ pub(super) struct Server {
     /// What comes in the same read as the answer to the upgrade.
     behind_the_answer: Cell<&'static [u8]>,
     takes: Cell<usize>,
+    /// How many writes it took, and how many flushes, since it was last asked.
+    calls: Cell<[usize; 2]>,
     wall: Cell<u64>,
     holds_flushes: Cell<bool>,
     has_moved: Cell<bool>,
@@ -81,12 +83,14 @@ impl ByteStream for Stream {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             count => {
                 self.0.takes.set(self.0.takes.get() - count);
+                self.0.count(0);
                 Ok(count)
             }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.0.count(1);
         match self.0.holds_flushes.get() {
             true => Err(io::ErrorKind::WouldBlock.into()),
             false => Ok(()),
@@ -166,6 +170,12 @@ pub(super) fn ready_engine() -> (Engine<Memory>, Rc<Server>) {
 impl Server {
     pub(super) fn set_wall(&self, wall: UnixMillis) {
         self.wall.set(wall.0);
+    }
+
+    fn count(&self, index: usize) {
+        let mut calls = self.calls.get();
+        calls[index] += 1;
+        self.calls.set(calls);
     }
 
     /// The number of bytes written since this server accepts everything.
@@ -316,4 +326,74 @@ fn a_refusal_of_a_request_that_cannot_be_written_whole_counts() {
     });
     let refused = OpenError::Http { status: 431, retry_after: None };
     assert_eq!(causes.collect::<Vec<_>>(), [DisconnectCause::OpenFailed(refused)]);
+}
+
+/// A look is what a driver does under its lock.
+#[test]
+fn a_look_writes_a_part_of_a_large_message_and_the_last_look_flushes() {
+    const MESSAGE: usize = 4 << 20;
+    let (mut engine, server) = ready_engine();
+    let before = server.taken();
+    server.calls.take();
+    engine.send(vec![7; MESSAGE].into()).unwrap();
+
+    let mut looks = 0;
+    while engine.look() == Progress::Made {
+        looks += 1;
+        assert!(server.taken() - before <= looks * 2 * WRITE, "after {looks} looks");
+    }
+
+    assert!(server.taken() - before > MESSAGE);
+    assert_eq!(server.calls.take(), [MESSAGE.div_ceil(WRITE) + 1, 1]); // a header of 14 bytes
+    assert!(engine.session().is_flushed());
+}
+
+#[test]
+fn a_write_outside_of_a_look_writes_all_of_it() {
+    let (mut engine, _server) = ready_engine();
+    engine.send(vec![7; 4 << 20].into()).unwrap();
+
+    assert!(engine.write_sent().is_none());
+
+    assert!(engine.session().is_flushed());
+}
+
+/// Each look has bytes to write, as with other threads that send without a pause.
+#[test]
+fn a_deadline_fires_though_each_look_finds_bytes_to_write() {
+    let (mut engine, server) = ready_engine();
+    server.now.set(engine.session().deadline().unwrap());
+    let pings = |engine: &mut Engine<Memory>| {
+        let events = std::iter::from_fn(|| engine.take_event());
+        events.filter(|event| matches!(event, ClientEvent::Notice(Notice::PingSent { .. }))).count()
+    };
+
+    for _ in 0..EVENTS_BETWEEN_LOOKS {
+        engine.send("one more".into()).unwrap();
+        assert_eq!(engine.look(), Progress::Made);
+        engine.fire_if_busy();
+    }
+
+    assert_eq!(pings(&mut engine), 1);
+}
+
+/// What has arrived is processed first: it may be the pong.
+#[test]
+fn a_deadline_that_is_due_waits_for_the_bytes_that_have_arrived() {
+    let (mut engine, server) = engine_with(HeartbeatKind::Ping);
+    server.takes.set(usize::MAX);
+    server.behind_the_answer.set(b"\x81\x01x\x81\x01y");
+    while !engine.session().is_ready() {
+        assert_eq!(engine.look(), Progress::Made);
+    }
+    server.now.set(engine.session().deadline().unwrap());
+    for _ in 0..EVENTS_BETWEEN_LOOKS - 1 {
+        assert!(!engine.is_look_due());
+    }
+
+    engine.send("a look that writes and reads".into()).unwrap();
+    assert_eq!(engine.look(), Progress::Made);
+    engine.fire_if_busy();
+
+    assert_eq!(server.taken(), "a look that writes and reads".len() + 6, "no ping yet");
 }

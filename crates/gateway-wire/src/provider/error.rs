@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use gateway_core::{Config, Verdict};
 
+use crate::open_failure::panic_text;
+
 /// An error of a provider, with its verdict. The attempt fails with the cause `provider`, and the
 /// error's text is in the disconnection and in the log. So it must not contain a secret.
 ///
@@ -54,9 +56,7 @@ impl ProviderError {
     /// text, and is retried.
     #[must_use]
     pub fn panicked(panic: &(dyn Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self::retry(format!("the provider panicked: {}", text.unwrap_or("no text")))
+        Self::retry(format!("the provider panicked: {}", panic_text(panic)))
     }
 
     /// Returns this error with only the text of the application's error. To show and to drop it then

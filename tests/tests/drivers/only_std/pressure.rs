@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use gateway_std::core::{CloseCode, ConfigBuilder, DisconnectCause, HeartbeatKind};
+use gateway_std::core::{CloseCode, ConfigBuilder, DisconnectCause, HeartbeatKind, Notice};
 use gateway_std::{
     Client, ClientEvent, Dial, Endpoint, FlushErrorKind, Limits, Message, OpenFailure, OpenStep,
     Sender, Transport,
@@ -208,6 +208,9 @@ struct Shared {
     behind: AtomicUsize,
     /// Messages of the other thread.
     added: AtomicUsize,
+    /// The most of them, and how long each is.
+    most: usize,
+    length: usize,
 }
 
 impl Write for Busy {
@@ -233,8 +236,8 @@ impl Busy {
     /// Adds no more than the mailbox holds: it would wait for this very thread.
     fn add(&self) {
         let Some(sender) = self.shared.sender.get() else { return };
-        if self.shared.added.fetch_add(1, Ordering::SeqCst) < 8 {
-            drop(sender.enqueue(vec![2; 100_000]));
+        if self.shared.added.fetch_add(1, Ordering::SeqCst) < self.shared.most {
+            drop(sender.enqueue(vec![2; self.shared.length]));
         }
     }
 }
@@ -267,19 +270,50 @@ impl Dial for BusyDial {
     }
 }
 
-#[test]
-fn a_flush_and_a_send_end_with_their_own_bytes_however_much_other_threads_add() {
+/// A client whose other thread adds so many messages, each of that length, and its server, which reads
+/// them.
+fn busy(config: ConfigBuilder, most: usize, length: usize) -> (Client, Arc<Shared>, Served<()>) {
     let server = serve(async |listener| {
         let mut stream = listener.peer().await.into_stream();
         let mut buffer = vec![0; 1 << 20];
         while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
     });
-    let shared = Arc::<Shared>::default();
+    let shared = Arc::new(Shared { most, length, ..Shared::default() });
     let address = server.url.trim_start_matches("ws://").parse().unwrap();
     let dial = BusyDial(Arc::clone(&shared), address);
-    let mut client = builder(&server.url, calm()).dial(dial).build().unwrap();
+    let mut client = builder(&server.url, config).dial(dial).build().unwrap();
     until_ready(&mut client);
     shared.sender.set(client.sender()).ok().unwrap();
+    (client, shared, server)
+}
+
+/// The other thread adds a message with each write, so the client always has bytes to write.
+#[test]
+fn a_ping_leaves_though_another_thread_sends_without_a_pause() {
+    const MOST: usize = 100_000;
+    let heartbeat = Duration::from_millis(1);
+    let config = calm().heartbeat(HeartbeatKind::Ping).heartbeat_interval(heartbeat);
+    let (mut client, shared, server) = busy(config, MOST, 10);
+    shared.added.store(0, Ordering::SeqCst);
+
+    loop {
+        client.try_send("the owner's").unwrap();
+        match client.recv().unwrap() {
+            ClientEvent::Notice(Notice::PingSent { .. }) => break,
+            ClientEvent::Disconnected { cause, .. } => panic!("{cause:?}"),
+            _ => {}
+        }
+    }
+
+    let added = shared.added.load(Ordering::SeqCst);
+    assert!(added < MOST, "it left only when the other thread was done");
+    drop(client);
+    server.join();
+}
+
+#[test]
+fn a_flush_and_a_send_end_with_their_own_bytes_however_much_other_threads_add() {
+    let (mut client, shared, server) = busy(calm(), 8, 100_000);
     // A head of two bytes, a length of eight, a key of four.
     let own = 14 + MUCH;
 

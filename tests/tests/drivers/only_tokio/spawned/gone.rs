@@ -1,14 +1,17 @@
 //! The task is gone with its runtime, or because the application's code has panicked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
-use gateway_tests::{calm, memory, pair, settle, within};
+use gateway_tests::{Frame, Peer, calm, memory, pair, pair_with, settle, within};
 use gateway_tokio::core::{
     CloseFrame, ConnectionState, Dialect, Event, Observed, Observer, SendRejection,
 };
-use gateway_tokio::{Client, EndKind, Events, Handle, HandleErrorKind, Message, Permit};
+use gateway_tokio::{
+    Client, ClientEvent, EndKind, Events, Fate, Handle, HandleErrorKind, Message, Permit,
+};
+use tokio::io::DuplexStream;
 use tokio::runtime::{Builder, Runtime};
 
 use super::fill;
@@ -76,9 +79,11 @@ fn all_who_wait_are_told_when_the_runtime_is_gone() {
         assert_eq!(refused.rejection(), SendRejection::Gone);
         assert_eq!(refused.into_message(), Message::text("waits"));
         assert_eq!(reserved.unwrap_err().kind(), HandleErrorKind::Gone);
-        assert_eq!((end.kind(), state, event), (EndKind::Gone, None, None));
+        assert_eq!((end.kind(), state), (EndKind::Gone, None));
+        assert!(matches!(event, Some(ClientEvent::Outcome(_))), "of what filled the buffer");
     }));
 
+    left(&mut events);
     is_gone(&handle, &mut events);
     assert_eq!(permit.send("x").unwrap_err().rejection(), SendRejection::Gone);
     drop(peer);
@@ -148,4 +153,133 @@ async fn a_panic_under_the_lock_ends_the_client_and_tells_all_who_wait() {
         is_gone(&handle, &mut events);
         assert_eq!(peer.rest().await, [], "the socket is dropped though the handle is there");
     }
+}
+
+/// The messages and the outcomes that still wait, up to the end.
+fn left(events: &mut Events) -> (Vec<Message>, Vec<(u64, Fate)>) {
+    let (mut messages, mut outcomes) = (Vec::new(), Vec::new());
+    while let Some(event) = events.next().now_or_never().expect("it is over") {
+        match event {
+            ClientEvent::Message(message) => messages.push(message),
+            ClientEvent::Outcome(outcome) => outcomes.push((outcome.count(), outcome.fate)),
+            _ => {}
+        }
+    }
+    (messages, outcomes)
+}
+
+#[test]
+fn messages_and_outcomes_that_were_not_taken_outlive_the_task() {
+    let runtime_of_the_client = runtime();
+    let (handle, mut events, mut peer) = runtime_of_the_client.block_on(async {
+        let (client, _sockets, mut peer) = pair(calm(), 4_096).await;
+        let (handle, events) = client.spawn();
+        handle.send("arrives").await.unwrap();
+        peer.send(Frame::text("unread")).await;
+        settle().await;
+        (handle, events, peer)
+    });
+    for _ in 0..3 {
+        handle.try_send("never written").unwrap(); // the task does not run again
+    }
+
+    drop(runtime_of_the_client);
+
+    let (messages, outcomes) = left(&mut events);
+    assert_eq!(messages, [Message::text("unread")]);
+    assert_eq!(outcomes, [(3, Fate::Rejected)]);
+    is_gone(&handle, &mut events);
+    let rest = runtime().block_on(peer.rest());
+    assert_eq!(rest, [Frame::text("arrives")], "what was rejected has not left");
+}
+
+#[tokio::test]
+async fn after_a_panic_a_message_that_may_have_left_is_maybe_sent() {
+    let fragile = Fragile { at_send: true, ..Fragile::default() };
+    let is_broken = Arc::clone(&fragile.is_broken);
+    is_broken.store(true, Ordering::SeqCst);
+    let (client, _sockets, _peer) = pair_with(calm(), 4_096, |b| b.observer(fragile)).await;
+    let (handle, mut events) = client.spawn();
+    settle().await;
+
+    handle.try_send("waits for the task").unwrap();
+    is_broken.store(false, Ordering::SeqCst);
+    let panics = std::panic::AssertUnwindSafe(|| handle.try_send("panics"));
+    assert!(std::panic::catch_unwind(panics).is_err());
+
+    let (_, outcomes) = left(&mut events);
+    assert!(matches!(outcomes[..], [(1, Fate::MaybeSent { .. })]), "{outcomes:?}");
+    is_gone(&handle, &mut events);
+}
+
+/// Does something with a runtime when a message is sent, once.
+struct Act<F>(Arc<Mutex<Option<F>>>);
+
+impl<F: FnOnce()> Observer for Act<F> {
+    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+        if let Event::SendRequested(_) = observed.event
+            && let Some(act) = self.0.lock().unwrap().take()
+        {
+            act();
+        }
+    }
+}
+
+type Later = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+/// A spawned client whose observer does once, when a message is sent, what is put there.
+fn acting(runtime: &Runtime) -> (Handle, Events, Peer<DuplexStream>, Later) {
+    let later = Later::default();
+    let observer = Act(Arc::clone(&later));
+    let (handle, events, peer) = runtime.block_on(async {
+        let (client, _sockets, peer) = pair_with(calm(), 4_096, |b| b.observer(observer)).await;
+        let (handle, events) = client.spawn();
+        settle().await;
+        (handle, events, peer)
+    });
+    (handle, events, peer, later)
+}
+
+/// The lock may be the client's own, or another client's.
+#[test]
+fn a_task_that_is_dropped_inside_of_a_lock_ends_once_it_is_unlocked() {
+    for is_own in [true, false] {
+        let own = runtime();
+        let (handle, mut events, _peer, later) = acting(&own);
+        let other = runtime();
+        let (others, _other_events, _other_peer, other_later) = acting(&other);
+        let mut closed = std::pin::pin!(handle.closed());
+        assert!(closed.as_mut().now_or_never().is_none());
+        let drops: Box<dyn FnOnce() + Send> = Box::new(move || drop(own));
+        let (act, sender) = if is_own { (later, &handle) } else { (other_later, &others) };
+        *act.lock().unwrap() = Some(drops);
+
+        sender.try_send("drops the runtime").unwrap();
+
+        assert_eq!(closed.now_or_never(), Some(End::Gone), "own: {is_own}");
+        let (_, outcomes) = left(&mut events);
+        assert_eq!(outcomes, if is_own { vec![(1, Fate::Rejected)] } else { vec![] });
+        is_gone(&handle, &mut events);
+        if !is_own {
+            assert!(others.statistics().is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_task_that_is_polled_inside_of_a_lock_goes_on_once_it_is_unlocked() {
+    let runtime = Arc::new(runtime());
+    let (handle, _events, mut peer, later) = acting(&runtime);
+    handle.try_send("calls the task").unwrap();
+    let inner = Arc::clone(&runtime);
+    *later.lock().unwrap() = Some(Box::new(move || inner.block_on(settle())));
+
+    handle.try_send("polls the task").unwrap();
+
+    assert!(later.lock().unwrap().is_none());
+    runtime.block_on(within(async {
+        assert_eq!(peer.frame().await, Frame::text("calls the task"));
+        assert_eq!(peer.frame().await, Frame::text("polls the task"));
+    }));
+    assert!(handle.is_ready());
 }

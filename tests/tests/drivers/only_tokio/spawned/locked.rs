@@ -1,8 +1,10 @@
 //! What runs under the lock, and what does not.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -13,8 +15,9 @@ use gateway_tokio::core::{
 };
 use gateway_tokio::{
     Client, ClientEvent, Dial, Dialing, EndKind, Endpoint, Events, Handle, HandleErrorKind,
-    Message, ProviderError, Request,
+    Message, ProviderError, Request, Transport,
 };
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tracing::field::Visit;
 use tracing::{Level, Metadata, Subscriber, span};
@@ -458,4 +461,128 @@ async fn a_provider_that_panics_in_a_spawned_client_fails_its_attempt_alone() {
     handle.connect().unwrap();
     let _peer = within(sockets.peer()).await;
     within(handle.ready()).await.unwrap();
+}
+
+/// Panics with its first attempts: one in `dial`, and one in its future.
+struct Clumsy(AtomicUsize, gateway_tests::Memory);
+
+impl Dial for Clumsy {
+    fn dial(&self, endpoint: &Endpoint) -> Dialing {
+        let attempt = self.0.fetch_add(1, Ordering::SeqCst);
+        assert!(attempt > 0, "in the call");
+        let dialing = (attempt > 1).then(|| self.1.dial(endpoint));
+        Box::pin(async move { dialing.expect("in the future").await })
+    }
+}
+
+#[tokio::test]
+async fn a_dial_that_panics_fails_its_attempt_alone() {
+    let (memory, mut sockets) = memory(4_096);
+    let dial = Clumsy(AtomicUsize::default(), memory);
+    let client = client("ws://gateway.example", calm()).dial(dial).build().unwrap();
+    let (handle, mut events) = client.spawn();
+
+    assert_eq!(&*detail(&mut events).await, "`dial` panicked: in the call");
+    assert_eq!(&*detail(&mut events).await, "`dial` panicked: in the future");
+    let _peer = within(sockets.peer()).await;
+    within(handle.ready()).await.unwrap();
+}
+
+/// A stream that uses the handle when it is dropped, and notes the state then.
+struct Stream {
+    inner: Box<dyn Transport>,
+    own: Own,
+    ends: Arc<Mutex<Vec<Option<End>>>>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.own.use_it();
+        self.own.with(|handle| self.ends.lock().unwrap().push(handle.closed().now_or_never()));
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+/// Opens such streams.
+struct StreamDial(gateway_tests::Memory, Own, Arc<Mutex<Vec<Option<End>>>>);
+
+impl Dial for StreamDial {
+    fn dial(&self, endpoint: &Endpoint) -> Dialing {
+        let (dialing, own, ends) = (self.0.dial(endpoint), self.1.clone(), Arc::clone(&self.2));
+        Box::pin(async move {
+            let inner = dialing.await?;
+            Ok(Box::new(Stream { inner, own, ends }) as Box<dyn Transport>)
+        })
+    }
+}
+
+/// A socket that is lost, one whose upgrade is refused, one that is replaced, and one that is closed.
+#[tokio::test]
+async fn a_stream_is_dropped_outside_of_the_lock_and_before_the_client_is_over() {
+    let (own, ends) = (Own::default(), Arc::<Mutex<Vec<Option<End>>>>::default());
+    let (memory, mut sockets) = memory(4_096);
+    let dial = StreamDial(memory, own.clone(), Arc::clone(&ends));
+    let client = client("ws://gateway.example", calm()).dial(dial).build().unwrap();
+    let (handle, mut events) = client.spawn();
+    own.set(&handle);
+
+    drop(within(sockets.peer()).await);
+    let busy = "HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n";
+    gateway_tests::refuse(within(sockets.stream()).await, busy).await;
+    let _replaced = within(sockets.peer()).await;
+    within(handle.ready()).await.unwrap();
+    handle.reconnect().unwrap();
+    let mut peer = within(sockets.peer()).await;
+    within(handle.ready()).await.unwrap();
+    handle.close(CloseFrame::NORMAL).unwrap();
+    assert_eq!(within(peer.frame()).await, Frame::close(1000, ""));
+    peer.send(Frame::close(1000, "")).await;
+    assert_eq!(within(handle.closed()).await, End::Closed);
+
+    assert_eq!(*ends.lock().unwrap(), [None, None, None, None]);
+    while events.next().now_or_never().flatten().is_some() {}
+}
+
+/// A client that gives up because its upgrade was refused has dropped that stream, too.
+#[tokio::test]
+async fn a_stream_that_was_refused_is_dropped_before_the_client_has_given_up() {
+    let (own, ends) = (Own::default(), Arc::<Mutex<Vec<Option<End>>>>::default());
+    let (memory, mut sockets) = memory(4_096);
+    let dial = StreamDial(memory, own.clone(), Arc::clone(&ends));
+    let client = client("ws://gateway.example", calm()).dial(dial).build().unwrap();
+    let (handle, _events) = client.spawn();
+    own.set(&handle);
+
+    let refused = "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n";
+    gateway_tests::refuse(within(sockets.stream()).await, refused).await;
+
+    assert!(matches!(within(handle.closed()).await, End::GaveUp(_)));
+    assert_eq!(*ends.lock().unwrap(), [None]);
 }

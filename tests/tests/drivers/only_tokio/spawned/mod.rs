@@ -1,5 +1,6 @@
 //! A spawned client: its handles, events and task.
 
+mod deadlines;
 mod gone;
 mod handles;
 mod locked;
