@@ -52,7 +52,8 @@ impl Events {
     /// every event. After [`Handle::connect`](crate::Handle::connect) it yields events again.
     ///
     /// If the client's task is gone, yields the events that still wait, and then `None`. The outcomes
-    /// of all messages are among them.
+    /// of all messages are among them. Under the [lock](crate::Handle), it waits until the caller is
+    /// outside.
     ///
     /// Cancel-safe: if you drop the future, no event is lost.
     #[inline]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+use gateway_wire::{End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
 use super::error::HandleError;
 use super::permit::Permit;
@@ -150,29 +150,30 @@ impl Handle {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile.
+    /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile; or
+    /// [`EndKind::Reentrant`](crate::EndKind::Reentrant).
     pub async fn ready(&self) -> Result<(), End> {
         let mut watch = Watch::new(&self.shared);
         let ready = watch.until(|looked| match looked {
-            None => Some(Err(self.shared.gone())),
+            None => Some(Err(self.shared.end_of(EndKind::Gone))),
             Some((session, _)) if session.is_ready() => Some(Ok(())),
             Some((session, _)) => session.end().map(Err),
         });
-        ready.await.unwrap_or_else(|| Err(self.shared.gone()))
+        ready.await.unwrap_or_else(|| Err(self.shared.end_of(EndKind::Reentrant)))
     }
 
     /// Waits until the client is CLOSED and every socket is dropped, and returns how it ended. The
     /// outcomes of all messages are then among the events. Returns at once if the client is CLOSED
-    /// now.
+    /// now, and with [`EndKind::Reentrant`](crate::EndKind::Reentrant) under the lock.
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> End {
         let mut watch = Watch::new(&self.shared);
         let closed = watch.until(|looked| match looked {
-            None => Some(self.shared.gone()),
+            None => Some(self.shared.end_of(EndKind::Gone)),
             Some((session, _)) => session.end(),
         });
-        closed.await.unwrap_or_else(|| self.shared.gone())
+        closed.await.unwrap_or_else(|| self.shared.end_of(EndKind::Reentrant))
     }
 
     /// Returns a watch of the connection's state.

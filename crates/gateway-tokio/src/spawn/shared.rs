@@ -171,9 +171,8 @@ impl Shared {
         HandleError::new(kind, self.name.clone())
     }
 
-    /// The end of a client whose task is gone.
-    pub(crate) fn gone(&self) -> End {
-        End::new(EndKind::Gone, self.name.clone())
+    pub(crate) fn end_of(&self, kind: EndKind) -> End {
+        End::new(kind, self.name.clone())
     }
 
     pub(crate) const fn name(&self) -> Option<&Name> {

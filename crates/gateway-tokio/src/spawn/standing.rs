@@ -133,7 +133,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits until `look` returns a value. It is called again after each change, with the number of
-    /// changes; and with `None` if the driver is gone.
+    /// changes; and with `None` if the driver is gone. `None` means that the caller is under the lock.
     pub(crate) async fn until<T>(
         &mut self,
         look: impl Fn(Option<(&Session, u64)>) -> Option<T>,
@@ -141,7 +141,7 @@ impl<'a> Watch<'a> {
         poll_fn(|cx| self.poll(cx, &look)).await
     }
 
-    fn poll<T>(
+    pub(super) fn poll<T>(
         &mut self,
         cx: &Context<'_>,
         look: &impl Fn(Option<(&Session, u64)>) -> Option<T>,
@@ -158,10 +158,7 @@ impl<'a> Watch<'a> {
         });
         match looked {
             Ok(looked) => looked,
-            Err(HandleErrorKind::Reentrant) => {
-                cx.waker().wake_by_ref(); // looks again from the outside
-                Poll::Pending
-            }
+            Err(HandleErrorKind::Reentrant) => Poll::Ready(None),
             Err(_) => Poll::Ready(look(None)),
         }
     }

@@ -1,8 +1,11 @@
 //! A watch of the connection's state.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use gateway_core::ConnectionState;
+use gateway_wire::Session;
 
 use super::shared::Shared;
 use super::standing::Watch;
@@ -29,18 +32,27 @@ impl States {
     }
 
     /// Waits until the state may have changed since the last call, and returns it. The first call
-    /// returns at once. Returns `None` once the client's task is gone.
+    /// returns at once. Returns `None` once the client's task is gone. Under the
+    /// [lock](crate::Handle), it waits until the caller is outside.
     ///
     /// Cancel-safe: if you drop the future, the next call returns the change.
     pub async fn changed(&mut self) -> Option<ConnectionState> {
         let seen = self.seen;
         let mut watch = Watch::new(&self.shared);
-        let changed = watch.until(|looked| match looked {
+        let look = |looked: Option<(&Session, u64)>| match looked {
             None => Some(None),
             Some((_, changes)) if seen == Some(changes) => None,
             Some((session, changes)) => Some(Some((session.state(), changes))),
+        };
+        let changed = poll_fn(|cx| match watch.poll(cx, &look) {
+            Poll::Ready(None) => {
+                cx.waker().wake_by_ref(); // looks again from outside of the lock
+                Poll::Pending
+            }
+            Poll::Ready(Some(changed)) => Poll::Ready(changed),
+            Poll::Pending => Poll::Pending,
         });
-        let (state, changes) = changed.await.flatten()?;
+        let (state, changes) = changed.await?;
         self.seen = Some(changes);
         Some(state)
     }
