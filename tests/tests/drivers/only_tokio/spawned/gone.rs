@@ -62,7 +62,7 @@ fn all_who_wait_are_told_when_the_runtime_is_gone() {
     let (all, first) = (runtime(), handle.clone());
     let mut states = handle.states();
 
-    all.block_on(within(async {
+    let dropping = all.block_on(within(async {
         assert!(states.changed().await.is_some(), "the state now");
         let waiting = futures_util::future::join5(
             first.send("waits"),
@@ -73,7 +73,7 @@ fn all_who_wait_are_told_when_the_runtime_is_gone() {
         );
         let mut waiting = std::pin::pin!(waiting);
         assert!(waiting.as_mut().now_or_never().is_none());
-        std::thread::spawn(move || drop(runtime_of_the_client));
+        let dropping = std::thread::spawn(move || drop(runtime_of_the_client));
         let (sent, reserved, end, state, event) = waiting.await;
         let refused = sent.unwrap_err();
         assert_eq!(refused.rejection(), SendRejection::Gone);
@@ -81,7 +81,9 @@ fn all_who_wait_are_told_when_the_runtime_is_gone() {
         assert_eq!(reserved.unwrap_err().kind(), HandleErrorKind::Gone);
         assert_eq!((end.kind(), state), (EndKind::Gone, None));
         assert!(matches!(event, Some(ClientEvent::Outcome(_))), "of what filled the buffer");
+        dropping
     }));
+    dropping.join().unwrap(); // by now the permit's client is gone, too
 
     left(&mut events);
     is_gone(&handle, &mut events);
