@@ -473,7 +473,8 @@ fn a_few_short_texts_of_one_read_take_little_more_than_their_length() {
             assert_eq!(client.decode(&mut input), Ok(Some(text("short"))));
         }
     });
-    assert!(spent.bytes_total < 200, "{spent:?}");
+    // What is read, the copy that they share, and its reference count. And the three expected texts.
+    assert!(spent.count_total <= 6 && spent.bytes_total < 100, "{spent:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::mask::Mask;
 
 /// A payload is copied and masked in blocks of this many bytes, because the copy of a block is still
 /// in the processor's nearest cache. A multiple of the key's length.
-const BLOCK: usize = 4 << 10;
+const BLOCK: usize = 4_096;
 const _: () = assert!(BLOCK.is_multiple_of(4), "a block begins with the key's first byte");
 
 /// Appends a frame to `output`. A client's frame is masked with a new, unpredictable key (section
