@@ -12,6 +12,7 @@ ENDLESS = {
     "delete ! in <impl Visitor<'de> for Lookup<'_>>::visit_seq": "the end of a list is not seen, and places are counted up to usize::MAX",
     "replace * with + in Backoff::capped": "a base that hardly grows is multiplied u32::MAX times",
     "replace Input<'a>::advance with ()": "the same bytes are read again and again",
+    "replace == with != in Run::is_over": "a run that is over is read on",
     "replace > with == in Reader::read_payload": "a payload's end is not seen, or an incomplete one is read again",
     "replace > with < in Reader::read_payload": "a payload that has not come is read again and again",
     "replace > with >= in Reader::read_payload": "a payload's end is not seen",
