@@ -112,6 +112,12 @@ pub(crate) enum Control {
     Facts(SyncSender<Facts>),
 }
 
+impl Control {
+    const fn connects(&self) -> bool {
+        matches!(self, Self::Connect | Self::Reconnect)
+    }
+}
+
 /// What a sender may ask a client for.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
@@ -189,6 +195,22 @@ impl Mail {
     fn change(&mut self, standing: Standing) {
         self.standing = standing;
         self.changes += 1;
+    }
+
+    /// Whether a request to connect waits. Until the client has processed it, no end is shown: it
+    /// would be the end of the connection before.
+    fn will_connect(&self) -> bool {
+        self.controls.iter().any(Control::connects)
+    }
+
+    /// Makes space for a control. Hints and verdicts go first: without the last request to connect
+    /// or to close, the client would do the opposite of what it was asked for.
+    fn drop_oldest_control(&mut self) {
+        let is_steering = |control: &Control| {
+            control.connects() || matches!(control, Control::Close(..) | Control::Facts(_))
+        };
+        let oldest = self.controls.iter().position(|control| !is_steering(control)).unwrap_or(0);
+        self.controls.remove(oldest);
     }
 }
 
@@ -306,9 +328,15 @@ impl Mailbox {
     }
 
     /// Shows this to the senders.
-    pub(crate) fn publish(&self, standing: Standing) {
-        self.lock().change(standing);
-        self.changed.notify_all();
+    pub(crate) fn publish(&self, mut standing: Standing) {
+        let mut mail = self.lock();
+        if mail.will_connect() {
+            standing.end = None;
+        }
+        if mail.standing != standing {
+            mail.change(standing);
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until `look` returns a value. It is called again after each change, with the standing
@@ -339,15 +367,18 @@ impl Mailbox {
         facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
-    /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
-    /// one: only the newest matter when the client is asked for an event again.
+    /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
+    /// only the newest matter when the client is asked for an event again.
     pub(crate) fn ask(&self, control: Control) {
         let mut mail = self.lock();
         while mail.controls.len() >= CONTROLS && !mail.retired {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         if mail.controls.len() >= CONTROLS {
-            mail.controls.pop_front();
+            mail.drop_oldest_control();
+        }
+        if control.connects() && mail.standing != Standing::GONE {
+            mail.standing.end = None;
         }
         mail.controls.push_back(control);
         self.ring(mail);
@@ -492,5 +523,36 @@ impl Mailbox {
         // The data is consistent even if a thread panicked: nothing here panics between two
         // changes.
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::CloseFrame;
+
+    use crate::Client;
+
+    /// No other thread: whether `ready` and `closed` would wait is seen without a race.
+    #[test]
+    fn no_end_is_shown_from_a_request_to_connect_until_the_client_has_taken_it() {
+        let mut client = Client::builder("ws://127.0.0.1:9").build().unwrap();
+        let sender = client.sender();
+        let mailbox = sender.mailbox();
+        let end = || mailbox.lock().standing.end;
+
+        for connect in [crate::Sender::connect, crate::Sender::reconnect] {
+            client.close(CloseFrame::NORMAL);
+            while client.recv().is_some() {}
+            assert!(end().is_some());
+            connect(&sender);
+            assert_eq!(end(), None);
+            assert!(client.recv().is_some());
+            assert_eq!(end(), None);
+        }
+
+        drop(client);
+        assert!(end().is_some());
+        sender.connect();
+        assert!(end().is_some());
     }
 }

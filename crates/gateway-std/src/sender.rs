@@ -55,6 +55,11 @@ impl Sender {
         Self { mailbox }
     }
 
+    #[cfg(test)]
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// Passes a message to the client, and returns its number once the client has accepted it into
     /// its write buffer. Waits while the mailbox (256 messages, 1 MiB) or the write buffer is full.
     ///
@@ -139,7 +144,8 @@ impl Sender {
     }
 
     /// Waits until the client accepts messages. Returns at once if it does so now. Another thread
-    /// must ask the client for events meanwhile.
+    /// must ask the client for events meanwhile. After [`connect`](Self::connect), it waits for the
+    /// new connection, even if the client is still CLOSED.
     ///
     /// # Errors
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
@@ -151,7 +157,8 @@ impl Sender {
     }
 
     /// Waits until the client is CLOSED and every socket is dropped, or until it is dropped, and
-    /// returns how it ended. Another thread must ask the client for events meanwhile.
+    /// returns how it ended. Another thread must ask the client for events meanwhile. After
+    /// [`connect`](Self::connect), it waits for the end of the new connection.
     #[must_use]
     pub fn closed(&self) -> End {
         self.mailbox.ended(self.mailbox.wait_until(|standing, _| standing.end))

@@ -1,6 +1,7 @@
 //! Senders on other threads: every message has one outcome, whatever happens to the connection.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -164,6 +165,58 @@ fn a_request_to_connect_after_closed_is_kept_among_many_others() {
     sender.connect();
 
     until_ready(&mut client);
+}
+
+#[test]
+fn a_request_to_connect_after_closed_is_kept_before_many_others() {
+    let (mut client, sender, _server) = closed();
+
+    sender.connect();
+    for _ in 0..100 {
+        sender.network_changed(Network::Online);
+    }
+
+    until_ready(&mut client);
+}
+
+#[test]
+fn a_sender_that_connects_again_waits_for_the_new_connection() {
+    for connect in [Sender::connect, Sender::reconnect] {
+        let (mut client, sender, _server) = closed();
+        let (done, is_done) = channel();
+        let user = thread::spawn(move || {
+            connect(&sender);
+            done.send(()).unwrap();
+            let ready = sender.ready();
+            done.send(()).unwrap();
+            (ready, sender.closed().kind())
+        });
+
+        // The client takes the request while the sender already waits.
+        is_done.recv().unwrap();
+        until_ready(&mut client);
+        is_done.recv().unwrap();
+        client.close(CloseFrame::NORMAL);
+        while client.recv().is_some() {}
+
+        assert_eq!(user.join().unwrap(), (Ok(()), EndKind::Closed));
+    }
+}
+
+#[test]
+fn an_end_is_shown_again_once_a_request_to_connect_is_over() {
+    let mut client = client("ws://127.0.0.1:9", calm());
+    let sender = client.sender();
+    client.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    for _ in 0..20 {
+        sender.connect(); // the oldest of these are dropped
+        sender.close(CloseFrame::NORMAL);
+    }
+
+    while client.recv().is_some() {}
+
+    assert_eq!(sender.ready().unwrap_err().kind(), EndKind::Closed);
 }
 
 #[test]
