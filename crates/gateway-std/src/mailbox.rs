@@ -52,7 +52,7 @@ impl Letter {
         (Self::Space(bytes, answer), outcome)
     }
 
-    /// Refuses it. A reservation is refused as stalled or as closed.
+    /// Refuses it. A reservation is refused as stalled, as gone or as closed.
     pub(crate) fn refuse(self, why: SendRejection, name: Option<Name>) {
         // The channel has space for the one answer, and the sender may be gone.
         match self {
@@ -62,6 +62,7 @@ impl Letter {
             Self::Space(_, answer) => {
                 let _ = answer.send(Err(match why {
                     SendRejection::Stalled => ReserveErrorKind::Stalled,
+                    SendRejection::Gone => ReserveErrorKind::Gone,
                     _ => ReserveErrorKind::Closed,
                 }));
             }
@@ -314,8 +315,10 @@ impl Mailbox {
         self.ring(mail);
     }
 
+    /// No one takes the letter.
     fn closed(&self, letter: Letter) -> SendError {
-        self.refusal(SendRejection::Closed, letter.into_message())
+        let why = if self.is_gone() { SendRejection::Gone } else { SendRejection::Closed };
+        self.refusal(why, letter.into_message())
     }
 
     pub(crate) fn refusal(&self, why: SendRejection, message: Message) -> SendError {
@@ -487,7 +490,7 @@ impl Mailbox {
             _ => true,
         });
         mail.facts = Some(facts);
-        self.refuse_all(mail);
+        self.refuse_all(mail, SendRejection::Closed);
     }
 
     /// The client is dropped.
@@ -497,10 +500,10 @@ impl Mailbox {
         mail.change(Standing::GONE);
         mail.controls.clear(); // their senders may wait for an answer
         self.changed.notify_all();
-        self.refuse_all(mail);
+        self.refuse_all(mail, SendRejection::Gone);
     }
 
-    fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>) {
+    fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>, why: SendRejection) {
         mail.bytes = 0;
         let mut letters = std::mem::take(&mut mail.letters);
         for (letter, space) in std::mem::take(&mut mail.reserved) {
@@ -509,7 +512,7 @@ impl Mailbox {
         }
         self.taken(&mail);
         drop(mail);
-        let refuse = |letter: Letter| letter.refuse(SendRejection::Closed, self.name.clone());
+        let refuse = |letter: Letter| letter.refuse(why, self.name.clone());
         letters.into_iter().for_each(refuse);
     }
 

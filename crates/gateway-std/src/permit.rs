@@ -48,7 +48,9 @@ impl Permit {
     /// # Errors
     /// Each error returns the message. The permit is used up in any case.
     ///
-    /// - The connection is not ready, is closing, or is CLOSED, or the client was dropped.
+    /// - The connection is not ready, is closing, or is CLOSED.
+    /// - [`Gone`](SendRejection::Gone): the client was dropped. Or an observer or a dialect panicked
+    ///   while the client accepted the message; then the message is lost.
     /// - [`OutcomesUnread`](SendRejection::OutcomesUnread): more than 4,096 ranges of outcomes are
     ///   unread.
     /// - [`LongerThanReserved`](SendRejection::LongerThanReserved): the message is longer than

@@ -65,9 +65,13 @@ impl Sender {
     ///
     /// # Errors
     /// Returns the message if the connection is not ready, is closing, or is CLOSED, or if the
-    /// client was dropped. It also returns the message if the write buffer is full and the
-    /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
-    /// ranges of outcomes are unread.
+    /// client was dropped ([`Gone`](SendRejection::Gone)). It also returns the message if the write
+    /// buffer is full and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
+    /// unread.
+    ///
+    /// If an observer or a dialect panics while the client accepts the message, the message is lost:
+    /// the error is `Gone` and its message is empty.
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         self.enqueue(message)?.wait()
     }
@@ -79,7 +83,7 @@ impl Sender {
     ///
     /// # Errors
     /// Returns the message if the connection is CLOSED and its events are taken, or if the client
-    /// was dropped. The receipt returns all other errors.
+    /// was dropped ([`Gone`](SendRejection::Gone)). The receipt returns all other errors.
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.post(letter)?;
@@ -94,8 +98,9 @@ impl Sender {
     ///
     /// # Errors
     /// Returns the message if the mailbox is full
-    /// ([`WriteBlocked`](gateway_core::SendRejection::WriteBlocked)), if the connection is CLOSED and
-    /// its events are taken, or if the client was dropped. The receipt returns all other errors.
+    /// ([`WriteBlocked`](SendRejection::WriteBlocked)), if the connection is CLOSED and
+    /// its events are taken, or if the client was dropped ([`Gone`](SendRejection::Gone)). The
+    /// receipt returns all other errors.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.try_post(letter)?;
@@ -285,11 +290,16 @@ impl Receipt {
     ///
     /// # Errors
     /// Returns the message if the connection is not ready, is closing, or is CLOSED, or if the
-    /// client was dropped. It also returns the message if the write buffer is full and the
-    /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
-    /// ranges of outcomes are unread.
+    /// client was dropped ([`Gone`](SendRejection::Gone)). It also returns the message if the write
+    /// buffer is full and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
+    /// unread.
+    ///
+    /// If an observer or a dialect panics while the client accepts the message, the message is lost:
+    /// the error is `Gone` and its message is empty.
     pub fn wait(self) -> Result<MessageId, SendError> {
-        let gone = |_| Err(self.mailbox.refusal(SendRejection::Closed, Message::text("")));
+        // The client was unwinding when it had the message.
+        let gone = |_| Err(self.mailbox.refusal(SendRejection::Gone, Message::text("")));
         self.outcome.recv().unwrap_or_else(gone)
     }
 }

@@ -78,7 +78,7 @@ fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
 
     for sender in senders {
         let refused = sender.join().unwrap().unwrap_err();
-        assert_eq!(refused.rejection(), SendRejection::Closed);
+        assert_eq!(refused.rejection(), SendRejection::Gone);
         assert_eq!(refused.into_message().as_text(), Some("hello"));
     }
 }
@@ -344,6 +344,10 @@ fn a_message_that_finds_the_mailbox_full_comes_back() {
     assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
 
     drop(client);
-    assert_eq!(sender.try_send("late").unwrap_err().rejection(), SendRejection::Closed);
-    assert!(receipts.into_iter().all(|receipt| receipt.wait().is_err()));
+    let refused = [sender.try_send("late"), sender.enqueue("late")].map(Result::unwrap_err);
+    assert_eq!(refused.map(|refused| refused.rejection()), [SendRejection::Gone; 2]);
+    assert_eq!(sender.send("late").unwrap_err().rejection(), SendRejection::Gone);
+    for receipt in receipts {
+        assert_eq!(receipt.wait().unwrap_err().rejection(), SendRejection::Gone);
+    }
 }
