@@ -418,7 +418,7 @@ pub enum SendRejection {
     /// dropped, or an observer or a dialect panicked. Only drivers give this reason; the machine
     /// never does.
     Gone,
-    /// `send` was called from within an observer or a dialect. Only drivers give this reason; the
+    /// The message was sent from within an observer or a dialect, which must not wait. Only drivers give this reason; the
     /// machine never does.
     Reentrant,
 }

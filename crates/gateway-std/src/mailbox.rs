@@ -14,6 +14,7 @@ use gateway_wire::{
     End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session,
 };
 
+use crate::inside::is_inside;
 use crate::permit::{ReserveError, ReserveErrorKind};
 
 /// The most messages that may wait in the mailbox.
@@ -63,6 +64,7 @@ impl Letter {
                 let _ = answer.send(Err(match why {
                     SendRejection::Stalled => ReserveErrorKind::Stalled,
                     SendRejection::Gone => ReserveErrorKind::Gone,
+                    SendRejection::Reentrant => ReserveErrorKind::Reentrant,
                     _ => ReserveErrorKind::Closed,
                 }));
             }
@@ -210,8 +212,13 @@ impl Mail {
         let is_steering = |control: &Control| {
             control.connects() || matches!(control, Control::Close(..) | Control::Facts(_))
         };
-        let oldest = self.controls.iter().position(|control| !is_steering(control)).unwrap_or(0);
-        self.controls.remove(oldest);
+        let is_asked = |control: &Control| matches!(control, Control::Facts(_));
+        let hint = self.controls.iter().position(|control| !is_steering(control));
+        // A thread waits for facts, so these stay. As many threads as there are places ask for some.
+        let oldest = hint.or_else(|| self.controls.iter().position(|control| !is_asked(control)));
+        if let Some(oldest) = oldest {
+            self.controls.remove(oldest);
+        }
     }
 }
 
@@ -242,13 +249,24 @@ impl Mailbox {
 
     /// Waits for space, and queues a message.
     pub(crate) fn post(&self, letter: Letter) -> Result<(), SendError> {
-        self.wait_and_queue(letter).map_err(|letter| self.closed(letter))
+        let mut mail = self.lock();
+        while mail.is_full_for(&letter) && !mail.retired {
+            if is_inside() {
+                drop(mail);
+                return Err(self.refusal(SendRejection::Reentrant, letter.into_message()));
+            }
+            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.queue(mail, letter).map_err(|letter| self.closed(letter))
     }
 
     /// Waits for a place among the letters, and reserves so much of the write buffer.
     pub(crate) fn reserve(&self, space: usize) -> Result<(), ReserveError> {
+        if is_inside() {
+            return Err(ReserveError::new(ReserveErrorKind::Reentrant, self.name.clone()));
+        }
         let (letter, reserved) = Letter::space(space);
-        let reserved = match self.wait_and_queue(letter) {
+        let reserved = match self.post(letter) {
             // If the client is dropped meanwhile, this ends, too.
             Ok(()) => reserved.recv().unwrap_or(Err(ReserveErrorKind::Gone)),
             Err(_) => Err(ReserveErrorKind::Closed),
@@ -261,14 +279,6 @@ impl Mailbox {
 
     fn is_gone(&self) -> bool {
         self.lock().standing == Standing::GONE
-    }
-
-    fn wait_and_queue(&self, letter: Letter) -> Result<(), Letter> {
-        let mut mail = self.lock();
-        while mail.is_full_for(&letter) && !mail.retired {
-            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.queue(mail, letter)
     }
 
     /// Queues a message if there is space.
@@ -343,12 +353,15 @@ impl Mailbox {
     }
 
     /// Waits until `look` returns a value. It is called again after each change, with the standing
-    /// and the number of changes.
-    pub(crate) fn wait_until<T>(&self, look: impl Fn(Standing, u64) -> Option<T>) -> T {
+    /// and the number of changes. Returns `None` if it must not wait.
+    pub(crate) fn wait_until<T>(&self, look: impl Fn(Standing, u64) -> Option<T>) -> Option<T> {
         let mut mail = self.lock();
         loop {
             if let Some(found) = look(mail.standing, mail.changes) {
-                return found;
+                return Some(found);
+            }
+            if is_inside() {
+                return None;
             }
             mail = self.changed.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
@@ -358,12 +371,13 @@ impl Mailbox {
     pub(crate) fn facts(&self) -> Result<Facts, End> {
         let (answer, facts) = sync_channel(1);
         let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired {
+        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         match (mail.standing, &mail.facts) {
             (Standing::GONE, _) => return Err(self.ended(EndKind::Gone)),
             (_, Some(last)) => return Ok(last.clone()),
+            (_, None) if is_inside() => return Err(self.ended(EndKind::Reentrant)),
             (_, None) => mail.controls.push_back(Control::Facts(answer)),
         }
         self.ring(mail);
@@ -371,10 +385,11 @@ impl Mailbox {
     }
 
     /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
-    /// only the newest matter when the client is asked for an event again.
+    /// only the newest matter when the client is asked for an event again. The same holds within an
+    /// observer or a dialect, which must not wait.
     pub(crate) fn ask(&self, control: Control) {
         let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired {
+        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         if mail.controls.len() >= CONTROLS {

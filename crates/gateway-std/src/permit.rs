@@ -7,6 +7,7 @@ use gateway_core::SendRejection;
 use gateway_wire::{Message, MessageId, Name, Prefix, SendError};
 use thiserror::Error;
 
+use crate::inside::is_inside;
 use crate::mailbox::{Letter, Mailbox};
 use crate::sender::Receipt;
 
@@ -55,10 +56,14 @@ impl Permit {
     ///   unread.
     /// - [`LongerThanReserved`](SendRejection::LongerThanReserved): the message is longer than
     ///   [`bytes`](Self::bytes).
+    /// - [`Reentrant`](SendRejection::Reentrant): the call came from within an observer or a dialect.
     pub fn send(mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         let message = message.into();
         if message.len() > self.bytes {
             return Err(self.mailbox.refusal(SendRejection::LongerThanReserved, message));
+        }
+        if is_inside() {
+            return Err(self.mailbox.refusal(SendRejection::Reentrant, message));
         }
         self.is_used = true; // from here on, the mailbox releases the space
         let (letter, outcome) = Letter::new(message);
@@ -103,6 +108,9 @@ pub enum ReserveErrorKind {
     /// [`send_stall`](crate::Builder::send_stall).
     #[error("the write buffer is full and the transport took no byte for send_stall")]
     Stalled,
+    /// The call came from within an observer or a dialect, which must not wait.
+    #[error("an observer or a dialect must not wait for a client")]
+    Reentrant,
 }
 
 impl ReserveError {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+use gateway_wire::{End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
+use crate::inside::is_inside;
 use crate::mailbox::{Answer, Control, Letter, Mailbox};
 use crate::permit::{Permit, ReserveError, space_of};
 use crate::states::States;
@@ -22,6 +23,12 @@ use crate::states::States;
 /// On the thread that owns the client, [`Sender::send`] would deadlock. Use the client's own
 /// methods there. That thread may [enqueue](Self::enqueue) messages while the mailbox has space. It
 /// must then ask for events before it waits for receipts.
+///
+/// **An observer or a dialect must not wait.** Within one, of any client, each call that would wait
+/// fails instead: with [`SendRejection::Reentrant`],
+/// [`ReserveErrorKind::Reentrant`](crate::ReserveErrorKind::Reentrant) or [`EndKind::Reentrant`].
+/// [`try_send`](Self::try_send) never waits, and requests such as [`close`](Self::close) do not wait
+/// there.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -73,6 +80,9 @@ impl Sender {
     /// If an observer or a dialect panics while the client accepts the message, the message is lost:
     /// the error is `Gone` and its message is empty.
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        if is_inside() {
+            return Err(self.mailbox.refusal(SendRejection::Reentrant, message.into()));
+        }
         self.enqueue(message)?.wait()
     }
 
@@ -130,6 +140,8 @@ impl Sender {
     /// - [`Stalled`](crate::ReserveErrorKind::Stalled): the write buffer is full, and the transport
     ///   took no byte for [`send_stall`](crate::Builder::send_stall).
     /// - [`Gone`](crate::ReserveErrorKind::Gone): the client was dropped.
+    /// - [`Reentrant`](crate::ReserveErrorKind::Reentrant): the call came from within an observer or
+    ///   a dialect.
     pub fn reserve(&self, bytes: usize) -> Result<Permit, ReserveError> {
         self.mailbox.reserve(space_of(bytes))?;
         Ok(Permit::new(Arc::clone(&self.mailbox), bytes))
@@ -155,10 +167,11 @@ impl Sender {
     /// # Errors
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
     pub fn ready(&self) -> Result<(), End> {
-        self.mailbox.wait_until(|standing, _| match standing.end {
+        let ready = self.mailbox.wait_until(|standing, _| match standing.end {
             Some(end) => Some(Err(self.mailbox.ended(end))),
             None => standing.is_ready.then_some(Ok(())),
-        })
+        });
+        ready.unwrap_or_else(|| Err(self.mailbox.ended(EndKind::Reentrant)))
     }
 
     /// Waits until the client is CLOSED and every socket is dropped, or until it is dropped, and
@@ -166,7 +179,8 @@ impl Sender {
     /// [`connect`](Self::connect), it waits for the end of the new connection.
     #[must_use]
     pub fn closed(&self) -> End {
-        self.mailbox.ended(self.mailbox.wait_until(|standing, _| standing.end))
+        let end = self.mailbox.wait_until(|standing, _| standing.end);
+        self.mailbox.ended(end.unwrap_or(EndKind::Reentrant))
     }
 
     /// Returns a watch of the connection's state.
@@ -296,11 +310,17 @@ impl Receipt {
     /// unread.
     ///
     /// If an observer or a dialect panics while the client accepts the message, the message is lost:
-    /// the error is `Gone` and its message is empty.
+    /// the error is `Gone` and its message is empty. The message is empty, too, if the error is
+    /// [`Reentrant`](SendRejection::Reentrant), but then the client still tries to send it.
     pub fn wait(self) -> Result<MessageId, SendError> {
-        // The client was unwinding when it had the message.
-        let gone = |_| Err(self.mailbox.refusal(SendRejection::Gone, Message::text("")));
-        self.outcome.recv().unwrap_or_else(gone)
+        let lost = |why| Err(self.mailbox.refusal(why, Message::text("")));
+        match self.outcome.try_recv() {
+            Ok(answer) => return answer,
+            Err(TryRecvError::Empty) if is_inside() => return lost(SendRejection::Reentrant),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+        }
+        // Without an answer, the client was unwinding when it had the message.
+        self.outcome.recv().unwrap_or_else(|_| lost(SendRejection::Gone))
     }
 }
 

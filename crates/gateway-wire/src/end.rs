@@ -27,6 +27,10 @@ pub enum EndKind {
     /// a sender was dropped, or an observer or a dialect panicked. The client cannot connect again.
     #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
     Gone,
+    /// There is no end: a sender would have had to wait, and was called from within an observer or a
+    /// dialect. It would have waited for itself.
+    #[error("an observer or a dialect must not wait for a client")]
+    Reentrant,
 }
 
 impl End {
