@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gateway_std::core::{
@@ -149,7 +149,8 @@ fn a_call_of_another_client_from_within_an_observer_fails() {
 /// A receipt and a permit that are used within an observer.
 #[test]
 fn a_receipt_and_a_permit_do_not_wait_within_an_observer() {
-    struct User(Arc<std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>>);
+    type Act = Box<dyn FnOnce() + Send>;
+    struct User(Arc<Mutex<Vec<Act>>>);
     impl Observer for User {
         fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
             if let Event::SendRequested(_) = observed.event {
@@ -158,7 +159,7 @@ fn a_receipt_and_a_permit_do_not_wait_within_an_observer() {
             }
         }
     }
-    let acts = Arc::new(std::sync::Mutex::new(Vec::<Box<dyn FnOnce() + Send>>::new()));
+    let acts = Arc::new(Mutex::new(Vec::<Act>::new()));
     let server = serve(async |listener| listener.peer().await.echo().await);
     let more = builder(&server.url, calm()).observer(User(Arc::clone(&acts)));
     let mut client = more.build().unwrap();
