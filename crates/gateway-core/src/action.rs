@@ -414,10 +414,11 @@ pub enum SendRejection {
     /// The message is longer than the space that was reserved for it. Only drivers give this
     /// reason; the machine never does.
     LongerThanReserved,
-    /// The task that drives the connection is gone: its runtime was shut down, or an observer or a
-    /// dialect panicked. Only drivers give this reason; the machine never does.
+    /// What drives the connection is gone: its runtime was shut down, the client of a sender was
+    /// dropped, or an observer or a dialect panicked. Only drivers give this reason; the machine
+    /// never does.
     Gone,
-    /// `send` was called from within an observer or a dialect. Only drivers give this reason; the
+    /// The message was sent from within an observer or a dialect, which must not wait. Only drivers give this reason; the
     /// machine never does.
     Reentrant,
 }

@@ -12,6 +12,7 @@ use gateway_wire::{
 use crate::client::Client;
 use crate::dial::Dial;
 use crate::errand::{Errands, Provider};
+use crate::inside::Marked;
 use crate::os::Os;
 use crate::system::System;
 
@@ -96,7 +97,7 @@ impl Builder {
             None => HasProvider::None,
         };
         let Parts { endpoint, tls, session } =
-            self.settings.build(self.dial.is_none(), provider)?;
+            marked(self.settings).build(self.dial.is_none(), provider)?;
         let errands =
             Errands::new(endpoint.clone(), tls.clone(), self.dial, self.provider, resolver);
         let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
@@ -117,9 +118,19 @@ impl Builder {
         self,
         system: impl FnOnce(&Endpoint) -> S,
     ) -> Result<Client<S>, ConfigErrors> {
-        let Parts { endpoint, session, .. } = self.settings.build(false, HasProvider::OfSystem)?;
+        let Parts { endpoint, session, .. } =
+            marked(self.settings).build(false, HasProvider::OfSystem)?;
         let system = system(&endpoint);
         Ok(Client::new(session, endpoint, system))
+    }
+}
+
+/// A sender must know whether it is called from within an observer or a dialect.
+fn marked(settings: Settings) -> Settings {
+    Settings {
+        observer: settings.observer.map(|own| Box::new(Marked(own)) as _),
+        dialect: settings.dialect.map(|own| Box::new(Marked(own)) as _),
+        ..settings
     }
 }
 

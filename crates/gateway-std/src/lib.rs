@@ -40,6 +40,7 @@ mod client;
 mod clock;
 mod dial;
 mod errand;
+mod inside;
 mod mailbox;
 mod os;
 mod permit;

@@ -14,6 +14,7 @@ use gateway_wire::{
     End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session,
 };
 
+use crate::inside::is_inside;
 use crate::permit::{ReserveError, ReserveErrorKind};
 
 /// The most messages that may wait in the mailbox.
@@ -52,7 +53,7 @@ impl Letter {
         (Self::Space(bytes, answer), outcome)
     }
 
-    /// Refuses it. A reservation is refused as stalled or as closed.
+    /// Refuses it. A reservation is refused as stalled, as gone or as closed.
     pub(crate) fn refuse(self, why: SendRejection, name: Option<Name>) {
         // The channel has space for the one answer, and the sender may be gone.
         match self {
@@ -62,6 +63,8 @@ impl Letter {
             Self::Space(_, answer) => {
                 let _ = answer.send(Err(match why {
                     SendRejection::Stalled => ReserveErrorKind::Stalled,
+                    SendRejection::Gone => ReserveErrorKind::Gone,
+                    SendRejection::Reentrant => ReserveErrorKind::Reentrant,
                     _ => ReserveErrorKind::Closed,
                 }));
             }
@@ -110,6 +113,12 @@ pub(crate) enum Control {
     LoginAccepted,
     LoginRejected(Verdict),
     Facts(SyncSender<Facts>),
+}
+
+impl Control {
+    const fn connects(&self) -> bool {
+        matches!(self, Self::Connect | Self::Reconnect)
+    }
 }
 
 /// What a sender may ask a client for.
@@ -190,6 +199,27 @@ impl Mail {
         self.standing = standing;
         self.changes += 1;
     }
+
+    /// Whether a request to connect waits. Until the client has processed it, no end is shown: it
+    /// would be the end of the connection before.
+    fn will_connect(&self) -> bool {
+        self.controls.iter().any(Control::connects)
+    }
+
+    /// Makes space for a control. Hints and verdicts go first: without the last request to connect
+    /// or to close, the client would do the opposite of what it was asked for.
+    fn drop_oldest_control(&mut self) {
+        let is_steering = |control: &Control| {
+            control.connects() || matches!(control, Control::Close(..) | Control::Facts(_))
+        };
+        let is_asked = |control: &Control| matches!(control, Control::Facts(_));
+        let hint = self.controls.iter().position(|control| !is_steering(control));
+        // A thread waits for facts, so these stay. As many threads as there are places ask for some.
+        let oldest = hint.or_else(|| self.controls.iter().position(|control| !is_asked(control)));
+        if let Some(oldest) = oldest {
+            self.controls.remove(oldest);
+        }
+    }
 }
 
 impl Mailbox {
@@ -219,13 +249,24 @@ impl Mailbox {
 
     /// Waits for space, and queues a message.
     pub(crate) fn post(&self, letter: Letter) -> Result<(), SendError> {
-        self.wait_and_queue(letter).map_err(|letter| self.closed(letter))
+        let mut mail = self.lock();
+        while mail.is_full_for(&letter) && !mail.retired {
+            if is_inside() {
+                drop(mail);
+                return Err(self.refusal(SendRejection::Reentrant, letter.into_message()));
+            }
+            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.queue(mail, letter).map_err(|letter| self.closed(letter))
     }
 
     /// Waits for a place among the letters, and reserves so much of the write buffer.
     pub(crate) fn reserve(&self, space: usize) -> Result<(), ReserveError> {
+        if is_inside() {
+            return Err(ReserveError::new(ReserveErrorKind::Reentrant, self.name.clone()));
+        }
         let (letter, reserved) = Letter::space(space);
-        let reserved = match self.wait_and_queue(letter) {
+        let reserved = match self.post(letter) {
             // If the client is dropped meanwhile, this ends, too.
             Ok(()) => reserved.recv().unwrap_or(Err(ReserveErrorKind::Gone)),
             Err(_) => Err(ReserveErrorKind::Closed),
@@ -238,14 +279,6 @@ impl Mailbox {
 
     fn is_gone(&self) -> bool {
         self.lock().standing == Standing::GONE
-    }
-
-    fn wait_and_queue(&self, letter: Letter) -> Result<(), Letter> {
-        let mut mail = self.lock();
-        while mail.is_full_for(&letter) && !mail.retired {
-            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.queue(mail, letter)
     }
 
     /// Queues a message if there is space.
@@ -292,8 +325,10 @@ impl Mailbox {
         self.ring(mail);
     }
 
+    /// No one takes the letter.
     fn closed(&self, letter: Letter) -> SendError {
-        self.refusal(SendRejection::Closed, letter.into_message())
+        let why = if self.is_gone() { SendRejection::Gone } else { SendRejection::Closed };
+        self.refusal(why, letter.into_message())
     }
 
     pub(crate) fn refusal(&self, why: SendRejection, message: Message) -> SendError {
@@ -306,18 +341,27 @@ impl Mailbox {
     }
 
     /// Shows this to the senders.
-    pub(crate) fn publish(&self, standing: Standing) {
-        self.lock().change(standing);
-        self.changed.notify_all();
+    pub(crate) fn publish(&self, mut standing: Standing) {
+        let mut mail = self.lock();
+        if mail.will_connect() {
+            standing.end = None;
+        }
+        if mail.standing != standing {
+            mail.change(standing);
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until `look` returns a value. It is called again after each change, with the standing
-    /// and the number of changes.
-    pub(crate) fn wait_until<T>(&self, look: impl Fn(Standing, u64) -> Option<T>) -> T {
+    /// and the number of changes. Returns `None` if it must not wait.
+    pub(crate) fn wait_until<T>(&self, look: impl Fn(Standing, u64) -> Option<T>) -> Option<T> {
         let mut mail = self.lock();
         loop {
             if let Some(found) = look(mail.standing, mail.changes) {
-                return found;
+                return Some(found);
+            }
+            if is_inside() {
+                return None;
             }
             mail = self.changed.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
@@ -327,27 +371,32 @@ impl Mailbox {
     pub(crate) fn facts(&self) -> Result<Facts, End> {
         let (answer, facts) = sync_channel(1);
         let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired {
+        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         match (mail.standing, &mail.facts) {
             (Standing::GONE, _) => return Err(self.ended(EndKind::Gone)),
             (_, Some(last)) => return Ok(last.clone()),
+            (_, None) if is_inside() => return Err(self.ended(EndKind::Reentrant)),
             (_, None) => mail.controls.push_back(Control::Facts(answer)),
         }
         self.ring(mail);
         facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
-    /// Waits for space, and queues a request. If no one takes requests for now, drops the oldest
-    /// one: only the newest matter when the client is asked for an event again.
+    /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
+    /// only the newest matter when the client is asked for an event again. The same holds within an
+    /// observer or a dialect, which must not wait.
     pub(crate) fn ask(&self, control: Control) {
         let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired {
+        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
         if mail.controls.len() >= CONTROLS {
-            mail.controls.pop_front();
+            mail.drop_oldest_control();
+        }
+        if control.connects() && mail.standing != Standing::GONE {
+            mail.standing.end = None;
         }
         mail.controls.push_back(control);
         self.ring(mail);
@@ -456,7 +505,7 @@ impl Mailbox {
             _ => true,
         });
         mail.facts = Some(facts);
-        self.refuse_all(mail);
+        self.refuse_all(mail, SendRejection::Closed);
     }
 
     /// The client is dropped.
@@ -466,10 +515,10 @@ impl Mailbox {
         mail.change(Standing::GONE);
         mail.controls.clear(); // their senders may wait for an answer
         self.changed.notify_all();
-        self.refuse_all(mail);
+        self.refuse_all(mail, SendRejection::Gone);
     }
 
-    fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>) {
+    fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>, why: SendRejection) {
         mail.bytes = 0;
         let mut letters = std::mem::take(&mut mail.letters);
         for (letter, space) in std::mem::take(&mut mail.reserved) {
@@ -478,7 +527,7 @@ impl Mailbox {
         }
         self.taken(&mail);
         drop(mail);
-        let refuse = |letter: Letter| letter.refuse(SendRejection::Closed, self.name.clone());
+        let refuse = |letter: Letter| letter.refuse(why, self.name.clone());
         letters.into_iter().for_each(refuse);
     }
 
@@ -492,5 +541,36 @@ impl Mailbox {
         // The data is consistent even if a thread panicked: nothing here panics between two
         // changes.
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::CloseFrame;
+
+    use crate::Client;
+
+    /// No other thread: whether `ready` and `closed` would wait is seen without a race.
+    #[test]
+    fn no_end_is_shown_from_a_request_to_connect_until_the_client_has_taken_it() {
+        let mut client = Client::builder("ws://127.0.0.1:9").build().unwrap();
+        let sender = client.sender();
+        let mailbox = sender.mailbox();
+        let end = || mailbox.lock().standing.end;
+
+        for connect in [crate::Sender::connect, crate::Sender::reconnect] {
+            client.close(CloseFrame::NORMAL);
+            while client.recv().is_some() {}
+            assert!(end().is_some());
+            connect(&sender);
+            assert_eq!(end(), None);
+            assert!(client.recv().is_some());
+            assert_eq!(end(), None);
+        }
+
+        drop(client);
+        assert!(end().is_some());
+        sender.connect();
+        assert!(end().is_some());
     }
 }

@@ -7,6 +7,7 @@ use gateway_core::SendRejection;
 use gateway_wire::{Message, MessageId, Name, Prefix, SendError};
 use thiserror::Error;
 
+use crate::inside::is_inside;
 use crate::mailbox::{Letter, Mailbox};
 use crate::sender::Receipt;
 
@@ -48,15 +49,21 @@ impl Permit {
     /// # Errors
     /// Each error returns the message. The permit is used up in any case.
     ///
-    /// - The connection is not ready, is closing, or is CLOSED, or the client was dropped.
+    /// - The connection is not ready, is closing, or is CLOSED.
+    /// - [`Gone`](SendRejection::Gone): the client was dropped. Or an observer or a dialect panicked
+    ///   while the client accepted the message; then the message is lost.
     /// - [`OutcomesUnread`](SendRejection::OutcomesUnread): more than 4,096 ranges of outcomes are
     ///   unread.
     /// - [`LongerThanReserved`](SendRejection::LongerThanReserved): the message is longer than
     ///   [`bytes`](Self::bytes).
+    /// - [`Reentrant`](SendRejection::Reentrant): the call came from within an observer or a dialect.
     pub fn send(mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         let message = message.into();
         if message.len() > self.bytes {
             return Err(self.mailbox.refusal(SendRejection::LongerThanReserved, message));
+        }
+        if is_inside() {
+            return Err(self.mailbox.refusal(SendRejection::Reentrant, message));
         }
         self.is_used = true; // from here on, the mailbox releases the space
         let (letter, outcome) = Letter::new(message);
@@ -101,6 +108,9 @@ pub enum ReserveErrorKind {
     /// [`send_stall`](crate::Builder::send_stall).
     #[error("the write buffer is full and the transport took no byte for send_stall")]
     Stalled,
+    /// The call came from within an observer or a dialect, which must not wait.
+    #[error("an observer or a dialect must not wait for a client")]
+    Reentrant,
 }
 
 impl ReserveError {

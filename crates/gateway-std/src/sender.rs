@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
-use gateway_wire::{End, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+use gateway_wire::{End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
 
+use crate::inside::is_inside;
 use crate::mailbox::{Answer, Control, Letter, Mailbox};
 use crate::permit::{Permit, ReserveError, space_of};
 use crate::states::States;
@@ -22,6 +23,12 @@ use crate::states::States;
 /// On the thread that owns the client, [`Sender::send`] would deadlock. Use the client's own
 /// methods there. That thread may [enqueue](Self::enqueue) messages while the mailbox has space. It
 /// must then ask for events before it waits for receipts.
+///
+/// **An observer or a dialect must not wait.** Within one, of any client, each call that would wait
+/// fails instead: with [`SendRejection::Reentrant`],
+/// [`ReserveErrorKind::Reentrant`](crate::ReserveErrorKind::Reentrant) or [`EndKind::Reentrant`].
+/// [`try_send`](Self::try_send) never waits, and requests such as [`close`](Self::close) do not wait
+/// there.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,15 +62,27 @@ impl Sender {
         Self { mailbox }
     }
 
+    #[cfg(test)]
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// Passes a message to the client, and returns its number once the client has accepted it into
     /// its write buffer. Waits while the mailbox (256 messages, 1 MiB) or the write buffer is full.
     ///
     /// # Errors
     /// Returns the message if the connection is not ready, is closing, or is CLOSED, or if the
-    /// client was dropped. It also returns the message if the write buffer is full and the
-    /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
-    /// ranges of outcomes are unread.
+    /// client was dropped ([`Gone`](SendRejection::Gone)). It also returns the message if the write
+    /// buffer is full and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
+    /// unread.
+    ///
+    /// If an observer or a dialect panics while the client accepts the message, the message is lost:
+    /// the error is `Gone` and its message is empty.
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+        if is_inside() {
+            return Err(self.mailbox.refusal(SendRejection::Reentrant, message.into()));
+        }
         self.enqueue(message)?.wait()
     }
 
@@ -74,7 +93,7 @@ impl Sender {
     ///
     /// # Errors
     /// Returns the message if the connection is CLOSED and its events are taken, or if the client
-    /// was dropped. The receipt returns all other errors.
+    /// was dropped ([`Gone`](SendRejection::Gone)). The receipt returns all other errors.
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.post(letter)?;
@@ -89,8 +108,9 @@ impl Sender {
     ///
     /// # Errors
     /// Returns the message if the mailbox is full
-    /// ([`WriteBlocked`](gateway_core::SendRejection::WriteBlocked)), if the connection is CLOSED and
-    /// its events are taken, or if the client was dropped. The receipt returns all other errors.
+    /// ([`WriteBlocked`](SendRejection::WriteBlocked)), if the connection is CLOSED and
+    /// its events are taken, or if the client was dropped ([`Gone`](SendRejection::Gone)). The
+    /// receipt returns all other errors.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.try_post(letter)?;
@@ -120,6 +140,8 @@ impl Sender {
     /// - [`Stalled`](crate::ReserveErrorKind::Stalled): the write buffer is full, and the transport
     ///   took no byte for [`send_stall`](crate::Builder::send_stall).
     /// - [`Gone`](crate::ReserveErrorKind::Gone): the client was dropped.
+    /// - [`Reentrant`](crate::ReserveErrorKind::Reentrant): the call came from within an observer or
+    ///   a dialect.
     pub fn reserve(&self, bytes: usize) -> Result<Permit, ReserveError> {
         self.mailbox.reserve(space_of(bytes))?;
         Ok(Permit::new(Arc::clone(&self.mailbox), bytes))
@@ -139,22 +161,26 @@ impl Sender {
     }
 
     /// Waits until the client accepts messages. Returns at once if it does so now. Another thread
-    /// must ask the client for events meanwhile.
+    /// must ask the client for events meanwhile. After [`connect`](Self::connect), it waits for the
+    /// new connection, even if the client is still CLOSED.
     ///
     /// # Errors
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.
     pub fn ready(&self) -> Result<(), End> {
-        self.mailbox.wait_until(|standing, _| match standing.end {
+        let ready = self.mailbox.wait_until(|standing, _| match standing.end {
             Some(end) => Some(Err(self.mailbox.ended(end))),
             None => standing.is_ready.then_some(Ok(())),
-        })
+        });
+        ready.unwrap_or_else(|| Err(self.mailbox.ended(EndKind::Reentrant)))
     }
 
     /// Waits until the client is CLOSED and every socket is dropped, or until it is dropped, and
-    /// returns how it ended. Another thread must ask the client for events meanwhile.
+    /// returns how it ended. Another thread must ask the client for events meanwhile. After
+    /// [`connect`](Self::connect), it waits for the end of the new connection.
     #[must_use]
     pub fn closed(&self) -> End {
-        self.mailbox.ended(self.mailbox.wait_until(|standing, _| standing.end))
+        let end = self.mailbox.wait_until(|standing, _| standing.end);
+        self.mailbox.ended(end.unwrap_or(EndKind::Reentrant))
     }
 
     /// Returns a watch of the connection's state.
@@ -278,12 +304,23 @@ impl Receipt {
     ///
     /// # Errors
     /// Returns the message if the connection is not ready, is closing, or is CLOSED, or if the
-    /// client was dropped. It also returns the message if the write buffer is full and the
-    /// transport took no byte for [`send_stall`](crate::Builder::send_stall), or if more than 4,096
-    /// ranges of outcomes are unread.
+    /// client was dropped ([`Gone`](SendRejection::Gone)). It also returns the message if the write
+    /// buffer is full and the transport took no byte for
+    /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
+    /// unread.
+    ///
+    /// If an observer or a dialect panics while the client accepts the message, the message is lost:
+    /// the error is `Gone` and its message is empty. The message is empty, too, if the error is
+    /// [`Reentrant`](SendRejection::Reentrant), but then the client still tries to send it.
     pub fn wait(self) -> Result<MessageId, SendError> {
-        let gone = |_| Err(self.mailbox.refusal(SendRejection::Closed, Message::text("")));
-        self.outcome.recv().unwrap_or_else(gone)
+        let lost = |why| Err(self.mailbox.refusal(why, Message::text("")));
+        match self.outcome.try_recv() {
+            Ok(answer) => return answer,
+            Err(TryRecvError::Empty) if is_inside() => return lost(SendRejection::Reentrant),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+        }
+        // Without an answer, the client was unwinding when it had the message.
+        self.outcome.recv().unwrap_or_else(|_| lost(SendRejection::Gone))
     }
 }
 

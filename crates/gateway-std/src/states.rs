@@ -28,12 +28,13 @@ impl States {
     }
 
     /// Waits until the state may have changed since the last call, and returns it. The first call
-    /// returns at once. Returns `None` once the client was dropped.
+    /// returns at once. Returns `None` once the client was dropped, and if it would have to wait
+    /// within an observer or a dialect.
     pub fn changed(&mut self) -> Option<ConnectionState> {
         let seen = self.seen;
         let (standing, changes) = self.mailbox.wait_until(|standing, changes| {
             (standing == Standing::GONE || seen != Some(changes)).then_some((standing, changes))
-        });
+        })?;
         self.seen = Some(changes);
         (standing != Standing::GONE).then_some(standing.state)
     }

@@ -29,9 +29,9 @@ pub enum EndKind {
     /// the outcomes of its messages, can still be received.
     #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
     Gone,
-    /// The client has not ended: the call came from code that runs under the client's lock, and
-    /// would have waited for itself.
-    #[error("code that runs under the client's lock must not wait for the client")]
+    /// The client has not ended: the call came from an observer, a dialect, or other code that runs
+    /// under the client's lock, and would have waited for itself.
+    #[error("an observer or a dialect must not wait for its client")]
     Reentrant,
 }
 

@@ -90,7 +90,7 @@ pub enum Fate {
     SendRejection::OutcomesUnread => "too many outcomes of messages are unread; take events, then send again",
     SendRejection::Stalled => "the write buffer is full and the transport took no byte for send_stall; take events, then send again",
     SendRejection::LongerThanReserved => "it is longer than the space that was reserved",
-    SendRejection::Gone => "the client's task is gone",
+    SendRejection::Gone => "the client is gone: its runtime was shut down, it was dropped, or its code panicked",
     SendRejection::Reentrant => "an observer or a dialect must not send",
     _ => "rejected",
 })]

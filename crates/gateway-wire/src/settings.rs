@@ -26,8 +26,8 @@ pub struct Settings {
     pub endpoint: EndpointBuilder,
     /// The core's settings.
     pub config: Arc<Config>,
-    /// The server's dialect.
-    pub dialect: BoxDialect,
+    /// The server's dialect; `None` for JSON.
+    pub dialect: Option<BoxDialect>,
     /// Which server certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
     /// Resolves the host's name; `None` for the system's resolver.
@@ -86,7 +86,7 @@ impl Settings {
             name: None,
             endpoint: Endpoint::builder(url),
             config: Arc::new(Config::default()),
-            dialect: Box::new(JsonDialect),
+            dialect: None,
             tls: None,
             resolver: None,
             seed: None,
@@ -145,7 +145,8 @@ impl Settings {
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let mut session = Session::new(config, seed, self.dialect)
+        let dialect = self.dialect.unwrap_or_else(|| Box::new(JsonDialect));
+        let mut session = Session::new(config, seed, dialect)
             .with_identity(name, &endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)
@@ -185,7 +186,7 @@ macro_rules! settings_methods {
             mut self,
             dialect: impl $crate::core::Dialect + Send + Sync + 'static,
         ) -> Self {
-            self.settings.dialect = Box::new(dialect);
+            self.settings.dialect = Some(Box::new(dialect));
             self
         }
 
@@ -281,7 +282,8 @@ macro_rules! settings_methods {
         /// core receives, and the core's actions.
         ///
         /// The client waits for the observer, so it must not block. In a spawned client it runs
-        /// under the client's lock, as the dialect does, and must not use a handle.
+        /// under the client's lock, as the dialect does, and must not use a handle. In a blocking
+        /// client, calls of a sender that would wait fail as `Reentrant` there.
         pub fn observer(
             mut self,
             observer: impl $crate::core::Observer + Send + Sync + 'static,

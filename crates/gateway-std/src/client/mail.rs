@@ -18,6 +18,12 @@ impl<S: System> Client<S> {
         }
     }
 
+    /// Shows it again after requests were taken: a request to connect hides the end.
+    fn publish_again(&mut self) {
+        self.standing = Standing::of(self.engine.session());
+        self.mailbox.publish(self.standing);
+    }
+
     /// Processes other threads' requests and messages. Returns whether there were any.
     #[inline]
     pub(super) fn open_mail(&mut self) -> bool {
@@ -43,6 +49,9 @@ impl<S: System> Client<S> {
                     let _ = answer.send(self.facts()); // the sender may be gone
                 }
             }
+        }
+        if any {
+            self.publish_again();
         }
         any |= self.release();
         any |= self.open_letters();

@@ -2,6 +2,7 @@
 
 mod client;
 mod idle;
+mod observers;
 mod opening;
 mod permits;
 mod pressure;

@@ -167,7 +167,7 @@ fn no_permit_is_given_or_used_once_the_client_is_closed_or_dropped() {
     assert_eq!(refused(&sender).to_string(), "feed-7: the connection is closing or closed");
 
     drop(client);
-    assert_eq!(second.send("late").unwrap_err().rejection(), SendRejection::Closed);
+    assert_eq!(second.send("late").unwrap_err().rejection(), SendRejection::Gone);
     assert_eq!(refused(&sender).kind(), ReserveErrorKind::Gone);
 }
 

@@ -1,6 +1,7 @@
 //! Senders on other threads: every message has one outcome, whatever happens to the connection.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ fn messages_that_wait_when_the_client_is_dropped_are_handed_back() {
 
     for sender in senders {
         let refused = sender.join().unwrap().unwrap_err();
-        assert_eq!(refused.rejection(), SendRejection::Closed);
+        assert_eq!(refused.rejection(), SendRejection::Gone);
         assert_eq!(refused.into_message().as_text(), Some("hello"));
     }
 }
@@ -164,6 +165,58 @@ fn a_request_to_connect_after_closed_is_kept_among_many_others() {
     sender.connect();
 
     until_ready(&mut client);
+}
+
+#[test]
+fn a_request_to_connect_after_closed_is_kept_before_many_others() {
+    let (mut client, sender, _server) = closed();
+
+    sender.connect();
+    for _ in 0..100 {
+        sender.network_changed(Network::Online);
+    }
+
+    until_ready(&mut client);
+}
+
+#[test]
+fn a_sender_that_connects_again_waits_for_the_new_connection() {
+    for connect in [Sender::connect, Sender::reconnect] {
+        let (mut client, sender, _server) = closed();
+        let (done, is_done) = channel();
+        let user = thread::spawn(move || {
+            connect(&sender);
+            done.send(()).unwrap();
+            let ready = sender.ready();
+            done.send(()).unwrap();
+            (ready, sender.closed().kind())
+        });
+
+        // The client takes the request while the sender already waits.
+        is_done.recv().unwrap();
+        until_ready(&mut client);
+        is_done.recv().unwrap();
+        client.close(CloseFrame::NORMAL);
+        while client.recv().is_some() {}
+
+        assert_eq!(user.join().unwrap(), (Ok(()), EndKind::Closed));
+    }
+}
+
+#[test]
+fn an_end_is_shown_again_once_a_request_to_connect_is_over() {
+    let mut client = client("ws://127.0.0.1:9", calm());
+    let sender = client.sender();
+    client.close(CloseFrame::NORMAL);
+    while client.recv().is_some() {}
+    for _ in 0..20 {
+        sender.connect(); // the oldest of these are dropped
+        sender.close(CloseFrame::NORMAL);
+    }
+
+    while client.recv().is_some() {}
+
+    assert_eq!(sender.ready().unwrap_err().kind(), EndKind::Closed);
 }
 
 #[test]
@@ -291,6 +344,10 @@ fn a_message_that_finds_the_mailbox_full_comes_back() {
     assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
 
     drop(client);
-    assert_eq!(sender.try_send("late").unwrap_err().rejection(), SendRejection::Closed);
-    assert!(receipts.into_iter().all(|receipt| receipt.wait().is_err()));
+    let refused = [sender.try_send("late"), sender.enqueue("late")].map(Result::unwrap_err);
+    assert_eq!(refused.map(|refused| refused.rejection()), [SendRejection::Gone; 2]);
+    assert_eq!(sender.send("late").unwrap_err().rejection(), SendRejection::Gone);
+    for receipt in receipts {
+        assert_eq!(receipt.wait().unwrap_err().rejection(), SendRejection::Gone);
+    }
 }
