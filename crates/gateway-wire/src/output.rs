@@ -1,5 +1,7 @@
 //! The outgoing bytes of one socket: what is encoded and not yet written.
 
+use std::cell::Cell;
+
 /// A buffer that is appended to at its end and written from its front. Positions count all bytes of
 /// the socket's life.
 #[derive(Debug, Default)]
@@ -19,8 +21,18 @@ pub(crate) struct Output {
     failed: u64,
 }
 
-/// A larger buffer than this is freed once it is empty.
+/// A larger buffer than this is given back once it is empty.
 const KEPT: usize = 1 << 10;
+
+/// The largest buffer that a thread keeps for the next burst of any connection: a message of 64 KiB
+/// fits.
+const SPARE: usize = 72 << 10;
+
+thread_local! {
+    /// A buffer that a burst has left. If each burst allocated its own, long messages would give
+    /// memory back to the system and take it again, and the system fills it with zeros each time.
+    static LEFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The most that is reserved for a burst because the last one needed it.
 const BURST: usize = 64 << 10;
@@ -40,6 +52,12 @@ impl Output {
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         let held = self.buffer.len();
+        if held == 0 && self.burst > KEPT && self.buffer.capacity() <= KEPT {
+            let left = LEFT.try_with(Cell::take).unwrap_or_default();
+            if left.capacity() > KEPT {
+                self.buffer = left;
+            }
+        }
         if held > KEPT / 2 && held < self.burst && self.buffer.capacity() < self.burst {
             self.buffer.reserve(self.burst - held);
         }
@@ -86,7 +104,7 @@ impl Output {
             self.taken = 0;
             self.buffer.clear();
             if self.buffer.capacity() > KEPT {
-                self.buffer = Vec::new();
+                give_back(std::mem::take(&mut self.buffer));
             }
         } else if self.taken > MOVED && self.taken > self.buffer.len() / 2 {
             self.base += self.taken as u64;
@@ -114,6 +132,13 @@ impl Output {
     /// The transport flushed all that it took.
     pub(crate) fn on_flushed(&mut self) {
         self.flushed = self.written();
+    }
+}
+
+/// Keeps an empty buffer for the next burst on this thread, or frees it.
+fn give_back(buffer: Vec<u8>) {
+    if buffer.capacity() <= SPARE {
+        let _ = LEFT.try_with(|place| place.set(buffer));
     }
 }
 
@@ -156,6 +181,28 @@ mod tests {
             write(&mut output);
             assert!(output.buffer.capacity() <= KEPT, "after {count} bytes");
         }
+    }
+
+    #[test]
+    fn a_thread_keeps_one_buffer_for_the_bursts_of_all_connections() {
+        let (mut first, mut second) = (Output::default(), Output::default());
+        let mut at = Vec::new();
+        for _ in 0..3 {
+            for output in [&mut first, &mut second] {
+                encode(output, 60_000);
+                at.push(output.pending().as_ptr().addr());
+                write(output);
+            }
+        }
+        assert!(at[2..].iter().all(|place| *place == at[1]), "{at:?}");
+
+        encode(&mut first, 10);
+        write(&mut first);
+        encode(&mut first, 10);
+        assert!(first.buffer.capacity() <= KEPT, "no burst");
+        encode(&mut second, SPARE + 1);
+        write(&mut second);
+        assert!(LEFT.take().capacity() <= SPARE);
     }
 
     #[test]
