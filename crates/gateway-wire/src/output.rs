@@ -52,16 +52,22 @@ impl Output {
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         let held = self.buffer.len();
-        if held == 0 && self.burst > KEPT && self.buffer.capacity() <= KEPT {
-            let left = LEFT.try_with(Cell::take).unwrap_or_default();
-            if left.capacity() > KEPT {
-                self.buffer = left;
-            }
+        if self.burst > KEPT && held == 0 {
+            self.take_left();
         }
         if held > KEPT / 2 && held < self.burst && self.buffer.capacity() < self.burst {
             self.buffer.reserve(self.burst - held);
         }
         &mut self.buffer
+    }
+
+    /// Takes the buffer that a burst has left.
+    #[inline(never)]
+    fn take_left(&mut self) {
+        let left = LEFT.try_with(Cell::take).unwrap_or_default();
+        if left.capacity() > KEPT {
+            self.buffer = left;
+        }
     }
 
     /// The bytes to write.
@@ -136,6 +142,7 @@ impl Output {
 }
 
 /// Keeps an empty buffer for the next burst on this thread, or frees it.
+#[inline(never)]
 fn give_back(buffer: Vec<u8>) {
     if buffer.capacity() <= SPARE {
         let _ = LEFT.try_with(|place| place.set(buffer));
