@@ -418,8 +418,8 @@ pub enum SendRejection {
     /// dropped, or an observer or a dialect panicked. Only drivers give this reason; the machine
     /// never does.
     Gone,
-    /// The message was sent from within an observer or a dialect, which must not wait. Only drivers give this reason; the
-    /// machine never does.
+    /// The message was sent from within an observer or a dialect, which must not wait. Only drivers
+    /// give this reason; the machine never does.
     Reentrant,
 }
 

@@ -1,4 +1,4 @@
-//! The name of a client: tells the clients of one process apart in logs and errors.
+//! The name of a client. Logs and errors show it, so that a reader can distinguish clients.
 
 use std::fmt;
 use std::sync::Arc;

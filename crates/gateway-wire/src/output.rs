@@ -21,7 +21,7 @@ pub(crate) struct Output {
     failed: u64,
 }
 
-/// A larger buffer than this is given back once it is empty.
+/// The socket does not keep an empty buffer that is larger than this.
 const KEPT: usize = 1 << 10;
 
 /// The largest buffer that a thread keeps for the next burst of any connection: a message of 64 KiB

@@ -168,8 +168,8 @@ impl fmt::Debug for Settings {
 #[macro_export]
 macro_rules! settings_methods {
     () => {
-        /// Names the client. The name is in its log lines and errors, and tells the clients of one
-        /// process apart. It has 1 to 64 visible ASCII characters. The default is no name.
+        /// Names the client. Its log lines and errors show the name, so that you can distinguish the
+        /// clients of one process. A name has 1 to 64 visible ASCII characters. The default is none.
         pub fn name(mut self, name: impl Into<String>) -> Self {
             self.settings.name = Some(name.into());
             self

@@ -181,7 +181,8 @@ fn a_runtime_that_is_dropped_at_any_point_takes_its_clients_sockets_along() {
     });
 }
 
-/// A spawned client's handle and events, each future cut at its point. A message whose send was cut is not taken.
+/// Drops each future of a spawned client's handle and events at its point. The client does not take a
+/// message whose send was dropped.
 #[test]
 fn a_handle_and_its_events_may_be_cut_at_any_one_point_of_a_hostile_stream() {
     cut_at_each_point("a handle and its events", 40, &[Story::Quiet], |world, mut life, cuts| {
@@ -271,8 +272,8 @@ fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
     assert!(sum.runs() > 20, "{} points only", sum.runs());
 }
 
-/// Every send of a spawned client waits for its turn here. One that is cut has not sent its message, and those
-/// behind it get their turns.
+/// Here every send of a spawned client waits for its turn. A send that is dropped sends no message, and
+/// those behind it get their turns.
 #[test]
 fn a_send_of_a_handle_that_waits_for_its_turn_is_not_taken_where_it_is_cut() {
     let mut limits = gateway_tokio::Limits::default();

@@ -247,7 +247,7 @@ fn a_connect_after_closed_wakes_the_driver() {
     });
 }
 
-/// The runtime is shut down while a thread waits: it is told.
+/// The runtime is shut down while a thread waits. The wait ends.
 fn ends(name: &str, wait: fn(Handle, Events)) {
     explore(name, 3, move || {
         let Subject { handle, events, driver, peer, .. } = subject(0);

@@ -146,8 +146,8 @@ async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Resu
             lines
         };
         assert_eq!(sorted(&output.stderr), sorted(&refused.text));
-        // All that is set is wrong but a name, and the file's URL where the variable's is empty. A login without a rule that accepts is
-        // one error more.
+        // Every value that is set is wrong, except a name, and except the file's URL where the
+        // variable's is empty. A login without a rule that accepts is one more error.
         let is_empty = |index: usize| (index + shift) % 3 == 2;
         let empty = (0..both.len()).filter(|index| is_empty(*index)).count();
         let place = |name: &str| both.iter().position(|variable| *variable == name);

@@ -15,8 +15,8 @@ use crate::sync::Arc;
 
 /// Sends messages and requests to a client in a background task. All clones use the same client.
 ///
-/// A call takes effect before it returns: the client is behind a lock, which is held for a short
-/// time. The client's task does the IO. The calls also work on threads without a runtime.
+/// A call has changed the client when it returns. A lock guards the client, and each call holds it for
+/// a short time. The client's task does the IO. The calls also work on threads without a runtime.
 ///
 /// **Under the lock** runs this code of the application's: its observer, its dialect, the methods of
 /// its [`Transport`](crate::Transport), [`Dial::abort`](crate::Dial::abort) and

@@ -26,7 +26,7 @@ pub(crate) enum Wants {
     Reserve,
 }
 
-/// What a task that waits is told.
+/// The answer to a waiting task that looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// It is the task's turn.
@@ -78,8 +78,8 @@ impl Turns {
         ticket
     }
 
-    /// Tells a task whether it is its turn. If not, wakes it later by `waker`; otherwise its ticket
-    /// is used.
+    /// Returns whether it is the task's turn. If it is, the ticket is used up. If not, `waker` wakes
+    /// the task later.
     pub(crate) fn look(
         &mut self,
         ticket: Ticket,

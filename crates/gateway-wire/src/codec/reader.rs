@@ -93,7 +93,8 @@ impl Reader {
         usize::try_from(self.length).unwrap_or(usize::MAX)
     }
 
-    /// Whether `input` is used up, and what was begun in it needs more. A breach is still to be told.
+    /// Whether `input` has no more bytes, and [`next`](Self::next) has neither a payload to continue nor
+    /// a breach to return.
     #[inline]
     pub(super) const fn is_done_with(&self, input: &Input<'_>) -> bool {
         input.is_used_up() && self.frame.is_none() && !matches!(self.end, End::Broken(_))

@@ -107,7 +107,7 @@ fn one_who_waits_until_it_is_ready_is_told_too() {
     }));
 }
 
-/// Panics at the event that it is told.
+/// An observer that panics at a chosen event.
 #[derive(Clone, Default)]
 struct Fragile {
     at_send: bool,

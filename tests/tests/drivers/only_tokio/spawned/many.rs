@@ -28,8 +28,8 @@ fn senders(handle: &Handle) -> JoinSet<()> {
     tasks
 }
 
-/// Reads all messages: none is lost or doubled, and those of each task are in order. Returns for each task after
-/// how many of all messages its first arrived.
+/// Reads all messages, and checks that none is lost or doubled and that those of each task are in
+/// order. Returns for each task how many messages of all tasks arrived before its first one.
 async fn read_all(peer: &mut gateway_tests::Peer<tokio::io::DuplexStream>) -> Vec<usize> {
     let mut seen = BTreeMap::<usize, usize>::new();
     let mut first = vec![0; TASKS];
