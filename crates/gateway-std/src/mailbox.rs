@@ -1,19 +1,20 @@
 //! The mailbox of a client: the requests and messages of other threads, and what those threads see of
 //! the client.
 
+mod control;
+mod letter;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use gateway_core::{
-    CloseCode, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
-};
-use gateway_wire::{
-    End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Session,
-};
+use gateway_core::SendRejection;
+use gateway_wire::{End, EndKind, Endpoint, Message, Name, SendError, Session};
 
+pub(crate) use self::control::{Control, Facts, Standing};
+pub(crate) use self::letter::{Answer, Letter, Wait};
 use crate::inside::is_inside;
 use crate::permit::{ReserveError, ReserveErrorKind};
 
@@ -25,129 +26,6 @@ const LETTER_BYTES: usize = 1 << 20;
 
 /// The most other requests that may wait.
 const CONTROLS: usize = 16;
-
-/// What another thread wants to put into the write buffer, and where the result goes.
-pub(crate) enum Letter {
-    /// A message.
-    Message(Message, SyncSender<Answer>),
-    /// To reserve this much space.
-    Space(usize, SyncSender<Reserved>),
-}
-
-/// The result of a message.
-pub(crate) type Answer = Result<MessageId, SendError>;
-
-/// Whether space was reserved.
-pub(crate) type Reserved = Result<(), ReserveErrorKind>;
-
-impl Letter {
-    /// A message, and where its result comes.
-    pub(crate) fn new(message: Message) -> (Self, Receiver<Answer>) {
-        let (answer, outcome) = sync_channel(1);
-        (Self::Message(message, answer), outcome)
-    }
-
-    /// A reservation, and where its result comes.
-    pub(crate) fn space(bytes: usize) -> (Self, Receiver<Reserved>) {
-        let (answer, outcome) = sync_channel(1);
-        (Self::Space(bytes, answer), outcome)
-    }
-
-    /// Refuses it. A reservation is refused as stalled, as gone or as closed.
-    pub(crate) fn refuse(self, why: SendRejection, name: Option<Name>) {
-        // The channel has space for the one answer, and the sender may be gone.
-        match self {
-            Self::Message(message, answer) => {
-                let _ = answer.send(Err(SendError::new(why, message).named(name)));
-            }
-            Self::Space(_, answer) => {
-                let _ = answer.send(Err(match why {
-                    SendRejection::Stalled => ReserveErrorKind::Stalled,
-                    SendRejection::Gone => ReserveErrorKind::Gone,
-                    SendRejection::Reentrant => ReserveErrorKind::Reentrant,
-                    _ => ReserveErrorKind::Closed,
-                }));
-            }
-        }
-    }
-
-    /// The message, to be returned.
-    fn into_message(self) -> Message {
-        match self {
-            Self::Message(message, _) => message,
-            Self::Space(..) => Message::text(""),
-        }
-    }
-
-    /// The bytes of the message.
-    fn len(&self) -> usize {
-        match self {
-            Self::Message(message, _) => message.len(),
-            Self::Space(..) => 0,
-        }
-    }
-}
-
-/// Which letters wait for space in the write buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wait {
-    pub(crate) messages: bool,
-    pub(crate) reservations: bool,
-}
-
-impl Wait {
-    const fn holds(self, letter: &Letter) -> bool {
-        match letter {
-            Letter::Message(..) => self.messages,
-            Letter::Space(..) => self.reservations,
-        }
-    }
-}
-
-/// A request that overtakes messages.
-pub(crate) enum Control {
-    Close(CloseCode, String),
-    Connect,
-    Reconnect,
-    Network(Network),
-    LoginAccepted,
-    LoginRejected(Verdict),
-    Facts(SyncSender<Facts>),
-}
-
-impl Control {
-    const fn connects(&self) -> bool {
-        matches!(self, Self::Connect | Self::Reconnect)
-    }
-}
-
-/// What a sender may ask a client for.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub(crate) statistics: Statistics,
-    pub(crate) gave_up: Option<GiveUpCause>,
-    pub(crate) subprotocol: Option<String>,
-    pub(crate) response_headers: ResponseHeaders,
-}
-
-/// What senders are shown of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) state: ConnectionState,
-    pub(crate) is_ready: bool,
-    pub(crate) end: Option<EndKind>,
-}
-
-impl Standing {
-    /// The client was dropped.
-    pub(crate) const GONE: Self =
-        Self { state: ConnectionState::Closed, is_ready: false, end: Some(EndKind::Gone) };
-
-    pub(crate) fn of(session: &Session) -> Self {
-        let end = session.end().map(|end| end.kind());
-        Self { state: session.state(), is_ready: session.is_ready(), end }
-    }
-}
 
 /// The requests and messages of other threads.
 pub(crate) struct Mailbox {

@@ -225,12 +225,18 @@ fn sends_of_a_handle_that_are_cut_are_not_taken_and_the_others_arrive_in_order()
     }
 }
 
-#[test]
-fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
+/// A small write buffer, before a stream that waits and takes few bytes at once.
+fn little_room() -> (gateway_tokio::Limits, Plan) {
     let mut limits = gateway_tokio::Limits::default();
     limits.high_water = 64;
     let mut plan = Plan::none(false);
     (plan.waits, plan.short_writes) = (true, true);
+    (limits, plan)
+}
+
+#[test]
+fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
+    let (limits, plan) = little_room();
     let mut sum = Sum::default();
     at_each_point(|at| {
         let (world, mut cuts) = (World::new(plan.clone(), Story::Quiet), Cuts::at(at));
@@ -276,10 +282,7 @@ fn a_send_that_waits_for_room_is_not_taken_where_it_is_cut() {
 /// those behind it get their turns.
 #[test]
 fn a_send_of_a_handle_that_waits_for_its_turn_is_not_taken_where_it_is_cut() {
-    let mut limits = gateway_tokio::Limits::default();
-    limits.high_water = 64;
-    let mut plan = Plan::none(false);
-    (plan.waits, plan.short_writes) = (true, true);
+    let (limits, plan) = little_room();
     let mut sum = Sum::default();
     at_each_point(|at| {
         let (world, mut cuts) = (World::new(plan.clone(), Story::Quiet), Cuts::at(at));

@@ -123,11 +123,7 @@ impl Shared {
         &self,
         act: impl FnOnce(&mut State, &mut Wakes) -> T,
     ) -> Result<T, HandleErrorKind> {
-        let mut section = Section::enter(self, Wakes::default())?;
-        let mut state = self.state.lock().ok_or(HandleErrorKind::Gone)?;
-        let output = act(&mut state, &mut section.wakes);
-        drop(state);
-        Ok(output)
+        self.locked(act)
     }
 
     /// The same for what is done for each message: it wakes at most the driver.
@@ -136,7 +132,15 @@ impl Shared {
         &self,
         act: impl FnOnce(&mut State, &mut WakeDriver) -> T,
     ) -> Result<T, HandleErrorKind> {
-        let mut section = Section::enter(self, WakeDriver::default())?;
+        self.locked(act)
+    }
+
+    #[inline]
+    fn locked<T, W: Due + Default>(
+        &self,
+        act: impl FnOnce(&mut State, &mut W) -> T,
+    ) -> Result<T, HandleErrorKind> {
+        let mut section = Section::enter(self, W::default())?;
         let mut state = self.state.lock().ok_or(HandleErrorKind::Gone)?;
         let output = act(&mut state, &mut section.wakes);
         drop(state);

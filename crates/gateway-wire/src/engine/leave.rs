@@ -9,7 +9,7 @@ use crate::open_failure::OpenFailure;
 
 /// A socket that the engine has left. Dropping this drops it.
 #[must_use = "drop it outside of the lock"]
-pub struct Left<H: Host>(#[allow(dead_code, reason = "it is only dropped")] Io<H>);
+pub struct Left<H: Host>(Io<H>);
 
 impl<H: Host> fmt::Debug for Left<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,12 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use gateway_std::core::{
-    CloseFrame, Dialect, Event, JsonDialect, Network, Observed, Observer, Recognised,
-    SendRejection, UnixMillis,
-};
+use gateway_std::core::{CloseFrame, Dialect, Event, Network, Observed, Observer, SendRejection};
 use gateway_std::{ClientEvent, EndKind, ReserveErrorKind, Sender};
-use gateway_tests::{calm, serve};
+use gateway_tests::{OnText, calm, serve};
 
 use super::{builder, client, until_ready};
 
@@ -83,23 +80,12 @@ impl Observer for Caller {
     }
 }
 
-/// A dialect that calls the sender while it looks at a text.
-struct Talker(Own);
-
-impl Dialect for Talker {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_ping(timestamp, into);
-    }
-
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_pong(timestamp, into);
-    }
-
-    fn recognise(&self, text: &str) -> Recognised {
-        if self.0.used() == 0 {
-            self.0.with(is_reentrant);
+/// Calls the sender once.
+fn once(own: Own) -> impl Fn() {
+    move || {
+        if own.used() == 0 {
+            own.with(is_reentrant);
         }
-        JsonDialect.recognise(text)
     }
 }
 
@@ -109,7 +95,7 @@ fn a_call_from_within_an_observer_or_a_dialect_fails_and_does_not_deadlock() {
     let server = serve(async |listener| listener.peer().await.echo().await);
     let mut client = builder(&server.url, calm().answer_pings(true))
         .observer(Caller(observed.clone()))
-        .dialect(Talker(spoken.clone()))
+        .dialect(OnText(once(spoken.clone())))
         .build()
         .unwrap();
     until_ready(&mut client);

@@ -8,10 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use gateway_tests::{Frame, calm, client, memory, pair_with, settle, within};
+use gateway_tests::{Frame, OnText, calm, client, memory, pair_with, settle, within};
 use gateway_tokio::core::{
-    CloseFrame, ConnectionState, Dialect, Event, GiveUpCause, JsonDialect, Observed, Observer,
-    Recognised, SendRejection, UnixMillis,
+    CloseFrame, ConnectionState, Dialect, Event, GiveUpCause, Observed, Observer, SendRejection,
 };
 use gateway_tokio::{
     Client, ClientEvent, Dial, Dialing, End, EndKind, Endpoint, Events, Handle, HandleErrorKind,
@@ -85,22 +84,8 @@ impl Observer for Caller {
     }
 }
 
-/// A dialect that calls the handle while it looks at a text.
-struct Talker(Own);
-
-impl Dialect for Talker {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_ping(timestamp, into);
-    }
-
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_pong(timestamp, into);
-    }
-
-    fn recognise(&self, text: &str) -> Recognised {
-        self.0.with(is_reentrant);
-        JsonDialect.recognise(text)
-    }
+fn spoken_by(own: Own) -> impl Dialect {
+    OnText(move || own.with(is_reentrant))
 }
 
 #[tokio::test]
@@ -108,7 +93,7 @@ async fn a_call_from_within_an_observer_or_a_dialect_fails_and_does_not_deadlock
     let (observed, spoken) = (Own::default(), Own::default());
     let config = calm().answer_pings(true);
     let more = |builder: gateway_tokio::Builder| {
-        builder.observer(Caller(observed.clone())).dialect(Talker(spoken.clone()))
+        builder.observer(Caller(observed.clone())).dialect(spoken_by(spoken.clone()))
     };
     let (client, _sockets, mut peer) = pair_with(config, 4_096, more).await;
     let (handle, mut events) = client.spawn();

@@ -1,0 +1,51 @@
+//! What other threads request of a client besides messages, and what they see of it.
+
+use std::sync::mpsc::SyncSender;
+
+use gateway_core::{CloseCode, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
+use gateway_wire::{EndKind, ResponseHeaders, Session};
+
+/// A request that overtakes messages.
+pub(crate) enum Control {
+    Close(CloseCode, String),
+    Connect,
+    Reconnect,
+    Network(Network),
+    LoginAccepted,
+    LoginRejected(Verdict),
+    Facts(SyncSender<Facts>),
+}
+
+impl Control {
+    pub(super) const fn connects(&self) -> bool {
+        matches!(self, Self::Connect | Self::Reconnect)
+    }
+}
+
+/// What a sender may ask a client for.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) statistics: Statistics,
+    pub(crate) gave_up: Option<GiveUpCause>,
+    pub(crate) subprotocol: Option<String>,
+    pub(crate) response_headers: ResponseHeaders,
+}
+
+/// What senders are shown of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: ConnectionState,
+    pub(crate) is_ready: bool,
+    pub(crate) end: Option<EndKind>,
+}
+
+impl Standing {
+    /// The client was dropped.
+    pub(crate) const GONE: Self =
+        Self { state: ConnectionState::Closed, is_ready: false, end: Some(EndKind::Gone) };
+
+    pub(crate) fn of(session: &Session) -> Self {
+        let end = session.end().map(|end| end.kind());
+        Self { state: session.state(), is_ready: session.is_ready(), end }
+    }
+}
