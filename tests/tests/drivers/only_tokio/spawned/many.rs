@@ -1,11 +1,13 @@
 //! Many tasks on one handle.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gateway_tests::{Frame, calm, memory, pair, settle, within};
 use gateway_tokio::core::CloseFrame;
 use gateway_tokio::{Handle, Limits};
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 const TASKS: usize = 64;
@@ -131,10 +133,15 @@ async fn tasks_that_do_everything_at_once_get_in_nobodys_way() {
             taken
         });
     }
+    let first = Arc::new(Notify::new());
+    let has_first = Arc::clone(&first);
     let reader = tokio::spawn(async move {
         let mut messages = 0;
         while let Some(event) = events.next().await {
-            messages += u32::from(matches!(event, gateway_tokio::ClientEvent::Message(_)));
+            if let gateway_tokio::ClientEvent::Message(_) = event {
+                messages += 1;
+                has_first.notify_one();
+            }
         }
         messages
     });
@@ -143,6 +150,10 @@ async fn tasks_that_do_everything_at_once_get_in_nobodys_way() {
     while let Some(count) = within(tasks.join_next()).await {
         taken += count.unwrap();
     }
+    // All of them may be done before the peer has answered once.
+    within(handle.ready()).await.unwrap();
+    within(handle.send("last")).await.unwrap();
+    within(first.notified()).await;
     handle.close(CloseFrame::NORMAL).unwrap();
     within(handle.closed()).await;
 
