@@ -33,6 +33,8 @@ impl CloseCode {
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: a message is larger than this side accepts.
     pub const TOO_BIG: Self = Self(1009);
+    /// 1011: an unexpected condition prevents this side from going on.
+    pub const INTERNAL_ERROR: Self = Self(1011);
     /// 1012: the service restarts.
     pub const SERVICE_RESTART: Self = Self(1012);
 

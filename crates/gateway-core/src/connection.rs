@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use rand_chacha::ChaCha8Rng;
@@ -11,10 +12,13 @@ use crate::action::{Action, Actions, GiveUpCause, Outgoing};
 use crate::close::CloseCode;
 use crate::config::Config;
 use crate::context::Context;
-use crate::dialect::{Dialect, JsonDialect};
+use crate::dialect::{Dialect, Interest, NoDialect, Part, Spoken, Voice};
 use crate::event::Event;
 use crate::heartbeat::Heartbeat;
+use crate::json_heartbeat::JsonHeartbeat;
+use crate::login::Login;
 use crate::machine::{Closed, Machine, Memory, State};
+use crate::secrets::Secrets;
 use crate::state::{ConnectionState, SocketId};
 use crate::statistics::Statistics;
 use crate::tally::Tally;
@@ -48,11 +52,14 @@ use crate::transitions::Common;
 /// A clone continues from the same state and draws the same random numbers. Use it in tests and
 /// model checkers, not as a second connection.
 #[derive(Clone)]
-pub struct Connection<R = ChaCha8Rng, D = JsonDialect> {
+pub struct Connection<R = ChaCha8Rng, D = NoDialect> {
     machine: Machine,
     tally: Tally,
     config: Arc<Config>,
     dialect: D,
+    interest: Interest,
+    /// What the dialect wrote during the last event. Empty without a dialect.
+    written: Vec<u8>,
     random: R,
 }
 
@@ -81,10 +88,10 @@ impl<D: Dialect> SeededConnection<D> {
 }
 
 impl<R: Rng> Connection<R> {
-    /// Creates a connection with the default dialect and your generator.
+    /// Creates a connection without a dialect and with your generator.
     #[must_use]
     pub fn new(config: Arc<Config>, random: R) -> Self {
-        Self::with_dialect(config, random, JsonDialect)
+        Self::with_dialect(config, random, NoDialect)
     }
 }
 
@@ -92,8 +99,9 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// Creates a connection with your dialect and your generator.
     #[must_use]
     pub fn with_dialect(config: Arc<Config>, random: R, dialect: D) -> Self {
-        let tally = Tally::default();
-        Self { machine: Machine::new(), tally, config, dialect, random }
+        let (machine, tally) = (Machine::new(), Tally::default());
+        let interest = dialect.interest();
+        Self { machine, tally, config, dialect, interest, written: Vec::new(), random }
     }
 
     /// Handles an event and returns the actions to perform, in order.
@@ -102,14 +110,15 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// backwards, the latest `now` so far counts.
     ///
     /// A retry does not allocate, and neither do the events of a ready connection: messages,
-    /// heartbeats, reports of a driver and Ticks. There are two exceptions. The answer to the login
-    /// of each connection is parsed as JSON. And while a JSON ping is unanswered, or if `answer_pings` is set,
-    /// [`JsonDialect`] may need one small allocation for a short text that contains `"ping"` or
-    /// `"pong"`.
+    /// heartbeats, reports of a driver and Ticks. There are three exceptions. The answer to the login
+    /// of each connection is parsed as JSON. While a JSON ping is unanswered, or if `answer_pings` is
+    /// set, a short text that contains `"ping"` or `"pong"` may need one small allocation. And a
+    /// dialect needs a buffer for what it writes, which grows to the longest message, and one small
+    /// allocation a socket if it sets the heartbeat.
     #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let now = self.machine.memory.told(now);
-        match self.machine.state.on_common(&event, now, &self.config) {
+        match self.machine.state.on_common(&event, now, &self.config, self.interest) {
             Some(Common::Data { bytes }) => {
                 self.tally.count_in(bytes);
                 Actions::only(Action::Deliver)
@@ -128,21 +137,24 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     #[inline(never)] // its stack frame is large, and the common events do not need it
     fn transit(&mut self, now: Instant, event: &Event<'_>) -> Actions {
         let mut actions = Actions::default();
+        let mut spoken = Spoken::default();
         let armed = self.machine.deadline();
         let Machine { state, memory } = &mut self.machine;
+        self.written.clear();
+        self.written.shrink_to(Self::KEPT);
         let mut cx = Context {
             now,
             event: event.kind(),
             config: &self.config,
-            dialect: &self.dialect,
+            voice: Voice::new(&mut self.dialect, self.interest, &mut self.written, &mut spoken),
             random: &mut self.random,
             memory,
             tally: &mut self.tally,
             actions: &mut actions,
         };
-        if let Some(next) = state.on(event, &mut cx) {
-            *state = next;
-        }
+        state.on(event, &mut cx);
+        actions.spoken = spoken;
+        self.interest = self.dialect.interest();
         let due = self.machine.deadline();
         if due != armed {
             actions.push(due.map_or(Action::CancelTimer, Action::ScheduleTimer));
@@ -155,7 +167,11 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     ///
     /// Returns `None` for [`Outgoing::Requested`] and [`Outgoing::RequestedClose`]: their payload
     /// is in the event that you just passed to [`handle`](Self::handle).
-    pub fn encode(&mut self, outgoing: &Outgoing, into: &mut String) -> Option<Encoded> {
+    pub fn encode<'a>(
+        &'a mut self,
+        outgoing: &Outgoing,
+        into: &mut String,
+    ) -> Option<Encoded<'a>> {
         let before = into.len();
         let kind = match *outgoing {
             Outgoing::Requested | Outgoing::RequestedClose => return None,
@@ -164,15 +180,26 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
                 return Some(Encoded::Close(code));
             }
             Outgoing::Login => {
-                self.dialect.write_login(&self.config.login, into);
+                if let Login::Message { send, .. } = &self.config.login {
+                    into.push_str(send.reveal());
+                }
                 Encoded::Text
             }
+            Outgoing::Dialect(part) | Outgoing::DialectPing(part) => {
+                self.tally.count_bytes_out(part.len as usize);
+                let bytes = part.of(&self.written);
+                if !part.is_text {
+                    return Some(Encoded::Binary(bytes));
+                }
+                into.push_str(core::str::from_utf8(bytes).unwrap_or_default());
+                return Some(Encoded::Text);
+            }
             Outgoing::Ping(timestamp) => {
-                self.dialect.write_ping(timestamp, into);
+                JsonHeartbeat.write_ping(timestamp, into);
                 Encoded::Text
             }
             Outgoing::Pong(timestamp) => {
-                self.dialect.write_pong(timestamp, into);
+                JsonHeartbeat.write_pong(timestamp, into);
                 Encoded::Text
             }
             Outgoing::WebSocketPing(number) => {
@@ -185,7 +212,26 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     }
 }
 
+impl<R, D: Dialect> Connection<R, D> {
+    /// Passes the named secrets of the next attempt's request to the dialect. Call this before
+    /// [`ProviderAnswered`](Event::ProviderAnswered).
+    pub fn set_secrets(&mut self, secrets: &Secrets) {
+        self.dialect.secrets(secrets);
+        self.interest = self.dialect.interest();
+    }
+}
+
 impl<R, D> Connection<R, D> {
+    /// The buffer for what a dialect writes keeps at most this many bytes from one event to the
+    /// next.
+    const KEPT: usize = 4 << 10;
+
+    /// A text or message that the dialect wrote during the last event.
+    #[must_use]
+    pub fn part(&self, part: Part) -> &[u8] {
+        part.of(&self.written)
+    }
+
     /// When the next [`Tick`](Event::Tick) is due. This always equals the last timer action.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -363,9 +409,12 @@ mod tests {
 /// The kind of frame whose payload [`Connection::encode`] wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // a driver that cannot send one of them must not compile
-pub enum Encoded {
+pub enum Encoded<'a> {
     /// A text message.
     Text,
+    /// A binary message with these bytes. Nothing was appended. Only a
+    /// [`Dialect`](crate::Dialect) sends one.
+    Binary(&'a [u8]),
     /// A WebSocket Ping frame.
     Ping,
     /// A Close frame with this code and no reason. Nothing was appended.

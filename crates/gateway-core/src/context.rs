@@ -9,8 +9,8 @@ use crate::action::{
     RetryCause, SendRejection,
 };
 use crate::config::Config;
-use crate::dialect::Dialect;
-use crate::event::{EventKind, RetryAfter};
+use crate::dialect::{DialectCall, Effect, Moment, Received, Voice};
+use crate::event::{EventKind, Message, RetryAfter};
 use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Decision;
@@ -22,7 +22,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) event: EventKind,
     pub(crate) config: &'a Config,
-    pub(crate) dialect: &'a dyn Dialect,
+    pub(crate) voice: Voice<'a>,
     pub(crate) random: &'a mut dyn Rng,
     pub(crate) memory: &'a mut Memory,
     pub(crate) tally: &'a mut Tally,
@@ -54,6 +54,57 @@ impl Context<'_> {
     pub(crate) fn send(&mut self, socket: SocketId, outgoing: Outgoing) {
         self.tally.count_frame_out();
         self.act(Action::Send(socket, outgoing));
+    }
+
+    /// What a dialect is told with each call.
+    fn moment(&self, socket: SocketId) -> Moment {
+        Moment { now: self.now, wall_clock: self.memory.wall_clock_now(), socket }
+    }
+
+    /// Tells the dialect that this socket opened.
+    pub(crate) fn tell_opened(&mut self, socket: SocketId) {
+        let moment = self.moment(socket);
+        self.voice.opened(moment);
+    }
+
+    /// Shows a message to the dialect. Returns whether the application gets the message.
+    pub(crate) fn show(&mut self, socket: SocketId, message: Message<'_>) -> Received {
+        let moment = self.moment(socket);
+        self.voice.received(moment, message)
+    }
+
+    /// Asks the dialect for a ping.
+    pub(crate) fn ask_for_ping(&mut self, socket: SocketId) {
+        let moment = self.moment(socket);
+        self.voice.heartbeat(moment);
+    }
+
+    /// Counts an interval of zero that the dialect set, and reports the first one of a socket.
+    pub(crate) fn ignore_effect(&mut self, socket: SocketId) {
+        self.tally.count_effect_ignored();
+        if !core::mem::replace(&mut self.memory.is_effect_reported, true) {
+            self.notify(Notice::EffectIgnored { socket });
+        }
+    }
+
+    /// Sends what the dialect has to say before our Close frame.
+    pub(crate) fn say_farewell(&mut self, socket: SocketId) {
+        let moment = self.moment(socket);
+        self.voice.closing(moment);
+        let call = self.voice.newest().cloned();
+        for effect in call.into_iter().flat_map(|DialectCall { effects, .. }| effects) {
+            match effect {
+                Effect::Send(part) => self.send(socket, Outgoing::Dialect(part)),
+                Effect::Stamp(_)
+                | Effect::LoginAccepted
+                | Effect::LoginRefused { .. }
+                | Effect::Pong(_)
+                | Effect::SetHeartbeat { .. }
+                | Effect::ExpectWithin(_)
+                | Effect::Leave { .. }
+                | Effect::ResumeAt(_) => self.tally.count_effect_ignored(),
+            }
+        }
     }
 
     pub(crate) fn reject(&mut self, why: SendRejection) {
@@ -102,6 +153,7 @@ impl Context<'_> {
         reason: Reason,
     ) -> State {
         self.note(reason);
+        self.memory.is_effect_reported = false;
         self.act(Action::OpenSocket { id: socket, credentials });
         let give_up_at = self.now.saturating_add(self.config.connect_timeout);
         State::Connecting(Connecting { socket, credentials, give_up_at })
@@ -124,9 +176,17 @@ impl Context<'_> {
         self.attempt(from, Credentials::Cached, Reason::Other)
     }
 
-    /// Counts and reports the end of a socket.
-    pub(crate) fn disconnected(&mut self, socket: SocketId, cause: DisconnectCause) {
+    /// Counts and reports the end of a socket, which was open unless `from` is CONNECTING.
+    pub(crate) fn disconnected(
+        &mut self,
+        from: ConnectionState,
+        socket: SocketId,
+        cause: DisconnectCause,
+    ) {
         self.tally.count_end(cause);
+        if from != ConnectionState::Connecting {
+            self.voice.lost(cause);
+        }
         self.notify(Notice::Disconnected { socket, cause });
     }
 
@@ -139,7 +199,7 @@ impl Context<'_> {
         cause: DisconnectCause,
         credentials: Credentials,
     ) -> State {
-        self.disconnected(socket, cause);
+        self.disconnected(from, socket, cause);
         self.changed(from, ConnectionState::Disconnected, Some(socket));
         let retry_at = self.next_reconnect();
         let delay = retry_at.saturating_duration_since(self.now);
@@ -161,7 +221,7 @@ impl Context<'_> {
     /// A socket is lost: schedules a retry, or gives up.
     pub(crate) fn lose(&mut self, loss: &Loss) -> State {
         let Loss { from, socket, cause, verdict, retry_after, unjudged, fatal } = *loss;
-        self.disconnected(socket, cause);
+        self.disconnected(from, socket, cause);
         let retry_after = retry_after.and_then(|header| self.span_of(header));
         let decision = self.memory.retry.decide(
             verdict,

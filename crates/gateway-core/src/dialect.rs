@@ -1,260 +1,191 @@
-//! What differs between servers: the texts of heartbeat and login, and how to recognise them.
+//! A dialect: a small state machine for what a server expects beyond RFC 6455.
+
+mod effect;
+mod exchange;
+mod interest;
 
 use alloc::boxed::Box;
-use alloc::string::String;
-use core::fmt::{self, Write as _};
+use core::time::Duration;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+pub use effect::{DialectCall, DialectCallKind, Effect, Part, Spoken};
+pub use exchange::Exchange;
+pub(crate) use exchange::{Moment, Voice};
+pub use interest::Interest;
 
-use crate::login::{Login, LoginAnswer};
-use crate::time::UnixMillis;
+use crate::action::DisconnectCause;
+use crate::event::Message;
+use crate::secrets::Secrets;
 
-/// The application-level protocol of a server: the texts of its heartbeat and login.
-/// [`JsonDialect`] is the default.
+/// What a server expects beyond RFC 6455: its greeting, login, heartbeat and answers.
 ///
-/// Every method is a pure function: the machine keeps the state. The machine calls
-/// [`recognise`](Self::recognise) only while a [`HeartbeatKind::Json`](crate::HeartbeatKind::Json)
-/// ping is unanswered, or if `answer_pings` is set.
+/// A dialect is a small state machine. The connection calls it at the moments below, and the
+/// dialect says through the [`Exchange`] what is to happen: messages to send, an accepted or
+/// refused login, an answered ping, the heartbeat's interval. It does no IO and must not block.
+///
+/// | method | when it is called |
+/// |---|---|
+/// | [`opened`](Self::opened) | a socket opened; behind the login message of the configuration |
+/// | [`received`](Self::received) | a message of [`interest`](Self::interest) came: while logging in, ready or closing |
+/// | [`heartbeat`](Self::heartbeat) | a ping is due, if the kind of the heartbeat is [`Dialect`](crate::HeartbeatKind::Dialect) |
+/// | [`closing`](Self::closing) | our Close frame is about to be sent, unless the dialect itself leaves |
+/// | [`lost`](Self::lost) | an open socket is gone |
+/// | [`secrets`](Self::secrets) | the provider gave the request of the next attempt |
+///
+/// One dialect serves all sockets of a connection, one after the other. So it can keep a session
+/// over a reconnect. [`opened`](Self::opened) starts a new socket.
 ///
 /// ```
-/// use gateway_core::{Dialect, Recognised, UnixMillis};
+/// use gateway_core::{Dialect, Duties, Exchange, Interest, Message, Received};
 ///
 /// /// A server that expects `h` as a heartbeat, and answers with `h`.
 /// struct OneLetter;
 ///
 /// impl Dialect for OneLetter {
-///     fn write_ping(&self, _: Option<UnixMillis>, into: &mut String) {
-///         into.push('h');
+///     fn duties(&self) -> Duties {
+///         Duties::NONE.with_heartbeat()
 ///     }
-///     fn write_pong(&self, _: Option<UnixMillis>, into: &mut String) {
-///         into.push('h');
+///     fn interest(&self) -> Interest {
+///         Interest::texts_up_to(1)
 ///     }
-///     fn recognise(&self, text: &str) -> Recognised {
-///         if text == "h" { Recognised::Pong(None) } else { Recognised::Other }
+///     fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+///         exchange.send_text("h");
+///     }
+///     fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+///         if message != Message::Text("h") {
+///             return Received::Deliver;
+///         }
+///         exchange.pong(None);
+///         Received::Consume
 ///     }
 /// }
-/// # let _ = OneLetter.recognise("h");
 /// ```
 pub trait Dialect {
-    /// Appends a heartbeat message to `into`, with the wall clock's time if it is known.
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String);
-
-    /// Appends the answer to the peer's ping to `into`, with that ping's timestamp if it had one.
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String);
-
-    /// Returns whether a text message belongs to the heartbeat. The machine calls this on a hot
-    /// path, so exclude other messages by cheap checks first.
-    fn recognise(&self, text: &str) -> Recognised;
-
-    /// Appends the login message to `into`.
-    fn write_login(&self, login: &Login, into: &mut String) {
-        if let Login::Message { send, .. } = login {
-            into.push_str(send.reveal());
-        }
+    /// What the dialect does in place of the machine. The drivers' builders ask once, and set the
+    /// configuration accordingly: see [`Config::with_dialect`](crate::Config::with_dialect).
+    fn duties(&self) -> Duties {
+        Duties::NONE
     }
 
-    /// Classifies a text message that arrived during the login.
-    fn judge_login(&self, login: &Login, text: &str) -> LoginAnswer {
-        login.judge(text)
-    }
-}
+    /// Which messages the dialect wants to see. The connection asks after each call of another
+    /// method, and keeps the answer. All other messages skip the dialect, and cost nothing more.
+    fn interest(&self) -> Interest;
 
-/// Whether a text message belongs to the heartbeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
-pub enum Recognised {
-    /// An answer to our ping, with its timestamp if it has one.
-    Pong(Option<UnixMillis>),
-    /// A ping of the peer, with its timestamp if it has one.
-    Ping(Option<UnixMillis>),
-    /// An application message.
-    Other,
-}
-
-impl<D: Dialect + ?Sized> Dialect for Box<D> {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        (**self).write_ping(timestamp, into);
+    /// A socket opened. Greet the server, or wait for its greeting.
+    fn opened(&mut self, exchange: &mut Exchange<'_>) {
+        let _ = exchange;
     }
 
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        (**self).write_pong(timestamp, into);
+    /// A message of [`interest`](Self::interest) came. Returns whether the application gets it.
+    fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received;
+
+    /// It is time for a ping: send one. If the dialect sends nothing, no ping was sent, and the
+    /// next one is due an interval later.
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        let _ = exchange;
     }
 
-    fn recognise(&self, text: &str) -> Recognised {
-        (**self).recognise(text)
+    /// Our Close frame is about to be sent: take leave of the server. Only what is sent counts.
+    fn closing(&mut self, exchange: &mut Exchange<'_>) {
+        let _ = exchange;
     }
 
-    fn write_login(&self, login: &Login, into: &mut String) {
-        (**self).write_login(login, into);
+    /// The next attempt has these named secrets, which the provider gave. They replace those of the
+    /// attempt before.
+    fn secrets(&mut self, secrets: &Secrets) {
+        let _ = secrets;
     }
 
-    fn judge_login(&self, login: &Login, text: &str) -> LoginAnswer {
-        (**self).judge_login(login, text)
+    /// An open socket is gone. After a suspend, a socket that was logging in is replaced without
+    /// this call.
+    fn lost(&mut self, cause: DisconnectCause) {
+        let _ = cause;
     }
 }
 
-/// The default dialect. It writes the ping `{"type":"ping","timestamp":<unix ms>}`, and recognises
-/// the answer `{"type":"pong"}`, with or without a timestamp. Key order and white space do not
-/// matter.
+/// Who gets a message that the dialect has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // there is no third case
+#[must_use]
+pub enum Received {
+    /// The application gets it.
+    Deliver,
+    /// The message belongs to the dialect, and the application does not see it.
+    Consume,
+}
+
+/// What a dialect does in place of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Duties {
+    /// It sends the pings of the heartbeat.
+    pub heartbeat: bool,
+    /// It logs in, within this time. The connection is ready when the dialect calls
+    /// [`login_accepted`](Exchange::login_accepted).
+    pub login: Option<Duration>,
+}
+
+impl Duties {
+    /// The machine does everything.
+    pub const NONE: Self = Self { heartbeat: false, login: None };
+
+    /// The dialect sends the pings.
+    #[must_use]
+    pub const fn with_heartbeat(self) -> Self {
+        Self { heartbeat: true, ..self }
+    }
+
+    /// The dialect logs in, within `timeout`.
+    #[must_use]
+    pub const fn with_login(self, timeout: Duration) -> Self {
+        Self { login: Some(timeout), ..self }
+    }
+}
+
+/// The dialect of a server that expects nothing beyond RFC 6455. The default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JsonDialect;
+pub struct NoDialect;
 
-impl JsonDialect {
-    /// The longest text that can be a heartbeat, in bytes. Any longer text is an application
-    /// message.
-    pub const MAX_BEAT: usize = 256;
+impl Dialect for NoDialect {
+    fn interest(&self) -> Interest {
+        Interest::NONE
+    }
 
-    fn write(kind: &str, timestamp: Option<UnixMillis>, into: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = match timestamp {
-            Some(UnixMillis(millis)) => {
-                write!(into, r#"{{"type":"{kind}","timestamp":{millis}}}"#)
-            }
-            None => write!(into, r#"{{"type":"{kind}"}}"#),
-        };
+    fn received(&mut self, _: Message<'_>, _: &mut Exchange<'_>) -> Received {
+        Received::Deliver
     }
 }
 
-impl Dialect for JsonDialect {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        Self::write("ping", timestamp, into);
+#[deny(clippy::missing_trait_methods, reason = "a default would call nothing of the inner one")]
+impl<D: Dialect + ?Sized> Dialect for Box<D> {
+    fn duties(&self) -> Duties {
+        (**self).duties()
     }
 
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        Self::write("pong", timestamp, into);
+    fn interest(&self) -> Interest {
+        (**self).interest()
     }
 
-    fn recognise(&self, text: &str) -> Recognised {
-        let looks_like_one = text.len() <= Self::MAX_BEAT
-            && (text.contains("\"pong\"") || text.contains("\"ping\""))
-            && text.trim_ascii_start().starts_with('{');
-        if !looks_like_one {
-            return Recognised::Other;
-        }
-        match serde_json::from_str::<Beat<'_>>(text) {
-            Ok(Beat { kind: "pong", timestamp }) => Recognised::Pong(timestamp.0),
-            Ok(Beat { kind: "ping", timestamp }) => Recognised::Ping(timestamp.0),
-            Ok(_) | Err(_) => Recognised::Other,
-        }
-    }
-}
-
-/// The two fields of a heartbeat; others are ignored. Parsing a flat object whose names have no
-/// escapes allocates nothing.
-#[derive(Deserialize)]
-struct Beat<'a> {
-    #[serde(rename = "type", default)]
-    kind: &'a str,
-    #[serde(default)]
-    timestamp: Stamp,
-}
-
-/// A timestamp of any type. One that is not a whole number of milliseconds counts as no timestamp.
-#[derive(Default)]
-struct Stamp(Option<UnixMillis>);
-
-impl<'de> Deserialize<'de> for Stamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StampVisitor)
-    }
-}
-
-struct StampVisitor;
-
-impl<'de> Visitor<'de> for StampVisitor {
-    type Value = Stamp;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a timestamp")
+    fn opened(&mut self, exchange: &mut Exchange<'_>) {
+        (**self).opened(exchange);
     }
 
-    fn visit_u64<E>(self, millis: u64) -> Result<Stamp, E> {
-        Ok(Stamp(Some(UnixMillis(millis))))
+    fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        (**self).received(message, exchange)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Stamp, E> {
-        Ok(Stamp(None))
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        (**self).heartbeat(exchange);
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Stamp, E> {
-        Ok(Stamp(None))
+    fn closing(&mut self, exchange: &mut Exchange<'_>) {
+        (**self).closing(exchange);
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Stamp, E> {
-        Ok(Stamp(None))
+    fn secrets(&mut self, secrets: &Secrets) {
+        (**self).secrets(secrets);
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Stamp, E> {
-        Ok(Stamp(None))
-    }
-
-    fn visit_unit<E>(self) -> Result<Stamp, E> {
-        Ok(Stamp(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Stamp, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Stamp(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Stamp, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Stamp(None))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pong_is_recognised_in_any_key_order_white_space_and_type_of_timestamp() {
-        let stamped = Recognised::Pong(Some(UnixMillis(17)));
-        let bare = Recognised::Pong(None);
-        for (text, expected) in [
-            (r#"{"type":"pong"}"#, bare),
-            (r#"{"type":"pong","timestamp":17}"#, stamped),
-            (r#" { "timestamp" : 17 , "id" : "x" , "type" : "pong" } "#, stamped),
-            ("\n{\"timestamp\":17,\n\"type\":\t\"pong\"}", stamped),
-            (r#"{"type":"pong","timestamp":"17"}"#, bare),
-            (r#"{"type":"pong","timestamp":17.5}"#, bare),
-            (r#"{"type":"pong","timestamp":-1}"#, bare),
-            (r#"{"type":"pong","timestamp":null}"#, bare),
-            (r#"{"type":"pong","timestamp":[1,{"a":2}]}"#, bare),
-            (r#"{"type":"ping","timestamp":17}"#, Recognised::Ping(Some(UnixMillis(17)))),
-        ] {
-            assert_eq!(JsonDialect.recognise(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_heartbeat_is_the_applications() {
-        let long = alloc::format!(r#"{{"type":"pong","padding":"{}"}}"#, "x".repeat(256));
-        for text in [
-            "",
-            "pong",
-            r#""pong""#,
-            r#"["pong",17]"#,
-            r#"{"type":"data","of":"pong"}"#,
-            r#"{"type":"pong""#,
-            r#"{"kind":"pong"}"#,
-            r#"{"type":["pong"]}"#,
-            r#"{"type":"pong"} x"#,
-            long.as_str(),
-        ] {
-            assert_eq!(JsonDialect.recognise(text), Recognised::Other, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_recognised() {
-        let mut text = String::new();
-        JsonDialect.write_ping(Some(UnixMillis(17)), &mut text);
-        assert_eq!(text, r#"{"type":"ping","timestamp":17}"#);
-        text.clear();
-        JsonDialect.write_pong(None, &mut text);
-        assert_eq!(JsonDialect.recognise(&text), Recognised::Pong(None));
+    fn lost(&mut self, cause: DisconnectCause) {
+        (**self).lost(cause);
     }
 }

@@ -91,6 +91,7 @@ every!(
         Notice::Stale { .. } => Notice::Stale { what: EventKind::Tick, socket: SOCKET },
         Notice::ClockJumped { .. } => Notice::ClockJumped { by: Duration::ZERO },
         Notice::GaveUp { .. } => Notice::GaveUp { cause: GiveUpCause::AttemptsSpent },
+        Notice::EffectIgnored { .. } => Notice::EffectIgnored { socket: SOCKET },
         Notice::SendRejected(_) => Notice::SendRejected(SendRejection::NotReady),
     }
 );
@@ -109,6 +110,8 @@ every!(
         DisconnectCause::ConnectTimeout => DisconnectCause::ConnectTimeout,
         DisconnectCause::PongTimeout => DisconnectCause::PongTimeout,
         DisconnectCause::WriteStall => DisconnectCause::WriteStall,
+        DisconnectCause::Silence => DisconnectCause::Silence,
+        DisconnectCause::Dialect => DisconnectCause::Dialect,
         DisconnectCause::DataTimeout => DisconnectCause::DataTimeout,
         DisconnectCause::LoginTimeout => DisconnectCause::LoginTimeout,
         DisconnectCause::LoginRefused(_) => DisconnectCause::LoginRefused(None),
@@ -146,6 +149,7 @@ every!(
         GiveUpCause::HttpStatus(_) => GiveUpCause::HttpStatus(403),
         GiveUpCause::LoginRefused => GiveUpCause::LoginRefused,
         GiveUpCause::Provider => GiveUpCause::Provider,
+        GiveUpCause::Dialect => GiveUpCause::Dialect,
         GiveUpCause::AttemptsSpent => GiveUpCause::AttemptsSpent,
         GiveUpCause::Configuration => GiveUpCause::Configuration,
     }

@@ -229,6 +229,16 @@ impl Heartbeat {
         self.pings.unanswered() > 0
     }
 
+    /// The dialect set a shorter interval: the next ping is due at `at`, unless it is due before.
+    pub(crate) fn ping_by(&mut self, at: Instant) {
+        self.ping_at = self.ping_at.min(at);
+    }
+
+    /// No ping is sent now. The next one is due an interval later.
+    pub(crate) fn skip(&mut self, timing: &Timing, now: Instant) {
+        self.ping_at = now.saturating_add(timing.interval);
+    }
+
     /// How many pings are unanswered.
     pub(crate) const fn unanswered(&self) -> u32 {
         self.pings.unanswered()

@@ -72,6 +72,7 @@
 //!                         Some(Encoded::Close(code)) => {
 //!                             Wire::Close(Some(WireClose { code: code.number().into(), reason: "".into() }))
 //!                         }
+//!                         Some(Encoded::Binary(bytes)) => Wire::binary(bytes),
 //!                         None => message.cloned().unwrap_or(Wire::Close(None)), // the event's message
 //!                     };
 //!                     if let Some((_, socket)) = &mut self.socket {
@@ -82,6 +83,7 @@
 //!                 Action::Deliver => println!("{message:?}"),
 //!                 Action::Notify(notice) => println!("{notice:?}"),
 //!                 Action::Drain(_) => {} // only with `renew_after`
+//!                 Action::ResumeAt(_) => {} // only with a dialect
 //!                 Action::ScheduleTimer(_) | Action::CancelTimer => {} // see `step`
 //!             }
 //!         }
@@ -226,6 +228,7 @@ mod event;
 #[doc(hidden)]
 pub mod every;
 mod heartbeat;
+mod json_heartbeat;
 mod json_rule;
 mod login;
 mod machine;
@@ -233,6 +236,7 @@ mod observer;
 mod policy;
 mod ready;
 mod retry;
+mod secrets;
 mod state;
 mod statistics;
 mod tally;
@@ -250,15 +254,20 @@ pub use config::{
     parse_duration,
 };
 pub use connection::{Connection, Encoded, SeededConnection};
-pub use dialect::{Dialect, JsonDialect, Recognised};
+pub use dialect::{
+    Dialect, DialectCall, DialectCallKind, Duties, Effect, Exchange, Interest, NoDialect, Part,
+    Received, Spoken,
+};
 pub use event::{
     Backlog, Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter,
 };
+pub use json_heartbeat::{JsonHeartbeat, Recognised};
 pub use json_rule::JsonRule;
 pub use login::{AcceptanceRule, Login, LoginAnswer, RefusalRule, Secret};
 pub use machine::Machine;
 pub use observer::{Observed, Observer};
 pub use policy::{Explanation, Policy, Rule, Sent, Verdict};
+pub use secrets::Secrets;
 pub use state::{ConnectionState, SocketId};
 pub use statistics::{RoundTrip, Statistics};
 pub use time::{Instant, UnixMillis};

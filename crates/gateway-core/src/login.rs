@@ -38,6 +38,12 @@ pub enum Login {
         /// How long the login may take.
         timeout: Duration,
     },
+    /// The [`Dialect`](crate::Dialect) logs in. Until it calls
+    /// [`login_accepted`](crate::Exchange::login_accepted), the machine rejects sends.
+    Dialect {
+        /// How long the login may take.
+        timeout: Duration,
+    },
 }
 
 impl Login {

@@ -2,6 +2,9 @@
 //!
 //! All transitions are in `transitions.rs`.
 
+use alloc::boxed::Box;
+use core::time::Duration;
+
 use crate::action::{Credentials, GiveUpCause};
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
@@ -36,6 +39,8 @@ pub(crate) struct Memory {
     /// When the last reconnect on purpose opened its socket; before that, when it began its attempt or
     /// is to begin it.
     pub(crate) reconnect_at: Option<Compact>,
+    /// Whether an ignored effect of the dialect was reported since the last socket was ordered.
+    pub(crate) is_effect_reported: bool,
     /// When the connection became ready. While it is not ready: when it stopped being ready, or
     /// started afresh.
     pub(crate) since: Instant,
@@ -102,6 +107,8 @@ pub(crate) struct LoggingIn {
     pub(crate) credentials: Credentials,
     pub(crate) give_up_at: Instant,
     pub(crate) flow: Flow,
+    /// What the dialect has set. `None` if it has set nothing.
+    pub(crate) terms: Option<Box<Terms>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +129,30 @@ pub(crate) struct Ready {
     pub(crate) renew_at: Option<Compact>,
     pub(crate) renewal: Renewal,
     pub(crate) flow: Flow,
+    /// What the dialect has set. `None` if it has set nothing.
+    pub(crate) terms: Option<Box<Terms>>,
+}
+
+/// What a dialect has set on a socket. Boxed, because most connections have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Terms {
+    pub(crate) heartbeat: Option<Pace>,
+    pub(crate) expected: Option<Expected>,
+}
+
+/// The interval and timeout of a heartbeat that a dialect has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pace {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+}
+
+/// Within which time the dialect expects something from the server. A byte only sets `heard_at`; the
+/// Tick at `judge_at` evaluates it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Expected {
+    pub(crate) within: Duration,
+    pub(crate) watch: DataWatch,
 }
 
 /// How far the renewal of a ready connection has come. Its instant is not in here, because that would
@@ -134,7 +165,7 @@ pub(crate) enum Renewal {
     Draining,
 }
 
-/// The data timeout. A message only sets `heard_at`; the Tick at `judge_at` evaluates it.
+/// A watch for silence: the data timeout, or that of a dialect. A message only sets `heard_at`; the Tick at `judge_at` evaluates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DataWatch {
     pub(crate) heard_at: Compact,
@@ -184,6 +215,7 @@ impl Machine {
                 jump_at: None,
                 online_at: None,
                 reconnect_at: None,
+                is_effect_reported: false,
                 since: Instant::ZERO,
             },
         }
@@ -254,7 +286,9 @@ impl Ready {
     pub(crate) const fn name(config: &Config) -> ConnectionState {
         match config.login {
             Login::None => ConnectionState::Connected,
-            Login::Message { .. } | Login::External { .. } => ConnectionState::Authenticated,
+            Login::Message { .. } | Login::External { .. } | Login::Dialect { .. } => {
+                ConnectionState::Authenticated
+            }
         }
     }
 
@@ -262,19 +296,36 @@ impl Ready {
     fn deadline(&self) -> Option<Instant> {
         let beat_at =
             self.heartbeat.as_ref().map(|heartbeat| heartbeat.deadline(self.flow.reading));
-        if self.data.is_none() && self.renew_at.is_none() {
-            return beat_at; // most connections have neither
+        if self.data.is_none() && self.renew_at.is_none() && self.terms.is_none() {
+            return beat_at; // most connections have none of them
         }
-        let judge_at = match self.flow.reading {
-            Lane::Held => None, // the data may have arrived, but is not read
-            Lane::Free => self.data.map(|watch| watch.judge_at),
+        let [judge_at, silent_at] = match self.flow.reading {
+            Lane::Held => [None; 2], // the data may have arrived, but is not read
+            Lane::Free => {
+                let expected = self.terms.as_ref().and_then(|terms| terms.expected);
+                let expected = expected.map(|expected| expected.watch.judge_at);
+                [self.data.map(|watch| watch.judge_at), expected]
+            }
         };
         let renew_at = self.renew_at.map(Compact::instant);
-        [beat_at, judge_at, renew_at].into_iter().flatten().min()
+        [beat_at, judge_at, silent_at, renew_at].into_iter().flatten().min()
     }
 }
 
 impl DataWatch {
+    /// Starts now, and fires after `span`.
+    pub(crate) fn start(now: Instant, span: Duration) -> Self {
+        Self { heard_at: Compact::at(now), judge_at: now.saturating_add(span) }
+    }
+
+    /// When the watch fired, if it has. What was heard since moves it on.
+    pub(crate) fn missed_at(&mut self, now: Instant, span: Duration) -> Option<Instant> {
+        if now >= self.judge_at {
+            self.judge_at = self.heard_at.instant().saturating_add(span);
+        }
+        (now >= self.judge_at).then_some(self.judge_at)
+    }
+
     fn rebase(&mut self, shift: Shift, reading: Lane) {
         match reading {
             Lane::Free => {
@@ -354,6 +405,11 @@ impl State {
             }
             Self::LoggingIn(logging_in) => {
                 logging_in.socket = FIRST_SOCKET;
+                let terms = logging_in.terms.as_mut();
+                if let Some(expected) = terms.and_then(|terms| terms.expected.as_mut()) {
+                    // It restarts when the connection is ready.
+                    expected.watch = DataWatch::start(Instant::ZERO, Duration::ZERO);
+                }
                 shift.apply(&mut logging_in.give_up_at);
             }
             Self::Refused(refused) => {
@@ -367,6 +423,10 @@ impl State {
                 }
                 if let Some(watch) = &mut ready.data {
                     watch.rebase(shift, ready.flow.reading);
+                }
+                let terms = ready.terms.as_mut();
+                if let Some(expected) = terms.and_then(|terms| terms.expected.as_mut()) {
+                    expected.watch.rebase(shift, ready.flow.reading);
                 }
                 if let Some(at) = &mut ready.renew_at {
                     *at = Compact::at(shift.moved(at.instant()));

@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::config::Config;
-use crate::dialect::Dialect;
+use crate::dialect::Spoken;
 use crate::event::Event;
 use crate::state::ConnectionState;
 use crate::time::Instant;
@@ -17,6 +17,8 @@ pub struct Observed<'a> {
     pub event: Event<'a>,
     /// The actions, in order.
     pub actions: &'a [Action],
+    /// What the dialect asked for during the event.
+    pub spoken: &'a Spoken,
     /// The state after the event.
     pub state: ConnectionState,
     /// When the next Tick is due, after the event.
@@ -34,6 +36,6 @@ pub trait Observer {
         let _ = (config, seed);
     }
 
-    /// The connection handled an event. `dialect` classifies a text as the connection did.
-    fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect);
+    /// The connection handled an event.
+    fn observe(&mut self, observed: &Observed<'_>);
 }

@@ -1,29 +1,51 @@
 //! What a ready connection does without a transition: heartbeat, deliveries, data timeout.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::action::{Action, Notice, Outgoing};
 use crate::config::{Config, HeartbeatKind};
 use crate::context::Context;
-use crate::dialect::Recognised;
+use crate::dialect::Received;
+use crate::event::Message;
 use crate::heartbeat::{Heartbeat, Timing};
-use crate::machine::{DataWatch, Flow, Lane, Ready, Renewal};
+use crate::json_heartbeat::{JsonHeartbeat, Recognised};
+use crate::machine::{DataWatch, Expected, Flow, Lane, Pace, Ready, Renewal, Terms};
 use crate::retry::Retry;
 use crate::state::SocketId;
-use crate::time::{Compact, Instant, UnixMillis};
+use crate::time::{Compact, Instant, UnixMillis, whole_millis};
 
 impl Ready {
     /// Becomes ready now, on a socket with this flow.
-    pub(crate) fn new(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> Self {
-        let heartbeat = first_beat(cx);
+    pub(crate) fn new(
+        socket: SocketId,
+        flow: Flow,
+        mut terms: Option<Box<Terms>>,
+        cx: &mut Context<'_>,
+    ) -> Self {
+        if let Some(terms) = &mut terms {
+            terms.restart(cx.now);
+        }
+        let heartbeat = first_beat(&timing_of(terms.as_deref(), cx.config), cx);
         let (data, renew_at) = (watch_data(cx), first_renewal(cx));
-        Self { socket, heartbeat, data, renew_at, renewal: Renewal::Later, flow }
+        Self { socket, heartbeat, data, renew_at, renewal: Renewal::Later, flow, terms }
+    }
+
+    /// The heartbeat's spans on this socket.
+    pub(crate) fn timing(&self, config: &Config) -> Timing {
+        timing_of(self.terms.as_deref(), config)
     }
 
     #[inline]
-    pub(crate) fn on_bytes(&mut self, config: &Config) {
+    pub(crate) fn on_bytes(&mut self, now: Instant, config: &Config) {
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.on_bytes(&config.heartbeat.timing);
+        }
+        if let Some(terms) = &mut self.terms
+            && let Some(expected) = &mut terms.expected
+            && !config.heartbeat.timing.strict
+        {
+            expected.watch.heard_at = Compact::at(now);
         }
     }
 
@@ -51,7 +73,15 @@ impl Ready {
         }
         match answer_to(text, cx) {
             Some(pong) => cx.send(self.socket, pong),
-            None => self.deliver(cx),
+            None => self.on_message(Message::Text(text), cx),
+        }
+    }
+
+    /// A message that does not belong to the heartbeat of the machine.
+    pub(crate) fn on_message(&mut self, message: Message<'_>, cx: &mut Context<'_>) {
+        match cx.show(self.socket, message) {
+            Received::Deliver => self.deliver(cx),
+            Received::Consume => {}
         }
     }
 
@@ -60,10 +90,31 @@ impl Ready {
             return; // nothing was paused
         }
         self.flow.reading = Lane::Free;
+        let timing = self.timing(cx.config);
         if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_resumed(&cx.config.heartbeat.timing, cx.now);
+            heartbeat.on_resumed(&timing, cx.now);
+        }
+        if let Some(terms) = &mut self.terms {
+            terms.restart(cx.now);
         }
         self.data = watch_data(cx);
+    }
+
+    /// When the server was silent for longer than the dialect expects, if it was.
+    pub(crate) fn silent_at(&mut self, now: Instant) -> Option<Instant> {
+        if self.flow.reading == Lane::Held {
+            return None;
+        }
+        let expected = self.terms.as_mut()?.expected.as_mut()?;
+        expected.watch.missed_at(now, expected.within)
+    }
+
+    /// The dialect sets the heartbeat's spans.
+    pub(crate) fn set_pace(&mut self, pace: Pace, now: Instant) {
+        self.terms.get_or_insert_default().heartbeat = Some(pace);
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.ping_by(now.saturating_add(pace.interval));
+        }
     }
 
     /// When the data timeout passed, if it has. Data that came since moves the watch on. While the
@@ -72,11 +123,7 @@ impl Ready {
         if self.flow.reading == Lane::Held {
             return None;
         }
-        let (watch, timeout) = (self.data.as_mut()?, cx.config.data_timeout?);
-        if cx.now >= watch.judge_at {
-            watch.judge_at = watch.heard_at.instant().saturating_add(timeout);
-        }
-        (cx.now >= watch.judge_at).then_some(watch.judge_at)
+        self.data.as_mut()?.missed_at(cx.now, cx.config.data_timeout?)
     }
 
     /// Whether the connection is renewed now. When `renew_after` has passed, this asks the driver to
@@ -103,8 +150,9 @@ impl Ready {
         moved: impl FnOnce(&mut Heartbeat, &Timing, Instant),
         cx: &Context<'_>,
     ) {
+        let timing = self.timing(cx.config);
         if let Some(heartbeat) = &mut self.heartbeat {
-            moved(heartbeat, &cx.config.heartbeat.timing, cx.now);
+            moved(heartbeat, &timing, cx.now);
         }
     }
 
@@ -113,10 +161,11 @@ impl Ready {
         sent: impl FnOnce(&mut Heartbeat, &Timing, Instant, Option<u64>),
         cx: &mut Context<'_>,
     ) {
+        let timing = self.timing(cx.config);
         let Some(heartbeat) = &mut self.heartbeat else {
             return;
         };
-        let (outgoing, stamp) = match cx.config.heartbeat.kind {
+        let (outgoing, stamp) = match cx.config.heartbeat_kind() {
             HeartbeatKind::Json => {
                 let timestamp = cx.memory.wall_clock_now();
                 (Outgoing::Ping(timestamp), timestamp.map(|UnixMillis(millis)| millis))
@@ -125,9 +174,13 @@ impl Ready {
                 let number = heartbeat.next_number();
                 (Outgoing::WebSocketPing(number), Some(number))
             }
+            HeartbeatKind::Dialect => {
+                heartbeat.skip(&timing, cx.now); // unless the dialect sends a ping
+                return cx.ask_for_ping(self.socket);
+            }
             HeartbeatKind::Off => return,
         };
-        sent(heartbeat, &cx.config.heartbeat.timing, cx.now, stamp);
+        sent(heartbeat, &timing, cx.now, stamp);
         cx.send(self.socket, outgoing);
         cx.notify(Notice::PingSent { socket: self.socket });
     }
@@ -149,13 +202,13 @@ pub(crate) fn heard_pong(
     text: &str,
     cx: &mut Context<'_>,
 ) -> bool {
-    let (HeartbeatKind::Json, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
+    let (HeartbeatKind::Json, Some(heartbeat)) = (cx.config.heartbeat_kind(), heartbeat) else {
         return false;
     };
     if !heartbeat.awaits_pong() {
         return false;
     }
-    let Recognised::Pong(timestamp) = cx.dialect.recognise(text) else { return false };
+    let Recognised::Pong(timestamp) = JsonHeartbeat.recognise(text) else { return false };
     let named = timestamp.and_then(|UnixMillis(millis)| heartbeat.stamped(millis));
     let round_trip = heartbeat.on_pong(cx.now, named);
     count_pong(round_trip, socket, cx);
@@ -170,7 +223,7 @@ pub(crate) fn answer_to(text: &str, cx: &Context<'_>) -> Option<Outgoing> {
     if !cx.config.heartbeat.answer_pings {
         return None;
     }
-    match cx.dialect.recognise(text) {
+    match JsonHeartbeat.recognise(text) {
         Recognised::Ping(timestamp) => Some(Outgoing::Pong(timestamp)),
         Recognised::Pong(_) | Recognised::Other => None,
     }
@@ -183,7 +236,7 @@ pub(crate) fn heard_pong_frame(
     payload: &[u8],
     cx: &mut Context<'_>,
 ) {
-    let (HeartbeatKind::Ping, Some(heartbeat)) = (cx.config.heartbeat.kind, heartbeat) else {
+    let (HeartbeatKind::Ping, Some(heartbeat)) = (cx.config.heartbeat_kind(), heartbeat) else {
         return;
     };
     if let Some(newer) = ping_number(payload).and_then(|number| heartbeat.numbered(number)) {
@@ -201,6 +254,26 @@ fn ping_number(payload: &[u8]) -> Option<u64> {
     digits.parse().ok().filter(|_| is_plain)
 }
 
+/// Counts a pong that the dialect recognised. Without an unanswered ping, it is ignored.
+pub(crate) fn heard_dialect_pong(
+    heartbeat: &mut Option<Heartbeat>,
+    socket: SocketId,
+    stamp: Option<u64>,
+    cx: &mut Context<'_>,
+) {
+    match (cx.config.heartbeat_kind(), heartbeat) {
+        (HeartbeatKind::Dialect, Some(heartbeat)) if heartbeat.awaits_pong() => {
+            let named = stamp.and_then(|stamp| heartbeat.stamped(stamp));
+            let round_trip = heartbeat.on_pong(cx.now, named);
+            count_pong(round_trip, socket, cx);
+        }
+        (
+            HeartbeatKind::Json | HeartbeatKind::Ping | HeartbeatKind::Dialect | HeartbeatKind::Off,
+            _,
+        ) => cx.tally.count_effect_ignored(),
+    }
+}
+
 fn count_pong(round_trip: Option<Duration>, socket: SocketId, cx: &mut Context<'_>) {
     if let Some(sample) = round_trip {
         cx.tally.count_round_trip(sample);
@@ -208,12 +281,12 @@ fn count_pong(round_trip: Option<Duration>, socket: SocketId, cx: &mut Context<'
     cx.notify(Notice::PongReceived { socket, round_trip });
 }
 
-fn first_beat(cx: &mut Context<'_>) -> Option<Heartbeat> {
+fn first_beat(timing: &Timing, cx: &mut Context<'_>) -> Option<Heartbeat> {
     let settings = &cx.config.heartbeat;
-    match settings.kind {
+    match settings.kind() {
         HeartbeatKind::Off => None,
-        HeartbeatKind::Json | HeartbeatKind::Ping => {
-            let interval = settings.timing.interval;
+        HeartbeatKind::Json | HeartbeatKind::Ping | HeartbeatKind::Dialect => {
+            let interval = timing.interval;
             let wait = if settings.phase { Retry::spread(interval, cx.random) } else { interval };
             Some(Heartbeat::new(cx.now.saturating_add(wait)))
         }
@@ -230,5 +303,48 @@ fn first_renewal(cx: &mut Context<'_>) -> Option<Compact> {
 
 fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {
     let timeout = cx.config.data_timeout?;
-    Some(DataWatch { heard_at: Compact::at(cx.now), judge_at: cx.now.saturating_add(timeout) })
+    Some(DataWatch::start(cx.now, timeout))
+}
+
+/// The heartbeat's spans: those that the dialect has set, otherwise the configured ones.
+fn timing_of(terms: Option<&Terms>, config: &Config) -> Timing {
+    let timing = config.heartbeat.timing;
+    match terms.and_then(|terms| terms.heartbeat) {
+        Some(Pace { interval, timeout }) => Timing { interval, timeout, ..timing },
+        None => timing,
+    }
+}
+
+impl Terms {
+    /// The shortest and the longest span that a dialect can set.
+    const LEAST: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The spans that a dialect asks for, within the limits. `None` for an interval of zero. `timeout`
+    /// is the timeout in force.
+    pub(crate) fn pace(
+        interval: Duration,
+        asked: Option<Duration>,
+        timeout: Duration,
+    ) -> Option<Pace> {
+        let clamp = |span: Duration| whole_millis(span).clamp(Self::LEAST, Self::MOST);
+        let asked = asked.filter(|asked| !asked.is_zero()).map(clamp);
+        let interval = (!interval.is_zero()).then(|| clamp(interval))?;
+        Some(Pace { interval, timeout: asked.unwrap_or(timeout).min(interval) })
+    }
+
+    /// The dialect expects something within this span from now on. Zero: nothing.
+    pub(crate) fn expect(&mut self, within: Duration, now: Instant) {
+        self.expected = (!within.is_zero()).then(|| {
+            let within = whole_millis(within).clamp(Self::LEAST, Self::MOST);
+            Expected { within, watch: DataWatch::start(now, within) }
+        });
+    }
+
+    /// The span of the expectation starts again.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        if let Some(Expected { within, watch }) = &mut self.expected {
+            *watch = DataWatch::start(now, *within);
+        }
+    }
 }

@@ -8,8 +8,8 @@ use crate::event::OpenError;
 /// What a connection has done since it was created. This is a copy: see
 /// [`Connection::statistics`](crate::Connection::statistics).
 ///
-/// All counters saturate: `opened`, `reconnects` and `stale_events` at about four billion (2³²),
-/// the others at `u64::MAX`.
+/// All counters saturate: `opened`, `reconnects`, `stale_events` and `effects_ignored` at about four
+/// billion (2³²), the others at `u64::MAX`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -38,6 +38,9 @@ pub struct Statistics {
     pub bytes_out: u64,
     /// [Stale events](crate#what-do-the-terms-mean) that the machine ignored.
     pub stale_events: u64,
+    /// What a dialect asked for at a time when it does not apply, such as an answer to no ping, or a
+    /// message while the connection is closing.
+    pub effects_ignored: u64,
     /// Whether the connection was ever ready.
     pub became_ready: bool,
 }

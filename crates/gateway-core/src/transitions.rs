@@ -1,5 +1,6 @@
 //! Every transition: what each state does on each event. No other file changes a state.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::action::{
@@ -9,15 +10,18 @@ use crate::action::{
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
 use crate::context::{Context, Loss};
-use crate::event::{Event, Failure, Frame, Message, Network, OpenError, SocketEvent};
+use crate::dialect::{DialectCall, DialectCallKind, Effect, Interest, Part, Received};
+use crate::event::{
+    Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent,
+};
 use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{
-    Asking, Closed, Closing, Connecting, Flow, Lane, LoggingIn, Ready, Reason, Refused, Renewal,
-    State, Waiting,
+    Asking, Closed, Closing, Connecting, Flow, Lane, LoggingIn, Pace, Ready, Reason, Refused,
+    Renewal, State, Terms, Waiting,
 };
 use crate::policy::Verdict;
-use crate::ready::{answer_to, heard_pong, heard_pong_frame};
+use crate::ready::{answer_to, heard_dialect_pong, heard_pong, heard_pong_frame};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, UnixMillis};
@@ -53,9 +57,10 @@ impl State {
         event: &Event<'_>,
         now: Instant,
         config: &Config,
+        interest: Interest,
     ) -> Option<Common> {
         if let (Event::FrameReceived(id, frame), Self::Ready(ready)) = (event, &mut *self) {
-            return ready.on_data(*id, *frame, now, config);
+            return ready.on_data(*id, *frame, now, config, interest);
         }
         if let (Event::SendRequested(message), Self::Ready(ready)) = (event, &*self)
             && ready.flow.writing == Lane::Free
@@ -66,8 +71,76 @@ impl State {
         is_early.then_some(Common::EarlyTick)
     }
 
-    /// Applies an event.
-    pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) -> Next {
+    /// Applies an event, and then what the dialect asked for meanwhile.
+    pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) {
+        let next = self.on_event(event, cx);
+        self.enter(next);
+        let call = cx.voice.newest().filter(|call| call.call != DialectCallKind::Closing).cloned();
+        if let Some(DialectCall { call, effects }) = call {
+            self.on_effects(call, &effects, cx);
+        }
+    }
+
+    /// Does what the dialect asked for in one call, in order. In a call for a ping, the last message
+    /// is the ping.
+    fn on_effects(&mut self, call: DialectCallKind, effects: &[Effect], cx: &mut Context<'_>) {
+        let is_send = |effect: &Effect| matches!(effect, Effect::Send(_));
+        let ping = match call {
+            DialectCallKind::Heartbeat => effects.iter().rposition(is_send),
+            DialectCallKind::Opened
+            | DialectCallKind::Delivered
+            | DialectCallKind::Consumed
+            | DialectCallKind::Closing => None,
+        };
+        let stamp = effects.iter().rev().find_map(|effect| match effect {
+            Effect::Stamp(stamp) => Some(*stamp),
+            _ => None,
+        });
+        for (place, effect) in effects.iter().enumerate() {
+            let next = match (effect, &mut *self) {
+                (Effect::Stamp(_), _) => None, // it belongs to the ping
+                (Effect::Send(part), Self::Ready(ready)) if ping == Some(place) => {
+                    ready.dialect_ping(*part, stamp, cx);
+                    None
+                }
+                (effect, Self::LoggingIn(logging_in)) => logging_in.on_effect(*effect, cx),
+                (effect, Self::Ready(ready)) => ready.on_effect(*effect, cx),
+                (Effect::Pong(stamp), Self::Closing(Closing { socket, heartbeat, .. })) => {
+                    heard_dialect_pong(heartbeat, *socket, *stamp, cx);
+                    None
+                }
+                (
+                    Effect::Send(_)
+                    | Effect::LoginAccepted
+                    | Effect::LoginRefused { .. }
+                    | Effect::Pong(_)
+                    | Effect::SetHeartbeat { .. }
+                    | Effect::ExpectWithin(_)
+                    | Effect::Leave { .. }
+                    | Effect::ResumeAt(_),
+                    Self::Idle
+                    | Self::Waiting(_)
+                    | Self::Asking(_)
+                    | Self::Connecting(_)
+                    | Self::Refused(_)
+                    | Self::Closing(_)
+                    | Self::Closed(_),
+                ) => {
+                    cx.tally.count_effect_ignored();
+                    None
+                }
+            };
+            self.enter(next);
+        }
+    }
+
+    fn enter(&mut self, next: Next) {
+        if let Some(next) = next {
+            *self = next;
+        }
+    }
+
+    fn on_event(&mut self, event: &Event<'_>, cx: &mut Context<'_>) -> Next {
         match *event {
             Event::ConnectRequested => self.on_connect(cx),
             Event::ReconnectRequested => self.on_reconnect(cx),
@@ -108,7 +181,7 @@ impl State {
             Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
             Self::Closing(closing) => {
                 cx.act(Action::CloseSocket(closing.socket));
-                cx.disconnected(closing.socket, DisconnectCause::Requested);
+                cx.disconnected(ConnectionState::Closing, closing.socket, DisconnectCause::Requested);
                 Some(cx.attempt_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.
@@ -160,15 +233,21 @@ impl State {
             }
             Self::Asking(Asking { socket, .. }) | Self::Connecting(Connecting { socket, .. }) => {
                 cx.act(Action::CloseSocket(*socket));
-                cx.disconnected(*socket, DisconnectCause::Requested);
+                cx.disconnected(ConnectionState::Connecting, *socket, DisconnectCause::Requested);
                 cx.changed(ConnectionState::Connecting, ConnectionState::Closed, Some(*socket));
                 Some(Self::Closed(Closed::Asked))
             }
-            Self::LoggingIn(LoggingIn { socket, .. }) | Self::Refused(Refused { socket, .. }) => {
+            Self::LoggingIn(LoggingIn { socket, .. }) => {
+                cx.say_farewell(*socket);
+                Some(close(ConnectionState::Connected, *socket, None, frame, cx))
+            }
+            // After a refusal, the machine sends no message.
+            Self::Refused(Refused { socket, .. }) => {
                 Some(close(ConnectionState::Connected, *socket, None, frame, cx))
             }
             Self::Ready(Ready { socket, heartbeat, .. }) => {
                 Ready::count_time(cx);
+                cx.say_farewell(*socket);
                 Some(close(Ready::name(cx.config), *socket, heartbeat.take(), frame, cx))
             }
             // A Close frame was already sent, and a second one never is.
@@ -183,7 +262,7 @@ impl State {
             // message, only the machine sends.
             Self::LoggingIn(LoggingIn { socket, flow, .. }) => match cx.config.login {
                 Login::External { .. } => Some((*socket, flow.writing)),
-                Login::None | Login::Message { .. } => None,
+                Login::None | Login::Message { .. } | Login::Dialect { .. } => None,
             },
             Self::Idle
             | Self::Waiting(_)
@@ -206,7 +285,7 @@ impl State {
         None
     }
 
-    fn on_login_accepted(&self, cx: &mut Context<'_>) -> Next {
+    fn on_login_accepted(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
             Self::LoggingIn(logging_in) => Some(logging_in.accepted(cx)),
             // No login is running.
@@ -246,7 +325,7 @@ impl State {
         // comes when the interval is over.
         let last = cx.memory.jump_at.filter(|last| !is_hint_allowed(Some(*last), cx.now));
         let is_ignored = last.is_some() && !matches!(self, Self::Waiting(_));
-        if by <= cx.config.suspend_threshold() || is_ignored {
+        if by <= self.suspend_threshold(cx.config) || is_ignored {
             return None;
         }
         let turn = last.map_or(cx.now, |last| last.instant().saturating_add(HINT_INTERVAL));
@@ -283,6 +362,25 @@ impl State {
             // There is no socket to probe, or CLOSING has its own deadline.
             Self::Idle | Self::Closing(_) | Self::Closed(_) => None,
         }
+    }
+
+    fn suspend_threshold(&self, config: &Config) -> Duration {
+        let terms = match self {
+            Self::Ready(Ready { terms, .. }) => terms.as_deref(),
+            Self::Idle
+            | Self::Waiting(_)
+            | Self::Asking(_)
+            | Self::Connecting(_)
+            | Self::LoggingIn(_)
+            | Self::Refused(_)
+            | Self::Closing(_)
+            | Self::Closed(_) => None,
+        };
+        let pace = terms.and_then(|terms| terms.heartbeat);
+        pace.map_or_else(
+            || config.suspend_threshold(),
+            |Pace { interval, .. }| Config::suspend_threshold_of(interval),
+        )
     }
 
     fn on_network(&mut self, network: Network, cx: &mut Context<'_>) -> Next {
@@ -467,15 +565,19 @@ impl Connecting {
         cx.tally.count_opened();
         cx.changed(ConnectionState::Connecting, ConnectionState::Connected, Some(socket));
         let timeout = match &cx.config.login {
-            Login::None => return enter_ready(socket, Flow::FREE, cx),
+            Login::None => {
+                cx.tell_opened(socket);
+                return enter_ready(socket, Flow::FREE, None, cx);
+            }
             Login::Message { timeout, .. } => {
                 cx.send(socket, Outgoing::Login);
                 *timeout
             }
-            Login::External { timeout } => *timeout,
+            Login::External { timeout } | Login::Dialect { timeout } => *timeout,
         };
-        let give_up_at = cx.now.saturating_add(timeout);
-        State::LoggingIn(LoggingIn { socket, credentials, give_up_at, flow: Flow::FREE })
+        cx.tell_opened(socket);
+        let (give_up_at, flow) = (cx.now.saturating_add(timeout), Flow::FREE);
+        State::LoggingIn(LoggingIn { socket, credentials, give_up_at, flow, terms: None })
     }
 
     fn on_open_failed(&self, error: OpenError, cx: &mut Context<'_>) -> State {
@@ -544,23 +646,17 @@ impl LoggingIn {
         None
     }
 
-    fn on_frame(&self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
+    fn on_frame(&mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
         cx.tally.count_in(frame.len());
         match frame {
-            Frame::Text(text) => match cx.dialect.judge_login(&cx.config.login, text) {
-                LoginAnswer::Accepted => Some(self.accepted(cx)),
-                LoginAnswer::AcceptedAndDelivered => {
-                    cx.act(Action::Deliver);
-                    Some(self.accepted(cx))
-                }
-                LoginAnswer::Refused(verdict) => Some(self.refused(verdict, cx)),
-                LoginAnswer::NotAnAnswer => {
-                    cx.act(Action::Deliver);
-                    None
-                }
+            Frame::Text(text) => match cx.show(self.socket, Message::Text(text)) {
+                Received::Deliver => self.on_text(text, cx),
+                Received::Consume => None,
             },
-            Frame::Binary(_) => {
-                cx.act(Action::Deliver);
+            Frame::Binary(bytes) => {
+                if cx.show(self.socket, Message::Binary(bytes)) == Received::Deliver {
+                    cx.act(Action::Deliver);
+                }
                 None
             }
             // The codec answers a Ping, and we have sent none.
@@ -571,10 +667,51 @@ impl LoggingIn {
         }
     }
 
-    fn accepted(&self, cx: &mut Context<'_>) -> State {
+    /// The configuration's rules judge a text that the dialect did not consume.
+    fn on_text(&mut self, text: &str, cx: &mut Context<'_>) -> Next {
+        match cx.config.login.judge(text) {
+            LoginAnswer::Accepted => Some(self.accepted(cx)),
+            LoginAnswer::AcceptedAndDelivered => {
+                cx.act(Action::Deliver);
+                Some(self.accepted(cx))
+            }
+            LoginAnswer::Refused(verdict) => Some(self.refused(verdict, cx)),
+            LoginAnswer::NotAnAnswer => {
+                cx.act(Action::Deliver);
+                None
+            }
+        }
+    }
+
+    fn on_effect(&mut self, effect: Effect, cx: &mut Context<'_>) -> Next {
+        match effect {
+            Effect::Send(part) => cx.send(self.socket, Outgoing::Dialect(part)),
+            Effect::LoginAccepted => return Some(self.accepted(cx)),
+            Effect::LoginRefused { verdict, .. } => return Some(self.refused(verdict, cx)),
+            Effect::SetHeartbeat { interval, timeout } => {
+                let in_force = cx.config.heartbeat.timing.timeout;
+                match Terms::pace(interval, timeout, in_force) {
+                    Some(pace) => self.terms.get_or_insert_default().heartbeat = Some(pace),
+                    None => cx.ignore_effect(self.socket),
+                }
+            }
+            Effect::ExpectWithin(within) => {
+                self.terms.get_or_insert_default().expect(within, cx.now);
+            }
+            Effect::Leave { code, verdict } => {
+                return Some(leave(ConnectionState::Connected, self.socket, code, verdict, cx));
+            }
+            Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),
+            // We have sent no ping.
+            Effect::Stamp(_) | Effect::Pong(_) => cx.tally.count_effect_ignored(),
+        }
+        None
+    }
+
+    fn accepted(&mut self, cx: &mut Context<'_>) -> State {
         let (from, to) = (ConnectionState::Connected, ConnectionState::Authenticated);
         cx.changed(from, to, Some(self.socket));
-        enter_ready(self.socket, self.flow, cx)
+        enter_ready(self.socket, self.flow, self.terms.take(), cx)
     }
 
     /// Waits for the peer's Close: a server that refuses often closes next, and the code may say
@@ -635,7 +772,7 @@ impl Refused {
 
     /// Ends the wait for the peer's Close.
     fn leave(&self, cx: &mut Context<'_>) -> State {
-        part(self.socket, cx);
+        hang_up_with(CloseCode::GOING_AWAY, self.socket, cx);
         self.lost(None, self.verdict, cx)
     }
 
@@ -653,16 +790,18 @@ impl Ready {
         frame: Frame<'_>,
         now: Instant,
         config: &Config,
+        interest: Interest,
     ) -> Option<Common> {
-        let bytes = match frame {
-            Frame::Binary(bytes) => bytes.len(),
-            Frame::Text(text) if !self.may_be_beat(config) => text.len(),
+        let message = match frame {
+            Frame::Binary(bytes) => Message::Binary(bytes),
+            Frame::Text(text) if !self.may_be_beat(config) => Message::Text(text),
             Frame::Text(_) | Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) => return None,
         };
-        if self.socket != id {
+        if self.socket != id || interest.wants(message) {
             return None;
         }
-        self.on_bytes(config);
+        let bytes = message.len();
+        self.on_bytes(now, config);
         self.mark_data(now);
         Some(Common::Data { bytes })
     }
@@ -670,7 +809,7 @@ impl Ready {
     fn on_socket(&mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
             SocketEvent::Frame(frame) => return self.on_frame(frame, cx),
-            SocketEvent::Bytes => self.on_bytes(cx.config),
+            SocketEvent::Bytes => self.on_bytes(cx.now, cx.config),
             SocketEvent::Failed(failure) => {
                 return Some(fail(Self::end(cx), self.socket, failure, cx));
             }
@@ -705,10 +844,10 @@ impl Ready {
 
     fn on_frame(&mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
         cx.tally.count_in(frame.len());
-        self.on_bytes(cx.config);
+        self.on_bytes(cx.now, cx.config);
         match frame {
             Frame::Text(text) => self.on_text(text, cx),
-            Frame::Binary(_) => self.deliver(cx),
+            Frame::Binary(bytes) => self.on_message(Message::Binary(bytes), cx),
             Frame::Pong(payload) => {
                 heard_pong_frame(&mut self.heartbeat, self.socket, payload, cx);
             }
@@ -721,10 +860,16 @@ impl Ready {
     }
 
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
-        let timing = &cx.config.heartbeat.timing;
+        let timing = self.timing(cx.config);
         let reading = self.flow.reading;
         let death =
-            self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.death(cx.now, timing, reading));
+            self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.death(cx.now, &timing, reading));
+        let death = death.map(|(at, death)| match death {
+            Death::Silent => (at, DisconnectCause::PongTimeout),
+            Death::Stalled => (at, DisconnectCause::WriteStall),
+        });
+        let silence = self.silent_at(cx.now).map(|at| (at, DisconnectCause::Silence));
+        let death = death.into_iter().chain(silence).min_by_key(|(at, _)| *at);
         if let Some(missed_at) = self.data_missed_at(cx)
             && death.is_none_or(|(dead_at, _)| missed_at <= dead_at)
         {
@@ -732,28 +877,64 @@ impl Ready {
             let cause = DisconnectCause::DataTimeout;
             return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
         }
-        if let Some((_, death)) = death {
+        if let Some((_, cause)) = death {
             cx.act(Action::AbortSocket(self.socket)); // a dead peer answers no Close
-            let cause = match death {
-                Death::Silent => DisconnectCause::PongTimeout,
-                Death::Stalled => DisconnectCause::WriteStall,
-            };
             return Some(lost(Self::end(cx), self.socket, cause, Verdict::Retry, cx));
         }
         if self.is_renewal_due(cx) {
             return Some(self.replace(DisconnectCause::Renewal, cx));
         }
-        let beat = self.heartbeat.as_mut().map(|heartbeat| heartbeat.on_tick(cx.now, timing));
+        let beat = self.heartbeat.as_mut().map(|heartbeat| heartbeat.on_tick(cx.now, &timing));
         if beat == Some(Beat::Ping) {
             self.ping(Heartbeat::on_sent, cx);
         }
         None
     }
 
+    fn on_effect(&mut self, effect: Effect, cx: &mut Context<'_>) -> Next {
+        match effect {
+            Effect::Send(part) => cx.send(self.socket, Outgoing::Dialect(part)),
+            Effect::LoginRefused { verdict, .. } => return Some(self.refused(verdict, cx)),
+            Effect::Pong(stamp) => {
+                heard_dialect_pong(&mut self.heartbeat, self.socket, stamp, cx);
+            }
+            Effect::SetHeartbeat { interval, timeout } => {
+                let in_force = self.timing(cx.config).timeout;
+                match Terms::pace(interval, timeout, in_force) {
+                    Some(pace) => self.set_pace(pace, cx.now),
+                    None => cx.ignore_effect(self.socket),
+                }
+            }
+            Effect::ExpectWithin(within) => {
+                self.terms.get_or_insert_default().expect(within, cx.now);
+            }
+            Effect::Leave { code, verdict } => {
+                return Some(leave(Self::end(cx), self.socket, code, verdict, cx));
+            }
+            Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),
+            // The login is over. The stamp belongs to no ping.
+            Effect::LoginAccepted | Effect::Stamp(_) => cx.tally.count_effect_ignored(),
+        }
+        None
+    }
+
+    /// The dialect sends this ping.
+    fn dialect_ping(&mut self, part: Part, stamp: Option<u64>, cx: &mut Context<'_>) {
+        let timing = self.timing(cx.config);
+        if let Some(heartbeat) = &mut self.heartbeat {
+            match cx.event {
+                EventKind::WallClock => heartbeat.on_probe_sent(&timing, cx.now, stamp),
+                _ => heartbeat.on_sent(&timing, cx.now, stamp),
+            }
+        }
+        cx.send(self.socket, Outgoing::DialectPing(part));
+        cx.notify(Notice::PingSent { socket: self.socket });
+    }
+
     /// The accepted login is no longer valid.
     fn refused(&self, verdict: Verdict, cx: &mut Context<'_>) -> State {
         cx.notify(Notice::LoginRefused { socket: self.socket, verdict });
-        part(self.socket, cx);
+        hang_up_with(CloseCode::GOING_AWAY, self.socket, cx);
         refused(Self::end(cx), self.socket, None, verdict, cx)
     }
 
@@ -766,8 +947,11 @@ impl Ready {
 
     /// Probes the peer after a suspend. Without a heartbeat there is no message to probe with.
     fn probe(&mut self, cx: &mut Context<'_>) {
-        let timing = &cx.config.heartbeat.timing;
-        match self.heartbeat.as_mut().map(|heartbeat| heartbeat.probe(timing, cx.now)) {
+        if let Some(terms) = &mut self.terms {
+            terms.restart(cx.now);
+        }
+        let timing = self.timing(cx.config);
+        match self.heartbeat.as_mut().map(|heartbeat| heartbeat.probe(&timing, cx.now)) {
             Some(Probe::Ping) => self.ping(Heartbeat::on_probe_sent, cx),
             Some(Probe::Held) | None => {}
         }
@@ -795,11 +979,16 @@ impl Closing {
                     Frame::Text(text) => {
                         let is_beat = heard_pong(&mut self.heartbeat, self.socket, text, cx)
                             || answer_to(text, cx).is_some();
-                        if !is_beat {
+                        let message = Message::Text(text);
+                        if !is_beat && cx.show(self.socket, message) == Received::Deliver {
                             cx.act(Action::Deliver);
                         }
                     }
-                    Frame::Binary(_) => cx.act(Action::Deliver),
+                    Frame::Binary(bytes) => {
+                        if cx.show(self.socket, Message::Binary(bytes)) == Received::Deliver {
+                            cx.act(Action::Deliver);
+                        }
+                    }
                     Frame::Pong(payload) => {
                         heard_pong_frame(&mut self.heartbeat, self.socket, payload, cx);
                     }
@@ -834,12 +1023,17 @@ impl Closing {
 }
 
 /// The connection becomes ready.
-fn enter_ready(socket: SocketId, flow: Flow, cx: &mut Context<'_>) -> State {
+fn enter_ready(
+    socket: SocketId,
+    flow: Flow,
+    terms: Option<Box<Terms>>,
+    cx: &mut Context<'_>,
+) -> State {
     let after = cx.now.saturating_duration_since(cx.memory.since);
     cx.memory.since = cx.now;
     cx.tally.count_ready();
     cx.notify(Notice::Ready { socket, after });
-    State::Ready(Ready::new(socket, flow, cx))
+    State::Ready(Ready::new(socket, flow, terms, cx))
 }
 
 /// The closing handshake starts (RFC 6455 section 7.1.2).
@@ -860,15 +1054,42 @@ fn close(
 /// CLOSING ends.
 fn closed(socket: SocketId, cause: DisconnectCause, cx: &mut Context<'_>) -> State {
     cx.act(Action::CloseSocket(socket));
-    cx.disconnected(socket, cause);
+    cx.disconnected(ConnectionState::Closing, socket, cause);
     cx.changed(ConnectionState::Closing, ConnectionState::Closed, Some(socket));
     State::Closed(Closed::Asked)
 }
 
-/// Leaves a live peer: sends it a Close, and does not wait for the answer.
+/// Leaves a live peer: sends it a Close behind the dialect's farewell, and does not wait for the
+/// answer.
 fn part(socket: SocketId, cx: &mut Context<'_>) {
-    cx.send(socket, Outgoing::Close(CloseCode::GOING_AWAY));
+    cx.say_farewell(socket);
+    hang_up_with(CloseCode::GOING_AWAY, socket, cx);
+}
+
+/// Sends a Close with this code, and does not wait for the answer.
+fn hang_up_with(code: CloseCode, socket: SocketId, cx: &mut Context<'_>) {
+    cx.send(socket, Outgoing::Close(code));
     cx.act(Action::CloseSocket(socket));
+}
+
+/// The dialect leaves the server.
+fn leave(
+    from: ConnectionState,
+    socket: SocketId,
+    code: CloseCode,
+    verdict: Verdict,
+    cx: &mut Context<'_>,
+) -> State {
+    hang_up_with(code, socket, cx);
+    cx.lose(&Loss {
+        from,
+        socket,
+        cause: DisconnectCause::Dialect,
+        verdict,
+        retry_after: None,
+        unjudged: Credentials::Cached,
+        fatal: GiveUpCause::Dialect,
+    })
 }
 
 /// The computer was suspended while the provider was asked, or while the socket was opening or

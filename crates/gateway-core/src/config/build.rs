@@ -47,7 +47,7 @@ pub struct ConfigBuilder {
     pub(super) stable_after: Duration,
     pub(super) retry_after_max: Duration,
     pub(super) renew_after: Option<Duration>,
-    pub(super) heartbeat_kind: HeartbeatKind,
+    pub(super) heartbeat_kind: Option<HeartbeatKind>,
     pub(super) heartbeat_interval: Duration,
     /// `None`: 5 s, or the interval if that is shorter.
     pub(super) heartbeat_timeout: Option<Duration>,
@@ -80,7 +80,7 @@ impl Default for ConfigBuilder {
             stable_after: Duration::from_secs(10),
             retry_after_max: Duration::from_secs(300),
             renew_after: None,
-            heartbeat_kind: HeartbeatKind::Ping,
+            heartbeat_kind: None,
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: None,
             heartbeat_strict: false,
@@ -159,9 +159,11 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how the machine checks that the peer is alive.
+    /// Sets how the machine checks that the peer is alive. If you do not set it, it is
+    /// [`Dialect`](HeartbeatKind::Dialect) with a dialect that has a heartbeat, and
+    /// [`Ping`](HeartbeatKind::Ping) otherwise.
     pub fn heartbeat(mut self, kind: HeartbeatKind) -> Self {
-        self.heartbeat_kind = kind;
+        self.heartbeat_kind = Some(kind);
         self
     }
 
@@ -383,7 +385,9 @@ impl Check {
     fn login(&mut self, login: &Login) {
         match login {
             Login::None => {}
-            Login::External { timeout } => self.span("login.timeout", *timeout),
+            Login::External { timeout } | Login::Dialect { timeout } => {
+                self.span("login.timeout", *timeout);
+            }
             Login::Message { send, timeout, accepted, refused } => {
                 if send.reveal().len() > Config::MAX_LOGIN {
                     let limit = format!("must be at most {} bytes", Config::MAX_LOGIN);

@@ -16,6 +16,7 @@ pub use settings::Setting;
 use settings::{rows, table, with_settings};
 
 use crate::backoff::Backoff;
+use crate::dialect::Duties;
 use crate::heartbeat::Timing;
 use crate::login::Login;
 use crate::policy::Policy;
@@ -76,19 +77,32 @@ pub(crate) struct Reconnect {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeartbeatConfig {
-    pub(crate) kind: HeartbeatKind,
+    /// `None`: the dialect's, if it has a heartbeat, otherwise WebSocket Pings.
+    pub(crate) kind: Option<HeartbeatKind>,
     pub(crate) timing: Timing,
     pub(crate) phase: bool,
     pub(crate) deliver_pongs: bool,
     pub(crate) answer_pings: bool,
 }
 
+impl HeartbeatConfig {
+    pub(crate) const fn kind(&self) -> HeartbeatKind {
+        match self.kind {
+            Some(kind) => kind,
+            None => HeartbeatKind::Ping,
+        }
+    }
+}
+
 /// How the machine checks that the peer is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeartbeatKind {
-    /// A text message of the [`Dialect`](crate::Dialect), which writes JSON by default.
+    /// A text message in JSON: see [`JsonHeartbeat`](crate::JsonHeartbeat).
     Json,
+    /// The messages of the [`Dialect`](crate::Dialect). This is the default with a dialect that has a
+    /// heartbeat.
+    Dialect,
     /// A WebSocket Ping frame. Every server must answer it (RFC 6455 section 5.5.2). This is the
     /// default.
     Ping,
@@ -103,6 +117,7 @@ impl HeartbeatKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Dialect => "dialect",
             Self::Ping => "ping",
             Self::Off => "off",
         }
@@ -177,7 +192,7 @@ impl Config {
     /// How the machine checks that the peer is alive.
     #[must_use]
     pub const fn heartbeat_kind(&self) -> HeartbeatKind {
-        self.heartbeat.kind
+        self.heartbeat.kind()
     }
 
     /// The span from one ping to the next.
@@ -234,6 +249,20 @@ impl Config {
         Self { ask_provider: true, ..self.clone() }
     }
 
+    /// Returns the same settings for a dialect with these duties. A driver uses them if it has a
+    /// dialect. The dialect sends the pings unless another kind of heartbeat was set, and logs in
+    /// unless another login was set.
+    #[must_use]
+    pub fn with_dialect(&self, duties: Duties) -> Self {
+        let mut config = self.clone();
+        let own = if duties.heartbeat { HeartbeatKind::Dialect } else { HeartbeatKind::Ping };
+        config.heartbeat.kind = config.heartbeat.kind.or(Some(own));
+        if let (Some(timeout), Login::None) = (duties.login, &config.login) {
+            config.login = Login::Dialect { timeout };
+        }
+        config
+    }
+
     /// How long the provider may take to give an attempt's request.
     #[must_use]
     pub const fn attempt_timeout(&self) -> Duration {
@@ -268,14 +297,20 @@ impl Config {
     /// If the wall clock is ahead of monotonic time by more than this, the computer was suspended.
     /// It is the longer of two intervals and 30 s.
     pub(crate) fn suspend_threshold(&self) -> Duration {
-        let least = Duration::from_secs(30);
-        match self.heartbeat.kind {
-            HeartbeatKind::Json | HeartbeatKind::Ping => {
-                self.heartbeat.timing.interval.saturating_mul(2).max(least)
+        match self.heartbeat.kind() {
+            HeartbeatKind::Json | HeartbeatKind::Ping | HeartbeatKind::Dialect => {
+                Self::suspend_threshold_of(self.heartbeat.timing.interval)
             }
-            HeartbeatKind::Off => least,
+            HeartbeatKind::Off => Self::LEAST_SUSPEND,
         }
     }
+
+    /// The same for a heartbeat with this interval.
+    pub(crate) fn suspend_threshold_of(interval: Duration) -> Duration {
+        interval.saturating_mul(2).max(Self::LEAST_SUSPEND)
+    }
+
+    const LEAST_SUSPEND: Duration = Duration::from_secs(30);
 }
 
 impl Default for Config {

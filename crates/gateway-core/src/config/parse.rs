@@ -63,7 +63,7 @@ fn read_reconnect(mut section: Section<'_>, config: &mut ConfigBuilder) {
 }
 
 fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
-    section.read("kind", heartbeat_kind, &mut config.heartbeat_kind);
+    section.read("kind", |value| heartbeat_kind(value).map(Some), &mut config.heartbeat_kind);
     section.read("interval", span, &mut config.heartbeat_interval);
     section.read("timeout", |value| span(value).map(Some), &mut config.heartbeat_timeout);
     section.read("strict", switch, &mut config.heartbeat_strict);
@@ -75,11 +75,12 @@ fn read_heartbeat(mut section: Section<'_>, config: &mut ConfigBuilder) {
 }
 
 fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
-    let (mut send, mut external) = (None, false);
+    let (mut send, mut external, mut dialect) = (None, false, false);
     let (mut accepted, mut refused, mut timeout) = (None, Vec::new(), Login::TIMEOUT);
     let is_message = section.has("send");
     section.read_secret("send", &mut send);
     section.read("external", switch, &mut external);
+    section.read("dialect", switch, &mut dialect);
     let is_acceptance_named = section.has("accepted");
     section.read("accepted", |value| acceptance(value).map(Some), &mut accepted);
     let is_ruled = is_acceptance_named || section.has("refused");
@@ -99,8 +100,13 @@ fn read_login(mut section: Section<'_>, config: &mut ConfigBuilder) {
         (Some(send), false, Some(accepted)) => Login::Message { send, accepted, refused, timeout },
         (Some(_), false, None) => Login::None, // the error of `accepted` is already reported
         (None, true, _) => Login::External { timeout },
+        (None, false, _) if dialect => Login::Dialect { timeout },
         (None, false, _) => Login::None,
     };
+    if dialect && (external || is_message) {
+        let limit = "must not be set together with login.send or login.external";
+        section.error("dialect", "true", limit);
+    }
     if is_message && !external && !is_acceptance_named {
         let limit = "must be set together with login.send: the answer that accepts, such as \
                      /type=login_ok, or \"any\" if every text answer accepts";
@@ -263,8 +269,9 @@ fn heartbeat_kind(value: &Value) -> Read<HeartbeatKind> {
     match value.as_str() {
         Some("ping") => Ok(HeartbeatKind::Ping),
         Some("json") => Ok(HeartbeatKind::Json),
+        Some("dialect") => Ok(HeartbeatKind::Dialect),
         Some("off") => Ok(HeartbeatKind::Off),
-        Some(_) | None => Err("must be ping, json or off"),
+        Some(_) | None => Err("must be ping, json, dialect or off"),
     }
 }
 

@@ -26,7 +26,7 @@ macro_rules! with_settings {
             "reconnect.stable_after", "10s", "1 ms – 365 d";
             "reconnect.retry_after_max", "5m", "1 ms – 365 d";
             "reconnect.renew_after", "off", "1 ms – 365 d";
-            "heartbeat.kind", "ping", "ping, json, off";
+            "heartbeat.kind", "ping; with a dialect that has a heartbeat: dialect", "ping, json, dialect, off";
             "heartbeat.interval", "30s", "1 ms – 365 d";
             "heartbeat.timeout", "5s", "1 ms – `interval`; the default is never longer than that";
             "heartbeat.strict", "false", "";
@@ -36,6 +36,7 @@ macro_rules! with_settings {
             "heartbeat.answer_pings", "false", "";
             "login.send", "no login", "at most 64 KiB";
             "login.external", "false", "not with `login.send`";
+            "login.dialect", "false; the builders set it for a dialect that logs in", "not with `login.send` or `login.external`";
             "login.accepted", "–", "`POINTER=VALUE` or any; must be set with `login.send`";
             "login.refused", "–", "`POINTER=VALUE[:VERDICT]`, or a list; each is a [`RefusalRule`](crate::RefusalRule)";
             "login.timeout", "10s", "1 ms – 365 d";

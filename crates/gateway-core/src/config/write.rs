@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 
 use serde::ser::{Serialize, Serializer};
 
-use super::{Config, format_duration};
+use super::{Config, HeartbeatKind, format_duration};
 use crate::login::Login;
 
 /// Writes every setting, so that a later change of a default does not affect the file. A login's
@@ -34,7 +34,7 @@ impl Serialize for Config {
                 renew_after: self.reconnect.renew_after.map(format_duration),
             },
             heartbeat: Heartbeat {
-                kind: heartbeat.kind.name(),
+                kind: heartbeat.kind.map(HeartbeatKind::name),
                 interval: format_duration(heartbeat.timing.interval),
                 timeout: format_duration(heartbeat.timing.timeout),
                 strict: heartbeat.timing.strict,
@@ -51,6 +51,9 @@ impl Serialize for Config {
                 }
                 Login::External { timeout } => {
                     Some(Hidden::External { external: true, timeout: format_duration(*timeout) })
+                }
+                Login::Dialect { timeout } => {
+                    Some(Hidden::Dialect { dialect: true, timeout: format_duration(*timeout) })
                 }
             },
             policy: self
@@ -97,7 +100,8 @@ struct Reconnect {
 
 #[derive(serde::Serialize)]
 struct Heartbeat {
-    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     interval: String,
     timeout: String,
     strict: bool,
@@ -112,6 +116,7 @@ struct Heartbeat {
 enum Hidden {
     Message { send: &'static str, accepted: &'static str, timeout: String },
     External { external: bool, timeout: String },
+    Dialect { dialect: bool, timeout: String },
 }
 
 #[cfg(test)]
@@ -123,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::Verdict;
-    use crate::{AcceptanceRule, HeartbeatKind, Multiplier, RefusalRule, Rule, Strategy as Jitter};
+    use crate::{AcceptanceRule, Multiplier, RefusalRule, Rule, Strategy as Jitter};
 
     fn span() -> impl Strategy<Value = Duration> {
         prop_oneof![1..5_000_u64, 1..31_536_000_000_u64].prop_map(Duration::from_millis)
@@ -159,10 +164,15 @@ mod tests {
             renew_after in prop::option::of(span()),
             multiplier in 1_000..=1_000_000_u32,
             jitter in prop::sample::select(Jitter::ALL.to_vec()),
-            kind in prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off]),
+            kind in prop::option::of(prop::sample::select(vec![
+                HeartbeatKind::Json,
+                HeartbeatKind::Ping,
+                HeartbeatKind::Dialect,
+                HeartbeatKind::Off,
+            ])),
             max_attempts in prop::option::of(any::<u32>()),
             switches in any::<[bool; 5]>(),
-            external in prop::option::of(span()),
+            login in (0..3_u8, span()),
             max_message_size in 1..=Config::MAX_MESSAGE_SIZE,
             rules in rules(),
         ) -> Config {
@@ -175,7 +185,6 @@ mod tests {
                 .max_attempts(max_attempts)
                 .stable_after(stable_after)
                 .retry_after_max(retry_after_max)
-                .heartbeat(kind)
                 .heartbeat_timeout(c.min(d))
                 .heartbeat_interval(c.max(d))
                 .heartbeat_strict(switches[0])
@@ -189,7 +198,14 @@ mod tests {
                 .data_timeout(data_timeout)
                 .renew_after(renew_after)
                 .max_message_size(max_message_size)
-                .login(external.map_or(Login::None, |timeout| Login::External { timeout }));
+                .login(match login {
+                    (0, _) => Login::None,
+                    (1, timeout) => Login::External { timeout },
+                    (_, timeout) => Login::Dialect { timeout },
+                });
+            if let Some(kind) = kind {
+                builder = builder.heartbeat(kind);
+            }
             for rule in rules {
                 builder = builder.rule(rule);
             }

@@ -1,9 +1,14 @@
 //! Named secrets of one attempt.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
 
-use gateway_core::{Config, ConfigError, Secret};
+use crate::config::{Config, ConfigError};
+use crate::login::Secret;
 
 /// The named secrets of an attempt, for its dialect. `Debug` shows only the names.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -20,11 +25,11 @@ impl Secrets {
     ///
     /// # Errors
     /// Each secret, by its name, whose name or value is outside the limits.
-    pub(super) fn new(given: Vec<(String, Secret)>) -> Result<Self, Vec<ConfigError>> {
+    pub fn new(given: Vec<(String, Secret)>) -> Result<Self, Vec<ConfigError>> {
         let (mut secrets, mut errors) = (Self::default(), Vec::new());
         if given.len() > Self::MAX_COUNT {
             let limit = format!("must be at most {}", Self::MAX_COUNT);
-            return Err(vec![ConfigError::new("secrets", given.len().to_string(), limit)]);
+            return Err(alloc::vec![ConfigError::new("secrets", given.len().to_string(), limit)]);
         }
         for (name, value) in given {
             match check(&name, &value) {
@@ -50,7 +55,8 @@ impl Secrets {
         self.0.keys().map(|name| &**name)
     }
 
-    pub(crate) fn values(&self) -> impl Iterator<Item = &Secret> {
+    /// The values, in the order of the names.
+    pub fn values(&self) -> impl Iterator<Item = &Secret> {
         self.0.values()
     }
 }
