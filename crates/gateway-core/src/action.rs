@@ -260,7 +260,8 @@ pub enum DisconnectCause {
     OpenFailed(OpenError),
     /// DNS, TCP, TLS and upgrade together took longer than `connect_timeout`.
     ConnectTimeout,
-    /// No sign of life came within a ping's timeout: the peer is dead.
+    /// No sign of life came within a ping's timeout, or within the time that the dialect
+    /// [expects](crate::Exchange::expect_within): the peer is dead.
     PongTimeout,
     /// A ping was held for too long: the peer is dead, or does not read. The ping's wait starts
     /// when it is queued, and again at a resume. After a sign of life it also starts again: not at
@@ -275,9 +276,6 @@ pub enum DisconnectCause {
     /// If a suspend is noticed while a ping is held, the connection does not end with this cause for
     /// at least min(5 s, timeout) after that.
     WriteStall,
-    /// Nothing came for the time within which the dialect
-    /// [expects](crate::Exchange::expect_within) something: the peer is dead.
-    Silence,
     /// The dialect [left](crate::Exchange::leave) the server, or asked for too much in one call.
     Dialect,
     /// No application message came for `data_timeout`.
@@ -311,7 +309,6 @@ impl DisconnectCause {
             Self::ConnectTimeout => "connect_timeout",
             Self::PongTimeout => "pong_timeout",
             Self::WriteStall => "write_stall",
-            Self::Silence => "silence",
             Self::Dialect => "dialect",
             Self::DataTimeout => "data_timeout",
             Self::LoginTimeout => "login_timeout",

@@ -110,7 +110,6 @@ every!(
         DisconnectCause::ConnectTimeout => DisconnectCause::ConnectTimeout,
         DisconnectCause::PongTimeout => DisconnectCause::PongTimeout,
         DisconnectCause::WriteStall => DisconnectCause::WriteStall,
-        DisconnectCause::Silence => DisconnectCause::Silence,
         DisconnectCause::Dialect => DisconnectCause::Dialect,
         DisconnectCause::DataTimeout => DisconnectCause::DataTimeout,
         DisconnectCause::LoginTimeout => DisconnectCause::LoginTimeout,

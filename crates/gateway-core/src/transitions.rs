@@ -868,7 +868,7 @@ impl Ready {
             Death::Silent => (at, DisconnectCause::PongTimeout),
             Death::Stalled => (at, DisconnectCause::WriteStall),
         });
-        let silence = self.silent_at(cx.now).map(|at| (at, DisconnectCause::Silence));
+        let silence = self.silent_at(cx.now).map(|at| (at, DisconnectCause::PongTimeout));
         let death = death.into_iter().chain(silence).min_by_key(|(at, _)| *at);
         if let Some(missed_at) = self.data_missed_at(cx)
             && death.is_none_or(|(dead_at, _)| missed_at <= dead_at)

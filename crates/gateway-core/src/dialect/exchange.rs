@@ -107,7 +107,7 @@ impl Exchange<'_> {
 
     /// The server sends something at least this often: for example, because it sends the pings. If
     /// no byte comes for this time while the connection is ready, the server is dead: cause
-    /// [`Silence`](DisconnectCause::Silence). In strict mode, only a further call of this method
+    /// [`PongTimeout`](DisconnectCause::PongTimeout). In strict mode, only a further call of this method
     /// restarts the time. It is clamped to 1 s – 24 h. Zero ends the expectation.
     ///
     /// While the application does not read, the time does not run. It restarts after that, and after
