@@ -82,7 +82,7 @@ fn send(rounds: u64) {
 fn open() -> (Session, SocketId) {
     let config = Config::builder().heartbeat(HeartbeatKind::Json).build();
     let config = Arc::new(config.expect("the defaults are valid"));
-    let mut session = Session::new(config, 7, Box::new(JsonDialect));
+    let mut session = Session::new(config, 7, Box::new(NoDialect));
     session.connect(Instant::from_millis(1));
     let Some(Order::Open { id, .. }) = session.next_order() else {
         unreachable!("a connect request opens a socket");

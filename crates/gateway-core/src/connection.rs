@@ -213,8 +213,14 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
 }
 
 impl<R, D: Dialect> Connection<R, D> {
-    /// Passes the named secrets of the next attempt's request to the dialect. Call this before
-    /// [`ProviderAnswered`](Event::ProviderAnswered).
+    /// The dialect, to change what it asks for. Its interest is asked for again with the next event
+    /// that it sees.
+    pub const fn dialect_mut(&mut self) -> &mut D {
+        &mut self.dialect
+    }
+
+    /// Passes the named secrets of an attempt's request to the dialect. Call this before
+    /// [`SocketOpened`](Event::SocketOpened).
     pub fn set_secrets(&mut self, secrets: &Secrets) {
         self.dialect.secrets(secrets);
         self.interest = self.dialect.interest();

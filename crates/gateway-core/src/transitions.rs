@@ -698,7 +698,7 @@ impl LoggingIn {
             Effect::ExpectWithin(within) => {
                 self.terms.get_or_insert_default().expect(within, cx.now);
             }
-            Effect::Leave { code, verdict } => {
+            Effect::Leave { code, verdict, .. } => {
                 return Some(leave(ConnectionState::Connected, self.socket, code, verdict, cx));
             }
             Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),
@@ -908,7 +908,7 @@ impl Ready {
             Effect::ExpectWithin(within) => {
                 self.terms.get_or_insert_default().expect(within, cx.now);
             }
-            Effect::Leave { code, verdict } => {
+            Effect::Leave { code, verdict, .. } => {
                 return Some(leave(Self::end(cx), self.socket, code, verdict, cx));
             }
             Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),

@@ -75,7 +75,7 @@ pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 /// use gateway_core::{Config, Instant, JsonDialect};
 /// use gateway_wire::{Order, Session};
 ///
-/// let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(JsonDialect));
+/// let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(NoDialect));
 /// session.connect(Instant::ZERO);
 /// let Some(Order::Open { id, .. }) = session.next_order() else { unreachable!() };
 /// session.opened(Instant::from_millis(30), id);
@@ -124,6 +124,10 @@ pub struct Session {
     /// What the texts of this attempt's server must not show.
     hidden: Hidden,
     scratch: String,
+    /// Why the dialect refuses the login or leaves, during the actions of that event.
+    said: Option<Box<str>>,
+    /// The URL at which the dialect resumes its session.
+    resume: Option<Secret>,
     seed: u64,
     observer: Option<BoxObserver>,
     name: Option<Name>,
@@ -162,6 +166,8 @@ impl Session {
             private: Private::default(),
             hidden: Hidden::default(),
             scratch: String::new(),
+            said: None,
+            resume: None,
             seed,
             observer: None,
             name: None,
@@ -501,6 +507,7 @@ impl Session {
     /// server must not show.
     pub(crate) fn set_private(&mut self, private: Private, hidden: Hidden) {
         self.hidden = hidden.and_secrets(&private.secrets);
+        self.connection.set_secrets(&private.secrets);
         self.private = private;
     }
 

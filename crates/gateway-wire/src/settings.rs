@@ -5,9 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, ConfigError, ConfigErrors, JsonDialect, UnixMillis, format_duration};
+use gateway_core::{
+    Config, ConfigError, ConfigErrors, Dialect as _, NoDialect, UnixMillis, format_duration,
+};
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
+use crate::guarded::{DialectFactory, Guarded};
 use crate::name::Name;
 use crate::resolver::Resolver;
 use crate::session::{BoxDialect, BoxObserver, Limits, Session};
@@ -26,8 +29,8 @@ pub struct Settings {
     pub endpoint: EndpointBuilder,
     /// The core's settings.
     pub config: Arc<Config>,
-    /// The server's dialect; `None` for JSON.
-    pub dialect: Option<BoxDialect>,
+    /// Makes the server's dialect, if it has one.
+    pub dialect: Option<DialectFactory>,
     /// Which server certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
     /// Resolves the host's name; `None` for the system's resolver.
@@ -145,7 +148,10 @@ impl Settings {
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let dialect = self.dialect.unwrap_or_else(|| Box::new(JsonDialect));
+        let (config, dialect): (_, BoxDialect) = match self.dialect.map(Guarded::new) {
+            Some(dialect) => (Arc::new(config.with_dialect(dialect.duties())), Box::new(dialect)),
+            None => (config, Box::new(NoDialect)),
+        };
         let mut session = Session::new(config, seed, dialect)
             .with_identity(name, &endpoint)
             .with_limits(self.limits)
@@ -181,12 +187,21 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Sets the server's dialect: the texts of its heartbeat and login. The default is JSON.
-        pub fn dialect(
-            mut self,
-            dialect: impl $crate::core::Dialect + Send + Sync + 'static,
-        ) -> Self {
-            self.settings.dialect = Some(Box::new(dialect));
+        /// Sets what makes the server's dialect: its greeting, login, heartbeat and answers. By
+        /// default the server expects nothing beyond RFC 6455.
+        ///
+        /// The client makes one dialect and keeps it over reconnects. If the dialect panics, the
+        /// client leaves the socket with the cause
+        /// [`Dialect`](gateway_wire::core::DisconnectCause::Dialect) and the panic's text, and the next
+        /// socket gets a new dialect.
+        ///
+        /// The dialect's [`duties`](gateway_wire::core::Dialect::duties) change the configuration: see
+        /// [`Config::with_dialect`](gateway_wire::core::Config::with_dialect).
+        pub fn dialect<D>(mut self, dialect: impl Fn() -> D + Send + Sync + 'static) -> Self
+        where
+            D: $crate::core::Dialect + Send + Sync + 'static,
+        {
+            self.settings.dialect = Some(Box::new(move || Box::new(dialect())));
             self
         }
 

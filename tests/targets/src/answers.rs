@@ -50,7 +50,7 @@ impl crate::Input for Input {
     fn run(self) -> Sights {
         let mut sights = Sights::new();
         let config = Arc::new(self.settings.config());
-        let session = Session::new(Arc::clone(&config), self.seed, Box::new(JsonDialect))
+        let session = Session::new(Arc::clone(&config), self.seed, Box::new(NoDialect))
             .with_observer(Box::<Watch>::default());
         let piece = usize::from(self.piece).max(1);
         let mut story = Story { session, config, now: Instant::ZERO, piece, sights: &mut sights };

@@ -63,7 +63,7 @@ impl<R: Rng + Clone> Rig<R> {
     /// A rig with these settings and draws.
     #[must_use]
     pub fn with(config: Arc<Config>, draws: R) -> Self {
-        let twin: Box<dyn Dialect + Send> = Box::new(JsonDialect);
+        let twin: Box<dyn Dialect + Send> = Box::new(NoDialect);
         Self {
             connection: Connection::new(Arc::clone(&config), draws.clone()),
             twin: Connection::with_dialect(Arc::clone(&config), draws, twin),

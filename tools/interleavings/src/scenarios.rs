@@ -40,7 +40,7 @@ fn subject_with(high_water: usize, more: impl FnOnce(Session) -> Session) -> Sub
     let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
     let mut limits = Limits::default();
     limits.high_water = high_water;
-    let session = Session::new(config.into(), 7, Box::new(JsonDialect)).with_limits(limits);
+    let session = Session::new(config.into(), 7, Box::new(NoDialect)).with_limits(limits);
     let session = more(session);
     let (peer, wakers) = (Arc::new(Peer::new(PLENTY)), Arc::<Wakers>::default());
     let endpoint = Endpoint::builder("ws://gateway.example").build().unwrap();

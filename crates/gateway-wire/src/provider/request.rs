@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gateway_core::{Config, ConfigError, ConfigErrors, Login, Secret};
+use gateway_core::{Config, ConfigError, ConfigErrors, Login, Secret, Secrets};
 
-use super::Secrets;
 use crate::endpoint::{Changes, Endpoint};
 
 /// How one attempt differs from the client's settings. A provider gives one for each attempt. What

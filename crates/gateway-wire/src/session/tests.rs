@@ -36,7 +36,7 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn session(config: ConfigBuilder) -> Session {
-    Session::new(Arc::new(config.build().unwrap()), 7, Box::new(JsonDialect))
+    Session::new(Arc::new(config.build().unwrap()), 7, Box::new(NoDialect))
 }
 
 /// An open session with nothing left to do, and its socket.
