@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, HeartbeatKind, Instant, JsonDialect, SocketId};
+use gateway_core::{Config, HeartbeatKind, Instant, NoDialect, SocketId};
 use gateway_wire::{ClientEvent, Message, Order, Session};
 
 use crate::Case;

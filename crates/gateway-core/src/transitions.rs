@@ -11,9 +11,7 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
 use crate::context::{Context, Loss};
 use crate::dialect::{DialectCall, DialectCallKind, Effect, Interest, Part, Received};
-use crate::event::{
-    Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent,
-};
+use crate::event::{Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent};
 use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{
@@ -181,7 +179,11 @@ impl State {
             Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
             Self::Closing(closing) => {
                 cx.act(Action::CloseSocket(closing.socket));
-                cx.disconnected(ConnectionState::Closing, closing.socket, DisconnectCause::Requested);
+                cx.disconnected(
+                    ConnectionState::Closing,
+                    closing.socket,
+                    DisconnectCause::Requested,
+                );
                 Some(cx.attempt_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.

@@ -41,7 +41,7 @@ pub struct Entry {
     pub actions: Vec<Action>,
     /// What the dialect asked for. The core's actions include what follows from it.
     #[serde(default, rename = "dialect")]
-    pub spoken: Spoken,
+    pub spoken: Box<Spoken>,
     /// The state after the event.
     pub state: ConnectionState,
 }

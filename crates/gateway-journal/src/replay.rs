@@ -147,7 +147,10 @@ impl Repeating {
         kinds: &[DialectCallKind],
         exchange: &mut Exchange<'_>,
     ) -> Option<DialectCallKind> {
-        let call = self.calls.pop_front_if(|call| kinds.contains(&call.call))?;
+        if !self.calls.front().is_some_and(|call| kinds.contains(&call.call)) {
+            return None;
+        }
+        let call = self.calls.pop_front()?;
         for effect in &call.effects {
             self.ask(*effect, exchange);
         }
@@ -218,7 +221,8 @@ impl Dialect for Repeating {
 
 /// A text that the heartbeat in JSON recognises as it was recorded, padded to the recorded length.
 fn beat(event: &Fact) -> Option<String> {
-    let Fact::FrameReceived { frame: FrameFact::Text { bytes, recognised, .. }, .. } = *event else {
+    let Fact::FrameReceived { frame: FrameFact::Text { bytes, recognised, .. }, .. } = *event
+    else {
         return None;
     };
     let mut text = String::new();

@@ -72,7 +72,7 @@ pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gateway_core::{Config, Instant, JsonDialect};
+/// use gateway_core::{Config, Instant, NoDialect};
 /// use gateway_wire::{Order, Session};
 ///
 /// let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(NoDialect));

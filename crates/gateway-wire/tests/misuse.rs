@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gateway_core::{
-    CloseFrame, Config, ConfigBuilder, ConnectionState, Failure, HeartbeatKind, Instant,
-    JsonDialect, Login, Network, OpenError, SocketId, UnixMillis, Verdict,
+    CloseFrame, Config, ConfigBuilder, ConnectionState, Failure, HeartbeatKind, Instant, Login,
+    Network, NoDialect, OpenError, SocketId, UnixMillis, Verdict,
 };
 use gateway_wire::{
     ClientEvent, Fate, Limits, Message, OpenFailure, Order, ProviderError, Session,

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    CloseCode, Config, ConnectionState, DisconnectCause, Failure, GiveUpCause, Instant,
-    JsonDialect, Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
+    CloseCode, Config, ConnectionState, DisconnectCause, Failure, GiveUpCause, Instant, NoDialect,
+    Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
 };
 use gateway_testkit::{Frame, history::Settings};
 use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order, Session};

@@ -124,6 +124,9 @@ pub struct DialectCall {
 pub struct Spoken(pub(super) ArrayVec<DialectCall, { Spoken::MAX_CALLS }>);
 
 impl Spoken {
+    /// No call.
+    pub const NONE: Self = Self(ArrayVec::new_const());
+
     /// The most calls during one event.
     pub const MAX_CALLS: usize = 2;
 
@@ -160,9 +163,7 @@ impl Spoken {
     #[must_use]
     pub fn judges_login(&self) -> bool {
         let mut effects = self.iter().flat_map(|call| &call.effects);
-        effects.any(|effect| {
-            matches!(effect, Effect::LoginAccepted | Effect::LoginRefused { .. })
-        })
+        effects.any(|effect| matches!(effect, Effect::LoginAccepted | Effect::LoginRefused { .. }))
     }
 
     /// Whether the dialect was not called.

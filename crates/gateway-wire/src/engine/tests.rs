@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, JsonDialect, Notice, OpenError,
+    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, NoDialect, Notice, OpenError,
     RetryAfter, UnixMillis,
 };
 use tungstenite::handshake::derive_accept_key;

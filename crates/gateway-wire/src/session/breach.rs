@@ -46,7 +46,7 @@ impl Session {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_core::{CloseCode, Config, DisconnectCause, Failure, JsonDialect};
+    use gateway_core::{CloseCode, Config, DisconnectCause, Failure, NoDialect};
 
     use super::*;
     use crate::session::{ClientEvent, Order};

@@ -46,7 +46,7 @@ mod tests {
     use std::time::Duration;
 
     use gateway_core::{
-        CloseFrame, Config, Failure, HeartbeatKind, Instant, JsonDialect, OpenError, UnixMillis,
+        CloseFrame, Config, Failure, HeartbeatKind, Instant, NoDialect, OpenError, UnixMillis,
     };
 
     use super::*;

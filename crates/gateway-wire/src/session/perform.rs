@@ -1,8 +1,8 @@
 //! Turns the core's actions into orders, bytes and events.
 
 use gateway_core::{
-    Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Observed,
-    Outgoing, Secret, SocketId,
+    Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Outgoing,
+    Secret, SocketId,
 };
 use tracing::level_filters::LevelFilter;
 
@@ -53,15 +53,7 @@ impl Session {
     fn handle_observed(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let actions = self.connection.handle(now, event);
         if let Some(observer) = &mut self.observer {
-            let observed = Observed {
-                now,
-                event,
-                actions: actions.as_slice(),
-                spoken: actions.spoken(),
-                state: self.connection.state(),
-                deadline: self.connection.next_deadline(),
-            };
-            observer.observe(&observed);
+            observer.observe(&self.connection.observed(now, event, &actions));
         }
         actions
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gateway_core::{
     AcceptanceRule, CloseCode, ConfigBuilder, ConnectionState, DisconnectCause, Failure,
-    HeartbeatKind, JsonDialect, Login, RefusalRule,
+    HeartbeatKind, Login, NoDialect, RefusalRule,
 };
 
 use super::*;

@@ -296,7 +296,7 @@ impl Position {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_core::{Config, Failure, HeartbeatKind, JsonDialect};
+    use gateway_core::{Config, Failure, HeartbeatKind, NoDialect};
 
     use super::super::{Limits, Order};
     use super::*;

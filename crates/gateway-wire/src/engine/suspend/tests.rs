@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use gateway_core::{Config, Credentials, Instant, JsonDialect, Notice, SocketId, UnixMillis};
+use gateway_core::{Config, Credentials, Instant, NoDialect, Notice, SocketId, UnixMillis};
 
 use super::super::tests::ready_engine;
 use super::super::{ByteStream, Dialled, Engine, Host};
