@@ -522,13 +522,12 @@ impl<H: Host> Engine<H> {
 
     /// Starts to open a socket, by the provider's request if there is one.
     fn dial(&mut self, id: SocketId, credentials: Credentials) {
-        let (endpoint, private) = match std::mem::replace(&mut self.io, Io::None) {
-            Io::Asked { id: asked, plan } if asked == id => {
-                let AttemptPlan { endpoint, private } = *plan;
-                (endpoint, Some(Box::new(private)))
-            }
-            _ => (None, None),
+        let plan = match std::mem::replace(&mut self.io, Io::None) {
+            Io::Asked { id: asked, plan } if asked == id => Some(plan),
+            _ => None,
         };
+        let endpoint = self.session.endpoint_of(id, plan.as_deref());
+        let private = plan.map(|plan| Box::new(plan.private));
         let dialing = self.host.dial(id, credentials, endpoint);
         self.io = Io::Dialing { id, dialing, private };
     }

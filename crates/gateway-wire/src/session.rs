@@ -14,6 +14,7 @@ mod order;
 mod perform;
 mod permits;
 mod ping;
+mod resume;
 mod stale;
 mod standing;
 mod waiting;
@@ -34,6 +35,7 @@ pub use self::end::SocketEnd;
 pub use self::limits::Limits;
 use self::link::{Link, Writing};
 pub use self::order::Order;
+use self::resume::Resume;
 use self::perform::{Payload, weight};
 use self::waiting::Stall;
 pub use self::waiting::{FlushError, FlushErrorKind, Position};
@@ -126,8 +128,8 @@ pub struct Session {
     scratch: String,
     /// Why the dialect refuses the login or leaves, during the actions of that event.
     said: Option<Box<str>>,
-    /// The URL at which the dialect resumes its session.
-    resume: Option<Secret>,
+    /// Where the dialect resumes its session. `None` without a dialect.
+    resume: Option<Box<Resume>>,
     seed: u64,
     observer: Option<BoxObserver>,
     name: Option<Name>,

@@ -13,7 +13,7 @@ use crate::endpoint::{Endpoint, EndpointBuilder};
 use crate::guarded::{DialectFactory, Guarded};
 use crate::name::Name;
 use crate::resolver::Resolver;
-use crate::session::{BoxDialect, BoxObserver, Limits, Session};
+use crate::session::{BoxObserver, Limits, Session};
 use crate::tls::Tls;
 
 /// A function that reads the wall clock.
@@ -112,12 +112,14 @@ impl Settings {
             self.name.and_then(|name| Name::new(name).map_err(|wrong| errors.push(wrong)).ok());
         let endpoint = self.endpoint.build().map_err(|wrong| errors.extend(wrong.into_vec())).ok();
         let secure = endpoint.as_ref().is_some_and(Endpoint::is_secure);
+        let may_move = provider == Provider::Given || self.dialect.is_some();
         let tls = match self.tls {
             _ if !with_tls => None,
             None if secure => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
             // A provider's request may set a `wss://` URL.
-            None => (provider == Provider::Given).then(Tls::platform_later),
-            given => given.filter(|_| secure || provider == Provider::Given),
+            // So may the dialect.
+            None => may_move.then(Tls::platform_later),
+            given => given.filter(|_| secure || may_move),
         };
         let config = match (provider, self.config.asks_provider()) {
             (Provider::None, true) => {
@@ -148,11 +150,14 @@ impl Settings {
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let (config, dialect): (_, BoxDialect) = match self.dialect.map(Guarded::new) {
-            Some(dialect) => (Arc::new(config.with_dialect(dialect.duties())), Box::new(dialect)),
-            None => (config, Box::new(NoDialect)),
+        let session = match self.dialect.map(Guarded::new) {
+            Some(dialect) => {
+                let config = Arc::new(config.with_dialect(dialect.duties()));
+                Session::new(config, seed, Box::new(dialect)).with_resumable(endpoint.clone())
+            }
+            None => Session::new(config, seed, Box::new(NoDialect)),
         };
-        let mut session = Session::new(config, seed, dialect)
+        let mut session = session
             .with_identity(name, &endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)

@@ -2,7 +2,7 @@
 
 use gateway_core::{
     Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Outgoing,
-    Secret, SocketId,
+    SocketId,
 };
 use tracing::level_filters::LevelFilter;
 
@@ -142,7 +142,7 @@ impl Session {
             }
             Action::ResumeAt(url) => {
                 let url = String::from_utf8_lossy(self.connection.part(url)).into_owned();
-                self.resume = (!url.is_empty()).then(|| Secret::new(url));
+                self.resume_at(&url);
             }
             Action::Send(_, outgoing) => self.put(outgoing, payload),
             Action::Deliver => {
@@ -154,6 +154,7 @@ impl Session {
             }
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
+                self.forget_resumed(socket);
                 let detail = self.refusal_of(cause).or_else(|| self.said.take());
                 let detail = detail.unwrap_or_else(|| self.detail(payload));
                 self.notify(ClientEvent::Disconnected { socket, cause, detail });
@@ -163,6 +164,7 @@ impl Session {
                 self.notify(ClientEvent::LoginRefused { socket, verdict, reason });
             }
             Action::Notify(notice @ Notice::Ready { socket, .. }) => {
+                self.prove_resumed(socket);
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
                 self.notify(ClientEvent::Notice(notice));
             }
