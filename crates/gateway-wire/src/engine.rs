@@ -23,7 +23,7 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
-use crate::session::{Order, Position, Session, Unread};
+use crate::session::{OnReadyError, Order, Position, Session, Unread};
 
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,6 +265,19 @@ impl<H: Host> Engine<H> {
         let now = self.host.now();
         self.report_wall_clock(now);
         self.session.reconnect(now);
+    }
+
+    /// Sets a message that is sent on every ready: see [`Session::set_on_ready`].
+    ///
+    /// # Errors
+    /// There are too many of them, or they are too long.
+    pub fn set_on_ready(&mut self, key: &str, message: Message) -> Result<(), OnReadyError> {
+        self.session.set_on_ready(key, message)
+    }
+
+    /// Removes such a message. Returns whether there was one.
+    pub fn remove_on_ready(&mut self, key: &str) -> bool {
+        self.session.remove_on_ready(key)
     }
 
     /// Starts to close the connection.

@@ -70,8 +70,8 @@ pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};
 pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
-    BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, Order, Position, Session,
-    SocketEnd, Unread,
+    BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order, Position,
+    Session, SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};

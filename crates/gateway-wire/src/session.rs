@@ -10,6 +10,7 @@ mod flow;
 mod lent;
 mod limits;
 mod link;
+mod on_ready;
 mod order;
 mod perform;
 mod permits;
@@ -34,9 +35,11 @@ pub use self::abandon::Unread;
 pub use self::end::SocketEnd;
 pub use self::limits::Limits;
 use self::link::{Link, Writing};
+use self::on_ready::OnReady;
+pub use self::on_ready::OnReadyError;
 pub use self::order::Order;
-use self::resume::Resume;
 use self::perform::{Payload, weight};
+use self::resume::Resume;
 use self::waiting::Stall;
 pub use self::waiting::{FlushError, FlushErrorKind, Position};
 use crate::codec::{Incoming, Input};
@@ -131,6 +134,9 @@ pub struct Session {
     /// Where the dialect resumes its session. `None` without a dialect.
     resume: Option<Box<Resume>>,
     seed: u64,
+    on_ready: OnReady,
+    /// Whether the event at hand has made the connection ready.
+    is_newly_ready: bool,
     observer: Option<BoxObserver>,
     name: Option<Name>,
     log: Log,
@@ -171,6 +177,8 @@ impl Session {
             said: None,
             resume: None,
             seed,
+            on_ready: OnReady::default(),
+            is_newly_ready: false,
             observer: None,
             name: None,
             log: Log::default(),
@@ -451,6 +459,9 @@ impl Session {
         // The core ignores the last bytes of a socket that it has left.
         if unblocked && self.connection.socket() == Some(id) {
             self.at(self.now, Event::Flushed(id), Payload::None);
+            if self.on_ready.is_due() {
+                self.send_on_ready();
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use gateway_core::{
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
 use crate::guarded::{DialectFactory, Guarded};
+use crate::message::Message;
 use crate::name::Name;
 use crate::resolver::Resolver;
 use crate::session::{BoxObserver, Limits, Session};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub endpoint: EndpointBuilder,
     /// The core's settings.
     pub config: Arc<Config>,
+    /// The keys and messages that are sent on every ready.
+    pub on_ready: Vec<(String, Message)>,
     /// Makes the server's dialect, if it has one.
     pub dialect: Option<DialectFactory>,
     /// Which server certificates are trusted; `None` for those that the platform trusts.
@@ -89,6 +92,7 @@ impl Settings {
             name: None,
             endpoint: Endpoint::builder(url),
             config: Arc::new(Config::default()),
+            on_ready: Vec::new(),
             dialect: None,
             tls: None,
             resolver: None,
@@ -162,6 +166,11 @@ impl Settings {
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)
             .with_send_stall(self.send_stall);
+        for (key, message) in self.on_ready {
+            if let Err(wrong) = session.set_on_ready(&key, message) {
+                return Err(ConfigError::new("on_ready", key, wrong.to_string()).into());
+            }
+        }
         if let Some(observer) = self.observer {
             session = session.with_observer(observer);
         }
@@ -207,6 +216,18 @@ macro_rules! settings_methods {
             D: $crate::core::Dialect + Send + Sync + 'static,
         {
             self.settings.dialect = Some(Box::new(move || Box::new(dialect())));
+            self
+        }
+
+        /// Sends this message each time the connection becomes ready, before your other messages:
+        /// a subscription, for example. `key` names it, so that you can change or remove it later. A
+        /// second message of the same key replaces the first. The message has no outcome.
+        pub fn on_ready(
+            mut self,
+            key: impl Into<String>,
+            message: impl Into<$crate::Message>,
+        ) -> Self {
+            self.settings.on_ready.push((key.into(), message.into()));
             self
         }
 

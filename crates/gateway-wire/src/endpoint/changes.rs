@@ -175,7 +175,10 @@ mod tests {
         assert_eq!(headers.len(), 3, "{headers:?}");
         let userinfo = shown("wss://bob:pw@other.example").unwrap();
         assert_eq!(userinfo.1.len(), 2, "the URL's own userinfo is for that host: {userinfo:?}");
-        assert_eq!(shown("ws://own.example").unwrap_err(), "must be wss:// as the endpoint's URL is");
+        assert_eq!(
+            shown("ws://own.example").unwrap_err(),
+            "must be wss:// as the endpoint's URL is"
+        );
         assert!(shown("resume").is_err());
         let asked = own.changed(Changes {
             headers: vec![header("Authorization", "Bearer t"), header("X-Two", "2")],
@@ -183,7 +186,10 @@ mod tests {
         });
         let resumed = own.resumed("wss://other.example/resume").unwrap();
         let moved = asked.unwrap().moved_to(&resumed);
-        assert_eq!((moved.host(), values(&moved)), ("other.example", vec!["X-One: 1".to_owned(), "X-Two: 2".to_owned()]));
+        assert_eq!(
+            (moved.host(), values(&moved)),
+            ("other.example", vec!["X-One: 1".to_owned(), "X-Two: 2".to_owned()])
+        );
     }
 
     #[test]

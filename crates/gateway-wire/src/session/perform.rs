@@ -67,6 +67,9 @@ impl Session {
             self.perform(*action, payload);
         }
         self.said = None;
+        if std::mem::take(&mut self.is_newly_ready) {
+            self.send_on_ready(); // behind the dialect's own messages
+        }
     }
 
     /// Carries out the actions for a message. Nearly all messages are only delivered.
@@ -165,6 +168,8 @@ impl Session {
             }
             Action::Notify(notice @ Notice::Ready { socket, .. }) => {
                 self.prove_resumed(socket);
+                self.on_ready.start();
+                self.is_newly_ready = true;
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
                 self.notify(ClientEvent::Notice(notice));
             }
