@@ -1,0 +1,248 @@
+//! Finds one value in a JSON text. The value is found while the text is parsed, so a long text
+//! takes no memory.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// A string or a number, which a message may hold for a later one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Scalar {
+    Text(String),
+    Number(Number),
+}
+
+impl Scalar {
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// What a JSON pointer leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Found {
+    /// Nothing or `null`, or the text is not JSON.
+    Nothing,
+    Scalar(Scalar),
+    /// A boolean, a list or an object.
+    Other,
+}
+
+impl Found {
+    pub(crate) fn scalar(self) -> Option<Scalar> {
+        match self {
+            Self::Scalar(scalar) => Some(scalar),
+            Self::Nothing | Self::Other => None,
+        }
+    }
+}
+
+/// Finds what a JSON pointer (RFC 6901) leads to. If an object has a name twice, the last one
+/// counts.
+pub(crate) fn find(text: &str, pointer: &str) -> Found {
+    let mut parser = serde_json::Deserializer::from_str(text);
+    match (Lookup { pointer }).deserialize(&mut parser) {
+        Ok(found) if parser.end().is_ok() => found,
+        Ok(_) | Err(_) => Found::Nothing,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Lookup<'a> {
+    /// What is left of the pointer: empty, or a `/` and the next token.
+    pointer: &'a str,
+}
+
+impl<'a> Lookup<'a> {
+    /// The next token, unescaped, and the lookup behind it. `None` if the value is here.
+    fn step(self) -> Option<(Cow<'a, str>, Self)> {
+        let path = self.pointer.strip_prefix('/')?;
+        let end = path.find('/').unwrap_or(path.len());
+        let (token, pointer) = path.split_at(end);
+        let token = if token.contains('~') {
+            Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
+        } else {
+            Cow::Borrowed(token)
+        };
+        Some((token, Self { pointer }))
+    }
+
+    fn here(self, found: impl FnOnce() -> Found) -> Found {
+        if self.pointer.is_empty() { found() } else { Found::Nothing }
+    }
+
+    fn number(self, number: Option<Number>) -> Found {
+        self.here(|| number.map_or(Found::Other, |number| Found::Scalar(Scalar::Number(number))))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Lookup<'_> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Lookup<'_> {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Found, E> {
+        Ok(self.here(|| Found::Scalar(Scalar::Text(text.to_string()))))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Found, E> {
+        Ok(self.here(|| Found::Other))
+    }
+
+    fn visit_unit<E>(self) -> Result<Found, E> {
+        Ok(Found::Nothing)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Found, E> {
+        Ok(self.number(Some(number.into())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Found, E> {
+        Ok(self.number(Some(number.into())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Found, E> {
+        Ok(self.number(Number::from_f64(number)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Found, A::Error> {
+        let step = self.step().and_then(|(token, rest)| Some((index(&token)?, rest)));
+        let mut found = self.here(|| Found::Other);
+        for place in 0_usize.. {
+            let is_last = match step {
+                Some((index, rest)) if index == place => match items.next_element_seed(rest)? {
+                    Some(value) => {
+                        found = value;
+                        false
+                    }
+                    None => true,
+                },
+                _ => items.next_element::<IgnoredAny>()?.is_none(),
+            };
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Found, A::Error> {
+        let step = self.step();
+        let name = step.as_ref().map(|(token, _)| &**token);
+        let mut found = self.here(|| Found::Other);
+        while let Some(is_named) = entries.next_key_seed(Name(name))? {
+            match &step {
+                Some((_, rest)) if is_named => found = entries.next_value_seed(*rest)?,
+                _ => drop(entries.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A list's index: decimal, without a sign or leading zeros (RFC 6901 section 4).
+fn index(token: &str) -> Option<usize> {
+    let is_canonical = token == "0" || !token.starts_with(['0', '+']);
+    is_canonical.then(|| token.parse().ok())?
+}
+
+/// Whether an object's name is this one.
+struct Name<'a>(Option<&'a str>);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(self.0 == Some(name))
+    }
+}
+
+/// Writes `text` as the inside of a JSON string.
+pub(crate) fn write_escaped(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use fmt::Write as _;
+    for letter in text.chars() {
+        match letter {
+            '"' => f.write_str("\\\"")?,
+            '\\' => f.write_str("\\\\")?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            control if control < ' ' => write!(f, "\\u{:04x}", u32::from(control))?,
+            other => f.write_char(other)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct Escaped<'a>(&'a str);
+
+    impl fmt::Display for Escaped<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_escaped(self.0, f)
+        }
+    }
+
+    #[test]
+    fn a_pointer_finds_strings_and_numbers_and_says_what_else_is_there() {
+        let text = r#"{"a":{"b~/":[7,"x",-1.5,true,null,{}]},"a2":1,"a2":2}"#;
+        let found = |pointer| find(text, pointer);
+        let number = |number: Value| match number {
+            Value::Number(number) => Found::Scalar(Scalar::Number(number)),
+            _ => Found::Other,
+        };
+        assert_eq!(found("/a/b~0~1/0"), number(json!(7)));
+        assert_eq!(found("/a/b~0~1/1"), Found::Scalar(Scalar::Text("x".into())));
+        assert_eq!(found("/a/b~0~1/2"), number(json!(-1.5)));
+        for other in ["/a/b~0~1/3", "/a/b~0~1/5", "/a", "/a/b~0~1", ""] {
+            assert_eq!(found(other), Found::Other, "{other}");
+        }
+        for nothing in ["/a/b~0~1/4", "/a/b~0~1/6", "/a/b~0~1/00", "/x", "/a/x/y", "/a2/x"] {
+            assert_eq!(found(nothing), Found::Nothing, "{nothing}");
+        }
+        assert_eq!(found("/a2"), number(json!(2)), "of two names the last counts");
+        assert_eq!(find(r#"{"a":1} x"#, "/a"), Found::Nothing);
+        assert_eq!(find(&"[".repeat(1_000), "/0"), Found::Nothing);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_is_read_back_as_it_was(text in any::<String>()) {
+            let json = format!("\"{}\"", Escaped(&text));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The presets: dialects of well-known servers, by name.
+
+use gateway_core::Dialect;
+use thiserror::Error;
+
+use crate::definition::{Definition, Suggestions};
+use crate::near::near;
+
+/// A dialect of well-known servers. [`preset`] finds it by name, [`presets`] lists all.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    name: &'static str,
+    covers: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Toml(&'static str),
+}
+
+/// There is no preset of this name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no preset {name:?}{}", near_names(near))]
+#[non_exhaustive]
+pub struct UnknownPreset {
+    /// The name, at most 64 characters of it.
+    pub name: String,
+    /// The names that are near it, the nearest first.
+    pub near: Vec<&'static str>,
+}
+
+fn near_names(near: &[&str]) -> String {
+    if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) }
+}
+
+/// Finds a preset by its name.
+///
+/// ```
+/// use gateway_dialects::preset;
+/// assert!(preset("socket.io").is_ok());
+/// assert_eq!(preset("socketio").unwrap_err().near, ["socket.io"]);
+/// ```
+///
+/// # Errors
+/// Returns the names that are near, if there is no such preset.
+pub fn preset(name: &str) -> Result<Preset, UnknownPreset> {
+    let found = ALL.iter().find(|preset| preset.name == name);
+    found.copied().ok_or_else(|| UnknownPreset {
+        name: name.chars().take(64).collect(),
+        near: near(name, ALL.iter().map(|preset| preset.name)),
+    })
+}
+
+/// All presets.
+#[must_use]
+pub fn presets() -> &'static [Preset] {
+    ALL
+}
+
+impl Preset {
+    /// The name, such as `socket.io`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the preset is for, in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.kind {
+            Kind::Toml(text) => definition(text).summary().unwrap_or_default().to_string(),
+        }
+    }
+
+    /// What the preset does, and what it leaves to the application.
+    #[must_use]
+    pub const fn covers(&self) -> &'static str {
+        self.covers
+    }
+
+    /// The preset as TOML, to start your own from. `None` if it needs more than the format has.
+    #[must_use]
+    pub const fn toml(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Toml(text) => Some(text),
+        }
+    }
+
+    /// What else a client needs: subprotocols, path, close codes.
+    #[must_use]
+    pub fn suggestions(&self) -> Suggestions {
+        match self.kind {
+            Kind::Toml(text) => definition(text).suggestions().clone(),
+        }
+    }
+
+    /// Creates the dialect for one connection.
+    #[must_use]
+    pub fn dialect(&self) -> Box<dyn Dialect + Send + Sync> {
+        match self.kind {
+            Kind::Toml(text) => Box::new(definition(text).dialect()),
+        }
+    }
+}
+
+fn definition(text: &str) -> Definition {
+    // A test reads them all.
+    Definition::parse_with(text, &|_| None).expect("a preset has no errors and no environment")
+}
+
+const ALL: &[Preset] = &[
+    Preset {
+        name: "json",
+        covers: "heartbeat with round trips; login with one token, refused with a reason",
+        kind: Kind::Toml(include_str!("../presets/json.toml")),
+    },
+    Preset {
+        name: "graphql-transport-ws",
+        covers: "connection_init with a payload, pings of both sides; subscriptions are yours",
+        kind: Kind::Toml(include_str!("../presets/graphql-transport-ws.toml")),
+    },
+    Preset {
+        name: "home-assistant",
+        covers: "greeting and login with a token; WebSocket Pings; commands and their ids are yours",
+        kind: Kind::Toml(include_str!("../presets/home-assistant.toml")),
+    },
+    Preset {
+        name: "socket.io",
+        covers: "main namespace with auth, the server's pings and its interval; events are yours, \
+                 acknowledgements and binary attachments too",
+        kind: Kind::Toml(include_str!("../presets/socket-io.toml")),
+    },
+    Preset {
+        name: "phoenix",
+        covers: "heartbeat with round trips; joining channels is yours",
+        kind: Kind::Toml(include_str!("../presets/phoenix.toml")),
+    },
+    Preset {
+        name: "janus",
+        covers: "a session on each connection, kept alive; handles and plugins are yours",
+        kind: Kind::Toml(include_str!("../presets/janus.toml")),
+    },
+    Preset {
+        name: "ping",
+        covers: "heartbeat",
+        kind: Kind::Toml(include_str!("../presets/ping.toml")),
+    },
+    Preset {
+        name: "op-ping",
+        covers: "heartbeat; logins and subscriptions are yours",
+        kind: Kind::Toml(include_str!("../presets/op-ping.toml")),
+    },
+];
