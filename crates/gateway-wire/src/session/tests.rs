@@ -1,6 +1,7 @@
 //! A session's rules without IO. This file holds the tests of orders, Close frames and outcomes.
 
 mod breach;
+mod dialect;
 mod flow;
 mod log;
 mod refusal;
