@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_core::{
     CloseCode, Dialect, DisconnectCause, Duties, Exchange, Interest, Message, Received, Secrets,
-    Spoken, Verdict,
+    Spoken,
 };
 
 use crate::definition::{Answer, Capture, Parts, Refusal, Span};
