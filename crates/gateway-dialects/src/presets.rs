@@ -1,6 +1,11 @@
 //! The presets: dialects of well-known servers, by name.
 
-use gateway_core::Dialect;
+mod discord;
+mod mqtt;
+mod nats;
+mod stomp;
+
+use gateway_core::{Dialect, Rule, Verdict};
 use thiserror::Error;
 
 use crate::definition::{Definition, Suggestions};
@@ -17,6 +22,36 @@ pub struct Preset {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Toml(&'static str),
+    Code(Code),
+}
+
+/// A dialect that needs more than the format has.
+#[derive(Clone, Copy, Debug)]
+struct Code {
+    summary: &'static str,
+    make: fn() -> Box<dyn Dialect + Send + Sync>,
+    secrets: &'static [&'static str],
+    subprotocols: &'static [&'static str],
+    path: Option<&'static str>,
+    /// Codes after which a retry makes no sense.
+    fatal: &'static [(u16, u16)],
+}
+
+impl Code {
+    const fn new(summary: &'static str, make: fn() -> Box<dyn Dialect + Send + Sync>) -> Self {
+        Self { summary, make, secrets: &[], subprotocols: &[], path: None, fatal: &[] }
+    }
+
+    fn suggestions(&self) -> Suggestions {
+        let rules = self.fatal.iter();
+        Suggestions {
+            subprotocols: self.subprotocols.iter().map(ToString::to_string).collect(),
+            path: self.path.map(str::to_string),
+            policy: rules
+                .filter_map(|(first, last)| Rule::new(*first, *last, Verdict::Fatal))
+                .collect(),
+        }
+    }
 }
 
 /// There is no preset of this name.
@@ -70,6 +105,7 @@ impl Preset {
     pub fn summary(&self) -> String {
         match self.kind {
             Kind::Toml(text) => definition(text).summary().unwrap_or_default().to_string(),
+            Kind::Code(code) => code.summary.to_string(),
         }
     }
 
@@ -84,6 +120,7 @@ impl Preset {
     pub const fn toml(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Toml(text) => Some(text),
+            Kind::Code(_) => None,
         }
     }
 
@@ -100,6 +137,7 @@ impl Preset {
     pub fn suggestions(&self) -> Suggestions {
         match self.kind {
             Kind::Toml(text) => definition(text).suggestions().clone(),
+            Kind::Code(code) => code.suggestions(),
         }
     }
 
@@ -108,6 +146,17 @@ impl Preset {
     pub fn dialect(&self) -> Box<dyn Dialect + Send + Sync> {
         match self.kind {
             Kind::Toml(text) => Box::new(definition(text).dialect()),
+            Kind::Code(code) => (code.make)(),
+        }
+    }
+
+    /// The names of the secrets that the dialect cannot do without. Others, which it can use, are
+    /// in the table of presets.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Toml(text) => definition(text).secrets().map(str::to_string).collect(),
+            Kind::Code(code) => code.secrets.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -148,6 +197,44 @@ const ALL: &[Preset] = &[
         name: "janus",
         covers: "a session on each connection, kept alive; handles and plugins are yours",
         kind: Kind::Toml(include_str!("../presets/janus.toml")),
+    },
+    Preset {
+        name: "nats",
+        covers: "INFO, CONNECT with token or user name and password, pings of both sides; \
+                 subscriptions are yours; no nkeys or JWTs, which need signatures",
+        kind: Kind::Code(Code::new("NATS, in binary messages", || Box::<nats::Nats>::default())),
+    },
+    Preset {
+        name: "stomp",
+        covers: "CONNECT with user name and password, beats of both sides as negotiated, \
+                 DISCONNECT; subscriptions are yours",
+        kind: Kind::Code(Code {
+            subprotocols: &["v12.stomp", "v11.stomp", "v10.stomp"],
+            ..Code::new("STOMP 1.0 to 1.2, in text messages", || Box::<stomp::Stomp>::default())
+        }),
+    },
+    Preset {
+        name: "mqtt",
+        covers: "CONNECT with user name and password and a clean session, PINGREQ, DISCONNECT; \
+                 subscriptions and acknowledgements are yours",
+        kind: Kind::Code(Code {
+            subprotocols: &["mqtt"],
+            path: Some("/mqtt"),
+            ..Code::new("MQTT 3.1.1", || Box::<mqtt::Mqtt>::default())
+        }),
+    },
+    Preset {
+        name: "discord",
+        covers: "the server's interval, identify and resume, requests to reconnect; events are \
+                 yours; no compression, one shard",
+        kind: Kind::Code(Code {
+            secrets: &["token"],
+            path: Some(discord::PATH),
+            fatal: &[(4004, 4004), (4010, 4014)],
+            ..Code::new("Discord's gateway for bots, version 10 in JSON", || {
+                Box::<discord::Discord>::default()
+            })
+        }),
     },
     Preset {
         name: "ping",

@@ -260,7 +260,6 @@ impl Peer {
                         Some(Encoded::Ping) => Sent::Ping,
                         Some(Encoded::Close(code)) => Sent::Close(code.number()),
                         Some(Encoded::Text) => Sent::Text(text),
-                        Some(_) => panic!("an unknown kind of frame"),
                         None => match message {
                             Some(message) => {
                                 Sent::Text(String::from_utf8_lossy(message).into_owned())
