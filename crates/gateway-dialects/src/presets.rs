@@ -124,14 +124,6 @@ impl Preset {
         }
     }
 
-    /// The names of the secrets that the dialect cannot do without.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
-        match self.kind {
-            Kind::Toml(text) => definition(text).secrets().map(str::to_owned).collect(),
-        }
-    }
-
     /// What else a client needs: subprotocols, path, close codes.
     #[must_use]
     pub fn suggestions(&self) -> Suggestions {

@@ -188,7 +188,11 @@ pub(crate) fn on_ready(tree: &mut Tree) -> Vec<String> {
             Value::String(text) => match Source::of(text.clone()).read() {
                 Ok(read) => texts.push(read),
                 Err(error) => {
-                    tree.error("on_ready", text, format!("the file after @ cannot be read: {error}"));
+                    tree.error(
+                        "on_ready",
+                        text,
+                        format!("the file after @ cannot be read: {error}"),
+                    );
                 }
             },
             other => tree.error("on_ready", other.to_string(), "must be a list of texts"),
@@ -205,7 +209,9 @@ pub(crate) fn check_secrets(chosen: &Chosen, given: &[(String, Source)], tree: &
     };
     for name in needed {
         if !given.iter().any(|(known, _)| *known == name) {
-            let limit = format!("must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it");
+            let limit = format!(
+                "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
+            );
             tree.error(format!("secrets.{name}"), "", limit);
         }
     }
@@ -237,8 +243,6 @@ pub(crate) fn check_login(chosen: &Chosen, tree: &mut Tree) {
         let _ = tree.take("login");
     }
 }
-
-
 
 #[cfg(test)]
 mod tests {

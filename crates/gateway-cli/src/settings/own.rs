@@ -231,7 +231,8 @@ async fn request(
     let read = tokio::task::spawn_blocking(move || {
         let mut request = Request::new();
         if let Some(path) = login {
-            let wrong = |error| format!("the login file {} cannot be read: {error}", path.display());
+            let wrong =
+                |error| format!("the login file {} cannot be read: {error}", path.display());
             request = request.login(read_login(&path).map_err(wrong)?);
         }
         for (name, source) in secrets {
