@@ -170,6 +170,10 @@ impl Peer {
         self.connection.is_ready()
     }
 
+    pub(crate) fn is_opening(&self) -> bool {
+        self.to_open.is_some()
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.socket.is_some()
     }
