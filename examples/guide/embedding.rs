@@ -50,7 +50,8 @@ impl Simulation {
                 }
                 // Reports of a dropped socket carry its id, and the core ignores them.
                 Action::CloseSocket(_) | Action::AbortSocket(_) => {}
-                Action::Drain(_) => {} // only with `renew_after`
+                Action::Drain(_) => {}    // only with `renew_after`
+                Action::ResumeAt(_) => {} // only with a dialect
                 Action::Deliver => {}
                 Action::Notify(notice) => self.show(notice),
                 // `next_deadline` says the same.

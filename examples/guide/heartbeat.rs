@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gateway_std::core::{Config, Dialect, HeartbeatKind, Notice, Recognised, UnixMillis};
+use gateway_std::core::{Config, Dialect, Duties, Exchange, Interest, Message, Notice, Received};
 use gateway_std::{Client, ClientEvent};
 
 // ANCHOR: dialect
@@ -17,16 +17,24 @@ use gateway_std::{Client, ClientEvent};
 struct OneLetter;
 
 impl Dialect for OneLetter {
-    fn write_ping(&self, _: Option<UnixMillis>, into: &mut String) {
-        into.push('h');
+    fn duties(&self) -> Duties {
+        Duties::NONE.with_heartbeat()
     }
 
-    fn write_pong(&self, _: Option<UnixMillis>, into: &mut String) {
-        into.push('h');
+    fn interest(&self) -> Interest {
+        Interest::texts_up_to(1)
     }
 
-    fn recognise(&self, text: &str) -> Recognised {
-        if text == "h" { Recognised::Pong(None) } else { Recognised::Other }
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        exchange.send_text("h");
+    }
+
+    fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        if message != Message::Text("h") {
+            return Received::Deliver;
+        }
+        exchange.pong(None);
+        Received::Consume
     }
 }
 // ANCHOR_END: dialect
@@ -35,12 +43,11 @@ impl Dialect for OneLetter {
 fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: guide_heartbeat ws://HOST:PORT/PATH")?;
     let config = Config::builder()
-        .heartbeat(HeartbeatKind::Json) // a text message of the dialect
         .heartbeat_interval(Duration::from_secs(2))
         .heartbeat_timeout(Duration::from_secs(1))
         .data_timeout(Some(Duration::from_secs(60))) // pongs do not count as data
         .build()?;
-    let mut client = Client::builder(url).config(config).dialect(OneLetter).build()?;
+    let mut client = Client::builder(url).config(config).dialect(|| OneLetter).build()?;
     while let Some(event) = client.recv() {
         match event {
             ClientEvent::Notice(Notice::PingSent { .. }) => println!("ping"),

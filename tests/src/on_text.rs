@@ -1,22 +1,18 @@
-//! A dialect that calls a function with each text that it looks at.
+//! A dialect that calls a function with each text that it sees.
 
-use gateway_tokio::core::{Dialect, JsonDialect, Recognised, UnixMillis};
+use gateway_tokio::core::{Dialect, Exchange, Interest, Message, Received};
 
-/// The JSON dialect, which first calls this function with each text.
+/// Calls this function with each text, and leaves the text to the application.
 #[derive(Clone, Debug)]
 pub struct OnText<F>(pub F);
 
 impl<F: Fn()> Dialect for OnText<F> {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_ping(timestamp, into);
+    fn interest(&self) -> Interest {
+        Interest::TEXT
     }
 
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_pong(timestamp, into);
-    }
-
-    fn recognise(&self, text: &str) -> Recognised {
+    fn received(&mut self, _: Message<'_>, _: &mut Exchange<'_>) -> Received {
         (self.0)();
-        JsonDialect.recognise(text)
+        Received::Deliver
     }
 }

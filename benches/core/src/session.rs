@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, HeartbeatKind, Instant, JsonDialect, SocketId};
+use gateway_core::{Config, HeartbeatKind, Instant, NoDialect, SocketId};
 use gateway_wire::{ClientEvent, Message, Order, Session};
 
 use crate::Case;
@@ -82,7 +82,7 @@ fn send(rounds: u64) {
 fn open() -> (Session, SocketId) {
     let config = Config::builder().heartbeat(HeartbeatKind::Json).build();
     let config = Arc::new(config.expect("the defaults are valid"));
-    let mut session = Session::new(config, 7, Box::new(JsonDialect));
+    let mut session = Session::new(config, 7, Box::new(NoDialect));
     session.connect(Instant::from_millis(1));
     let Some(Order::Open { id, .. }) = session.next_order() else {
         unreachable!("a connect request opens a socket");

@@ -4,8 +4,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
-    check::CheckArgs, connect::args::ConnectArgs, demo::DemoArgs, explain::ExplainArgs,
-    log::LogLevel, replay::ReplayArgs, serve::args::ServeArgs,
+    check::CheckArgs, connect::args::ConnectArgs, demo::DemoArgs, dialects::DialectsArgs,
+    explain::ExplainArgs, log::LogLevel, replay::ReplayArgs, serve::args::ServeArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -17,6 +17,7 @@ Examples:
   gateway connect wss://host/ --events - --log-level off  what happens, as JSON lines on stderr
   gateway explain 1012                                    what follows close code 1012
   gateway check gateway.toml                              all errors of a configuration file
+  gateway dialects                                        dialects of well-known servers
   gateway replay bug.jsonl                                replays a connection of --record
   gateway replay bug.jsonl --scenario a_bug               prints it as a test for the testkit
   gateway completions bash                                shell completions
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Validates a configuration file: prints every error, or the effective settings
     Check(CheckArgs),
+    /// Lists the dialects of well-known servers, or prints one
+    Dialects(DialectsArgs),
     /// Replays a journal of --record: shows each event with its actions, and every difference
     Replay(ReplayArgs),
     /// Prints shell completions
@@ -93,6 +96,7 @@ impl Command {
             | Self::Serve(_)
             | Self::Explain(_)
             | Self::Check(_)
+            | Self::Dialects(_)
             | Self::Replay(_)
             | Self::Completions { .. }
             | Self::Man { .. } => LogLevel::Info,

@@ -264,7 +264,7 @@ mod tests {
     use std::sync::mpsc::{self, Receiver, Sender};
 
     use gateway_journal::{Journal, Problem, Recorder};
-    use gateway_tokio::core::{Config, Connection, Event, Instant, Observed, Observer as _};
+    use gateway_tokio::core::{Config, Connection, Event, Instant, Observer as _};
 
     use super::*;
 
@@ -388,9 +388,7 @@ mod tests {
         {
             let now = Instant::ZERO;
             let actions = connection.handle(now, event);
-            let (state, deadline) = (connection.state(), connection.next_deadline());
-            let observed = Observed { now, event, actions: actions.as_slice(), state, deadline };
-            recorder.observe(&observed, connection.dialect());
+            recorder.observe(&connection.observed(now, event, &actions));
             let line = stream.writes();
             if answer.is_ok() {
                 journal.extend(line.into_bytes());

@@ -11,6 +11,7 @@ mod clock;
 mod connect;
 mod demo;
 mod diagnostics;
+mod dialects;
 mod explain;
 mod log;
 mod manual;
@@ -39,6 +40,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Dialects(args) => dialects::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { command } => manual::page(command.as_deref()),

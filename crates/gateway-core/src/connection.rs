@@ -18,6 +18,7 @@ use crate::heartbeat::Heartbeat;
 use crate::json_heartbeat::JsonHeartbeat;
 use crate::login::Login;
 use crate::machine::{Closed, Machine, Memory, State};
+use crate::observer::Observed;
 use crate::secrets::Secrets;
 use crate::state::{ConnectionState, SocketId};
 use crate::statistics::Statistics;
@@ -167,11 +168,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     ///
     /// Returns `None` for [`Outgoing::Requested`] and [`Outgoing::RequestedClose`]: their payload
     /// is in the event that you just passed to [`handle`](Self::handle).
-    pub fn encode<'a>(
-        &'a mut self,
-        outgoing: &Outgoing,
-        into: &mut String,
-    ) -> Option<Encoded<'a>> {
+    pub fn encode<'a>(&'a mut self, outgoing: &Outgoing, into: &mut String) -> Option<Encoded<'a>> {
         let before = into.len();
         let kind = match *outgoing {
             Outgoing::Requested | Outgoing::RequestedClose => return None,
@@ -213,8 +210,14 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
 }
 
 impl<R, D: Dialect> Connection<R, D> {
-    /// Passes the named secrets of the next attempt's request to the dialect. Call this before
-    /// [`ProviderAnswered`](Event::ProviderAnswered).
+    /// The dialect, to change what it asks for. Its interest is asked for again with the next event
+    /// that it sees.
+    pub const fn dialect_mut(&mut self) -> &mut D {
+        &mut self.dialect
+    }
+
+    /// Passes the named secrets of an attempt's request to the dialect. Call this before
+    /// [`SocketOpened`](Event::SocketOpened).
     pub fn set_secrets(&mut self, secrets: &Secrets) {
         self.dialect.secrets(secrets);
         self.interest = self.dialect.interest();
@@ -230,6 +233,24 @@ impl<R, D> Connection<R, D> {
     #[must_use]
     pub fn part(&self, part: Part) -> &[u8] {
         part.of(&self.written)
+    }
+
+    /// What an [`Observer`](crate::Observer) is told of the event that was just handled.
+    #[must_use]
+    pub fn observed<'a>(
+        &self,
+        now: Instant,
+        event: Event<'a>,
+        actions: &'a Actions,
+    ) -> Observed<'a> {
+        Observed {
+            now,
+            event,
+            actions: actions.as_slice(),
+            spoken: actions.spoken(),
+            state: self.state(),
+            deadline: self.next_deadline(),
+        }
     }
 
     /// When the next [`Tick`](Event::Tick) is due. This always equals the last timer action.

@@ -29,7 +29,7 @@ use crate::secrets::Secrets;
 /// | [`heartbeat`](Self::heartbeat) | a ping is due, if the kind of the heartbeat is [`Dialect`](crate::HeartbeatKind::Dialect) |
 /// | [`closing`](Self::closing) | our Close frame is about to be sent, unless the dialect itself leaves |
 /// | [`lost`](Self::lost) | an open socket is gone |
-/// | [`secrets`](Self::secrets) | the provider gave the request of the next attempt |
+/// | [`secrets`](Self::secrets) | before [`opened`](Self::opened), with a driver of this project |
 ///
 /// One dialect serves all sockets of a connection, one after the other. So it can keep a session
 /// over a reconnect. [`opened`](Self::opened) starts a new socket.
@@ -89,8 +89,8 @@ pub trait Dialect {
         let _ = exchange;
     }
 
-    /// The next attempt has these named secrets, which the provider gave. They replace those of the
-    /// attempt before.
+    /// A socket is about to open, and the provider gave these named secrets for it. They replace those
+    /// of the socket before.
     fn secrets(&mut self, secrets: &Secrets) {
         let _ = secrets;
     }

@@ -62,7 +62,7 @@ impl Login {
         match accepted {
             AcceptanceRule::Any => LoginAnswer::AcceptedAndDelivered,
             AcceptanceRule::Json(rule) if rule.matches_text(text) => LoginAnswer::Accepted,
-            AcceptanceRule::Json(_) => LoginAnswer::NotAnAnswer,
+            AcceptanceRule::Json(_) | AcceptanceRule::Dialect => LoginAnswer::NotAnAnswer,
         }
     }
 }
@@ -79,14 +79,18 @@ pub enum AcceptanceRule {
     Any,
     /// A text that matches the rule. The machine does not deliver it.
     Json(JsonRule),
+    /// What the [`Dialect`](crate::Dialect) [accepts](crate::Exchange::login_accepted). In a
+    /// configuration, write `"dialect"`.
+    Dialect,
 }
 
 impl AcceptanceRule {
-    /// Parses `any` or `POINTER=VALUE`. Returns `None` for anything else.
+    /// Parses `any`, `dialect` or `POINTER=VALUE`. Returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "any" => Some(Self::Any),
+            "dialect" => Some(Self::Dialect),
             rule => JsonRule::parse(rule).map(Self::Json),
         }
     }

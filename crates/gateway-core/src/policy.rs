@@ -47,7 +47,8 @@ impl Verdict {
     }
 
     /// Writes the verdict as a configuration does: `parse` reads it back.
-    pub(crate) fn written(self) -> String {
+    #[must_use]
+    pub fn written(self) -> String {
         match self {
             Self::Retry => "retry".to_string(),
             Self::RetryNoSoonerThan(least) => format_duration(least),
@@ -124,7 +125,8 @@ impl Rule {
     }
 
     /// The codes as a configuration writes them: `CODE` or `CODE-CODE`.
-    pub(crate) fn codes(&self) -> String {
+    #[must_use]
+    pub fn codes(&self) -> String {
         match (self.first, self.last) {
             (first, last) if first == last => first.to_string(),
             (first, last) => format!("{first}-{last}"),

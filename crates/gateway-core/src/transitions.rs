@@ -11,9 +11,7 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
 use crate::context::{Context, Loss};
 use crate::dialect::{DialectCall, DialectCallKind, Effect, Interest, Part, Received};
-use crate::event::{
-    Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent,
-};
+use crate::event::{Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent};
 use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{
@@ -181,7 +179,11 @@ impl State {
             Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
             Self::Closing(closing) => {
                 cx.act(Action::CloseSocket(closing.socket));
-                cx.disconnected(ConnectionState::Closing, closing.socket, DisconnectCause::Requested);
+                cx.disconnected(
+                    ConnectionState::Closing,
+                    closing.socket,
+                    DisconnectCause::Requested,
+                );
                 Some(cx.attempt_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.
@@ -698,7 +700,7 @@ impl LoggingIn {
             Effect::ExpectWithin(within) => {
                 self.terms.get_or_insert_default().expect(within, cx.now);
             }
-            Effect::Leave { code, verdict } => {
+            Effect::Leave { code, verdict, .. } => {
                 return Some(leave(ConnectionState::Connected, self.socket, code, verdict, cx));
             }
             Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),
@@ -908,7 +910,7 @@ impl Ready {
             Effect::ExpectWithin(within) => {
                 self.terms.get_or_insert_default().expect(within, cx.now);
             }
-            Effect::Leave { code, verdict } => {
+            Effect::Leave { code, verdict, .. } => {
                 return Some(leave(Self::end(cx), self.socket, code, verdict, cx));
             }
             Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),

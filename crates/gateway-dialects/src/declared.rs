@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_core::{
     CloseCode, Dialect, DisconnectCause, Duties, Exchange, Interest, Message, Received, Secrets,
-    Spoken, Verdict,
+    Spoken,
 };
 
 use crate::definition::{Answer, Capture, Parts, Refusal, Span};
@@ -100,7 +100,7 @@ impl Dialect for DeclaredDialect {
         }
         if let Some((leave, _)) = first(&parts.leaves, subject) {
             socket.phase = Phase::Over;
-            exchange.leave(CloseCode::GOING_AWAY, leave.verdict);
+            exchange.leave(CloseCode::GOING_AWAY, leave.verdict, "");
             return Received::Deliver;
         }
         if socket.phase == Phase::Ready
@@ -264,9 +264,9 @@ impl Socket {
     }
 
     fn fail(&mut self, fault: Fault, exchange: &mut Exchange<'_>) {
+        exchange.fail(&fault);
         self.fault = Some(fault);
         self.phase = Phase::Over;
-        exchange.leave(CloseCode::INTERNAL_ERROR, Verdict::Retry);
     }
 }
 

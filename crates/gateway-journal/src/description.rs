@@ -3,8 +3,8 @@
 use std::fmt;
 
 use gateway_core::{
-    Action, ConnectionState, Credentials, Dialect, DisconnectCause, GiveUpCause, Instant, Notice,
-    Observed, OpenError, Outgoing, Recognised, RetryCause, Verdict,
+    Action, ConnectionState, Credentials, DisconnectCause, GiveUpCause, Instant, Notice, Observed,
+    OpenError, Outgoing, Part, Recognised, RetryCause, Verdict,
 };
 
 use crate::fact::{Fact, FrameFact, Kind};
@@ -56,8 +56,8 @@ impl Description {
 
     /// Describes what an observer has received.
     #[must_use]
-    pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
-        let event = Fact::of(observed, dialect);
+    pub fn of(observed: &Observed<'_>) -> Self {
+        let event = Fact::of(observed);
         Self::new(observed.now, &event, observed.actions, observed.state)
     }
 }
@@ -176,6 +176,10 @@ impl fmt::Display for Words {
                 Outgoing::RequestedClose => write!(f, "send the Close on {id}"),
                 Outgoing::Close(code) => write!(f, "send Close {code} on {id}"),
                 Outgoing::Login => write!(f, "send the login on {id}"),
+                Outgoing::Dialect(Part { len, .. }) => {
+                    write!(f, "send {len} B of the dialect on {id}")
+                }
+                Outgoing::DialectPing(_) => write!(f, "send the dialect's ping on {id}"),
                 Outgoing::Ping(_) => write!(f, "send a ping on {id}"),
                 Outgoing::WebSocketPing(number) => write!(f, "send Ping {number} on {id}"),
                 Outgoing::Pong(_) => write!(f, "send a pong on {id}"),
@@ -183,6 +187,8 @@ impl fmt::Display for Words {
             Action::CloseSocket(id) => write!(f, "drop {id}"),
             Action::AbortSocket(id) => write!(f, "abort {id}"),
             Action::Drain(id) => write!(f, "drain {id}"),
+            Action::ResumeAt(Part { len: 0, .. }) => f.write_str("resume at the endpoint"),
+            Action::ResumeAt(_) => f.write_str("resume at the dialect's URL"),
             Action::ScheduleTimer(at) => write!(f, "timer at {}", Seconds(at)),
             Action::CancelTimer => f.write_str("no timer"),
             Action::Deliver => f.write_str("deliver"),
@@ -220,6 +226,7 @@ fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             // For all other causes, the name is enough.
             other => write!(f, "gave up: {}", other.name()),
         },
+        Notice::EffectIgnored { .. } => f.write_str("ignored a heartbeat interval of zero"),
         Notice::SendRejected(why) => write!(f, "rejected: {}", why.name()),
         // A notice of a later version of the core.
         other => write!(f, "{other:?}"),

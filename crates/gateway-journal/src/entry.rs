@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gateway_core::{Action, Actions, Config, ConnectionState, Dialect, Instant, Observed};
+use gateway_core::{Action, Actions, Config, ConnectionState, Instant, Observed, Spoken};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::fact::Fact;
@@ -39,6 +39,9 @@ pub struct Entry {
     /// The actions that the core returned: at most [`Actions::CAPACITY`].
     #[serde(deserialize_with = "actions")]
     pub actions: Vec<Action>,
+    /// What the dialect asked for. The core's actions include what follows from it.
+    #[serde(default, rename = "dialect")]
+    pub spoken: Box<Spoken>,
     /// The state after the event.
     pub state: ConnectionState,
 }
@@ -52,12 +55,13 @@ pub fn head_line(config: &Config, seed: u64) -> String {
 /// Returns the line for the event with this number, without its newline. A
 /// [`Recorder`](crate::Recorder) writes the same line.
 #[must_use]
-pub fn entry_line(number: u64, observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
+pub fn entry_line(number: u64, observed: &Observed<'_>) -> String {
     json(&EntryLine {
         n: number,
         t_ns: observed.now,
-        event: Fact::of(observed, dialect),
+        event: Fact::of(observed),
         actions: observed.actions,
+        dialect: observed.spoken,
         state: observed.state,
     })
 }
@@ -109,6 +113,8 @@ struct EntryLine<'a> {
     t_ns: Instant,
     event: Fact,
     actions: &'a [Action],
+    #[serde(skip_serializing_if = "Spoken::is_empty")]
+    dialect: &'a Spoken,
     state: ConnectionState,
 }
 

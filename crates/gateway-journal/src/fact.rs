@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_core::{
-    Action, Backlog, CloseCode, CloseFrame, ConnectionState, Dialect, Event, Failure, Frame,
+    Action, Backlog, CloseCode, CloseFrame, ConnectionState, Event, Failure, Frame, JsonHeartbeat,
     LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised, SocketId, UnixMillis,
     Verdict,
 };
@@ -116,7 +116,7 @@ pub enum FrameFact {
     Text {
         /// The length in bytes.
         bytes: u64,
-        /// What the dialect recognised it as.
+        /// What the heartbeat in JSON recognises it as.
         #[serde(default = "other", skip_serializing_if = "is_other")]
         recognised: Recognised,
         /// Its meaning for the current login; `NotAnAnswer` if there was none.
@@ -153,11 +153,10 @@ pub enum FrameFact {
 }
 
 impl Fact {
-    /// Returns what a journal keeps of an event. `dialect` classifies a text. Its meaning for a
-    /// login is derived from the core's actions, because nothing else shows it without the login's
-    /// rules.
+    /// Returns what a journal keeps of an event. A text's meaning for a login is derived from the
+    /// core's actions, because nothing else shows it without the login's rules.
     #[must_use]
-    pub fn of(observed: &Observed<'_>, dialect: &dyn Dialect) -> Self {
+    pub fn of(observed: &Observed<'_>) -> Self {
         match observed.event {
             Event::ConnectRequested => Self::ConnectRequested,
             Event::ReconnectRequested => Self::ReconnectRequested,
@@ -179,7 +178,7 @@ impl Fact {
             Event::OpenFailed(socket, error) => Self::OpenFailed { socket, error },
             Event::SocketFailed(socket, failure) => Self::SocketFailed { socket, failure },
             Event::FrameReceived(socket, frame) => {
-                let frame = FrameFact::of(&frame, observed.actions, dialect);
+                let frame = FrameFact::of(&frame, observed);
                 Self::FrameReceived { socket, frame }
             }
             Event::BytesReceived(socket) => Self::BytesReceived { socket },
@@ -270,12 +269,17 @@ impl Fact {
 }
 
 impl FrameFact {
-    fn of(frame: &Frame<'_>, actions: &[Action], dialect: &dyn Dialect) -> Self {
+    fn of(frame: &Frame<'_>, observed: &Observed<'_>) -> Self {
         match frame {
             Frame::Text(text) => Self::Text {
                 bytes: text.len() as u64,
-                recognised: dialect.recognise(text),
-                login: login_answer(actions),
+                recognised: JsonHeartbeat.recognise(text),
+                // A dialect's own answer is among its effects.
+                login: if observed.spoken.judges_login() {
+                    LoginAnswer::NotAnAnswer
+                } else {
+                    login_answer(observed.actions)
+                },
             },
             Frame::Binary(bytes) => Self::Binary { bytes: bytes.len() as u64 },
             Frame::Ping(bytes) => Self::Ping { bytes: bytes.len() as u64 },

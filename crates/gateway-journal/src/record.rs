@@ -2,7 +2,7 @@
 
 use std::{fmt, io, thread};
 
-use gateway_core::{Config, Dialect, Observed, Observer};
+use gateway_core::{Config, Observed, Observer};
 use thiserror::Error;
 
 use crate::entry::{end_line, entry_line, head_line};
@@ -60,8 +60,8 @@ impl<W: io::Write> Observer for Recorder<W> {
         self.write(|_| head_line(config, seed));
     }
 
-    fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect) {
-        self.write(|number| entry_line(number, observed, dialect)); // the head is not counted
+    fn observe(&mut self, observed: &Observed<'_>) {
+        self.write(|number| entry_line(number, observed)); // the head is not counted
     }
 }
 

@@ -1,10 +1,11 @@
 //! Replaying: a journal's entries, passed to a new connection.
 
-use std::{cell::Cell, io::BufRead, sync::Arc};
+use std::collections::VecDeque;
+use std::{io::BufRead, mem, sync::Arc};
 
 use gateway_core::{
-    Actions, ConnectionState, Dialect, JsonDialect, Login, LoginAnswer, Recognised,
-    SeededConnection, UnixMillis,
+    Actions, ConnectionState, Dialect, DialectCall, DialectCallKind, Effect, Exchange, Interest,
+    JsonHeartbeat, LoginAnswer, Message, Part, Received, Recognised, SeededConnection,
 };
 
 use crate::description::Description;
@@ -20,7 +21,7 @@ pub const MAX_PAYLOAD: usize = 16 << 20;
 /// A connection with the recorded settings and seed, for the recorded events.
 ///
 /// A journal contains no payloads. Each event gets a payload of the recorded length instead, and
-/// the replay's dialect repeats the recorded classification.
+/// the replay's dialect asks for what the recorded one asked for.
 #[derive(Debug)]
 pub struct Replay {
     connection: SeededConnection<Repeating>,
@@ -31,20 +32,17 @@ impl Replay {
     /// Creates the connection that this head describes.
     #[must_use]
     pub fn new(head: &Head) -> Self {
-        let config = Arc::new(head.config.clone());
+        let config = Arc::new(head.config.judged_by_dialect());
         let connection = SeededConnection::from_seed_with(config, head.seed, Repeating::default());
         Self { connection, filler: String::new() }
     }
 
     /// Passes the next entry to the connection.
     pub fn step(&mut self, entry: Entry) -> Step {
-        self.connection.dialect().set(&entry.event);
-        let number;
-        let payload = match numbered(&entry.event) {
-            Some(digits) => {
-                number = digits;
-                number.as_str()
-            }
+        self.connection.dialect_mut().set(&entry);
+        let made = numbered(&entry.event).or_else(|| beat(&entry.event));
+        let payload = match &made {
+            Some(made) => made.as_str(),
             None => filler(&mut self.filler, entry.event.payload_bytes()),
         };
         let actions = self.connection.handle(entry.now, entry.event.event(payload));
@@ -123,49 +121,118 @@ impl<R: BufRead> Iterator for Replayed<R> {
     }
 }
 
-/// A dialect that classifies each text as it was recorded, whatever the text is.
+/// A dialect that asks for what was recorded, whatever it is shown.
 #[derive(Debug)]
 struct Repeating {
-    recognised: Cell<Recognised>,
-    login: Cell<LoginAnswer>,
+    calls: VecDeque<DialectCall>,
+    /// The meaning of the next text for the login, by the configuration's rules.
+    login: LoginAnswer,
+    /// What is sent in place of the dialect's messages.
+    filler: String,
 }
 
 impl Repeating {
-    /// Sets the recorded classification for the next text.
-    fn set(&self, event: &Fact) {
-        if let Fact::FrameReceived { frame: FrameFact::Text { recognised, login, .. }, .. } = *event
-        {
-            self.recognised.set(recognised);
-            self.login.set(login);
+    /// Sets what is asked for during the next event.
+    fn set(&mut self, entry: &Entry) {
+        self.login = match entry.event {
+            Fact::FrameReceived { frame: FrameFact::Text { login, .. }, .. } => login,
+            _ => LoginAnswer::NotAnAnswer,
+        };
+        self.calls = entry.spoken.iter().cloned().collect();
+    }
+
+    /// Repeats the next recorded call, if it is one of these.
+    fn repeat(
+        &mut self,
+        kinds: &[DialectCallKind],
+        exchange: &mut Exchange<'_>,
+    ) -> Option<DialectCallKind> {
+        if !self.calls.front().is_some_and(|call| kinds.contains(&call.call)) {
+            return None;
+        }
+        let call = self.calls.pop_front()?;
+        for effect in &call.effects {
+            self.ask(*effect, exchange);
+        }
+        Some(call.call)
+    }
+
+    fn ask(&mut self, effect: Effect, exchange: &mut Exchange<'_>) {
+        let mut text = |part: Option<Part>| {
+            filler(&mut self.filler, part.map_or(0, |part| part.len.into())).to_owned()
+        };
+        match effect {
+            Effect::Send(part) if part.is_text => exchange.send_text(text(Some(part))),
+            Effect::Send(part) => exchange.send_binary(text(Some(part)).as_bytes()),
+            Effect::Stamp(stamp) => exchange.stamp(stamp),
+            Effect::LoginAccepted => exchange.login_accepted(),
+            Effect::LoginRefused { verdict, reason } => {
+                exchange.login_refused(verdict, text(reason));
+            }
+            Effect::Pong(stamp) => exchange.pong(stamp),
+            Effect::SetHeartbeat { interval, timeout } => exchange.set_heartbeat(interval, timeout),
+            Effect::ExpectWithin(span) => exchange.expect_within(span),
+            Effect::Leave { code, verdict, reason } => exchange.leave(code, verdict, text(reason)),
+            Effect::ResumeAt(url) => exchange.resume_at(text(Some(url))),
+            // An effect of a later version of the core, which no journal of this version has.
+            _ => {}
         }
     }
 }
 
 impl Default for Repeating {
     fn default() -> Self {
-        Self {
-            recognised: Cell::new(Recognised::Other),
-            login: Cell::new(LoginAnswer::NotAnAnswer),
-        }
+        Self { calls: VecDeque::new(), login: LoginAnswer::NotAnAnswer, filler: String::new() }
     }
 }
 
 impl Dialect for Repeating {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_ping(timestamp, into);
+    fn interest(&self) -> Interest {
+        Interest::ALL
     }
 
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
-        JsonDialect.write_pong(timestamp, into);
+    fn opened(&mut self, exchange: &mut Exchange<'_>) {
+        self.repeat(&[DialectCallKind::Opened], exchange);
     }
 
-    fn recognise(&self, _: &str) -> Recognised {
-        self.recognised.get()
+    fn received(&mut self, _: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        let login = mem::replace(&mut self.login, LoginAnswer::NotAnAnswer);
+        match login {
+            LoginAnswer::Accepted | LoginAnswer::AcceptedAndDelivered => exchange.login_accepted(),
+            LoginAnswer::Refused(verdict) => exchange.login_refused(verdict, ""),
+            LoginAnswer::NotAnAnswer => {}
+        }
+        let kinds = [DialectCallKind::Delivered, DialectCallKind::Consumed];
+        match (self.repeat(&kinds, exchange), login) {
+            (Some(DialectCallKind::Consumed), _)
+            | (_, LoginAnswer::Accepted | LoginAnswer::Refused(_)) => Received::Consume,
+            (_, LoginAnswer::AcceptedAndDelivered | LoginAnswer::NotAnAnswer) => Received::Deliver,
+        }
     }
 
-    fn judge_login(&self, _: &Login, _: &str) -> LoginAnswer {
-        self.login.get()
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        self.repeat(&[DialectCallKind::Heartbeat], exchange);
     }
+
+    fn closing(&mut self, exchange: &mut Exchange<'_>) {
+        self.repeat(&[DialectCallKind::Closing], exchange);
+    }
+}
+
+/// A text that the heartbeat in JSON recognises as it was recorded, padded to the recorded length.
+fn beat(event: &Fact) -> Option<String> {
+    let Fact::FrameReceived { frame: FrameFact::Text { bytes, recognised, .. }, .. } = *event
+    else {
+        return None;
+    };
+    let mut text = String::new();
+    match recognised {
+        Recognised::Pong(stamp) => JsonHeartbeat.write_pong(stamp, &mut text),
+        Recognised::Ping(stamp) => JsonHeartbeat.write_ping(stamp, &mut text),
+        Recognised::Other => return None,
+    }
+    let width = usize::try_from(bytes).unwrap_or(0).min(JsonHeartbeat::MAX_BEAT);
+    Some(format!("{text:width$}"))
 }
 
 /// For a Pong whose payload was a number: that number, padded to the recorded length.

@@ -8,10 +8,9 @@ use std::{
 };
 
 use gateway_core::{
-    AcceptanceRule, Action, Backlog, CloseFrame, Config, ConnectionState, Dialect, Event, Failure,
-    Frame, HeartbeatKind, Instant, JsonDialect, Login, Message, Network, Observed, Observer,
-    OpenError, Recognised, RefusalRule, RetryAfter, SeededConnection, SocketId, UnixMillis,
-    Verdict,
+    AcceptanceRule, Action, Backlog, CloseFrame, Config, ConnectionState, Dialect, Event, Exchange,
+    Failure, Frame, HeartbeatKind, Instant, Interest, Login, Message, Network, NoDialect, Observer,
+    OpenError, Received, RefusalRule, RetryAfter, SeededConnection, SocketId, UnixMillis, Verdict,
 };
 use gateway_journal::{Journal, Problem, Recorder};
 use proptest::prelude::*;
@@ -35,35 +34,33 @@ impl<D: Dialect, W: Write> Watched<D, W> {
 
     fn tell(&mut self, event: Event<'_>) -> Vec<Action> {
         let actions = self.connection.handle(self.now, event);
-        let (state, deadline) = (self.connection.state(), self.connection.next_deadline());
-        let actions = actions.as_slice();
-        let observed = Observed { now: self.now, event, actions, state, deadline };
-        self.recorder.observe(&observed, self.connection.dialect());
-        for action in actions {
+        self.recorder.observe(&self.connection.observed(self.now, event, &actions));
+        for action in &actions {
             if let Action::OpenSocket { id, .. } = action {
                 self.socket = *id;
             }
         }
-        actions.to_vec()
+        actions.into_iter().collect()
     }
 }
 
-/// A dialect that wants `h` and answers `h!`.
+/// A dialect that sends `h`, is answered with `h!`, and answers `h` itself.
 struct OneLetter;
 
 impl Dialect for OneLetter {
-    fn write_ping(&self, _: Option<UnixMillis>, into: &mut String) {
-        into.push('h');
+    fn interest(&self) -> Interest {
+        Interest::texts_up_to(2)
     }
-    fn write_pong(&self, _: Option<UnixMillis>, into: &mut String) {
-        into.push_str("h!");
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        exchange.send_text("h");
     }
-    fn recognise(&self, text: &str) -> Recognised {
-        match text {
-            "h!" => Recognised::Pong(None),
-            "h" => Recognised::Ping(Some(UnixMillis(3))),
-            _ => Recognised::Other,
+    fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        match message {
+            Message::Text("h!") => exchange.pong(None),
+            Message::Text("h") => exchange.send_text("h!"),
+            Message::Text(_) | Message::Binary(_) => return Received::Deliver,
         }
+        Received::Consume
     }
 }
 
@@ -214,7 +211,7 @@ fn steps() -> impl Strategy<Value = Vec<(u8, usize, u8)>> {
 proptest! {
     #[test]
     fn whatever_happens_replays_to_the_same_actions(config in config(), steps in steps()) {
-        let (bytes, bytes_in) = recorded(config, JsonDialect, &steps);
+        let (bytes, bytes_in) = recorded(config, NoDialect, &steps);
         assert_replays(&bytes, steps.len() + 1, bytes_in)?;
     }
 
@@ -240,7 +237,7 @@ proptest! {
 fn life() -> Vec<u8> {
     let config = Config::builder().heartbeat(HeartbeatKind::Json).build().unwrap();
     let steps = [(7, 0, 2), (50, 0, 90), (17, 0, 3), (16, 0, 4), (50, 0, 90)];
-    recorded(config, JsonDialect, &steps).0
+    recorded(config, NoDialect, &steps).0
 }
 
 #[test]
@@ -265,7 +262,7 @@ fn a_journal_is_the_lines_that_are_documented() {
 #[test]
 fn a_ping_that_is_held_is_the_lines_that_are_documented() {
     let mut bytes = Vec::new();
-    let mut watched = Watched::new(Config::default(), JsonDialect, recorder(&mut bytes));
+    let mut watched = Watched::new(Config::default(), NoDialect, recorder(&mut bytes));
     watched.tell(Event::ConnectRequested);
     let socket = watched.socket;
     watched.tell(Event::SocketOpened(socket));
@@ -421,7 +418,7 @@ fn a_write_that_fails_is_told_once_and_the_connection_goes_on() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let recorder = Recorder::new(Full(2), move |error| tell.lock().unwrap().push(error));
-    let mut watched = Watched::new(Config::default(), JsonDialect, recorder);
+    let mut watched = Watched::new(Config::default(), NoDialect, recorder);
     watched.tell(Event::ConnectRequested);
     assert!(watched.recorder.is_recording());
     for _ in 0..3 {
@@ -443,7 +440,7 @@ fn a_recording_that_a_panic_ends_and_one_that_was_never_begun_have_no_end() {
     assert!(bytes.is_empty());
 
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let mut watched = Watched::new(Config::default(), JsonDialect, recorder(&mut bytes));
+        let mut watched = Watched::new(Config::default(), NoDialect, recorder(&mut bytes));
         watched.tell(Event::ConnectRequested);
         std::panic::resume_unwind(Box::new("of the application"));
     }));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     AcceptanceRule, CloseFrame, Config, Connection, Event, Failure, Frame, Instant, Login,
-    Observed, RefusalRule, SocketId,
+    RefusalRule, SocketId,
 };
 use gateway_journal::{Journal, end_line, entry_line, head_line};
 
@@ -33,14 +33,8 @@ fn journal(verdict: &str, end: Event<'_>) -> String {
     {
         let now = Instant::from_millis(number as u64);
         let actions = connection.handle(now, event);
-        let observed = Observed {
-            now,
-            event,
-            actions: actions.as_slice(),
-            state: connection.state(),
-            deadline: connection.next_deadline(),
-        };
-        lines.push(entry_line(number as u64 + 1, &observed, connection.dialect()));
+        let observed = connection.observed(now, event, &actions);
+        lines.push(entry_line(number as u64 + 1, &observed));
     }
     lines.push(end_line(4));
     lines.join("\n")

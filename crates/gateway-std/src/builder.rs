@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gateway_core::{ConfigError, ConfigErrors};
 use gateway_wire::{
-    Attempt, Endpoint, Parts, Provider as HasProvider, ProviderError, Request, Settings,
-    settings_methods, system_resolver,
+    Attempt, DialectFactory, Endpoint, Parts, Provider as HasProvider, ProviderError, Request,
+    Settings, settings_methods, system_resolver,
 };
 
 use crate::client::Client;
@@ -129,7 +129,9 @@ impl Builder {
 fn marked(settings: Settings) -> Settings {
     Settings {
         observer: settings.observer.map(|own| Box::new(Marked(own)) as _),
-        dialect: settings.dialect.map(|own| Box::new(Marked(own)) as _),
+        dialect: settings
+            .dialect
+            .map(|make| -> DialectFactory { Box::new(move || Box::new(Marked(make()))) }),
         ..settings
     }
 }

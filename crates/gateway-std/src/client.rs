@@ -12,7 +12,7 @@ use gateway_core::{
 };
 use gateway_wire::{
     ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message, MessageId,
-    Name, Prefix, Progress, ResponseHeaders, SendError, Session,
+    Name, OnReadyError, Prefix, Progress, ResponseHeaders, SendError, Session,
 };
 use thiserror::Error;
 
@@ -233,6 +233,27 @@ impl<S: System> Client<S> {
         self.engine.reconnect();
         self.mailbox.reopen();
         self.publish();
+    }
+
+    /// Sets the message of this key. It is sent each time the connection becomes ready, before your
+    /// other messages, and now if the connection is ready. It replaces the key's earlier message. It
+    /// has no number and no outcome.
+    ///
+    /// # Errors
+    /// There are too many of them, or they are too long: see [`Limits`](gateway_wire::Limits).
+    pub fn set_on_ready(
+        &mut self,
+        key: &str,
+        message: impl Into<Message>,
+    ) -> Result<(), OnReadyError> {
+        let set = self.engine.set_on_ready(key, message.into());
+        self.publish();
+        set
+    }
+
+    /// Removes the message of this key. Returns whether there was one. Nothing is sent.
+    pub fn remove_on_ready(&mut self, key: &str) -> bool {
+        self.engine.remove_on_ready(key)
     }
 
     /// Reports that the running login was accepted. Call this at the end of a

@@ -294,8 +294,9 @@ impl Work {
             || self.tls_of(endpoint).is_some_and(|tls| tls.try_config().is_none())
     }
 
-    fn tls_of(&self, endpoint: &Endpoint) -> Option<&Tls> {
-        self.tls.as_ref().filter(|_| endpoint.is_secure())
+    fn tls_of(&self, endpoint: &Endpoint) -> Option<Tls> {
+        let tls = self.tls.as_ref().filter(|_| endpoint.is_secure())?;
+        Some(tls.for_endpoint(endpoint))
     }
 
     /// A provider that panics does not end the thread.
@@ -319,7 +320,7 @@ impl Work {
             }
             None => Route::Addresses(self.addresses(endpoint, resolved)?),
         };
-        let tls = self.tls_of(endpoint).map(Tls::config).transpose()?;
+        let tls = self.tls_of(endpoint).map(|tls| tls.config()).transpose()?;
         Ok(Fetched { handshake, tls, route })
     }
 

@@ -4,7 +4,8 @@
 use std::cell::Cell;
 
 use gateway_core::{
-    Config, Dialect, Login, LoginAnswer, Observed, Observer, Recognised, UnixMillis,
+    Config, Dialect, DisconnectCause, Duties, Exchange, Interest, Message, Observed, Observer,
+    Received, Secrets,
 };
 use gateway_wire::{BoxDialect, BoxObserver};
 
@@ -44,36 +45,51 @@ impl Observer for Marked<BoxObserver> {
         self.0.begin(config, seed);
     }
 
-    fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let _stay = Stay::begin();
-        self.0.observe(observed, dialect);
+        self.0.observe(observed);
     }
 }
 
 #[deny(clippy::missing_trait_methods, reason = "a default would call nothing of the inner one")]
 impl Dialect for Marked<BoxDialect> {
-    fn write_ping(&self, timestamp: Option<UnixMillis>, into: &mut String) {
+    fn duties(&self) -> Duties {
         let _stay = Stay::begin();
-        self.0.write_ping(timestamp, into);
+        self.0.duties()
     }
 
-    fn write_pong(&self, timestamp: Option<UnixMillis>, into: &mut String) {
+    fn interest(&self) -> Interest {
         let _stay = Stay::begin();
-        self.0.write_pong(timestamp, into);
+        self.0.interest()
     }
 
-    fn recognise(&self, text: &str) -> Recognised {
+    fn opened(&mut self, exchange: &mut Exchange<'_>) {
         let _stay = Stay::begin();
-        self.0.recognise(text)
+        self.0.opened(exchange);
     }
 
-    fn write_login(&self, login: &Login, into: &mut String) {
+    fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
         let _stay = Stay::begin();
-        self.0.write_login(login, into);
+        self.0.received(message, exchange)
     }
 
-    fn judge_login(&self, login: &Login, text: &str) -> LoginAnswer {
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
         let _stay = Stay::begin();
-        self.0.judge_login(login, text)
+        self.0.heartbeat(exchange);
+    }
+
+    fn closing(&mut self, exchange: &mut Exchange<'_>) {
+        let _stay = Stay::begin();
+        self.0.closing(exchange);
+    }
+
+    fn secrets(&mut self, secrets: &Secrets) {
+        let _stay = Stay::begin();
+        self.0.secrets(secrets);
+    }
+
+    fn lost(&mut self, cause: DisconnectCause) {
+        let _stay = Stay::begin();
+        self.0.lost(cause);
     }
 }

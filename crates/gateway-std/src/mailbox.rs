@@ -11,9 +11,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use gateway_core::SendRejection;
-use gateway_wire::{End, EndKind, Endpoint, Message, Name, SendError, Session};
+use gateway_wire::{End, EndKind, Endpoint, Message, Name, OnReadyError, SendError, Session};
 
-pub(crate) use self::control::{Control, Facts, Standing};
+pub(crate) use self::control::{Control, Facts, Setting, Standing};
 pub(crate) use self::letter::{Answer, Letter, Wait};
 use crate::inside::is_inside;
 use crate::permit::{ReserveError, ReserveErrorKind};
@@ -88,12 +88,11 @@ impl Mail {
     /// or to close, the client would do the opposite of what it was asked for.
     fn drop_oldest_control(&mut self) {
         let is_steering = |control: &Control| {
-            control.connects() || matches!(control, Control::Close(..) | Control::Facts(_))
+            control.connects() || control.is_asked() || matches!(control, Control::Close(..))
         };
-        let is_asked = |control: &Control| matches!(control, Control::Facts(_));
         let hint = self.controls.iter().position(|control| !is_steering(control));
-        // A thread waits for facts, so these stay. As many threads as there are places ask for some.
-        let oldest = hint.or_else(|| self.controls.iter().position(|control| !is_asked(control)));
+        // A thread waits for an answer, so these stay. At most as many threads wait as there are places.
+        let oldest = hint.or_else(|| self.controls.iter().position(|control| !control.is_asked()));
         if let Some(oldest) = oldest {
             self.controls.remove(oldest);
         }
@@ -262,6 +261,24 @@ impl Mailbox {
         facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
+    /// Sets or removes a message for every ready, and waits until the client has done so. Returns
+    /// whether there was one.
+    pub(crate) fn set_on_ready(&self, setting: Setting) -> Result<bool, OnReadyError> {
+        let (answer, set) = sync_channel(1);
+        let mut mail = self.lock();
+        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
+            mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
+        }
+        match (mail.standing, mail.retired) {
+            (Standing::GONE, _) => return Err(OnReadyError::Gone),
+            (_, true) => return Err(OnReadyError::Closed),
+            (_, false) if is_inside() => return Err(OnReadyError::Reentrant),
+            (_, false) => mail.controls.push_back(Control::OnReady(setting, answer)),
+        }
+        self.ring(mail);
+        set.recv().unwrap_or(Err(OnReadyError::Gone))
+    }
+
     /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
     /// only the newest matter when the client is asked for an event again. The same holds within an
     /// observer or a dialect, which must not wait.
@@ -378,6 +395,10 @@ impl Mailbox {
         mail.controls.retain(|control| match control {
             Control::Facts(answer) => {
                 let _ = answer.send(facts.clone()); // the sender may be gone
+                false
+            }
+            Control::OnReady(_, answer) => {
+                let _ = answer.send(Err(OnReadyError::Closed));
                 false
             }
             _ => true,

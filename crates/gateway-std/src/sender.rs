@@ -7,10 +7,12 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
-use gateway_wire::{End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+use gateway_wire::{
+    End, EndKind, Endpoint, Message, MessageId, Name, OnReadyError, ResponseHeaders, SendError,
+};
 
 use crate::inside::is_inside;
-use crate::mailbox::{Answer, Control, Letter, Mailbox};
+use crate::mailbox::{Answer, Control, Letter, Mailbox, Setting};
 use crate::permit::{Permit, ReserveError, space_of};
 use crate::states::States;
 
@@ -253,6 +255,32 @@ impl Sender {
     /// Replaces the socket on purpose; see [`Client::reconnect`](crate::Client::reconnect).
     pub fn reconnect(&self) {
         self.mailbox.ask(Control::Reconnect);
+    }
+
+    /// Sets the message of this key. It is sent each time the connection becomes ready, before your
+    /// other messages, and now if the connection is ready. It replaces the key's earlier message. It
+    /// has no number and no outcome. Waits until the client is asked for an event, as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// There are too many of them, or they are too long: see [`Limits`](gateway_wire::Limits). Or
+    /// `Closed`, `Gone` or `Reentrant`.
+    pub fn set_on_ready(
+        &self,
+        key: impl Into<String>,
+        message: impl Into<Message>,
+    ) -> Result<(), OnReadyError> {
+        let setting = Setting { key: key.into(), message: Some(message.into()) };
+        self.mailbox.set_on_ready(setting).map(drop)
+    }
+
+    /// Removes the message of this key. Returns whether there was one. Nothing is sent. Waits as
+    /// [`set_on_ready`](Self::set_on_ready) does.
+    ///
+    /// # Errors
+    /// `Closed`, `Gone` or `Reentrant`.
+    pub fn remove_on_ready(&self, key: impl Into<String>) -> Result<bool, OnReadyError> {
+        self.mailbox.set_on_ready(Setting { key: key.into(), message: None })
     }
 
     /// Reports that the running login was accepted; see

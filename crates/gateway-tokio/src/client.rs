@@ -10,7 +10,8 @@ use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _, Message,
-    MessageId, Name, Position, Progress, ResponseHeaders, SendError, Session, WallClock,
+    MessageId, Name, OnReadyError, Position, Progress, ResponseHeaders, SendError, Session,
+    WallClock,
 };
 use tokio::task::coop;
 
@@ -208,6 +209,27 @@ impl Client {
     pub fn reconnect(&mut self) {
         self.engine.reconnect();
         self.wakers.wake_all();
+    }
+
+    /// Sets the message of this key. It is sent each time the connection becomes ready, before your
+    /// other messages, and now if the connection is ready. It replaces the key's earlier message. It
+    /// has no number and no outcome.
+    ///
+    /// # Errors
+    /// There are too many of them, or they are too long: see [`Limits`](gateway_wire::Limits).
+    pub fn set_on_ready(
+        &mut self,
+        key: &str,
+        message: impl Into<Message>,
+    ) -> Result<(), OnReadyError> {
+        let set = self.engine.set_on_ready(key, message.into());
+        self.wakers.wake_all();
+        set
+    }
+
+    /// Removes the message of this key. Returns whether there was one. Nothing is sent.
+    pub fn remove_on_ready(&mut self, key: &str) -> bool {
+        self.engine.remove_on_ready(key)
     }
 
     /// Reports that the running login was accepted. Call this at the end of a

@@ -141,7 +141,7 @@ impl Dial for Arc<TcpDial> {
         Box::pin(async move {
             let tls = dial.tls.as_ref().filter(|_| endpoint.is_secure());
             let config = match tls {
-                Some(tls) => Some(tls.config().await?),
+                Some(tls) => Some(tls.config(&endpoint).await?),
                 None => None,
             };
             let tcp = dial.connect(&endpoint).await?;
@@ -208,9 +208,9 @@ impl TlsDial {
     }
 
     /// Returns the TLS settings for an attempt's handshake.
-    async fn config(&self) -> Result<Arc<ClientConfig>, OpenFailure> {
-        let reading = self.tls.clone();
-        at_once_or(self.tls.try_config(), &self.thread, move || reading.config()).await
+    async fn config(&self, endpoint: &Endpoint) -> Result<Arc<ClientConfig>, OpenFailure> {
+        let reading = self.tls.for_endpoint(endpoint);
+        at_once_or(reading.try_config(), &self.thread, move || reading.config()).await
     }
 }
 

@@ -54,7 +54,7 @@ pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
     Attempt, ClientEvent, End, EndKind, Endpoint, Fate, FlushError, FlushErrorKind, Limits,
-    Message, MessageId, Name, OpenFailure, OpenStep, Outcome, ProviderError, Request,
+    Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outcome, ProviderError, Request,
     ResponseHeaders, SendError, Text, Tls,
 };
 pub use open::{Provider, Providing};

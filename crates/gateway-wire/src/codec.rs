@@ -193,6 +193,11 @@ impl Codec {
         self.encode_data(head::TEXT, text.as_bytes(), output);
     }
 
+    /// Appends a binary message's frame to `output`.
+    pub fn encode_binary(&mut self, bytes: &[u8], output: &mut Vec<u8>) {
+        self.encode_data(head::BINARY, bytes, output);
+    }
+
     #[inline]
     fn encode_data(&self, opcode: u8, payload: &[u8], output: &mut Vec<u8>) {
         if self.can_write() {

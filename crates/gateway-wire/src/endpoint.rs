@@ -52,6 +52,9 @@ pub struct Endpoint {
     tls_name: Option<Box<str>>,
     /// Whether a provider gave the URL: then its path may be secret.
     is_path_hidden: bool,
+    /// Whether the URL is on another host than that of the client's own endpoint, and the server has
+    /// named it: then that host gets no credentials.
+    is_foreign: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +117,13 @@ impl Endpoint {
 
     pub(crate) const fn is_path_hidden(&self) -> bool {
         self.is_path_hidden
+    }
+
+    /// Whether a server has named the URL, and it is on another host than that of the client's own
+    /// endpoint. That host gets no credentials.
+    #[must_use]
+    pub const fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     pub(crate) fn subprotocols(&self) -> &[String] {
@@ -229,6 +239,7 @@ impl EndpointBuilder {
             requires_subprotocol,
             tls_name: None,
             is_path_hidden: false,
+            is_foreign: false,
         })
     }
 }

@@ -23,7 +23,7 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
-use crate::session::{Order, Position, Session, Unread};
+use crate::session::{OnReadyError, Order, Position, Session, Unread};
 
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,6 +265,19 @@ impl<H: Host> Engine<H> {
         let now = self.host.now();
         self.report_wall_clock(now);
         self.session.reconnect(now);
+    }
+
+    /// Sets a message that is sent on every ready: see [`Session::set_on_ready`].
+    ///
+    /// # Errors
+    /// There are too many of them, or they are too long.
+    pub fn set_on_ready(&mut self, key: &str, message: Message) -> Result<(), OnReadyError> {
+        self.session.set_on_ready(key, message)
+    }
+
+    /// Removes such a message. Returns whether there was one.
+    pub fn remove_on_ready(&mut self, key: &str) -> bool {
+        self.session.remove_on_ready(key)
     }
 
     /// Starts to close the connection.
@@ -522,13 +535,12 @@ impl<H: Host> Engine<H> {
 
     /// Starts to open a socket, by the provider's request if there is one.
     fn dial(&mut self, id: SocketId, credentials: Credentials) {
-        let (endpoint, private) = match std::mem::replace(&mut self.io, Io::None) {
-            Io::Asked { id: asked, plan } if asked == id => {
-                let AttemptPlan { endpoint, private } = *plan;
-                (endpoint, Some(Box::new(private)))
-            }
-            _ => (None, None),
+        let plan = match std::mem::replace(&mut self.io, Io::None) {
+            Io::Asked { id: asked, plan } if asked == id => Some(plan),
+            _ => None,
         };
+        let endpoint = self.session.endpoint_of(id, plan.as_deref());
+        let private = plan.map(|plan| Box::new(plan.private));
         let dialing = self.host.dial(id, credentials, endpoint);
         self.io = Io::Dialing { id, dialing, private };
     }

@@ -70,6 +70,12 @@ impl Headers {
         Self(all).within_limits()
     }
 
+    /// Returns these headers without those of these names.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let is_kept = |name: &str| !names.iter().any(|gone| gone.eq_ignore_ascii_case(name));
+        Self(self.0.iter().filter(|(name, _)| is_kept(name)).cloned().collect())
+    }
+
     fn within_limits(self) -> Result<Self, ConfigErrors> {
         check_count(self.0.len())?;
         let bytes: usize = self.0.iter().map(|(name, value)| name.len() + value.len()).sum();

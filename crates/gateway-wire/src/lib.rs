@@ -34,6 +34,7 @@ mod engine;
 mod escape;
 mod event;
 mod event_queue;
+mod guarded;
 mod handshake;
 mod headers;
 mod hidden;
@@ -58,6 +59,7 @@ pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Left, Progress};
 pub use event::ClientEvent;
 pub use gateway_core as core;
+pub use guarded::DialectFactory;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};
 pub use log::{DeferredLog, LogLines};
 pub use message::{Message, Text};
@@ -68,8 +70,8 @@ pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};
 pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
-    BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, Order, Position, Session,
-    SocketEnd, Unread,
+    BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order, Position,
+    Session, SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};

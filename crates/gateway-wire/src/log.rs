@@ -91,6 +91,11 @@ impl Writer {
         debug!(parent: &self.span(), count, "log lines dropped: the client could not log in time");
     }
 
+    /// Logs that the dialect's URL is not used. The URL may be secret.
+    fn resume_refused(&mut self, limit: &str) {
+        warn!(parent: &self.span(), "the URL at which the dialect resumes is not used: it {limit}");
+    }
+
     /// Logs a driver's call that was out of order.
     fn ignored_call(&mut self) {
         debug!(parent: &self.span(), "ignored a driver's call that was out of order");

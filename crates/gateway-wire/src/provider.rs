@@ -4,7 +4,6 @@ mod asking;
 mod attempt;
 mod error;
 mod request;
-mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -13,4 +12,4 @@ pub use self::attempt::Attempt;
 pub use self::error::ProviderError;
 pub use self::request::Request;
 pub(crate) use self::request::{AttemptPlan, Private};
-pub use self::secrets::Secrets;
+pub use gateway_core::Secrets;

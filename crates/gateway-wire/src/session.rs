@@ -10,10 +10,12 @@ mod flow;
 mod lent;
 mod limits;
 mod link;
+mod on_ready;
 mod order;
 mod perform;
 mod permits;
 mod ping;
+mod resume;
 mod stale;
 mod standing;
 mod waiting;
@@ -33,8 +35,11 @@ pub use self::abandon::Unread;
 pub use self::end::SocketEnd;
 pub use self::limits::Limits;
 use self::link::{Link, Writing};
+use self::on_ready::OnReady;
+pub use self::on_ready::OnReadyError;
 pub use self::order::Order;
 use self::perform::{Payload, weight};
+use self::resume::Resume;
 use self::waiting::Stall;
 pub use self::waiting::{FlushError, FlushErrorKind, Position};
 use crate::codec::{Incoming, Input};
@@ -72,10 +77,10 @@ pub type BoxObserver = Box<dyn Observer + Send + Sync>;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gateway_core::{Config, Instant, JsonDialect};
+/// use gateway_core::{Config, Instant, NoDialect};
 /// use gateway_wire::{Order, Session};
 ///
-/// let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(JsonDialect));
+/// let mut session = Session::new(Arc::new(Config::default()), 7, Box::new(NoDialect));
 /// session.connect(Instant::ZERO);
 /// let Some(Order::Open { id, .. }) = session.next_order() else { unreachable!() };
 /// session.opened(Instant::from_millis(30), id);
@@ -124,7 +129,14 @@ pub struct Session {
     /// What the texts of this attempt's server must not show.
     hidden: Hidden,
     scratch: String,
+    /// Why the dialect refuses the login or leaves, during the actions of that event.
+    said: Option<Box<str>>,
+    /// Where the dialect resumes its session. `None` without a dialect.
+    resume: Option<Box<Resume>>,
     seed: u64,
+    on_ready: OnReady,
+    /// Whether the event at hand has made the connection ready.
+    is_newly_ready: bool,
     observer: Option<BoxObserver>,
     name: Option<Name>,
     log: Log,
@@ -162,7 +174,11 @@ impl Session {
             private: Private::default(),
             hidden: Hidden::default(),
             scratch: String::new(),
+            said: None,
+            resume: None,
             seed,
+            on_ready: OnReady::default(),
+            is_newly_ready: false,
             observer: None,
             name: None,
             log: Log::default(),
@@ -443,6 +459,9 @@ impl Session {
         // The core ignores the last bytes of a socket that it has left.
         if unblocked && self.connection.socket() == Some(id) {
             self.at(self.now, Event::Flushed(id), Payload::None);
+            if self.on_ready.is_due() {
+                self.send_on_ready();
+            }
         }
     }
 
@@ -501,6 +520,7 @@ impl Session {
     /// server must not show.
     pub(crate) fn set_private(&mut self, private: Private, hidden: Hidden) {
         self.hidden = hidden.and_secrets(&private.secrets);
+        self.connection.set_secrets(&private.secrets);
         self.private = private;
     }
 

@@ -5,12 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, ConfigError, ConfigErrors, JsonDialect, UnixMillis, format_duration};
+use gateway_core::{
+    Config, ConfigError, ConfigErrors, Dialect as _, NoDialect, UnixMillis, format_duration,
+};
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
+use crate::guarded::{DialectFactory, Guarded};
+use crate::message::Message;
 use crate::name::Name;
 use crate::resolver::Resolver;
-use crate::session::{BoxDialect, BoxObserver, Limits, Session};
+use crate::session::{BoxObserver, Limits, Session};
 use crate::tls::Tls;
 
 /// A function that reads the wall clock.
@@ -26,8 +30,10 @@ pub struct Settings {
     pub endpoint: EndpointBuilder,
     /// The core's settings.
     pub config: Arc<Config>,
-    /// The server's dialect; `None` for JSON.
-    pub dialect: Option<BoxDialect>,
+    /// The keys and messages that are sent on every ready.
+    pub on_ready: Vec<(String, Message)>,
+    /// Makes the server's dialect, if it has one.
+    pub dialect: Option<DialectFactory>,
     /// Which server certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
     /// Resolves the host's name; `None` for the system's resolver.
@@ -86,6 +92,7 @@ impl Settings {
             name: None,
             endpoint: Endpoint::builder(url),
             config: Arc::new(Config::default()),
+            on_ready: Vec::new(),
             dialect: None,
             tls: None,
             resolver: None,
@@ -109,12 +116,14 @@ impl Settings {
             self.name.and_then(|name| Name::new(name).map_err(|wrong| errors.push(wrong)).ok());
         let endpoint = self.endpoint.build().map_err(|wrong| errors.extend(wrong.into_vec())).ok();
         let secure = endpoint.as_ref().is_some_and(Endpoint::is_secure);
+        let may_move = provider == Provider::Given || self.dialect.is_some();
         let tls = match self.tls {
             _ if !with_tls => None,
             None if secure => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
             // A provider's request may set a `wss://` URL.
-            None => (provider == Provider::Given).then(Tls::platform_later),
-            given => given.filter(|_| secure || provider == Provider::Given),
+            // So may the dialect.
+            None => may_move.then(Tls::platform_later),
+            given => given.filter(|_| secure || may_move),
         };
         let config = match (provider, self.config.asks_provider()) {
             (Provider::None, true) => {
@@ -145,12 +154,23 @@ impl Settings {
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let dialect = self.dialect.unwrap_or_else(|| Box::new(JsonDialect));
-        let mut session = Session::new(config, seed, dialect)
+        let session = match self.dialect.map(Guarded::new) {
+            Some(dialect) => {
+                let config = Arc::new(config.with_dialect(dialect.duties()));
+                Session::new(config, seed, Box::new(dialect)).with_resumable(endpoint.clone())
+            }
+            None => Session::new(config, seed, Box::new(NoDialect)),
+        };
+        let mut session = session
             .with_identity(name, &endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)
             .with_send_stall(self.send_stall);
+        for (key, message) in self.on_ready {
+            if let Err(wrong) = session.set_on_ready(&key, message) {
+                return Err(ConfigError::new("on_ready", key, wrong.to_string()).into());
+            }
+        }
         if let Some(observer) = self.observer {
             session = session.with_observer(observer);
         }
@@ -181,12 +201,33 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Sets the server's dialect: the texts of its heartbeat and login. The default is JSON.
-        pub fn dialect(
+        /// Sets what makes the server's dialect: its greeting, login, heartbeat and answers. By
+        /// default the server expects nothing beyond RFC 6455.
+        ///
+        /// The client makes one dialect and keeps it over reconnects. If the dialect panics, the
+        /// client leaves the socket with the cause
+        /// [`Dialect`](gateway_wire::core::DisconnectCause::Dialect) and the panic's text, and the next
+        /// socket gets a new dialect.
+        ///
+        /// The dialect's [`duties`](gateway_wire::core::Dialect::duties) change the configuration: see
+        /// [`Config::with_dialect`](gateway_wire::core::Config::with_dialect).
+        pub fn dialect<D>(mut self, dialect: impl Fn() -> D + Send + Sync + 'static) -> Self
+        where
+            D: $crate::core::Dialect + Send + Sync + 'static,
+        {
+            self.settings.dialect = Some(Box::new(move || Box::new(dialect())));
+            self
+        }
+
+        /// Sends this message each time the connection becomes ready, before your other messages:
+        /// a subscription, for example. `key` names it, so that you can change or remove it later. A
+        /// second message of the same key replaces the first. The message has no outcome.
+        pub fn on_ready(
             mut self,
-            dialect: impl $crate::core::Dialect + Send + Sync + 'static,
+            key: impl Into<String>,
+            message: impl Into<$crate::Message>,
         ) -> Self {
-            self.settings.dialect = Some(Box::new(dialect));
+            self.settings.on_ready.push((key.into(), message.into()));
             self
         }
 

@@ -28,6 +28,7 @@ use self::identity::Identity;
 use self::insecure::AcceptAny;
 use self::validity::Dated;
 pub(crate) use self::words::in_words;
+use crate::endpoint::Endpoint;
 use crate::open_failure::{OpenFailure, OpenStep};
 
 /// The default name, in error texts, of the setting for trusted certificates.
@@ -209,6 +210,14 @@ impl Tls {
             Some(identity) => identity.try_config(&config),
             None => Some(config),
         }
+    }
+
+    /// Returns the settings for this endpoint: without the client certificate if the endpoint [is
+    /// foreign](Endpoint::is_foreign).
+    #[must_use]
+    pub fn for_endpoint(&self, endpoint: &Endpoint) -> Self {
+        let identity = self.identity.clone().filter(|_| !endpoint.is_foreign());
+        Self { identity, ..self.clone() }
     }
 
     /// Classifies an error of a TLS handshake, and adds a text that says what to do.

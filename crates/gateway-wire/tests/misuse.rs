@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gateway_core::{
-    CloseFrame, Config, ConfigBuilder, ConnectionState, Failure, HeartbeatKind, Instant,
-    JsonDialect, Login, Network, OpenError, SocketId, UnixMillis, Verdict,
+    CloseFrame, Config, ConfigBuilder, ConnectionState, Failure, HeartbeatKind, Instant, Login,
+    Network, NoDialect, OpenError, SocketId, UnixMillis, Verdict,
 };
 use gateway_wire::{
     ClientEvent, Fate, Limits, Message, OpenFailure, Order, ProviderError, Session,
@@ -171,7 +171,7 @@ impl World {
         let mut limits = Limits::default();
         (limits.high_water, limits.owed, limits.backlog) = (100, 20, 300);
         let config = Arc::new(config.build().unwrap());
-        let session = Session::new(config, 7, Box::new(JsonDialect))
+        let session = Session::new(config, 7, Box::new(NoDialect))
             .with_limits(limits)
             .with_sent_reported(true);
         Self {

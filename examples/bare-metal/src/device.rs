@@ -149,7 +149,8 @@ impl<B: Board> Driver<B> {
                 Action::OpenSocket { id, .. } => self.board.open(id),
                 Action::CloseSocket(id) => self.board.close(id),
                 Action::AbortSocket(id) => self.board.abort(id),
-                Action::Drain(_) => {} // only with `renew_after`
+                Action::Drain(_) => {}    // only with `renew_after`
+                Action::ResumeAt(_) => {} // only with a dialect
                 Action::Send(id, outgoing) => self.send(id, outgoing, event),
                 Action::Deliver => match event {
                     Event::FrameReceived(_, Frame::Text(text)) => {
@@ -170,6 +171,7 @@ impl<B: Board> Driver<B> {
         self.scratch.clear();
         let frame = match self.connection.encode(&outgoing, &mut self.scratch) {
             Some(Encoded::Text) => Frame::Text(&self.scratch),
+            Some(Encoded::Binary(bytes)) => Frame::Binary(bytes),
             Some(Encoded::Ping) => Frame::Ping(self.scratch.as_bytes()),
             Some(Encoded::Close(code)) => Frame::Close(CloseFrame::new(code.number(), "").ok()),
             // What the event in hand carries.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_testkit::{Checker, Violation};
-use gateway_wire::core::{Config, Dialect, Observed, Observer};
+use gateway_wire::core::{Config, Observed, Observer};
 
 /// A checker that clones share.
 #[derive(Clone, Default)]
@@ -40,7 +40,7 @@ impl Observer for Watch {
         self.lock().checker = Some(Checker::new(Arc::new(config.clone())));
     }
 
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let mut books = self.lock();
         books.events += 1;
         if books.violation.is_none() {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    CloseCode, Config, ConnectionState, DisconnectCause, Failure, GiveUpCause, Instant,
-    JsonDialect, Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
+    CloseCode, Config, ConnectionState, DisconnectCause, Failure, GiveUpCause, Instant, NoDialect,
+    Notice, OpenError, RetryAfter, SocketId, UnixMillis, Verdict,
 };
 use gateway_testkit::{Frame, history::Settings};
 use gateway_wire::{ClientEvent, Endpoint, Handshake, OpenFailure, Opened, Order, Session};
@@ -50,7 +50,7 @@ impl crate::Input for Input {
     fn run(self) -> Sights {
         let mut sights = Sights::new();
         let config = Arc::new(self.settings.config());
-        let session = Session::new(Arc::clone(&config), self.seed, Box::new(JsonDialect))
+        let session = Session::new(Arc::clone(&config), self.seed, Box::new(NoDialect))
             .with_observer(Box::<Watch>::default());
         let piece = usize::from(self.piece).max(1);
         let mut story = Story { session, config, now: Instant::ZERO, piece, sights: &mut sights };

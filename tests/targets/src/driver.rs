@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    AcceptanceRule, Action, CloseFrame, Config, ConnectionState, Dialect, DisconnectCause, Failure,
+    AcceptanceRule, Action, CloseFrame, Config, ConnectionState, DisconnectCause, Failure,
     HeartbeatKind, Login, Network, Notice, Observed, Observer, SocketId, UnixMillis,
 };
 use gateway_testkit::{history::Listed as _, listed};
@@ -195,13 +195,13 @@ impl Observer for Witness {
         self.watch.begin(config, seed);
     }
 
-    fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         for action in observed.actions {
             if let Action::OpenSocket { id, .. } = action {
                 lock(&self.shared).opened = id.number();
             }
         }
-        self.watch.observe(observed, dialect);
+        self.watch.observe(observed);
     }
 }
 

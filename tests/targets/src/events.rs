@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway_core::{Action, Dialect, DisconnectCause, Event, Instant, Notice, Observed, Observer};
+use gateway_core::{Action, DisconnectCause, Event, Instant, Notice, Observed, Observer};
 use gateway_testkit::history::{Plan, World, run_observed};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl Seen {
 }
 
 impl Observer for Seen {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let moves_timer =
             observed.actions.iter().any(|action| matches!(action, Action::ScheduleTimer(_)));
         let sight = match observed.event {

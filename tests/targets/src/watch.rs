@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway_core::{Config, Dialect, Observed, Observer};
+use gateway_core::{Config, Observed, Observer};
 use gateway_testkit::Checker;
 
 /// Panics at the first event that does not keep an invariant.
@@ -14,7 +14,7 @@ impl Observer for Watch {
         self.0 = Some(Checker::new(Arc::new(config.clone())));
     }
 
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let Some(checker) = &mut self.0 else { panic!("an event before the beginning") };
         if let Err(violation) = checker.observe(observed) {
             panic!("{violation}");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    Action, CloseFrame, Connection, ConnectionState, Encoded, Event, Frame, Instant, JsonDialect,
-    Message, Notice, Observed, Observer as _, OpenError, Outgoing, SocketId, Verdict,
+    Action, CloseFrame, Connection, ConnectionState, Encoded, Event, Frame, Instant, Message,
+    Notice, Observer as _, OpenError, Outgoing, SocketId, Verdict,
 };
 
 use crate::deed::{Deed, Heard};
@@ -297,14 +297,7 @@ impl<'a> World<'a> {
     fn feed_at(&mut self, now: Instant, event: Event<'_>, payload: Payload<'_>) {
         self.told = now;
         let actions = self.connection.handle(now, event);
-        let observed = Observed {
-            now,
-            event,
-            actions: actions.as_slice(),
-            state: self.connection.state(),
-            deadline: self.connection.next_deadline(),
-        };
-        self.recorder.observe(&observed, &JsonDialect);
+        self.recorder.observe(&self.connection.observed(now, event, &actions));
         for action in actions {
             self.perform(action, payload);
         }
@@ -419,7 +412,8 @@ impl<'a> World<'a> {
                     | Opening::Trickled(_) => wire::aborted(self.now, id),
                 }));
             }
-            Action::ScheduleTimer(_) | Action::CancelTimer => {} // the deadline says the same
+            // The deadline says the same as the timer. A script has one server.
+            Action::ScheduleTimer(_) | Action::CancelTimer | Action::ResumeAt(_) => {}
             Action::Deliver => match payload {
                 Payload::Heard(Heard::Text(text)) => self.stage.diary().text(self.now, text),
                 Payload::Heard(Heard::Binary(bytes)) => self.stage.diary().binary(self.now, bytes),
@@ -442,6 +436,7 @@ impl<'a> World<'a> {
         let mut line = None;
         let saw = match (self.connection.encode(&outgoing, &mut text), payload) {
             (Some(Encoded::Text), _) => Saw::Text(text),
+            (Some(Encoded::Binary(bytes)), _) => Saw::Binary(bytes.to_vec()),
             (Some(Encoded::Ping), _) => Saw::Ping(text.into_bytes()),
             (Some(Encoded::Close(code)), _) => Saw::Close(Some((code.number(), String::new()))),
             (None, Payload::Text(text)) => {
@@ -453,7 +448,8 @@ impl<'a> World<'a> {
             (None, Payload::Close(code, reason)) => Saw::Close(Some((code, reason.to_owned()))),
             (None, Payload::None | Payload::Heard(_)) => return,
         };
-        if let Outgoing::Ping(_) | Outgoing::WebSocketPing(_) = outgoing {
+        if let Outgoing::Ping(_) | Outgoing::WebSocketPing(_) | Outgoing::DialectPing(_) = outgoing
+        {
             self.put_ping(saw);
         } else {
             self.put(saw, line);

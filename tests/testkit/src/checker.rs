@@ -18,7 +18,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, Config, ConnectionState, DisconnectCause, Event, Frame, HeartbeatKind,
+    Action, Actions, Config, ConnectionState, DisconnectCause, Effect, Event, Frame, HeartbeatKind,
     Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
 };
 
@@ -283,6 +283,10 @@ impl Checker {
                 hold(Invariant::I11, !close_sent, || format!("{id} is aborted after its Close"))
             }
             Action::Drain(id) => self.drain(id, seen),
+            Action::ResumeAt(_) => {
+                let is_open = matches!(self.socket, Socket::Open { .. });
+                hold(Invariant::Order, is_open, || "a dialect resumes without a socket".to_string())
+            }
             Action::ScheduleTimer(at) => {
                 let moved = self.timer != Some(at);
                 self.timer = Some(at);
@@ -324,15 +328,19 @@ impl Checker {
             Outgoing::Pong(_) => matches!(seen.event, Event::FrameReceived(_, Frame::Text(_))),
             Outgoing::Ping(_) => kind == HeartbeatKind::Json && self.pulse.is_some(),
             Outgoing::WebSocketPing(_) => kind == HeartbeatKind::Ping && self.pulse.is_some(),
+            Outgoing::Dialect(_) => !seen.spoken.is_empty(),
+            Outgoing::DialectPing(_) => kind == HeartbeatKind::Dialect && self.pulse.is_some(),
         };
         hold(Invariant::Order, fits, || format!("{outgoing:?} on {:?}", seen.event))?;
         let stamp = match outgoing {
             Outgoing::Ping(stamp) => stamp.map(|UnixMillis(millis)| millis),
             Outgoing::WebSocketPing(number) => Some(number),
+            Outgoing::DialectPing(_) => stamp_of(seen),
             Outgoing::Requested
             | Outgoing::RequestedClose
             | Outgoing::Close(_)
             | Outgoing::Login
+            | Outgoing::Dialect(_)
             | Outgoing::Pong(_) => return Ok(()),
         };
         let is_probe = matches!(seen.event, Event::WallClock(_));
@@ -521,6 +529,15 @@ impl Checker {
     }
 }
 
+/// The stamp that the dialect gave its ping.
+fn stamp_of(seen: &Observed<'_>) -> Option<u64> {
+    let effects = seen.spoken.iter().flat_map(|call| call.effects.iter());
+    effects.rev().find_map(|effect| match effect {
+        Effect::Stamp(stamp) => Some(*stamp),
+        _ => None,
+    })
+}
+
 fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a> {
     seen.actions.iter().filter_map(|action| match action {
         Action::Notify(notice) => Some(notice),
@@ -530,6 +547,7 @@ fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a
         | Action::CloseSocket(_)
         | Action::AbortSocket(_)
         | Action::Drain(_)
+        | Action::ResumeAt(_)
         | Action::ScheduleTimer(_)
         | Action::CancelTimer
         | Action::Deliver => None,

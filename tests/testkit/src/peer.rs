@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_core::{Dialect as _, Instant, JsonDialect, Recognised, UnixMillis};
+use gateway_core::{Instant, JsonHeartbeat, Recognised, UnixMillis};
 
 use crate::deed::Deed;
 use crate::script::{Attempt, Opening, PongStyle};
@@ -106,11 +106,11 @@ impl Peer {
     }
 
     fn saw_text(&mut self, now: Instant, text: &str) {
-        if let Recognised::Ping(stamp) = JsonDialect.recognise(text) {
+        if let Recognised::Ping(stamp) = JsonHeartbeat.recognise(text) {
             let Some(after) = self.next_pong() else { return };
             let style = self.plan.manners.pongs.as_ref().map(|pongs| pongs.style);
             let mut pong = String::new();
-            JsonDialect.write_pong(stamp.and_then(|stamp| stamp_of(style?, stamp)), &mut pong);
+            JsonHeartbeat.write_pong(stamp.and_then(|stamp| stamp_of(style?, stamp)), &mut pong);
             return self.plan_at(now, after, Task::Do(Deed::text(&pong)));
         }
         let answer = self.plan.manners.answers.iter().find(|(asked, ..)| *asked == text);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, Actions, Config, Connection, Dialect, DisconnectCause, Encoded, Event, Instant,
-    JsonDialect, Notice, Observed, Outgoing, SocketId,
+    NoDialect, Notice, Outgoing, SocketId,
 };
 use rand_core::Rng;
 
@@ -63,7 +63,7 @@ impl<R: Rng + Clone> Rig<R> {
     /// A rig with these settings and draws.
     #[must_use]
     pub fn with(config: Arc<Config>, draws: R) -> Self {
-        let twin: Box<dyn Dialect + Send> = Box::new(JsonDialect);
+        let twin: Box<dyn Dialect + Send> = Box::new(NoDialect);
         Self {
             connection: Connection::new(Arc::clone(&config), draws.clone()),
             twin: Connection::with_dialect(Arc::clone(&config), draws, twin),
@@ -84,13 +84,7 @@ impl<R: Rng + Clone> Rig<R> {
         let actions = self.connection.handle(now, event);
         let copied = self.twin.handle(now, event);
         self.compare(&actions, &copied)?;
-        self.checker.observe(&Observed {
-            now,
-            event,
-            actions: actions.as_slice(),
-            state: self.connection.state(),
-            deadline: self.connection.next_deadline(),
-        })?;
+        self.checker.observe(&self.connection.observed(now, event, &actions))?;
         Ok(actions)
     }
 
@@ -169,11 +163,14 @@ impl<R: Rng + Clone> Rig<R> {
     }
 }
 
-fn fits(outgoing: Outgoing, encoded: Option<Encoded>) -> bool {
+fn fits(outgoing: Outgoing, encoded: Option<Encoded<'_>>) -> bool {
     let expected = match outgoing {
         Outgoing::Requested | Outgoing::RequestedClose => None,
         Outgoing::Close(code) => Some(Encoded::Close(code)),
         Outgoing::Login | Outgoing::Ping(_) | Outgoing::Pong(_) => Some(Encoded::Text),
+        Outgoing::Dialect(part) | Outgoing::DialectPing(part) => {
+            return part.is_text == (encoded == Some(Encoded::Text));
+        }
         Outgoing::WebSocketPing(_) => Some(Encoded::Ping),
     };
     encoded == expected
@@ -215,11 +212,17 @@ pub fn opened(actions: &[Action]) -> Option<SocketId> {
     })
 }
 
+/// Whether an action sends a ping.
+#[must_use]
+pub(crate) const fn is_ping(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_) | Outgoing::DialectPing(_))
+    )
+}
+
 /// Whether a heartbeat is among these actions.
 #[must_use]
 pub fn pings(actions: &[Action]) -> usize {
-    let is_ping = |action: &&Action| {
-        matches!(action, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
-    };
-    actions.iter().filter(is_ping).count()
+    actions.iter().filter(|action| is_ping(action)).count()
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_core::{
-    Action, Config, ConnectionState, Dialect, Event, EventKind, Notice, Observed, Observer,
-    SocketId, Statistics,
+    Action, Config, ConnectionState, Event, EventKind, Notice, Observed, Observer, SocketId,
+    Statistics,
 };
 
 use crate::checker::{Checker, Violation};
@@ -81,6 +81,7 @@ impl Run {
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)
             | Action::Drain(_)
+            | Action::ResumeAt(_)
             | Action::ScheduleTimer(_)
             | Action::CancelTimer
             | Action::Deliver => None,
@@ -123,9 +124,9 @@ impl Observer for Recorder {
         self.lock().checker = Some(Checker::new(Arc::new(config.clone())));
     }
 
-    fn observe(&mut self, observed: &Observed<'_>, dialect: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let mut record = self.lock();
-        record.trace.extend(trace::line(observed, dialect));
+        record.trace.extend(trace::line(observed));
         record.sightings.push(Sighting {
             at: millis_of(observed.now),
             event: observed.event.kind(),

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use gateway_core::{
-    Action, Backlog, Credentials, Dialect, DisconnectCause, Event, Frame, GiveUpCause, Message,
-    Notice, Observed, OpenError, Outgoing, Recognised, RetryCause, UnixMillis,
+    Action, Backlog, Credentials, DisconnectCause, Event, Frame, GiveUpCause, JsonHeartbeat,
+    Message, Notice, Observed, OpenError, Outgoing, Recognised, RetryCause, UnixMillis,
 };
 
 use crate::unlisted::unlisted;
@@ -15,18 +15,18 @@ use crate::run::is_idle;
 ///
 /// Time in milliseconds, the event, the state after it, the actions in order.
 #[must_use]
-pub fn line(observed: &Observed<'_>, dialect: &dyn Dialect) -> Option<String> {
-    (!is_idle(&observed.event, observed.actions)).then(|| full_line(observed, dialect))
+pub fn line(observed: &Observed<'_>) -> Option<String> {
+    (!is_idle(&observed.event, observed.actions)).then(|| full_line(observed))
 }
 
 /// The line of an event.
-pub(crate) fn full_line(observed: &Observed<'_>, dialect: &dyn Dialect) -> String {
+pub(crate) fn full_line(observed: &Observed<'_>) -> String {
     let nanos = observed.now.as_nanos();
     let mut line = match nanos % 1_000_000 {
         0 => format!("{:>7}", nanos / 1_000_000),
         rest => format!("{:>7}.{rest:06}", nanos / 1_000_000),
     };
-    let _ = write!(line, "  {}", event(&observed.event, dialect)); // writing to a String cannot fail
+    let _ = write!(line, "  {}", event(&observed.event)); // writing to a String cannot fail
     let _ = write!(line, "  {}", observed.state);
     for (index, action) in observed.actions.iter().enumerate() {
         let _ = write!(line, "{}{}", if index == 0 { ": " } else { "; " }, show(action));
@@ -34,7 +34,7 @@ pub(crate) fn full_line(observed: &Observed<'_>, dialect: &dyn Dialect) -> Strin
     line
 }
 
-fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
+fn event(event: &Event<'_>) -> String {
     let name = event.kind().name();
     let socket = event.socket().map(|id| format!(" {id}")).unwrap_or_default();
     let data = match event {
@@ -46,7 +46,7 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
         }
         Event::OpenFailed(_, error) => format!(" {}", open_error(*error)),
         Event::SocketFailed(_, failure) => format!(" {}", failure.name()),
-        Event::FrameReceived(_, frame) => format!(" {}", received(frame, dialect)),
+        Event::FrameReceived(_, frame) => format!(" {}", received(frame)),
         Event::WallClock(UnixMillis(wall)) => format!(" {wall}"),
         Event::PingHeld(_, Backlog { bytes, idle }) => {
             format!(" behind {bytes} idle {}", idle.as_millis())
@@ -70,11 +70,11 @@ fn event(event: &Event<'_>, dialect: &dyn Dialect) -> String {
     format!("{name}{socket}{data}")
 }
 
-fn received(frame: &Frame<'_>, dialect: &dyn Dialect) -> String {
+fn received(frame: &Frame<'_>) -> String {
     let stamp =
         |stamp: Option<UnixMillis>| stamp.map(|at| format!(" {}", at.0)).unwrap_or_default();
     match frame {
-        Frame::Text(text) => match dialect.recognise(text) {
+        Frame::Text(text) => match JsonHeartbeat.recognise(text) {
             Recognised::Pong(at) => format!("text {} pong{}", text.len(), stamp(at)),
             Recognised::Ping(at) => format!("text {} ping{}", text.len(), stamp(at)),
             Recognised::Other => format!("text {}", text.len()),
@@ -101,6 +101,7 @@ fn show(action: &Action) -> String {
         Action::CloseSocket(id) => format!("drop {id}"),
         Action::AbortSocket(id) => format!("abort {id}"),
         Action::Drain(id) => format!("drain {id}"),
+        Action::ResumeAt(url) => format!("resume at {} bytes", url.len),
         Action::ScheduleTimer(at) => format!("timer {}", at.as_nanos() / 1_000_000),
         Action::CancelTimer => "no timer".to_owned(),
         Action::Deliver => "deliver".to_owned(),
@@ -116,6 +117,8 @@ fn sent(outgoing: &Outgoing) -> String {
         Outgoing::RequestedClose => "the close".to_owned(),
         Outgoing::Close(code) => format!("close {code}"),
         Outgoing::Login => "login".to_owned(),
+        Outgoing::Dialect(part) => format!("dialect {}", part.len),
+        Outgoing::DialectPing(part) => format!("dialect_ping {}", part.len),
         Outgoing::Ping(at) => format!("ping{}", stamp(at)),
         Outgoing::WebSocketPing(number) => format!("ping_frame {number}"),
         Outgoing::Pong(at) => format!("pong{}", stamp(at)),

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{
-    CloseFrame, Config, ConnectionState, Dialect, Event, HeartbeatKind, JsonDialect, Observed,
-    Observer, SendRejection,
+    CloseFrame, Config, ConnectionState, Event, HeartbeatKind, NoDialect, Observed, Observer,
+    SendRejection,
 };
 use gateway_wire::{ClientEvent, EndKind, Endpoint, Engine, Limits, Progress, Session};
 use loom::future::block_on;
@@ -40,7 +40,7 @@ fn subject_with(high_water: usize, more: impl FnOnce(Session) -> Session) -> Sub
     let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
     let mut limits = Limits::default();
     limits.high_water = high_water;
-    let session = Session::new(config.into(), 7, Box::new(JsonDialect)).with_limits(limits);
+    let session = Session::new(config.into(), 7, Box::new(NoDialect)).with_limits(limits);
     let session = more(session);
     let (peer, wakers) = (Arc::new(Peer::new(PLENTY)), Arc::<Wakers>::default());
     let endpoint = Endpoint::builder("ws://gateway.example").build().unwrap();
@@ -302,7 +302,7 @@ fn a_driver_that_is_dropped_with_its_handles_leaves_nothing() {
 struct Dropper(Arc<std::sync::Mutex<Option<Driver>>>);
 
 impl Observer for Dropper {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         if let Event::SendRequested(_) = observed.event {
             drop(self.0.lock().unwrap().take());
         }

@@ -258,6 +258,7 @@ impl Environment {
             }
             Action::ScheduleTimer(_)
             | Action::CancelTimer
+            | Action::ResumeAt(_)
             | Action::Deliver
             | Action::Notify(_) => Ok(()),
         }
@@ -336,7 +337,7 @@ impl Environment {
             }
         }
         match outgoing {
-            Outgoing::Ping(_) | Outgoing::WebSocketPing(_) => {
+            Outgoing::Ping(_) | Outgoing::WebSocketPing(_) | Outgoing::DialectPing(_) => {
                 line.was_asked = true;
                 self.unanswered = self.unanswered.saturating_add(1);
                 self.ping = Ping::Unreported;
@@ -345,6 +346,7 @@ impl Environment {
             Outgoing::Requested
             | Outgoing::RequestedClose
             | Outgoing::Close(_)
+            | Outgoing::Dialect(_)
             | Outgoing::Pong(_) => {}
         }
         Ok(())

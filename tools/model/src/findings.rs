@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use gateway_core::{Instant, JsonDialect, Observed};
+use gateway_core::Instant;
 use gateway_testkit::trace;
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -150,10 +150,10 @@ fn line(world: &World, state: &State, step: Step) -> String {
     };
     let mut connection = state.connection.clone();
     let actions = connection.handle(now, event);
-    let (after, deadline) = (connection.state(), connection.next_deadline());
-    let seen = Observed { now, event, actions: actions.as_slice(), state: after, deadline };
+    let after = connection.state();
+    let seen = connection.observed(now, event, &actions);
     let idle = || format!("{:>7}  {}  {after}", millis(now), event.kind().name());
-    trace::line(&seen, &JsonDialect).unwrap_or_else(idle)
+    trace::line(&seen).unwrap_or_else(idle)
 }
 
 fn what_broke(law: Law, state: &State) -> String {

@@ -5,9 +5,7 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gateway_core::{
-    Actions, Connection, ConnectionState, Event, HeartbeatKind, Instant, Machine, Observed,
-};
+use gateway_core::{Actions, Connection, ConnectionState, Event, HeartbeatKind, Instant, Machine};
 use gateway_testkit::{Checker, Fixed};
 
 use crate::environment::Environment;
@@ -60,9 +58,8 @@ impl State {
             self.environment.perform(action, &mut self.last)?;
         }
         let (state, deadline) = (self.connection.state(), self.connection.next_deadline());
-        let seen = Observed { now, event, actions: actions.as_slice(), state, deadline };
         self.checker
-            .observe(&seen)
+            .observe(&self.connection.observed(now, event, &actions))
             .map_err(|broken| Law::from(broken.invariant).broken(broken.to_string()))?;
         self.environment.agrees(self.connection.socket(), self.last)?;
         self.environment.settle();

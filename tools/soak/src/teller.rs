@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
-use gateway_core::{
-    Action, Config, Dialect, DisconnectCause, Notice, Observed, Observer, Statistics,
-};
+use gateway_core::{Action, Config, DisconnectCause, Notice, Observed, Observer, Statistics};
 use gateway_testkit::Checker;
 use gateway_tokio::{ClientEvent, Fate, Message, Outcome, SendError};
 
@@ -286,7 +284,7 @@ impl Watch {
 }
 
 impl Observer for Watch {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         for action in observed.actions {
             if let Action::Notify(Notice::Ready { socket, .. }) = action {
                 self.slot.note_ready(socket.number());

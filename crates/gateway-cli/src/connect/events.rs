@@ -199,6 +199,9 @@ enum Event<'a> {
         outcome: &'static str,
         bytes: u64,
     },
+    EffectIgnored {
+        socket: SocketId,
+    },
     Missed {
         count: u64,
     },
@@ -226,6 +229,7 @@ impl<'a> Event<'a> {
             Notice::LoginRefused { socket, .. } => {
                 Self::Login { outcome: "refused", socket: Some(socket), reason: None }
             }
+            Notice::EffectIgnored { socket } => Self::EffectIgnored { socket },
             // The program tries a rejected line again, or reports it when it gives up.
             Notice::SendRejected(_) => return None,
             // Notices of a later core have no event yet.

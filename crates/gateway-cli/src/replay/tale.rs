@@ -188,6 +188,7 @@ impl Seen {
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
                 | Action::Drain(_)
+                | Action::ResumeAt(_)
                 | Action::ScheduleTimer(_)
                 | Action::CancelTimer => {}
             }

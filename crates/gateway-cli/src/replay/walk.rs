@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gateway_journal::{Entry, Fact, FrameFact, Head, Kind};
 use gateway_tokio::core::{
-    Action, Backlog, CloseFrame, Config, Connection, Dialect as _, DisconnectCause, Event, Frame,
-    Instant, JsonDialect, LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised,
-    RetryAfter, SendRejection, SocketId, UnixMillis,
+    Action, Backlog, CloseFrame, Config, Connection, DisconnectCause, Event, Frame, Instant,
+    JsonHeartbeat, LoginAnswer, Message, Notice, OpenError, Outgoing, Recognised, RetryAfter,
+    SendRejection, SocketId, UnixMillis,
 };
 use thiserror::Error;
 
@@ -286,6 +286,7 @@ impl Walk {
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)
             | Action::Drain(_)
+            | Action::ResumeAt(_)
             | Action::Deliver
             | Action::Notify(_) => {}
         }
@@ -353,7 +354,7 @@ impl Walk {
             }
             FrameFact::Text { recognised: Recognised::Pong(stamp), .. } => {
                 let known = stamp.and_then(|stamp| self.stamps.get(&stamp).copied());
-                JsonDialect.write_pong(known.or_else(|| self.shifted(at, stamp?)), &mut text);
+                JsonHeartbeat.write_pong(known.or_else(|| self.shifted(at, stamp?)), &mut text);
                 style = Some(match stamp {
                     None => Style::Bare,
                     Some(_) => self.style(Outgoing::Ping(stamp)),
@@ -361,7 +362,8 @@ impl Walk {
                 words::text(&text)
             }
             FrameFact::Text { recognised: Recognised::Ping(stamp), .. } => {
-                JsonDialect.write_ping(stamp.and_then(|stamp| self.shifted(at, stamp)), &mut text);
+                JsonHeartbeat
+                    .write_ping(stamp.and_then(|stamp| self.shifted(at, stamp)), &mut text);
                 words::text(&text)
             }
             FrameFact::Text { bytes, .. } => words::message(Kind::Text, bytes),

@@ -90,7 +90,9 @@ fn argument(setting: &'static Setting) -> Arg {
             .hide_possible_values(true),
         Kind::Value => argument.allow_negative_numbers(true),
         Kind::Secret => argument,
-        Kind::List | Kind::Entry | Kind::Header => argument.action(ArgAction::Append),
+        Kind::List | Kind::Entry | Kind::SecretEntry | Kind::Header => {
+            argument.action(ArgAction::Append)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`table`] lists the settings. [`flags`] and [`tree`] merge the sources as text. Then [`own`] validates
 //! the program's settings and the core validates the rest, so that every error is reported at once.
 
+mod dialect;
 mod errors;
 mod flags;
 mod origin;

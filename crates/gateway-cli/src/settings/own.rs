@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use gateway_dialects::Suggestions;
 use gateway_tokio::{
     Client, ProviderError, Request, Tls,
     core::{Config, ConfigError, parse_duration},
@@ -14,11 +15,25 @@ use serde_json::{Map, Value};
 
 use crate::record::FileRecorder;
 
-use super::tree::{Tree, read_text};
+use super::{
+    dialect::{self, Chosen, Source},
+    tree::{Tree, read_text},
+};
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 8] =
-    ["name", "url", "headers", "subprotocols", "require_subprotocol", "tls", "seed", "send_stall"];
+pub(crate) const OWN: [&str; 11] = [
+    "name",
+    "url",
+    "dialect",
+    "on_ready",
+    "secrets",
+    "headers",
+    "subprotocols",
+    "require_subprotocol",
+    "tls",
+    "seed",
+    "send_stall",
+];
 
 /// The PEM files of TLS.
 #[derive(Clone, Default)]
@@ -40,6 +55,9 @@ pub(crate) struct Own {
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) send_stall: Option<Duration>,
+    pub(crate) dialect: Option<Chosen>,
+    pub(crate) on_ready: Vec<String>,
+    pub(crate) secrets: Vec<(String, Source)>,
     /// The file from which the login is read again for each attempt.
     pub(crate) login_file: Option<PathBuf>,
 }
@@ -55,7 +73,17 @@ impl Own {
                 Map::new()
             }
         };
-        let own = Self {
+        let dialect = Chosen::take_from(tree);
+        let secrets = dialect::secrets(tree);
+        if let Some(chosen) = &dialect {
+            dialect::check_secrets(chosen, &secrets, tree);
+            dialect::check_login(chosen, tree);
+            chosen.suggest_policy(tree);
+        }
+        let mut own = Self {
+            on_ready: dialect::on_ready(tree),
+            dialect,
+            secrets,
             name: name(tree),
             url: url(tree),
             headers: headers(tree),
@@ -67,6 +95,7 @@ impl Own {
             send_stall: send_stall(tree),
             login_file: login_file(tree),
         };
+        own.take_suggestions();
         if own.insecure && own.tls.ca_cert.is_some() {
             tree.error("tls.insecure", "true", "must not be set together with tls.ca_cert");
         }
@@ -79,10 +108,26 @@ impl Own {
             *external = Value::Bool(false);
             tree.error("login.external", "", only_for_libraries);
         }
+        if let Some(dialect) = tree.field_mut("login", "dialect") {
+            *dialect = Value::Bool(false);
+            tree.error("login.dialect", "", "is set by --dialect alone");
+        }
         if tree.take("ask_provider").is_some() {
             tree.error("ask_provider", "", only_for_libraries);
         }
         own
+    }
+
+    /// What the dialect suggests, where the user has set nothing.
+    fn take_suggestions(&mut self) {
+        let Some(dialect) = &self.dialect else { return };
+        let Suggestions { subprotocols, path, .. } = dialect.suggestions();
+        if self.subprotocols.is_empty() {
+            self.subprotocols = subprotocols;
+        }
+        if let (Some(url), Some(path)) = (&mut self.url, path) {
+            *url = dialect::with_path(url, &path);
+        }
     }
 
     /// A client with these settings, or with a placeholder URL if there is none.
@@ -113,9 +158,15 @@ impl Own {
         if let Some(span) = self.send_stall {
             builder = builder.send_stall(span);
         }
-        if let Some(path) = &self.login_file {
-            let path = path.clone();
-            builder = builder.attempt(move |_| with_login_of(path.clone()));
+        if let Some(dialect) = &self.dialect {
+            builder = dialect.set_in(builder);
+        }
+        for (number, text) in self.on_ready.iter().enumerate() {
+            builder = builder.on_ready(number.to_string(), text.as_str());
+        }
+        if self.login_file.is_some() || !self.secrets.is_empty() {
+            let (login, secrets) = (self.login_file.clone(), self.secrets.clone());
+            builder = builder.attempt(move |_| request(login.clone(), secrets.clone()));
         }
         if let Some(recorder) = recorder {
             builder = builder.observer(recorder);
@@ -171,14 +222,27 @@ impl Own {
     }
 }
 
-/// Reads the login from the file, which may have changed since the last attempt. A separate thread
-/// reads it, because the file may hang.
-async fn with_login_of(path: PathBuf) -> Result<Request, ProviderError> {
+/// Reads the login and the secrets from their files, which may have changed since the last attempt. A
+/// separate thread reads them, because a file may hang.
+async fn request(
+    login: Option<PathBuf>,
+    secrets: Vec<(String, Source)>,
+) -> Result<Request, ProviderError> {
     let read = tokio::task::spawn_blocking(move || {
-        let wrong = |error| format!("the login file {} cannot be read: {error}", path.display());
-        read_login(&path).map_err(wrong)
+        let mut request = Request::new();
+        if let Some(path) = login {
+            let wrong =
+                |error| format!("the login file {} cannot be read: {error}", path.display());
+            request = request.login(read_login(&path).map_err(wrong)?);
+        }
+        for (name, source) in secrets {
+            let wrong = |error| format!("the file of --secret {name} cannot be read: {error}");
+            let secret = source.read().map_err(wrong)?;
+            request = request.secret(&name, secret);
+        }
+        Ok::<_, String>(request)
     });
-    Ok(Request::new().login(read.await??))
+    Ok(read.await??)
 }
 
 /// A URL without its secret parts: the userinfo, the query and the fragment.
@@ -356,7 +420,7 @@ fn login_file(tree: &mut Tree) -> Option<PathBuf> {
 }
 
 /// The login in a file, without the line end behind it.
-fn read_login(path: &Path) -> std::io::Result<String> {
+pub(super) fn read_login(path: &Path) -> std::io::Result<String> {
     let text = read_text(path, Config::MAX_LOGIN as u64 + LINE_END)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);

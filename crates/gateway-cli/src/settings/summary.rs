@@ -34,7 +34,7 @@ impl Summary {
                 lines.push(Effective { path, value, origin: origin.unwrap_or(Origin::Default) });
             };
             match (tree.value(path), setting.kind) {
-                (Some(Value::Object(entries)), Kind::Entry | Kind::Header) => {
+                (Some(Value::Object(entries)), Kind::Entry | Kind::SecretEntry | Kind::Header) => {
                     for (key, value) in entries {
                         let path = format!("{path}.{key}");
                         let value = if is_hidden(&path) { hidden() } else { shown(value) };

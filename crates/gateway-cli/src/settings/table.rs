@@ -39,11 +39,13 @@ pub(crate) enum Kind {
     List,
     /// `KEY=VALUE`, one entry of a table; the first source wins for each key.
     Entry,
+    /// `NAME=VALUE`, like `Entry`, but the value is never shown.
+    SecretEntry,
     /// `Name: value`, like `Entry`, but the name is case-insensitive.
     Header,
 }
 
-use Kind::{Entry, Header, List, Positional, Secret, Switch, Value};
+use Kind::{Entry, Header, List, Positional, Secret, SecretEntry, Switch, Value};
 
 const CONNECTION: &str = "Connection";
 const RECONNECT: &str = "Reconnecting";
@@ -59,6 +61,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "name", Some("name"), "NAME", CONNECTION)
         .variable("GATEWAY_NAME")
         .help("Names the connection in the log, in --events and in errors: 1 to 64 visible characters"),
+    row(Value, "dialect", Some("dialect"), "NAME|FILE", CONNECTION)
+        .variable("GATEWAY_DIALECT")
+        .help(
+            "What the server expects beyond WebSocket: greeting, login, heartbeat, answers. A preset of \
+             `gateway dialects`, or a TOML file",
+        ),
+    row(List, "on_ready", Some("on-ready"), "TEXT|@FILE", CONNECTION)
+        .help("Sends this message each time the connection is ready, before lines of stdin (repeats)"),
     row(Header, "headers", Some("header"), "'NAME: VALUE'", CONNECTION)
         .short('H')
         .help("Adds a header to the upgrade (repeats)"),
@@ -138,8 +148,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     row(Value, "heartbeat.kind", Some("heartbeat"), "KIND", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT")
-        .help("How to detect a dead server: ping (WebSocket Ping), json (JSON messages) or off")
-        .default("ping"),
+        .help(
+            "How to detect a dead server: ping (WebSocket Ping), json (JSON messages), dialect (its \
+             messages) or off",
+        )
+        .default("ping; with a dialect that has a heartbeat: dialect"),
     row(Value, "heartbeat.interval", Some("heartbeat-interval"), "SPAN", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT_INTERVAL")
         .help("The time from one ping to the next")
@@ -183,6 +196,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
              once more; the default), retry, fatal, or a least delay such as /error=busy:30s. \
              Write \\: for a colon in the value (repeats)",
         ),
+    row(SecretEntry, "secrets", Some("secret"), "NAME=TEXT|@FILE", LOGIN).help(
+        "A secret that the dialect names, such as token=@FILE; @FILE is read again for each attempt \
+         (repeats)",
+    ),
     row(Value, "login.timeout", Some("login-timeout"), "SPAN", LOGIN)
         .variable("GATEWAY_LOGIN_TIMEOUT")
         .help("How long to wait for the answer to the login")
@@ -248,7 +265,9 @@ impl Setting {
         match (self.flag, self.kind) {
             (Some(flag), _) => format!("--{flag}"),
             (None, Positional) => format!("<{}>", self.value),
-            (None, Value | Secret | Switch | List | Entry | Header) => self.path.to_owned(),
+            (None, Value | Secret | Switch | List | Entry | SecretEntry | Header) => {
+                self.path.to_owned()
+            }
         }
     }
 
@@ -266,7 +285,7 @@ mod tests {
     use crate::settings::own::OWN;
 
     /// Settings of the core that only programs which embed the library can have.
-    const FOR_LIBRARIES: [&str; 2] = ["login.external", "ask_provider"];
+    const FOR_LIBRARIES: [&str; 3] = ["login.external", "login.dialect", "ask_provider"];
 
     #[test]
     fn the_table_has_every_setting_of_the_core_with_its_default() {

@@ -10,6 +10,7 @@ use gateway_tokio::core::ConfigError;
 use serde_json::{Map, Value};
 
 use super::{
+    errors::is_hidden,
     origin::Origin,
     table::{Kind, SETTINGS, Setting},
 };
@@ -88,19 +89,25 @@ impl Tree {
                 let last = last.map_or(Value::Null, Value::String);
                 self.set(&path.split('.').collect::<Vec<_>>(), last, origin);
             }
-            Kind::Entry => self.lay_entries(path, '=', values, &origin),
-            Kind::Header => self.lay_entries(path, ':', values, &origin),
+            Kind::Entry | Kind::SecretEntry => self.lay_entries(setting, '=', values, &origin),
+            Kind::Header => self.lay_entries(setting, ':', values, &origin),
         }
     }
 
-    fn lay_entries(&mut self, path: &str, separator: char, values: Vec<String>, origin: &Origin) {
+    fn lay_entries(
+        &mut self,
+        setting: &Setting,
+        separator: char,
+        values: Vec<String>,
+        origin: &Origin,
+    ) {
+        let path = setting.path;
         for text in values {
             let Some((key, value)) = text.split_once(separator) else {
                 self.origins.insert(path.to_owned(), origin.clone());
-                // A header without a separator may be a bare value, which may be a secret.
-                let shown = if separator == ':' { String::new() } else { text };
-                let limit =
-                    if separator == ':' { "must be NAME: VALUE" } else { "must be CODE=VERDICT" };
+                // Without a separator it may be a bare value, which may be a secret.
+                let shown = if is_hidden(path) { String::new() } else { text };
+                let limit = format!("must be {}", setting.value.trim_matches('\''));
                 self.error(path, shown, limit);
                 continue;
             };
@@ -129,6 +136,17 @@ impl Tree {
         }
         table.insert((*name).to_owned(), value);
         self.origins.insert(path.join("."), origin);
+    }
+
+    /// The keys of a table.
+    pub(crate) fn entries(&self, path: &str) -> impl Iterator<Item = &str> {
+        let table = self.root.get(path).and_then(Value::as_object);
+        table.into_iter().flat_map(|table| table.keys()).map(String::as_str)
+    }
+
+    /// Sets an entry of a table that the dialect suggests.
+    pub(crate) fn suggest(&mut self, path: &str, key: &str, value: String) {
+        self.set(&[path, key], Value::String(value), Origin::Dialect);
     }
 
     /// Removes a field of the root, for validation elsewhere.

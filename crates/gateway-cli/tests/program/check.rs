@@ -56,7 +56,7 @@ async fn every_error_is_told_with_field_value_limit_and_file() {
         "subprotocols",
         "headers.no good: ",
         "reconnect.initial_delay = \"0ms\": must be ",
-        "heartbeat.kind = \"morse\": must be ping, json or off",
+        "heartbeat.kind = \"morse\": must be ping, json, dialect or off",
         "heartbeat.beat: unknown field",
         "tls.ca_cert = \"/nowhere/ca.pem\": ",
         "policy.9 = \"fatal\": ",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_journal::{end_line, entry_line, head_line};
-use gateway_tokio::core::{Config, Connection, Event, Instant, Observed, SocketId, UnixMillis};
+use gateway_tokio::core::{Config, Connection, Event, Instant, SocketId, UnixMillis};
 
 /// The seed of every connection.
 const SEED: u64 = 3;
@@ -32,14 +32,8 @@ impl Recording {
 
     pub(crate) fn told(&mut self, event: Event<'_>) -> &mut Self {
         let actions = self.connection.handle(self.now, event);
-        let observed = Observed {
-            now: self.now,
-            event,
-            actions: actions.as_slice(),
-            state: self.connection.state(),
-            deadline: self.connection.next_deadline(),
-        };
-        let line = entry_line(self.next_number(), &observed, self.connection.dialect());
+        let observed = self.connection.observed(self.now, event, &actions);
+        let line = entry_line(self.next_number(), &observed);
         self.entries.push(line);
         self
     }

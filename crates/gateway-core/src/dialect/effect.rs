@@ -56,6 +56,9 @@ pub enum Effect {
         code: CloseCode,
         /// What follows.
         verdict: Verdict,
+        /// Why, if the dialect says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Part>,
     },
     /// Open the next socket at this URL. An empty text: at the endpoint again.
     ResumeAt(Part),
@@ -121,6 +124,9 @@ pub struct DialectCall {
 pub struct Spoken(pub(super) ArrayVec<DialectCall, { Spoken::MAX_CALLS }>);
 
 impl Spoken {
+    /// No call.
+    pub const NONE: Self = Self(ArrayVec::new_const());
+
     /// The most calls during one event.
     pub const MAX_CALLS: usize = 2;
 
@@ -135,6 +141,29 @@ impl Spoken {
     /// The calls, in order.
     pub fn iter(&self) -> core::slice::Iter<'_, DialectCall> {
         self.0.iter()
+    }
+
+    /// Why the dialect refused the login or left the server, if it said so. The newest reason counts.
+    #[must_use]
+    pub fn reason(&self) -> Option<Part> {
+        let effects = self.iter().flat_map(|call| &call.effects).rev();
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::LoginRefused { reason, .. } | Effect::Leave { reason, .. } => *reason,
+            Effect::Send(_)
+            | Effect::Stamp(_)
+            | Effect::LoginAccepted
+            | Effect::Pong(_)
+            | Effect::SetHeartbeat { .. }
+            | Effect::ExpectWithin(_)
+            | Effect::ResumeAt(_) => None,
+        })
+    }
+
+    /// Whether the dialect accepted or refused a login.
+    #[must_use]
+    pub fn judges_login(&self) -> bool {
+        let mut effects = self.iter().flat_map(|call| &call.effects);
+        effects.any(|effect| matches!(effect, Effect::LoginAccepted | Effect::LoginRefused { .. }))
     }
 
     /// Whether the dialect was not called.

@@ -117,9 +117,18 @@ impl Exchange<'_> {
     }
 
     /// Leaves the server: sends a Close frame with this code, and does what the verdict says. The
-    /// cause is [`Dialect`](DisconnectCause::Dialect).
-    pub fn leave(&mut self, code: CloseCode, verdict: Verdict) {
-        self.ask(Effect::Leave { code, verdict });
+    /// cause is [`Dialect`](DisconnectCause::Dialect), and the drivers' event and log show `reason`.
+    pub fn leave(&mut self, code: CloseCode, verdict: Verdict, reason: impl fmt::Display) {
+        let part = self.write(reason);
+        self.ask(Effect::Leave { code, verdict, reason: (part.len > 0).then_some(part) });
+    }
+
+    /// The dialect cannot go on: drops everything that this call has asked for, and
+    /// [leaves](Self::leave) the server with code 1011, to retry.
+    pub fn fail(&mut self, reason: impl fmt::Display) {
+        self.bytes.truncate(self.start);
+        self.effects.clear();
+        self.leave(CloseCode::INTERNAL_ERROR, Verdict::Retry, reason);
     }
 
     /// Opens the next socket at this URL, for example to resume a session. An empty text means the
@@ -260,12 +269,13 @@ impl<'a> Voice<'a> {
                 DialectCallKind::Closing
             }
         };
-        let Exchange { mut effects, is_over, .. } = exchange;
-        if is_over {
-            self.bytes.truncate(start);
-            effects.clear();
-            effects.push(Effect::Leave { code: CloseCode::INTERNAL_ERROR, verdict: Verdict::Retry });
+        if exchange.is_over {
+            let (effects, bytes) = (Spoken::MAX_EFFECTS, Spoken::MAX_BYTES);
+            exchange.fail(format_args!(
+                "one call of a dialect may ask for at most {effects} things and write {bytes} bytes"
+            ));
         }
+        let effects = exchange.effects;
         // Local invariant: an event makes at most two calls. A third one would not be recorded.
         let _ = self.spoken.0.try_push(DialectCall { call, effects });
         call

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gateway_core::{
     AcceptanceRule, Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState,
-    Credentials, Dialect, Event, Frame, Instant, JsonDialect, JsonRule, Login, LoginAnswer,
-    Message, Observed, Observer, Recognised, RefusalRule, Secret, SeededConnection, SocketId,
-    Verdict,
+    Credentials, Dialect, Event, Exchange, Frame, Instant, Interest, JsonHeartbeat, JsonRule,
+    Login, LoginAnswer, Message, NoDialect, Observed, Observer, Received, Recognised, RefusalRule,
+    Secret, SeededConnection, SocketId, Verdict,
 };
 
 use super::words::seconds;
@@ -69,20 +69,24 @@ fn payloads_have_lengths() {
     }
 }
 
-/// A gateway that wants `h` and answers `h`; the login is left to the default.
+/// A gateway that wants `h` and answers `h`; the login is the configuration's.
 struct OneLetter;
 
 impl Dialect for OneLetter {
-    fn write_ping(&self, _: Option<gateway_core::UnixMillis>, into: &mut String) {
-        into.push('h');
+    fn interest(&self) -> Interest {
+        Interest::texts_up_to(1)
     }
 
-    fn write_pong(&self, _: Option<gateway_core::UnixMillis>, into: &mut String) {
-        into.push('H');
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        exchange.send_text("h");
     }
 
-    fn recognise(&self, text: &str) -> Recognised {
-        if text == "h" { Recognised::Pong(None) } else { Recognised::Other }
+    fn received(&mut self, message: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        if message != Message::Text("h") {
+            return Received::Deliver;
+        }
+        exchange.pong(None);
+        Received::Consume
     }
 }
 
@@ -103,7 +107,7 @@ fn a_connection_shows_how_it_stands_and_no_secret() {
 
     assert!(shown.starts_with("Connection { state: Connected, socket: Some(SocketId(1)), "));
     assert!(shown.contains("(hidden)") && !shown.contains("hunter2"), "{shown}");
-    assert_eq!(connection.dialect().recognise("h"), Recognised::Pong(None));
+    assert_eq!(connection.dialect().interest(), Interest::texts_up_to(1));
     assert_eq!(connection.state(), ConnectionState::Connected);
 }
 
@@ -111,7 +115,7 @@ fn a_connection_shows_how_it_stands_and_no_secret() {
 fn a_seed_stands_for_its_draws() {
     let delay = |seed| {
         let config = Arc::new(Config::default());
-        let mut connection = SeededConnection::from_seed_with(config, seed, JsonDialect);
+        let mut connection = SeededConnection::from_seed_with(config, seed, NoDialect);
         let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
         let failed = Event::OpenFailed(SocketId::new(1), gateway_core::OpenError::Refused);
         gateway_testkit::delay(connection.handle(Instant::ZERO, failed).as_slice()).unwrap()
@@ -125,35 +129,28 @@ fn a_seed_stands_for_its_draws() {
 fn an_observer_need_not_care_for_the_beginning() {
     struct Count(usize);
     impl Observer for Count {
-        fn observe(&mut self, _: &Observed<'_>, _: &dyn Dialect) {
+        fn observe(&mut self, _: &Observed<'_>) {
             self.0 += 1;
         }
     }
 
     let mut count = Count(0);
     count.begin(&Config::default(), 7);
-    let (now, event, state) = (Instant::ZERO, Event::Tick, ConnectionState::Disconnected);
-    count.observe(&Observed { now, event, actions: &[], state, deadline: None }, &JsonDialect);
+    let mut connection = Connection::from_seed(Arc::new(Config::default()), 7);
+    let actions = connection.handle(Instant::ZERO, Event::Tick);
+    count.observe(&connection.observed(Instant::ZERO, Event::Tick, &actions));
 
     assert_eq!(count.0, 1);
 }
 
 #[test]
-fn the_default_login_of_a_dialect_is_the_configurations() {
+fn the_answer_to_a_login_is_judged_by_its_rules() {
     let message = |accepted: &str, refused: &[&str]| Login::Message {
         send: "open sesame".into(),
         accepted: AcceptanceRule::parse(accepted).unwrap(),
         refused: refused.iter().map(|rule| RefusalRule::parse(rule).unwrap()).collect(),
         timeout: seconds(1),
     };
-    let external = Login::External { timeout: seconds(1) };
-    for login in [Login::None, external, message("any", &[])] {
-        let mut text = String::new();
-        OneLetter.write_login(&login, &mut text);
-        let sent = matches!(login, Login::Message { .. });
-        assert_eq!(text, if sent { "open sesame" } else { "" });
-    }
-
     use LoginAnswer::{Accepted, AcceptedAndDelivered, NotAnAnswer, Refused};
     let refresh = Refused(Verdict::RefreshCredentials);
     let (yes, no) = (r#"{"ok":true,"n":17}"#, r#"{"ok":false}"#);
@@ -168,9 +165,12 @@ fn the_default_login_of_a_dialect_is_the_configurations() {
             message("any", &["/ok=null", "/n=17:retry", "/ok=true:fatal"]),
             [Refused(Verdict::Retry), AcceptedAndDelivered, AcceptedAndDelivered],
         ),
+        (message("dialect", &[]), [NotAnAnswer; 3]),
+        (Login::External { timeout: seconds(1) }, [NotAnAnswer; 3]),
+        (Login::Dialect { timeout: seconds(1) }, [NotAnAnswer; 3]),
         (Login::None, [NotAnAnswer; 3]),
     ] {
-        let judged = [yes, no, other].map(|text| OneLetter.judge_login(&login, text));
+        let judged = [yes, no, other].map(|text| login.judge(text));
         assert_eq!(judged, answers, "{login:?}");
     }
     let rule = JsonRule::parse("=17").unwrap();
@@ -181,6 +181,6 @@ fn the_default_login_of_a_dialect_is_the_configurations() {
 fn a_timestamp_of_any_type_but_a_whole_number_is_as_good_as_none() {
     for stamp in ["true", "null", "-1", "1.5", r#""x""#, "[1,[2]]", r#"{"a":{"b":1},"c":2}"#] {
         let text = format!(r#"{{"timestamp":{stamp},"type":"pong"}}"#);
-        assert_eq!(JsonDialect.recognise(&text), Recognised::Pong(None), "{text}");
+        assert_eq!(JsonHeartbeat.recognise(&text), Recognised::Pong(None), "{text}");
     }
 }

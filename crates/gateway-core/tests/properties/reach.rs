@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use gateway_core::{
-    Action, Config, Dialect, DisconnectCause, Event, Notice, Observed, Observer, SendRejection,
-    SocketId, every,
+    Action, Config, DisconnectCause, Event, Notice, Observed, Observer, SendRejection, SocketId,
+    every,
 };
 use gateway_testkit::history::{Plan, run_observed};
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -20,7 +20,7 @@ struct Seen(Arc<Mutex<BTreeSet<String>>>);
 impl Observer for Seen {
     fn begin(&mut self, _: &Config, _: u64) {}
 
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let mut seen = self.0.lock().unwrap();
         seen.insert(event(&observed.event));
         for action in observed.actions {

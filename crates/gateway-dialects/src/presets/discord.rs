@@ -114,7 +114,7 @@ impl Dialect for Discord {
                 Received::Consume
             }
             7 => {
-                self.leave(Verdict::Retry, exchange);
+                self.leave(Verdict::Retry, "the server asks for a reconnect", exchange);
                 Received::Consume
             }
             9 => {
@@ -205,11 +205,11 @@ impl Discord {
     fn invalidate(&mut self, text: &str, exchange: &mut Exchange<'_>) {
         let can_resume = serde_json::from_str(text).is_ok_and(|InvalidSession { d }| d);
         if can_resume {
-            return self.leave(Verdict::Retry, exchange);
+            return self.leave(Verdict::Retry, "the session is invalid", exchange);
         }
         self.forget();
         exchange.resume_at("");
-        self.leave(Verdict::RetryNoSoonerThan(FRESH_START), exchange);
+        self.leave(Verdict::RetryNoSoonerThan(FRESH_START), "the session is over", exchange);
     }
 
     fn forget(&mut self) {
@@ -217,16 +217,16 @@ impl Discord {
         self.sequence = None;
     }
 
-    fn leave(&mut self, verdict: Verdict, exchange: &mut Exchange<'_>) {
+    fn leave(&mut self, verdict: Verdict, reason: &str, exchange: &mut Exchange<'_>) {
         self.phase = Phase::Over;
         let code = CloseCode::new(RESUMABLE).unwrap_or(CloseCode::INTERNAL_ERROR);
-        exchange.leave(code, verdict);
+        exchange.leave(code, verdict, reason);
     }
 
     /// A value is missing, or is not what it must be.
     fn fail(&mut self, exchange: &mut Exchange<'_>) {
         self.phase = Phase::Over;
-        exchange.leave(CloseCode::INTERNAL_ERROR, Verdict::Retry);
+        exchange.fail("${secret:token} has no value, or is longer than it can be");
     }
 }
 

@@ -58,7 +58,11 @@ impl Dialect for Mqtt {
         let Message::Binary(bytes) = message else { return Received::Deliver };
         let Some(seen) = self.packets.read(bytes) else {
             self.phase = Phase::Over;
-            exchange.leave(CloseCode::PROTOCOL_ERROR, Verdict::Retry);
+            exchange.leave(
+                CloseCode::PROTOCOL_ERROR,
+                Verdict::Retry,
+                "an MQTT packet is malformed",
+            );
             return Received::Deliver;
         };
         match (self.phase, seen.return_code) {

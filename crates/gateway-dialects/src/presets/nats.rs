@@ -52,7 +52,7 @@ impl Dialect for Nats {
         let Message::Binary(bytes) = message else { return Received::Deliver };
         let Some(seen) = self.lines.read(bytes) else {
             self.phase = Phase::Over;
-            exchange.leave(CloseCode::PROTOCOL_ERROR, Verdict::Retry);
+            exchange.leave(CloseCode::PROTOCOL_ERROR, Verdict::Retry, "a NATS line is malformed");
             return Received::Deliver;
         };
         if seen.is_info && self.phase == Phase::Waiting {

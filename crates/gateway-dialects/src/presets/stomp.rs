@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gateway_core::{
-    CloseCode, Dialect, DisconnectCause, Duties, Exchange, Interest, Login, Message, Received,
+    Dialect, DisconnectCause, Duties, Exchange, Interest, Login, Message, Received,
     Secret, Secrets, Verdict,
 };
 
@@ -49,7 +49,7 @@ impl Dialect for Stomp {
             }
             None => {
                 self.phase = Phase::Over;
-                exchange.leave(CloseCode::INTERNAL_ERROR, Verdict::Retry);
+                exchange.fail("a secret holds a line end or a colon, which STOMP cannot carry");
             }
         }
     }

@@ -5,7 +5,7 @@ use std::task::Poll;
 use gateway_core::{CloseFrame, ConnectionState, SendRejection};
 
 use super::Client;
-use crate::mailbox::{Control, Facts, Letter, Standing, Wait};
+use crate::mailbox::{Control, Facts, Letter, Setting, Standing, Wait};
 use crate::system::System;
 
 impl<S: System> Client<S> {
@@ -45,6 +45,13 @@ impl<S: System> Client<S> {
                 Control::Network(network) => self.network_changed(network),
                 Control::LoginAccepted => self.login_accepted(),
                 Control::LoginRejected(verdict) => self.login_rejected(verdict),
+                Control::OnReady(Setting { key, message }, answer) => {
+                    let done = match message {
+                        Some(message) => self.set_on_ready(&key, message).map(|()| true),
+                        None => Ok(self.remove_on_ready(&key)),
+                    };
+                    let _ = answer.send(done); // the sender may be gone
+                }
                 Control::Facts(answer) => {
                     let _ = answer.send(self.facts()); // the sender may be gone
                 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::SyncSender;
 
 use gateway_core::{CloseCode, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
-use gateway_wire::{EndKind, ResponseHeaders, Session};
+use gateway_wire::{EndKind, Message, OnReadyError, ResponseHeaders, Session};
 
 /// A request that overtakes messages.
 pub(crate) enum Control {
@@ -14,9 +14,21 @@ pub(crate) enum Control {
     LoginAccepted,
     LoginRejected(Verdict),
     Facts(SyncSender<Facts>),
+    OnReady(Setting, SyncSender<Result<bool, OnReadyError>>),
+}
+
+/// A message for every ready: the one of this key, or none any more.
+pub(crate) struct Setting {
+    pub(crate) key: String,
+    pub(crate) message: Option<Message>,
 }
 
 impl Control {
+    /// Whether a thread waits for its answer.
+    pub(super) const fn is_asked(&self) -> bool {
+        matches!(self, Self::Facts(_) | Self::OnReady(..))
+    }
+
     pub(super) const fn connects(&self) -> bool {
         matches!(self, Self::Connect | Self::Reconnect)
     }

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
-use gateway_wire::{End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+use gateway_wire::{
+    End, EndKind, Endpoint, Message, MessageId, Name, OnReadyError, ResponseHeaders, SendError,
+};
 
-use super::error::HandleError;
+use super::error::{HandleError, HandleErrorKind};
 use super::permit::Permit;
 use super::send::{Place, space_of};
 use super::shared::Shared;
@@ -244,6 +246,28 @@ impl Handle {
         self.shared.request(|engine| engine.request_reconnect())
     }
 
+    /// Sets the message of this key. It is sent each time the connection becomes ready, before your
+    /// other messages, and now if the connection is ready. It replaces the key's earlier message. It
+    /// has no number and no outcome.
+    ///
+    /// # Errors
+    /// There are too many of them, or they are too long: see [`Limits`](gateway_wire::Limits). Or
+    /// `Gone` or `Reentrant`.
+    pub fn set_on_ready(&self, key: &str, message: impl Into<Message>) -> Result<(), OnReadyError> {
+        let message = message.into();
+        let set = self.shared.request(|engine| engine.set_on_ready(key, message));
+        set.unwrap_or_else(|error| Err(on_ready_error(error.kind())))
+    }
+
+    /// Removes the message of this key. Returns whether there was one. Nothing is sent.
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`.
+    pub fn remove_on_ready(&self, key: &str) -> Result<bool, OnReadyError> {
+        let removed = self.shared.request(|engine| engine.remove_on_ready(key));
+        removed.map_err(|error| on_ready_error(error.kind()))
+    }
+
     /// Starts to close the connection. The Close frame follows the messages that were sent.
     /// Messages that wait for space are returned to their senders.
     ///
@@ -310,5 +334,14 @@ impl fmt::Debug for Handle {
             .field("endpoint", self.endpoint())
             .field("state", &self.state())
             .finish_non_exhaustive()
+    }
+}
+
+const fn on_ready_error(kind: HandleErrorKind) -> OnReadyError {
+    match kind {
+        HandleErrorKind::Reentrant => OnReadyError::Reentrant,
+        HandleErrorKind::Gone | HandleErrorKind::Closed | HandleErrorKind::Stalled => {
+            OnReadyError::Gone
+        }
     }
 }

@@ -63,6 +63,52 @@ impl Endpoint {
         Ok(changed)
     }
 
+    /// Returns the endpoint at a URL that the server has named, to resume a session there. Another host
+    /// gets no credentials of this endpoint: no `Authorization`, no cookies, no userinfo, and no
+    /// client certificate.
+    ///
+    /// # Errors
+    /// The limit that the URL breaks. A URL that leads from `wss` to `ws` is refused.
+    pub(crate) fn resumed(&self, url: &str) -> Result<Self, String> {
+        let place = place(url)?;
+        let own = self.authorization.clone();
+        let mut resumed = self.clone();
+        resumed.move_to(place);
+        if self.is_secure() && !resumed.is_secure() {
+            return Err("must be wss:// as the endpoint's URL is".to_owned());
+        }
+        if resumed.host.eq_ignore_ascii_case(&self.host) {
+            resumed.authorization = resumed.authorization.or(own);
+        } else {
+            resumed.is_foreign = true;
+            resumed.tls_name = None;
+            resumed.headers = self.headers.without(&CREDENTIALS);
+        }
+        Ok(resumed)
+    }
+
+    /// Returns this endpoint at the place of a resumed one.
+    pub(crate) fn moved_to(&self, resumed: &Self) -> Self {
+        let Self { scheme, host, port, target, authority, authorization, .. } = resumed.clone();
+        let headers = match resumed.is_foreign {
+            true => self.headers.without(&CREDENTIALS),
+            false => self.headers.clone(),
+        };
+        Self {
+            scheme,
+            host,
+            port,
+            target,
+            authority,
+            authorization,
+            headers,
+            is_path_hidden: true,
+            is_foreign: resumed.is_foreign,
+            tls_name: self.tls_name.clone().filter(|_| !resumed.is_foreign),
+            ..self.clone()
+        }
+    }
+
     fn move_to(&mut self, place: Place) {
         let Place { scheme, host, port, target, authority, authorization } = place;
         *self = Self {
@@ -77,6 +123,9 @@ impl Endpoint {
         };
     }
 }
+
+/// The headers that only the endpoint's own host gets.
+const CREDENTIALS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];
 
 #[cfg(test)]
 mod tests {
@@ -111,6 +160,36 @@ mod tests {
         assert_eq!(changed.to_string(), "wss://new.example");
         assert_eq!(format!("{changed:?}"), "Endpoint(wss://new.example)");
         assert_eq!(base().to_string(), "ws://old.example:9000/path");
+    }
+
+    #[test]
+    fn a_url_that_the_server_names_gets_no_credentials_on_another_host() {
+        let builder = Endpoint::builder("wss://ann:pw@own.example/path");
+        let own = builder.header("X-One", "1").header("cookie", "secret").build().unwrap();
+        let shown = |url: &str| own.resumed(url).map(|at| (at.is_foreign(), values(&at)));
+
+        let foreign = (true, vec!["X-One: 1".to_owned()]);
+        assert_eq!(shown("wss://other.example/resume?id=7"), Ok(foreign));
+        let (is_foreign, headers) = shown("wss://OWN.example:8443/resume").unwrap();
+        assert!(!is_foreign);
+        assert_eq!(headers.len(), 3, "{headers:?}");
+        let userinfo = shown("wss://bob:pw@other.example").unwrap();
+        assert_eq!(userinfo.1.len(), 2, "the URL's own userinfo is for that host: {userinfo:?}");
+        assert_eq!(
+            shown("ws://own.example").unwrap_err(),
+            "must be wss:// as the endpoint's URL is"
+        );
+        assert!(shown("resume").is_err());
+        let asked = own.changed(Changes {
+            headers: vec![header("Authorization", "Bearer t"), header("X-Two", "2")],
+            ..Changes::default()
+        });
+        let resumed = own.resumed("wss://other.example/resume").unwrap();
+        let moved = asked.unwrap().moved_to(&resumed);
+        assert_eq!(
+            (moved.host(), values(&moved)),
+            ("other.example", vec!["X-One: 1".to_owned(), "X-Two: 2".to_owned()])
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_core::{
-    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, JsonDialect, Notice, OpenError,
+    Config, Credentials, DisconnectCause, Failure, HeartbeatKind, NoDialect, Notice, OpenError,
     RetryAfter, UnixMillis,
 };
 use tungstenite::handshake::derive_accept_key;
@@ -149,7 +149,7 @@ fn engine() -> (Engine<Memory>, Rc<Server>) {
 
 fn engine_with(heartbeat: HeartbeatKind) -> (Engine<Memory>, Rc<Server>) {
     let config = Config::builder().heartbeat(heartbeat).build().unwrap();
-    let session = Session::new(Arc::new(config), 7, Box::new(JsonDialect)).with_sent_reported(true);
+    let session = Session::new(Arc::new(config), 7, Box::new(NoDialect)).with_sent_reported(true);
     let server = Rc::new(Server::default());
     let mut engine = Engine::new(session, Memory(Rc::clone(&server)));
     engine.begin();

@@ -38,6 +38,7 @@ enum Line {
     Message(usize),
     Dropped(usize),
     IgnoredCall,
+    ResumeRefused(String),
 }
 
 /// Writes the lines of a session that [defers its log](crate::Session::defer_log).
@@ -61,6 +62,7 @@ impl DeferredLog {
                 Line::Message(bytes) => self.0.message(bytes),
                 Line::Dropped(count) => self.0.dropped(count),
                 Line::IgnoredCall => self.0.ignored_call(),
+                Line::ResumeRefused(limit) => self.0.resume_refused(&limit),
             }
         }
         if lines.dropped > 0 {
@@ -149,6 +151,13 @@ impl Log {
         match self {
             Self::Now(writer) => writer.ignored_call(),
             Self::Later(lines) => lines.push(LevelFilter::DEBUG, || Line::IgnoredCall),
+        }
+    }
+
+    pub(crate) fn resume_refused(&mut self, limit: String) {
+        match self {
+            Self::Now(writer) => writer.resume_refused(&limit),
+            Self::Later(lines) => lines.push(LevelFilter::WARN, || Line::ResumeRefused(limit)),
         }
     }
 

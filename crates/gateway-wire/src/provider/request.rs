@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gateway_core::{Config, ConfigError, ConfigErrors, Login, Secret};
+use gateway_core::{Config, ConfigError, ConfigErrors, Login, Secret, Secrets};
 
-use super::Secrets;
 use crate::endpoint::{Changes, Endpoint};
 
 /// How one attempt differs from the client's settings. A provider gives one for each attempt. What
@@ -86,6 +85,7 @@ impl Request {
     ) -> Result<AttemptPlan, ConfigErrors> {
         let mut errors = Vec::new();
         let is_changed = !self.changes.is_empty();
+        let has_url = self.changes.url.is_some();
         let changed = is_changed.then(|| endpoint.changed(self.changes)).transpose();
         let endpoint = changed.map_err(|wrong| errors.extend(wrong.into_vec())).ok().flatten();
         if let Some(Err(limit)) = self.login.as_ref().map(|text| check_login(text, login)) {
@@ -94,7 +94,7 @@ impl Request {
         let secrets = Secrets::new(self.secrets).map_err(|wrong| errors.extend(wrong)).ok();
         ConfigErrors::check(errors)?;
         let private = Private { login: self.login, secrets: secrets.unwrap_or_default() };
-        Ok(AttemptPlan { endpoint: endpoint.map(Arc::new), private })
+        Ok(AttemptPlan { endpoint: endpoint.map(Arc::new), has_url, private })
     }
 }
 
@@ -124,6 +124,8 @@ impl fmt::Debug for Request {
 pub(crate) struct AttemptPlan {
     /// `None` if it is the client's own.
     pub(crate) endpoint: Option<Arc<Endpoint>>,
+    /// Whether the request sets the URL.
+    pub(crate) has_url: bool,
     pub(crate) private: Private,
 }
 

@@ -46,7 +46,7 @@ impl Session {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_core::{CloseCode, Config, DisconnectCause, Failure, JsonDialect};
+    use gateway_core::{CloseCode, Config, DisconnectCause, Failure, NoDialect};
 
     use super::*;
     use crate::session::{ClientEvent, Order};
@@ -54,7 +54,7 @@ mod tests {
     /// The disconnection that a session reports after a server sends this frame.
     fn lost_by(frame: &[u8]) -> (DisconnectCause, Box<str>) {
         let config = Config::builder().max_message_size(1024).build().unwrap();
-        let mut session = Session::new(Arc::new(config), 7, Box::new(JsonDialect));
+        let mut session = Session::new(Arc::new(config), 7, Box::new(NoDialect));
         session.connect(Instant::ZERO);
         let Some(Order::Open { id, .. }) = session.next_order() else { panic!("no open") };
         session.opened(Instant::ZERO, id);

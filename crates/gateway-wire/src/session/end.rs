@@ -46,7 +46,7 @@ mod tests {
     use std::time::Duration;
 
     use gateway_core::{
-        CloseFrame, Config, Failure, HeartbeatKind, Instant, JsonDialect, OpenError, UnixMillis,
+        CloseFrame, Config, Failure, HeartbeatKind, Instant, NoDialect, OpenError, UnixMillis,
     };
 
     use super::*;
@@ -64,7 +64,7 @@ mod tests {
             .stable_after(Duration::from_secs(10))
             .connect_timeout(Duration::from_secs(5));
         let config = Arc::new(config.build().unwrap());
-        let mut session = Session::new(config, 7, Box::new(JsonDialect));
+        let mut session = Session::new(config, 7, Box::new(NoDialect));
         session.connect(at(0));
         let Some(Order::Open { id, .. }) = session.next_order() else { panic!("no open") };
         if opens {

@@ -1,6 +1,6 @@
 //! The limits of a client's buffers.
 
-/// The limits of a client's buffers, in bytes.
+/// The limits of a client's buffers, in bytes unless they say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -13,11 +13,22 @@ pub struct Limits {
     /// nothing is read. The core's [`Backlog`](gateway_core::Backlog) is another thing: the bytes
     /// before a held ping.
     pub backlog: usize,
+    /// The limit of messages that are sent on every ready: a number.
+    pub on_ready: usize,
+    /// The limit of these messages and their keys, all together.
+    pub on_ready_bytes: usize,
 }
 
 impl Default for Limits {
-    /// 256 KiB of outgoing bytes, 64 KiB of answers, 1 MiB of received messages.
+    /// 256 KiB of outgoing bytes, 64 KiB of answers, 1 MiB of received messages; on every ready 4,096
+    /// messages of 1 MiB together.
     fn default() -> Self {
-        Self { high_water: 256 << 10, owed: 64 << 10, backlog: 1 << 20 }
+        Self {
+            high_water: 256 << 10,
+            owed: 64 << 10,
+            backlog: 1 << 20,
+            on_ready: 4_096,
+            on_ready_bytes: 1 << 20,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Turns the core's actions into orders, bytes and events.
 
 use gateway_core::{
-    Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Observed,
-    Outgoing, SocketId,
+    Action, Actions, CloseFrame, DisconnectCause, Encoded, Event, Instant, Login, Notice, Outgoing,
+    SocketId,
 };
 use tracing::level_filters::LevelFilter;
 
@@ -53,21 +53,22 @@ impl Session {
     fn handle_observed(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let actions = self.connection.handle(now, event);
         if let Some(observer) = &mut self.observer {
-            let observed = Observed {
-                now,
-                event,
-                actions: actions.as_slice(),
-                state: self.connection.state(),
-                deadline: self.connection.next_deadline(),
-            };
-            observer.observe(&observed, self.connection.dialect());
+            observer.observe(&self.connection.observed(now, event, &actions));
         }
         actions
     }
 
     pub(super) fn perform_all(&mut self, actions: &Actions, payload: &mut Payload<'_>) {
+        if let Some(reason) = actions.spoken().reason() {
+            let reason = String::from_utf8_lossy(self.connection.part(reason)).into_owned();
+            self.said = Some(escaped(&self.without_secrets(&reason, REFUSAL)).into());
+        }
         for action in actions {
             self.perform(*action, payload);
+        }
+        self.said = None;
+        if std::mem::take(&mut self.is_newly_ready) {
+            self.send_on_ready(); // behind the dialect's own messages
         }
     }
 
@@ -142,6 +143,10 @@ impl Session {
                     link.is_draining = true;
                 }
             }
+            Action::ResumeAt(url) => {
+                let url = String::from_utf8_lossy(self.connection.part(url)).into_owned();
+                self.resume_at(&url);
+            }
             Action::Send(_, outgoing) => self.put(outgoing, payload),
             Action::Deliver => {
                 if let Payload::Incoming(Incoming::Message(message)) =
@@ -152,7 +157,9 @@ impl Session {
             }
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
-                let detail = self.refusal_of(cause).unwrap_or_else(|| self.detail(payload));
+                self.forget_resumed(socket);
+                let detail = self.refusal_of(cause).or_else(|| self.said.take());
+                let detail = detail.unwrap_or_else(|| self.detail(payload));
                 self.notify(ClientEvent::Disconnected { socket, cause, detail });
             }
             Action::Notify(Notice::LoginRefused { socket, verdict }) => {
@@ -160,6 +167,9 @@ impl Session {
                 self.notify(ClientEvent::LoginRefused { socket, verdict, reason });
             }
             Action::Notify(notice @ Notice::Ready { socket, .. }) => {
+                self.prove_resumed(socket);
+                self.on_ready.start();
+                self.is_newly_ready = true;
                 self.stable_at = self.connection.stable_at().map(|at| (socket, at));
                 self.notify(ClientEvent::Notice(notice));
             }
@@ -178,9 +188,11 @@ impl Session {
     /// Keeps the beginning of the text that refused the login, without secrets, and returns it.
     #[cold]
     fn note_refusal(&mut self, socket: SocketId, payload: &Payload<'_>) -> Box<str> {
-        let Payload::Incoming(Incoming::Message(message)) = payload else { return "".into() };
-        let text = self.without_secrets(message.as_text().unwrap_or_default(), REFUSAL);
-        let reason: Box<str> = escaped(&text).into();
+        let reason = self.said.take().unwrap_or_else(|| {
+            let Payload::Incoming(Incoming::Message(message)) = payload else { return "".into() };
+            let text = self.without_secrets(message.as_text().unwrap_or_default(), REFUSAL);
+            escaped(&text).into()
+        });
         if let Some(link) = self.link.as_mut().filter(|link| link.id == socket) {
             link.refusal = Some(reason.clone());
         }
@@ -234,7 +246,14 @@ impl Session {
             Some(Encoded::Text) => {
                 let start = output.end();
                 codec.encode_text(&self.scratch, output.buffer());
-                if matches!(outgoing, Outgoing::Pong(_)) {
+                if matches!(outgoing, Outgoing::Pong(_) | Outgoing::Dialect(_)) {
+                    link.add_answer(start);
+                }
+            }
+            Some(Encoded::Binary(bytes)) => {
+                let start = output.end();
+                codec.encode_binary(bytes, output.buffer());
+                if matches!(outgoing, Outgoing::Dialect(_)) {
                     link.add_answer(start);
                 }
             }

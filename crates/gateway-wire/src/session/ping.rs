@@ -164,11 +164,12 @@ impl Session {
 /// Whether a frame is one of our heartbeat's pings.
 pub(super) const fn is_ping(outgoing: Outgoing) -> bool {
     match outgoing {
-        Outgoing::Ping(_) | Outgoing::WebSocketPing(_) => true,
+        Outgoing::Ping(_) | Outgoing::WebSocketPing(_) | Outgoing::DialectPing(_) => true,
         Outgoing::Requested
         | Outgoing::RequestedClose
         | Outgoing::Close(_)
         | Outgoing::Login
+        | Outgoing::Dialect(_)
         | Outgoing::Pong(_) => false,
     }
 }

@@ -1,6 +1,7 @@
 //! A session's rules without IO. This file holds the tests of orders, Close frames and outcomes.
 
 mod breach;
+mod dialect;
 mod flow;
 mod log;
 mod refusal;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use gateway_core::{
     AcceptanceRule, CloseCode, ConfigBuilder, ConnectionState, DisconnectCause, Failure,
-    HeartbeatKind, JsonDialect, Login, RefusalRule,
+    HeartbeatKind, Login, NoDialect, RefusalRule,
 };
 
 use super::*;
@@ -36,7 +37,7 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn session(config: ConfigBuilder) -> Session {
-    Session::new(Arc::new(config.build().unwrap()), 7, Box::new(JsonDialect))
+    Session::new(Arc::new(config.build().unwrap()), 7, Box::new(NoDialect))
 }
 
 /// An open session with nothing left to do, and its socket.

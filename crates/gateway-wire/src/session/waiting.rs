@@ -296,7 +296,7 @@ impl Position {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_core::{Config, Failure, HeartbeatKind, JsonDialect};
+    use gateway_core::{Config, Failure, HeartbeatKind, NoDialect};
 
     use super::super::{Limits, Order};
     use super::*;
@@ -312,7 +312,7 @@ mod tests {
     fn open() -> (Session, SocketId) {
         let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
         let limits = Limits { high_water: 100, ..Limits::default() };
-        let session = Session::new(Arc::new(config), 7, Box::new(JsonDialect));
+        let session = Session::new(Arc::new(config), 7, Box::new(NoDialect));
         let mut session = session.with_limits(limits);
         session.connect(at(0));
         let Some(Order::Open { id, .. }) = session.next_order() else { panic!("no open") };

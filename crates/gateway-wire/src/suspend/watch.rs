@@ -60,7 +60,7 @@ static PROCESS: Watch = Watch::new();
 ///     }
 /// }
 /// # let waker = std::task::Waker::noop().clone(); // of the thread or task that drives the session
-/// # let session = Session::new(Default::default(), 7, Box::new(gateway_wire::core::JsonDialect));
+/// # let session = Session::new(Default::default(), 7, Box::new(gateway_wire::core::NoDialect));
 /// let mut driver = Driver { session, suspends: SuspendWatch::register(waker) };
 /// driver.woken(Instant::ZERO, UnixMillis(1_700_000_000_000));
 /// ```

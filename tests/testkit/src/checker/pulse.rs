@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Backlog, Config, Dialect as _, DisconnectCause, Event, Frame, HeartbeatKind, Instant,
-    JsonDialect, Recognised, UnixMillis,
+    Backlog, Config, DisconnectCause, Event, Frame, HeartbeatKind, Instant, JsonHeartbeat,
+    Recognised, UnixMillis,
 };
 
 /// The longest deadline of a probe after a clock jump.
@@ -386,7 +386,7 @@ pub(crate) fn echo(event: &Event<'_>) -> Option<u64> {
         Event::FrameReceived(_, Frame::Pong(payload)) => {
             core::str::from_utf8(payload).ok().and_then(|digits| digits.parse().ok())
         }
-        Event::FrameReceived(_, Frame::Text(text)) => match JsonDialect.recognise(text) {
+        Event::FrameReceived(_, Frame::Text(text)) => match JsonHeartbeat.recognise(text) {
             Recognised::Pong(stamp) => stamp.map(|UnixMillis(millis)| millis),
             Recognised::Ping(_) | Recognised::Other => None,
         },

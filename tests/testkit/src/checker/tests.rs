@@ -1,6 +1,6 @@
 //! The checker knows every notice and every cause.
 
-use gateway_core::every;
+use gateway_core::{Spoken, every};
 
 use super::*;
 
@@ -8,7 +8,8 @@ const SOCKET: SocketId = SocketId::new(1);
 
 fn seen(event: Event<'static>) -> Observed<'static> {
     let state = ConnectionState::Disconnected;
-    Observed { now: Instant::ZERO, event, actions: &[], state, deadline: None }
+    static NONE: Spoken = Spoken::NONE;
+    Observed { now: Instant::ZERO, event, actions: &[], spoken: &NONE, state, deadline: None }
 }
 
 /// A checker of a connection whose socket has just ended.

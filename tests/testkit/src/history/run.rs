@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     Action, Backlog, CloseFrame, ConnectionState, Event, Frame, HeartbeatKind, Instant, Login,
-    Message, Network, Observed, Observer, OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
+    Message, Network, Observer, OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -129,12 +129,9 @@ impl World {
             let compared = comparison.feed(now, event);
             compared.map_err(|what| Violation { invariant: Invariant::Model, what })?;
         }
-        let actions: Vec<_> = self.rig.feed(now, event)?.into_iter().collect();
+        let actions = self.rig.feed(now, event)?;
         if let Some(observer) = &mut self.observer {
-            let connection = &self.rig.connection;
-            let (state, deadline) = (connection.state(), connection.next_deadline());
-            let observed = Observed { now, event, actions: &actions, state, deadline };
-            observer.observe(&observed, connection.dialect());
+            observer.observe(&self.rig.connection.observed(now, event, &actions));
         }
         for action in &actions {
             match action {
@@ -148,7 +145,7 @@ impl World {
                 _ => {}
             }
         }
-        Ok(actions)
+        Ok(actions.into_iter().collect())
     }
 
     fn keep(&mut self, stamp: Option<u64>) {

@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use std::sync::Arc;
 
-use gateway_core::{Action, Config, Connection, Event, Instant, JsonDialect, Observed, Statistics};
+use gateway_core::{Action, Config, Connection, Event, Instant, Statistics};
 use rand_core::Rng;
 
 use super::{Reference, Tally};
@@ -48,9 +48,7 @@ impl<R: Rng + Clone> Comparison<R> {
         let expected = self.model.handle(now, &event);
         let (state, deadline) = (self.core.state(), self.core.next_deadline());
         if let Some(script) = &mut self.script {
-            let actions = done.as_slice();
-            let observed = Observed { now, event, actions, state, deadline };
-            script.push(trace::full_line(&observed, &JsonDialect));
+            script.push(trace::full_line(&self.core.observed(now, event, &done)));
         }
         let mut differs = String::new();
         if done.as_slice() != expected {

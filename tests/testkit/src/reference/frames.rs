@@ -1,8 +1,8 @@
 //! Inbound frames: for the application, for the login, or for the heartbeat.
 
 use gateway_core::{
-    Action, CloseCode, CloseFrame, ConnectionState, Dialect as _, DisconnectCause, Frame,
-    HeartbeatKind, JsonDialect, LoginAnswer, Outgoing, Recognised, UnixMillis,
+    Action, CloseCode, CloseFrame, ConnectionState, DisconnectCause, Frame, HeartbeatKind,
+    JsonHeartbeat, LoginAnswer, Outgoing, Recognised, UnixMillis,
 };
 use rand_core::Rng;
 
@@ -51,7 +51,7 @@ impl<R: Rng> Reference<R> {
     /// Consumes a pong of the dialect while a ping is unanswered, and the peer's ping if it is to be answered.
     fn on_text(&mut self, text: &str) {
         let asks_in_json = self.config.heartbeat_kind() == HeartbeatKind::Json;
-        match (JsonDialect.recognise(text), self.socket) {
+        match (JsonHeartbeat.recognise(text), self.socket) {
             (Recognised::Pong(echo), _) if asks_in_json && self.is_ping_out() => {
                 self.on_pong(echo.map(|UnixMillis(millis)| millis));
                 if self.config.deliver_pongs() {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, Dialect, Event, Network, Observed, Observer, SendRejection};
+use gateway_std::core::{CloseFrame, Event, Network, Observed, Observer, SendRejection};
 use gateway_std::{ClientEvent, EndKind, ReserveErrorKind, Sender};
 use gateway_tests::{OnText, calm, serve};
 
@@ -71,7 +71,7 @@ fn is_reentrant(sender: &Sender) {
 struct Caller(Own);
 
 impl Observer for Caller {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         if let Event::SendRequested(_) = observed.event
             && self.0.used() == 0
         {
@@ -93,9 +93,10 @@ fn once(own: Own) -> impl Fn() {
 fn a_call_from_within_an_observer_or_a_dialect_fails_and_does_not_deadlock() {
     let (observed, spoken) = (Own::default(), Own::default());
     let server = serve(async |listener| listener.peer().await.echo().await);
-    let mut client = builder(&server.url, calm().answer_pings(true))
+    let spoken_within = spoken.clone();
+    let mut client = builder(&server.url, calm())
         .observer(Caller(observed.clone()))
-        .dialect(OnText(once(spoken.clone())))
+        .dialect(move || OnText(once(spoken_within.clone())))
         .build()
         .unwrap();
     until_ready(&mut client);
@@ -138,7 +139,7 @@ fn a_receipt_and_a_permit_do_not_wait_within_an_observer() {
     type Act = Box<dyn FnOnce() + Send>;
     struct User(Arc<Mutex<Vec<Act>>>);
     impl Observer for User {
-        fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+        fn observe(&mut self, observed: &Observed<'_>) {
             if let Event::SendRequested(_) = observed.event {
                 let acts = std::mem::take(&mut *self.0.lock().unwrap());
                 acts.into_iter().for_each(|act| act());
@@ -182,7 +183,7 @@ fn a_receipt_and_a_permit_do_not_wait_within_an_observer() {
 struct Panics;
 
 impl Observer for Panics {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         assert!(!matches!(observed.event, Event::SendRequested(_)), "on purpose");
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use gateway_core::{Config, Credentials, Instant, JsonDialect, Notice, SocketId, UnixMillis};
+use gateway_core::{Config, Credentials, Instant, NoDialect, Notice, SocketId, UnixMillis};
 
 use super::super::tests::ready_engine;
 use super::super::{ByteStream, Dialled, Engine, Host};
@@ -72,7 +72,7 @@ struct Watched {
 impl Watched {
     fn connecting(detector: SuspendDetector) -> Self {
         let config = Config::builder().connect_timeout(Duration::from_secs(600)).build().unwrap();
-        let session = Session::new(Arc::new(config), 7, Box::new(JsonDialect));
+        let session = Session::new(Arc::new(config), 7, Box::new(NoDialect));
         let mut engine = Engine::new(session, Machine { now: Instant::ZERO, wall: WALL });
         let watch: &'static Watch = Box::leak(Box::new(Watch::new()));
         engine.suspends.watch = Some(watch.add(Waker::noop().clone()).0);

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
 use gateway_tests::{Frame, Peer, calm, memory, pair, pair_with, settle, within};
-use gateway_tokio::core::{
-    CloseFrame, ConnectionState, Dialect, Event, Observed, Observer, SendRejection,
-};
+use gateway_tokio::core::{CloseFrame, ConnectionState, Event, Observed, Observer, SendRejection};
 use gateway_tokio::{
     Client, ClientEvent, EndKind, Events, Fate, Handle, HandleErrorKind, Message, Permit,
 };
@@ -115,7 +113,7 @@ struct Fragile {
 }
 
 impl Observer for Fragile {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         let is_due = match observed.event {
             Event::SendRequested(_) => self.at_send,
             Event::FrameReceived(..) => !self.at_send,
@@ -218,7 +216,7 @@ async fn after_a_panic_a_message_that_may_have_left_is_maybe_sent() {
 struct Act<F>(Arc<Mutex<Option<F>>>);
 
 impl<F: FnOnce()> Observer for Act<F> {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         if let Event::SendRequested(_) = observed.event
             && let Some(act) = self.0.lock().unwrap().take()
         {

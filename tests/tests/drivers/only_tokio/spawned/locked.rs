@@ -77,7 +77,7 @@ fn is_reentrant(handle: &Handle) {
 struct Caller(Own);
 
 impl Observer for Caller {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         if let Event::SendRequested(_) | Event::FrameReceived(..) = observed.event {
             self.0.with(is_reentrant);
         }
@@ -91,11 +91,11 @@ fn spoken_by(own: Own) -> impl Dialect {
 #[tokio::test]
 async fn a_call_from_within_an_observer_or_a_dialect_fails_and_does_not_deadlock() {
     let (observed, spoken) = (Own::default(), Own::default());
-    let config = calm().answer_pings(true);
     let more = |builder: gateway_tokio::Builder| {
-        builder.observer(Caller(observed.clone())).dialect(spoken_by(spoken.clone()))
+        let spoken = spoken.clone();
+        builder.observer(Caller(observed.clone())).dialect(move || spoken_by(spoken.clone()))
     };
-    let (client, _sockets, mut peer) = pair_with(config, 4_096, more).await;
+    let (client, _sockets, mut peer) = pair_with(calm(), 4_096, more).await;
     let (handle, mut events) = client.spawn();
     observed.set(&handle);
     spoken.set(&handle);
@@ -131,7 +131,7 @@ async fn a_call_of_another_client_from_within_an_observer_fails() {
 struct Dropper(Arc<Mutex<Vec<Box<dyn std::any::Any + Send>>>>);
 
 impl Observer for Dropper {
-    fn observe(&mut self, observed: &Observed<'_>, _: &dyn Dialect) {
+    fn observe(&mut self, observed: &Observed<'_>) {
         if let Event::FrameReceived(..) = observed.event {
             self.0.lock().unwrap().clear();
         }

@@ -1,0 +1,263 @@
+//! The dialect, its secrets, and the messages on every ready.
+
+use std::path::{Path, PathBuf};
+
+use gateway_dialects::{Definition, Preset, Suggestions, preset, presets};
+use gateway_tokio::{
+    Builder,
+    core::{ConfigErrors, Dialect, Rule},
+};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::tree::{Tree, read_text};
+
+/// A dialect of the configuration.
+#[derive(Clone)]
+pub(crate) enum Chosen {
+    Preset(Preset),
+    Definition(Definition),
+}
+
+impl Chosen {
+    /// Takes it out of the tree: a preset's name, the path of a TOML file, or a table with the
+    /// dialect itself.
+    pub(crate) fn take_from(tree: &mut Tree) -> Option<Self> {
+        match tree.take("dialect")? {
+            Value::String(name) => Self::named(&name, tree),
+            table @ Value::Object(_) => match Definition::deserialize(table) {
+                Ok(definition) => Some(Self::Definition(definition)),
+                Err(errors) => {
+                    tree.error("dialect", "", format!("is not valid: {errors}"));
+                    None
+                }
+            },
+            other => {
+                let limit = "must be a preset's name, a TOML file, or a table";
+                tree.error("dialect", other.to_string(), limit);
+                None
+            }
+        }
+    }
+
+    /// A name with a dot or a slash that is no preset is a file.
+    fn named(name: &str, tree: &mut Tree) -> Option<Self> {
+        let unknown = match preset(name) {
+            Ok(preset) => return Some(Self::Preset(preset)),
+            Err(unknown) => unknown,
+        };
+        let path = Path::new(name);
+        if !path.is_file() && !name.contains(['/', '\\']) && path.extension().is_none() {
+            let names: Vec<_> = presets().iter().map(Preset::name).collect();
+            let near = if unknown.near.is_empty() { names } else { unknown.near };
+            let limit = format!("must be a TOML file or a preset, such as {}", near.join(", "));
+            tree.error("dialect", name, limit);
+            return None;
+        }
+        let text = match read_text(path, MAX_FILE) {
+            Ok(text) => text,
+            Err(error) => {
+                tree.error("dialect", name, format!("the file cannot be read: {error}"));
+                return None;
+            }
+        };
+        match Definition::parse(&text) {
+            Ok(definition) => Some(Self::Definition(definition)),
+            Err(errors) => {
+                report(errors, tree);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn suggestions(&self) -> Suggestions {
+        match self {
+            Self::Preset(preset) => preset.suggestions(),
+            Self::Definition(definition) => definition.suggestions().clone(),
+        }
+    }
+
+    /// Adds what the server means by its close codes, where the user has no rule.
+    pub(crate) fn suggest_policy(&self, tree: &mut Tree) {
+        for rule in self.suggestions().policy {
+            let is_covered = tree.entries("policy").any(|codes| covers(codes, &rule));
+            if !is_covered {
+                tree.suggest("policy", &rule.codes(), rule.verdict().written());
+            }
+        }
+    }
+
+    /// Sets the dialect in a client's builder.
+    pub(crate) fn set_in(&self, builder: Builder) -> Builder {
+        let dialect = self.clone();
+        builder.dialect(move || -> Box<dyn Dialect + Send + Sync> {
+            match &dialect {
+                Self::Preset(preset) => preset.dialect(),
+                Self::Definition(definition) => Box::new(definition.dialect()),
+            }
+        })
+    }
+}
+
+/// Whether a rule of the user covers one of these codes.
+fn covers(codes: &str, rule: &Rule) -> bool {
+    let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
+    let ends = first.trim().parse::<u16>().ok().zip(last.trim().parse::<u16>().ok());
+    let own = rule.codes();
+    let (own_first, own_last) = own.split_once('-').unwrap_or((&own, &own));
+    let own = own_first.parse::<u16>().ok().zip(own_last.parse::<u16>().ok());
+    ends.zip(own).is_some_and(|((first, last), (own_first, own_last))| {
+        first <= own_last && own_first <= last
+    })
+}
+
+/// Each error of a dialect, at its place in it.
+fn report(errors: ConfigErrors, tree: &mut Tree) {
+    for error in errors.into_vec() {
+        let field = match error.field() {
+            field if field.starts_with("dialect") => field.to_owned(),
+            field => format!("dialect.{field}"),
+        };
+        tree.error(field, error.value(), error.limit());
+    }
+}
+
+/// The most bytes of a dialect's file.
+const MAX_FILE: u64 = 256 << 10;
+
+/// A text, or the file with it.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Text(String),
+    File(PathBuf),
+}
+
+impl Source {
+    /// `@FILE` is a file.
+    fn of(text: String) -> Self {
+        match text.strip_prefix('@') {
+            Some(path) => Self::File(path.into()),
+            None => Self::Text(text),
+        }
+    }
+
+    /// The text, without a line end behind it.
+    pub(crate) fn read(&self) -> std::io::Result<String> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::File(path) => super::own::read_login(path),
+        }
+    }
+}
+
+/// The named secrets of the dialect. A file is read again for each attempt.
+pub(crate) fn secrets(tree: &mut Tree) -> Vec<(String, Source)> {
+    let mut secrets = Vec::new();
+    match tree.take("secrets") {
+        None => {}
+        Some(Value::Object(table)) => {
+            for (name, value) in table {
+                match value {
+                    Value::String(text) => {
+                        let source = Source::of(text);
+                        if let Err(error) = source.read() {
+                            let limit = format!("the file after @ cannot be read: {error}");
+                            tree.error(format!("secrets.{name}"), "(hidden)", limit);
+                        }
+                        secrets.push((name, source));
+                    }
+                    _ => tree.error(format!("secrets.{name}"), "", "must be a string"),
+                }
+            }
+        }
+        Some(_) => tree.error("secrets", "", "must be a table of names and values"),
+    }
+    secrets
+}
+
+/// The messages on every ready, in their order.
+pub(crate) fn on_ready(tree: &mut Tree) -> Vec<String> {
+    let list = match tree.take("on_ready") {
+        None => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(other) => vec![other],
+    };
+    let mut texts = Vec::new();
+    for entry in list {
+        match entry {
+            Value::String(text) => match Source::of(text.clone()).read() {
+                Ok(read) => texts.push(read),
+                Err(error) => {
+                    tree.error(
+                        "on_ready",
+                        text,
+                        format!("the file after @ cannot be read: {error}"),
+                    );
+                }
+            },
+            other => tree.error("on_ready", other.to_string(), "must be a list of texts"),
+        }
+    }
+    texts
+}
+
+/// Which secrets the dialect cannot do without.
+pub(crate) fn check_secrets(chosen: &Chosen, given: &[(String, Source)], tree: &mut Tree) {
+    let needed: Vec<String> = match chosen {
+        Chosen::Preset(preset) => preset.secrets(),
+        Chosen::Definition(definition) => definition.secrets().map(str::to_owned).collect(),
+    };
+    for name in needed {
+        if !given.iter().any(|(known, _)| *known == name) {
+            let limit = format!(
+                "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
+            );
+            tree.error(format!("secrets.{name}"), "", limit);
+        }
+    }
+}
+
+/// A URL of a bare host gets the dialect's path and query.
+pub(crate) fn with_path(url: &str, path: &str) -> String {
+    let authority_end = url.find("://").map(|at| at + 3).and_then(|start| {
+        let rest = &url[start..];
+        Some(start + rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+    });
+    match authority_end {
+        Some(end) if matches!(&url[end..], "" | "/") => format!("{}{path}", &url[..end]),
+        Some(_) | None => url.to_owned(),
+    }
+}
+
+/// The dialect's duties that contradict other settings.
+pub(crate) fn check_login(chosen: &Chosen, tree: &mut Tree) {
+    let duties = match chosen {
+        Chosen::Preset(preset) => preset.dialect().duties(),
+        Chosen::Definition(definition) => definition.dialect().duties(),
+    };
+    if duties.login.is_some() && tree.value("login.send").is_some() {
+        let limit = "must not be set: the dialect logs in; give it what it needs as --secret NAME=TEXT \
+                     or NAME=@FILE";
+        tree.error("login.send", "", limit);
+        // Nothing else is wrong with the login.
+        let _ = tree.take("login");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_host_gets_the_path() {
+        for (url, with) in [
+            ("ws://host", "ws://host/p?q"),
+            ("wss://u:p@host:1/", "wss://u:p@host:1/p?q"),
+            ("ws://host/own", "ws://host/own"),
+            ("ws://host?own", "ws://host?own"),
+            ("host", "host"),
+        ] {
+            assert_eq!(with_path(url, "/p?q"), with);
+        }
+    }
+}

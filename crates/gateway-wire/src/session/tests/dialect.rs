@@ -1,0 +1,237 @@
+//! What a dialect asks for, and messages on every ready.
+
+use gateway_core::{
+    Dialect, DisconnectCause, Duties, Exchange, Interest, Message as Shown, Received, Secrets,
+    Verdict,
+};
+
+use super::*;
+use crate::endpoint::Endpoint;
+use crate::guarded::Guarded;
+use crate::session::OnReadyError;
+
+/// Calls these functions.
+#[derive(Clone, Copy)]
+struct Scripted {
+    opened: fn(&mut Exchange<'_>),
+    received: fn(&str, &mut Exchange<'_>) -> Received,
+}
+
+const QUIET: Scripted = Scripted { opened: |_| {}, received: |_, _| Received::Deliver };
+
+impl Dialect for Scripted {
+    fn duties(&self) -> Duties {
+        Duties::NONE.with_login(Login::TIMEOUT)
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TEXT
+    }
+
+    fn opened(&mut self, exchange: &mut Exchange<'_>) {
+        (self.opened)(exchange);
+    }
+
+    fn received(&mut self, message: Shown<'_>, exchange: &mut Exchange<'_>) -> Received {
+        match message {
+            Shown::Text(text) => (self.received)(text, exchange),
+            Shown::Binary(_) => Received::Deliver,
+        }
+    }
+}
+
+fn spoken(dialect: Scripted) -> Session {
+    let guarded = Guarded::new(Box::new(move || Box::new(dialect)));
+    let config = calm().build().unwrap().with_dialect(guarded.duties());
+    let endpoint = Endpoint::builder("ws://own.example/").build().unwrap();
+    Session::new(Arc::new(config), 7, Box::new(guarded)).with_resumable(endpoint)
+}
+
+/// Opens the next socket.
+fn opened(session: &mut Session, now: Instant) -> SocketId {
+    session.connect(now);
+    let id = loop {
+        match session.next_order() {
+            Some(Order::Open { id, .. }) => break id,
+            Some(Order::Drop { id, .. } | Order::Abort { id }) => session.dropped(id),
+            Some(Order::Ask { .. }) => panic!("there is no provider"),
+            None => panic!("no order"),
+        }
+    };
+    session.opened(now, id);
+    id
+}
+
+/// The payloads of the frames that wait to be written, of at most 125 bytes each.
+fn sent(session: &mut Session, id: SocketId) -> Vec<String> {
+    let mut bytes = session.pending();
+    let mut texts = Vec::new();
+    while let [_, length, rest @ ..] = bytes {
+        let length = usize::from(length & 0x7f);
+        let (key, rest) = rest.split_at(4);
+        let (masked, rest) = rest.split_at(length);
+        let plain = masked.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+        texts.push(String::from_utf8_lossy(&plain.collect::<Vec<_>>()).into_owned());
+        bytes = rest;
+    }
+    write_all(session, id);
+    texts
+}
+
+fn ended(session: &mut Session) -> (DisconnectCause, String) {
+    let ended = events(session).into_iter().find_map(|event| match event {
+        ClientEvent::Disconnected { cause, detail, .. } => Some((cause, detail.into())),
+        _ => None,
+    });
+    ended.expect("a disconnection")
+}
+
+#[test]
+fn on_every_ready_the_dialect_speaks_first_then_the_keyed_messages_in_their_order() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.send_text("hello"),
+        received: |text, exchange| {
+            if text == "welcome" {
+                exchange.login_accepted();
+                exchange.send_text("dialect");
+            }
+            Received::Consume
+        },
+    });
+    session.set_on_ready("b", "first").unwrap();
+    session.set_on_ready("a", "second").unwrap();
+    session.set_on_ready("b", "FIRST").unwrap();
+    for second in [0, 100] {
+        let id = opened(&mut session, at(second));
+        assert_eq!(sent(&mut session, id), ["hello"]);
+        session.received(at(second), id, &frame(0x81, "welcome"));
+        assert_eq!(sent(&mut session, id), ["dialect", "FIRST", "second"]);
+        session.failed(at(second + 50), id, Failure::Reset, "reset");
+    }
+    let id = opened(&mut session, at(200));
+    session.received(at(200), id, &frame(0x81, "welcome"));
+    sent(&mut session, id);
+
+    session.set_on_ready("c", "now").unwrap();
+    assert!(session.remove_on_ready("a") && !session.remove_on_ready("a"));
+
+    assert_eq!(sent(&mut session, id), ["now"], "a change while ready is sent at once");
+    let keys: Vec<_> = session.on_ready().map(|(key, _)| key.to_owned()).collect();
+    assert_eq!(keys, ["b", "c"]);
+    assert!(outcomes(&mut session).is_empty(), "they have no outcome");
+}
+
+#[test]
+fn messages_on_ready_are_bounded_by_number_and_bytes() {
+    let limits = Limits { on_ready: 2, on_ready_bytes: 10, ..Limits::default() };
+    let mut session = session(calm()).with_limits(limits);
+    session.set_on_ready("a", "1234").unwrap();
+    session.set_on_ready("b", "1").unwrap();
+
+    assert_eq!(session.set_on_ready("c", ""), Err(OnReadyError::Count { most: 2 }));
+    assert_eq!(session.set_on_ready("b", "12345"), Err(OnReadyError::Bytes { most: 10 }));
+    assert_eq!(session.set_on_ready("b", "1234"), Ok(()), "the old message is not counted");
+}
+
+#[test]
+fn messages_on_ready_that_find_the_buffer_full_are_sent_when_it_is_flushed() {
+    let limits = Limits { high_water: 1, ..Limits::default() };
+    let (mut session, id) = open(calm(), limits);
+    session.send(Message::text("full")).unwrap();
+
+    session.set_on_ready("a", "later").unwrap();
+
+    assert_eq!(sent(&mut session, id), ["full"]);
+    assert_eq!(sent(&mut session, id), ["later"]);
+}
+
+#[test]
+fn a_panic_of_a_dialect_ends_the_socket_with_its_text_and_the_next_socket_gets_a_new_dialect() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.login_accepted(),
+        received: |text, exchange| {
+            exchange.send_text("not sent");
+            assert!(text != "boom", "the dialect met {text}");
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    session.received(at(1), id, &frame(0x81, "boom"));
+
+    assert_eq!(sent(&mut session, id), ["\u{3}\u{fffd}"], "1011, and nothing before it");
+    let (cause, detail) = ended(&mut session);
+    assert_eq!(cause, DisconnectCause::Dialect);
+    assert_eq!(detail, "the dialect panicked: the dialect met boom");
+    opened(&mut session, at(2));
+    assert!(session.is_ready(), "a new dialect accepts the login");
+}
+
+#[test]
+fn a_dialects_reason_is_shown_escaped_and_without_secrets() {
+    let mut session = spoken(Scripted {
+        opened: |_| {},
+        received: |text, exchange| {
+            match text {
+                "no" => exchange.login_refused(Verdict::Retry, "bad\ttoken hunter2hunter2"),
+                _ => exchange.fail("cannot go on with hunter2hunter2"),
+            }
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    let secret = vec![("token".to_owned(), Secret::new("hunter2hunter2"))];
+    let secrets = Secrets::new(secret).unwrap();
+    let hidden = Hidden::default().and_secrets(&secrets);
+    session.set_private(Private { login: None, secrets }, hidden);
+    session.received(at(1), id, &frame(0x81, "no"));
+
+    let reason = events(&mut session).into_iter().find_map(|event| match event {
+        ClientEvent::LoginRefused { reason, .. } => Some(reason),
+        _ => None,
+    });
+    let reason = reason.expect("a refusal");
+    assert!(reason.starts_with("bad\\ttoken ") && !reason.contains("hunter2"), "{reason}");
+    session.failed(at(2), id, Failure::Reset, "reset");
+    let (cause, detail) = ended(&mut session);
+    assert_eq!((cause, &*detail), (DisconnectCause::LoginRefused(None), &*reason));
+
+    let id = opened(&mut session, at(100));
+    session.received(at(101), id, &frame(0x81, "what"));
+    let (cause, detail) = ended(&mut session);
+    assert_eq!(cause, DisconnectCause::Dialect);
+    assert!(detail.starts_with("cannot go on with ") && !detail.contains("hunter2"), "{detail}");
+}
+
+#[test]
+fn a_url_that_fails_once_before_it_is_ready_falls_back_to_the_endpoint() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| match exchange.attempt() {
+            1 => {
+                exchange.login_accepted();
+                exchange.resume_at("ws://other.example/resume");
+            }
+            2 => exchange.login_accepted(),
+            _ => {}
+        },
+        ..QUIET
+    });
+    let host = |session: &mut Session, id| {
+        session.endpoint_of(id, None).map(|endpoint| endpoint.host().to_owned())
+    };
+    let other = Some("other.example".to_owned());
+    let mut hosts = Vec::new();
+    for second in [0, 100, 200, 300, 400] {
+        session.connect(at(second));
+        let id = loop {
+            match session.next_order() {
+                Some(Order::Open { id, .. }) => break id,
+                Some(Order::Drop { id, .. }) => session.dropped(id),
+                _ => {}
+            }
+        };
+        hosts.push(host(&mut session, id));
+        session.opened(at(second), id);
+        session.failed(at(second + 50), id, Failure::Reset, "reset");
+    }
+    assert_eq!(hosts, [None, other.clone(), other, None, None]);
+}
