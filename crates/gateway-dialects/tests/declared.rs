@@ -97,6 +97,7 @@ fn a_captured_value_that_is_missing_or_unusable_is_never_sent() {
         peer.says(message);
         assert_eq!(peer.sent(), [Sent::Close(1011)], "{message}");
         assert_eq!(peer.losses(), [DisconnectCause::Dialect]);
+        assert_eq!(peer.reasons(), ["answer[0].send: ${id} has no value"]);
         peer.accept_next();
     }
     let long = format!(r#"{{"ping":1,"id":"{}"}}"#, "x".repeat(1 << 20));
@@ -169,9 +170,10 @@ fn an_interval_of_the_definition_is_in_force_from_the_first_ping() {
 
 #[test]
 fn leaving_on_a_message_has_a_verdict() {
-    let toml = "[[leave]]\nwhen = \"=expired\"\nverdict = \"fatal\"";
+    let toml = "[[leave]]\nwhen = \"/code=7\"\nverdict = \"fatal\"\nreason = \"/text\"";
     let mut peer = Peer::of_toml(toml, &[]);
-    peer.says("expired");
+    peer.says(r#"{"code":7,"text":"expired"}"#);
+    assert_eq!(peer.reasons(), ["expired"]);
     assert_eq!(peer.sent(), [Sent::Close(1001)]);
     assert!(peer.gave_up());
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use gateway_core::{
-    Dialect, DisconnectCause, Duties, Exchange, Interest, Login, Message, Received,
-    Secret, Secrets, Verdict,
+    Dialect, DisconnectCause, Duties, Exchange, Interest, Login, Message, Received, Secret,
+    Secrets, Verdict,
 };
 
 /// How often we can send beats, and how often we want the server's, in milliseconds.
@@ -49,7 +49,7 @@ impl Dialect for Stomp {
             }
             None => {
                 self.phase = Phase::Over;
-                exchange.fail("a secret holds a line end or a colon, which STOMP cannot carry");
+                exchange.fail("a secret has a line end, which CONNECT cannot escape");
             }
         }
     }
