@@ -98,9 +98,9 @@ impl Dialect for DeclaredDialect {
         if let Some(received) = socket.log_in(parts, subject, exchange) {
             return received;
         }
-        if let Some((leave, _)) = first(&parts.leaves, subject) {
+        if let Some((leave, body)) = first(&parts.leaves, subject) {
             socket.phase = Phase::Over;
-            exchange.leave(CloseCode::GOING_AWAY, leave.verdict, "");
+            exchange.leave(CloseCode::GOING_AWAY, leave.verdict, leave.reason_in(body));
             return Received::Deliver;
         }
         if socket.phase == Phase::Ready
@@ -170,10 +170,7 @@ impl Socket {
         let received = if login.is_delivered { Received::Deliver } else { Received::Consume };
         if let Some((refusal, body)) = first(&login.refused, subject) {
             self.phase = Phase::Over;
-            let reason = refusal.reason.as_deref();
-            let reason = reason.and_then(|pointer| json::find(body, pointer).scalar());
-            let reason = reason.map(Scalar::into_text).unwrap_or_default();
-            exchange.login_refused(refusal.verdict, shortened(&reason));
+            exchange.login_refused(refusal.verdict, refusal.reason_in(body));
             return Some(received);
         }
         match (self.phase, &login.wait) {
@@ -285,9 +282,14 @@ fn stamp_at(body: &str, pointer: &str) -> Option<u64> {
     text[digits..].parse().ok()
 }
 
-/// A reason that fits into one call. The drivers show less of it.
-fn shortened(reason: &str) -> &str {
-    const MOST: usize = 1_024;
-    let end = (0..=MOST.min(reason.len())).rev().find(|at| reason.is_char_boundary(*at));
-    &reason[..end.unwrap_or(0)]
+impl Refusal {
+    /// The reason in the message, or an empty text. The drivers show less of it.
+    fn reason_in(&self, body: &str) -> String {
+        const MOST: usize = 1_024;
+        let reason = self.reason.as_deref().and_then(|pointer| json::find(body, pointer).scalar());
+        let mut reason = reason.map(Scalar::into_text).unwrap_or_default();
+        let end = (0..=MOST.min(reason.len())).rev().find(|at| reason.is_char_boundary(*at));
+        reason.truncate(end.unwrap_or(0));
+        reason
+    }
 }

@@ -125,7 +125,7 @@ fn read_longest(root: &mut Table<'_>) -> u32 {
 }
 
 fn read_login(root: &mut Table<'_>, frames: Frames, names: &Names<'_>) -> Option<LoginPart> {
-    let value = root.take("login")?;
+    let value = root.table("login")?;
     let mut table = Table::new(root.place("login"), value, root.errors);
     let wait = table.pattern("wait", frames);
     let send = table.messages("send", frames, names);
@@ -211,7 +211,7 @@ fn read_captures(table: &mut Table<'_>, names: &Names<'_>) -> Vec<Capture> {
 }
 
 fn read_heartbeat(root: &mut Table<'_>, frames: Frames, names: &Names<'_>) -> Option<Heartbeat> {
-    let value = root.take("heartbeat")?;
+    let value = root.table("heartbeat")?;
     let mut table = Table::new(root.place("heartbeat"), value, root.errors);
     let has_send = table.has("send");
     let mut sends = table.messages("send", frames, names);
@@ -235,11 +235,10 @@ fn read_heartbeat(root: &mut Table<'_>, frames: Frames, names: &Names<'_>) -> Op
     }
     if stamp.is_some() && !has_pong {
         table.error("stamp", "must not be set without pong");
-    }
-    if stamp.is_some() && send.as_ref().is_some_and(|send| !send.has_stamp()) {
+    } else if stamp.is_some() && send.as_ref().is_some_and(|send| !send.has_stamp()) {
         table.error("stamp", "needs ${counter} or ${timestamp} in heartbeat.send");
     }
-    if interval.is_some() && !has_send {
+    if has_interval && !has_send {
         table.error("interval", "must not be set without send");
     }
     if timeout.is_some() && !has_interval {

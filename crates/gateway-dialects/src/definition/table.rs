@@ -35,6 +35,16 @@ impl<'a> Table<'a> {
         self.entries.remove(name)
     }
 
+    /// The table under `name`, if there is one.
+    pub(crate) fn table(&mut self, name: &'static str) -> Option<Value> {
+        let value = self.take(name)?;
+        if !value.is_object() {
+            self.error(name, "must be a table");
+            return None;
+        }
+        Some(value)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }

@@ -12,6 +12,7 @@ use gateway_core::{
 };
 use serde::Deserialize;
 
+use crate::fault::Fault;
 use crate::json::write_escaped;
 use scan::{Envelope, scan};
 
@@ -167,7 +168,7 @@ impl Discord {
             exchange.set_heartbeat(interval, None);
         }
         let Some(token) = self.secrets.get("token").map(Secret::reveal) else {
-            return self.fail(exchange);
+            return self.fail(&Fault::new("login", "secret:token"), exchange);
         };
         let intents = match self.secrets.get("intents") {
             Some(given) => given.reveal().parse().ok(),
@@ -178,7 +179,7 @@ impl Discord {
                 exchange.send_text(Resume { token, session: &session.id, sequence });
             }
             (_, _, Some(intents)) => exchange.send_text(Identify { token, intents }),
-            (_, _, None) => return self.fail(exchange),
+            (_, _, None) => return self.fail(&"${secret:intents} must be a number", exchange),
         }
         self.phase = Phase::LoggingIn;
     }
@@ -223,10 +224,9 @@ impl Discord {
         exchange.leave(code, verdict, reason);
     }
 
-    /// A value is missing, or is not what it must be.
-    fn fail(&mut self, exchange: &mut Exchange<'_>) {
+    fn fail(&mut self, reason: &dyn fmt::Display, exchange: &mut Exchange<'_>) {
         self.phase = Phase::Over;
-        exchange.fail("${secret:token} has no value, or is longer than it can be");
+        exchange.fail(reason);
     }
 }
 

@@ -127,7 +127,7 @@ fn connect(secrets: &Secrets) -> Vec<u8> {
     body.extend(keep_alive.to_be_bytes());
     let identifier = value("client_id").or(Some(""));
     for field in [identifier, username, password].into_iter().flatten() {
-        // A secret has at most 4 KiB.
+        // A longer field does not fit into one call, so this packet is not sent.
         let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
         body.extend(length.to_be_bytes());
         body.extend(field.as_bytes());

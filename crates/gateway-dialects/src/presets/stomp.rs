@@ -49,7 +49,7 @@ impl Dialect for Stomp {
             }
             None => {
                 self.phase = Phase::Over;
-                exchange.fail("a secret holds a line end or a colon, which STOMP cannot carry");
+                exchange.fail("a secret has a line end, which CONNECT cannot escape");
             }
         }
     }

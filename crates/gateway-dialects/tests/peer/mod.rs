@@ -38,6 +38,7 @@ pub(crate) struct Peer {
     sent: Vec<Sent>,
     delivered: Vec<Vec<u8>>,
     notices: Vec<Notice>,
+    refusals: Vec<String>,
     reasons: Vec<String>,
     resume_at: Option<String>,
 }
@@ -71,6 +72,7 @@ impl Peer {
             sent: Vec::new(),
             delivered: Vec::new(),
             notices: Vec::new(),
+            refusals: Vec::new(),
             reasons: Vec::new(),
             resume_at: None,
         };
@@ -170,6 +172,10 @@ impl Peer {
         self.connection.is_ready()
     }
 
+    pub(crate) fn is_opening(&self) -> bool {
+        self.to_open.is_some()
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.socket.is_some()
     }
@@ -191,9 +197,14 @@ impl Peer {
             Notice::LoginRefused { verdict, .. } => Some(*verdict),
             _ => None,
         });
-        let refusals = verdicts.zip(std::mem::take(&mut self.reasons)).collect();
+        let refusals = verdicts.zip(std::mem::take(&mut self.refusals)).collect();
         self.notices.retain(|notice| !matches!(notice, Notice::LoginRefused { .. }));
         refusals
+    }
+
+    /// Why the dialect left the server, since the last call.
+    pub(crate) fn reasons(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.reasons)
     }
 
     /// The round trips of the pongs, since the last call.
@@ -241,14 +252,15 @@ impl Peer {
 
     fn tell(&mut self, event: Event<'_>, message: Option<&[u8]>) {
         let actions = self.connection.handle(self.now, event);
-        for call in actions.spoken() {
-            for effect in &call.effects {
-                if let Effect::LoginRefused { reason, .. } = effect {
-                    let reason = reason.map(|part| self.connection.part(part).to_vec());
-                    let reason = String::from_utf8(reason.unwrap_or_default()).unwrap();
-                    self.reasons.push(reason);
-                }
-            }
+        let reason = actions.spoken().reason();
+        for effect in actions.spoken().iter().flat_map(|call| &call.effects) {
+            let reasons = match effect {
+                Effect::LoginRefused { .. } => &mut self.refusals,
+                Effect::Leave { .. } => &mut self.reasons,
+                _ => continue,
+            };
+            let reason = reason.map(|part| self.connection.part(part).to_vec());
+            reasons.push(String::from_utf8(reason.unwrap_or_default()).unwrap());
         }
         for action in actions {
             match action {

@@ -1,0 +1,187 @@
+//! What dialects that are written in TOML do, part by part.
+
+mod peer;
+
+use std::time::Duration;
+
+use gateway_core::{Config, DisconnectCause, Interest};
+use gateway_dialects::Definition;
+use peer::{Peer, Sent, text};
+
+#[test]
+fn messages_on_ready_and_before_the_close_are_sent_in_order() {
+    let toml = r#"
+        on_ready = ["a ${counter}", "b", "c ${counter}"]
+        closing = ["bye", "hex:e000"]
+    "#;
+    let mut peer = Peer::of_toml(toml, &[]);
+    assert_eq!(peer.sent(), [text("a 1"), text("b"), text("c 2")]);
+    peer.client_closes();
+    let bye = [text("bye"), Sent::Binary(vec![0xe0, 0]), Sent::Close(1000)];
+    assert_eq!(peer.sent(), bye);
+}
+
+#[test]
+fn with_binary_frames_texts_are_binary_in_both_directions() {
+    let toml = r#"
+        frames = "binary"
+        on_ready = "hello ${counter}"
+        [[answer]]
+        when = ["^PING", "~1"]
+        send = "PONG"
+    "#;
+    let mut peer = Peer::of_toml(toml, &[]);
+    assert_eq!(peer.sent(), [Sent::Binary(b"hello 1".to_vec())]);
+    peer.says_bytes(b"PING 1");
+    assert_eq!(peer.sent(), [Sent::Binary(b"PONG".to_vec())]);
+    peer.says_bytes(b"PING\xff1");
+    assert_eq!((peer.sent().len(), peer.delivered().len()), (0, 1));
+}
+
+#[test]
+fn a_binary_heartbeat() {
+    let toml = "[heartbeat]\nsend = \"hex:c000\"\npong = \"hex:d000\"";
+    let mut peer = Peer::of_toml(toml, &[]);
+    assert_eq!(peer.interest(), Interest::binaries_up_to(2));
+    peer.wait_secs(30);
+    assert_eq!(peer.sent(), [Sent::Binary(vec![0xc0, 0])]);
+    peer.says("\u{0}");
+    peer.says_bytes(&[0xd0, 0]);
+    assert_eq!((peer.pongs().len(), peer.delivered().len()), (1, 1));
+}
+
+#[test]
+fn a_login_in_several_steps_answers_with_what_it_captured() {
+    let toml = r#"
+        [login]
+        wait = "/event=challenge"
+        send = '{"connect":"${nonce}"}'
+        ok = [["/event=welcome"], ["/event=hi"]]
+        refused = ["/event=no", { when = "/event=ban", verdict = "fatal", reason = "/why" }]
+        capture = { nonce = "/nonce" }
+        deliver = true
+        [[answer]]
+        when = "/event=again"
+        capture = { code = "/code" }
+        send = '{"code":${code}}'
+        deliver = true
+    "#;
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.says(r#"{"event":"challenge","nonce":"a\"b"}"#);
+    assert_eq!(peer.sent(), [text(r#"{"connect":"a\"b"}"#)]);
+    peer.says(r#"{"event":"again","code":7}"#);
+    assert_eq!(peer.sent(), [text(r#"{"code":7}"#)]);
+    peer.says(r#"{"event":"hi"}"#);
+    assert!(peer.is_ready());
+    assert_eq!(peer.delivered().len(), 3);
+
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.says(r#"{"event":"ban","why":"spam"}"#);
+    assert_eq!(peer.refusals()[0].1, "spam");
+    peer.closes(1000);
+    assert!(peer.gave_up());
+}
+
+#[test]
+fn a_captured_value_that_is_missing_or_unusable_is_never_sent() {
+    let toml = r#"
+        [[answer]]
+        when = "/ping"
+        capture = { id = "/id" }
+        send = '{"pong":"${id}"}'
+    "#;
+    for message in [r#"{"ping":1}"#, r#"{"ping":1,"id":{}}"#, r#"{"ping":1,"id":null}"#] {
+        let mut peer = Peer::of_toml(toml, &[]);
+        peer.says(r#"{"ping":1,"id":"first"}"#);
+        assert_eq!(peer.sent(), [text(r#"{"pong":"first"}"#)]);
+        peer.says(message);
+        assert_eq!(peer.sent(), [Sent::Close(1011)], "{message}");
+        assert_eq!(peer.losses(), [DisconnectCause::Dialect]);
+        assert_eq!(peer.reasons(), ["answer[0].send: ${id} has no value"]);
+        peer.accept_next();
+    }
+    let long = format!(r#"{{"ping":1,"id":"{}"}}"#, "x".repeat(1 << 20));
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.says(&long);
+    assert_eq!(peer.sent(), [Sent::Close(1011)]);
+}
+
+#[test]
+fn the_fault_names_the_template_and_the_value() {
+    use gateway_core::{Connection, Event, Instant};
+    let toml = "on_ready = [\"a\", \"${secret:token}\"]";
+    let definition = Definition::parse(toml).unwrap();
+    assert_eq!(definition.secrets().collect::<Vec<_>>(), ["token"]);
+    let mut connection =
+        Connection::from_seed_with(Config::default().into(), 7, definition.dialect());
+    let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
+    let id = connection.socket().unwrap();
+    let _ = connection.handle(Instant::ZERO, Event::SocketOpened(id));
+    let fault = connection.dialect().fault().unwrap();
+    assert_eq!(fault.to_string(), "on_ready[1]: ${secret:token} has no value");
+    assert!(!connection.is_ready());
+}
+
+#[test]
+fn a_beat_that_nothing_answers_keeps_the_connection_and_expect_ends_it() {
+    let toml = "[heartbeat]\nsend = \"beat\"\ninterval = \"10s\"\nexpect = \"60s\"";
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.wait_secs(59);
+    assert_eq!(peer.sent(), vec![text("beat"); 5]);
+    assert!(peer.is_ready());
+    peer.wait_secs(1);
+    assert_eq!(peer.losses(), [DisconnectCause::PongTimeout]);
+}
+
+#[test]
+fn in_strict_mode_an_answered_ping_of_the_server_is_its_sign_of_life() {
+    let toml = r#"
+        [heartbeat]
+        expect = "10s"
+        [[answer]]
+        when = "=2"
+        send = "3"
+    "#;
+    let dialect = Definition::parse(toml).unwrap().dialect();
+    let config =
+        Config::builder().heartbeat_strict(true).heartbeat(gateway_core::HeartbeatKind::Off);
+    let mut peer = Peer::open_with(config, Box::new(dialect), &[]);
+    for _ in 0..5 {
+        peer.wait_secs(9);
+        peer.says("2");
+    }
+    assert!(peer.is_ready());
+    for _ in 0..3 {
+        peer.wait(Duration::from_millis(3_400));
+        peer.says("data");
+    }
+    assert_eq!(peer.losses(), [DisconnectCause::PongTimeout]);
+}
+
+#[test]
+fn an_interval_of_the_definition_is_in_force_from_the_first_ping() {
+    let toml = "[heartbeat]\nsend = \"a\"\npong = \"=b\"\ninterval = \"7s\"\ntimeout = \"2s\"";
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.wait_secs(7);
+    assert_eq!(peer.sent(), [text("a")]);
+    peer.wait_secs(2);
+    assert_eq!(peer.losses(), [DisconnectCause::PongTimeout]);
+}
+
+#[test]
+fn leaving_on_a_message_has_a_verdict() {
+    let toml = "[[leave]]\nwhen = \"/code=7\"\nverdict = \"fatal\"\nreason = \"/text\"";
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.says(r#"{"code":7,"text":"expired"}"#);
+    assert_eq!(peer.reasons(), ["expired"]);
+    assert_eq!(peer.sent(), [Sent::Close(1001)]);
+    assert!(peer.gave_up());
+}
+
+#[test]
+fn a_message_that_is_longer_than_one_call_may_write_ends_the_socket() {
+    let toml = "on_ready = \"${secret:a}${secret:a}\"";
+    let mut peer = Peer::of_toml(toml, &[("a", &"x".repeat(40_000))]);
+    assert_eq!(peer.sent(), [Sent::Close(1011)]);
+    assert_eq!(peer.losses(), [DisconnectCause::Dialect]);
+}
