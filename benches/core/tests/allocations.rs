@@ -74,6 +74,7 @@ fn exercise(connection: &mut Connection, id: SocketId, text: &mut String) -> (u6
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)
                 | Action::Drain(_)
+                | Action::ResumeAt(_)
                 | Action::ScheduleTimer(_)
                 | Action::CancelTimer
                 | Action::Notify(_) => {}

@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use crate::close::CloseCode;
-use crate::dialect::{Part, Spoken};
+use crate::dialect::Part;
 use crate::event::{EventKind, Failure, OpenError};
 use crate::policy::Verdict;
 use crate::state::{ConnectionState, SocketId};
@@ -473,19 +473,13 @@ impl SendRejection {
 #[must_use = "perform the actions: otherwise the driver and the machine disagree"]
 pub struct Actions {
     list: ArrayVec<Action, { Actions::CAPACITY }>,
-    pub(crate) spoken: Spoken,
+    /// Whether the dialect asked for something. Then the connection has what it asked for.
+    pub(crate) has_spoken: bool,
 }
 
 impl Actions {
     /// The most actions that one event can yield.
-    pub const CAPACITY: usize = 16;
-
-    /// The calls of the dialect during the event, and what it asked for. The actions already include
-    /// what follows from them. A journal records them.
-    #[must_use = "this only reads what the dialect asked for"]
-    pub const fn spoken(&self) -> &Spoken {
-        &self.spoken
-    }
+    pub const CAPACITY: usize = 13;
 
     /// Iterates over the actions without consuming them.
     pub fn iter(&self) -> core::slice::Iter<'_, Action> {
@@ -515,9 +509,9 @@ impl Actions {
     pub(crate) fn push(&mut self, action: Action) {
         // Local invariant: without a dialect, a reconnect of an open socket returns the most
         // actions: eight. With one, up to four messages of `closing` come before them. An answer
-        // that accepts the login returns up to three actions, then the dialect's effects up to
-        // nine (three messages, and six actions of a refused login), then the timer: 13. Property
-        // tests check every event in every state, and dialects at random.
+        // that accepts the login returns up to three actions, then come the dialect's effects: up to
+        // nine actions (three messages, and six of a refused login), then the timer: 13. Property
+        // tests check every event in every state, with dialects at random.
         self.list.push(action);
     }
 }

@@ -1,8 +1,8 @@
 //! The connection: the machine, with its settings, randomness, dialect and statistics.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +12,7 @@ use crate::action::{Action, Actions, GiveUpCause, Outgoing};
 use crate::close::CloseCode;
 use crate::config::Config;
 use crate::context::Context;
-use crate::dialect::{Dialect, Interest, NoDialect, Part, Spoken, Voice};
+use crate::dialect::{Dialect, Interest, NoDialect, Part, Speech, Spoken, Voice};
 use crate::event::Event;
 use crate::heartbeat::Heartbeat;
 use crate::json_heartbeat::JsonHeartbeat;
@@ -58,9 +58,10 @@ pub struct Connection<R = ChaCha8Rng, D = NoDialect> {
     tally: Tally,
     config: Arc<Config>,
     dialect: D,
-    interest: Interest,
-    /// What the dialect wrote during the last event. Empty without a dialect.
-    written: Vec<u8>,
+    /// `None` without a dialect.
+    speech: Option<Box<Speech>>,
+    /// The messages that need the slow path when the connection is ready.
+    attention: Interest,
     random: R,
 }
 
@@ -100,9 +101,9 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     /// Creates a connection with your dialect and your generator.
     #[must_use]
     pub fn with_dialect(config: Arc<Config>, random: R, dialect: D) -> Self {
-        let (machine, tally) = (Machine::new(), Tally::default());
-        let interest = dialect.interest();
-        Self { machine, tally, config, dialect, interest, written: Vec::new(), random }
+        let speech = (!dialect.is_silent()).then(|| Box::new(Speech::new(dialect.interest())));
+        let (machine, tally, attention) = (Machine::new(), Tally::default(), Interest::NONE);
+        Self { machine, tally, config, dialect, speech, attention, random }
     }
 
     /// Handles an event and returns the actions to perform, in order.
@@ -119,7 +120,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
         let now = self.machine.memory.told(now);
-        match self.machine.state.on_common(&event, now, &self.config, self.interest) {
+        match self.machine.state.on_common(&event, now, &self.config, self.attention) {
             Some(Common::Data { bytes }) => {
                 self.tally.count_in(bytes);
                 Actions::only(Action::Deliver)
@@ -138,29 +139,43 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
     #[inline(never)] // its stack frame is large, and the common events do not need it
     fn transit(&mut self, now: Instant, event: &Event<'_>) -> Actions {
         let mut actions = Actions::default();
-        let mut spoken = Spoken::default();
         let armed = self.machine.deadline();
         let Machine { state, memory } = &mut self.machine;
-        self.written.clear();
-        self.written.shrink_to(Self::KEPT);
+        let speech = self.speech.as_deref_mut();
         let mut cx = Context {
             now,
             event: event.kind(),
             config: &self.config,
-            voice: Voice::new(&mut self.dialect, self.interest, &mut self.written, &mut spoken),
+            voice: Voice::new(&mut self.dialect, speech),
             random: &mut self.random,
             memory,
             tally: &mut self.tally,
             actions: &mut actions,
         };
         state.on(event, &mut cx);
-        actions.spoken = spoken;
-        self.interest = self.dialect.interest();
+        if let Some(speech) = &mut self.speech {
+            speech.interest = self.dialect.interest();
+            actions.has_spoken = !speech.spoken.is_empty();
+        }
+        self.attention = self.attention();
         let due = self.machine.deadline();
         if due != armed {
             actions.push(due.map_or(Action::CancelTimer, Action::ScheduleTimer));
         }
         actions
+    }
+
+    /// Which messages need the slow path when the connection is ready: what the dialect wants to see,
+    /// and texts that may belong to the heartbeat.
+    #[inline]
+    fn attention(&self) -> Interest {
+        let own = self.speech.as_ref().map_or(Interest::NONE, |speech| speech.interest);
+        match &self.machine.state {
+            State::Ready(ready) if ready.may_get_beat(&self.config) => {
+                own.and(JsonHeartbeat::BEATS)
+            }
+            _ => own,
+        }
     }
 
     /// Appends the payload of one of the machine's frames to `into`, and returns the kind of frame.
@@ -184,7 +199,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
             }
             Outgoing::Dialect(part) | Outgoing::DialectPing(part) => {
                 self.tally.count_bytes_out(part.len as usize);
-                let bytes = part.of(&self.written);
+                let bytes = part.of(self.speech.as_ref().map_or(&[], |speech| &speech.written));
                 if !part.is_text {
                     return Some(Encoded::Binary(bytes));
                 }
@@ -220,25 +235,32 @@ impl<R, D: Dialect> Connection<R, D> {
     /// [`SocketOpened`](Event::SocketOpened).
     pub fn set_secrets(&mut self, secrets: &Secrets) {
         self.dialect.secrets(secrets);
-        self.interest = self.dialect.interest();
+        if let Some(speech) = &mut self.speech {
+            speech.interest = self.dialect.interest();
+        }
     }
 }
 
 impl<R, D> Connection<R, D> {
-    /// The buffer for what a dialect writes keeps at most this many bytes from one event to the
-    /// next.
-    const KEPT: usize = 4 << 10;
-
     /// A text or message that the dialect wrote during the last event.
     #[must_use]
     pub fn part(&self, part: Part) -> &[u8] {
-        part.of(&self.written)
+        part.of(self.speech.as_ref().map_or(&[], |speech| &speech.written))
+    }
+
+    /// What the dialect asked for during the last event, which returned these actions. The actions
+    /// already include what follows from it.
+    #[must_use]
+    pub fn spoken(&self, actions: &Actions) -> &Spoken {
+        static NOTHING: Spoken = Spoken::NONE;
+        let speech = self.speech.as_ref().filter(|_| actions.has_spoken);
+        speech.map_or(&NOTHING, |speech| &speech.spoken)
     }
 
     /// What an [`Observer`](crate::Observer) is told of the event that was just handled.
     #[must_use]
     pub fn observed<'a>(
-        &self,
+        &'a self,
         now: Instant,
         event: Event<'a>,
         actions: &'a Actions,
@@ -247,7 +269,7 @@ impl<R, D> Connection<R, D> {
             now,
             event,
             actions: actions.as_slice(),
-            spoken: actions.spoken(),
+            spoken: self.spoken(actions),
             state: self.state(),
             deadline: self.next_deadline(),
         }
@@ -363,6 +385,7 @@ impl<R, D> Connection<R, D> {
     pub fn statistics(&self, now: Instant) -> Statistics {
         let memory = &self.machine.memory;
         let mut statistics = self.tally.statistics(memory.last_socket);
+        statistics.effects_ignored = self.speech.as_ref().map_or(0, |speech| speech.ignored);
         if self.is_ready() {
             let current = now.saturating_duration_since(memory.since);
             statistics.time_ready = statistics.time_ready.saturating_add(current);

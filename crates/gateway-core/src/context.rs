@@ -9,9 +9,9 @@ use crate::action::{
     RetryCause, SendRejection,
 };
 use crate::config::Config;
-use crate::dialect::{DialectCall, Effect, Moment, Received, Voice};
+use crate::dialect::{DialectCall, DialectCallKind, Effect, Moment, Received, Voice};
 use crate::event::{EventKind, Message, RetryAfter};
-use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Waiting};
+use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Terms, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Decision;
 use crate::state::{ConnectionState, SocketId};
@@ -62,13 +62,21 @@ impl Context<'_> {
     }
 
     /// Tells the dialect that this socket opened.
+    #[inline]
     pub(crate) fn tell_opened(&mut self, socket: SocketId) {
+        if self.voice.is_silent() {
+            return;
+        }
         let moment = self.moment(socket);
         self.voice.opened(moment);
     }
 
     /// Shows a message to the dialect. Returns whether the application gets the message.
+    #[inline]
     pub(crate) fn show(&mut self, socket: SocketId, message: Message<'_>) -> Received {
+        if self.voice.is_silent() {
+            return Received::Deliver;
+        }
         let moment = self.moment(socket);
         self.voice.received(moment, message)
     }
@@ -80,19 +88,27 @@ impl Context<'_> {
     }
 
     /// Counts an interval of zero that the dialect set, and reports the first one of a socket.
-    pub(crate) fn ignore_effect(&mut self, socket: SocketId) {
-        self.tally.count_effect_ignored();
-        if !core::mem::replace(&mut self.memory.is_effect_reported, true) {
+    pub(crate) fn ignore_effect(&mut self, socket: SocketId, terms: &mut Terms) {
+        self.voice.count_ignored();
+        if !core::mem::replace(&mut terms.is_ignored_reported, true) {
             self.notify(Notice::EffectIgnored { socket });
         }
     }
 
     /// Sends what the dialect has to say before our Close frame.
+    #[inline]
     pub(crate) fn say_farewell(&mut self, socket: SocketId) {
+        if !self.voice.is_silent() {
+            self.let_say_farewell(socket);
+        }
+    }
+
+    #[inline(never)]
+    fn let_say_farewell(&mut self, socket: SocketId) {
         let moment = self.moment(socket);
         self.voice.closing(moment);
-        let call = self.voice.newest().cloned();
-        for effect in call.into_iter().flat_map(|DialectCall { effects, .. }| effects) {
+        let call = self.voice.newest().filter(|call| call.call == DialectCallKind::Closing);
+        for effect in call.cloned().into_iter().flat_map(|DialectCall { effects, .. }| effects) {
             match effect {
                 Effect::Send(part) => self.send(socket, Outgoing::Dialect(part)),
                 Effect::Stamp(_)
@@ -102,7 +118,7 @@ impl Context<'_> {
                 | Effect::SetHeartbeat { .. }
                 | Effect::ExpectWithin(_)
                 | Effect::Leave { .. }
-                | Effect::ResumeAt(_) => self.tally.count_effect_ignored(),
+                | Effect::ResumeAt(_) => self.voice.count_ignored(),
             }
         }
     }
@@ -153,7 +169,6 @@ impl Context<'_> {
         reason: Reason,
     ) -> State {
         self.note(reason);
-        self.memory.is_effect_reported = false;
         self.act(Action::OpenSocket { id: socket, credentials });
         let give_up_at = self.now.saturating_add(self.config.connect_timeout);
         State::Connecting(Connecting { socket, credentials, give_up_at })

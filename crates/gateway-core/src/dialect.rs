@@ -9,7 +9,7 @@ use core::time::Duration;
 
 pub use effect::{DialectCall, DialectCallKind, Effect, Part, Spoken};
 pub use exchange::Exchange;
-pub(crate) use exchange::{Moment, Voice};
+pub(crate) use exchange::{Moment, Speech, Voice};
 pub use interest::Interest;
 
 use crate::action::DisconnectCause;
@@ -64,6 +64,11 @@ pub trait Dialect {
     /// configuration accordingly: see [`Config::with_dialect`](crate::Config::with_dialect).
     fn duties(&self) -> Duties {
         Duties::NONE
+    }
+
+    /// Whether the dialect does nothing at all. Then it is never called, and costs nothing.
+    fn is_silent(&self) -> bool {
+        false
     }
 
     /// Which messages the dialect wants to see. The connection asks after each call of another
@@ -146,6 +151,10 @@ impl Duties {
 pub struct NoDialect;
 
 impl Dialect for NoDialect {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn interest(&self) -> Interest {
         Interest::NONE
     }
@@ -159,6 +168,10 @@ impl Dialect for NoDialect {
 impl<D: Dialect + ?Sized> Dialect for Box<D> {
     fn duties(&self) -> Duties {
         (**self).duties()
+    }
+
+    fn is_silent(&self) -> bool {
+        (**self).is_silent()
     }
 
     fn interest(&self) -> Interest {

@@ -6,6 +6,7 @@ use core::fmt::{self, Write as _};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::Interest;
 use crate::time::UnixMillis;
 
 /// Whether a text message belongs to the heartbeat.
@@ -31,6 +32,9 @@ impl JsonHeartbeat {
     /// The longest text that can be a heartbeat, in bytes. Any longer text is an application
     /// message.
     pub const MAX_BEAT: usize = 256;
+
+    /// The texts that can be a heartbeat.
+    pub(crate) const BEATS: Interest = Interest::texts_up_to(Self::MAX_BEAT as u32);
 
     fn write(kind: &str, timestamp: Option<UnixMillis>, into: &mut String) {
         // Writing to a String cannot fail.

@@ -39,8 +39,6 @@ pub(crate) struct Memory {
     /// When the last reconnect on purpose opened its socket; before that, when it began its attempt or
     /// is to begin it.
     pub(crate) reconnect_at: Option<Compact>,
-    /// Whether an ignored effect of the dialect was reported since the last socket was ordered.
-    pub(crate) is_effect_reported: bool,
     /// When the connection became ready. While it is not ready: when it stopped being ready, or
     /// started afresh.
     pub(crate) since: Instant,
@@ -123,7 +121,8 @@ pub(crate) struct Ready {
     pub(crate) socket: SocketId,
     /// `None` if the heartbeat is off.
     pub(crate) heartbeat: Option<Heartbeat>,
-    /// `None` if there is no data timeout.
+    /// `None` if there is neither a data timeout nor an expectation of the dialect. With an expectation
+    /// alone, it never fires, and only notes when the last message came.
     pub(crate) data: Option<DataWatch>,
     /// When the next step of the renewal is due. `None` if the connection is not renewed.
     pub(crate) renew_at: Option<Compact>,
@@ -138,6 +137,8 @@ pub(crate) struct Ready {
 pub(crate) struct Terms {
     pub(crate) heartbeat: Option<Pace>,
     pub(crate) expected: Option<Expected>,
+    /// Whether an ignored effect was reported.
+    pub(crate) is_ignored_reported: bool,
 }
 
 /// The interval and timeout of a heartbeat that a dialect has set.
@@ -147,8 +148,8 @@ pub(crate) struct Pace {
     pub(crate) timeout: Duration,
 }
 
-/// Within which time the dialect expects something from the server. A byte only sets `heard_at`; the
-/// Tick at `judge_at` evaluates it.
+/// Within which time the dialect expects something from the server. A byte that is no message only sets
+/// `heard_at`, and a message that of the data watch. The Tick at `judge_at` evaluates both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Expected {
     pub(crate) within: Duration,
@@ -215,7 +216,6 @@ impl Machine {
                 jump_at: None,
                 online_at: None,
                 reconnect_at: None,
-                is_effect_reported: false,
                 since: Instant::ZERO,
             },
         }
@@ -296,15 +296,21 @@ impl Ready {
     fn deadline(&self) -> Option<Instant> {
         let beat_at =
             self.heartbeat.as_ref().map(|heartbeat| heartbeat.deadline(self.flow.reading));
-        if self.data.is_none() && self.renew_at.is_none() && self.terms.is_none() {
-            return beat_at; // most connections have none of them
+        if self.data.is_none() && self.renew_at.is_none() {
+            return beat_at; // most connections have neither
         }
+        self.deadline_with_watches(beat_at)
+    }
+
+    #[inline(never)] // rare, and it would make the path of an early Tick longer
+    fn deadline_with_watches(&self, beat_at: Option<Instant>) -> Option<Instant> {
         let [judge_at, silent_at] = match self.flow.reading {
             Lane::Held => [None; 2], // the data may have arrived, but is not read
             Lane::Free => {
                 let expected = self.terms.as_ref().and_then(|terms| terms.expected);
                 let expected = expected.map(|expected| expected.watch.judge_at);
-                [self.data.map(|watch| watch.judge_at), expected]
+                let data = self.data.map(|watch| watch.judge_at);
+                [data.filter(|at| *at < Instant::MAX), expected]
             }
         };
         let renew_at = self.renew_at.map(Compact::instant);
@@ -330,7 +336,9 @@ impl DataWatch {
         match reading {
             Lane::Free => {
                 self.heard_at = Compact::at(shift.moved(self.heard_at.instant()));
-                shift.apply(&mut self.judge_at);
+                if self.judge_at < Instant::MAX {
+                    shift.apply(&mut self.judge_at);
+                }
             }
             // While the application does not read, the timeout does not fire, and the resume
             // restarts it.

@@ -28,7 +28,10 @@ impl Ready {
         }
         let heartbeat = first_beat(&timing_of(terms.as_deref(), cx.config), cx);
         let (data, renew_at) = (watch_data(cx), first_renewal(cx));
-        Self { socket, heartbeat, data, renew_at, renewal: Renewal::Later, flow, terms }
+        let renewal = Renewal::Later;
+        let mut ready = Self { socket, heartbeat, data, renew_at, renewal, flow, terms };
+        ready.note_messages(cx.now);
+        ready
     }
 
     /// The heartbeat's spans on this socket.
@@ -37,15 +40,17 @@ impl Ready {
     }
 
     #[inline]
-    pub(crate) fn on_bytes(&mut self, now: Instant, config: &Config) {
+    pub(crate) fn on_bytes(&mut self, config: &Config) {
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.on_bytes(&config.heartbeat.timing);
         }
-        if let Some(terms) = &mut self.terms
-            && let Some(expected) = &mut terms.expected
-            && !config.heartbeat.timing.strict
-        {
-            expected.watch.heard_at = Compact::at(now);
+    }
+
+    /// Bytes came that are no message on the fast path.
+    pub(crate) fn on_other_bytes(&mut self, now: Instant, config: &Config) {
+        self.on_bytes(config);
+        if let Some(terms) = &mut self.terms {
+            terms.on_bytes(now, config);
         }
     }
 
@@ -61,10 +66,14 @@ impl Ready {
         }
     }
 
-    /// Whether a text may belong to the heartbeat: a pong that is awaited, or a ping to answer.
+    /// Whether a short text may belong to the heartbeat in JSON: a pong that is awaited, or a ping to
+    /// answer.
     #[inline]
-    pub(crate) fn may_be_beat(&self, config: &Config) -> bool {
-        config.heartbeat.answer_pings || self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong)
+    pub(crate) fn may_get_beat(&self, config: &Config) -> bool {
+        let settings = &config.heartbeat;
+        settings.answer_pings
+            || settings.kind() == HeartbeatKind::Json
+                && self.heartbeat.as_ref().is_some_and(Heartbeat::awaits_pong)
     }
 
     pub(crate) fn on_text(&mut self, text: &str, cx: &mut Context<'_>) {
@@ -98,15 +107,34 @@ impl Ready {
             terms.restart(cx.now);
         }
         self.data = watch_data(cx);
+        self.note_messages(cx.now);
     }
 
     /// When the server was silent for longer than the dialect expects, if it was.
-    pub(crate) fn silent_at(&mut self, now: Instant) -> Option<Instant> {
+    pub(crate) fn silent_at(&mut self, now: Instant, config: &Config) -> Option<Instant> {
         if self.flow.reading == Lane::Held {
             return None;
         }
         let expected = self.terms.as_mut()?.expected.as_mut()?;
+        if let (Some(data), false) = (&self.data, config.heartbeat.timing.strict) {
+            let heard_at = expected.watch.heard_at.instant().max(data.heard_at.instant());
+            expected.watch.heard_at = Compact::at(heard_at);
+        }
         expected.watch.missed_at(now, expected.within)
+    }
+
+    /// The dialect expects something within this time.
+    pub(crate) fn expect(&mut self, within: Duration, now: Instant) {
+        self.terms.get_or_insert_default().expect(within, now);
+        self.note_messages(now);
+    }
+
+    /// An expectation needs to know when the last message came.
+    fn note_messages(&mut self, now: Instant) {
+        if self.terms.as_ref().is_some_and(|terms| terms.expected.is_some()) {
+            let watch = DataWatch { heard_at: Compact::at(now), judge_at: Instant::MAX };
+            self.data.get_or_insert(watch);
+        }
     }
 
     /// The dialect sets the heartbeat's spans.
@@ -270,7 +298,7 @@ pub(crate) fn heard_dialect_pong(
         (
             HeartbeatKind::Json | HeartbeatKind::Ping | HeartbeatKind::Dialect | HeartbeatKind::Off,
             _,
-        ) => cx.tally.count_effect_ignored(),
+        ) => cx.voice.count_ignored(),
     }
 }
 
@@ -316,6 +344,14 @@ fn timing_of(terms: Option<&Terms>, config: &Config) -> Timing {
 }
 
 impl Terms {
+    fn on_bytes(&mut self, now: Instant, config: &Config) {
+        if let Some(expected) = &mut self.expected
+            && !config.heartbeat.timing.strict
+        {
+            expected.watch.heard_at = Compact::at(now);
+        }
+    }
+
     /// The shortest and the longest span that a dialect can set.
     const LEAST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_secs(24 * 60 * 60);

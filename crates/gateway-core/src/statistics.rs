@@ -8,8 +8,8 @@ use crate::event::OpenError;
 /// What a connection has done since it was created. This is a copy: see
 /// [`Connection::statistics`](crate::Connection::statistics).
 ///
-/// All counters saturate: `opened`, `reconnects`, `stale_events` and `effects_ignored` at about four
-/// billion (2³²), the others at `u64::MAX`.
+/// All counters saturate: `opened`, `reconnects` and `stale_events` at about four billion (2³²),
+/// the others at `u64::MAX`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

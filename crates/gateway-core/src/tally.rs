@@ -26,7 +26,6 @@ pub(crate) struct Tally {
     opened: u32,
     readies: u32,
     stale_events: u32,
-    effects_ignored: u32,
     /// How many were measured. While this is 0, `last_ns`, `min_ns` and `smoothed_ns` mean nothing.
     round_trips: u32,
 }
@@ -56,10 +55,6 @@ impl Tally {
 
     pub(crate) fn count_stale(&mut self) {
         self.stale_events = self.stale_events.saturating_add(1);
-    }
-
-    pub(crate) fn count_effect_ignored(&mut self) {
-        self.effects_ignored = self.effects_ignored.saturating_add(1);
     }
 
     pub(crate) fn count_time_ready(&mut self, span: Duration) {
@@ -98,7 +93,7 @@ impl Tally {
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             stale_events: self.stale_events.into(),
-            effects_ignored: self.effects_ignored.into(),
+            effects_ignored: 0, // the dialect's
             became_ready: self.readies > 0,
         }
     }

@@ -55,10 +55,10 @@ impl State {
         event: &Event<'_>,
         now: Instant,
         config: &Config,
-        interest: Interest,
+        attention: Interest,
     ) -> Option<Common> {
         if let (Event::FrameReceived(id, frame), Self::Ready(ready)) = (event, &mut *self) {
-            return ready.on_data(*id, *frame, now, config, interest);
+            return ready.on_data(*id, *frame, now, config, attention);
         }
         if let (Event::SendRequested(message), Self::Ready(ready)) = (event, &*self)
             && ready.flow.writing == Lane::Free
@@ -71,8 +71,18 @@ impl State {
 
     /// Applies an event, and then what the dialect asked for meanwhile.
     pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) {
-        let next = self.on_event(event, cx);
-        self.enter(next);
+        if let Some(next) = self.on_event(event, cx) {
+            *self = next;
+        }
+        if cx.voice.has_spoken() {
+            self.on_spoken(cx);
+        }
+    }
+
+    /// Does what the dialect asked for in the newest call. What it asked for before our Close frame is
+    /// already done.
+    #[inline(never)]
+    fn on_spoken(&mut self, cx: &mut Context<'_>) {
         let call = cx.voice.newest().filter(|call| call.call != DialectCallKind::Closing).cloned();
         if let Some(DialectCall { call, effects }) = call {
             self.on_effects(call, &effects, cx);
@@ -124,17 +134,13 @@ impl State {
                     | Self::Closing(_)
                     | Self::Closed(_),
                 ) => {
-                    cx.tally.count_effect_ignored();
+                    cx.voice.count_ignored();
                     None
                 }
             };
-            self.enter(next);
-        }
-    }
-
-    fn enter(&mut self, next: Next) {
-        if let Some(next) = next {
-            *self = next;
+            if let Some(next) = next {
+                *self = next;
+            }
         }
     }
 
@@ -694,7 +700,7 @@ impl LoggingIn {
                 let in_force = cx.config.heartbeat.timing.timeout;
                 match Terms::pace(interval, timeout, in_force) {
                     Some(pace) => self.terms.get_or_insert_default().heartbeat = Some(pace),
-                    None => cx.ignore_effect(self.socket),
+                    None => cx.ignore_effect(self.socket, self.terms.get_or_insert_default()),
                 }
             }
             Effect::ExpectWithin(within) => {
@@ -705,7 +711,7 @@ impl LoggingIn {
             }
             Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),
             // We have sent no ping.
-            Effect::Stamp(_) | Effect::Pong(_) => cx.tally.count_effect_ignored(),
+            Effect::Stamp(_) | Effect::Pong(_) => cx.voice.count_ignored(),
         }
         None
     }
@@ -792,18 +798,18 @@ impl Ready {
         frame: Frame<'_>,
         now: Instant,
         config: &Config,
-        interest: Interest,
+        attention: Interest,
     ) -> Option<Common> {
         let message = match frame {
             Frame::Binary(bytes) => Message::Binary(bytes),
-            Frame::Text(text) if !self.may_be_beat(config) => Message::Text(text),
-            Frame::Text(_) | Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) => return None,
+            Frame::Text(text) => Message::Text(text),
+            Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) => return None,
         };
-        if self.socket != id || interest.wants(message) {
+        if self.socket != id || attention.wants(message) {
             return None;
         }
         let bytes = message.len();
-        self.on_bytes(now, config);
+        self.on_bytes(config);
         self.mark_data(now);
         Some(Common::Data { bytes })
     }
@@ -811,7 +817,7 @@ impl Ready {
     fn on_socket(&mut self, event: SocketEvent<'_>, cx: &mut Context<'_>) -> Next {
         match event {
             SocketEvent::Frame(frame) => return self.on_frame(frame, cx),
-            SocketEvent::Bytes => self.on_bytes(cx.now, cx.config),
+            SocketEvent::Bytes => self.on_other_bytes(cx.now, cx.config),
             SocketEvent::Failed(failure) => {
                 return Some(fail(Self::end(cx), self.socket, failure, cx));
             }
@@ -846,7 +852,7 @@ impl Ready {
 
     fn on_frame(&mut self, frame: Frame<'_>, cx: &mut Context<'_>) -> Next {
         cx.tally.count_in(frame.len());
-        self.on_bytes(cx.now, cx.config);
+        self.on_other_bytes(cx.now, cx.config);
         match frame {
             Frame::Text(text) => self.on_text(text, cx),
             Frame::Binary(bytes) => self.on_message(Message::Binary(bytes), cx),
@@ -870,7 +876,8 @@ impl Ready {
             Death::Silent => (at, DisconnectCause::PongTimeout),
             Death::Stalled => (at, DisconnectCause::WriteStall),
         });
-        let silence = self.silent_at(cx.now).map(|at| (at, DisconnectCause::PongTimeout));
+        let silence =
+            self.silent_at(cx.now, cx.config).map(|at| (at, DisconnectCause::PongTimeout));
         let death = death.into_iter().chain(silence).min_by_key(|(at, _)| *at);
         if let Some(missed_at) = self.data_missed_at(cx)
             && death.is_none_or(|(dead_at, _)| missed_at <= dead_at)
@@ -904,18 +911,16 @@ impl Ready {
                 let in_force = self.timing(cx.config).timeout;
                 match Terms::pace(interval, timeout, in_force) {
                     Some(pace) => self.set_pace(pace, cx.now),
-                    None => cx.ignore_effect(self.socket),
+                    None => cx.ignore_effect(self.socket, self.terms.get_or_insert_default()),
                 }
             }
-            Effect::ExpectWithin(within) => {
-                self.terms.get_or_insert_default().expect(within, cx.now);
-            }
+            Effect::ExpectWithin(within) => self.expect(within, cx.now),
             Effect::Leave { code, verdict, .. } => {
                 return Some(leave(Self::end(cx), self.socket, code, verdict, cx));
             }
             Effect::ResumeAt(part) => cx.act(Action::ResumeAt(part)),
             // The login is over. The stamp belongs to no ping.
-            Effect::LoginAccepted | Effect::Stamp(_) => cx.tally.count_effect_ignored(),
+            Effect::LoginAccepted | Effect::Stamp(_) => cx.voice.count_ignored(),
         }
         None
     }

@@ -58,6 +58,11 @@ impl Dialect for Marked<BoxDialect> {
         self.0.duties()
     }
 
+    fn is_silent(&self) -> bool {
+        let _stay = Stay::begin();
+        self.0.is_silent()
+    }
+
     fn interest(&self) -> Interest {
         let _stay = Stay::begin();
         self.0.interest()

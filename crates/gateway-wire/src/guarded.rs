@@ -80,6 +80,10 @@ impl Dialect for Guarded {
         self.duties
     }
 
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     fn interest(&self) -> Interest {
         let Some(dialect) = &self.dialect else { return Interest::NONE };
         // A dialect that panics here sees the next message, and most likely panics again.

@@ -181,13 +181,29 @@ enum Call<'a> {
     Closing,
 }
 
-/// The dialect of a connection, during one event.
-pub(crate) struct Voice<'a> {
-    dialect: &'a mut dyn Dialect,
-    interest: Interest,
-    bytes: &'a mut Vec<u8>,
-    spoken: &'a mut Spoken,
+/// What a connection keeps for its dialect.
+#[derive(Clone)]
+pub(crate) struct Speech {
+    pub(crate) interest: Interest,
+    /// What the dialect wrote during the last event on the slow path.
+    pub(crate) written: Vec<u8>,
+    /// What it asked for during that event.
+    pub(crate) spoken: Spoken,
+    /// How many effects were ignored.
+    pub(crate) ignored: u64,
 }
+
+impl Speech {
+    /// The buffer keeps at most this many bytes from one event to the next.
+    const KEPT: usize = 4 << 10;
+
+    pub(crate) const fn new(interest: Interest) -> Self {
+        Self { interest, written: Vec::new(), spoken: Spoken::NONE, ignored: 0 }
+    }
+}
+
+/// The dialect of a connection, during one event.
+pub(crate) struct Voice<'a>(Option<(&'a mut dyn Dialect, &'a mut Speech)>);
 
 /// When and where a dialect is called.
 #[derive(Clone, Copy)]
@@ -198,13 +214,19 @@ pub(crate) struct Moment {
 }
 
 impl<'a> Voice<'a> {
-    pub(crate) fn new(
-        dialect: &'a mut dyn Dialect,
-        interest: Interest,
-        bytes: &'a mut Vec<u8>,
-        spoken: &'a mut Spoken,
-    ) -> Self {
-        Self { dialect, interest, bytes, spoken }
+    /// `speech` is `None` without a dialect.
+    #[inline]
+    pub(crate) fn new(dialect: &'a mut dyn Dialect, speech: Option<&'a mut Speech>) -> Self {
+        let Some(speech) = speech else { return Self(None) };
+        speech.written.clear();
+        speech.written.shrink_to(Speech::KEPT);
+        speech.spoken.0.clear();
+        Self(Some((dialect, speech)))
+    }
+
+    #[inline]
+    pub(crate) const fn is_silent(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn opened(&mut self, at: Moment) {
@@ -214,11 +236,12 @@ impl<'a> Voice<'a> {
     /// Shows a message to the dialect, if it wants to see it. Returns whether the application gets
     /// the message.
     pub(crate) fn received(&mut self, at: Moment, message: Message<'_>) -> Received {
-        if !self.interest.wants(message) {
+        let wants = self.0.as_ref().is_some_and(|(_, speech)| speech.interest.wants(message));
+        if !wants {
             return Received::Deliver;
         }
         match self.call(at, Call::Received(message)) {
-            DialectCallKind::Consumed => Received::Consume,
+            Some(DialectCallKind::Consumed) => Received::Consume,
             _ => Received::Deliver,
         }
     }
@@ -232,40 +255,55 @@ impl<'a> Voice<'a> {
     }
 
     pub(crate) fn lost(&mut self, cause: DisconnectCause) {
-        self.dialect.lost(cause);
+        if let Some((dialect, _)) = &mut self.0 {
+            dialect.lost(cause);
+        }
+    }
+
+    /// Whether the dialect asked for something.
+    #[inline]
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.0.as_ref().is_some_and(|(_, speech)| !speech.spoken.is_empty())
     }
 
     /// What the dialect asked for in the newest call.
     pub(crate) fn newest(&self) -> Option<&DialectCall> {
-        self.spoken.0.last()
+        self.0.as_ref()?.1.spoken.0.last()
     }
 
-    fn call(&mut self, at: Moment, call: Call<'_>) -> DialectCallKind {
-        let start = self.bytes.len();
+    pub(crate) const fn count_ignored(&mut self) {
+        if let Some((_, speech)) = &mut self.0 {
+            speech.ignored = speech.ignored.saturating_add(1);
+        }
+    }
+
+    fn call(&mut self, at: Moment, call: Call<'_>) -> Option<DialectCallKind> {
+        let (dialect, speech) = self.0.as_mut()?;
+        let start = speech.written.len();
         let mut exchange = Exchange {
             now: at.now,
             wall_clock: at.wall_clock,
             socket: at.socket,
             effects: ArrayVec::new(),
-            bytes: &mut *self.bytes,
+            bytes: &mut speech.written,
             start,
             is_over: false,
         };
         let call = match call {
             Call::Opened => {
-                self.dialect.opened(&mut exchange);
+                dialect.opened(&mut exchange);
                 DialectCallKind::Opened
             }
-            Call::Received(message) => match self.dialect.received(message, &mut exchange) {
+            Call::Received(message) => match dialect.received(message, &mut exchange) {
                 Received::Deliver => DialectCallKind::Delivered,
                 Received::Consume => DialectCallKind::Consumed,
             },
             Call::Heartbeat => {
-                self.dialect.heartbeat(&mut exchange);
+                dialect.heartbeat(&mut exchange);
                 DialectCallKind::Heartbeat
             }
             Call::Closing => {
-                self.dialect.closing(&mut exchange);
+                dialect.closing(&mut exchange);
                 DialectCallKind::Closing
             }
         };
@@ -276,8 +314,11 @@ impl<'a> Voice<'a> {
             ));
         }
         let effects = exchange.effects;
-        // Local invariant: an event makes at most two calls. A third one would not be recorded.
-        let _ = self.spoken.0.try_push(DialectCall { call, effects });
-        call
+        // A call that changes nothing is not worth a line in a journal.
+        if !effects.is_empty() || call == DialectCallKind::Consumed {
+            // Local invariant: an event makes at most two calls. A third one would not be recorded.
+            let _ = speech.spoken.0.try_push(DialectCall { call, effects });
+        }
+        Some(call)
     }
 }

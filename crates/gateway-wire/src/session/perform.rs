@@ -59,7 +59,7 @@ impl Session {
     }
 
     pub(super) fn perform_all(&mut self, actions: &Actions, payload: &mut Payload<'_>) {
-        if let Some(reason) = actions.spoken().reason() {
+        if let Some(reason) = self.connection.spoken(actions).reason() {
             let reason = String::from_utf8_lossy(self.connection.part(reason)).into_owned();
             self.said = Some(escaped(&self.without_secrets(&reason, REFUSAL)).into());
         }
