@@ -10,7 +10,13 @@ use gateway_testkit::history::{
 
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     (settings(), any::<u64>(), any::<bool>(), vec(step(), 0..120)).prop_map(
-        |(settings, seed, is_punctual, steps)| Plan { settings, seed, is_punctual, steps },
+        |(settings, seed, is_punctual, steps)| Plan {
+            settings,
+            seed,
+            is_punctual,
+            steps,
+            ..Plan::default()
+        },
     )
 }
 
@@ -34,7 +40,7 @@ pub(crate) fn coarse_plan() -> impl Strategy<Value = Plan> {
             ];
             let ready = ready.map(|fact| Step { advance: Advance::Stay, fact });
             let steps = ready.into_iter().chain(steps).collect();
-            Plan { settings, seed, is_punctual, steps }
+            Plan { settings, seed, is_punctual, steps, ..Plan::default() }
         },
     )
 }
@@ -52,7 +58,13 @@ pub(crate) fn refused_plan() -> impl Strategy<Value = Plan> {
         Settings { rules, connect_timeout, ..login(coarse(settings)) }
     });
     (settings, any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
-        |(settings, seed, is_punctual, steps)| Plan { settings, seed, is_punctual, steps },
+        |(settings, seed, is_punctual, steps)| Plan {
+            settings,
+            seed,
+            is_punctual,
+            steps,
+            ..Plan::default()
+        },
     )
 }
 
@@ -63,7 +75,7 @@ pub(crate) fn asking_plan() -> impl Strategy<Value = Plan> {
     (settings(), any::<u64>(), any::<bool>(), vec(step, 0..80)).prop_map(
         |(settings, seed, is_punctual, steps)| {
             let settings = Settings { asks_provider: true, ..coarse(settings) };
-            Plan { settings, seed, is_punctual, steps }
+            Plan { settings, seed, is_punctual, steps, ..Plan::default() }
         },
     )
 }
