@@ -96,7 +96,7 @@ impl State {
         });
         for (place, effect) in effects.iter().enumerate() {
             let next = match (effect, &mut *self) {
-                (Effect::Stamp(_), _) => None, // it belongs to the ping
+                (Effect::Stamp(_), Self::Ready(_)) if ping.is_some() => None, // the ping has it
                 (Effect::Send(part), Self::Ready(ready)) if ping == Some(place) => {
                     ready.dialect_ping(*part, stamp, cx);
                     None
@@ -109,6 +109,7 @@ impl State {
                 }
                 (
                     Effect::Send(_)
+                    | Effect::Stamp(_)
                     | Effect::LoginAccepted
                     | Effect::LoginRefused { .. }
                     | Effect::Pong(_)

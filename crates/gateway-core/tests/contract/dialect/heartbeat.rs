@@ -97,6 +97,19 @@ fn the_last_message_of_a_heartbeat_is_the_ping() {
 }
 
 #[test]
+fn a_stamp_that_no_ping_takes_is_counted() {
+    let stamps = |exchange: &mut gateway_core::Exchange<'_>| exchange.stamp(1);
+    let says = Says { opened: stamps, heartbeat: stamps, ..SILENT };
+    for config in [beating(), logging_in()] {
+        let (talk, _) = Talk::opened(config, says.clone());
+        assert_eq!(talk.ignored(), 1);
+    }
+    let mut talk = Talk::ready(beating(), says);
+    talk.0.tick();
+    assert_eq!(talk.ignored(), 2);
+}
+
+#[test]
 fn a_pong_answers_the_ping_of_its_stamp_and_those_before_it_and_any_other_the_oldest() {
     let says = Says {
         heartbeat: |exchange| {
