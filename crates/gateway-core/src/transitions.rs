@@ -19,7 +19,7 @@ use crate::machine::{
     Renewal, State, Terms, Waiting,
 };
 use crate::policy::Verdict;
-use crate::ready::{answer_to, heard_dialect_pong, heard_pong, heard_pong_frame};
+use crate::ready::{answer_to, heard_dialect_pong, heard_pong, heard_pong_frame, timing_of};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, UnixMillis};
@@ -692,7 +692,7 @@ impl LoggingIn {
             Effect::LoginAccepted => return Some(self.accepted(cx)),
             Effect::LoginRefused { verdict, .. } => return Some(self.refused(verdict, cx)),
             Effect::SetHeartbeat { interval, timeout } => {
-                let in_force = cx.config.heartbeat.timing.timeout;
+                let in_force = timing_of(self.terms.as_deref(), cx.config).timeout;
                 match Terms::pace(interval, timeout, in_force) {
                     Some(pace) => self.terms.get_or_insert_default().heartbeat = Some(pace),
                     None => cx.ignore_effect(self.socket),

@@ -230,6 +230,23 @@ fn an_interval_of_zero_is_ignored_and_reported_once_a_socket() {
 }
 
 #[test]
+fn spans_that_are_set_during_the_login_are_in_force_when_it_is_ready() {
+    let says = Says {
+        opened: |exchange| {
+            exchange.set_heartbeat(seconds(40), Some(seconds(20)));
+            exchange.set_heartbeat(seconds(50), None);
+        },
+        ..LETTER
+    };
+    let (mut talk, _) = Talk::opened(logging_in(), says);
+    talk.0.on(Event::LoginAccepted);
+
+    assert_eq!(talk.0.connection.next_deadline(), at(50));
+    talk.0.tick();
+    assert_eq!(talk.0.connection.next_deadline(), at(70), "the second call kept the timeout");
+}
+
+#[test]
 fn the_next_socket_has_the_configured_spans_again() {
     let mut talk = paced(beating());
     talk.hear("1");
