@@ -8,7 +8,7 @@ use crate::action::{
     SendRejection,
 };
 use crate::close::{CloseCode, CloseFrame};
-use crate::config::Config;
+use crate::config::{Config, HeartbeatKind};
 use crate::context::{Context, Loss};
 use crate::dialect::{DialectCall, DialectCallKind, Effect, Interest, Part, Received};
 use crate::event::{Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent};
@@ -379,11 +379,14 @@ impl State {
             | Self::Closing(_)
             | Self::Closed(_) => None,
         };
-        let pace = terms.and_then(|terms| terms.heartbeat);
-        pace.map_or_else(
-            || config.suspend_threshold(),
-            |Pace { interval, .. }| Config::suspend_threshold_of(interval),
-        )
+        match (config.heartbeat_kind(), terms.and_then(|terms| terms.heartbeat)) {
+            (
+                HeartbeatKind::Json | HeartbeatKind::Ping | HeartbeatKind::Dialect,
+                Some(Pace { interval, .. }),
+            ) => Config::suspend_threshold_of(interval),
+            // Without a heartbeat, no interval is in force.
+            (HeartbeatKind::Off, _) | (_, None) => config.suspend_threshold(),
+        }
     }
 
     fn on_network(&mut self, network: Network, cx: &mut Context<'_>) -> Next {

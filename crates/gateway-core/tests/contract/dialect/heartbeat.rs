@@ -266,3 +266,21 @@ fn spans_that_are_set_hold_for_other_pings_too() {
     assert_eq!(talk.0.now, at(10).unwrap());
     assert!(matches!(done[0], Action::Send(_, Outgoing::WebSocketPing(1))));
 }
+
+#[test]
+fn a_suspend_is_noticed_by_the_interval_in_force() {
+    let jump = |talk: &mut Talk, ahead: u64| {
+        talk.0.on(Event::WallClock(UnixMillis(WALL)));
+        let done = talk.0.on(Event::WallClock(UnixMillis(WALL + ahead)));
+        notices(&done).iter().any(|notice| matches!(notice, Notice::ClockJumped { .. }))
+    };
+    let mut talk = paced(beating());
+    talk.hear("55555");
+    assert!(!jump(&mut talk, 120_000), "two intervals");
+    assert!(jump(&mut talk, 240_001));
+
+    // Without a heartbeat, no interval is in force.
+    let mut talk = paced(beating().heartbeat(HeartbeatKind::Off));
+    talk.hear("55555");
+    assert!(jump(&mut talk, 30_001));
+}
