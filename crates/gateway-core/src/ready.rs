@@ -335,7 +335,7 @@ fn watch_data(cx: &Context<'_>) -> Option<DataWatch> {
 }
 
 /// The heartbeat's spans: those that the dialect has set, otherwise the configured ones.
-fn timing_of(terms: Option<&Terms>, config: &Config) -> Timing {
+pub(crate) fn timing_of(terms: Option<&Terms>, config: &Config) -> Timing {
     let timing = config.heartbeat.timing;
     match terms.and_then(|terms| terms.heartbeat) {
         Some(Pace { interval, timeout }) => Timing { interval, timeout, ..timing },

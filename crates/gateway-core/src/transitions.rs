@@ -8,7 +8,7 @@ use crate::action::{
     SendRejection,
 };
 use crate::close::{CloseCode, CloseFrame};
-use crate::config::Config;
+use crate::config::{Config, HeartbeatKind};
 use crate::context::{Context, Loss};
 use crate::dialect::{DialectCall, DialectCallKind, Effect, Interest, Part, Received};
 use crate::event::{Event, EventKind, Failure, Frame, Message, Network, OpenError, SocketEvent};
@@ -19,7 +19,7 @@ use crate::machine::{
     Renewal, State, Terms, Waiting,
 };
 use crate::policy::Verdict;
-use crate::ready::{answer_to, heard_dialect_pong, heard_pong, heard_pong_frame};
+use crate::ready::{answer_to, heard_dialect_pong, heard_pong, heard_pong_frame, timing_of};
 use crate::retry::Retry;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Compact, Instant, UnixMillis};
@@ -106,7 +106,7 @@ impl State {
         });
         for (place, effect) in effects.iter().enumerate() {
             let next = match (effect, &mut *self) {
-                (Effect::Stamp(_), _) => None, // it belongs to the ping
+                (Effect::Stamp(_), Self::Ready(_)) if ping.is_some() => None, // the ping has it
                 (Effect::Send(part), Self::Ready(ready)) if ping == Some(place) => {
                     ready.dialect_ping(*part, stamp, cx);
                     None
@@ -119,6 +119,7 @@ impl State {
                 }
                 (
                     Effect::Send(_)
+                    | Effect::Stamp(_)
                     | Effect::LoginAccepted
                     | Effect::LoginRefused { .. }
                     | Effect::Pong(_)
@@ -384,11 +385,14 @@ impl State {
             | Self::Closing(_)
             | Self::Closed(_) => None,
         };
-        let pace = terms.and_then(|terms| terms.heartbeat);
-        pace.map_or_else(
-            || config.suspend_threshold(),
-            |Pace { interval, .. }| Config::suspend_threshold_of(interval),
-        )
+        match (config.heartbeat_kind(), terms.and_then(|terms| terms.heartbeat)) {
+            (
+                HeartbeatKind::Json | HeartbeatKind::Ping | HeartbeatKind::Dialect,
+                Some(Pace { interval, .. }),
+            ) => Config::suspend_threshold_of(interval),
+            // Without a heartbeat, no interval is in force.
+            (HeartbeatKind::Off, _) | (_, None) => config.suspend_threshold(),
+        }
     }
 
     fn on_network(&mut self, network: Network, cx: &mut Context<'_>) -> Next {
@@ -697,7 +701,7 @@ impl LoggingIn {
             Effect::LoginAccepted => return Some(self.accepted(cx)),
             Effect::LoginRefused { verdict, .. } => return Some(self.refused(verdict, cx)),
             Effect::SetHeartbeat { interval, timeout } => {
-                let in_force = cx.config.heartbeat.timing.timeout;
+                let in_force = timing_of(self.terms.as_deref(), cx.config).timeout;
                 match Terms::pace(interval, timeout, in_force) {
                     Some(pace) => self.terms.get_or_insert_default().heartbeat = Some(pace),
                     None => cx.ignore_effect(self.socket, self.terms.get_or_insert_default()),

@@ -10,6 +10,7 @@ mod pulse;
 mod refusals;
 mod renewal;
 mod retries;
+mod speech;
 #[cfg(test)]
 mod tests;
 mod violation;
@@ -18,7 +19,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Actions, Config, ConnectionState, DisconnectCause, Effect, Event, Frame, HeartbeatKind,
+    Action, Actions, Config, ConnectionState, DisconnectCause, Event, Frame, HeartbeatKind,
     Instant, Login, Notice, Observed, Outgoing, SocketId, UnixMillis,
 };
 
@@ -29,6 +30,7 @@ use jumps::Jumps;
 use pulse::{Pulse, echo};
 use renewal::Renewal;
 use retries::{Loss, Retries};
+use speech::{Terms, beats, stamp_of};
 pub use violation::{Invariant, Verdict, Violation};
 use violation::{broken, hold};
 
@@ -36,7 +38,7 @@ use violation::{broken, hold};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gateway_core::{Config, Connection, Event, Instant, Observed};
+/// use gateway_core::{Config, Connection, Event, Instant};
 /// use gateway_testkit::Checker;
 ///
 /// let config = Arc::new(Config::default());
@@ -44,8 +46,7 @@ use violation::{broken, hold};
 /// let mut connection = Connection::from_seed(config, 7);
 /// let (now, event) = (Instant::ZERO, Event::ConnectRequested);
 /// let actions = connection.handle(now, event);
-/// let (state, deadline) = (connection.state(), connection.next_deadline());
-/// checker.observe(&Observed { now, event, actions: actions.as_slice(), state, deadline })?;
+/// checker.observe(&connection.observed(now, event, &actions))?;
 /// # Ok::<(), gateway_testkit::Violation>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -76,6 +77,16 @@ pub struct Checker {
     aborted: Option<SocketId>,
     /// The verdict of a refused login whose socket is still open.
     refusal: Option<gateway_core::Verdict>,
+    /// Whether there was one before the event.
+    was_refused: bool,
+    /// Whether the dialect has refused the login during the event.
+    is_refused_by_dialect: bool,
+    /// What the dialect has set on the socket.
+    terms: Terms,
+    /// How many effects of the current event are accounted for.
+    heard: usize,
+    /// The verdict of a dialect that has left the server.
+    left: Option<gateway_core::Verdict>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +130,11 @@ impl Checker {
             unasked: None,
             aborted: None,
             refusal: None,
+            was_refused: false,
+            is_refused_by_dialect: false,
+            terms: Terms::default(),
+            heard: 0,
+            left: None,
         }
     }
 
@@ -145,12 +161,23 @@ impl Checker {
             pulse.came_late();
         }
         if let (Some(pulse), true) = (&mut self.pulse, is_tick) {
-            pulse.on_tick(self.now, &self.config);
+            pulse.on_tick(self.now);
         }
+        self.check_calls(seen)?;
+        self.was_refused = self.refusal.is_some();
+        self.is_refused_by_dialect = false;
+        self.heard = 0;
         self.apply_event(&seen.event);
+        if let Some(pulse) = self.pulse.as_mut().filter(|_| beats(seen) > 0) {
+            let is_probe = matches!(seen.event, Event::WallClock(_));
+            let asked = pulse.on_turn(self.now, is_probe, &self.config);
+            asked.or_else(|what| broken(Invariant::Order, what))?;
+        }
         for action in seen.actions {
             self.apply(action, seen)?;
         }
+        self.catch_up_with_all(seen)?;
+        self.check_farewell(seen)?;
         self.check_after(seen, is_tick)
     }
 
@@ -176,14 +203,14 @@ impl Checker {
             _ if is_opened => vec![told, Action::CloseSocket(socket)],
             _ => vec![told],
         };
-        hold(Invariant::I1, seen.actions == expected, || {
+        hold(Invariant::I1, seen.actions == expected && seen.spoken.is_empty(), || {
             format!("stale {:?} yielded {:?}", seen.event, seen.actions)
         })?;
         self.check_unmoved(seen, Invariant::I1)
     }
 
     fn check_nothing_done(&self, seen: &Observed<'_>, invariant: Invariant) -> Verdict {
-        hold(invariant, seen.actions.is_empty(), || {
+        hold(invariant, seen.actions.is_empty() && seen.spoken.is_empty(), || {
             format!("{:?} out of turn yielded {:?}", seen.event, seen.actions)
         })?;
         self.check_unmoved(seen, invariant)
@@ -210,10 +237,11 @@ impl Checker {
             Event::CloseRequested(_) => self.is_wanted = false,
             Event::SocketOpened(id) => {
                 self.socket = Socket::Open { id, is_reading: true, close_sent: false };
+                self.terms = Terms::default();
                 self.stage_due = match self.config.login() {
-                    Login::Message { timeout, .. } | Login::External { timeout } => {
-                        Some(self.now.saturating_add(*timeout))
-                    }
+                    Login::Message { timeout, .. }
+                    | Login::External { timeout }
+                    | Login::Dialect { timeout } => Some(self.now.saturating_add(*timeout)),
                     _ => None,
                 };
             }
@@ -224,6 +252,7 @@ impl Checker {
                     && !self.config.heartbeat_strict()
                 {
                     pulse.on_life(now);
+                    pulse.on_byte(now);
                 }
             }
             Event::ReadingPaused(_) => self.set_reading(false),
@@ -262,7 +291,7 @@ impl Checker {
             *is_reading = reading;
         }
         match &mut self.pulse {
-            Some(pulse) if reading => pulse.on_resumed(self.now, &self.config),
+            Some(pulse) if reading => pulse.on_resumed(self.now),
             Some(pulse) => pulse.on_paused(),
             None => {}
         }
@@ -311,6 +340,17 @@ impl Checker {
     }
 
     fn send(&mut self, id: SocketId, outgoing: Outgoing, seen: &Observed<'_>) -> Verdict {
+        match outgoing {
+            Outgoing::Dialect(part) => self.said(part, false, seen)?,
+            Outgoing::DialectPing(part) => self.said(part, true, seen)?,
+            Outgoing::Close(code) => self.leaves_with(code, seen)?,
+            Outgoing::Requested
+            | Outgoing::RequestedClose
+            | Outgoing::Login
+            | Outgoing::Ping(_)
+            | Outgoing::Pong(_)
+            | Outgoing::WebSocketPing(_) => {}
+        }
         let Socket::Open { id: live, close_sent, .. } = &mut self.socket else {
             return broken(Invariant::I1, format!("{outgoing:?} to {id}, which is not open"));
         };
@@ -328,7 +368,7 @@ impl Checker {
             Outgoing::Pong(_) => matches!(seen.event, Event::FrameReceived(_, Frame::Text(_))),
             Outgoing::Ping(_) => kind == HeartbeatKind::Json && self.pulse.is_some(),
             Outgoing::WebSocketPing(_) => kind == HeartbeatKind::Ping && self.pulse.is_some(),
-            Outgoing::Dialect(_) => !seen.spoken.is_empty(),
+            Outgoing::Dialect(_) => true, // it has asked for it
             Outgoing::DialectPing(_) => kind == HeartbeatKind::Dialect && self.pulse.is_some(),
         };
         hold(Invariant::Order, fits, || format!("{outgoing:?} on {:?}", seen.event))?;
@@ -356,7 +396,10 @@ impl Checker {
         let is_message =
             matches!(seen.event, Event::FrameReceived(_, Frame::Text(_) | Frame::Binary(_)));
         let is_open = matches!(self.socket, Socket::Open { .. });
-        let is_pong = notices(seen).any(|notice| matches!(notice, Notice::PongReceived { .. }));
+        // A message that a dialect takes for a pong is one nevertheless.
+        let is_json = self.config.heartbeat_kind() == HeartbeatKind::Json;
+        let is_pong =
+            is_json && notices(seen).any(|notice| matches!(notice, Notice::PongReceived { .. }));
         let times = seen.actions.iter().filter(|a| matches!(a, Action::Deliver)).count();
         hold(Invariant::I1, is_message && is_open && times == 1, || {
             format!("delivered {:?}", seen.event)
@@ -374,11 +417,12 @@ impl Checker {
         match notice {
             Notice::StateChanged { from, to, .. } => self.changed(from, to),
             Notice::Ready { socket, .. } => {
+                self.accepted(seen)?;
                 let Socket::Open { id, is_reading, .. } = self.socket else {
                     return broken(Invariant::I1, format!("{socket} is ready and not open"));
                 };
                 self.stage_due = None;
-                self.pulse = Some(Pulse::new(self.now, is_reading, &self.config));
+                self.pulse = Some(Pulse::new(self.now, is_reading, &self.terms, &self.config));
                 self.renewal = Renewal::new(self.now, &self.config);
                 hold(Invariant::I1, id == socket, || format!("{socket} is ready, {id} is live"))
             }
@@ -392,11 +436,16 @@ impl Checker {
                 self.scheduled(attempt, delay, cause, because)
             }
             Notice::PongReceived { .. } => {
+                let echo = match self.config.heartbeat_kind() {
+                    HeartbeatKind::Dialect => self.dialects_pong(seen)?,
+                    _ => echo(&seen.event),
+                };
                 if let Some(pulse) = &mut self.pulse {
-                    pulse.on_pong(self.now, echo(&seen.event), &self.config);
+                    pulse.on_pong(self.now, echo, &self.config);
                 }
                 Ok(())
             }
+            Notice::EffectIgnored { .. } => self.effect_ignored(seen),
             Notice::GaveUp { cause } => self.gave_up(cause),
             Notice::ClockJumped { by } => self.jumped(by),
             Notice::Stale { .. } => broken(Invariant::I1, format!("{notice:?} of a live socket")),
@@ -483,6 +532,10 @@ impl Checker {
             | DisconnectCause::LoginTimeout => {
                 hold(Invariant::I6, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
             }
+            DisconnectCause::Dialect => {
+                ruling = self.left.take();
+                hold(Invariant::Order, ruling.is_some(), || format!("{id}: it did not leave"))?;
+            }
             DisconnectCause::Provider => {
                 let failed = matches!(seen.event, Event::ProviderFailed(..));
                 hold(Invariant::Order, failed, || format!("{cause:?} on {:?}", seen.event))?;
@@ -522,20 +575,13 @@ impl Checker {
     fn jumped(&mut self, by: Duration) -> Verdict {
         self.retries.slept(by);
         if let Some(pulse) = &mut self.pulse {
-            pulse.on_jump(self.now, &self.config);
+            pulse.on_jump(self.now);
         }
-        let judged = self.jumps.on_jump(self.now, by, self.wait.is_some(), &self.config);
+        let in_force = self.pulse.as_ref().map(|_| self.terms.interval(&self.config));
+        let interval = in_force.unwrap_or(self.config.heartbeat_interval());
+        let judged = self.jumps.on_jump(self.now, by, self.wait.is_some(), interval, &self.config);
         judged.or_else(|what| broken(Invariant::Order, what))
     }
-}
-
-/// The stamp that the dialect gave its ping.
-fn stamp_of(seen: &Observed<'_>) -> Option<u64> {
-    let effects = seen.spoken.iter().flat_map(|call| call.effects.iter());
-    effects.rev().find_map(|effect| match effect {
-        Effect::Stamp(stamp) => Some(*stamp),
-        _ => None,
-    })
 }
 
 fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a> {

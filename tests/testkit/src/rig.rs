@@ -17,10 +17,11 @@ pub type Twin<R> = Connection<R, Box<dyn Dialect + Send>>;
 
 /// A connection, its twin and the checker of both.
 ///
-/// The twin has the same settings and draws, and a dialect behind a pointer. Both must act alike.
-pub struct Rig<R = Fixed> {
+/// The twin has the same settings and draws, and the same dialect behind a pointer. Both must act
+/// alike.
+pub struct Rig<R = Fixed, D = NoDialect> {
     /// The connection.
-    pub connection: Connection<R>,
+    pub connection: Connection<R, D>,
     twin: Twin<R>,
     checker: Checker,
     /// The time of events.
@@ -60,12 +61,20 @@ impl Rig {
 }
 
 impl<R: Rng + Clone> Rig<R> {
-    /// A rig with these settings and draws.
+    /// A rig with these settings and draws, without a dialect.
     #[must_use]
     pub fn with(config: Arc<Config>, draws: R) -> Self {
-        let twin: Box<dyn Dialect + Send> = Box::new(NoDialect);
+        Self::speaking(config, draws, NoDialect)
+    }
+}
+
+impl<R: Rng + Clone, D: Dialect + Clone + Send + 'static> Rig<R, D> {
+    /// A rig with these settings and draws, and this dialect.
+    #[must_use]
+    pub fn speaking(config: Arc<Config>, draws: R, dialect: D) -> Self {
+        let twin: Box<dyn Dialect + Send> = Box::new(dialect.clone());
         Self {
-            connection: Connection::new(Arc::clone(&config), draws.clone()),
+            connection: Connection::with_dialect(Arc::clone(&config), draws.clone(), dialect),
             twin: Connection::with_dialect(Arc::clone(&config), draws, twin),
             checker: Checker::new(config),
             now: Instant::ZERO,

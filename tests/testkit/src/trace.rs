@@ -146,6 +146,7 @@ fn told(notice: &Notice) -> String {
             None => format!("pong received {socket}"),
         },
         Notice::Stale { what, socket } => format!("stale {} {socket}", what.name()),
+        Notice::EffectIgnored { socket } => format!("effect ignored {socket}"),
         Notice::ClockJumped { by } => format!("clock jumped by {}", by.as_millis()),
         Notice::GaveUp { cause } => format!("gave up {}", gave_up(*cause)),
         Notice::SendRejected(why) => format!("send rejected {}", why.name()),
@@ -170,6 +171,7 @@ pub(crate) fn cause(cause: DisconnectCause) -> String {
         | DisconnectCause::ConnectTimeout
         | DisconnectCause::PongTimeout
         | DisconnectCause::WriteStall
+        | DisconnectCause::Dialect
         | DisconnectCause::DataTimeout
         | DisconnectCause::LoginTimeout
         | DisconnectCause::CloseTimeout
@@ -187,6 +189,7 @@ pub(crate) fn gave_up(cause: GiveUpCause) -> String {
         GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => format!(" {code}"),
         GiveUpCause::LoginRefused
         | GiveUpCause::Provider
+        | GiveUpCause::Dialect
         | GiveUpCause::AttemptsSpent
         | GiveUpCause::Configuration => String::new(),
         unknown => unlisted(file!(), &unknown),

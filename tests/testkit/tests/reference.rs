@@ -15,7 +15,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 const PEERS_PING: &str = r#"{"type":"ping"}"#;
 
 /// Another value of each setting.
-const OTHERS: [(&str, &str); 24] = [
+const OTHERS: [(&str, &str); 26] = [
     ("reconnect.initial_delay", "'999ms'"),
     ("reconnect.max_delay", "'1500ms'"),
     ("reconnect.multiplier", "1"),
@@ -26,6 +26,7 @@ const OTHERS: [(&str, &str); 24] = [
     ("reconnect.renew_after", "'8s'"),
     ("heartbeat.kind", "'ping'"),
     ("heartbeat.kind", "'off'"),
+    ("heartbeat.kind", "'dialect'"),
     ("heartbeat.interval", "'30001ms'"),
     ("heartbeat.timeout", "'4999ms'"),
     ("heartbeat.strict", "true"),
@@ -34,6 +35,7 @@ const OTHERS: [(&str, &str); 24] = [
     ("heartbeat.deliver_pongs", "true"),
     ("heartbeat.answer_pings", "true"),
     ("login.external", "true"),
+    ("login.dialect", "true"),
     ("policy", "{ 429 = 'fatal' }"),
     ("ask_provider", "true"),
     ("attempt_timeout", "'10001ms'"),

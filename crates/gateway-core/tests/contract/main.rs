@@ -1,6 +1,7 @@
 //! The contract of the machine, event by event, and what it says in numbers and in words.
 
 mod counts;
+mod dialect;
 mod outlook;
 mod rebase;
 mod rules;

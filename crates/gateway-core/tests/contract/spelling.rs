@@ -9,9 +9,10 @@ use std::path::Path;
 use std::{env, fs};
 
 use gateway_core::{
-    Action, Because, CloseCode, CloseFrame, Config, ConnectionState, Credentials, DisconnectCause,
-    EventKind, Failure, GiveUpCause, HeartbeatKind, Instant, JsonRule, Network, Notice, OpenError,
-    Outgoing, Policy, RetryCause, Rule, SendRejection, SocketId, Strategy, Verdict,
+    Action, Because, CloseCode, CloseFrame, Config, ConnectionState, Credentials, DialectCallKind,
+    DisconnectCause, Effect, EventKind, Failure, GiveUpCause, HeartbeatKind, Instant, JsonRule,
+    Network, Notice, OpenError, Outgoing, Policy, RetryCause, Rule, SendRejection, SocketId,
+    Strategy, Verdict,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,12 +74,27 @@ fn states_and_events() -> String {
 
 /// Actions, with the units in the names of their fields.
 fn actions() -> String {
+    let effects = [
+        r#"{"send":{"text":true,"at":0,"bytes":5}}"#,
+        r#"{"stamp":7}"#,
+        r#"{"login_refused":{"verdict":"fatal"}}"#,
+        r#"{"login_refused":{"verdict":"retry","reason":{"text":true,"at":0,"bytes":2}}}"#,
+        r#"{"pong":null}"#,
+        r#"{"pong":7}"#,
+        r#"{"set_heartbeat":{"interval_ns":1000000000}}"#,
+        r#"{"set_heartbeat":{"interval_ns":1000000000,"timeout_ns":500000000}}"#,
+        r#"{"expect_within_ns":1000000000}"#,
+        r#"{"leave":{"code":1000,"verdict":"retry"}}"#,
+        r#"{"resume_at":{"text":true,"at":0,"bytes":25}}"#,
+    ];
     let frames = [
         r#"{"close":1001}"#,
         r#"{"ping":17}"#,
         r#"{"ping":null}"#,
         r#"{"pong":17}"#,
         r#"{"websocket_ping":1}"#,
+        r#"{"dialect":{"text":true,"at":0,"bytes":5}}"#,
+        r#"{"dialect_ping":{"text":false,"at":5,"bytes":2}}"#,
     ];
     let notices = [
         r#"{"state_changed":{"from":"CLOSED","to":"CONNECTING","socket":3}}"#,
@@ -93,6 +109,7 @@ fn actions() -> String {
         r#"{"stale":{"what":"socket_opened","socket":3}}"#,
         r#"{"clock_jumped":{"by_ns":18446744073709551615999999999}}"#,
         r#"{"gave_up":{"cause":"attempts_spent"}}"#,
+        r#"{"effect_ignored":{"socket":3}}"#,
         r#"{"send_rejected":"write_blocked"}"#,
     ];
     let actions = [
@@ -102,10 +119,13 @@ fn actions() -> String {
         r#"{"close_socket":3}"#,
         r#"{"abort_socket":3}"#,
         r#"{"drain":3}"#,
+        r#"{"resume_at":{"text":true,"at":0,"bytes":25}}"#,
         r#"{"schedule_timer_at_ns":2000000}"#,
         r#"{"notify":{"ping_sent":{"socket":3}}}"#,
     ];
-    spelled::<Outgoing>(&frames)
+    spelled::<Effect>(&effects)
+        + &spelled::<DialectCallKind>(&[])
+        + &spelled::<Outgoing>(&frames)
         + &spelled::<Credentials>(&[])
         + &spelled::<Notice>(&notices)
         + &spelled::<Action>(&actions)
@@ -150,7 +170,9 @@ fn explain(lines: &mut String, policy: &Policy, code: u16) {
 
 fn values() -> String {
     let mut lines = String::new();
-    for kind in [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off] {
+    let kinds =
+        [HeartbeatKind::Json, HeartbeatKind::Dialect, HeartbeatKind::Ping, HeartbeatKind::Off];
+    for kind in kinds {
         line(&mut lines, "HeartbeatKind", kind.name());
     }
     for strategy in Strategy::ALL {

@@ -9,8 +9,9 @@ use gateway_core::{
     Instant, Login, Message, Network, OpenError, Outgoing, SocketId, every,
 };
 use gateway_testkit::Violation;
-use gateway_testkit::history::{Advance, Fact, LoginKind, Plan, Settings, Step};
-use gateway_testkit::history::{World, run};
+use gateway_testkit::history::{
+    Advance, Fact, LoginKind, Plan, Settings, Speech, Step, Wants, World, run,
+};
 use gateway_testkit::{Rig, attempt, delay};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -92,6 +93,26 @@ proptest! {
     fn every_invariant_holds_where_logins_are_refused(plan in strategies::refused_plan()) {
         run(&plan).map_err(|violation| fail(&violation))?;
     }
+
+    #[test]
+    fn every_invariant_holds_whatever_a_dialect_asks_for(plan in strategies::spoken_plan()) {
+        run(&plan).map_err(|violation| fail(&violation))?;
+    }
+
+    #[test]
+    fn a_dialect_that_sees_everything_and_does_nothing_changes_nothing(plan in strategies::plan()) {
+        let wants = Speech { interest: vec![Wants::All], ..Speech::default() };
+        let (mut silent, mut shown) = (World::new(&plan), World::new(&Plan { speech: wants, ..plan.clone() }));
+        for step in &plan.steps {
+            silent.take(step).map_err(|violation| fail(&violation))?;
+            shown.take(step).map_err(|violation| fail(&violation))?;
+            let (one, other) = (&silent.rig.connection, &shown.rig.connection);
+            prop_assert_eq!(one.machine(), other.machine());
+            let now = silent.rig.now;
+            prop_assert_eq!(one.statistics(now), other.statistics(now));
+            prop_assert_eq!(silent.done(), shown.done());
+        }
+    }
 }
 
 proptest! {
@@ -99,7 +120,7 @@ proptest! {
 
     #[test]
     fn i1_what_a_stale_socket_says_leaves_the_machine_as_it_is(
-        plan in strategies::plan(),
+        plan in strategies::any_plan(),
         by in 1_u64..5,
         is_older in any::<bool>(),
     ) {
@@ -120,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn i2_ticks_that_are_early_or_double_change_nothing(plan in strategies::plan()) {
+    fn i2_ticks_that_are_early_or_double_change_nothing(plan in strategies::any_plan()) {
         let mut plain = World::new(&plan);
         let mut pestered = World::new(&plan);
         for step in &plan.steps {
@@ -287,7 +308,7 @@ proptest! {
 
     #[test]
     fn i7_closing_ends_and_nothing_opens_after_a_close_request(
-        plan in strategies::plan(),
+        plan in strategies::any_plan(),
         more in vec(strategies::step(), 0..30),
     ) {
         let mut world = after(&plan);
@@ -314,7 +335,7 @@ proptest! {
 
     #[test]
     fn i8_no_event_yields_more_actions_than_the_capacity(
-        plan in strategies::plan(),
+        plan in strategies::any_plan(),
         index in any::<prop::sample::Index>(),
     ) {
         let mut world = after(&plan);
@@ -325,7 +346,7 @@ proptest! {
     }
 
     #[test]
-    fn i9_the_same_seed_and_events_give_the_same_actions_byte_for_byte(plan in strategies::plan()) {
+    fn i9_the_same_seed_and_events_give_the_same_actions_byte_for_byte(plan in strategies::any_plan()) {
         let (one, other) = (after(&plan), after(&plan));
         prop_assert_eq!(one.rig.connection.machine(), other.rig.connection.machine());
         let now = one.rig.now;
@@ -334,7 +355,7 @@ proptest! {
 
     #[test]
     fn i10_no_event_at_any_instant_panics_or_breaks_an_invariant(
-        plan in strategies::plan(),
+        plan in strategies::any_plan(),
         leaps in vec((strategies::leap(), strategies::fact()), 1..60),
     ) {
         let leaps = leaps.into_iter().map(|(advance, fact)| Step { advance, fact });
@@ -343,7 +364,7 @@ proptest! {
     }
 
     #[test]
-    fn i12_each_message_has_one_outcome(plan in strategies::plan()) {
+    fn i12_each_message_has_one_outcome(plan in strategies::any_plan()) {
         let mut world = after(&plan);
         let connection = &world.rig.connection;
         let speaks_for_itself = connection.state() == ConnectionState::Connected

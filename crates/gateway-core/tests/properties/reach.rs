@@ -70,6 +70,7 @@ fn plans() -> impl Iterator<Item = Plan> {
         strategies::coarse_plan(),
         strategies::refused_plan(),
         strategies::asking_plan(),
+        strategies::spoken_plan(),
     ];
     (0..1_500).map(move |_| strategy.new_tree(&mut runner).expect("a plan").current())
 }

@@ -64,4 +64,11 @@ proptest! {
     ) {
         agree(&plan)?;
     }
+
+    #[test]
+    fn the_core_does_what_the_model_predicts_whatever_a_dialect_asks_for(
+        plan in strategies::spoken_plan(),
+    ) {
+        agree(&plan)?;
+    }
 }

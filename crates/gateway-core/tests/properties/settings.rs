@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::strategies;
 
 /// Defaults in words: there is nothing to parse.
-const IN_WORDS: [&str; 4] = ["no login", "–", "[`Policy`]", "off"];
+const IN_WORDS: [&str; 5] =
+    ["no login", "–", "[`Policy`]", "off", "ping; with a dialect that has a heartbeat: dialect"];
 
 fn paths() -> BTreeSet<String> {
     Config::SETTINGS.iter().map(|setting| setting.path.to_owned()).collect()
@@ -76,10 +77,16 @@ fn the_parser_reads_every_setting_and_no_other() {
 #[test]
 fn the_writer_writes_every_setting_but_the_rules_that_refuse_a_login() {
     let mut written = BTreeSet::from(["login.refused".to_owned()]); // never written: see Config
-    for login in [json!({ "send": "x", "accepted": "any" }), json!({ "external": true })] {
+    let logins = [
+        json!({ "send": "x", "accepted": "any" }),
+        json!({ "external": true }),
+        json!({ "dialect": true }),
+    ];
+    for login in logins {
         let tree = json!({
             "login": login, "policy": { "4000": "fatal" }, "data_timeout": "1m",
             "reconnect": { "max_attempts": 3, "renew_after": "8h" },
+            "heartbeat": { "kind": "json" },
         });
         let config = Config::deserialize(tree).expect("valid settings");
         let tree = serde_json::to_value(&config).expect("it is written");

@@ -5,7 +5,7 @@ use gateway_core::{
 };
 
 use super::violation::{Invariant, Verdict, broken, hold};
-use super::{Checker, Socket, notices};
+use super::{Checker, Socket, notices, speech};
 
 impl Checker {
     pub(super) fn check_after(&self, seen: &Observed<'_>, is_tick: bool) -> Verdict {
@@ -28,7 +28,8 @@ impl Checker {
                     | Notice::LoginRefused { .. }
             )
         };
-        let most = usize::from(!is_frame || notices(seen).any(may_move));
+        let most =
+            usize::from(!is_frame || notices(seen).any(may_move) || speech::moves_timer(seen));
         hold(Invariant::I2, timers <= most, || format!("{event:?} moved the timer: {actions:?}"))?;
         // A delay may be zero, and the last representable instant is always due.
         let is_due = deadline.is_some_and(|at| at <= self.now) && self.now < Instant::MAX;
@@ -68,7 +69,8 @@ impl Checker {
         let is_ping = |a: &&Action| {
             matches!(a, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
         };
-        let pings = seen.actions.iter().filter(is_ping).count();
+        // A dialect may leave it at being asked.
+        let pings = seen.actions.iter().filter(is_ping).count() + speech::beats(seen);
         let is_asked = self.config.heartbeat_kind() != HeartbeatKind::Off && !pulse.is_held();
         hold(Invariant::Order, pings == usize::from(is_asked), || {
             format!("{pings} probes after a clock jump: {pulse:?}")

@@ -219,6 +219,7 @@ impl Checker {
             | GiveUpCause::HttpStatus(_)
             | GiveUpCause::LoginRefused
             | GiveUpCause::Provider
+            | GiveUpCause::Dialect
             | GiveUpCause::Configuration => is_final == Ok(true),
             unknown => unlisted(file!(), &unknown),
         };

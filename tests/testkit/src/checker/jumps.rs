@@ -16,7 +16,8 @@ pub(crate) struct Jumps {
 }
 
 impl Jumps {
-    /// The wall clock went ahead by `by`. `is_waiting` says whether a retry is scheduled.
+    /// The wall clock went ahead by `by`. `is_waiting` says whether a retry is scheduled, and
+    /// `interval` is that of the heartbeat.
     ///
     /// # Errors
     /// The jump is too short, or it is the second within the span and no retry is scheduled.
@@ -25,11 +26,12 @@ impl Jumps {
         now: Instant,
         by: Duration,
         is_waiting: bool,
+        interval: Duration,
         config: &Config,
     ) -> Result<(), String> {
         let least = match config.heartbeat_kind() {
             HeartbeatKind::Off => Duration::from_secs(30),
-            _ => (config.heartbeat_interval() * 2).max(Duration::from_secs(30)),
+            _ => (interval * 2).max(Duration::from_secs(30)),
         };
         let since = self.span_began_at.map(|at| now.saturating_duration_since(at));
         let last = self.span_began_at.filter(|_| since.is_some_and(|since| since < SELDOM));

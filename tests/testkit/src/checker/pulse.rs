@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::speech::Terms;
 use gateway_core::{
     Backlog, Config, DisconnectCause, Event, Frame, HeartbeatKind, Instant, JsonHeartbeat,
     Recognised, UnixMillis,
@@ -21,6 +22,17 @@ const MOST: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Pulse {
     pub(crate) since: Instant,
+    /// The heartbeat's spans in force.
+    interval: Duration,
+    timeout: Duration,
+    /// When they were last set.
+    paced_at: Instant,
+    /// When the dialect was asked for a ping that it has not sent.
+    asked_at: Option<Instant>,
+    /// How many pings were due.
+    turns: u32,
+    /// Within which time the dialect expects something, and since when it waits.
+    expected: Option<(Duration, Instant)>,
     reading: bool,
     /// The last sign of life, ready or resume.
     heard_at: Instant,
@@ -62,16 +74,25 @@ struct Held {
     moved_at: Instant,
     behind: Duration,
     is_probe: bool,
+    /// The interval and timeout with which its deadline was last computed.
+    pace: (Duration, Duration),
 }
 
 impl Pulse {
-    pub(crate) fn new(now: Instant, reading: bool, config: &Config) -> Self {
+    pub(super) fn new(now: Instant, reading: bool, terms: &Terms, config: &Config) -> Self {
+        let interval = terms.interval(config);
         Self {
             since: now,
+            interval,
+            timeout: terms.timeout(config),
+            paced_at: now,
+            asked_at: None,
+            turns: 0,
+            expected: terms.expected.map(|span| (span, now)),
             reading,
             heard_at: now,
             reading_since: now,
-            ping_by: now.saturating_add(config.heartbeat_interval()),
+            ping_by: now.saturating_add(interval),
             unanswered: Vec::new(),
             sent: 0,
             ordered_at: now,
@@ -101,16 +122,18 @@ impl Pulse {
         if self.held.is_some() {
             return Err(format!("a ping behind one that is held: {self:?}"));
         }
-        // The first ping may be earlier, with a phase.
-        let has_phase = self.sent == 0 && config.heartbeat_phase();
-        if !is_probe && now < self.ping_by && !has_phase {
-            return Err(format!("a ping at {now:?}, out of turn: {self:?}"));
+        if config.heartbeat_kind() == HeartbeatKind::Dialect {
+            if self.asked_at.take().is_none() {
+                return Err(format!("a ping that it was not asked for: {self:?}"));
+            }
+        } else {
+            self.on_turn(now, is_probe, config)?;
         }
         self.sent += 1;
         self.unanswered.push((self.sent, stamp));
         self.ordered_at = now;
         self.is_ordered = true;
-        self.ping_by = now.saturating_add(config.heartbeat_interval());
+        self.ping_by = now.saturating_add(self.interval);
         // An unanswered ping keeps its deadline, so that no later ping postpones it. Only a probe replaces
         // the deadline of a ping that is not a probe.
         if self.ping.is_none_or(|ping| ping.answered || (is_probe && !ping.is_probe)) {
@@ -119,8 +142,52 @@ impl Pulse {
         Ok(())
     }
 
+    /// A ping is due, or a probe. A dialect is asked for it, and may send none.
+    ///
+    /// # Errors
+    /// If no ping is due.
+    pub(crate) fn on_turn(
+        &mut self,
+        now: Instant,
+        is_probe: bool,
+        config: &Config,
+    ) -> Result<(), String> {
+        // The first ping may be earlier, with a phase.
+        let has_phase = self.turns == 0 && config.heartbeat_phase();
+        if self.held.is_some() || (!is_probe && now < self.ping_by && !has_phase) {
+            return Err(format!("a ping at {now:?}, out of turn: {self:?}"));
+        }
+        self.turns += 1;
+        self.asked_at = Some(now);
+        self.ping_by = now.saturating_add(self.interval);
+        Ok(())
+    }
+
+    /// The dialect has set the heartbeat's spans. A timeout that runs keeps its deadline.
+    pub(super) fn set_pace(&mut self, now: Instant, interval: Duration, timeout: Duration) {
+        (self.interval, self.timeout) = (interval, timeout);
+        self.paced_at = now;
+        self.ping_by = self.ping_by.min(now.saturating_add(interval));
+    }
+
+    /// The dialect expects something within this time.
+    pub(super) fn expect(&mut self, now: Instant, span: Option<Duration>) {
+        self.expected = span.map(|span| (span, now));
+    }
+
+    /// The time of the expectation starts again.
+    pub(super) fn on_byte(&mut self, now: Instant) {
+        if let Some((_, since)) = &mut self.expected {
+            *since = now;
+        }
+    }
+
+    fn expected_by(&self) -> Option<Instant> {
+        self.expected.map(|(span, since)| since.saturating_add(span))
+    }
+
     fn judge_newest(&mut self, now: Instant, is_probe: bool, unproven: u64, config: &Config) {
-        let timeout = config.heartbeat_timeout();
+        let timeout = self.timeout;
         let patience = if is_probe { PROBE.min(timeout) } else { timeout };
         let allowance = carried_in(unproven.saturating_sub(PROVEN_ENOUGH), config).min(MOST);
         let dead_at = now.saturating_add(patience + allowance);
@@ -128,13 +195,15 @@ impl Pulse {
     }
 
     /// A clock jump: a ping that is held becomes the probe.
-    pub(crate) fn on_jump(&mut self, now: Instant, config: &Config) {
-        let timeout = config.heartbeat_timeout();
+    pub(crate) fn on_jump(&mut self, now: Instant) {
+        self.on_byte(now);
+        let timeout = self.timeout;
         if let Some(held) = &mut self.held {
             held.is_probe = true;
             // The peer has a probe's time left, or more after a sign of life.
             let spent = timeout.saturating_sub(PROBE);
             held.since = held.since.max(now.saturating_sub(spent));
+            held.pace = (self.interval, self.timeout);
             self.ping = None;
         }
     }
@@ -146,8 +215,15 @@ impl Pulse {
         }
         let has_lived = self.ping.is_none_or(|ping| ping.answered);
         let newest = self.ping.take_if(|ping| ping.number == self.sent);
+        // Counted back from the deadline that runs, with the timeout in force.
+        let began_at = self.ping.filter(|ping| !ping.answered).or(newest).map(|ping| {
+            let patience = if ping.is_probe { PROBE.min(self.timeout) } else { self.timeout };
+            ping.dead_at.saturating_sub(patience + ping.allowance).min(now)
+        });
+        let began_at = began_at.filter(|_| self.paced_at > self.ordered_at);
         self.held = Some(Held {
-            since: self.ordered_at.max(self.reading_since),
+            pace: (self.interval, self.timeout),
+            since: self.ordered_at.max(self.reading_since).max(began_at.unwrap_or_default()),
             lived_at: has_lived.then_some(self.heard_at),
             moved_at: now.saturating_sub(backlog.idle),
             behind: carried_in(backlog.bytes, config),
@@ -180,9 +256,12 @@ impl Pulse {
     }
 
     /// A due Tick. Behind a held ping none is sent, and the scheduled time passes.
-    pub(crate) fn on_tick(&mut self, now: Instant, config: &Config) {
+    pub(crate) fn on_tick(&mut self, now: Instant) {
         if self.held.is_some() && now >= self.ping_by {
-            self.ping_by = now.saturating_add(config.heartbeat_interval());
+            self.ping_by = now.saturating_add(self.interval);
+        }
+        if let Some(held) = self.held.as_mut().filter(|_| self.reading) {
+            held.pace = (self.interval, self.timeout);
         }
     }
 
@@ -224,21 +303,23 @@ impl Pulse {
         self.reading = false;
     }
 
-    pub(crate) fn on_resumed(&mut self, now: Instant, config: &Config) {
+    pub(crate) fn on_resumed(&mut self, now: Instant) {
         if self.reading {
             return; // nothing was paused
         }
         self.data_at = now;
+        self.on_byte(now);
         self.reading = true;
         self.heard_at = now;
         self.reading_since = now;
-        let timeout = config.heartbeat_timeout();
+        let timeout = self.timeout;
         if let Some(ping) = &mut self.ping {
             let patience = if ping.is_probe { PROBE.min(timeout) } else { timeout };
             ping.dead_at = now.saturating_add(patience + ping.allowance);
         }
         if let Some(held) = &mut self.held {
             (held.since, held.lived_at, held.moved_at) = (now, None, now);
+            held.pace = (self.interval, timeout);
         }
     }
 
@@ -253,9 +334,10 @@ impl Pulse {
         config: &Config,
     ) -> Result<(), String> {
         let silent = self.ping.filter(|ping| !ping.answered).map(|ping| ping.dead_at);
+        let silent = [silent, self.expected_by()].into_iter().flatten().min();
         let due = match cause {
             DisconnectCause::PongTimeout => silent,
-            DisconnectCause::WriteStall => self.held.map(|held| held.earliest_death(config)),
+            DisconnectCause::WriteStall => self.held.map(|held| held.earliest_death()),
             DisconnectCause::DataTimeout => self.data_due(config),
             other => return Err(format!("{other:?} is no deadline of a ready connection")),
         };
@@ -263,7 +345,7 @@ impl Pulse {
             return Err(format!("{cause:?} at {now:?}, due at {due:?}: {self:?}"));
         };
         // If two are due, the earlier one is the cause.
-        let all = [silent, self.stalled_by(config), self.data_due(config)].into_iter().flatten();
+        let all = [silent, self.stalled_by(), self.data_due(config)].into_iter().flatten();
         match all.min().filter(|other| *other < due) {
             Some(other) => Err(format!("{cause:?} due at {due:?}, another at {other:?}: {self:?}")),
             None => Ok(()),
@@ -284,7 +366,8 @@ impl Pulse {
         config: &Config,
     ) -> Result<(), String> {
         let ping_by = (config.heartbeat_kind() != HeartbeatKind::Off).then_some(self.ping_by);
-        let judgements = [self.data_due(config), self.silent_by(), self.stalled_by(config)];
+        let expected = self.expected_by();
+        let judgements = [self.data_due(config), self.silent_by(), self.stalled_by(), expected];
         let judged = judgements.into_iter().flatten().filter(|_| self.reading).min();
         // Behind a held ping none is sent, and the scheduled time passes.
         let next_ping = ping_by.filter(|_| self.held.is_none());
@@ -316,9 +399,9 @@ impl Pulse {
     }
 
     /// When a held ping ends the connection, unless a sign of life moves this.
-    fn stalled_by(&self, config: &Config) -> Option<Instant> {
+    fn stalled_by(&self) -> Option<Instant> {
         let held = self.held.filter(|held| held.lived_at.is_none())?;
-        Some(held.death_from(held.since, config))
+        Some(held.death_from(held.since))
     }
 
     /// With Ticks on time a silent peer is dead within the bound of I6.
@@ -331,17 +414,27 @@ impl Pulse {
         ticked: bool,
         config: &Config,
     ) -> Result<(), String> {
+        if let Some((span, since)) = self.expected.filter(|_| self.reading && self.punctual) {
+            let dead_by = since.saturating_add(span);
+            if ticked && now >= dead_by && now < Instant::MAX {
+                return Err(format!("expected something by {dead_by:?}, now {now:?}: {self:?}"));
+            }
+        }
         if !self.reading || !self.punctual || config.heartbeat_kind() == HeartbeatKind::Off {
             return Ok(());
         }
-        let span = config.heartbeat_interval().saturating_add(config.heartbeat_timeout());
+        let span = self.interval.saturating_add(self.timeout);
         let probe = self.ping.map_or(Instant::ZERO, |ping| ping.dead_at);
-        let by_what_came = self.heard_at.saturating_add(span);
+        // Without a ping, nothing is due for an interval.
+        let skipped_at =
+            self.asked_at.filter(|_| config.heartbeat_kind() == HeartbeatKind::Dialect);
+        let heard_at = self.heard_at.max(self.paced_at).max(skipped_at.unwrap_or_default());
+        let by_what_came = heard_at.saturating_add(span);
         let dead_by = match self.held {
             Some(held) => {
-                let by_progress = held.moved_at.max(self.heard_at).saturating_add(span);
+                let by_progress = held.moved_at.max(heard_at).saturating_add(span);
                 let by_patience = by_what_came.saturating_add(MOST + held.behind);
-                by_progress.min(by_patience).max(held.death_from(held.since, config))
+                by_progress.min(by_patience).max(held.death_from(held.since))
             }
             None => {
                 let allowance = self.ping.map_or(Duration::ZERO, |ping| ping.allowance);
@@ -361,16 +454,16 @@ impl Pulse {
 
 impl Held {
     /// When a peer that is silent since `since` is dead.
-    fn death_from(&self, since: Instant, config: &Config) -> Instant {
-        let timeout = config.heartbeat_timeout();
-        let idle = self.moved_at.saturating_add(config.heartbeat_interval());
+    fn death_from(&self, since: Instant) -> Instant {
+        let (interval, timeout) = self.pace;
+        let idle = self.moved_at.saturating_add(interval);
         let patience = timeout + MOST + self.behind;
         idle.max(since).saturating_add(timeout).min(since.saturating_add(patience))
     }
 
     /// The earliest end of any timeout.
-    fn earliest_death(&self, config: &Config) -> Instant {
-        self.death_from(self.lived_at.map_or(self.since, |at| at.max(self.since)), config)
+    fn earliest_death(&self) -> Instant {
+        self.death_from(self.lived_at.map_or(self.since, |at| at.max(self.since)))
     }
 }
 

@@ -18,13 +18,13 @@ impl Checker {
     pub(super) fn login_refused(&mut self, verdict: Ruling, seen: &Observed<'_>) -> Verdict {
         let said = match seen.event {
             Event::LoginRejected(verdict) => Some(verdict),
-            Event::FrameReceived(_, Frame::Text(text)) if self.pulse.is_none() => {
-                match self.config.login().judge(text) {
-                    LoginAnswer::Refused(verdict) => Some(verdict),
-                    _ => None,
+            _ => match self.judged(seen) {
+                LoginAnswer::Refused(verdict) if self.pulse.is_none() => Some(verdict),
+                _ => {
+                    self.is_refused_by_dialect = true;
+                    self.refused_by_dialect(seen)?
                 }
-            }
-            _ => None,
+            },
         };
         hold(Invariant::Order, said == Some(verdict) && self.refusal.is_none(), || {
             format!("{:?} refused the login: {verdict:?}", seen.event)
@@ -53,13 +53,15 @@ impl Checker {
             Event::FrameReceived(_, Frame::Close(frame)) => Some(frame.map(|frame| frame.code())),
             _ => None,
         };
+        let by_dialect = core::mem::take(&mut self.is_refused_by_dialect);
         let (ends, farewell) = match seen.event {
+            // A ready connection does not wait.
+            _ if by_dialect && self.pulse.is_some() => (true, Some(CloseCode::GOING_AWAY)),
             Event::FrameReceived(_, Frame::Close(_)) => (true, None),
             Event::SocketFailed(_, failure) => (true, breach(failure)),
             Event::Tick => (is_due, Some(CloseCode::GOING_AWAY)),
             Event::ReconnectRequested => (true, Some(CloseCode::GOING_AWAY)),
             Event::WallClock(_) => (has_jumped, Some(CloseCode::GOING_AWAY)),
-            // A ready connection does not wait.
             Event::LoginRejected(_) => (self.pulse.is_some(), Some(CloseCode::GOING_AWAY)),
             _ => (false, None),
         };
@@ -68,7 +70,11 @@ impl Checker {
         })?;
         let expected: Vec<_> =
             farewell.map(|code| Action::Send(id, Outgoing::Close(code))).into_iter().collect();
-        let is_send = |action: &&Action| matches!(action, Action::Send(..));
+        // During one event, the dialect may send something and then refuse the login.
+        let is_before = |outgoing| {
+            matches!(outgoing, Outgoing::Login | Outgoing::Dialect(_) | Outgoing::DialectPing(_))
+        };
+        let is_send = |action: &&Action| matches!(action, Action::Send(_, out) if !is_before(*out));
         let sent: Vec<_> = seen.actions.iter().filter(is_send).copied().collect();
         hold(Invariant::I11, sent == expected, || format!("{sent:?} on leaving {id}"))?;
         Ok(received.map_or(verdict, |code| softened(verdict, code, &self.config)))

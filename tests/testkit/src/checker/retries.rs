@@ -179,7 +179,8 @@ impl Retries {
     }
 }
 
-/// The policy's verdict on this cause. A refused login and a provider's failure have their own verdicts.
+/// The policy's verdict on this cause. A refused login, a provider's failure and
+/// a dialect that leaves have their own verdicts.
 pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
     let judge = |code| config.policy().judge(code).verdict();
     match cause {
@@ -190,6 +191,7 @@ pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
         DisconnectCause::OpenFailed(_)
         | DisconnectCause::ProtocolError(_)
         | DisconnectCause::Provider
+        | DisconnectCause::Dialect
         | DisconnectCause::AttemptTimeout
         | DisconnectCause::ConnectTimeout
         | DisconnectCause::PongTimeout

@@ -9,10 +9,11 @@ use gateway_core::{
 use serde::{Deserialize, Serialize};
 
 use super::listed::Listed as _;
+use super::speech::Speech;
 use crate::listed;
 
-const HEARTBEATS: [HeartbeatKind; 3] =
-    [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off];
+const HEARTBEATS: [HeartbeatKind; 4] =
+    [HeartbeatKind::Json, HeartbeatKind::Ping, HeartbeatKind::Off, HeartbeatKind::Dialect];
 
 pub(super) const FAILURES: [Failure; 7] = [
     Failure::Eof,
@@ -52,6 +53,8 @@ pub struct Plan {
     pub is_punctual: bool,
     /// What happens.
     pub steps: Vec<Step>,
+    /// What the dialect asks for.
+    pub speech: Speech,
 }
 
 /// Raw numbers. [`Settings::config`] maps them into their limits.
@@ -95,10 +98,13 @@ pub enum LoginKind {
     Message,
     MessageWithoutRules,
     External,
+    Dialect,
+    /// A message whose answer the dialect judges.
+    MessageToDialect,
 }
 
 /// A verdict.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "as the verdicts are named")]
 pub enum Ruling {
     Retry,
@@ -186,6 +192,13 @@ impl Settings {
                 Login::Message { send, accepted: AcceptanceRule::Any, refused: Vec::new(), timeout }
             }
             LoginKind::External => Login::External { timeout },
+            LoginKind::Dialect => Login::Dialect { timeout },
+            LoginKind::MessageToDialect => Login::Message {
+                send,
+                accepted: AcceptanceRule::Dialect,
+                refused: self.refusals(),
+                timeout,
+            },
         }
     }
 
@@ -306,8 +319,8 @@ pub enum Content {
     Text(String),
 }
 
-/// The timestamp of a pong.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// The timestamp or stamp of a pong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Echo {
     #[serde(rename = "NoEcho")]

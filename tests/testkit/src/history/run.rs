@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Backlog, CloseFrame, ConnectionState, Event, Frame, HeartbeatKind, Instant, Login,
-    Message, Network, Observer, OpenError, Outgoing, RetryAfter, SocketId, UnixMillis,
+    AcceptanceRule, Action, Backlog, CloseFrame, ConnectionState, Event, Frame, HeartbeatKind,
+    Instant, Login, Message, Network, Observer, OpenError, Outgoing, RetryAfter, SocketId,
+    UnixMillis,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -13,6 +14,7 @@ use rand_core::SeedableRng as _;
 use super::plan::{
     Advance, Content, Echo, FAILURES, Fact, Plan, Step, TROUBLES, Trouble, Wall, Whose,
 };
+use super::speech::Drawn;
 use crate::checker::{Invariant, Violation};
 use crate::reference::Comparison;
 use crate::rig::Rig;
@@ -55,7 +57,8 @@ pub fn run_observed(
 pub fn compare(plan: &Plan) -> Result<World, Violation> {
     let compared = |is_scripted| {
         let mut world = World::new(plan);
-        let comparison = Comparison::new(Arc::new(plan.settings.config()), draws(plan));
+        let config = Arc::new(plan.settings.config());
+        let comparison = Comparison::speaking(config, draws(plan), speaker(plan));
         world.comparison = Some(if is_scripted { comparison.scripted() } else { comparison });
         world.run(plan)
     };
@@ -72,12 +75,16 @@ fn draws(plan: &Plan) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(plan.seed)
 }
 
+fn speaker(plan: &Plan) -> Drawn {
+    Drawn::new(plan.speech.clone())
+}
+
 /// The connection, and the parts of its environment that events need.
 pub struct World {
     /// The connection with its checker.
-    pub rig: Rig<ChaCha8Rng>,
+    pub rig: Rig<ChaCha8Rng, Drawn>,
     /// The core and the model, if they are compared.
-    comparison: Option<Comparison<ChaCha8Rng>>,
+    comparison: Option<Comparison<ChaCha8Rng, Drawn>>,
     is_punctual: bool,
     /// The wall-clock time at the monotonic clock's zero, in milliseconds.
     wall_offset: u64,
@@ -85,6 +92,8 @@ pub struct World {
     /// The timestamps of the last pings, the newest last.
     stamps: Vec<u64>,
     observer: Option<Box<dyn Observer>>,
+    /// The actions of the last event.
+    done: Vec<Action>,
 }
 
 impl World {
@@ -93,13 +102,14 @@ impl World {
     pub fn new(plan: &Plan) -> Self {
         let config = Arc::new(plan.settings.config());
         Self {
-            rig: Rig::with(config, draws(plan)),
+            rig: Rig::speaking(config, draws(plan), speaker(plan)),
             comparison: None,
             is_punctual: plan.is_punctual,
             wall_offset: 1_700_000_000_000,
             last_socket: 0,
             stamps: Vec::new(),
             observer: None,
+            done: Vec::new(),
         }
     }
 
@@ -145,7 +155,14 @@ impl World {
                 _ => {}
             }
         }
-        Ok(actions.into_iter().collect())
+        self.done = actions.into_iter().collect();
+        Ok(self.done.clone())
+    }
+
+    /// The actions of the last event.
+    #[must_use]
+    pub fn done(&self) -> &[Action] {
+        &self.done
     }
 
     fn keep(&mut self, stamp: Option<u64>) {
@@ -273,7 +290,11 @@ impl World {
             }
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 match self.rig.connection.config().login() {
-                    Login::External { .. } => self.feed(Event::LoginAccepted).map(drop),
+                    Login::External { .. }
+                    | Login::Dialect { .. }
+                    | Login::Message { accepted: AcceptanceRule::Dialect, .. } => {
+                        self.feed(Event::LoginAccepted).map(drop)
+                    }
                     _ => self.frame(current, &Content::Welcome),
                 }
             }

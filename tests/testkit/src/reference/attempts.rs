@@ -37,6 +37,7 @@ impl<R: Rng> Reference<R> {
             | DisconnectCause::LoginTimeout => (Verdict::Retry, GiveUpCause::AttemptsSpent),
             // Other functions report these.
             DisconnectCause::Provider
+            | DisconnectCause::Dialect
             | DisconnectCause::LoginRefused(_)
             | DisconnectCause::CloseTimeout
             | DisconnectCause::Requested
@@ -99,7 +100,12 @@ impl<R: Rng> Reference<R> {
         self.lose_by(cause, verdict, GiveUpCause::LoginRefused);
     }
 
-    fn lose_by(&mut self, cause: DisconnectCause, verdict: Verdict, gives_up: GiveUpCause) {
+    pub(super) fn lose_by(
+        &mut self,
+        cause: DisconnectCause,
+        verdict: Verdict,
+        gives_up: GiveUpCause,
+    ) {
         let Some(id) = self.socket.take() else { return };
         self.tally.last_disconnect = Some(cause);
         self.tell(Notice::Disconnected { socket: id, cause });

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use gateway_core::{
-    Action, Backlog, CloseCode, DisconnectCause, HeartbeatKind, Instant, Notice, Outgoing,
+    Action, Backlog, CloseCode, DisconnectCause, HeartbeatKind, Instant, Notice, Outgoing, Part,
     UnixMillis,
 };
 use rand_core::Rng;
@@ -35,8 +35,8 @@ pub(super) struct Ping {
 pub(super) struct Watch {
     serial: u64,
     pub(super) dead_at: Instant,
-    /// The timeout since its hand-over.
-    span: Duration,
+    /// The part of its timeout for unproven bytes.
+    allowance: Duration,
     is_probe: bool,
 }
 
@@ -60,6 +60,7 @@ impl<R: Rng> Reference<R> {
         self.was_heard = false;
         self.pings_sent = 0;
         self.watch_data_from(self.now);
+        self.expect_anew();
         self.ping_at = match self.config.heartbeat_kind() {
             HeartbeatKind::Off => None,
             _ => Some(self.now.saturating_add(self.phase())),
@@ -67,7 +68,7 @@ impl<R: Rng> Reference<R> {
     }
 
     fn phase(&mut self) -> Duration {
-        let interval = self.config.heartbeat_interval();
+        let interval = self.interval();
         if !self.config.heartbeat_phase() {
             return interval;
         }
@@ -78,6 +79,7 @@ impl<R: Rng> Reference<R> {
     pub(super) fn hear(&mut self) {
         if !self.config.heartbeat_strict() {
             self.was_heard = true;
+            self.last_byte = self.now;
         }
     }
 
@@ -95,6 +97,7 @@ impl<R: Rng> Reference<R> {
         let cause = if self.is_paused { None } else { self.cause_of_death() };
         match cause {
             Some((_, cause @ DisconnectCause::DataTimeout)) => {
+                self.say_farewell();
                 return self.part(CloseCode::GOING_AWAY, cause);
             }
             Some((_, cause)) => return self.abort_and_lose(cause),
@@ -114,6 +117,10 @@ impl<R: Rng> Reference<R> {
             self.watch_data_from(self.last_data); // a message has only left its mark
         }
         let starves = self.data_at.map(|at| (at, DisconnectCause::DataTimeout));
+        if let (true, Some(span)) = (self.is_due(self.silent_at), self.expected) {
+            self.silent_at = Some(self.last_byte.saturating_add(span)); // nor has a byte
+        }
+        let unexpected = self.silent_at.map(|at| (at, DisconnectCause::PongTimeout));
         let (mut silent, mut stalled) = (None, None);
         if self.was_heard {
             self.spare();
@@ -125,8 +132,8 @@ impl<R: Rng> Reference<R> {
                 stalled = Some((hold.look_at, DisconnectCause::WriteStall));
             }
         }
-        // The order at one instant: missing data, silence, stall.
-        let all = [starves, silent, stalled].into_iter().flatten();
+        // The order at one instant: missing data, silence, stall, silence that the dialect did not expect.
+        let all = [starves, silent, stalled, unexpected].into_iter().flatten();
         all.filter(|(at, _)| *at <= self.now).min_by_key(|(at, _)| *at)
     }
 
@@ -154,8 +161,8 @@ impl<R: Rng> Reference<R> {
     /// No byte was accepted for interval + timeout, or the slowest link would have carried the bytes before
     /// the ping.
     fn stalled_at(&self, hold: &Hold) -> Instant {
-        let timeout = self.config.heartbeat_timeout();
-        let idle_since = hold.moved_at.saturating_add(self.config.heartbeat_interval());
+        let timeout = self.timeout();
+        let idle_since = hold.moved_at.saturating_add(self.interval());
         let stuck = idle_since.max(hold.since).saturating_add(timeout);
         let slow = hold.since.saturating_add(timeout + MOST + hold.behind);
         stuck.min(slow)
@@ -163,29 +170,53 @@ impl<R: Rng> Reference<R> {
 
     /// Sends a ping, and schedules the next one an interval later. Sends none behind a held one.
     fn ask(&mut self) {
-        self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
+        self.ping_at = Some(self.now.saturating_add(self.interval()));
         if self.hold.is_some() {
             if self.was_heard {
                 self.judge_hold_from_now();
             }
             return;
         }
+        self.is_probing = false;
+        if self.config.heartbeat_kind() == HeartbeatKind::Dialect {
+            return self.ask_for_ping();
+        }
         self.send_ping();
-        // The timeout of an older unanswered ping stays.
-        if self.watch.is_none() || self.was_heard {
-            self.watch_newest(false, 0);
+        self.watch_ping();
+    }
+
+    /// The last message of the dialect's call is the ping.
+    pub(super) fn send_dialects_ping(&mut self, part: Part, stamp: Option<u64>) {
+        self.ping_at = Some(self.now.saturating_add(self.interval()));
+        // The two highest stamps count as the same.
+        self.put_ping(Outgoing::DialectPing(part), stamp.map(|stamp| stamp.min(u64::MAX - 1)));
+        self.watch_ping();
+    }
+
+    /// Starts the timeout of the ping that was just sent, if no older one goes on.
+    fn watch_ping(&mut self) {
+        let is_older_watched = match self.watch {
+            // An unanswered probe comes first.
+            Some(watch) if self.is_probing => watch.is_probe && !self.was_heard,
+            // The timeout of an older unanswered ping stays.
+            Some(_) => !self.was_heard,
+            None => false,
+        };
+        if !is_older_watched {
+            self.watch_newest(self.is_probing, 0);
         }
     }
 
     /// A ping after a clock jump has a short timeout.
     pub(super) fn probe(&mut self) {
+        self.expect_anew();
         if self.config.heartbeat_kind() == HeartbeatKind::Off {
             return; // there is no way to ask
         }
         if let Some(mut hold) = self.hold {
             hold.is_probe = true;
             // The peer has at least a probe's time; all of it if the last sign of life was before the suspend.
-            let timeout = self.config.heartbeat_timeout();
+            let timeout = self.timeout();
             let spent = timeout.saturating_sub(PROBE);
             hold.since = hold.since.max(self.now.saturating_sub(spent));
             hold.look_at = self.stalled_at(&hold);
@@ -196,23 +227,26 @@ impl<R: Rng> Reference<R> {
             self.watch = None;
             return;
         }
-        self.ping_at = Some(self.now.saturating_add(self.config.heartbeat_interval()));
-        self.send_ping();
-        // An unanswered probe comes first.
-        let is_probed = self.watch.is_some_and(|watch| watch.is_probe) && !self.was_heard;
-        if !is_probed {
-            self.watch_newest(true, 0);
+        self.ping_at = Some(self.now.saturating_add(self.interval()));
+        self.is_probing = true;
+        if self.config.heartbeat_kind() == HeartbeatKind::Dialect {
+            return self.ask_for_ping();
         }
+        self.send_ping();
+        self.watch_ping();
     }
 
     /// Starts the timeout of the newest ping, extended for this many unproven bytes.
     fn watch_newest(&mut self, is_probe: bool, unproven: u64) {
-        let timeout = self.config.heartbeat_timeout();
-        let patience = if is_probe { timeout.min(PROBE) } else { timeout };
-        let span = patience + self.carried_in(unproven.saturating_sub(FREE)).min(MOST);
-        let dead_at = self.now.saturating_add(span);
-        self.watch = Some(Watch { serial: self.pings_sent, dead_at, span, is_probe });
+        let allowance = self.carried_in(unproven.saturating_sub(FREE)).min(MOST);
+        let dead_at = self.now.saturating_add(self.patience(is_probe) + allowance);
+        self.watch = Some(Watch { serial: self.pings_sent, dead_at, allowance, is_probe });
         self.was_heard = false;
+    }
+
+    /// The timeout in force, without an allowance.
+    fn patience(&self, is_probe: bool) -> Duration {
+        if is_probe { self.timeout().min(PROBE) } else { self.timeout() }
     }
 
     /// In whole milliseconds.
@@ -231,7 +265,9 @@ impl<R: Rng> Reference<R> {
         let since = match self.watch {
             // A resume restarted the timeout of any ping.
             Some(watch) => {
-                newest.sent_at.max(watch.dead_at.saturating_sub(watch.span).min(self.now))
+                // Counted back from its deadline, with the timeout in force.
+                let span = self.patience(watch.is_probe) + watch.allowance;
+                newest.sent_at.max(watch.dead_at.saturating_sub(span).min(self.now))
             }
             None if self.was_heard => newest.sent_at,
             // A sign of life cancelled it.
@@ -280,14 +316,17 @@ impl<R: Rng> Reference<R> {
     }
 
     fn send_ping(&mut self) {
+        if self.config.heartbeat_kind() == HeartbeatKind::Ping {
+            let number = self.pings_sent + 1;
+            return self.put_ping(Outgoing::WebSocketPing(number), Some(number));
+        }
+        let stamp = self.wall_now();
+        self.put_ping(Outgoing::Ping(stamp), stamp.map(|UnixMillis(millis)| millis));
+    }
+
+    fn put_ping(&mut self, outgoing: Outgoing, echo: Option<u64>) {
         let Some(id) = self.socket else { return };
         self.pings_sent += 1;
-        let (outgoing, echo) = if self.config.heartbeat_kind() == HeartbeatKind::Ping {
-            (Outgoing::WebSocketPing(self.pings_sent), Some(self.pings_sent))
-        } else {
-            let stamp = self.wall_now();
-            (Outgoing::Ping(stamp), stamp.map(|UnixMillis(millis)| millis))
-        };
         self.pings_out.push(Ping { serial: self.pings_sent, echo, sent_at: self.now });
         self.is_newest_ordered = true;
         self.act(Action::Send(id, outgoing));
@@ -349,11 +388,14 @@ impl<R: Rng> Reference<R> {
             return;
         }
         self.watch_data_from(self.now);
+        self.expect_anew();
         if core::mem::take(&mut self.was_heard) {
             self.watch = None;
         }
-        if let Some(watch) = &mut self.watch {
-            watch.dead_at = self.now.saturating_add(watch.span);
+        if let Some(mut watch) = self.watch {
+            let span = self.patience(watch.is_probe) + watch.allowance;
+            watch.dead_at = self.now.saturating_add(span);
+            self.watch = Some(watch);
         }
         self.on_write_progressed();
         self.judge_hold_from_now();

@@ -27,6 +27,7 @@ impl<R: Rng> Reference<R> {
         let by = wall.saturating_duration_since(expected);
         let threshold = match self.config.heartbeat_kind() {
             HeartbeatKind::Off => SELDOM,
+            _ if self.ready_since.is_some() => SELDOM.max(2 * self.interval()),
             _ => SELDOM.max(2 * self.config.heartbeat_interval()),
         };
         if by <= threshold {

@@ -3,32 +3,32 @@
 use core::fmt::Write as _;
 use std::sync::Arc;
 
-use gateway_core::{Action, Config, Connection, Event, Instant, Statistics};
+use gateway_core::{Action, Config, Connection, Dialect, Event, Instant, NoDialect, Statistics};
 use rand_core::Rng;
 
 use super::{Reference, Tally};
 use crate::trace;
 
 /// A core and a model with the same events.
-pub struct Comparison<R> {
-    core: Connection<R>,
+pub struct Comparison<R, D = NoDialect> {
+    core: Connection<R, D>,
     model: Reference<R>,
     latest: Instant,
     /// The events so far as lines; `None` if they are not needed.
     script: Option<Vec<String>>,
 }
 
-impl<R: Rng + Clone> Comparison<R> {
-    /// A core and a model with the same settings and draws.
+impl<R: Rng + Clone, D: Dialect> Comparison<R, D> {
+    /// A core with this dialect and a model, with the same settings and draws.
     #[must_use]
-    pub fn new(config: Arc<Config>, rng: R) -> Self {
-        let core = Connection::new(Arc::clone(&config), rng.clone());
+    pub fn speaking(config: Arc<Config>, rng: R, dialect: D) -> Self {
+        let core = Connection::with_dialect(Arc::clone(&config), rng.clone(), dialect);
         Self::of(core, Reference::new(config, rng))
     }
 
     /// Compares this core with this model.
     #[must_use]
-    pub fn of(core: Connection<R>, model: Reference<R>) -> Self {
+    pub fn of(core: Connection<R, D>, model: Reference<R>) -> Self {
         Self { core, model, latest: Instant::ZERO, script: None }
     }
 
@@ -44,13 +44,17 @@ impl<R: Rng + Clone> Comparison<R> {
     /// The first difference: the events so far, what the model expects, and what the core did.
     pub fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<(), String> {
         self.latest = self.latest.max(now);
+        let interest = self.core.dialect().interest();
         let done = self.core.handle(now, event);
-        let expected = self.model.handle(now, &event);
+        let expected = self.model.handle(now, &event, interest, done.spoken());
         let (state, deadline) = (self.core.state(), self.core.next_deadline());
         if let Some(script) = &mut self.script {
             script.push(trace::full_line(&self.core.observed(now, event, &done)));
         }
         let mut differs = String::new();
+        if let Some(complaint) = self.model.misspoken() {
+            tell(&mut differs, "calls of the dialect", &complaint, &format!("{:?}", done.spoken()));
+        }
         if done.as_slice() != expected {
             tell(&mut differs, "actions", &lines(&expected), &lines(done.as_slice()));
         }
@@ -105,5 +109,6 @@ fn tally(statistics: &Statistics) -> Tally {
         bytes_in: statistics.bytes_in,
         stale_events: statistics.stale_events,
         became_ready: statistics.became_ready,
+        effects_ignored: statistics.effects_ignored,
     }
 }

@@ -2,7 +2,7 @@
 
 use gateway_core::{
     Action, CloseCode, CloseFrame, ConnectionState, DisconnectCause, Frame, HeartbeatKind,
-    JsonHeartbeat, LoginAnswer, Outgoing, Recognised, UnixMillis,
+    JsonHeartbeat, LoginAnswer, Message, Outgoing, Recognised, UnixMillis,
 };
 use rand_core::Rng;
 
@@ -15,10 +15,17 @@ impl<R: Rng> Reference<R> {
         self.hear();
         match frame {
             Frame::Close(frame) => self.on_peers_close(frame),
-            Frame::Text(text) if self.is_logging_in() => self.on_answer(text),
-            Frame::Text(_) if self.refusal.is_some() => self.act(Action::Deliver),
+            Frame::Text(_) | Frame::Binary(_) if self.refusal.is_some() => {
+                self.act(Action::Deliver);
+            }
+            // The rules of the configuration judge what the dialect has left.
+            Frame::Text(text) if self.is_logging_in() => {
+                if self.show(Message::Text(text)) {
+                    self.on_answer(text);
+                }
+            }
             Frame::Text(text) => self.on_text(text),
-            Frame::Binary(_) => self.deliver(),
+            Frame::Binary(bytes) => self.deliver(Message::Binary(bytes)),
             Frame::Ping(_) => {} // the codec answers it
             Frame::Pong(payload) => self.on_pong_frame(payload),
         }
@@ -64,7 +71,7 @@ impl<R: Rng> Reference<R> {
                     self.act(Action::Send(id, Outgoing::Pong(stamp)));
                 }
             }
-            _ => self.deliver(),
+            _ => self.deliver(Message::Text(text)),
         }
     }
 
@@ -78,8 +85,11 @@ impl<R: Rng> Reference<R> {
         }
     }
 
-    fn deliver(&mut self) {
-        self.hear_data();
-        self.act(Action::Deliver);
+    /// Delivers a message, unless the dialect keeps it.
+    fn deliver(&mut self, message: Message<'_>) {
+        if self.show(message) {
+            self.hear_data();
+            self.act(Action::Deliver);
+        }
     }
 }

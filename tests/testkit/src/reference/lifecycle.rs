@@ -132,6 +132,10 @@ impl<R: Rng> Reference<R> {
             self.reconnect_at = Some(self.now);
         }
         self.is_asked = false;
+        self.pace = None;
+        self.is_effect_told = false;
+        self.expected = None;
+        self.silent_at = None;
         self.too_late_at = Some(self.now.saturating_add(self.config.connect_timeout()));
         let credentials = self.credentials();
         self.act(Action::OpenSocket { id, credentials });
@@ -149,6 +153,10 @@ impl<R: Rng> Reference<R> {
                 self.change(ConnectionState::Closed, Some(id));
             }
             (ConnectionState::Connected | ConnectionState::Authenticated, Some(id)) => {
+                // A server that refused the login gets no message any more.
+                if self.refusal.is_none() {
+                    self.say_farewell();
+                }
                 self.act(Action::Send(id, Outgoing::RequestedClose));
                 self.end_stay();
                 self.refusal = None;
@@ -197,14 +205,20 @@ impl<R: Rng> Reference<R> {
         self.tally.opened += 1;
         let login = self.config.login().clone();
         let timeout = match login {
-            Login::Message { timeout, .. } | Login::External { timeout } => timeout,
-            _ => return self.become_ready(ConnectionState::Connected),
+            Login::Message { timeout, .. }
+            | Login::External { timeout }
+            | Login::Dialect { timeout } => timeout,
+            _ => {
+                self.become_ready(ConnectionState::Connected);
+                return self.tell_opened();
+            }
         };
         self.change(ConnectionState::Connected, Some(id));
         self.too_late_at = Some(self.now.saturating_add(timeout));
         if let Login::Message { .. } = login {
             self.act(Action::Send(id, Outgoing::Login));
         }
+        self.tell_opened();
     }
 
     /// The connection is ready for messages.
@@ -279,6 +293,7 @@ impl<R: Rng> Reference<R> {
                 } else if self.refusal.is_some() {
                     self.end_refusal(None, Some(CloseCode::GOING_AWAY));
                 } else {
+                    self.say_farewell();
                     self.part(CloseCode::GOING_AWAY, DisconnectCause::LoginTimeout);
                 }
             }

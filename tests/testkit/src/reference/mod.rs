@@ -12,31 +12,34 @@ mod comparison;
 mod frames;
 mod lifecycle;
 mod replacement;
+mod speech;
 
 use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Config, ConnectionState, DisconnectCause, Event, Instant, Notice, OpenError, SocketId,
-    UnixMillis, Verdict,
+    Action, Config, ConnectionState, DisconnectCause, Event, Instant, Interest, Notice, OpenError,
+    SocketId, Spoken, UnixMillis, Verdict,
 };
 use rand_core::Rng;
 
 use beat::{Hold, Ping, Watch};
 pub use comparison::Comparison;
+use speech::Speech;
 
 /// A model of the connection. From the same events it predicts what the core must do.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gateway_core::{Config, Connection, Event, Instant};
+/// use gateway_core::{Config, Connection, Event, Instant, Interest};
 /// use gateway_testkit::{Fixed, Reference};
 ///
 /// let config = Arc::new(Config::default());
 /// let mut core = Connection::new(Arc::clone(&config), Fixed::HALF);
 /// let mut model = Reference::new(config, Fixed::HALF);
 /// let done = core.handle(Instant::ZERO, Event::ConnectRequested);
-/// assert_eq!(done.as_slice(), model.handle(Instant::ZERO, &Event::ConnectRequested));
+/// let (event, interest) = (Event::ConnectRequested, Interest::NONE);
+/// assert_eq!(done.as_slice(), model.handle(Instant::ZERO, &event, interest, done.spoken()));
 /// assert_eq!(core.next_deadline(), model.deadline());
 /// ```
 #[derive(Clone, Debug)]
@@ -108,6 +111,20 @@ pub struct Reference<R> {
     jumped_at: Option<Instant>,
     online_at: Option<Instant>,
 
+    // The dialect.
+    /// What it says during the current event.
+    speech: Speech,
+    /// The heartbeat's interval and timeout that it has set on this socket.
+    pace: Option<(Duration, Duration)>,
+    /// Whether an effect without effect was reported on this socket.
+    is_effect_told: bool,
+    /// Within which time it expects something, and when that has passed.
+    expected: Option<Duration>,
+    silent_at: Option<Instant>,
+    last_byte: Instant,
+    /// Whether the ping that it is asked for is a probe.
+    is_probing: bool,
+
     tally: Tally,
 }
 
@@ -128,6 +145,7 @@ pub struct Tally {
     pub bytes_in: u64,
     pub stale_events: u64,
     pub became_ready: bool,
+    pub effects_ignored: u64,
 }
 
 impl<R: Rng> Reference<R> {
@@ -174,21 +192,46 @@ impl<R: Rng> Reference<R> {
             wall: None,
             jumped_at: None,
             online_at: None,
+            speech: Speech::default(),
+            pace: None,
+            is_effect_told: false,
+            expected: None,
+            silent_at: None,
+            last_byte: Instant::ZERO,
+            is_probing: false,
             tally: Tally::default(),
         }
     }
 
     /// The actions of the core on this event, in order.
-    pub fn handle(&mut self, now: Instant, event: &Event<'_>) -> Vec<Action> {
+    ///
+    /// The model does not call the dialect. It takes what the dialect of the core was interested in
+    /// before the event, and what it asked for during the event. [`misspoken`](Self::misspoken) says
+    /// whether the core called it when it must.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        event: &Event<'_>,
+        interest: Interest,
+        spoken: &Spoken,
+    ) -> Vec<Action> {
         self.now = self.now.max(now); // a clock that steps back stands still
         self.actions = Vec::new();
+        self.speech = Speech::of(interest, spoken);
         if self.is_stale(event) {
             self.on_stale(event);
         } else {
             self.on_event(event);
         }
+        self.obey();
         self.set_timer();
         core::mem::take(&mut self.actions)
+    }
+
+    /// Which call of the dialect was missing during the last event, or one too many.
+    #[must_use]
+    pub fn misspoken(&self) -> Option<&str> {
+        self.speech.complaint.as_deref()
     }
 
     /// The state of the connection.
@@ -214,7 +257,9 @@ impl<R: Rng> Reference<R> {
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 let dead_at = self.watch.map(|watch| watch.dead_at);
                 let look_at = self.hold.map(|hold| hold.look_at);
-                vec![self.ping_at, dead_at, look_at, self.data_at, self.renew_at, self.drained_by]
+                let silent_at = self.silent_at;
+                let others = [self.data_at, self.renew_at, self.drained_by];
+                [vec![self.ping_at, dead_at, look_at, silent_at], others.to_vec()].concat()
             }
             ConnectionState::Closed => vec![],
         };

@@ -46,6 +46,9 @@ impl<R: Rng> Reference<R> {
 
     /// Leaves the socket, with a Close if it is open, for the next one. This is no failure.
     fn replace(&mut self, cause: DisconnectCause) {
+        if self.state != ConnectionState::Connecting {
+            self.say_farewell();
+        }
         let Some(id) = self.socket.take() else { return };
         if self.state != ConnectionState::Connecting {
             self.act(Action::Send(id, Outgoing::Close(CloseCode::GOING_AWAY)));
