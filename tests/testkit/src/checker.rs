@@ -83,6 +83,8 @@ pub struct Checker {
     is_refused_by_dialect: bool,
     /// What the dialect has set on the socket.
     terms: Terms,
+    /// Whether the dialect is called at all. It is known once a socket has opened.
+    is_silent: Option<bool>,
     /// How many effects of the current event are accounted for.
     heard: usize,
     /// The verdict of a dialect that has left the server.
@@ -133,6 +135,7 @@ impl Checker {
             was_refused: false,
             is_refused_by_dialect: false,
             terms: Terms::default(),
+            is_silent: None,
             heard: 0,
             left: None,
         }

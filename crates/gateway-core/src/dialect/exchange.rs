@@ -314,11 +314,8 @@ impl<'a> Voice<'a> {
             ));
         }
         let effects = exchange.effects;
-        // A call that changes nothing is not worth a line in a journal.
-        if !effects.is_empty() || call == DialectCallKind::Consumed {
-            // Local invariant: an event makes at most two calls. A third one would not be recorded.
-            let _ = speech.spoken.0.try_push(DialectCall { call, effects });
-        }
+        // Local invariant: an event makes at most two calls. A third one would not be recorded.
+        let _ = speech.spoken.0.try_push(DialectCall { call, effects });
         Some(call)
     }
 }

@@ -252,8 +252,8 @@ impl Peer {
 
     fn tell(&mut self, event: Event<'_>, message: Option<&[u8]>) {
         let actions = self.connection.handle(self.now, event);
-        let reason = actions.spoken().reason();
-        for effect in actions.spoken().iter().flat_map(|call| &call.effects) {
+        let reason = self.connection.spoken(&actions).reason();
+        for effect in self.connection.spoken(&actions).iter().flat_map(|call| &call.effects) {
             let reasons = match effect {
                 Effect::LoginRefused { .. } => &mut self.refusals,
                 Effect::Leave { .. } => &mut self.reasons,

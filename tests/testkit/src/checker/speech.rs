@@ -67,7 +67,7 @@ pub(super) fn moves_timer(seen: &Observed<'_>) -> bool {
 impl Checker {
     /// Checks that the dialect was called at a moment at which it may be. The checker stands before the
     /// event.
-    pub(super) fn check_calls(&self, seen: &Observed<'_>) -> Verdict {
+    pub(super) fn check_calls(&mut self, seen: &Observed<'_>) -> Verdict {
         let count = seen.spoken.iter().count();
         hold(Invariant::I8, count <= Spoken::MAX_CALLS, || format!("{count} calls"))?;
         for DialectCall { call, effects, .. } in seen.spoken {
@@ -93,7 +93,11 @@ impl Checker {
         }
         let is_open = matches!(seen.event, Event::SocketOpened(_));
         let opened = calls(seen, DialectCallKind::Opened);
-        hold(Invariant::Order, opened == usize::from(is_open), || {
+        if is_open {
+            self.is_silent.get_or_insert(opened == 0);
+        }
+        let is_due = is_open && self.is_silent != Some(true);
+        hold(Invariant::Order, opened == usize::from(is_due), || {
             format!("{opened} calls of `opened` on {:?}", seen.event)
         })?;
         let delivers = seen.actions.contains(&Action::Deliver);
@@ -119,7 +123,8 @@ impl Checker {
                 }
             )
         });
-        let expected = if is_without || self.was_refused { 0 } else { closes };
+        let is_without = is_without || self.was_refused || self.is_silent == Some(true);
+        let expected = if is_without { 0 } else { closes };
         let said = calls(seen, DialectCallKind::Closing);
         hold(Invariant::Order, said == expected, || {
             format!("{said} farewells before {closes} Closes on {:?}", seen.event)

@@ -44,16 +44,17 @@ impl<R: Rng + Clone, D: Dialect> Comparison<R, D> {
     /// The first difference: the events so far, what the model expects, and what the core did.
     pub fn feed(&mut self, now: Instant, event: Event<'_>) -> Result<(), String> {
         self.latest = self.latest.max(now);
-        let interest = self.core.dialect().interest();
+        let dialect = self.core.dialect();
+        let interest = (!dialect.is_silent()).then(|| dialect.interest());
         let done = self.core.handle(now, event);
-        let expected = self.model.handle(now, &event, interest, done.spoken());
+        let expected = self.model.handle(now, &event, interest, self.core.spoken(&done));
         let (state, deadline) = (self.core.state(), self.core.next_deadline());
         if let Some(script) = &mut self.script {
             script.push(trace::full_line(&self.core.observed(now, event, &done)));
         }
         let mut differs = String::new();
         if let Some(complaint) = self.model.misspoken() {
-            tell(&mut differs, "calls of the dialect", &complaint, &format!("{:?}", done.spoken()));
+            tell(&mut differs, "calls of the dialect", &complaint, &format!("{:?}", self.core.spoken(&done)));
         }
         if done.as_slice() != expected {
             tell(&mut differs, "actions", &lines(&expected), &lines(done.as_slice()));

@@ -31,15 +31,15 @@ use speech::Speech;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gateway_core::{Config, Connection, Event, Instant, Interest};
+/// use gateway_core::{Config, Connection, Event, Instant};
 /// use gateway_testkit::{Fixed, Reference};
 ///
 /// let config = Arc::new(Config::default());
 /// let mut core = Connection::new(Arc::clone(&config), Fixed::HALF);
 /// let mut model = Reference::new(config, Fixed::HALF);
 /// let done = core.handle(Instant::ZERO, Event::ConnectRequested);
-/// let (event, interest) = (Event::ConnectRequested, Interest::NONE);
-/// assert_eq!(done.as_slice(), model.handle(Instant::ZERO, &event, interest, done.spoken()));
+/// let (event, silent) = (Event::ConnectRequested, None);
+/// assert_eq!(done.as_slice(), model.handle(Instant::ZERO, &event, silent, core.spoken(&done)));
 /// assert_eq!(core.next_deadline(), model.deadline());
 /// ```
 #[derive(Clone, Debug)]
@@ -212,7 +212,7 @@ impl<R: Rng> Reference<R> {
         &mut self,
         now: Instant,
         event: &Event<'_>,
-        interest: Interest,
+        interest: Option<Interest>,
         spoken: &Spoken,
     ) -> Vec<Action> {
         self.now = self.now.max(now); // a clock that steps back stands still

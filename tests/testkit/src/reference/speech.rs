@@ -18,6 +18,7 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 #[derive(Clone, Debug)]
 pub(super) struct Speech {
     pub(super) interest: Interest,
+    is_silent: bool,
     /// The calls that the model has not met yet.
     pub(super) calls: Vec<DialectCall>,
     /// The call whose effects come after the event.
@@ -28,17 +29,24 @@ pub(super) struct Speech {
 
 impl Default for Speech {
     fn default() -> Self {
-        Self { interest: Interest::NONE, calls: Vec::new(), newest: None, complaint: None }
+        let interest = Interest::NONE;
+        Self { interest, is_silent: true, calls: Vec::new(), newest: None, complaint: None }
     }
 }
 
 impl Speech {
-    pub(super) fn of(interest: Interest, spoken: &Spoken) -> Self {
-        Self { interest, calls: spoken.iter().cloned().collect(), ..Self::default() }
+    /// `interest` is `None` for a dialect that is silent, which the core never calls.
+    pub(super) fn of(interest: Option<Interest>, spoken: &Spoken) -> Self {
+        let is_silent = interest.is_none();
+        let interest = interest.unwrap_or(Interest::NONE);
+        Self { interest, is_silent, calls: spoken.iter().cloned().collect(), ..Self::default() }
     }
 
     /// The core must have called the dialect now, in one of these ways.
     fn met(&mut self, kinds: &[DialectCallKind]) -> Option<DialectCall> {
+        if self.is_silent {
+            return None;
+        }
         if !self.calls.first().is_some_and(|call| kinds.contains(&call.call)) {
             let told = format!("expected a call of {kinds:?}, and it was {:?}", self.calls);
             self.complaint.get_or_insert(told);
