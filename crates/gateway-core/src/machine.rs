@@ -122,7 +122,7 @@ pub(crate) struct Ready {
     /// `None` if the heartbeat is off.
     pub(crate) heartbeat: Option<Heartbeat>,
     /// `None` if there is neither a data timeout nor an expectation of the dialect. With an expectation
-    /// alone, it never fires, and only notes when the last message came.
+    /// alone, it only notes when the last message came.
     pub(crate) data: Option<DataWatch>,
     /// When the next step of the renewal is due. `None` if the connection is not renewed.
     pub(crate) renew_at: Option<Compact>,
@@ -309,8 +309,7 @@ impl Ready {
             Lane::Free => {
                 let expected = self.terms.as_ref().and_then(|terms| terms.expected);
                 let expected = expected.map(|expected| expected.watch.judge_at);
-                let data = self.data.map(|watch| watch.judge_at);
-                [data.filter(|at| *at < Instant::MAX), expected]
+                [self.data.map(|watch| watch.judge_at), expected]
             }
         };
         let renew_at = self.renew_at.map(Compact::instant);
@@ -336,9 +335,7 @@ impl DataWatch {
         match reading {
             Lane::Free => {
                 self.heard_at = Compact::at(shift.moved(self.heard_at.instant()));
-                if self.judge_at < Instant::MAX {
-                    shift.apply(&mut self.judge_at);
-                }
+                shift.apply(&mut self.judge_at);
             }
             // While the application does not read, the timeout does not fire, and the resume
             // restarts it.

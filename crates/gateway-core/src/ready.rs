@@ -30,7 +30,7 @@ impl Ready {
         let (data, renew_at) = (watch_data(cx), first_renewal(cx));
         let renewal = Renewal::Later;
         let mut ready = Self { socket, heartbeat, data, renew_at, renewal, flow, terms };
-        ready.note_messages(cx.now);
+        ready.note_messages(cx.now, cx.config);
         ready
     }
 
@@ -107,7 +107,7 @@ impl Ready {
             terms.restart(cx.now);
         }
         self.data = watch_data(cx);
-        self.note_messages(cx.now);
+        self.note_messages(cx.now, cx.config);
     }
 
     /// When the server was silent for longer than the dialect expects, if it was.
@@ -120,21 +120,36 @@ impl Ready {
             let heard_at = expected.watch.heard_at.instant().max(data.heard_at.instant());
             expected.watch.heard_at = Compact::at(heard_at);
         }
-        expected.watch.missed_at(now, expected.within)
+        let missed_at = expected.watch.missed_at(now, expected.within);
+        self.note_messages(now, config);
+        missed_at
     }
 
     /// The dialect expects something within this time.
-    pub(crate) fn expect(&mut self, within: Duration, now: Instant) {
+    pub(crate) fn expect(&mut self, within: Duration, now: Instant, config: &Config) {
         self.terms.get_or_insert_default().expect(within, now);
-        self.note_messages(now);
+        self.note_messages(now, config);
     }
 
-    /// An expectation needs to know when the last message came.
-    fn note_messages(&mut self, now: Instant) {
-        if self.terms.as_ref().is_some_and(|terms| terms.expected.is_some()) {
-            let watch = DataWatch { heard_at: Compact::at(now), judge_at: Instant::MAX };
-            self.data.get_or_insert(watch);
+    /// The expectation's time starts again, if there is one.
+    pub(crate) fn expect_anew(&mut self, now: Instant, config: &Config) {
+        if let Some(terms) = &mut self.terms {
+            terms.restart(now);
+            self.note_messages(now, config);
         }
+    }
+
+    /// An expectation needs to know when the last message came. Without a data timeout, the data
+    /// watch only notes that, and is due with the expectation.
+    fn note_messages(&mut self, now: Instant, config: &Config) {
+        if config.data_timeout.is_some() {
+            return;
+        }
+        let expected = self.terms.as_ref().and_then(|terms| terms.expected);
+        self.data = expected.map(|Expected { watch, .. }| DataWatch {
+            heard_at: self.data.map_or(Compact::at(now), |data| data.heard_at),
+            judge_at: watch.judge_at,
+        });
     }
 
     /// The dialect sets the heartbeat's spans.

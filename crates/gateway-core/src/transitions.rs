@@ -918,7 +918,7 @@ impl Ready {
                     None => cx.ignore_effect(self.socket, self.terms.get_or_insert_default()),
                 }
             }
-            Effect::ExpectWithin(within) => self.expect(within, cx.now),
+            Effect::ExpectWithin(within) => self.expect(within, cx.now, cx.config),
             Effect::Leave { code, verdict, .. } => {
                 return Some(leave(Self::end(cx), self.socket, code, verdict, cx));
             }
@@ -958,9 +958,7 @@ impl Ready {
 
     /// Probes the peer after a suspend. Without a heartbeat there is no message to probe with.
     fn probe(&mut self, cx: &mut Context<'_>) {
-        if let Some(terms) = &mut self.terms {
-            terms.restart(cx.now);
-        }
+        self.expect_anew(cx.now, cx.config);
         let timing = self.timing(cx.config);
         match self.heartbeat.as_mut().map(|heartbeat| heartbeat.probe(&timing, cx.now)) {
             Some(Probe::Ping) => self.ping(Heartbeat::on_probe_sent, cx),
