@@ -152,7 +152,12 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
             tally: &mut self.tally,
             actions: &mut actions,
         };
-        state.on(event, &mut cx);
+        if let Some(next) = state.on(event, &mut cx) {
+            *state = next;
+        }
+        if cx.voice.has_spoken() {
+            state.on_spoken(&mut cx);
+        }
         if let Some(speech) = &mut self.speech {
             speech.interest = self.dialect.interest();
             actions.has_spoken = !speech.spoken.is_empty();

@@ -69,20 +69,10 @@ impl State {
         is_early.then_some(Common::EarlyTick)
     }
 
-    /// Applies an event, and then what the dialect asked for meanwhile.
-    pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) {
-        if let Some(next) = self.on_event(event, cx) {
-            *self = next;
-        }
-        if cx.voice.has_spoken() {
-            self.on_spoken(cx);
-        }
-    }
-
     /// Does what the dialect asked for in the newest call. What it asked for before our Close frame is
     /// already done.
     #[inline(never)]
-    fn on_spoken(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn on_spoken(&mut self, cx: &mut Context<'_>) {
         let call = cx.voice.newest().filter(|call| call.call != DialectCallKind::Closing).cloned();
         if let Some(DialectCall { call, effects }) = call {
             self.on_effects(call, &effects, cx);
@@ -145,7 +135,8 @@ impl State {
         }
     }
 
-    fn on_event(&mut self, event: &Event<'_>, cx: &mut Context<'_>) -> Next {
+    /// Applies an event. What the dialect asked for meanwhile [comes next](Self::on_spoken).
+    pub(crate) fn on(&mut self, event: &Event<'_>, cx: &mut Context<'_>) -> Next {
         match *event {
             Event::ConnectRequested => self.on_connect(cx),
             Event::ReconnectRequested => self.on_reconnect(cx),
