@@ -441,7 +441,7 @@ pub enum SendRejection {
     /// reason; the machine never does.
     LongerThanReserved,
     /// What drives the connection is gone: its runtime was shut down, the client of a sender was
-    /// dropped, or an observer or a dialect panicked. Only drivers give this reason; the machine
+    /// dropped, or an observer panicked. Only drivers give this reason; the machine
     /// never does.
     Gone,
     /// The message was sent from within an observer or a dialect, which must not wait. Only drivers

@@ -50,7 +50,7 @@ impl Permit {
     /// Each error returns the message. The permit is used up in any case.
     ///
     /// - The connection is not ready, is closing, or is CLOSED.
-    /// - [`Gone`](SendRejection::Gone): the client was dropped. Or an observer or a dialect panicked
+    /// - [`Gone`](SendRejection::Gone): the client was dropped. Or an observer panicked
     ///   while the client accepted the message; then the message is lost.
     /// - [`OutcomesUnread`](SendRejection::OutcomesUnread): more than 4,096 ranges of outcomes are
     ///   unread.

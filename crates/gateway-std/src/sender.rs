@@ -79,7 +79,7 @@ impl Sender {
     /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
     /// unread.
     ///
-    /// If an observer or a dialect panics while the client accepts the message, the message is lost:
+    /// If an observer panics while the client accepts the message, the message is lost:
     /// the error is `Gone` and its message is empty.
     pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
         if is_inside() {
@@ -337,7 +337,7 @@ impl Receipt {
     /// [`send_stall`](crate::Builder::send_stall), or if more than 4,096 ranges of outcomes are
     /// unread.
     ///
-    /// If an observer or a dialect panics while the client accepts the message, the message is lost:
+    /// If an observer panics while the client accepts the message, the message is lost:
     /// the error is `Gone` and its message is empty. The message is empty, too, if the error is
     /// [`Reentrant`](SendRejection::Reentrant), but then the client still tries to send it.
     pub fn wait(self) -> Result<MessageId, SendError> {

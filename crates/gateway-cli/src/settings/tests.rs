@@ -189,7 +189,7 @@ fn every_error_is_told_with_its_place() {
         errors.contains("  colour: unknown field; the known fields are reconnect,"),
         "{errors}"
     );
-    assert!(errors.contains("max_message_size, name, url, headers,"), "{errors}");
+    assert!(errors.contains("max_message_size, name, url, dialect, on_ready,"), "{errors}");
 }
 
 #[test]
@@ -206,6 +206,11 @@ fn a_rule_that_crosses_another_is_told_with_its_flag() {
 fn a_secret_is_in_no_error_and_no_summary() {
     for file in [
         "login = 'hunter2'",
+        "secrets = 'hunter2'",
+        "secrets.token = ['hunter2']",
+        "secrets.token = '@hunter2'",
+        "dialect = 'json'\nsecrets.token = 'hunter2'\nseed = 'x'",
+        "[dialect.login]\nsend = 'hunter2 ${nothing}'\nok = 'x'",
         "[login]\nsend = 'hunter2\n",
         "[login]\nsend = 'hunter2'\ntimeout = 'x'",
         "headers = 'hunter2'",
@@ -362,5 +367,70 @@ fn the_rules_of_a_login_are_shown_and_its_text_is_not() {
             assert!(words.contains(line), "{line}: {summary}");
         }
         assert!(words.contains(&format!("login.refused {shown} gateway.toml")), "{summary}");
+    }
+}
+
+#[test]
+fn a_preset_brings_its_subprotocol_path_and_policy_unless_they_are_set() {
+    let loaded = |more: &[&str]| {
+        let file = "dialect = 'graphql-transport-ws'";
+        let arguments = [&["ws://h"][..], more].concat();
+        load(file, &arguments).unwrap_or_else(|errors| panic!("{errors}"))
+    };
+    let settings = loaded(&[]);
+    assert_eq!(settings.own.subprotocols, ["graphql-transport-ws"]);
+    assert_eq!(settings.config.policy().judge(4400).verdict(), Verdict::Fatal);
+
+    let settings = loaded(&["--subprotocol", "own", "--policy", "4000-4499=retry"]);
+    assert_eq!(settings.own.subprotocols, ["own"]);
+    assert_eq!(settings.config.policy().judge(4400).verdict(), Verdict::Retry);
+
+    let url = |url: &str| {
+        let settings =
+            load("dialect = 'socket.io'", &[url]).unwrap_or_else(|errors| panic!("{errors}"));
+        settings.own.url.unwrap_or_default()
+    };
+    assert_eq!(url("ws://h"), "ws://h/socket.io/?EIO=4&transport=websocket");
+    assert_eq!(url("ws://h/own"), "ws://h/own");
+}
+
+#[test]
+fn a_dialect_that_is_wrong_is_told_with_what_to_do() {
+    for (file, arguments, line) in [
+        (
+            "",
+            &["--dialect", "socketio"][..],
+            "dialect = \"socketio\": must be a TOML file or a preset, such as socket.io  [--dialect]",
+        ),
+        ("", &["--dialect", "./none.toml"], "dialect = \"./none.toml\": the file cannot be read: "),
+        (
+            "",
+            &["--dialect", "json"],
+            "secrets.token: must be given, as --secret token=TEXT or token=@FILE",
+        ),
+        ("dialect = 7", &[], "dialect = \"7\": must be a preset's name, a TOML file, or a table"),
+        (
+            "",
+            &["--dialect", "json", "--secret", "token=x", "--login", "{}", "--login-ok", "any"],
+            "login.send: must not be set: the dialect logs in; give it what it needs as --secret",
+        ),
+        ("", &["--secret", "token"], "secrets: must be NAME=TEXT|@FILE  [--secret]"),
+        ("on_ready = [7]", &[], "on_ready = \"7\": must be a list of texts"),
+        ("login.dialect = true", &[], "login.dialect: is set by --dialect alone"),
+    ] {
+        let arguments = [&["ws://h"][..], arguments].concat();
+        let errors = load(file, &arguments).err().expect("errors");
+        assert!(errors.contains(line), "{line}\n{errors}");
+    }
+}
+
+#[test]
+fn every_error_of_a_dialect_in_the_file_is_told() {
+    let file = "[dialect]\nsumary = 'x'\n[dialect.heartbeat]\nsend = '${nothing}'\npong = '?'";
+
+    let errors = load(file, &["ws://h"]).err().expect("errors");
+
+    for part in ["sumary", "heartbeat.send", "heartbeat.pong"] {
+        assert!(errors.contains(part), "{part}\n{errors}");
     }
 }
