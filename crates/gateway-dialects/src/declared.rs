@@ -100,8 +100,12 @@ impl Dialect for DeclaredDialect {
         }
         if let Some((leave, body)) = first(&parts.leaves, subject) {
             socket.phase = Phase::Over;
-            exchange.leave(CloseCode::GOING_AWAY, leave.verdict, leave.reason_in(body));
-            return Received::Deliver;
+            let reason = match leave.reason_in(body) {
+                reason if reason.is_empty() => shortened(body.to_string()),
+                reason => reason,
+            };
+            exchange.leave(CloseCode::GOING_AWAY, leave.verdict, reason);
+            return Received::Consume;
         }
         if socket.phase == Phase::Ready
             && let Some(pong) = &parts.heartbeat.pong
@@ -283,13 +287,17 @@ fn stamp_at(body: &str, pointer: &str) -> Option<u64> {
 }
 
 impl Refusal {
-    /// The reason in the message, or an empty text. The drivers show less of it.
+    /// The reason in the message, or an empty text.
     fn reason_in(&self, body: &str) -> String {
-        const MOST: usize = 1_024;
         let reason = self.reason.as_deref().and_then(|pointer| json::find(body, pointer).scalar());
-        let mut reason = reason.map(Scalar::into_text).unwrap_or_default();
-        let end = (0..=MOST.min(reason.len())).rev().find(|at| reason.is_char_boundary(*at));
-        reason.truncate(end.unwrap_or(0));
-        reason
+        shortened(reason.map(Scalar::into_text).unwrap_or_default())
     }
+}
+
+/// A reason that fits into one call. The drivers show less of it.
+fn shortened(mut reason: String) -> String {
+    const MOST: usize = 1_024;
+    let end = (0..=MOST.min(reason.len())).rev().find(|at| reason.is_char_boundary(*at));
+    reason.truncate(end.unwrap_or(0));
+    reason
 }

@@ -211,6 +211,9 @@ impl Hints {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     fn pattern(tests: &[&[&str]]) -> Pattern {
@@ -287,5 +290,50 @@ mod tests {
         assert_eq!(reach(&[&["=PING"]], Frames::Binary), both);
         let limited = pattern(&[&["/op=pong"]]).reach(Frames::Text).up_to(256).interest();
         assert_eq!(limited, Interest::texts_up_to(256));
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let text = prop::sample::select(vec!["pong", "op", "a\"b", "é", "null", ""]);
+        let leaf = prop_oneof![
+            text.prop_map(Value::from),
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+        ];
+        let name = prop::sample::select(vec!["op", "pong", "a\"b", "0", "x y", "é"]);
+        leaf.prop_recursive(3, 20, 3, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
+                prop::collection::vec((name.clone(), inner), 0..3).prop_map(|entries| {
+                    entries.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_hint_never_hides_a_match(
+            document in json(),
+            tokens in prop::collection::vec(
+                prop::sample::select(vec!["op", "pong", "a\"b", "0", "1", "x y", "é"]), 0..3,
+            ),
+            is_escaped in any::<bool>(),
+        ) {
+            let pointer: String = tokens.iter().flat_map(|token| ["/", token]).collect();
+            let mut text = document.to_string();
+            if is_escaped {
+                text = text.replace('p', "\\u0070");
+            }
+            let value = match document.pointer(&pointer) {
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => return Ok(()),
+            };
+            if let Some(rule) = JsonRule::parse(&format!("{pointer}={value}")) {
+                let hints = Hints::new(&pointer, Some(&value));
+                prop_assert!(!rule.matches_text(&text) || hints.allow(&text), "{} {}", rule, text);
+            }
+        }
     }
 }

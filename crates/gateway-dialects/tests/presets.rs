@@ -210,6 +210,7 @@ fn socket_io_comes_back_after_the_server_disconnects_it() {
     peer.says(r#"40{"sid":"n"}"#);
     peer.says("41");
     assert_eq!(peer.losses(), [DisconnectCause::Dialect]);
+    assert_eq!((peer.reasons(), peer.delivered()), (vec![String::from("41")], vec![]));
     peer.accept_next();
 }
 

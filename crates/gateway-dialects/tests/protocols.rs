@@ -53,6 +53,10 @@ mod nats {
         assert_eq!(connect.get("user"), None);
         peer.says_bytes(b"PONG\r\n");
         assert!(peer.is_ready());
+        peer.says_bytes(INFO);
+        peer.says_bytes(b"-ERR 'Permissions Violation'\r\n");
+        assert_eq!(peer.delivered().len(), 2 + 2, "the divided greeting, and what came later");
+        assert!(peer.is_ready());
     }
 
     #[test]

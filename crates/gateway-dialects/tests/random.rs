@@ -7,6 +7,9 @@ use std::time::Duration;
 use gateway_dialects::{Definition, presets};
 use peer::{Peer, Sent};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug)]
@@ -138,6 +141,16 @@ proptest! {
     fn any_text_is_read_or_refused(text in "[a-z_\\[\\]={}$:\"'#\n .0-9]{0,60}") {
         let _ = Definition::parse_with(&text, &|_| None);
     }
+}
+
+#[test]
+fn enough_random_definitions_are_valid() {
+    let mut runner = TestRunner::deterministic();
+    let draw = |runner: &mut TestRunner| definition().new_tree(runner).unwrap().current();
+    let trees: Vec<_> = (0..500).map(|_| draw(&mut runner)).collect();
+    let valid = trees.iter().filter(|tree| Definition::deserialize(*tree).is_ok());
+    let with_login = valid.clone().filter(|tree| tree.get("login").is_some()).count();
+    assert!(valid.count() >= 50 && with_login >= 10, "{with_login}");
 }
 
 fn pattern() -> impl Strategy<Value = Value> {

@@ -62,12 +62,13 @@ impl Dialect for Nats {
         if seen.is_pinged {
             exchange.send_binary(b"PONG\r\n");
         }
+        // What the server says later may change what the application does.
+        let is_news = self.phase == Phase::Ready && (seen.is_info || seen.error.is_some());
         if let Some(error) = &seen.error
             && matches!(self.phase, Phase::Waiting | Phase::LoggingIn)
         {
             self.phase = Phase::Over;
             exchange.login_refused(verdict(error), error);
-            return Received::Deliver;
         }
         match self.phase {
             Phase::LoggingIn if seen.is_answered => {
@@ -77,7 +78,7 @@ impl Dialect for Nats {
             Phase::Ready if seen.is_answered => exchange.pong(None),
             Phase::LoggingIn | Phase::Ready | Phase::Waiting | Phase::Over => {}
         }
-        if seen.is_ours { Received::Consume } else { Received::Deliver }
+        if seen.is_ours && !is_news { Received::Consume } else { Received::Deliver }
     }
 
     fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {

@@ -141,7 +141,7 @@ impl fmt::Display for Connect<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CONNECT\naccept-version:1.0,1.1,1.2\nheart-beat:{BEAT},{BEAT}\n")?;
         for (name, value) in &self.headers {
-            write!(f, "{name}:{value}\n")?;
+            writeln!(f, "{name}:{value}")?;
         }
         f.write_str("\n\0")
     }

@@ -15,7 +15,7 @@ pub(super) struct Seen {
     pub(super) is_answered: bool,
     /// The text of an error.
     pub(super) error: Option<String>,
-    /// The message holds whole lines, and only such as the application need not see.
+    /// The message holds whole lines, and no data.
     pub(super) is_ours: bool,
 }
 
@@ -89,17 +89,11 @@ impl Lines {
     /// Notes what the line was, and returns what follows it.
     fn after(line: &[u8], is_cut: bool, seen: &mut Seen) -> Option<Self> {
         match parse(line, is_cut)? {
-            Line::Info => {
-                seen.is_info = true;
-                seen.is_ours = false; // it has the server's limits
-            }
+            Line::Info => seen.is_info = true,
             Line::Ping => seen.is_pinged = true,
             Line::Pong => seen.is_answered = true,
             Line::Ok => {}
-            Line::Error(text) => {
-                seen.error = Some(text);
-                seen.is_ours = false;
-            }
+            Line::Error(text) => seen.error = Some(text),
             Line::Data(length) => {
                 seen.is_ours = false;
                 return Some(Self::Payload(length + 2)); // and its line end
