@@ -61,6 +61,7 @@ mod ending;
 mod frames;
 mod judge;
 mod line;
+mod logins;
 mod opening;
 mod options;
 mod record;
@@ -75,9 +76,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use self::dialect::envelope;
 pub use self::{
     builder::Builder,
     control::{Control, Tally},
+    dialect::ServedDialect,
     judge::{
         report::{Attempt, Ping, Report, RuleReport},
         verdict::Verdict,
@@ -93,8 +96,8 @@ pub use self::{
 #[doc(hidden)]
 #[must_use]
 pub fn answer(text: &str) -> Option<String> {
-    match dialect::Incoming::parse(text) {
-        dialect::Incoming::Ping(timestamp) => Some(dialect::pong(timestamp)),
-        dialect::Incoming::Login(_) | dialect::Incoming::Other => None,
+    match envelope::Incoming::parse(text) {
+        envelope::Incoming::Ping(timestamp) => Some(envelope::pong(timestamp)),
+        envelope::Incoming::Login(_) | envelope::Incoming::Other => None,
     }
 }

@@ -97,8 +97,8 @@ const fn close(code: CloseCode, reason: &'static str) -> Opening {
     upgrade(&[BRIEF], Ending::Close { code, reason })
 }
 
-/// For a code of the table that has no name.
-const fn code(number: u16) -> CloseCode {
+/// For a code that has no name.
+pub(crate) const fn code(number: u16) -> CloseCode {
     match CloseCode::new(number) {
         Ok(code) => code,
         Err(_) => panic!("this code may not be sent"),

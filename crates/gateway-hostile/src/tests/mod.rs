@@ -22,7 +22,8 @@ use tokio_tungstenite::{
 use crate::{
     clock,
     control::Control,
-    dialect,
+    dialect::envelope,
+    logins::LoginRules,
     options::Options,
     script::Script,
     server::{ServeError, Server},

@@ -173,7 +173,7 @@ async fn meet(server: &Running) -> String {
                 continue;
             }
             Some(heard) => heard
-                .replace(dialect::LOGIN_FAILED, "login failed")
+                .replace(envelope::LOGIN_FAILED, "login failed")
                 .replace(r#"{"type":"pong","timestamp":"#, "pong ")
                 .replace('}', ""),
             None => "silence".to_owned(),
