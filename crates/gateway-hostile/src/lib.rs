@@ -38,6 +38,10 @@
 //! a text `{"type":"ping","timestamp":T}` with `{"type":"pong","timestamp":T}`. With a
 //! [login](Builder::login), the first message must be the token.
 //!
+//! With a [dialect](ServedDialect) it plays a real gateway instead, such as Home Assistant: greeting,
+//! login, heartbeat and answers. Scripts apply to this, too. Tokens can
+//! [expire](Builder::login_uses), so that a test sees whether the client fetches a new one.
+//!
 //! A [`Control`] causes faults at the moment that a test wants: it resets, silences or closes all
 //! connections, or refuses new ones.
 //!

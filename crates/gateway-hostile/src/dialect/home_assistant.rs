@@ -134,7 +134,12 @@ impl Commands {
         if id <= self.last_id {
             return answer(&json!(id), Err(ID_REUSE), exchange);
         }
-        let result = match kind {
+        let outcome = match kind {
+            "supported_features" => {
+                // The client's library sends it, and not the client: scripts do not count it.
+                self.last_id = id;
+                return exchange.text(result(&json!(id), Ok(Value::Null)));
+            }
             "ping" => {
                 self.last_id = id;
                 return exchange.pong(pong(id), Some(pong(id.wrapping_add(1))));
@@ -143,12 +148,11 @@ impl Commands {
             "unsubscribe_events" => self.unsubscribe(&message["subscription"]),
             "fire_event" => Ok(json!({ "context": {} })),
             "get_states" => Ok(json!([])),
-            "supported_features" => Ok(Value::Null),
             // The id of an unknown command stays free, as in Home Assistant.
             _ => return answer(&json!(id), Err(UNKNOWN_COMMAND), exchange),
         };
         self.last_id = id;
-        answer(&json!(id), result, exchange);
+        answer(&json!(id), outcome, exchange);
         if kind == "fire_event" {
             self.fire(&message["event_type"], &message["event_data"], exchange);
         }
@@ -186,15 +190,19 @@ impl Commands {
     }
 }
 
-fn answer(id: &Value, result: Result<Value, Failure>, exchange: &mut Exchange<'_>) {
-    let answer = match result {
+fn answer(id: &Value, outcome: Result<Value, Failure>, exchange: &mut Exchange<'_>) {
+    exchange.echo(Message::text(result(id, outcome)));
+}
+
+fn result(id: &Value, outcome: Result<Value, Failure>) -> String {
+    let result = match outcome {
         Ok(result) => json!({ "id": id, "type": "result", "success": true, "result": result }),
         Err(Failure { code, message }) => json!({
             "id": id, "type": "result", "success": false,
             "error": { "code": code, "message": message },
         }),
     };
-    exchange.echo(Message::text(answer.to_string()));
+    result.to_string()
 }
 
 fn pong(id: u64) -> String {
@@ -250,6 +258,10 @@ mod tests {
 
         assert_eq!(talk.say(r#"{"id":1,"type":"ping"}"#), [r#"pong: {"id":1,"type":"pong"}"#]);
         assert_eq!(talk.say(r#"{"id":9,"type":"ping"}"#), [r#"pong: {"id":9,"type":"pong"}"#]);
+        assert_eq!(
+            talk.say(r#"{"id":10,"type":"supported_features"}"#),
+            [r#"{"id":10,"result":null,"success":true,"type":"result"}"#]
+        );
     }
 
     #[test]

@@ -189,4 +189,60 @@ mod tests {
         }
         assert_eq!(ServedDialect::named("JSON"), None);
     }
+
+    /// Messages of the dialects, the logins first.
+    const MESSAGES: &[&str] = &[
+        r#"{"type":"POST_LOGIN","token":"a"}"#,
+        r#"{"type":"connection_init","payload":{"token":"a"}}"#,
+        r#"{"type":"auth","access_token":"a"}"#,
+        r#"40{"token":"a"}"#,
+        r#"{"type":"ping","timestamp":1.5e3}"#,
+        r#"{"id":"1","type":"subscribe","payload":{"query":"subscription { a }"}}"#,
+        r#"{"id":"1","type":"complete"}"#,
+        r#"{"id":1,"type":"subscribe_events","event_type":"a"}"#,
+        r#"{"id":2,"type":"fire_event","event_type":"a","event_data":[null,{}]}"#,
+        r#"{"id":18446744073709551615,"type":"ping"}"#,
+        r#"42/,7["a",{"_placeholder":true}]"#,
+        r#"451-7["a",{"_placeholder":true,"num":0}]"#,
+        r#"4618446744073709551615-[]"#,
+        "3",
+        r#"{"op":"ping","req_id":"1"}"#,
+        "ping",
+    ];
+
+    /// The message with one place of it cut off, left out, doubled or replaced.
+    fn changed(message: &str) -> impl Iterator<Item = String> {
+        message.char_indices().flat_map(move |(at, letter)| {
+            let (start, rest) = message.split_at(at);
+            let end = &rest[letter.len_utf8()..];
+            [
+                start.to_owned(),
+                format!("{start}{end}"),
+                format!("{start}{letter}{rest}"),
+                format!("{start}é{end}"),
+                format!("{start}\"{end}"),
+                format!("{start}{{{end}"),
+                format!("{start}9{end}"),
+            ]
+        })
+    }
+
+    #[test]
+    fn no_message_makes_a_dialect_panic_or_speak_after_its_close() {
+        for dialect in ServedDialect::ALL {
+            for login in &MESSAGES[..4] {
+                let mut talk = talk::Talk::with(*dialect);
+                talk.say(login);
+                for message in MESSAGES.iter().flat_map(|message| changed(message)) {
+                    let replies = talk.say(&message);
+
+                    let closed = replies.iter().position(|reply| reply.starts_with("close"));
+                    let Some(closed) = closed else { continue };
+                    assert_eq!(closed, replies.len() - 1, "{dialect:?}: {message}: {replies:?}");
+                    talk = talk::Talk::with(*dialect);
+                    talk.say(login);
+                }
+            }
+        }
+    }
 }
