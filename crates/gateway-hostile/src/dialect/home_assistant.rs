@@ -136,7 +136,7 @@ impl Commands {
         }
         let outcome = match kind {
             "supported_features" => {
-                // The client's library sends it, and not the client: scripts do not count it.
+                // Client libraries send it on their own, so scripts do not count it.
                 self.last_id = id;
                 return exchange.text(result(&json!(id), Ok(Value::Null)));
             }

@@ -299,6 +299,7 @@ async fn a_fault_of_a_script_comes_after_the_login_and_one_answer() {
             ("restart", &["close 1012", "end"]),
             ("bad-utf8", &["bad UTF-8"]),
             ("reset-mid-frame", &["lost"]),
+            ("go-silent", &[]),
         ] {
             let server = row.start(name);
             let mut client = row.ready(&server).await;
@@ -306,6 +307,9 @@ async fn a_fault_of_a_script_comes_after_the_login_and_one_answer() {
             row.is_answered(&mut client, 1).await;
 
             row.hears_all(&mut client, ends).await;
+            if name == "go-silent" {
+                assert!(is_silent(client.next()).await, "{:?}", row.dialect);
+            }
         }
     }
 }

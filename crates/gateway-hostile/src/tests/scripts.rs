@@ -13,6 +13,7 @@ const MET: &[(&str, &str)] = &[
     ("accept-then-close", "close 1001 | end"),
     ("hang-up", "no HTTP"),
     ("half-open", "silence"),
+    ("go-silent", "hello | silence"),
     ("never-answer", "silence"),
     ("slow-upgrade", "silence"),
     ("never-pong", "hello | again | bye | Close(None) | end"),
