@@ -4,7 +4,9 @@ import WebSocket from 'ws';
 import { check, connections, end, say, token, url } from './report.mjs';
 
 let ready = 0;
-let unacknowledged; // the library's own deadline sends a Close, and waits for the answer
+// The library's own deadline for the login sends a Close, and waits for its answer. For pings it has none.
+let unacknowledged;
+let unanswered;
 const client = createClient({
   url,
   webSocketImpl: WebSocket,
@@ -19,6 +21,12 @@ const client = createClient({
     opened: () => {
       unacknowledged = setTimeout(() => client.terminate(), 2_000);
     },
+    ping: (received) => {
+      if (!received) unanswered = setTimeout(() => client.terminate(), 2_000);
+    },
+    pong: (received) => {
+      if (received) clearTimeout(unanswered);
+    },
     connected: () => {
       clearTimeout(unacknowledged);
       say('ready');
@@ -27,6 +35,7 @@ const client = createClient({
     },
     closed: (event) => {
       clearTimeout(unacknowledged);
+      clearTimeout(unanswered);
       if (event.code !== 4403) return say('lost', { code: event.code });
       say('refused', { why: event.reason });
       end();

@@ -78,7 +78,7 @@ fn clients_that_others_wrote_ride_out_the_faults_of_a_served_dialect() {
             let outcome = clients::run(library, &command, case);
             let words =
                 outcome.as_ref().map_or_else(|why| format!("FAILED {why}"), |()| "ok".to_owned());
-            tell(&format!("{name:<28}  {:<14}  {words}\n", case.name));
+            tell(&format!("{name:<28}  {:<24}  {words}\n", case.name));
             failed += usize::from(outcome.is_err());
         }
     }
