@@ -49,55 +49,6 @@ async fn the_help_describes_every_dialect() {
     }
 }
 
-/// A message goes through on the first connection, and the second login is refused.
-async fn connects_until_the_token_expires(dialect: &str, flags: &[&str], message: &str) {
-    let uses = ["--login", "hunter2", "--login-uses", "1"];
-    let Server { url, .. } = &Server::start(&[&["--dialect", dialect][..], &uses].concat()).await;
-    let connect = async || {
-        let arguments = [&["connect", url, "-1"][..], flags].concat();
-        run(gateway(&arguments), message.as_bytes()).await
-    };
-
-    let first = connect().await;
-    let second = connect().await;
-
-    assert_eq!(first.status, Some(0), "{dialect}: {}", first.stderr);
-    assert!(first.stdout.contains("hello"), "{dialect}: {}", first.stdout);
-    assert_eq!(second.status, Some(1), "{dialect}: {}", second.stderr);
-    assert_eq!(second.stdout, "", "{dialect}");
-}
-
-#[tokio::test]
-async fn our_own_client_speaks_the_dialects_by_its_flags() {
-    let login = |text, accepted, refused| {
-        ["--login", text, "--login-ok", accepted, "--login-refused", refused]
-    };
-
-    let json = login(
-        r#"{"type":"POST_LOGIN","token":"hunter2"}"#,
-        "/type=RTN_LOGIN",
-        "/type=RTN_ERR:fatal",
-    );
-    let json = [&json[..], &["--heartbeat", "json"]].concat();
-    connects_until_the_token_expires("json", &json, "hello\n").await;
-
-    let graphql = [
-        "--subprotocol",
-        "graphql-transport-ws",
-        "--login",
-        r#"{"type":"connection_init","payload":{"token":"hunter2"}}"#,
-        "--login-ok",
-        "/type=connection_ack",
-        "--policy",
-        "4403=fatal",
-    ];
-    let query = "{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{ hello }\"}}\n";
-    connects_until_the_token_expires("graphql-transport-ws", &graphql, query).await;
-
-    let plain = login("hunter2", "/type=login_ok", "/type=login_failed:fatal");
-    connects_until_the_token_expires("op-ping", &plain, "hello\n").await;
-}
-
 #[tokio::test]
 async fn a_name_to_listen_on_is_resolved() {
     let Server { url, .. } = Server::start(&["--listen", "localhost:0"]).await;
