@@ -1,14 +1,18 @@
 //! Builds a server: its script and its limits, checked before it listens.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use crate::{
+    dialect::ServedDialect,
     options::Options,
     running::Running,
     script::Script,
     secret::Secret,
     server::{ServeError, Server},
 };
+
+/// Engine.IO announces both spans in milliseconds.
+const SHORTEST_PING: Duration = Duration::from_millis(1);
 
 /// The settings of a [`Server`]. [`bind`](Self::bind) and [`start`](Self::start) check them.
 #[derive(Clone, Debug, Default)]
@@ -36,11 +40,45 @@ impl Builder {
         self
     }
 
-    /// Requires this token as the first message, plain or as `{"type":"login","token":TOKEN}`. The
-    /// server answers `{"type":"login_ok"}`, or `{"type":"login_failed"}` and close 1008. The default
-    /// is no login.
+    /// Speaks the server's side of this dialect: its greeting, its login, its heartbeat and its answers.
+    /// The default is none: the server echoes, and answers JSON pings.
+    pub const fn dialect(mut self, dialect: ServedDialect) -> Self {
+        self.0.dialect = Some(dialect);
+        self
+    }
+
+    /// Accepts logins with this token. Call it again for further tokens.
+    ///
+    /// A [dialect](Self::dialect) with a login of its own says where the token is, and how the server
+    /// refuses another one. Without such a dialect, the first message must be the token, plain or as
+    /// `{"type":"login","token":TOKEN}`. The server answers `{"type":"login_ok"}`, or
+    /// `{"type":"login_failed"}` and close 1008.
+    ///
+    /// Without a token, a dialect with a login accepts any token, and otherwise there is no login.
     pub fn login(mut self, token: Secret) -> Self {
-        self.0.login = Some(token);
+        self.0.logins.tokens.push(token);
+        self
+    }
+
+    /// Refuses each token as expired after this many logins. The default is no limit. Open connections
+    /// stay.
+    pub const fn login_uses(mut self, uses: NonZeroU32) -> Self {
+        self.0.logins.uses = Some(uses);
+        self
+    }
+
+    /// Refuses each token as expired once `span` has passed since its first login. The span must be
+    /// longer than 0. The default is no limit. Open connections stay.
+    pub const fn login_expires(mut self, span: Duration) -> Self {
+        self.0.logins.expires = Some(span);
+        self
+    }
+
+    /// Sets how often the server pings, in a dialect whose server does (socket.io), and how long a
+    /// client may take to answer. Both must be at least 1 ms. The defaults are 25 s and 20 s.
+    pub const fn pings(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.0.ping_interval = interval;
+        self.0.ping_timeout = timeout;
         self
     }
 
@@ -70,6 +108,17 @@ impl Builder {
         if options.beat.is_zero() {
             return Err(ServeError::Beat);
         }
+        if options.logins.tokens.is_empty()
+            && (options.logins.uses.is_some() || options.logins.expires.is_some())
+        {
+            return Err(ServeError::NoToken);
+        }
+        if options.logins.expires.is_some_and(|span| span.is_zero()) {
+            return Err(ServeError::LoginExpires);
+        }
+        if options.ping_interval < SHORTEST_PING || options.ping_timeout < SHORTEST_PING {
+            return Err(ServeError::Pings);
+        }
         Server::bind(address, options)
     }
 
@@ -94,5 +143,18 @@ mod tests {
         assert!(matches!(error, ServeError::MaxMessageSize), "{error}");
         let error = refused(Server::builder().beat(Duration::ZERO));
         assert!(matches!(error, ServeError::Beat), "{error}");
+        let error = refused(Server::builder().login_uses(NonZeroU32::MIN));
+        assert!(matches!(error, ServeError::NoToken), "{error}");
+        let error = refused(Server::builder().login_expires(SHORTEST_PING));
+        assert!(matches!(error, ServeError::NoToken), "{error}");
+        let guarded = Server::builder().login("sesame".parse().expect("not empty"));
+        let error = refused(guarded.login_expires(Duration::ZERO));
+        assert!(matches!(error, ServeError::LoginExpires), "{error}");
+        for (interval, timeout) in
+            [(SHORTEST_PING, Duration::ZERO), (Duration::ZERO, SHORTEST_PING)]
+        {
+            let error = refused(Server::builder().pings(interval, timeout));
+            assert!(matches!(error, ServeError::Pings), "{error}");
+        }
     }
 }

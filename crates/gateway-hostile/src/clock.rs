@@ -23,6 +23,11 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// When it will have counted to `span`. For a span too long to represent, a century from now.
+    pub(crate) fn at(self, span: Duration) -> Instant {
+        self.0.checked_add(span).unwrap_or_else(|| after(span))
+    }
 }
 
 /// The monotonic time `span` from now; for a span too long to represent, a century from now.

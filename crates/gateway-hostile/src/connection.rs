@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use crate::{
     clock,
     control::{Order, Orders, Shared},
+    dialect::Upgraded,
     ending,
     line::Line,
     opening::{self, Opened},
@@ -28,8 +29,10 @@ pub(crate) async fn attend(
         order = orders.next() => Err(order),
         opened = opening::open(&mut line, opening, &shared.options) => Ok(opened),
     };
-    let (early, steps, end) = match opened {
-        Ok(Ok(Opened::WebSocket { early, steps, end })) => (early, steps, end),
+    let (early, subprotocol, steps, end) = match opened {
+        Ok(Ok(Opened::WebSocket { early, subprotocol, steps, end })) => {
+            (early, subprotocol, steps, end)
+        }
         Ok(Ok(Opened::Over)) => return,
         Ok(Err(error)) => {
             tracing::info!(%error, "the upgrade failed");
@@ -37,12 +40,13 @@ pub(crate) async fn attend(
         }
         Err(order) => return ending::end_unopened(line, order, &mut orders).await,
     };
-    shared.counters.upgrades.fetch_add(1, Relaxed);
+    let number = shared.counters.upgrades.fetch_add(1, Relaxed);
+    let upgraded = Upgraded { number, at: shared.clock.elapsed(), subprotocol };
     let mut socket = Socket::new(line, early, shared.options.max_message_size);
     let ending = tokio::select! {
         biased;
         order = orders.next() => Ending::ordered(order),
-        ending = session::play(&mut socket, &shared, steps, end) => ending,
+        ending = session::play(&mut socket, &shared, upgraded, steps, end) => ending,
     };
     tracing::debug!(?ending, "ends");
     let restarts = ending == Ending::Restart;

@@ -8,6 +8,8 @@ use std::sync::{
 use tokio::sync::watch;
 
 use crate::{
+    clock::Stopwatch,
+    logins::Logins,
     options::Options,
     record::{Pen, Record},
     script::{Ending, Opening, Pace, Script},
@@ -48,6 +50,9 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
+    pub(crate) logins: Logins,
+    /// Started with the server: the clock of the dialects.
+    pub(crate) clock: Stopwatch,
     pub(crate) counters: Counters,
     /// Set if a client is judged.
     record: OnceLock<Arc<Record>>,
@@ -125,6 +130,8 @@ impl From<Arc<Shared>> for Control {
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
         Self {
+            logins: Logins::new(options.logins.clone()),
+            clock: Stopwatch::start(),
             options,
             counters: Counters::default(),
             record: OnceLock::new(),

@@ -7,6 +7,7 @@ use gateway_core::CloseCode;
 use crate::{
     clock,
     control::{Order, Orders},
+    dialect::exchange::Close,
     line::Line,
     script::Ending,
     socket::Socket,
@@ -54,6 +55,14 @@ impl Ending {
         }
     }
 
+    /// The ending that a dialect wants.
+    pub(crate) const fn spoken(close: Close) -> Self {
+        match close {
+            Close::With { code, reason } => Self::Close { code, reason },
+            Close::WithoutCode => Self::CloseWithoutCode,
+        }
+    }
+
     fn overruled_by(self, order: Order) -> Self {
         match (self, order) {
             // A silent connection sends nothing again, not even a Close.
@@ -65,6 +74,7 @@ impl Ending {
                 | Self::Obey
                 | Self::AwaitClose
                 | Self::Close { .. }
+                | Self::CloseWithoutCode
                 | Self::Restart,
                 order,
             ) => Self::ordered(order),
@@ -86,18 +96,24 @@ impl Ending {
                 // As for `Finish`.
                 let _ = socket.line().finish().await;
             }
-            Self::Close { code, reason } => close(socket, code, reason).await,
+            Self::Close { code, reason } => {
+                socket.send_close(code, reason);
+                await_answer(socket).await;
+            }
+            Self::CloseWithoutCode => {
+                socket.send_empty_close();
+                await_answer(socket).await;
+            }
             // The order to restart also reaches this connection, and replaces this ending at once.
             Self::Restart => std::future::pending().await,
         }
     }
 }
 
-/// Sends a Close frame, and waits a second for the answer.
-async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
-    socket.send_close(code, reason);
+/// Waits a second for the answer to a Close frame.
+async fn await_answer(socket: &mut Socket) {
     if clock::within(CLOSE_GRACE, obey(socket)).await.is_none() {
-        tracing::debug!(?code, "no answer to the Close frame");
+        tracing::debug!("no answer to the Close frame");
     }
 }
 

@@ -38,6 +38,10 @@
 //! a text `{"type":"ping","timestamp":T}` with `{"type":"pong","timestamp":T}`. With a
 //! [login](Builder::login), the first message must be the token.
 //!
+//! With a [dialect](ServedDialect) it plays a real gateway instead, such as Home Assistant: greeting,
+//! login, heartbeat and answers. Scripts apply to this, too. Tokens can
+//! [expire](Builder::login_uses), so that a test sees whether the client fetches a new one.
+//!
 //! A [`Control`] causes faults at the moment that a test wants: it resets, silences or closes all
 //! connections, or refuses new ones.
 //!
@@ -61,6 +65,7 @@ mod ending;
 mod frames;
 mod judge;
 mod line;
+mod logins;
 mod opening;
 mod options;
 mod record;
@@ -75,9 +80,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use self::dialect::envelope;
 pub use self::{
     builder::Builder,
     control::{Control, Tally},
+    dialect::ServedDialect,
     judge::{
         report::{Attempt, Ping, Report, RuleReport},
         verdict::Verdict,
@@ -93,8 +100,8 @@ pub use self::{
 #[doc(hidden)]
 #[must_use]
 pub fn answer(text: &str) -> Option<String> {
-    match dialect::Incoming::parse(text) {
-        dialect::Incoming::Ping(timestamp) => Some(dialect::pong(timestamp)),
-        dialect::Incoming::Login(_) | dialect::Incoming::Other => None,
+    match envelope::Incoming::parse(text) {
+        envelope::Incoming::Ping(timestamp) => Some(envelope::pong(timestamp)),
+        envelope::Incoming::Login(_) | envelope::Incoming::Other => None,
     }
 }

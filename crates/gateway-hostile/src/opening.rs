@@ -12,6 +12,7 @@ use tungstenite::{
 
 use crate::{
     clock,
+    dialect::{ServedDialect, Subprotocol},
     line::Line,
     options::Options,
     script::{Ending, Header, HttpAnswer, Opening, Pace, Step},
@@ -32,6 +33,7 @@ pub(crate) enum Opened {
     WebSocket {
         /// Bytes that the client sent after its request.
         early: Vec<u8>,
+        subprotocol: Subprotocol,
         steps: &'static [Step],
         end: Ending,
     },
@@ -75,11 +77,12 @@ pub(crate) async fn open(
         Opening::Upgrade { pace, steps, end } => (*pace, *steps, *end),
     };
     let Head { request, early } = read_head(line).await?;
-    match request.and_then(|request| upgrade(&request)) {
-        Ok(answer) => {
+    let needed = options.dialect.and_then(ServedDialect::subprotocol);
+    match request.and_then(|request| upgrade(&request, needed)) {
+        Ok((answer, subprotocol)) => {
             write_paced(line, &answer, pace, options.beat).await?;
             line.note(|pen| pen.opened());
-            Ok(Opened::WebSocket { early, steps, end })
+            Ok(Opened::WebSocket { early, subprotocol, steps, end })
         }
         Err(error) => {
             tracing::info!(%error, "the request is not a WebSocket upgrade");
@@ -113,21 +116,36 @@ async fn read_head(line: &mut Line) -> io::Result<Head> {
     clock::within(HEAD_DEADLINE, reading).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// The response that upgrades. It selects the first offered subprotocol.
-fn upgrade(request: &Request) -> Result<Vec<u8>, tungstenite::Error> {
+/// The response that upgrades. It selects the needed subprotocol, or the first offered one if none is
+/// needed.
+fn upgrade(
+    request: &Request,
+    needed: Option<&str>,
+) -> Result<(Vec<u8>, Subprotocol), tungstenite::Error> {
     let mut response = create_response(request)?;
-    if let Some(subprotocol) = first_subprotocol(request) {
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    let selected = subprotocol(request, needed);
+    let subprotocol = match (needed, &selected) {
+        (Some(_), None) => Subprotocol::Missing,
+        (Some(_), Some(_)) | (None, _) => Subprotocol::Acceptable,
+    };
+    if let Some(selected) = selected {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
     }
     let mut bytes = Vec::with_capacity(256);
     write_response(&mut bytes, &response)?;
-    Ok(bytes)
+    Ok((bytes, subprotocol))
 }
 
-fn first_subprotocol(request: &Request) -> Option<HeaderValue> {
-    let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
-    let first = offered.split(',').map(str::trim).find(|name| !name.is_empty())?;
-    HeaderValue::from_str(first).ok()
+/// The needed subprotocol if it is offered, or the first offered one if none is needed.
+fn subprotocol(request: &Request, needed: Option<&str>) -> Option<HeaderValue> {
+    let headers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = headers
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let selected = offered.find(|name| needed.is_none_or(|needed| *name == needed))?;
+    HeaderValue::from_str(selected).ok()
 }
 
 async fn write_paced(line: &mut Line, answer: &[u8], pace: Pace, beat: Duration) -> io::Result<()> {

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use crate::{script::Script, secret::Secret};
+use crate::{dialect::ServedDialect, logins::LoginRules, script::Script};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// The token that the first message must have. Without one there is no login.
-    pub(crate) login: Option<Secret>,
+    /// The dialect. `None` echoes, and answers JSON pings.
+    pub(crate) dialect: Option<ServedDialect>,
+    /// The tokens that a login must have.
+    pub(crate) logins: LoginRules,
+    /// How often the server pings, in a dialect whose server does.
+    pub(crate) ping_interval: Duration,
+    /// How long such a ping may stay unanswered.
+    pub(crate) ping_timeout: Duration,
     /// The script for the connections.
     pub(crate) script: &'static Script,
     /// How many connections get the script. Later ones get `echo`. `None` means all.
@@ -19,10 +25,14 @@ pub(crate) struct Options {
 }
 
 impl Default for Options {
-    /// No login, `echo`, no limit of faults, 1 MiB, and beats of a second.
+    /// No dialect, no login, `echo`, no limit of faults, 1 MiB, beats of a second, and the pings of
+    /// Engine.IO.
     fn default() -> Self {
         Self {
-            login: None,
+            dialect: None,
+            logins: LoginRules::default(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
             script: Script::ECHO,
             faults: None,
             max_message_size: 1 << 20,

@@ -9,7 +9,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::{
     clock::Stopwatch,
-    dialect::Incoming,
+    dialect::envelope::Incoming,
     frames::{Frames, Passed},
     judge::observed::{Attempt, End, Observed, PingKind},
 };

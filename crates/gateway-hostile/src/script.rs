@@ -128,6 +128,8 @@ pub(crate) enum Ending {
     AwaitClose,
     /// Sends a Close frame, and waits a second for the answer.
     Close { code: CloseCode, reason: &'static str },
+    /// Sends a Close frame without a code, and waits a second for the answer.
+    CloseWithoutCode,
     /// Closes every connection with 1012. Then the server refuses connections for two beats.
     Restart,
 }

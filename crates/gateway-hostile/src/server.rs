@@ -53,6 +53,15 @@ pub enum ServeError {
     /// The unit of time in scripts is 0.
     #[error("beat is 0, and must be longer")]
     Beat,
+    /// The logins are limited, but there is no token.
+    #[error("login_uses and login_expires need a token")]
+    NoToken,
+    /// A token would expire with its first login.
+    #[error("login_expires is 0, and must be longer")]
+    LoginExpires,
+    /// The server would ping without a pause, or wait for no answer.
+    #[error("the interval and the timeout of pings must be at least 1 ms")]
+    Pings,
     /// There is no thread or runtime for [`Builder::start`](crate::Builder::start).
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),

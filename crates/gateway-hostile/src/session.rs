@@ -1,20 +1,21 @@
-//! The server on an upgraded connection: login, echoes, pongs.
+//! The server on an upgraded connection: its script's steps, and what its dialect says.
 
 use std::{collections::VecDeque, future, sync::atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use gateway_core::CloseCode;
+use gateway_wire::Message;
 use gateway_wire::codec::{Breach, Incoming};
-use gateway_wire::{Message, Text};
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
     clock,
     control::Shared,
-    dialect::{self, Incoming as Said},
+    dialect::{
+        self, Speaker, Upgraded,
+        exchange::{Exchange, Pong as SpokenPong, Reply},
+    },
     script::{Closing, Ending, Manners, Pongs, Step, Until},
-    secret::Secret,
     socket::{Socket, SocketError},
 };
 
@@ -28,15 +29,9 @@ const WRONG_PONG: &[u8] = b"wrong";
 /// The state of an upgraded connection.
 pub(crate) struct Session<'a> {
     shared: &'a Shared,
-    gate: Gate<'a>,
+    speaker: Box<dyn Speaker>,
     echoes: u32,
     late: VecDeque<LatePong>,
-}
-
-/// Whether the client has logged in.
-enum Gate<'a> {
-    Wants(&'a Secret),
-    Open,
 }
 
 struct LatePong {
@@ -65,10 +60,18 @@ enum Progress {
 pub(crate) async fn play(
     socket: &mut Socket,
     shared: &Shared,
+    upgraded: Upgraded,
     steps: &[Step],
     end: Ending,
 ) -> Ending {
-    let mut session = Session::new(shared);
+    let mut session = Session::new(shared, upgraded);
+    // Without a step the server says nothing, not even a greeting.
+    if !steps.is_empty()
+        && let Progress::Over(ending) =
+            session.speak(socket, Pongs::Right, |speaker, exchange| speaker.opened(exchange))
+    {
+        return ending;
+    }
     for step in steps {
         match session.play(socket, step).await {
             Ok(Progress::More | Progress::Done) => {}
@@ -80,9 +83,9 @@ pub(crate) async fn play(
 }
 
 impl<'a> Session<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        let gate = shared.options.login.as_ref().map_or(Gate::Open, Gate::Wants);
-        Self { shared, gate, echoes: 0, late: VecDeque::new() }
+    fn new(shared: &'a Shared, upgraded: Upgraded) -> Self {
+        let speaker = dialect::speaker(upgraded, &shared.options);
+        Self { shared, speaker, echoes: 0, late: VecDeque::new() }
     }
 
     /// Runs a step, and writes what it has sent.
@@ -119,12 +122,20 @@ impl<'a> Session<'a> {
         };
         while self.echoes < enough_echoes {
             let late_at = self.late.front().map(|pong| pong.due_at);
+            let due_at = self.speaker.due_at().map(|due_at| self.shared.clock.at(due_at));
             // Timers hold no state, and `next` is cancel-safe.
             let incoming = tokio::select! {
                 biased;
                 () = clock::until(enough_at) => break,
                 () = clock::until(late_at) => {
                     self.send_late_pong(socket);
+                    continue;
+                }
+                () = clock::until(due_at) => {
+                    let progress = self.speak(socket, manners.pongs, |speaker, exchange| speaker.due(exchange));
+                    if progress != Progress::More {
+                        return Ok(progress);
+                    }
                     continue;
                 }
                 incoming = socket.next() => incoming?,
@@ -155,7 +166,9 @@ impl<'a> Session<'a> {
                 Incoming::Ping(_) | Incoming::Pong(_) => {}
             }
         }
-        socket.send_text(dialect::LOGIN_FAILED);
+        if let Some(refusal) = self.speaker.refusal() {
+            socket.send_text(refusal);
+        }
         Ok(Progress::Done)
     }
 
@@ -209,46 +222,34 @@ impl<'a> Session<'a> {
     }
 
     fn on_message(&mut self, socket: &mut Socket, message: Message, pongs: Pongs) -> Progress {
-        match (message, &self.gate) {
-            (Message::Text(text), Gate::Wants(secret)) => {
-                let is_let_in = is_login(secret, &text);
-                self.on_login(socket, is_let_in)
-            }
-            (Message::Binary(_), Gate::Wants(_)) => self.on_login(socket, false),
-            (Message::Text(text), Gate::Open) => {
-                self.on_text(socket, text, pongs);
-                Progress::More
-            }
-            (message @ Message::Binary(_), Gate::Open) => {
-                self.echo(socket, &message);
-                Progress::More
-            }
-        }
+        self.speak(socket, pongs, |speaker, exchange| speaker.received(message, exchange))
     }
 
-    fn on_login(&mut self, socket: &mut Socket, is_let_in: bool) -> Progress {
-        if !is_let_in {
-            tracing::info!("login failed");
-            socket.send_text(dialect::LOGIN_FAILED);
-            let code = CloseCode::POLICY_VIOLATION;
-            return Progress::Over(Ending::Close { code, reason: "login failed" });
+    /// Calls the dialect, and performs its replies.
+    fn speak(
+        &mut self,
+        socket: &mut Socket,
+        pongs: Pongs,
+        call: impl FnOnce(&mut dyn Speaker, &mut Exchange<'_>),
+    ) -> Progress {
+        let mut exchange = Exchange::new(self.shared.clock.elapsed(), &self.shared.logins);
+        call(&mut *self.speaker, &mut exchange);
+        for reply in exchange.into_replies() {
+            match reply {
+                Reply::Text(text) => socket.send_text(&text),
+                Reply::Echo(message) => self.echo(socket, &message),
+                Reply::Pong(pong) => self.on_ping(socket, pong, pongs),
+                Reply::Close(close) => return Progress::Over(Ending::spoken(close)),
+            }
         }
-        self.gate = Gate::Open;
-        socket.send_text(dialect::LOGIN_OK);
         Progress::More
     }
 
-    fn on_text(&mut self, socket: &mut Socket, text: Text, pongs: Pongs) {
-        match Said::parse(&text) {
-            Said::Ping(timestamp) => self.on_ping(socket, timestamp, pongs),
-            Said::Login(_) | Said::Other => self.echo(socket, &Message::Text(text)),
-        }
-    }
-
-    fn on_ping(&mut self, socket: &mut Socket, timestamp: Option<&RawValue>, pongs: Pongs) {
+    fn on_ping(&mut self, socket: &mut Socket, pong: SpokenPong, pongs: Pongs) {
+        let SpokenPong { right, wrong } = pong;
         let pong = match pongs {
-            Pongs::Wrong => dialect::wrong_pong(timestamp),
-            Pongs::Right | Pongs::Never | Pongs::Late(_) => dialect::pong(timestamp),
+            Pongs::Wrong => wrong.unwrap_or(right),
+            Pongs::Right | Pongs::Never | Pongs::Late(_) => right,
         };
         self.answer_ping(socket, Pong::Application(pong), pongs);
     }
@@ -296,13 +297,6 @@ impl<'a> Session<'a> {
         self.shared.counters.echoes.fetch_add(1, Relaxed);
         socket.send(message);
         self.echoes = self.echoes.saturating_add(1);
-    }
-}
-
-fn is_login(secret: &Secret, text: &str) -> bool {
-    match Said::parse(text) {
-        Said::Login(token) => secret.matches(&token),
-        Said::Ping(_) | Said::Other => secret.matches(text),
     }
 }
 

@@ -11,6 +11,8 @@ use crate::line::Line;
 
 /// How much is read at once.
 const READ: usize = 16 * 1024;
+/// The code of a Close frame that has none (RFC 6455, 7.1.5).
+const NO_CODE: u16 = 1005;
 
 /// An upgraded connection. Sent bytes wait in `output` until [`flush`](Self::flush).
 #[derive(Debug)]
@@ -102,6 +104,12 @@ impl Socket {
     pub(crate) fn send_close(&mut self, code: CloseCode, reason: &str) {
         self.line.note(|pen| pen.closes(code.number()));
         self.codec.encode_close(code, reason, &mut self.output);
+    }
+
+    /// Sends a Close frame without a code.
+    pub(crate) fn send_empty_close(&mut self) {
+        self.line.note(|pen| pen.closes(NO_CODE));
+        self.codec.answer(&Incoming::Close(None), &mut self.output);
     }
 
     /// Sends bytes that break the protocol.

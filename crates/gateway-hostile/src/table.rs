@@ -97,8 +97,8 @@ const fn close(code: CloseCode, reason: &'static str) -> Opening {
     upgrade(&[BRIEF], Ending::Close { code, reason })
 }
 
-/// For a code of the table that has no name.
-const fn code(number: u16) -> CloseCode {
+/// For a code that has no name.
+pub(crate) const fn code(number: u16) -> CloseCode {
     match CloseCode::new(number) {
         Ok(code) => code,
         Err(_) => panic!("this code may not be sent"),
@@ -140,7 +140,7 @@ const fn script(
 
 /// All scripts. `echo` is the first.
 #[rustfmt::skip]
-static SCRIPTS: [Script; 43] = [
+static SCRIPTS: [Script; 44] = [
     script("echo", "echoes and answers pings, without any fault", WORKS,
         upgrade(&[GOOD], Ending::Finish)),
     script("drop", "resets the connection after three echoed messages or a second", LOST,
@@ -153,6 +153,8 @@ static SCRIPTS: [Script; 43] = [
         Opening::HangUp),
     script("half-open", "upgrades, then never reads or writes again", SILENT,
         upgrade(&[], Ending::Hold)),
+    script("go-silent", "never reads or writes again after one echoed message or a second", SILENT,
+        upgrade(&[BRIEF], Ending::Hold)),
     script("never-answer", "accepts TCP, then never answers the upgrade", UNANSWERED,
         Opening::Silence),
     script("slow-upgrade", "writes the answer to the upgrade one byte a second, then echoes", UNANSWERED,

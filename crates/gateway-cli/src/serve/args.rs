@@ -3,16 +3,17 @@
 use std::{
     ffi::OsStr,
     net::{SocketAddr, ToSocketAddrs as _},
+    num::NonZeroU32,
     path::PathBuf,
     time::Duration,
 };
 
 use clap::{
     Arg, Args, Command, Error, ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
-use gateway_hostile::{NoScript, Script, Secret};
+use gateway_hostile::{NoScript, Script, Secret, ServedDialect};
 use gateway_tokio::core::parse_duration;
 
 use crate::byte_size::ByteSize;
@@ -31,11 +32,6 @@ pub(crate) struct ServeArgs {
         value_parser = listen_address
     )]
     pub(crate) listen: SocketAddr,
-
-    /// Requires TOKEN as the first message, plain or as {"type":"login","token":TOKEN}. Answers
-    /// {"type":"login_ok"}, or {"type":"login_failed"} and close 1008.
-    #[arg(long, value_name = "TOKEN", env = "GATEWAY_SERVE_LOGIN", hide_env_values = true)]
-    pub(crate) login: Option<Secret>,
 
     /// What the server does to its clients: a script, or close-CODE with any close code that may be
     /// sent. `list` prints all scripts with the rules for clients, and exits.
@@ -57,7 +53,45 @@ pub(crate) struct ServeArgs {
     pub(crate) max_message_size: ByteSize,
 
     #[command(flatten)]
+    pub(crate) dialect: DialectArgs,
+
+    #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+}
+
+/// The flags of dialects and logins.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Speaking a gateway's dialect")]
+pub(crate) struct DialectArgs {
+    /// Plays the server's side of a real gateway's dialect: its greeting, login, heartbeat and
+    /// answers. Scripts work with each dialect. Without a dialect, the server echoes messages, and
+    /// answers {"type":"ping"}.
+    #[arg(long, value_name = "NAME", value_parser = dialect())]
+    pub(crate) dialect: Option<ServedDialect>,
+
+    /// Accepts logins with TOKEN only. Repeats: each TOKEN is accepted. The dialect says where the
+    /// token is, and how another one is refused. Without a dialect, and with ping and op-ping, the
+    /// first message must be TOKEN, plain or as {"type":"login","token":TOKEN}; the server answers
+    /// {"type":"login_ok"}, or {"type":"login_failed"} and close 1008.
+    #[arg(long, value_name = "TOKEN", env = "GATEWAY_SERVE_LOGIN", hide_env_values = true)]
+    pub(crate) login: Vec<Secret>,
+
+    /// Refuses each TOKEN as expired after N logins. Open connections stay.
+    #[arg(long, value_name = "N", requires = "login")]
+    pub(crate) login_uses: Option<NonZeroU32>,
+
+    /// Refuses each TOKEN as expired once SPAN has passed since its first login. Open connections
+    /// stay.
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "login")]
+    pub(crate) login_expires: Option<Duration>,
+
+    /// How often the server pings, in the dialect socket.io.
+    #[arg(long, value_name = "SPAN", default_value = "25s", value_parser = span, requires = "dialect")]
+    pub(crate) ping_interval: Duration,
+
+    /// How long a client may take to answer such a ping. Then the server closes.
+    #[arg(long, value_name = "SPAN", default_value = "20s", value_parser = span, requires = "dialect")]
+    pub(crate) ping_timeout: Duration,
 }
 
 /// The flags of the judge.
@@ -121,6 +155,15 @@ fn span(text: &str) -> Result<Duration, &'static str> {
     parse_duration(text)
         .filter(|span| !span.is_zero())
         .ok_or("must be a span such as 500ms, 30s or 5m, longer than 0")
+}
+
+/// Parses the name of a dialect. For an unknown name clap suggests the nearest one.
+fn dialect() -> impl TypedValueParser<Value = ServedDialect> {
+    let names = ServedDialect::ALL.iter();
+    PossibleValuesParser::new(
+        names.map(|dialect| PossibleValue::new(dialect.name()).help(dialect.about())),
+    )
+    .try_map(|name| ServedDialect::named(&name).ok_or("no dialect has this name"))
 }
 
 /// Parses the name of a script. For an unknown name clap suggests the nearest one.

@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-use gateway_hostile::{Script, ServeError, Server};
+use gateway_hostile::{Builder, Script, ServeError, Server};
 use gateway_tokio::core::parse_duration;
 use thiserror::Error;
 
 use self::{
-    args::{DEFAULT_WITHIN, ScriptChoice, ServeArgs},
+    args::{DEFAULT_WITHIN, DialectArgs, ScriptChoice, ServeArgs},
     judging::{Judge, JudgeError},
 };
 use crate::{signals::Signals, stdio};
@@ -89,9 +89,7 @@ fn print_scripts() -> io::Result<()> {
 fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandError> {
     let mut builder =
         Server::builder().script(script).max_message_size(args.max_message_size.bytes());
-    if let Some(token) = args.login {
-        builder = builder.login(token);
-    }
+    builder = with_dialect(builder, args.dialect);
     if let Some(connections) = args.faults {
         builder = builder.faults(connections);
     }
@@ -120,6 +118,22 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandEr
         signals.settle(u8::from(status != ExitCode::SUCCESS));
         Ok(status)
     })
+}
+
+fn with_dialect(mut builder: Builder, args: DialectArgs) -> Builder {
+    if let Some(dialect) = args.dialect {
+        builder = builder.dialect(dialect);
+    }
+    for token in args.login {
+        builder = builder.login(token);
+    }
+    if let Some(uses) = args.login_uses {
+        builder = builder.login_uses(uses);
+    }
+    if let Some(span) = args.login_expires {
+        builder = builder.login_expires(span);
+    }
+    builder.pings(args.ping_interval, args.ping_timeout)
 }
 
 /// The first line on stdout.

@@ -1,17 +1,18 @@
-//! The peers' servers.
+//! The peers' servers and clients.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::clients::Library;
 use crate::fault::Peer;
 use crate::python::{once, python_with, run};
 
-/// The command line of a peer's server, but for its port.
-pub(crate) type ServerCommand = Vec<OsString>;
+/// The command line of a peer, without the arguments of its run.
+pub(crate) type PeerCommand = Vec<OsString>;
 
-pub(crate) fn install(peer: Peer) -> Result<ServerCommand, String> {
+pub(crate) fn install(peer: Peer) -> Result<PeerCommand, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     match peer {
         Peer::Websockets => {
@@ -24,14 +25,23 @@ pub(crate) fn install(peer: Peer) -> Result<ServerCommand, String> {
     }
 }
 
-/// A module finds packages only in its own directory, so the servers are copied there.
-fn npm_server(sources: &Path, server: &str) -> Result<ServerCommand, String> {
+pub(crate) fn install_client(library: Library) -> Result<PeerCommand, String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    npm_program(&sources, library.program(), "report.mjs")
+}
+
+fn npm_server(sources: &Path, server: &str) -> Result<PeerCommand, String> {
+    npm_program(sources, server, "steer.mjs")
+}
+
+/// A module finds packages only in its own directory, so the programs are copied there.
+fn npm_program(sources: &Path, program: &str, shared: &str) -> Result<PeerCommand, String> {
     let installed = once("npm", &sources.join("package.json"), npm)?;
-    for file in ["steer.mjs", server] {
+    for file in [shared, program] {
         fs::copy(sources.join(file), installed.join(file))
             .map_err(|error| format!("{file}: {error}"))?;
     }
-    Ok(vec!["node".into(), installed.join(server).into()])
+    Ok(vec!["node".into(), installed.join(program).into()])
 }
 
 fn npm(into: &Path, manifest: &Path) -> Result<(), String> {

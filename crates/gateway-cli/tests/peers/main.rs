@@ -1,11 +1,14 @@
 //! Tests `gateway connect` against independent WebSocket servers: Python's `websockets`, npm's `ws`
 //! and npm's `graphql-ws`. The test controls each, fault by fault, over its stdin (`peers/`).
 //!
+//! The other way round, npm's clients are run against `gateway serve --dialect` (`clients.rs`).
+//!
 //! `peers/table.rs` lists every fault with the `--events` lines that it must produce. A peer that
 //! cannot be installed is skipped with a message. With GATEWAY_REQUIRE_PEERS=1 that fails.
 #![cfg(unix)] // kill -9, and the layout of a Python environment
 
 mod client;
+mod clients;
 mod fault;
 mod install;
 mod lines;
@@ -17,6 +20,7 @@ mod table;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use clients::Library;
 use play::Played;
 use table::PROGRAMS;
 
@@ -25,7 +29,6 @@ const LEAST_FAULTS: usize = 40;
 
 #[test]
 fn connect_rides_out_the_faults_of_servers_that_others_wrote() {
-    let required = std::env::var_os("GATEWAY_REQUIRE_PEERS").is_some_and(|value| value == "1");
     let total: usize = PROGRAMS.iter().map(|program| program.faults().count()).sum();
     assert!(total >= LEAST_FAULTS, "the table has only {total} faults");
 
@@ -51,10 +54,41 @@ fn connect_rides_out_the_faults_of_servers_that_others_wrote() {
     let failed = played.iter().filter(|one| one.outcome.is_err()).count();
     tell(&results(&played));
     assert_eq!(failed, 0, "{failed} of {} faults went otherwise (see above)", played.len());
-    assert!(skipped == 0 || !required, "{skipped} peers are missing, and they are required");
+    assert!(skipped == 0 || !required(), "{skipped} peers are missing, and they are required");
     if skipped == 0 {
         assert_eq!(played.len(), total, "faults that nobody played");
     }
+}
+
+#[test]
+fn clients_that_others_wrote_ride_out_the_faults_of_a_served_dialect() {
+    let mut failed = 0;
+    let mut skipped = 0;
+    for library in Library::ALL {
+        let name = library.name();
+        let command = match install::install_client(library) {
+            Ok(command) => command,
+            Err(why) => {
+                tell(&format!("SKIPPED peers/{name} (client): {why}\n"));
+                skipped += 1;
+                continue;
+            }
+        };
+        for case in library.cases() {
+            let outcome = clients::run(library, &command, case);
+            let words =
+                outcome.as_ref().map_or_else(|why| format!("FAILED {why}"), |()| "ok".to_owned());
+            tell(&format!("{name:<28}  {:<24}  {words}\n", case.name));
+            failed += usize::from(outcome.is_err());
+        }
+    }
+    assert_eq!(failed, 0, "{failed} cases went otherwise (see above)");
+    assert!(skipped == 0 || !required(), "{skipped} clients are missing, and they are required");
+}
+
+/// Whether a peer that cannot be installed is a failure.
+fn required() -> bool {
+    std::env::var_os("GATEWAY_REQUIRE_PEERS").is_some_and(|value| value == "1")
 }
 
 /// The table: fault, peer, events seen.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fault::{Fault, Peer, Program, Run, Step, Then};
-use crate::install::ServerCommand;
+use crate::install::PeerCommand;
 use crate::server::Server;
 use crate::table::BASE;
 
@@ -22,7 +22,7 @@ pub(crate) struct Played {
 }
 
 /// All runs of one peer. A run ends at its first failure; the next one starts afresh.
-pub(crate) fn play(program: &Program, command: &ServerCommand) -> Vec<Played> {
+pub(crate) fn play(program: &Program, command: &PeerCommand) -> Vec<Played> {
     let mut played = Vec::new();
     for run in program.runs {
         let peer = program.peer;
@@ -64,7 +64,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(peer: Peer, run: &Run, command: &ServerCommand) -> Result<Self, String> {
+    fn new(peer: Peer, run: &Run, command: &PeerCommand) -> Result<Self, String> {
         let mut flags = BASE.to_vec();
         for flag in run.flags.iter().copied().flatten() {
             flags.retain(|(name, _)| *name != flag.0);

@@ -6,11 +6,11 @@ use std::process::{ChildStdin, Command};
 
 use serde_json::Value;
 
-use crate::install::ServerCommand;
+use crate::install::PeerCommand;
 use crate::lines::{Guarded, Lines, Log};
 
 pub(crate) struct Server {
-    command: ServerCommand,
+    command: PeerCommand,
     pub(crate) log: Log,
     pub(crate) port: u64,
     running: Option<Running>,
@@ -29,7 +29,7 @@ struct Running {
 
 impl Server {
     /// On a free port; a later start takes the same one.
-    pub(crate) fn start(command: &ServerCommand) -> Result<Self, String> {
+    pub(crate) fn start(command: &PeerCommand) -> Result<Self, String> {
         let mut server = Self {
             command: command.clone(),
             log: Log::default(),

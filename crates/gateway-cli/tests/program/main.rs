@@ -23,6 +23,7 @@ mod recording;
 mod replay;
 mod scenario;
 mod serve;
+mod served_dialects;
 mod settings;
 mod streams;
 mod tasks;

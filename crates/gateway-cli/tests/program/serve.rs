@@ -41,6 +41,15 @@ async fn the_help_names_the_answers_to_a_login() {
 }
 
 #[tokio::test]
+async fn the_help_describes_every_dialect() {
+    let Ended { stdout: help, .. } = serve(&["--help"]).await;
+
+    for dialect in gateway_hostile::ServedDialect::ALL {
+        assert!(help.contains(&format!("- {}:", dialect.name())), "{help}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_to_listen_on_is_resolved() {
     let Server { url, .. } = Server::start(&["--listen", "localhost:0"]).await;
     assert!(url.starts_with("ws://127.0.0.1:") || url.starts_with("ws://[::1]:"), "{url}");
@@ -64,6 +73,12 @@ async fn what_cannot_be_meant_is_a_usage_error() {
         (&["--script", "close-5000"], "3000-4999"),
         (&["--script", "close-CODE"], "--script"),
         (&["--script", "close-"], "--script"),
+        (&["--dialect", "sock.io"], "'socket.io'"),
+        (&["--dialect", "mqtt"], "graphql-transport-ws, home-assistant"),
+        (&["--login-uses", "1"], "--login"),
+        (&["--login", "x", "--login-uses", "0"], "--login-uses"),
+        (&["--login", "x", "--login-expires", "0s"], "longer than 0"),
+        (&["--ping-interval", "1s"], "--dialect"),
     ] {
         let Ended { status, stdout, stderr } = serve(arguments).await;
         assert_eq!(status, Some(2), "{arguments:?}: {stderr}");

@@ -6,8 +6,9 @@ use super::*;
 use crate::control::Tally;
 
 fn guarded() -> Running {
-    let login = Some("open sesame".parse().expect("not empty"));
-    start(Options { login, ..Options::default() })
+    let tokens = vec!["open sesame".parse().expect("not empty")];
+    let logins = LoginRules { tokens, ..LoginRules::default() };
+    start(Options { logins, ..Options::default() })
 }
 
 #[tokio::test]

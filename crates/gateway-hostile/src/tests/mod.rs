@@ -2,6 +2,7 @@
 
 mod answers;
 mod control;
+mod dialects;
 mod openings;
 mod scripts;
 
@@ -22,7 +23,8 @@ use tokio_tungstenite::{
 use crate::{
     clock,
     control::Control,
-    dialect,
+    dialect::{ServedDialect, envelope},
+    logins::LoginRules,
     options::Options,
     script::Script,
     server::{ServeError, Server},

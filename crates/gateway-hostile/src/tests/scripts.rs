@@ -13,6 +13,7 @@ const MET: &[(&str, &str)] = &[
     ("accept-then-close", "close 1001 | end"),
     ("hang-up", "no HTTP"),
     ("half-open", "silence"),
+    ("go-silent", "hello | silence"),
     ("never-answer", "silence"),
     ("slow-upgrade", "silence"),
     ("never-pong", "hello | again | bye | Close(None) | end"),
@@ -173,7 +174,7 @@ async fn meet(server: &Running) -> String {
                 continue;
             }
             Some(heard) => heard
-                .replace(dialect::LOGIN_FAILED, "login failed")
+                .replace(envelope::LOGIN_FAILED, "login failed")
                 .replace(r#"{"type":"pong","timestamp":"#, "pong ")
                 .replace('}', ""),
             None => "silence".to_owned(),

@@ -1,4 +1,4 @@
-//! The application-level messages that the server understands: pings and logins, in JSON.
+//! Pings and logins as JSON objects with a `type`.
 
 use std::borrow::Cow;
 
