@@ -80,7 +80,8 @@ class Rounds:
             self.server.reset()
             self.others.share(0)
             server, ours = self.server.cpu_seconds(), used()
-            answer = processes.answer([*program, *pair.words(), "--server", self.server.address], pair.measure.timeout)
+            answer = processes.answer([*program, *pair.words(), "--server", self.server.address], pair.measure.timeout,
+                                      on=None if pair.measure.on_both_cores else processes.CLIENT_CORE)
             server = self.server.cpu_seconds() - server
             return {"answer": answer, "server_cpu_seconds": round(server, 4), "others": round(self.others.share(server + used() - ours), 3)}
         except processes.Unsupported as error:
