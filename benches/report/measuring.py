@@ -55,7 +55,7 @@ class Rounds:
             run = {"round": number, "measure": pair.measure.name, "peer": pair.peer, "command": pair.command(), **self.undisturbed(pair)}
             self.runs.append(run)
             print(f"round {number}  {place:3}/{len(pairs)}  {time.monotonic() - started:5.0f} s  "
-                  f"{pair.measure.name:21} {pair.peer:26} {told(pair, run)}", flush=True)
+                  f"{pair.measure.name:22} {pair.peer:26} {told(pair, run)}", flush=True)
 
     def probe(self):
         """How fast the server itself is. The probe starts one of its own, so that neither may be held to one core."""
