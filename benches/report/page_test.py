@@ -41,7 +41,7 @@ class Page(unittest.TestCase):
         data["taken"]["idle"] = {"date": "2030-01-01", "commit": "abc", "rounds": 3}
         text = page.rendered([data], {})
         self.assertIn("- flood, `yawc`: message 7 lost", text)
-        self.assertIn("; 2030-01-01 at commit abc (idle) |", text)
+        self.assertIn("; 2030-01-01 at commit abc (idle)", text)
 
     def test_large_messages_have_a_table_and_the_warm_up_counts_for_the_server(self):
         data = newest()
