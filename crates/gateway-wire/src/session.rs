@@ -484,8 +484,8 @@ impl Session {
     /// Does the same. If this ends an attempt, `detail` says more about that.
     pub(crate) fn tick_saying(&mut self, now: Instant, detail: &str) {
         self.body_due.take_if(|(_, due)| now >= *due);
-        let is_stall = self.stall.expire(now);
-        if is_stall && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
+        let is_own = self.stall.expire(now);
+        if is_own && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
             return; // only for the session
         }
         self.at(now, Event::Tick, Payload::Detail(detail));

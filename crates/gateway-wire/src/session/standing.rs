@@ -97,7 +97,7 @@ impl Session {
     /// Returns when [`tick`](Self::tick) is due. It is the earliest of these instants:
     ///
     /// - the core's deadline;
-    /// - the instant at which a [wait for the transport](Self::wait_for_space) stalls;
+    /// - the next try of a [wait for the transport](Self::wait_for_space), or its end;
     /// - the end of the wait for the [body of a refusal](Self::wait_for_body).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
