@@ -1,5 +1,6 @@
 //! Actions: orders to the driver. Notices: news for the application.
 
+use core::fmt;
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -386,6 +387,18 @@ impl GiveUpCause {
             Self::Provider => "provider",
             Self::AttemptsSpent => "attempts_spent",
             Self::Configuration => "configuration",
+        }
+    }
+}
+
+/// The name, and the close code or the HTTP status if there is one: `http_status 401`.
+impl fmt::Display for GiveUpCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloseCode(code) | Self::HttpStatus(code) => write!(f, "{} {code}", self.name()),
+            Self::LoginRefused | Self::Provider | Self::AttemptsSpent | Self::Configuration => {
+                f.write_str(self.name())
+            }
         }
     }
 }

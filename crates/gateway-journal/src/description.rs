@@ -3,7 +3,7 @@
 use std::fmt;
 
 use gateway_core::{
-    Action, ConnectionState, Credentials, Dialect, DisconnectCause, GiveUpCause, Instant, Notice,
+    Action, ConnectionState, Credentials, Dialect, DisconnectCause, Instant, Notice,
     Observed, OpenError, Outgoing, Recognised, RetryCause, Verdict,
 };
 
@@ -213,13 +213,7 @@ fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Notice::PongReceived { round_trip: None, .. } => f.write_str("pong, round trip unknown"),
         Notice::Stale { what, socket } => write!(f, "stale: {} of {socket}", what.name()),
         Notice::ClockJumped { by } => write!(f, "clock jumped by {by:?}"),
-        Notice::GaveUp { cause } => match cause {
-            GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => {
-                write!(f, "gave up: {} {code}", cause.name())
-            }
-            // For all other causes, the name is enough.
-            other => write!(f, "gave up: {}", other.name()),
-        },
+        Notice::GaveUp { cause } => write!(f, "gave up: {cause}"),
         Notice::SendRejected(why) => write!(f, "rejected: {}", why.name()),
         // A notice of a later version of the core.
         other => write!(f, "{other:?}"),
