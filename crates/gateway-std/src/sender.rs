@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
-use gateway_wire::{End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError};
+use gateway_wire::{
+    End, EndKind, Endpoint, Message, MessageId, Name, ResponseHeaders, SendError, Status,
+};
 
 use crate::inside::is_inside;
 use crate::mailbox::{Answer, Control, Letter, Mailbox};
@@ -189,6 +191,15 @@ impl Sender {
         States::new(Arc::clone(&self.mailbox))
     }
 
+    /// Returns a snapshot of the client, for example for a health endpoint. Waits as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
+    pub fn status(&self) -> Result<Status, End> {
+        self.mailbox.facts().map(|facts| facts.status)
+    }
+
     /// Returns the connection's statistics so far. Waits until the client is asked for an event, as
     /// [`send`](Self::send) does. If the connection is CLOSED and its events are taken, returns the
     /// last ones at once.
@@ -196,7 +207,7 @@ impl Sender {
     /// # Errors
     /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn statistics(&self) -> Result<Statistics, End> {
-        self.mailbox.facts().map(|facts| facts.statistics)
+        self.mailbox.facts().map(|facts| facts.status.statistics)
     }
 
     /// Returns why the client gave up the connection, if it did. Waits as
@@ -205,7 +216,7 @@ impl Sender {
     /// # Errors
     /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn gave_up(&self) -> Result<Option<GiveUpCause>, End> {
-        self.mailbox.facts().map(|facts| facts.gave_up)
+        self.mailbox.facts().map(|facts| facts.status.gave_up)
     }
 
     /// Returns the subprotocol that the server chose on the socket that opened last. Waits as

@@ -24,6 +24,7 @@ use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
 use crate::session::{Order, Position, Session, Unread};
+use crate::status::Status;
 
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,11 +217,21 @@ impl<H: Host> Engine<H> {
     /// Returns the connection's statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let now = match self.begin {
+        self.session.statistics(self.now())
+    }
+
+    /// Returns a snapshot of the connection.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.session.status(self.now())
+    }
+
+    /// The time, or zero before the engine has begun: the host's clock may not run yet.
+    fn now(&self) -> Instant {
+        match self.begin {
             Begin::AtFirstLook => Instant::ZERO,
             Begin::Begun => self.host.now(),
-        };
-        self.session.statistics(now)
+        }
     }
 
     // Requests of the application.

@@ -49,6 +49,7 @@ mod read_buffer;
 mod resolver;
 mod session;
 mod settings;
+mod status;
 mod suspend;
 mod tls;
 
@@ -72,5 +73,6 @@ pub use session::{
     SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
+pub use status::Status;
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};
 pub use tls::Tls;

@@ -10,6 +10,7 @@ use super::link::Writing;
 use super::{Limits, Session};
 use crate::end::{End, EndKind};
 use crate::name::Name;
+use crate::status::Status;
 
 impl Session {
     /// Returns the client's name, if it has one.
@@ -80,6 +81,29 @@ impl Session {
         let mut statistics = self.connection.statistics(now);
         statistics.stale_events = statistics.stale_events.saturating_add(self.stale_calls.into());
         statistics
+    }
+
+    /// Returns a snapshot of the connection at `now`.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> Status {
+        let state = self.state();
+        // The only deadline of DISCONNECTED is the retry.
+        let retry_at = match state {
+            ConnectionState::Disconnected => self.connection.next_deadline(),
+            ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated
+            | ConnectionState::Closing
+            | ConnectionState::Closed => None,
+        };
+        Status {
+            state,
+            is_ready: self.is_ready(),
+            socket: self.socket(),
+            retry_in: retry_at.map(|at| at.saturating_duration_since(now)),
+            gave_up: self.gave_up(),
+            statistics: self.statistics(now),
+        }
     }
 
     /// Whether all bytes of accepted messages were flushed, or lost.
