@@ -400,6 +400,7 @@ impl<H: Host> Engine<H> {
             any = true;
             match order {
                 Order::Ask { id, attempt } => {
+                    self.session.log_server(None); // of the attempt before
                     self.io = Io::Asking { id, asking: Box::new(self.host.ask(id, attempt)) };
                 }
                 Order::Open { id, credentials } => self.dial(id, credentials),
@@ -533,13 +534,14 @@ impl<H: Host> Engine<H> {
 
     /// Starts to open a socket, by the provider's request if there is one.
     fn dial(&mut self, id: SocketId, credentials: Credentials) {
-        let (endpoint, private) = match std::mem::replace(&mut self.io, Io::None) {
+        let (endpoint, server, private) = match std::mem::replace(&mut self.io, Io::None) {
             Io::Asked { id: asked, plan } if asked == id => {
-                let AttemptPlan { endpoint, private } = *plan;
-                (endpoint, Some(Box::new(private)))
+                let AttemptPlan { endpoint, server, private } = *plan;
+                (endpoint, server, Some(Box::new(private)))
             }
-            _ => (None, None),
+            _ => (None, None, None),
         };
+        self.session.log_server(server);
         let dialing = self.host.dial(id, credentials, endpoint);
         self.io = Io::Dialing { id, dialing, private };
     }

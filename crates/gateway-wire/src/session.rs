@@ -195,6 +195,12 @@ impl Session {
         self
     }
 
+    /// Sets host and port of the attempt that begins, if they are not the client's own. Its log lines
+    /// show them.
+    pub(crate) fn log_server(&mut self, server: Option<String>) {
+        self.log.server(server);
+    }
+
     /// From now on keeps log lines until [`take_log_lines`](Self::take_log_lines), so that a driver
     /// can write them while it holds no lock. Call this once.
     pub fn defer_log(&mut self) -> DeferredLog {

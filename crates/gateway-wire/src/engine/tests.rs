@@ -1,6 +1,7 @@
 //! The engine with a stream in memory.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,8 +15,10 @@ use tungstenite::handshake::derive_accept_key;
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::handshake::Handshake;
+use crate::log::captured::logged;
 use crate::open_failure::OpenFailure;
 use crate::outcome::Fate;
+use crate::provider::{Attempt, Request};
 
 /// A stream whose server accepts the upgrade, unless it has a refusal. After the upgrade it accepts
 /// `takes` bytes.
@@ -39,6 +42,8 @@ pub(super) struct Server {
     has_moved: Cell<bool>,
     aborted: Cell<bool>,
     dropped_after_abort: Cell<Option<bool>>,
+    /// What the provider gives for the next attempts.
+    requests: RefCell<VecDeque<Request>>,
 }
 
 pub(super) struct Stream(Rc<Server>);
@@ -132,6 +137,12 @@ impl Host for Memory {
 
     fn wall(&self) -> UnixMillis {
         UnixMillis(self.0.wall.get())
+    }
+
+    fn ask(&mut self, _: SocketId, _: Attempt) -> Asking {
+        let mut given = self.0.requests.borrow_mut().pop_front();
+        let own = Endpoint::builder("ws://memory/").build().unwrap();
+        Asking::new(own, move || Poll::Ready(Ok(given.take().unwrap())))
     }
 
     fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) {}
@@ -421,4 +432,64 @@ fn a_deadline_that_is_due_waits_for_the_bytes_that_have_arrived() {
     engine.fire_if_busy();
 
     assert_eq!(server.taken(), "a look that writes and reads".len() + 6, "no ping yet");
+}
+
+/// A provider moves the attempts: the log names the server of each, and nothing else of its URL.
+#[test]
+fn the_log_names_the_server_of_an_attempt_that_a_provider_has_moved() {
+    for is_deferred in [false, true] {
+        let config = Config::builder().heartbeat(HeartbeatKind::Off).ask_provider(true);
+        let session = Session::new(Arc::new(config.build().unwrap()), 7, Box::new(JsonDialect));
+        let own = Endpoint::builder("ws://memory/").build().unwrap();
+        let session = session.with_identity(None, &own);
+        let server = Rc::new(Server::default());
+        let mut engine = Engine::new(session, Memory(Rc::clone(&server)));
+        let mut log = is_deferred.then(|| engine.session_mut().defer_log());
+        let moved = Request::new().url("ws://ann:hunter1@[::1]:9000/hunter2?key=hunter3");
+        let same = Request::new().url("ws://memory/hunter4").header("X", "hunter5");
+        server.requests.borrow_mut().extend([moved.clone(), same, moved]);
+        server.refusal.set(Some("HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"));
+
+        let lines = logged(tracing::Level::INFO, || {
+            engine.begin();
+            for attempt in 1..=3 {
+                if attempt == 3 {
+                    server.refusal.set(None);
+                }
+                while engine.carry_out_orders() || engine.look() == Progress::Made {}
+                server.answered.set(false);
+                server.written.borrow_mut().clear();
+                if attempt < 3 {
+                    let retry_at = engine.session.deadline().unwrap();
+                    server.now.set(retry_at);
+                    engine.fire(retry_at);
+                }
+            }
+            server.ends.set(Some(Ok(())));
+            server.answered.set(true);
+            while engine.carry_out_orders() || engine.look() == Progress::Made {}
+            if let Some(log) = &mut log {
+                log.write(engine.session_mut().take_log_lines());
+            }
+        });
+
+        assert!(!lines.contains("hunter") && !lines.contains("ann"), "{lines}");
+        let shown: Vec<_> = lines
+            .lines()
+            .map(|line| line.split_once("gateway_wire::log: ").unwrap().1)
+            .map(|line| {
+                (line.split_once(" socket=").unwrap().0, line.contains("server=\"[::1]:9000\""))
+            })
+            .collect();
+        let expected = [
+            ("DISCONNECTED -> CONNECTING", false), // the request is not there yet
+            ("CONNECTING -> DISCONNECTED", true),
+            ("DISCONNECTED -> CONNECTING", false),
+            ("CONNECTING -> DISCONNECTED", false), // the client's own server
+            ("DISCONNECTED -> CONNECTING", false),
+            ("CONNECTING -> CONNECTED", true),
+            ("CONNECTED -> DISCONNECTED", true),
+        ];
+        assert_eq!(shown, expected, "{lines}");
+    }
 }
