@@ -138,8 +138,8 @@ pub enum Notice {
     Ready {
         /// The socket.
         socket: SocketId,
-        /// The time since the connection stopped being ready, or since the connect request that
-        /// started it, whichever is shorter.
+        /// The time since the connection was last ready, or since the connect request that
+        /// started it afresh, if that was later.
         #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use gateway_core::{
-    Action, ConnectionState, Credentials, Dialect, DisconnectCause, Instant, Notice,
-    Observed, OpenError, Outgoing, Recognised, RetryCause, Verdict,
+    Action, ConnectionState, Credentials, Dialect, DisconnectCause, Instant, Notice, Observed,
+    OpenError, Outgoing, Recognised, RetryCause, Verdict,
 };
 
 use crate::fact::{Fact, FrameFact, Kind};

@@ -62,8 +62,7 @@ mod tests {
     #[test]
     fn the_text_names_the_client_and_the_code_or_status_that_ended_it() {
         let shown = |cause| {
-            End::new(EndKind::GaveUp(cause), Some(Name::new("feed-7").unwrap()))
-                .to_string()
+            End::new(EndKind::GaveUp(cause), Some(Name::new("feed-7").unwrap())).to_string()
         };
         for (cause, expected) in [
             (GiveUpCause::HttpStatus(401), "feed-7: the client gave up: http_status 401"),
