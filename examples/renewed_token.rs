@@ -56,7 +56,7 @@ pub(crate) fn follow(
         }
     }
     match client.gave_up() {
-        Some(cause) => Err(format!("given up: {}", cause.name()).into()),
+        Some(cause) => Err(format!("given up: {cause}").into()),
         None => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     match client.gave_up() {
-        Some(cause) => Err(format!("given up: {}", cause.name()).into()),
+        Some(cause) => Err(format!("given up: {cause}").into()),
         None => Ok(()), // CLOSED as asked: by client.close(..), which this program never calls
     }
 }

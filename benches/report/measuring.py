@@ -55,7 +55,7 @@ class Rounds:
             run = {"round": number, "measure": pair.measure.name, "peer": pair.peer, "command": pair.command(), **self.undisturbed(pair)}
             self.runs.append(run)
             print(f"round {number}  {place:3}/{len(pairs)}  {time.monotonic() - started:5.0f} s  "
-                  f"{pair.measure.name:21} {pair.peer:26} {told(pair, run)}", flush=True)
+                  f"{pair.measure.name:22} {pair.peer:26} {told(pair, run)}", flush=True)
 
     def probe(self):
         """How fast the server itself is. The probe starts one of its own, so that neither may be held to one core."""
@@ -80,7 +80,8 @@ class Rounds:
             self.server.reset()
             self.others.share(0)
             server, ours = self.server.cpu_seconds(), used()
-            answer = processes.answer([*program, *pair.words(), "--server", self.server.address], pair.measure.timeout)
+            answer = processes.answer([*program, *pair.words(), "--server", self.server.address], pair.measure.timeout,
+                                      on=None if pair.measure.on_both_cores else processes.CLIENT_CORE)
             server = self.server.cpu_seconds() - server
             return {"answer": answer, "server_cpu_seconds": round(server, 4), "others": round(self.others.share(server + used() - ours), 3)}
         except processes.Unsupported as error:

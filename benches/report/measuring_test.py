@@ -8,6 +8,10 @@ from unittest import mock
 import building
 import measuring
 import plan
+import processes
+
+PROGRAMS = building.Programs(["server"], ["clients"], ["node"])
+ANSWER = {"messages": 1, "seconds": 1.0, "cpu_seconds": 1.0}
 
 
 class Server:
@@ -32,9 +36,8 @@ class Server:
 def servers(pairs):
     """How many servers a round of these pairs starts."""
     Server.started = 0
-    answer = {"messages": 1, "seconds": 1.0, "cpu_seconds": 1.0}
-    with mock.patch("processes.Server", Server), mock.patch("processes.answer", return_value=answer), contextlib.redirect_stdout(io.StringIO()):
-        with measuring.Rounds(building.Programs(["server"], ["clients"], ["node"]), tries=1) as under_way:
+    with mock.patch("processes.Server", Server), mock.patch("processes.answer", return_value=ANSWER), contextlib.redirect_stdout(io.StringIO()):
+        with measuring.Rounds(PROGRAMS, tries=1) as under_way:
             under_way.run(1, pairs)
     return Server.started
 
@@ -49,6 +52,16 @@ class Rounds(unittest.TestCase):
     def test_other_measures_share_one(self):
         pairs = plan.pairs(0, only=["flood", "pipelined"], peers=["gateway-tokio", "ws"])
         self.assertEqual(servers(pairs), 1)
+
+
+class Cores(unittest.TestCase):
+    def test_only_a_multi_thread_client_may_use_both(self):
+        pairs = plan.pairs(0, only=["flood"], peers=["tokio-tungstenite"])
+        self.assertEqual([pair.measure.name for pair in pairs], ["flood", "flood-multi-thread"])
+        with mock.patch("processes.Server", Server), mock.patch("processes.answer", return_value=ANSWER) as answer:
+            with measuring.Rounds(PROGRAMS, tries=1) as under_way, contextlib.redirect_stdout(io.StringIO()):
+                under_way.run(1, pairs)
+        self.assertEqual([call.kwargs["on"] for call in answer.call_args_list], [processes.CLIENT_CORE, None])
 
 
 class Possible(unittest.TestCase):

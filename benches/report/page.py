@@ -40,18 +40,27 @@ def thousands(value):
 
 
 CPU = Column("CPU µs a message", "cpu", plain(2))
+MULTI_THREAD = (f"Each client runs on a `multi_thread` runtime with {plan.WORKERS} workers. The workers may use both cores, so they compete with the server "
+                "for one of them.")
 ALLOCATIONS = (Column("allocations a message", "allocations_per_message", plain(4)),)
 SECTIONS = (
     Section("pipelined", "Pipelined", "The client sends texts and receives their echoes, with 1,024 in flight. A plain loop receives one message and sends one. "
             "In a `-batched` peer the benchmark's loop feeds many messages and flushes once. `tokio-tungstenite-small` has a read buffer of 4 KiB, not the default of 128 KiB.",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("pipelined-no-delay", "Pipelined, with `TCP_NODELAY` on all", "The same, but all peers set `TCP_NODELAY`, as our clients always do. Without it the "
-            "kernel combines small writes. That is fast with many messages in flight, and delays a single one.",
+            "kernel combines small writes. That is fast with many messages in flight, and delays a single one. `ezsockets` is not in this table, because it "
+            "has no setting for `TCP_NODELAY`.",
+            (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("pipelined-multi-thread", "Pipelined, on a `multi_thread` runtime", f"The same as pipelined. {MULTI_THREAD}",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("tasks", "Sent by 64 tasks", "The same echoes as pipelined, but 64 tasks send, each with a clone of one handle. "
             "The messages of each task must come back in their order.",
             (Column("k messages/s", "rate", thousands), CPU)),
+    Section("tasks-multi-thread", "Sent by 64 tasks, on a `multi_thread` runtime", f"The same as sent by 64 tasks. {MULTI_THREAD}",
+            (Column("k messages/s", "rate", thousands), CPU)),
     Section("flood", "Flood", "The server sends texts of 128 bytes as fast as the client reads them.",
+            (Column("k messages/s", "rate", thousands), CPU), "rate"),
+    Section("flood-multi-thread", "Flood, on a `multi_thread` runtime", f"The same as flood. {MULTI_THREAD}",
             (Column("k messages/s", "rate", thousands), CPU), "rate"),
     Section("large", "Large messages", "The client sends texts of 64 KiB and receives their echoes, with four in flight. All clients set `TCP_NODELAY`, except "
             "`ezsockets`, which has no setting for it. Each run has a new server, which echoes 10,000 texts before the counted ones, because "
@@ -100,9 +109,9 @@ def opening(records):
 # How fast is it, compared with other clients?
 
 `benches/run` measured this {machines}, [described below](#how-it-was-taken). The client runs on one core and the server on the
-other, over plain `ws://` on loopback. **Only ratios carry over to another day, and not all of them to another machine**: the cost
-of a client that makes a system call for each message depends on the system. The receiver checks every message. A lost, duplicated
-or altered one fails the run.
+other, over plain `ws://` on loopback. (In the `multi_thread` tables the client may use both.) **Only ratios carry over to another
+day, and not all of them to another machine**: the cost of a client that makes a system call for each message depends on the system.
+The receiver checks every message. A lost, duplicated or altered one fails the run.
 
 ![Pipelined and flood against tokio-tungstenite, and memory of a connection](performance.svg)
 """
@@ -250,14 +259,18 @@ benches/run --table     # writes this page from performance/
 ```
 
 The commands of the tables run in `benches/target/release` and `benches/node` under `taskset -c 0`, the server under `taskset -c 1`.
-Each also has `--server 127.0.0.1:PORT`, as `bench-server` prints it. Each round runs every pair once, and rotates their order. The
-server resets its statistics before each run. Figures are medians of the rounds, ± half the range divided by the median.
+Commands with `--multi-thread` run without `taskset`. Each also has `--server 127.0.0.1:PORT`, as `bench-server` prints it. Each round
+runs every pair once, and rotates their order. The server resets its statistics before each run. Figures are medians of the rounds,
+± half the range divided by the median.
 
 Our clients run as in an application: with JSON heartbeat and reconnects, and they read every event. All other settings are defaults,
 except the heartbeat's interval if the command has one. (The default is 30 s, so no ping is due within a pipelined or flood run.) The
-connections of a process share one configuration. All other clients use their defaults. Every tokio client runs on a runtime with one
-thread. Memory of the blocking clients is not measured, because each has a thread. `nautilus-network` is the newest version that Rust 1.95
-builds; `cargo build --features bench-clients/nautilus` includes it.
+connections of a process share one configuration. All other clients use their defaults. `ezsockets` has no setting for
+`TCP_NODELAY`, so all its figures are without it. Memory of the blocking clients is not measured, because each has a thread.
+`nautilus-network` is the newest version that Rust 1.95 builds; `cargo build --features bench-clients/nautilus` includes it.
+
+Tokio clients run on a `current_thread` runtime. In the `multi_thread` tables they run on a `multi_thread` runtime with {plan.WORKERS} workers
+(`--multi-thread {plan.WORKERS}`), and the loop that sends and receives is one of its tasks.
 
 """ + table(["", *map(cpu, records)], [
         row("taken", taken_when),

@@ -41,7 +41,7 @@ class Page(unittest.TestCase):
         data["taken"]["idle"] = {"date": "2030-01-01", "commit": "abc", "rounds": 3}
         text = page.rendered([data], {})
         self.assertIn("- flood, `yawc`: message 7 lost", text)
-        self.assertIn("; 2030-01-01 at commit abc (idle) |", text)
+        self.assertIn("; 2030-01-01 at commit abc (idle)", text)
 
     def test_large_messages_have_a_table_and_the_warm_up_counts_for_the_server(self):
         data = newest()
@@ -67,6 +67,17 @@ class Page(unittest.TestCase):
         text = page.rendered([newest()], {})
         self.assertIn("| `yawc` 0.5.0 | no, an option; text is bytes |", text)
         self.assertEqual(text.count("| yes | yes | yes | yes | yes | yes | yes |"), 3)  # ours, and ezsockets
+
+    def test_each_measure_has_a_table(self):
+        self.assertEqual({each.measure for each in page.SECTIONS}, {measure.name for measure in plan.MEASURES})
+
+    def test_multi_thread_figures_name_their_runtime_and_its_workers(self):
+        data = newest()
+        data["runs"] = [run | {"measure": "flood-multi-thread"} for run in data["runs"] if run["measure"] == "flood"]
+        text = page.rendered([data], {})
+        self.assertIn("## Flood, on a `multi_thread` runtime\n\nThe same as flood. Each client runs on a `multi_thread` runtime with 2 workers.", text)
+        self.assertIn("| **`gateway-tokio-spawn`** |", text)
+        self.assertNotIn("flood gateway-std", text)  # it has no runtime
 
     def test_a_page_of_nearly_nothing_is_a_page(self):
         data = newest()

@@ -45,6 +45,18 @@ class Measure:
     """What is told to this peer otherwise."""
     fresh_server: bool = False
     """Whether each run has a server that served nobody before."""
+    on_both_cores: bool = False
+    """Whether the client may use the server's core, too."""
+
+
+WORKERS = 2
+"""Of a multi_thread runtime."""
+
+
+def multi_thread(measure, peers):
+    """The same on a multi_thread runtime. On one core its workers would only take turns, so they get the server's core, too."""
+    return dataclasses.replace(measure, name=f"{measure.name}-multi-thread", peers=peers, flags=measure.flags | {"multi-thread": WORKERS},
+                               on_both_cores=True)
 
 
 def allocations(kind):
@@ -52,14 +64,20 @@ def allocations(kind):
     return Measure(f"allocations-{kind}", "allocations", peers, {"kind": kind, "messages": 200_000}, {"messages": 20_000}, 60)
 
 
-PIPELINED = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
+ECHOES = {"messages": 400_000, "in-flight": 1024, "bytes": 32}
+PIPELINED = Measure("pipelined", "pipelined", PEERS, ECHOES, {"messages": 20_000}, 60, MANY)
+TASKS = Measure("tasks", "tasks", ("gateway-tokio-spawn", "ezsockets"), ECHOES | {"tasks": 64}, {"messages": 20_000}, 60,
+                {"gateway-tokio-spawn": {"messages": 4_000_000}})
+FLOOD = Measure("flood", "flood", OURS + PLAIN + ("fastwebsockets-batched",) + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128},
+                {"messages": 100_000}, 60)
 MEASURES = (
-    Measure("pipelined", "pipelined", PEERS, PIPELINED, {"messages": 20_000}, 60, MANY),
-    Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, PIPELINED | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
-    Measure("tasks", "tasks", ("gateway-tokio-spawn", "ezsockets"), PIPELINED | {"tasks": 64}, {"messages": 20_000}, 60,
-            {"gateway-tokio-spawn": {"messages": 4_000_000}}),
-    Measure("flood", "flood", OURS + PLAIN + ("fastwebsockets-batched",) + RECONNECTING + NODE, {"messages": 4_000_000, "bytes": 128},
-            {"messages": 100_000}, 60),
+    PIPELINED,
+    Measure("pipelined-no-delay", "pipelined", SAME_SOCKETS, ECHOES | {"no-delay": True}, {"messages": 20_000}, 60, MANY),
+    multi_thread(PIPELINED, ("gateway-tokio-spawn", "tokio-tungstenite", "ezsockets", "nautilus-network")),
+    TASKS,
+    multi_thread(TASKS, TASKS.peers),
+    FLOOD,
+    multi_thread(FLOOD, ("gateway-tokio-spawn", "tokio-tungstenite")),
     Measure("large", "large", PEERS, {"messages": 20_000, "warm-up": 10_000, "in-flight": 4, "bytes": 65_536, "no-delay": True},
             {"messages": 200, "warm-up": 100}, 60, {"ezsockets": {"no-delay": False}}, fresh_server=True),
     Measure("connects", "connects", OURS + PLAIN + RECONNECTING, {"connections": 10_000, "at-once": 32}, {"connections": 100}, 60),

@@ -48,6 +48,15 @@ class Plan(unittest.TestCase):
         self.assertEqual(without, ["ezsockets", *plan.NODE])  # Node's clients set it by themselves
         self.assertIn("--warm-up 10000 --in-flight 4 --bytes 65536", " ".join(words["ezsockets"]))
 
+    def test_a_multi_thread_measure_is_the_same_on_more_workers_and_cores(self):
+        for name, peers in (("pipelined", 4), ("tasks", 2), ("flood", 2)):
+            pairs = plan.pairs(0, only=[f"{name}-multi-thread"])
+            self.assertEqual(len(pairs), peers)
+            base = {pair.peer: pair.words() for pair in plan.pairs(0, only=[name]) if pair.measure.name == name}
+            for pair in pairs:
+                self.assertEqual(pair.words(), [*base[pair.peer], "--multi-thread", "2"])
+                self.assertTrue(pair.measure.on_both_cores)
+
     def test_a_command_is_what_a_reader_types(self):
         commands = {pair.peer: pair.command() for pair in plan.pairs(0, only=["flood"])}
         self.assertEqual(commands["gateway-std"], "bench-clients flood gateway-std --messages 4000000 --bytes 128")

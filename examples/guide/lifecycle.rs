@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ClientEvent::Notice(Notice::RetryScheduled { attempt, delay, because, .. }) => {
                 println!("retry {attempt} in {delay:?}, decided by {}", because.name());
             }
-            ClientEvent::Notice(Notice::GaveUp { cause }) => println!("gave up: {}", cause.name()),
+            ClientEvent::Notice(Notice::GaveUp { cause }) => println!("gave up: {cause}"),
             _ => {}
         }
     }

@@ -56,6 +56,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         }
     }
-    Err(format!("the client gave up: {:?}", client.gave_up()).into())
+    Err(client.closed().await.to_string().into())
 }
 // ANCHOR_END: program

@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match client.gave_up() {
         // A restart begins with new attempts. For the other causes it rarely helps.
         Some(GiveUpCause::AttemptsSpent) => Err("the server did not come back in time".into()),
-        Some(cause) => Err(format!("gave up: {}", cause.name()).into()),
+        Some(cause) => Err(format!("gave up: {cause}").into()),
         None => Ok(()), // closed by Ctrl-C
     }
 }

@@ -81,7 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 Some(ClientEvent::Outcome(outcome)) => outbox.settle(outcome),
                 Some(ClientEvent::Message(message)) => println!("answer: {message:?}"),
                 Some(_) => {}
-                None => return Err(format!("the client gave up: {:?}", client.gave_up()).into()),
+                None => return Err(client.closed().await.to_string().into()),
             },
         }
         outbox.send_all(&mut client); // after each event: it may be the one that makes space

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     match client.gave_up() {
-        Some(cause) => Err(format!("gave up: {}", cause.name()).into()),
+        Some(cause) => Err(format!("gave up: {cause}").into()),
         None => Ok(()), // closed as requested
     }
 }

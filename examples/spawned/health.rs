@@ -34,21 +34,26 @@ pub(crate) fn router(client: Handle) -> Router {
 }
 
 async fn health(State(client): State<Handle>) -> (StatusCode, String) {
-    let statistics = match client.statistics() {
-        Ok(statistics) => statistics,
+    let status = match client.status() {
+        Ok(status) => status, // one snapshot: its fields belong together
         Err(gone) => return (StatusCode::INTERNAL_SERVER_ERROR, gone.to_string()),
     };
-    let code = match client.is_ready() {
+    let code = match status.is_ready {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
+    let next = match (status.gave_up, status.retry_in) {
+        (Some(cause), _) => format!(", gave up: {cause}"),
+        (None, Some(wait)) => format!(", retry in {} s", wait.as_secs()),
+        (None, None) => String::new(),
+    };
     let shown = format!(
-        "{}: {} at {}, {} reconnects, last cause {}\n",
+        "{}: {} at {}, {} reconnects, last cause {}{next}\n",
         client.name().unwrap_or("client"),
-        client.state(),
+        status.state,
         client.endpoint(),
-        statistics.reconnects,
-        statistics.last_disconnect.map_or("none", |cause| cause.name()),
+        status.statistics.reconnects,
+        status.statistics.last_disconnect.map_or("none", |cause| cause.name()),
     );
     (code, shown)
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 
 use crate::measures::allocations::Allocations;
 use crate::measures::connects::Connects;
@@ -11,7 +12,7 @@ use crate::measures::large::Large;
 use crate::measures::memory::Memory;
 use crate::measures::pipelined::Pipelined;
 use crate::measures::tasks::Tasks;
-use crate::peers::{Peer, Target};
+use crate::peers::{Peer, Runtime, Target};
 
 /// Measures one WebSocket client against the benchmarks' server, and prints one JSON object.
 ///
@@ -89,6 +90,9 @@ pub(crate) struct Common {
     /// Peers set TCP_NODELAY, where their default is not to. Ours always do; so does tungstenite.
     #[arg(long)]
     pub(crate) no_delay: bool,
+    /// Runs a tokio client on a multi_thread runtime with so many workers, and not on a current_thread one.
+    #[arg(long, value_name = "WORKERS")]
+    pub(crate) multi_thread: Option<NonZeroUsize>,
     /// After so many seconds it has failed: something is missing.
     #[arg(long, default_value_t = 300)]
     pub(crate) timeout: u64,
@@ -98,6 +102,14 @@ pub(crate) struct Common {
 const ADDRESSES: u32 = 8;
 
 impl Common {
+    /// What a tokio client runs on.
+    pub(crate) const fn runtime(&self) -> Runtime {
+        match self.multi_thread {
+            Some(workers) => Runtime::MultiThread { workers },
+            None => Runtime::CurrentThread,
+        }
+    }
+
     /// The server, for a client with its default settings.
     pub(crate) const fn target(&self) -> Target {
         Target { address: self.server, heartbeat: None, no_delay: self.no_delay }

@@ -48,9 +48,10 @@ pub fn main(count: Option<Count>) -> ExitCode {
         return ExitCode::from(UNSUPPORTED);
     }
     let _under_way = watch(Duration::from_secs(measure.common().timeout));
-    match run(&measure, count) {
+    let name = measure.name();
+    match run(measure, count) {
         Ok(mut answer) => {
-            answer.insert("measure".to_owned(), measure.name().into());
+            answer.insert("measure".to_owned(), name.into());
             answer.insert("peer".to_owned(), peer.name().into());
             println!("{}", Value::Object(answer));
             ExitCode::SUCCESS
@@ -62,19 +63,21 @@ pub fn main(count: Option<Count>) -> ExitCode {
     }
 }
 
-fn run(measure: &Measure, count: Option<Count>) -> Result<Answer> {
-    let peer = measure.common().peer;
+fn run(measure: Measure, count: Option<Count>) -> Result<Answer> {
+    let (peer, runtime) = (measure.common().peer, measure.common().runtime());
     match (measure, count) {
-        (Measure::Allocations(work), Some(count)) => peers::run(peer, &work.counted_by(count)),
+        (Measure::Allocations(work), Some(count)) => {
+            peers::run(peer, runtime, work.counted_by(count))
+        }
         (Measure::Allocations(_), None) => allocations::in_a_program_that_counts(),
-        (Measure::Pipelined(work), _) => peers::run(peer, work),
-        (Measure::Tasks(work), _) => peers::run_tasks(peer, work),
-        (Measure::Flood(work), _) => peers::run(peer, work),
-        (Measure::Large(work), _) => peers::run(peer, work),
-        (Measure::Connects(work), _) => peers::run(peer, work),
-        (Measure::Memory(work), _) => peers::run(peer, work),
-        (Measure::Idle(work), _) => peers::run(peer, work),
-        (Measure::Heartbeat(work), _) => peers::run(peer, work),
+        (Measure::Pipelined(work), _) => peers::run(peer, runtime, work),
+        (Measure::Tasks(work), _) => peers::run_tasks(peer, runtime, work),
+        (Measure::Flood(work), _) => peers::run(peer, runtime, work),
+        (Measure::Large(work), _) => peers::run(peer, runtime, work),
+        (Measure::Connects(work), _) => peers::run(peer, runtime, work),
+        (Measure::Memory(work), _) => peers::run(peer, runtime, work),
+        (Measure::Idle(work), _) => peers::run(peer, runtime, work),
+        (Measure::Heartbeat(work), _) => peers::run(peer, runtime, work),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Actions: orders to the driver. Notices: news for the application.
 
+use core::fmt;
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -150,8 +151,8 @@ pub enum Notice {
     Ready {
         /// The socket.
         socket: SocketId,
-        /// The time since the connection stopped being ready, or since the connect request that
-        /// started it, whichever is shorter.
+        /// The time since the connection was last ready, or since the connect request that
+        /// started it afresh, if that was later.
         #[serde(rename = "after_ns", with = "span_ns")]
         after: Duration,
     },
@@ -412,6 +413,20 @@ impl GiveUpCause {
             Self::Dialect => "dialect",
             Self::AttemptsSpent => "attempts_spent",
             Self::Configuration => "configuration",
+        }
+    }
+}
+
+/// The name, and the close code or the HTTP status if there is one: `http_status 401`.
+impl fmt::Display for GiveUpCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloseCode(code) | Self::HttpStatus(code) => write!(f, "{} {code}", self.name()),
+            Self::LoginRefused
+            | Self::Provider
+            | Self::Dialect
+            | Self::AttemptsSpent
+            | Self::Configuration => f.write_str(self.name()),
         }
     }
 }

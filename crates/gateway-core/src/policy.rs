@@ -153,7 +153,23 @@ impl Rule {
 /// The rules for close codes and HTTP statuses: yours, then the defaults.
 ///
 /// If several of your rules cover a code, the narrowest decides. If none of yours covers it, a
-/// default rule decides.
+/// default rule decides. These are the defaults. The first row that covers a code decides:
+///
+/// | code | verdict | meaning |
+/// |---|---|---|
+/// | 1000 | `fatal` | normal closure: the peer has finished |
+/// | 1002, 1003, 1007–1010 | `fatal` | the peer cannot accept what this side sent |
+/// | 1001 | `retry` | going away |
+/// | 1005, 1006 | `retry` | a Close frame without a code; no Close frame |
+/// | 1011–1015 | `retry` | error, restart or overload of the server, bad gateway, TLS failure |
+/// | 1004, 1016–2999 | `retry` | reserved or unknown |
+/// | 3000–4999 | `retry` | codes of libraries and applications |
+/// | 401, 403 | `refresh` | the server refused the credentials |
+/// | 408, 425, 429 | `retry` | a timeout, or too many requests |
+/// | 100–299 | `retry` | no upgrade: the status is not 101 |
+/// | 300–399 | `fatal` | a redirect, which the client does not follow |
+/// | 400–499 | `fatal` | every other error of the client |
+/// | 500–599 | `retry` | an error of the server |
 ///
 /// ```
 /// use core::time::Duration;
@@ -361,6 +377,37 @@ mod tests {
         }
         for code in [401, 403] {
             assert_eq!(policy.judge(code).verdict(), Verdict::RefreshCredentials, "{code}");
+        }
+    }
+
+    /// The rows `| CODE, CODE–CODE | `VERDICT` | MEANING |` of a page, in their order.
+    fn documented(page: &str) -> Vec<(core::ops::RangeInclusive<u16>, &str)> {
+        let rows = page.lines().filter_map(|line| {
+            let row = line.trim_start_matches("/// ").strip_prefix("| ")?;
+            let (codes, rest) = row.split_once(" | `")?;
+            let (verdict, _) = rest.split_once("` |")?;
+            codes.starts_with(|first: char| first.is_ascii_digit()).then_some((codes, verdict))
+        });
+        rows.flat_map(|(codes, verdict)| {
+            codes.split(", ").filter_map(move |range| {
+                let (first, last) = range.split_once('–').unwrap_or((range, range));
+                Some((first.parse().ok()?..=last.parse().ok()?, verdict))
+            })
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_documented_tables_are_the_default_table() {
+        let guide = include_str!("../../../docs/guide/src/lifecycle.md");
+        let policy = Policy::default();
+        for page in [include_str!("policy.rs"), guide] {
+            let rows = documented(page);
+            for code in (100..=599).chain(1000..=4999) {
+                let row = rows.iter().find(|(codes, _)| codes.contains(&code));
+                let verdict = policy.judge(code).verdict().written();
+                assert_eq!(row.map(|(_, shown)| *shown), Some(verdict.as_str()), "{code}");
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use gateway_core::{
-    Action, ConnectionState, Credentials, DisconnectCause, GiveUpCause, Instant, Notice, Observed,
-    OpenError, Outgoing, Part, Recognised, RetryCause, Verdict,
+    Action, ConnectionState, Credentials, DisconnectCause, Instant, Notice, Observed, OpenError,
+    Outgoing, Part, Recognised, RetryCause, Verdict,
 };
 
 use crate::fact::{Fact, FrameFact, Kind};
@@ -219,13 +219,7 @@ fn notice_words(notice: &Notice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Notice::PongReceived { round_trip: None, .. } => f.write_str("pong, round trip unknown"),
         Notice::Stale { what, socket } => write!(f, "stale: {} of {socket}", what.name()),
         Notice::ClockJumped { by } => write!(f, "clock jumped by {by:?}"),
-        Notice::GaveUp { cause } => match cause {
-            GiveUpCause::CloseCode(code) | GiveUpCause::HttpStatus(code) => {
-                write!(f, "gave up: {} {code}", cause.name())
-            }
-            // For all other causes, the name is enough.
-            other => write!(f, "gave up: {}", other.name()),
-        },
+        Notice::GaveUp { cause } => write!(f, "gave up: {cause}"),
         Notice::EffectIgnored { .. } => f.write_str("ignored a heartbeat interval of zero"),
         Notice::SendRejected(why) => write!(f, "rejected: {}", why.name()),
         // A notice of a later version of the core.

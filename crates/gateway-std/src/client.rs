@@ -12,7 +12,7 @@ use gateway_core::{
 };
 use gateway_wire::{
     ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message, MessageId,
-    Name, OnReadyError, Prefix, Progress, ResponseHeaders, SendError, Session,
+    Name, OnReadyError, Prefix, Progress, ResponseHeaders, SendError, Session, Status,
 };
 use thiserror::Error;
 
@@ -101,8 +101,7 @@ impl<S: System> Client<S> {
     /// Waits for the next event. Returns `None` once the connection is CLOSED and you have received
     /// every event.
     pub fn recv(&mut self) -> Option<ClientEvent> {
-        // Without a timeout this cannot fail.
-        let _ = self.wait_until(None);
+        let _ = self.wait_until(None); // without a timeout this cannot fail
         self.take_event()
     }
 
@@ -349,6 +348,12 @@ impl<S: System> Client<S> {
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Returns a snapshot of the client, for example for a health endpoint.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.engine.status()
     }
 
     /// Returns the connection's statistics so far.

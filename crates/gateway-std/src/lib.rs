@@ -58,7 +58,7 @@ pub use gateway_core as core;
 pub use gateway_wire::{
     Attempt, ClientEvent, End, EndKind, Endpoint, Fate, FlushError, FlushErrorKind, Limits,
     Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outcome, ProviderError, Request,
-    ResponseHeaders, SendError, Text, Tls,
+    ResponseHeaders, SendError, Status, Text, Tls,
 };
 pub use os::Os;
 pub use permit::{Permit, ReserveError, ReserveErrorKind};

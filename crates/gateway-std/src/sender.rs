@@ -9,6 +9,7 @@ use gateway_core::{
 };
 use gateway_wire::{
     End, EndKind, Endpoint, Message, MessageId, Name, OnReadyError, ResponseHeaders, SendError,
+    Status,
 };
 
 use crate::inside::is_inside;
@@ -191,6 +192,15 @@ impl Sender {
         States::new(Arc::clone(&self.mailbox))
     }
 
+    /// Returns a snapshot of the client, for example for a health endpoint. Waits as
+    /// [`statistics`](Self::statistics) does.
+    ///
+    /// # Errors
+    /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
+    pub fn status(&self) -> Result<Status, End> {
+        self.mailbox.facts().map(|facts| facts.status)
+    }
+
     /// Returns the connection's statistics so far. Waits until the client is asked for an event, as
     /// [`send`](Self::send) does. If the connection is CLOSED and its events are taken, returns the
     /// last ones at once.
@@ -198,7 +208,7 @@ impl Sender {
     /// # Errors
     /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn statistics(&self) -> Result<Statistics, End> {
-        self.mailbox.facts().map(|facts| facts.statistics)
+        self.mailbox.facts().map(|facts| facts.status.statistics)
     }
 
     /// Returns why the client gave up the connection, if it did. Waits as
@@ -207,7 +217,7 @@ impl Sender {
     /// # Errors
     /// [`Gone`](gateway_wire::EndKind::Gone) if the client was dropped.
     pub fn gave_up(&self) -> Result<Option<GiveUpCause>, End> {
-        self.mailbox.facts().map(|facts| facts.gave_up)
+        self.mailbox.facts().map(|facts| facts.status.gave_up)
     }
 
     /// Returns the subprotocol that the server chose on the socket that opened last. Waits as

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _, Message,
-    MessageId, Name, OnReadyError, Position, Progress, ResponseHeaders, SendError, Session,
+    MessageId, Name, OnReadyError, Position, Progress, ResponseHeaders, SendError, Session, Status,
     WallClock,
 };
 use tokio::task::coop;
@@ -324,6 +324,12 @@ impl Client {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.engine.host().opener.endpoint
+    }
+
+    /// Returns a snapshot of the client, for example for a health endpoint.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.engine.status()
     }
 
     /// Returns the connection's statistics so far.

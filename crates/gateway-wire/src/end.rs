@@ -21,7 +21,7 @@ pub enum EndKind {
     #[error("the connection was closed as requested")]
     Closed,
     /// The client gave up the connection.
-    #[error("the client gave up: {}", .0.name())]
+    #[error("the client gave up: {0}")]
     GaveUp(GiveUpCause),
     /// What drove the client is gone: the runtime of a spawned client was shut down, the client of
     /// a sender was dropped, or code of the application's that runs under the lock panicked, such as
@@ -52,5 +52,27 @@ impl End {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Name::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_names_the_client_and_the_code_or_status_that_ended_it() {
+        let shown = |cause| {
+            End::new(EndKind::GaveUp(cause), Some(Name::new("feed-7").unwrap())).to_string()
+        };
+        for (cause, expected) in [
+            (GiveUpCause::HttpStatus(401), "feed-7: the client gave up: http_status 401"),
+            (GiveUpCause::CloseCode(1008), "feed-7: the client gave up: close_code 1008"),
+            (GiveUpCause::LoginRefused, "feed-7: the client gave up: login_refused"),
+            (GiveUpCause::Provider, "feed-7: the client gave up: provider"),
+            (GiveUpCause::AttemptsSpent, "feed-7: the client gave up: attempts_spent"),
+            (GiveUpCause::Configuration, "feed-7: the client gave up: configuration"),
+        ] {
+            assert_eq!(shown(cause), expected);
+        }
     }
 }

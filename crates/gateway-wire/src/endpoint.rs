@@ -93,6 +93,11 @@ impl Endpoint {
         matches!(self.scheme, Scheme::Secure)
     }
 
+    /// The host and the port, without anything that may be secret.
+    pub(crate) fn server(&self) -> String {
+        format!("{}:{}", bracketed(&self.host), self.port)
+    }
+
     pub(crate) const fn target(&self) -> &PathAndQuery {
         &self.target
     }

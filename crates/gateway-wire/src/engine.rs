@@ -24,6 +24,7 @@ use crate::open_failure::OpenFailure;
 use crate::outcome::{MessageId, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
 use crate::session::{OnReadyError, Order, Position, Session, Unread};
+use crate::status::Status;
 
 /// Whether a look at the socket has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,11 +217,21 @@ impl<H: Host> Engine<H> {
     /// Returns the connection's statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let now = match self.begin {
+        self.session.statistics(self.now())
+    }
+
+    /// Returns a snapshot of the connection.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.session.status(self.now())
+    }
+
+    /// The time, or zero before the engine has begun: the host's clock may not run yet.
+    fn now(&self) -> Instant {
+        match self.begin {
             Begin::AtFirstLook => Instant::ZERO,
             Begin::Begun => self.host.now(),
-        };
-        self.session.statistics(now)
+        }
     }
 
     // Requests of the application.
@@ -402,6 +413,7 @@ impl<H: Host> Engine<H> {
             any = true;
             match order {
                 Order::Ask { id, attempt } => {
+                    self.session.log_server(None); // of the attempt before
                     self.io = Io::Asking { id, asking: Box::new(self.host.ask(id, attempt)) };
                 }
                 Order::Open { id, credentials } => self.dial(id, credentials),
@@ -539,7 +551,8 @@ impl<H: Host> Engine<H> {
             Io::Asked { id: asked, plan } if asked == id => Some(plan),
             _ => None,
         };
-        let endpoint = self.session.endpoint_of(id, plan.as_deref());
+        let (endpoint, server) = self.session.endpoint_of(id, plan.as_deref());
+        self.session.log_server(server);
         let private = plan.map(|plan| Box::new(plan.private));
         let dialing = self.host.dial(id, credentials, endpoint);
         self.io = Io::Dialing { id, dialing, private };

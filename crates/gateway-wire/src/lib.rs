@@ -50,6 +50,7 @@ mod read_buffer;
 mod resolver;
 mod session;
 mod settings;
+mod status;
 mod suspend;
 mod tls;
 
@@ -74,5 +75,6 @@ pub use session::{
     Session, SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
+pub use status::Status;
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};
 pub use tls::Tls;

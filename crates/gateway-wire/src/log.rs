@@ -26,6 +26,8 @@ pub(crate) struct Writer {
     /// The endpoint as its `Display` shows it: without userinfo and query.
     endpoint: Option<Box<str>>,
     span: Option<Span>,
+    /// Host and port of the current attempt, if they are not the endpoint's.
+    server: Option<String>,
     lost: Option<Box<Lost>>,
 }
 
@@ -34,6 +36,7 @@ struct Lost {
     socket: SocketId,
     cause: DisconnectCause,
     detail: Box<str>,
+    server: Option<String>,
     states: Option<(ConnectionState, ConnectionState)>,
 }
 
@@ -56,6 +59,11 @@ impl Writer {
         span
     }
 
+    /// Sets host and port of the attempt that begins, if they are not the endpoint's.
+    fn server(&mut self, server: Option<String>) {
+        self.server = server;
+    }
+
     /// Logs a received message of this many bytes.
     fn message(&mut self, bytes: usize) {
         trace!(parent: &self.span(), bytes, "message received");
@@ -67,14 +75,15 @@ impl Writer {
             ClientEvent::Disconnected { socket, cause, detail } => {
                 // Nothing is kept for a line that the log level hides.
                 self.lost = enabled!(Level::WARN).then(|| {
-                    let detail = detail.clone();
-                    Box::new(Lost { socket: *socket, cause: *cause, detail, states: None })
+                    let (detail, server) = (detail.clone(), self.server.clone());
+                    Box::new(Lost { socket: *socket, cause: *cause, detail, server, states: None })
                 });
             }
             ClientEvent::LoginRefused { socket, verdict, reason } => {
                 let reason = shown(reason);
                 let verdict = verdict.to_string(); // as a string it is quoted
-                info!(parent: &self.span(), %socket, verdict, reason, "login refused");
+                let (span, server) = (self.span(), self.server.as_deref());
+                info!(parent: &span, %socket, server, verdict, reason, "login refused");
             }
             ClientEvent::Notice(notice) => self.notice(notice),
             ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {}
@@ -128,13 +137,13 @@ impl Writer {
                 let (cause, because) = (cause.name(), because.name());
                 let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
                 match lost.map(|lost| *lost) {
-                    Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
+                    Some(Lost { socket, cause, detail, server, states: Some((from, to)) }) => {
                         let (code, http_status) = numbers(cause);
-                        let detail = shown(&detail);
+                        let (detail, server) = (shown(&detail), server.as_deref());
                         let cause = cause.name();
                         info!(
-                            parent: span, %socket, cause, code, http_status, detail, attempt,
-                            delay_ms, because, "{from} -> {to}"
+                            parent: span, %socket, server, cause, code, http_status, detail,
+                            attempt, delay_ms, because, "{from} -> {to}"
                         );
                     }
                     _ => info!(parent: span, attempt, delay_ms, cause, because, "retry scheduled"),
@@ -176,7 +185,10 @@ impl Writer {
             Some(lost) if !asked => lost.states = Some((from, to)),
             Some(_) | None => {
                 let cause = cause.map(DisconnectCause::name);
-                info!(parent: &self.span(), socket, cause, "{from} -> {to}");
+                let span = self.span();
+                // The next attempt's request is not there yet.
+                let server = self.server.as_deref().filter(|_| to != ConnectionState::Connecting);
+                info!(parent: &span, socket, server, cause, "{from} -> {to}");
                 self.lost = None;
             }
         }
@@ -187,13 +199,13 @@ impl Writer {
         let span = &self.span();
         let reason = gave_up.name();
         match lost.map(|lost| *lost) {
-            Some(Lost { socket, cause, detail, states: Some((from, to)) }) => {
+            Some(Lost { socket, cause, detail, server, states: Some((from, to)) }) => {
                 let (code, http_status) = numbers(cause);
-                let detail = shown(&detail);
+                let (detail, server) = (shown(&detail), server.as_deref());
                 let cause = cause.name();
                 warn!(
-                    parent: span, %socket, cause, code, http_status, detail, gave_up = reason,
-                    "{from} -> {to}"
+                    parent: span, %socket, server, cause, code, http_status, detail,
+                    gave_up = reason, "{from} -> {to}"
                 );
             }
             _ => warn!(parent: span, gave_up = reason, "gave up"),

@@ -211,6 +211,12 @@ impl Session {
         self
     }
 
+    /// Sets host and port of the attempt that begins, if they are not the client's own. Its log lines
+    /// show them.
+    pub(crate) fn log_server(&mut self, server: Option<String>) {
+        self.log.server(server);
+    }
+
     /// From now on keeps log lines until [`take_log_lines`](Self::take_log_lines), so that a driver
     /// can write them while it holds no lock. Call this once.
     pub fn defer_log(&mut self) -> DeferredLog {
@@ -503,8 +509,8 @@ impl Session {
     /// Does the same. If this ends an attempt, `detail` says more about that.
     pub(crate) fn tick_saying(&mut self, now: Instant, detail: &str) {
         self.body_due.take_if(|(_, due)| now >= *due);
-        let is_stall = self.stall.expire(now);
-        if is_stall && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
+        let is_own = self.stall.expire(now);
+        if is_own && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
             return; // only for the session
         }
         self.at(now, Event::Tick, Payload::Detail(detail));

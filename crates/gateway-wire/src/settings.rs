@@ -294,7 +294,8 @@ macro_rules! settings_methods {
         }
 
         /// Sets after how long without progress a waiting `send` or flush gives up. Progress means
-        /// that the transport takes a byte. The default is 10 s, the limits are 100 ms and 1 h.
+        /// that the transport takes a byte. It may take an eighth longer. The default is 10 s, the limits
+        /// are 100 ms and 1 h.
         ///
         /// Then `send` returns the message with
         /// [`SendRejection::Stalled`](gateway_wire::core::SendRejection::Stalled), and a flush ends

@@ -37,20 +37,20 @@ enum Kind {
 }
 
 impl Allocations {
-    pub(crate) const fn counted_by(&self, count: Count) -> Counted<'_> {
+    pub(crate) const fn counted_by(self, count: Count) -> Counted {
         Counted { arguments: self, count }
     }
 }
 
 /// The measure, in a program that counts.
-pub(crate) struct Counted<'a> {
-    arguments: &'a Allocations,
+pub(crate) struct Counted {
+    arguments: Allocations,
     count: Count,
 }
 
-impl Work for Counted<'_> {
+impl Work for Counted {
     async fn run<S: Socket>(&self) -> Result<Answer> {
-        let Allocations { common, kind, messages } = self.arguments;
+        let Allocations { common, kind, messages } = &self.arguments;
         let mut socket = S::open(&common.target()).await?;
         let bytes = match kind {
             Kind::Pipelined => 32,

@@ -74,7 +74,7 @@ impl Crowd {
     {
         let (told, ends) = mpsc::unbounded_channel();
         let begun = Arc::new(AtomicU32::new(0));
-        at_once::<S, _, _>(AT_ONCE, |_| {
+        at_once::<S, _, _>(AT_ONCE, move |_| {
             let (begun, told, open) = (Arc::clone(&begun), told.clone(), open.clone());
             async move {
                 loop {

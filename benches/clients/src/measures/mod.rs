@@ -22,9 +22,9 @@ pub(crate) mod tasks;
 pub(crate) type Answer = Map<String, Value>;
 
 /// One measure with its arguments: runs on any peer.
-pub(crate) trait Work {
+pub(crate) trait Work: Send + Sync + 'static {
     /// Opens what it needs, measures, and checks every message.
-    async fn run<S: Socket>(&self) -> Result<Answer>;
+    fn run<S: Socket>(&self) -> impl Future<Output = Result<Answer>> + Send;
 
     /// The same for a library that calls the application, and is not asked by it; where the measure can be told so.
     fn job(&self) -> Option<Job> {

@@ -194,7 +194,7 @@ impl ClientExt for Tallying {
 }
 
 /// Many tasks, each with a clone of the client.
-pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
+pub(super) async fn tasks(work: Tasks) -> Result<Answer> {
     let (opened, open) = oneshot::channel();
     let (ended, end) = oneshot::channel();
     let (window, tally) = (work.window(), work.tally());

@@ -90,7 +90,7 @@ impl Socket for Spawned {
 }
 
 /// Many tasks, each with a clone of the handle.
-pub(super) async fn tasks(work: &Tasks) -> Result<Answer> {
+pub(super) async fn tasks(work: Tasks) -> Result<Answer> {
     let Spawned { handle, mut events } = Spawned::open(&work.common.target()).await?;
     let (window, mut tally) = (work.window(), work.tally());
     let meter = Meter::start();

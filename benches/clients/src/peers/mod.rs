@@ -17,6 +17,7 @@ mod gateway_tokio;
 mod nautilus_network;
 mod peer;
 mod run;
+mod runtime;
 mod sockudo_ws;
 mod stream_tungstenite;
 mod tokio_tungstenite;
@@ -26,6 +27,7 @@ mod yawc;
 
 pub(crate) use peer::Peer;
 pub(crate) use run::{at_once, run, run_tasks};
+pub(crate) use runtime::Runtime;
 
 /// Where to connect to, and how.
 #[derive(Clone, Copy, Debug)]

@@ -18,7 +18,7 @@ use crate::clock::Stopwatch;
 
 #[derive(Debug, Error)]
 pub(crate) enum DemoError {
-    #[error("the client gave up: {}", .0.name())]
+    #[error("the client gave up: {0}")]
     GaveUp(GiveUpCause),
     #[error("the connection closed too early")]
     Closed,

@@ -123,8 +123,7 @@ impl<S: System> Client<S> {
     /// What senders may ask for.
     pub(super) fn facts(&self) -> Facts {
         Facts {
-            statistics: self.engine.statistics(),
-            gave_up: self.engine.session().gave_up(),
+            status: self.engine.status(),
             subprotocol: self.engine.subprotocol().map(str::to_owned),
             response_headers: self.engine.response_headers().clone(),
         }

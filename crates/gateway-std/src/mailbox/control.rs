@@ -2,8 +2,8 @@
 
 use std::sync::mpsc::SyncSender;
 
-use gateway_core::{CloseCode, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
-use gateway_wire::{EndKind, Message, OnReadyError, ResponseHeaders, Session};
+use gateway_core::{CloseCode, ConnectionState, Network, Verdict};
+use gateway_wire::{EndKind, Message, OnReadyError, ResponseHeaders, Session, Status};
 
 /// A request that overtakes messages.
 pub(crate) enum Control {
@@ -37,8 +37,7 @@ impl Control {
 /// What a sender may ask a client for.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
-    pub(crate) statistics: Statistics,
-    pub(crate) gave_up: Option<GiveUpCause>,
+    pub(crate) status: Status,
     pub(crate) subprotocol: Option<String>,
     pub(crate) response_headers: ResponseHeaders,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     End, EndKind, Endpoint, Message, MessageId, Name, OnReadyError, ResponseHeaders, SendError,
+    Status,
 };
 
 use super::error::{HandleError, HandleErrorKind};
@@ -182,6 +183,27 @@ impl Handle {
     #[must_use]
     pub fn states(&self) -> States {
         States::new(Arc::clone(&self.shared))
+    }
+
+    /// Returns a snapshot of the client, taken under one lock. Between two other calls, such as
+    /// [`is_ready`](Self::is_ready) and [`statistics`](Self::statistics), the client may change; the
+    /// fields of a snapshot belong together.
+    ///
+    /// ```no_run
+    /// # fn example(handle: gateway_tokio::Handle) -> Result<(), gateway_tokio::HandleError> {
+    /// let status = handle.status()?;
+    /// println!("ready: {}, {} reconnects", status.is_ready, status.statistics.reconnects);
+    /// if let Some(wait) = status.retry_in {
+    ///     println!("{}, retry in {wait:?}", status.state);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Gone` or `Reentrant`; see [`Handle`].
+    pub fn status(&self) -> Result<Status, HandleError> {
+        self.shared.inspect(|engine| engine.status())
     }
 
     /// Returns the connection's statistics so far.

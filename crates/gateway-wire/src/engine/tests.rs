@@ -1,21 +1,24 @@
 //! The engine with a stream in memory.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_core::{
     Config, Credentials, DisconnectCause, Failure, HeartbeatKind, NoDialect, Notice, OpenError,
-    RetryAfter, UnixMillis,
+    RetryAfter, SendRejection, UnixMillis,
 };
 use tungstenite::handshake::derive_accept_key;
 
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::handshake::Handshake;
+use crate::log::captured::logged;
 use crate::open_failure::OpenFailure;
 use crate::outcome::Fate;
+use crate::provider::{Attempt, Request};
 
 /// A stream whose server accepts the upgrade, unless it has a refusal. After the upgrade it accepts
 /// `takes` bytes.
@@ -39,6 +42,8 @@ pub(super) struct Server {
     has_moved: Cell<bool>,
     aborted: Cell<bool>,
     dropped_after_abort: Cell<Option<bool>>,
+    /// What the provider gives for the next attempts.
+    requests: RefCell<VecDeque<Request>>,
 }
 
 pub(super) struct Stream(Rc<Server>);
@@ -132,6 +137,12 @@ impl Host for Memory {
 
     fn wall(&self) -> UnixMillis {
         UnixMillis(self.0.wall.get())
+    }
+
+    fn ask(&mut self, _: SocketId, _: Attempt) -> Asking {
+        let mut given = self.0.requests.borrow_mut().pop_front();
+        let own = Endpoint::builder("ws://memory/").build().unwrap();
+        Asking::new(own, move || Poll::Ready(Ok(given.take().unwrap())))
     }
 
     fn dial(&mut self, _: SocketId, _: Credentials, _: Option<Arc<Endpoint>>) {}
@@ -243,14 +254,39 @@ fn a_flush_that_waits_has_not_stalled_while_bytes_move_in_it() {
     engine.send("in the stream's own buffer".into()).unwrap();
     engine.wait_for_flush().unwrap();
     let _ = engine.write();
-    assert_eq!(engine.session.deadline(), Some(Instant::from_millis(10_000)), "an idle send_stall");
+    let first_try = Some(Instant::from_millis(1_250));
+    assert_eq!(engine.session.deadline(), first_try, "an eighth of an idle send_stall");
 
-    for (now, has_moved, due) in [(8_000, true, 18_000), (9_000, false, 18_000)] {
+    for (now, has_moved, due) in [(800, true, 2_050), (900, false, 2_050)] {
         server.now.set(Instant::from_millis(now));
         server.has_moved.set(has_moved);
         let _ = engine.write();
         assert_eq!(engine.session.deadline(), Some(Instant::from_millis(due)));
     }
+}
+
+#[test]
+fn space_that_the_stream_does_not_report_is_found_long_before_the_wait_stalls() {
+    let (mut engine, server) = engine();
+    while engine.look() == Progress::Made {}
+    engine.send(vec![0; 300 << 10].into()).unwrap();
+    let _ = engine.write();
+    engine.wait_for_space();
+    while engine.look() == Progress::Made {}
+    server.takes.set(1_000); // and nothing wakes the driver
+
+    // The driver's loop, from where it waits for the deadline.
+    server.now.set(engine.session.deadline().unwrap());
+    while engine.session.poll_space().is_pending() {
+        while engine.look() == Progress::Made {}
+        match engine.due() {
+            Some(now) => engine.fire(now),
+            None => server.now.set(engine.session.deadline().unwrap()),
+        }
+    }
+
+    assert_eq!(engine.session.poll_space(), Poll::Ready(Err(SendRejection::Stalled)));
+    assert_eq!(server.now.get(), Instant::from_millis(11_250), "the space was found at 1.25 s");
 }
 
 #[test]
@@ -282,7 +318,7 @@ fn a_flush_that_ends_is_progress_for_what_waits_behind_it() {
     server.holds_flushes.set(false);
     let _ = engine.write();
 
-    assert_eq!(engine.session.deadline(), Some(Instant::from_millis(19_000)));
+    assert_eq!(engine.session.deadline(), Some(Instant::from_millis(10_250)));
 }
 
 #[test]
@@ -396,4 +432,64 @@ fn a_deadline_that_is_due_waits_for_the_bytes_that_have_arrived() {
     engine.fire_if_busy();
 
     assert_eq!(server.taken(), "a look that writes and reads".len() + 6, "no ping yet");
+}
+
+/// A provider moves the attempts: the log names the server of each, and nothing else of its URL.
+#[test]
+fn the_log_names_the_server_of_an_attempt_that_a_provider_has_moved() {
+    for is_deferred in [false, true] {
+        let config = Config::builder().heartbeat(HeartbeatKind::Off).ask_provider(true);
+        let session = Session::new(Arc::new(config.build().unwrap()), 7, Box::new(NoDialect));
+        let own = Endpoint::builder("ws://memory/").build().unwrap();
+        let session = session.with_identity(None, &own);
+        let server = Rc::new(Server::default());
+        let mut engine = Engine::new(session, Memory(Rc::clone(&server)));
+        let mut log = is_deferred.then(|| engine.session_mut().defer_log());
+        let moved = Request::new().url("ws://ann:hunter1@[::1]:9000/hunter2?key=hunter3");
+        let same = Request::new().url("ws://memory/hunter4").header("X", "hunter5");
+        server.requests.borrow_mut().extend([moved.clone(), same, moved]);
+        server.refusal.set(Some("HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"));
+
+        let lines = logged(tracing::Level::INFO, || {
+            engine.begin();
+            for attempt in 1..=3 {
+                if attempt == 3 {
+                    server.refusal.set(None);
+                }
+                while engine.carry_out_orders() || engine.look() == Progress::Made {}
+                server.answered.set(false);
+                server.written.borrow_mut().clear();
+                if attempt < 3 {
+                    let retry_at = engine.session.deadline().unwrap();
+                    server.now.set(retry_at);
+                    engine.fire(retry_at);
+                }
+            }
+            server.ends.set(Some(Ok(())));
+            server.answered.set(true);
+            while engine.carry_out_orders() || engine.look() == Progress::Made {}
+            if let Some(log) = &mut log {
+                log.write(engine.session_mut().take_log_lines());
+            }
+        });
+
+        assert!(!lines.contains("hunter") && !lines.contains("ann"), "{lines}");
+        let shown: Vec<_> = lines
+            .lines()
+            .map(|line| line.split_once("gateway_wire::log: ").unwrap().1)
+            .map(|line| {
+                (line.split_once(" socket=").unwrap().0, line.contains("server=\"[::1]:9000\""))
+            })
+            .collect();
+        let expected = [
+            ("DISCONNECTED -> CONNECTING", false), // the request is not there yet
+            ("CONNECTING -> DISCONNECTED", true),
+            ("DISCONNECTED -> CONNECTING", false),
+            ("CONNECTING -> DISCONNECTED", false), // the client's own server
+            ("DISCONNECTED -> CONNECTING", false),
+            ("CONNECTING -> CONNECTED", true),
+            ("CONNECTED -> DISCONNECTED", true),
+        ];
+        assert_eq!(shown, expected, "{lines}");
+    }
 }

@@ -34,6 +34,7 @@ const LINES: usize = 1_024;
 #[derive(Debug)]
 enum Line {
     News(ClientEvent),
+    Server(Option<String>),
     Outcome(Outcome),
     Message(usize),
     Dropped(usize),
@@ -58,6 +59,7 @@ impl DeferredLog {
         for line in lines.lines {
             match line {
                 Line::News(event) => self.0.news(&event),
+                Line::Server(server) => self.0.server(server),
                 Line::Outcome(outcome) => self.0.outcome(&outcome),
                 Line::Message(bytes) => self.0.message(bytes),
                 Line::Dropped(count) => self.0.dropped(count),
@@ -82,7 +84,7 @@ impl LogLines {
         if LevelFilter::current() < level {
             return;
         }
-        if self.lines.len() == LINES {
+        if self.lines.len() >= LINES {
             self.dropped += 1;
         } else {
             self.lines.push(line());
@@ -137,6 +139,15 @@ impl Log {
             Self::Now(writer) => writer.news(event),
             // Lines are joined when they are written, so those of all levels are kept.
             Self::Later(lines) => lines.push(LevelFilter::ERROR, || Line::News(event.clone())),
+        }
+    }
+
+    pub(crate) fn server(&mut self, server: Option<String>) {
+        match self {
+            Self::Now(writer) => writer.server(server),
+            // Not bounded: without it, later lines would show the server before. There is at most one
+            // for each attempt that the driver begins.
+            Self::Later(lines) => lines.lines.push(Line::Server(server)),
         }
     }
 

@@ -10,7 +10,8 @@ use gateway_core::{Config, Verdict};
 use crate::open_failure::panic_text;
 
 /// An error of a provider, with its verdict. The attempt fails with the cause `provider`, and the
-/// error's text is in the disconnection and in the log. So it must not contain a secret.
+/// error's text is in the disconnection and in the log. So it must not contain a secret. An error of
+/// the crate `reqwest` shows its URL with the query: call its `without_url` before `?`.
 ///
 /// `?` converts any error, and a text, into one that is retried with backoff. As with
 /// `Box<dyn Error>`, this type itself is no [`Error`].

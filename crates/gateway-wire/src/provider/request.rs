@@ -35,7 +35,8 @@ impl Request {
     }
 
     /// Sets the URL of this attempt, `ws://` or `wss://`. The builder's headers go to this server,
-    /// too, but the userinfo of the builder's URL does not. Nothing of this URL is logged: some
+    /// too, but the userinfo of the builder's URL does not. Without this call, the attempt uses the
+    /// builder's URL. Logs show only the host and the port, if they are not the builder's: some
     /// services put a key into the path.
     pub fn url(mut self, url: impl Into<Secret>) -> Self {
         self.changes.url = Some(url.into());
@@ -83,7 +84,7 @@ impl Request {
         endpoint: &Endpoint,
         login: &Login,
     ) -> Result<AttemptPlan, ConfigErrors> {
-        let mut errors = Vec::new();
+        let (mut errors, usual) = (Vec::new(), endpoint.server());
         let is_changed = !self.changes.is_empty();
         let has_url = self.changes.url.is_some();
         let changed = is_changed.then(|| endpoint.changed(self.changes)).transpose();
@@ -94,7 +95,8 @@ impl Request {
         let secrets = Secrets::new(self.secrets).map_err(|wrong| errors.extend(wrong)).ok();
         ConfigErrors::check(errors)?;
         let private = Private { login: self.login, secrets: secrets.unwrap_or_default() };
-        Ok(AttemptPlan { endpoint: endpoint.map(Arc::new), has_url, private })
+        let server = endpoint.as_ref().map(Endpoint::server).filter(|server| *server != usual);
+        Ok(AttemptPlan { endpoint: endpoint.map(Arc::new), has_url, server, private })
     }
 }
 
@@ -126,6 +128,8 @@ pub(crate) struct AttemptPlan {
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     /// Whether the request sets the URL.
     pub(crate) has_url: bool,
+    /// Host and port, if they are not the client's own.
+    pub(crate) server: Option<String>,
     pub(crate) private: Private,
 }
 

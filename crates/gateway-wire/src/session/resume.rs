@@ -47,23 +47,27 @@ impl Session {
         }
     }
 
-    /// Returns the endpoint of this attempt. The request's URL goes before that of the dialect, and
-    /// that before the client's.
+    /// Returns the endpoint of this attempt, and its host and port, if they are not the client's own.
+    /// The request's URL goes before that of the dialect, and that before the client's.
     pub(crate) fn endpoint_of(
         &mut self,
         id: SocketId,
         plan: Option<&AttemptPlan>,
-    ) -> Option<Arc<Endpoint>> {
+    ) -> (Option<Arc<Endpoint>>, Option<String>) {
         let planned = plan.and_then(|plan| plan.endpoint.clone());
         let has_url = plan.is_some_and(|plan| plan.has_url);
         let resumed = self.resume.as_mut().and_then(|resume| resume.url.as_mut());
-        let Some(resumed) = resumed.filter(|_| !has_url) else { return planned };
+        let Some(resumed) = resumed.filter(|_| !has_url) else {
+            return (planned, plan.and_then(|plan| plan.server.clone()));
+        };
         resumed.used_by = Some(id);
         resumed.is_proven = false;
-        Some(match planned {
+        let endpoint = match planned {
             Some(planned) => Arc::new(planned.moved_to(&resumed.endpoint)),
             None => Arc::clone(&resumed.endpoint),
-        })
+        };
+        let server = endpoint.server();
+        (Some(endpoint), Some(server))
     }
 
     /// A socket that was opened at the dialect's URL is ready.

@@ -10,6 +10,7 @@ use super::link::Writing;
 use super::{Limits, Session};
 use crate::end::{End, EndKind};
 use crate::name::Name;
+use crate::status::Status;
 
 impl Session {
     /// Returns the client's name, if it has one.
@@ -82,6 +83,29 @@ impl Session {
         statistics
     }
 
+    /// Returns a snapshot of the connection at `now`.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> Status {
+        let state = self.state();
+        // The only deadline of DISCONNECTED is the retry.
+        let retry_at = match state {
+            ConnectionState::Disconnected => self.connection.next_deadline(),
+            ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated
+            | ConnectionState::Closing
+            | ConnectionState::Closed => None,
+        };
+        Status {
+            state,
+            is_ready: self.is_ready(),
+            socket: self.socket(),
+            retry_in: retry_at.map(|at| at.saturating_duration_since(now)),
+            gave_up: self.gave_up(),
+            statistics: self.statistics(now),
+        }
+    }
+
     /// Whether all bytes of accepted messages were flushed, or lost.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
@@ -97,7 +121,7 @@ impl Session {
     /// Returns when [`tick`](Self::tick) is due. It is the earliest of these instants:
     ///
     /// - the core's deadline;
-    /// - the instant at which a [wait for the transport](Self::wait_for_space) stalls;
+    /// - the next try of a [wait for the transport](Self::wait_for_space), or its end;
     /// - the end of the wait for the [body of a refusal](Self::wait_for_body).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

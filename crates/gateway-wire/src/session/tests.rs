@@ -6,6 +6,7 @@ mod flow;
 mod log;
 mod refusal;
 mod stale;
+mod status;
 mod unread;
 
 use std::time::Duration;

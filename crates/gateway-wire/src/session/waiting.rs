@@ -70,13 +70,20 @@ pub(super) struct Stall {
 enum Watch {
     /// No one waits.
     Off,
-    /// Someone waits. The wait stalls at this instant if the transport takes no byte before.
-    Until(Instant),
+    /// Someone waits. The driver tries a write at `look_at`. The wait stalls at `stalls_at` if the
+    /// transport takes no byte before.
+    Until { look_at: Instant, stalls_at: Instant },
     /// The wait has stalled, and the waiting caller has not been woken yet.
     Stalled,
     /// The stall was reported, and the transport has taken no byte since.
     Reported,
 }
+
+/// How often a wait tries a write. A kernel may have space and not report it: Linux reports a socket
+/// as writable only once a third of its send buffer is free. If the only try were at the end of the
+/// span, a byte of space from its beginning would start the span again, so the wait would take twice
+/// as long. With these tries it takes at most one part longer.
+const LOOKS: u32 = 8;
 
 impl Stall {
     pub(super) const fn new(span: Duration) -> Self {
@@ -85,7 +92,7 @@ impl Stall {
 
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self.watch {
-            Watch::Until(at) => Some(at),
+            Watch::Until { look_at, .. } => Some(look_at),
             Watch::Off | Watch::Stalled | Watch::Reported => None,
         }
     }
@@ -97,18 +104,23 @@ impl Stall {
     /// Starts a wait, unless one is already in progress.
     fn begin(&mut self, now: Instant) {
         match self.watch {
-            Watch::Until(_) | Watch::Stalled => {}
+            Watch::Until { .. } | Watch::Stalled => {}
             Watch::Off | Watch::Reported => self.restart(now),
         }
     }
 
     fn restart(&mut self, now: Instant) {
-        self.watch = Watch::Until(now.saturating_add(self.span));
+        self.look_until(now, now.saturating_add(self.span));
+    }
+
+    fn look_until(&mut self, now: Instant, stalls_at: Instant) {
+        let look_at = now.saturating_add(self.span / LOOKS).min(stalls_at);
+        self.watch = Watch::Until { look_at, stalls_at };
     }
 
     fn end(&mut self) {
         match self.watch {
-            Watch::Until(_) => self.watch = Watch::Off,
+            Watch::Until { .. } => self.watch = Watch::Off,
             Watch::Stalled => self.watch = Watch::Reported,
             Watch::Off | Watch::Reported => {}
         }
@@ -116,7 +128,7 @@ impl Stall {
 
     fn on_taken(&mut self, now: Instant) {
         match self.watch {
-            Watch::Until(_) | Watch::Stalled => self.restart(now),
+            Watch::Until { .. } | Watch::Stalled => self.restart(now),
             Watch::Reported => self.watch = Watch::Off,
             Watch::Off => {}
         }
@@ -127,23 +139,31 @@ impl Stall {
         self.watch = Watch::Off;
     }
 
-    /// Returns whether the wait has stalled just now.
+    /// Returns whether the deadline was due. The driver has just tried a write. If the span is over,
+    /// the wait has stalled.
     pub(super) fn expire(&mut self, now: Instant) -> bool {
-        let is_due = self.deadline().is_some_and(|at| now >= at);
-        if is_due {
-            self.watch = Watch::Stalled;
+        match self.watch {
+            Watch::Until { stalls_at, .. } if now >= stalls_at => self.watch = Watch::Stalled,
+            Watch::Until { look_at, stalls_at } if now >= look_at => {
+                self.look_until(now, stalls_at);
+            }
+            Watch::Until { .. } | Watch::Off | Watch::Stalled | Watch::Reported => return false,
         }
-        is_due
+        true
     }
 }
 
 /// Waits for the transport. A driver starts the wait, drives the connection until the matching
 /// `poll_…` method is ready, and [ends](Self::end_wait) the wait.
 ///
-/// Meanwhile [`deadline`](Self::deadline) includes the instant at which the wait stalls: when the
-/// transport has taken no byte for `send_stall`. Received bytes do not count, because they bring
-/// the message no nearer to the peer. A peer that sends without ever reading would otherwise
-/// prolong the wait forever.
+/// The wait stalls when the transport has taken no byte for `send_stall`. Received bytes do not
+/// count, because they bring the message no nearer to the peer. A peer that sends without ever
+/// reading would otherwise prolong the wait forever.
+///
+/// Meanwhile [`deadline`](Self::deadline) includes the instant of the next try: eight in a
+/// `send_stall`, the last at its end. Then write what is pending, even if nothing has reported space:
+/// a transport may have space without reporting it. Report what it took, and call
+/// [`tick`](Self::tick). So a wait stalls at most an eighth of `send_stall` late.
 impl Session {
     /// The default of `send_stall`: how long the transport may take no byte before a wait for it
     /// stalls.
@@ -268,8 +288,8 @@ impl Session {
         self.stall.end();
     }
 
-    /// Whether a wait is in progress. If so, [`deadline`](Self::deadline) includes the instant at
-    /// which it stalls.
+    /// Whether a wait is in progress. If so, [`deadline`](Self::deadline) includes the instant of
+    /// its next try.
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         self.stall.deadline().is_some()
@@ -336,15 +356,16 @@ mod tests {
         send(&mut session, 200);
         assert_eq!(session.deadline(), None, "no one waits");
         session.wait_for_space(at(1_000));
-        assert_eq!(session.deadline(), Some(at(1_000 + STALL)));
 
         session.written(id, 1);
         session.transport_took(at(5_000));
         session.received(at(6_000), id, &[0x82, 0]); // received bytes do not count
         session.tick(at(1_000 + STALL));
         assert_eq!(session.poll_space(), Poll::Pending);
-        assert_eq!(session.deadline(), Some(at(5_000 + STALL)));
 
+        session.tick(at(5_000 + STALL - 1));
+        assert_eq!(session.poll_space(), Poll::Pending);
+        assert_eq!(session.deadline(), Some(at(5_000 + STALL)));
         session.tick(at(5_000 + STALL));
         assert_eq!(session.poll_space(), Poll::Ready(Err(SendRejection::Stalled)));
         assert_eq!(session.deadline(), None, "it is judged once");
@@ -364,7 +385,51 @@ mod tests {
         session.transport_took(at(STALL + 1));
 
         assert_eq!(session.poll_space(), Poll::Pending);
-        assert_eq!(session.deadline(), Some(at(2 * STALL + 1)));
+        session.tick(at(2 * STALL));
+        assert_eq!(session.poll_space(), Poll::Pending);
+        session.tick(at(2 * STALL + 1));
+        assert!(session.poll_space().is_ready());
+    }
+
+    #[test]
+    fn a_wait_asks_for_eight_tries_and_stalls_at_the_last() {
+        let (mut session, _) = open();
+        send(&mut session, 200);
+        session.wait_for_space(at(0));
+
+        for part in 1..=8 {
+            assert_eq!(session.poll_space(), Poll::Pending);
+            let try_at = session.deadline().unwrap();
+            assert_eq!(try_at, at(part * STALL / 8));
+            session.tick(try_at);
+        }
+
+        assert_eq!(session.poll_space(), Poll::Ready(Err(SendRejection::Stalled)));
+        assert_eq!(session.deadline(), None);
+    }
+
+    #[test]
+    fn space_that_no_one_reports_prolongs_a_wait_by_at_most_an_eighth() {
+        let (mut session, id) = open();
+        send(&mut session, 200);
+        session.wait_for_space(at(0));
+
+        // A driver that tries a write when the deadline is due. The space comes at once, after the
+        // first write, and only this try finds it.
+        let mut space = 1;
+        let stalled_at = loop {
+            let now = session.deadline().unwrap();
+            if space > 0 {
+                session.written(id, std::mem::take(&mut space));
+                session.transport_took(now);
+            }
+            session.tick(now);
+            if session.poll_space().is_ready() {
+                break now;
+            }
+        };
+
+        assert_eq!(stalled_at, at(STALL + STALL / 8));
     }
 
     #[test]

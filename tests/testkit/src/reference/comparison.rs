@@ -54,7 +54,12 @@ impl<R: Rng + Clone, D: Dialect> Comparison<R, D> {
         }
         let mut differs = String::new();
         if let Some(complaint) = self.model.misspoken() {
-            tell(&mut differs, "calls of the dialect", &complaint, &format!("{:?}", self.core.spoken(&done)));
+            tell(
+                &mut differs,
+                "calls of the dialect",
+                &complaint,
+                &format!("{:?}", self.core.spoken(&done)),
+            );
         }
         if done.as_slice() != expected {
             tell(&mut differs, "actions", &lines(&expected), &lines(done.as_slice()));

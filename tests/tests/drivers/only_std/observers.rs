@@ -40,6 +40,7 @@ fn is_reentrant(sender: &Sender) {
     assert_eq!(sender.reserve(1).unwrap_err().kind(), ReserveErrorKind::Reentrant);
     let refused = [
         sender.statistics().map(drop),
+        sender.status().map(drop),
         sender.gave_up().map(drop),
         sender.subprotocol().map(drop),
         sender.response_headers().map(drop),

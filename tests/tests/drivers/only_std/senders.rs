@@ -249,6 +249,8 @@ fn a_sender_shows_where_the_client_stands_and_waits_for_it() {
         waiting.ready().unwrap();
         assert!(waiting.is_ready());
         let before = waiting.statistics().unwrap();
+        let status = waiting.status().unwrap();
+        assert!(status.is_ready && status.socket.is_some());
         waiting.send("hello").unwrap();
         let after = waiting.statistics().unwrap();
         waiting.close(CloseFrame::NORMAL);
@@ -262,6 +264,7 @@ fn a_sender_shows_where_the_client_stands_and_waits_for_it() {
     assert_eq!(sender.state(), ConnectionState::Closed);
     assert_eq!(sender.ready().unwrap_err().kind(), EndKind::Closed);
     assert_eq!(sender.statistics().unwrap().frames_out, 2, "the last ones, with the Close");
+    assert_eq!(sender.status().unwrap(), client.status(), "the last one");
     assert_eq!(sender.gave_up(), Ok(None));
     assert_eq!(sender.subprotocol(), Ok(None));
     let headers = sender.response_headers().unwrap();
@@ -316,10 +319,11 @@ fn a_watch_sees_a_change_that_came_before_it_waited() {
 #[test]
 fn senders_that_wait_are_told_when_the_client_is_dropped() {
     let client = client("ws://127.0.0.1:9", calm());
-    let waits: [fn(&Sender) -> End; 4] = [
+    let waits: [fn(&Sender) -> End; 5] = [
         Sender::closed,
         |sender| sender.ready().unwrap_err(),
         |sender| sender.statistics().unwrap_err(),
+        |sender| sender.status().unwrap_err(),
         |sender| sender.response_headers().unwrap_err(),
     ];
     let threads = waits.map(|wait| {

@@ -216,7 +216,7 @@ fn a_url_that_fails_once_before_it_is_ready_falls_back_to_the_endpoint() {
         ..QUIET
     });
     let host = |session: &mut Session, id| {
-        session.endpoint_of(id, None).map(|endpoint| endpoint.host().to_owned())
+        session.endpoint_of(id, None).0.map(|endpoint| endpoint.host().to_owned())
     };
     let other = Some("other.example".to_owned());
     let mut hosts = Vec::new();

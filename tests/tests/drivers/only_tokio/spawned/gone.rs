@@ -26,6 +26,7 @@ fn is_gone(handle: &Handle, events: &mut Events) {
     let kinds = [
         handle.reserve(1).now_or_never().unwrap().map(drop),
         handle.statistics().map(drop),
+        handle.status().map(drop),
         handle.gave_up().map(drop),
         handle.subprotocol().map(drop),
         handle.connect(),

@@ -28,6 +28,7 @@ async fn a_handle_shows_the_state_and_waits_for_it() {
     let (handle, _events) = builder.build().unwrap().spawn();
     let mut states = handle.states();
     assert_eq!(handle.state(), ConnectionState::Disconnected);
+    assert_eq!(handle.status().unwrap().state, ConnectionState::Disconnected);
     assert_eq!((handle.name(), handle.endpoint().host()), (Some("feed-7"), "gateway.example"));
     assert!(!handle.is_ready());
 
@@ -36,6 +37,9 @@ async fn a_handle_shows_the_state_and_waits_for_it() {
     assert!(handle.is_ready());
     assert_eq!((handle.state(), states.current()), (ConnectionState::Connected, handle.state()));
     assert_eq!(handle.statistics().unwrap().opened, 1);
+    let status = handle.status().unwrap();
+    assert!(status.is_ready && status.socket.is_some());
+    assert_eq!((status.statistics.opened, status.retry_in, status.gave_up), (1, None, None));
     assert_eq!(states.changed().await, Some(ConnectionState::Connected));
     assert!(states.changed().now_or_never().is_none(), "nothing has changed since");
 
@@ -60,6 +64,7 @@ async fn the_end_has_its_cause() {
     let end = within(handle.closed()).await;
     assert_eq!(end.kind(), EndKind::GaveUp(GiveUpCause::LoginRefused));
     assert_eq!(handle.gave_up().unwrap(), Some(GiveUpCause::LoginRefused));
+    assert_eq!(handle.status().unwrap().gave_up, Some(GiveUpCause::LoginRefused));
     assert_eq!(handle.ready().await, Err(end));
 }
 
@@ -245,7 +250,7 @@ async fn handles_work_on_a_thread_without_a_runtime() {
         let permit = other.reserve(10).now_or_never().unwrap().unwrap();
         permit.send("permit").unwrap();
         assert!(other.ready().now_or_never().unwrap().is_ok());
-        assert!(other.statistics().is_ok());
+        assert!(other.statistics().is_ok() && other.status().is_ok());
         other.reconnect().unwrap();
     });
     for text in ["try", "send", "permit"] {

@@ -56,6 +56,7 @@ fn is_reentrant(handle: &Handle) {
     let refused = [
         handle.reserve(1).now_or_never().expect("it does not wait").map(drop),
         handle.statistics().map(drop),
+        handle.status().map(drop),
         handle.gave_up().map(drop),
         handle.subprotocol().map(drop),
         handle.response_headers().map(drop),
