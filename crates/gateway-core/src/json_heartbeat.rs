@@ -34,6 +34,7 @@ impl JsonHeartbeat {
     pub const MAX_BEAT: usize = 256;
 
     /// The texts that can be a heartbeat.
+    #[allow(clippy::cast_possible_truncation)] // it is 256
     pub(crate) const BEATS: Interest = Interest::texts_up_to(Self::MAX_BEAT as u32);
 
     fn write(kind: &str, timestamp: Option<UnixMillis>, into: &mut String) {

@@ -219,9 +219,9 @@ pub(crate) fn check_secrets(chosen: &Chosen, given: &[(String, Source)], tree: &
 
 /// A URL of a bare host gets the dialect's path and query.
 pub(crate) fn with_path(url: &str, path: &str) -> String {
-    let authority_end = url.find("://").map(|at| at + 3).and_then(|start| {
-        let rest = &url[start..];
-        Some(start + rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+    let authority_end = url.find("://").map(|at| {
+        let (start, rest) = (at + 3, &url[at + 3..]);
+        start + rest.find(['/', '?', '#']).unwrap_or(rest.len())
     });
     match authority_end {
         Some(end) if matches!(&url[end..], "" | "/") => format!("{}{path}", &url[..end]),
