@@ -104,6 +104,49 @@ fn a_captured_value_that_is_missing_or_unusable_is_never_sent() {
     let mut peer = Peer::of_toml(toml, &[]);
     peer.says(&long);
     assert_eq!(peer.sent(), [Sent::Close(1011)]);
+    assert_eq!(peer.reasons(), ["answer[0].send: ${id} has no value"]);
+}
+
+#[test]
+fn what_the_greeting_said_is_kept_until_the_socket_is_lost() {
+    let toml = r#"
+        [login]
+        wait = "/session"
+        ok = "=ok"
+        capture = { session = "/session" }
+        [heartbeat]
+        send = "beat ${session}"
+        expect = "1h"
+    "#;
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.says(r#"{"session":7}"#);
+    peer.says("ok");
+    peer.wait_secs(30);
+    assert_eq!(peer.sent(), [text("beat 7")]);
+    peer.cut();
+    assert_eq!(peer.interest(), Interest::NONE);
+    peer.accept_next();
+    peer.says(r#"{"session":true}"#);
+    peer.says("ok");
+    peer.wait_secs(30);
+    assert_eq!(peer.reasons(), ["heartbeat.send: ${session} has no value"]);
+}
+
+#[test]
+fn a_stamp_says_which_of_two_pings_was_answered() {
+    for (send, pong) in [
+        ("{\"id\":${counter}}", "{\"id\":2}"),
+        ("{\"id\":\"hb-${counter}\"}", "{\"id\":\"hb-2\"}"),
+        ("{\"id\":${timestamp}}", "{\"id\":1700000060000}"),
+    ] {
+        let toml = format!("[heartbeat]\nsend = '{send}'\npong = \"/id\"\nstamp = \"/id\"");
+        let mut peer = Peer::of_toml(&toml, &[]);
+        peer.wait_secs(31);
+        peer.says("a sign of life");
+        peer.wait_secs(30);
+        peer.says(pong);
+        assert_eq!(peer.pongs(), [Some(Duration::from_secs(1))], "{send}");
+    }
 }
 
 #[test]
@@ -120,6 +163,8 @@ fn the_fault_names_the_template_and_the_value() {
     let fault = connection.dialect().fault().unwrap();
     assert_eq!(fault.to_string(), "on_ready[1]: ${secret:token} has no value");
     assert!(!connection.is_ready());
+    let shown = format!("{:?}", connection.dialect());
+    assert!(shown.starts_with("DeclaredDialect { phase: Over, fault: Some("), "{shown}");
 }
 
 #[test]
