@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// A Python that has these packages.
 pub(crate) fn python_with(requirements: &Path) -> Result<PathBuf, String> {
@@ -17,6 +18,9 @@ pub(crate) fn once(
     manifest: &Path,
     make: impl Fn(&Path, &Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
+    // Tests of one process would install into the same folder.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let text = fs::read(manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
