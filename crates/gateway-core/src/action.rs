@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::close::CloseCode;
 use crate::dialect::{Part, Spoken};
 use crate::event::{EventKind, Failure, OpenError};
+use crate::login::LoginAnswer;
 use crate::policy::Verdict;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Instant, UnixMillis, span_ns};
@@ -474,6 +475,8 @@ impl SendRejection {
 pub struct Actions {
     list: ArrayVec<Action, { Actions::CAPACITY }>,
     pub(crate) spoken: Spoken,
+    /// What the configuration made of a text that came during a login.
+    pub(crate) answer: LoginAnswer,
 }
 
 impl Actions {

@@ -248,6 +248,7 @@ impl<R, D> Connection<R, D> {
             event,
             actions: actions.as_slice(),
             spoken: actions.spoken(),
+            login: actions.answer,
             state: self.state(),
             deadline: self.next_deadline(),
         }

@@ -18,7 +18,7 @@ use crate::Sights;
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Input {
     File(#[serde(with = "serde_bytes")] Vec<u8>),
-    Recorded(Damage, Plan),
+    Recorded(Damage, Box<Plan>),
 }
 
 /// What becomes of a journal on its way.

@@ -11,6 +11,7 @@ use super::{Dialect, Interest, Received};
 use crate::action::DisconnectCause;
 use crate::close::CloseCode;
 use crate::event::Message;
+use crate::login::LoginAnswer;
 use crate::policy::Verdict;
 use crate::state::SocketId;
 use crate::time::{Instant, UnixMillis};
@@ -34,9 +35,17 @@ pub struct Exchange<'a> {
     bytes: &'a mut Vec<u8>,
     start: usize,
     is_over: bool,
+    answer: Option<LoginAnswer>,
 }
 
 impl Exchange<'_> {
+    /// What the message means for the configuration's login. A replay says so, because it does not
+    /// know the rules; they do not judge the message then. It is no effect.
+    #[doc(hidden)]
+    pub const fn judge(&mut self, answer: LoginAnswer) {
+        self.answer = Some(answer);
+    }
+
     /// The time of the event.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -187,6 +196,7 @@ pub(crate) struct Voice<'a> {
     interest: Interest,
     bytes: &'a mut Vec<u8>,
     spoken: &'a mut Spoken,
+    answer: Option<LoginAnswer>,
 }
 
 /// When and where a dialect is called.
@@ -204,7 +214,7 @@ impl<'a> Voice<'a> {
         bytes: &'a mut Vec<u8>,
         spoken: &'a mut Spoken,
     ) -> Self {
-        Self { dialect, interest, bytes, spoken }
+        Self { dialect, interest, bytes, spoken, answer: None }
     }
 
     pub(crate) fn opened(&mut self, at: Moment) {
@@ -235,6 +245,11 @@ impl<'a> Voice<'a> {
         self.dialect.lost(cause);
     }
 
+    /// What the dialect of a replay made of the message in the newest call.
+    pub(crate) const fn answer(&self) -> Option<LoginAnswer> {
+        self.answer
+    }
+
     /// What the dialect asked for in the newest call.
     pub(crate) fn newest(&self) -> Option<&DialectCall> {
         self.spoken.0.last()
@@ -250,6 +265,7 @@ impl<'a> Voice<'a> {
             bytes: &mut *self.bytes,
             start,
             is_over: false,
+            answer: None,
         };
         let call = match call {
             Call::Opened => {
@@ -275,6 +291,7 @@ impl<'a> Voice<'a> {
                 "one call of a dialect may ask for at most {effects} things and write {bytes} bytes"
             ));
         }
+        self.answer = exchange.answer;
         let effects = exchange.effects;
         // Local invariant: an event makes at most two calls. A third one would not be recorded.
         let _ = self.spoken.0.try_push(DialectCall { call, effects });

@@ -160,7 +160,6 @@ impl World {
     }
 
     /// The actions of the last event.
-    #[must_use]
     pub fn done(&self) -> &[Action] {
         &self.done
     }
