@@ -91,6 +91,9 @@ fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
     if !steps.is_empty() {
         sights.insert("entries");
     }
+    if steps.iter().any(|step| step.entry.spoken.iter().any(|call| !call.effects.is_empty())) {
+        sights.insert("effects");
+    }
     if steps.iter().any(|step| !step.is_as_recorded()) {
         sights.insert("difference");
     }
