@@ -82,6 +82,7 @@ impl Exchange<'_> {
 
     /// Names the ping that this call of [`heartbeat`](Dialect::heartbeat) sends, so that
     /// [`pong`](Self::pong) can say which ping was answered. The last four pings are remembered.
+    /// The two highest stamps count as the same.
     pub fn stamp(&mut self, stamp: u64) {
         self.ask(Effect::Stamp(stamp));
     }
@@ -105,10 +106,11 @@ impl Exchange<'_> {
     }
 
     /// Sets the heartbeat's interval on this socket, and its timeout, which is never longer than the
-    /// interval. `None` keeps the timeout as it is. Both are clamped to 1 s – 24 h.
+    /// interval. `None` and a timeout of zero keep the timeout as it is. Both are clamped to 1 s – 24 h.
     ///
     /// The next ping is due at the earlier of its time and one interval from now. A timeout that
-    /// runs keeps its deadline. An interval of zero is ignored, and the first one on a socket is
+    /// runs keeps its deadline; a later restart uses the new timeout. If the heartbeat is off, this
+    /// changes nothing. An interval of zero is ignored, and the first one on a socket is
     /// reported as [`EffectIgnored`](crate::Notice::EffectIgnored).
     pub fn set_heartbeat(&mut self, interval: Duration, timeout: Option<Duration>) {
         self.ask(Effect::SetHeartbeat { interval, timeout });
