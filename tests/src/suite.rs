@@ -92,6 +92,9 @@ impl World {
                 air.ask(attempt.number)
             });
         }
+        if let Some(dialect) = scenario.dialect {
+            builder = builder.dialect(dialect);
+        }
         let client = builder
             .config(settings)
             .seed(scenario.seed)

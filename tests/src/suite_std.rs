@@ -61,7 +61,11 @@ impl World {
         let recorder = Recorder::default();
         let mut limits = Limits::default();
         limits.high_water = scenario.high_water;
-        let client = Client::builder("ws://gateway.example/feed")
+        let mut builder = Client::builder("ws://gateway.example/feed");
+        if let Some(dialect) = scenario.dialect {
+            builder = builder.dialect(dialect);
+        }
+        let client = builder
             .config(scenario.settings())
             .seed(scenario.seed)
             .limits(limits)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::close::CloseCode;
 use crate::dialect::Part;
 use crate::event::{EventKind, Failure, OpenError};
+use crate::login::LoginAnswer;
 use crate::policy::Verdict;
 use crate::state::{ConnectionState, SocketId};
 use crate::time::{Instant, UnixMillis, span_ns};
@@ -490,6 +491,8 @@ pub struct Actions {
     list: ArrayVec<Action, { Actions::CAPACITY }>,
     /// Whether the dialect asked for something. Then the connection has what it asked for.
     pub(crate) has_spoken: bool,
+    /// What the configuration made of a text that came during a login.
+    pub(crate) answer: LoginAnswer,
 }
 
 impl Actions {

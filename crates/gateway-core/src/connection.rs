@@ -275,6 +275,7 @@ impl<R, D> Connection<R, D> {
             event,
             actions: actions.as_slice(),
             spoken: self.spoken(actions),
+            login: actions.answer,
             state: self.state(),
             deadline: self.next_deadline(),
         }

@@ -27,7 +27,7 @@ use crate::secrets::Secrets;
 /// | [`opened`](Self::opened) | a socket opened; behind the login message of the configuration |
 /// | [`received`](Self::received) | a message of [`interest`](Self::interest) came: while logging in, ready or closing |
 /// | [`heartbeat`](Self::heartbeat) | a ping is due, if the kind of the heartbeat is [`Dialect`](crate::HeartbeatKind::Dialect) |
-/// | [`closing`](Self::closing) | our Close frame is about to be sent, unless the dialect itself leaves |
+/// | [`closing`](Self::closing) | our Close frame is about to be sent; not if the dialect itself leaves, the login was refused, or the server violated the protocol |
 /// | [`lost`](Self::lost) | an open socket is gone |
 /// | [`secrets`](Self::secrets) | before [`opened`](Self::opened), with a driver of this project |
 ///
@@ -90,6 +90,9 @@ pub trait Dialect {
     }
 
     /// Our Close frame is about to be sent: take leave of the server. Only what is sent counts.
+    ///
+    /// This is not called if the dialect itself [leaves](Exchange::leave), if the login was refused, or if
+    /// the server violated the protocol. Nor is it called before an abort, which has no Close frame.
     fn closing(&mut self, exchange: &mut Exchange<'_>) {
         let _ = exchange;
     }
@@ -114,7 +117,8 @@ pub trait Dialect {
 pub enum Received {
     /// The application gets it.
     Deliver,
-    /// The message belongs to the dialect, and the application does not see it.
+    /// The message belongs to the dialect, and the application does not see it. It is no
+    /// application message for `data_timeout`.
     Consume,
 }
 

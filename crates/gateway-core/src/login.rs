@@ -160,7 +160,7 @@ impl From<JsonRule> for RefusalRule {
 }
 
 /// What a message that arrived during a login means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)] // the machine's answer to each is part of the contract
 pub enum LoginAnswer {
@@ -171,6 +171,7 @@ pub enum LoginAnswer {
     /// The message refuses the login with this verdict, and is not delivered.
     Refused(Verdict),
     /// The message is not an answer, and is delivered.
+    #[default]
     NotAnAnswer,
 }
 

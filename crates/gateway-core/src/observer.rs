@@ -4,6 +4,7 @@ use crate::action::Action;
 use crate::config::Config;
 use crate::dialect::Spoken;
 use crate::event::Event;
+use crate::login::LoginAnswer;
 use crate::state::ConnectionState;
 use crate::time::Instant;
 
@@ -19,6 +20,8 @@ pub struct Observed<'a> {
     pub actions: &'a [Action],
     /// What the dialect asked for during the event.
     pub spoken: &'a Spoken,
+    /// What the configuration's rules made of the event's text, if it came during a login.
+    pub login: LoginAnswer,
     /// The state after the event.
     pub state: ConnectionState,
     /// When the next Tick is due, after the event.

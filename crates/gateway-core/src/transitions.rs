@@ -672,7 +672,9 @@ impl LoggingIn {
 
     /// The configuration's rules judge a text that the dialect did not consume.
     fn on_text(&mut self, text: &str, cx: &mut Context<'_>) -> Next {
-        match cx.config.login.judge(text) {
+        let answer = cx.voice.answer().unwrap_or_else(|| cx.config.login.judge(text));
+        cx.actions.answer = answer;
+        match answer {
             LoginAnswer::Accepted => Some(self.accepted(cx)),
             LoginAnswer::AcceptedAndDelivered => {
                 cx.act(Action::Deliver);

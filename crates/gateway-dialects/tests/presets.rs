@@ -81,7 +81,7 @@ fn json_leaves_a_silent_server_and_logs_in_again_with_the_new_secret() {
 #[test]
 fn json_is_refused_with_a_reason() {
     let mut peer = Peer::of_preset("json", &[("token", "x")]);
-    peer.says(r#"{"type":"RTN_ERR","message":"expired"}"#);
+    peer.says(r#"{"type":"RTN_ERR","reason":"expired"}"#);
     assert_eq!(peer.refusals(), [(REFRESH, String::from("expired"))]);
     assert!(!peer.is_ready());
 }

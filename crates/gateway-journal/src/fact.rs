@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use gateway_core::{
-    Action, Backlog, CloseCode, CloseFrame, ConnectionState, Event, Failure, Frame, JsonHeartbeat,
-    LoginAnswer, Message, Network, Notice, Observed, OpenError, Recognised, SocketId, UnixMillis,
-    Verdict,
+    Backlog, CloseCode, CloseFrame, Event, Failure, Frame, JsonHeartbeat, LoginAnswer, Message,
+    Network, Observed, OpenError, Recognised, SocketId, UnixMillis, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +118,8 @@ pub enum FrameFact {
         /// What the heartbeat in JSON recognises it as.
         #[serde(default = "other", skip_serializing_if = "is_other")]
         recognised: Recognised,
-        /// Its meaning for the current login; `NotAnAnswer` if there was none.
+        /// What the configuration's rules made of it for the current login; `NotAnAnswer` if there
+        /// was none. A dialect's own answer is among its effects.
         #[serde(default = "not_an_answer", skip_serializing_if = "is_not_an_answer")]
         login: LoginAnswer,
     },
@@ -153,8 +153,7 @@ pub enum FrameFact {
 }
 
 impl Fact {
-    /// Returns what a journal keeps of an event. A text's meaning for a login is derived from the
-    /// core's actions, because nothing else shows it without the login's rules.
+    /// Returns what a journal keeps of an event.
     #[must_use]
     pub fn of(observed: &Observed<'_>) -> Self {
         match observed.event {
@@ -274,12 +273,7 @@ impl FrameFact {
             Frame::Text(text) => Self::Text {
                 bytes: text.len() as u64,
                 recognised: JsonHeartbeat.recognise(text),
-                // A dialect's own answer is among its effects.
-                login: if observed.spoken.judges_login() {
-                    LoginAnswer::NotAnAnswer
-                } else {
-                    login_answer(observed.actions)
-                },
+                login: observed.login,
             },
             Frame::Binary(bytes) => Self::Binary { bytes: bytes.len() as u64 },
             Frame::Ping(bytes) => Self::Ping { bytes: bytes.len() as u64 },
@@ -313,28 +307,6 @@ impl FrameFact {
             Self::Pong { .. } => Frame::Pong(payload.as_bytes()),
             Self::Close { code, .. } => Frame::Close(code.map(|code| close_frame(code, payload))),
         }
-    }
-}
-
-/// Derives the meaning of a text for the current login. Only an answer to a login causes these
-/// actions on a text.
-fn login_answer(actions: &[Action]) -> LoginAnswer {
-    let is_accepted = |action: &Action| {
-        let to = ConnectionState::Authenticated;
-        matches!(action, Action::Notify(Notice::StateChanged { to: new, .. }) if *new == to)
-    };
-    let refused = actions.iter().find_map(|action| match action {
-        Action::Notify(Notice::LoginRefused { verdict, .. }) => Some(*verdict),
-        _ => None,
-    });
-    if let Some(verdict) = refused {
-        LoginAnswer::Refused(verdict)
-    } else if !actions.iter().any(is_accepted) {
-        LoginAnswer::NotAnAnswer
-    } else if actions.contains(&Action::Deliver) {
-        LoginAnswer::AcceptedAndDelivered
-    } else {
-        LoginAnswer::Accepted
     }
 }
 

@@ -7,7 +7,7 @@
 //! with the recorded ones. They only differ if the core has changed.
 //!
 //! ```
-//! use gateway_core::{Config, Connection, Event, Instant, Observed, Observer};
+//! use gateway_core::{Config, Connection, Event, Instant, Observer};
 //! use gateway_journal::{Journal, Recorder};
 //!
 //! // A driver does this part: gateway-tokio's `Builder::observer` takes the recorder.
@@ -18,9 +18,7 @@
 //! let mut connection = Connection::from_seed(config.into(), seed);
 //! let (now, event) = (Instant::ZERO, Event::ConnectRequested);
 //! let actions = connection.handle(now, event);
-//! let (state, deadline) = (connection.state(), connection.next_deadline());
-//! let observed = Observed { now, event, actions: actions.as_slice(), state, deadline };
-//! recorder.observe(&observed, connection.dialect());
+//! recorder.observe(&connection.observed(now, event, &actions));
 //! drop(recorder); // writes the end
 //!
 //! // Later, elsewhere: the same actions.

@@ -32,7 +32,7 @@ impl Replay {
     /// Creates the connection that this head describes.
     #[must_use]
     pub fn new(head: &Head) -> Self {
-        let config = Arc::new(head.config.judged_by_dialect());
+        let config = Arc::new(head.config.clone());
         let connection = SeededConnection::from_seed_with(config, head.seed, Repeating::default());
         Self { connection, filler: String::new() }
     }
@@ -122,7 +122,7 @@ impl<R: BufRead> Iterator for Replayed<R> {
 }
 
 /// A dialect that asks for what was recorded, whatever it is shown.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Repeating {
     calls: VecDeque<DialectCall>,
     /// The meaning of the next text for the login, by the configuration's rules.
@@ -180,12 +180,6 @@ impl Repeating {
     }
 }
 
-impl Default for Repeating {
-    fn default() -> Self {
-        Self { calls: VecDeque::new(), login: LoginAnswer::NotAnAnswer, filler: String::new() }
-    }
-}
-
 impl Dialect for Repeating {
     fn interest(&self) -> Interest {
         Interest::ALL
@@ -196,17 +190,12 @@ impl Dialect for Repeating {
     }
 
     fn received(&mut self, _: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
-        let login = mem::replace(&mut self.login, LoginAnswer::NotAnAnswer);
-        match login {
-            LoginAnswer::Accepted | LoginAnswer::AcceptedAndDelivered => exchange.login_accepted(),
-            LoginAnswer::Refused(verdict) => exchange.login_refused(verdict, ""),
-            LoginAnswer::NotAnAnswer => {}
-        }
+        // The rules of the configuration, which are not in a journal, made this of it.
+        exchange.judge(mem::take(&mut self.login));
         let kinds = [DialectCallKind::Delivered, DialectCallKind::Consumed];
-        match (self.repeat(&kinds, exchange), login) {
-            (Some(DialectCallKind::Consumed), _)
-            | (_, LoginAnswer::Accepted | LoginAnswer::Refused(_)) => Received::Consume,
-            (_, LoginAnswer::AcceptedAndDelivered | LoginAnswer::NotAnAnswer) => Received::Deliver,
+        match self.repeat(&kinds, exchange) {
+            Some(DialectCallKind::Consumed) => Received::Consume,
+            _ => Received::Deliver,
         }
     }
 

@@ -355,8 +355,13 @@ mod tests {
     use super::*;
 
     /// The program has no flag for these.
-    const WITHOUT_FLAG: [&str; 4] =
-        ["heartbeat.answer_pings", "heartbeat.deliver_pongs", "login.external", "ask_provider"];
+    const WITHOUT_FLAG: [&str; 5] = [
+        "heartbeat.answer_pings",
+        "heartbeat.deliver_pongs",
+        "login.external",
+        "login.dialect",
+        "ask_provider",
+    ];
 
     #[test]
     fn the_target_sets_every_setting_of_the_core() {

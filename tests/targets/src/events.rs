@@ -6,7 +6,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway_core::{Action, DisconnectCause, Event, Instant, Notice, Observed, Observer};
+use gateway_core::{
+    Action, DialectCall, DialectCallKind, DisconnectCause, Effect, Event, Instant, Notice,
+    Observed, Observer, Outgoing,
+};
 use gateway_testkit::history::{Plan, World, run_observed};
 use serde::{Deserialize, Serialize};
 
@@ -51,12 +54,17 @@ impl Observer for Seen {
             _ => None,
         };
         self.sights().extend(sight);
+        self.sights().extend(observed.spoken.iter().filter_map(farewell));
         for action in observed.actions {
             let sight = match action {
                 Action::AbortSocket(_) => "aborted",
+                Action::ResumeAt(_) => "resume",
+                Action::Send(_, Outgoing::DialectPing(_)) => "dialect ping",
+                Action::Notify(Notice::EffectIgnored { .. }) => "effect ignored",
                 Action::Notify(Notice::Disconnected { cause, .. }) => match cause {
                     DisconnectCause::PongTimeout => "pong timeout",
                     DisconnectCause::WriteStall => "write stall",
+                    DisconnectCause::Dialect => "dialect left",
                     DisconnectCause::Reconnect => "reconnect",
                     DisconnectCause::Renewal => "renewal",
                     DisconnectCause::Provider => "provider failed",
@@ -68,6 +76,11 @@ impl Observer for Seen {
             self.sights().insert(sight);
         }
     }
+}
+
+fn farewell(call: &DialectCall) -> Option<&'static str> {
+    let sends = call.effects.iter().any(|effect| matches!(effect, Effect::Send(_)));
+    (call.call == DialectCallKind::Closing && sends).then_some("farewell")
 }
 
 fn opens(actions: &[Action]) -> bool {
@@ -91,6 +104,9 @@ pub(crate) fn sights(world: &World) -> Sights {
     }
     if statistics.stale_events > 0 {
         sights.insert("stale");
+    }
+    if statistics.effects_ignored > 0 {
+        sights.insert("effects without effect");
     }
     if statistics.round_trip.last == Some(Duration::from_nanos(u64::MAX)) {
         sights.insert("a round trip as long as time");

@@ -18,7 +18,7 @@ use crate::Sights;
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Input {
     File(#[serde(with = "serde_bytes")] Vec<u8>),
-    Recorded(Damage, Plan),
+    Recorded(Damage, Box<Plan>),
 }
 
 /// What becomes of a journal on its way.
@@ -90,6 +90,9 @@ fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
     }
     if !steps.is_empty() {
         sights.insert("entries");
+    }
+    if steps.iter().any(|step| step.entry.spoken.iter().any(|call| !call.effects.is_empty())) {
+        sights.insert("effects");
     }
     if steps.iter().any(|step| !step.is_as_recorded()) {
         sights.insert("difference");

@@ -87,6 +87,12 @@ const MATTERS: &[(&str, &[&str])] = &[
             "provider answered",
             "provider failed",
             "attempt timeout",
+            "dialect ping",
+            "dialect left",
+            "effect ignored",
+            "effects without effect",
+            "farewell",
+            "resume",
         ],
     ),
     (
@@ -135,6 +141,7 @@ const MATTERS: &[(&str, &[&str])] = &[
         &[
             "head",
             "entries",
+            "effects",
             "whole",
             "as recorded",
             "difference",
@@ -144,7 +151,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "lines out of order",
         ],
     ),
-    ("reference", &["ready", "reconnected", "stale"]),
+    ("reference", &["ready", "reconnected", "stale", "effects without effect"]),
     (
         "roles",
         &[

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use gateway_core::{
     Action, CloseFrame, Connection, ConnectionState, Encoded, Event, Frame, Instant, Message,
-    Notice, Observer as _, OpenError, Outgoing, SocketId, Verdict,
+    NoDialect, Notice, Observer as _, OpenError, Outgoing, SeededConnection, SocketId, Verdict,
 };
 
 use crate::deed::{Deed, Heard};
 use crate::outbox::{Lost, Outbox};
 use crate::peer::{Peer, Saw, Task};
 use crate::run::{Recorder, Run};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Spoken};
 use crate::script::{Command, Opening, Provided};
 use crate::stage::Stage;
 use crate::wire;
@@ -40,7 +40,7 @@ pub fn run(scenario: &Scenario) -> Run {
 
 struct World<'a> {
     scenario: &'a Scenario,
-    connection: Connection,
+    connection: SeededConnection<Spoken>,
     recorder: Recorder,
     stage: Stage,
     now: Instant,
@@ -79,11 +79,12 @@ enum Payload<'a> {
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario) -> Self {
         let config = scenario.settings();
+        let dialect = scenario.dialect.map_or_else(|| Box::new(NoDialect) as Spoken, |make| make());
         let mut recorder = Recorder::default();
         recorder.begin(&config, scenario.seed);
         Self {
             scenario,
-            connection: Connection::from_seed(Arc::clone(&config), scenario.seed),
+            connection: Connection::from_seed_with(Arc::clone(&config), scenario.seed, dialect),
             recorder,
             stage: Stage::new(scenario),
             now: Instant::ZERO,

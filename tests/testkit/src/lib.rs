@@ -40,7 +40,7 @@ pub use network::{Network, Socket};
 pub use reference::Reference;
 pub use rig::{Rig, Twin, attempt, cause, delay, opened, pings};
 pub use run::{Recorder, Run, Sighting};
-pub use scenario::{Scenario, Script, scenario};
+pub use scenario::{Scenario, Script, Spoken, scenario};
 pub use script::{Command, Provided};
 pub use stage::{Diary, Stage, Wall};
 pub use suite::{judge, scenarios};

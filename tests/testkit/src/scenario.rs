@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, Instant};
+use gateway_core::{Config, Dialect, Instant};
 
 use crate::script::{Attempt, Command};
 use crate::sees::See;
 
 /// The wall clock at 0 ms.
 pub(crate) const WALL: u64 = 1_700_000_000_000;
+
+/// A dialect of any kind.
+pub type Spoken = Box<dyn Dialect + Send + Sync>;
 
 /// One behaviour, as a script with expectations.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Above this many waiting bytes no message is accepted until they are written.
     pub high_water: usize,
+    /// What makes the dialect, if there is one.
+    pub dialect: Option<fn() -> Spoken>,
     /// The script.
     pub script: Script,
     /// The expectations.
@@ -50,6 +55,7 @@ pub fn scenario(about: &'static str) -> Scenario {
         config: "",
         seed: 7,
         high_water: 256 << 10,
+        dialect: None,
         script: Script {
             attempts: Vec::new(),
             commands: vec![(Duration::ZERO, Command::Connect)],
@@ -88,6 +94,13 @@ impl Scenario {
         self
     }
 
+    /// What makes the dialect. Its duties change the settings.
+    #[must_use]
+    pub fn dialect(mut self, dialect: fn() -> Spoken) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
     /// The attempts in order. The last one applies to all further ones.
     #[must_use]
     pub fn attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
@@ -122,8 +135,11 @@ impl Scenario {
     /// If they are not valid.
     #[must_use]
     pub fn settings(&self) -> Arc<Config> {
-        match toml::from_str(self.config) {
-            Ok(config) => Arc::new(config),
+        match toml::from_str::<Config>(self.config) {
+            Ok(config) => Arc::new(match self.dialect {
+                Some(dialect) => config.with_dialect(dialect().duties()),
+                None => config,
+            }),
             Err(error) => panic!("{}: {error}", self.name),
         }
     }

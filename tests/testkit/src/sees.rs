@@ -4,9 +4,10 @@ use std::borrow::Borrow;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use gateway_core::{Action, ConnectionState, Credentials, Notice, Outgoing};
+use gateway_core::{Action, ConnectionState, Credentials, Notice};
 
 use crate::alone;
+use crate::rig::is_ping;
 use crate::run::Run;
 use crate::scenario::Scenario;
 use crate::trace;
@@ -211,9 +212,7 @@ fn opened(run: &Run) -> Vec<u64> {
 }
 
 fn pinged(run: &Run) -> Vec<u64> {
-    acted(run, |action| {
-        matches!(action, Action::Send(_, Outgoing::Ping(_) | Outgoing::WebSocketPing(_)))
-    })
+    acted(run, is_ping)
 }
 
 fn asked_of(run: &Run) -> Vec<Credentials> {

@@ -10,6 +10,7 @@ use gateway_core::{
 };
 
 use crate::message::Message;
+use crate::speech::{Ask, Asks};
 use crate::step::What;
 
 /// The settings of a connection, and the bounds of its environment.
@@ -31,6 +32,8 @@ pub struct Configuration {
     pub(crate) horizon: Instant,
     /// Other events: hints of the operating system, and an application or a socket that stalls.
     pub(crate) extras: &'static [What],
+    /// What the dialect may ask for in a call. The first choice is nothing.
+    pub(crate) speech: &'static [Asks],
     /// The longest histories to search, if all would be too many.
     pub(crate) depth: Option<usize>,
     /// What a complete search must have seen: kinds of news, each with a list of words.
@@ -54,6 +57,7 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
         probe()?,
         renewal()?,
         asking()?,
+        dialect()?,
     ])
 }
 
@@ -68,6 +72,7 @@ fn world(name: &'static str, settings: ConfigBuilder) -> Result<Configuration, C
         stall: Duration::from_secs(7),
         horizon: Instant::from_millis(12_000),
         extras: &[],
+        speech: &[&[]],
         depth: None,
         expected: &[],
     })
@@ -301,6 +306,31 @@ fn asking() -> Result<Configuration, ConfigErrors> {
             ("stale", "provider_answered provider_failed socket_opened"),
         ],
         ..world("asking", settings.max_attempts(Some(1)))?
+    })
+}
+
+/// A dialect that pings, and may log in, refuse the login, leave, set the heartbeat and expect something
+/// of the server; one retry. Its effects combine in too many ways, so histories are cut off.
+fn dialect() -> Result<Configuration, ConfigErrors> {
+    let settings = short().heartbeat(HeartbeatKind::Dialect).login(message_login());
+    Ok(Configuration {
+        messages: &[Message::Opened, Message::Data, Message::LoginAccepted, Message::Reset],
+        extras: &[What::Reconnect],
+        speech: &[
+            &[],
+            &[Ask::Send],
+            &[Ask::Accept, Ask::Expect, Ask::Send],
+            &[Ask::Refuse, Ask::Send],
+            &[Ask::Leave, Ask::Accept],
+            &[Ask::Pong, Ask::Faster],
+            &[Ask::Zero],
+        ],
+        depth: Some(7),
+        expected: &[
+            ("disconnected", "dialect login_refused login_timeout pong_timeout reconnect"),
+            ("notice", "effect_ignored ready"),
+        ],
+        ..world("dialect", settings.max_attempts(Some(1)))?
     })
 }
 

@@ -8,6 +8,7 @@ use gateway_testkit::Fixed;
 
 use crate::environment::Ping;
 use crate::message::Message;
+use crate::speech::Speech;
 use crate::state::State;
 
 /// The most events that a healthy world needs: CLOSING's Tick, connect, the provider's answer, open, login.
@@ -60,6 +61,7 @@ pub(crate) fn recovers(state: &State) -> Outcome {
         now: state.now,
         holds_ping: state.environment.ping == Ping::Held,
     };
+    healthy.connection.dialect_mut().asks = &[]; // which is the healthiest
     for _ in 0..STEPS_TO_READY {
         if healthy.connection.is_ready() {
             break;
@@ -71,7 +73,7 @@ pub(crate) fn recovers(state: &State) -> Outcome {
 
 /// A connection in a world without faults.
 struct Healthy {
-    connection: Connection<Fixed>,
+    connection: Connection<Fixed, Speech>,
     now: Instant,
     /// Part of a ping waits in the driver's buffer.
     holds_ping: bool,

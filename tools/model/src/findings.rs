@@ -149,6 +149,7 @@ fn line(world: &World, state: &State, step: Step) -> String {
         return format!("{:>7}  {}", millis(state.now), step.what.words(state.last));
     };
     let mut connection = state.connection.clone();
+    connection.dialect_mut().asks = world.asks(step);
     let actions = connection.handle(now, event);
     let after = connection.state();
     let seen = connection.observed(now, event, &actions);

@@ -34,6 +34,7 @@ mod findings;
 mod law;
 mod message;
 mod sights;
+mod speech;
 mod state;
 mod step;
 mod world;

@@ -45,6 +45,14 @@ impl Message {
         Self::Reset,
     ];
 
+    /// Whether a dialect is told of it.
+    pub(crate) const fn may_call(self) -> bool {
+        matches!(
+            self,
+            Self::Opened | Self::Data | Self::Pong | Self::LoginAccepted | Self::LoginRefused
+        )
+    }
+
     /// The event with which the driver reports it.
     pub(crate) fn event(self, id: SocketId) -> Event<'static> {
         let failed = |status| OpenError::Http { status, retry_after: None };

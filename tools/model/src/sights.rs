@@ -103,6 +103,7 @@ fn of_notice(notice: &Notice) -> Option<Sight> {
         Notice::ClockJumped { .. } => Some(("notice", "clock_jumped")),
         Notice::Ready { .. } => Some(("notice", "ready")),
         Notice::PongReceived { .. } => Some(("notice", "pong_received")),
+        Notice::EffectIgnored { .. } => Some(("notice", "effect_ignored")),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use gateway_testkit::{Checker, Fixed};
 
 use crate::environment::Environment;
 use crate::law::{Fault, Law};
+use crate::speech::Speech;
 
 /// The state at the end of a history.
 ///
@@ -17,7 +18,7 @@ use crate::law::{Fault, Law};
 /// statistics and the absolute time are of the shortest history to this state.
 #[derive(Clone)]
 pub struct State {
-    pub(crate) connection: Connection<Fixed>,
+    pub(crate) connection: Connection<Fixed, Speech>,
     pub(crate) now: Instant,
     /// The number of the last socket.
     pub(crate) last: u64,
@@ -33,7 +34,7 @@ pub struct State {
 impl State {
     /// The initial state.
     pub(crate) fn new(
-        connection: Connection<Fixed>,
+        connection: Connection<Fixed, Speech>,
         environment: Environment,
         horizon: Instant,
     ) -> Self {

@@ -19,6 +19,8 @@ pub struct Step {
     pub when: When,
     /// What happens.
     pub what: What,
+    /// What the dialect asks for, if it is called: an index into the choices of the configuration.
+    pub says: usize,
 }
 
 /// When something happens, relative to the deadline.
@@ -105,6 +107,17 @@ pub enum What {
 pub struct Saying(pub(crate) Message);
 
 impl What {
+    /// Whether the dialect may be called.
+    pub(crate) const fn may_call(self) -> bool {
+        match self {
+            Self::Tick | Self::Close | Self::Reconnect | Self::Drained => true,
+            Self::Hear(_, Saying(message)) | Self::HearFirst(_, Saying(message)) => {
+                message.may_call()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a driver reports it only in the write pass of the ping.
     pub(crate) const fn is_at_once(self) -> bool {
         matches!(self, Self::Hold(..) | Self::WriteBehind(_))

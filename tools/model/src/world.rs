@@ -12,6 +12,7 @@ use crate::drills;
 use crate::environment::Environment;
 use crate::law::Law;
 use crate::sights::Sights;
+use crate::speech::{Asks, Speech};
 use crate::state::State;
 use crate::step::{NAP, Saying, Step, What, When};
 
@@ -27,6 +28,11 @@ impl World {
     #[must_use]
     pub fn new(configuration: Configuration) -> Self {
         Self { configuration, sights: Sights::default() }
+    }
+
+    /// What the dialect asks for in this step.
+    pub(crate) fn asks(&self, step: Step) -> Asks {
+        self.configuration.speech.get(step.says).copied().unwrap_or_default()
     }
 
     /// How late an event may be.
@@ -74,7 +80,9 @@ impl Model for World {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let connection = Connection::new(Arc::clone(&self.configuration.settings), Fixed::HALF);
+        let settings = Arc::clone(&self.configuration.settings);
+        let speech = Speech::of(self.configuration.speech);
+        let connection = Connection::with_dialect(settings, Fixed::HALF, speech);
         let environment =
             Environment { is_reading: true, is_writing: true, ..Environment::default() };
         vec![State::new(connection, environment, self.configuration.horizon)]
@@ -84,7 +92,7 @@ impl Model for World {
         if state.fault.is_some() {
             return;
         }
-        let at_once = |what| Step { when: When::Now, what };
+        let at_once = |what| Step { when: When::Now, what, says: 0 };
         self.offer_unseen(state, |what| steps.push(at_once(what)));
         steps.push(at_once(What::Send));
         for &extra in self.configuration.extras {
@@ -95,7 +103,10 @@ impl Model for World {
         let times =
             When::ALL.into_iter().filter(|when| when.instant(state, self.stall()).is_some());
         for when in times {
-            self.offer_told(state, |what| steps.push(Step { when, what }));
+            self.offer_told(state, |what| {
+                let choices = if what.may_call() { self.configuration.speech.len() } else { 1 };
+                steps.extend((0..choices).map(|says| Step { when, what, says }));
+            });
         }
     }
 
@@ -128,6 +139,7 @@ impl Model for World {
         next.environment.settle();
         let now = step.when.instant(state, self.stall())?;
         let Some(event) = step.what.event(state, now) else { return Some(next) };
+        next.connection.dialect_mut().asks = self.asks(step);
         match next.tell(now, event) {
             Ok(actions) => self.sights.take(state.environment.ping, &event, &actions),
             Err(fault) => next.fault = Some(fault),

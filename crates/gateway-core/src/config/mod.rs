@@ -7,7 +7,6 @@ mod parse;
 mod settings;
 mod write;
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use build::ConfigBuilder;
@@ -19,7 +18,7 @@ use settings::{rows, table, with_settings};
 use crate::backoff::Backoff;
 use crate::dialect::Duties;
 use crate::heartbeat::Timing;
-use crate::login::{AcceptanceRule, Login};
+use crate::login::Login;
 use crate::policy::Policy;
 
 /// The settings of a connection. Connections can share one, as an `Arc<Config>`.
@@ -260,17 +259,6 @@ impl Config {
         config.heartbeat.kind = config.heartbeat.kind.or(Some(own));
         if let (Some(timeout), Login::None) = (duties.login, &config.login) {
             config.login = Login::Dialect { timeout };
-        }
-        config
-    }
-
-    /// Returns the same settings, but only the dialect judges the answer to the login message. A
-    /// replay uses them: it knows the answers, and not the rules.
-    #[must_use]
-    pub fn judged_by_dialect(&self) -> Self {
-        let mut config = self.clone();
-        if let Login::Message { accepted, refused, .. } = &mut config.login {
-            (*accepted, *refused) = (AcceptanceRule::Dialect, Vec::new());
         }
         config
     }

@@ -159,13 +159,6 @@ impl Spoken {
         })
     }
 
-    /// Whether the dialect accepted or refused a login.
-    #[must_use]
-    pub fn judges_login(&self) -> bool {
-        let mut effects = self.iter().flat_map(|call| &call.effects);
-        effects.any(|effect| matches!(effect, Effect::LoginAccepted | Effect::LoginRefused { .. }))
-    }
-
     /// Whether the dialect was not called.
     #[must_use]
     pub fn is_empty(&self) -> bool {

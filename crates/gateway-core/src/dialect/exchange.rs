@@ -11,6 +11,7 @@ use super::{Dialect, Interest, Received};
 use crate::action::DisconnectCause;
 use crate::close::CloseCode;
 use crate::event::Message;
+use crate::login::LoginAnswer;
 use crate::policy::Verdict;
 use crate::state::SocketId;
 use crate::time::{Instant, UnixMillis};
@@ -34,9 +35,17 @@ pub struct Exchange<'a> {
     bytes: &'a mut Vec<u8>,
     start: usize,
     is_over: bool,
+    answer: Option<LoginAnswer>,
 }
 
 impl Exchange<'_> {
+    /// What the message means for the configuration's login. A replay says so, because it does not
+    /// know the rules; they do not judge the message then. It is no effect.
+    #[doc(hidden)]
+    pub const fn judge(&mut self, answer: LoginAnswer) {
+        self.answer = Some(answer);
+    }
+
     /// The time of the event.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -73,6 +82,7 @@ impl Exchange<'_> {
 
     /// Names the ping that this call of [`heartbeat`](Dialect::heartbeat) sends, so that
     /// [`pong`](Self::pong) can say which ping was answered. The last four pings are remembered.
+    /// The two highest stamps count as the same.
     pub fn stamp(&mut self, stamp: u64) {
         self.ask(Effect::Stamp(stamp));
     }
@@ -96,10 +106,11 @@ impl Exchange<'_> {
     }
 
     /// Sets the heartbeat's interval on this socket, and its timeout, which is never longer than the
-    /// interval. `None` keeps the timeout as it is. Both are clamped to 1 s – 24 h.
+    /// interval. `None` and a timeout of zero keep the timeout as it is. Both are clamped to 1 s – 24 h.
     ///
     /// The next ping is due at the earlier of its time and one interval from now. A timeout that
-    /// runs keeps its deadline. An interval of zero is ignored, and the first one on a socket is
+    /// runs keeps its deadline; a later restart uses the new timeout. If the heartbeat is off, this
+    /// changes nothing. An interval of zero is ignored, and the first one on a socket is
     /// reported as [`EffectIgnored`](crate::Notice::EffectIgnored).
     pub fn set_heartbeat(&mut self, interval: Duration, timeout: Option<Duration>) {
         self.ask(Effect::SetHeartbeat { interval, timeout });
@@ -191,6 +202,8 @@ pub(crate) struct Speech {
     pub(crate) spoken: Spoken,
     /// How many effects were ignored.
     pub(crate) ignored: u64,
+    /// What the dialect of a replay made of the message in the newest call.
+    answer: Option<LoginAnswer>,
 }
 
 impl Speech {
@@ -198,7 +211,7 @@ impl Speech {
     const KEPT: usize = 4 << 10;
 
     pub(crate) const fn new(interest: Interest) -> Self {
-        Self { interest, written: Vec::new(), spoken: Spoken::NONE, ignored: 0 }
+        Self { interest, written: Vec::new(), spoken: Spoken::NONE, ignored: 0, answer: None }
     }
 }
 
@@ -266,6 +279,11 @@ impl<'a> Voice<'a> {
         self.0.as_ref().is_some_and(|(_, speech)| !speech.spoken.is_empty())
     }
 
+    /// What the dialect of a replay made of the message in the newest call.
+    pub(crate) fn answer(&self) -> Option<LoginAnswer> {
+        self.0.as_ref()?.1.answer
+    }
+
     /// What the dialect asked for in the newest call.
     pub(crate) fn newest(&self) -> Option<&DialectCall> {
         self.0.as_ref()?.1.spoken.0.last()
@@ -288,6 +306,7 @@ impl<'a> Voice<'a> {
             bytes: &mut speech.written,
             start,
             is_over: false,
+            answer: None,
         };
         let call = match call {
             Call::Opened => {
@@ -313,6 +332,7 @@ impl<'a> Voice<'a> {
                 "one call of a dialect may ask for at most {effects} things and write {bytes} bytes"
             ));
         }
+        speech.answer = exchange.answer;
         let effects = exchange.effects;
         // Local invariant: an event makes at most two calls. A third one would not be recorded.
         let _ = speech.spoken.0.try_push(DialectCall { call, effects });

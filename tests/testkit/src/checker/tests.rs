@@ -1,6 +1,6 @@
 //! The checker knows every notice and every cause.
 
-use gateway_core::{Spoken, every};
+use gateway_core::{LoginAnswer, Spoken, every};
 
 use super::*;
 
@@ -9,7 +9,8 @@ const SOCKET: SocketId = SocketId::new(1);
 fn seen(event: Event<'static>) -> Observed<'static> {
     let state = ConnectionState::Disconnected;
     static NONE: Spoken = Spoken::NONE;
-    Observed { now: Instant::ZERO, event, actions: &[], spoken: &NONE, state, deadline: None }
+    let (actions, login) = (&[], LoginAnswer::NotAnAnswer);
+    Observed { now: Instant::ZERO, event, actions, spoken: &NONE, login, state, deadline: None }
 }
 
 /// A checker of a connection whose socket has just ended.

@@ -94,11 +94,10 @@ impl<R: Rng> Reference<R> {
             let is_send = |effect: &Effect| matches!(effect, Effect::Send(_));
             let last = call.effects.iter().rposition(is_send);
             let ping = last.filter(|_| call.call == DialectCallKind::Heartbeat);
-            let mut stamp = call.effects.iter().filter_map(|effect| match effect {
+            let stamp = call.effects.iter().rev().find_map(|effect| match effect {
                 Effect::Stamp(stamp) => Some(*stamp),
                 _ => None,
             });
-            let stamp = stamp.next_back();
             for (place, effect) in call.effects.iter().enumerate() {
                 self.obey_one(effect, ping == Some(place), ping.is_some(), stamp);
             }

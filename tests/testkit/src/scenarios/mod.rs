@@ -5,6 +5,7 @@ pub(crate) mod asking;
 pub(crate) mod backoff;
 pub(crate) mod closing;
 pub(crate) mod connecting;
+pub(crate) mod dialect;
 pub(crate) mod handover;
 pub(crate) mod heartbeat;
 pub(crate) mod login;

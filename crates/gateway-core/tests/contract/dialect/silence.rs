@@ -139,6 +139,26 @@ fn it_lies_between_a_second_and_a_day() {
 }
 
 #[test]
+fn a_message_that_the_dialect_keeps_is_no_data_of_the_application() {
+    let says = Says {
+        received: |message, _| match message {
+            Message::Text("keep") => Received::Consume,
+            _ => Received::Deliver,
+        },
+        ..SILENT
+    };
+    let mut talk = Talk::ready(quiet().data_timeout(Some(seconds(10))), says);
+    talk.0.pass(seconds(4));
+    talk.hear("deliver");
+    talk.0.pass(seconds(4));
+    talk.hear("keep");
+
+    while cause(&talk.0.tick()).is_none() {}
+
+    assert_eq!(Some(talk.0.now), at(14));
+}
+
+#[test]
 fn the_heartbeat_goes_on_beside_it() {
     let says = Says { heartbeat: |exchange| exchange.send_text("h"), ..EXPECTING };
     let mut talk = Talk::ready(beating().heartbeat_interval(seconds(6)), says);
