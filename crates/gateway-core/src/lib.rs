@@ -72,7 +72,7 @@
 //!                         Some(Encoded::Close(code)) => {
 //!                             Wire::Close(Some(WireClose { code: code.number().into(), reason: "".into() }))
 //!                         }
-//!                         Some(Encoded::Binary(bytes)) => Wire::binary(bytes),
+//!                         Some(Encoded::Binary(bytes)) => Wire::binary(bytes.to_vec()),
 //!                         None => message.cloned().unwrap_or(Wire::Close(None)), // the event's message
 //!                     };
 //!                     if let Some((_, socket)) = &mut self.socket {
