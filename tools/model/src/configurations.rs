@@ -325,7 +325,7 @@ fn dialect() -> Result<Configuration, ConfigErrors> {
             &[Ask::Pong, Ask::Faster],
             &[Ask::Zero],
         ],
-        depth: Some(7),
+        depth: Some(8),
         expected: &[
             ("disconnected", "dialect login_refused login_timeout pong_timeout reconnect"),
             ("notice", "effect_ignored ready"),
