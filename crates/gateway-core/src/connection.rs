@@ -170,19 +170,6 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
         actions
     }
 
-    /// Which messages need the slow path when the connection is ready: what the dialect wants to see,
-    /// and texts that may belong to the heartbeat.
-    #[inline]
-    fn attention(&self) -> Interest {
-        let own = self.speech.as_ref().map_or(Interest::NONE, |speech| speech.interest);
-        match &self.machine.state {
-            State::Ready(ready) if ready.may_get_beat(&self.config) => {
-                own.and(JsonHeartbeat::BEATS)
-            }
-            _ => own,
-        }
-    }
-
     /// Appends the payload of one of the machine's frames to `into`, and returns the kind of frame.
     /// Call this once for each frame, because it counts the bytes as sent.
     ///
@@ -243,10 +230,24 @@ impl<R, D: Dialect> Connection<R, D> {
         if let Some(speech) = &mut self.speech {
             speech.interest = self.dialect.interest();
         }
+        self.attention = self.attention();
     }
 }
 
 impl<R, D> Connection<R, D> {
+    /// Which messages need the slow path when the connection is ready: what the dialect wants to see,
+    /// and texts that may belong to the heartbeat.
+    #[inline]
+    fn attention(&self) -> Interest {
+        let own = self.speech.as_ref().map_or(Interest::NONE, |speech| speech.interest);
+        match &self.machine.state {
+            State::Ready(ready) if ready.may_get_beat(&self.config) => {
+                own.and(JsonHeartbeat::BEATS)
+            }
+            _ => own,
+        }
+    }
+
     /// A text or message that the dialect wrote during the last event.
     #[must_use]
     pub fn part(&self, part: Part) -> &[u8] {

@@ -455,7 +455,7 @@ fn damage_is_told_by_its_line_with_what_to_do() {
         (with(&entry(r#"{"close_requested":{"code":1006}}"#)), 3, "1006 may not be sent"),
         (with(&entry(r#"{"socket_opened":{"socket":1,"door":2}}"#)), 3, "unknown field `door`"),
         (with(&entry("\"tick\"").replace("\"t_ns\":0", "\"t_ns\":0.5")), 3, "0.5"),
-        (with(&many), 3, "17 actions: one event has at most 16"),
+        (with(&many), 3, "14 actions: one event has at most 13"),
         (with(&"x".repeat(2 << 20)), 3, "longer than 1 MiB"),
     ] {
         let shown = &text[..text.len().min(300)];
