@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use gateway_tokio::core::{CloseFrame, ConnectionState, DisconnectCause, GiveUpCause, Statistics};
 use gateway_tokio::{
-    Attempt, ClientEvent, FlushError, Message, MessageId, ProviderError, Request, SendError,
+    Attempt, ClientEvent, Events, FlushError, Handle, Message, MessageId, OnReadyError,
+    ProviderError, Request, SendError,
 };
 use tokio::runtime::Runtime;
 
@@ -21,6 +22,8 @@ pub enum Driver {
     Tokio,
     /// The blocking one.
     Std,
+    /// The async one, spawned into a task and used by its handle.
+    Spawned,
 }
 
 /// Makes two tests of each function that takes a [`Driver`].
@@ -32,6 +35,17 @@ macro_rules! on_both_drivers {
         }
         mod on_std {
             $(#[test] fn $name() { super::$name($crate::Driver::Std); })*
+        }
+    };
+}
+
+/// Makes three tests of each function that takes a [`Driver`]: on both drivers, and on a spawned client.
+#[macro_export]
+macro_rules! on_every_driver {
+    ($($name:ident)*) => {
+        $crate::on_both_drivers! { $($name)* }
+        mod on_spawned {
+            $(#[test] fn $name() { super::$name($crate::Driver::Spawned); })*
         }
     };
 }
@@ -49,6 +63,9 @@ macro_rules! client {
             $crate::Driver::Std => $crate::Either::from(
                 gateway_std::Client::builder($url).config(config).seed(7)$($($more)+)?,
             ),
+            $crate::Driver::Spawned => $crate::Either::spawned(
+                gateway_tokio::Client::builder($url).config(config).seed(7)$($($more)+)?,
+            ),
         }
     }};
 }
@@ -59,13 +76,13 @@ pub enum Either {
     Tokio(Box<gateway_tokio::Client>, Runtime),
     /// A blocking client.
     Std(Box<gateway_std::Client>),
+    /// A spawned client of tokio's. Its task runs only in a call, too.
+    Spawned(Handle, Events, Runtime),
 }
 
 impl From<gateway_tokio::Builder> for Either {
     fn from(builder: gateway_tokio::Builder) -> Self {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().build().expect("a runtime");
-        Self::Tokio(Box::new(builder.build().expect("a client")), runtime)
+        Self::Tokio(Box::new(builder.build().expect("a client")), runtime())
     }
 }
 
@@ -75,21 +92,40 @@ impl From<gateway_std::Builder> for Either {
     }
 }
 
+/// One expression for both clients, and one for the handle of the spawned one.
 macro_rules! each {
-    ($either:expr, $client:ident => $call:expr) => {
+    ($either:expr, $client:ident => $call:expr, $handle:ident => $other:expr) => {
         match $either {
             Either::Tokio($client, _) => $call,
             Either::Std($client) => $call,
+            Either::Spawned($handle, ..) => $other,
         }
     };
 }
 
 impl Either {
+    /// A spawned client.
+    ///
+    /// # Panics
+    /// The settings are wrong.
+    #[must_use]
+    pub fn spawned(builder: gateway_tokio::Builder) -> Self {
+        let runtime = runtime();
+        let (handle, events) = {
+            let _inside = runtime.enter();
+            builder.build().expect("a client").spawn()
+        };
+        Self::Spawned(handle, events, runtime)
+    }
+
     /// The next event; `None` at the end.
     pub fn recv(&mut self) -> Option<ClientEvent> {
         match self {
             Self::Tokio(client, runtime) => runtime.block_on(async { within(client.next()).await }),
             Self::Std(client) => client.recv(),
+            Self::Spawned(_, events, runtime) => {
+                runtime.block_on(async { within(events.next()).await })
+            }
         }
     }
 
@@ -108,6 +144,9 @@ impl Either {
                 let _ = runtime.block_on(async { tokio::time::timeout(span, client.next()).await });
             }
             Self::Std(client) => drop(client.recv_timeout(span)),
+            Self::Spawned(_, events, runtime) => {
+                let _ = runtime.block_on(async { tokio::time::timeout(span, events.next()).await });
+            }
         }
     }
 
@@ -152,6 +191,7 @@ impl Either {
         match self {
             Self::Tokio(client, runtime) => runtime.block_on(client.send(message)),
             Self::Std(client) => client.send(message),
+            Self::Spawned(handle, _, runtime) => runtime.block_on(handle.send(message)),
         }
     }
 
@@ -159,65 +199,103 @@ impl Either {
     ///
     /// # Errors
     /// What the client says of it.
+    ///
+    /// # Panics
+    /// The client is spawned: its task flushes, and nobody else.
     pub fn flush(&mut self) -> Result<(), FlushError> {
         match self {
             Self::Tokio(client, runtime) => {
                 runtime.block_on(async { within(client.flush()).await })
             }
             Self::Std(client) => client.flush(),
+            Self::Spawned(..) => panic!("a handle does not flush"),
         }
+    }
+
+    /// Sets the message of this key, which is sent on every ready.
+    ///
+    /// # Errors
+    /// What the client refuses it for.
+    pub fn set_on_ready(
+        &mut self,
+        key: &str,
+        message: impl Into<Message>,
+    ) -> Result<(), OnReadyError> {
+        each!(self,
+            client => client.set_on_ready(key, message),
+            handle => handle.set_on_ready(key, message))
+    }
+
+    /// Removes the message of this key. Returns whether there was one.
+    pub fn remove_on_ready(&mut self, key: &str) -> bool {
+        each!(self,
+            client => client.remove_on_ready(key),
+            handle => handle.remove_on_ready(key).expect(ALIVE))
     }
 
     /// Closes the connection.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
-        each!(self, client => client.close(frame));
+        each!(self, client => client.close(frame), handle => handle.close(frame).expect(ALIVE));
     }
 
     /// Connects at once.
     pub fn connect(&mut self) {
-        each!(self, client => client.connect());
+        each!(self, client => client.connect(), handle => handle.connect().expect(ALIVE));
     }
 
     /// Whether messages may be sent.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        each!(self, client => client.is_ready())
+        each!(self, client => client.is_ready(), handle => handle.is_ready())
     }
 
     /// The state.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
-        each!(self, client => client.state())
+        each!(self, client => client.state(), handle => handle.state())
     }
 
     /// Why the client has given up.
     #[must_use]
     pub fn gave_up(&self) -> Option<GiveUpCause> {
-        each!(self, client => client.gave_up())
+        each!(self, client => client.gave_up(), handle => handle.gave_up().expect(ALIVE))
     }
 
     /// The server's choice.
     #[must_use]
-    pub fn subprotocol(&self) -> Option<&str> {
-        each!(self, client => client.subprotocol())
+    pub fn subprotocol(&self) -> Option<String> {
+        each!(self,
+            client => client.subprotocol().map(str::to_owned),
+            handle => handle.subprotocol().expect(ALIVE))
     }
 
     /// A field of the server's last answer 101.
     #[must_use]
-    pub fn response_header(&self, name: &str) -> Option<&str> {
-        each!(self, client => client.response_headers().get(name))
+    pub fn response_header(&self, name: &str) -> Option<String> {
+        let headers = each!(self,
+            client => client.response_headers().clone(),
+            handle => handle.response_headers().expect(ALIVE));
+        headers.get(name).map(str::to_owned)
     }
 
     /// The counters.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        each!(self, client => client.statistics())
+        each!(self, client => client.statistics(), handle => handle.statistics().expect(ALIVE))
     }
+}
+
+/// A handle's calls fail only without their task.
+const ALIVE: &str = "the task is there";
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
 }
 
 impl fmt::Debug for Either {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        each!(self, client => client.fmt(f))
+        each!(self, client => client.fmt(f), handle => handle.fmt(f))
     }
 }
 

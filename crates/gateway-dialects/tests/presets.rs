@@ -80,10 +80,16 @@ fn json_leaves_a_silent_server_and_logs_in_again_with_the_new_secret() {
 
 #[test]
 fn json_is_refused_with_a_reason() {
-    let mut peer = Peer::of_preset("json", &[("token", "x")]);
-    peer.says(r#"{"type":"RTN_ERR","reason":"expired"}"#);
-    assert_eq!(peer.refusals(), [(REFRESH, String::from("expired"))]);
-    assert!(!peer.is_ready());
+    for (refusal, reason) in [
+        (r#"{"type":"RTN_ERR","reason":"expired"}"#, "expired"),
+        (r#"{"type":"RTN_ERR","message":"expired"}"#, "expired"),
+        (r#"{"type":"RTN_ERR"}"#, ""),
+    ] {
+        let mut peer = Peer::of_preset("json", &[("token", "x")]);
+        peer.says(refusal);
+        assert_eq!(peer.refusals(), [(REFRESH, String::from(reason))]);
+        assert!(!peer.is_ready());
+    }
 }
 
 #[test]

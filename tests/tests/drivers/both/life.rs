@@ -108,7 +108,7 @@ fn headers_basic_authorization_and_subprotocols_arrive_and_the_choice_is_known(d
 
     client.until_ready();
 
-    assert_eq!(client.subprotocol(), Some("v2.chat"));
+    assert_eq!(client.subprotocol().as_deref(), Some("v2.chat"));
     drop(client);
     let head = server.join();
     assert!(format!("{head:?}").starts_with("GET /feed?since=7 HTTP/1.1\r\n"));

@@ -1,6 +1,7 @@
 //! What both drivers do on real sockets: each test is written once.
 
 mod attempts;
+mod dialects;
 mod flood;
 mod life;
 mod next_address;
