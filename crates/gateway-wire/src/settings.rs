@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    Config, ConfigError, ConfigErrors, Dialect as _, NoDialect, UnixMillis, format_duration,
+    Config, ConfigError, ConfigErrors, Dialect as _, HeartbeatKind, Login, NoDialect, UnixMillis,
+    format_duration,
 };
 
 use crate::endpoint::{Endpoint, EndpointBuilder};
@@ -137,6 +138,15 @@ impl Settings {
                 self.config
             }
         };
+        if self.dialect.is_none() {
+            let limit = "must not be set without a dialect";
+            if config.heartbeat_kind() == HeartbeatKind::Dialect {
+                errors.push(ConfigError::new("heartbeat.kind", "dialect", limit));
+            }
+            if let Login::Dialect { .. } = config.login() {
+                errors.push(ConfigError::new("login.dialect", "true", limit));
+            }
+        }
         let seed = self.seed.or_else(|| {
             getrandom::u64()
                 .map_err(|error| {
@@ -334,4 +344,40 @@ macro_rules! settings_methods {
             self
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::{Duties, HeartbeatKind, Login};
+
+    use super::*;
+
+    #[test]
+    fn what_only_a_dialect_does_is_an_error_without_one() {
+        let config = Config::builder()
+            .heartbeat(HeartbeatKind::Dialect)
+            .login(Login::Dialect { timeout: Login::TIMEOUT });
+        let mut settings = Settings::new("ws://gateway.example");
+        settings.config = Arc::new(config.build().unwrap());
+
+        let errors = settings.build(true, Provider::None).unwrap_err();
+
+        let fields: Vec<_> = errors.iter().map(ConfigError::field).collect();
+        assert_eq!(fields, ["heartbeat.kind", "login.dialect"]);
+    }
+
+    #[test]
+    fn the_duties_of_a_dialect_set_what_is_not_set() {
+        let duties = Duties::NONE.with_heartbeat().with_login(Duration::from_secs(3));
+        let config = |builder: gateway_core::ConfigBuilder| builder.build().unwrap();
+
+        let own = config(Config::builder()).with_dialect(duties);
+        assert_eq!(own.heartbeat_kind(), HeartbeatKind::Dialect);
+        assert_eq!(own.login(), &Login::Dialect { timeout: Duration::from_secs(3) });
+
+        let external = Login::External { timeout: Login::TIMEOUT };
+        let set = Config::builder().heartbeat(HeartbeatKind::Ping).login(external.clone());
+        let set = config(set).with_dialect(duties);
+        assert_eq!((set.heartbeat_kind(), set.login()), (HeartbeatKind::Ping, &external));
+    }
 }

@@ -7,13 +7,15 @@
 //! dead peer later than interval + timeout; a state that a connection with these settings does not
 //! leave (I3, I6, I7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    Config, ConfigBuilder, ConfigError, ConfigErrors, ConnectionState, Event, Frame, HeartbeatKind,
-    Instant, Login, LoginAnswer, Rule, Verdict, format_duration,
+    Config, ConfigBuilder, ConfigError, ConfigErrors, ConnectionState, Dialect, Event, Exchange,
+    Frame, HeartbeatKind, Instant, Interest, Login, LoginAnswer, Message, Received, Rule, Verdict,
+    format_duration,
 };
-use gateway_testkit::{Rig, history::Listed as _, listed};
+use gateway_testkit::{Fixed, Rig, history::Listed as _, listed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -61,7 +63,7 @@ const FIELDS: [&str; Config::SETTINGS.len() + 3] = {
     fields
 };
 
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "json",
     "ping",
     "off",
@@ -82,6 +84,7 @@ const WORDS: [&str; 20] = [
     "1GiB",
     "true",
     "365d",
+    "dialect",
 ];
 
 const SECTIONS: [&str; 4] = ["reconnect", "heartbeat", "login", "policy"];
@@ -350,11 +353,31 @@ pub(crate) fn reads_back(config: &Config) {
     }
 }
 
+type Beating = Rig<Fixed, Beats>;
+
+/// A dialect that sends a ping when it is asked for one, and nothing else.
+#[derive(Clone)]
+struct Beats;
+
+impl Dialect for Beats {
+    fn interest(&self) -> Interest {
+        Interest::NONE
+    }
+
+    fn received(&mut self, _: Message<'_>, _: &mut Exchange<'_>) -> Received {
+        Received::Deliver
+    }
+
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        exchange.send_text("ping");
+    }
+}
+
 /// Walks a connection through every state, and lets nothing happen in each: it leaves all that must be left, in time.
 /// The rig holds every event against the invariants.
 pub(crate) fn walk(config: &Config, sights: &mut Sights) {
     assert!(config.heartbeat_timeout() <= config.heartbeat_interval(), "I6: {config:?}");
-    let mut rig = Rig::new(config.clone());
+    let mut rig = Rig::speaking(Arc::new(config.clone()), Fixed::HALF, Beats);
 
     rig.on(Event::ConnectRequested);
     if config.asks_provider() {
@@ -370,7 +393,9 @@ pub(crate) fn walk(config: &Config, sights: &mut Sights) {
     if rig.connection.is_ready() {
         silence(&mut rig, config, sights);
     } else {
-        let Login::Message { timeout, .. } = config.login() else { panic!("no login is left") };
+        let (Login::Message { timeout, .. } | Login::Dialect { timeout }) = config.login() else {
+            panic!("no login is left")
+        };
         sights.insert("login timeout");
         leaves(&mut rig, *timeout, "a login");
         assert!(rig.now <= opened_at.saturating_add(*timeout));
@@ -384,7 +409,7 @@ pub(crate) fn walk(config: &Config, sights: &mut Sights) {
 }
 
 /// Ticks at the next deadline, which is within `most` and ends the state.
-fn leaves(rig: &mut Rig, most: Duration, what: &str) {
+fn leaves(rig: &mut Beating, most: Duration, what: &str) {
     let (before, since) = (rig.connection.state(), rig.now);
     let due = rig.connection.next_deadline();
     assert!(due.is_some_and(|due| due <= since.saturating_add(most)), "I3: {what} until {due:?}");
@@ -393,7 +418,7 @@ fn leaves(rig: &mut Rig, most: Duration, what: &str) {
 }
 
 /// Goes on to an attempt, if none is under way.
-fn begin(rig: &mut Rig) {
+fn begin(rig: &mut Beating) {
     if rig.connection.state() == ConnectionState::Disconnected {
         assert!(rig.connection.next_deadline().is_some(), "I3: a retry that is never due");
         rig.tick();
@@ -403,7 +428,7 @@ fn begin(rig: &mut Rig) {
 }
 
 /// Goes on to an open socket, whatever it is that the connection waits for.
-fn connect(rig: &mut Rig) {
+fn connect(rig: &mut Beating) {
     begin(rig);
     if rig.connection.state() == ConnectionState::Connecting {
         rig.open();
@@ -411,7 +436,7 @@ fn connect(rig: &mut Rig) {
 }
 
 /// Answers the login, where that can be done without knowing its rules.
-fn log_in(rig: &mut Rig, config: &Config) {
+fn log_in(rig: &mut Beating, config: &Config) {
     match config.login() {
         Login::External { .. } => drop(rig.on(Event::LoginAccepted)),
         login @ Login::Message { .. } => {
@@ -426,7 +451,7 @@ fn log_in(rig: &mut Rig, config: &Config) {
 }
 
 /// From here on nothing comes. A heartbeat notices that within its bound.
-fn silence(rig: &mut Rig, config: &Config, sights: &mut Sights) {
+fn silence(rig: &mut Beating, config: &Config, sights: &mut Sights) {
     /// A ping at once or after the phase, the judgement, and a data timeout before either.
     const MOST_TICKS: usize = 4;
 
