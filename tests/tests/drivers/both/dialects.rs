@@ -167,7 +167,9 @@ impl Row {
             .heartbeat_interval(BEAT)
             .heartbeat_timeout(BEAT);
         if self.served == ServedDialect::SocketIo {
-            config = config.heartbeat(HeartbeatKind::Off); // only the server's pings are missed
+            config = config
+                .heartbeat(HeartbeatKind::Off) // only the server's pings are missed
+                .close_timeout(Duration::from_millis(1)); // no Close follows its refusal
         }
         self.preset().suggestions().policy.into_iter().fold(config, ConfigBuilder::rule)
     }
