@@ -138,7 +138,8 @@ impl Settings {
                 self.config
             }
         };
-        if self.dialect.is_none() {
+        let dialect = self.dialect.map(Guarded::new);
+        if dialect.is_none() {
             let limit = "must not be set without a dialect";
             if config.heartbeat_kind() == HeartbeatKind::Dialect {
                 errors.push(ConfigError::new("heartbeat.kind", "dialect", limit));
@@ -146,6 +147,11 @@ impl Settings {
             if let Login::Dialect { .. } = config.login() {
                 errors.push(ConfigError::new("login.dialect", "true", limit));
             }
+        }
+        let has_heartbeat = dialect.as_ref().is_none_or(|own| own.duties().heartbeat);
+        if !has_heartbeat && config.heartbeat_kind() == HeartbeatKind::Dialect {
+            let limit = "must not be set, because the dialect has no heartbeat";
+            errors.push(ConfigError::new("heartbeat.kind", "dialect", limit));
         }
         let seed = self.seed.or_else(|| {
             getrandom::u64()
@@ -164,7 +170,7 @@ impl Settings {
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let session = match self.dialect.map(Guarded::new) {
+        let session = match dialect {
             Some(dialect) => {
                 let config = Arc::new(config.with_dialect(dialect.duties()));
                 Session::new(config, seed, Box::new(dialect)).with_resumable(endpoint.clone())
@@ -364,6 +370,14 @@ mod tests {
 
         let fields: Vec<_> = errors.iter().map(ConfigError::field).collect();
         assert_eq!(fields, ["heartbeat.kind", "login.dialect"]);
+
+        let config = Config::builder().heartbeat(HeartbeatKind::Dialect).build().unwrap();
+        let mut settings = Settings::new("ws://gateway.example");
+        settings.config = Arc::new(config);
+        settings.dialect = Some(Box::new(|| Box::new(NoDialect)));
+        let errors = settings.build(true, Provider::None).unwrap_err();
+        let limit = "must not be set, because the dialect has no heartbeat";
+        assert_eq!(errors.iter().next().map(ConfigError::limit), Some(limit));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gateway_core::SocketId;
+use gateway_core::{Config, Secret, SocketId};
 
 use super::ping::Pings;
 use crate::codec::{Breach, Codec, Incoming, Role};
@@ -33,6 +33,8 @@ pub(super) struct Link {
     pub(super) is_draining: bool,
     /// The text that refused the login.
     pub(super) refusal: Option<Box<str>>,
+    /// What the dialect sent while logging in. The server's texts must not show it.
+    pub(super) dialect_login: Vec<Secret>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl Link {
             pings: Pings::default(),
             is_draining: false,
             refusal: None,
+            dialect_login: Vec::new(),
         }
     }
 
@@ -69,6 +72,14 @@ impl Link {
         let start = self.output.end();
         self.codec.encode(message, self.output.buffer());
         ledger.take(start..self.output.end())
+    }
+
+    /// Remembers a text that the dialect sends while logging in, to hide it.
+    pub(super) fn remember_login(&mut self, text: &str) {
+        let known: usize = self.dialect_login.iter().map(|text| text.reveal().len()).sum();
+        if known + text.len() <= Config::MAX_LOGIN && self.dialect_login.len() < MOST_LOGINS {
+            self.dialect_login.push(Secret::new(text));
+        }
     }
 
     /// Answers a control frame of the peer.
@@ -112,6 +123,9 @@ impl Link {
         }
     }
 }
+
+/// The most messages of a login that are remembered.
+const MOST_LOGINS: usize = 8;
 
 fn length(range: &Range<u64>) -> usize {
     usize::try_from(range.end - range.start).unwrap_or(usize::MAX)

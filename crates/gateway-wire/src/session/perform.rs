@@ -208,6 +208,8 @@ impl Session {
             }
             _ => Hidden::default(),
         };
+        let sent = self.link.as_ref().map_or(&[][..], |link| &link.dialect_login);
+        let login = sent.iter().fold(login, Hidden::and_login);
         let longest = login.longest().max(self.hidden.longest());
         let text = login.removed_from(first_bytes(text, most + longest));
         first_bytes(&self.hidden.removed_from(&text), most).to_owned()
@@ -242,10 +244,14 @@ impl Session {
         }
         self.scratch.clear();
         let behind = output.pending().len() as u64;
+        let is_login = matches!(outgoing, Outgoing::Dialect(_)) && !self.connection.is_ready();
         match self.connection.encode(&outgoing, &mut self.scratch) {
             Some(Encoded::Text) => {
                 let start = output.end();
                 codec.encode_text(&self.scratch, output.buffer());
+                if is_login {
+                    link.remember_login(&self.scratch);
+                }
                 if matches!(outgoing, Outgoing::Pong(_) | Outgoing::Dialect(_)) {
                     link.add_answer(start);
                 }

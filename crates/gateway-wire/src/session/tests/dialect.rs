@@ -203,6 +203,25 @@ fn a_dialects_reason_is_shown_escaped_and_without_secrets() {
 }
 
 #[test]
+fn what_a_dialect_sent_to_log_in_is_hidden_in_a_refusal() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.send_text(r#"{"op":"auth","key":"hunter2hunter2"}"#),
+        received: |text, exchange| {
+            exchange.login_refused(Verdict::Retry, text);
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    session.received(at(1), id, &frame(0x81, "no auth with hunter2hunter2"));
+
+    let shown = events(&mut session).into_iter().find_map(|event| match event {
+        ClientEvent::LoginRefused { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert_eq!(shown.as_deref(), Some("no auth with (hidden)"));
+}
+
+#[test]
 fn a_url_that_fails_once_before_it_is_ready_falls_back_to_the_endpoint() {
     let mut session = spoken(Scripted {
         opened: |exchange| match exchange.attempt() {
