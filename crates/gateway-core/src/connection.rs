@@ -242,7 +242,7 @@ impl<R, D> Connection<R, D> {
         let own = self.speech.as_ref().map_or(Interest::NONE, |speech| speech.interest);
         match &self.machine.state {
             State::Ready(ready) if ready.may_get_beat(&self.config) => {
-                own.and(JsonHeartbeat::BEATS)
+                own.or(JsonHeartbeat::BEATS)
             }
             _ => own,
         }

@@ -121,8 +121,7 @@ impl Settings {
         let tls = match self.tls {
             _ if !with_tls => None,
             None if secure => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
-            // A provider's request may set a `wss://` URL.
-            // So may the dialect.
+            // The URL of a provider's request or of the dialect may be `wss://`.
             None => may_move.then(Tls::platform_later),
             given => given.filter(|_| secure || may_move),
         };
@@ -138,8 +137,15 @@ impl Settings {
                 self.config
             }
         };
-        let dialect = self.dialect.map(Guarded::new);
-        if dialect.is_none() {
+        let has_dialect = self.dialect.is_some();
+        let dialect = self.dialect.and_then(|make| {
+            let wrong = |panic| {
+                let limit = format!("must be made without a panic, but panicked: {panic}");
+                errors.push(ConfigError::new("dialect", "", limit));
+            };
+            Guarded::new(make).map_err(wrong).ok()
+        });
+        if !has_dialect {
             let limit = "must not be set without a dialect";
             if config.heartbeat_kind() == HeartbeatKind::Dialect {
                 errors.push(ConfigError::new("heartbeat.kind", "dialect", limit));
@@ -166,7 +172,7 @@ impl Settings {
             let given = format_duration(self.send_stall);
             errors.push(ConfigError::new("send_stall", given, "must be from 100ms to 1h"));
         }
-        ConfigErrors::check(errors)?;
+        ConfigErrors::check(std::mem::take(&mut errors))?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
@@ -184,9 +190,10 @@ impl Settings {
             .with_send_stall(self.send_stall);
         for (key, message) in self.on_ready {
             if let Err(wrong) = session.set_on_ready(&key, message) {
-                return Err(ConfigError::new("on_ready", key, wrong.to_string()).into());
+                errors.push(ConfigError::new("on_ready", key, wrong.to_string()));
             }
         }
+        ConfigErrors::check(errors)?;
         if let Some(observer) = self.observer {
             session = session.with_observer(observer);
         }

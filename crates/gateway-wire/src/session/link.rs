@@ -35,6 +35,8 @@ pub(super) struct Link {
     pub(super) refusal: Option<Box<str>>,
     /// What the dialect sent while logging in. The server's texts must not show it.
     pub(super) dialect_login: Vec<Secret>,
+    /// Whether the connection has become ready on this socket.
+    pub(super) was_ready: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl Link {
             is_draining: false,
             refusal: None,
             dialect_login: Vec::new(),
+            was_ready: false,
         }
     }
 
@@ -74,8 +77,11 @@ impl Link {
         ledger.take(start..self.output.end())
     }
 
-    /// Remembers a text that the dialect sends while logging in, to hide it.
+    /// Remembers a text that the dialect sends before the connection is first ready, to hide it.
     pub(super) fn remember_login(&mut self, text: &str) {
+        if self.was_ready {
+            return;
+        }
         let known: usize = self.dialect_login.iter().map(|text| text.reveal().len()).sum();
         if known + text.len() <= Config::MAX_LOGIN && self.dialect_login.len() < MOST_LOGINS {
             self.dialect_login.push(Secret::new(text));
@@ -100,6 +106,14 @@ impl Link {
         match self.answers.back_mut() {
             Some(last) if last.end == answer.start => last.end = answer.end,
             _ => self.answers.push_back(answer),
+        }
+    }
+
+    /// Fails the socket if a dialect's answers to one read are longer than this. `owed` stops only
+    /// the next read, and one read may bring many messages.
+    pub(super) fn bound_answers(&mut self, limit: usize) {
+        if self.waiting_answers > limit {
+            self.breach.get_or_insert(Breach::Answers { limit });
         }
     }
 

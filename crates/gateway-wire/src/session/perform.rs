@@ -68,6 +68,9 @@ impl Session {
         }
         self.said = None;
         if std::mem::take(&mut self.is_newly_ready) {
+            if let Some(link) = &mut self.link {
+                link.was_ready = true; // only now: the call that accepts the login may send, too
+            }
             self.send_on_ready(); // behind the dialect's own messages
         }
     }
@@ -244,22 +247,24 @@ impl Session {
         }
         self.scratch.clear();
         let behind = output.pending().len() as u64;
-        let is_login = matches!(outgoing, Outgoing::Dialect(_)) && !self.connection.is_ready();
         match self.connection.encode(&outgoing, &mut self.scratch) {
             Some(Encoded::Text) => {
                 let start = output.end();
                 codec.encode_text(&self.scratch, output.buffer());
-                if is_login {
-                    link.remember_login(&self.scratch);
-                }
-                if matches!(outgoing, Outgoing::Pong(_) | Outgoing::Dialect(_)) {
-                    link.add_answer(start);
+                match outgoing {
+                    Outgoing::Dialect(_) => {
+                        link.remember_login(&self.scratch);
+                        link.add_answer(start);
+                    }
+                    Outgoing::Pong(_) => link.add_answer(start),
+                    _ => {}
                 }
             }
             Some(Encoded::Binary(bytes)) => {
                 let start = output.end();
                 codec.encode_binary(bytes, output.buffer());
                 if matches!(outgoing, Outgoing::Dialect(_)) {
+                    link.remember_login(std::str::from_utf8(bytes).unwrap_or_default());
                     link.add_answer(start);
                 }
             }
@@ -271,6 +276,9 @@ impl Session {
             link.pings.on_queued(link.output.end(), behind);
         }
         self.scratch.clear(); // a login is not kept in memory
+        if let Outgoing::Dialect(_) = outgoing {
+            link.bound_answers(self.limits.most_answers());
+        }
     }
 
     pub(super) fn block_if_full(&mut self) {
