@@ -161,7 +161,10 @@ impl Session {
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
                 self.forget_resumed(socket);
-                let detail = self.refusal_of(cause).or_else(|| self.said.take());
+                let is_own =
+                    matches!(cause, DisconnectCause::Dialect | DisconnectCause::LoginRefused(_));
+                let said = self.said.take().filter(|_| is_own);
+                let detail = self.refusal_of(cause).or(said);
                 let detail = detail.unwrap_or_else(|| self.detail(payload));
                 self.notify(ClientEvent::Disconnected { socket, cause, detail });
             }

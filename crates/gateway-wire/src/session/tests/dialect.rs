@@ -410,3 +410,18 @@ fn a_binary_login_is_hidden_also_after_the_login_and_later_texts_are_not() {
     session.received(at(1), id, &frame(0x81, "wrong: letmein99 plainword"));
     assert_eq!(ended(&mut session).1, "wrong: (hidden) plainword");
 }
+
+#[test]
+fn the_first_reason_of_a_dialect_counts_and_no_later_end_shows_it() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.login_accepted(),
+        received: |text, exchange| {
+            exchange.leave(CloseCode::POLICY_VIOLATION, Verdict::Retry, text);
+            exchange.leave(CloseCode::POLICY_VIOLATION, Verdict::Retry, "second");
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    session.received(at(1), id, &frame(0x81, "first"));
+    assert_eq!(ended(&mut session), (DisconnectCause::Dialect, "first".to_owned()));
+}
