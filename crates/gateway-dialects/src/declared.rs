@@ -9,7 +9,7 @@ use gateway_core::{
     Spoken,
 };
 
-use crate::definition::{Answer, Capture, Parts, Refusal, Span};
+use crate::definition::{Answer, Capture, Heartbeat, Parts, Refusal, Span};
 use crate::fault::Fault;
 use crate::json::{self, Found, Scalar};
 use crate::pattern::Subject;
@@ -66,7 +66,9 @@ impl fmt::Debug for DeclaredDialect {
 impl Dialect for DeclaredDialect {
     fn duties(&self) -> Duties {
         let mut duties = Duties::NONE;
-        duties.heartbeat = self.parts.heartbeat.send.is_some();
+        // What only expects the server's pings sends none: a Pong would count as a sign of life.
+        let heartbeat = &self.parts.heartbeat;
+        duties.heartbeat = heartbeat.send.is_some() || heartbeat.expect.is_some();
         duties.login = self.parts.login.as_ref().map(|login| login.timeout);
         duties
     }
@@ -82,7 +84,7 @@ impl Dialect for DeclaredDialect {
     fn opened(&mut self, exchange: &mut Exchange<'_>) {
         let Self { parts, socket } = self;
         socket.start(parts);
-        socket.set_spans(parts, None, exchange);
+        Socket::set_first_spans(parts, exchange);
         match &parts.login {
             None => socket.send(&parts.on_ready, Phase::Ready, exchange),
             Some(login) if login.wait.is_none() => {
@@ -181,13 +183,13 @@ impl Socket {
             (Phase::Waiting, Some(wait)) => {
                 let body = wait.find(subject)?;
                 self.capture(&login.capture, body, false);
-                self.set_spans(parts, Some(&login.capture), exchange);
+                self.set_spans(parts, &login.capture, exchange);
                 self.send(&login.send, Phase::LoggingIn, exchange);
             }
             _ => {
                 let body = login.ok.find(subject)?;
                 self.capture(&login.capture, body, false);
-                self.set_spans(parts, Some(&login.capture), exchange);
+                self.set_spans(parts, &login.capture, exchange);
                 exchange.login_accepted();
                 self.send(&parts.on_ready, Phase::Ready, exchange);
             }
@@ -203,12 +205,11 @@ impl Socket {
         exchange: &mut Exchange<'_>,
     ) -> Received {
         self.capture(&answer.capture, body, true);
-        self.set_spans(parts, Some(&answer.capture), exchange);
+        self.set_spans(parts, &answer.capture, exchange);
         // In strict mode, only this says that the server is alive.
         if let Some(expect) = &parts.heartbeat.expect
             && !expect.is_of(&answer.capture)
-            && let Some(span) = expect.value(&self.values.captured)
-            && !span.is_zero()
+            && let Some(span) = self.expected(&parts.heartbeat)
         {
             exchange.expect_within(span);
         }
@@ -235,13 +236,27 @@ impl Socket {
         }
     }
 
-    /// Sets the heartbeat's spans: the fixed ones, or those with one of these captures.
-    fn set_spans(&self, parts: &Parts, captures: Option<&[Capture]>, exchange: &mut Exchange<'_>) {
+    /// Sets the heartbeat's spans that need no capture.
+    fn set_first_spans(parts: &Parts, exchange: &mut Exchange<'_>) {
         let heartbeat = &parts.heartbeat;
-        let due = |span: &&_| match captures {
-            None => matches!(span, Span::Fixed(_)),
-            Some(captures) => span.is_of(captures),
-        };
+        if let Some(Span::Fixed(interval)) = heartbeat.interval {
+            exchange.set_heartbeat(interval, heartbeat.timeout);
+        }
+        if let Some(span) = heartbeat.expected_at_first() {
+            exchange.expect_within(span);
+        }
+    }
+
+    /// How long the server may be silent.
+    fn expected(&self, heartbeat: &Heartbeat) -> Option<Duration> {
+        let named = heartbeat.expect.as_ref()?.value(&self.values.captured);
+        named.filter(|span| !span.is_zero()).or(heartbeat.expected_at_first())
+    }
+
+    /// Sets the heartbeat's spans with one of these captures.
+    fn set_spans(&self, parts: &Parts, captures: &[Capture], exchange: &mut Exchange<'_>) {
+        let heartbeat = &parts.heartbeat;
+        let due = |span: &&Span| span.is_of(captures);
         let value = |span: &Span| span.value(&self.values.captured);
         if let Some(interval) = heartbeat.interval.as_ref().filter(due).and_then(value) {
             exchange.set_heartbeat(interval, heartbeat.timeout);
@@ -280,6 +295,7 @@ fn first<'p, 'm>(rules: &'p [Refusal], subject: Subject<'m>) -> Option<(&'p Refu
 fn stamp_at(body: &str, pointer: &str) -> Option<u64> {
     let text = match json::find(body, pointer).scalar()? {
         Scalar::Number(number) => return number.as_u64(),
+        Scalar::Boolean(_) => return None,
         Scalar::Text(text) => text,
     };
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();

@@ -1,6 +1,7 @@
 //! A dialect that is written down: read, checked, and made into a [`DeclaredDialect`].
 
 mod limits;
+mod order;
 mod parts;
 mod read;
 mod table;
@@ -15,8 +16,10 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::declared::DeclaredDialect;
+use crate::secret::UnknownSecret;
+use crate::template::{SecretName, Template};
 pub use parts::Suggestions;
-pub(crate) use parts::{Answer, Capture, Parts, Refusal, Span};
+pub(crate) use parts::{Answer, Capture, Heartbeat, Parts, Refusal, Span};
 
 /// A dialect as it is written in TOML, read and checked.
 ///
@@ -92,10 +95,21 @@ impl Definition {
 
     /// The names of the secrets that the dialect cannot do without, in alphabetical order.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let mut names: Vec<_> = self.parts.templates().flat_map(|one| one.secrets()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter()
+        let secrets = self.parts.templates().flat_map(Template::secrets);
+        sorted(secrets.filter(|secret| !secret.has_default))
+    }
+
+    /// The names of all secrets that the dialect uses, those with a default included, in
+    /// alphabetical order.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        sorted(self.parts.templates().flat_map(Template::secrets))
+    }
+
+    /// # Errors
+    /// Returns the names that are near, if the dialect uses no secret of this name.
+    pub fn check_secret(&self, name: &str) -> Result<(), UnknownSecret> {
+        let known: Vec<_> = self.secret_names().map(str::to_string).collect();
+        UnknownSecret::check(name, &known)
     }
 }
 
@@ -125,6 +139,13 @@ impl fmt::Debug for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Definition").field("parts", &self.parts).finish_non_exhaustive()
     }
+}
+
+fn sorted<'a>(secrets: impl Iterator<Item = SecretName<'a>>) -> impl Iterator<Item = &'a str> {
+    let mut names: Vec<_> = secrets.map(|secret| secret.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter()
 }
 
 fn from_process(name: &str) -> Option<String> {

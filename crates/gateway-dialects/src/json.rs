@@ -7,11 +7,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-/// A string or a number, which a message may hold for a later one.
+/// A string, a number or a boolean, which a message may hold for a later one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar {
     Text(String),
     Number(Number),
+    Boolean(bool),
 }
 
 impl Scalar {
@@ -19,6 +20,7 @@ impl Scalar {
         match self {
             Self::Text(text) => text,
             Self::Number(number) => number.to_string(),
+            Self::Boolean(boolean) => boolean.to_string(),
         }
     }
 }
@@ -29,7 +31,7 @@ pub(crate) enum Found {
     /// Nothing or `null`, or the text is not JSON.
     Nothing,
     Scalar(Scalar),
-    /// A boolean, a list or an object.
+    /// A list or an object.
     Other,
 }
 
@@ -100,8 +102,8 @@ impl<'de> Visitor<'de> for Lookup<'_> {
         Ok(self.here(|| Found::Scalar(Scalar::Text(text.to_string()))))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Found, E> {
-        Ok(self.here(|| Found::Other))
+    fn visit_bool<E>(self, boolean: bool) -> Result<Found, E> {
+        Ok(self.here(|| Found::Scalar(Scalar::Boolean(boolean))))
     }
 
     fn visit_unit<E>(self) -> Result<Found, E> {
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_finds_strings_and_numbers_and_says_what_else_is_there() {
+    fn a_pointer_finds_scalars_and_says_what_else_is_there() {
         let text = r#"{"a":{"b~/":[7,"x",-1.5,true,null,{}]},"a2":1,"a2":2}"#;
         let found = |pointer| find(text, pointer);
         let number = |number: Value| match number {
@@ -227,7 +229,8 @@ mod tests {
         assert_eq!(found("/a/b~0~1/0"), number(json!(7)));
         assert_eq!(found("/a/b~0~1/1"), Found::Scalar(Scalar::Text("x".into())));
         assert_eq!(found("/a/b~0~1/2"), number(json!(-1.5)));
-        for other in ["/a/b~0~1/3", "/a/b~0~1/5", "/a", "/a/b~0~1", ""] {
+        assert_eq!(found("/a/b~0~1/3"), Found::Scalar(Scalar::Boolean(true)));
+        for other in ["/a/b~0~1/5", "/a", "/a/b~0~1", ""] {
             assert_eq!(found(other), Found::Other, "{other}");
         }
         for nothing in ["/a/b~0~1/4", "/a/b~0~1/6", "/a/b~0~1/00", "/x", "/a/x/y", "/a2/x"] {

@@ -86,9 +86,11 @@ mod json;
 mod near;
 mod pattern;
 mod presets;
+mod secret;
 mod template;
 
 pub use declared::DeclaredDialect;
 pub use definition::{Definition, Suggestions};
 pub use fault::Fault;
 pub use presets::{Preset, UnknownPreset, preset, presets};
+pub use secret::UnknownSecret;

@@ -1,4 +1,4 @@
-//! Names that are near a misspelled one.
+//! Names in errors.
 
 /// The names of `known` that are near `name`, the nearest first.
 pub(crate) fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
@@ -22,6 +22,14 @@ pub(crate) fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
 pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let near = near(name, known);
     if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) }
+}
+
+/// A name or a pattern as an error shows it: at most 64 characters.
+pub(crate) fn shown(text: &str) -> String {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Patterns: which messages a rule is for.
 
+use std::borrow::Cow;
+
 use gateway_core::{Interest, JsonRule, Message};
 
 use crate::hex;
 use crate::json::{self, Found};
+use crate::near::shown;
 
 /// A message, as patterns look at it.
 #[derive(Clone, Copy)]
@@ -52,6 +55,22 @@ impl Pattern {
         self.0.iter().find_map(|tests| {
             let body = subject.text.unwrap_or_default();
             tests.iter().try_fold(body, |body, test| test.check(subject, body))
+        })
+    }
+
+    /// Whether a message that matches can have a value at the pointer.
+    pub(crate) fn can_hold(&self, pointer: &str) -> bool {
+        self.0.iter().any(|tests| {
+            let texts = tests.iter().filter_map(|test| match test {
+                Test::Equal(text) => Some(text.as_str()),
+                _ => None,
+            });
+            // All of the message is known only from `=text`.
+            texts.take(1).all(|text| {
+                let subject = Subject { text: Some(text), binary: None };
+                let body = tests.iter().try_fold(text, |body, test| test.check(subject, body));
+                body.is_some_and(|body| json::find(body, pointer) != Found::Nothing)
+            })
         })
     }
 
@@ -115,13 +134,15 @@ pub(crate) const FORMS: &str = "must be a pattern: /pointer=value, /pointer, =te
                                 hex:bytes or ^hex:bytes";
 
 impl Test {
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    /// # Errors
+    /// What must be instead.
+    pub(crate) fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
         const HEX: &str = "must have an even number of the digits 0-9 and a-f after hex:";
         if let Some(digits) = text.strip_prefix("hex:") {
-            return hex::parse(digits).map(Self::Bytes).ok_or(HEX);
+            return hex::parse(digits).map(Self::Bytes).ok_or(HEX.into());
         }
         if let Some(digits) = text.strip_prefix("^hex:") {
-            return hex::parse(digits).map(Self::FirstBytes).ok_or(HEX);
+            return hex::parse(digits).map(Self::FirstBytes).ok_or(HEX.into());
         }
         let mut letters = text.chars();
         let (first, rest) = (letters.next(), letters.as_str().to_string());
@@ -129,15 +150,32 @@ impl Test {
             Some('=') => Ok(Self::Equal(rest)),
             Some('^') if !rest.is_empty() => Ok(Self::Prefix(rest)),
             Some('~') if !rest.is_empty() => Ok(Self::Part(rest)),
-            Some('/') => Ok(match JsonRule::parse(text) {
-                Some(rule) => {
-                    let (pointer, value) = text.split_once('=').unwrap_or((text, ""));
-                    Self::Json { rule, hints: Hints::new(pointer, Some(value)) }
-                }
-                None => Self::Exists { pointer: text.into(), hints: Hints::new(text, None) },
-            }),
-            _ => Err(FORMS),
+            Some('/') => match text.split_once('=') {
+                Some((pointer, value)) => Self::json(pointer, value).map_err(Cow::Owned),
+                None => Ok(Self::Exists { pointer: text.into(), hints: Hints::new(text, None) }),
+            },
+            _ => Err(FORMS.into()),
         }
+    }
+
+    /// `/type==pong`, `/type="pong"` and `/type = pong` would match nothing that a server sends. A
+    /// value that does begin with such a letter has a backslash before it.
+    fn json(pointer: &str, written: &str) -> Result<Self, String> {
+        const ESCAPED: [char; 5] = ['=', '"', '\'', ' ', '\\'];
+        let value = match written.strip_prefix('\\') {
+            Some(literal) if literal.starts_with(ESCAPED) => literal,
+            _ if written.starts_with(&ESCAPED[..4]) => {
+                let meant = written.trim_start_matches(['=', ' ']).trim_matches(['"', '\'', ' ']);
+                let (pointer, meant, written) =
+                    (shown(pointer.trim_end()), shown(meant), shown(written));
+                return Err(format!(
+                    "must be {pointer}={meant}, or {pointer}=\\{written} if the value itself begins so"
+                ));
+            }
+            _ => written,
+        };
+        let rule = JsonRule::parse(&format!("{pointer}={value}")).ok_or(FORMS)?;
+        Ok(Self::Json { rule, hints: Hints::new(pointer, Some(value)) })
     }
 
     /// Prefixes first, because pointers look behind them; then what is cheap.

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::definition::{Definition, Suggestions};
 use crate::near::near;
+use crate::secret::UnknownSecret;
 
 /// A dialect of well-known servers. [`preset`] finds it by name, [`presets`] lists all.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,10 @@ enum Kind {
 struct Code {
     summary: &'static str,
     make: fn() -> Box<dyn Dialect + Send + Sync>,
+    /// The secrets that it cannot do without.
     secrets: &'static [&'static str],
+    /// Other secrets that it uses.
+    optional: &'static [&'static str],
     subprotocols: &'static [&'static str],
     path: Option<&'static str>,
     /// Codes after which a retry makes no sense.
@@ -39,7 +43,15 @@ struct Code {
 
 impl Code {
     const fn new(summary: &'static str, make: fn() -> Box<dyn Dialect + Send + Sync>) -> Self {
-        Self { summary, make, secrets: &[], subprotocols: &[], path: None, fatal: &[] }
+        Self {
+            summary,
+            make,
+            secrets: &[],
+            optional: &[],
+            subprotocols: &[],
+            path: None,
+            fatal: &[],
+        }
     }
 
     fn suggestions(&self) -> Suggestions {
@@ -142,14 +154,33 @@ impl Preset {
         }
     }
 
-    /// The names of the secrets that the dialect cannot do without. Others, which it can use, are
-    /// in the table of presets.
+    /// The names of the secrets that the dialect cannot do without.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         match self.kind {
             Kind::Toml(text) => definition(text).secrets().map(str::to_string).collect(),
             Kind::Code(code) => code.secrets.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// The names of all secrets that the dialect uses, in alphabetical order.
+    #[must_use]
+    pub fn secret_names(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Toml(text) => definition(text).secret_names().map(str::to_string).collect(),
+            Kind::Code(code) => {
+                let names = code.secrets.iter().chain(code.optional);
+                let mut names: Vec<_> = names.map(ToString::to_string).collect();
+                names.sort_unstable();
+                names
+            }
+        }
+    }
+
+    /// # Errors
+    /// Returns the names that are near, if the dialect uses no secret of this name.
+    pub fn check_secret(&self, name: &str) -> Result<(), UnknownSecret> {
+        UnknownSecret::check(name, &self.secret_names())
     }
 }
 
@@ -194,13 +225,17 @@ const ALL: &[Preset] = &[
         name: "nats",
         covers: "INFO, CONNECT with token or user name and password, pings of both sides; \
                  subscriptions are yours; no nkeys or JWTs, which need signatures",
-        kind: Kind::Code(Code::new("NATS, in binary messages", || Box::<nats::Nats>::default())),
+        kind: Kind::Code(Code {
+            optional: &["password", "token", "username"],
+            ..Code::new("NATS, in binary messages", || Box::<nats::Nats>::default())
+        }),
     },
     Preset {
         name: "stomp",
         covers: "CONNECT with user name and password, beats of both sides as negotiated, \
                  DISCONNECT; subscriptions are yours",
         kind: Kind::Code(Code {
+            optional: &["host", "password", "username"],
             subprotocols: &["v12.stomp", "v11.stomp", "v10.stomp"],
             ..Code::new("STOMP 1.0 to 1.2, in text messages", || Box::<stomp::Stomp>::default())
         }),
@@ -210,6 +245,7 @@ const ALL: &[Preset] = &[
         covers: "CONNECT with user name and password and a clean session, PINGREQ, DISCONNECT; \
                  subscriptions and acknowledgements are yours",
         kind: Kind::Code(Code {
+            optional: &["client_id", "password", "username"],
             subprotocols: &["mqtt"],
             path: Some("/mqtt"),
             ..Code::new("MQTT 3.1.1", || Box::<mqtt::Mqtt>::default())
@@ -221,6 +257,7 @@ const ALL: &[Preset] = &[
                  yours; no compression, one shard",
         kind: Kind::Code(Code {
             secrets: &["token"],
+            optional: &["intents"],
             path: Some(discord::PATH),
             fatal: &[(4004, 4004), (4010, 4014)],
             ..Code::new("Discord's gateway for bots, version 10 in JSON", || {

@@ -31,8 +31,15 @@ pub(crate) enum Captured {
     #[default]
     Nothing,
     Value(Scalar),
-    /// A boolean, a list or an object, which no message can hold.
+    /// A list, an object or a string that is too long, which no message can hold.
     Unusable,
+}
+
+/// A secret that a template uses.
+#[derive(Clone, Copy)]
+pub(crate) struct SecretName<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) has_default: bool,
 }
 
 /// A message to send. Its `Debug` shows only its place, because the text may contain a secret.
@@ -130,29 +137,41 @@ impl Template {
         self.uses(&Source::Counter) || self.uses(&Source::Timestamp)
     }
 
-    /// The names of the secrets without a default.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The secrets, in their order.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = SecretName<'_>> {
+        self.sources().filter_map(|source| match source {
+            Source::Secret { name, default } => {
+                Some(SecretName { name, has_default: default.is_some() })
+            }
+            _ => None,
+        })
+    }
+
+    /// The names and indices of the captures, in their order.
+    pub(crate) fn captures(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.sources().filter_map(|source| match source {
+            Source::Captured { name, index } => Some((name.as_str(), *index)),
+            _ => None,
+        })
+    }
+
+    fn uses(&self, wanted: &Source) -> bool {
+        self.sources().any(|source| source == wanted)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Source> {
         let pieces = match &self.content {
             Content::Bytes(_) => &[],
             Content::Text { pieces, .. } => pieces.as_slice(),
         };
         pieces.iter().filter_map(|piece| match piece {
-            Piece::Value { source: Source::Secret { name, default: None }, .. } => {
-                Some(name.as_str())
-            }
-            Piece::Value { .. } | Piece::Literal(_) => None,
+            Piece::Value { source, .. } => Some(source),
+            Piece::Literal(_) => None,
         })
-    }
-
-    fn uses(&self, wanted: &Source) -> bool {
-        let is_wanted = |piece: &Piece| match piece {
-            Piece::Value { source, .. } => source == wanted,
-            Piece::Literal(_) => false,
-        };
-        match &self.content {
-            Content::Bytes(_) => false,
-            Content::Text { pieces, .. } => pieces.iter().any(is_wanted),
-        }
     }
 }
 
@@ -208,6 +227,7 @@ impl Filled<'_> {
             }
             Source::Captured { index, .. } => match self.values.captured.get(*index) {
                 Some(Captured::Value(Scalar::Number(number))) => return write!(f, "{number}"),
+                Some(Captured::Value(Scalar::Boolean(flag))) => return write!(f, "{flag}"),
                 Some(Captured::Value(Scalar::Text(text))) => text,
                 Some(Captured::Nothing | Captured::Unusable) | None => "",
             },

@@ -126,10 +126,171 @@ fn what_the_greeting_said_is_kept_until_the_socket_is_lost() {
     peer.cut();
     assert_eq!(peer.interest(), Interest::NONE);
     peer.accept_next();
-    peer.says(r#"{"session":true}"#);
+    peer.says(r#"{"session":[]}"#);
     peer.says("ok");
     peer.wait_secs(30);
     assert_eq!(peer.reasons(), ["heartbeat.send: ${session} has no value"]);
+}
+
+#[test]
+fn strings_numbers_and_booleans_can_be_captured() {
+    let toml = r#"
+        [[answer]]
+        when = "/ask"
+        capture = { value = "/ask" }
+        send = '${value}'
+    "#;
+    for (value, sent) in [("7", "7"), ("-1.5", "-1.5"), ("\"a\"", "a"), ("true", "true")] {
+        let mut peer = Peer::of_toml(toml, &[]);
+        peer.says(&format!("{{\"ask\":{value}}}"));
+        assert_eq!(peer.sent(), [text(sent)]);
+    }
+    for value in ["{}", "[1]"] {
+        let mut peer = Peer::of_toml(toml, &[]);
+        peer.says(&format!("{{\"ask\":{value}}}"));
+        assert_eq!(peer.reasons(), ["answer[0].send: ${value} has no value"]);
+    }
+}
+
+#[test]
+fn a_server_that_is_mute_but_for_its_pongs_is_dead_if_only_its_pings_are_expected() {
+    let toml = "[heartbeat]\nexpect = \"60s\"\n[[answer]]\nwhen = \"=2\"\nsend = \"3\"";
+    let mut peer = Peer::of_toml(toml, &[]);
+    for _ in 0..3 {
+        peer.wait_secs(59);
+        peer.says("2");
+        assert_eq!(peer.sent(), [text("3")], "and no WebSocket Ping");
+    }
+    peer.wait_secs(59);
+    assert!(peer.is_ready());
+    peer.wait_secs(1);
+    assert_eq!(peer.losses(), [DisconnectCause::PongTimeout]);
+}
+
+#[test]
+fn until_the_server_has_named_the_span_it_may_be_silent_for_five_minutes() {
+    let toml = r#"
+        [heartbeat]
+        expect = { from = "span", unit = "s" }
+        [[answer]]
+        when = "/span"
+        capture = { span = "/span" }
+        [[answer]]
+        when = "=2"
+    "#;
+    for strict in [false, true] {
+        let open = || {
+            let dialect = Definition::parse(toml).unwrap().dialect();
+            Peer::open_with(Config::builder().heartbeat_strict(strict), Box::new(dialect), &[])
+        };
+        let mut peer = open();
+        peer.wait_secs(299);
+        peer.says(if strict { "2" } else { "data" });
+        peer.says(r#"{"span":0}"#);
+        assert_eq!(peer.warnings(), 1);
+        peer.wait_secs(299);
+        assert!(peer.is_ready());
+        peer.wait_secs(1);
+        assert_eq!(peer.losses(), [DisconnectCause::PongTimeout]);
+        assert!(!peer.sent().contains(&Sent::Ping));
+
+        let mut peer = open();
+        peer.says(r#"{"span":20}"#);
+        peer.wait_secs(20);
+        assert_eq!(peer.losses(), [DisconnectCause::PongTimeout]);
+    }
+}
+
+#[test]
+fn one_event_sends_as_many_messages_as_the_page_says() {
+    const LOGIN: &str = "[login]\nok = \"=ok\"\ncapture = { i = \"/i\", e = \"/e\" }\n";
+    const FIXED: &str = "[heartbeat]\nsend = \"a\"\ninterval = \"9s\"\nexpect = \"20s\"\n";
+    const NAMED: &str = "[heartbeat]\nsend = \"a\"\npong = \"=b\"\n\
+                         interval = { from = \"i\", unit = \"s\" }\n\
+                         expect = { from = \"e\", unit = \"s\" }\n";
+    let messages = |count: usize| format!("{:?}", vec!["m"; count]);
+    let both = r#"{"i":9,"e":9}"#;
+    for (most, name, before, after, heard) in [
+        (4, "on_ready", "", "", None),
+        (2, "on_ready", "", FIXED, None),
+        (4, "send", LOGIN, "", None),
+        (2, "send", LOGIN, FIXED, None),
+        (4, "send", "[login]\nwait = \"=hi\"\nok = \"=ok\"\n", FIXED, Some("hi")),
+        (2, "send", &format!("{LOGIN}wait = \"/i\"\n"), NAMED, Some(both)),
+        (3, "on_ready", "", LOGIN, Some("ok")),
+        (3, "on_ready", "", &format!("{LOGIN}{FIXED}"), Some("ok")),
+        (4, "send", "[[answer]]\nwhen = \"=ok\"\n", "", Some("ok")),
+        (3, "send", "[[answer]]\nwhen = \"=ok\"\n", FIXED, Some("ok")),
+        (
+            2,
+            "send",
+            "[[answer]]\nwhen = \"/i\"\ncapture = { i = \"/i\", e = \"/e\" }\n",
+            NAMED,
+            Some(both),
+        ),
+    ] {
+        let toml = |count| format!("{before}{name} = {}\n{after}", messages(count));
+        let mut peer = Peer::of_toml(&toml(most), &[]);
+        if let Some(heard) = heard {
+            assert_eq!(peer.sent(), []);
+            peer.says(heard);
+        }
+        assert_eq!(peer.sent(), vec![text("m"); most], "{}", toml(most));
+        let errors = Definition::parse(&toml(most + 1)).unwrap_err().to_string();
+        assert!(errors.contains(&format!("must be at most {most} messages here")), "{errors}");
+    }
+}
+
+#[test]
+fn a_login_needs_no_message() {
+    let mut peer = Peer::of_toml("[login]\nok = \"/type=welcome\"", &[]);
+    assert!(!peer.is_ready());
+    peer.says(r#"{"type":"welcome"}"#);
+    assert!(peer.is_ready());
+    assert_eq!((peer.sent(), peer.delivered()), (vec![], vec![]));
+}
+
+#[test]
+fn a_backslash_stands_before_a_value_that_begins_like_a_mistake() {
+    for (pattern, value) in [
+        (r"/a=\=b", "=b"),
+        (r#"/a=\"b""#, "\\\"b\\\""),
+        (r"/a=\'b", "'b"),
+        (r"/a=\ b", " b"),
+        (r"/a=\\b", r"\\b"),
+        (r"/a=\b", r"\\b"),
+        (r"/a=b=c", "b=c"),
+    ] {
+        let toml = format!("[[answer]]\nwhen = {pattern:?}");
+        let mut peer = Peer::of_toml(&toml, &[]);
+        peer.says(&format!("{{\"a\":\"{value}\"}}"));
+        assert_eq!(peer.delivered(), [""; 0], "{pattern}");
+    }
+}
+
+#[test]
+fn a_pong_with_a_wrong_stamp_is_still_a_pong() {
+    let toml = "[heartbeat]\nsend = '{\"id\":${counter}}'\npong = \"/id\"\nstamp = \"/id\"";
+    let mut peer = Peer::of_toml(toml, &[]);
+    peer.wait_secs(30);
+    peer.says("{\"id\":77}");
+    assert_eq!(peer.pongs().len(), 1);
+    peer.wait_secs(6);
+    assert!(peer.is_ready());
+}
+
+#[test]
+fn all_secrets_are_named_and_others_are_errors_with_near_ones() {
+    let toml = "on_ready = [\"${secret:token}\", \"${secret:auth:-none} ${secret:token}\"]";
+    let definition = Definition::parse(toml).unwrap();
+    assert_eq!(definition.secrets().collect::<Vec<_>>(), ["token"]);
+    assert_eq!(definition.secret_names().collect::<Vec<_>>(), ["auth", "token"]);
+    assert_eq!(definition.check_secret("auth"), Ok(()));
+    let error = |name| definition.check_secret(name).unwrap_err().to_string();
+    assert_eq!(error("ath"), "the dialect uses no secret \"ath\"; near it: auth");
+    assert_eq!(error("zzz"), "the dialect uses no secret \"zzz\"; it uses auth, token");
+    let none = Definition::parse("on_ready = \"a\"").unwrap().check_secret("token").unwrap_err();
+    assert_eq!(none.to_string(), "the dialect uses no secret \"token\"; it uses none");
 }
 
 #[test]

@@ -87,6 +87,33 @@ fn each_wrong_input_has_its_error() {
         ("[heartbeat]\nsend = \"a\"\nstamp = \"/id\"", "heartbeat.stamp", "without pong"),
         ("[heartbeat]\nsend = \"a\"\ntimeout = \"1s\"", "heartbeat.timeout", "without interval"),
         ("[heartbeat]\nsend = \"a\"\ninterval = 0", "heartbeat.interval", "above 0"),
+        ("[heartbeat]\nexpect = \"500ms\"", "heartbeat.expect = 500ms", "must be from 1s to 1d"),
+        ("[heartbeat]\nexpect = \"25h\"", "heartbeat.expect = 25h", "must be from 1s to 1d"),
+        (
+            "[heartbeat]\nsend = \"a\"\ninterval = 20",
+            "heartbeat.interval = 20",
+            "must be from 1s to 1d; a number without a unit is in milliseconds",
+        ),
+        (
+            "[heartbeat]\nsend = \"a\"\ninterval = \"2s\"\ntimeout = \"5s\"",
+            "heartbeat.timeout = 5s",
+            "must be at most heartbeat.interval (2s)",
+        ),
+        (
+            "[heartbeat]\nsend = \"a\"\ninterval = \"2s\"\ntimeout = 500",
+            "heartbeat.timeout = 500",
+            "must be from 1s to 1d",
+        ),
+        (
+            "[login]\nok = \"=a\"\ntimeout = \"366d\"",
+            "login.timeout = 366d",
+            "must be from 1ms to 365d",
+        ),
+        (
+            "[[leave]]\nwhen = \"=a\"\nverdict = \"366d\"",
+            "leave[0].verdict",
+            "a least delay such as 30s, at most 365d",
+        ),
         ("[heartbeat]\nsend = \"hex:0\"", "heartbeat.send", "an even number"),
         ("on_ready = \"a\"\n[policy]\n4000 = \"never\"", "policy.4000", "must be a code"),
         ("on_ready = \"a\"\n[policy]\nx = \"retry\"", "policy.x", "must be a code"),
@@ -105,6 +132,88 @@ fn each_wrong_input_has_its_error() {
         ),
     ] {
         check(text, &[(place, words)]);
+    }
+}
+
+#[test]
+fn a_verdict_behind_a_pattern_is_an_error_that_shows_how_to_write_it() {
+    for (refused, place, words) in [
+        (
+            "\"/error=banned:fatal\"",
+            "login.refused = /error=banned:fatal",
+            "must be { when = \"/error=banned\", verdict = \"fatal\" }; if the value itself ends with \
+             :fatal, { when = \"/error=banned:fatal\" }",
+        ),
+        (
+            "[\"/error=a\", \"/error=busy:30s\"]",
+            "login.refused[1] = /error=busy:30s",
+            "must be { when = \"/error=busy\", verdict = \"30s\" }",
+        ),
+        (
+            "[[\"/op=auth\", \"/error=busy:retry\"]]",
+            "login.refused[0] = /error=busy:retry",
+            "must be { when = \"/error=busy\", verdict = \"retry\" }",
+        ),
+    ] {
+        check(&format!("[login]\nok = \"=a\"\nrefused = {refused}"), &[(place, words)]);
+    }
+    for refused in ["\"/at=12:30\"", "\"/a=b:c\"", "{ when = \"/error=banned:fatal\" }"] {
+        check(&format!("[login]\nok = \"=a\"\nrefused = {refused}"), &[]);
+    }
+}
+
+#[test]
+fn a_value_that_looks_like_a_mistake_is_an_error_with_the_right_spelling() {
+    for (pattern, words) in [
+        ("/type==pong", r"must be /type=pong, or /type=\=pong if the value itself begins so"),
+        ("/type=\"pong\"", "must be /type=pong, or /type=\\\"pong\" if"),
+        ("/type='pong'", r"must be /type=pong, or /type=\'pong' if"),
+        ("/type = pong", r"must be /type=pong, or /type=\ pong if"),
+        ("/type == \"pong\"", r"must be /type=pong, or "),
+        ("/type=\"\"", "must be /type=, or"),
+    ] {
+        let place = format!("answer[0].when = {pattern}");
+        check(&format!("[[answer]]\nwhen = {pattern:?}"), &[(&place, words)]);
+    }
+}
+
+#[test]
+fn a_message_that_is_sent_before_its_value_can_come_is_an_error() {
+    const LOGIN: &str = "[login]\nsend = \"${sid}\"\ncapture = { sid = \"/sid\" }\nok = \"/sid\"\n";
+    const ANSWER: &str = "[[answer]]\nwhen = \"/sid\"\ncapture = { sid = \"/sid\" }\n";
+    for (toml, place, words) in [
+        (
+            LOGIN.to_string(),
+            "login.send",
+            "must not use ${sid}: without login.wait, it is sent before",
+        ),
+        (format!("{LOGIN}{ANSWER}"), "login.send", "must not use ${sid}: without login.wait"),
+        (
+            format!("{LOGIN}wait = \"=hello\""),
+            "login.send",
+            "must not use ${sid}: the greeting has no such value",
+        ),
+        (
+            format!("{LOGIN}wait = [\"^4\", '=4{{\"id\":1}}']"),
+            "login.send",
+            "must not use ${sid}: the greeting has no such value",
+        ),
+        (
+            format!("on_ready = [\"a\", \"${{sid}}\"]\n{ANSWER}"),
+            "on_ready[1]",
+            "must not use ${sid}: without [login], it is sent before",
+        ),
+    ] {
+        check(&toml, &[(place, words)]);
+    }
+    for toml in [
+        format!("{LOGIN}wait = \"/hello\""),
+        format!("{LOGIN}wait = [[\"=hello\"], [\"^4\"]]"),
+        format!("{LOGIN}wait = [\"^4\", '=4{{\"sid\":1}}']"),
+        format!("{LOGIN}wait = \"=hello\"\n{ANSWER}"),
+        format!("on_ready = \"${{sid}}\"\n{}", LOGIN.replace("\"${sid}\"", "\"a\"")),
+    ] {
+        check(&toml, &[]);
     }
 }
 

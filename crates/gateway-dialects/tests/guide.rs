@@ -5,7 +5,7 @@ mod peer;
 use std::time::Duration;
 
 use gateway_core::{DisconnectCause, Interest, Verdict};
-use peer::{Peer, text};
+use peer::{Peer, Sent, text};
 
 #[test]
 fn bybit_pings_with_a_request_id() {
@@ -29,19 +29,22 @@ fn bybit_pings_with_a_request_id() {
 #[test]
 fn deribit_is_asked_to_ping_and_is_answered() {
     let mut peer = Peer::of_toml(include_str!("../../../examples/dialects/deribit.toml"), &[]);
-    let ask =
-        r#"{"jsonrpc":"2.0","id":"1","method":"public/set_heartbeat","params":{"interval":30}}"#;
+    let ask = r#"{"jsonrpc":"2.0","id":"heartbeat-1","method":"public/set_heartbeat","params":{"interval":30}}"#;
     assert_eq!(peer.sent(), [text(ask)]);
+    peer.says(r#"{"jsonrpc":"2.0","id":"heartbeat-1","result":"ok"}"#);
+    assert_eq!(peer.delivered(), [""; 0], "it is the answer to the dialect's own request");
     peer.says(r#"{"jsonrpc":"2.0","id":"1","result":"ok"}"#);
-    assert_eq!(peer.delivered().len(), 1);
+    peer.says(r#"{"jsonrpc":"2.0","id":"heartbeat-1","error":{"code":-32602}}"#);
+    assert_eq!(peer.delivered().len(), 2, "the application's answers, and what went wrong");
     peer.says(r#"{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"heartbeat"}}"#);
     assert_eq!(peer.sent(), []);
     peer.says(r#"{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}"#);
-    let test = r#"{"jsonrpc":"2.0","id":"2","method":"public/test","params":{}}"#;
+    let test = r#"{"jsonrpc":"2.0","id":"heartbeat-2","method":"public/test","params":{}}"#;
     assert_eq!(peer.sent(), [text(test)]);
-    peer.says(r#"{"jsonrpc":"2.0","id":"2","result":{"version":"1.2.26"}}"#);
+    peer.says(r#"{"jsonrpc":"2.0","id":"heartbeat-2","result":{"version":"1.2.26"}}"#);
     assert_eq!(peer.delivered(), [""; 0]);
     peer.wait_secs(60);
+    assert!(!peer.sent().contains(&Sent::Ping), "a Pong would count as a sign of life");
     assert_eq!(peer.losses().first(), Some(&DisconnectCause::PongTimeout));
     peer.accept_next();
     assert_eq!(peer.sent().last(), Some(&text(ask)));

@@ -229,7 +229,10 @@ fn an_interval_that_makes_no_sense_is_ignored_with_one_warning() {
         peer.says(r#"40{"sid":"n"}"#);
         assert_eq!(peer.warnings(), 0, "{interval}");
         peer.wait_secs(25);
-        assert!(peer.is_ready(), "{interval}: only the WebSocket Pings expect something");
+        assert!(peer.is_ready(), "{interval}: nothing is known of the server's pings");
+        peer.wait_secs(275);
+        assert_eq!(peer.losses(), [DisconnectCause::PongTimeout], "{interval}");
+        assert!(!peer.sent().contains(&Sent::Ping));
     }
     for interval in ["1e12", "1e300"] {
         let mut peer = Peer::of_preset("socket.io", &[]);
@@ -321,10 +324,34 @@ fn text_pings_are_answered_in_text() {
 }
 
 #[test]
+fn every_preset_names_its_secrets() {
+    for (name, secrets) in [
+        ("json", &["token"][..]),
+        ("graphql-transport-ws", &["payload"]),
+        ("home-assistant", &["token"]),
+        ("socket.io", &["auth"]),
+        ("phoenix", &[]),
+        ("janus", &["apisecret", "token"]),
+        ("nats", &["password", "token", "username"]),
+        ("stomp", &["host", "password", "username"]),
+        ("mqtt", &["client_id", "password", "username"]),
+        ("discord", &["intents", "token"]),
+        ("ping", &[]),
+        ("op-ping", &[]),
+    ] {
+        let preset = preset(name).unwrap();
+        assert_eq!(preset.secret_names(), secrets, "{name}");
+        assert!(preset.secrets().iter().all(|secret| preset.check_secret(secret).is_ok()));
+        assert_eq!(preset.check_secret("zzz").unwrap_err().known, secrets);
+    }
+    assert_eq!(preset("socket.io").unwrap().check_secret("ath").unwrap_err().near, ["auth"]);
+}
+
+#[test]
 fn no_preset_shows_a_secret() {
     for one in presets() {
-        let names = ["token", "payload", "auth", "username", "password", "login", "passcode"];
-        let secrets: Vec<_> = names.iter().map(|name| (*name, "hunter2")).collect();
+        let names = one.secret_names();
+        let secrets: Vec<_> = names.iter().map(|name| (name.as_str(), "hunter2")).collect();
         let mut peer = Peer::open(one.dialect(), &secrets);
         peer.says(r#"{"type":"auth_required"}"#);
         assert!(!peer.debug().contains("hunter2"), "{}", one.name());

@@ -87,6 +87,21 @@ pub(crate) struct Capture {
     pub(crate) pointer: String,
 }
 
+impl Heartbeat {
+    /// How long the server may be silent before it has said how often it pings. Without a ping that
+    /// it answers, nothing else notices that it is mute.
+    const UNNAMED: Duration = Duration::from_secs(5 * 60);
+
+    /// What is expected as soon as the connection is open.
+    pub(crate) fn expected_at_first(&self) -> Option<Duration> {
+        match (&self.expect, &self.pong) {
+            (Some(Span::Fixed(span)), _) => Some(*span),
+            (Some(Span::Captured { .. }), None) => Some(Self::UNNAMED),
+            (Some(Span::Captured { .. }), Some(_)) | (None, _) => None,
+        }
+    }
+}
+
 /// A span that the definition or the server names.
 #[derive(Debug)]
 pub(crate) enum Span {
@@ -130,7 +145,9 @@ impl Span {
                     Some(number) if number > 0.0 => sum = sum.saturating_add(unit.times(number)),
                     Some(_) | None => return Some(Duration::ZERO),
                 },
-                Some(Captured::Value(Scalar::Text(_)) | Captured::Unusable) => {
+                Some(
+                    Captured::Value(Scalar::Text(_) | Scalar::Boolean(_)) | Captured::Unusable,
+                ) => {
                     return Some(Duration::ZERO);
                 }
             }

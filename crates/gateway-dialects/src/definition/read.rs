@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use gateway_core::{ConfigError, ConfigErrors, Login, Rule, Verdict, parse_duration};
+use gateway_core::{
+    Config, ConfigError, ConfigErrors, Login, Rule, Verdict, format_duration, parse_duration,
+};
 use serde_json::Value;
 
-use super::limits;
 use super::parts::{
     Answer, Capture, Heartbeat, LoginPart, Parts, Refusal, Span, Suggestions, Unit,
 };
-use super::table::{SPAN, Table, duration, shown};
-use crate::near::hint;
+use super::table::{OF_HEARTBEAT, OF_LOGIN, Table};
+use super::{limits, order};
+use crate::near::{hint, shown};
 use crate::pattern::{Frames, Pattern, Reach};
 use crate::template::{BUILT_IN, Names, check_name};
 
@@ -37,6 +39,7 @@ pub(crate) fn read(
     root.finish();
     if errors.is_empty() {
         limits::check(&parts, &mut errors);
+        order::check(&parts, &mut errors);
     }
     let is_empty = parts.login.is_none()
         && is_empty_part
@@ -95,7 +98,7 @@ fn read_suggestions(root: &mut Table<'_>) -> Suggestions {
             Some(rule) => policy.push(rule),
             None => {
                 let limit = "must be a code or a range of codes, with retry, refresh, fatal or a \
-                             least delay such as 30s";
+                             least delay such as 30s, at most 365d";
                 root.error(&format!("policy.{}", shown(&codes)), limit);
             }
         }
@@ -137,7 +140,7 @@ fn read_login(root: &mut Table<'_>, frames: Frames, names: &Names<'_>) -> Option
     let refused = read_refusals(&mut table, "refused", Verdict::RefreshCredentials, frames);
     let capture = read_captures(&mut table, names);
     let is_delivered = table.switch("deliver");
-    let timeout = table.span("timeout").unwrap_or(Login::TIMEOUT);
+    let timeout = table.span("timeout", OF_LOGIN).unwrap_or(Login::TIMEOUT);
     table.finish();
     Some(LoginPart { wait, send, ok: ok?, refused, capture, is_delivered, timeout })
 }
@@ -150,6 +153,10 @@ fn read_refusals(
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for (place, value) in parent.items(name) {
+        if let Some((text, limit)) = verdict_behind(&value) {
+            parent.errors.push(ConfigError::new(place, text, limit));
+            continue;
+        }
         // A pattern alone is a rule, too.
         let value = match value {
             pattern @ (Value::String(_) | Value::Array(_)) => {
@@ -164,7 +171,8 @@ fn read_refusals(
             Some(word) => {
                 let verdict = verdict_named(&word);
                 if verdict.is_none() {
-                    let limit = "must be retry, refresh, fatal or a least delay such as 30s";
+                    let limit = "must be retry, refresh, fatal or a least delay such as 30s, at most \
+                                 365d";
                     table.error("verdict", limit);
                 }
                 verdict
@@ -177,6 +185,27 @@ fn read_refusals(
         }
     }
     refusals
+}
+
+/// The pattern and the error, if a verdict is part of the pattern, as it is in the program's setting
+/// `login.refused`.
+fn verdict_behind(pattern: &Value) -> Option<(String, String)> {
+    let text = match pattern {
+        Value::Array(patterns) => return patterns.iter().find_map(verdict_behind),
+        other => other.as_str()?,
+    };
+    let (rule, verdict) = text.rsplit_once(':')?;
+    // A number alone is no verdict: 12:30 is a time.
+    let is_word = verdict.ends_with(|last: char| last.is_ascii_alphabetic());
+    if !is_word || verdict_named(verdict).is_none() {
+        return None;
+    }
+    let (rule, whole) = (shown(rule), shown(text));
+    let limit = format!(
+        "must be {{ when = {rule:?}, verdict = {verdict:?} }}; if the value itself ends with \
+         :{verdict}, {{ when = {whole:?} }}"
+    );
+    Some((whole, limit))
 }
 
 fn required_pattern(table: &mut Table<'_>, frames: Frames) -> Option<Pattern> {
@@ -224,7 +253,7 @@ fn read_heartbeat(root: &mut Table<'_>, frames: Frames, names: &Names<'_>) -> Op
     let stamp = table.pointer("stamp");
     let has_interval = table.has("interval");
     let interval = read_span(&mut table, "interval", names);
-    let timeout = table.span("timeout");
+    let timeout = table.span("timeout", OF_HEARTBEAT);
     let has_expect = table.has("expect");
     let expect = read_span(&mut table, "expect", names);
     if !has_send && !has_expect {
@@ -244,6 +273,13 @@ fn read_heartbeat(root: &mut Table<'_>, frames: Frames, names: &Names<'_>) -> Op
     if timeout.is_some() && !has_interval {
         table.error("timeout", "must not be set without interval");
     }
+    if let (Some(Span::Fixed(interval)), Some(timeout)) = (&interval, timeout)
+        && timeout > *interval
+    {
+        let limit = format!("must be at most heartbeat.interval ({})", format_duration(*interval));
+        let place = table.place("timeout");
+        table.errors.push(ConfigError::new(place, format_duration(timeout), limit));
+    }
     table.finish();
     Some(Heartbeat { send, pong, stamp, interval, timeout, expect })
 }
@@ -253,11 +289,8 @@ fn read_span(parent: &mut Table<'_>, name: &'static str, names: &Names<'_>) -> O
     let value = match parent.take(name)? {
         table @ Value::Object(_) => table,
         fixed => {
-            let span = duration(&fixed);
-            if span.is_none() {
-                parent.error(name, format!("{SPAN}, or a table such as {EXAMPLE}"));
-            }
-            return span.map(Span::Fixed);
+            let or = format!(", or a table such as {EXAMPLE}");
+            return parent.span_of(name, &fixed, OF_HEARTBEAT, &or).map(Span::Fixed);
         }
     };
     let mut table = Table::new(parent.place(name), value, parent.errors);
@@ -314,7 +347,7 @@ pub(crate) fn verdict_named(word: &str) -> Option<Verdict> {
         "refresh" => Some(Verdict::RefreshCredentials),
         "fatal" => Some(Verdict::Fatal),
         span => parse_duration(span)
-            .filter(|span| *span > Duration::ZERO)
+            .filter(|span| *span > Duration::ZERO && *span <= Config::MAX_SPAN)
             .map(Verdict::RetryNoSoonerThan),
     }
 }

@@ -1,11 +1,13 @@
 //! One table of a definition: its entries are taken one by one, and each error is kept with its
 //! place.
 
-use gateway_core::{ConfigError, parse_duration};
-use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::near::hint;
+use gateway_core::{Config, ConfigError, format_duration, parse_duration};
+use serde_json::{Map, Value};
+
+use crate::near::{hint, shown};
 use crate::pattern::{FORMS, Frames, Pattern, Test};
 use crate::template::{Names, Template};
 
@@ -91,13 +93,34 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(crate) fn span(&mut self, name: &'static str) -> Option<Duration> {
+    pub(crate) fn span(&mut self, name: &'static str, range: Range) -> Option<Duration> {
         let value = self.take(name)?;
-        let span = duration(&value);
-        if span.is_none() {
-            self.error(name, SPAN);
+        self.span_of(name, &value, range, "")
+    }
+
+    /// `or` is what else the value may be.
+    pub(crate) fn span_of(
+        &mut self,
+        name: &'static str,
+        value: &Value,
+        range: Range,
+        or: &str,
+    ) -> Option<Duration> {
+        let Some(span) = duration(value) else {
+            self.error(name, format!("{SPAN}{or}"));
+            return None;
+        };
+        if !range.contains(&span) {
+            let written = value.as_str().map_or_else(|| value.to_string(), shown);
+            let (least, most) = (format_duration(*range.start()), format_duration(*range.end()));
+            let mut limit = format!("must be from {least} to {most}");
+            if value.is_number() {
+                limit.push_str("; a number without a unit is in milliseconds");
+            }
+            self.errors.push(ConfigError::new(self.place(name), written, limit));
+            return None;
         }
-        span
+        Some(span)
     }
 
     /// A pointer to a value of a message.
@@ -188,22 +211,22 @@ impl<'a> Table<'a> {
     }
 }
 
-pub(crate) const SPAN: &str =
-    "must be a span such as 500ms, 30s or 5m, or a number of milliseconds, above 0";
+/// The shortest and the longest span.
+pub(crate) type Range = RangeInclusive<Duration>;
 
-pub(crate) fn duration(value: &Value) -> Option<Duration> {
+/// The spans that the core accepts from a dialect: it would clamp others.
+pub(crate) const OF_HEARTBEAT: Range =
+    RangeInclusive::new(Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+
+pub(crate) const OF_LOGIN: Range = RangeInclusive::new(Duration::from_millis(1), Config::MAX_SPAN);
+
+const SPAN: &str = "must be a span such as 30s or 5m, or a number of milliseconds, above 0";
+
+fn duration(value: &Value) -> Option<Duration> {
     let span = match value {
         Value::String(text) => parse_duration(text),
         Value::Number(number) => number.as_u64().map(Duration::from_millis),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     span.filter(|span| !span.is_zero())
-}
-
-/// A name or a pattern as an error shows it: at most 64 characters.
-pub(crate) fn shown(text: &str) -> String {
-    match text.char_indices().nth(64) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_string(),
-    }
 }
