@@ -107,7 +107,13 @@ impl Endpoint {
     /// it is that of the URL.
     fn without_credentials(self) -> Self {
         let headers = self.headers.only(&PUBLIC);
-        Self { headers, subprotocols: Vec::new(), tls_name: None, ..self }
+        Self {
+            headers,
+            subprotocols: Vec::new(),
+            requires_subprotocol: false,
+            tls_name: None,
+            ..self
+        }
     }
 
     fn move_to(&mut self, place: Place) {
