@@ -89,17 +89,9 @@ impl Endpoint {
     /// Returns this endpoint at the place of a resumed one.
     pub(crate) fn moved_to(&self, resumed: &Self) -> Self {
         let Self { scheme, host, port, target, authority, authorization, .. } = resumed.clone();
-        let moved = Self {
-            scheme,
-            host,
-            port,
-            target,
-            authority,
-            authorization,
-            is_path_hidden: true,
-            is_foreign: resumed.is_foreign,
-            ..self.clone()
-        };
+        let mut moved = self.clone();
+        moved.move_to(Place { scheme, host, port, target, authority, authorization });
+        moved.is_foreign = resumed.is_foreign;
         if moved.is_foreign { moved.without_credentials() } else { moved }
     }
 
