@@ -48,13 +48,15 @@ impl Hidden {
         Self::longest_first(pieces.filter(|piece| piece.len() >= SHORT).collect())
     }
 
-    /// The pieces of a login message: the values of its fields if it is JSON, otherwise the whole
-    /// message; each as a whole and in parts, and in the forms in which servers repeat them.
+    /// The pieces of a login message: the values of its fields if it is JSON, also behind a prefix as
+    /// Socket.IO's, otherwise the whole message; each as a whole and in parts, and in the forms in
+    /// which servers repeat them.
     pub(crate) fn of_login(login: &Secret) -> Self {
         let mut texts = Vec::new();
-        match serde_json::from_str(login.reveal()) {
-            Ok(message) => push_values(message, &mut texts),
-            Err(_) => texts.push(login.reveal().to_owned()),
+        let (prefix, rest) = json_in(login.reveal());
+        texts.push(prefix.to_owned());
+        if let Some(message) = rest {
+            push_values(message, &mut texts);
         }
         let mut pieces = Vec::new();
         for text in &texts {
@@ -113,6 +115,16 @@ impl Hidden {
         }
         text
     }
+}
+
+/// Splits a text into what is before its JSON, and its JSON. A text without JSON is all before it.
+fn json_in(text: &str) -> (&str, Option<Value>) {
+    let starts = [Some(0), text.find(['{', '['])];
+    let split = starts.into_iter().flatten().find_map(|start| {
+        let (prefix, rest) = text.split_at(start);
+        Some((prefix, Some(serde_json::from_str(rest).ok()?)))
+    });
+    split.unwrap_or((text, None))
 }
 
 /// Replaces a piece in a text. A short one is replaced only as a word.
@@ -200,6 +212,8 @@ mod tests {
             (r#"{"key":"a,b;c:d=e"}"#, "wrong: a,b;c:d=e"),
             (r#"{"pin":83721}"#, "wrong: 83721"),
             ("PASS abc12", "wrong: abc12"),
+            (r#"40{"token":"sesame-1"}"#, "wrong: sesame-1"),
+            (r#"hunter2 {"v":1}"#, "wrong: hunter2"),
             (r#"{"token":"a/b+c=def"}"#, r"wrong: a\/b+c=def"),
             (r#"{"token":"hunter2hunter"}"#, "wrong: aHVudGVyMmh1bnRlcg=="),
             (r#"{"token":"aHVudGVyMmh1bnRlcg=="}"#, "wrong: hunter2hunter"),
@@ -219,6 +233,13 @@ mod tests {
             without(login, "1234, x1234, 1234_5, (1234)"),
             "(hidden), x1234, 1234_5, ((hidden))"
         );
+    }
+
+    #[test]
+    fn the_names_of_a_logins_fields_are_shown_also_behind_a_prefix() {
+        for login in [r#"{"token":"sesame-1"}"#, r#"40{"token":"sesame-1"}"#] {
+            assert_eq!(without(login, "token sesame-1 expired"), "token (hidden) expired");
+        }
     }
 
     #[test]
