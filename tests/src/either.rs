@@ -12,7 +12,7 @@ use gateway_tokio::{
 use tokio::runtime::Runtime;
 
 use crate::client::{disconnected, messages};
-use crate::clock::within;
+use crate::clock::{GUARD, within};
 
 /// The drivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,10 +119,13 @@ impl Either {
     }
 
     /// The next event; `None` at the end.
+    ///
+    /// # Panics
+    /// None comes for a long time.
     pub fn recv(&mut self) -> Option<ClientEvent> {
         match self {
             Self::Tokio(client, runtime) => runtime.block_on(async { within(client.next()).await }),
-            Self::Std(client) => client.recv(),
+            Self::Std(client) => client.recv_timeout(GUARD).expect(NEVER_CAME),
             Self::Spawned(_, events, runtime) => {
                 runtime.block_on(async { within(events.next()).await })
             }
@@ -287,6 +290,8 @@ impl Either {
 
 /// A handle's calls fail only without their task.
 const ALIVE: &str = "the task is there";
+
+const NEVER_CAME: &str = "what was waited for never came";
 
 fn runtime() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();

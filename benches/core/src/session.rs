@@ -4,7 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, HeartbeatKind, Instant, NoDialect, SocketId};
+use gateway_core::{
+    Config, Dialect as _, HeartbeatKind, Instant, NoDialect, Secret, Secrets, SocketId,
+};
+use gateway_dialects::preset;
 use gateway_wire::{ClientEvent, Message, Order, Session};
 
 use crate::Case;
@@ -12,6 +15,9 @@ use crate::Case;
 pub(crate) const CASES: &[Case] = &[
     Case::new("session: text received", None, text_received),
     Case::new("session: flooded text", None, flooded_text),
+    Case::new("session: flooded 207 B", None, flooded_event),
+    Case::new("session: same, dialect without interest", None, flooded_past_a_dialect),
+    Case::new("session: same, dialect sees it", None, flooded_through_a_dialect),
     Case::new("session: send", None, send),
 ];
 
@@ -66,6 +72,59 @@ fn flooded_text(rounds: u64) {
         counted_flood(&mut session, black_box(now), id, black_box(&bytes));
         assert!(!session.has_events(), "a message is one event");
     }
+}
+
+/// An event of Discord's.
+const EVENT: &str = r#"{"t":"MESSAGE_CREATE","s":42,"op":0,"d":{"id":"1234567890","channel_id":"9876543210","content":"a message of a length that is usual for a chat, and a little more, and then some.","tts":false,"pinned":false}}"#;
+
+/// The same with an event of Discord's.
+fn flooded_event(rounds: u64) {
+    flood(open(), rounds);
+}
+
+/// The same past a dialect that wants to see texts of four bytes.
+fn flooded_past_a_dialect(rounds: u64) {
+    flood(open_with("ping", &[]), rounds);
+}
+
+/// The same through a dialect that looks for the operation and the sequence number of each event.
+fn flooded_through_a_dialect(rounds: u64) {
+    let hello = r#"{"t":null,"s":null,"op":10,"d":{"heartbeat_interval":41250}}"#;
+    let ready = r#"{"t":"READY","s":1,"op":0,"d":{"session_id":"x","resume_gateway_url":"wss://x.example"}}"#;
+    flood(open_with("discord", &[hello, ready]), rounds);
+}
+
+fn flood((mut session, id): (Session, SocketId), rounds: u64) {
+    const A_READ: u64 = 64;
+    let length = u16::try_from(EVENT.len()).expect("a short text").to_be_bytes();
+    let bytes = [&[0x81, 126], &length[..], EVENT.as_bytes()].concat().repeat(64);
+    let mut now = Instant::from_millis(30_100);
+    for _ in 0..rounds.div_ceil(A_READ) {
+        now = now.saturating_add(Duration::from_micros(1));
+        counted_flood(&mut session, black_box(now), id, black_box(&bytes));
+        assert!(!session.has_events(), "a message is one event");
+    }
+}
+
+/// Ready with a preset, which these messages log in.
+fn open_with(name: &str, login: &[&str]) -> (Session, SocketId) {
+    let mut dialect = preset(name).expect("it is a preset").dialect();
+    let secrets = Secrets::new(vec![("token".into(), Secret::new("x"))]).expect("valid");
+    dialect.secrets(&secrets);
+    let config = Arc::new(Config::default().with_dialect(dialect.duties()));
+    let mut session = Session::new(config, 7, dialect);
+    session.connect(Instant::from_millis(1));
+    let Some(Order::Open { id, .. }) = session.next_order() else {
+        unreachable!("a connect request opens a socket");
+    };
+    session.opened(Instant::from_millis(30), id);
+    for text in login {
+        session.received(Instant::from_millis(40), id, &frame(text));
+    }
+    assert!(session.is_ready(), "{name} has logged in");
+    write_all(&mut session, id);
+    while session.next_event().is_some() {}
+    (session, black_box(id))
 }
 
 /// A message into the outgoing buffer; what makes the message and what empties the buffer is not counted.

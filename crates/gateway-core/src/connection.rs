@@ -241,9 +241,7 @@ impl<R, D> Connection<R, D> {
     fn attention(&self) -> Interest {
         let own = self.speech.as_ref().map_or(Interest::NONE, |speech| speech.interest);
         match &self.machine.state {
-            State::Ready(ready) if ready.may_get_beat(&self.config) => {
-                own.and(JsonHeartbeat::BEATS)
-            }
+            State::Ready(ready) if ready.may_get_beat(&self.config) => own.or(JsonHeartbeat::BEATS),
             _ => own,
         }
     }

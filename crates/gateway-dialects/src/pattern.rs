@@ -106,7 +106,7 @@ impl Reach {
 
     pub(crate) fn interest(self) -> Interest {
         let text = self.text.map_or(Interest::NONE, Interest::texts_up_to);
-        text.and(self.binary.map_or(Interest::NONE, Interest::binaries_up_to))
+        text.or(self.binary.map_or(Interest::NONE, Interest::binaries_up_to))
     }
 }
 
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(reach(&[&["^40"]], Frames::Text), Interest::TEXT);
         assert_eq!(reach(&[&["hex:d000"]], Frames::Text), Interest::binaries_up_to(2));
         assert_eq!(reach(&[&["^hex:d0"]], Frames::Text), Interest::BINARY);
-        let both = Interest::texts_up_to(4).and(Interest::binaries_up_to(4));
+        let both = Interest::texts_up_to(4).or(Interest::binaries_up_to(4));
         assert_eq!(reach(&[&["=PING"]], Frames::Binary), both);
         let limited = pattern(&[&["/op=pong"]]).reach(Frames::Text).up_to(256).interest();
         assert_eq!(limited, Interest::texts_up_to(256));

@@ -5,7 +5,7 @@ use std::{io::BufRead, mem, sync::Arc};
 
 use gateway_core::{
     Actions, ConnectionState, Dialect, DialectCall, DialectCallKind, Effect, Exchange, Interest,
-    JsonHeartbeat, LoginAnswer, Message, Part, Received, Recognised, SeededConnection,
+    JsonHeartbeat, LoginAnswer, Message, Part, Received, Recognised, SeededConnection, Spoken,
 };
 
 use crate::description::Description;
@@ -159,7 +159,9 @@ impl Repeating {
 
     fn ask(&mut self, effect: Effect, exchange: &mut Exchange<'_>) {
         let mut text = |part: Option<Part>| {
-            filler(&mut self.filler, part.map_or(0, |part| part.len.into())).to_owned()
+            // A part that is longer than a dialect may write fails the replay's call just as well.
+            let bytes = part.map_or(0, |part| part.len.into()).min(Spoken::MAX_BYTES as u64 + 1);
+            filler(&mut self.filler, bytes).to_owned()
         };
         match effect {
             Effect::Send(part) if part.is_text => exchange.send_text(text(Some(part))),

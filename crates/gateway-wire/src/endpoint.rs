@@ -52,8 +52,8 @@ pub struct Endpoint {
     tls_name: Option<Box<str>>,
     /// Whether a provider gave the URL: then its path may be secret.
     is_path_hidden: bool,
-    /// Whether the URL is on another host than that of the client's own endpoint, and the server has
-    /// named it: then that host gets no credentials.
+    /// Whether a server has named the URL, and its scheme, host or port is not that of the client's
+    /// own endpoint: then that server gets no credentials.
     is_foreign: bool,
 }
 
@@ -124,8 +124,8 @@ impl Endpoint {
         self.is_path_hidden
     }
 
-    /// Whether a server has named the URL, and it is on another host than that of the client's own
-    /// endpoint. That host gets no credentials.
+    /// Whether a server has named the URL, and its scheme, host or port is not that of the client's
+    /// own endpoint. That server gets no credentials.
     #[must_use]
     pub const fn is_foreign(&self) -> bool {
         self.is_foreign

@@ -19,6 +19,8 @@ pub(crate) struct Guarded {
     make: DialectFactory,
     /// `None` after a panic, until the next socket opens.
     dialect: Option<BoxDialect>,
+    /// The text of a panic that no exchange has reported yet.
+    panic: Option<String>,
     /// The duties and the secrets outlive a dialect.
     duties: Duties,
     secrets: Secrets,
@@ -26,51 +28,59 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Makes the first dialect.
-    pub(crate) fn new(make: DialectFactory) -> Self {
-        let mut guarded =
-            Self { make, dialect: None, duties: Duties::NONE, secrets: Secrets::default() };
-        guarded.renew();
-        guarded.duties = guarded.dialect.as_ref().map_or(Duties::NONE, |own| {
-            catch_unwind(AssertUnwindSafe(|| own.duties())).unwrap_or_default()
-        });
-        guarded
+    ///
+    /// # Errors
+    /// Returns the panic's text if the factory or [`Dialect::duties`] panics.
+    pub(crate) fn new(make: DialectFactory) -> Result<Self, String> {
+        let first = catch_unwind(AssertUnwindSafe(|| {
+            let dialect = make();
+            let duties = dialect.duties();
+            (dialect, duties)
+        }));
+        let (dialect, duties) = first.map_err(|panic| panic_text(&*panic).to_owned())?;
+        let secrets = Secrets::default();
+        Ok(Self { make, dialect: Some(dialect), panic: None, duties, secrets })
     }
 
-    fn renew(&mut self) -> Option<String> {
+    /// Makes a dialect in place of one that panicked.
+    fn renew(&mut self) {
         match catch_unwind(AssertUnwindSafe(&self.make)) {
             Ok(dialect) => {
                 self.dialect = Some(dialect);
-                None
+                self.panic = None;
+                let secrets = std::mem::take(&mut self.secrets);
+                self.secrets(&secrets);
             }
-            Err(panic) => Some(panic_text(&*panic).to_owned()),
+            Err(panic) => self.panic = Some(panic_text(&*panic).to_owned()),
         }
     }
 
-    /// Calls the dialect. After a panic there is none, and its text is returned.
-    fn guard<T>(&mut self, call: impl FnOnce(&mut BoxDialect) -> T) -> Result<Option<T>, String> {
-        let Some(dialect) = &mut self.dialect else { return Ok(None) };
+    /// Calls the dialect. After a panic there is none, and the panic's text is kept.
+    fn guard<T>(&mut self, call: impl FnOnce(&mut BoxDialect) -> T) -> Option<T> {
+        let dialect = self.dialect.as_mut()?;
         match catch_unwind(AssertUnwindSafe(|| call(dialect))) {
-            Ok(answer) => Ok(Some(answer)),
+            Ok(answer) => Some(answer),
             Err(panic) => {
                 // Its destructor may panic, too.
                 let _ = catch_unwind(AssertUnwindSafe(|| self.dialect = None));
                 self.dialect = None;
-                Err(panic_text(&*panic).to_owned())
+                self.panic = Some(panic_text(&*panic).to_owned());
+                None
             }
         }
     }
 
-    /// The same for a call with an exchange, which then leaves the socket.
+    /// The same for a call with an exchange. It leaves the socket if a call has panicked.
     fn speak<T>(
         &mut self,
         exchange: &mut Exchange<'_>,
         call: impl FnOnce(&mut BoxDialect, &mut Exchange<'_>) -> T,
     ) -> Option<T> {
         let answer = self.guard(|dialect| call(dialect, exchange));
-        answer.unwrap_or_else(|text| {
+        if let Some(text) = self.panic.take() {
             exchange.fail(format_args!("the dialect panicked: {text}"));
-            None
-        })
+        }
+        answer
     }
 }
 
@@ -91,12 +101,9 @@ impl Dialect for Guarded {
     }
 
     fn opened(&mut self, exchange: &mut Exchange<'_>) {
-        if self.dialect.is_none() {
-            if let Some(text) = self.renew() {
-                return exchange.fail(format_args!("the dialect panicked: {text}"));
-            }
-            let secrets = std::mem::take(&mut self.secrets);
-            self.secrets(&secrets);
+        // The panic of a call that could not leave the socket ends this one.
+        if self.dialect.is_none() && self.panic.is_none() {
+            self.renew();
         }
         let _ = self.speak(exchange, |dialect, exchange| dialect.opened(exchange));
     }
@@ -116,7 +123,7 @@ impl Dialect for Guarded {
 
     fn secrets(&mut self, secrets: &Secrets) {
         self.secrets = secrets.clone();
-        // The next call says that there is no dialect.
+        // `opened` follows, and reports a panic.
         let _ = self.guard(|dialect| dialect.secrets(secrets));
     }
 

@@ -70,9 +70,9 @@ impl Headers {
         Self(all).within_limits()
     }
 
-    /// Returns these headers without those of these names.
-    pub(crate) fn without(&self, names: &[&str]) -> Self {
-        let is_kept = |name: &str| !names.iter().any(|gone| gone.eq_ignore_ascii_case(name));
+    /// Returns only the headers of these names.
+    pub(crate) fn only(&self, names: &[&str]) -> Self {
+        let is_kept = |name: &str| names.iter().any(|kept| kept.eq_ignore_ascii_case(name));
         Self(self.0.iter().filter(|(name, _)| is_kept(name)).cloned().collect())
     }
 

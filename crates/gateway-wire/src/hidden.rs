@@ -82,6 +82,12 @@ impl Hidden {
         Self::longest_first(self.0.into_iter().chain(pieces).collect())
     }
 
+    /// Hides this login message, too.
+    pub(crate) fn and_login(self, login: &Secret) -> Self {
+        let pieces = Self::of_login(login).0.into_vec();
+        Self::longest_first(self.0.into_iter().chain(pieces).collect())
+    }
+
     fn longest_first(mut pieces: Vec<String>) -> Self {
         pieces.retain(|piece| piece.len() >= SHORTEST);
         pieces.sort_unstable_by(|one, other| (other.len(), one).cmp(&(one.len(), other)));

@@ -170,6 +170,12 @@ impl Writer {
             Notice::Disconnected { .. } | Notice::LoginRefused { .. } => {}
             // The caller of `send` gets the message back.
             Notice::SendRejected(_) => {}
+            Notice::EffectIgnored { socket } => {
+                warn!(
+                    parent: &self.span(), %socket,
+                    "the dialect set a heartbeat interval that is no span above 0, which is ignored"
+                );
+            }
             // A notice of a later version of the core.
             other => debug!(parent: &self.span(), ?other, "notice"),
         }

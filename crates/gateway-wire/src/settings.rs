@@ -121,8 +121,7 @@ impl Settings {
         let tls = match self.tls {
             _ if !with_tls => None,
             None if secure => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
-            // A provider's request may set a `wss://` URL.
-            // So may the dialect.
+            // The URL of a provider's request or of the dialect may be `wss://`.
             None => may_move.then(Tls::platform_later),
             given => given.filter(|_| secure || may_move),
         };
@@ -138,7 +137,15 @@ impl Settings {
                 self.config
             }
         };
-        if self.dialect.is_none() {
+        let has_dialect = self.dialect.is_some();
+        let dialect = self.dialect.and_then(|make| {
+            let wrong = |panic| {
+                let limit = format!("must be made without a panic, but panicked: {panic}");
+                errors.push(ConfigError::new("dialect", "", limit));
+            };
+            Guarded::new(make).map_err(wrong).ok()
+        });
+        if !has_dialect {
             let limit = "must not be set without a dialect";
             if config.heartbeat_kind() == HeartbeatKind::Dialect {
                 errors.push(ConfigError::new("heartbeat.kind", "dialect", limit));
@@ -146,6 +153,11 @@ impl Settings {
             if let Login::Dialect { .. } = config.login() {
                 errors.push(ConfigError::new("login.dialect", "true", limit));
             }
+        }
+        let has_heartbeat = dialect.as_ref().is_none_or(|own| own.duties().heartbeat);
+        if !has_heartbeat && config.heartbeat_kind() == HeartbeatKind::Dialect {
+            let limit = "must not be set, because the dialect has no heartbeat";
+            errors.push(ConfigError::new("heartbeat.kind", "dialect", limit));
         }
         let seed = self.seed.or_else(|| {
             getrandom::u64()
@@ -160,11 +172,11 @@ impl Settings {
             let given = format_duration(self.send_stall);
             errors.push(ConfigError::new("send_stall", given, "must be from 100ms to 1h"));
         }
-        ConfigErrors::check(errors)?;
+        ConfigErrors::check(std::mem::take(&mut errors))?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
         };
-        let session = match self.dialect.map(Guarded::new) {
+        let session = match dialect {
             Some(dialect) => {
                 let config = Arc::new(config.with_dialect(dialect.duties()));
                 Session::new(config, seed, Box::new(dialect)).with_resumable(endpoint.clone())
@@ -178,9 +190,10 @@ impl Settings {
             .with_send_stall(self.send_stall);
         for (key, message) in self.on_ready {
             if let Err(wrong) = session.set_on_ready(&key, message) {
-                return Err(ConfigError::new("on_ready", key, wrong.to_string()).into());
+                errors.push(ConfigError::new("on_ready", key, wrong.to_string()));
             }
         }
+        ConfigErrors::check(errors)?;
         if let Some(observer) = self.observer {
             session = session.with_observer(observer);
         }
@@ -364,6 +377,14 @@ mod tests {
 
         let fields: Vec<_> = errors.iter().map(ConfigError::field).collect();
         assert_eq!(fields, ["heartbeat.kind", "login.dialect"]);
+
+        let config = Config::builder().heartbeat(HeartbeatKind::Dialect).build().unwrap();
+        let mut settings = Settings::new("ws://gateway.example");
+        settings.config = Arc::new(config);
+        settings.dialect = Some(Box::new(|| Box::new(NoDialect)));
+        let errors = settings.build(true, Provider::None).unwrap_err();
+        let limit = "must not be set, because the dialect has no heartbeat";
+        assert_eq!(errors.iter().next().map(ConfigError::limit), Some(limit));
     }
 
     #[test]

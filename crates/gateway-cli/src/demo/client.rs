@@ -3,15 +3,17 @@
 //! The blocking driver waits only for a short time at once. In between, the demo checks its own deadline.
 //! Nothing else runs on this thread.
 
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use clap::ValueEnum;
 use futures_util::FutureExt as _;
+use gateway_dialects::Preset;
 use gateway_tokio::{
     ClientEvent, MessageId, SendError,
     core::{CloseFrame, Config, ConfigErrors, SendRejection, Statistics},
 };
 
+use super::login::Provider;
 use crate::record::FileRecorder;
 
 /// How long the blocking driver waits at once.
@@ -34,6 +36,7 @@ pub(crate) enum Client {
 pub(crate) struct Setup {
     pub(crate) url: String,
     pub(crate) config: Config,
+    pub(crate) dialect: Preset,
     pub(crate) seed: Option<u64>,
     pub(crate) recorder: Option<FileRecorder>,
 }
@@ -41,8 +44,9 @@ pub(crate) struct Setup {
 /// The two builders have the same methods, but no common trait.
 macro_rules! built {
     ($builder:expr, $setup:expr) => {{
-        let Setup { url: _, config, seed, recorder } = $setup;
-        let mut builder = $builder.config(config).report_sent(true);
+        let Setup { url: _, config, dialect, seed, recorder } = $setup;
+        let mut builder = $builder.config(config).dialect(move || dialect.dialect());
+        builder = builder.report_sent(true);
         if let Some(seed) = seed {
             builder = builder.seed(seed);
         }
@@ -56,9 +60,18 @@ macro_rules! built {
 impl Client {
     pub(crate) fn new(driver: Driver, setup: Setup) -> Result<Self, ConfigErrors> {
         let url = setup.url.clone();
+        let provider = Provider::default();
         match driver {
-            Driver::Tokio => built!(gateway_tokio::Client::builder(url), setup).map(Self::Tokio),
-            Driver::Std => built!(gateway_std::Client::builder(url), setup).map(Self::Std),
+            Driver::Tokio => {
+                let builder = gateway_tokio::Client::builder(url)
+                    .attempt(move |attempt| ready(Ok(provider.request(attempt))));
+                built!(builder, setup).map(Self::Tokio)
+            }
+            Driver::Std => {
+                let builder = gateway_std::Client::builder(url)
+                    .attempt(move |attempt| Ok(provider.request(attempt)));
+                built!(builder, setup).map(Self::Std)
+            }
         }
     }
 

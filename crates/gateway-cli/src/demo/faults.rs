@@ -53,7 +53,7 @@ impl Fault {
             Self::Silent => "The server goes silent, half-open",
             Self::Refused => "The port refuses connections",
             Self::AcceptThenDrop => "The server accepts, then drops",
-            Self::Restart => "The server restarts, with a Close",
+            Self::Restart => "The server restarts, and the token expires",
             Self::FullBuffer => "The socket breaks with a full write buffer",
         }
     }
@@ -74,7 +74,10 @@ impl Fault {
                 "Each upgrade succeeds, then the server ends TCP. An open connection is not yet stable:\n\
                  the client keeps counting its attempts, so that it does not hammer such a server."
             }
-            Self::Restart => "A Close frame with 1012, service restart.",
+            Self::Restart => {
+                "A Close frame with 1012, service restart. Then the server refuses the login: its token was\n\
+                 good for five."
+            }
             Self::FullBuffer => {
                 "The server stops reading while the client sends: the kernel's buffers fill up,\n\
                  then the client's buffer. Then the socket is reset."
@@ -93,7 +96,10 @@ impl Fault {
             Self::AcceptThenDrop => {
                 "The short opens did not reset the delay: the client kept counting its attempts."
             }
-            Self::Restart => "The policy retries after 1012. The client connected again.",
+            Self::Restart => {
+                "The policy retries after 1012. After the refused login the client asked its provider for\n\
+                 another token, and logged in with that."
+            }
             Self::FullBuffer => {
                 "Every message has its outcome: sent (the kernel accepted it, the peer may not have it),\n\
                  maybe_sent (perhaps written in part), rejected (not written: safe to send again)."
@@ -172,7 +178,11 @@ async fn accept_then_drop(stage: &mut Stage) -> Result<&'static str, DemoError> 
 async fn restart(stage: &mut Stage) -> Result<&'static str, DemoError> {
     stage.control.restart();
     match stage.until_retry().await? {
-        DisconnectCause::CloseReceived(Some(code)) if code.number() == 1012 => Ok("close 1012"),
+        DisconnectCause::CloseReceived(Some(code)) if code.number() == 1012 => {}
+        cause => return Err(DemoError::OtherCause(cause.name())),
+    }
+    match stage.until_retry().await? {
+        DisconnectCause::LoginRefused(_) => Ok("close 1012"),
         cause => Err(DemoError::OtherCause(cause.name())),
     }
 }

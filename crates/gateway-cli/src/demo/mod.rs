@@ -1,11 +1,12 @@
 //! The command `gateway demo`: a server that misbehaves and a client that survives it, in one process.
 //!
 //! [`faults`] is the sequence of faults, [`stage`] runs the client and shows its events, [`ledger`]
-//! accounts for every message. [`client`] is the client on either driver.
+//! accounts for every message. [`client`] is the client on either driver, [`login`] is how it logs in.
 
 mod client;
 mod faults;
 mod ledger;
+mod login;
 pub(crate) mod screen;
 mod stage;
 mod summary;
@@ -13,8 +14,9 @@ mod summary;
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
-use gateway_hostile::{ServeError, Server};
-use gateway_tokio::core::{Config, ConfigErrors, HeartbeatKind};
+use gateway_dialects::UnknownPreset;
+use gateway_hostile::{EmptySecret, ServeError};
+use gateway_tokio::core::{Config, ConfigErrors};
 use thiserror::Error;
 
 use self::{
@@ -61,6 +63,10 @@ enum Failure {
     #[error("the settings of the demo are not valid: {0}")]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
+    Dialect(#[from] UnknownPreset),
+    #[error(transparent)]
+    Token(#[from] EmptySecret),
+    #[error(transparent)]
     Demo(#[from] DemoError),
     #[error("the demo took longer than {} s", LONGEST.as_secs())]
     TooLong,
@@ -97,14 +103,15 @@ fn demo(args: &DemoArgs) -> Result<(), Failure> {
 
 async fn play(args: &DemoArgs) -> Result<(), Failure> {
     let recorder = args.record.as_deref().map(record::create).transpose()?;
-    let server = Server::builder().start()?;
+    let server = login::server()?.start()?;
     let config = config()?;
-    let url = server.url();
-    let setup = Setup { url: url.clone(), config: config.clone(), seed: args.seed, recorder };
+    let (url, dialect) = (server.url(), login::client_dialect()?);
+    let setup =
+        Setup { url: url.clone(), config: config.clone(), dialect, seed: args.seed, recorder };
     let client = Client::new(args.driver, setup)?;
     let screen = Screen::new(Stopwatch::start()).map_err(Failure::Screen)?;
     let mut stage = Stage::new(client, server.control().clone(), screen, config);
-    stage.screen.line(format_args!("A server at {url}, and a client that reconnects."));
+    stage.screen.line(format_args!("A server at {url}, and a client that logs in and reconnects."));
 
     stage.until_ready().await?;
     stage.exchange(faults::MESSAGES).await?;
@@ -122,14 +129,13 @@ async fn play(args: &DemoArgs) -> Result<(), Failure> {
     if adds_up { Ok(()) } else { Err(Failure::Account) }
 }
 
-/// Short delays for a viewer, and the heartbeat of the server's dialect.
+/// Short delays for a viewer. The heartbeat is the dialect's.
 fn config() -> Result<Config, ConfigErrors> {
     let millis = Duration::from_millis;
     Config::builder()
         .initial_delay(millis(200))
-        .max_delay(millis(800))
+        .max_delay(millis(700))
         .stable_after(millis(400))
-        .heartbeat(HeartbeatKind::Json)
         .heartbeat_interval(millis(500))
         .heartbeat_timeout(millis(300))
         .connect_timeout(millis(2_000))

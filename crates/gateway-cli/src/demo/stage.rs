@@ -186,9 +186,9 @@ impl Stage {
                 self.ledger.settle(outcome);
                 Ok(Happened::Other)
             }
-            ClientEvent::Disconnected { socket, cause, .. } => {
+            ClientEvent::Disconnected { socket, cause, detail } => {
                 self.ledger.cut_off(socket);
-                self.show_loss(cause);
+                self.show_loss(cause, &detail);
                 Ok(Happened::Gone(cause))
             }
             ClientEvent::Notice(notice) => self.on_notice(notice),
@@ -232,13 +232,14 @@ impl Stage {
         Ok(Happened::Other)
     }
 
-    fn show_loss(&mut self, cause: DisconnectCause) {
+    fn show_loss(&mut self, cause: DisconnectCause, refusal: &str) {
         let detail = match cause {
             DisconnectCause::CloseReceived(Some(code)) => format!(" {code}"),
             DisconnectCause::Lost(how) | DisconnectCause::ProtocolError(how) => {
                 format!(" ({})", how.name())
             }
             DisconnectCause::OpenFailed(how) => format!(" ({})", how.name()),
+            DisconnectCause::LoginRefused(_) => format!(" ({refusal})"),
             // The rest say it all by their names.
             _ => String::new(),
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gateway_dialects::{Definition, Preset, Suggestions, preset, presets};
 use gateway_tokio::{
     Builder,
-    core::{ConfigErrors, Dialect, Rule},
+    core::{ConfigErrors, Dialect, Duties, Rule},
 };
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -74,6 +74,13 @@ impl Chosen {
         match self {
             Self::Preset(preset) => preset.suggestions(),
             Self::Definition(definition) => definition.suggestions().clone(),
+        }
+    }
+
+    pub(super) fn duties(&self) -> Duties {
+        match self {
+            Self::Preset(preset) => preset.dialect().duties(),
+            Self::Definition(definition) => definition.dialect().duties(),
         }
     }
 
@@ -238,18 +245,20 @@ pub(crate) fn with_path(url: &str, path: &str) -> String {
     }
 }
 
-/// The dialect's duties that contradict other settings.
+/// Reconciles the dialect's login with the settings: they must not have a login of their own, and their
+/// `login.timeout` goes before the dialect's.
 pub(crate) fn check_login(chosen: &Chosen, tree: &mut Tree) {
-    let duties = match chosen {
-        Chosen::Preset(preset) => preset.dialect().duties(),
-        Chosen::Definition(definition) => definition.dialect().duties(),
-    };
-    if duties.login.is_some() && tree.value("login.send").is_some() {
+    if chosen.duties().login.is_none() {
+        return;
+    }
+    if tree.value("login.send").is_some() {
         let limit = "must not be set: the dialect logs in; give it what it needs as --secret NAME=TEXT \
                      or NAME=@FILE";
         tree.error("login.send", "", limit);
         // Nothing else is wrong with the login.
         let _ = tree.take("login");
+    } else if tree.value("login.timeout").is_some() {
+        tree.suggest("login", "dialect", "true".to_owned());
     }
 }
 

@@ -73,6 +73,10 @@ impl Own {
                 Map::new()
             }
         };
+        if let Some(dialect) = tree.field_mut("login", "dialect") {
+            *dialect = Value::Bool(false);
+            tree.error("login.dialect", "", "is set by --dialect alone");
+        }
         let dialect = Chosen::take_from(tree);
         let secrets = dialect::secrets(tree);
         if let Some(chosen) = &dialect {
@@ -107,10 +111,6 @@ impl Own {
         if let Some(external) = tree.field_mut("login", "external") {
             *external = Value::Bool(false);
             tree.error("login.external", "", only_for_libraries);
-        }
-        if let Some(dialect) = tree.field_mut("login", "dialect") {
-            *dialect = Value::Bool(false);
-            tree.error("login.dialect", "", "is set by --dialect alone");
         }
         if tree.take("ask_provider").is_some() {
             tree.error("ask_provider", "", only_for_libraries);

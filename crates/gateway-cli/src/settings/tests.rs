@@ -473,6 +473,25 @@ fn a_secret_that_the_dialect_does_not_use_is_told_with_near_names() {
 }
 
 #[test]
+fn a_login_timeout_goes_before_the_one_of_the_dialect() {
+    let timeout = |file, arguments: &[&str]| {
+        let settings = load(file, arguments).unwrap_or_else(|errors| panic!("{errors}"));
+        let duties = settings.own.dialect.expect("a dialect").duties();
+        match settings.config.with_dialect(duties).login() {
+            Login::Dialect { timeout } => Some(*timeout),
+            _ => None,
+        }
+    };
+    let json = ["--dialect", "json", "--secret", "token=x"];
+    let short = [&json[..], &["--login-timeout", "3s"]].concat();
+
+    assert_eq!(timeout("", &json), Some(Login::TIMEOUT));
+    assert_eq!(timeout("", &short), Some(Duration::from_secs(3)));
+    assert_eq!(timeout("login.timeout = '4s'", &json), Some(Duration::from_secs(4)));
+    assert_eq!(timeout("", &["--dialect", "ping", "--login-timeout", "3s"]), None);
+}
+
+#[test]
 fn every_error_of_a_dialect_in_the_file_is_told() {
     let file = "[dialect]\nsumary = 'x'\n[dialect.heartbeat]\nsend = '${nothing}'\npong = '?'";
 

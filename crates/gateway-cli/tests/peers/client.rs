@@ -24,7 +24,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn connect(port: u64, flags: &[&str]) -> Result<Self, String> {
+    pub(crate) fn connect(port: u64, flags: &[String]) -> Result<Self, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
         command.args(["connect", &format!("ws://127.0.0.1:{port}"), "--events", "-"]).args(flags);
         let (process, stdin, stdout, stderr) = Guarded::start(&mut command)?;

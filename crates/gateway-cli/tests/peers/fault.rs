@@ -7,6 +7,7 @@ pub(crate) enum Peer {
     Websockets,
     Ws,
     GraphqlWs,
+    SocketIo,
 }
 
 impl Peer {
@@ -15,6 +16,16 @@ impl Peer {
             Self::Websockets => "websockets",
             Self::Ws => "ws",
             Self::GraphqlWs => "graphql-ws",
+            Self::SocketIo => "socket.io",
+        }
+    }
+
+    /// The secret of the dialect's preset that carries the login token, if the peer wants one.
+    pub(crate) fn secret(self) -> Option<&'static str> {
+        match self {
+            Self::Websockets | Self::Ws => None,
+            Self::GraphqlWs => Some("payload"),
+            Self::SocketIo => Some("auth"),
         }
     }
 }
@@ -26,6 +37,10 @@ pub(crate) enum Step {
     Kill,
     /// The peer is started again on its port.
     Start,
+    /// SIGSTOP of the peer: its kernel keeps the sockets, and nobody reads or writes.
+    Stop,
+    /// SIGCONT.
+    Continue,
     /// `gateway connect` is started (elsewhere it runs and is ready).
     Connect,
     /// A line of its stdin.
@@ -73,6 +88,8 @@ impl Step {
             Self::Steer(_)
             | Self::Kill
             | Self::Start
+            | Self::Stop
+            | Self::Continue
             | Self::Connect
             | Self::Type(_)
             | Self::PeerSees(_) => Vec::new(),

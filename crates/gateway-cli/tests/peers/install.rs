@@ -22,6 +22,7 @@ pub(crate) fn install(peer: Peer) -> Result<PeerCommand, String> {
         }
         Peer::Ws => npm_server(&sources, "server_ws.mjs"),
         Peer::GraphqlWs => npm_server(&sources, "server_graphql_ws.mjs"),
+        Peer::SocketIo => npm_server(&sources, "server_socket_io.mjs"),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Tests `gateway connect` against independent WebSocket servers: Python's `websockets`, npm's `ws`
-//! and npm's `graphql-ws`. The test controls each, fault by fault, over its stdin (`peers/`).
+//! Tests `gateway connect` against independent servers: Python's `websockets`, npm's `ws`, and with
+//! `--dialect` npm's `graphql-ws` and `socket.io`. The test controls each, fault by fault, over its
+//! stdin (`peers/`).
 //!
 //! The other way round, npm's clients are run against `gateway serve --dialect` (`clients.rs`).
 //!
@@ -16,6 +17,7 @@ mod play;
 mod python;
 mod server;
 mod table;
+mod token;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -53,7 +54,7 @@ pub(crate) fn play(program: &Program, command: &PeerCommand) -> Vec<Played> {
 
 struct Stage {
     peer: Peer,
-    flags: Vec<&'static str>,
+    flags: Vec<String>,
     server: Server,
     client: Option<Client>,
     /// Connections that the peer saw before this client.
@@ -71,10 +72,16 @@ impl Stage {
             flags.push(*flag);
         }
         let flags = flags.into_iter().flat_map(|(name, value)| [name, value]);
+        let mut flags: Vec<_> = flags.chain(["--exit-on-eof"]).map(str::to_owned).collect();
+        let server = Server::start(command)?;
+        if let Some(secret) = peer.secret() {
+            let file = server.token_file().display();
+            flags.extend(["--secret".to_owned(), format!("{secret}=@{file}")]);
+        }
         Ok(Self {
             peer,
-            flags: flags.chain(["--exit-on-eof"]).collect(),
-            server: Server::start(command)?,
+            flags,
+            server,
             client: None,
             opens_before: 0,
             tokens: 0,
@@ -96,6 +103,8 @@ impl Stage {
                 Step::Steer(command) => self.server.steer(command)?,
                 Step::Kill => self.server.kill()?,
                 Step::Start => self.server.start_again()?,
+                Step::Stop => self.server.signal(Signal::STOP)?,
+                Step::Continue => self.server.signal(Signal::CONT)?,
                 Step::Connect => self.connect()?,
                 Step::Type(line) => self.client()?.send(line)?,
                 Step::PeerSees(code) => {
@@ -217,6 +226,10 @@ impl Stage {
                     r#"{{"id":"{token}","type":"subscribe","payload":{{"query":"{query}"}}}}"#
                 );
                 (line, format!(r#""echo":"{token}""#))
+            }
+            Peer::SocketIo => {
+                let event = format!(r#"42["echo","{token}"]"#);
+                (event.clone(), event)
             }
         }
     }

@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{ChildStdin, Command};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::install::PeerCommand;
 use crate::lines::{Guarded, Lines, Log};
+use crate::token::TokenFile;
 
 pub(crate) struct Server {
     command: PeerCommand,
+    token: TokenFile,
     pub(crate) log: Log,
     pub(crate) port: u64,
     running: Option<Running>,
@@ -32,6 +36,7 @@ impl Server {
     pub(crate) fn start(command: &PeerCommand) -> Result<Self, String> {
         let mut server = Self {
             command: command.clone(),
+            token: TokenFile::new()?,
             log: Log::default(),
             port: 0,
             running: None,
@@ -45,6 +50,7 @@ impl Server {
         self.ended()?;
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).arg(self.port.to_string());
+        command.env("TOKEN_FILE", self.token.path());
         let (process, stdin, stdout, stderr) = Guarded::start(&mut command)?;
         let said = Lines::of(stdout, self.log.clone(), |line| serde_json::from_str(line).ok());
         // Kept for a failure's report only.
@@ -65,6 +71,16 @@ impl Server {
             .wait_for(command, |line| (line["done"] == command).then(|| line["opens"].as_u64()))?;
         self.running.as_mut().expect("it answered").opens = opens.ok_or("opens is missing")?;
         Ok(())
+    }
+
+    /// The file from which a client reads its login token. A peer that renews the token writes there.
+    pub(crate) fn token_file(&self) -> &Path {
+        self.token.path()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), String> {
+        let running = self.running.as_ref().ok_or("the peer is down")?;
+        kill_process(Pid::from_child(&running.process.0), signal).map_err(|error| error.to_string())
     }
 
     /// SIGKILL.

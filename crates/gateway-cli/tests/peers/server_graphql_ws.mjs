@@ -1,14 +1,17 @@
 // A GraphQL server of npm's `graphql-ws` (subprotocol graphql-transport-ws), steered over stdin by tests/peers.rs:
-// server_graphql_ws.mjs PORT. Its echo is the query { echo(text: "...") }; `refuse-login` answers the next
-// connection_init with 4403, `ignore-login` leaves it unanswered. What a client does wrong closes with the
-// library's own codes: 4400 (no message of the protocol), 4409 (an id in use), 4429 (a second connection_init).
+// server_graphql_ws.mjs PORT. Its echo is the query { echo(text: "...") }. Its logins need a token (Tokens of steer.mjs,
+// command `expire`); `refuse-login` answers the next connection_init with 4403, `ignore-login` leaves it unanswered. What
+// a client does wrong closes with the library's own codes: 4400 (no message of the protocol), 4409 (an id in use), 4429
+// (a second connection_init).
 import { useServer } from 'graphql-ws/use/ws';
 import { GraphQLObjectType, GraphQLNonNull, GraphQLSchema, GraphQLString } from 'graphql';
 import { WebSocketServer } from 'ws';
-import { Steering } from './steer.mjs';
+import { Steering, Tokens } from './steer.mjs';
 
 const never = () => new Promise(() => {});
 const steering = new Steering();
+const tokens = new Tokens();
+steering.more = { expire: () => tokens.expire() };
 const logins = new WeakMap(); // connection → what to do to its connection_init
 const wss = new WebSocketServer({
   host: '127.0.0.1',
@@ -41,10 +44,10 @@ const graphql = useServer(
   {
     schema,
     connectionInitWaitTimeout: 10_000,
-    onConnect: ({ extra }) => {
+    onConnect: ({ connectionParams, extra }) => {
       const plan = logins.get(extra.socket);
       if (plan === 'ignore-login') return never();
-      return plan !== 'refuse-login';
+      return plan !== 'refuse-login' && tokens.judge(connectionParams);
     },
     onPing: () => (steering.muted ? never() : undefined),
   },

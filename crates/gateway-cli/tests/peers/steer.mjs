@@ -1,4 +1,6 @@
 // What the npm peers share: the commands on stdin (listed in server_websockets.py) over a WebSocketServer of `ws`.
+import { randomUUID } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { STATUS_CODES } from 'node:http';
 
@@ -10,9 +12,27 @@ export function say(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
+// The login token that is good: at first the one in the file that the environment variable TOKEN_FILE names. After
+// `expire` it is another one, which the file has once a login with an old one was refused.
+export class Tokens {
+  #good = JSON.parse(readFileSync(process.env.TOKEN_FILE)).token;
+
+  expire() {
+    this.#good = randomUUID();
+  }
+
+  // Whether this login is accepted.
+  judge(login) {
+    if (login?.token === this.#good) return true;
+    writeFileSync(process.env.TOKEN_FILE, JSON.stringify({ token: this.#good }));
+    return false;
+  }
+}
+
 export class Steering {
   opens = 0;
   muted = false; // of the connection that is open
+  more = {}; // commands of this peer alone
   #current = null; // { ws, socket }
   #silenced = [];
   #stalled = [];
@@ -72,7 +92,7 @@ export class Steering {
     for (let i = 0; i < Number(times); i++) this.#plans.push(plan);
   }
 
-  #obey(command, shutdown) {
+  async #obey(command, shutdown) {
     const { ws, socket } = this.#current ?? {};
     const [verb, first, ...rest] = command.split(' ');
     const commands = {
@@ -102,9 +122,11 @@ export class Steering {
         for (const socket of this.#stalled) socket.destroy();
         shutdown();
       },
+      ...this.more,
     };
     if (!(verb in commands)) return say({ error: `no such command: ${command}` });
-    commands[verb]();
+    const waiting = commands[verb](first);
+    if (waiting instanceof Promise) await waiting;
     say({ done: command, opens: this.opens });
   }
 }

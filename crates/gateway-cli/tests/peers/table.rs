@@ -6,8 +6,8 @@
 //! saw it open.
 
 use crate::fault::Step::{
-    Closed, Connect, FatalClose, FatalStatus, Kill, PeerSees, Refused, See, Start, Steer, Type,
-    TypeUntil,
+    Closed, Connect, Continue, FatalClose, FatalStatus, Kill, PeerSees, Refused, See, Start, Steer,
+    Stop, Type, TypeUntil,
 };
 use crate::fault::{Fault, Peer, Program, Run, Step, Then};
 
@@ -24,13 +24,13 @@ pub(crate) const BASE: &[(&str, &str)] = &[
     ("--seed", "7"),
 ];
 
-const GRAPHQL: &[(&str, &str)] = &[
-    ("--subprotocol", "graphql-transport-ws"),
-    ("--login", r#"{"type":"connection_init"}"#),
-    ("--login-ok", "/type=connection_ack"),
-    ("--login-timeout", "500ms"),
-    ("--heartbeat", "ping"),
-];
+const GRAPHQL: &[(&str, &str)] =
+    &[("--dialect", "graphql-transport-ws"), ("--login-timeout", "500ms")];
+
+const SOCKET_IO: &[(&str, &str)] = &[("--dialect", "socket.io"), ("--login-timeout", "500ms")];
+
+/// Then only what the dialect expects of the server is missed.
+const NO_HEARTBEAT: &[(&str, &str)] = &[("--heartbeat", "off")];
 
 /// The library answers Ping frames whatever its handler does, so only a heartbeat of messages can go unanswered.
 const JSON: &[(&str, &str)] = &[("--heartbeat", "json")];
@@ -41,7 +41,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         peer: Peer::Websockets,
         runs: &[
-            Run { flags: &[JSON], faults: &[RIDDEN_OUT, LINK_HEARD] },
+            Run { flags: &[JSON], faults: &[LOSSES, SHUTDOWN, SILENCES, LINK_HEARD] },
             Run { flags: &[], faults: &[FATAL] },
             Run { flags: &[THREE_ATTEMPTS], faults: &[SPENT] },
         ],
@@ -49,7 +49,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         peer: Peer::Ws,
         runs: &[
-            Run { flags: &[], faults: &[RIDDEN_OUT, LINK_HEARD, EMPTY_CLOSE] },
+            Run { flags: &[], faults: &[LOSSES, SHUTDOWN, SILENCES, LINK_HEARD, EMPTY_CLOSE] },
             Run { flags: &[], faults: &[FATAL] },
             Run { flags: &[THREE_ATTEMPTS], faults: &[SPENT] },
         ],
@@ -57,12 +57,23 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         peer: Peer::GraphqlWs,
         runs: &[
-            Run { flags: &[GRAPHQL], faults: &[GRAPHQL_RIDDEN_OUT, RIDDEN_OUT] },
-            Run { flags: &[GRAPHQL, JSON], faults: &[LINK_HEARD] },
             Run {
-                flags: &[GRAPHQL, &[("--policy", "4403=fatal")]],
-                faults: &[FATAL, GRAPHQL_REFUSED],
+                flags: &[GRAPHQL],
+                faults: &[GRAPHQL_RIDDEN_OUT, LOSSES, SHUTDOWN, SILENCES, LINK_HEARD],
             },
+            Run { flags: &[GRAPHQL], faults: &[FATAL, GRAPHQL_REFUSED] },
+            Run { flags: &[GRAPHQL, &[("--policy", "4403=fatal")]], faults: &[GRAPHQL_FATAL] },
+        ],
+    },
+    Program {
+        peer: Peer::SocketIo,
+        runs: &[
+            Run {
+                flags: &[SOCKET_IO],
+                faults: &[SOCKET_IO_RIDDEN_OUT, LOSSES, SOCKET_IO_SHUTDOWN, EMPTY_CLOSE],
+            },
+            Run { flags: &[SOCKET_IO, NO_HEARTBEAT], faults: &[STOPPED] },
+            Run { flags: &[SOCKET_IO], faults: &[FATAL, SOCKET_IO_REFUSED] },
         ],
     },
 ];
@@ -84,23 +95,14 @@ const BACKOFF: Step = See(r#"{"event":"retry","because":"backoff","delay_ms":[50
 const AFRESH: Step =
     See(r#"{"event":"retry","attempt":1,"because":"backoff","delay_ms":[50,150]}"#);
 
+/// The connection is stable by its first ping: a refused login or upgrade starts afresh.
+const STABLE: Step = See(r#"{"event":"ping"}"#);
+
 /// What every peer can do, and every client must ride out.
-const RIDDEN_OUT: &[Fault] = &[
+const LOSSES: &[Fault] = &[
     ridden_out("reset (RST)", &[Steer("drop"), LOST, BACKOFF]),
     ridden_out("end of stream (FIN)", &[Steer("fin"), LOST, BACKOFF]),
     ridden_out("half a frame, then FIN", &[Steer("truncate"), LOST, BACKOFF]),
-    ridden_out("half-open", &[Steer("silent"), DEAD, AFRESH]),
-    ridden_out(
-        "half-open while we keep sending",
-        &[
-            Steer("silent"),
-            Type("into the void"),
-            See(r#"{"event":"send","outcome":"sent","bytes":13}"#),
-            TypeUntil(r#"{"event":"disconnected","cause":"pong_timeout"}"#),
-            AFRESH,
-        ],
-    ),
-    ridden_out("reads, but answers nothing", &[Steer("mute"), DEAD, AFRESH]),
     ridden_out(
         "accept-then-drop, three times",
         &[
@@ -134,10 +136,6 @@ const RIDDEN_OUT: &[Fault] = &[
         "kill -9, down for three attempts",
         &[Kill, LOST, NOT_OPENED, NOT_OPENED, NOT_OPENED, BACKOFF, Start],
     ),
-    ridden_out(
-        "orderly shutdown, started again",
-        &[Steer("shutdown"), Closed(1001), BACKOFF, NOT_OPENED, Start],
-    ),
     ridden_out("close 1001", &[Steer("close 1001"), Closed(1001), BACKOFF]),
     ridden_out("close 1011", &[Steer("close 1011"), Closed(1011), BACKOFF]),
     ridden_out("close 1012 (restart)", &[Steer("close 1012"), Closed(1012), BACKOFF]),
@@ -152,10 +150,11 @@ const RIDDEN_OUT: &[Fault] = &[
             BACKOFF,
         ],
     ),
-    ridden_out("close 4403", &[Steer("close 4403"), Closed(4403), BACKOFF]),
+    ridden_out("close 4403", &[STABLE, Steer("close 4403"), Closed(4403), BACKOFF]),
     ridden_out(
         "HTTP 401 once: refreshed",
         &[
+            STABLE,
             Steer("reject 401"),
             Steer("drop"),
             LOST,
@@ -207,7 +206,29 @@ const RIDDEN_OUT: &[Fault] = &[
     ridden_out("a message of 2 MiB, limit 1 MiB", &[Steer("big 2097152"), BROKEN, BACKOFF]),
 ];
 
-/// The heartbeat in JSON is answered, and its answer counts.
+/// The library's own end.
+const SHUTDOWN: &[Fault] = &[ridden_out(
+    "orderly shutdown, started again",
+    &[Steer("shutdown"), Closed(1001), BACKOFF, NOT_OPENED, Start],
+)];
+
+/// TCP stays up, and only the heartbeat notices.
+const SILENCES: &[Fault] = &[
+    ridden_out("half-open", &[Steer("silent"), DEAD, AFRESH]),
+    ridden_out(
+        "half-open while we keep sending",
+        &[
+            Steer("silent"),
+            Type("into the void"),
+            See(r#"{"event":"send","outcome":"sent","bytes":13}"#),
+            TypeUntil(r#"{"event":"disconnected","cause":"pong_timeout"}"#),
+            AFRESH,
+        ],
+    ),
+    ridden_out("reads, but answers nothing", &[Steer("mute"), DEAD, AFRESH]),
+];
+
+/// The heartbeat is answered, and its answer counts.
 const LINK_HEARD: &[Fault] = &[
     ridden_out(
         "a round trip, then RST",
@@ -229,10 +250,8 @@ const LINK_HEARD: &[Fault] = &[
     ),
 ];
 
-const EMPTY_CLOSE: &[Fault] = &[ridden_out(
-    "close without a code",
-    &[Steer("close"), See(r#"{"event":"disconnected","cause":"close_received"}"#), BACKOFF],
-)];
+const EMPTY_CLOSE: &[Fault] =
+    &[ridden_out("close without a code", &[Steer("close"), CLOSED_WITHOUT_CODE, BACKOFF])];
 
 /// Ends the client, by the peer's word.
 const FATAL: &[Fault] = &[
@@ -275,19 +294,18 @@ const SPENT: &[Fault] = &[fatal(
     ],
 )];
 
+const FORBIDDEN: Step =
+    See(r#"{"event":"disconnected","cause":"close_received","code":4403,"reason":"Forbidden"}"#);
+
 /// The library's own close codes, and its login.
 const GRAPHQL_RIDDEN_OUT: &[Fault] = &[
     ridden_out(
         "login forbidden once (4403)",
-        &[
-            Steer("refuse-login"),
-            Steer("drop"),
-            LOST,
-            See(
-                r#"{"event":"disconnected","cause":"close_received","code":4403,"reason":"Forbidden"}"#,
-            ),
-            BACKOFF,
-        ],
+        &[Steer("refuse-login"), Steer("drop"), LOST, FORBIDDEN, BACKOFF],
+    ),
+    ridden_out(
+        "the token expired, and is renewed",
+        &[STABLE, Steer("expire"), Steer("drop"), LOST, FORBIDDEN, BACKOFF],
     ),
     ridden_out(
         "login never answered",
@@ -298,10 +316,6 @@ const GRAPHQL_RIDDEN_OUT: &[Fault] = &[
             See(r#"{"event":"disconnected","cause":"login_timeout"}"#),
             BACKOFF,
         ],
-    ),
-    ridden_out(
-        "no message of the protocol (4400)",
-        &[Type("not a message of the protocol"), Closed(4400), BACKOFF],
     ),
     ridden_out(
         "an id in use (4409)",
@@ -318,7 +332,87 @@ const GRAPHQL_RIDDEN_OUT: &[Fault] = &[
     ),
 ];
 
-const GRAPHQL_REFUSED: &[Fault] = &[fatal(
+const GRAPHQL_REFUSED: &[Fault] = &[
+    fatal(
+        "login forbidden twice",
+        &[Steer("refuse-login"), Steer("refuse-login"), Connect, FORBIDDEN, FatalClose(4403)],
+    ),
+    fatal(
+        "no message of the protocol (4400)",
+        &[Type("not a message of the protocol"), FatalClose(4400)],
+    ),
+];
+
+const GRAPHQL_FATAL: &[Fault] = &[fatal(
     "login forbidden, 4403 declared fatal",
     &[Steer("refuse-login"), Connect, FatalClose(4403)],
+)];
+
+const NOT_AUTHORIZED: Step =
+    See(r#"{"event":"disconnected","cause":"login_refused","reason":"not authorized"}"#);
+const DIALECT: Step = See(r#"{"event":"disconnected","cause":"dialect"}"#);
+const CLOSED_WITHOUT_CODE: Step = See(r#"{"event":"disconnected","cause":"close_received"}"#);
+
+/// The library's login, its disconnect, and its own pings.
+const SOCKET_IO_RIDDEN_OUT: &[Fault] = &[
+    ridden_out(
+        "pings of the server, then RST",
+        &[Steer("heartbeats 4"), Steer("drop"), LOST, BACKOFF],
+    ),
+    ridden_out(
+        "login refused once (connect_error)",
+        &[Steer("refuse-login"), Steer("drop"), LOST, NOT_AUTHORIZED, BACKOFF],
+    ),
+    ridden_out(
+        "the token expired, and is renewed",
+        &[
+            STABLE,
+            Steer("expire"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"login","outcome":"refused","reason":"token expired"}"#),
+            See(r#"{"event":"disconnected","cause":"login_refused","reason":"token expired"}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out(
+        "login never answered",
+        &[
+            Steer("ignore-login"),
+            Steer("drop"),
+            LOST,
+            See(r#"{"event":"disconnected","cause":"login_timeout"}"#),
+            BACKOFF,
+        ],
+    ),
+    ridden_out("disconnect by the server", &[Steer("disconnect"), DIALECT, BACKOFF]),
+    ridden_out("disconnect and close by the server", &[Steer("kick"), DIALECT, BACKOFF]),
+    ridden_out("no packet of the protocol", &[Type("not a packet"), CLOSED_WITHOUT_CODE, BACKOFF]),
+];
+
+/// Its Close has no code.
+const SOCKET_IO_SHUTDOWN: &[Fault] = &[ridden_out(
+    "orderly shutdown, started again",
+    &[Steer("shutdown"), CLOSED_WITHOUT_CODE, BACKOFF, NOT_OPENED, Start],
+)];
+
+/// The library goes on to ping whatever it hears, so its whole process is stopped.
+const STOPPED: &[Fault] = &[
+    ridden_out("half-open (SIGSTOP)", &[Stop, DEAD, AFRESH, Continue]),
+    ridden_out(
+        "half-open (SIGSTOP) after some pings",
+        &[Steer("heartbeats 4"), Stop, DEAD, AFRESH, Continue],
+    ),
+];
+
+const SOCKET_IO_REFUSED: &[Fault] = &[fatal(
+    "login refused twice",
+    &[
+        Steer("refuse-login"),
+        Steer("refuse-login"),
+        Connect,
+        NOT_AUTHORIZED,
+        NOT_AUTHORIZED,
+        See(r#"{"event":"gave_up","cause":"login_refused"}"#),
+    ],
 )];

@@ -16,6 +16,9 @@ async fn replays(driver: &str) {
     let arguments = ["demo", "--seed", "7", "--driver", driver, "--record", journal];
     rode_out_every_fault(driver, run(gateway(&arguments), b"").await);
 
+    let recorded = std::fs::read_to_string(journal).expect("a journal");
+    assert!(!recorded.contains("token-of"), "{driver}: a login token in the journal");
+
     let Ended { status, stdout, .. } = run(gateway(&["replay", "--quiet", journal]), b"").await;
     assert_eq!(status, Some(0), "{driver}: {stdout}");
     assert!(stdout.ends_with(" events replayed: all as recorded\n"), "{driver}: {stdout}");
@@ -48,12 +51,15 @@ fn rode_out_every_fault(driver: &str, Ended { status, stdout, stderr }: Ended) {
     assert_eq!(status, Some(0), "{driver}: {stdout}{stderr}");
     assert_eq!(stderr, "", "{driver}");
     assert!(!stdout.contains('\x1b'), "{driver}: colours without a terminal");
+    assert!(!stdout.contains("token-of"), "{driver}: a login token on the screen");
     for part in [
         "lost (reset)",
         "pong_timeout",
         "open_failed (refused)",
         "lost (eof)",
         "close_received 1012",
+        "login_refused (token expired)",
+        "CONNECTED -> AUTHENTICATED",
         "then the write buffer was full",
         "DISCONNECTED -> CONNECTING",
         "CLOSING -> CLOSED",

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The arguments of each command line in these files.
+/// The arguments of each command line in these files, without the comment behind it.
 fn commands(paths: Vec<PathBuf>) -> Vec<String> {
     let texts = paths.into_iter().map(|path| fs::read_to_string(path).expect("it is UTF-8"));
     let lines: Vec<String> = texts.flat_map(|text| lines(&text)).collect();
     let starts = ["gateway ", "cargo run -p gateway-cli -- "];
     let arguments = |line: &String| {
-        starts.iter().find_map(|start| line.strip_prefix(start)).map(ToOwned::to_owned)
+        let arguments = starts.iter().find_map(|start| line.strip_prefix(start))?;
+        arguments.split(" # ").next().map(ToOwned::to_owned)
     };
     lines.iter().filter_map(arguments).collect()
 }

@@ -251,13 +251,14 @@ impl Config {
 
     /// Returns the same settings for a dialect with these duties. A driver uses them if it has a
     /// dialect. The dialect sends the pings unless another kind of heartbeat was set, and logs in
-    /// unless another login was set.
+    /// unless another login was set. Its login's timeout is clamped to 1 ms – 365 d.
     #[must_use]
     pub fn with_dialect(&self, duties: Duties) -> Self {
         let mut config = self.clone();
         let own = if duties.heartbeat { HeartbeatKind::Dialect } else { HeartbeatKind::Ping };
         config.heartbeat.kind = config.heartbeat.kind.or(Some(own));
         if let (Some(timeout), Login::None) = (duties.login, &config.login) {
+            let timeout = timeout.clamp(Duration::from_millis(1), Self::MAX_SPAN);
             config.login = Login::Dialect { timeout };
         }
         config

@@ -143,12 +143,14 @@ impl Spoken {
         self.0.iter()
     }
 
-    /// Why the dialect refused the login or left the server, if it said so. The newest reason counts.
+    /// Why the dialect refused the login or left the server, if it said so. The first of these
+    /// counts, because the machine ignores what follows, and what the dialect asks for in
+    /// [`closing`](crate::Dialect::closing).
     #[must_use]
     pub fn reason(&self) -> Option<Part> {
-        let effects = self.iter().flat_map(|call| &call.effects).rev();
-        effects.into_iter().find_map(|effect| match effect {
-            Effect::LoginRefused { reason, .. } | Effect::Leave { reason, .. } => *reason,
+        let calls = self.iter().filter(|call| call.call != DialectCallKind::Closing);
+        let ends = calls.flat_map(|call| &call.effects).find_map(|effect| match effect {
+            Effect::LoginRefused { reason, .. } | Effect::Leave { reason, .. } => Some(*reason),
             Effect::Send(_)
             | Effect::Stamp(_)
             | Effect::LoginAccepted
@@ -156,7 +158,8 @@ impl Spoken {
             | Effect::SetHeartbeat { .. }
             | Effect::ExpectWithin(_)
             | Effect::ResumeAt(_) => None,
-        })
+        });
+        ends.flatten()
     }
 
     /// Whether the dialect was not called.

@@ -26,7 +26,6 @@ use crate::time::{Instant, UnixMillis};
 /// After [`leave`](Self::leave), after a refused login, and while the connection is closing, the
 /// machine ignores what a dialect asks for, and counts it in
 /// [`effects_ignored`](crate::Statistics::effects_ignored).
-#[derive(Debug)]
 pub struct Exchange<'a> {
     now: Instant,
     wall_clock: Option<UnixMillis>,
@@ -180,6 +179,18 @@ impl Exchange<'_> {
         let length = self.bytes.len() - start;
         let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         Part { is_text, start: number(start), len: number(length) }
+    }
+}
+
+/// Shows no bytes, because they may be secret.
+impl fmt::Debug for Exchange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("now", &self.now)
+            .field("socket", &self.socket)
+            .field("effects", &self.effects)
+            .field("written", &(self.bytes.len() - self.start))
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::event::Message;
 ///
 /// ```
 /// use gateway_core::{Interest, Message};
-/// let interest = Interest::texts_up_to(2).and(Interest::BINARY);
+/// let interest = Interest::texts_up_to(2).or(Interest::BINARY);
 /// assert!(interest.wants(Message::Text("2")));
 /// assert!(!interest.wants(Message::Text("42[\"news\"]")));
 /// assert!(interest.wants(Message::Binary(&[0; 64])));
@@ -32,7 +32,7 @@ impl Interest {
     pub const BINARY: Self = Self { text_below: 0, binary_below: u32::MAX };
 
     /// Every message.
-    pub const ALL: Self = Self::TEXT.and(Self::BINARY);
+    pub const ALL: Self = Self::TEXT.or(Self::BINARY);
 
     /// Text messages of at most this many bytes.
     #[must_use]
@@ -48,7 +48,7 @@ impl Interest {
 
     /// What either of the two wants.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn or(self, other: Self) -> Self {
         const fn greater(one: u32, other: u32) -> u32 {
             if one > other { one } else { other }
         }

@@ -62,6 +62,12 @@ pub enum Breach {
         /// The limit.
         limit: usize,
     },
+    /// The messages of one read ask the client's dialect for more answers than it may owe.
+    #[error("the server asks for answers of more than {limit} bytes at once")]
+    Answers {
+        /// The limit.
+        limit: usize,
+    },
     /// The extension could not decode a message.
     #[error("the extension cannot decode a message: {0}")]
     Extension(&'static str),
@@ -85,6 +91,7 @@ impl Breach {
             | Self::LongControl
             | Self::CloseOfOneByte
             | Self::CloseCode(_)
+            | Self::Answers { .. }
             | Self::Extension(_) => Failure::Protocol,
         }
     }

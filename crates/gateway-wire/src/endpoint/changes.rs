@@ -63,9 +63,9 @@ impl Endpoint {
         Ok(changed)
     }
 
-    /// Returns the endpoint at a URL that the server has named, to resume a session there. Another host
-    /// gets no credentials of this endpoint: no `Authorization`, no cookies, no userinfo, and no
-    /// client certificate.
+    /// Returns the endpoint at a URL that the server has named, to resume a session there. Another
+    /// origin (scheme, host and port) gets nothing that may be a credential: no headers but
+    /// `User-Agent` and `Origin`, no subprotocols, no userinfo, and no client certificate.
     ///
     /// # Errors
     /// The limit that the URL breaks. A URL that leads from `wss` to `ws` is refused.
@@ -77,35 +77,42 @@ impl Endpoint {
         if self.is_secure() && !resumed.is_secure() {
             return Err("must be wss:// as the endpoint's URL is".to_owned());
         }
-        if resumed.host.eq_ignore_ascii_case(&self.host) {
+        let origin = |at: &Self| (at.is_secure(), at.host.to_ascii_lowercase(), at.port);
+        if origin(&resumed) == origin(self) {
             resumed.authorization = resumed.authorization.or(own);
-        } else {
-            resumed.is_foreign = true;
-            resumed.tls_name = None;
-            resumed.headers = self.headers.without(&CREDENTIALS);
+            return Ok(resumed);
         }
-        Ok(resumed)
+        resumed.is_foreign = true;
+        Ok(resumed.without_credentials())
     }
 
     /// Returns this endpoint at the place of a resumed one.
     pub(crate) fn moved_to(&self, resumed: &Self) -> Self {
         let Self { scheme, host, port, target, authority, authorization, .. } = resumed.clone();
-        let headers = match resumed.is_foreign {
-            true => self.headers.without(&CREDENTIALS),
-            false => self.headers.clone(),
-        };
-        Self {
+        let moved = Self {
             scheme,
             host,
             port,
             target,
             authority,
             authorization,
-            headers,
             is_path_hidden: true,
             is_foreign: resumed.is_foreign,
-            tls_name: self.tls_name.clone().filter(|_| !resumed.is_foreign),
             ..self.clone()
+        };
+        if moved.is_foreign { moved.without_credentials() } else { moved }
+    }
+
+    /// Removes what may be a credential for this endpoint's own server. The userinfo stays, because
+    /// it is that of the URL.
+    fn without_credentials(self) -> Self {
+        let headers = self.headers.only(&PUBLIC);
+        Self {
+            headers,
+            subprotocols: Vec::new(),
+            requires_subprotocol: false,
+            tls_name: None,
+            ..self
         }
     }
 
@@ -124,8 +131,8 @@ impl Endpoint {
     }
 }
 
-/// The headers that only the endpoint's own host gets.
-const CREDENTIALS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];
+/// The headers that another origin gets, too. Any other header may be a credential.
+const PUBLIC: [&str; 2] = ["Origin", "User-Agent"];
 
 #[cfg(test)]
 mod tests {
@@ -165,12 +172,16 @@ mod tests {
     #[test]
     fn a_url_that_the_server_names_gets_no_credentials_on_another_host() {
         let builder = Endpoint::builder("wss://ann:pw@own.example/path");
-        let own = builder.header("X-One", "1").header("cookie", "secret").build().unwrap();
+        let own = builder.header("X-Api-Key", "secret").header("origin", "https://own.example");
+        let own = own.subprotocol("bearer.secret").build().unwrap();
         let shown = |url: &str| own.resumed(url).map(|at| (at.is_foreign(), values(&at)));
 
-        let foreign = (true, vec!["X-One: 1".to_owned()]);
+        let foreign = (true, vec!["origin: https://own.example".to_owned()]);
         assert_eq!(shown("wss://other.example/resume?id=7"), Ok(foreign));
-        let (is_foreign, headers) = shown("wss://OWN.example:8443/resume").unwrap();
+        let (is_foreign, headers) = shown("wss://own.example:8443/resume").unwrap();
+        assert!(is_foreign, "another port is another server");
+        assert_eq!(headers.len(), 1, "{headers:?}");
+        let (is_foreign, headers) = shown("wss://OWN.example:443/resume").unwrap();
         assert!(!is_foreign);
         assert_eq!(headers.len(), 3, "{headers:?}");
         let userinfo = shown("wss://bob:pw@other.example").unwrap();
@@ -181,15 +192,19 @@ mod tests {
         );
         assert!(shown("resume").is_err());
         let asked = own.changed(Changes {
-            headers: vec![header("Authorization", "Bearer t"), header("X-Two", "2")],
+            headers: vec![header("Authorization", "Bearer t"), header("User-Agent", "2")],
             ..Changes::default()
         });
         let resumed = own.resumed("wss://other.example/resume").unwrap();
         let moved = asked.unwrap().moved_to(&resumed);
         assert_eq!(
             (moved.host(), values(&moved)),
-            ("other.example", vec!["X-One: 1".to_owned(), "X-Two: 2".to_owned()])
+            (
+                "other.example",
+                vec!["origin: https://own.example".to_owned(), "User-Agent: 2".to_owned()]
+            )
         );
+        assert!(moved.subprotocols().is_empty());
     }
 
     #[test]

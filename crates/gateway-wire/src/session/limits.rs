@@ -1,5 +1,7 @@
 //! The limits of a client's buffers.
 
+use gateway_core::Spoken;
+
 /// The limits of a client's buffers, in bytes unless they say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -7,7 +9,9 @@ pub struct Limits {
     /// The limit of the write buffer. While more outgoing bytes than this wait, no message is
     /// accepted.
     pub high_water: usize,
-    /// The limit of unsent answers to the peer's pings. While more of them wait, nothing is read.
+    /// The limit of unsent answers to the peer's pings, and of a dialect's messages. While more of
+    /// them wait, nothing is read. One read may bring many messages that a dialect answers: if 512
+    /// KiB more than this wait, the socket fails.
     pub owed: usize,
     /// The limit of received messages that wait for the application. While more of them wait,
     /// nothing is read. The core's [`Backlog`](gateway_core::Backlog) is another thing: the bytes
@@ -17,6 +21,13 @@ pub struct Limits {
     pub on_ready: usize,
     /// The limit of these messages and their keys, all together.
     pub on_ready_bytes: usize,
+}
+
+impl Limits {
+    /// The limit of the answers to one read. A dialect may answer eight messages in full.
+    pub(super) const fn most_answers(&self) -> usize {
+        self.owed.saturating_add(8 * Spoken::MAX_BYTES)
+    }
 }
 
 impl Default for Limits {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gateway_core::SocketId;
+use gateway_core::{Config, Secret, SocketId};
 
 use super::ping::Pings;
 use crate::codec::{Breach, Codec, Incoming, Role};
@@ -33,6 +33,10 @@ pub(super) struct Link {
     pub(super) is_draining: bool,
     /// The text that refused the login.
     pub(super) refusal: Option<Box<str>>,
+    /// What the dialect sent while logging in. The server's texts must not show it.
+    pub(super) dialect_login: Vec<Secret>,
+    /// Whether the connection has become ready on this socket.
+    pub(super) was_ready: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ impl Link {
             pings: Pings::default(),
             is_draining: false,
             refusal: None,
+            dialect_login: Vec::new(),
+            was_ready: false,
         }
     }
 
@@ -69,6 +75,17 @@ impl Link {
         let start = self.output.end();
         self.codec.encode(message, self.output.buffer());
         ledger.take(start..self.output.end())
+    }
+
+    /// Remembers a text that the dialect sends before the connection is first ready, to hide it.
+    pub(super) fn remember_login(&mut self, text: &str) {
+        if self.was_ready {
+            return;
+        }
+        let known: usize = self.dialect_login.iter().map(|text| text.reveal().len()).sum();
+        if known + text.len() <= Config::MAX_LOGIN && self.dialect_login.len() < MOST_LOGINS {
+            self.dialect_login.push(Secret::new(text));
+        }
     }
 
     /// Answers a control frame of the peer.
@@ -92,6 +109,14 @@ impl Link {
         }
     }
 
+    /// Fails the socket if a dialect's answers to one read are longer than this. `owed` stops only
+    /// the next read, and one read may bring many messages.
+    pub(super) fn bound_answers(&mut self, limit: usize) {
+        if self.waiting_answers > limit {
+            self.breach.get_or_insert(Breach::Answers { limit });
+        }
+    }
+
     /// The number of bytes in unsent answers to the peer's pings.
     pub(super) const fn waiting_answers(&self) -> usize {
         self.waiting_answers
@@ -112,6 +137,9 @@ impl Link {
         }
     }
 }
+
+/// The most messages of a login that are remembered.
+const MOST_LOGINS: usize = 8;
 
 fn length(range: &Range<u64>) -> usize {
     usize::try_from(range.end - range.start).unwrap_or(usize::MAX)

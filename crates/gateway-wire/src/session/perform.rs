@@ -68,6 +68,9 @@ impl Session {
         }
         self.said = None;
         if std::mem::take(&mut self.is_newly_ready) {
+            if let Some(link) = &mut self.link {
+                link.was_ready = true; // only now: the call that accepts the login may send, too
+            }
             self.send_on_ready(); // behind the dialect's own messages
         }
     }
@@ -158,7 +161,10 @@ impl Session {
             Action::Notify(Notice::Disconnected { socket, cause }) => {
                 self.note_end(socket, cause);
                 self.forget_resumed(socket);
-                let detail = self.refusal_of(cause).or_else(|| self.said.take());
+                let is_own =
+                    matches!(cause, DisconnectCause::Dialect | DisconnectCause::LoginRefused(_));
+                let said = self.said.take().filter(|_| is_own);
+                let detail = self.refusal_of(cause).or(said);
                 let detail = detail.unwrap_or_else(|| self.detail(payload));
                 self.notify(ClientEvent::Disconnected { socket, cause, detail });
             }
@@ -208,6 +214,8 @@ impl Session {
             }
             _ => Hidden::default(),
         };
+        let sent = self.link.as_ref().map_or(&[][..], |link| &link.dialect_login);
+        let login = sent.iter().fold(login, Hidden::and_login);
         let longest = login.longest().max(self.hidden.longest());
         let text = login.removed_from(first_bytes(text, most + longest));
         first_bytes(&self.hidden.removed_from(&text), most).to_owned()
@@ -246,14 +254,20 @@ impl Session {
             Some(Encoded::Text) => {
                 let start = output.end();
                 codec.encode_text(&self.scratch, output.buffer());
-                if matches!(outgoing, Outgoing::Pong(_) | Outgoing::Dialect(_)) {
-                    link.add_answer(start);
+                match outgoing {
+                    Outgoing::Dialect(_) => {
+                        link.remember_login(&self.scratch);
+                        link.add_answer(start);
+                    }
+                    Outgoing::Pong(_) => link.add_answer(start),
+                    _ => {}
                 }
             }
             Some(Encoded::Binary(bytes)) => {
                 let start = output.end();
                 codec.encode_binary(bytes, output.buffer());
                 if matches!(outgoing, Outgoing::Dialect(_)) {
+                    link.remember_login(std::str::from_utf8(bytes).unwrap_or_default());
                     link.add_answer(start);
                 }
             }
@@ -265,6 +279,9 @@ impl Session {
             link.pings.on_queued(link.output.end(), behind);
         }
         self.scratch.clear(); // a login is not kept in memory
+        if let Outgoing::Dialect(_) = outgoing {
+            link.bound_answers(self.limits.most_answers());
+        }
     }
 
     pub(super) fn block_if_full(&mut self) {

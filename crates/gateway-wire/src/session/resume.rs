@@ -12,6 +12,8 @@ use crate::provider::AttemptPlan;
 pub(super) struct Resume {
     base: Endpoint,
     url: Option<Resumed>,
+    /// The last socket whose URL was refused. Only its first refusal is logged.
+    refused_by: Option<SocketId>,
 }
 
 struct Resumed {
@@ -27,7 +29,7 @@ impl Session {
     /// Without this call its wish is ignored.
     #[must_use]
     pub fn with_resumable(mut self, endpoint: Endpoint) -> Self {
-        self.resume = Some(Box::new(Resume { base: endpoint, url: None }));
+        self.resume = Some(Box::new(Resume { base: endpoint, url: None, refused_by: None }));
         self
     }
 
@@ -43,7 +45,13 @@ impl Session {
                 let endpoint = Arc::new(endpoint);
                 resume.url = Some(Resumed { endpoint, used_by: None, is_proven: false });
             }
-            Err(limit) => self.log.resume_refused(limit),
+            Err(limit) => {
+                let socket = self.connection.socket();
+                if resume.refused_by != socket || socket.is_none() {
+                    resume.refused_by = socket;
+                    self.log.resume_refused(limit);
+                }
+            }
         }
     }
 

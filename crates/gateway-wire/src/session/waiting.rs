@@ -247,7 +247,10 @@ impl Session {
     pub fn takes_messages(&self) -> bool {
         match self.state() {
             ConnectionState::Connected => {
-                let logs_in = matches!(self.config().login(), Login::Message { .. });
+                // Under `External`, the application's own messages log in.
+                let config = self.config();
+                let logs_in =
+                    matches!(config.login(), Login::Message { .. } | Login::Dialect { .. });
                 !logs_in && !self.connection.is_login_refused()
             }
             ConnectionState::Authenticated => true,

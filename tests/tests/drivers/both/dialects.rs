@@ -11,6 +11,7 @@ use gateway_hostile::{Builder, Running, ServedDialect, Server};
 use gateway_tests::{Driver, Either, Provided as _, client};
 use gateway_tokio::core::{
     CloseCode, Config, ConfigBuilder, ConnectionState, Dialect, DisconnectCause, GiveUpCause,
+    HeartbeatKind,
 };
 use gateway_tokio::{Attempt, ClientEvent, ProviderError, Request};
 
@@ -160,11 +161,16 @@ impl Row {
 
     /// Retries that no test waits for, and what the preset says of close codes.
     fn config(&self) -> ConfigBuilder {
-        let config = Config::builder()
+        let mut config = Config::builder()
             .initial_delay(Duration::from_millis(1))
             .max_delay(Duration::from_millis(5))
             .heartbeat_interval(BEAT)
             .heartbeat_timeout(BEAT);
+        if self.served == ServedDialect::SocketIo {
+            config = config
+                .heartbeat(HeartbeatKind::Off) // only the server's pings are missed
+                .close_timeout(Duration::from_millis(1)); // no Close follows its refusal
+        }
         self.preset().suggestions().policy.into_iter().fold(config, ConfigBuilder::rule)
     }
 

@@ -41,7 +41,7 @@ impl Dialect for Scripted {
 }
 
 fn spoken(dialect: Scripted) -> Session {
-    let guarded = Guarded::new(Box::new(move || Box::new(dialect)));
+    let guarded = Guarded::new(Box::new(move || Box::new(dialect))).unwrap();
     let config = calm().build().unwrap().with_dialect(guarded.duties());
     let endpoint = Endpoint::builder("ws://own.example/").build().unwrap();
     Session::new(Arc::new(config), 7, Box::new(guarded)).with_resumable(endpoint)
@@ -203,6 +203,25 @@ fn a_dialects_reason_is_shown_escaped_and_without_secrets() {
 }
 
 #[test]
+fn what_a_dialect_sent_to_log_in_is_hidden_in_a_refusal() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.send_text(r#"{"op":"auth","key":"hunter2hunter2"}"#),
+        received: |text, exchange| {
+            exchange.login_refused(Verdict::Retry, text);
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    session.received(at(1), id, &frame(0x81, "no auth with hunter2hunter2"));
+
+    let shown = events(&mut session).into_iter().find_map(|event| match event {
+        ClientEvent::LoginRefused { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert_eq!(shown.as_deref(), Some("no auth with (hidden)"));
+}
+
+#[test]
 fn a_url_that_fails_once_before_it_is_ready_falls_back_to_the_endpoint() {
     let mut session = spoken(Scripted {
         opened: |exchange| match exchange.attempt() {
@@ -234,4 +253,175 @@ fn a_url_that_fails_once_before_it_is_ready_falls_back_to_the_endpoint() {
         session.failed(at(second + 50), id, Failure::Reset, "reset");
     }
     assert_eq!(hosts, [None, other.clone(), other, None, None]);
+}
+
+/// Panics in this method, on the first dialect that a test makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Panics {
+    Opened,
+    Received,
+    Heartbeat,
+    Closing,
+    Secrets,
+    Lost,
+}
+
+struct Panicking(Option<Panics>);
+
+impl Panicking {
+    fn reach(&self, method: Panics) {
+        assert!(self.0 != Some(method), "boom");
+    }
+}
+
+impl Dialect for Panicking {
+    fn duties(&self) -> Duties {
+        Duties::NONE.with_heartbeat()
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::TEXT
+    }
+
+    fn opened(&mut self, _: &mut Exchange<'_>) {
+        self.reach(Panics::Opened);
+    }
+
+    fn received(&mut self, _: Shown<'_>, _: &mut Exchange<'_>) -> Received {
+        self.reach(Panics::Received);
+        Received::Deliver
+    }
+
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        self.reach(Panics::Heartbeat);
+        exchange.send_text("h");
+    }
+
+    fn closing(&mut self, _: &mut Exchange<'_>) {
+        self.reach(Panics::Closing);
+    }
+
+    fn secrets(&mut self, _: &Secrets) {
+        self.reach(Panics::Secrets);
+    }
+
+    fn lost(&mut self, _: DisconnectCause) {
+        self.reach(Panics::Lost);
+    }
+}
+
+#[test]
+fn a_panic_in_any_method_ends_one_socket_and_is_reported() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    for method in [
+        Panics::Opened,
+        Panics::Received,
+        Panics::Heartbeat,
+        Panics::Secrets,
+        Panics::Lost,
+        Panics::Closing,
+    ] {
+        let is_first = AtomicBool::new(true);
+        let guarded = Guarded::new(Box::new(move || {
+            let is_first = is_first.swap(false, Ordering::Relaxed);
+            Box::new(Panicking(is_first.then_some(method)))
+        }))
+        .unwrap();
+        let config = Config::builder().heartbeat_interval(Duration::from_secs(10)).build().unwrap();
+        let config = config.with_dialect(guarded.duties());
+        let mut session = Session::new(Arc::new(config), 7, Box::new(guarded));
+        let secrets = |session: &mut Session| {
+            session.set_private(Private::default(), Hidden::default());
+        };
+        secrets(&mut session);
+        let id = opened(&mut session, at(0));
+        match method {
+            Panics::Opened | Panics::Secrets => {}
+            Panics::Received => session.received(at(1), id, &frame(0x81, "x")),
+            Panics::Heartbeat => session.tick(at(10)),
+            Panics::Lost => {
+                session.failed(at(1), id, Failure::Reset, "");
+                assert_eq!(ended(&mut session).1, "");
+                opened(&mut session, at(20));
+            }
+            Panics::Closing => session.close(at(1), CloseFrame::NORMAL),
+        }
+        if method == Panics::Closing {
+            assert_eq!(session.state(), ConnectionState::Closing, "our own Close comes first");
+        } else {
+            let (cause, detail) = ended(&mut session);
+            let lost = DisconnectCause::Dialect;
+            assert_eq!((cause, &*detail), (lost, "the dialect panicked: boom"));
+        }
+        secrets(&mut session);
+        opened(&mut session, at(100));
+        assert!(session.is_ready(), "the next socket has a fresh dialect");
+    }
+}
+
+#[test]
+fn a_dialect_or_its_duties_that_panic_at_once_are_an_error_with_the_panics_text() {
+    let refused = Guarded::new(Box::new(|| panic!("boom")));
+    assert_eq!(refused.err().as_deref(), Some("boom"));
+}
+
+#[test]
+fn a_read_that_asks_a_dialect_for_endless_answers_fails_the_socket() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.login_accepted(),
+        received: |_, exchange| {
+            exchange.send_text("a".repeat(60_000));
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    let flood: Vec<u8> = (0..1_000).flat_map(|_| frame(0x81, "?")).collect();
+
+    session.received(at(1), id, &flood);
+
+    let limit = session.limits.most_answers();
+    assert!(session.pending().len() < limit + 70_000, "{}", session.pending().len());
+    assert!(session.is_breach_due());
+    session.fail_breached(at(1));
+    let (cause, detail) = ended(&mut session);
+    assert_eq!(cause, DisconnectCause::ProtocolError(Failure::Protocol));
+    assert_eq!(&*detail, format!("the server asks for answers of more than {limit} bytes at once"));
+}
+
+#[test]
+fn a_binary_login_is_hidden_also_after_the_login_and_later_texts_are_not() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| {
+            exchange.login_accepted();
+            exchange.send_binary(b"letmein99");
+        },
+        received: |text, exchange| {
+            if text == "renew" {
+                exchange.send_text("plainword");
+            } else {
+                exchange.leave(CloseCode::POLICY_VIOLATION, Verdict::Retry, text);
+            }
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    session.received(at(1), id, &frame(0x81, "renew"));
+    session.received(at(1), id, &frame(0x81, "wrong: letmein99 plainword"));
+    assert_eq!(ended(&mut session).1, "wrong: (hidden) plainword");
+}
+
+#[test]
+fn the_first_reason_of_a_dialect_counts_and_no_later_end_shows_it() {
+    let mut session = spoken(Scripted {
+        opened: |exchange| exchange.login_accepted(),
+        received: |text, exchange| {
+            exchange.leave(CloseCode::POLICY_VIOLATION, Verdict::Retry, text);
+            exchange.leave(CloseCode::POLICY_VIOLATION, Verdict::Retry, "second");
+            Received::Consume
+        },
+    });
+    let id = opened(&mut session, at(0));
+    session.received(at(1), id, &frame(0x81, "first"));
+    assert_eq!(ended(&mut session), (DisconnectCause::Dialect, "first".to_owned()));
 }
