@@ -464,7 +464,7 @@ fn a_secret_that_the_dialect_does_not_use_is_told_with_near_names() {
     ] {
         let errors = load("", &["ws://h", "--dialect", dialect, "--secret", secret]);
         let errors = errors.err().expect("errors");
-        assert!(errors.contains(&format!("  {limit}  [--secret]\n")), "{errors}");
+        assert!(errors.contains(&format!("  {limit}  [--secret, --dialect]\n")), "{errors}");
     }
     let file = "secrets.ath = 'hunter2'\ndialect.on_ready = '${secret:auth:-x}'";
     let errors = load(file, &["ws://h"]).err().expect("errors");
