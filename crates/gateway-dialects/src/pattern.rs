@@ -69,7 +69,7 @@ impl Pattern {
             texts.take(1).all(|text| {
                 let subject = Subject { text: Some(text), binary: None };
                 let body = tests.iter().try_fold(text, |body, test| test.check(subject, body));
-                body.is_some_and(|body| json::find(body, pointer) != Found::Nothing)
+                body.is_some_and(|body| json::find(body, pointer).scalar().is_some())
             })
         })
     }

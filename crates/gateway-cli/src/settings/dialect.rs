@@ -64,7 +64,7 @@ impl Chosen {
         match Definition::parse(&text) {
             Ok(definition) => Some(Self::Definition(definition)),
             Err(errors) => {
-                report(errors, tree);
+                report(errors, path, tree);
                 None
             }
         }
@@ -118,14 +118,14 @@ fn covers(codes: &str, rule: &Rule) -> bool {
     })
 }
 
-/// Each error of a dialect, at its place in it.
-fn report(errors: ConfigErrors, tree: &mut Tree) {
+/// Each error of a dialect's file, at its place in it.
+fn report(errors: ConfigErrors, file: &Path, tree: &mut Tree) {
     for error in errors.into_vec() {
         let field = match error.field() {
             field if field.starts_with("dialect") => field.to_owned(),
             field => format!("dialect.{field}"),
         };
-        tree.error(field, error.value(), error.limit());
+        tree.error_of_dialect(file, field, &error);
     }
 }
 
@@ -208,7 +208,7 @@ pub(crate) fn on_ready(tree: &mut Tree) -> Vec<String> {
     texts
 }
 
-/// Which secrets the dialect cannot do without.
+/// Reports the secrets that are missing, and those that the dialect does not use.
 pub(crate) fn check_secrets(chosen: &Chosen, given: &[(String, Source)], tree: &mut Tree) {
     let needed: Vec<String> = match chosen {
         Chosen::Preset(preset) => preset.secrets(),
@@ -220,6 +220,15 @@ pub(crate) fn check_secrets(chosen: &Chosen, given: &[(String, Source)], tree: &
                 "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
             );
             tree.error(format!("secrets.{name}"), "", limit);
+        }
+    }
+    for (name, _) in given {
+        let known = match chosen {
+            Chosen::Preset(preset) => preset.check_secret(name),
+            Chosen::Definition(definition) => definition.check_secret(name),
+        };
+        if let Err(unknown) = known {
+            tree.error(format!("secrets.{name}"), "", unknown.to_string());
         }
     }
 }

@@ -425,6 +425,54 @@ fn a_dialect_that_is_wrong_is_told_with_what_to_do() {
 }
 
 #[test]
+fn an_error_in_a_dialects_file_is_told_with_that_file() {
+    let path = std::env::temp_dir().join(format!("gateway-dialect-{}.toml", std::process::id()));
+    let name = path.display().to_string();
+    let told = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let file = "name = 'feed'\nheartbeat.interval = '20s'";
+        load(file, &["ws://h", "--dialect", &name]).err().expect("errors")
+    };
+
+    let errors = told("[heartbeat]\nsend = 'a'\ninterval = '2s'\ntimeout = '5s'\nsnd = 'b'");
+    let syntax = told("[heartbeat]\nsend =");
+    let capture = told("[heartbeat]\nsend = 'a'\ninterval = { from = 'x', unit = 's' }");
+
+    std::fs::remove_file(&path).unwrap();
+    for line in [
+        "  dialect.heartbeat.timeout = \"5s\": must be at most heartbeat.interval (2s)",
+        "  dialect.heartbeat.snd: unknown field; near it: send; the known fields are send, pong, stamp, \
+         interval, timeout, expect",
+    ] {
+        assert!(errors.contains(&format!("{line}  [{name}]\n")), "{errors}");
+    }
+    assert!(syntax.contains("  dialect, line 2: is not TOML: "), "{syntax}");
+    for errors in [syntax, capture] {
+        assert!(
+            errors.ends_with(&format!("  [{name}]\n")) && errors.lines().count() == 2,
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_the_dialect_does_not_use_is_told_with_near_names() {
+    for (dialect, secret, limit) in [
+        ("socket.io", "ath=x", "secrets.ath: the dialect uses no secret \"ath\"; near it: auth"),
+        ("nats", "user=x", "secrets.user: the dialect uses no secret \"user\"; near it: username"),
+        ("ping", "token=x", "secrets.token: the dialect uses no secret \"token\"; it uses none"),
+    ] {
+        let errors = load("", &["ws://h", "--dialect", dialect, "--secret", secret]);
+        let errors = errors.err().expect("errors");
+        assert!(errors.contains(&format!("  {limit}  [--secret, --dialect]\n")), "{errors}");
+    }
+    let file = "secrets.ath = 'hunter2'\ndialect.on_ready = '${secret:auth:-x}'";
+    let errors = load(file, &["ws://h"]).err().expect("errors");
+    let line = "  secrets.ath: the dialect uses no secret \"ath\"; near it: auth  [gateway.toml]\n";
+    assert!(errors.contains(line), "{errors}");
+}
+
+#[test]
 fn a_login_timeout_goes_before_the_one_of_the_dialect() {
     let timeout = |file, arguments: &[&str]| {
         let settings = load(file, arguments).unwrap_or_else(|errors| panic!("{errors}"));

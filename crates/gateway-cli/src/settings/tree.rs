@@ -168,6 +168,12 @@ impl Tree {
         self.errors.push(ConfigError::new(field, value, limit));
     }
 
+    /// Adds an error in the file of a dialect.
+    pub(crate) fn error_of_dialect(&mut self, file: &Path, field: String, error: &ConfigError) {
+        self.error(&field, error.value(), error.limit());
+        self.origins.insert(field, Origin::File(file.to_owned()));
+    }
+
     /// The value at a dotted path.
     pub(crate) fn value(&self, path: &str) -> Option<&Value> {
         at(&self.root, path)
@@ -206,6 +212,8 @@ impl Tree {
             .iter()
             // The limit of an unknown field lists the known ones, which are not at fault.
             .filter(|_| !error.limit().starts_with("unknown field"))
+            // A dialect knows nothing of these settings, even if its fields have their names.
+            .filter(|_| !field.starts_with("dialect"))
             .filter(|setting| setting.path != field && error.limit().contains(setting.path))
             .filter_map(|setting| self.origin(setting.path));
         let mut origins = Vec::new();
