@@ -61,9 +61,9 @@ impl Guarded {
         match catch_unwind(AssertUnwindSafe(|| call(dialect))) {
             Ok(answer) => Some(answer),
             Err(panic) => {
+                let broken = self.dialect.take();
                 // Its destructor may panic, too.
-                let _ = catch_unwind(AssertUnwindSafe(|| self.dialect = None));
-                self.dialect = None;
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
                 self.panic = Some(panic_text(&*panic).to_owned());
                 None
             }

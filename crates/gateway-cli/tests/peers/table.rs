@@ -366,7 +366,7 @@ const SOCKET_IO_RIDDEN_OUT: &[Fault] = &[
     ridden_out(
         "the token expired, and is renewed",
         &[
-            STABLE,
+            Steer("heartbeats 4"), // stable by then; the client itself sends no pings
             Steer("expire"),
             Steer("drop"),
             LOST,
