@@ -29,8 +29,8 @@ const GRAPHQL: &[(&str, &str)] =
 
 const SOCKET_IO: &[(&str, &str)] = &[("--dialect", "socket.io"), ("--login-timeout", "500ms")];
 
-/// Then only what the dialect expects of the server is missed.
-const NO_HEARTBEAT: &[(&str, &str)] = &[("--heartbeat", "off")];
+/// By itself this dialect sends no pings, and only misses those of the server.
+const OWN_PINGS: &[(&str, &str)] = &[("--heartbeat", "ping")];
 
 /// The library answers Ping frames whatever its handler does, so only a heartbeat of messages can go unanswered.
 const JSON: &[(&str, &str)] = &[("--heartbeat", "json")];
@@ -69,10 +69,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         peer: Peer::SocketIo,
         runs: &[
             Run {
-                flags: &[SOCKET_IO],
+                flags: &[SOCKET_IO, OWN_PINGS],
                 faults: &[SOCKET_IO_RIDDEN_OUT, LOSSES, SOCKET_IO_SHUTDOWN, EMPTY_CLOSE],
             },
-            Run { flags: &[SOCKET_IO, NO_HEARTBEAT], faults: &[STOPPED] },
+            Run { flags: &[SOCKET_IO], faults: &[STOPPED] },
             Run { flags: &[SOCKET_IO], faults: &[FATAL, SOCKET_IO_REFUSED] },
         ],
     },
@@ -366,7 +366,7 @@ const SOCKET_IO_RIDDEN_OUT: &[Fault] = &[
     ridden_out(
         "the token expired, and is renewed",
         &[
-            Steer("heartbeats 4"), // stable by then; the client itself sends no pings
+            STABLE,
             Steer("expire"),
             Steer("drop"),
             LOST,
