@@ -1,8 +1,10 @@
 //! Captures log lines in memory.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -26,8 +28,14 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
+/// While a process has only one dispatcher, tracing asks the default of the thread that reaches a
+/// line of the log first whether anyone wants it. A thread of another test has none, and so its
+/// answer would silence the line for this test. With a second dispatcher, tracing asks all of them.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 /// Returns what is logged while `run` runs, at this level and above.
 pub(crate) fn logged(level: tracing::Level, run: impl FnOnce()) -> String {
+    LazyLock::force(&SECOND);
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)

@@ -280,6 +280,8 @@ impl Subscriber for Logging {
 
 #[test]
 fn lines_are_logged_outside_of_the_lock() {
+    // With one dispatcher alone, tracing would ask that of any thread, and other tests have none.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let own = Own::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tracing::subscriber::with_default(Logging(own.clone()), || {
