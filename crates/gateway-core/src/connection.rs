@@ -261,7 +261,7 @@ impl<R, D> Connection<R, D> {
         speech.map_or(&NOTHING, |speech| &speech.spoken)
     }
 
-    /// What an [`Observer`](crate::Observer) is told of the event that was just handled.
+    /// The event that was just handled, as an [`Observer`](crate::Observer) gets it.
     #[must_use]
     pub fn observed<'a>(
         &'a self,

@@ -56,12 +56,12 @@ impl Context<'_> {
         self.act(Action::Send(socket, outgoing));
     }
 
-    /// What a dialect is told with each call.
+    /// The time and the socket of a dialect's call.
     fn moment(&self, socket: SocketId) -> Moment {
         Moment { now: self.now, wall_clock: self.memory.wall_clock_now(), socket }
     }
 
-    /// Tells the dialect that this socket opened.
+    /// Calls the dialect's [`opened`](crate::Dialect::opened).
     #[inline]
     pub(crate) fn tell_opened(&mut self, socket: SocketId) {
         if self.voice.is_silent() {

@@ -22,20 +22,21 @@ pub enum Recognised {
     Other,
 }
 
-/// The heartbeat of [`HeartbeatKind::Json`](crate::HeartbeatKind::Json). It writes the ping `{"type":"ping","timestamp":<unix ms>}`, and recognises
-/// the answer `{"type":"pong"}`, with or without a timestamp. Key order and white space do not
-/// matter.
+/// The heartbeat of [`HeartbeatKind::Json`](crate::HeartbeatKind::Json). It writes the ping
+/// `{"type":"ping","timestamp":<unix ms>}`, and recognises the answer `{"type":"pong"}`, with or
+/// without a timestamp. Key order and white space do not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JsonHeartbeat;
 
 impl JsonHeartbeat {
     /// The longest text that can be a heartbeat, in bytes. Any longer text is an application
     /// message.
-    pub const MAX_BEAT: usize = 256;
+    pub const MAX_BEAT: usize = Self::LONGEST as usize;
+
+    const LONGEST: u32 = 256;
 
     /// The texts that can be a heartbeat.
-    #[allow(clippy::cast_possible_truncation)] // it is 256
-    pub(crate) const BEATS: Interest = Interest::texts_up_to(Self::MAX_BEAT as u32);
+    pub(crate) const BEATS: Interest = Interest::texts_up_to(Self::LONGEST);
 
     fn write(kind: &str, timestamp: Option<UnixMillis>, into: &mut String) {
         // Writing to a String cannot fail.

@@ -148,8 +148,8 @@ pub(crate) struct Pace {
     pub(crate) timeout: Duration,
 }
 
-/// Within which time the dialect expects something from the server. A byte that is no message only sets
-/// `heard_at`, and a message that of the data watch. The Tick at `judge_at` evaluates both.
+/// The span within which the dialect expects something from the server. A byte that is no message
+/// only sets `heard_at`, and a message that of the data watch. The Tick at `judge_at` evaluates both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Expected {
     pub(crate) within: Duration,
@@ -166,7 +166,8 @@ pub(crate) enum Renewal {
     Draining,
 }
 
-/// A watch for silence: the data timeout, or that of a dialect. A message only sets `heard_at`; the Tick at `judge_at` evaluates it.
+/// A watch for silence: the data timeout, or that of a dialect. A message only sets `heard_at`. The
+/// Tick at `judge_at` evaluates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DataWatch {
     pub(crate) heard_at: Compact,

@@ -331,7 +331,7 @@ fn source(inside: &str, names: &Names<'_>) -> Result<Source, String> {
     match inside {
         "counter" => Ok(Source::Counter),
         "timestamp" => Ok(Source::Timestamp),
-        // What is no name may be anything, such as a secret, and is not shown.
+        // Only a valid name is shown. Any other text may be a secret.
         other if check_name(other).is_err() => {
             Err(String::from("has an unknown name between ${ and }"))
         }

@@ -10,7 +10,7 @@ use gateway_core::{
 use crate::open_failure::panic_text;
 use crate::session::BoxDialect;
 
-/// Makes the dialect of a client, and makes it anew after a panic.
+/// Makes the dialect of a client, and another one after a panic.
 pub type DialectFactory = Box<dyn Fn() -> BoxDialect + Send + Sync>;
 
 /// A dialect whose panics are caught. After a panic the socket is left with code 1011 and the

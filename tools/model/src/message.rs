@@ -45,7 +45,7 @@ impl Message {
         Self::Reset,
     ];
 
-    /// Whether a dialect is told of it.
+    /// Whether the dialect gets it.
     pub(crate) const fn may_call(self) -> bool {
         matches!(
             self,

@@ -15,7 +15,7 @@ const fn at(second: u64) -> Option<Instant> {
     Some(Instant::from_millis(second * 1_000))
 }
 
-/// It sends `h`, and takes `h!` for the answer to the oldest ping.
+/// It sends `h`. An `h!` answers the oldest ping.
 const LETTER: Says = Says {
     heartbeat: |exchange| exchange.send_text("h"),
     received: |message, exchange| match message {
