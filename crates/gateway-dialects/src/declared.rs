@@ -13,6 +13,7 @@ use crate::definition::{Answer, Capture, Heartbeat, Parts, Refusal, Span};
 use crate::fault::Fault;
 use crate::json::{self, Found, Scalar};
 use crate::pattern::Subject;
+use crate::phase::Phase;
 use crate::template::{Captured, Template, Values};
 
 /// A dialect that follows a [`Definition`](crate::Definition). `Debug` shows no messages and no
@@ -28,18 +29,6 @@ struct Socket {
     phase: Phase,
     values: Values,
     fault: Option<Fault>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// There is no socket, or the dialect has left it.
-    #[default]
-    Over,
-    /// The server is to greet first.
-    Waiting,
-    /// The login was sent.
-    LoggingIn,
-    Ready,
 }
 
 impl DeclaredDialect {

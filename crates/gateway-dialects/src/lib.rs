@@ -85,6 +85,7 @@ mod hex;
 mod json;
 mod near;
 mod pattern;
+mod phase;
 mod presets;
 mod secret;
 mod template;

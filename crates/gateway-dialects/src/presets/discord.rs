@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::fault::Fault;
 use crate::json::write_escaped;
+use crate::phase::Phase;
 use scan::{Envelope, scan};
 
 /// What a client asks the gateway for.
@@ -39,16 +40,6 @@ pub(super) struct Discord {
     session: Option<Session>,
     /// The number of the last event.
     sequence: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Over,
-    /// The server is to say hello first.
-    Waiting,
-    LoggingIn,
-    Ready,
 }
 
 struct Session {

@@ -11,6 +11,8 @@ use gateway_core::{
     Secret, Secrets, Verdict,
 };
 
+use crate::phase::Phase;
+
 /// The longest silence of the client that the server accepts, times 1.5. It is twice the default
 /// interval of the heartbeat.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -28,14 +30,6 @@ pub(super) struct Mqtt {
     packets: Packets,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Over,
-    LoggingIn,
-    Ready,
-}
-
 impl Dialect for Mqtt {
     fn duties(&self) -> Duties {
         Duties::NONE.with_heartbeat().with_login(Login::TIMEOUT)
@@ -44,7 +38,7 @@ impl Dialect for Mqtt {
     fn interest(&self) -> Interest {
         match self.phase {
             Phase::Over => Interest::NONE,
-            Phase::LoggingIn | Phase::Ready => Interest::BINARY,
+            Phase::Waiting | Phase::LoggingIn | Phase::Ready => Interest::BINARY,
         }
     }
 
@@ -75,7 +69,7 @@ impl Dialect for Mqtt {
                 let (verdict, reason) = refusal(code);
                 exchange.login_refused(verdict, reason);
             }
-            (Phase::LoggingIn | Phase::Ready | Phase::Over, _) => {}
+            (Phase::Over | Phase::Waiting | Phase::LoggingIn | Phase::Ready, _) => {}
         }
         if seen.is_answered {
             exchange.pong(None);

@@ -11,6 +11,7 @@ use gateway_core::{
 };
 
 use crate::json::write_escaped;
+use crate::phase::Phase;
 use lines::Lines;
 
 #[derive(Default)]
@@ -18,16 +19,6 @@ pub(super) struct Nats {
     phase: Phase,
     secrets: Secrets,
     lines: Lines,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Over,
-    /// The server is to say INFO first.
-    Waiting,
-    LoggingIn,
-    Ready,
 }
 
 impl Dialect for Nats {

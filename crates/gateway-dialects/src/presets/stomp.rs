@@ -9,6 +9,8 @@ use gateway_core::{
     Secrets, Verdict,
 };
 
+use crate::phase::Phase;
+
 /// How often we can send beats, and how often we want the server's, in milliseconds.
 const BEAT: u64 = 10_000;
 
@@ -20,14 +22,6 @@ pub(super) struct Stomp {
     is_beating: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Over,
-    LoggingIn,
-    Ready,
-}
-
 impl Dialect for Stomp {
     fn duties(&self) -> Duties {
         Duties::NONE.with_heartbeat().with_login(Login::TIMEOUT)
@@ -36,7 +30,7 @@ impl Dialect for Stomp {
     fn interest(&self) -> Interest {
         match self.phase {
             Phase::Over => Interest::NONE,
-            Phase::LoggingIn => Interest::TEXT,
+            Phase::Waiting | Phase::LoggingIn => Interest::TEXT,
             Phase::Ready => Interest::texts_up_to(2), // a beat: a line end
         }
     }
