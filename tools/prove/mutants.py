@@ -9,7 +9,7 @@ import shutil
 # Mutants that make the tests run without end, and why. Only a timeout detects such a test, so each is listed here by name.
 ENDLESS = {
     "replace == with != in Backoff::capped": "a base that never grows is multiplied u32::MAX times",
-    "delete ! in <impl Visitor<'de> for Lookup<'_>>::visit_seq": "the end of a list is not seen, and places are counted up to usize::MAX",
+    "delete ! in <impl Visitor<'de> for Target<'_, L>>::visit_seq": "the end of a list is not seen, and places are counted up to usize::MAX",
     "replace * with + in Backoff::capped": "a base that hardly grows is multiplied u32::MAX times",
     "replace Input<'a>::advance with ()": "the same bytes are read again and again",
     "replace == with != in Run::is_over": "a run that is over is read on",

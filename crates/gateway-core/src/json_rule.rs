@@ -1,7 +1,5 @@
-//! A JSON pointer and the value that it must point to. The value is found while the text is parsed,
-//! so a long text takes no memory.
+//! A JSON pointer and the value that it must point to.
 
-use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -10,6 +8,8 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::{Number, Value};
+
+use crate::json_pointer;
 
 /// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) and the value that it must
 /// point to.
@@ -43,9 +43,7 @@ impl JsonRule {
     /// Whether `text` is JSON that has the value at the pointer.
     #[must_use]
     pub fn matches_text(&self, text: &str) -> bool {
-        let mut parser = serde_json::Deserializer::from_str(text);
-        let lookup = Lookup { pointer: &self.pointer, value: &self.value };
-        lookup.deserialize(&mut parser).is_ok_and(|found| found && parser.end().is_ok())
+        json_pointer::find(text, &self.pointer, Equals(&self.value)).unwrap_or(false)
     }
 }
 
@@ -55,50 +53,26 @@ impl fmt::Display for JsonRule {
     }
 }
 
-/// Whether the document that is parsed has the value at the pointer.
+/// Whether the value at the pointer is this one.
 #[derive(Clone, Copy)]
-struct Lookup<'a> {
-    /// What is left of the pointer: empty, or a `/` and the next token.
-    pointer: &'a str,
-    value: &'a str,
-}
+struct Equals<'a>(&'a str);
 
-impl<'a> Lookup<'a> {
-    /// The next token of the pointer, unescaped, and the lookup behind it. `None` if the value is
-    /// here.
-    fn step(self) -> Option<(Cow<'a, str>, Self)> {
-        let path = self.pointer.strip_prefix('/')?;
-        let end = path.find('/').unwrap_or(path.len());
-        let (token, pointer) = path.split_at(end);
-        let is_escaped = token.contains('~');
-        let token = if is_escaped {
-            Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
-        } else {
-            Cow::Borrowed(token)
-        };
-        Some((token, Self { pointer, ..self }))
-    }
-
+impl Equals<'_> {
     fn is(self, text: &str) -> bool {
-        self.pointer.is_empty() && self.value == text
-    }
-
-    /// Whether the value here may be a list or an object: such a rule is rare, and the value is
-    /// kept in memory.
-    fn wants(self, opening: char) -> bool {
-        self.pointer.is_empty() && self.value.starts_with(opening)
+        self.0 == text
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Lookup<'_> {
+impl<'de> DeserializeSeed<'de> for Equals<'_> {
     type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<bool, D::Error> {
+        parser.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Lookup<'_> {
+/// Keeps a list or an object in memory only if the rule's value starts like one, which is rare.
+impl<'de> Visitor<'de> for Equals<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,75 +103,20 @@ impl<'de> Visitor<'de> for Lookup<'_> {
         Ok(Number::from_f64(number).is_some_and(|number| self.is(&number.to_string())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
-        if self.wants('[') {
-            let list = Value::deserialize(SeqAccessDeserializer::new(items))?;
-            return Ok(self.is(&list.to_string()));
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<bool, A::Error> {
+        if !self.0.starts_with('[') {
+            return IgnoredAny.visit_seq(items).map(|IgnoredAny| false);
         }
-        let step = self.step().and_then(|(token, rest)| Some((index(&token)?, rest)));
-        let mut found = false;
-        for place in 0_usize.. {
-            let more = match step {
-                Some((index, rest)) if index == place => match items.next_element_seed(rest)? {
-                    Some(is_equal) => {
-                        found = is_equal;
-                        true
-                    }
-                    None => false,
-                },
-                _ => items.next_element::<IgnoredAny>()?.is_some(),
-            };
-            if !more {
-                break;
-            }
-        }
-        Ok(found)
+        let list = Value::deserialize(SeqAccessDeserializer::new(items))?;
+        Ok(self.is(&list.to_string()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<bool, A::Error> {
-        if self.wants('{') {
-            let object = Value::deserialize(MapAccessDeserializer::new(entries))?;
-            return Ok(self.is(&object.to_string()));
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<bool, A::Error> {
+        if !self.0.starts_with('{') {
+            return IgnoredAny.visit_map(entries).map(|IgnoredAny| false);
         }
-        let step = self.step();
-        let name = step.as_ref().map(|(token, _)| &**token);
-        let mut found = false;
-        while let Some(is_named) = entries.next_key_seed(Name(name))? {
-            match &step {
-                Some((_, rest)) if is_named => found = entries.next_value_seed(*rest)?,
-                _ => drop(entries.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// A list's index: decimal, without a sign or leading zeros (RFC 6901 section 4).
-fn index(token: &str) -> Option<usize> {
-    let is_canonical = token == "0" || !token.starts_with(['0', '+']);
-    is_canonical.then(|| token.parse().ok())?
-}
-
-/// Whether an object's name is this one.
-struct Name<'a>(Option<&'a str>);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(self.0 == Some(name))
+        let object = Value::deserialize(MapAccessDeserializer::new(entries))?;
+        Ok(self.is(&object.to_string()))
     }
 }
 
@@ -297,6 +216,15 @@ mod tests {
             assert!(rule(document.to_string()).matches_text(value), "{value}");
             assert!(!rule(String::from("x")).matches_text(value), "{value}");
         }
+    }
+
+    #[test]
+    fn a_string_matches_by_its_content() {
+        let rule = JsonRule::parse("/a=x y").unwrap();
+
+        assert!(rule.matches_text(r#"{"a":"x y"}"#));
+        assert!(rule.matches_text(r#"{"a":"\u0078 y"}"#));
+        assert!(!rule.matches_text(r#"{"a":"x"}"#));
     }
 
     #[test]

@@ -229,6 +229,8 @@ mod event;
 pub mod every;
 mod heartbeat;
 mod json_heartbeat;
+#[doc(hidden)]
+pub mod json_pointer;
 mod json_rule;
 mod login;
 mod machine;

@@ -1,9 +1,8 @@
-//! Finds one value in a JSON text. The value is found while the text is parsed, so a long text
-//! takes no memory.
+//! Finds one value in a JSON text.
 
-use std::borrow::Cow;
 use std::fmt;
 
+use gateway_core::json_pointer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
@@ -47,51 +46,28 @@ impl Found {
 /// Finds what a JSON pointer (RFC 6901) leads to. If an object has a name twice, the last one
 /// counts.
 pub(crate) fn find(text: &str, pointer: &str) -> Found {
-    let mut parser = serde_json::Deserializer::from_str(text);
-    match (Lookup { pointer }).deserialize(&mut parser) {
-        Ok(found) if parser.end().is_ok() => found,
-        Ok(_) | Err(_) => Found::Nothing,
-    }
+    json_pointer::find(text, pointer, Leaf).unwrap_or(Found::Nothing)
 }
 
+/// Reads the value that a pointer leads to.
 #[derive(Clone, Copy)]
-struct Lookup<'a> {
-    /// What is left of the pointer: empty, or a `/` and the next token.
-    pointer: &'a str,
-}
+struct Leaf;
 
-impl<'a> Lookup<'a> {
-    /// The next token, unescaped, and the lookup behind it. `None` if the value is here.
-    fn step(self) -> Option<(Cow<'a, str>, Self)> {
-        let path = self.pointer.strip_prefix('/')?;
-        let end = path.find('/').unwrap_or(path.len());
-        let (token, pointer) = path.split_at(end);
-        let token = if token.contains('~') {
-            Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
-        } else {
-            Cow::Borrowed(token)
-        };
-        Some((token, Self { pointer }))
-    }
-
-    fn here(self, found: impl FnOnce() -> Found) -> Found {
-        if self.pointer.is_empty() { found() } else { Found::Nothing }
-    }
-
-    fn number(self, number: Option<Number>) -> Found {
-        self.here(|| number.map_or(Found::Other, |number| Found::Scalar(Scalar::Number(number))))
+impl Leaf {
+    fn number(number: Option<Number>) -> Found {
+        number.map_or(Found::Other, |number| Found::Scalar(Scalar::Number(number)))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Lookup<'_> {
+impl<'de> DeserializeSeed<'de> for Leaf {
     type Value = Found;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<Found, D::Error> {
+        parser.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Lookup<'_> {
+impl<'de> Visitor<'de> for Leaf {
     type Value = Found;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,11 +75,11 @@ impl<'de> Visitor<'de> for Lookup<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Found, E> {
-        Ok(self.here(|| Found::Scalar(Scalar::Text(text.to_string()))))
+        Ok(Found::Scalar(Scalar::Text(text.to_string())))
     }
 
     fn visit_bool<E>(self, boolean: bool) -> Result<Found, E> {
-        Ok(self.here(|| Found::Scalar(Scalar::Boolean(boolean))))
+        Ok(Found::Scalar(Scalar::Boolean(boolean)))
     }
 
     fn visit_unit<E>(self) -> Result<Found, E> {
@@ -111,78 +87,23 @@ impl<'de> Visitor<'de> for Lookup<'_> {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Found, E> {
-        Ok(self.number(Some(number.into())))
+        Ok(Self::number(Some(number.into())))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Found, E> {
-        Ok(self.number(Some(number.into())))
+        Ok(Self::number(Some(number.into())))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Found, E> {
-        Ok(self.number(Number::from_f64(number)))
+        Ok(Self::number(Number::from_f64(number)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Found, A::Error> {
-        let step = self.step().and_then(|(token, rest)| Some((index(&token)?, rest)));
-        let mut found = self.here(|| Found::Other);
-        for place in 0_usize.. {
-            let is_last = match step {
-                Some((index, rest)) if index == place => match items.next_element_seed(rest)? {
-                    Some(value) => {
-                        found = value;
-                        false
-                    }
-                    None => true,
-                },
-                _ => items.next_element::<IgnoredAny>()?.is_none(),
-            };
-            if is_last {
-                break;
-            }
-        }
-        Ok(found)
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Found, A::Error> {
+        IgnoredAny.visit_seq(items).map(|IgnoredAny| Found::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Found, A::Error> {
-        let step = self.step();
-        let name = step.as_ref().map(|(token, _)| &**token);
-        let mut found = self.here(|| Found::Other);
-        while let Some(is_named) = entries.next_key_seed(Name(name))? {
-            match &step {
-                Some((_, rest)) if is_named => found = entries.next_value_seed(*rest)?,
-                _ => drop(entries.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// A list's index: decimal, without a sign or leading zeros (RFC 6901 section 4).
-fn index(token: &str) -> Option<usize> {
-    let is_canonical = token == "0" || !token.starts_with(['0', '+']);
-    is_canonical.then(|| token.parse().ok())?
-}
-
-/// Whether an object's name is this one.
-struct Name<'a>(Option<&'a str>);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(self.0 == Some(name))
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Found, A::Error> {
+        IgnoredAny.visit_map(entries).map(|IgnoredAny| Found::Other)
     }
 }
 
