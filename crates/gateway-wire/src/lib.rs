@@ -28,6 +28,7 @@
 
 mod addresses;
 pub mod codec;
+mod correlation;
 mod end;
 mod endpoint;
 mod engine;
@@ -55,6 +56,7 @@ mod suspend;
 mod tls;
 
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
+pub use correlation::{CorrelationError, Correlator, JsonCorrelator};
 pub use end::{End, EndKind};
 pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Left, Progress};
