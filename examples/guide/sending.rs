@@ -37,7 +37,7 @@ impl Outbox {
     fn send_all(&mut self, client: &mut Client) {
         while let Some(message) = self.waiting.pop_front() {
             match client.try_send(message.clone()) {
-                Ok(id) => drop(self.taken.insert(id, message)),
+                Ok(accepted) => drop(self.taken.insert(accepted.id(), message)),
                 Err(refused) => return self.waiting.push_front(refused.into_message()),
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_tokio::core::{CloseFrame, ConnectionState, DisconnectCause, GiveUpCause, Statistics};
 use gateway_tokio::{
-    Attempt, ClientEvent, Events, FlushError, Handle, Message, MessageId, OnReadyError,
+    Accepted, Attempt, ClientEvent, End, Events, FlushError, Handle, Message, OnReadyError,
     ProviderError, Request, SendError,
 };
 use tokio::runtime::Runtime;
@@ -190,7 +190,7 @@ impl Either {
     ///
     /// # Errors
     /// What the client refuses it for.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         match self {
             Self::Tokio(client, runtime) => runtime.block_on(client.send(message)),
             Self::Std(client) => client.send(message),
@@ -239,6 +239,20 @@ impl Either {
     /// Closes the connection.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         each!(self, client => client.close(frame), handle => handle.close(frame).expect(ALIVE));
+    }
+
+    /// Drains the client: closes it once everything has left. Returns how it ended.
+    pub fn end(&mut self, limit: Duration) -> End {
+        let frame = CloseFrame::NORMAL;
+        match self {
+            Self::Tokio(client, runtime) => {
+                runtime.block_on(async { within(client.drain(frame, limit)).await })
+            }
+            Self::Std(client) => client.drain(frame, limit),
+            Self::Spawned(handle, _, runtime) => {
+                runtime.block_on(async { within(handle.drain(frame, limit)).await })
+            }
+        }
     }
 
     /// Connects at once.

@@ -463,6 +463,13 @@ pub enum SendRejection {
     /// The message was sent from within an observer or a dialect, which must not wait. Only drivers
     /// give this reason; the machine never does.
     Reentrant,
+    /// The driver's outbox is full, and set to refuse the newest message; or the message is longer
+    /// than all messages in it may be together. Only drivers give this reason; the machine never
+    /// does.
+    OutboxFull,
+    /// The driver's rate limit allows no message now. Send again later. Only drivers give this reason;
+    /// the machine never does.
+    Paced,
 }
 
 impl SendRejection {
@@ -478,6 +485,8 @@ impl SendRejection {
             Self::LongerThanReserved => "longer_than_reserved",
             Self::Gone => "gone",
             Self::Reentrant => "reentrant",
+            Self::OutboxFull => "outbox_full",
+            Self::Paced => "paced",
         }
     }
 }

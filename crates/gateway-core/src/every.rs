@@ -165,6 +165,8 @@ every!(
         SendRejection::LongerThanReserved => SendRejection::LongerThanReserved,
         SendRejection::Gone => SendRejection::Gone,
         SendRejection::Reentrant => SendRejection::Reentrant,
+        SendRejection::OutboxFull => SendRejection::OutboxFull,
+        SendRejection::Paced => SendRejection::Paced,
     }
 );
 

@@ -11,7 +11,7 @@ use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Instant, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
-    ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message, MessageId,
+    Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message,
     Name, OnReadyError, Prefix, Progress, ResponseHeaders, SendError, Session, Status,
 };
 use thiserror::Error;
@@ -142,10 +142,11 @@ impl<S: System> Client<S> {
     ///   again.
     /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
     ///   outcomes are unread. Take events, then send the message again.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         // A thread that sends without a pause must also serve other threads' messages. It does so
         // first, so that they do not take the space that it is about to wait for.
         let _ = self.open_mail();
+        self.engine.tell_time();
         if self.engine.session().is_full() {
             self.engine.wait_for_space();
             self.drive(|session| session.poll_space().is_ready());
@@ -156,12 +157,12 @@ impl<S: System> Client<S> {
                 return Err(SendError::new(stalled, message.into()).named(name));
             }
         }
-        let id = self.engine.send(message.into())?;
+        let accepted = self.engine.send(message.into())?;
         if let Some(position) = self.engine.write_sent() {
             self.drive(|session| session.is_send_over(position));
             self.end_wait(self.engine.session().poll_flushed(position) == STALLED);
         }
-        Ok(id)
+        Ok(accepted)
     }
 
     /// Appends a message to the write buffer, and returns its number. It never waits, and does not
@@ -171,7 +172,8 @@ impl<S: System> Client<S> {
     /// # Errors
     /// Returns the message if the connection is not ready or is closing, if the write buffer is
     /// full, or if more than 4,096 ranges of outcomes are unread.
-    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
+        self.engine.tell_time();
         let session = self.engine.session();
         let is_reserved = session.is_full() && !session.is_write_blocked();
         if is_reserved && session.takes_messages() {
@@ -209,6 +211,21 @@ impl<S: System> Client<S> {
     /// A close takes effect at once in every state. It also cancels a retry.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
+        self.publish();
+    }
+
+    /// Closes the connection once everything has left: what is in the write buffer, what waits in the
+    /// [`Outbox`](crate::Outbox), and what waits for the rate limit. No further message is accepted.
+    /// What is left after `within` is [`Rejected`](crate::Fate::Rejected), and the connection is closed
+    /// then. Drives the connection until it is CLOSED, and returns how it ended.
+    pub fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) -> End {
+        self.start_drain(frame, within);
+        self.closed()
+    }
+
+    /// Starts to drain: for a request of another thread.
+    pub(crate) fn start_drain(&mut self, frame: CloseFrame<'_>, within: Duration) {
+        self.engine.drain(frame, within);
         self.publish();
     }
 

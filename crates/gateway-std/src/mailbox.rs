@@ -87,9 +87,8 @@ impl Mail {
     /// Makes space for a control. Hints and verdicts go first: without the last request to connect
     /// or to close, the client would do the opposite of what it was asked for.
     fn drop_oldest_control(&mut self) {
-        let is_steering = |control: &Control| {
-            control.connects() || control.is_asked() || matches!(control, Control::Close(..))
-        };
+        let is_steering =
+            |control: &Control| control.connects() || control.is_asked() || control.closes();
         let hint = self.controls.iter().position(|control| !is_steering(control));
         // A thread waits for an answer, so these stay. At most as many threads wait as there are places.
         let oldest = hint.or_else(|| self.controls.iter().position(|control| !control.is_asked()));

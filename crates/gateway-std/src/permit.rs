@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::SendRejection;
-use gateway_wire::{Message, MessageId, Name, Prefix, SendError};
+use gateway_wire::{Accepted, Message, Name, Prefix, SendError};
 use thiserror::Error;
 
 use crate::inside::is_inside;
@@ -57,7 +57,7 @@ impl Permit {
     /// - [`LongerThanReserved`](SendRejection::LongerThanReserved): the message is longer than
     ///   [`bytes`](Self::bytes).
     /// - [`Reentrant`](SendRejection::Reentrant): the call came from within an observer or a dialect.
-    pub fn send(mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn send(mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
         if message.len() > self.bytes {
             return Err(self.mailbox.refusal(SendRejection::LongerThanReserved, message));

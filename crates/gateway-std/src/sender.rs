@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
 
 use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
-    End, EndKind, Endpoint, Message, MessageId, Name, OnReadyError, ResponseHeaders, SendError,
+    Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, ResponseHeaders, SendError,
     Status,
 };
 
@@ -82,7 +83,7 @@ impl Sender {
     ///
     /// If an observer panics while the client accepts the message, the message is lost:
     /// the error is `Gone` and its message is empty.
-    pub fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn send(&self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         if is_inside() {
             return Err(self.mailbox.refusal(SendRejection::Reentrant, message.into()));
         }
@@ -255,6 +256,14 @@ impl Sender {
         self.mailbox.ask(Control::Close(frame.code(), frame.reason().to_owned()));
     }
 
+    /// Closes the connection once everything has left; see
+    /// [`Client::drain`](crate::Client::drain). Waits until it is CLOSED, and returns how it ended.
+    /// Another thread must ask the client for events meanwhile.
+    pub fn drain(&self, frame: CloseFrame<'_>, within: Duration) -> End {
+        self.mailbox.ask(Control::Drain(frame.code(), frame.reason().to_owned(), within));
+        self.closed()
+    }
+
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
     /// closing or CLOSED; see [`Client::connect`](crate::Client::connect). A client that is not
     /// waiting for an event connects when you next ask it for one.
@@ -350,7 +359,7 @@ impl Receipt {
     /// If an observer panics while the client accepts the message, the message is lost:
     /// the error is `Gone` and its message is empty. The message is empty, too, if the error is
     /// [`Reentrant`](SendRejection::Reentrant), but then the client still tries to send it.
-    pub fn wait(self) -> Result<MessageId, SendError> {
+    pub fn wait(self) -> Result<Accepted, SendError> {
         let lost = |why| Err(self.mailbox.refusal(why, Message::text("")));
         match self.outcome.try_recv() {
             Ok(answer) => return answer,

@@ -5,12 +5,13 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
-    ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _, Message,
-    MessageId, Name, OnReadyError, Position, Progress, ResponseHeaders, SendError, Session, Status,
+    Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _,
+    Message, Name, OnReadyError, Position, Progress, ResponseHeaders, SendError, Session, Status,
     WallClock,
 };
 use tokio::task::coop;
@@ -122,9 +123,10 @@ impl Client {
     ///   message again.
     /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
     ///   outcomes are unread. Receive events, then send the message again.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         self.flushing = None; // the sink's next flush also covers this message
-        if self.is_write_blocked() {
+        self.engine.tell_time();
+        if self.engine.session().is_full() {
             self.engine.end_wait(); // of a future that was dropped
             self.engine.wait_for_space();
             self.until(|session| session.poll_space().is_ready()).await;
@@ -135,12 +137,12 @@ impl Client {
                 return Err(SendError::new(stalled, message.into()).named(name));
             }
         }
-        let id = self.engine.send(message.into())?;
+        let accepted = self.engine.send(message.into())?;
         if let Some(position) = self.engine.write_sent() {
             self.until(|session| session.is_send_over(position)).await;
             self.engine.end_wait();
         }
-        Ok(id)
+        Ok(accepted)
     }
 
     /// Appends a message to the write buffer, and returns its number. It never waits, and does not
@@ -150,7 +152,7 @@ impl Client {
     /// # Errors
     /// Returns the message if the connection is not ready or is closing, if the write buffer is
     /// full, or if more than 4,096 ranges of outcomes are unread.
-    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         self.flushing = None;
         self.engine.send(message.into())
     }
@@ -189,6 +191,18 @@ impl Client {
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         self.engine.close(frame);
         self.wakers.wake_all();
+    }
+
+    /// Closes the connection once everything has left: what is in the write buffer, what waits in the
+    /// [`Outbox`](crate::Outbox), and what waits for the rate limit. No further message is accepted.
+    /// What is left after `within` is [`Rejected`](crate::Fate::Rejected), and the connection is closed
+    /// then. Drives the connection until it is CLOSED, and returns how it ended.
+    ///
+    /// Cancel-safe: if you drop the future, the client goes on to drain while you poll it.
+    pub async fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) -> End {
+        self.engine.drain(frame, within);
+        self.wakers.wake_all();
+        self.closed().await
     }
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
@@ -342,10 +356,6 @@ impl Client {
     #[doc(hidden)]
     pub fn hold(&mut self, held: bool) {
         self.engine.hold(held);
-    }
-
-    pub(crate) fn is_write_blocked(&self) -> bool {
-        self.engine.session().is_write_blocked()
     }
 
     /// Writes again after a stall. The transport may accept bytes again since the sink was last

@@ -50,7 +50,7 @@ impl Sink<Message> for Client {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         let client = self.get_mut();
-        if !client.is_write_blocked() {
+        if !client.engine.session().is_full() {
             return Poll::Ready(Ok(()));
         }
         client.look_again_if_stalled();

@@ -98,6 +98,12 @@ impl Endpoint {
         format!("{}:{}", bracketed(&self.host), self.port)
     }
 
+    /// Scheme, host, port and path: what makes it another endpoint.
+    pub(crate) fn place(&self) -> String {
+        let scheme = if self.is_secure() { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.server(), self.target.path())
+    }
+
     pub(crate) const fn target(&self) -> &PathAndQuery {
         &self.target
     }

@@ -7,9 +7,11 @@ mod suspend;
 
 use std::fmt;
 use std::task::Poll;
+use std::time::Duration;
 
 use gateway_core::{
-    CloseFrame, ConnectionState, Credentials, Instant, Network, SocketId, Statistics, Verdict,
+    CloseFrame, ConnectionState, Credentials, Instant, Network, SendRejection, SocketId,
+    Statistics, Verdict,
 };
 
 pub use self::host::{ByteStream, Dialled, Host};
@@ -21,7 +23,7 @@ use crate::event::ClientEvent;
 use crate::handshake::ResponseHeaders;
 use crate::message::Message;
 use crate::open_failure::OpenFailure;
-use crate::outcome::{MessageId, SendError};
+use crate::outcome::{Accepted, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
 use crate::session::{OnReadyError, Order, Position, Session, Unread};
 use crate::status::Status;
@@ -302,8 +304,39 @@ impl<H: Host> Engine<H> {
     ///
     /// # Errors
     /// Returns the message if the connection does not accept it now.
-    pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
+    pub fn send(&mut self, message: Message) -> Result<Accepted, SendError> {
+        self.tell_time();
         self.session.send(message)
+    }
+
+    /// The same as [`send`](Self::send), but leaves the message to the caller.
+    ///
+    /// # Errors
+    /// Returns the reason if the connection does not accept the message now.
+    #[inline]
+    pub fn accept(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
+        self.tell_time();
+        self.session.accept(message)
+    }
+
+    /// Tells the session the time, if it needs that to accept a message. Call this before you look
+    /// whether the session [is full](Session::is_full), unless you have just driven the engine.
+    #[inline]
+    pub fn tell_time(&mut self) {
+        if self.session.needs_time() {
+            self.session.set_time(self.now());
+        }
+    }
+
+    /// Starts to close the connection once everything has left, but at most in `within`; see
+    /// [`Session::drain`].
+    pub fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) {
+        if self.session.queued_messages() > 0 {
+            self.begin();
+        }
+        self.begin = Begin::Begun;
+        let now = self.host.now();
+        self.session.drain(now, frame, now.saturating_add(within));
     }
 
     /// Writes the messages that were sent, with corking: while messages that were already read are

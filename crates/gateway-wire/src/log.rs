@@ -123,7 +123,10 @@ impl Writer {
                 );
             }
             Fate::Rejected => {
-                warn!(parent: span, first, last, "messages not written when the socket was lost");
+                warn!(parent: span, first, last, "messages not written, and not sent again");
+            }
+            Fate::Expired => {
+                warn!(parent: span, first, last, "messages not sent: they waited too long");
             }
         }
     }

@@ -36,6 +36,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    pub(crate) const fn of(first: u64, last: u64, fate: Fate) -> Self {
+        Self { first: MessageId(first), last: MessageId(last), fate }
+    }
+
     /// Extends this range by `next`, if `next` continues it with the same fate. Returns whether it
     /// did.
     pub(crate) fn join(&mut self, next: &Self) -> bool {
@@ -79,6 +83,35 @@ pub enum Fate {
     },
     /// The message was accepted, but no byte of it was written. It is safe to send it again.
     Rejected,
+    /// The message has waited in the [`Outbox`](crate::Outbox) for longer than its time to live. No
+    /// byte of it was written.
+    Expired,
+}
+
+/// What became of a message that `send` has accepted. Both have an [outcome](Fate) later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // a message is in one of the two buffers
+pub enum Accepted {
+    /// The message is in the write buffer of an open socket.
+    Buffered(MessageId),
+    /// The message is in the [`Outbox`](crate::Outbox), until the connection is ready.
+    Queued(MessageId),
+}
+
+impl Accepted {
+    /// Returns the message's number.
+    #[must_use]
+    pub const fn id(self) -> MessageId {
+        match self {
+            Self::Buffered(id) | Self::Queued(id) => id,
+        }
+    }
+
+    /// Whether the message waits in the outbox.
+    #[must_use]
+    pub const fn is_queued(self) -> bool {
+        matches!(self, Self::Queued(_))
+    }
 }
 
 /// A message was not accepted; the error returns it. `Debug` shows only its length.
@@ -92,6 +125,8 @@ pub enum Fate {
     SendRejection::LongerThanReserved => "it is longer than the space that was reserved",
     SendRejection::Gone => "the client is gone: its runtime was shut down, it was dropped, or its code panicked",
     SendRejection::Reentrant => "an observer or a dialect must not send",
+    SendRejection::OutboxFull => "the outbox is full; wait for the Ready notice, or raise its limits",
+    SendRejection::Paced => "the rate limit allows no message now; poll the client, then send again",
     _ => "rejected",
 })]
 pub struct SendError {
@@ -148,9 +183,16 @@ impl SendError {
 pub(crate) struct Ledger {
     /// The number of messages that this client has accepted so far.
     taken: u64,
-    /// The positions, in the outgoing bytes, of the messages without an outcome: the last ones
-    /// accepted.
-    unsettled: Queue<Range<u64>>,
+    /// The messages without an outcome that are in the outgoing bytes, in the order of their bytes.
+    unsettled: Queue<Unsettled>,
+}
+
+/// A message in the outgoing bytes. The numbers of two neighbours are not always consecutive: a
+/// message from the outbox got its number earlier.
+#[derive(Debug)]
+struct Unsettled {
+    number: u64,
+    bytes: Range<u64>,
 }
 
 impl Ledger {
@@ -158,41 +200,54 @@ impl Ledger {
         Self { taken: 0, unsettled: Queue::new() }
     }
 
-    /// Records an encoded message, and the positions of its bytes.
-    pub(crate) fn take(&mut self, bytes: Range<u64>) -> MessageId {
+    /// The next message's number.
+    pub(crate) const fn number(&mut self) -> u64 {
         self.taken += 1;
-        self.unsettled.push_back(bytes);
-        MessageId(self.taken)
+        self.taken
     }
 
-    /// Settles the messages before `flushed`, which the transport has flushed.
+    /// The id of the message with this number.
+    pub(crate) const fn id(number: u64) -> MessageId {
+        MessageId(number)
+    }
+
+    /// Records the positions of an encoded message.
+    pub(crate) fn take(&mut self, number: u64, bytes: Range<u64>) -> MessageId {
+        self.unsettled.push_back(Unsettled { number, bytes });
+        MessageId(number)
+    }
+
+    /// Settles messages before `flushed`, which the transport has flushed. Call it until it returns
+    /// `None`: each call settles messages with consecutive numbers.
     pub(crate) fn settle_flushed(&mut self, socket: SocketId, flushed: u64) -> Option<Outcome> {
-        let count = self.unsettled.partition_point(|bytes| bytes.end <= flushed);
-        self.settle(count, Fate::Sent { socket })
+        self.settle(Fate::Sent { socket }, |message| message.bytes.end <= flushed)
     }
 
-    /// Settles all messages of a lost socket. The socket had taken the bytes before `written`, and
-    /// flushed those before `flushed`.
-    pub(crate) fn settle_lost(
-        &mut self,
-        socket: SocketId,
-        flushed: u64,
-        written: u64,
-    ) -> [Option<Outcome>; 3] {
-        let sent = self.settle_flushed(socket, flushed);
-        let begun = self.unsettled.partition_point(|bytes| bytes.start < written);
-        let maybe = self.settle(begun, Fate::MaybeSent { socket });
-        let rejected = self.settle(self.unsettled.len(), Fate::Rejected);
-        [sent, maybe, rejected]
-    }
-
-    fn settle(&mut self, count: usize, fate: Fate) -> Option<Outcome> {
-        if count == 0 {
-            return None;
-        }
-        let first = self.taken - self.unsettled.len() as u64 + 1;
+    /// Forgets the messages before `flushed`, if no one wants to know that they were sent.
+    pub(crate) fn forget_flushed(&mut self, flushed: u64) {
+        let count = self.unsettled.partition_point(|message| message.bytes.end <= flushed);
         self.unsettled.drop_front(count);
-        Some(Outcome { first: MessageId(first), last: MessageId(first + count as u64 - 1), fate })
+    }
+
+    /// Settles messages of a lost socket, which had taken the bytes before `written`. Settle those
+    /// that were flushed first. Call it until it returns `None`.
+    pub(crate) fn settle_lost(&mut self, socket: SocketId, written: u64) -> Option<Outcome> {
+        let is_begun = |message: &Unsettled| message.bytes.start < written;
+        let maybe = self.settle(Fate::MaybeSent { socket }, is_begun);
+        maybe.or_else(|| self.settle(Fate::Rejected, |_| true))
+    }
+
+    /// Settles messages at the front, for which `is_settled`, and whose numbers are consecutive.
+    fn settle(&mut self, fate: Fate, is_settled: impl Fn(&Unsettled) -> bool) -> Option<Outcome> {
+        let first = self.unsettled.front()?.number;
+        let is_next = |(message, number): &(&Unsettled, u64)| {
+            message.number == *number && is_settled(message)
+        };
+        let count = self.unsettled.iter().zip(first..).take_while(is_next).count();
+        (count > 0).then(|| {
+            self.unsettled.drop_front(count);
+            Outcome::of(first, first + count as u64 - 1, fate)
+        })
     }
 }
 
@@ -206,14 +261,28 @@ mod tests {
         let mut ledger = Ledger::new();
         let mut start = 0;
         for end in ends {
-            ledger.take(start..*end);
+            let number = ledger.number();
+            ledger.take(number, start..*end);
             start = *end;
         }
         ledger
     }
 
-    fn counts(outcomes: [Option<Outcome>; 3]) -> [u64; 3] {
-        outcomes.map(|outcome| outcome.map_or(0, |outcome| outcome.count()))
+    /// Settles what is left of a lost socket, and counts those that were sent, maybe sent, rejected.
+    fn lose(mut ledger: Ledger, flushed: u64, written: u64) -> [u64; 3] {
+        let mut counts = [0; 3];
+        loop {
+            let outcome = ledger.settle_flushed(SOCKET, flushed);
+            let Some(outcome) = outcome.or_else(|| ledger.settle_lost(SOCKET, written)) else {
+                return counts;
+            };
+            let place = match outcome.fate {
+                Fate::Sent { .. } => 0,
+                Fate::MaybeSent { .. } => 1,
+                Fate::Rejected | Fate::Expired => 2,
+            };
+            counts[place] += outcome.count();
+        }
     }
 
     #[test]
@@ -238,8 +307,26 @@ mod tests {
             (0, 30, [0, 3, 0]),
             (29, 29, [2, 1, 0]),
         ] {
-            let outcomes = ledger(&[10, 20, 30]).settle_lost(SOCKET, flushed, written);
-            assert_eq!(counts(outcomes), expected, "flushed {flushed}, written {written}");
+            let counts = lose(ledger(&[10, 20, 30]), flushed, written);
+            assert_eq!(counts, expected, "flushed {flushed}, written {written}");
         }
+    }
+
+    #[test]
+    fn an_outcome_covers_only_consecutive_numbers() {
+        let mut ledger = Ledger::new();
+        for (number, start) in [(4, 0), (5, 10), (2, 20), (7, 30), (8, 40)] {
+            ledger.take(number, start..start + 10);
+        }
+        let mut ranges = Vec::new();
+        while let Some(outcome) = ledger.settle_flushed(SOCKET, 40) {
+            ranges.push((outcome.first.number(), outcome.last.number()));
+        }
+        assert_eq!(ranges, [(4, 5), (2, 2), (7, 7)]);
+        assert_eq!(
+            ledger.settle_lost(SOCKET, 41),
+            Some(Outcome::of(8, 8, Fate::MaybeSent { socket: SOCKET }))
+        );
+        assert_eq!(ledger.settle_lost(SOCKET, 41), None);
     }
 }

@@ -16,6 +16,7 @@ mod perform;
 mod permits;
 mod ping;
 mod resume;
+mod sending;
 mod stale;
 mod standing;
 mod waiting;
@@ -40,6 +41,7 @@ pub use self::on_ready::OnReadyError;
 pub use self::order::Order;
 use self::perform::{Payload, weight};
 use self::resume::Resume;
+use self::sending::Sending;
 use self::waiting::Stall;
 pub use self::waiting::{FlushError, FlushErrorKind, Position};
 use crate::codec::{Incoming, Input};
@@ -51,7 +53,7 @@ use crate::log::{DeferredLog, Log, LogLines};
 use crate::message::Message;
 use crate::name::Name;
 use crate::open_failure::OpenFailure;
-use crate::outcome::{Ledger, MessageId, SendError};
+use crate::outcome::{Accepted, Ledger, MessageId, SendError};
 use crate::provider::{Private, ProviderError, Secrets};
 
 /// A session's dialect, boxed so that drivers need no type parameter.
@@ -137,6 +139,11 @@ pub struct Session {
     on_ready: OnReady,
     /// Whether the event at hand has made the connection ready.
     is_newly_ready: bool,
+    /// Whether the event at hand has made the connection CLOSING or CLOSED.
+    is_newly_closing: bool,
+    sending: Option<Box<Sending>>,
+    /// Whether messages of the application wait behind others, or for the rate limit.
+    is_held_back: bool,
     observer: Option<BoxObserver>,
     name: Option<Name>,
     log: Log,
@@ -179,6 +186,9 @@ impl Session {
             seed,
             on_ready: OnReady::default(),
             is_newly_ready: false,
+            is_newly_closing: false,
+            sending: None,
+            is_held_back: false,
             observer: None,
             name: None,
             log: Log::default(),
@@ -256,13 +266,13 @@ impl Session {
         self.at(now, Event::CloseRequested(frame), Payload::Close(frame));
     }
 
-    /// Appends a message to the write buffer, and returns its number. The message gets the time of
-    /// the last call with a `now`.
+    /// Appends a message to the write buffer, or to the [outbox](crate::Outbox) if there is one and
+    /// the connection is not ready. The message gets the time of the last call with a `now`.
     ///
     /// # Errors
     /// Returns the message if the connection does not accept it now, or if more than 4,096 ranges
     /// of outcomes are unread.
-    pub fn send(&mut self, message: Message) -> Result<MessageId, SendError> {
+    pub fn send(&mut self, message: Message) -> Result<Accepted, SendError> {
         self.accept(&message)
             .map_err(|rejection| SendError::new(rejection, message).named(self.name.clone()))
     }
@@ -273,14 +283,35 @@ impl Session {
     /// # Errors
     /// Returns the reason if the connection does not accept the message now, or if more than 4,096
     /// ranges of outcomes are unread.
-    pub fn accept(&mut self, message: &Message) -> Result<MessageId, SendRejection> {
+    pub fn accept(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
         if self.events.is_full_of_outcomes() {
             return Err(SendRejection::OutcomesUnread);
         }
+        if self.sending.is_some() {
+            return self.accept_with_care(message);
+        }
+        self.accept_now(message).map(Accepted::Buffered)
+    }
+
+    /// Appends a message to the write buffer, if the connection accepts it.
+    #[inline]
+    fn accept_now(&mut self, message: &Message) -> Result<MessageId, SendRejection> {
+        self.accept_numbered(None, message)
+    }
+
+    /// Does the same for a message that has a number already.
+    #[inline]
+    fn accept_numbered(
+        &mut self,
+        number: Option<u64>,
+        message: &Message,
+    ) -> Result<MessageId, SendRejection> {
         let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
         match (actions.as_slice(), &mut self.link) {
             ([Action::Send(_, Outgoing::Requested)], Some(link)) => {
-                let id = link.take(message, &mut self.ledger);
+                let number = number.unwrap_or_else(|| self.ledger.number());
+                let id = link.take(message, number, &mut self.ledger);
+                self.take_token();
                 self.block_if_full();
                 Ok(id)
             }
@@ -458,16 +489,25 @@ impl Session {
             link.pings.on_drained();
             self.stall.clear();
         }
-        let sent = self.ledger.settle_flushed(id, flushed);
-        if let (true, Some(sent)) = (self.report_sent, sent) {
-            self.report(sent);
-        }
+        self.settle_flushed(id, flushed);
         // The core ignores the last bytes of a socket that it has left.
         if unblocked && self.connection.socket() == Some(id) {
             self.at(self.now, Event::Flushed(id), Payload::None);
-            if self.on_ready.is_due() {
-                self.send_on_ready();
+            if self.on_ready.is_due() || self.is_held_back {
+                self.advance();
             }
+        }
+        self.close_if_drained();
+    }
+
+    /// Settles the messages that were flushed.
+    #[inline]
+    fn settle_flushed(&mut self, id: SocketId, flushed: u64) {
+        if !self.report_sent {
+            return self.ledger.forget_flushed(flushed);
+        }
+        while let Some(sent) = self.ledger.settle_flushed(id, flushed) {
+            self.report(sent);
         }
     }
 
@@ -489,14 +529,13 @@ impl Session {
         self.lost = (link.awaited > 0).then(|| Position::new(id, flushed)).or(self.lost);
         self.stall.clear();
         self.settle_lost(&link);
+        self.close_if_drained();
     }
 
     /// Reports the outcomes of the messages that a lost socket still held.
     fn settle_lost(&mut self, link: &Link) {
-        let (flushed, written) = (link.output.flushed(), link.output.touched());
-        let [sent, maybe_sent, rejected] = self.ledger.settle_lost(link.id, flushed, written);
-        let sent = sent.filter(|_| self.report_sent);
-        for outcome in [sent, maybe_sent, rejected].into_iter().flatten() {
+        self.settle_flushed(link.id, link.output.flushed());
+        while let Some(outcome) = self.ledger.settle_lost(link.id, link.output.touched()) {
             self.report(outcome);
         }
     }
@@ -509,7 +548,7 @@ impl Session {
     /// Does the same. If this ends an attempt, `detail` says more about that.
     pub(crate) fn tick_saying(&mut self, now: Instant, detail: &str) {
         self.body_due.take_if(|(_, due)| now >= *due);
-        let is_own = self.stall.expire(now);
+        let is_own = self.stall.expire(now) | self.tick_sending(now);
         if is_own && self.connection.next_deadline().is_none_or(|deadline| now < deadline) {
             return; // only for the session
         }

@@ -14,6 +14,8 @@ use crate::endpoint::{Endpoint, EndpointBuilder};
 use crate::guarded::{DialectFactory, Guarded};
 use crate::message::Message;
 use crate::name::Name;
+use crate::outbox::Outbox;
+use crate::rate::Rate;
 use crate::resolver::Resolver;
 use crate::session::{BoxObserver, Limits, Session};
 use crate::tls::Tls;
@@ -43,6 +45,10 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// The limits of the buffers.
     pub limits: Limits,
+    /// Keeps messages while the connection is not ready, if it is set.
+    pub outbox: Option<Outbox>,
+    /// Limits the rate of messages, if it is set.
+    pub rate: Option<Rate>,
     /// Whether an outcome is also reported for messages that were sent.
     pub report_sent: bool,
     /// After how long without progress a waiting `send` or flush gives up.
@@ -99,6 +105,8 @@ impl Settings {
             resolver: None,
             seed: None,
             limits: Limits::default(),
+            outbox: None,
+            rate: None,
             report_sent: false,
             send_stall: Session::SEND_STALL,
             wall: None,
@@ -172,6 +180,10 @@ impl Settings {
             let given = format_duration(self.send_stall);
             errors.push(ConfigError::new("send_stall", given, "must be from 100ms to 1h"));
         }
+        if let Some(outbox) = self.outbox {
+            outbox.check(&mut errors);
+        }
+        let bucket = self.rate.map(|rate| rate.bucket(&mut errors));
         ConfigErrors::check(std::mem::take(&mut errors))?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
             unreachable!("each missing part has left an error");
@@ -188,6 +200,12 @@ impl Settings {
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)
             .with_send_stall(self.send_stall);
+        if let Some(outbox) = self.outbox {
+            session = session.with_outbox(outbox, &endpoint);
+        }
+        if let Some(bucket) = bucket {
+            session = session.with_rate(bucket);
+        }
         for (key, message) in self.on_ready {
             if let Err(wrong) = session.set_on_ready(&key, message) {
                 errors.push(ConfigError::new("on_ready", key, wrong.to_string()));
@@ -305,6 +323,21 @@ macro_rules! settings_methods {
         /// Sets the limits of the buffers.
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.settings.limits = limits;
+            self
+        }
+
+        /// Keeps messages while the connection is not ready, and sends them when it is. Without an
+        /// outbox, `send` fails meanwhile.
+        pub fn outbox(mut self, outbox: $crate::Outbox) -> Self {
+            self.settings.outbox = Some(outbox);
+            self
+        }
+
+        /// Limits how many messages are sent in a time. By default there is no limit. While the rate
+        /// limit allows no message, `send` waits, and `try_send` fails with
+        /// [`Paced`](gateway_wire::core::SendRejection::Paced).
+        pub fn rate(mut self, rate: $crate::Rate) -> Self {
+            self.settings.rate = Some(rate);
             self
         }
 

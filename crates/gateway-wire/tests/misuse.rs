@@ -376,13 +376,13 @@ impl World {
 
     fn send(&mut self, length: usize) -> bool {
         let before = self.session.pending().len();
-        if let Ok(id) = self.session.send(Message::binary(vec![0; length])) {
+        if let Ok(accepted) = self.session.send(Message::binary(vec![0; length])) {
             let socket = self.session.socket().expect("a message is taken for a socket");
             assert_eq!(self.linked, Some(socket), "an open one");
             let written = self.bytes.entry(socket).or_default().written;
             let end = written + self.session.pending().len();
             let taken = Taken { socket, start: written + before, end };
-            self.messages.insert(id.number(), taken);
+            self.messages.insert(accepted.id().number(), taken);
         }
         true
     }

@@ -41,11 +41,11 @@ fn live(client: &mut Client<Machine>, app: &mut App) {
     loop {
         match app.step(client.is_ready()) {
             Step::Send(text) => match client.send(text) {
-                Ok(id) => app.sent(Some(id.number())),
+                Ok(accepted) => app.sent(Some(accepted.id().number())),
                 Err(_) => app.refused(),
             },
             Step::Feed(text) => match client.try_send(text) {
-                Ok(id) => app.sent(Some(id.number())),
+                Ok(accepted) => app.sent(Some(accepted.id().number())),
                 Err(_) => app.refused(),
             },
             Step::Flush => {

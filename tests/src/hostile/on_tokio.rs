@@ -141,7 +141,7 @@ impl Life {
                 Step::Send(text) => {
                     let before = client.statistics().frames_out;
                     match cuts.once(client.send(text)).await {
-                        Some(Ok(id)) => self.on(|app| app.sent(Some(id.number()))),
+                        Some(Ok(accepted)) => self.on(|app| app.sent(Some(accepted.id().number()))),
                         Some(Err(_)) => self.on(App::refused),
                         // A dropped future has sent its message or not: the counters show it.
                         None if client.statistics().frames_out > before => {
@@ -173,12 +173,12 @@ impl Life {
             let step = self.on(|app| app.step(handle.is_ready()));
             match step {
                 Step::Send(text) => match cuts.once(handle.send(text)).await {
-                    Some(Ok(id)) => self.on(|app| app.sent(Some(id.number()))),
+                    Some(Ok(accepted)) => self.on(|app| app.sent(Some(accepted.id().number()))),
                     Some(Err(_)) => self.on(App::refused),
                     None => self.on(App::cut),
                 },
                 Step::Feed(text) => match handle.try_send(text) {
-                    Ok(id) => self.on(|app| app.sent(Some(id.number()))),
+                    Ok(accepted) => self.on(|app| app.sent(Some(accepted.id().number()))),
                     Err(_) => self.on(App::refused),
                 },
                 Step::Flush => tokio::task::yield_now().await, // the task writes

@@ -283,7 +283,7 @@ impl<'a> Story<'a> {
                     format!("s{}.{}", self.sent.len(), "z".repeat(usize::from(*length % 900)));
                 let second = Duration::from_secs(1);
                 match timeout(second, counted(self.client.send(text.clone()))).await {
-                    Ok(Ok(id)) => self.sent.push((text, Some(id.number()))),
+                    Ok(Ok(accepted)) => self.sent.push((text, Some(accepted.id().number()))),
                     Ok(Err(refused)) => {
                         self.sights.insert("refused");
                         assert_eq!(

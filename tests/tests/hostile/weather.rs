@@ -213,8 +213,8 @@ async fn live(books: Books, seed: u64) -> turmoil::Result {
         let sent = client.send(text.as_str()).await;
         let mut diary = books.diary.lock().unwrap();
         match sent {
-            Ok(id) => {
-                diary.taken.insert(id.number(), text);
+            Ok(accepted) => {
+                diary.taken.insert(accepted.id().number(), text);
             }
             Err(_) => diary.refused.push(text),
         }

@@ -120,7 +120,7 @@ fn two_threads_get_numbers_in_the_order_on_the_wire() {
         drop(events);
         let other = handle.clone();
         let [one, two] = [(handle, "one"), (other, "two")].map(|(handle, text)| {
-            thread::spawn(move || block_on(handle.send(text)).unwrap().number())
+            thread::spawn(move || block_on(handle.send(text)).unwrap().id().number())
         });
         block_on(driver);
         let (one, two) = (one.join().unwrap(), two.join().unwrap());
@@ -141,7 +141,8 @@ fn a_turn_comes_to_everyone_who_waits() {
             peer.takes.store(0, Ordering::Release);
             handle.try_send("fills").unwrap();
             let other = handle.clone();
-            let waiting = thread::spawn(move || block_on(other.send("waits")).unwrap().number());
+            let waiting =
+                thread::spawn(move || block_on(other.send("waits")).unwrap().id().number());
             let taking = Arc::clone(&peer);
             let taking = thread::spawn(move || {
                 taking.takes.store(PLENTY, Ordering::Release);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway_core::{CloseFrame, Config, HeartbeatKind, Rule, SendRejection, Statistics, Verdict};
-use gateway_tokio::{MessageId, SendError};
+use gateway_tokio::SendError;
 
 use crate::clock;
 use crate::shared::{Phase, Shared, Slot};
@@ -118,7 +118,7 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
                     } else {
                         client.send(message)
                     };
-                    life.teller.handed_over(number, taken.map(MessageId::number));
+                    life.teller.handed_over(number, taken.map(|accepted| accepted.id().number()));
                 }
             }
             None => continue,
@@ -164,7 +164,7 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
                     if deed.is_corked() && taken.as_ref().is_err_and(is_full) {
                         break; // not taken
                     }
-                    life.teller.handed_over(number, taken.map(MessageId::number));
+                    life.teller.handed_over(number, taken.map(|accepted| accepted.id().number()));
                 }
             }
             None => continue,

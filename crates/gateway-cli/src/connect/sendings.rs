@@ -112,6 +112,7 @@ impl Sendings {
             Fate::Sent { .. } => "sent",
             Fate::MaybeSent { .. } => "maybe_sent",
             Fate::Rejected => "rejected",
+            Fate::Expired => "expired",
             // An outcome of a later driver is not `sent`.
             _ => "rejected",
         };

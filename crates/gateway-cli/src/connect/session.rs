@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use gateway_tokio::{
-    Client, ClientEvent, Handle, Message, MessageId, SendError,
+    Accepted, Client, ClientEvent, Handle, Message, SendError,
     core::{CloseFrame, GiveUpCause, Notice, SendRejection},
 };
 use tokio::time::Instant;
@@ -90,7 +90,7 @@ struct Progress {
 }
 
 /// A message on its way into the client's buffer.
-type Handing = Pin<Box<dyn Future<Output = Result<MessageId, SendError>>>>;
+type Handing = Pin<Box<dyn Future<Output = Result<Accepted, SendError>>>>;
 
 /// How long the program may take to end after a signal.
 pub(crate) fn longest_end(close_timeout: Duration) -> Duration {
@@ -301,10 +301,10 @@ impl Progress {
         }
     }
 
-    fn on_handed(&mut self, handed: Result<MessageId, SendError>) {
+    fn on_handed(&mut self, handed: Result<Accepted, SendError>) {
         self.handing = None;
         match handed {
-            Ok(id) => self.sendings.taken(id),
+            Ok(accepted) => self.sendings.taken(accepted.id()),
             Err(error) => {
                 tracing::debug!(%error, "the connection does not accept a line yet; it waits");
                 // A notice of the loss follows later, and then the next `Ready`.
@@ -349,12 +349,12 @@ fn close(handle: &Handle) {
     }
 }
 
-async fn send(handle: Handle, message: Message) -> Result<MessageId, SendError> {
+async fn send(handle: Handle, message: Message) -> Result<Accepted, SendError> {
     handle.send(message).await
 }
 
 /// The result of a hand-over. Pending if there is none.
-async fn handed(handing: &mut Option<Handing>) -> Result<MessageId, SendError> {
+async fn handed(handing: &mut Option<Handing>) -> Result<Accepted, SendError> {
     match handing {
         Some(handing) => handing.await,
         None => std::future::pending().await,

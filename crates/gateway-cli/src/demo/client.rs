@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use futures_util::FutureExt as _;
 use gateway_dialects::Preset;
 use gateway_tokio::{
-    ClientEvent, MessageId, SendError,
+    Accepted, ClientEvent, SendError,
     core::{CloseFrame, Config, ConfigErrors, SendRejection, Statistics},
 };
 
@@ -89,7 +89,7 @@ impl Client {
     }
 
     /// Sends a message. Waits for space in the write buffer.
-    pub(crate) async fn send(&mut self, text: String) -> Result<MessageId, SendError> {
+    pub(crate) async fn send(&mut self, text: String) -> Result<Accepted, SendError> {
         match self {
             Self::Tokio(client) => client.send(text).await,
             Self::Std(client) => client.send(text),

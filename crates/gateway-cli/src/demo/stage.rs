@@ -133,10 +133,10 @@ impl Stage {
     /// Sends a message, whatever becomes of it.
     pub(crate) async fn send(&mut self, text: String) -> Result<(), DemoError> {
         let number = self.ledger.next_number();
-        let id = self.client.send(text).await;
-        let id = id.map_err(|error| DemoError::NotTaken(error.rejection()))?;
-        if id.number() != number {
-            return Err(DemoError::Misnumbered(id.number(), number));
+        let accepted = self.client.send(text).await;
+        let accepted = accepted.map_err(|error| DemoError::NotTaken(error.rejection()))?;
+        if accepted.id().number() != number {
+            return Err(DemoError::Misnumbered(accepted.id().number(), number));
         }
         self.ledger.hand_over(self.socket);
         Ok(())

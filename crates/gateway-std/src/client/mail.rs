@@ -40,6 +40,11 @@ impl<S: System> Client<S> {
                         self.close(frame);
                     }
                 }
+                Control::Drain(code, reason, within) => {
+                    if let Ok(frame) = CloseFrame::new(code.number(), &reason) {
+                        self.start_drain(frame, within);
+                    }
+                }
                 Control::Connect => self.connect(),
                 Control::Reconnect => self.reconnect(),
                 Control::Network(network) => self.network_changed(network),

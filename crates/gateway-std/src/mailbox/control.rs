@@ -1,6 +1,7 @@
 //! What other threads request of a client besides messages, and what they see of it.
 
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use gateway_core::{CloseCode, ConnectionState, Network, Verdict};
 use gateway_wire::{EndKind, Message, OnReadyError, ResponseHeaders, Session, Status};
@@ -8,6 +9,7 @@ use gateway_wire::{EndKind, Message, OnReadyError, ResponseHeaders, Session, Sta
 /// A request that overtakes messages.
 pub(crate) enum Control {
     Close(CloseCode, String),
+    Drain(CloseCode, String, Duration),
     Connect,
     Reconnect,
     Network(Network),
@@ -27,6 +29,10 @@ impl Control {
     /// Whether a thread waits for its answer.
     pub(super) const fn is_asked(&self) -> bool {
         matches!(self, Self::Facts(_) | Self::OnReady(..))
+    }
+
+    pub(super) const fn closes(&self) -> bool {
+        matches!(self, Self::Close(..) | Self::Drain(..))
     }
 
     pub(super) const fn connects(&self) -> bool {

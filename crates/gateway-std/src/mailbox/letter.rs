@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use gateway_core::SendRejection;
-use gateway_wire::{Message, MessageId, Name, SendError};
+use gateway_wire::{Accepted, Message, Name, SendError};
 
 use crate::permit::ReserveErrorKind;
 
@@ -16,7 +16,7 @@ pub(crate) enum Letter {
 }
 
 /// The result of a message.
-pub(crate) type Answer = Result<MessageId, SendError>;
+pub(crate) type Answer = Result<Accepted, SendError>;
 
 /// Whether space was reserved.
 pub(crate) type Reserved = Result<(), ReserveErrorKind>;

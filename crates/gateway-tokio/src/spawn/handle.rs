@@ -1,10 +1,11 @@
 //! A handle: sends messages and requests to a client that runs in a task.
 
 use std::fmt;
+use std::time::Duration;
 
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
-    End, EndKind, Endpoint, Message, MessageId, Name, OnReadyError, ResponseHeaders, SendError,
+    Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, ResponseHeaders, SendError,
     Status,
 };
 
@@ -88,7 +89,7 @@ impl Handle {
     /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
     ///   outcomes are unread. Receive events, then send the message again.
     /// - `Gone` and `Reentrant`: see [`Handle`].
-    pub async fn send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub async fn send(&self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
         let sent = Place::new(&self.shared).send(&message).await;
         sent.map_err(|why| SendError::new(why, message).named(self.shared.name().cloned()))
@@ -100,7 +101,7 @@ impl Handle {
     /// Each error returns the message. The errors are those of [`send`](Self::send), and one more:
     /// [`WriteBlocked`](gateway_core::SendRejection::WriteBlocked) if `send` would wait, because the
     /// write buffer is full or others wait.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
         let sent = self.shared.try_send(&message);
         sent.map_err(|why| SendError::new(why, message).named(self.shared.name().cloned()))
@@ -301,6 +302,18 @@ impl Handle {
         self.shared.request(|engine| engine.close(frame))
     }
 
+    /// Closes the connection once everything has left; see
+    /// [`Client::drain`](crate::Client::drain). Waits until it is CLOSED, and returns how it ended.
+    /// Messages that wait for space are returned to their senders.
+    ///
+    /// Cancel-safe: if you drop the future, the client goes on to drain.
+    pub async fn drain(&self, frame: CloseFrame<'_>, within: Duration) -> End {
+        match self.shared.request(|engine| engine.drain(frame, within)) {
+            Ok(()) => self.closed().await,
+            Err(error) => self.shared.end_of(end_kind(error.kind())),
+        }
+    }
+
     /// Reports that the running login was accepted; see
     /// [`Client::login_accepted`](crate::Client::login_accepted).
     ///
@@ -356,6 +369,14 @@ impl fmt::Debug for Handle {
             .field("endpoint", self.endpoint())
             .field("state", &self.state())
             .finish_non_exhaustive()
+    }
+}
+
+/// How a client ended that no call reaches.
+const fn end_kind(kind: HandleErrorKind) -> EndKind {
+    match kind {
+        HandleErrorKind::Reentrant => EndKind::Reentrant,
+        HandleErrorKind::Gone | HandleErrorKind::Closed | HandleErrorKind::Stalled => EndKind::Gone,
     }
 }
 

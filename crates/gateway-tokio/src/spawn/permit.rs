@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_wire::{Message, MessageId, SendError};
+use gateway_wire::{Accepted, Message, SendError};
 
 use super::handle::Handle;
 use super::send::space_of;
@@ -40,7 +40,7 @@ impl Permit {
     ///   [`Handle::try_send`].
     /// - [`LongerThanReserved`](gateway_core::SendRejection::LongerThanReserved): the message is
     ///   longer than [`bytes`](Self::bytes).
-    pub fn send(mut self, message: impl Into<Message>) -> Result<MessageId, SendError> {
+    pub fn send(mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into(); // if this panics, the drop releases the space
         self.is_used = true;
         let shared = self.handle.shared();

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
 use gateway_core::{ConnectionState, SendRejection};
-use gateway_wire::{Message, MessageId};
+use gateway_wire::{Accepted, Message};
 use tokio::task::coop;
 
 use super::error::HandleErrorKind;
@@ -32,7 +32,7 @@ impl<'a> Place<'a> {
     }
 
     /// Sends a message once there is space.
-    pub(super) async fn send(&mut self, message: &Message) -> Result<MessageId, SendRejection> {
+    pub(super) async fn send(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
         poll_fn(|cx| self.poll_send(cx, message)).await
     }
 
@@ -41,7 +41,7 @@ impl<'a> Place<'a> {
         &mut self,
         cx: &mut Context<'_>,
         message: &Message,
-    ) -> Poll<Result<MessageId, SendRejection>> {
+    ) -> Poll<Result<Accepted, SendRejection>> {
         // A task that only sends would otherwise never let the driver run.
         let budget = ready!(coop::poll_proceed(cx));
         if self.ticket.is_none() {
@@ -61,7 +61,7 @@ impl<'a> Place<'a> {
         &mut self,
         cx: &mut Context<'_>,
         message: &Message,
-    ) -> Poll<Result<MessageId, SendRejection>> {
+    ) -> Poll<Result<Accepted, SendRejection>> {
         let ticket = &mut self.ticket;
         self.shared
             .with(|state, wakes| state.poll_send(ticket, cx.waker(), message, wakes))
@@ -94,7 +94,7 @@ impl Drop for Place<'_> {
 
 impl Shared {
     /// Sends a message if there is space and no one waits for it.
-    pub(super) fn try_send(&self, message: &Message) -> Result<MessageId, SendRejection> {
+    pub(super) fn try_send(&self, message: &Message) -> Result<Accepted, SendRejection> {
         self.with(|state, wakes| {
             let Some(engine) = &state.engine else { return Err(SendRejection::Gone) };
             let session = engine.session();
@@ -112,7 +112,7 @@ impl Shared {
         &self,
         message: &Message,
         space: usize,
-    ) -> Result<MessageId, SendRejection> {
+    ) -> Result<Accepted, SendRejection> {
         let sent = self.with(|state, wakes| {
             let fits = space_of(message.len()) <= space;
             let sent = match fits {
@@ -137,7 +137,7 @@ impl State {
         &mut self,
         message: &Message,
         wakes: &mut impl Due,
-    ) -> Option<Result<MessageId, SendRejection>> {
+    ) -> Option<Result<Accepted, SendRejection>> {
         let session = self.engine.as_ref()?.session();
         if !self.turns.is_empty() || session.is_full() {
             return None;
@@ -151,7 +151,7 @@ impl State {
         waker: &Waker,
         message: &Message,
         wakes: &mut Wakes,
-    ) -> Poll<Result<MessageId, SendRejection>> {
+    ) -> Poll<Result<Accepted, SendRejection>> {
         let Some(engine) = &self.engine else {
             *ticket = None;
             return Poll::Ready(Err(SendRejection::Gone));
@@ -239,11 +239,11 @@ impl State {
         &mut self,
         message: &Message,
         wakes: &mut impl Due,
-    ) -> Result<MessageId, SendRejection> {
+    ) -> Result<Accepted, SendRejection> {
         let Some(engine) = &mut self.engine else { return Err(SendRejection::Gone) };
-        let id = engine.session_mut().accept(message)?;
+        let accepted = engine.accept(message)?;
         self.call_driver(wakes);
-        Ok(id)
+        Ok(accepted)
     }
 
     /// The socket that a message has waited for is lost. Another one may be ready by now.
@@ -251,7 +251,7 @@ impl State {
         &mut self,
         message: &Message,
         wakes: &mut Wakes,
-    ) -> Result<MessageId, SendRejection> {
+    ) -> Result<Accepted, SendRejection> {
         match &self.engine {
             Some(engine) if engine.session().takes_messages() => Err(SendRejection::NotReady),
             Some(_) | None => self.accept(message, wakes), // returns the reason

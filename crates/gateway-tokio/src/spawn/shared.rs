@@ -389,8 +389,9 @@ impl State {
         }
         let session = engine.session();
         let socket = session.socket().filter(|_| session.takes_messages());
-        let is_closed = is_closed(session.state());
+        let (is_closed, has_outbox) = (is_closed(session.state()), session.has_outbox());
         let is_lost = |wants| match wants {
+            Wants::Send(_) if has_outbox => !session.takes_messages(),
             Wants::Send(on) => socket.is_none() || on != socket,
             Wants::Reserve => is_closed,
         };

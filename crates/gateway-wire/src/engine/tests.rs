@@ -229,9 +229,9 @@ fn an_abort_resets_the_stream_and_each_message_has_its_outcome() {
     assert_eq!(
         outcomes,
         [
-            (first, 1, Fate::Sent { socket }),
-            (second, 1, Fate::MaybeSent { socket }),
-            (third, 1, Fate::Rejected),
+            (first.id(), 1, Fate::Sent { socket }),
+            (second.id(), 1, Fate::MaybeSent { socket }),
+            (third.id(), 1, Fate::Rejected),
         ]
     );
 }

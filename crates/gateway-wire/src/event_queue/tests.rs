@@ -8,7 +8,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 
 use super::*;
-use crate::outcome::Ledger;
+use crate::outcome::Fate;
 
 /// A step of a queue's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +68,7 @@ fn event(step: Step, number: u64) -> ClientEvent {
 
 /// An outcome that no other one continues.
 fn outcome(number: u64) -> Outcome {
-    let mut ledger = Ledger::new();
-    ledger.take(0..1);
-    ledger.settle_flushed(SocketId::new(number), 1).unwrap()
+    Outcome::of(1, 1, Fate::Sent { socket: SocketId::new(number) })
 }
 
 fn push(queue: &mut EventQueue, event: ClientEvent) {

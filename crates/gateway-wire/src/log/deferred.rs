@@ -175,7 +175,7 @@ impl Log {
     pub(crate) fn outcome(&mut self, outcome: &Outcome) {
         let level = match outcome.fate {
             Fate::Sent { .. } => LevelFilter::TRACE,
-            Fate::MaybeSent { .. } | Fate::Rejected => LevelFilter::WARN,
+            Fate::MaybeSent { .. } | Fate::Rejected | Fate::Expired => LevelFilter::WARN,
         };
         match self {
             Self::Now(writer) => writer.outcome(outcome),

@@ -79,7 +79,7 @@ impl Request {
     ///
     /// # Errors
     /// Each part that is outside its limits, by its name.
-    pub(super) fn plan(
+    pub(crate) fn plan(
         self,
         endpoint: &Endpoint,
         login: &Login,

@@ -43,6 +43,7 @@ impl Session {
             link.output.on_failed(offered);
             self.settle_lost(&link);
         }
+        self.settle_closing();
         Unread(std::mem::replace(&mut self.events, EventQueue::new()))
     }
 }

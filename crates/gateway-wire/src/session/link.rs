@@ -71,10 +71,15 @@ impl Link {
 
     /// Encodes a message of the application, and records its position in the ledger.
     #[inline]
-    pub(super) fn take(&mut self, message: &Message, ledger: &mut Ledger) -> MessageId {
+    pub(super) fn take(
+        &mut self,
+        message: &Message,
+        number: u64,
+        ledger: &mut Ledger,
+    ) -> MessageId {
         let start = self.output.end();
         self.codec.encode(message, self.output.buffer());
-        ledger.take(start..self.output.end())
+        ledger.take(number, start..self.output.end())
     }
 
     /// Remembers a text that the dialect sends before the connection is first ready, to hide it.

@@ -118,7 +118,7 @@ impl Session {
     ) -> Result<(), OnReadyError> {
         let limits = [self.limits.on_ready, self.limits.on_ready_bytes];
         self.on_ready.set(key, message.into(), limits)?;
-        self.send_on_ready();
+        self.advance();
         Ok(())
     }
 
@@ -132,14 +132,15 @@ impl Session {
         self.on_ready.entries.iter().map(|entry| (&*entry.key, &entry.message))
     }
 
-    /// Sends what is due, if the connection is ready. While the write buffer is full, the rest waits.
+    /// Sends what is due, on a connection that is ready. While the write buffer is full, or the rate
+    /// limit allows no message, the rest waits.
     pub(super) fn send_on_ready(&mut self) {
-        if !self.is_ready() {
-            return; // all of them are sent when it is
-        }
         for place in 0..self.on_ready.entries.len() {
             if !self.on_ready.entries[place].is_due {
                 continue;
+            }
+            if !self.has_token() {
+                return self.block_if_full();
             }
             let message = self.on_ready.entries[place].message.clone();
             let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
@@ -150,6 +151,7 @@ impl Session {
             if let Some(link) = &mut self.link {
                 link.codec.encode(&message, link.output.buffer());
             }
+            self.take_token();
         }
         self.on_ready.is_due = false;
         self.block_if_full();

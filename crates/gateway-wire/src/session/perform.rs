@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::link::{Link, Writing};
 use super::ping::is_ping;
+use super::sending::is_closed;
 use super::{Order, Session};
 use crate::codec::Incoming;
 use crate::escape::{escaped, first_bytes};
@@ -71,7 +72,11 @@ impl Session {
             if let Some(link) = &mut self.link {
                 link.was_ready = true; // only now: the call that accepts the login may send, too
             }
-            self.send_on_ready(); // behind the dialect's own messages
+            self.compare_places();
+            self.advance(); // behind the dialect's own messages
+        }
+        if std::mem::take(&mut self.is_newly_closing) {
+            self.settle_closing();
         }
     }
 
@@ -180,8 +185,10 @@ impl Session {
                 self.notify(ClientEvent::Notice(notice));
             }
             Action::Notify(notice) => {
-                if let Notice::PongReceived { .. } = notice {
-                    self.on_pong();
+                match notice {
+                    Notice::PongReceived { .. } => self.on_pong(),
+                    Notice::StateChanged { to, .. } => self.is_newly_closing |= is_closed(to),
+                    _ => {}
                 }
                 self.notify(ClientEvent::Notice(notice));
             }
@@ -239,6 +246,9 @@ impl Session {
     }
 
     fn put(&mut self, outgoing: Outgoing, payload: &Payload<'_>) {
+        if takes_token(outgoing) {
+            self.take_token();
+        }
         let Some(link) = &mut self.link else { return };
         let Link { codec, output, farewell, .. } = link;
         *farewell |= matches!(outgoing, Outgoing::RequestedClose | Outgoing::Close(_));
@@ -294,6 +304,20 @@ impl Session {
             let id = link.id;
             self.at(self.now, Event::WriteBlocked(id), Payload::None);
         }
+    }
+}
+
+/// Whether a frame counts for the rate limit. What answers the server's pings does not: otherwise the
+/// server could keep the application from sending.
+const fn takes_token(outgoing: Outgoing) -> bool {
+    match outgoing {
+        Outgoing::Requested
+        | Outgoing::Login
+        | Outgoing::Ping(_)
+        | Outgoing::WebSocketPing(_)
+        | Outgoing::DialectPing(_)
+        | Outgoing::Dialect(_) => true,
+        Outgoing::RequestedClose | Outgoing::Close(_) | Outgoing::Pong(_) => false,
     }
 }
 

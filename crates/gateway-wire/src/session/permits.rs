@@ -19,11 +19,14 @@ impl Session {
         self.block_if_full();
     }
 
-    /// Whether no message without a reservation is accepted until bytes are written or released.
+    /// Whether no message without a reservation is accepted until bytes are written or released, or
+    /// until what waits in the outbox or for the rate limit has left.
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.is_write_blocked() || self.reserved > 0 && self.is_full_with_reserved()
+        self.is_write_blocked()
+            || self.is_held_back
+            || self.reserved > 0 && self.is_full_with_reserved()
     }
 
     #[cold]

@@ -64,6 +64,7 @@ impl Session {
     ) -> (Option<Arc<Endpoint>>, Option<String>) {
         let planned = plan.and_then(|plan| plan.endpoint.clone());
         let has_url = plan.is_some_and(|plan| plan.has_url);
+        self.note_place(planned.as_deref().filter(|_| has_url));
         let resumed = self.resume.as_mut().and_then(|resume| resume.url.as_mut());
         let Some(resumed) = resumed.filter(|_| !has_url) else {
             return (planned, plan.and_then(|plan| plan.server.clone()));

@@ -122,15 +122,18 @@ impl Session {
     ///
     /// - the core's deadline;
     /// - the next try of a [wait for the transport](Self::wait_for_space), or its end;
-    /// - the end of the wait for the [body of a refusal](Self::wait_for_body).
+    /// - the end of the wait for the [body of a refusal](Self::wait_for_body);
+    /// - the instant at which a message in the outbox expires, a message that waits for the rate
+    ///   limit may leave, or a [drain](Self::drain) ends.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let own = earlier(self.stall.deadline(), self.body_deadline());
+        let own = earlier(own, self.sending_deadline());
         earlier(self.connection.next_deadline(), own)
     }
 }
 
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

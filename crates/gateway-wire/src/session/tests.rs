@@ -5,6 +5,7 @@ mod dialect;
 mod flow;
 mod log;
 mod refusal;
+mod sending;
 mod stale;
 mod status;
 mod unread;
@@ -220,7 +221,7 @@ fn frames_of_our_own_are_no_messages_and_have_no_outcome() {
 #[test]
 fn numbers_go_on_over_sockets() {
     let (mut session, id) = open(calm(), Limits::default());
-    assert_eq!(session.send(Message::text("x")).unwrap().number(), 1);
+    assert_eq!(session.send(Message::text("x")).unwrap().id().number(), 1);
     session.failed(at(1), id, Failure::Eof, "");
     session.dropped(id);
     assert!(session.send(Message::text("x")).is_err());
@@ -228,7 +229,7 @@ fn numbers_go_on_over_sockets() {
     session.connect(at(1));
     let new = opens(&mut session);
     session.opened(at(1), new);
-    assert_eq!(session.send(Message::text("x")).unwrap().number(), 2);
+    assert_eq!(session.send(Message::text("x")).unwrap().id().number(), 2);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use gateway_core::{ConnectionState, Instant, Login, SendRejection, SocketId};
 use thiserror::Error;
 
 use super::Session;
+use super::sending::is_closed;
 use crate::name::{Name, Prefix};
 
 /// A position in the outgoing bytes of one socket: the end of all that was accepted when the
@@ -242,9 +243,18 @@ impl Session {
         }
     }
 
-    /// Whether the connection accepts messages, or would if the write buffer had space.
+    /// Whether the connection accepts messages, or would if there were space. With an
+    /// [outbox](crate::Outbox) it accepts them until it is closing.
     #[must_use]
     pub fn takes_messages(&self) -> bool {
+        if self.needs_time() {
+            if self.is_draining() {
+                return false;
+            }
+            if self.has_outbox() {
+                return !is_closed(self.state());
+            }
+        }
         match self.state() {
             ConnectionState::Connected => {
                 // Under `External`, the application's own messages log in.

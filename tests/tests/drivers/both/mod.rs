@@ -7,4 +7,5 @@ mod life;
 mod next_address;
 mod openings;
 mod resolver;
+mod sending;
 mod trust;

@@ -38,8 +38,8 @@ fn a_sender_on_another_thread_is_heard_while_the_client_waits() {
     let mut client = at_rest(&server.url);
     let sender = client.sender();
     let other = std::thread::spawn(move || {
-        let id = sender.send("from afar").unwrap();
-        (id.number(), sender)
+        let accepted = sender.send("from afar").unwrap();
+        (accepted.id().number(), sender)
     });
 
     let heard = client.recv();

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, ConnectionState, Network, SendRejection};
-use gateway_std::{Client, ClientEvent, End, EndKind, MessageId, SendError, Sender};
+use gateway_std::{Accepted, Client, ClientEvent, End, EndKind, SendError, Sender};
 use gateway_tests::{Served, calm, serve};
 
 use super::{client, until_ready};
@@ -23,7 +23,8 @@ fn every_message_of_every_thread_is_sent_once() {
         .map(|thread| {
             let sender = client.sender();
             thread::spawn(move || {
-                let send = |number| sender.send(format!("{thread} {number}")).unwrap().number();
+                let send =
+                    |number| sender.send(format!("{thread} {number}")).unwrap().id().number();
                 (0..MESSAGES).map(send).collect::<Vec<_>>()
             })
         })
@@ -65,7 +66,7 @@ fn a_thread_may_enqueue_to_the_client_that_it_drives_itself() {
     assert_eq!(refused.into_message().as_text(), Some("early"));
     assert_eq!(echoed, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
     let numbers: Vec<_> =
-        receipts.into_iter().map(|receipt| receipt.wait().unwrap().number()).collect();
+        receipts.into_iter().map(|receipt| receipt.wait().unwrap().id().number()).collect();
     assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?}");
 }
 
@@ -139,7 +140,7 @@ fn closed() -> (Client, Sender, Served<()>) {
     (client, sender, server)
 }
 
-type Answer = Result<MessageId, SendError>;
+type Answer = Result<Accepted, SendError>;
 
 /// Drives the client until the message has its answer. An echo does not say so: it may be another's.
 fn answered(client: &mut Client, posted: JoinHandle<Answer>) -> Answer {

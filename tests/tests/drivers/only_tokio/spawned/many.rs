@@ -21,7 +21,7 @@ fn senders(handle: &Handle) -> JoinSet<()> {
         tasks.spawn(async move {
             let mut last = None;
             for number in 0..EACH {
-                let id = handle.send(format!("{task} {number}")).await.unwrap();
+                let id = handle.send(format!("{task} {number}")).await.unwrap().id();
                 assert!(last < Some(id), "numbers follow the order of the sends");
                 last = Some(id);
             }

@@ -24,7 +24,10 @@ async fn send(
     message: impl Into<Message>,
 ) -> tokio::task::JoinHandle<Result<u64, gateway_tokio::SendError>> {
     let (handle, message) = (handle.clone(), message.into());
-    let task = tokio::spawn(async move { handle.send(message).await.map(|id| id.number()) });
+    let task =
+        tokio::spawn(
+            async move { handle.send(message).await.map(|accepted| accepted.id().number()) },
+        );
     settle().await;
     task
 }

@@ -1,0 +1,348 @@
+//! What goes out beyond single messages: the outbox, the rate limit, and the end of a drain.
+
+use gateway_core::{CloseCode, CloseFrame, ConnectionState, Instant, Login, SendRejection};
+
+use super::Session;
+use super::standing::earlier;
+use crate::endpoint::Endpoint;
+use crate::message::Message;
+use crate::outbox::{Outbox, QueuedMessages};
+use crate::outcome::{Accepted, Fate, Ledger, Outcome};
+use crate::rate::TokenBucket;
+
+/// The parts of a session that most clients do not use. A session without them has no such box.
+#[derive(Default)]
+pub(super) struct Sending {
+    outbox: Option<QueuedMessages>,
+    bucket: Option<TokenBucket>,
+    drain: Option<Drain>,
+    places: Option<Places>,
+}
+
+/// Where the connection was ready, and where this attempt connects to. A place is an endpoint's
+/// scheme, host, port and path.
+struct Places {
+    own: Box<str>,
+    /// `None` for the client's own.
+    attempt: Option<Box<str>>,
+    ready: Option<Box<str>>,
+}
+
+/// A close that waits until everything has left.
+struct Drain {
+    until: Instant,
+    code: CloseCode,
+    reason: Box<str>,
+}
+
+impl Sending {
+    /// When the session's `tick` is due for one of these. `is_held_back` says whether messages wait
+    /// for a token.
+    fn deadline(&self, is_held_back: bool) -> Option<Instant> {
+        let expiry = self.outbox.as_ref().and_then(QueuedMessages::expires_at);
+        let drain = self.drain.as_ref().map(|drain| drain.until);
+        let token = self.bucket.as_ref().filter(|_| is_held_back).map(TokenBucket::next_at);
+        earlier(earlier(expiry, drain), token)
+    }
+}
+
+/// Sending while away, and at a limited rate.
+impl Session {
+    /// Keeps messages while the connection is not ready: see [`Outbox`]. `endpoint` is the client's
+    /// own. The settings must be right.
+    #[must_use]
+    pub(crate) fn with_outbox(mut self, outbox: Outbox, endpoint: &Endpoint) -> Self {
+        let sending = self.sending_mut();
+        sending.outbox = Some(QueuedMessages::new(outbox));
+        let place = endpoint.place().into();
+        sending.places = (!outbox.crosses_endpoints()).then_some(Places {
+            own: place,
+            attempt: None,
+            ready: None,
+        });
+        self
+    }
+
+    /// Limits the rate: see [`Rate`](crate::Rate).
+    #[must_use]
+    pub(crate) fn with_rate(mut self, bucket: TokenBucket) -> Self {
+        self.sending_mut().bucket = Some(bucket);
+        self
+    }
+
+    fn sending_mut(&mut self) -> &mut Sending {
+        self.sending.get_or_insert_default()
+    }
+
+    /// Whether the session must know the time before it [accepts](Self::accept) a message.
+    #[must_use]
+    #[inline]
+    pub const fn needs_time(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    /// Sets the time of the next call that has none.
+    pub fn set_time(&mut self, now: Instant) {
+        self.now = now;
+        if self.is_held_back {
+            self.hold_back(); // a token may have come back
+        }
+    }
+
+    /// Whether the session keeps messages while the connection is not ready.
+    #[must_use]
+    pub fn has_outbox(&self) -> bool {
+        self.outbox().is_some()
+    }
+
+    /// Returns how many messages wait in the outbox.
+    #[must_use]
+    pub fn queued_messages(&self) -> usize {
+        self.outbox().map_or(0, QueuedMessages::len)
+    }
+
+    /// Returns how many bytes their payloads have.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox().map_or(0, QueuedMessages::bytes)
+    }
+
+    fn outbox(&self) -> Option<&QueuedMessages> {
+        self.sending.as_ref()?.outbox.as_ref()
+    }
+
+    fn outbox_mut(&mut self) -> Option<&mut QueuedMessages> {
+        self.sending.as_mut()?.outbox.as_mut()
+    }
+
+    fn bucket_mut(&mut self) -> Option<&mut TokenBucket> {
+        self.sending.as_mut()?.bucket.as_mut()
+    }
+
+    /// Accepts a message of a session that has an outbox, a rate limit, or is draining.
+    #[cold]
+    pub(super) fn accept_with_care(
+        &mut self,
+        message: &Message,
+    ) -> Result<Accepted, SendRejection> {
+        if self.is_draining() {
+            return Err(SendRejection::Closed);
+        }
+        let is_ready = self.is_ready();
+        if self.outbox().is_some_and(|outbox| !is_ready || !outbox.is_empty())
+            && !is_closed(self.state())
+            && !self.takes_login()
+        {
+            return self.queue(message);
+        }
+        if is_ready && !self.has_token() && self.reserved == 0 {
+            return Err(SendRejection::Paced);
+        }
+        let accepted = self.accept_now(message);
+        self.hold_back();
+        accepted.map(Accepted::Buffered)
+    }
+
+    /// Puts a message into the outbox.
+    fn queue(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
+        let is_accepted = |outbox: &QueuedMessages| outbox.accepts(message.len());
+        if !self.outbox().is_some_and(is_accepted) {
+            return Err(SendRejection::OutboxFull);
+        }
+        self.report_each(Fate::Rejected, |session| {
+            session.outbox_mut().filter(|outbox| !outbox.fits(message.len()))?.drop_oldest()
+        });
+        let (now, number) = (self.now, self.ledger.number());
+        if let Some(outbox) = self.outbox_mut() {
+            outbox.push(now, number, message.clone());
+        }
+        Ok(Accepted::Queued(Ledger::id(number)))
+    }
+
+    /// Reports this outcome of each message that `next` returns.
+    fn report_each(&mut self, fate: Fate, mut next: impl FnMut(&mut Self) -> Option<u64>) {
+        let mut range: Option<(u64, u64)> = None;
+        loop {
+            let number = next(self);
+            match (range, number) {
+                (Some((first, last)), Some(number)) if number == last + 1 => {
+                    range = Some((first, number));
+                    continue;
+                }
+                (Some((first, last)), _) => self.report(Outcome::of(first, last, fate)),
+                (None, _) => {}
+            }
+            let Some(number) = number else { return };
+            range = Some((number, number));
+        }
+    }
+
+    /// Whether a message of the application would log in.
+    fn takes_login(&self) -> bool {
+        self.state() == ConnectionState::Connected
+            && !self.is_ready()
+            && matches!(self.config().login(), Login::External { .. })
+            && !self.connection.is_login_refused()
+    }
+
+    /// Whether a message of the application may leave now.
+    pub(super) fn has_token(&self) -> bool {
+        let bucket = self.sending.as_ref().and_then(|sending| sending.bucket.as_ref());
+        bucket.is_none_or(|bucket| bucket.allows(self.now))
+    }
+
+    /// Takes a token for a frame that was put into the write buffer.
+    #[inline]
+    pub(super) fn take_token(&mut self) {
+        if self.sending.is_some() {
+            self.take_token_of_bucket();
+        }
+    }
+
+    #[cold]
+    fn take_token_of_bucket(&mut self) {
+        let now = self.now;
+        if let Some(bucket) = self.bucket_mut() {
+            bucket.take(now);
+        }
+    }
+
+    /// Sends what waits for the connection, as far as there are space and tokens: first the messages
+    /// of every ready, then those of the outbox. Messages that are sent later wait until all of it
+    /// has left.
+    pub(super) fn advance(&mut self) {
+        if !self.is_ready() {
+            self.is_held_back = false;
+            return;
+        }
+        if self.on_ready.is_due() {
+            self.send_on_ready();
+        }
+        if self.sending.is_some() {
+            if !self.on_ready.is_due() {
+                self.empty_outbox();
+            }
+            self.hold_back();
+        }
+    }
+
+    /// Notes whether messages of the application have to wait.
+    fn hold_back(&mut self) {
+        let has_queued = self.outbox().is_some_and(|outbox| !outbox.is_empty());
+        let waits = self.on_ready.is_due() || has_queued || !self.has_token();
+        self.is_held_back = self.is_ready() && waits;
+    }
+
+    fn empty_outbox(&mut self) {
+        self.expire();
+        while self.has_token() && !self.is_write_blocked() {
+            let Some((number, message)) = self.outbox().and_then(QueuedMessages::front) else {
+                return;
+            };
+            let message = message.clone();
+            if self.accept_numbered(Some(number), &message).is_err() {
+                return; // the buffer is full
+            }
+            if let Some(outbox) = self.outbox_mut() {
+                let _ = outbox.drop_oldest();
+            }
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = self.now;
+        self.report_each(Fate::Expired, |session| session.outbox_mut()?.drop_expired(now));
+    }
+
+    /// Notes the URL of this attempt's request; `None` if it has none.
+    pub(super) fn note_place(&mut self, planned: Option<&Endpoint>) {
+        if let Some(places) = self.sending.as_mut().and_then(|sending| sending.places.as_mut()) {
+            places.attempt = planned.map(|endpoint| endpoint.place().into());
+        }
+    }
+
+    /// The connection is ready. If it is ready at another place than before, what waits in the outbox
+    /// is not for this server.
+    pub(super) fn compare_places(&mut self) {
+        let places = self.sending.as_mut().and_then(|sending| sending.places.as_mut());
+        let Some(places) = places else { return };
+        let place = places.attempt.clone().unwrap_or_else(|| places.own.clone());
+        let is_other = places.ready.as_ref().is_some_and(|ready| *ready != place);
+        places.ready = Some(place);
+        if is_other {
+            self.reject_queued();
+        }
+    }
+
+    /// Reports all messages of the outbox as rejected.
+    pub(super) fn reject_queued(&mut self) {
+        self.report_each(Fate::Rejected, |session| session.outbox_mut()?.drop_oldest());
+    }
+
+    /// Starts to close the connection once everything has left, or at `until` at the latest.
+    ///
+    /// From now on no message is accepted. What was accepted before is sent: messages in the outbox,
+    /// too, if the connection is ready in time. What is left at `until` is
+    /// [`Rejected`](crate::Fate::Rejected). A second call changes code, reason and `until`.
+    pub fn drain(&mut self, now: Instant, frame: CloseFrame<'_>, until: Instant) {
+        self.now = now;
+        if is_closed(self.state()) {
+            return;
+        }
+        let (code, reason) = (frame.code(), frame.reason().into());
+        self.sending_mut().drain = Some(Drain { until, code, reason });
+        self.close_if_drained();
+    }
+
+    /// Whether the session is [draining](Self::drain).
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.sending.as_ref().is_some_and(|sending| sending.drain.is_some())
+    }
+
+    /// Closes the connection if it is draining, and nothing is left or its time is over.
+    pub(super) fn close_if_drained(&mut self) {
+        let Some(drain) = self.sending.as_ref().and_then(|sending| sending.drain.as_ref()) else {
+            return;
+        };
+        let is_empty = self.is_flushed() && self.queued_messages() == 0 && !self.is_held_back;
+        if !is_empty && self.now < drain.until {
+            return;
+        }
+        let Some(Drain { code, reason, .. }) = self.sending_mut().drain.take() else { return };
+        if let Ok(frame) = CloseFrame::new(code.number(), &reason) {
+            self.close(self.now, frame);
+        }
+    }
+
+    /// When [`tick`](Self::tick) is due for what is sent while away or at a limited rate.
+    pub(super) fn sending_deadline(&self) -> Option<Instant> {
+        self.sending.as_ref()?.deadline(self.is_held_back && !self.is_write_blocked())
+    }
+
+    /// Evaluates that deadline. Returns whether it was due.
+    pub(super) fn tick_sending(&mut self, now: Instant) -> bool {
+        if self.sending_deadline().is_none_or(|deadline| now < deadline) {
+            return false;
+        }
+        self.now = now;
+        self.expire();
+        self.advance();
+        self.close_if_drained();
+        true
+    }
+
+    /// The connection is closing or CLOSED: nothing leaves the outbox any more.
+    pub(super) fn settle_closing(&mut self) {
+        if let Some(sending) = &mut self.sending {
+            sending.drain = None;
+            self.is_held_back = false;
+            self.reject_queued();
+        }
+    }
+}
+
+/// Whether nothing is sent before the next connect.
+pub(super) const fn is_closed(state: ConnectionState) -> bool {
+    matches!(state, ConnectionState::Closing | ConnectionState::Closed)
+}

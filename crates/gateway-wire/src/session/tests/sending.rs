@@ -1,0 +1,439 @@
+//! Sending while away, at a limited rate, and until all of it has left.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::endpoint::Endpoint;
+use crate::outbox::Outbox;
+use crate::outcome::Accepted;
+use crate::provider::Request;
+use crate::rate::Rate;
+
+fn endpoint() -> Endpoint {
+    Endpoint::builder("ws://gateway.example/feed?token=1").build().unwrap()
+}
+
+fn with(outbox: Outbox) -> Session {
+    session(calm()).with_sent_reported(true).with_outbox(outbox, &endpoint())
+}
+
+fn paced(mut session: Session, rate: Rate) -> Session {
+    session = session.with_rate(rate.bucket(&mut Vec::new()));
+    session
+}
+
+/// Connects, or waits for the retry, and opens a socket.
+fn ready(session: &mut Session, now: Instant) -> SocketId {
+    session.connect(now);
+    let id = opens(session);
+    session.opened(now, id);
+    assert!(session.is_ready());
+    id
+}
+
+fn send(session: &mut Session, text: &str) -> Accepted {
+    session.send(Message::text(text)).unwrap()
+}
+
+fn refusal(session: &mut Session, text: &str) -> SendRejection {
+    session.send(Message::text(text)).unwrap_err().rejection()
+}
+
+fn lose(session: &mut Session, now: Instant, id: SocketId) {
+    session.failed(now, id, Failure::Reset, "");
+    let Some(Order::Drop { id: dropped, .. }) = session.next_order() else { panic!("no drop") };
+    assert_eq!(dropped, id);
+    session.dropped(id);
+}
+
+/// The transport takes and flushes all bytes. Returns the texts in them.
+fn write_all(session: &mut Session, id: SocketId) -> Vec<String> {
+    let texts = texts(session.pending());
+    session.written(id, session.pending().len());
+    session.flushed(id);
+    texts
+}
+
+/// The texts of a client's short frames.
+fn texts(mut bytes: &[u8]) -> Vec<String> {
+    let mut texts = Vec::new();
+    while let [first, length, rest @ ..] = bytes {
+        let length = usize::from(length & 0x7f);
+        assert!(length < 126, "a short frame");
+        let (mask, rest) = rest.split_at(4);
+        let (payload, rest) = rest.split_at(length);
+        if *first == 0x81 {
+            let clear: Vec<_> =
+                payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b).collect();
+            texts.push(String::from_utf8(clear).unwrap());
+        }
+        bytes = rest;
+    }
+    texts
+}
+
+#[test]
+fn what_was_sent_while_away_leaves_in_order_behind_the_messages_of_every_ready() {
+    let mut session = with(Outbox::default());
+    session.set_on_ready("a", "subscribe").unwrap();
+    for text in ["one", "two"] {
+        assert!(send(&mut session, text).is_queued());
+    }
+
+    let id = ready(&mut session, at(1));
+    let third = send(&mut session, "three");
+
+    assert!(!third.is_queued());
+    assert_eq!(write_all(&mut session, id), ["subscribe", "one", "two", "three"]);
+    assert_eq!(outcomes(&mut session), [(1, 3, Fate::Sent { socket: id })]);
+}
+
+#[test]
+fn a_full_outbox_drops_the_oldest_message_or_refuses_the_newest() {
+    let outbox = Outbox::default().messages(2);
+    let mut dropping = with(outbox);
+    for text in ["one", "two", "three", "four"] {
+        assert!(send(&mut dropping, text).is_queued());
+    }
+    assert_eq!(outcomes(&mut dropping), [(1, 2, Fate::Rejected)]);
+
+    let mut refusing = with(outbox.refuse_newest());
+    send(&mut refusing, "one");
+    send(&mut refusing, "two");
+    assert_eq!(refusal(&mut refusing, "three"), SendRejection::OutboxFull);
+    let id = ready(&mut refusing, at(1));
+    assert_eq!(write_all(&mut refusing, id), ["one", "two"]);
+}
+
+#[test]
+fn a_message_longer_than_the_whole_outbox_is_refused() {
+    let mut session = with(Outbox::default().bytes(4));
+    send(&mut session, "four");
+    assert_eq!(refusal(&mut session, "fives"), SendRejection::OutboxFull);
+    assert_eq!(outcomes(&mut session), [], "nothing was dropped for it");
+}
+
+#[test]
+fn a_message_expires_at_its_deadline_and_also_if_the_connection_is_ready_too_late() {
+    let mut session = with(Outbox::default().time_to_live(Duration::from_secs(10)));
+    send(&mut session, "one");
+    assert_eq!(session.deadline(), Some(at(10)));
+    session.tick(at(9));
+    assert_eq!(session.queued_messages(), 1);
+    session.tick(at(10));
+    assert_eq!((session.queued_messages(), session.queued_bytes()), (0, 0));
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Expired)]);
+
+    send(&mut session, "two"); // at 10 s
+    let id = ready(&mut session, at(21)); // no tick came meanwhile
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+    assert_eq!(outcomes(&mut session), [(2, 2, Fate::Expired)]);
+}
+
+#[test]
+fn what_was_begun_is_never_queued_again_and_the_rest_leaves_on_the_next_socket() {
+    let limits = Limits { high_water: 10, ..Limits::default() };
+    let mut session = with(Outbox::default()).with_limits(limits);
+    for text in ["one", "two", "three"] {
+        send(&mut session, text);
+    }
+    let id = ready(&mut session, at(1));
+    assert_eq!(session.queued_messages(), 1, "the buffer is full");
+    assert!(session.poll_space().is_pending(), "the third one is before later messages");
+    session.written(id, 4);
+    lose(&mut session, at(1), id);
+    assert_eq!(
+        outcomes(&mut session),
+        [(1, 1, Fate::MaybeSent { socket: id }), (2, 2, Fate::Rejected)]
+    );
+
+    let id = ready(&mut session, at(9));
+    assert_eq!(write_all(&mut session, id), ["three"]);
+    assert_eq!(outcomes(&mut session), [(3, 3, Fate::Sent { socket: id })]);
+}
+
+#[test]
+fn a_full_buffer_takes_the_outbox_in_pieces_and_then_later_messages() {
+    let limits = Limits { high_water: 10, ..Limits::default() };
+    let mut session = with(Outbox::default()).with_limits(limits);
+    for text in ["one", "two", "three", "four"] {
+        send(&mut session, text);
+    }
+    let id = ready(&mut session, at(1));
+    assert_eq!(write_all(&mut session, id), ["one", "two"]);
+    assert!(session.is_full(), "messages are left");
+    assert!(send(&mut session, "five").is_queued(), "behind them");
+    assert_eq!(write_all(&mut session, id), ["three"]);
+    assert_eq!(write_all(&mut session, id), ["four", "five"]);
+    assert!(!session.is_full());
+}
+
+#[test]
+fn a_close_rejects_what_waits_and_refuses_what_comes() {
+    let mut session = with(Outbox::default());
+    send(&mut session, "one");
+    session.close(at(1), CloseFrame::NORMAL);
+    assert_eq!(session.state(), ConnectionState::Closed);
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Rejected)]);
+    assert_eq!(refusal(&mut session, "two"), SendRejection::Closed);
+
+    let id = ready(&mut session, at(2)); // a connect request starts anew
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+}
+
+#[test]
+fn what_waits_is_rejected_when_the_client_gives_up() {
+    let mut session = session(calm().max_attempts(Some(1)))
+        .with_outbox(Outbox::default().without_time_to_live(), &endpoint());
+    send(&mut session, "one");
+    session.connect(at(1));
+    while session.state() != ConnectionState::Closed {
+        let id = opens(&mut session);
+        let failed = OpenFailure::new(gateway_core::OpenError::Dns, "");
+        session.open_failed(at(1), id, &failed);
+        let _ = session.next_order();
+        if let Some(due) = session.deadline() {
+            session.tick(due);
+        }
+    }
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Rejected)]);
+    assert_eq!(refusal(&mut session, "two"), SendRejection::Closed);
+}
+
+#[test]
+fn what_waits_when_the_driver_ends_is_rejected() {
+    let mut session = with(Outbox::default());
+    send(&mut session, "one");
+    let outcome = session.abandon(0).find_map(|event| match event {
+        ClientEvent::Outcome(outcome) => Some(outcome.fate),
+        _ => None,
+    });
+    assert_eq!(outcome, Some(Fate::Rejected));
+}
+
+#[test]
+fn what_waits_is_not_for_another_endpoint_unless_the_outbox_says_so() {
+    for (url, crosses, expected) in [
+        ("ws://gateway.example/feed?token=2", false, Fate::Sent { socket: SocketId::new(2) }),
+        ("ws://other.example/feed", false, Fate::Rejected),
+        ("ws://gateway.example/other", false, Fate::Rejected),
+        ("ws://other.example/feed", true, Fate::Sent { socket: SocketId::new(2) }),
+    ] {
+        let mut session = with(Outbox::default().across_endpoints(crosses));
+        let id = ready(&mut session, at(1));
+        lose(&mut session, at(1), id);
+        send(&mut session, "one");
+        session.connect(at(2));
+        let id = opens(&mut session);
+        let plan = Request::new().url(url).plan(&endpoint(), &Login::None).unwrap();
+        let _ = session.endpoint_of(id, Some(&plan));
+        session.opened(at(2), id);
+        write_all(&mut session, id);
+        assert_eq!(outcomes(&mut session), [(1, 1, expected)], "{url}");
+    }
+}
+
+#[test]
+fn the_applications_own_login_is_not_queued_behind_the_outbox() {
+    let login = Login::External { timeout: Login::TIMEOUT };
+    let mut session = session(calm().login(login)).with_outbox(Outbox::default(), &endpoint());
+    send(&mut session, "one");
+    session.connect(at(1));
+    let id = opens(&mut session);
+    session.opened(at(1), id);
+    assert!(!send(&mut session, "login").is_queued());
+    session.login_accepted(at(2));
+    assert_eq!(write_all(&mut session, id), ["login", "one"]);
+}
+
+#[test]
+fn a_message_waits_for_a_token_and_leaves_when_it_is_there() {
+    let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0); // one in 5 s
+    let mut session = paced(session(calm()), rate);
+    let id = ready(&mut session, at(10));
+    send(&mut session, "one");
+    assert!(session.poll_space().is_pending());
+    assert_eq!(refusal(&mut session, "two"), SendRejection::Paced);
+    assert_eq!(session.deadline(), Some(at(15)));
+    session.tick(at(15));
+    assert!(session.poll_space().is_ready());
+    send(&mut session, "two");
+    assert_eq!(write_all(&mut session, id), ["one", "two"]);
+}
+
+#[test]
+fn the_outbox_and_the_messages_of_every_ready_are_paced_too() {
+    let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0);
+    let mut session = paced(with(Outbox::default().without_time_to_live()), rate);
+    session.set_on_ready("a", "subscribe a").unwrap();
+    session.set_on_ready("b", "subscribe b").unwrap();
+    send(&mut session, "one");
+    let id = ready(&mut session, at(10));
+    assert_eq!(write_all(&mut session, id), ["subscribe a"]);
+    for (seconds, expected) in [(15, "subscribe b"), (20, "one")] {
+        assert_eq!(session.deadline(), Some(at(seconds)));
+        session.tick(at(seconds));
+        assert_eq!(write_all(&mut session, id), [expected]);
+    }
+}
+
+#[test]
+fn a_heartbeat_never_waits_for_a_token() {
+    let config = Config::builder().heartbeat_interval(Duration::from_secs(5));
+    let mut session = paced(session(config), Rate::new(1, Duration::from_secs(60)));
+    let id = ready(&mut session, at(10));
+    send(&mut session, "one");
+    write_all(&mut session, id);
+    session.tick(at(15));
+    assert!(!session.pending().is_empty(), "the ping");
+    assert_eq!(session.poll_space(), std::task::Poll::Pending);
+}
+
+#[test]
+fn a_drain_sends_what_was_accepted_and_then_closes() {
+    let mut session = with(Outbox::default());
+    send(&mut session, "one");
+    session.connect(at(1));
+    let id = opens(&mut session);
+    session.drain(at(1), CloseFrame::NORMAL, at(9));
+    assert_eq!(refusal(&mut session, "two"), SendRejection::Closed);
+    assert_eq!(session.state(), ConnectionState::Connecting);
+    session.opened(at(2), id);
+    assert_eq!(write_all(&mut session, id), ["one"]);
+    assert_eq!(session.state(), ConnectionState::Closing);
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Sent { socket: id })]);
+}
+
+#[test]
+fn a_drain_ends_at_its_deadline_and_rejects_what_is_left() {
+    let mut session = with(Outbox::default());
+    send(&mut session, "one");
+    session.connect(at(1));
+    session.drain(at(1), CloseFrame::NORMAL, at(3));
+    session.tick(at(3));
+    assert_eq!(session.state(), ConnectionState::Closed);
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Rejected)]);
+}
+
+#[test]
+fn a_drain_with_nothing_left_closes_at_once() {
+    let mut session = session(calm());
+    let id = ready(&mut session, at(1));
+    session.drain(at(1), CloseFrame::NORMAL, at(9));
+    assert_eq!(session.state(), ConnectionState::Closing);
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+}
+
+/// One step of a random history.
+#[derive(Clone, Debug)]
+enum Step {
+    Send(usize),
+    Connect,
+    Open,
+    Write(usize),
+    Lose,
+    Wait(u64),
+    Close,
+    Drain(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0_usize..40).prop_map(Step::Send),
+        2 => Just(Step::Connect),
+        3 => Just(Step::Open),
+        4 => (0_usize..60).prop_map(Step::Write),
+        2 => Just(Step::Lose),
+        3 => (0_u64..8_000).prop_map(Step::Wait),
+        1 => Just(Step::Close),
+        1 => (0_u64..4_000).prop_map(Step::Drain),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+proptest! {
+    /// Whatever happens: each accepted message has one outcome, messages leave in the order in which
+    /// they were accepted, and the outbox keeps its bounds.
+    #[test]
+    fn each_message_has_one_outcome(steps in steps(), refuses in any::<bool>(), is_paced in any::<bool>()) {
+        let outbox = Outbox::default().messages(4).bytes(100).time_to_live(Duration::from_secs(10));
+        let outbox = if refuses { outbox.refuse_newest() } else { outbox.drop_oldest() };
+        let limits = Limits { high_water: 64, ..Limits::default() };
+        let mut session = with(outbox).with_limits(limits);
+        if is_paced {
+            session = paced(session, Rate::new(4, Duration::from_secs(4)));
+        }
+        let mut now = at(1);
+        let (mut accepted, mut settled, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        let mut socket = None;
+        for step in steps {
+            session.set_time(now);
+            match step {
+                Step::Send(length) => {
+                    if let Ok(taken) = session.send(Message::text("x".repeat(length))) {
+                        accepted.push(taken.id().number());
+                    }
+                }
+                Step::Connect => session.connect(now),
+                Step::Open => {
+                    if let Some(id) = session.socket().filter(|_| socket.is_none()) {
+                        session.opened(now, id);
+                        socket = session.is_ready().then_some(id);
+                    }
+                }
+                Step::Write(count) => {
+                    if let Some(id) = socket {
+                        session.written(id, count.min(session.pending().len()));
+                        session.flushed(id);
+                    }
+                }
+                Step::Lose => {
+                    if let Some(id) = socket {
+                        session.failed(now, id, Failure::Reset, "");
+                    }
+                }
+                Step::Wait(millis) => {
+                    let until = now.saturating_add(Duration::from_millis(millis));
+                    while let Some(due) = session.deadline().filter(|due| *due <= until) {
+                        session.tick(due);
+                        if session.deadline() == Some(due) {
+                            prop_assert!(false, "a deadline that stays due");
+                        }
+                    }
+                    now = until;
+                    session.tick(now);
+                }
+                Step::Close => session.close(now, CloseFrame::NORMAL),
+                Step::Drain(millis) => {
+                    let until = now.saturating_add(Duration::from_millis(millis));
+                    session.drain(now, CloseFrame::NORMAL, until);
+                }
+            }
+            while let Some(order) = session.next_order() {
+                if let Order::Drop { id, .. } | Order::Abort { id } = order {
+                    session.dropped(id);
+                    socket = socket.filter(|open| *open != id);
+                }
+            }
+            for (first, last, fate) in outcomes(&mut session) {
+                settled.extend(first..=last);
+                if fate != Fate::Expired {
+                    left.extend(first..=last);
+                }
+            }
+            prop_assert!(session.queued_messages() <= 4 && session.queued_bytes() <= 100);
+        }
+        session.close(now, CloseFrame::NORMAL);
+        while let Some(due) = session.deadline() {
+            session.tick(due);
+            while let Some(order) = session.next_order() {
+                if let Order::Drop { id, .. } | Order::Abort { id } = order {
+                    session.dropped(id);
+                }
+            }
+        }
+        settled.extend(outcomes(&mut session).into_iter().flat_map(|(first, last, _)| first..=last));
+        settled.sort_unstable();
+        prop_assert_eq!(settled, accepted);
+    }
+}
