@@ -56,10 +56,10 @@ pub use dial::{Dial, Transport};
 pub use errand::Provider;
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Accepted, Attempt, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint, Fate,
-    FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name, OnReadyError,
-    OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request, ResponseHeaders,
-    SendError, Status, Text, Tls,
+    Accepted, Attempt, Behind, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint,
+    Fate, FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name,
+    OnReadyError, OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request,
+    ResponseHeaders, SendError, Status, Text, Tls,
 };
 pub use os::Os;
 pub use permit::{Permit, ReserveError, ReserveErrorKind};

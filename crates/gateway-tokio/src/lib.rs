@@ -53,10 +53,10 @@ pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Accepted, Attempt, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint, Fate,
-    FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name, OnReadyError,
-    OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request, ResponseHeaders,
-    SendError, Status, Text, Tls,
+    Accepted, Attempt, Behind, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint,
+    Fate, FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name,
+    OnReadyError, OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request,
+    ResponseHeaders, SendError, Status, Text, Tls,
 };
 pub use open::{Provider, Providing};
 pub use sink::SinkError;

@@ -1,5 +1,7 @@
 //! The events that a driver yields to the application.
 
+use std::time::Duration;
+
 use gateway_core::{DisconnectCause, Notice, SocketId, Verdict};
 
 use crate::message::Message;
@@ -10,7 +12,7 @@ use crate::outcome::Outcome;
 /// Events wait until the application takes them:
 ///
 /// - Messages are bounded by [`Limits::backlog`](crate::Limits::backlog): past it, the client stops
-///   reading.
+///   reading, or drops the oldest ones, as [`Behind`](crate::Behind) says.
 /// - Notices and disconnections are bounded in number. If more than 256 of them wait, the client
 ///   drops some, and [`Missed`](Self::Missed) counts the dropped ones.
 /// - Outcomes are never dropped. While more than 4,096 ranges of them wait, a send fails with
@@ -49,6 +51,18 @@ pub enum ClientEvent {
     },
     /// The outcome of messages that were accepted.
     Outcome(Outcome),
+    /// The connection has not been ready for [`lost_after`](crate::Settings::lost_after). This comes
+    /// once in such a time; the next [`Notice::Ready`] ends it.
+    Lost {
+        /// How long the connection has not been ready.
+        away: Duration,
+    },
+    /// Received messages were dropped at this place, because the application took no events and
+    /// [`Behind::DropOldest`](crate::Behind::DropOldest) is set.
+    MessagesDropped {
+        /// The number of messages that were dropped.
+        count: u64,
+    },
     /// Notices and disconnections were dropped at this place, because the application took no
     /// events for a long time.
     ///

@@ -82,14 +82,55 @@ impl EventQueue {
             Some(
                 ClientEvent::Notice(_)
                 | ClientEvent::Disconnected { .. }
-                | ClientEvent::LoginRefused { .. },
+                | ClientEvent::LoginRefused { .. }
+                | ClientEvent::Lost { .. },
             ) => {
                 self.news -= 1;
                 self.news_limit = self.news_limit.min(self.news + DROPPED_AT_ONCE).max(NEWS);
             }
             Some(ClientEvent::Outcome(_)) => self.outcomes -= 1,
-            Some(ClientEvent::Message(_) | ClientEvent::Missed { .. }) | None => {}
+            Some(
+                ClientEvent::Message(_)
+                | ClientEvent::MessagesDropped { .. }
+                | ClientEvent::Missed { .. },
+            )
+            | None => {}
         }
+    }
+
+    /// Drops the oldest messages while `drops` says so of the next one.
+    /// [`MessagesDropped`](ClientEvent::MessagesDropped) takes the place of the first one. Returns
+    /// how many were dropped.
+    #[cold]
+    pub(crate) fn drop_messages(&mut self, mut drops: impl FnMut(&Message) -> bool) -> u64 {
+        let mut dropped = 0_u64;
+        let (mut is_over, mut has_mark) = (false, false);
+        self.queue.retain_mut(|event| match event {
+            // Older messages are gone, so the mark of an earlier drop comes first.
+            ClientEvent::MessagesDropped { .. } => {
+                has_mark = true;
+                true
+            }
+            ClientEvent::Message(message) if !is_over => {
+                is_over = !drops(message);
+                if is_over {
+                    return true;
+                }
+                dropped += 1;
+                let is_first = !std::mem::replace(&mut has_mark, true);
+                if is_first {
+                    *event = ClientEvent::MessagesDropped { count: 0 };
+                }
+                is_first
+            }
+            _ => true,
+        });
+        let is_mark =
+            |event: &&mut ClientEvent| matches!(event, ClientEvent::MessagesDropped { .. });
+        if let Some(ClientEvent::MessagesDropped { count }) = self.queue.iter_mut().find(is_mark) {
+            *count += dropped;
+        }
+        dropped
     }
 
     pub(crate) fn back(&self) -> Option<&ClientEvent> {
@@ -230,7 +271,7 @@ impl<'a> Judge<'a> {
                 self.messages_wait = true;
                 Class::Kept
             }
-            ClientEvent::Outcome(_) => Class::Kept,
+            ClientEvent::Outcome(_) | ClientEvent::MessagesDropped { .. } => Class::Kept,
             ClientEvent::Missed { count } => Class::Missed(*count),
             ClientEvent::Disconnected { .. } => {
                 if std::mem::take(&mut self.messages_wait) {
@@ -239,7 +280,7 @@ impl<'a> Judge<'a> {
                     Class::Old
                 }
             }
-            ClientEvent::LoginRefused { .. } => Class::Old,
+            ClientEvent::LoginRefused { .. } | ClientEvent::Lost { .. } => Class::Old,
             ClientEvent::Notice(notice) => self.judge_notice(notice, index),
         }
     }

@@ -77,8 +77,8 @@ pub use rate::Rate;
 pub use read_buffer::with_read_buffer;
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
-    BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order, Position,
-    Session, SocketEnd, Unread,
+    Behind, BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order,
+    Position, Session, SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
 pub use status::Status;

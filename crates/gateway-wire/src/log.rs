@@ -86,8 +86,20 @@ impl Writer {
                 info!(parent: &span, %socket, server, verdict, reason, "login refused");
             }
             ClientEvent::Notice(notice) => self.notice(notice),
-            ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => {}
+            ClientEvent::Lost { away } => {
+                let away_ms = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+                warn!(parent: &self.span(), away_ms, "not connected for a long time");
+            }
+            ClientEvent::Message(_)
+            | ClientEvent::Outcome(_)
+            | ClientEvent::MessagesDropped { .. }
+            | ClientEvent::Missed { .. } => {}
         }
+    }
+
+    /// Logs how many received messages were dropped because the application takes none.
+    fn messages_dropped(&mut self, count: u64) {
+        warn!(parent: &self.span(), count, "unread messages dropped");
     }
 
     /// Logs how many events were dropped because the application takes none.

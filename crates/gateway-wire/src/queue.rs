@@ -87,6 +87,10 @@ impl<T> Queue<T> {
         self.items.iter()
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut()
+    }
+
     /// Keeps, in their order, the elements for which `keep` returns true. At least one must be
     /// kept.
     pub(crate) fn retain_mut(&mut self, keep: impl FnMut(&mut T) -> bool) {

@@ -2,6 +2,7 @@
 //! events come out.
 
 mod abandon;
+mod behind;
 mod body;
 mod breach;
 mod clocks;
@@ -33,6 +34,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 pub use self::abandon::Unread;
+pub use self::behind::Behind;
 pub use self::end::SocketEnd;
 pub use self::limits::Limits;
 use self::link::{Link, Writing};
@@ -115,6 +117,8 @@ pub struct Session {
     /// The backlog cost of the messages that are lent, in bytes.
     lent: usize,
     limits: Limits,
+    behind: Behind,
+    dropped_messages: u64,
     report_sent: bool,
     stall: Stall,
     /// The attempt that was refused, and the end of the wait for the refusal's body.
@@ -172,6 +176,8 @@ impl Session {
             backlog: 0,
             lent: 0,
             limits: Limits::default(),
+            behind: Behind::StopReading,
+            dropped_messages: 0,
             report_sent: false,
             stall: Stall::new(Self::SEND_STALL),
             body_due: None,
@@ -386,6 +392,14 @@ impl Session {
     /// Processes the bytes of one read. All frames in them get the time `now`.
     pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
         self.now = now;
+        self.decode(now, id, bytes);
+        if self.behind == Behind::DropOldest && self.backlog > self.limits.backlog {
+            self.drop_oldest_messages();
+        }
+    }
+
+    #[inline(always)]
+    fn decode(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
         let mut input = Input::new(bytes);
         let mut frames = 0_u32;
         loop {

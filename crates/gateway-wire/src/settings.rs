@@ -17,7 +17,7 @@ use crate::name::Name;
 use crate::outbox::Outbox;
 use crate::rate::Rate;
 use crate::resolver::Resolver;
-use crate::session::{BoxObserver, Limits, Session};
+use crate::session::{Behind, BoxObserver, Limits, Session};
 use crate::tls::Tls;
 
 /// A function that reads the wall clock.
@@ -49,6 +49,10 @@ pub struct Settings {
     pub outbox: Option<Outbox>,
     /// Limits the rate of messages, if it is set.
     pub rate: Option<Rate>,
+    /// After how long without a ready connection this is reported, if it is set.
+    pub lost_after: Option<Duration>,
+    /// What the client does while its application takes no messages.
+    pub behind: Behind,
     /// Whether an outcome is also reported for messages that were sent.
     pub report_sent: bool,
     /// After how long without progress a waiting `send` or flush gives up.
@@ -89,6 +93,9 @@ impl Settings {
     /// milliseconds.
     pub const SHORTEST_SEND_STALL: Duration = Duration::from_millis(100);
 
+    /// The least `lost_after`.
+    pub const SHORTEST_LOST_AFTER: Duration = Duration::from_millis(1);
+
     /// The greatest `send_stall`.
     pub const LONGEST_SEND_STALL: Duration = Duration::from_secs(3_600);
 
@@ -107,6 +114,8 @@ impl Settings {
             limits: Limits::default(),
             outbox: None,
             rate: None,
+            lost_after: None,
+            behind: Behind::default(),
             report_sent: false,
             send_stall: Session::SEND_STALL,
             wall: None,
@@ -183,6 +192,10 @@ impl Settings {
         if let Some(outbox) = self.outbox {
             outbox.check(&mut errors);
         }
+        if let Some(span) = self.lost_after.filter(|span| *span < Self::SHORTEST_LOST_AFTER) {
+            let (given, limit) = (format_duration(span), "must be at least 1ms");
+            errors.push(ConfigError::new("lost_after", given, limit));
+        }
         let bucket = self.rate.map(|rate| rate.bucket(&mut errors));
         ConfigErrors::check(std::mem::take(&mut errors))?;
         let (Some(endpoint), Some(seed)) = (endpoint, seed) else {
@@ -199,12 +212,16 @@ impl Settings {
             .with_identity(name, &endpoint)
             .with_limits(self.limits)
             .with_sent_reported(self.report_sent)
-            .with_send_stall(self.send_stall);
+            .with_send_stall(self.send_stall)
+            .with_behind(self.behind);
         if let Some(outbox) = self.outbox {
             session = session.with_outbox(outbox, &endpoint);
         }
         if let Some(bucket) = bucket {
             session = session.with_rate(bucket);
+        }
+        if let Some(limit) = self.lost_after {
+            session = session.with_lost_after(limit);
         }
         for (key, message) in self.on_ready {
             if let Err(wrong) = session.set_on_ready(&key, message) {
@@ -338,6 +355,21 @@ macro_rules! settings_methods {
         /// [`Paced`](gateway_wire::core::SendRejection::Paced).
         pub fn rate(mut self, rate: $crate::Rate) -> Self {
             self.settings.rate = Some(rate);
+            self
+        }
+
+        /// Reports [`ClientEvent::Lost`](gateway_wire::ClientEvent::Lost) once the connection has not
+        /// been ready for this long, at least 1 ms: to show that the application is offline, for
+        /// example. By default it is not reported.
+        pub fn lost_after(mut self, span: ::std::time::Duration) -> Self {
+            self.settings.lost_after = Some(span);
+            self
+        }
+
+        /// Sets what the client does while its application takes no messages. By default it stops
+        /// reading.
+        pub fn behind(mut self, behind: $crate::Behind) -> Self {
+            self.settings.behind = behind;
             self
         }
 

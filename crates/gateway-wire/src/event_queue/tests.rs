@@ -24,6 +24,7 @@ enum Step {
     GaveUp,
     Refused,
     Disconnected,
+    Lost,
     Take,
 }
 
@@ -42,6 +43,7 @@ fn event(step: Step, number: u64) -> ClientEvent {
             let (verdict, reason) = (Verdict::Fatal, "".into());
             return ClientEvent::LoginRefused { socket, verdict, reason };
         }
+        Step::Lost => return ClientEvent::Lost { away: Duration::from_secs(number) },
         Step::Ping => Notice::PingSent { socket },
         Step::Pong => Notice::PongReceived { socket, round_trip: None },
         Step::Ready => Notice::Ready { socket, after: Duration::ZERO },
@@ -85,6 +87,7 @@ fn is_news(event: &ClientEvent) -> bool {
         ClientEvent::Notice(_)
             | ClientEvent::LoginRefused { .. }
             | ClientEvent::Disconnected { .. }
+            | ClientEvent::Lost { .. }
     )
 }
 
@@ -172,8 +175,11 @@ impl Model {
                 .any(|event| matches!(event, ClientEvent::Message(_)))
         };
         let is_protected = |(index, event): (usize, &ClientEvent)| match event {
-            ClientEvent::Message(_) | ClientEvent::Outcome(_) | ClientEvent::Missed { .. } => true,
-            ClientEvent::LoginRefused { .. } => false,
+            ClientEvent::Message(_)
+            | ClientEvent::Outcome(_)
+            | ClientEvent::MessagesDropped { .. }
+            | ClientEvent::Missed { .. } => true,
+            ClientEvent::LoginRefused { .. } | ClientEvent::Lost { .. } => false,
             ClientEvent::Disconnected { .. } => behind_message(index),
             ClientEvent::Notice(_) => newest.contains(&Some(index)),
         };
@@ -197,6 +203,7 @@ fn histories() -> impl Strategy<Value = Vec<Step>> {
             Step::GaveUp,
             Step::Refused,
             Step::Disconnected,
+            Step::Lost,
             Step::Take,
         ])
     };
@@ -339,4 +346,31 @@ fn past_4096_ranges_of_outcomes_it_is_full_until_some_are_taken() {
     assert!(queue.is_full_of_outcomes());
     queue.pop_front(|_| {});
     assert!(!queue.is_full_of_outcomes());
+}
+
+#[test]
+fn dropped_messages_leave_one_mark_with_their_count_and_the_rest_stays_in_order() {
+    let mut queue = EventQueue::new();
+    let steps =
+        [Step::Ready, Step::Message, Step::Ping, Step::Message, Step::Message, Step::Message];
+    for (number, step) in (0..).zip(steps) {
+        push(&mut queue, event(step, number));
+    }
+    let drops = |count: u64| {
+        let mut left = count;
+        move |_: &Message| {
+            let drops = left > 0;
+            left -= u64::from(drops);
+            drops
+        }
+    };
+    assert_eq!(queue.drop_messages(drops(2)), 2);
+    assert_eq!(queue.drop_messages(drops(1)), 1);
+    assert_eq!(queue.drop_messages(drops(0)), 0);
+    let waiting: Vec<_> = std::iter::from_fn(|| queue.pop_front(|_| {})).collect();
+    let mark = ClientEvent::MessagesDropped { count: 3 };
+    assert_eq!(
+        waiting,
+        [event(Step::Ready, 0), mark, event(Step::Ping, 2), event(Step::Message, 5)]
+    );
 }

@@ -38,6 +38,7 @@ enum Line {
     Outcome(Outcome),
     Message(usize),
     Dropped(usize),
+    MessagesDropped(u64),
     IgnoredCall,
     ResumeRefused(String),
 }
@@ -63,6 +64,7 @@ impl DeferredLog {
                 Line::Outcome(outcome) => self.0.outcome(&outcome),
                 Line::Message(bytes) => self.0.message(bytes),
                 Line::Dropped(count) => self.0.dropped(count),
+                Line::MessagesDropped(count) => self.0.messages_dropped(count),
                 Line::IgnoredCall => self.0.ignored_call(),
                 Line::ResumeRefused(limit) => self.0.resume_refused(&limit),
             }
@@ -148,6 +150,15 @@ impl Log {
             // Not bounded: without it, later lines would show the server before. There is at most one
             // for each attempt that the driver begins.
             Self::Later(lines) => lines.lines.push(Line::Server(server)),
+        }
+    }
+
+    pub(crate) fn messages_dropped(&mut self, count: u64) {
+        match self {
+            Self::Now(writer) => writer.messages_dropped(count),
+            Self::Later(lines) => {
+                lines.push(LevelFilter::WARN, || Line::MessagesDropped(count));
+            }
         }
     }
 

@@ -2,9 +2,9 @@
 
 use gateway_core::{ConnectionState, Event, Instant};
 
-use super::Session;
 use super::link::Link;
 use super::perform::Payload;
+use super::{Behind, Session};
 
 impl Session {
     /// Sets whether the application has stopped taking messages. While it has (`held`), only the
@@ -47,6 +47,7 @@ impl Session {
         if logging_in {
             return self.backlog <= self.limits.backlog.saturating_mul(2);
         }
-        !self.held && !self.is_breached() && self.backlog <= self.limits.backlog
+        let has_space = self.behind == Behind::DropOldest || self.backlog <= self.limits.backlog;
+        !self.held && !self.is_breached() && has_space
     }
 }

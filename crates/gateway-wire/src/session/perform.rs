@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Logs and queues a notice or a disconnection.
-    fn notify(&mut self, event: ClientEvent) {
+    pub(super) fn notify(&mut self, event: ClientEvent) {
         self.log.news(&event);
         let dropped = self.events.push_news(event);
         if dropped > 0 {
@@ -187,7 +187,10 @@ impl Session {
             Action::Notify(notice) => {
                 match notice {
                     Notice::PongReceived { .. } => self.on_pong(),
-                    Notice::StateChanged { to, .. } => self.is_newly_closing |= is_closed(to),
+                    Notice::StateChanged { to, .. } => {
+                        self.is_newly_closing |= is_closed(to);
+                        self.note_absence(to);
+                    }
                     _ => {}
                 }
                 self.notify(ClientEvent::Notice(notice));

@@ -1,10 +1,13 @@
 //! What goes out beyond single messages: the outbox, the rate limit, and the end of a drain.
 
+use std::time::Duration;
+
 use gateway_core::{CloseCode, CloseFrame, ConnectionState, Instant, Login, SendRejection};
 
 use super::Session;
 use super::standing::earlier;
 use crate::endpoint::Endpoint;
+use crate::event::ClientEvent;
 use crate::message::Message;
 use crate::outbox::{Outbox, QueuedMessages};
 use crate::outcome::{Accepted, Fate, Ledger, Outcome};
@@ -17,6 +20,22 @@ pub(super) struct Sending {
     bucket: Option<TokenBucket>,
     drain: Option<Drain>,
     places: Option<Places>,
+    absence: Option<Absence>,
+}
+
+/// The time in which the connection is not ready.
+struct Absence {
+    /// Past this time, the application is told.
+    limit: Duration,
+    since: Option<Instant>,
+    is_told: bool,
+}
+
+impl Absence {
+    fn due(&self) -> Option<Instant> {
+        let since = self.since.filter(|_| !self.is_told)?;
+        Some(since.saturating_add(self.limit))
+    }
 }
 
 /// Where the connection was ready, and where this attempt connects to. A place is an endpoint's
@@ -42,7 +61,8 @@ impl Sending {
         let expiry = self.outbox.as_ref().and_then(QueuedMessages::expires_at);
         let drain = self.drain.as_ref().map(|drain| drain.until);
         let token = self.bucket.as_ref().filter(|_| is_held_back).map(TokenBucket::next_at);
-        earlier(earlier(expiry, drain), token)
+        let lost = self.absence.as_ref().and_then(Absence::due);
+        earlier(earlier(expiry, drain), earlier(token, lost))
     }
 }
 
@@ -68,6 +88,39 @@ impl Session {
     pub(crate) fn with_rate(mut self, bucket: TokenBucket) -> Self {
         self.sending_mut().bucket = Some(bucket);
         self
+    }
+
+    /// Reports when the connection has not been ready for this long: see
+    /// [`Lost`](ClientEvent::Lost).
+    #[must_use]
+    pub(crate) fn with_lost_after(mut self, limit: Duration) -> Self {
+        self.sending_mut().absence = Some(Absence { limit, since: None, is_told: false });
+        self
+    }
+
+    /// The state has changed.
+    pub(super) fn note_absence(&mut self, to: ConnectionState) {
+        let (is_over, now) = (self.is_ready() || is_closed(to), self.now);
+        let absence = self.sending.as_mut().and_then(|sending| sending.absence.as_mut());
+        let Some(absence) = absence else { return };
+        if is_over {
+            (absence.since, absence.is_told) = (None, false);
+        } else {
+            absence.since.get_or_insert(now);
+        }
+    }
+
+    /// Reports a connection that has not been ready for too long.
+    fn report_lost(&mut self) {
+        let now = self.now;
+        let absence = self.sending.as_mut().and_then(|sending| sending.absence.as_mut());
+        let Some(absence) = absence.filter(|absence| absence.due().is_some_and(|due| now >= due))
+        else {
+            return;
+        };
+        absence.is_told = true;
+        let away = absence.since.map(|since| now.saturating_duration_since(since));
+        self.notify(ClientEvent::Lost { away: away.unwrap_or_default() });
     }
 
     fn sending_mut(&mut self) -> &mut Sending {
@@ -326,6 +379,7 @@ impl Session {
             return false;
         }
         self.now = now;
+        self.report_lost();
         self.expire();
         self.advance();
         self.close_if_drained();

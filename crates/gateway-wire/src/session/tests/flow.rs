@@ -120,3 +120,24 @@ fn a_login_is_read_though_the_application_is_held() {
     session.received(at(1), id, &frame(0x81, "welcome"));
     assert!(session.is_ready() && !session.wants_input());
 }
+
+#[test]
+fn an_application_that_is_behind_misses_the_oldest_messages_if_it_says_so() {
+    let limits = Limits { backlog: 10_000, ..Limits::default() };
+    let (session, id) = open(calm(), limits);
+    let mut session = session.with_behind(Behind::DropOldest);
+    for number in 0..1_000 {
+        assert!(session.wants_input());
+        session.received(at(1), id, &frame(0x81, format!("message {number}")));
+        assert!(session.backlog <= limits.backlog, "the memory is bounded");
+    }
+
+    let events = events(&mut session);
+
+    let Some(ClientEvent::MessagesDropped { count }) = events.first() else { panic!("no mark") };
+    assert_eq!((*count, session.dropped_messages()), (1_000 - events.len() as u64 + 1, *count));
+    let last = ClientEvent::Message(Message::text("message 999"));
+    assert_eq!(events.last(), Some(&last));
+    let first = ClientEvent::Message(Message::text(format!("message {count}")));
+    assert_eq!(events.get(1), Some(&first), "the oldest were dropped");
+}

@@ -324,6 +324,39 @@ fn a_drain_with_nothing_left_closes_at_once() {
     assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
 }
 
+fn lost(session: &mut Session) -> Vec<Duration> {
+    let lost = |event| match event {
+        ClientEvent::Lost { away } => Some(away),
+        _ => None,
+    };
+    events(session).into_iter().filter_map(lost).collect()
+}
+
+#[test]
+fn a_connection_that_is_away_for_too_long_is_reported_once_in_each_absence() {
+    let limit = Duration::from_secs(30);
+    let config = calm().connect_timeout(Duration::from_secs(60));
+    let mut session = session(config).with_lost_after(limit);
+    assert_eq!(session.deadline(), None, "it has not started");
+    session.connect(at(1));
+    let id = opens(&mut session);
+    session.tick(at(30));
+    assert_eq!(lost(&mut session), [] as [Duration; 0]);
+    session.tick(at(31));
+    session.tick(at(32));
+    assert_eq!(lost(&mut session), [limit]);
+
+    session.opened(at(40), id);
+    session.failed(at(50), id, Failure::Reset, "");
+    session.tick(at(79));
+    assert_eq!(lost(&mut session), [] as [Duration; 0]);
+    session.tick(at(81));
+    assert_eq!(lost(&mut session), [Duration::from_secs(31)]);
+
+    session.close(at(90), CloseFrame::NORMAL);
+    assert_eq!(session.deadline(), None);
+}
+
 /// One step of a random history.
 #[derive(Clone, Debug)]
 enum Step {
