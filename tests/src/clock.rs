@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 /// A guard only: no test ends by it.
-pub(crate) const GUARD: Duration = Duration::from_secs(20);
+pub const GUARD: Duration = Duration::from_secs(20);
 
 /// The same on a paused clock, which runs ahead as soon as everybody waits.
 const PAUSED_GUARD: Duration = Duration::from_secs(30 * 86_400);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gateway_tokio::core::{CloseFrame, ConnectionState, DisconnectCause, GiveUpCause, Statistics};
 use gateway_tokio::{
     Accepted, Attempt, ClientEvent, End, Events, FlushError, Handle, Message, OnReadyError,
-    ProviderError, Request, SendError,
+    ProviderError, Request, RequestError, SendError, Status,
 };
 use tokio::runtime::Runtime;
 
@@ -239,6 +239,50 @@ impl Either {
     /// Closes the connection.
     pub fn close(&mut self, frame: CloseFrame<'_>) {
         each!(self, client => client.close(frame), handle => handle.close(frame).expect(ALIVE));
+    }
+
+    /// Makes a request, and waits for its answer.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn request(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        match self {
+            Self::Tokio(client, runtime) => {
+                runtime.block_on(async { within(client.request(message, timeout)).await })
+            }
+            Self::Std(client) => client.request(message, timeout),
+            Self::Spawned(handle, _, runtime) => {
+                runtime.block_on(async { within(handle.request(message, timeout)).await })
+            }
+        }
+    }
+
+    /// Does the same for an idempotent request.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn request_idempotent(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        match self {
+            Self::Tokio(client, runtime) => runtime
+                .block_on(async { within(client.request_idempotent(message, timeout)).await }),
+            Self::Std(client) => client.request_idempotent(message, timeout),
+            Self::Spawned(handle, _, runtime) => runtime
+                .block_on(async { within(handle.request_idempotent(message, timeout)).await }),
+        }
+    }
+
+    /// A snapshot.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        each!(self, client => client.status(), handle => handle.status().expect(ALIVE))
     }
 
     /// Drains the client: closes it once everything has left. Returns how it ended.

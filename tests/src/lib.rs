@@ -28,7 +28,7 @@ pub use client::{
     calm, client, disconnected, drain, messages, pair, pair_with, texts, until, until_ready,
     while_polling,
 };
-pub use clock::{elapse, now, settle, within};
+pub use clock::{GUARD, elapse, now, settle, within};
 pub use cuts::Cuts;
 pub use either::{Driver, Either, Provided};
 pub use gateway_testkit::Frame;

@@ -8,7 +8,7 @@ use gateway_core::{
     Config, Dialect as _, HeartbeatKind, Instant, NoDialect, Secret, Secrets, SocketId,
 };
 use gateway_dialects::preset;
-use gateway_wire::{ClientEvent, Message, Order, Session};
+use gateway_wire::{ClientEvent, JsonCorrelator, Message, Order, Repeat, RequestId, Session};
 
 use crate::Case;
 
@@ -19,7 +19,14 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("session: same, dialect without interest", None, flooded_past_a_dialect),
     Case::new("session: same, dialect sees it", None, flooded_through_a_dialect),
     Case::new("session: send", None, send),
+    Case::new("session: call, bare send and receive", None, bare_call),
+    Case::new("session: call, request and its answer", None, call),
 ];
+
+/// A call of JSON-RPC without its id.
+const CALL: &str = r#"{"jsonrpc":"2.0","method":"public/get_order_book","params":{"instrument_name":"BTC-PERPETUAL","depth":5}}"#;
+/// The same with an id.
+const NUMBERED: &str = r#"{"id":1000000,"jsonrpc":"2.0","method":"public/get_order_book","params":{"instrument_name":"BTC-PERPETUAL","depth":5}}"#;
 
 const TEXT: &str = r#"{"stream":"trades","price":"64250.10","size":"0.0125"}"#;
 const PONG: &str = r#"{"type":"pong"}"#;
@@ -43,6 +50,23 @@ fn counted_flood(session: &mut Session, now: Instant, id: SocketId, bytes: &[u8]
 #[inline(never)]
 fn counted_send(session: &mut Session, message: Message) {
     let _ = black_box(session.send(message));
+}
+
+#[inline(never)]
+fn counted_call(session: &mut Session, now: Instant, call: &Message) -> Option<RequestId> {
+    session.request(now, call, Duration::from_secs(5), Repeat::Never).ok()
+}
+
+#[inline(never)]
+fn counted_answer(
+    session: &mut Session,
+    now: Instant,
+    id: SocketId,
+    bytes: &[u8],
+    request: RequestId,
+) {
+    session.received(now, id, bytes);
+    black_box(session.take_answer(request));
 }
 
 // The cases.
@@ -134,6 +158,52 @@ fn send(rounds: u64) {
         counted_send(&mut session, black_box(Message::text(TEXT)));
         assert!(session.pending().len() > TEXT.len(), "a frame is a head and the text");
         write_all(&mut session, id);
+    }
+}
+
+/// The text of an answer with this id.
+fn answer_to(id: u64) -> Vec<u8> {
+    let text =
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"bids":[[64250.1,12.5]],"asks":[]}}}}"#);
+    frame(&text)
+}
+
+/// A message out and a message in, which the application must match itself.
+fn bare_call(rounds: u64) {
+    let (mut session, id) = open();
+    let bytes = answer_to(1_000_000);
+    let mut now = Instant::from_millis(30_100);
+    for _ in 0..rounds {
+        now = now.saturating_add(Duration::from_micros(1));
+        counted_send(&mut session, black_box(Message::text(NUMBERED)));
+        write_all(&mut session, id);
+        counted_read(&mut session, black_box(now), id, black_box(&bytes));
+    }
+}
+
+/// The same as a request. Sixty-four others wait meanwhile.
+fn call(rounds: u64) {
+    let (session, id) = open();
+    let correlator = JsonCorrelator::new("/id").expect("a pointer");
+    let mut session = session.with_requests(Box::new(correlator));
+    let message = Message::text(CALL);
+    let mut now = Instant::from_millis(30_100);
+    let mut number = 0;
+    let mut others =
+        || session.request(now, &message, Duration::from_secs(86_400), Repeat::Never).ok();
+    while number < 64 && others().is_some() {
+        number += 1;
+    }
+    write_all(&mut session, id);
+    for _ in 0..rounds {
+        number += 1;
+        now = now.saturating_add(Duration::from_micros(1));
+        let bytes = answer_to(number);
+        let request = counted_call(&mut session, black_box(now), black_box(&message));
+        write_all(&mut session, id);
+        let request = request.expect("the connection is ready");
+        counted_answer(&mut session, black_box(now), id, black_box(&bytes), request);
+        assert!(!session.has_events(), "the answer is no event");
     }
 }
 

@@ -299,6 +299,12 @@ impl<R, D> Connection<R, D> {
         self.machine.is_ready()
     }
 
+    /// Returns the next of this socket's numbers, for the id of a message. The dialect takes its ids
+    /// [from the same numbers](crate::Exchange::next_number). Returns `None` without a dialect.
+    pub fn next_number(&mut self) -> Option<u64> {
+        self.speech.as_mut().map(|speech| speech.next_number())
+    }
+
     /// The socket that the provider is asked for, that is opening, or that is open.
     #[must_use]
     pub const fn socket(&self) -> Option<SocketId> {

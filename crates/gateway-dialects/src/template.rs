@@ -19,7 +19,8 @@ pub(crate) struct Names<'a> {
 /// The values of one socket.
 #[derive(Default)]
 pub(crate) struct Values {
-    /// The number of the last message that used a counter.
+    /// The number of the last message that used a counter. Requests of the application take numbers,
+    /// too.
     pub(crate) counter: u64,
     pub(crate) secrets: Secrets,
     pub(crate) captured: Vec<Captured>,
@@ -117,7 +118,7 @@ impl Template {
             return Err(Fault::new(&self.place, name));
         }
         if self.uses(&Source::Counter) {
-            values.counter = values.counter.saturating_add(1);
+            values.counter = exchange.next_number();
         }
         let UnixMillis(timestamp) = exchange.wall_clock().unwrap_or(UnixMillis(0));
         if is_stamped {

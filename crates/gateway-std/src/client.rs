@@ -4,6 +4,7 @@ mod mail;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use gateway_core::{
 };
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message,
-    Name, OnReadyError, Prefix, Progress, ResponseHeaders, SendError, Session, Status,
+    Name, OnReadyError, Prefix, Progress, Repeat, RequestError, RequestErrorKind, RequestId,
+    ResponseHeaders, SendError, Session, Status,
 };
 use thiserror::Error;
 
@@ -64,6 +66,14 @@ pub struct Client<S: System = Os> {
     /// What senders were last shown.
     standing: Standing,
     wakeups: u64,
+    /// The requests of other threads, and where their answers go.
+    asked: Vec<Asked>,
+}
+
+/// A request of another thread.
+struct Asked {
+    request: RequestId,
+    answer: SyncSender<Result<Message, RequestErrorKind>>,
 }
 
 /// The timeout passed without an event. The error's text begins with the client's name.
@@ -95,7 +105,14 @@ impl<S: System> Client<S> {
     pub(crate) fn new(session: Session, endpoint: Endpoint, system: S) -> Self {
         let standing = Standing::of(&session);
         let mailbox = Arc::new(Mailbox::new(system.waker(), endpoint.clone(), &session));
-        Self { engine: Engine::new(session, system), endpoint, mailbox, standing, wakeups: 0 }
+        Self {
+            engine: Engine::new(session, system),
+            endpoint,
+            mailbox,
+            standing,
+            wakeups: 0,
+            asked: Vec::new(),
+        }
     }
 
     /// Waits for the next event. Returns `None` once the connection is CLOSED and you have received
@@ -203,6 +220,51 @@ impl<S: System> Client<S> {
             Poll::Pending => Err(FlushErrorKind::Lost), // the connection is over
         };
         flushed.map_err(|kind| FlushError::new(kind, self.engine.session().name().cloned()))
+    }
+
+    /// Makes a request, and returns its answer. The client puts an id into the message and looks for
+    /// it in what the server sends, as the [`Correlator`](crate::Correlator) of
+    /// [`requests`](Builder::requests) says. The answer is not among the events.
+    ///
+    /// This drives the connection, so events wait meanwhile, within the bounds of [`ClientEvent`].
+    /// For several requests at a time, use [senders](Sender::request) on other threads.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
+    /// within `timeout`. The [kind](RequestError::kind) says whether the server may have the request.
+    pub fn request(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(&message.into(), timeout, Repeat::Never)
+    }
+
+    /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
+    /// waits until the connection is ready, and is sent again after each reconnect.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    pub fn request_idempotent(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(&message.into(), timeout, Repeat::OnReconnect)
+    }
+
+    fn ask(
+        &mut self,
+        message: &Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<Message, RequestError> {
+        let answer = self.engine.request(message, timeout, repeat).and_then(|request| {
+            self.drive(|session| session.is_request_over(request));
+            let answer = self.engine.session_mut().take_answer(request);
+            answer.unwrap_or(Err(RequestErrorKind::Closed)) // the wait ends only with an end
+        });
+        answer.map_err(|why| RequestError::new(why, self.engine.session().name().cloned()))
     }
 
     /// Starts to close the connection. Take events until `None`, which comes within the close
@@ -436,6 +498,7 @@ impl<S: System> Client<S> {
         loop {
             let _ = self.engine.carry_out_orders();
             self.publish();
+            self.answer_requests();
             // First: other threads' messages must not delay the caller, who may now go on.
             if done(self.engine.session()) {
                 return Ok(());
@@ -492,6 +555,7 @@ impl<S: System> Client<S> {
             let _ = self.engine.write();
         }
         self.publish();
+        self.answer_requests();
     }
 
     /// Ends the wait of this thread. If it has stalled, the waits of other threads' messages have

@@ -1,7 +1,7 @@
 //! The only file that reads clocks.
 #![allow(clippy::disallowed_methods, reason = "time enters the driver here, and nowhere else")]
 
-use std::time::{Instant as StdInstant, SystemTime};
+use std::time::{Duration, Instant as StdInstant, SystemTime};
 
 use gateway_core::{Instant, UnixMillis};
 use gateway_wire::WallClock;
@@ -29,6 +29,22 @@ impl Clock {
     /// Whether the wall clock is the system's.
     pub(crate) const fn is_of_the_system(&self) -> bool {
         self.wall.is_none()
+    }
+}
+
+/// The time that is left of a span.
+pub(crate) struct Countdown {
+    begun: StdInstant,
+    span: Duration,
+}
+
+impl Countdown {
+    pub(crate) fn start(span: Duration) -> Self {
+        Self { begun: StdInstant::now(), span }
+    }
+
+    pub(crate) fn left(&self) -> Duration {
+        self.span.saturating_sub(self.begun.elapsed())
     }
 }
 

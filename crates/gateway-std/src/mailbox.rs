@@ -6,15 +6,20 @@ mod letter;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use gateway_core::SendRejection;
-use gateway_wire::{End, EndKind, Endpoint, Message, Name, OnReadyError, SendError, Session};
+use gateway_wire::{
+    End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestErrorKind, SendError,
+    Session,
+};
 
-pub(crate) use self::control::{Control, Facts, Setting, Standing};
+pub(crate) use self::control::{Control, Facts, Question, Setting, Standing};
 pub(crate) use self::letter::{Answer, Letter, Wait};
+use crate::clock::Countdown;
 use crate::inside::is_inside;
 use crate::permit::{ReserveError, ReserveErrorKind};
 
@@ -23,6 +28,10 @@ const LETTERS: usize = 256;
 
 /// The most bytes of messages that may wait in the mailbox. A single longer message may also wait.
 const LETTER_BYTES: usize = 1 << 20;
+
+/// How much longer than its timeout a request waits for the client, which ends it in time if it is
+/// driven. So two clocks do not race.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The most other requests that may wait.
 const CONTROLS: usize = 16;
@@ -278,6 +287,43 @@ impl Mailbox {
         set.recv().unwrap_or(Err(OnReadyError::Gone))
     }
 
+    /// Makes a request, and waits for its answer, at most until its time is over.
+    pub(crate) fn request(
+        &self,
+        message: Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<Message, RequestErrorKind> {
+        let time = Countdown::start(timeout);
+        let mut mail = self.lock();
+        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
+            if time.left().is_zero() {
+                return Err(RequestErrorKind::TimedOut);
+            }
+            let waited = self.room.wait_timeout(mail, time.left());
+            (mail, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        match (mail.standing, mail.retired) {
+            (Standing::GONE, _) => return Err(RequestErrorKind::Gone),
+            (_, true) => return Err(RequestErrorKind::Closed),
+            (_, false) if is_inside() => return Err(RequestErrorKind::Reentrant),
+            (_, false) => {}
+        }
+        let (answer, answered) = sync_channel(1);
+        let awaited = Arc::new(());
+        let (is_awaited, timeout) = (Arc::downgrade(&awaited), time.left());
+        let question = Question { message, timeout, repeat, answer, is_awaited };
+        mail.controls.push_back(Control::Request(Box::new(question)));
+        self.ring(mail);
+        // The client may not be asked for events meanwhile. Otherwise it ends the request itself.
+        let answer = answered.recv_timeout(timeout.saturating_add(GRACE));
+        drop(awaited);
+        answer.unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => Err(RequestErrorKind::TimedOut),
+            RecvTimeoutError::Disconnected => Err(RequestErrorKind::Gone),
+        })
+    }
+
     /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
     /// only the newest matter when the client is asked for an event again. The same holds within an
     /// observer or a dialect, which must not wait.
@@ -398,6 +444,10 @@ impl Mailbox {
             }
             Control::OnReady(_, answer) => {
                 let _ = answer.send(Err(OnReadyError::Closed));
+                false
+            }
+            Control::Request(question) => {
+                let _ = question.answer.send(Err(RequestErrorKind::Closed));
                 false
             }
             _ => true,

@@ -9,8 +9,8 @@ use gateway_core::{
     CloseFrame, ConnectionState, GiveUpCause, Network, SendRejection, Statistics, Verdict,
 };
 use gateway_wire::{
-    Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, ResponseHeaders, SendError,
-    Status,
+    Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestError,
+    ResponseHeaders, SendError, Status,
 };
 
 use crate::inside::is_inside;
@@ -149,6 +149,45 @@ impl Sender {
     pub fn reserve(&self, bytes: usize) -> Result<Permit, ReserveError> {
         self.mailbox.reserve(space_of(bytes))?;
         Ok(Permit::new(Arc::clone(&self.mailbox), bytes))
+    }
+
+    /// Makes a request, and returns its answer; see [`Client::request`](crate::Client::request).
+    /// Another thread must ask the client for events meanwhile. The request overtakes messages that
+    /// are still [enqueued](Self::enqueue). `timeout` also covers the wait for the client.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
+    /// within `timeout`. Or `Gone` or `Reentrant`.
+    pub fn request(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::Never)
+    }
+
+    /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
+    /// waits until the connection is ready, and is sent again after each reconnect.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    /// Or `Gone` or `Reentrant`.
+    pub fn request_idempotent(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::OnReconnect)
+    }
+
+    fn ask(
+        &self,
+        message: Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<Message, RequestError> {
+        let answer = self.mailbox.request(message, timeout, repeat);
+        answer.map_err(|why| RequestError::new(why, self.mailbox.name.clone()))
     }
 
     /// Returns the state of the connection, as it was when the client last did something; CLOSED if

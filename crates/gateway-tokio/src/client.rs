@@ -11,8 +11,8 @@ use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _,
-    Message, Name, OnReadyError, Position, Progress, ResponseHeaders, SendError, Session, Status,
-    WallClock,
+    Message, Name, OnReadyError, Position, Progress, Repeat, RequestError, RequestErrorKind,
+    RequestId, ResponseHeaders, SendError, Session, Status, WallClock,
 };
 use tokio::task::coop;
 
@@ -183,6 +183,53 @@ impl Client {
 
     pub(crate) fn flush_error(&self, kind: FlushErrorKind) -> FlushError {
         FlushError::new(kind, self.engine.session().name().cloned())
+    }
+
+    /// Makes a request, and returns its answer. The client puts an id into the message and looks for
+    /// it in what the server sends, as the [`Correlator`](crate::Correlator) of
+    /// [`requests`](Builder::requests) says. The answer is not among the events.
+    ///
+    /// This drives the connection, so events wait meanwhile, within the bounds of [`ClientEvent`].
+    /// For several requests at a time, [`spawn`](Self::spawn) the client.
+    ///
+    /// Cancel-safe: if you drop the future, the request ends. Its message may have been sent, and
+    /// the answer is then an ordinary message.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
+    /// within `timeout`. The [kind](RequestError::kind) says whether the server may have the request.
+    pub async fn request(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::Never).await
+    }
+
+    /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
+    /// waits until the connection is ready, and is sent again after each reconnect.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    pub async fn request_idempotent(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::OnReconnect).await
+    }
+
+    async fn ask(
+        &mut self,
+        message: Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<Message, RequestError> {
+        let asked = match self.engine.request(&message, timeout, repeat) {
+            Ok(request) => Asking { client: self, request }.answer().await,
+            Err(why) => Err(why),
+        };
+        asked.map_err(|why| RequestError::new(why, self.engine.session().name().cloned()))
     }
 
     /// Starts to close the connection. Poll until `None`, which comes within the close timeout.
@@ -447,6 +494,27 @@ impl Client {
         let host = self.engine.host();
         let timer = self.timer.get_or_insert_default();
         timer.arm(host.waker(), host.clock(), self.engine.session().deadline());
+    }
+}
+
+/// A request whose caller waits. If its future is dropped, the request is forgotten.
+struct Asking<'a> {
+    client: &'a mut Client,
+    request: RequestId,
+}
+
+impl Asking<'_> {
+    async fn answer(self) -> Result<Message, RequestErrorKind> {
+        let request = self.request;
+        self.client.until(|session| session.is_request_over(request)).await;
+        let answer = self.client.engine.session_mut().take_answer(request);
+        answer.unwrap_or(Err(RequestErrorKind::Closed)) // the wait ends only with an end
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.client.engine.session_mut().forget_request(self.request);
     }
 }
 

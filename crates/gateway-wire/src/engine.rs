@@ -25,6 +25,7 @@ use crate::message::Message;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Accepted, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
+use crate::requests::{Repeat, RequestErrorKind, RequestId};
 use crate::session::{OnReadyError, Order, Position, Session, Unread};
 use crate::status::Status;
 
@@ -326,6 +327,19 @@ impl<H: Host> Engine<H> {
         if self.session.needs_time() {
             self.session.set_time(self.now());
         }
+    }
+
+    /// Makes a request: see [`Session::request`]. This does no IO.
+    ///
+    /// # Errors
+    /// Nothing was sent, and nothing will be.
+    pub fn request(
+        &mut self,
+        message: &Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<RequestId, RequestErrorKind> {
+        self.session.request(self.now(), message, timeout, repeat)
     }
 
     /// Starts to close the connection once everything has left, but at most in `within`; see

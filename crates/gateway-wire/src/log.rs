@@ -102,6 +102,11 @@ impl Writer {
         warn!(parent: &self.span(), count, "unread messages dropped");
     }
 
+    /// Logs that the outbox drops messages.
+    fn outbox_full(&mut self) {
+        warn!(parent: &self.span(), "the outbox is full: it drops its oldest messages");
+    }
+
     /// Logs how many events were dropped because the application takes none.
     fn dropped(&mut self, count: usize) {
         debug!(parent: &self.span(), count, "unread notices dropped");
@@ -135,7 +140,7 @@ impl Writer {
                 );
             }
             Fate::Rejected => {
-                warn!(parent: span, first, last, "messages not written, and not sent again");
+                warn!(parent: span, first, last, "messages rejected: nothing of them was written");
             }
             Fate::Expired => {
                 warn!(parent: span, first, last, "messages not sent: they waited too long");

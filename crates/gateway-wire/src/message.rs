@@ -69,6 +69,15 @@ impl Message {
         self.as_bytes().is_empty()
     }
 
+    /// A copy with a payload of its own. If it is dropped, no code of the application's runs: the
+    /// payload of a message may be the application's own buffer.
+    pub(crate) fn detached(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::text(text.as_str()),
+            Self::Binary(bytes) => Self::binary(Bytes::copy_from_slice(bytes)),
+        }
+    }
+
     /// The message in the core's type.
     pub(crate) fn borrowed(&self) -> gateway_core::Message<'_> {
         match self {

@@ -14,8 +14,8 @@ use crate::message::Message;
 /// messages leave in the order in which they were sent, after the messages of
 /// [on ready](crate::Session::set_on_ready). Each has one [outcome](crate::Fate), like every message.
 ///
-/// A message that was [maybe sent](crate::Fate::MaybeSent) does not return to the outbox: the server
-/// might then have it twice.
+/// If the connection is lost, messages of which no byte was written return to the outbox. A message
+/// that was [maybe sent](crate::Fate::MaybeSent) does not: the server might then have it twice.
 ///
 /// ```
 /// use std::time::Duration;
@@ -133,8 +133,19 @@ impl Outbox {
 pub(crate) struct QueuedMessages {
     settings: Outbox,
     entries: VecDeque<Queued>,
-    /// The bytes of all payloads.
+    /// The bytes of their payloads.
     bytes: usize,
+    /// Messages in the write buffer, until the first of their bytes is written. Bytes and numbers
+    /// have the same order.
+    buffered: VecDeque<Buffered>,
+}
+
+/// A message in the write buffer.
+#[derive(Clone, Debug)]
+struct Buffered {
+    queued: Queued,
+    /// Its first position in the outgoing bytes.
+    start: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -147,7 +158,7 @@ struct Queued {
 
 impl QueuedMessages {
     pub(crate) const fn new(settings: Outbox) -> Self {
-        Self { settings, entries: VecDeque::new(), bytes: 0 }
+        Self { settings, entries: VecDeque::new(), bytes: 0, buffered: VecDeque::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -179,20 +190,73 @@ impl QueuedMessages {
     /// Queues a message that the outbox [accepts](Self::accepts). First
     /// [drop](Self::drop_oldest) the oldest ones, until it [fits](Self::fits).
     pub(crate) fn push(&mut self, now: Instant, number: u64, message: Message) {
-        let expires_at =
-            self.settings.time_to_live.map_or(Instant::MAX, |span| now.saturating_add(span));
-        self.bytes += message.len();
-        self.entries.push_back(Queued { number, message, expires_at });
+        let queued = self.timed(now, number, message);
+        self.bytes += queued.message.len();
+        self.entries.push_back(queued);
     }
 
-    /// Removes the oldest message, and returns its number.
-    pub(crate) fn drop_oldest(&mut self) -> Option<u64> {
+    fn timed(&self, now: Instant, number: u64, message: Message) -> Queued {
+        let limit = self.settings.time_to_live;
+        let expires_at = limit.map_or(Instant::MAX, |span| now.saturating_add(span));
+        Queued { number, message, expires_at }
+    }
+
+    /// The oldest message is in the write buffer, from this position on.
+    pub(crate) fn on_buffered(&mut self, start: u64) {
+        let Some(queued) = self.pop() else { return };
+        self.buffered.push_back(Buffered { queued, start });
+    }
+
+    /// A message that did not wait is in the write buffer, from this position on.
+    pub(crate) fn add_buffered(&mut self, now: Instant, number: u64, message: Message, start: u64) {
+        let queued = self.timed(now, number, message);
+        self.buffered.push_back(Buffered { queued, start });
+    }
+
+    /// The bytes before this position were written.
+    pub(crate) fn on_written(&mut self, written: u64) {
+        while self.buffered.front().is_some_and(|message| message.start < written) {
+            self.buffered.pop_front();
+        }
+        if self.buffered.is_empty() && self.buffered.capacity() > 0 {
+            self.buffered = VecDeque::new(); // frees its buffer
+        }
+    }
+
+    /// The socket is lost. Messages of which no byte was written wait again, before all others.
+    /// Returns the numbers of those that do not fit.
+    pub(crate) fn take_back(&mut self) -> Vec<u64> {
+        let mut rejected = Vec::new();
+        // The newest first, since each goes to the front.
+        for Buffered { queued, .. } in std::mem::take(&mut self.buffered).into_iter().rev() {
+            if self.fits(queued.message.len()) {
+                self.bytes += queued.message.len();
+                self.entries.push_front(queued);
+            } else {
+                rejected.push(queued.number);
+            }
+        }
+        rejected.reverse();
+        rejected
+    }
+
+    /// Whether the message with this number is in the write buffer, and may wait again.
+    pub(crate) fn keeps(&self, number: u64) -> bool {
+        self.buffered.binary_search_by_key(&number, |message| message.queued.number).is_ok()
+    }
+
+    fn pop(&mut self) -> Option<Queued> {
         let oldest = self.entries.pop_front()?;
         self.bytes -= oldest.message.len();
         if self.entries.is_empty() {
             self.entries = VecDeque::new(); // frees its buffer
         }
-        Some(oldest.number)
+        Some(oldest)
+    }
+
+    /// Removes the oldest message, and returns its number.
+    pub(crate) fn drop_oldest(&mut self) -> Option<u64> {
+        self.pop().map(|oldest| oldest.number)
     }
 
     /// Removes the oldest message if it has waited too long, and returns its number.

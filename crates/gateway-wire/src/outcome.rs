@@ -200,19 +200,20 @@ impl Ledger {
         Self { taken: 0, unsettled: Queue::new() }
     }
 
-    /// The next message's number.
-    pub(crate) const fn number(&mut self) -> u64 {
+    /// The next message's number, until it is given or taken.
+    pub(crate) const fn next_number(&self) -> u64 {
+        self.taken + 1
+    }
+
+    /// Gives the next number to a message that is not encoded yet.
+    pub(crate) const fn give_number(&mut self) -> MessageId {
         self.taken += 1;
-        self.taken
+        MessageId(self.taken)
     }
 
-    /// The id of the message with this number.
-    pub(crate) const fn id(number: u64) -> MessageId {
-        MessageId(number)
-    }
-
-    /// Records the positions of an encoded message.
+    /// Records the positions of an encoded message. Its number is the next one, or was given before.
     pub(crate) fn take(&mut self, number: u64, bytes: Range<u64>) -> MessageId {
+        self.taken = self.taken.max(number);
         self.unsettled.push_back(Unsettled { number, bytes });
         MessageId(number)
     }
@@ -261,8 +262,7 @@ mod tests {
         let mut ledger = Ledger::new();
         let mut start = 0;
         for end in ends {
-            let number = ledger.number();
-            ledger.take(number, start..*end);
+            ledger.take(ledger.next_number(), start..*end);
             start = *end;
         }
         ledger

@@ -14,7 +14,8 @@ use gateway_core::{ConfigError, Instant, format_duration};
 /// Pings, the login and a dialect's own messages also take tokens, but never wait. The
 /// [`reserve`](Self::reserve) keeps tokens for them. Pongs and Close frames take none. If the server
 /// makes the client send more of these than the reserve holds, more than `messages` may leave in a
-/// span.
+/// span. A heartbeat that is faster than the limit takes every token, so no message leaves: choose an
+/// interval that is several times `span / messages`.
 ///
 /// The limit holds when messages are handed to the transport. The network may deliver them closer
 /// together, so stay some messages below your server's limit.

@@ -10,6 +10,7 @@ use gateway_core::{
     format_duration,
 };
 
+use crate::correlation::Correlator;
 use crate::endpoint::{Endpoint, EndpointBuilder};
 use crate::guarded::{DialectFactory, Guarded};
 use crate::message::Message;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub outbox: Option<Outbox>,
     /// Limits the rate of messages, if it is set.
     pub rate: Option<Rate>,
+    /// How requests and answers find each other, if the client makes requests.
+    pub requests: Option<Box<dyn Correlator>>,
     /// After how long without a ready connection this is reported, if it is set.
     pub lost_after: Option<Duration>,
     /// What the client does while its application takes no messages.
@@ -114,6 +117,7 @@ impl Settings {
             limits: Limits::default(),
             outbox: None,
             rate: None,
+            requests: None,
             lost_after: None,
             behind: Behind::default(),
             report_sent: false,
@@ -219,6 +223,9 @@ impl Settings {
         }
         if let Some(bucket) = bucket {
             session = session.with_rate(bucket);
+        }
+        if let Some(correlator) = self.requests {
+            session = session.with_requests(correlator);
         }
         if let Some(limit) = self.lost_after {
             session = session.with_lost_after(limit);
@@ -355,6 +362,13 @@ macro_rules! settings_methods {
         /// [`Paced`](gateway_wire::core::SendRejection::Paced).
         pub fn rate(mut self, rate: $crate::Rate) -> Self {
             self.settings.rate = Some(rate);
+            self
+        }
+
+        /// Sets how requests and their answers find each other. Without it, a request fails with
+        /// [`NoCorrelator`](gateway_wire::RequestErrorKind::NoCorrelator).
+        pub fn requests(mut self, correlator: impl $crate::Correlator) -> Self {
+            self.settings.requests = Some(Box::new(correlator));
             self
         }
 

@@ -34,6 +34,17 @@ pub struct Status {
     pub socket: Option<SocketId>,
     /// While the client waits to retry: the time until the next attempt; zero if it is due.
     pub retry_in: Option<Duration>,
+    /// Messages in the [`Outbox`](crate::Outbox).
+    pub queued_messages: usize,
+    /// The bytes of their payloads.
+    pub queued_bytes: usize,
+    /// Requests that have not ended.
+    pub unanswered_requests: usize,
+    /// Answers that came for no request, or too late. They were ordinary messages.
+    pub unmatched_answers: u64,
+    /// Received messages that were dropped, because the application took none and
+    /// [`Behind::DropOldest`](crate::Behind::DropOldest) is set.
+    pub dropped_messages: u64,
     /// Why the client gave up, if it did.
     pub gave_up: Option<GiveUpCause>,
     /// What the connection has done since it was created: the reconnects, the cause of the last

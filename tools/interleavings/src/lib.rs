@@ -24,6 +24,7 @@ mod spawn {
     mod events;
     mod handle;
     mod permit;
+    mod request;
     mod send;
     mod shared;
     mod standing;

@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use gateway_core::{
     CloseFrame, Config, ConnectionState, Event, HeartbeatKind, NoDialect, Observed, Observer,
     SendRejection,
 };
-use gateway_wire::{ClientEvent, EndKind, Endpoint, Engine, Limits, Progress, Session};
+use gateway_wire::{
+    ClientEvent, CorrelationError, Correlator, EndKind, Endpoint, Engine, Limits, Message,
+    Progress, RequestErrorKind, Session,
+};
 use loom::future::block_on;
 use loom::thread;
 
@@ -110,6 +114,53 @@ fn a_send_wakes_the_driver_and_its_echo_the_reader() {
         });
         block_on(driver);
         user.join().unwrap();
+    });
+}
+
+/// Each request is the text that the peer echoes.
+struct Echo;
+
+impl Correlator for Echo {
+    fn attach(&mut self, _: u64, _: &Message) -> Result<Message, CorrelationError> {
+        Ok(ECHOED.into())
+    }
+
+    fn answered(&mut self, message: &Message) -> Option<u64> {
+        (message.as_text() == Some(ECHOED)).then_some(1)
+    }
+
+    fn greatest_id(&self) -> u64 {
+        1
+    }
+}
+
+#[test]
+fn an_answer_wakes_its_caller() {
+    explore("a request and its answer", 3, || {
+        let asks = |session: Session| session.with_requests(Box::new(Echo));
+        let Subject { handle, events, driver, .. } = subject_with(PLENTY, asks);
+        drop(events);
+        let caller = thread::spawn(move || {
+            let answer = block_on(handle.request("", Duration::from_secs(60)));
+            assert_eq!(answer, Ok(ECHOED.into()));
+        });
+        block_on(driver);
+        caller.join().unwrap();
+    });
+}
+
+#[test]
+fn a_request_ends_with_its_driver() {
+    explore("a request whose driver is dropped", 2, || {
+        let asks = |session: Session| session.with_requests(Box::new(Echo));
+        let Subject { handle, events, driver, .. } = subject_with(PLENTY, asks);
+        drop(events);
+        let caller = thread::spawn(move || {
+            let answer = block_on(handle.request("", Duration::from_secs(60)));
+            assert_eq!(answer.unwrap_err().kind(), &RequestErrorKind::Gone);
+        });
+        drop(driver);
+        caller.join().unwrap();
     });
 }
 

@@ -31,6 +31,7 @@ pub struct Exchange<'a> {
     wall_clock: Option<UnixMillis>,
     socket: SocketId,
     effects: ArrayVec<Effect, { Spoken::MAX_EFFECTS }>,
+    numbers: &'a mut u64,
     bytes: &'a mut Vec<u8>,
     start: usize,
     is_over: bool,
@@ -62,6 +63,14 @@ impl Exchange<'_> {
     #[must_use]
     pub const fn attempt(&self) -> u64 {
         self.socket.number()
+    }
+
+    /// Returns the next of this socket's numbers, which start at 1. Use it for the ids of messages:
+    /// the drivers take the ids of the application's requests from the same numbers, so that no two
+    /// messages of a socket have the same id, and ids grow.
+    pub const fn next_number(&mut self) -> u64 {
+        *self.numbers = self.numbers.saturating_add(1);
+        *self.numbers
     }
 
     /// Sends a text message. It takes anything that can be displayed, such as `format_args!(…)`,
@@ -213,6 +222,8 @@ pub(crate) struct Speech {
     pub(crate) spoken: Spoken,
     /// How many effects were ignored.
     pub(crate) ignored: u64,
+    /// The last number that this socket has used for an id.
+    numbers: u64,
     /// What the dialect of a replay made of the message in the newest call.
     answer: Option<LoginAnswer>,
 }
@@ -222,7 +233,19 @@ impl Speech {
     const KEPT: usize = 4 << 10;
 
     pub(crate) const fn new(interest: Interest) -> Self {
-        Self { interest, written: Vec::new(), spoken: Spoken::NONE, ignored: 0, answer: None }
+        Self {
+            interest,
+            written: Vec::new(),
+            spoken: Spoken::NONE,
+            ignored: 0,
+            numbers: 0,
+            answer: None,
+        }
+    }
+
+    pub(crate) const fn next_number(&mut self) -> u64 {
+        self.numbers = self.numbers.saturating_add(1);
+        self.numbers
     }
 }
 
@@ -254,6 +277,9 @@ impl<'a> Voice<'a> {
     }
 
     pub(crate) fn opened(&mut self, at: Moment) {
+        if let Some((_, speech)) = &mut self.0 {
+            speech.numbers = 0;
+        }
         self.call(at, Call::Opened);
     }
 
@@ -314,6 +340,7 @@ impl<'a> Voice<'a> {
             wall_clock: at.wall_clock,
             socket: at.socket,
             effects: ArrayVec::new(),
+            numbers: &mut speech.numbers,
             bytes: &mut speech.written,
             start,
             is_over: false,

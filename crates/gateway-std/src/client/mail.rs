@@ -4,8 +4,8 @@ use std::task::Poll;
 
 use gateway_core::{CloseFrame, ConnectionState, SendRejection};
 
-use super::Client;
-use crate::mailbox::{Control, Facts, Letter, Setting, Standing, Wait};
+use super::{Asked, Client};
+use crate::mailbox::{Control, Facts, Letter, Question, Setting, Standing, Wait};
 use crate::system::System;
 
 impl<S: System> Client<S> {
@@ -57,6 +57,7 @@ impl<S: System> Client<S> {
                     };
                     let _ = answer.send(done); // the sender may be gone
                 }
+                Control::Request(question) => self.take_question(*question),
                 Control::Facts(answer) => {
                     let _ = answer.send(self.facts()); // the sender may be gone
                 }
@@ -71,6 +72,33 @@ impl<S: System> Client<S> {
         match self.open_reserved() {
             true => self.open_letters() | true,
             false => any,
+        }
+    }
+
+    /// Sends the answers to the threads that wait for them.
+    pub(super) fn answer_requests(&mut self) {
+        if self.asked.is_empty() || !self.engine.session().has_ended_requests() {
+            return;
+        }
+        let session = self.engine.session_mut();
+        self.asked.retain(|asked| match session.take_answer(asked.request) {
+            Some(answer) => {
+                let _ = asked.answer.send(answer); // the sender may be gone
+                false
+            }
+            None => true,
+        });
+    }
+
+    /// Makes another thread's request.
+    fn take_question(&mut self, question: Question) {
+        let Question { message, timeout, repeat, answer, is_awaited } = question;
+        if is_awaited.strong_count() == 0 {
+            return; // its time was over before the client was driven
+        }
+        match self.engine.request(&message, timeout, repeat) {
+            Ok(request) => self.asked.push(Asked { request, answer }),
+            Err(why) => drop(answer.send(Err(why))),
         }
     }
 

@@ -1,10 +1,13 @@
 //! What other threads request of a client besides messages, and what they see of it.
 
+use std::sync::Weak;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use gateway_core::{CloseCode, ConnectionState, Network, Verdict};
-use gateway_wire::{EndKind, Message, OnReadyError, ResponseHeaders, Session, Status};
+use gateway_wire::{
+    EndKind, Message, OnReadyError, Repeat, RequestErrorKind, ResponseHeaders, Session, Status,
+};
 
 /// A request that overtakes messages.
 pub(crate) enum Control {
@@ -17,6 +20,17 @@ pub(crate) enum Control {
     LoginRejected(Verdict),
     Facts(SyncSender<Facts>),
     OnReady(Setting, SyncSender<Result<bool, OnReadyError>>),
+    Request(Box<Question>),
+}
+
+/// A request that waits for an answer of the server.
+pub(crate) struct Question {
+    pub(crate) message: Message,
+    pub(crate) timeout: Duration,
+    pub(crate) repeat: Repeat,
+    pub(crate) answer: SyncSender<Result<Message, RequestErrorKind>>,
+    /// Whether the thread still waits: it holds the other end.
+    pub(crate) is_awaited: Weak<()>,
 }
 
 /// A message for every ready: the one of this key, or none any more.
@@ -28,7 +42,7 @@ pub(crate) struct Setting {
 impl Control {
     /// Whether a thread waits for its answer.
     pub(super) const fn is_asked(&self) -> bool {
-        matches!(self, Self::Facts(_) | Self::OnReady(..))
+        matches!(self, Self::Facts(_) | Self::OnReady(..) | Self::Request(_))
     }
 
     pub(super) const fn closes(&self) -> bool {

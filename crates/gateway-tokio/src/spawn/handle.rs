@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
-    Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, ResponseHeaders, SendError,
-    Status,
+    Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestError,
+    ResponseHeaders, SendError, Status,
 };
 
 use super::error::{HandleError, HandleErrorKind};
 use super::permit::Permit;
+use super::request::Asking;
 use super::send::{Place, space_of};
 use super::shared::Shared;
 use super::standing::Watch;
@@ -134,6 +135,69 @@ impl Handle {
         let reserved = Place::new(&self.shared).reserve(space_of(bytes)).await;
         reserved.map_err(|kind| self.shared.error(kind))?;
         Ok(Permit::new(self.clone(), bytes))
+    }
+
+    /// Makes a request, and returns its answer. The client puts an id into the message and looks for
+    /// it in what the server sends, as the [`Correlator`](crate::Correlator) of
+    /// [`requests`](crate::Builder::requests) says. The answer is not among the events. Any number of
+    /// tasks may wait at a time, up to [`Limits::requests`](crate::Limits::requests).
+    ///
+    /// The server may have carried out a request whose answer did not come. The error's
+    /// [kind](RequestError::kind) says whether that is possible.
+    ///
+    /// Cancel-safe: if you drop the future, the request ends. Its message may have been sent, and
+    /// the answer is then an ordinary message.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use gateway_tokio::{Client, JsonCorrelator};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder("wss://gateway.example/rpc").requests(JsonCorrelator::new("/id")?);
+    /// let (handle, _events) = client.build()?.spawn();
+    /// handle.ready().await?;
+    /// let call = r#"{"jsonrpc":"2.0","method":"time","params":[]}"#;
+    /// let answer = handle.request(call, Duration::from_secs(5)).await?;
+    /// println!("{:?}", answer.as_text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
+    /// within `timeout`.
+    pub async fn request(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::Never).await
+    }
+
+    /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
+    /// waits until the connection is ready, and is sent again after each reconnect.
+    ///
+    /// # Errors
+    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    pub async fn request_idempotent(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::OnReconnect).await
+    }
+
+    async fn ask(
+        &self,
+        message: Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<Message, RequestError> {
+        let answer = match Asking::begin(&self.shared, message, timeout, repeat) {
+            Ok(asking) => asking.answer().await,
+            Err(why) => Err(why),
+        };
+        answer.map_err(|why| RequestError::new(why, self.shared.name().cloned()))
     }
 
     /// Returns the state of the connection; CLOSED if the client's task is gone.

@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod handle;
 mod permit;
+mod request;
 mod send;
 mod shared;
 mod standing;

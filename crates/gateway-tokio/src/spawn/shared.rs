@@ -11,9 +11,10 @@
 
 use std::task::{Context, Poll};
 
-use gateway_wire::{End, EndKind, Endpoint, Engine, LogLines, Name, Unread};
+use gateway_wire::{End, EndKind, Endpoint, Engine, LogLines, Name, RequestId, Unread};
 
 use super::error::{HandleError, HandleErrorKind};
+use super::request::Callers;
 use super::send::is_closed;
 use super::standing::{Standing, Watchers};
 use super::turns::{Refusal, Ticket, Turns, Wants};
@@ -49,6 +50,7 @@ pub(crate) struct State {
     pub(super) turns: Turns,
     pub(super) reader: Option<std::task::Waker>,
     pub(super) watchers: Watchers,
+    pub(super) callers: Callers,
     standing: Standing,
     /// Whether the driver was woken since it last began to look.
     is_driver_called: bool,
@@ -87,6 +89,7 @@ impl Users {
 struct Leavings {
     tickets: Vec<Ticket>,
     watches: Vec<Ticket>,
+    requests: Vec<RequestId>,
     bytes: usize,
 }
 
@@ -103,6 +106,7 @@ impl Shared {
             turns: Turns::default(),
             reader: None,
             watchers: Watchers::default(),
+            callers: Callers::default(),
             standing,
             is_driver_called: false,
         };
@@ -246,6 +250,14 @@ impl Shared {
         }
     }
 
+    /// A future that waited for an answer was dropped, or has its answer.
+    pub(crate) fn forget_request(&self, request: RequestId) {
+        let left = self.with(|state, wakes| state.forget_request(request, wakes));
+        if left == Err(HandleErrorKind::Reentrant) {
+            self.leave_behind(|leavings| leavings.requests.push(request));
+        }
+    }
+
     /// Reserved space was not used.
     pub(crate) fn release(&self, bytes: usize) {
         let released = self.with(|state, wakes| {
@@ -273,6 +285,7 @@ impl Shared {
         let Some(mut leavings) = self.leavings.lock() else { return };
         leavings.tickets.drain(..).for_each(|ticket| state.turns.leave(ticket, wakes));
         leavings.watches.drain(..).for_each(|ticket| state.watchers.leave(ticket, wakes));
+        leavings.requests.drain(..).for_each(|request| state.forget_request(request, wakes));
         let bytes = std::mem::take(&mut leavings.bytes);
         if bytes > 0 {
             state.release(bytes);
@@ -377,6 +390,7 @@ impl State {
             shared.standing.store(standing.to_bits(), Ordering::Release);
             self.watchers.change(wakes);
         }
+        self.callers.settle(session, wakes);
         self.settle_turns(wakes);
     }
 
@@ -443,6 +457,7 @@ impl State {
     fn call_all(&mut self, wakes: &mut Wakes) {
         wakes.push(self.reader.take());
         self.watchers.call_all(wakes);
+        self.callers.call_all(wakes);
         self.turns.call_all(wakes);
     }
 }

@@ -39,6 +39,7 @@ enum Line {
     Message(usize),
     Dropped(usize),
     MessagesDropped(u64),
+    OutboxFull,
     IgnoredCall,
     ResumeRefused(String),
 }
@@ -65,6 +66,7 @@ impl DeferredLog {
                 Line::Message(bytes) => self.0.message(bytes),
                 Line::Dropped(count) => self.0.dropped(count),
                 Line::MessagesDropped(count) => self.0.messages_dropped(count),
+                Line::OutboxFull => self.0.outbox_full(),
                 Line::IgnoredCall => self.0.ignored_call(),
                 Line::ResumeRefused(limit) => self.0.resume_refused(&limit),
             }
@@ -150,6 +152,13 @@ impl Log {
             // Not bounded: without it, later lines would show the server before. There is at most one
             // for each attempt that the driver begins.
             Self::Later(lines) => lines.lines.push(Line::Server(server)),
+        }
+    }
+
+    pub(crate) fn outbox_full(&mut self) {
+        match self {
+            Self::Now(writer) => writer.outbox_full(),
+            Self::Later(lines) => lines.push(LevelFilter::WARN, || Line::OutboxFull),
         }
     }
 

@@ -21,6 +21,10 @@ pub struct Limits {
     pub on_ready: usize,
     /// The limit of these messages and their keys, all together.
     pub on_ready_bytes: usize,
+    /// The limit of requests that have not ended: a number.
+    pub requests: usize,
+    /// The limit of the messages of requests that wait, or that may be sent again.
+    pub request_bytes: usize,
 }
 
 impl Limits {
@@ -32,7 +36,7 @@ impl Limits {
 
 impl Default for Limits {
     /// 256 KiB of outgoing bytes, 64 KiB of answers, 1 MiB of received messages; on every ready 4,096
-    /// messages of 1 MiB together.
+    /// messages of 1 MiB together; 1,024 requests, of which 1 MiB may wait.
     fn default() -> Self {
         Self {
             high_water: 256 << 10,
@@ -40,6 +44,8 @@ impl Default for Limits {
             backlog: 1 << 20,
             on_ready: 4_096,
             on_ready_bytes: 1 << 20,
+            requests: 1_024,
+            request_bytes: 1 << 20,
         }
     }
 }

@@ -94,7 +94,13 @@ impl Session {
 
     // Inlined: otherwise the message passes through memory twice on its way into the queue.
     #[inline(always)]
-    fn deliver(&mut self, message: Message) {
+    fn deliver(&mut self, mut message: Message) {
+        if self.needs_time() {
+            message = match self.answer_request(message) {
+                Some(message) => message,
+                None => return,
+            };
+        }
         self.backlog += weight(&message);
         self.events.push_message(message);
         if LevelFilter::current() == LevelFilter::TRACE {

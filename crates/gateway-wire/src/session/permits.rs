@@ -17,6 +17,9 @@ impl Session {
     pub fn release(&mut self, bytes: usize) {
         self.reserved = self.reserved.saturating_sub(bytes);
         self.block_if_full();
+        if self.is_held_back {
+            self.advance();
+        }
     }
 
     /// Whether no message without a reservation is accepted until bytes are written or released, or
@@ -24,9 +27,13 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.is_write_blocked()
-            || self.is_held_back
-            || self.reserved > 0 && self.is_full_with_reserved()
+        self.is_held_back || self.is_buffer_full()
+    }
+
+    /// Whether the write buffer has no space that is not reserved.
+    #[inline]
+    pub(super) fn is_buffer_full(&self) -> bool {
+        self.is_write_blocked() || self.reserved > 0 && self.is_full_with_reserved()
     }
 
     #[cold]

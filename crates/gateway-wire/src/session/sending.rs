@@ -10,17 +10,21 @@ use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::message::Message;
 use crate::outbox::{Outbox, QueuedMessages};
-use crate::outcome::{Accepted, Fate, Ledger, Outcome};
+use crate::outcome::{Accepted, Fate, MessageId, Outcome};
 use crate::rate::TokenBucket;
+use crate::requests::Requests;
 
 /// The parts of a session that most clients do not use. A session without them has no such box.
 #[derive(Default)]
 pub(super) struct Sending {
     outbox: Option<QueuedMessages>,
     bucket: Option<TokenBucket>,
+    pub(super) requests: Option<Requests>,
     drain: Option<Drain>,
     places: Option<Places>,
     absence: Option<Absence>,
+    /// Whether it was logged, since the connection was last ready, that the outbox drops messages.
+    is_overflow_logged: bool,
 }
 
 /// The time in which the connection is not ready.
@@ -62,7 +66,8 @@ impl Sending {
         let drain = self.drain.as_ref().map(|drain| drain.until);
         let token = self.bucket.as_ref().filter(|_| is_held_back).map(TokenBucket::next_at);
         let lost = self.absence.as_ref().and_then(Absence::due);
-        earlier(earlier(expiry, drain), earlier(token, lost))
+        let answer = self.requests.as_ref().and_then(Requests::deadline);
+        earlier(earlier(earlier(expiry, drain), earlier(token, lost)), answer)
     }
 }
 
@@ -123,7 +128,7 @@ impl Session {
         self.notify(ClientEvent::Lost { away: away.unwrap_or_default() });
     }
 
-    fn sending_mut(&mut self) -> &mut Sending {
+    pub(super) fn sending_mut(&mut self) -> &mut Sending {
         self.sending.get_or_insert_default()
     }
 
@@ -191,9 +196,24 @@ impl Session {
         if is_ready && !self.has_token() && self.reserved == 0 {
             return Err(SendRejection::Paced);
         }
-        let accepted = self.accept_now(message);
+        let (now, start) = (self.now, self.buffer_end());
+        let accepted = self.accept_numbered(self.ledger.next_number(), message);
+        if let (true, Ok(id), Some(outbox)) = (is_ready, &accepted, self.outbox_mut()) {
+            outbox.add_buffered(now, id.number(), message.detached(), start);
+        }
         self.hold_back();
         accepted.map(Accepted::Buffered)
+    }
+
+    #[inline(never)]
+    fn accept_numbered(
+        &mut self,
+        number: u64,
+        message: &Message,
+    ) -> Result<MessageId, SendRejection> {
+        let accepted = self.accept_now(number, message)?;
+        self.take_token();
+        Ok(accepted)
     }
 
     /// Puts a message into the outbox.
@@ -202,14 +222,62 @@ impl Session {
         if !self.outbox().is_some_and(is_accepted) {
             return Err(SendRejection::OutboxFull);
         }
-        self.report_each(Fate::Rejected, |session| {
-            session.outbox_mut().filter(|outbox| !outbox.fits(message.len()))?.drop_oldest()
-        });
-        let (now, number) = (self.now, self.ledger.number());
+        self.drop_oldest_queued(message.len());
+        let (now, id) = (self.now, self.ledger.give_number());
         if let Some(outbox) = self.outbox_mut() {
-            outbox.push(now, number, message.clone());
+            outbox.push(now, id.number(), message.detached());
         }
-        Ok(Accepted::Queued(Ledger::id(number)))
+        Ok(Accepted::Queued(id))
+    }
+
+    /// The end of the outgoing bytes.
+    fn buffer_end(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.output.end())
+    }
+
+    /// The bytes before this position were written. Only messages behind it may return to the outbox.
+    pub(super) fn keep_unwritten(&mut self, written: u64) {
+        if let Some(outbox) = self.outbox_mut() {
+            outbox.on_written(written);
+        }
+    }
+
+    /// Reports messages that were not written, except those that return to the outbox.
+    #[cold]
+    pub(super) fn reject_unless_kept(&mut self, outcome: Outcome) {
+        let keeps = !is_closed(self.state());
+        let mut numbers = outcome.first.number()..=outcome.last.number();
+        self.report_each(Fate::Rejected, |session| {
+            numbers.find(|number| {
+                !keeps || !session.outbox().is_some_and(|outbox| outbox.keeps(*number))
+            })
+        });
+    }
+
+    /// Puts messages that were not written back into the outbox. Reports those that do not fit.
+    pub(super) fn take_back_unwritten(&mut self) {
+        let is_over = is_closed(self.state());
+        let Some(outbox) = self.outbox_mut() else { return };
+        if is_over {
+            return outbox.on_written(u64::MAX); // their outcomes are reported
+        }
+        let mut rejected = outbox.take_back().into_iter();
+        self.report_each(Fate::Rejected, |_| rejected.next());
+    }
+
+    /// Drops the oldest messages until one of this length fits.
+    fn drop_oldest_queued(&mut self, length: usize) {
+        while let Some(number) =
+            self.outbox_mut().filter(|outbox| !outbox.fits(length)).and_then(|o| o.drop_oldest())
+        {
+            // Without a log line for each: an application may send thousands while it is away.
+            if let Some(sending) = &mut self.sending
+                && !std::mem::replace(&mut sending.is_overflow_logged, true)
+            {
+                self.log.outbox_full();
+            }
+            self.events.push_outcome(Outcome::of(number, number, Fate::Rejected));
+        }
     }
 
     /// Reports this outcome of each message that `next` returns.
@@ -255,9 +323,9 @@ impl Session {
     #[cold]
     fn take_token_of_bucket(&mut self) {
         let now = self.now;
-        if let Some(bucket) = self.bucket_mut() {
-            bucket.take(now);
-        }
+        let Some(bucket) = self.bucket_mut() else { return };
+        bucket.take(now);
+        self.hold_back(); // a ping may have taken the last token
     }
 
     /// Sends what waits for the connection, as far as there are space and tokens: first the messages
@@ -273,6 +341,7 @@ impl Session {
         }
         if self.sending.is_some() {
             if !self.on_ready.is_due() {
+                self.send_requests();
                 self.empty_outbox();
             }
             self.hold_back();
@@ -282,28 +351,32 @@ impl Session {
     /// Notes whether messages of the application have to wait.
     fn hold_back(&mut self) {
         let has_queued = self.outbox().is_some_and(|outbox| !outbox.is_empty());
-        let waits = self.on_ready.is_due() || has_queued || !self.has_token();
+        let has_waiting = has_queued || self.has_waiting_requests();
+        let waits = self.on_ready.is_due() || has_waiting || !self.has_token();
         self.is_held_back = self.is_ready() && waits;
     }
 
     fn empty_outbox(&mut self) {
         self.expire();
-        while self.has_token() && !self.is_write_blocked() {
+        while self.has_token() && !self.is_buffer_full() {
             let Some((number, message)) = self.outbox().and_then(QueuedMessages::front) else {
                 return;
             };
-            let message = message.clone();
-            if self.accept_numbered(Some(number), &message).is_err() {
+            let (message, start) = (message.clone(), self.buffer_end());
+            if self.accept_numbered(number, &message).is_err() {
                 return; // the buffer is full
             }
             if let Some(outbox) = self.outbox_mut() {
-                let _ = outbox.drop_oldest();
+                outbox.on_buffered(start);
             }
         }
     }
 
     fn expire(&mut self) {
         let now = self.now;
+        if let Some(requests) = self.requests_mut() {
+            requests.expire(now);
+        }
         self.report_each(Fate::Expired, |session| session.outbox_mut()?.drop_expired(now));
     }
 
@@ -317,6 +390,9 @@ impl Session {
     /// The connection is ready. If it is ready at another place than before, what waits in the outbox
     /// is not for this server.
     pub(super) fn compare_places(&mut self) {
+        if let Some(sending) = &mut self.sending {
+            sending.is_overflow_logged = false;
+        }
         let places = self.sending.as_mut().and_then(|sending| sending.places.as_mut());
         let Some(places) = places else { return };
         let place = places.attempt.clone().unwrap_or_else(|| places.own.clone());
@@ -335,7 +411,7 @@ impl Session {
     /// Starts to close the connection once everything has left, or at `until` at the latest.
     ///
     /// From now on no message is accepted. What was accepted before is sent: messages in the outbox,
-    /// too, if the connection is ready in time. What is left at `until` is
+    /// too, if the connection is ready in time. Requests wait for their answers. What is left at `until` is
     /// [`Rejected`](crate::Fate::Rejected). A second call changes code, reason and `until`.
     pub fn drain(&mut self, now: Instant, frame: CloseFrame<'_>, until: Instant) {
         self.now = now;
@@ -358,7 +434,8 @@ impl Session {
         let Some(drain) = self.sending.as_ref().and_then(|sending| sending.drain.as_ref()) else {
             return;
         };
-        let is_empty = self.is_flushed() && self.queued_messages() == 0 && !self.is_held_back;
+        let has_left = self.is_flushed() && self.queued_messages() == 0 && !self.is_held_back;
+        let is_empty = has_left && self.unanswered_requests() == 0;
         if !is_empty && self.now < drain.until {
             return;
         }
@@ -370,7 +447,7 @@ impl Session {
 
     /// When [`tick`](Self::tick) is due for what is sent while away or at a limited rate.
     pub(super) fn sending_deadline(&self) -> Option<Instant> {
-        self.sending.as_ref()?.deadline(self.is_held_back && !self.is_write_blocked())
+        self.sending.as_ref()?.deadline(self.is_held_back && !self.is_buffer_full())
     }
 
     /// Evaluates that deadline. Returns whether it was due.
@@ -391,7 +468,21 @@ impl Session {
         if let Some(sending) = &mut self.sending {
             sending.drain = None;
             self.is_held_back = false;
+            if let Some(requests) = &mut sending.requests {
+                requests.end_waiting();
+            }
             self.reject_queued();
+        }
+    }
+
+    /// The socket is lost, and has taken the bytes before `written`.
+    pub(super) fn settle_requests(&mut self, written: u64) {
+        let is_over = is_closed(self.state());
+        if let Some(requests) = self.requests_mut() {
+            requests.on_lost(written);
+            if is_over {
+                requests.end_waiting();
+            }
         }
     }
 }

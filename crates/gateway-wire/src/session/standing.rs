@@ -101,6 +101,11 @@ impl Session {
             is_ready: self.is_ready(),
             socket: self.socket(),
             retry_in: retry_at.map(|at| at.saturating_duration_since(now)),
+            queued_messages: self.queued_messages(),
+            queued_bytes: self.queued_bytes(),
+            unanswered_requests: self.unanswered_requests(),
+            unmatched_answers: self.unmatched_answers(),
+            dropped_messages: self.dropped_messages(),
             gave_up: self.gave_up(),
             statistics: self.statistics(now),
         }
@@ -124,7 +129,7 @@ impl Session {
     /// - the next try of a [wait for the transport](Self::wait_for_space), or its end;
     /// - the end of the wait for the [body of a refusal](Self::wait_for_body);
     /// - the instant at which a message in the outbox expires, a message that waits for the rate
-    ///   limit may leave, or a [drain](Self::drain) ends.
+    ///   limit may leave, a request is due, or a [drain](Self::drain) ends.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let own = earlier(self.stall.deadline(), self.body_deadline());

@@ -5,6 +5,7 @@ mod dialect;
 mod flow;
 mod log;
 mod refusal;
+mod requests;
 mod sending;
 mod stale;
 mod status;

@@ -6,6 +6,7 @@ mod flood;
 mod life;
 mod next_address;
 mod openings;
+mod requests;
 mod resolver;
 mod sending;
 mod trust;

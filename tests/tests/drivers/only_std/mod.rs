@@ -7,6 +7,7 @@ mod opening;
 mod permits;
 mod pressure;
 mod refusals;
+mod requests;
 mod senders;
 
 use gateway_std::core::ConfigBuilder;

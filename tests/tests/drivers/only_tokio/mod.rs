@@ -7,6 +7,7 @@ mod failing_writes;
 mod lifecycle;
 mod outcomes;
 mod pressure;
+mod requests;
 mod second_runtime;
 mod slow_reader;
 mod spawned;

@@ -79,7 +79,7 @@ fn every_line_names_client_and_endpoint_and_none_shows_a_secret() {
         "out of order",
         "event of an earlier socket",
         "CONNECTED -> DISCONNECTED",
-        "messages not written",
+        "messages rejected",
         "DISCONNECTED -> CLOSED",
     ] {
         assert!(log.contains(part), "{part} in {log}");

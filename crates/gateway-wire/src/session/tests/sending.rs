@@ -23,7 +23,7 @@ fn paced(mut session: Session, rate: Rate) -> Session {
 }
 
 /// Connects, or waits for the retry, and opens a socket.
-fn ready(session: &mut Session, now: Instant) -> SocketId {
+pub(super) fn ready(session: &mut Session, now: Instant) -> SocketId {
     session.connect(now);
     let id = opens(session);
     session.opened(now, id);
@@ -39,7 +39,7 @@ fn refusal(session: &mut Session, text: &str) -> SendRejection {
     session.send(Message::text(text)).unwrap_err().rejection()
 }
 
-fn lose(session: &mut Session, now: Instant, id: SocketId) {
+pub(super) fn lose(session: &mut Session, now: Instant, id: SocketId) {
     session.failed(now, id, Failure::Reset, "");
     let Some(Order::Drop { id: dropped, .. }) = session.next_order() else { panic!("no drop") };
     assert_eq!(dropped, id);
@@ -47,7 +47,7 @@ fn lose(session: &mut Session, now: Instant, id: SocketId) {
 }
 
 /// The transport takes and flushes all bytes. Returns the texts in them.
-fn write_all(session: &mut Session, id: SocketId) -> Vec<String> {
+pub(super) fn write_all(session: &mut Session, id: SocketId) -> Vec<String> {
     let texts = texts(session.pending());
     session.written(id, session.pending().len());
     session.flushed(id);
@@ -142,14 +142,11 @@ fn what_was_begun_is_never_queued_again_and_the_rest_leaves_on_the_next_socket()
     assert!(session.poll_space().is_pending(), "the third one is before later messages");
     session.written(id, 4);
     lose(&mut session, at(1), id);
-    assert_eq!(
-        outcomes(&mut session),
-        [(1, 1, Fate::MaybeSent { socket: id }), (2, 2, Fate::Rejected)]
-    );
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::MaybeSent { socket: id })]);
 
     let id = ready(&mut session, at(9));
-    assert_eq!(write_all(&mut session, id), ["three"]);
-    assert_eq!(outcomes(&mut session), [(3, 3, Fate::Sent { socket: id })]);
+    assert_eq!(write_all(&mut session, id), ["two", "three"]);
+    assert_eq!(outcomes(&mut session), [(2, 3, Fate::Sent { socket: id })]);
 }
 
 #[test]
@@ -287,6 +284,43 @@ fn a_heartbeat_never_waits_for_a_token() {
     session.tick(at(15));
     assert!(!session.pending().is_empty(), "the ping");
     assert_eq!(session.poll_space(), std::task::Poll::Pending);
+}
+
+#[test]
+fn a_ping_that_takes_the_last_token_makes_messages_wait() {
+    let config = Config::builder().heartbeat_interval(Duration::from_secs(5));
+    let rate = Rate::new(2, Duration::from_secs(60)).burst(2).reserve(1);
+    let mut session = paced(session(config), rate);
+    let id = ready(&mut session, at(10));
+    assert!(session.poll_space().is_ready());
+    session.tick(at(15));
+    write_all(&mut session, id);
+    assert!(session.poll_space().is_pending(), "a send waits, and does not fail");
+}
+
+#[test]
+fn messages_that_return_to_a_full_outbox_are_rejected_oldest_first() {
+    let mut session = with(Outbox::default().messages(2));
+    let id = ready(&mut session, at(1));
+    for text in ["one", "two", "three"] {
+        assert!(!send(&mut session, text).is_queued());
+    }
+    lose(&mut session, at(2), id);
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Rejected)]);
+    let id = ready(&mut session, at(3));
+    assert_eq!(write_all(&mut session, id), ["two", "three"]);
+}
+
+#[test]
+fn a_message_in_the_write_buffer_of_a_closing_connection_does_not_return() {
+    let mut session = with(Outbox::default());
+    let id = ready(&mut session, at(1));
+    send(&mut session, "one");
+    session.close(at(1), CloseFrame::NORMAL);
+    lose(&mut session, at(2), id);
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Rejected)]);
+    let id = ready(&mut session, at(3));
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
 }
 
 #[test]

@@ -1,0 +1,391 @@
+//! Requests that wait for their answers. Every request ends: with its answer, or with the reason why
+//! there is none.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::ops::Range;
+
+use gateway_core::Instant;
+use thiserror::Error;
+
+use crate::correlation::{CorrelationError, Correlator};
+use crate::message::Message;
+use crate::name::{Name, Prefix};
+
+/// A request that was made. A client's requests have different ids. It is not the id in the message,
+/// which may start again with each socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(u64);
+
+/// A request ended without an answer. The error's text begins with the client's name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}the request has no answer: {kind}", Prefix(.name.as_ref()))]
+pub struct RequestError {
+    kind: RequestErrorKind,
+    name: Option<Name>,
+}
+
+/// Why a request ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RequestErrorKind {
+    /// The client has no [`Correlator`]: set one with the builder's `requests`.
+    #[error("the client has no correlator; set one with `requests`")]
+    NoCorrelator,
+    /// The connection is not ready. Nothing was sent. An idempotent request waits instead.
+    #[error("the connection is not ready; nothing was sent")]
+    NotReady,
+    /// The connection is closing or CLOSED. Nothing was sent.
+    #[error("the connection is closing or closed; nothing was sent")]
+    Closed,
+    /// There are as many requests as [`Limits::requests`](crate::Limits::requests), or the messages
+    /// of those that may be sent again have as many bytes as
+    /// [`Limits::request_bytes`](crate::Limits::request_bytes). Nothing was sent.
+    #[error("too many requests are pending; nothing was sent")]
+    Full,
+    /// The message cannot hold an id. Nothing was sent.
+    #[error("the message cannot hold an id, and was not sent: {0}")]
+    Correlation(CorrelationError),
+    /// The answer did not come in time. If it comes later, it is an ordinary message.
+    #[error("the answer did not come in time")]
+    TimedOut,
+    /// The connection was lost or closed before any byte of the request was written.
+    #[error("the connection was lost before the request was sent")]
+    NotSent,
+    /// The connection was lost after the request was written, at least in part. The server may have
+    /// carried it out.
+    #[error("the connection was lost before the answer came; the server may have the request")]
+    MaybeSent,
+    /// The client is gone: it was dropped, its runtime was shut down, or its code panicked.
+    #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
+    Gone,
+    /// The request was made from within an observer or a dialect, which must not wait.
+    #[error("an observer or a dialect must not make a request")]
+    Reentrant,
+}
+
+impl RequestError {
+    /// Creates the error of the client with this name.
+    #[must_use]
+    pub const fn new(kind: RequestErrorKind, name: Option<Name>) -> Self {
+        Self { kind, name }
+    }
+
+    /// Returns why the request has no answer.
+    #[must_use]
+    pub const fn kind(&self) -> &RequestErrorKind {
+        &self.kind
+    }
+
+    /// Returns the client's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+}
+
+/// Whether a request is sent again on the next connection if it was lost with this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // a request is one or the other
+pub enum Repeat {
+    /// It ends when the connection is lost.
+    Never,
+    /// It is idempotent: it waits for the connection, and is sent again after each reconnect, until
+    /// its answer comes or its time is over.
+    OnReconnect,
+}
+
+/// How a request ended.
+pub(crate) type Ended = Result<Message, RequestErrorKind>;
+
+/// The requests of a session.
+pub(crate) struct Requests {
+    correlator: Box<dyn Correlator>,
+    /// The number of requests so far.
+    made: u64,
+    /// The last id of a message, if the dialect does not count them.
+    numbers: u64,
+    /// The requests that have not been written yet, oldest first.
+    waiting: VecDeque<Waiting>,
+    /// The requests in the outgoing bytes of this socket, by the ids in their messages.
+    pending: BTreeMap<u64, Pending>,
+    /// How requests ended, until their callers take it.
+    ended: BTreeMap<RequestId, Ended>,
+    /// The bytes of all messages that are kept here.
+    bytes: usize,
+    /// No request is due before this instant.
+    earliest: Instant,
+    /// The answers that no request has waited for.
+    unmatched: u64,
+}
+
+struct Waiting {
+    request: RequestId,
+    due: Instant,
+    repeat: Repeat,
+    message: Message,
+    /// Whether an earlier socket has taken a part of it.
+    was_begun: bool,
+}
+
+struct Pending {
+    request: RequestId,
+    due: Instant,
+    /// The positions of its message in the outgoing bytes.
+    bytes: Range<u64>,
+    /// The message without its id, if it may be sent again.
+    kept: Option<Message>,
+    was_begun: bool,
+}
+
+/// The limits of requests: a number, and the bytes of kept messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MostRequests {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Requests {
+    pub(crate) fn new(correlator: Box<dyn Correlator>) -> Self {
+        Self {
+            correlator,
+            made: 0,
+            numbers: 0,
+            waiting: VecDeque::new(),
+            pending: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            bytes: 0,
+            earliest: Instant::MAX,
+            unmatched: 0,
+        }
+    }
+
+    /// The number of requests that have not ended.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.waiting.len() + self.pending.len()
+    }
+
+    /// The number of answers that no request has waited for.
+    pub(crate) const fn unmatched(&self) -> u64 {
+        self.unmatched
+    }
+
+    /// Adds a request, which waits to be sent.
+    pub(crate) fn add(
+        &mut self,
+        message: Message,
+        due: Instant,
+        repeat: Repeat,
+        most: MostRequests,
+    ) -> Result<RequestId, RequestErrorKind> {
+        let bytes = self.bytes.saturating_add(message.len());
+        let is_too_much = bytes > most.bytes && self.bytes > 0; // one long message is accepted
+        if self.unanswered() + self.ended.len() >= most.count || is_too_much {
+            return Err(RequestErrorKind::Full);
+        }
+        self.made += 1;
+        self.bytes = bytes;
+        self.earliest = self.earliest.min(due);
+        let request = RequestId(self.made);
+        self.waiting.push_back(Waiting { request, due, repeat, message, was_begun: false });
+        Ok(request)
+    }
+
+    /// Whether a request waits to be sent.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Returns the id and the message of the next request. [`on_sent`](Self::on_sent) follows if it
+    /// was written. `number` returns the next id, if the dialect counts them. A request whose message
+    /// cannot hold an id ends here.
+    pub(crate) fn next(
+        &mut self,
+        mut number: impl FnMut() -> Option<u64>,
+    ) -> Option<(u64, Message)> {
+        loop {
+            let request = self.waiting.front()?;
+            let greatest = self.correlator.greatest_id().max(1);
+            let id = loop {
+                let counted = number().unwrap_or_else(|| {
+                    self.numbers = self.numbers.wrapping_add(1).max(1);
+                    self.numbers
+                });
+                let id = (counted - 1) % greatest + 1;
+                // All ids are taken only if there are fewer ids than pending requests.
+                let are_all_taken = self.pending.len() as u64 >= greatest;
+                if !self.pending.contains_key(&id) || are_all_taken {
+                    break id;
+                }
+            };
+            if self.pending.contains_key(&id) {
+                return None; // until one of them ends
+            }
+            match self.correlator.attach(id, &request.message) {
+                Ok(message) => return Some((id, message)),
+                Err(error) => {
+                    let request = request.request;
+                    self.take_waiting();
+                    self.ended.insert(request, Err(RequestErrorKind::Correlation(error)));
+                }
+            }
+        }
+    }
+
+    /// The next request was written with this id, to these positions.
+    pub(crate) fn on_sent(&mut self, id: u64, bytes: Range<u64>) {
+        let Some(sent) = self.take_waiting() else { return };
+        let kept = (sent.repeat == Repeat::OnReconnect).then_some(sent.message);
+        self.bytes += kept.as_ref().map_or(0, Message::len);
+        let Waiting { request, due, was_begun, .. } = sent;
+        self.pending.insert(id, Pending { request, due, bytes, kept, was_begun });
+    }
+
+    fn take_waiting(&mut self) -> Option<Waiting> {
+        let taken = self.waiting.pop_front()?;
+        self.bytes -= taken.message.len();
+        Some(taken)
+    }
+
+    /// Takes a message if it answers a request. Otherwise returns it.
+    pub(crate) fn take_answer(&mut self, message: Message) -> Option<Message> {
+        let Some(id) = self.correlator.answered(&message) else { return Some(message) };
+        let Some(answered) = self.pending.remove(&id) else {
+            self.unmatched = self.unmatched.saturating_add(1);
+            return Some(message);
+        };
+        self.bytes -= answered.kept.as_ref().map_or(0, Message::len);
+        self.ended.insert(answered.request, Ok(message));
+        if self.unanswered() == 0 {
+            self.earliest = Instant::MAX;
+        }
+        None
+    }
+
+    /// When a request may be due. It may have ended meanwhile: then [`expire`](Self::expire) does
+    /// nothing.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        (self.earliest < Instant::MAX).then_some(self.earliest)
+    }
+
+    /// Ends the requests whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if now < self.earliest {
+            return;
+        }
+        self.end_if(RequestErrorKind::TimedOut, |due| now >= due);
+        let waiting = self.waiting.iter().map(|request| request.due);
+        let pending = self.pending.values().map(|request| request.due);
+        self.earliest = waiting.chain(pending).min().unwrap_or(Instant::MAX);
+    }
+
+    fn end_if(&mut self, why: RequestErrorKind, ends: impl Fn(Instant) -> bool) {
+        let Self { waiting, pending, ended, bytes, .. } = self;
+        waiting.retain(|request| {
+            let is_over = ends(request.due);
+            if is_over {
+                *bytes -= request.message.len();
+                ended.insert(request.request, Err(why.clone()));
+            }
+            !is_over
+        });
+        pending.retain(|_, request| {
+            let is_over = ends(request.due);
+            if is_over {
+                *bytes -= request.kept.as_ref().map_or(0, Message::len);
+                ended.insert(request.request, Err(why.clone()));
+            }
+            !is_over
+        });
+    }
+
+    /// The socket is lost, and has taken the bytes before `written`. Idempotent requests wait for the
+    /// next one, in the order in which they were made; all others end.
+    pub(crate) fn on_lost(&mut self, written: u64) {
+        let Self { waiting, pending, ended, bytes, .. } = self;
+        waiting.retain(|request| {
+            let stays = request.repeat == Repeat::OnReconnect;
+            if !stays {
+                *bytes -= request.message.len();
+                ended.insert(request.request, Err(RequestErrorKind::NotSent));
+            }
+            stays
+        });
+        for lost in std::mem::take(pending).into_values() {
+            let was_begun = lost.was_begun || lost.bytes.start < written;
+            let Pending { request, due, kept, .. } = lost;
+            match kept {
+                Some(message) => {
+                    let repeat = Repeat::OnReconnect;
+                    waiting.push_back(Waiting { request, due, repeat, message, was_begun });
+                }
+                None => drop(ended.insert(request, Err(unanswered(was_begun)))),
+            }
+        }
+        waiting.make_contiguous().sort_unstable_by_key(|request| request.request);
+    }
+
+    /// No further socket opens: ends the requests that wait for one.
+    pub(crate) fn end_waiting(&mut self) {
+        while let Some(request) = self.take_waiting() {
+            self.ended.insert(request.request, Err(unanswered(request.was_begun)));
+        }
+    }
+
+    /// Whether any request has ended that its caller has not taken.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// The requests that have ended, and that their callers have not taken.
+    pub(crate) fn ended(&self) -> impl Iterator<Item = RequestId> {
+        self.ended.keys().copied()
+    }
+
+    /// Whether this request has ended.
+    pub(crate) fn is_over(&self, request: RequestId) -> bool {
+        self.ended.contains_key(&request)
+    }
+
+    /// Takes how this request ended.
+    pub(crate) fn take(&mut self, request: RequestId) -> Option<Ended> {
+        self.ended.remove(&request)
+    }
+
+    /// No one waits for this request any more. If its message was sent, its answer is an ordinary
+    /// message.
+    pub(crate) fn forget(&mut self, request: RequestId) {
+        let Self { waiting, pending, ended, bytes, .. } = self;
+        ended.remove(&request);
+        waiting.retain(|other| {
+            let is_other = other.request != request;
+            if !is_other {
+                *bytes -= other.message.len();
+            }
+            is_other
+        });
+        pending.retain(|_, other| {
+            let is_other = other.request != request;
+            if !is_other {
+                *bytes -= other.kept.as_ref().map_or(0, Message::len);
+            }
+            is_other
+        });
+    }
+}
+
+/// Why a request has no answer, whose connection is lost.
+const fn unanswered(was_begun: bool) -> RequestErrorKind {
+    if was_begun { RequestErrorKind::MaybeSent } else { RequestErrorKind::NotSent }
+}
+
+/// Shows counts, but no messages, because they may be secret.
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests")
+            .field("waiting", &self.waiting.len())
+            .field("pending", &self.pending.len())
+            .field("ended", &self.ended.len())
+            .finish_non_exhaustive()
+    }
+}

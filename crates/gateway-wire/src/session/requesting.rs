@@ -1,0 +1,150 @@
+//! Requests: messages that wait for an answer.
+
+use std::time::Duration;
+
+use gateway_core::{Action, Event, Instant, Outgoing};
+
+use super::Session;
+use super::sending::is_closed;
+use crate::correlation::Correlator;
+use crate::message::Message;
+use crate::requests::{MostRequests, Repeat, RequestErrorKind, RequestId, Requests};
+
+/// Requests. Each ends: with its answer, or with the reason why there is none.
+impl Session {
+    /// Sets how requests and answers find each other. Without this there are no requests.
+    #[must_use]
+    pub fn with_requests(mut self, correlator: Box<dyn Correlator>) -> Self {
+        self.sending_mut().requests = Some(Requests::new(correlator));
+        self
+    }
+
+    /// Makes a request. The session puts an id into the message, and sends it once there is space,
+    /// before messages that are sent later. If your message's payload is a buffer of your own, keep
+    /// the message until the request is over, so that the session does not drop the buffer. The answer is not among the events: wait until the
+    /// request [is over](Self::is_request_over), and [take](Self::take_answer) it.
+    ///
+    /// # Errors
+    /// Nothing was sent: there is no correlator, the connection is not ready, closing or CLOSED, or
+    /// there are too many requests. An idempotent request waits until the connection is ready.
+    pub fn request(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<RequestId, RequestErrorKind> {
+        self.now = now;
+        if self.requests().is_none() {
+            return Err(RequestErrorKind::NoCorrelator);
+        }
+        if is_closed(self.state()) || self.is_draining() {
+            return Err(RequestErrorKind::Closed);
+        }
+        if !self.is_ready() && repeat == Repeat::Never {
+            return Err(RequestErrorKind::NotReady);
+        }
+        let most = MostRequests { count: self.limits.requests, bytes: self.limits.request_bytes };
+        let due = now.saturating_add(timeout);
+        let added = match self.requests_mut() {
+            Some(requests) => requests.add(message.clone(), due, repeat, most),
+            None => Err(RequestErrorKind::NoCorrelator),
+        };
+        self.advance();
+        added
+    }
+
+    /// Whether the request has ended. Then [take](Self::take_answer) its answer.
+    #[must_use]
+    pub fn is_request_over(&self, request: RequestId) -> bool {
+        self.requests().is_some_and(|requests| requests.is_over(request))
+    }
+
+    /// Returns the answer of a request, or why it has none. Returns `None` if the request has not
+    /// ended, or if its end was already taken.
+    pub fn take_answer(&mut self, request: RequestId) -> Option<Result<Message, RequestErrorKind>> {
+        self.requests_mut()?.take(request)
+    }
+
+    /// No one waits for the request any more. A late answer is an ordinary message.
+    pub fn forget_request(&mut self, request: RequestId) {
+        if let Some(requests) = self.requests_mut() {
+            requests.forget(request);
+        }
+        self.close_if_drained();
+    }
+
+    /// Returns the requests that have ended, and whose ends were not taken.
+    pub fn ended_requests(&self) -> impl Iterator<Item = RequestId> {
+        self.requests().into_iter().flat_map(Requests::ended)
+    }
+
+    /// Whether there are [any](Self::ended_requests).
+    #[must_use]
+    #[inline]
+    pub fn has_ended_requests(&self) -> bool {
+        self.needs_time() && self.requests().is_some_and(Requests::has_ended)
+    }
+
+    /// Returns the number of requests that have not ended.
+    #[must_use]
+    pub fn unanswered_requests(&self) -> usize {
+        self.requests().map_or(0, Requests::unanswered)
+    }
+
+    /// Returns how many answers came for which no request was waiting. They were ordinary messages.
+    #[must_use]
+    pub fn unmatched_answers(&self) -> u64 {
+        self.requests().map_or(0, Requests::unmatched)
+    }
+
+    fn requests(&self) -> Option<&Requests> {
+        self.sending.as_ref()?.requests.as_ref()
+    }
+
+    pub(super) fn requests_mut(&mut self) -> Option<&mut Requests> {
+        self.sending.as_mut()?.requests.as_mut()
+    }
+
+    pub(super) fn has_waiting_requests(&self) -> bool {
+        self.requests().is_some_and(Requests::has_waiting)
+    }
+
+    /// Sends the requests that wait, as far as there are space and tokens.
+    pub(super) fn send_requests(&mut self) {
+        while self.has_token() && !self.is_buffer_full() {
+            let Self { sending, connection, .. } = self;
+            let requests = sending.as_mut().and_then(|sending| sending.requests.as_mut());
+            let Some((id, message)) =
+                requests.and_then(|requests| requests.next(|| connection.next_number()))
+            else {
+                return;
+            };
+            let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
+            let [Action::Send(_, Outgoing::Requested)] = actions.as_slice() else { return };
+            let Some(link) = &mut self.link else { return };
+            let start = link.output.end();
+            link.codec.encode(&message, link.output.buffer());
+            let bytes = start..link.output.end();
+            if let Some(requests) = self.requests_mut() {
+                requests.on_sent(id, bytes);
+            }
+            self.take_token();
+            self.block_if_full();
+        }
+    }
+
+    /// Takes a message that answers a request. Returns any other message.
+    #[inline(never)]
+    pub(super) fn answer_request(&mut self, message: Message) -> Option<Message> {
+        let Some(requests) = self.requests_mut() else { return Some(message) };
+        let message = requests.take_answer(message);
+        if message.is_none() {
+            if self.is_held_back {
+                self.advance(); // its id is free again
+            }
+            self.close_if_drained();
+        }
+        message
+    }
+}

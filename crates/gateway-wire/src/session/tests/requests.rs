@@ -1,0 +1,399 @@
+//! Requests and their answers: each ends, once, whatever happens to the connection.
+
+use proptest::prelude::*;
+
+use super::sending::{lose, ready, write_all};
+use super::*;
+use crate::correlation::{CorrelationError, Correlator, JsonCorrelator};
+use crate::requests::{Repeat, RequestErrorKind, RequestId};
+
+fn asking() -> Session {
+    let correlator = JsonCorrelator::new("/id").unwrap();
+    session(calm()).with_sent_reported(true).with_requests(Box::new(correlator))
+}
+
+/// A request whose time is over in ten seconds.
+fn request(
+    session: &mut Session,
+    now: Instant,
+    repeat: Repeat,
+) -> Result<RequestId, RequestErrorKind> {
+    let message = Message::text("{}");
+    session.request(now, &message, Duration::from_secs(10), repeat)
+}
+
+fn once(session: &mut Session, now: Instant) -> RequestId {
+    request(session, now, Repeat::Never).unwrap()
+}
+
+fn receive(session: &mut Session, id: SocketId, text: &str) {
+    session.received(session.now, id, &frame(0x81, text));
+}
+
+fn messages(session: &mut Session) -> Vec<String> {
+    let text = |event: ClientEvent| match event {
+        ClientEvent::Message(message) => message.as_text().map(str::to_owned),
+        _ => None,
+    };
+    events(session).into_iter().filter_map(text).collect()
+}
+
+fn answer(session: &mut Session, request: RequestId) -> Option<Result<String, RequestErrorKind>> {
+    let answer = session.take_answer(request)?;
+    Some(answer.map(|message| message.as_text().unwrap().to_owned()))
+}
+
+#[test]
+fn each_request_gets_its_own_answer_in_any_order() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let [first, second] = [(); 2].map(|()| once(&mut session, at(1)));
+    assert_eq!(write_all(&mut session, id), [r#"{"id":1}"#, r#"{"id":2}"#]);
+
+    receive(&mut session, id, r#"{"id":2,"b":0}"#);
+    receive(&mut session, id, r#"{"push":1}"#);
+    receive(&mut session, id, r#"{"id":1,"a":0}"#);
+
+    assert_eq!(answer(&mut session, second), Some(Ok(r#"{"id":2,"b":0}"#.into())));
+    assert_eq!(answer(&mut session, first), Some(Ok(r#"{"id":1,"a":0}"#.into())));
+    assert_eq!(answer(&mut session, first), None, "it was taken");
+    assert_eq!(messages(&mut session), [r#"{"push":1}"#]);
+    assert_eq!((session.unanswered_requests(), session.deadline()), (0, None));
+}
+
+#[test]
+fn an_answer_may_come_before_the_request_was_flushed() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let request = once(&mut session, at(1));
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert_eq!(answer(&mut session, request), Some(Ok(r#"{"id":1}"#.into())));
+}
+
+#[test]
+fn an_answer_twice_late_or_for_no_request_is_a_message_and_counted() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let [answered, late] = [(); 2].map(|()| once(&mut session, at(1)));
+    receive(&mut session, id, r#"{"id":1}"#);
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert_eq!(session.deadline(), Some(at(11)));
+    session.tick(at(11));
+    receive(&mut session, id, r#"{"id":2}"#);
+    receive(&mut session, id, r#"{"id":77}"#);
+
+    assert!(matches!(answer(&mut session, answered), Some(Ok(_))));
+    assert_eq!(answer(&mut session, late), Some(Err(RequestErrorKind::TimedOut)));
+    assert_eq!(messages(&mut session), [r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":77}"#]);
+    assert_eq!(session.unmatched_answers(), 3);
+}
+
+#[test]
+fn a_request_needs_a_ready_connection_unless_it_is_idempotent() {
+    let mut session = asking();
+    let refused = request(&mut session, at(1), Repeat::Never);
+    assert_eq!(refused, Err(RequestErrorKind::NotReady));
+    let waits = request(&mut session, at(1), Repeat::OnReconnect).unwrap();
+
+    let id = ready(&mut session, at(2));
+
+    assert_eq!(write_all(&mut session, id), [r#"{"id":1}"#]);
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert!(matches!(answer(&mut session, waits), Some(Ok(_))));
+}
+
+#[test]
+fn a_lost_connection_ends_requests_at_once_and_says_whether_they_were_sent() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let [flushed, begun, kept] = [(); 3].map(|()| once(&mut session, at(1)));
+    let one = session.pending().len() / 3;
+    session.written(id, one);
+    session.flushed(id);
+    session.written(id, 1);
+    lose(&mut session, at(2), id);
+
+    assert_eq!(answer(&mut session, flushed), Some(Err(RequestErrorKind::MaybeSent)));
+    assert_eq!(answer(&mut session, begun), Some(Err(RequestErrorKind::MaybeSent)));
+    assert_eq!(answer(&mut session, kept), Some(Err(RequestErrorKind::NotSent)));
+    assert_eq!(outcomes(&mut session), [], "requests are not among the outcomes");
+}
+
+#[test]
+fn an_idempotent_request_is_sent_again_in_its_order_until_its_time_is_over() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let [first, second] =
+        [(); 2].map(|()| request(&mut session, at(1), Repeat::OnReconnect).unwrap());
+    write_all(&mut session, id);
+    lose(&mut session, at(2), id);
+    let id = ready(&mut session, at(3));
+    assert_eq!(write_all(&mut session, id), [r#"{"id":3}"#, r#"{"id":4}"#]);
+    receive(&mut session, id, r#"{"id":3}"#);
+    lose(&mut session, at(4), id);
+    session.tick(at(11));
+
+    assert!(matches!(answer(&mut session, first), Some(Ok(_))));
+    assert_eq!(answer(&mut session, second), Some(Err(RequestErrorKind::TimedOut)));
+    let id = ready(&mut session, at(12));
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+}
+
+#[test]
+fn a_close_ends_what_waits_and_the_end_of_the_socket_what_was_sent() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let once = once(&mut session, at(1));
+    let again = request(&mut session, at(1), Repeat::OnReconnect).unwrap();
+    write_all(&mut session, id);
+    session.close(at(2), CloseFrame::NORMAL);
+    assert_eq!(request(&mut session, at(2), Repeat::OnReconnect), Err(RequestErrorKind::Closed));
+    assert_eq!(answer(&mut session, once), None, "the answer may still come");
+    session.failed(at(3), id, Failure::Eof, "");
+    let Some(Order::Drop { id, .. }) = session.next_order() else { panic!("no drop") };
+    session.dropped(id);
+
+    for request in [once, again] {
+        assert_eq!(answer(&mut session, request), Some(Err(RequestErrorKind::MaybeSent)));
+    }
+}
+
+#[test]
+fn a_request_that_waited_for_a_connection_was_not_sent_when_the_client_closes() {
+    let mut session = asking();
+    let waits = request(&mut session, at(1), Repeat::OnReconnect).unwrap();
+    session.close(at(2), CloseFrame::NORMAL);
+    assert_eq!(answer(&mut session, waits), Some(Err(RequestErrorKind::NotSent)));
+}
+
+#[test]
+fn requests_are_bounded_and_one_that_is_forgotten_makes_space() {
+    let limits = Limits { requests: 2, ..Limits::default() };
+    let mut session = asking().with_limits(limits);
+    let id = ready(&mut session, at(1));
+    let [first, _] = [(); 2].map(|()| once(&mut session, at(1)));
+    assert_eq!(request(&mut session, at(1), Repeat::Never), Err(RequestErrorKind::Full));
+
+    session.forget_request(first);
+
+    once(&mut session, at(1));
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert_eq!(messages(&mut session), [r#"{"id":1}"#], "no one waits for it");
+}
+
+#[test]
+fn a_message_that_cannot_hold_an_id_ends_its_request() {
+    let mut session = asking();
+    ready(&mut session, at(1));
+    let timeout = Duration::from_secs(10);
+    let request = session.request(at(1), &Message::text("[]"), timeout, Repeat::Never).unwrap();
+    let no_place = CorrelationError::NoPlace { pointer: "/id".into() };
+    assert_eq!(answer(&mut session, request), Some(Err(RequestErrorKind::Correlation(no_place))));
+    assert!(session.pending().is_empty());
+}
+
+#[test]
+fn without_a_correlator_there_are_no_requests() {
+    let mut session = session(calm());
+    ready(&mut session, at(1));
+    assert_eq!(request(&mut session, at(1), Repeat::Never), Err(RequestErrorKind::NoCorrelator));
+}
+
+/// Ids from 1 to 3, as the whole text.
+struct Few;
+
+impl Correlator for Few {
+    fn attach(&mut self, id: u64, _: &Message) -> Result<Message, CorrelationError> {
+        Ok(Message::text(id.to_string()))
+    }
+
+    fn answered(&mut self, message: &Message) -> Option<u64> {
+        message.as_text()?.parse().ok()
+    }
+
+    fn greatest_id(&self) -> u64 {
+        3
+    }
+}
+
+#[test]
+fn ids_start_again_and_skip_those_of_pending_requests() {
+    let mut session = session(calm()).with_requests(Box::new(Few));
+    let id = ready(&mut session, at(1));
+    for _ in 0..3 {
+        once(&mut session, at(1));
+    }
+    receive(&mut session, id, "1");
+    receive(&mut session, id, "3");
+    let [fourth, fifth, sixth] = [(); 3].map(|()| once(&mut session, at(1)));
+    assert_eq!(write_all(&mut session, id), ["1", "2", "3", "1", "3"]);
+    assert!(session.is_full(), "the sixth has no id yet");
+    receive(&mut session, id, "2");
+    assert_eq!(write_all(&mut session, id), ["2"]);
+    for (request, answered) in [(fourth, "1"), (fifth, "3"), (sixth, "2")] {
+        receive(&mut session, id, answered);
+        assert_eq!(answer(&mut session, request), Some(Ok(answered.into())));
+    }
+}
+
+#[test]
+fn a_drain_waits_for_answers() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    once(&mut session, at(1));
+    session.drain(at(1), CloseFrame::NORMAL, at(9));
+    write_all(&mut session, id);
+    assert_eq!(session.state(), ConnectionState::Connected);
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert_eq!(session.state(), ConnectionState::Closing);
+}
+
+/// A dialect that numbers its greeting and its pings.
+struct Counting;
+
+impl Dialect for Counting {
+    fn duties(&self) -> gateway_core::Duties {
+        gateway_core::Duties::NONE.with_heartbeat()
+    }
+
+    fn interest(&self) -> gateway_core::Interest {
+        gateway_core::Interest::NONE
+    }
+
+    fn opened(&mut self, exchange: &mut gateway_core::Exchange<'_>) {
+        let number = exchange.next_number();
+        exchange.send_text(number);
+    }
+
+    fn heartbeat(&mut self, exchange: &mut gateway_core::Exchange<'_>) {
+        let number = exchange.next_number();
+        exchange.send_text(number);
+    }
+
+    fn received(
+        &mut self,
+        _: gateway_core::Message<'_>,
+        _: &mut gateway_core::Exchange<'_>,
+    ) -> gateway_core::Received {
+        gateway_core::Received::Deliver
+    }
+}
+
+#[test]
+fn the_ids_of_requests_and_of_a_dialect_come_from_the_same_numbers() {
+    let config = Config::builder().heartbeat(HeartbeatKind::Dialect).build().unwrap();
+    let correlator = JsonCorrelator::new("/id").unwrap();
+    let mut session =
+        Session::new(Arc::new(config), 7, Box::new(Counting)).with_requests(Box::new(correlator));
+    for _ in 0..2 {
+        let id = ready(&mut session, at(1));
+        request(&mut session, at(1), Repeat::Never).unwrap();
+        let due = session.connection.next_deadline().unwrap();
+        session.at(due, Event::Tick, super::super::perform::Payload::None);
+        request(&mut session, due, Repeat::Never).unwrap();
+        let sent = write_all(&mut session, id);
+        assert_eq!(sent, ["1", r#"{"id":2}"#, "3", r#"{"id":4}"#], "each socket starts at 1");
+        lose(&mut session, due, id);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ask(bool),
+    Answer(u64),
+    Forget,
+    Connect,
+    Open,
+    Write(usize),
+    Lose,
+    Wait(u64),
+    Close,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => any::<bool>().prop_map(Step::Ask),
+        6 => (1_u64..6).prop_map(Step::Answer),
+        1 => Just(Step::Forget),
+        2 => Just(Step::Connect),
+        3 => Just(Step::Open),
+        4 => (0_usize..60).prop_map(Step::Write),
+        1 => Just(Step::Lose),
+        3 => (0_u64..6_000).prop_map(Step::Wait),
+        1 => Just(Step::Close),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+proptest! {
+    /// Whatever happens: each request ends once, and no later than its time.
+    #[test]
+    fn each_request_ends_once(steps in steps()) {
+        let limits = Limits { high_water: 20, requests: 4, ..Limits::default() };
+        let mut session = session(calm()).with_requests(Box::new(Few)).with_limits(limits);
+        let mut now = at(1);
+        let mut open = std::collections::BTreeMap::new();
+        let mut socket = None;
+        for step in steps {
+            match step {
+                Step::Ask(is_idempotent) => {
+                    let repeat = if is_idempotent { Repeat::OnReconnect } else { Repeat::Never };
+                    if let Ok(made) = request(&mut session, now, repeat) {
+                        prop_assert!(open.insert(made, now.saturating_add(Duration::from_secs(10))).is_none());
+                    }
+                }
+                Step::Answer(number) => {
+                    if let Some(id) = socket {
+                        session.received(now, id, &frame(0x81, number.to_string()));
+                    }
+                }
+                Step::Forget => {
+                    if let Some((request, _)) = open.pop_first() {
+                        session.forget_request(request);
+                    }
+                }
+                Step::Connect => session.connect(now),
+                Step::Open => {
+                    if let Some(id) = session.socket().filter(|_| socket.is_none()) {
+                        session.opened(now, id);
+                        socket = session.is_ready().then_some(id);
+                    }
+                }
+                Step::Write(count) => {
+                    if let Some(id) = socket {
+                        session.written(id, count.min(session.pending().len()));
+                        session.flushed(id);
+                    }
+                }
+                Step::Lose => {
+                    if let Some(id) = socket {
+                        session.failed(now, id, Failure::Reset, "");
+                    }
+                }
+                Step::Wait(millis) => {
+                    let until = now.saturating_add(Duration::from_millis(millis));
+                    while let Some(due) = session.deadline().filter(|due| *due <= until) {
+                        session.tick(due);
+                        prop_assert!(session.deadline() != Some(due), "a deadline that stays due");
+                    }
+                    now = until;
+                    session.tick(now);
+                }
+                Step::Close => session.close(now, CloseFrame::NORMAL),
+            }
+            while let Some(order) = session.next_order() {
+                if let Order::Drop { id, .. } | Order::Abort { id } = order {
+                    session.dropped(id);
+                    socket = socket.filter(|open| *open != id);
+                }
+            }
+            let ended: Vec<_> = session.ended_requests().collect();
+            for request in ended {
+                prop_assert!(session.take_answer(request).is_some());
+                prop_assert!(open.remove(&request).is_some(), "a request ended twice");
+            }
+            prop_assert!(open.values().all(|due| now < *due), "a request outlived its time");
+            prop_assert_eq!(session.unanswered_requests(), open.len());
+        }
+    }
+}
