@@ -101,6 +101,21 @@ impl Events {
         self.write(&Event::Missed { count });
     }
 
+    /// Writes that received messages were dropped, because stdout accepted none.
+    pub(crate) fn messages_dropped(&mut self, count: u64) {
+        self.write(&Event::MessagesDropped { count });
+    }
+
+    /// Writes that the connection has not been ready for this long.
+    pub(crate) fn lost(&mut self, away: Duration) {
+        self.write(&Event::Lost { away_ms: millis(away) });
+    }
+
+    /// Writes that a message with this many bytes waits until the connection is ready.
+    pub(crate) fn queued(&mut self, bytes: u64) {
+        self.write(&Event::Queued { bytes });
+    }
+
     /// Writes the outcome of a message with this many bytes.
     pub(crate) fn send(&mut self, outcome: &'static str, bytes: u64) {
         self.write(&Event::Send { outcome, bytes });
@@ -195,12 +210,21 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         http_status: Option<u16>,
     },
+    Queued {
+        bytes: u64,
+    },
     Send {
         outcome: &'static str,
         bytes: u64,
     },
+    Lost {
+        away_ms: u64,
+    },
     EffectIgnored {
         socket: SocketId,
+    },
+    MessagesDropped {
+        count: u64,
     },
     Missed {
         count: u64,
@@ -325,6 +349,18 @@ mod tests {
             ),
         ] {
             assert_eq!(json(&Event::of_notice(notice).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn what_waits_what_was_dropped_and_a_long_absence_are_lines() {
+        let away_ms = millis(Duration::from_micros(30_000_900));
+        for (event, expected) in [
+            (Event::Queued { bytes: 5 }, r#""queued","bytes":5"#),
+            (Event::Lost { away_ms }, r#""lost","away_ms":30000"#),
+            (Event::MessagesDropped { count: 7 }, r#""messages_dropped","count":7"#),
+        ] {
+            assert_eq!(json(&event), format!(r#"{{"t_ms":17,"event":{expected}}}"#));
         }
     }
 

@@ -88,6 +88,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
             output: Output::start(output, marks, stdio::stdout()?)?,
             events,
             after_input,
+            has_outbox: settings.has_outbox(),
             once,
             close_timeout,
         }

@@ -1,8 +1,8 @@
 //! Tracks the lines of stdin: waiting, without an outcome, not sent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use gateway_tokio::{Fate, Message, MessageId, Outcome};
+use gateway_tokio::{Accepted, Fate, Message, Outcome};
 
 use super::{
     events::Events,
@@ -20,9 +20,11 @@ pub(crate) struct Sendings {
     waiting: VecDeque<Message>,
     /// The message that the client is accepting.
     in_hand: Option<Message>,
-    /// The sizes of accepted messages without an outcome. `first_unsettled` is the first one's number.
-    unsettled: VecDeque<u64>,
-    first_unsettled: u64,
+    /// The sizes of accepted messages without an outcome, by their numbers. A message in the outbox
+    /// may expire while an earlier one is still being written, so outcomes come in any order.
+    unsettled: BTreeMap<u64, u64>,
+    /// The number of the last accepted message.
+    last_taken: u64,
     not_sent: u64,
     input: Reading,
     /// Whether stdin failed: the number of unread lines is unknown.
@@ -86,13 +88,21 @@ impl Sendings {
         self.in_hand.clone()
     }
 
-    /// The client has taken the message in hand.
-    pub(crate) fn taken(&mut self, id: MessageId) {
-        let Some(message) = self.in_hand.take() else { return };
-        if self.unsettled.is_empty() {
-            self.first_unsettled = id.number();
+    /// The client has accepted the message in hand.
+    pub(crate) fn taken(&mut self, accepted: Accepted, events: &mut Events) {
+        // Otherwise its outcome has already arrived.
+        let Some(bytes) = self.take_in_hand(accepted.id().number()) else { return };
+        if accepted.is_queued() {
+            events.queued(bytes);
         }
-        self.unsettled.push_back(message.len() as u64);
+    }
+
+    /// Records that the message in hand has this number. Returns its size.
+    fn take_in_hand(&mut self, number: u64) -> Option<u64> {
+        let bytes = self.in_hand.take()?.len() as u64;
+        self.unsettled.insert(number, bytes);
+        self.last_taken = number;
+        Some(bytes)
     }
 
     /// The client has not taken the message in hand: it waits again, before all others.
@@ -104,9 +114,9 @@ impl Sendings {
 
     /// Records outcomes. One may arrive before `taken` for the same message.
     pub(crate) fn settle(&mut self, outcome: Outcome, events: &mut Events) {
-        let last = outcome.last.number();
-        if self.in_hand.is_some() && last >= self.first_unsettled + self.unsettled.len() as u64 {
-            self.taken(outcome.last);
+        let (first, last) = (outcome.first.number(), outcome.last.number());
+        if last > self.last_taken {
+            self.take_in_hand(last);
         }
         let name = match outcome.fate {
             Fate::Sent { .. } => "sent",
@@ -116,9 +126,8 @@ impl Sendings {
             // An outcome of a later driver is not `sent`.
             _ => "rejected",
         };
-        while self.first_unsettled <= last {
-            let Some(bytes) = self.unsettled.pop_front() else { return };
-            self.first_unsettled += 1;
+        while let Some((&number, _)) = self.unsettled.range(first..=last).next() {
+            let Some(bytes) = self.unsettled.remove(&number) else { return };
             if name == "sent" {
                 events.send(name, bytes);
             } else {
@@ -142,7 +151,7 @@ impl Sendings {
 
     /// Gives up on lines without an outcome. Returns how many lines were not sent.
     pub(crate) fn give_up(&mut self, events: &mut Events) -> u64 {
-        for bytes in std::mem::take(&mut self.unsettled) {
+        for bytes in std::mem::take(&mut self.unsettled).into_values() {
             self.settle_unsent("maybe_sent", bytes, events);
         }
         self.handed_back();

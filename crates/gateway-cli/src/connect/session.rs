@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use gateway_tokio::{
     Accepted, Client, ClientEvent, Handle, Message, SendError,
-    core::{CloseFrame, GiveUpCause, Notice, SendRejection},
+    core::{CloseFrame, ConnectionState, GiveUpCause, Notice, SendRejection},
 };
 use tokio::time::Instant;
 
@@ -23,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) output: Output,
     pub(crate) events: Events,
     pub(crate) after_input: AfterInput,
+    /// Whether the client keeps messages while the connection is not ready.
+    pub(crate) has_outbox: bool,
     /// Whether only one message is written.
     pub(crate) once: bool,
     pub(crate) close_timeout: Duration,
@@ -66,9 +68,11 @@ enum Ending {
 
 /// The state of the loop.
 struct Progress {
-    is_ready: bool,
-    /// Whether a message was rejected because of unread events. The next one then waits until an
-    /// event is read.
+    has_outbox: bool,
+    /// Whether the client accepts messages: the connection is ready, or there is an outbox.
+    is_open: bool,
+    /// Whether a message was rejected because of unread events, or because the outbox was full. The
+    /// next one then waits until an event is read. Each message that leaves the outbox has one.
     takes_event_first: bool,
     ending: Ending,
     sendings: Sendings,
@@ -101,12 +105,15 @@ impl Session {
     /// Runs until the connection is CLOSED, and stdout is written. Returns the exit status.
     pub(crate) async fn run(mut self, client: Client) -> u8 {
         let (handle, mut news) = client.spawn();
-        let mut now = Progress::new();
+        let mut now = Progress::new(self.has_outbox);
+        if now.is_open {
+            self.output.prompt();
+        }
         loop {
             now.hand_on(&handle);
             // After a signal the program does not wait for a reader of stdout.
             let takes_news = !self.output.is_full() || now.ending.deadline().is_some();
-            let wants_lines = now.is_ready || self.input.is_asked();
+            let wants_lines = now.is_open || self.input.is_asked();
             // Every arm is cancel-safe: each borrows the state of its progress.
             tokio::select! {
                 biased;
@@ -127,7 +134,10 @@ impl Session {
                         now.close(Ending::OutputGone, &handle);
                     }
                 }
-                handed = handed(&mut now.handing), if now.handing.is_some() => now.on_handed(handed),
+                handed = handed(&mut now.handing), if now.handing.is_some() => {
+                    self.events.stamp();
+                    now.on_handed(handed, &mut self.events);
+                }
                 event = news.next(), if takes_news => match event {
                     Some(event) => self.on_event(event, &mut now),
                     None => break,
@@ -178,10 +188,12 @@ impl Session {
                 self.events.notice(notice);
                 match notice {
                     Notice::Ready { .. } => {
-                        now.is_ready = true;
+                        now.is_open = true;
                         self.output.prompt();
                     }
-                    Notice::StateChanged { .. } => now.is_ready = false,
+                    Notice::StateChanged { to, .. } => {
+                        now.is_open = now.has_outbox && outbox_accepts(to)
+                    }
                     Notice::GaveUp { cause } => now.gave_up = Some(cause),
                     // Other notices matter only to `--events`.
                     _ => {}
@@ -195,6 +207,8 @@ impl Session {
                 self.events.login_refused(socket, &reason);
             }
             ClientEvent::Outcome(outcome) => now.sendings.settle(outcome, &mut self.events),
+            ClientEvent::Lost { away } => self.events.lost(away),
+            ClientEvent::MessagesDropped { count } => self.events.messages_dropped(count),
             ClientEvent::Missed { count } => self.events.missed(count),
             // Events of later drivers.
             _ => {}
@@ -256,9 +270,10 @@ impl Session {
 }
 
 impl Progress {
-    fn new() -> Self {
+    fn new(has_outbox: bool) -> Self {
         Self {
-            is_ready: false,
+            has_outbox,
+            is_open: has_outbox,
             takes_event_first: false,
             ending: Ending::No,
             sendings: Sendings::default(),
@@ -291,7 +306,7 @@ impl Progress {
 
     /// Hands the next message to the client, if it accepts one.
     fn hand_on(&mut self, handle: &Handle) {
-        let may_hand_on = self.is_ready && !self.takes_event_first && self.ending == Ending::No;
+        let may_hand_on = self.is_open && !self.takes_event_first && self.ending == Ending::No;
         if self.handing.is_some() || !may_hand_on {
             return;
         }
@@ -301,21 +316,22 @@ impl Progress {
         }
     }
 
-    fn on_handed(&mut self, handed: Result<Accepted, SendError>) {
+    fn on_handed(&mut self, handed: Result<Accepted, SendError>, events: &mut Events) {
         self.handing = None;
         match handed {
-            Ok(accepted) => self.sendings.taken(accepted.id()),
+            Ok(accepted) => self.sendings.taken(accepted, events),
             Err(error) => {
                 tracing::debug!(%error, "the connection does not accept a line yet; it waits");
-                // A notice of the loss follows later, and then the next `Ready`.
-                let rejection = error.rejection();
-                self.is_ready = matches!(
-                    rejection,
-                    SendRejection::WriteBlocked
-                        | SendRejection::Stalled
-                        | SendRejection::OutcomesUnread
-                );
-                self.takes_event_first = rejection == SendRejection::OutcomesUnread;
+                match error.rejection() {
+                    SendRejection::WriteBlocked | SendRejection::Stalled => {}
+                    SendRejection::OutcomesUnread
+                    | SendRejection::OutboxFull
+                    | SendRejection::Paced => self.takes_event_first = true,
+                    // The socket was lost while the message waited, and another one is ready.
+                    SendRejection::NotReady if self.has_outbox => {}
+                    // A notice of the loss follows later, and then the next `Ready`.
+                    _ => self.is_open = false,
+                }
                 self.sendings.handed_back();
             }
         }
@@ -340,6 +356,11 @@ impl Ending {
             Self::No | Self::InputOver | Self::OutputGone => None,
         }
     }
+}
+
+/// Whether an outbox accepts messages in this state.
+fn outbox_accepts(state: ConnectionState) -> bool {
+    !matches!(state, ConnectionState::Closing | ConnectionState::Closed)
 }
 
 fn close(handle: &Handle) {
@@ -374,30 +395,36 @@ mod tests {
     use crate::clock::Stopwatch;
 
     #[tokio::test]
-    async fn a_line_refused_for_unread_outcomes_is_not_sent_again_before_an_event_is_taken() {
-        let mut session = Session {
-            signals: Signals::listen(Duration::MAX).unwrap(),
-            input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
-            output: Output::start(OutputForm::default(), Marks::None, io::sink()).unwrap(),
-            events: Events::open(None, None, Stopwatch::start()).unwrap(),
-            after_input: AfterInput::Stay,
-            once: false,
-            close_timeout: Duration::ZERO,
-        };
-        let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
-        let mut now = Progress { is_ready: true, ..Progress::new() };
-        let line = Batch { lines: vec![Line::Message(Message::text("line"))], end: None };
-        now.sendings.read(line, &mut session.events);
-        now.hand_on(&handle);
-        assert!(now.handing.is_some());
+    async fn a_refused_line_is_not_sent_again_before_an_event_is_taken() {
+        for rejection in
+            [SendRejection::OutcomesUnread, SendRejection::OutboxFull, SendRejection::Paced]
+        {
+            let mut session = Session {
+                signals: Signals::listen(Duration::MAX).unwrap(),
+                input: Input::start(io::empty(), InputForm::lines(1)).unwrap(),
+                output: Output::start(OutputForm::default(), Marks::None, io::sink()).unwrap(),
+                events: Events::open(None, None, Stopwatch::start()).unwrap(),
+                after_input: AfterInput::Stay,
+                has_outbox: false,
+                once: false,
+                close_timeout: Duration::ZERO,
+            };
+            let (handle, _events) = Client::builder("ws://127.0.0.1:9").build().unwrap().spawn();
+            let mut now = Progress { is_open: true, ..Progress::new(false) };
+            let line = Batch { lines: vec![Line::Message(Message::text("line"))], end: None };
+            now.sendings.read(line, &mut session.events);
+            now.hand_on(&handle);
+            assert!(now.handing.is_some());
 
-        let refused = SendError::new(SendRejection::OutcomesUnread, Message::text("line"));
-        now.on_handed(Err(refused));
-        now.hand_on(&handle);
-        assert!(now.handing.is_none(), "a loop that is refused at once would spin");
+            let refused = SendError::new(rejection, Message::text("line"));
+            now.on_handed(Err(refused), &mut session.events);
+            now.hand_on(&handle);
+            assert!(now.handing.is_none(), "a loop that is refused at once would spin");
+            assert!(!now.takes_lines(), "stdin waits");
 
-        session.on_event(ClientEvent::Missed { count: 1 }, &mut now);
-        now.hand_on(&handle);
-        assert!(now.handing.is_some());
+            session.on_event(ClientEvent::Missed { count: 1 }, &mut now);
+            now.hand_on(&handle);
+            assert!(now.handing.is_some());
+        }
     }
 }

@@ -80,7 +80,9 @@ pub(crate) fn is_hidden(field: &str) -> bool {
     let setting = SETTINGS.iter().find(|setting| setting.path == field);
     match setting.map(|setting| setting.kind) {
         Some(Kind::Secret | Kind::Header | Kind::SecretEntry) => true,
-        Some(Kind::Positional | Kind::Value | Kind::Switch | Kind::List | Kind::Entry) => false,
+        Some(
+            Kind::Positional | Kind::Value | Kind::Switch | Kind::Rate | Kind::List | Kind::Entry,
+        ) => false,
         None => {
             let is_in = |table| field.starts_with(table);
             field == "login" || is_in("headers.") || is_in("secrets.")

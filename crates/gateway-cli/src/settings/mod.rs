@@ -9,6 +9,7 @@ mod flags;
 mod origin;
 mod own;
 pub(crate) mod probe;
+mod sending;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -76,6 +77,11 @@ impl Settings {
     /// The connection's name, if it has one.
     pub(crate) fn name(&self) -> Option<&str> {
         self.own.name.as_deref()
+    }
+
+    /// Whether lines are kept while the connection is not ready.
+    pub(crate) fn has_outbox(&self) -> bool {
+        self.own.sending.has_outbox()
     }
 
     /// The URL without its secret parts.

@@ -17,11 +17,12 @@ use crate::record::FileRecorder;
 
 use super::{
     dialect::{self, Chosen, Source},
+    sending::Sending,
     tree::{Tree, read_text},
 };
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 11] = [
+pub(crate) const OWN: [&str; 15] = [
     "name",
     "url",
     "dialect",
@@ -33,6 +34,10 @@ pub(crate) const OWN: [&str; 11] = [
     "tls",
     "seed",
     "send_stall",
+    "outbox",
+    "rate",
+    "lost_after",
+    "behind",
 ];
 
 /// The PEM files of TLS.
@@ -55,6 +60,7 @@ pub(crate) struct Own {
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) send_stall: Option<Duration>,
+    pub(crate) sending: Sending,
     pub(crate) dialect: Option<Chosen>,
     pub(crate) on_ready: Vec<String>,
     pub(crate) secrets: Vec<(String, Source)>,
@@ -97,6 +103,7 @@ impl Own {
             insecure: switch("tls.insecure", tls.remove("insecure"), tree),
             seed: seed(tree),
             send_stall: send_stall(tree),
+            sending: Sending::take_from(tree),
             login_file: login_file(tree),
         };
         own.take_suggestions();
@@ -158,6 +165,7 @@ impl Own {
         if let Some(span) = self.send_stall {
             builder = builder.send_stall(span);
         }
+        builder = self.sending.set_in(builder);
         if let Some(dialect) = &self.dialect {
             builder = dialect.set_in(builder);
         }

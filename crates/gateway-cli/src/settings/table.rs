@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Secret,
     /// `true` if the flag has no value.
     Switch,
+    /// `MESSAGES/SPAN`: the number is this setting, the span is `rate.span`.
+    Rate,
     /// A list; the first source that sets it wins.
     List,
     /// `KEY=VALUE`, one entry of a table; the first source wins for each key.
@@ -45,10 +47,11 @@ pub(crate) enum Kind {
     Header,
 }
 
-use Kind::{Entry, Header, List, Positional, Secret, SecretEntry, Switch, Value};
+use Kind::{Entry, Header, List, Positional, Rate, Secret, SecretEntry, Switch, Value};
 
 const CONNECTION: &str = "Connection";
 const RECONNECT: &str = "Reconnecting";
+const SENDING: &str = "Sending";
 const HEARTBEAT: &str = "Heartbeat";
 const LOGIN: &str = "Login";
 const TLS: &str = "TLS";
@@ -103,6 +106,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_MAX_MESSAGE_SIZE")
         .help("The largest message in either direction, such as 64KiB")
         .default("16MiB"),
+    row(Value, "behind", Some("behind"), "WHAT", CONNECTION)
+        .variable("GATEWAY_BEHIND")
+        .help(
+            "What to do while stdout accepts no messages and 1 MiB of them wait: stop_reading (the \
+             server waits) or drop_oldest (the oldest messages are dropped and counted)",
+        )
+        .default("stop_reading"),
     row(Value, "seed", Some("seed"), "N", CONNECTION)
         .variable("GATEWAY_SEED")
         .help("Makes the random delays repeatable")
@@ -146,6 +156,49 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "What to do after close codes or HTTP statuses: retry, refresh, fatal, or a least delay \
          such as 1013=30s (repeats); see `gateway explain`",
     ),
+    row(Value, "lost_after", Some("lost-after"), "SPAN", RECONNECT)
+        .variable("GATEWAY_LOST_AFTER")
+        .help("Reports a connection that has not been ready for this long, in the log and in --events")
+        .default("off"),
+    row(Value, "outbox.messages", Some("outbox"), "N", SENDING)
+        .variable("GATEWAY_OUTBOX")
+        .help(
+            "Reads stdin also while the connection is not ready, and keeps up to N messages until it \
+             is. Without it, stdin waits",
+        )
+        .default("off"),
+    row(Value, "outbox.bytes", Some("outbox-bytes"), "SIZE", SENDING)
+        .variable("GATEWAY_OUTBOX_BYTES")
+        .help("How many bytes the kept messages may have together, up to 1GiB")
+        .default("1MiB"),
+    row(Value, "outbox.time_to_live", Some("outbox-time-to-live"), "SPAN", SENDING)
+        .variable("GATEWAY_OUTBOX_TIME_TO_LIVE")
+        .help("How long a message is kept before it expires and is not sent; or off")
+        .default("30s"),
+    row(Value, "outbox.when_full", Some("outbox-full"), "WHAT", SENDING)
+        .variable("GATEWAY_OUTBOX_FULL")
+        .help(
+            "What to do when the outbox is full: drop_oldest (the oldest message is rejected) or \
+             refuse_newest (stdin waits)",
+        )
+        .default("drop_oldest"),
+    row(Switch, "outbox.across_endpoints", Some("outbox-across-endpoints"), "BOOL", SENDING)
+        .variable("GATEWAY_OUTBOX_ACROSS_ENDPOINTS")
+        .help("Sends the kept messages also to another host, port or path than before")
+        .default("false"),
+    row(Rate, "rate.messages", Some("rate"), "N/SPAN", SENDING)
+        .variable("GATEWAY_RATE")
+        .help("Sends at most N messages in any span of this length, such as 120/60s")
+        .default("off"),
+    row(Value, "rate.span", None, "SPAN", SENDING),
+    row(Value, "rate.burst", Some("rate-burst"), "N", SENDING)
+        .variable("GATEWAY_RATE_BURST")
+        .help("How many messages of --rate may be sent at once after a pause")
+        .default("half of the rate, rounded up"),
+    row(Value, "rate.reserve", Some("rate-reserve"), "N", SENDING)
+        .variable("GATEWAY_RATE_RESERVE")
+        .help("How many messages of the burst are kept for pings, the login and the dialect")
+        .default("an eighth of the burst, rounded down"),
     row(Value, "heartbeat.kind", Some("heartbeat"), "KIND", HEARTBEAT)
         .variable("GATEWAY_HEARTBEAT")
         .help(
@@ -265,7 +318,7 @@ impl Setting {
         match (self.flag, self.kind) {
             (Some(flag), _) => format!("--{flag}"),
             (None, Positional) => format!("<{}>", self.value),
-            (None, Value | Secret | Switch | List | Entry | SecretEntry | Header) => {
+            (None, Value | Secret | Switch | Rate | List | Entry | SecretEntry | Header) => {
                 self.path.to_owned()
             }
         }
@@ -318,7 +371,7 @@ mod tests {
     fn a_flag_has_a_help_and_a_setting_of_one_value_a_variable() {
         for row in SETTINGS.iter().filter(|row| row.is_argument()) {
             assert!(!row.help.is_empty(), "add `.help` to `{}`", row.path);
-            let is_single = matches!(row.kind, Value | Secret | Switch);
+            let is_single = matches!(row.kind, Value | Secret | Switch | Rate);
             let has_one = row.variable.is_some() || WITHOUT_VARIABLE.contains(&row.path);
             assert!(!is_single || has_one, "add `.variable` to `{}`", row.path);
         }

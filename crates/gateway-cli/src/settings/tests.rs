@@ -7,6 +7,8 @@ use gateway_tokio::core::{AcceptanceRule, Login, RefusalRule, Verdict};
 
 use super::{own::redacted, probe::command, *};
 
+mod sending;
+
 /// Flags as clap reads them. The environment is tested with processes of their own.
 fn flags(arguments: &[&str]) -> Flags {
     let matches = command().try_get_matches_from(arguments).expect("clap takes them");
@@ -88,22 +90,6 @@ fn a_name_is_short_and_visible() {
     let limit = "must be 1 to 64 visible ASCII characters without a space";
     assert!(errors.contains(&format!("name = \"two words\": {limit}  [--name]")), "{errors}");
     assert!(load("name = 7", &["ws://h"]).err().expect("errors").contains("must be a string"));
-}
-
-#[test]
-fn a_send_stall_is_a_span_within_its_limits() {
-    for (argument, expected) in [
-        (
-            "soon",
-            "  send_stall = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of",
-        ),
-        ("99ms", "  send_stall = \"99ms\": must be from 100ms to 1h  [--send-stall]\n"),
-        ("2h", "  send_stall = \"2h\": must be from 100ms to 1h  [--send-stall]\n"),
-    ] {
-        let errors = load("", &["ws://h", "--send-stall", argument]).err().expect("errors");
-        assert!(errors.contains(expected), "{errors}");
-    }
-    assert!(load("", &["ws://h", "--send-stall", "1h"]).is_ok());
 }
 
 #[test]

@@ -89,6 +89,18 @@ impl Tree {
                 let last = last.map_or(Value::Null, Value::String);
                 self.set(&path.split('.').collect::<Vec<_>>(), last, origin);
             }
+            Kind::Rate => {
+                let last = values.into_iter().next_back().unwrap_or_default();
+                // Without a span it is `off`, or not valid.
+                let (messages, span) = match last.split_once('/') {
+                    Some((messages, span)) => (messages.trim(), Some(span.trim())),
+                    None => (&*last, None),
+                };
+                if let Some(span) = span {
+                    self.set(&["rate", "span"], span.into(), origin.clone());
+                }
+                self.set(&["rate", "messages"], messages.into(), origin);
+            }
             Kind::Entry | Kind::SecretEntry => self.lay_entries(setting, '=', values, &origin),
             Kind::Header => self.lay_entries(setting, ':', values, &origin),
         }

@@ -22,6 +22,7 @@ mod outcomes;
 mod recording;
 mod replay;
 mod scenario;
+mod sending;
 mod serve;
 mod served_dialects;
 mod settings;

@@ -12,7 +12,7 @@ const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 
 /// The next frame with this first byte.
-async fn next(peer: &mut Peer<TcpStream>, first: u8) -> Frame {
+pub(super) async fn next(peer: &mut Peer<TcpStream>, first: u8) -> Frame {
     loop {
         let frame = peer.frame().await;
         if frame.first == first {
@@ -25,7 +25,7 @@ async fn next(peer: &mut Peer<TcpStream>, first: u8) -> Frame {
 }
 
 /// Waits for the client's Close and answers it, as far as the client still reads.
-async fn closed(peer: &mut Peer<TcpStream>) {
+pub(super) async fn closed(peer: &mut Peer<TcpStream>) {
     let close = next(peer, CLOSE).await;
     peer.send(close).await;
 }
