@@ -7,9 +7,10 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use crate::json_pointer;
+use crate::json_value::Plain;
 
 /// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) and the value that it must
 /// point to.
@@ -107,7 +108,7 @@ impl<'de> Visitor<'de> for Equals<'_> {
         if !self.0.starts_with('[') {
             return IgnoredAny.visit_seq(items).map(|IgnoredAny| false);
         }
-        let list = Value::deserialize(SeqAccessDeserializer::new(items))?;
+        let Plain(list) = Plain::deserialize(SeqAccessDeserializer::new(items))?;
         Ok(self.is(&list.to_string()))
     }
 
@@ -115,7 +116,7 @@ impl<'de> Visitor<'de> for Equals<'_> {
         if !self.0.starts_with('{') {
             return IgnoredAny.visit_map(entries).map(|IgnoredAny| false);
         }
-        let object = Value::deserialize(MapAccessDeserializer::new(entries))?;
+        let Plain(object) = Plain::deserialize(MapAccessDeserializer::new(entries))?;
         Ok(self.is(&object.to_string()))
     }
 }
@@ -125,6 +126,7 @@ mod tests {
     use std::vec::Vec;
 
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 

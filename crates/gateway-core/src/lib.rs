@@ -232,6 +232,8 @@ mod json_heartbeat;
 #[doc(hidden)]
 pub mod json_pointer;
 mod json_rule;
+#[doc(hidden)]
+pub mod json_value;
 mod login;
 mod machine;
 mod observer;

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
+use gateway_core::json_value;
 use gateway_wire::Message;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -91,10 +92,10 @@ impl Graphql {
             State::Acknowledged(_) => return Err(TWICE),
             State::Closed => return Ok(()),
         }
-        let payload = match payload.map(|payload| serde_json::from_str(payload.get())) {
-            None | Some(Ok(Value::Null)) => Value::Null,
-            Some(Ok(payload @ Value::Object(_))) => payload,
-            Some(Ok(_) | Err(_)) => return Err(INVALID),
+        let payload = match payload.map(|payload| json_value::parse(payload.get())) {
+            None | Some(Some(Value::Null)) => Value::Null,
+            Some(Some(payload @ Value::Object(_))) => payload,
+            Some(Some(_) | None) => return Err(INVALID),
         };
         exchange.login(payload["token"].as_str()).map_err(|refused| {
             tracing::info!(why = refused.words(), "login refused");

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use gateway_core::CloseCode;
+use gateway_core::{CloseCode, json_value};
 use gateway_wire::Message;
 use serde_json::{Value, json};
 
@@ -89,17 +89,17 @@ impl Speaker for HomeAssistant {
     }
 
     fn received(&mut self, message: Message, exchange: &mut Exchange<'_>) {
-        let message = message.as_text().map(serde_json::from_str::<Value>);
+        let message = message.as_text().and_then(json_value::parse);
         match (&mut *self, message) {
             (Self::Closed, _) => {}
-            (Self::AwaitsAuth { .. } | Self::LoggedIn(_), None | Some(Err(_))) => {
+            (Self::AwaitsAuth { .. } | Self::LoggedIn(_), None) => {
                 exchange.close(CLOSE);
                 *self = Self::Closed;
             }
-            (Self::AwaitsAuth { .. }, Some(Ok(message))) => {
+            (Self::AwaitsAuth { .. }, Some(message)) => {
                 *self = Self::on_auth(&message, exchange);
             }
-            (Self::LoggedIn(commands), Some(Ok(message))) => commands.receive(&message, exchange),
+            (Self::LoggedIn(commands), Some(message)) => commands.receive(&message, exchange),
         }
     }
 

@@ -5,6 +5,7 @@ mod packet;
 
 use std::time::Duration;
 
+use gateway_core::json_value;
 use gateway_wire::{Message, Text};
 use serde_json::{Value, json, value::RawValue};
 
@@ -127,9 +128,9 @@ impl SocketIo {
     fn on_connect(&mut self, data: &str, exchange: &mut Exchange<'_>) -> Result<(), Over> {
         let auth = match data {
             "" => Value::Null,
-            data => match serde_json::from_str(data) {
-                Ok(auth @ Value::Object(_)) => auth,
-                Ok(_) | Err(_) => return Err(Over),
+            data => match json_value::parse(data) {
+                Some(auth @ Value::Object(_)) => auth,
+                Some(_) | None => return Err(Over),
             },
         };
         match exchange.login(auth["token"].as_str()) {
