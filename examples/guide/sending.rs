@@ -9,18 +9,27 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gateway_tokio::{Client, ClientEvent, Fate, Outbox};
+use gateway_tokio::core::CloseFrame;
+use gateway_tokio::{Client, ClientEvent, Fate, Outbox, Rate};
+
+// ANCHOR: rate
+/// At most 115 messages in 60 s. Up to 60 of them may leave at once, and five are kept for pings.
+fn rate() -> Rate {
+    Rate::new(115, Duration::from_secs(60)).burst(60).reserve(5)
+}
+// ANCHOR_END: rate
 
 // ANCHOR: program
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: guide_sending ws://HOST:PORT/PATH")?;
     let outbox = Outbox::default().messages(1_000).time_to_live(Duration::from_secs(60));
-    let mut client = Client::builder(url).outbox(outbox).build()?;
+    let mut client = Client::builder(url).outbox(outbox).rate(rate()).build()?;
     let mut clock = tokio::time::interval(Duration::from_secs(1));
     let mut readings = 0;
     loop {
         tokio::select! {
+            _ = tokio::signal::ctrl_c() => break,
             _ = clock.tick() => {
                 readings += 1;
                 let accepted = client.send(format!("reading {readings}")).await?;
@@ -40,5 +49,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             },
         }
     }
+    // ANCHOR_END: program
+    // ANCHOR: drain
+    let end = client.drain(CloseFrame::NORMAL, Duration::from_secs(10)).await;
+    println!("{end}");
+    Ok(())
+    // ANCHOR_END: drain
 }
-// ANCHOR_END: program
