@@ -286,6 +286,7 @@ impl<H: Host> Engine<H> {
     /// # Errors
     /// There are too many of them, or they are too long.
     pub fn set_on_ready(&mut self, key: &str, message: Message) -> Result<(), OnReadyError> {
+        self.tell_time();
         self.session.set_on_ready(key, message)
     }
 

@@ -196,6 +196,11 @@ impl Requests {
         !self.waiting.is_empty()
     }
 
+    /// Whether one waits, and an id is free for it.
+    pub(crate) fn has_sendable(&self) -> bool {
+        self.has_waiting() && (self.pending.len() as u64) < self.correlator.greatest_id().max(1)
+    }
+
     /// Returns the id and the message of the next request. [`on_sent`](Self::on_sent) follows if it
     /// was written. `number` returns the next id, if the dialect counts them. A request whose message
     /// cannot hold an id ends here.

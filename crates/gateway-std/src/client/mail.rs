@@ -105,6 +105,7 @@ impl<S: System> Client<S> {
     fn release(&mut self) -> bool {
         let released = self.mailbox.take_released();
         if released > 0 {
+            self.engine.tell_time(); // what waited for the space may leave
             self.engine.session_mut().release(released);
         }
         released > 0

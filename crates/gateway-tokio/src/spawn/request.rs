@@ -114,8 +114,9 @@ impl State {
         self.callers.leave(request, wakes);
         if let Some(engine) = &mut self.engine {
             engine.session_mut().forget_request(request);
-            if engine.session().is_draining() {
-                self.call_driver(wakes); // it may have waited for this answer
+            // A drain may have waited for this answer, or another request for its id.
+            if engine.session().is_draining() || engine.session().is_full() {
+                self.call_driver(wakes);
             }
         }
     }

@@ -431,6 +431,7 @@ impl State {
 
     pub(super) fn release(&mut self, bytes: usize) {
         if let Some(engine) = &mut self.engine {
+            engine.tell_time(); // what waited for the space may leave
             engine.session_mut().release(bytes);
         }
     }

@@ -66,7 +66,8 @@ impl Session {
         self.requests_mut()?.take(request)
     }
 
-    /// No one waits for the request any more. A late answer is an ordinary message.
+    /// No one waits for the request any more. A late answer is an ordinary message. If another
+    /// request waits for its id, [`deadline`](Self::deadline) is due.
     pub fn forget_request(&mut self, request: RequestId) {
         if let Some(requests) = self.requests_mut() {
             requests.forget(request);
@@ -108,6 +109,11 @@ impl Session {
 
     pub(super) fn has_waiting_requests(&self) -> bool {
         self.requests().is_some_and(Requests::has_waiting)
+    }
+
+    /// Whether a request waits, and an id is free.
+    pub(super) fn has_sendable_requests(&self) -> bool {
+        self.requests().is_some_and(Requests::has_sendable)
     }
 
     /// Sends the requests that wait, as far as there are space and tokens.

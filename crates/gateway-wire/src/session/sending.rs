@@ -59,15 +59,13 @@ struct Drain {
 }
 
 impl Sending {
-    /// When the session's `tick` is due for one of these. `is_held_back` says whether messages wait
-    /// for a token.
-    fn deadline(&self, is_held_back: bool) -> Option<Instant> {
+    /// When the session's `tick` is due for one of these, or at `leaves_at`.
+    fn deadline(&self, leaves_at: Option<Instant>) -> Option<Instant> {
         let expiry = self.outbox.as_ref().and_then(QueuedMessages::expires_at);
         let drain = self.drain.as_ref().map(|drain| drain.until);
-        let token = self.bucket.as_ref().filter(|_| is_held_back).map(TokenBucket::next_at);
         let lost = self.absence.as_ref().and_then(Absence::due);
         let answer = self.requests.as_ref().and_then(Requests::deadline);
-        earlier(earlier(earlier(expiry, drain), earlier(token, lost)), answer)
+        earlier(earlier(earlier(expiry, drain), earlier(leaves_at, lost)), answer)
     }
 }
 
@@ -187,13 +185,15 @@ impl Session {
             return Err(SendRejection::Closed);
         }
         let is_ready = self.is_ready();
-        if self.outbox().is_some_and(|outbox| !is_ready || !outbox.is_empty())
+        // The messages of every ready may still wait for a token, which has come back by now.
+        let is_behind = is_ready && self.on_ready.is_due() && !self.is_write_blocked();
+        if self.outbox().is_some_and(|outbox| !is_ready || is_behind || !outbox.is_empty())
             && !is_closed(self.state())
             && !self.takes_login()
         {
             return self.queue(message);
         }
-        if is_ready && !self.has_token() && self.reserved == 0 {
+        if is_ready && (is_behind || !self.has_token()) && self.reserved == 0 {
             return Err(SendRejection::Paced);
         }
         let (now, start) = (self.now, self.buffer_end());
@@ -341,10 +341,12 @@ impl Session {
         }
         if self.sending.is_some() {
             if !self.on_ready.is_due() {
+                self.expire(); // the tick that is due may come only after this call
                 self.send_requests();
                 self.empty_outbox();
             }
             self.hold_back();
+            self.close_if_drained(); // what was left may have expired
         }
     }
 
@@ -357,7 +359,6 @@ impl Session {
     }
 
     fn empty_outbox(&mut self) {
-        self.expire();
         while self.has_token() && !self.is_buffer_full() {
             let Some((number, message)) = self.outbox().and_then(QueuedMessages::front) else {
                 return;
@@ -434,7 +435,8 @@ impl Session {
         let Some(drain) = self.sending.as_ref().and_then(|sending| sending.drain.as_ref()) else {
             return;
         };
-        let has_left = self.is_flushed() && self.queued_messages() == 0 && !self.is_held_back;
+        let is_subscribing = self.is_ready() && self.on_ready.is_due();
+        let has_left = self.is_flushed() && self.queued_messages() == 0 && !is_subscribing;
         let is_empty = has_left && self.unanswered_requests() == 0;
         if !is_empty && self.now < drain.until {
             return;
@@ -447,7 +449,22 @@ impl Session {
 
     /// When [`tick`](Self::tick) is due for what is sent while away or at a limited rate.
     pub(super) fn sending_deadline(&self) -> Option<Instant> {
-        self.sending.as_ref()?.deadline(self.is_held_back && !self.is_buffer_full())
+        self.sending.as_ref()?.deadline(self.leaves_at())
+    }
+
+    /// When what is held back may leave. In the past, if it may leave now: for example after a
+    /// [flush](Self::flushed), when there is space beside what is reserved.
+    fn leaves_at(&self) -> Option<Instant> {
+        if !self.is_held_back || self.is_buffer_full() {
+            return None;
+        }
+        let has_queued = self.outbox().is_some_and(|outbox| !outbox.is_empty());
+        let has_other = self.on_ready.is_due() || has_queued;
+        if self.has_waiting_requests() && !self.has_sendable_requests() && !has_other {
+            return None; // every id is taken: an answer, a deadline or a loss frees one
+        }
+        let bucket = self.sending.as_ref()?.bucket.as_ref();
+        Some(bucket.map_or(Instant::ZERO, TokenBucket::next_at))
     }
 
     /// Evaluates that deadline. Returns whether it was due.

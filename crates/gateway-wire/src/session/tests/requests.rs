@@ -237,6 +237,42 @@ fn ids_start_again_and_skip_those_of_pending_requests() {
 }
 
 #[test]
+fn a_request_that_is_forgotten_frees_its_id_for_one_that_waits() {
+    let mut session = session(calm()).with_requests(Box::new(Few));
+    let id = ready(&mut session, at(1));
+    let [first, ..] = [(); 4].map(|()| once(&mut session, at(1)));
+    assert_eq!(write_all(&mut session, id), ["1", "2", "3"]);
+    session.forget_request(first);
+    assert!(session.deadline().is_some_and(|due| due <= at(1)), "the fourth may leave");
+    session.tick(at(1));
+    assert_eq!(write_all(&mut session, id), ["1"]);
+    assert!(!session.is_full());
+}
+
+#[test]
+fn a_request_that_waits_for_an_id_leaves_no_deadline_that_is_due() {
+    let rate = crate::rate::Rate::new(8, Duration::from_secs(1)).burst(8);
+    let mut session = session(calm())
+        .with_requests(Box::new(Few))
+        .with_rate(rate.bucket(&mut Vec::new()));
+    ready(&mut session, at(2));
+    for _ in 0..4 {
+        once(&mut session, at(2));
+    }
+    session.tick(at(3));
+    assert_eq!(session.deadline(), Some(at(12)), "their time");
+}
+
+#[test]
+fn a_request_whose_time_is_over_is_not_sent_if_the_connection_is_ready_too_late() {
+    let mut session = asking();
+    let late = request(&mut session, at(1), Repeat::OnReconnect).unwrap();
+    let id = ready(&mut session, at(11)); // no tick came meanwhile
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+    assert_eq!(answer(&mut session, late), Some(Err(RequestErrorKind::TimedOut)));
+}
+
+#[test]
 fn a_drain_waits_for_answers() {
     let mut session = asking();
     let id = ready(&mut session, at(1));

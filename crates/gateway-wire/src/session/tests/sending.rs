@@ -275,6 +275,26 @@ fn the_outbox_and_the_messages_of_every_ready_are_paced_too() {
 }
 
 #[test]
+fn no_message_overtakes_those_of_every_ready_when_a_token_is_back() {
+    for has_outbox in [false, true] {
+        let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0);
+        let session = if has_outbox { with(Outbox::default()) } else { session(calm()) };
+        let mut session = paced(session, rate);
+        session.set_on_ready("a", "subscribe").unwrap();
+        let id = ready(&mut session, at(10));
+        write_all(&mut session, id);
+        lose(&mut session, at(11), id);
+        let id = ready(&mut session, at(12)); // without a token
+        session.set_time(at(15)); // before the tick
+        let accepted = session.accept(&Message::text("one"));
+        let expected = if has_outbox { Ok(true) } else { Err(SendRejection::Paced) };
+        assert_eq!(accepted.map(Accepted::is_queued), expected);
+        session.tick(at(15));
+        assert_eq!(write_all(&mut session, id), ["subscribe"]);
+    }
+}
+
+#[test]
 fn a_heartbeat_never_waits_for_a_token() {
     let config = Config::builder().heartbeat_interval(Duration::from_secs(5));
     let mut session = paced(session(config), Rate::new(1, Duration::from_secs(60)));
@@ -356,6 +376,59 @@ fn a_drain_with_nothing_left_closes_at_once() {
     session.drain(at(1), CloseFrame::NORMAL, at(9));
     assert_eq!(session.state(), ConnectionState::Closing);
     assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+}
+
+#[test]
+fn a_drain_ends_if_what_is_left_has_expired_when_the_connection_is_ready() {
+    let mut session = with(Outbox::default().time_to_live(Duration::from_secs(4)));
+    send(&mut session, "one");
+    session.connect(at(1));
+    let id = opens(&mut session);
+    session.drain(at(2), CloseFrame::NORMAL, at(9));
+    session.opened(at(5), id); // before the tick
+    assert_eq!(session.state(), ConnectionState::Closing);
+}
+
+#[test]
+fn a_drain_waits_for_no_token_if_nothing_is_left() {
+    for is_lost in [false, true] {
+        let mut session = paced(session(calm()), Rate::new(1, Duration::from_secs(60)));
+        let id = ready(&mut session, at(1));
+        send(&mut session, "one");
+        write_all(&mut session, id);
+        if is_lost {
+            session.failed(at(2), id, Failure::Reset, "");
+        }
+        session.drain(at(2), CloseFrame::NORMAL, at(9));
+        let expected = if is_lost { ConnectionState::Closed } else { ConnectionState::Closing };
+        assert_eq!(session.state(), expected);
+    }
+}
+
+#[test]
+fn a_connection_that_is_lost_holds_no_message_back() {
+    let mut session = paced(session(calm()), Rate::new(1, Duration::from_secs(60)));
+    let id = ready(&mut session, at(1));
+    send(&mut session, "one");
+    assert!(session.is_full(), "no token is left");
+    session.failed(at(2), id, Failure::Reset, "");
+    assert!(!session.is_full());
+}
+
+#[test]
+fn what_waits_beside_reserved_space_leaves_when_the_buffer_is_flushed() {
+    let limits = Limits { high_water: 12, ..Limits::default() };
+    let mut session = with(Outbox::default()).with_limits(limits);
+    session.reserve(9);
+    for text in ["one", "two"] {
+        send(&mut session, text);
+    }
+    let id = ready(&mut session, at(1));
+    assert_eq!(write_all(&mut session, id), ["one"]);
+    assert!(session.deadline().is_some_and(|due| due <= at(1)), "there is space again");
+    session.tick(at(1));
+    assert_eq!(write_all(&mut session, id), ["two"]);
+    assert!(!session.is_full());
 }
 
 fn lost(session: &mut Session) -> Vec<Duration> {
