@@ -9,9 +9,9 @@ pub(crate) struct Sent {
     /// Its number, if it was accepted.
     pub(crate) number: Option<u64>,
     pub(crate) length: usize,
-    /// When it expires, if it was queued.
+    /// When it expires, if it waits in an outbox then.
     pub(crate) expires_at: Option<Instant>,
-    /// The socket in whose bytes it is, or was.
+    /// The socket in whose bytes it is, or was. `None` after it returned to the outbox.
     pub(crate) placed: Option<SocketId>,
     pub(crate) fate: Option<Fate>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Books {
     pub(crate) tried: usize,
     /// The last number that was given to a message.
     pub(crate) accepted: u64,
-    /// The last number of a message in the bytes of any socket.
+    /// The last number of a message in the bytes of any socket, without those that returned.
     pub(crate) left: u64,
     /// When each message that counts for the rate limit left.
     pub(crate) left_at: Vec<Instant>,

@@ -353,25 +353,15 @@ impl<'a> History<'a> {
         hold("a send is accepted or refused for its reason", told == expected, || {
             format!("{result:?} in place of {expected:?}")
         })?;
-        let expires_at = match (result, self.world.outbox) {
-            (Ok(Accepted::Queued(_)), Some(queue)) => {
-                self.sights.insert("queued");
-                Some(self.now.saturating_add(queue.time_to_live))
-            }
-            (Ok(_), _) => {
-                self.sights.insert("buffered");
-                None
-            }
-            (Err(rejection), _) => {
-                self.sights.insert(match rejection {
-                    SendRejection::OutboxFull => "outbox_full",
-                    SendRejection::Paced => "paced",
-                    SendRejection::Closed => "closed",
-                    _ => "refused",
-                });
-                None
-            }
-        };
+        self.sights.insert(match result {
+            Ok(Accepted::Queued(_)) => "queued",
+            Ok(Accepted::Buffered(_)) => "buffered",
+            Err(SendRejection::OutboxFull) => "outbox_full",
+            Err(SendRejection::Paced) => "paced",
+            Err(SendRejection::Closed) => "closed",
+            Err(_) => "refused",
+        });
+        let expires_at = self.world.outbox.map(|queue| self.now.saturating_add(queue.time_to_live));
         let number = result.ok().map(|accepted| accepted.id().number());
         if let Some(number) = number {
             self.books.accepted += 1;

@@ -34,6 +34,7 @@ impl History<'_> {
             |event: &ClientEvent| matches!(event, ClientEvent::Notice(Notice::Ready { .. }));
         let was_ready = before.is_ready || events.iter().any(is_notice);
         self.check_frames(was_ready)?;
+        self.take_back();
         for event in &events {
             self.check_event(before, event)?;
         }
@@ -120,6 +121,25 @@ impl History<'_> {
         })
     }
 
+    /// Messages of a dropped socket of which no byte was written return to the outbox, the newest
+    /// first, as far as there is space.
+    fn take_back(&mut self) {
+        let (Some(socket), Some(queue)) = (&self.dropped, self.world.outbox) else { return };
+        if self.is_closed() {
+            return;
+        }
+        for frame in socket.frames.iter().rev().filter(|frame| !socket.has_begun(frame)) {
+            let Content::Message(index) = frame.content else { continue };
+            let (count, bytes) = (self.books.queued().count(), self.books.queued_bytes());
+            let sent = &mut self.books.sent[index];
+            if count < queue.messages && bytes + sent.length <= queue.bytes {
+                sent.placed = None;
+                self.books.left = sent.number.unwrap_or_default() - 1;
+                self.sights.insert("returned");
+            }
+        }
+    }
+
     pub(crate) fn check_event(&mut self, before: Before, event: &ClientEvent) -> Checked {
         let ClientEvent::Outcome(outcome) = event else { return Ok(()) };
         for number in outcome.first.number()..=outcome.last.number() {
@@ -137,7 +157,9 @@ impl History<'_> {
         let sent = &mut self.books.sent[index];
         let show = |sent: &Sent| format!("{outcome:?} of {sent:?}");
         hold("a message has one outcome", sent.fate.is_none(), || show(sent))?;
-        let place = place(&[&self.socket, &self.dropped], Content::Message(index));
+        let place = sent
+            .placed
+            .and_then(|_| place(&[&self.socket, &self.dropped], Content::Message(index)));
         let is_dropped = self.dropped.as_ref().map(|socket| socket.id);
         let is_right = match (outcome.fate, place) {
             (Fate::Sent { socket: id }, Some((socket, frame))) => {

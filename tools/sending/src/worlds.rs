@@ -106,7 +106,16 @@ const DROPPING: World = World {
         Step::Oversleep,
     ],
     outbox: Some(QUEUE),
-    expected: &["sent", "maybe_sent", "rejected", "expired", "dropped", "queued", "buffered"],
+    expected: &[
+        "sent",
+        "maybe_sent",
+        "rejected",
+        "expired",
+        "dropped",
+        "returned",
+        "queued",
+        "buffered",
+    ],
     ..PLAIN
 };
 
@@ -151,7 +160,7 @@ const NARROW: World = World {
     outbox: Some(Queue { messages: 8, bytes: 100, ..QUEUE }),
     high_water: 10,
     has_on_ready: true,
-    expected: &["sent", "maybe_sent", "rejected", "expired", "drained", "closed"],
+    expected: &["sent", "maybe_sent", "rejected", "expired", "returned", "drained"],
     ..PLAIN
 };
 
