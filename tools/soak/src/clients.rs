@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gateway_core::{CloseFrame, Config, HeartbeatKind, Rule, SendRejection, Statistics, Verdict};
-use gateway_tokio::SendError;
+use gateway_core::{CloseFrame, Config, HeartbeatKind, Rule, SendRejection, Verdict};
+use gateway_tokio::{SendError, Status};
 
 use crate::clock;
+use crate::kit::{ById, Kit};
 use crate::shared::{Phase, Shared, Slot};
 use crate::teller::{Deed, Teller, Watch};
 
 /// How often the phase is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a drain may take.
+const DRAIN: Duration = Duration::from_millis(150);
 
 /// Short in everything, so that much happens.
 pub(crate) fn config() -> Config {
@@ -39,6 +43,7 @@ fn url(slot: &Slot) -> String {
 /// What a client on either driver does next.
 struct Life {
     teller: Teller,
+    kit: Kit,
     is_restarting: bool,
     is_closing: bool,
     next_at: Instant,
@@ -47,7 +52,13 @@ struct Life {
 impl Life {
     fn new(shared: &Arc<Shared>, slot: &Arc<Slot>) -> Self {
         let teller = Teller::new(Arc::clone(shared), Arc::clone(slot));
-        Self { teller, is_restarting: false, is_closing: false, next_at: clock::now() }
+        Self {
+            teller,
+            kit: slot.kit,
+            is_restarting: false,
+            is_closing: false,
+            next_at: clock::now(),
+        }
     }
 
     /// Whether the client must close now, for good.
@@ -81,22 +92,38 @@ impl Life {
     }
 
     /// The client is CLOSED for good.
-    fn end(&mut self, statistics: &Statistics) {
+    fn end(&mut self, status: &Status) {
         self.teller.closed(self.is_closing);
-        self.teller.count(statistics);
+        self.teller.left(status);
     }
+}
+
+/// Equips a builder of either driver.
+macro_rules! equip {
+    ($builder:expr, $kit:expr) => {{
+        let (mut builder, kit): (_, Kit) = ($builder, $kit);
+        if let Some(outbox) = kit.outbox() {
+            builder = builder.outbox(outbox);
+        }
+        if let Some(rate) = kit.rate() {
+            builder = builder.rate(rate);
+        }
+        if kit.asks {
+            builder = builder.requests(ById);
+        }
+        builder
+    }};
 }
 
 /// A blocking client, on a thread of its own.
 pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Config>) {
     let mut life = Life::new(shared, slot);
-    let mut client = gateway_std::Client::builder(url(slot))
+    let builder = gateway_std::Client::builder(url(slot))
         .config(Arc::clone(config))
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
-        .observer(Watch::new(Arc::clone(shared), Arc::clone(slot), Arc::clone(config)))
-        .build()
-        .expect("valid settings, and a poller");
+        .observer(Watch::new(Arc::clone(shared), Arc::clone(slot), Arc::clone(config)));
+    let mut client = equip!(builder, slot.kit).build().expect("valid settings, and a poller");
     loop {
         if life.must_close() {
             client.close(CloseFrame::NORMAL);
@@ -109,7 +136,18 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
             Err(_) => {}
         }
         match life.deed() {
+            Some(Deed::Restart) if life.kit.queues => {
+                let _ = client.drain(CloseFrame::NORMAL, DRAIN); // its end follows the events
+            }
             Some(Deed::Restart) => client.close(CloseFrame::NORMAL),
+            Some(Deed::Ask(is_idempotent)) => {
+                let (number, message) = life.teller.request();
+                let end = match is_idempotent {
+                    true => client.request_idempotent(message, Teller::REQUEST),
+                    false => client.request(message, Teller::REQUEST),
+                };
+                life.teller.answered(number, is_idempotent, end);
+            }
             Some(deed @ (Deed::Send(count) | Deed::Flood(count) | Deed::Cork(count))) => {
                 for _ in 0..count {
                     let (number, message) = life.teller.message(deed);
@@ -125,19 +163,25 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
         }
         life.teller.rest();
     }
-    life.end(&client.statistics());
+    life.end(&client.status());
 }
 
 /// An async client, in a task of its own.
 pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc<Config>) {
-    let mut life = Life::new(&shared, &slot);
-    let mut client = gateway_tokio::Client::builder(url(&slot))
+    let builder = gateway_tokio::Client::builder(url(&slot))
         .config(Arc::clone(&config))
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
-        .observer(Watch::new(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&config)))
-        .build()
-        .expect("valid settings");
+        .observer(Watch::new(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&config)));
+    let client = equip!(builder, slot.kit).build().expect("valid settings");
+    let life = Life::new(&shared, &slot);
+    match slot.kit.is_spawned {
+        true => live_spawned(life, client).await,
+        false => live_owned(life, client).await,
+    }
+}
+
+async fn live_owned(mut life: Life, mut client: gateway_tokio::Client) {
     loop {
         if life.must_close() {
             client.close(CloseFrame::NORMAL);
@@ -152,7 +196,18 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
             () = clock::wait_until(life.next_at.min(clock::now() + LOOK)) => {}
         }
         match life.deed() {
+            Some(Deed::Restart) if life.kit.queues => {
+                let _ = client.drain(CloseFrame::NORMAL, DRAIN).await; // its end follows the events
+            }
             Some(Deed::Restart) => client.close(CloseFrame::NORMAL),
+            Some(Deed::Ask(is_idempotent)) => {
+                let (number, message) = life.teller.request();
+                let end = match is_idempotent {
+                    true => client.request_idempotent(message, Teller::REQUEST).await,
+                    false => client.request(message, Teller::REQUEST).await,
+                };
+                life.teller.answered(number, is_idempotent, end);
+            }
             Some(deed @ (Deed::Send(count) | Deed::Flood(count) | Deed::Cork(count))) => {
                 for _ in 0..count {
                     let (number, message) = life.teller.message(deed);
@@ -171,9 +226,61 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
         }
         life.teller.rest();
     }
-    life.end(&client.statistics());
+    life.end(&client.status());
+}
+
+async fn live_spawned(mut life: Life, client: gateway_tokio::Client) {
+    let (handle, mut events) = client.spawn();
+    loop {
+        if life.must_close() {
+            let _ = handle.close(CloseFrame::NORMAL); // an error means that it is over
+        }
+        // Cancel-safe: an event is yielded or stays, and a timer holds nothing.
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => life.teller.event(&event),
+                None if life.must_connect() => {
+                    let _ = handle.connect(); // an error shows itself as the end of the events
+                }
+                None => break,
+            },
+            () = clock::wait_until(life.next_at.min(clock::now() + LOOK)) => {}
+        }
+        match life.deed() {
+            Some(Deed::Restart) if life.kit.queues => {
+                let _ = handle.drain(CloseFrame::NORMAL, DRAIN).await; // its end follows the events
+            }
+            Some(Deed::Restart) => {
+                let _ = handle.close(CloseFrame::NORMAL); // as above
+            }
+            Some(Deed::Ask(is_idempotent)) => {
+                let (number, message) = life.teller.request();
+                let end = match is_idempotent {
+                    true => handle.request_idempotent(message, Teller::REQUEST).await,
+                    false => handle.request(message, Teller::REQUEST).await,
+                };
+                life.teller.answered(number, is_idempotent, end);
+            }
+            Some(deed @ (Deed::Send(count) | Deed::Flood(count) | Deed::Cork(count))) => {
+                for _ in 0..count {
+                    let (number, message) = life.teller.message(deed);
+                    let taken = if deed.is_corked() {
+                        handle.try_send(message)
+                    } else {
+                        handle.send(message).await
+                    };
+                    life.teller.handed_over(number, taken.map(|accepted| accepted.id().number()));
+                }
+            }
+            None => continue,
+        }
+        life.teller.rest();
+    }
+    if let Ok(status) = handle.status() {
+        life.end(&status);
+    }
 }
 
 fn is_full(refused: &SendError) -> bool {
-    refused.rejection() == SendRejection::WriteBlocked
+    matches!(refused.rejection(), SendRejection::WriteBlocked | SendRejection::Paced)
 }

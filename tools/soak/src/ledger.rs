@@ -38,12 +38,24 @@ pub(crate) struct ConnectionBook {
     pub(crate) connection: u64,
     /// Received messages, in order.
     pub(crate) received: Vec<u64>,
+    /// The numbers of received requests.
+    pub(crate) asked: Vec<u64>,
     /// Whether the gateway read up to the client's end of the stream.
     pub(crate) is_clean: bool,
     /// How many messages were written before a final Close frame or protocol error; `None` without one.
     pub(crate) written: Option<u64>,
     /// How it ended, for debugging.
     pub(crate) how: String,
+}
+
+/// A client's record of a request that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) number: u64,
+    /// Whether it may be sent again.
+    pub(crate) is_idempotent: bool,
+    /// Whether the client says that no byte of it was sent.
+    pub(crate) is_unsent: bool,
 }
 
 /// The records of every client since the last comparison.
@@ -57,6 +69,9 @@ pub(crate) struct Ledger {
 struct Page {
     sockets: Vec<SocketBook>,
     connections: Vec<ConnectionBook>,
+    asks: Vec<Ask>,
+    /// The requests before the last comparison: the connection of the calm may have got some.
+    earlier: Vec<Ask>,
 }
 
 /// The errors, in order.
@@ -94,6 +109,11 @@ impl Ledger {
     /// A client has left a socket.
     pub(crate) fn left(&self, client: usize, book: SocketBook) {
         lock(&self.pages[client]).sockets.push(book);
+    }
+
+    /// A request of a client has ended.
+    pub(crate) fn asked(&self, client: usize, ask: Ask) {
+        lock(&self.pages[client]).asks.push(ask);
     }
 
     /// The gateway has ended a connection.
@@ -144,7 +164,9 @@ impl Page {
         // The soak's own memory after a storm must not look like growth of the clients.
         self.sockets.shrink_to_fit();
         self.connections.shrink_to_fit();
-        Self { sockets, connections }
+        let asks = std::mem::take(&mut self.asks);
+        let earlier = std::mem::replace(&mut self.earlier, asks.clone());
+        Self { sockets, connections, asks, earlier }
     }
 }
 
@@ -162,6 +184,7 @@ fn findings(page: &Page) -> Vec<(Kind, String)> {
             found.push((Kind::Other, what));
         }
     }
+    judge_requests(page, &mut found);
     for connection in &page.connections {
         let id = connection.connection;
         match sockets.remove(&id) {
@@ -180,6 +203,32 @@ fn findings(page: &Page) -> Vec<(Kind, String)> {
         found.push((Kind::Other, format!("the gateway has no record of connection {id}")));
     }
     found
+}
+
+/// Each received request was made, and none that was not idempotent came twice.
+fn judge_requests(page: &Page, found: &mut Vec<(Kind, String)>) {
+    let asks: HashMap<u64, &Ask> =
+        page.earlier.iter().chain(&page.asks).map(|ask| (ask.number, ask)).collect();
+    let mut came = HashSet::new();
+    for connection in &page.connections {
+        for number in &connection.asked {
+            let is_again = !came.insert(*number);
+            match asks.get(number) {
+                None => {
+                    let what = format!("request {number} came, and has not ended");
+                    found.push((Kind::Other, what));
+                }
+                Some(ask) if ask.is_unsent => {
+                    let what = format!("request {number} came, and counts as not sent");
+                    found.push((Kind::Other, what));
+                }
+                Some(ask) if is_again && !ask.is_idempotent => {
+                    found.push((Kind::Doubled, format!("request {number} came twice")));
+                }
+                Some(_) => {}
+            }
+        }
+    }
 }
 
 fn compare(connection: &ConnectionBook, socket: &SocketBook, found: &mut Vec<(Kind, String)>) {
@@ -251,12 +300,15 @@ mod tests {
         let mut connection = ConnectionBook {
             connection: 9,
             received: vec![1, 2, 3],
+            asked: vec![7],
             is_clean: true,
             written: Some(3),
             how: String::new(),
         };
         change(&mut socket, &mut connection);
-        findings(&Page { sockets: vec![socket], connections: vec![connection] })
+        let asks = vec![Ask { number: 7, is_idempotent: false, is_unsent: false }];
+        let connections = vec![connection];
+        findings(&Page { sockets: vec![socket], connections, asks, earlier: Vec::new() })
     }
 
     fn kinds(change: impl FnOnce(&mut SocketBook, &mut ConnectionBook)) -> Vec<Kind> {
@@ -267,6 +319,26 @@ mod tests {
     fn books_that_agree_find_nothing() {
         assert_eq!(kinds(|_, _| {}), []);
         assert_eq!(kinds(|_, connection| connection.received.push(4)), []);
+    }
+
+    #[test]
+    fn a_request_that_comes_twice_or_uncalled_for_is_wrong() {
+        assert_eq!(kinds(|_, connection| connection.asked.push(7)), [Kind::Doubled]);
+        assert_eq!(kinds(|_, connection| connection.asked.push(8)), [Kind::Other]);
+    }
+
+    #[test]
+    fn a_request_that_was_not_sent_must_not_come() {
+        let connection = ConnectionBook { asked: vec![7], ..ConnectionBook::default() };
+        let ask = |is_idempotent, is_unsent| Ask { number: 7, is_idempotent, is_unsent };
+        let judged = |ask| {
+            let connections = vec![connection.clone(), connection.clone()];
+            let earlier = vec![ask];
+            let page = Page { connections, earlier, ..Page::default() };
+            findings(&page).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+        };
+        assert_eq!(judged(ask(true, false)), []);
+        assert_eq!(judged(ask(true, true)), [Kind::Other, Kind::Other]);
     }
 
     #[test]

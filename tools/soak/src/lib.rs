@@ -9,6 +9,7 @@ mod clients;
 mod clock;
 mod draws;
 mod gateway;
+mod kit;
 mod ledger;
 mod payload;
 mod plan;

@@ -29,6 +29,29 @@ pub(crate) fn number_of(client: usize, text: &str) -> Option<u64> {
     (of == client && is_whole).then_some(number)
 }
 
+/// A request of a client's, without the id that it gets when it is sent.
+pub(crate) fn of_request(client: usize, number: u64) -> String {
+    format!("ask {client} {number}")
+}
+
+/// The number and the id of a request of this client's.
+pub(crate) fn asked(client: usize, text: &str) -> Option<(u64, u64)> {
+    let (of, rest) = text.strip_prefix("ask ")?.split_once(' ')?;
+    let (number, id) = rest.split_once(' ')?;
+    (of.parse() == Ok(client)).then_some((number.parse().ok()?, id.parse().ok()?))
+}
+
+/// The answer to a request.
+pub(crate) fn of_answer(number: u64, id: u64) -> String {
+    format!("answer {number} {id}")
+}
+
+/// The request's number and id in an answer.
+pub(crate) fn answered(text: &str) -> Option<(u64, u64)> {
+    let (number, id) = text.strip_prefix("answer ")?.split_once(' ')?;
+    Some((number.parse().ok()?, id.parse().ok()?))
+}
+
 /// A message of the gateway's: on which connection, its number there, and what it answers.
 pub(crate) fn of_gateway(connection: u64, number: u64, echo: &str) -> String {
     format!("{FROM_GATEWAY} {connection} {number} {echo}")

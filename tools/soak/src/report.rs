@@ -45,7 +45,7 @@ struct Row {
     name: &'static str,
     clients: usize,
     faults: Vec<u64>,
-    values: [(&'static str, u64); 8],
+    values: [(&'static str, u64); 11],
 }
 
 impl Report {
@@ -172,7 +172,10 @@ impl Row {
                 ("sent", of(&counts.sent)),
                 ("maybe sent", of(&counts.maybe)),
                 ("rejected", of(&counts.rejected)),
+                ("expired", of(&counts.expired)),
                 ("refused", of(&counts.refused)),
+                ("answered", of(&counts.answered)),
+                ("unanswered", of(&counts.unanswered)),
                 ("echoed", of(&counts.echoed)),
                 ("longest away, ms", of(&counts.longest_away)),
             ],
@@ -245,9 +248,13 @@ impl fmt::Display for Report {
         };
         write!(
             f,
-            "soak: {driver} {} s, {} messages, {} reconnects, {} faults, {} wrong",
+            "soak: {driver} {} s, {} messages, {} requests, {} reconnects, {} faults, {} wrong",
             self.took.as_secs(),
-            self.total("sent") + self.total("maybe sent") + self.total("rejected"),
+            ["sent", "maybe sent", "rejected", "expired"]
+                .map(|name| self.total(name))
+                .iter()
+                .sum::<u64>(),
+            self.total("answered") + self.total("unanswered"),
             self.total("reconnects"),
             self.drivers.iter().map(Row::all_faults).sum::<u64>(),
             self.wrong.count,
@@ -285,7 +292,7 @@ mod tests {
             std: 8,
             tokio: 0,
         };
-        let values = [("sent", 100); 8];
+        let values = [("sent", 100); 11];
         let row = Row { name: "std", clients: 8, faults: vec![faults; FAULTS.len()], values };
         let census = Census { files: Some(52), threads: Some(4), tasks: 0 };
         let mut report = Report {
@@ -308,7 +315,7 @@ mod tests {
         let line = told.lines().last().unwrap_or_default();
         assert_eq!(
             line,
-            "soak: std 20 s, 100 messages, 0 reconnects, 30 faults, 0 wrong, heap 700 -> 700 B, files 52 -> 52, \
+            "soak: std 20 s, 100 messages, 0 requests, 0 reconnects, 30 faults, 0 wrong, heap 700 -> 700 B, files 52 -> 52, \
              threads 4 -> 4"
         );
     }

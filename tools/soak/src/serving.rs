@@ -269,7 +269,9 @@ impl Line<'_> {
                 0x8a => {}
                 _ if frame.is_heartbeat() => self.answer_heartbeat().await?,
                 _ => {
-                    if let Some(number) = self.record(&frame) {
+                    if let Some((number, id)) = self.record_request(&frame) {
+                        self.answer(number, id).await?;
+                    } else if let Some(number) = self.record(&frame) {
                         self.tell(&number.to_string()).await?;
                     }
                 }
@@ -286,6 +288,22 @@ impl Line<'_> {
             clock::wait(Duration::from_millis(120)).await;
         }
         self.write(&Frame::text(r#"{"type":"pong"}"#).bytes()).await
+    }
+
+    /// Answers a request, unless it is one of those that get no answer.
+    async fn answer(&mut self, number: u64, id: u64) -> io::Result<()> {
+        if number.is_multiple_of(9) {
+            return Ok(());
+        }
+        self.write(&Frame::text(payload::of_answer(number, id)).bytes()).await
+    }
+
+    /// Records a request. Returns its number and its id.
+    fn record_request(&mut self, frame: &Frame) -> Option<(u64, u64)> {
+        let text = str::from_utf8(&frame.payload).ok()?;
+        let asked = payload::asked(self.slot.index, text)?;
+        self.book.asked.push(asked.0);
+        Some(asked)
     }
 
     fn record(&mut self, frame: &Frame) -> Option<u64> {
@@ -309,9 +327,9 @@ impl Line<'_> {
                 while let Some(frame) = Frame::take(&mut self.unread) {
                     match frame.first {
                         0x88 => self.hang_up().await,
-                        0x81 | 0x82 if !frame.is_heartbeat() => {
-                            self.record(&frame);
-                        }
+                        0x81 | 0x82 if frame.is_heartbeat() => {}
+                        0x81 | 0x82 if self.record_request(&frame).is_some() => {}
+                        0x81 | 0x82 => drop(self.record(&frame)),
                         _ => {}
                     }
                 }

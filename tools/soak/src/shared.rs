@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::kit::Kit;
 use crate::ledger::Ledger;
 use crate::plan::{FAULTS, Fault, Place};
 
@@ -36,6 +37,7 @@ pub(crate) struct Slot {
     pub(crate) index: usize,
     pub(crate) driver: Driver,
     pub(crate) place: Place,
+    pub(crate) kit: Kit,
     /// Where the gateway listens only for this client.
     pub(crate) address: SocketAddr,
     /// Attempts that were planned.
@@ -58,6 +60,7 @@ impl Slot {
             index,
             driver,
             place,
+            kit: Kit::of(index),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             attempts: AtomicU64::new(0),
             open: watch::Sender::new(0),
@@ -110,7 +113,11 @@ pub(crate) struct Counts {
     pub(crate) sent: AtomicU64,
     pub(crate) maybe: AtomicU64,
     pub(crate) rejected: AtomicU64,
+    pub(crate) expired: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// Requests that were answered, and those that ended without an answer.
+    pub(crate) answered: AtomicU64,
+    pub(crate) unanswered: AtomicU64,
     pub(crate) echoed: AtomicU64,
     /// The longest time without ready, in milliseconds.
     pub(crate) longest_away: AtomicU64,

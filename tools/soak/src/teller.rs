@@ -1,16 +1,18 @@
 //! A client's ledger on either driver: what it sends, its outcomes, and what comes back.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
-use gateway_core::{Action, Config, DisconnectCause, Notice, Observed, Observer, Statistics};
+use gateway_core::{Action, Config, DisconnectCause, Notice, Observed, Observer};
 use gateway_testkit::Checker;
-use gateway_tokio::{ClientEvent, Fate, Message, Outcome, SendError};
+use gateway_tokio::{
+    ClientEvent, Fate, Message, Outcome, RequestError, RequestErrorKind, SendError, Status,
+};
 
 use crate::draws::{Draws, Purpose};
-use crate::ledger::{Kind, SocketBook};
+use crate::ledger::{Ask, Kind, SocketBook};
 use crate::payload;
 use crate::shared::{Counts, Phase, Shared, Slot};
 
@@ -22,7 +24,9 @@ pub(crate) struct Teller {
     /// The number of the last message that was made.
     made: u64,
     /// Messages that were taken and have no outcome yet: the driver's number, and ours.
-    unsettled: VecDeque<(u64, u64)>,
+    unsettled: BTreeMap<u64, u64>,
+    /// The number of the last request.
+    asked: u64,
     /// The socket that was ready last, by the client's number.
     socket: Option<(u64, SocketBook)>,
     is_ready: bool,
@@ -37,6 +41,8 @@ pub(crate) enum Deed {
     Cork(u64),
     /// So many long messages, more than the socket takes at once.
     Flood(u64),
+    /// A request, which may be idempotent.
+    Ask(bool),
     /// Close, and connect again.
     Restart,
 }
@@ -55,7 +61,8 @@ impl Teller {
             slot,
             draws,
             made: 0,
-            unsettled: VecDeque::new(),
+            unsettled: BTreeMap::new(),
+            asked: 0,
             socket: None,
             is_ready: false,
         }
@@ -79,6 +86,7 @@ impl Teller {
             397.. => Deed::Flood(self.draws.within(5..25)),
             1..=20 => Deed::Send(self.draws.within(10..80)),
             21..=60 => Deed::Cork(self.draws.within(2..40)),
+            61..=110 if self.slot.kit.asks => Deed::Ask(self.draws.once_in(2)),
             _ => Deed::Send(1),
         })
     }
@@ -98,10 +106,52 @@ impl Teller {
         (self.made, if binary { Message::binary(text.into_bytes()) } else { Message::text(text) })
     }
 
+    /// The next request, and its number.
+    pub(crate) fn request(&mut self) -> (u64, Message) {
+        self.asked += 1;
+        (self.asked, Message::text(payload::of_request(self.slot.index, self.asked)))
+    }
+
+    /// How long a request may take.
+    pub(crate) const REQUEST: Duration = Duration::from_millis(250);
+
+    /// The request with this number has ended.
+    pub(crate) fn answered(
+        &mut self,
+        number: u64,
+        is_idempotent: bool,
+        end: Result<Message, RequestError>,
+    ) {
+        let counts = self.counts();
+        let count = if end.is_ok() { &counts.answered } else { &counts.unanswered };
+        count.fetch_add(1, Relaxed);
+        let is_unsent = match end {
+            Ok(answer) => {
+                let of = answer.as_text().and_then(payload::answered).map(|(of, _)| of);
+                if of != Some(number) {
+                    self.wrong(Kind::Other, format!("request {number} got the answer of {of:?}"));
+                }
+                false
+            }
+            Err(error) => match error.kind() {
+                RequestErrorKind::TimedOut | RequestErrorKind::MaybeSent => false,
+                RequestErrorKind::NotReady
+                | RequestErrorKind::Closed
+                | RequestErrorKind::Full
+                | RequestErrorKind::NotSent => true,
+                _ => {
+                    self.wrong(Kind::Other, format!("request {number}: {error}"));
+                    true
+                }
+            },
+        };
+        self.shared.ledger.asked(self.slot.index, Ask { number, is_idempotent, is_unsent });
+    }
+
     /// A message was handed over, and taken by this number of the driver's or handed back.
     pub(crate) fn handed_over(&mut self, number: u64, to: Result<u64, SendError>) {
         match to {
-            Ok(id) => self.unsettled.push_back((id, number)),
+            Ok(id) => drop(self.unsettled.insert(id, number)),
             Err(refused) => self.refused(number, &refused.into_message()),
         }
     }
@@ -144,10 +194,6 @@ impl Teller {
 
     /// After each step: says to the harness whether anything is under way.
     pub(crate) fn rest(&mut self) {
-        // What the soak itself keeps after a burst must not look like growth of the clients.
-        if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
-            self.unsettled = VecDeque::new();
-        }
         let is_quiet = self.is_ready && self.unsettled.is_empty() && !self.is_now(Phase::Storm);
         // Before the gateway's first message something is under way.
         let greeted = self.socket.as_ref().filter(|(_, book)| is_quiet && book.delivered > 0);
@@ -157,7 +203,7 @@ impl Teller {
     /// The client is CLOSED and every event was taken.
     pub(crate) fn closed(&mut self, is_asked: bool) {
         self.leave();
-        if let Some((_, number)) = self.unsettled.front() {
+        if let Some(number) = self.unsettled.values().next() {
             let (count, number) = (self.unsettled.len(), *number);
             self.wrong(Kind::Other, format!("{count} messages from {number} on have no outcome"));
             self.unsettled.clear();
@@ -167,8 +213,13 @@ impl Teller {
         }
     }
 
-    /// The end.
-    pub(crate) fn count(&self, statistics: &Statistics) {
+    /// The end: nothing is left in the client.
+    pub(crate) fn left(&self, status: &Status) {
+        let left = (status.queued_messages, status.queued_bytes, status.unanswered_requests);
+        if left != (0, 0, 0) {
+            self.wrong(Kind::Other, format!("messages, bytes, requests are left: {left:?}"));
+        }
+        let statistics = &status.statistics;
         self.counts().attempts.fetch_add(statistics.attempts, Relaxed);
         self.counts().reconnects.fetch_add(statistics.reconnects, Relaxed);
     }
@@ -193,21 +244,25 @@ impl Teller {
 
     fn settled(&mut self, outcome: &Outcome) {
         for id in outcome.first.number()..=outcome.last.number() {
-            let number = match self.unsettled.front() {
-                Some((next, number)) if *next == id => *number,
-                next => {
-                    let what = format!("outcome of {id}, where {next:?} is next: {outcome:?}");
-                    return self.wrong(Kind::Other, what);
-                }
+            // An outbox may report a newer message first: one that expired, or was dropped.
+            let next = self.unsettled.first_key_value().map(|(next, _)| *next);
+            let is_in_turn = self.slot.kit.queues || next == Some(id);
+            let Some(number) = self.unsettled.remove(&id).filter(|_| is_in_turn) else {
+                let what = format!("outcome of {id}, where {next:?} is next: {outcome:?}");
+                return self.wrong(Kind::Other, what);
             };
-            self.unsettled.pop_front();
             let (socket, is_sent) = match outcome.fate {
                 Fate::Sent { socket } => (socket, true),
                 Fate::MaybeSent { socket } => (socket, false),
-                _ => {
+                Fate::Expired if self.slot.kit.queues => {
+                    self.counts().expired.fetch_add(1, Relaxed);
+                    continue;
+                }
+                Fate::Rejected => {
                     self.counts().rejected.fetch_add(1, Relaxed);
                     continue;
                 }
+                _ => return self.wrong(Kind::Other, format!("{outcome:?}")),
             };
             let counts = self.shared.counts(self.slot.driver);
             match &mut self.socket {
@@ -229,6 +284,10 @@ impl Teller {
     }
 
     fn delivered(&mut self, message: &Message) {
+        let late = message.as_text().and_then(payload::answered);
+        if late.is_some() && self.slot.kit.asks {
+            return; // its request has timed out
+        }
         let Some((connection, told, echo)) = message.as_text().and_then(payload::from_gateway)
         else {
             return self.wrong(Kind::Other, format!("{} bytes that nobody sent", message.len()));

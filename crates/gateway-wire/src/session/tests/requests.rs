@@ -252,9 +252,8 @@ fn a_request_that_is_forgotten_frees_its_id_for_one_that_waits() {
 #[test]
 fn a_request_that_waits_for_an_id_leaves_no_deadline_that_is_due() {
     let rate = crate::rate::Rate::new(8, Duration::from_secs(1)).burst(8);
-    let mut session = session(calm())
-        .with_requests(Box::new(Few))
-        .with_rate(rate.bucket(&mut Vec::new()));
+    let mut session =
+        session(calm()).with_requests(Box::new(Few)).with_rate(rate.bucket(&mut Vec::new()));
     ready(&mut session, at(2));
     for _ in 0..4 {
         once(&mut session, at(2));
