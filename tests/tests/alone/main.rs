@@ -2,6 +2,8 @@
 #![cfg(unix)]
 
 #[cfg(target_os = "linux")]
+mod bounds;
+#[cfg(target_os = "linux")]
 mod leaks;
 #[cfg(target_os = "linux")]
 mod suspend_watch;
