@@ -1,6 +1,8 @@
 //! Futures and clients are dropped at each point where they wait, on hostile streams. Nothing is
 //! lost, and no socket or task remains.
 
+mod requests;
+
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};

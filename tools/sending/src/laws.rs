@@ -201,10 +201,15 @@ impl History<'_> {
             self.sights.insert("dropped");
             return true;
         }
-        // A drain closes before its time only if nothing waits.
-        let is_drained = before.is_draining && self.now < self.drain_until;
         let is_asked = matches!(before.step, None | Some(Step::Close));
-        is_asked || self.is_closed() && !is_drained
+        is_asked || self.is_closed() && !self.is_drained(before)
+    }
+
+    /// Whether a drain has closed the connection before its time. Then nothing may have waited.
+    fn is_drained(&self, before: Before) -> bool {
+        let was_draining = before.is_draining || before.step == Some(Step::Drain);
+        let is_over = self.is_closed() && !self.session.is_draining();
+        was_draining && is_over && self.now < self.drain_until && before.step != Some(Step::Close)
     }
 
     /// How requests have ended.
@@ -229,8 +234,9 @@ impl History<'_> {
                 }
             };
             let is_begun = asked.was_begun || socket.is_some_and(|socket| has_begun(socket, asked));
+            let is_closing = self.is_closed() && !self.is_drained(before);
             let may_be_lost =
-                is_lost || self.dropped.is_some() || self.is_closed() || before.step.is_none();
+                is_lost || self.dropped.is_some() || is_closing || before.step.is_none();
             let is_right = match &end {
                 Ok(_) => {
                     let answered = match before.step {
@@ -329,6 +335,9 @@ impl History<'_> {
 
     /// Nothing waits that could leave, and there is a deadline for what waits for the rate limit.
     fn check_waits(&self) -> Checked {
+        let holds = self.session.is_full() && !self.session.is_write_blocked();
+        let may_hold = self.session.is_ready() || self.reserved() > 0;
+        hold("a connection that is not ready holds no send back", may_hold || !holds, String::new)?;
         let deadline = self.session.deadline();
         let is_tick_due = deadline.is_some_and(|due| due <= self.now);
         if !self.session.is_ready() || is_tick_due || self.has_no_space() {
@@ -375,7 +384,9 @@ impl History<'_> {
                 format!("until {:?}", self.drain_until)
             })?;
         }
-        if before.is_draining && !session.is_draining() && self.now < self.drain_until {
+        if self.is_drained(before) {
+            let open = self.books.open().next();
+            hold("a drain waits for answers", open.is_none(), || format!("{open:?}"))?;
             self.sights.insert("drained");
         }
         Ok(())

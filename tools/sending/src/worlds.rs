@@ -85,8 +85,8 @@ const PLAIN: World = World {
 
 /// All worlds.
 #[must_use]
-pub const fn worlds() -> [World; 8] {
-    [DROPPING, REFUSING, NARROW, PACED, ASKING, KEEPING, LEAVING, PERMITTING]
+pub const fn worlds() -> [World; 9] {
+    [DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, KEEPING, LEAVING, PERMITTING]
 }
 
 /// An outbox that drops its oldest message, and a connection that is lost.
@@ -138,6 +138,28 @@ const REFUSING: World = World {
     has_login: true,
     attempts: Some(1),
     expected: &["sent", "rejected", "expired", "outbox_full", "closed"],
+    ..PLAIN
+};
+
+/// A full write buffer before an outbox that has more, and a connection that is lost.
+const RETURNING: World = World {
+    name: "returning",
+    depth: 7,
+    begin: &[Step::Connect, Step::Send, Step::Send, Step::Send, Step::Obey],
+    steps: &[
+        Step::Send,
+        Step::SendLong,
+        Step::Nibble,
+        Step::Write,
+        Step::Lose,
+        Step::Obey,
+        Step::Connect,
+        Step::Wait,
+        Step::Due,
+    ],
+    outbox: Some(Queue { messages: 3, ..QUEUE }),
+    high_water: 10,
+    expected: &["sent", "maybe_sent", "rejected", "expired", "dropped", "returned"],
     ..PLAIN
 };
 
@@ -203,6 +225,7 @@ const ASKING: World = World {
         Step::Answer(2),
         Step::Connect,
         Step::Obey,
+        Step::Write,
         Step::Lose,
         Step::Due,
         Step::Oversleep,

@@ -140,6 +140,21 @@ fn an_idempotent_request_is_sent_again_in_its_order_until_its_time_is_over() {
 }
 
 #[test]
+fn requests_that_are_sent_again_keep_their_order() {
+    let mut session = asking();
+    let id = ready(&mut session, at(1));
+    let requests = [(); 8].map(|()| request(&mut session, at(1), Repeat::OnReconnect).unwrap());
+    lose(&mut session, at(2), id);
+    let id = ready(&mut session, at(3));
+    write_all(&mut session, id);
+    for (request, number) in requests.into_iter().zip(9..) {
+        let text = format!(r#"{{"id":{number}}}"#);
+        receive(&mut session, id, &text);
+        assert_eq!(answer(&mut session, request), Some(Ok(text)));
+    }
+}
+
+#[test]
 fn a_close_ends_what_waits_and_the_end_of_the_socket_what_was_sent() {
     let mut session = asking();
     let id = ready(&mut session, at(1));
