@@ -10,8 +10,9 @@ use crate::event::{
     Backlog, Event, EventKind, Failure, Frame, Message, Network, OpenError, RetryAfter,
 };
 use crate::policy::Verdict;
+use crate::sending::{MessageFate, RequestEnd, SendingFact};
 use crate::state::{ConnectionState, SocketId};
-use crate::time::UnixMillis;
+use crate::time::{Instant, UnixMillis};
 
 /// Defines a function that returns one value of each variant. It does not compile while a variant is
 /// missing.
@@ -198,5 +199,61 @@ every!(
         Failure::Protocol => Failure::Protocol,
         Failure::InvalidUtf8 => Failure::InvalidUtf8,
         Failure::TooBig => Failure::TooBig,
+    }
+);
+
+every!(
+    /// Every fact about a message or a request.
+    sending_facts: SendingFact {
+        SendingFact::MessageQueued { .. } => SendingFact::MessageQueued { number: 7, bytes: 5 },
+        SendingFact::MessageBuffered { .. } => SendingFact::MessageBuffered { number: 7 },
+        SendingFact::MessagesReturned { .. } => SendingFact::MessagesReturned { first: 7, last: 9 },
+        SendingFact::MessagesSettled { .. } => {
+            SendingFact::MessagesSettled { first: 7, last: 9, fate: MessageFate::MaybeSent }
+        },
+        SendingFact::MessageRefused { .. } => {
+            SendingFact::MessageRefused { bytes: 5, why: SendRejection::OutboxFull }
+        },
+        SendingFact::RequestMade { .. } => {
+            SendingFact::RequestMade {
+                request: 3,
+                bytes: 5,
+                is_idempotent: true,
+                timeout: Duration::from_secs(10),
+            }
+        },
+        SendingFact::RequestBuffered { .. } => SendingFact::RequestBuffered { request: 3, id: 12 },
+        SendingFact::RequestEnded { .. } => {
+            SendingFact::RequestEnded { request: 3, end: RequestEnd::TimedOut }
+        },
+        SendingFact::AnswerUnmatched => SendingFact::AnswerUnmatched,
+        SendingFact::RateLimited { .. } => {
+            SendingFact::RateLimited { until: Instant::from_millis(61_000) }
+        },
+        SendingFact::DrainStarted { .. } => {
+            SendingFact::DrainStarted { until: Instant::from_millis(12_000) }
+        },
+    }
+);
+
+every!(
+    /// Every outcome of a message.
+    message_fates: MessageFate {
+        MessageFate::Sent => MessageFate::Sent,
+        MessageFate::MaybeSent => MessageFate::MaybeSent,
+        MessageFate::Rejected => MessageFate::Rejected,
+        MessageFate::Expired => MessageFate::Expired,
+    }
+);
+
+every!(
+    /// Every end of a request.
+    request_ends: RequestEnd {
+        RequestEnd::Answered => RequestEnd::Answered,
+        RequestEnd::TimedOut => RequestEnd::TimedOut,
+        RequestEnd::NotSent => RequestEnd::NotSent,
+        RequestEnd::MaybeSent => RequestEnd::MaybeSent,
+        RequestEnd::Correlation => RequestEnd::Correlation,
+        RequestEnd::Forgotten => RequestEnd::Forgotten,
     }
 );

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::dialect::Spoken;
 use crate::event::Event;
 use crate::login::LoginAnswer;
+use crate::sending::SendingFact;
 use crate::state::ConnectionState;
 use crate::time::Instant;
 
@@ -31,8 +32,9 @@ pub struct Observed<'a> {
 /// Receives every event of a connection, with the actions that it caused.
 ///
 /// A driver calls [`begin`](Self::begin) once, before the first event, and
-/// [`observe`](Self::observe) after each event. An observer changes nothing: the connection acts as
-/// it would without one.
+/// [`observe`](Self::observe) after each event. A driver with an outbox, a rate limit or requests also
+/// calls [`sending`](Self::sending). An observer changes nothing: the connection acts as it would
+/// without one.
 pub trait Observer {
     /// A connection was created with these settings and this seed.
     fn begin(&mut self, config: &Config, seed: u64) {
@@ -41,4 +43,10 @@ pub trait Observer {
 
     /// The connection handled an event.
     fn observe(&mut self, observed: &Observed<'_>);
+
+    /// The driver did something with a message or a request, at `now`. Facts and events come in the
+    /// order in which they happened.
+    fn sending(&mut self, now: Instant, fact: &SendingFact) {
+        let _ = (now, fact);
+    }
 }

@@ -4,8 +4,8 @@
 use std::cell::Cell;
 
 use gateway_core::{
-    Config, Dialect, DisconnectCause, Duties, Exchange, Interest, Message, Observed, Observer,
-    Received, Secrets,
+    Config, Dialect, DisconnectCause, Duties, Exchange, Instant, Interest, Message, Observed,
+    Observer, Received, Secrets, SendingFact,
 };
 use gateway_wire::{BoxDialect, BoxObserver};
 
@@ -48,6 +48,11 @@ impl Observer for Marked<BoxObserver> {
     fn observe(&mut self, observed: &Observed<'_>) {
         let _stay = Stay::begin();
         self.0.observe(observed);
+    }
+
+    fn sending(&mut self, now: Instant, fact: &SendingFact) {
+        let _stay = Stay::begin();
+        self.0.sending(now, fact);
     }
 }
 

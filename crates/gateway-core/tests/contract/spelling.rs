@@ -11,8 +11,8 @@ use std::{env, fs};
 use gateway_core::{
     Action, Because, CloseCode, CloseFrame, Config, ConnectionState, Credentials, DialectCallKind,
     DisconnectCause, Effect, EventKind, Failure, GiveUpCause, HeartbeatKind, Instant, JsonRule,
-    Network, Notice, OpenError, Outgoing, Policy, RetryCause, Rule, SendRejection, SocketId,
-    Strategy, Verdict,
+    MessageFate, Network, Notice, OpenError, Outgoing, Policy, RequestEnd, RetryCause, Rule,
+    SendRejection, SendingFact, SocketId, Strategy, Verdict,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +22,9 @@ use super::words::seconds;
 #[test]
 fn what_users_read_is_spelled_as_it_was() {
     let mut all = String::new();
-    for part in [causes(), states_and_events(), actions(), policy(), values(), errors()] {
+    let parts =
+        [causes(), states_and_events(), actions(), sendings(), policy(), values(), errors()];
+    for part in parts {
         all += &part;
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract/spelling.txt");
@@ -129,6 +131,25 @@ fn actions() -> String {
         + &spelled::<Credentials>(&[])
         + &spelled::<Notice>(&notices)
         + &spelled::<Action>(&actions)
+}
+
+/// Facts about messages and requests, with the units in the names of their fields.
+fn sendings() -> String {
+    let facts = [
+        r#"{"message_queued":{"number":7,"bytes":5}}"#,
+        r#"{"message_buffered":{"number":7}}"#,
+        r#"{"messages_returned":{"first":7,"last":9}}"#,
+        r#"{"messages_settled":{"first":7,"last":9,"fate":"maybe_sent"}}"#,
+        r#"{"message_refused":{"bytes":5,"why":"outbox_full"}}"#,
+        r#"{"request_made":{"request":3,"bytes":5,"idempotent":true,"timeout_ns":10000000000}}"#,
+        r#"{"request_buffered":{"request":3,"id":12}}"#,
+        r#"{"request_ended":{"request":3,"end":"timed_out"}}"#,
+        r#"{"rate_limited":{"until_ns":61000000000}}"#,
+        r#"{"drain_started":{"until_ns":12000000000}}"#,
+    ];
+    spelled::<SendingFact>(&facts)
+        + &named::<MessageFate>(&[], |fate| fate.name())
+        + &named::<RequestEnd>(&[], |end| end.name())
 }
 
 /// What each code means and leads to.

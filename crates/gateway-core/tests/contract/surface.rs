@@ -7,7 +7,7 @@ use gateway_core::{
     AcceptanceRule, Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState,
     Credentials, Dialect, Event, Exchange, Frame, Instant, Interest, JsonHeartbeat, JsonRule,
     Login, LoginAnswer, Message, NoDialect, Observed, Observer, Received, Recognised, RefusalRule,
-    Secret, SeededConnection, SocketId, Verdict,
+    Secret, SeededConnection, SendingFact, SocketId, Verdict,
 };
 
 use super::words::seconds;
@@ -126,7 +126,7 @@ fn a_seed_stands_for_its_draws() {
 }
 
 #[test]
-fn an_observer_need_not_care_for_the_beginning() {
+fn an_observer_need_not_care_for_the_beginning_and_for_what_is_sent() {
     struct Count(usize);
     impl Observer for Count {
         fn observe(&mut self, _: &Observed<'_>) {
@@ -139,6 +139,7 @@ fn an_observer_need_not_care_for_the_beginning() {
     let mut connection = Connection::from_seed(Arc::new(Config::default()), 7);
     let actions = connection.handle(Instant::ZERO, Event::Tick);
     count.observe(&connection.observed(Instant::ZERO, Event::Tick, &actions));
+    count.sending(Instant::ZERO, &SendingFact::AnswerUnmatched);
 
     assert_eq!(count.0, 1);
 }
