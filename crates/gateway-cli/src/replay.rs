@@ -13,7 +13,9 @@ use std::{
 };
 
 use clap::Args;
-use gateway_journal::{Description, Journal, JournalError, Problem, Step};
+use gateway_journal::{
+    Description, Journal, JournalError, Line, Problem, Replay, SendingEntry, Step, sending_words,
+};
 use thiserror::Error;
 
 use crate::{
@@ -82,14 +84,15 @@ pub(crate) fn tell(
     mut stdout: impl Write,
 ) -> Result<(), Ended> {
     let mut journal = Journal::read(reader).map_err(Ended::Journal)?;
-    let (mut entries, mut broken) = (Vec::new(), None);
-    for entry in &mut journal {
-        match entry {
-            Ok(entry) => entries.push(entry),
+    let (mut entries, mut sendings, mut broken) = (Vec::new(), 0_u64, None);
+    for line in &mut journal {
+        match line {
+            Ok(Line::Event(entry)) => entries.push(entry),
+            Ok(Line::Sending(_)) => sendings = sendings.saturating_add(1),
             Err(error) => broken = Some(error),
         }
     }
-    let tale = walk::tell(function, journal.head(), &entries).map_err(Ended::NotTold)?;
+    let tale = walk::tell(function, journal.head(), &entries, sendings).map_err(Ended::NotTold)?;
     writeln!(stdout, "{tale}").and_then(|()| stdout.flush()).map_err(Ended::Stdout)?;
     broken.map_or(Ok(()), |error| Err(Ended::Journal(error)))
 }
@@ -122,12 +125,18 @@ pub(crate) fn replay(
     mut stdout: impl Write,
 ) -> Result<u64, Ended> {
     let (mut events, mut differences, mut broken) = (0_u64, 0_u64, None);
-    for step in Journal::read(reader).map_err(Ended::Journal)?.replay() {
-        match step {
-            Ok(step) => {
+    let journal = Journal::read(reader).map_err(Ended::Journal)?;
+    let mut replay = Replay::new(journal.head());
+    for line in journal {
+        match line {
+            Ok(Line::Event(entry)) => {
+                let step = replay.step(entry);
                 events = events.saturating_add(1);
                 differences = differences.saturating_add(u64::from(!step.is_as_recorded()));
                 show.step(&step, &mut stdout).map_err(Ended::Stdout)?;
+            }
+            Ok(Line::Sending(entry)) => {
+                show.sending(&entry, &mut stdout).map_err(Ended::Stdout)?;
             }
             Err(error) => broken = Some(error), // and the last
         }
@@ -159,6 +168,14 @@ impl Show {
         self.line(&step.recorded(), into)?;
         write!(into, "  now      ")?;
         self.line(&step.description(), into)
+    }
+
+    fn sending(&self, entry: &SendingEntry, into: &mut impl Write) -> io::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let time = self.painter.paint(Paint::Faint, entry.time());
+        writeln!(into, "{time}  {}", sending_words(&entry.fact))
     }
 
     fn summary(

@@ -1,12 +1,13 @@
-//! Formats one event with its actions for people: a line of `gateway replay` and of a trace.
+//! Formats a line of a journal for people: a line of `gateway replay` and of a trace.
 
 use std::fmt;
 
 use gateway_core::{
     Action, ConnectionState, Credentials, DisconnectCause, Instant, Notice, Observed, OpenError,
-    Outgoing, Part, Recognised, RetryCause, Verdict,
+    Outgoing, Part, Recognised, RetryCause, SendingFact, Verdict,
 };
 
+use crate::entry::SendingEntry;
 use crate::fact::{Fact, FrameFact, Kind};
 
 /// An event as text in four columns. `Display` aligns the columns.
@@ -46,12 +47,7 @@ impl Description {
         let words: Vec<String> =
             actions.iter().map(|action| action_words(action).to_string()).collect();
         let actions = if words.is_empty() { "-".to_owned() } else { words.join("; ") };
-        Self {
-            time: format!("{:>12}", Seconds(now).to_string()),
-            event: event.to_string(),
-            state,
-            actions,
-        }
+        Self { time: time(now), event: event.to_string(), state, actions }
     }
 
     /// Describes what an observer has received.
@@ -147,6 +143,91 @@ impl fmt::Display for FrameFact {
             Self::Close { code: Some(code), .. } => write!(f, "Close {code}"),
             Self::Close { code: None, .. } => f.write_str("Close without a code"),
         }
+    }
+}
+
+/// The time in the first column, and what happened. It has no state and no actions.
+impl fmt::Display for SendingEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  {}", self.time(), sending_words(&self.fact))
+    }
+}
+
+impl SendingEntry {
+    /// Returns the time in seconds, as in [`Description::time`].
+    #[must_use]
+    pub fn time(&self) -> String {
+        time(self.now)
+    }
+}
+
+/// Describes what was done with a message or a request in a few words.
+#[must_use]
+pub fn sending_words(fact: &SendingFact) -> impl fmt::Display + use<> {
+    SendingWords(*fact)
+}
+
+struct SendingWords(SendingFact);
+
+impl fmt::Display for SendingWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            SendingFact::MessageQueued { number, bytes } => {
+                write!(f, "message {number} of {bytes} B queued in the outbox")
+            }
+            SendingFact::MessageBuffered { number } => {
+                write!(f, "message {number} left the outbox")
+            }
+            SendingFact::MessagesReturned { first, last } => {
+                write!(f, "{} back in the outbox", Messages(first, last))
+            }
+            SendingFact::MessagesSettled { first, last, fate } => {
+                write!(f, "{} {}", Messages(first, last), Spaced(fate.name()))
+            }
+            SendingFact::MessageRefused { bytes, why } => {
+                write!(f, "message of {bytes} B refused: {}", Spaced(why.name()))
+            }
+            SendingFact::RequestMade { request, bytes, is_idempotent, timeout } => {
+                let kind = if is_idempotent { ", idempotent" } else { "" };
+                write!(f, "request {request} of {bytes} B made, timeout {timeout:?}{kind}")
+            }
+            SendingFact::RequestBuffered { request, id } => {
+                write!(f, "request {request} in the write buffer, with the id {id}")
+            }
+            SendingFact::RequestEnded { request, end } => {
+                write!(f, "request {request} ended: {}", Spaced(end.name()))
+            }
+            SendingFact::AnswerUnmatched => f.write_str("answer to no pending request"),
+            SendingFact::RateLimited { until } => {
+                write!(f, "rate limit reached until {}", Seconds(until))
+            }
+            SendingFact::DrainStarted { until } => {
+                write!(f, "drain started, closes at {} at the latest", Seconds(until))
+            }
+            // A fact of a later version of the core.
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// The messages with the numbers from the first to the last.
+pub(crate) struct Messages(pub(crate) u64, pub(crate) u64);
+
+impl fmt::Display for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(first, last) if first == last => write!(f, "message {first}"),
+            Self(first, last) => write!(f, "messages {first} to {last}"),
+        }
+    }
+}
+
+/// A name with spaces in place of underscores.
+struct Spaced(&'static str);
+
+impl fmt::Display for Spaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.replace('_', " "))
     }
 }
 
@@ -269,6 +350,11 @@ impl fmt::Display for VerdictWords {
     }
 }
 
+/// The first column of a line.
+fn time(now: Instant) -> String {
+    format!("{:>12}", Seconds(now).to_string())
+}
+
 /// An instant in seconds since the epoch, to the microsecond.
 struct Seconds(Instant);
 
@@ -290,6 +376,14 @@ mod tests {
         for notice in every::notices() {
             let words = action_words(&Action::Notify(notice)).to_string();
             assert_ne!(words, format!("{notice:?}"), "add this notice to description.rs");
+        }
+    }
+
+    #[test]
+    fn every_fact_about_messages_and_requests_has_words() {
+        for fact in every::sending_facts() {
+            let words = sending_words(&fact).to_string();
+            assert_ne!(words, format!("{fact:?}"), "add this fact to description.rs");
         }
     }
 

@@ -1,8 +1,11 @@
-//! The lines of a journal: the head, one entry for each event, and the end.
+//! The lines of a journal: the head, one line for each event and each fact about messages, and the
+//! end.
 
 use std::borrow::Cow;
 
-use gateway_core::{Action, Actions, Config, ConnectionState, Instant, Observed, Spoken};
+use gateway_core::{
+    Action, Actions, Config, ConnectionState, Instant, Observed, SendingFact, Spoken,
+};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::fact::Fact;
@@ -20,6 +23,16 @@ pub struct Head {
     pub seed: u64,
 }
 
+/// A line between the head and the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // a reader that ignores a kind of line should not compile
+pub enum Line {
+    /// An event of the core. A replay repeats it.
+    Event(Entry),
+    /// What the driver did with a message or a request. A replay ignores it.
+    Sending(SendingEntry),
+}
+
 /// One event, the core's actions, and the state after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +41,7 @@ pub struct Entry {
     /// The line of the journal with this entry, counted from 1.
     #[serde(skip)]
     pub line: u64,
-    /// The event's number, counted from 1.
+    /// The line's number, counted from 1 at the line after the head.
     #[serde(rename = "n")]
     pub number: u64,
     /// The time that the core received with the event.
@@ -46,13 +59,32 @@ pub struct Entry {
     pub state: ConnectionState,
 }
 
+/// What the driver did with a message or a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SendingEntry {
+    /// The line of the journal with this entry, counted from 1.
+    #[serde(skip)]
+    pub line: u64,
+    /// The line's number, counted from 1 at the line after the head.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// When it happened.
+    #[serde(rename = "t_ns")]
+    pub now: Instant,
+    /// What happened.
+    #[serde(rename = "sending")]
+    pub fact: SendingFact,
+}
+
 /// Returns the first line of a journal, without its newline.
 #[must_use]
 pub fn head_line(config: &Config, seed: u64) -> String {
     json(&HeadLine { journal: NAME.into(), version: VERSION, seed, config })
 }
 
-/// Returns the line for the event with this number, without its newline. A
+/// Returns the line with this number for an event, without its newline. A
 /// [`Recorder`](crate::Recorder) writes the same line.
 #[must_use]
 pub fn entry_line(number: u64, observed: &Observed<'_>) -> String {
@@ -66,10 +98,16 @@ pub fn entry_line(number: u64, observed: &Observed<'_>) -> String {
     })
 }
 
-/// Returns the last line of a journal with this number of events, without its newline.
+/// Returns the line with this number for a fact about messages and requests, without its newline.
 #[must_use]
-pub fn end_line(events: u64) -> String {
-    json(&EndLine { end: End { events } })
+pub fn sending_line(number: u64, now: Instant, fact: &SendingFact) -> String {
+    json(&SendingEntry { line: 0, number, now, fact: *fact })
+}
+
+/// Returns the last line of a journal with this number of lines between, without its newline.
+#[must_use]
+pub fn end_line(lines: u64) -> String {
+    json(&EndLine { end: End { events: lines } })
 }
 
 pub(crate) const NAME: &str = "gateway";

@@ -89,12 +89,15 @@ pub enum Problem {
         /// The number of the entry.
         found: u64,
     },
-    /// The end counts another number of events than the journal has.
+    /// A fact about messages or requests contradicts the lines before it.
+    #[error("{0}, which contradicts the lines before; those can be replayed")]
+    Sending(String),
+    /// The end counts another number of lines than the journal has.
     #[error("the end counts {counted} events, but the journal has {found}: lines are missing")]
     Count {
-        /// The number of events in the end.
+        /// The number of lines in the end.
         counted: u64,
-        /// The number of events in the journal.
+        /// The number of lines in the journal, without head and end.
         found: u64,
     },
     /// There is a line after the end.

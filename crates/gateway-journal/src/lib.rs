@@ -32,9 +32,11 @@
 //!
 //! # What does a journal contain?
 //!
-//! A journal contains only what the core received and returned:
+//! A journal contains only what the core received and returned, and what the driver did with messages
+//! and requests:
 //!
 //! - **A message:** its kind and its length, never its content.
+//! - **A request:** its length, its timeout, and the id that the client gave it.
 //! - **The login:** whether there is one, and its timeout.
 //! - **A Close frame:** the code, without the reason.
 //! - **The seed.** It predicts the delays to come, and nothing else.
@@ -54,17 +56,21 @@
 //! | `seed` | the connection's seed, an integer up to 2^64 − 1 |
 //! | `config` | all settings, as [`Config`](gateway_core::Config) is serialized, without the login's secret |
 //!
-//! Every line between the first and the last is an [`Entry`], with one event:
+//! Every line between the first and the last is a [`Line`]. Most are an [`Entry`], with one event:
 //!
 //! | field | what it is |
 //! |---|---|
-//! | `n` | the event's number, counted from 1; a gap means that lines are missing |
+//! | `n` | the line's number, counted from 1; a gap means that lines are missing |
 //! | `t_ns` | the time of the event, in nanoseconds since the driver's epoch; it may run backwards |
 //! | `event` | the event that the core received, see below |
 //! | `actions` | the [`Action`](gateway_core::Action)s that the core returned, in order |
 //! | `state` | the state after the event, in capitals |
 //!
-//! The last line is the end, `{"end":{"events":12}}`, with the number of events. The recorder
+//! The others are a [`SendingEntry`], with a fact about messages or requests. They have `n` and `t_ns`
+//! as well, and `sending` in place of the other fields. A replay does not need them, but the reader
+//! checks that they agree with each other.
+//!
+//! The last line is the end, `{"end":{"events":12}}`, with the number of lines between. The recorder
 //! writes it when it is dropped. A journal without it breaks off: the program was killed, a write
 //! failed, or the file was cut. A replay then replays the entries that exist, and ends with an
 //! error.
@@ -89,6 +95,19 @@
 //! | `wall_clock` | `unix_ms` |
 //! | `network_changed` | `network` (`online`, `offline`) |
 //!
+//! | `sending` | fields |
+//! |---|---|
+//! | `message_queued` | `number`, that of its outcome; `bytes` |
+//! | `message_buffered` | `number`; the message left the outbox for the write buffer |
+//! | `messages_returned` | `first`, `last`; the socket was lost, and they are in the outbox again |
+//! | `messages_settled` | `first`, `last`; `fate` (`maybe_sent`, `rejected`, `expired`; `sent` only if the application asked for it) |
+//! | `message_refused` | `bytes`; `why`, if it was not the core that refused it |
+//! | `request_made` | `request`, `bytes`, `idempotent`, `timeout_ns` |
+//! | `request_buffered` | `request`, `id` |
+//! | `request_ended` | `request`; `end` (`answered`, `timed_out`, `not_sent`, `maybe_sent`, `correlation`, `forgotten`) |
+//! | `answer_unmatched` | – |
+//! | `rate_limited`, `drain_started` | `until_ns` |
+//!
 //! | frame | fields |
 //! |---|---|
 //! | `text` | `bytes`; `recognised`, unless `other`: what the dialect recognises, `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, or `refused` with its verdict |
@@ -108,12 +127,16 @@ mod description;
 mod entry;
 mod error;
 mod fact;
+mod history;
+mod ranges;
 mod read;
 mod record;
 mod replay;
 
-pub use description::{Description, action_words};
-pub use entry::{Entry, Head, VERSION, end_line, entry_line, head_line};
+pub use description::{Description, action_words, sending_words};
+pub use entry::{
+    Entry, Head, Line, SendingEntry, VERSION, end_line, entry_line, head_line, sending_line,
+};
 pub use error::{JournalError, Problem};
 pub use fact::{Fact, FrameFact, Kind};
 pub use read::{Journal, MAX_LINE};

@@ -4,27 +4,30 @@ use std::io::{BufRead, Read as _};
 
 use gateway_core::Config;
 
-use crate::entry::{End, EndLine, Entry, Head, HeadLine, NAME, Title, VERSION};
+use crate::entry::{End, EndLine, Entry, Head, HeadLine, Line, NAME, SendingEntry, Title, VERSION};
 use crate::error::{JournalError, Problem, complaint};
+use crate::history::History;
 
 /// The longest line that is read, in bytes: 1 MiB.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// A journal whose head has been read. It is an iterator of entries, and ends with the first error.
+/// A journal whose head has been read. It is an iterator of lines, and ends with the first error.
 /// A journal that breaks off yields an error after its last complete line.
 ///
-/// It holds at most one line of [`MAX_LINE`] bytes in memory, and never panics, whatever the bytes
-/// are.
+/// It checks that the facts about messages and requests agree with each other. It holds one line of
+/// at most [`MAX_LINE`] bytes in memory, and some MiB of numbers at most. It never panics, whatever
+/// the bytes are.
 #[derive(Debug)]
 pub struct Journal<R> {
     head: Head,
     lines: Lines<R>,
+    history: History,
     /// Whether the end or an error has been read.
     is_over: bool,
 }
 
 impl<R: BufRead> Journal<R> {
-    /// Reads the head. Entries are read only when you ask for them.
+    /// Reads the head. Further lines are read only when you ask for them.
     ///
     /// # Errors
     /// The head is missing, or cannot be read.
@@ -37,7 +40,7 @@ impl<R: BufRead> Journal<R> {
             Ending::Cut | Ending::Newline => problem,
         });
         let head = head.map_err(|problem| JournalError::new(1, problem))?;
-        Ok(Self { head, lines, is_over: false })
+        Ok(Self { head, lines, history: History::default(), is_over: false })
     }
 }
 
@@ -50,43 +53,53 @@ impl<R> Journal<R> {
 }
 
 impl<R: BufRead> Journal<R> {
-    /// Returns the next entry, or `None` at the end.
-    fn entry(&mut self) -> Result<Option<Entry>, JournalError> {
-        let events = self.lines.number.saturating_sub(1); // so far, without the head
+    /// Returns the next line, or `None` at the end.
+    fn line(&mut self) -> Result<Option<Line>, JournalError> {
+        let before = self.lines.number.saturating_sub(1); // the lines so far, without the head
         let Some(ending) = self.lines.next()? else {
             return Err(JournalError::new(self.lines.number, Problem::Unfinished));
         };
         let number = self.lines.number;
-        let problem = match line(&self.lines.line, ending) {
-            Ok(Line::Entry(entry)) if entry.number == events.saturating_add(1) => {
-                return Ok(Some(Entry { line: number, ..entry }));
+        let parsed = parse(&self.lines.line, ending);
+        let next = parsed.and_then(|parsed| self.check(parsed, before));
+        let next = next.map_err(|problem| JournalError::new(number, problem))?;
+        if next.is_none() && self.lines.next()?.is_some() {
+            return Err(JournalError::new(self.lines.number, Problem::AfterEnd));
+        }
+        Ok(next)
+    }
+
+    /// Returns the line if it follows from the lines `before`, or `None` for the end.
+    fn check(&mut self, parsed: Parsed, before: u64) -> Result<Option<Line>, Problem> {
+        let (due, line) = (before.saturating_add(1), self.lines.number);
+        match parsed {
+            Parsed::Event(entry) if entry.number == due => {
+                Ok(Some(Line::Event(Entry { line, ..entry })))
             }
-            Ok(Line::Entry(Entry { number: found, .. })) => {
-                Problem::Gap { due: events.saturating_add(1), found }
+            Parsed::Sending(entry) if entry.number == due => {
+                self.history.add(&entry.fact).map_err(Problem::Sending)?;
+                Ok(Some(Line::Sending(SendingEntry { line, ..entry })))
             }
-            Ok(Line::End(End { events: counted })) if counted == events => {
-                return match self.lines.next()? {
-                    Some(_) => Err(JournalError::new(self.lines.number, Problem::AfterEnd)),
-                    None => Ok(None),
-                };
+            Parsed::Event(Entry { number: found, .. })
+            | Parsed::Sending(SendingEntry { number: found, .. }) => {
+                Err(Problem::Gap { due, found })
             }
-            Ok(Line::End(End { events: counted })) => Problem::Count { counted, found: events },
-            Err(problem) => problem,
-        };
-        Err(JournalError::new(number, problem))
+            Parsed::End(End { events: counted }) if counted == before => Ok(None),
+            Parsed::End(End { events: counted }) => Err(Problem::Count { counted, found: before }),
+        }
     }
 }
 
 impl<R: BufRead> Iterator for Journal<R> {
-    type Item = Result<Entry, JournalError>;
+    type Item = Result<Line, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
             return None;
         }
-        let entry = self.entry().transpose();
-        self.is_over = !matches!(entry, Some(Ok(_)));
-        entry
+        let line = self.line().transpose();
+        self.is_over = !matches!(line, Some(Ok(_)));
+        line
     }
 }
 
@@ -144,18 +157,30 @@ fn head(line: &[u8]) -> Result<Head, Problem> {
 }
 
 /// A line after the head.
-enum Line {
-    Entry(Entry),
+enum Parsed {
+    Event(Entry),
+    Sending(SendingEntry),
     End(End),
 }
 
-fn line(line: &[u8], ending: Ending) -> Result<Line, Problem> {
+fn parse(line: &[u8], ending: Ending) -> Result<Parsed, Problem> {
     if let Ok(EndLine { end }) = serde_json::from_slice(line) {
-        return Ok(Line::End(end));
+        return Ok(Parsed::End(end));
     }
-    serde_json::from_slice(line).map(Line::Entry).map_err(|error| match ending {
+    let sending = match serde_json::from_slice(line) {
+        Ok(entry) => return Ok(Parsed::Sending(entry)),
+        Err(error) => error,
+    };
+    serde_json::from_slice(line).map(Parsed::Event).map_err(|error| match ending {
         Ending::Cut => Problem::Truncated,
         Ending::Newline if line.is_empty() => Problem::Entry("it is empty".to_owned()),
+        // No event has such a field, so the other error says more.
+        Ending::Newline if is_sending(line) => Problem::Entry(complaint(&sending)),
         Ending::Newline => Problem::Entry(complaint(&error)),
     })
+}
+
+fn is_sending(line: &[u8]) -> bool {
+    let field = b"\"sending\":";
+    line.windows(field.len()).any(|part| part == field)
 }

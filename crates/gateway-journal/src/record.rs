@@ -2,10 +2,10 @@
 
 use std::{fmt, io, thread};
 
-use gateway_core::{Config, Observed, Observer};
+use gateway_core::{Config, Instant, Observed, Observer, SendingFact};
 use thiserror::Error;
 
-use crate::entry::{end_line, entry_line, head_line};
+use crate::entry::{end_line, entry_line, head_line, sending_line};
 
 /// Writes the journal of one connection.
 ///
@@ -22,7 +22,7 @@ use crate::entry::{end_line, entry_line, head_line};
 pub struct Recorder<W: io::Write> {
     /// The writer, and the function to call on an error; `None` after that call.
     journal: Option<(W, Told)>,
-    /// The number of lines so far: the head, and one for each event.
+    /// The number of lines so far: the head, and one for each event and fact.
     lines: u64,
 }
 
@@ -62,6 +62,10 @@ impl<W: io::Write> Observer for Recorder<W> {
 
     fn observe(&mut self, observed: &Observed<'_>) {
         self.write(|number| entry_line(number, observed)); // the head is not counted
+    }
+
+    fn sending(&mut self, now: Instant, fact: &SendingFact) {
+        self.write(|number| sending_line(number, now, fact));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Replaying: a journal's entries, passed to a new connection.
+//! Replaying: a journal's events, passed to a new connection.
 
 use std::collections::VecDeque;
 use std::{io::BufRead, mem, sync::Arc};
@@ -9,7 +9,7 @@ use gateway_core::{
 };
 
 use crate::description::Description;
-use crate::entry::{Entry, Head};
+use crate::entry::{Entry, Head, Line};
 use crate::error::JournalError;
 use crate::fact::{Fact, FrameFact};
 use crate::read::Journal;
@@ -98,7 +98,7 @@ pub struct Replayed<R> {
 }
 
 impl<R: BufRead> Journal<R> {
-    /// Replays every entry on a new connection.
+    /// Replays every event on a new connection. The other lines are only checked.
     pub fn replay(self) -> Replayed<R> {
         let replay = Replay::new(self.head());
         Replayed { journal: self, replay }
@@ -117,7 +117,13 @@ impl<R: BufRead> Iterator for Replayed<R> {
     type Item = Result<Step, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.journal.next()?.map(|entry| self.replay.step(entry)))
+        loop {
+            match self.journal.next()? {
+                Ok(Line::Event(entry)) => return Some(Ok(self.replay.step(entry))),
+                Ok(Line::Sending(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 

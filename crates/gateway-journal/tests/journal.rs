@@ -10,10 +10,12 @@ use std::{
 use gateway_core::{
     AcceptanceRule, Action, Actions, Backlog, CloseCode, CloseFrame, Config, ConnectionState,
     Dialect, Event, Exchange, Failure, Frame, HeartbeatKind, Instant, Interest, Login, Message,
-    Network, NoDialect, Observer, OpenError, Received, RefusalRule, RetryAfter, SeededConnection,
-    SocketId, Statistics, UnixMillis, Verdict,
+    MessageFate, Network, NoDialect, Observer, OpenError, Received, RefusalRule, RetryAfter,
+    SeededConnection, SendingFact, SocketId, Statistics, UnixMillis, Verdict, every,
 };
-use gateway_journal::{Journal, Problem, Recorder};
+use gateway_journal::{
+    Journal, Line, Problem, Recorder, SendingEntry, sending_line, sending_words,
+};
 use proptest::prelude::*;
 
 const SECRET: &str = "hunter2";
@@ -562,4 +564,165 @@ fn a_reader_that_fails_is_told_as_that() {
     }
     let error = Journal::read(io::BufReader::new(Broken)).unwrap_err();
     assert!(matches!(error.problem(), Problem::Read(_)), "{error}");
+}
+
+/// A journal with these facts about messages and requests, and one event before them.
+fn with_facts(facts: &[SendingFact]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut watched = Watched::new(Config::default(), NoDialect, recorder(&mut bytes));
+    watched.tell(Event::ConnectRequested);
+    for (fact, millis) in facts.iter().zip(1..) {
+        watched.recorder.sending(Instant::from_millis(millis), fact);
+    }
+    drop(watched);
+    bytes
+}
+
+/// Facts that agree with each other.
+fn facts() -> Vec<SendingFact> {
+    let settled = |first, last, fate| SendingFact::MessagesSettled { first, last, fate };
+    let mut facts: Vec<_> =
+        [3, 4, 7].map(|number| SendingFact::MessageQueued { number, bytes: 5 }).into();
+    facts.extend([
+        SendingFact::MessageBuffered { number: 3 },
+        SendingFact::MessageBuffered { number: 4 },
+        SendingFact::MessagesReturned { first: 4, last: 4 },
+        settled(3, 3, MessageFate::MaybeSent),
+        settled(4, 4, MessageFate::Expired),
+    ]);
+    // The messages 7 to 9 return, so 7 has left before.
+    facts.push(SendingFact::MessageBuffered { number: 7 });
+    let is_next = |fact: &SendingFact| {
+        !matches!(
+            fact,
+            SendingFact::MessageQueued { .. }
+                | SendingFact::MessageBuffered { .. }
+                | SendingFact::MessagesSettled { .. }
+        )
+    };
+    facts.extend(every::sending_facts().into_iter().filter(is_next));
+    facts.push(settled(7, 9, MessageFate::Rejected));
+    facts.push(settled(10, 12, MessageFate::Sent));
+    facts
+}
+
+#[test]
+fn facts_about_messages_and_requests_read_back_and_a_replay_ignores_them() {
+    let facts = facts();
+    let bytes = with_facts(&facts);
+
+    let lines: Vec<_> = Journal::read(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
+    let sendings: Vec<SendingEntry> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Sending(entry) => Some(*entry),
+            Line::Event(_) => None,
+        })
+        .collect();
+    assert_eq!(sendings.iter().map(|entry| entry.fact).collect::<Vec<_>>(), facts);
+    assert_eq!((sendings[0].line, sendings[0].number), (3, 2));
+    assert_eq!(sendings[0].now, Instant::from_millis(1));
+    assert_replays(&bytes, 1, None).unwrap();
+
+    let text = String::from_utf8(bytes).unwrap();
+    let third = text.lines().nth(2).unwrap();
+    let documented =
+        r#"{"n":2,"t_ns":1000000,"sending":{"message_queued":{"number":3,"bytes":5}}}"#;
+    assert_eq!(third, documented);
+    assert_eq!(third, sending_line(2, Instant::from_millis(1), &facts[0]));
+    assert!(text.ends_with(&format!("{{\"end\":{{\"events\":{}}}}}\n", facts.len() + 1)));
+    let words = "    0.001000  message 3 of 5 B queued in the outbox";
+    assert_eq!(sendings[0].to_string(), words);
+}
+
+#[test]
+fn facts_are_told_in_words() {
+    let words: Vec<_> =
+        every::sending_facts().iter().map(|fact| sending_words(fact).to_string()).collect();
+    assert_eq!(
+        words,
+        [
+            "message 7 of 5 B queued in the outbox",
+            "message 7 left the outbox",
+            "messages 7 to 9 back in the outbox",
+            "messages 7 to 9 maybe sent",
+            "message of 5 B refused: outbox full",
+            "request 3 of 5 B made, timeout 10s, idempotent",
+            "request 3 in the write buffer, with the id 12",
+            "request 3 ended: timed out",
+            "answer to no pending request",
+            "rate limit reached until 61.000000",
+            "drain started, closes at 12.000000 at the latest",
+        ]
+    );
+}
+
+#[test]
+fn a_fact_that_contradicts_another_is_told_by_its_line() {
+    use MessageFate::{Expired, MaybeSent, Rejected, Sent};
+    use gateway_core::RequestEnd::{Answered, TimedOut};
+
+    let queued = |number| SendingFact::MessageQueued { number, bytes: 5 };
+    let buffered = |number| SendingFact::MessageBuffered { number };
+    let returned = |first, last| SendingFact::MessagesReturned { first, last };
+    let settled = |first, last, fate| SendingFact::MessagesSettled { first, last, fate };
+    let made = |request| SendingFact::RequestMade {
+        request,
+        bytes: 5,
+        is_idempotent: false,
+        timeout: Duration::MAX,
+    };
+    let written = |request| SendingFact::RequestBuffered { request, id: 1 };
+    let ended = |request, end| SendingFact::RequestEnded { request, end };
+    for (facts, words) in [
+        (vec![queued(0)], "message 0 is queued after message 0"),
+        (vec![queued(2), queued(2)], "message 2 is queued after message 2"),
+        (vec![settled(4, 9, Sent), queued(9)], "message 9 is queued after message 9"),
+        (vec![returned(1, u64::MAX), queued(u64::MAX)], "is queued after message"),
+        (vec![buffered(1)], "message 1 leaves the outbox, but is not in it"),
+        (vec![queued(1), buffered(1), buffered(1)], "message 1 leaves the outbox, but"),
+        (vec![queued(1), returned(1, 1)], "message 1 cannot return to the outbox, because"),
+        (vec![settled(1, 3, Sent), returned(3, 3)], "message 3 cannot return to the outbox after"),
+        (vec![returned(0, 1)], "0 to 1 is not a range of messages"),
+        (vec![settled(5, 4, Rejected)], "5 to 4 is not a range of messages"),
+        (vec![settled(0, u64::MAX, Rejected)], "is not a range of messages"),
+        (
+            vec![settled(1, u64::MAX, Rejected), settled(7, 7, Sent)],
+            "second outcome of message 7, sent",
+        ),
+        (vec![queued(1), settled(1, 1, MaybeSent)], "message 1 cannot be maybe_sent while in the"),
+        (vec![queued(1), settled(1, 2, Expired)], "messages 1 to 2 cannot be expired while not in"),
+        (vec![made(1), made(1)], "request 1 is made after request 1"),
+        (vec![made(0)], "request 0 is made after request 0"),
+        (vec![written(1)], "request 1 was never made"),
+        (vec![made(2), written(1)], "request 1 has ended"),
+        (vec![made(1), ended(1, Answered), ended(1, TimedOut)], "request 1 has ended"),
+        (vec![made(1), ended(1, Answered), written(1)], "request 1 has ended"),
+    ] {
+        let bytes = with_facts(&facts);
+        let mut replayed = Journal::read(bytes.as_slice()).unwrap().replay();
+        let error = replayed.find_map(Result::err).unwrap_or_else(|| panic!("no error: {words}"));
+        assert!(matches!(error.problem(), Problem::Sending(_)), "{error}: {words}");
+        let text = error.to_string();
+        assert!(text.contains(words) && text.contains("contradicts the lines before"), "{text}");
+        assert_eq!(error.line(), facts.len() as u64 + 2, "{text}");
+        assert!(replayed.next().is_none());
+    }
+}
+
+#[test]
+fn a_fact_that_cannot_be_read_or_is_out_of_order_is_told_by_its_line() {
+    let whole = String::from_utf8(with_facts(&facts())).unwrap();
+    for (from, to, line, words) in [
+        ("\"message_queued\"", "\"message_eaten\"", 3, "unknown variant `message_eaten`"),
+        ("\"number\":3", "\"number\":-3", 3, "the entry is damaged"),
+        ("\"bytes\":5", "\"bytes\":5,\"text\":\"x\"", 3, "unknown field `text`"),
+        ("{\"n\":2,", "{\"n\":3,", 3, "found event 3 in place of event 2"),
+    ] {
+        let text = whole.replacen(from, to, 1);
+        let mut replayed = Journal::read(text.as_bytes()).unwrap().replay();
+        let error = replayed.find_map(Result::err).unwrap();
+        assert_eq!(error.line(), line, "{error}");
+        assert!(error.to_string().contains(words), "{error}: {words}");
+    }
 }

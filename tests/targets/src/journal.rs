@@ -72,7 +72,8 @@ fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
             for step in &mut replayed {
                 match step {
                     Ok(step) => {
-                        assert_eq!(step.entry.line, steps.len() as u64 + 2, "a line is left out");
+                        let line = steps.last().map_or(1, |step: &Step| step.entry.line);
+                        assert!(step.entry.line > line, "a line is out of order");
                         assert!(!step.description().to_string().contains('\n'));
                         assert!(!step.recorded().to_string().contains('\n'));
                         steps.push(step);

@@ -35,11 +35,17 @@ const LATE: Duration = Duration::from_millis(5);
 /// Pongs whose delays differ by less get the same delay.
 const ALIKE: Duration = Duration::from_millis(5);
 
-/// Makes the scenario with this name.
+/// Makes the scenario with this name. The journal also has this number of facts about messages and
+/// requests, which a scenario cannot express.
 ///
 /// # Errors
 /// If the settings cannot be written as TOML.
-pub(super) fn tell(name: &str, head: &Head, entries: &[Entry]) -> Result<Tale, NotTold> {
+pub(super) fn tell(
+    name: &str,
+    head: &Head,
+    entries: &[Entry],
+    sendings: u64,
+) -> Result<Tale, NotTold> {
     let takes_any_answer =
         entries.iter().any(|entry| login(entry) == LoginAnswer::AcceptedAndDelivered);
     let mut refused = Vec::new();
@@ -73,6 +79,9 @@ pub(super) fn tell(name: &str, head: &Head, entries: &[Entry]) -> Result<Tale, N
         last_ping: None,
         is_ticked: false,
     };
+    if sendings > 0 {
+        walk.tale.left_out.insert("a fact about messages and requests", sendings);
+    }
     for entry in entries {
         walk.step(entry);
     }
