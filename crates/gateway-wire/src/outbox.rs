@@ -148,6 +148,14 @@ struct Buffered {
     start: u64,
 }
 
+/// What became of the messages in the write buffer of a lost socket. Both lists are in order.
+pub(crate) struct TakenBack {
+    /// The numbers of those that wait again.
+    pub(crate) returned: Vec<u64>,
+    /// The numbers of those that do not fit.
+    pub(crate) rejected: Vec<u64>,
+}
+
 #[derive(Clone, Debug)]
 struct Queued {
     number: u64,
@@ -224,20 +232,21 @@ impl QueuedMessages {
     }
 
     /// The socket is lost. Messages of which no byte was written wait again, before all others.
-    /// Returns the numbers of those that do not fit.
-    pub(crate) fn take_back(&mut self) -> Vec<u64> {
-        let mut rejected = Vec::new();
+    pub(crate) fn take_back(&mut self) -> TakenBack {
+        let (mut returned, mut rejected) = (Vec::new(), Vec::new());
         // The newest first, since each goes to the front.
         for Buffered { queued, .. } in std::mem::take(&mut self.buffered).into_iter().rev() {
             if self.fits(queued.message.len()) {
                 self.bytes += queued.message.len();
+                returned.push(queued.number);
                 self.entries.push_front(queued);
             } else {
                 rejected.push(queued.number);
             }
         }
+        returned.reverse();
         rejected.reverse();
-        rejected
+        TakenBack { returned, rejected }
     }
 
     /// Whether the message with this number is in the write buffer, and may wait again.

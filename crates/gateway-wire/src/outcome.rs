@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use gateway_core::{SendRejection, SocketId};
+use gateway_core::{MessageFate, SendRejection, SendingFact, SocketId};
 use thiserror::Error;
 
 use crate::message::Message;
@@ -48,6 +48,17 @@ impl Outcome {
             self.last = next.last;
         }
         carries_on
+    }
+
+    /// What an observer receives.
+    pub(crate) const fn fact(&self) -> SendingFact {
+        let fate = match self.fate {
+            Fate::Sent { .. } => MessageFate::Sent,
+            Fate::MaybeSent { .. } => MessageFate::MaybeSent,
+            Fate::Rejected => MessageFate::Rejected,
+            Fate::Expired => MessageFate::Expired,
+        };
+        SendingFact::MessagesSettled { first: self.first.0, last: self.last.0, fate }
     }
 
     /// Returns the number of messages in the range.

@@ -5,17 +5,29 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 
-use gateway_core::Instant;
+use gateway_core::{Instant, RequestEnd, SendingFact};
 use thiserror::Error;
 
 use crate::correlation::{CorrelationError, Correlator};
 use crate::message::Message;
 use crate::name::{Name, Prefix};
+use crate::session::Facts;
 
 /// A request that was made. A client's requests have different ids. It is not the id in the message,
 /// which may start again with each socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(u64);
+
+impl RequestId {
+    /// Returns how many requests were made before it, plus 1.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
+    fn ends(self, end: RequestEnd) -> SendingFact {
+        SendingFact::RequestEnded { request: self.0, end }
+    }
+}
 
 /// A request ended without an answer. The error's text begins with the client's name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -207,6 +219,7 @@ impl Requests {
     pub(crate) fn next(
         &mut self,
         mut number: impl FnMut() -> Option<u64>,
+        facts: &mut Facts<'_>,
     ) -> Option<(u64, Message)> {
         loop {
             let request = self.waiting.front()?;
@@ -232,18 +245,20 @@ impl Requests {
                     let request = request.request;
                     self.take_waiting();
                     self.ended.insert(request, Err(RequestErrorKind::Correlation(error)));
+                    facts.note(request.ends(RequestEnd::Correlation));
                 }
             }
         }
     }
 
     /// The next request was written with this id, to these positions.
-    pub(crate) fn on_sent(&mut self, id: u64, bytes: Range<u64>) {
+    pub(crate) fn on_sent(&mut self, id: u64, bytes: Range<u64>, facts: &mut Facts<'_>) {
         let Some(sent) = self.take_waiting() else { return };
         let kept = (sent.repeat == Repeat::OnReconnect).then_some(sent.message);
         self.bytes += kept.as_ref().map_or(0, Message::len);
         let Waiting { request, due, was_begun, .. } = sent;
         self.pending.insert(id, Pending { request, due, bytes, kept, was_begun });
+        facts.note(SendingFact::RequestBuffered { request: request.0, id });
     }
 
     fn take_waiting(&mut self) -> Option<Waiting> {
@@ -253,14 +268,20 @@ impl Requests {
     }
 
     /// Takes a message if it answers a request. Otherwise returns it.
-    pub(crate) fn take_answer(&mut self, message: Message) -> Option<Message> {
+    pub(crate) fn take_answer(
+        &mut self,
+        message: Message,
+        facts: &mut Facts<'_>,
+    ) -> Option<Message> {
         let Some(id) = self.correlator.answered(&message) else { return Some(message) };
         let Some(answered) = self.pending.remove(&id) else {
             self.unmatched = self.unmatched.saturating_add(1);
+            facts.note(SendingFact::AnswerUnmatched);
             return Some(message);
         };
         self.bytes -= answered.kept.as_ref().map_or(0, Message::len);
         self.ended.insert(answered.request, Ok(message));
+        facts.note(answered.request.ends(RequestEnd::Answered));
         if self.unanswered() == 0 {
             self.earliest = Instant::MAX;
         }
@@ -274,31 +295,34 @@ impl Requests {
     }
 
     /// Ends the requests whose time is over.
-    pub(crate) fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, now: Instant, facts: &mut Facts<'_>) {
         if now < self.earliest {
             return;
         }
-        self.end_if(RequestErrorKind::TimedOut, |due| now >= due);
+        self.end_late(now, facts);
         let waiting = self.waiting.iter().map(|request| request.due);
         let pending = self.pending.values().map(|request| request.due);
         self.earliest = waiting.chain(pending).min().unwrap_or(Instant::MAX);
     }
 
-    fn end_if(&mut self, why: RequestErrorKind, ends: impl Fn(Instant) -> bool) {
+    fn end_late(&mut self, now: Instant, facts: &mut Facts<'_>) {
         let Self { waiting, pending, ended, bytes, .. } = self;
+        let mut end = |request: RequestId, freed: usize| {
+            *bytes -= freed;
+            ended.insert(request, Err(RequestErrorKind::TimedOut));
+            facts.note(request.ends(RequestEnd::TimedOut));
+        };
         waiting.retain(|request| {
-            let is_over = ends(request.due);
+            let is_over = now >= request.due;
             if is_over {
-                *bytes -= request.message.len();
-                ended.insert(request.request, Err(why.clone()));
+                end(request.request, request.message.len());
             }
             !is_over
         });
         pending.retain(|_, request| {
-            let is_over = ends(request.due);
+            let is_over = now >= request.due;
             if is_over {
-                *bytes -= request.kept.as_ref().map_or(0, Message::len);
-                ended.insert(request.request, Err(why.clone()));
+                end(request.request, request.kept.as_ref().map_or(0, Message::len));
             }
             !is_over
         });
@@ -306,13 +330,14 @@ impl Requests {
 
     /// The socket is lost, and has taken the bytes before `written`. Idempotent requests wait for the
     /// next one, in the order in which they were made; all others end.
-    pub(crate) fn on_lost(&mut self, written: u64) {
+    pub(crate) fn on_lost(&mut self, written: u64, facts: &mut Facts<'_>) {
         let Self { waiting, pending, ended, bytes, .. } = self;
         waiting.retain(|request| {
             let stays = request.repeat == Repeat::OnReconnect;
             if !stays {
                 *bytes -= request.message.len();
                 ended.insert(request.request, Err(RequestErrorKind::NotSent));
+                facts.note(request.request.ends(RequestEnd::NotSent));
             }
             stays
         });
@@ -324,16 +349,20 @@ impl Requests {
                     let repeat = Repeat::OnReconnect;
                     waiting.push_back(Waiting { request, due, repeat, message, was_begun });
                 }
-                None => drop(ended.insert(request, Err(unanswered(was_begun)))),
+                None => {
+                    ended.insert(request, Err(unanswered(was_begun)));
+                    facts.note(request.ends(unanswered_end(was_begun)));
+                }
             }
         }
         waiting.make_contiguous().sort_unstable_by_key(|request| request.request);
     }
 
     /// No further socket opens: ends the requests that wait for one.
-    pub(crate) fn end_waiting(&mut self) {
+    pub(crate) fn end_waiting(&mut self, facts: &mut Facts<'_>) {
         while let Some(request) = self.take_waiting() {
             self.ended.insert(request.request, Err(unanswered(request.was_begun)));
+            facts.note(request.request.ends(unanswered_end(request.was_begun)));
         }
     }
 
@@ -359,7 +388,8 @@ impl Requests {
 
     /// No one waits for this request any more. If its message was sent, its answer is an ordinary
     /// message.
-    pub(crate) fn forget(&mut self, request: RequestId) {
+    pub(crate) fn forget(&mut self, request: RequestId, facts: &mut Facts<'_>) {
+        let before = self.unanswered();
         let Self { waiting, pending, ended, bytes, .. } = self;
         ended.remove(&request);
         waiting.retain(|other| {
@@ -376,12 +406,20 @@ impl Requests {
             }
             is_other
         });
+        if self.unanswered() < before {
+            facts.note(request.ends(RequestEnd::Forgotten));
+        }
     }
 }
 
 /// Why a request has no answer, whose connection is lost.
 const fn unanswered(was_begun: bool) -> RequestErrorKind {
     if was_begun { RequestErrorKind::MaybeSent } else { RequestErrorKind::NotSent }
+}
+
+/// The same for an observer.
+const fn unanswered_end(was_begun: bool) -> RequestEnd {
+    if was_begun { RequestEnd::MaybeSent } else { RequestEnd::NotSent }
 }
 
 /// Shows counts, but no messages, because they may be secret.

@@ -11,6 +11,7 @@ mod flow;
 mod lent;
 mod limits;
 mod link;
+mod observing;
 mod on_ready;
 mod order;
 mod perform;
@@ -39,6 +40,8 @@ pub use self::behind::Behind;
 pub use self::end::SocketEnd;
 pub use self::limits::Limits;
 use self::link::{Link, Writing};
+pub(crate) use self::observing::Facts;
+use self::observing::Observing;
 use self::on_ready::OnReady;
 pub use self::on_ready::OnReadyError;
 pub use self::order::Order;
@@ -149,7 +152,7 @@ pub struct Session {
     sending: Option<Box<Sending>>,
     /// Whether messages of the application wait behind others, or for the rate limit.
     is_held_back: bool,
-    observer: Option<BoxObserver>,
+    observer: Option<Box<Observing>>,
     name: Option<Name>,
     log: Log,
     /// The bytes of the write buffer that are reserved.
@@ -203,12 +206,12 @@ impl Session {
         }
     }
 
-    /// From now on passes each event of the core to `observer`, with the core's actions. Set it
-    /// before the first event.
+    /// From now on passes each event of the core to `observer`, with the core's actions, and each
+    /// fact about messages and requests. Set it before the first event.
     #[must_use]
     pub fn with_observer(mut self, mut observer: BoxObserver) -> Self {
         observer.begin(self.connection.config(), self.seed);
-        self.observer = Some(observer);
+        self.observer = Some(Box::new(Observing::new(observer)));
         self
     }
 
@@ -292,7 +295,7 @@ impl Session {
     /// ranges of outcomes are unread.
     pub fn accept(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
         if self.events.is_full_of_outcomes() {
-            return Err(SendRejection::OutcomesUnread);
+            return Err(self.refuse(message, SendRejection::OutcomesUnread));
         }
         if self.sending.is_some() {
             return self.accept_with_care(message);
@@ -505,6 +508,7 @@ impl Session {
             self.keep_unwritten(flushed);
             self.close_if_drained();
         }
+        self.report_facts();
     }
 
     /// Settles the messages that were flushed.
@@ -537,6 +541,7 @@ impl Session {
         self.stall.clear();
         self.settle_lost(&link);
         self.close_if_drained();
+        self.report_facts();
     }
 
     /// Reports the outcomes of the messages that a lost socket still held.

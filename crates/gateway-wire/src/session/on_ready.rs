@@ -119,6 +119,7 @@ impl Session {
         let limits = [self.limits.on_ready, self.limits.on_ready_bytes];
         self.on_ready.set(key, message.into(), limits)?;
         self.advance();
+        self.report_facts();
         Ok(())
     }
 

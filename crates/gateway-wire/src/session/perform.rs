@@ -52,9 +52,10 @@ impl Session {
     /// Not part of [`handle`](Self::handle), so that no actions are copied without an observer.
     #[inline(never)]
     fn handle_observed(&mut self, now: Instant, event: Event<'_>) -> Actions {
+        self.report_facts();
         let actions = self.connection.handle(now, event);
-        if let Some(observer) = &mut self.observer {
-            observer.observe(&self.connection.observed(now, event, &actions));
+        if let Some(observing) = &mut self.observer {
+            observing.observe(&self.connection.observed(now, event, &actions));
         }
         actions
     }
@@ -78,6 +79,7 @@ impl Session {
         if std::mem::take(&mut self.is_newly_closing) {
             self.settle_closing();
         }
+        self.report_facts();
     }
 
     /// Carries out the actions for a message. Nearly all messages are only delivered.
@@ -130,7 +132,13 @@ impl Session {
     /// Logs and queues an outcome.
     pub(super) fn report(&mut self, outcome: Outcome) {
         self.log.outcome(&outcome);
+        self.settle(outcome);
+    }
+
+    /// Queues an outcome, without a log line.
+    pub(super) fn settle(&mut self, outcome: Outcome) {
         self.events.push_outcome(outcome);
+        self.note(outcome.fact());
     }
 
     fn perform(&mut self, action: Action, payload: &mut Payload<'_>) {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gateway_core::{Action, Event, Instant, Outgoing};
+use gateway_core::{Action, Event, Instant, Outgoing, SendingFact};
 
-use super::Session;
 use super::sending::is_closed;
+use super::{Facts, Session};
 use crate::correlation::Correlator;
 use crate::message::Message;
 use crate::requests::{MostRequests, Repeat, RequestErrorKind, RequestId, Requests};
@@ -50,7 +50,16 @@ impl Session {
             Some(requests) => requests.add(message.clone(), due, repeat, most),
             None => Err(RequestErrorKind::NoCorrelator),
         };
+        if let Ok(request) = added {
+            self.note(SendingFact::RequestMade {
+                request: request.number(),
+                bytes: message.len() as u64,
+                is_idempotent: repeat == Repeat::OnReconnect,
+                timeout,
+            });
+        }
         self.advance();
+        self.report_facts();
         added
     }
 
@@ -69,10 +78,11 @@ impl Session {
     /// No one waits for the request any more. A late answer is an ordinary message. If another
     /// request waits for its id, [`deadline`](Self::deadline) is due.
     pub fn forget_request(&mut self, request: RequestId) {
-        if let Some(requests) = self.requests_mut() {
-            requests.forget(request);
+        if let Some((requests, mut facts)) = self.requests_and_facts() {
+            requests.forget(request, &mut facts);
         }
         self.close_if_drained();
+        self.report_facts();
     }
 
     /// Returns the requests that have ended, and whose ends were not taken.
@@ -107,6 +117,11 @@ impl Session {
         self.sending.as_mut()?.requests.as_mut()
     }
 
+    pub(super) fn requests_and_facts(&mut self) -> Option<(&mut Requests, Facts<'_>)> {
+        let requests = self.sending.as_mut()?.requests.as_mut()?;
+        Some((requests, Facts::new(&mut self.observer, self.now)))
+    }
+
     pub(super) fn has_waiting_requests(&self) -> bool {
         self.requests().is_some_and(Requests::has_waiting)
     }
@@ -119,10 +134,11 @@ impl Session {
     /// Sends the requests that wait, as far as there are space and tokens.
     pub(super) fn send_requests(&mut self) {
         while self.has_token() && !self.is_buffer_full() {
-            let Self { sending, connection, .. } = self;
+            let Self { sending, connection, observer, now, .. } = self;
             let requests = sending.as_mut().and_then(|sending| sending.requests.as_mut());
-            let Some((id, message)) =
-                requests.and_then(|requests| requests.next(|| connection.next_number()))
+            let mut facts = Facts::new(observer, *now);
+            let Some((id, message)) = requests
+                .and_then(|requests| requests.next(|| connection.next_number(), &mut facts))
             else {
                 return;
             };
@@ -132,8 +148,8 @@ impl Session {
             let start = link.output.end();
             link.codec.encode(&message, link.output.buffer());
             let bytes = start..link.output.end();
-            if let Some(requests) = self.requests_mut() {
-                requests.on_sent(id, bytes);
+            if let Some((requests, mut facts)) = self.requests_and_facts() {
+                requests.on_sent(id, bytes, &mut facts);
             }
             self.take_token();
             self.block_if_full();
@@ -143,14 +159,15 @@ impl Session {
     /// Takes a message that answers a request. Returns any other message.
     #[inline(never)]
     pub(super) fn answer_request(&mut self, message: Message) -> Option<Message> {
-        let Some(requests) = self.requests_mut() else { return Some(message) };
-        let message = requests.take_answer(message);
+        let Some((requests, mut facts)) = self.requests_and_facts() else { return Some(message) };
+        let message = requests.take_answer(message, &mut facts);
         if message.is_none() {
             if self.is_held_back {
                 self.advance(); // its id is free again
             }
             self.close_if_drained();
         }
+        self.report_facts();
         message
     }
 }

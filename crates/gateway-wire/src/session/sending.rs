@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use gateway_core::{CloseCode, CloseFrame, ConnectionState, Instant, Login, SendRejection};
+use gateway_core::{
+    CloseCode, CloseFrame, ConnectionState, Instant, Login, SendRejection, SendingFact,
+};
 
 use super::Session;
 use super::standing::earlier;
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::message::Message;
-use crate::outbox::{Outbox, QueuedMessages};
+use crate::outbox::{Outbox, QueuedMessages, TakenBack};
 use crate::outcome::{Accepted, Fate, MessageId, Outcome};
 use crate::rate::TokenBucket;
 use crate::requests::Requests;
@@ -181,8 +183,22 @@ impl Session {
         &mut self,
         message: &Message,
     ) -> Result<Accepted, SendRejection> {
+        let accepted = self.accept_or_queue(message);
+        self.report_facts();
+        accepted
+    }
+
+    /// Does not accept a message, and reports that to the observer. The core reports its own.
+    #[cold]
+    pub(super) fn refuse(&mut self, message: &Message, why: SendRejection) -> SendRejection {
+        self.note(SendingFact::MessageRefused { bytes: message.len() as u64, why });
+        self.report_facts();
+        why
+    }
+
+    fn accept_or_queue(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
         if self.is_draining() {
-            return Err(SendRejection::Closed);
+            return Err(self.refuse(message, SendRejection::Closed));
         }
         let is_ready = self.is_ready();
         // The messages of every ready may still wait for a token, which has come back by now.
@@ -194,7 +210,7 @@ impl Session {
             return self.queue(message);
         }
         if is_ready && (is_behind || !self.has_token()) && self.reserved == 0 {
-            return Err(SendRejection::Paced);
+            return Err(self.refuse(message, SendRejection::Paced));
         }
         let (now, start) = (self.now, self.buffer_end());
         let accepted = self.accept_numbered(self.ledger.next_number(), message);
@@ -220,13 +236,15 @@ impl Session {
     fn queue(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
         let is_accepted = |outbox: &QueuedMessages| outbox.accepts(message.len());
         if !self.outbox().is_some_and(is_accepted) {
-            return Err(SendRejection::OutboxFull);
+            return Err(self.refuse(message, SendRejection::OutboxFull));
         }
         self.drop_oldest_queued(message.len());
         let (now, id) = (self.now, self.ledger.give_number());
         if let Some(outbox) = self.outbox_mut() {
             outbox.push(now, id.number(), message.detached());
         }
+        let (number, bytes) = (id.number(), message.len() as u64);
+        self.note(SendingFact::MessageQueued { number, bytes });
         Ok(Accepted::Queued(id))
     }
 
@@ -261,7 +279,15 @@ impl Session {
         if is_over {
             return outbox.on_written(u64::MAX); // their outcomes are reported
         }
-        let mut rejected = outbox.take_back().into_iter();
+        let TakenBack { returned, rejected } = outbox.take_back();
+        for run in returned.chunk_by(|number, next| number + 1 == *next) {
+            if let [first, ..] = run
+                && let [.., last] = run
+            {
+                self.note(SendingFact::MessagesReturned { first: *first, last: *last });
+            }
+        }
+        let mut rejected = rejected.into_iter();
         self.report_each(Fate::Rejected, |_| rejected.next());
     }
 
@@ -276,7 +302,7 @@ impl Session {
             {
                 self.log.outbox_full();
             }
-            self.events.push_outcome(Outcome::of(number, number, Fate::Rejected));
+            self.settle(Outcome::of(number, number, Fate::Rejected));
         }
     }
 
@@ -325,6 +351,10 @@ impl Session {
         let now = self.now;
         let Some(bucket) = self.bucket_mut() else { return };
         bucket.take(now);
+        let next_at = bucket.next_at();
+        if now < next_at {
+            self.note(SendingFact::RateLimited { until: next_at });
+        }
         self.hold_back(); // a ping may have taken the last token
     }
 
@@ -370,13 +400,14 @@ impl Session {
             if let Some(outbox) = self.outbox_mut() {
                 outbox.on_buffered(start);
             }
+            self.note(SendingFact::MessageBuffered { number });
         }
     }
 
     fn expire(&mut self) {
         let now = self.now;
-        if let Some(requests) = self.requests_mut() {
-            requests.expire(now);
+        if let Some((requests, mut facts)) = self.requests_and_facts() {
+            requests.expire(now, &mut facts);
         }
         self.report_each(Fate::Expired, |session| session.outbox_mut()?.drop_expired(now));
     }
@@ -421,7 +452,9 @@ impl Session {
         }
         let (code, reason) = (frame.code(), frame.reason().into());
         self.sending_mut().drain = Some(Drain { until, code, reason });
+        self.note(SendingFact::DrainStarted { until });
         self.close_if_drained();
+        self.report_facts();
     }
 
     /// Whether the session is [draining](Self::drain).
@@ -477,28 +510,28 @@ impl Session {
         self.expire();
         self.advance();
         self.close_if_drained();
+        self.report_facts();
         true
     }
 
     /// The connection is closing or CLOSED: nothing leaves the outbox any more.
     pub(super) fn settle_closing(&mut self) {
-        if let Some(sending) = &mut self.sending {
-            sending.drain = None;
-            self.is_held_back = false;
-            if let Some(requests) = &mut sending.requests {
-                requests.end_waiting();
-            }
-            self.reject_queued();
+        let Some(sending) = &mut self.sending else { return };
+        sending.drain = None;
+        self.is_held_back = false;
+        if let Some((requests, mut facts)) = self.requests_and_facts() {
+            requests.end_waiting(&mut facts);
         }
+        self.reject_queued();
     }
 
     /// The socket is lost, and has taken the bytes before `written`.
     pub(super) fn settle_requests(&mut self, written: u64) {
         let is_over = is_closed(self.state());
-        if let Some(requests) = self.requests_mut() {
-            requests.on_lost(written);
+        if let Some((requests, mut facts)) = self.requests_and_facts() {
+            requests.on_lost(written, &mut facts);
             if is_over {
-                requests.end_waiting();
+                requests.end_waiting(&mut facts);
             }
         }
     }

@@ -4,6 +4,7 @@ mod breach;
 mod dialect;
 mod flow;
 mod log;
+mod observing;
 mod refusal;
 mod requests;
 mod sending;

@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 
+use super::observing::Recording;
 use super::sending::{lose, ready, write_all};
 use super::*;
 use crate::correlation::{CorrelationError, Correlator, JsonCorrelator};
 use crate::requests::{Repeat, RequestErrorKind, RequestId};
 
-fn asking() -> Session {
+pub(super) fn asking() -> Session {
     let correlator = JsonCorrelator::new("/id").unwrap();
     session(calm()).with_sent_reported(true).with_requests(Box::new(correlator))
 }
@@ -376,11 +377,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever happens: each request ends once, and no later than its time.
+    /// Whatever happens: each request ends once, no later than its time, and a journal of it is
+    /// consistent.
     #[test]
     fn each_request_ends_once(steps in steps()) {
         let limits = Limits { high_water: 20, requests: 4, ..Limits::default() };
-        let mut session = session(calm()).with_requests(Box::new(Few)).with_limits(limits);
+        let recording = Recording::default();
+        let mut session = session(calm())
+            .with_requests(Box::new(Few))
+            .with_limits(limits)
+            .with_observer(recording.observer());
         let mut now = at(1);
         let mut open = std::collections::BTreeMap::new();
         let mut socket = None;
@@ -445,5 +451,7 @@ proptest! {
             prop_assert!(open.values().all(|due| now < *due), "a request outlived its time");
             prop_assert_eq!(session.unanswered_requests(), open.len());
         }
+        drop(session);
+        recording.check();
     }
 }

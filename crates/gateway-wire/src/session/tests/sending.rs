@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::observing::Recording;
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::outbox::Outbox;
@@ -9,7 +10,7 @@ use crate::outcome::Accepted;
 use crate::provider::Request;
 use crate::rate::Rate;
 
-fn endpoint() -> Endpoint {
+pub(super) fn endpoint() -> Endpoint {
     Endpoint::builder("ws://gateway.example/feed?token=1").build().unwrap()
 }
 
@@ -17,7 +18,7 @@ fn with(outbox: Outbox) -> Session {
     session(calm()).with_sent_reported(true).with_outbox(outbox, &endpoint())
 }
 
-fn paced(mut session: Session, rate: Rate) -> Session {
+pub(super) fn paced(mut session: Session, rate: Rate) -> Session {
     session = session.with_rate(rate.bucket(&mut Vec::new()));
     session
 }
@@ -493,13 +494,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     /// Whatever happens: each accepted message has one outcome, messages leave in the order in which
-    /// they were accepted, and the outbox keeps its bounds.
+    /// they were accepted, the outbox keeps its bounds, and a journal of it is consistent.
     #[test]
     fn each_message_has_one_outcome(steps in steps(), refuses in any::<bool>(), is_paced in any::<bool>()) {
         let outbox = Outbox::default().messages(4).bytes(100).time_to_live(Duration::from_secs(10));
         let outbox = if refuses { outbox.refuse_newest() } else { outbox.drop_oldest() };
         let limits = Limits { high_water: 64, ..Limits::default() };
-        let mut session = with(outbox).with_limits(limits);
+        let recording = Recording::default();
+        let mut session = with(outbox).with_limits(limits).with_observer(recording.observer());
         if is_paced {
             session = paced(session, Rate::new(4, Duration::from_secs(4)));
         }
@@ -575,5 +577,7 @@ proptest! {
         settled.extend(outcomes(&mut session).into_iter().flat_map(|(first, last, _)| first..=last));
         settled.sort_unstable();
         prop_assert_eq!(settled, accepted);
+        drop(session);
+        recording.check();
     }
 }
