@@ -4,6 +4,8 @@
 use std::{fs, io, path::Path};
 
 use super::common::{Client, Ended, Server, file, gateway, run, soon};
+use super::outcomes::closed;
+use gateway_tests::Listener;
 
 /// A journal of a real connection: a head, 35 events, and the end.
 const JOURNAL: &str =
@@ -151,4 +153,53 @@ async fn a_journal_that_is_not_there_or_cannot_be_made_is_a_usage_error() {
         assert!(stderr.starts_with("error: ") && stderr.contains("/no/such/file"), "{stderr}");
         assert_eq!(stdout, "");
     }
+}
+
+#[tokio::test]
+async fn facts_about_messages_are_recorded_and_told_in_words() -> io::Result<()> {
+    let listener = Listener::bind().await;
+    let path = file("sending.jsonl", "");
+    let name = path.to_str().expect("its name is text");
+    let flags = ["--outbox", "1", "--record", name, "--exit-on-eof"];
+    let mut client = Client::start(&listener.url(), &flags);
+    client.state("CONNECTING").await;
+    client.send("old\nnewer\n").await;
+    client.stdin = None;
+    for _ in 0..2 {
+        client.event("queued").await;
+    }
+    let mut peer = listener.peer().await;
+    closed(&mut peer).await;
+    assert!(client.end().await.0.code().is_some());
+
+    let Ended { status, stdout, stderr } = run(gateway(&["replay", name]), b"").await;
+
+    assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let mut lines = stdout.lines();
+    for words in [
+        "  message 1 of 3 B queued in the outbox",
+        "  message 1 rejected",
+        "  message 2 of 5 B queued in the outbox",
+        "  message 2 left the outbox",
+        "  message 2 sent",
+    ] {
+        assert!(lines.any(|line| line.ends_with(words)), "{words}: {stdout}");
+    }
+    let quiet = run(gateway(&["replay", "--quiet", name]), b"").await;
+    assert!(quiet.stdout.ends_with(": all as recorded\n"), "{}", quiet.stdout);
+    assert!(!quiet.stdout.contains("outbox"), "{}", quiet.stdout);
+
+    let scenario = run(gateway(&["replay", name, "--scenario", "queued"]), b"").await;
+    let comment = "not in this scenario: 5 × a fact about messages and requests.";
+    assert_eq!(scenario.status, Some(0), "{}", scenario.stderr);
+    assert!(scenario.stdout.contains(comment), "{}", scenario.stdout);
+
+    let text = fs::read_to_string(&path)?;
+    assert!(!text.contains("old") && !text.contains("newer"), "{text}");
+    let twice =
+        text.replacen(r#""message_queued":{"number":2"#, r#""message_queued":{"number":1"#, 1);
+    let Ended { status, stderr, .. } = run(gateway(&["replay", "-"]), twice.as_bytes()).await;
+    assert_eq!(status, Some(1));
+    assert!(stderr.contains("message 1 is queued after message 1, which contradicts"), "{stderr}");
+    Ok(())
 }
