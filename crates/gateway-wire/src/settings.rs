@@ -422,8 +422,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Sets an observer of the core, for example a journal. It receives every event that the
-        /// core receives, and the core's actions.
+        /// Sets an observer, for example a journal. It receives every event that the core receives,
+        /// and the core's actions. It also receives what the client does with messages and requests.
         ///
         /// The client waits for the observer, so it must not block. In a spawned client it runs
         /// under the client's lock, as the dialect does, and must not use a handle. In a blocking

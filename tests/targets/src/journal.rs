@@ -9,7 +9,7 @@ use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gateway_journal::{Journal, JournalError, Recorder, Step};
+use gateway_journal::{Journal, JournalError, Line, Recorder, Step};
 use gateway_testkit::history::{Plan, run_observed};
 use serde::{Deserialize, Serialize};
 
@@ -105,8 +105,24 @@ fn read(file: &[u8], sights: &mut Sights) -> (Vec<Step>, Option<JournalError>) {
         }
         None => drop(sights.insert("whole")),
     }
+    if has_facts(file) {
+        sights.insert("facts");
+    }
     tells_the_same(file, &steps, broken.as_ref());
     (steps, broken)
+}
+
+/// Whether a line is about messages or requests. Each is shown as one line.
+fn has_facts(file: &[u8]) -> bool {
+    let Ok(journal) = Journal::read(file) else { return false };
+    let mut has_facts = false;
+    for line in journal {
+        if let Ok(Line::Sending(entry)) = line {
+            assert!(!entry.to_string().contains('\n'));
+            has_facts = true;
+        }
+    }
+    has_facts
 }
 
 /// The program reports the same about the file as the library, and shows a damaged one as far as readable.

@@ -142,6 +142,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "head",
             "entries",
             "effects",
+            "facts",
             "whole",
             "as recorded",
             "difference",
