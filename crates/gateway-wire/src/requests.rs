@@ -299,13 +299,13 @@ impl Requests {
         if now < self.earliest {
             return;
         }
-        self.end_late(now, facts);
+        self.end_if(|due| now >= due, facts);
         let waiting = self.waiting.iter().map(|request| request.due);
         let pending = self.pending.values().map(|request| request.due);
         self.earliest = waiting.chain(pending).min().unwrap_or(Instant::MAX);
     }
 
-    fn end_late(&mut self, now: Instant, facts: &mut Facts<'_>) {
+    fn end_if(&mut self, is_over: impl Fn(Instant) -> bool, facts: &mut Facts<'_>) {
         let Self { waiting, pending, ended, bytes, .. } = self;
         let mut end = |request: RequestId, freed: usize| {
             *bytes -= freed;
@@ -313,18 +313,18 @@ impl Requests {
             facts.note(request.ends(RequestEnd::TimedOut));
         };
         waiting.retain(|request| {
-            let is_over = now >= request.due;
-            if is_over {
+            let ends = is_over(request.due);
+            if ends {
                 end(request.request, request.message.len());
             }
-            !is_over
+            !ends
         });
         pending.retain(|_, request| {
-            let is_over = now >= request.due;
-            if is_over {
+            let ends = is_over(request.due);
+            if ends {
                 end(request.request, request.kept.as_ref().map_or(0, Message::len));
             }
-            !is_over
+            !ends
         });
     }
 
