@@ -145,6 +145,9 @@ impl<S: System> Client<S> {
     /// [`Limits::backlog`](crate::Limits::backlog). Space that other threads have
     /// [reserved](Sender::reserve) is not free, so do not hold a permit on this thread.
     ///
+    /// With an [`Outbox`](crate::Outbox), it accepts messages also while the connection is not ready,
+    /// and returns [`Accepted::Queued`]. With a [`Rate`](crate::Rate), it waits for its turn.
+    ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
     /// [`ClientEvent::Outcome`] reports another one.
     ///

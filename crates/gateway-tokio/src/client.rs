@@ -106,6 +106,9 @@ impl Client {
     /// reading, until the received messages that you have not taken reach
     /// [`Limits::backlog`](crate::Limits::backlog).
     ///
+    /// With an [`Outbox`](crate::Outbox), it accepts messages also while the connection is not ready,
+    /// and returns [`Accepted::Queued`]. With a [`Rate`](crate::Rate), it waits for its turn.
+    ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
     /// [`ClientEvent::Outcome`] reports another one.
     ///

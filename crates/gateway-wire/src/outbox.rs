@@ -14,6 +14,10 @@ use crate::message::Message;
 /// messages leave in the order in which they were sent, after the messages of
 /// [on ready](crate::Session::set_on_ready). Each has one [outcome](crate::Fate), like every message.
 ///
+/// When the client closes or gives up, all messages that wait are
+/// [`Rejected`](crate::Fate::Rejected). To send them first, drain the client. A spawned client closes
+/// when its last handle and its events are dropped.
+///
 /// If the connection is lost, messages of which no byte was written return to the outbox. A message
 /// that was [maybe sent](crate::Fate::MaybeSent) does not: the server might then have it twice.
 ///

@@ -71,6 +71,9 @@ impl Handle {
     /// future that waits and is not polled holds up those behind it. Each `send` counts against the
     /// budget of tokio's cooperative scheduling, so a task that sends in a loop lets others run.
     ///
+    /// With an [`Outbox`](crate::Outbox), it accepts messages also while the connection is not ready,
+    /// and returns [`Accepted::Queued`]. With a [`Rate`](crate::Rate), it waits for its turn.
+    ///
     /// Each accepted message has exactly one outcome. The outcome is Sent, unless a
     /// [`ClientEvent::Outcome`](crate::ClientEvent::Outcome) reports another one. This is so even if
     /// the client's task goes before it has written the message. The messages of one task arrive in

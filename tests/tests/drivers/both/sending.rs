@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use gateway_tests::{Driver, Frame, Peer, calm, client, serve};
+use gateway_tests::{Driver, Frame, Peer, Provided as _, calm, client, serve};
 use gateway_tokio::core::{CloseFrame, ConnectionState, DisconnectCause, SendRejection};
-use gateway_tokio::{ClientEvent, EndKind, Fate, Outbox, Rate};
+use gateway_tokio::{Attempt, ClientEvent, EndKind, Fate, Outbox, Rate, Request};
 use tokio::net::TcpStream;
 
 gateway_tests::on_every_driver! {
     what_is_sent_before_and_between_connections_arrives_in_order
     a_message_that_waits_too_long_expires
     a_full_outbox_returns_the_newest_message_if_it_is_set_to
+    what_waits_for_one_endpoint_is_not_sent_to_another
     a_drain_sends_what_waits_and_then_closes
     a_drain_that_takes_too_long_rejects_what_is_left
     a_message_waits_for_the_rate_limit
@@ -70,6 +71,30 @@ fn a_full_outbox_returns_the_newest_message_if_it_is_set_to(driver: Driver) {
 
     assert_eq!(refused.rejection(), SendRejection::OutboxFull);
     assert_eq!(refused.into_message().as_text(), Some("two"));
+}
+
+fn what_waits_for_one_endpoint_is_not_sent_to_another(driver: Driver) {
+    let first = serve(async |listener| drop(listener.peer().await));
+    let second = serve(async |listener| all_of(listener.peer().await).await);
+    let urls = [first.url.clone(), second.url.clone()];
+    let provider = move |attempt: Attempt| {
+        let place = usize::from(attempt.number > 1);
+        Ok(Request::new().url(urls[place].as_str()))
+    };
+    let mut client = client!(driver, &first.url, calm(),
+        .provided_by(provider).outbox(Outbox::default()));
+
+    client.lost();
+    let queued = client.send("for the first").unwrap();
+    let events = client.until(|event| matches!(event, ClientEvent::Outcome(_)));
+    client.until_ready();
+    client.send("for the second").unwrap();
+    client.end(Duration::from_secs(60));
+
+    assert!(queued.is_queued());
+    assert_eq!(events.last().and_then(fate), Some(Fate::Rejected));
+    let sent = [Frame::text("for the second"), Frame::close(1000, "")];
+    assert_eq!(second.join(), sent);
 }
 
 fn a_drain_sends_what_waits_and_then_closes(driver: Driver) {
