@@ -37,7 +37,8 @@ pub(crate) fn config() -> Config {
 }
 
 fn url(slot: &Slot) -> String {
-    format!("ws://{}/soak", slot.address)
+    let scheme = if slot.kit.is_secure { "wss" } else { "ws" };
+    format!("{scheme}://{}/soak", slot.address)
 }
 
 /// What a client on either driver does next.
@@ -123,6 +124,7 @@ pub(crate) fn live_std(shared: &Arc<Shared>, slot: &Arc<Slot>, config: &Arc<Conf
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
         .observer(Watch::new(Arc::clone(shared), Arc::clone(slot), Arc::clone(config)));
+    let builder = builder.tls(shared.certificate.tls());
     let mut client = equip!(builder, slot.kit).build().expect("valid settings, and a poller");
     loop {
         if life.must_close() {
@@ -173,6 +175,7 @@ pub(crate) async fn live_tokio(shared: Arc<Shared>, slot: Arc<Slot>, config: Arc
         .seed(shared.seed ^ slot.index as u64)
         .report_sent(true)
         .observer(Watch::new(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&config)));
+    let builder = builder.tls(shared.certificate.tls());
     let client = equip!(builder, slot.kit).build().expect("valid settings");
     let life = Life::new(&shared, &slot);
     match slot.kit.is_spawned {

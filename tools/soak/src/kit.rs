@@ -17,6 +17,8 @@ pub(crate) struct Kit {
     pub(crate) asks: bool,
     /// It is spawned, if it is async.
     pub(crate) is_spawned: bool,
+    /// It connects with TLS.
+    pub(crate) is_secure: bool,
 }
 
 impl Kit {
@@ -27,6 +29,7 @@ impl Kit {
             is_paced: index % 4 == 3,
             asks: index % 4 >= 2,
             is_spawned: index % 8 >= 4,
+            is_secure: index % 3 == 1,
         }
     }
 

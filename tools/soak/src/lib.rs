@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod serving;
 mod shared;
+mod stream;
 mod teller;
 mod vitals;
 

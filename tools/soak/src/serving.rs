@@ -14,6 +14,7 @@ use crate::ledger::{ConnectionBook, Kind};
 use crate::payload;
 use crate::plan::{Ending, Fault, Open, Opening, Plan, plan};
 use crate::shared::{Phase, Shared, Slot};
+use crate::stream::Stream;
 
 /// A client that has not ended TCP after this never will: all its deadlines are below two seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,10 +38,14 @@ pub(crate) async fn serve(
     shared: &Shared,
     slot: &Slot,
     id: u64,
-    stream: TcpStream,
+    tcp: TcpStream,
     plan: Option<Plan>,
 ) {
-    let _ = stream.set_nodelay(true);
+    let tls = slot.kit.is_secure.then_some(&shared.acceptor);
+    let book = ConnectionBook { connection: id, ..ConnectionBook::default() };
+    let Some(Ok(stream)) = at_most(PATIENCE, Stream::accept(tcp, tls)).await else {
+        return shared.ledger.ended(slot.index, book); // the client has left
+    };
     let mut line = Line {
         shared,
         slot,
@@ -49,7 +54,7 @@ pub(crate) async fn serve(
         told: 0,
         fault: None,
         lingers: plan.as_ref().is_some_and(|plan| plan.lingers),
-        book: ConnectionBook { connection: id, ..ConnectionBook::default() },
+        book,
     };
     // Any failure here means that the client has left, which the ledgers show.
     let _ = line.live(plan).await;
@@ -62,7 +67,7 @@ pub(crate) async fn serve(
 struct Line<'a> {
     shared: &'a Shared,
     slot: &'a Slot,
-    stream: TcpStream,
+    stream: Stream,
     unread: Vec<u8>,
     /// How many messages were written to the client.
     told: u64,
@@ -384,7 +389,8 @@ impl Line<'_> {
             for byte in single.chunks(1) {
                 self.stream.write_all(byte).await?;
             }
-            self.stream.write_all(rest).await
+            self.stream.write_all(rest).await?;
+            self.stream.flush().await
         });
         written.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -5,7 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gateway_tests::Made;
+use rustls::ALL_VERSIONS;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::kit::Kit;
 use crate::ledger::Ledger;
@@ -138,7 +141,6 @@ impl Counts {
 }
 
 /// Everything that is shared.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) seed: u64,
     pub(crate) phase: watch::Sender<Phase>,
@@ -146,11 +148,18 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicU64,
     pub(crate) std: Counts,
     pub(crate) tokio: Counts,
+    /// What the gateway shows to clients with TLS, and what they trust.
+    pub(crate) certificate: Made,
+    pub(crate) acceptor: TlsAcceptor,
 }
 
 impl Shared {
     pub(crate) fn new(seed: u64, clients: usize) -> Self {
+        let certificate = Made::new(true);
+        let acceptor = certificate.acceptor(ALL_VERSIONS, None);
         Self {
+            certificate,
+            acceptor,
             seed,
             phase: watch::Sender::new(Phase::Calm),
             ledger: Ledger::new(clients),
