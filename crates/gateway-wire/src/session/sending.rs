@@ -234,6 +234,7 @@ impl Session {
 
     /// Puts a message into the outbox.
     fn queue(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
+        self.expire(); // what has waited too long takes no space
         let is_accepted = |outbox: &QueuedMessages| outbox.accepts(message.len());
         if !self.outbox().is_some_and(is_accepted) {
             return Err(self.refuse(message, SendRejection::OutboxFull));

@@ -107,6 +107,18 @@ fn a_full_outbox_drops_the_oldest_message_or_refuses_the_newest() {
 }
 
 #[test]
+fn a_message_that_waited_too_long_is_expired_and_not_dropped_for_another() {
+    let outbox = Outbox::default().messages(1).time_to_live(Duration::from_secs(10));
+    for outbox in [outbox, outbox.refuse_newest()] {
+        let mut session = with(outbox);
+        send(&mut session, "one");
+        session.set_time(at(11)); // no tick came
+        send(&mut session, "two");
+        assert_eq!(outcomes(&mut session), [(1, 1, Fate::Expired)]);
+    }
+}
+
+#[test]
 fn a_message_longer_than_the_whole_outbox_is_refused() {
     let mut session = with(Outbox::default().bytes(4));
     send(&mut session, "four");
