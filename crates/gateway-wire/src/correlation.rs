@@ -18,7 +18,8 @@ const GREATEST: u64 = (1 << 53) - 1;
 /// [`JsonCorrelator`] does not fit.
 ///
 /// A client calls [`attach`](Self::attach) for each request, and [`answered`](Self::answered) for
-/// each message that it receives.
+/// each message that it receives. If `attach` panics, the request ends with
+/// [`CorrelationError::Other`]. If `answered` panics, the message is an ordinary one.
 ///
 /// In this example, a message begins with its id in decimal:
 ///
@@ -56,7 +57,7 @@ pub trait Correlator: Send + Sync + 'static {
     fn answered(&mut self, message: &Message) -> Option<u64>;
 
     /// Returns the greatest id. After it, ids start again at 1, and ids of pending requests are
-    /// skipped.
+    /// skipped. The client calls this once, when it is built.
     ///
     /// By default it is 2⁵³ − 1, the greatest integer that JavaScript reads exactly.
     fn greatest_id(&self) -> u64 {
@@ -169,7 +170,7 @@ impl JsonCorrelator {
 
     /// Writes the id as a string, such as `"7"`, instead of a number.
     #[must_use]
-    pub fn as_text(self) -> Self {
+    pub fn text_ids(self) -> Self {
         Self { quote: "\"", ..self }
     }
 

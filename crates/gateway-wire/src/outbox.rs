@@ -6,6 +6,7 @@ use std::time::Duration;
 use gateway_core::{ConfigError, Instant, format_duration};
 
 use crate::message::Message;
+use crate::queue::free_if_large;
 
 /// The settings of an outbox, which keeps messages while the connection is not ready. Without one,
 /// `send` fails meanwhile.
@@ -133,7 +134,7 @@ impl Outbox {
 }
 
 /// The messages that wait, oldest first. Their numbers grow.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct QueuedMessages {
     settings: Outbox,
     entries: VecDeque<Queued>,
@@ -145,7 +146,7 @@ pub(crate) struct QueuedMessages {
 }
 
 /// A message in the write buffer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Buffered {
     queued: Queued,
     /// Its first position in the outgoing bytes.
@@ -160,7 +161,7 @@ pub(crate) struct TakenBack {
     pub(crate) rejected: Vec<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Queued {
     number: u64,
     message: Message,
@@ -220,9 +221,18 @@ impl QueuedMessages {
     }
 
     /// A message that did not wait is in the write buffer, from this position on.
-    pub(crate) fn add_buffered(&mut self, now: Instant, number: u64, message: Message, start: u64) {
-        let queued = self.timed(now, number, message);
-        self.buffered.push_back(Buffered { queued, start });
+    /// A message that is longer than the outbox could never wait in it.
+    pub(crate) fn add_buffered(
+        &mut self,
+        now: Instant,
+        number: u64,
+        message: &Message,
+        start: u64,
+    ) {
+        if message.len() <= self.settings.bytes {
+            let queued = self.timed(now, number, message.detached());
+            self.buffered.push_back(Buffered { queued, start });
+        }
     }
 
     /// The bytes before this position were written.
@@ -230,9 +240,7 @@ impl QueuedMessages {
         while self.buffered.front().is_some_and(|message| message.start < written) {
             self.buffered.pop_front();
         }
-        if self.buffered.is_empty() && self.buffered.capacity() > 0 {
-            self.buffered = VecDeque::new(); // frees its buffer
-        }
+        free_if_large(&mut self.buffered);
     }
 
     /// The socket is lost. Messages of which no byte was written wait again, before all others.
@@ -261,9 +269,7 @@ impl QueuedMessages {
     fn pop(&mut self) -> Option<Queued> {
         let oldest = self.entries.pop_front()?;
         self.bytes -= oldest.message.len();
-        if self.entries.is_empty() {
-            self.entries = VecDeque::new(); // frees its buffer
-        }
+        free_if_large(&mut self.entries);
         Some(oldest)
     }
 

@@ -14,10 +14,17 @@ pub(crate) struct Queue<T> {
     burst: usize,
 }
 
-impl<T> Queue<T> {
-    /// The capacity that is never freed.
-    const QUIET: usize = 8;
+/// The capacity that is never freed.
+const QUIET: usize = 8;
 
+/// Frees the buffer of a queue that is empty, unless it is so small that it is kept for what follows.
+pub(crate) fn free_if_large<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > QUIET {
+        *queue = VecDeque::new();
+    }
+}
+
+impl<T> Queue<T> {
     pub(crate) const fn new() -> Self {
         Self { items: VecDeque::new(), most: 0, burst: 0 }
     }
@@ -33,7 +40,7 @@ impl<T> Queue<T> {
 
     #[cold]
     fn make_room(&mut self) {
-        if self.items.len() >= Self::QUIET {
+        if self.items.len() >= QUIET {
             self.items.reserve(self.burst.saturating_sub(self.items.len()).max(1));
         }
     }
@@ -63,9 +70,7 @@ impl<T> Queue<T> {
     fn give_back_if_empty(&mut self) {
         if self.items.is_empty() {
             self.burst = std::mem::take(&mut self.most);
-            if self.items.capacity() > Self::QUIET {
-                self.items = VecDeque::new();
-            }
+            free_if_large(&mut self.items);
         }
     }
 
@@ -121,7 +126,7 @@ mod tests {
         let mut queue = Queue::new();
         for count in [1_000, 1, 9, 8, 3] {
             batch(&mut queue, count);
-            assert!(queue.items.capacity() <= Queue::<usize>::QUIET, "after {count}");
+            assert!(queue.items.capacity() <= QUIET, "after {count}");
         }
     }
 

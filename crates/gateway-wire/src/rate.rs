@@ -99,7 +99,7 @@ impl Rate {
 /// The bucket is stored as the instant at which it is full again: each token that is missing delays
 /// that instant by the time that one token takes to come back. (This is the virtual scheduling form
 /// of the generic cell rate algorithm, ITU-T I.371 annex A.)
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct TokenBucket {
     /// The time that one token takes to come back.
     token: Duration,

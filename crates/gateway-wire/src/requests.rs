@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gateway_core::{Instant, RequestEnd, SendingFact};
 use thiserror::Error;
@@ -11,6 +12,7 @@ use thiserror::Error;
 use crate::correlation::{CorrelationError, Correlator};
 use crate::message::Message;
 use crate::name::{Name, Prefix};
+use crate::queue::free_if_large;
 use crate::session::Facts;
 
 /// A request that was made. A client's requests have different ids. It is not the id in the message,
@@ -113,6 +115,7 @@ pub(crate) type Ended = Result<Message, RequestErrorKind>;
 /// The requests of a session.
 pub(crate) struct Requests {
     correlator: Box<dyn Correlator>,
+    greatest_id: u64,
     /// The number of requests so far.
     made: u64,
     /// The last id of a message, if the dialect does not count them.
@@ -160,6 +163,7 @@ pub(crate) struct MostRequests {
 impl Requests {
     pub(crate) fn new(correlator: Box<dyn Correlator>) -> Self {
         Self {
+            greatest_id: correlator.greatest_id().max(1),
             correlator,
             made: 0,
             numbers: 0,
@@ -210,7 +214,7 @@ impl Requests {
 
     /// Whether one waits, and an id is free for it.
     pub(crate) fn has_sendable(&self) -> bool {
-        self.has_waiting() && (self.pending.len() as u64) < self.correlator.greatest_id().max(1)
+        self.has_waiting() && (self.pending.len() as u64) < self.greatest_id
     }
 
     /// Returns the id and the message of the next request. [`on_sent`](Self::on_sent) follows if it
@@ -223,7 +227,7 @@ impl Requests {
     ) -> Option<(u64, Message)> {
         loop {
             let request = self.waiting.front()?;
-            let greatest = self.correlator.greatest_id().max(1);
+            let greatest = self.greatest_id;
             let id = loop {
                 let counted = number().unwrap_or_else(|| {
                     self.numbers = self.numbers.wrapping_add(1).max(1);
@@ -239,7 +243,7 @@ impl Requests {
             if self.pending.contains_key(&id) {
                 return None; // until one of them ends
             }
-            match self.correlator.attach(id, &request.message) {
+            match attach(&mut *self.correlator, id, &request.message) {
                 Ok(message) => return Some((id, message)),
                 Err(error) => {
                     let request = request.request;
@@ -263,6 +267,7 @@ impl Requests {
 
     fn take_waiting(&mut self) -> Option<Waiting> {
         let taken = self.waiting.pop_front()?;
+        free_if_large(&mut self.waiting);
         self.bytes -= taken.message.len();
         Some(taken)
     }
@@ -273,7 +278,7 @@ impl Requests {
         message: Message,
         facts: &mut Facts<'_>,
     ) -> Option<Message> {
-        let Some(id) = self.correlator.answered(&message) else { return Some(message) };
+        let Some(id) = answered(&mut *self.correlator, &message) else { return Some(message) };
         let Some(answered) = self.pending.remove(&id) else {
             self.unmatched = self.unmatched.saturating_add(1);
             facts.note(SendingFact::AnswerUnmatched);
@@ -410,6 +415,22 @@ impl Requests {
             facts.note(request.ends(RequestEnd::Forgotten));
         }
     }
+}
+
+/// Calls the application's code. If it panics, the request ends, and the connection goes on.
+fn attach(
+    correlator: &mut dyn Correlator,
+    id: u64,
+    request: &Message,
+) -> Result<Message, CorrelationError> {
+    // The panic's text may hold text of the request.
+    catch_unwind(AssertUnwindSafe(|| correlator.attach(id, request)))
+        .unwrap_or_else(|_| Err(CorrelationError::Other("the correlator panicked".to_owned())))
+}
+
+/// Calls the application's code. If it panics, the message is an ordinary one.
+fn answered(correlator: &mut dyn Correlator, message: &Message) -> Option<u64> {
+    catch_unwind(AssertUnwindSafe(|| correlator.answered(message))).unwrap_or_default()
 }
 
 /// Why a request has no answer, whose connection is lost.

@@ -500,13 +500,13 @@ impl Session {
         // The core ignores the last bytes of a socket that it has left.
         if unblocked && self.connection.socket() == Some(id) {
             self.at(self.now, Event::Flushed(id), Payload::None);
-            if self.on_ready.is_due() || self.is_held_back {
+            if self.on_ready.is_due() && !self.needs_time() {
                 self.advance();
             }
         }
+        // What now may leave, or close, depends on the time: `deadline` is due.
         if self.needs_time() {
             self.keep_unwritten(flushed);
-            self.close_if_drained();
         }
         self.report_facts();
     }
@@ -540,7 +540,6 @@ impl Session {
         self.lost = (link.awaited > 0).then(|| Position::new(id, flushed)).or(self.lost);
         self.stall.clear();
         self.settle_lost(&link);
-        self.close_if_drained();
         self.report_facts();
     }
 

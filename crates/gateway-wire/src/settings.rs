@@ -226,6 +226,9 @@ impl Settings {
         }
         if let Some(correlator) = self.requests {
             session = session.with_requests(correlator);
+            if self.outbox.is_none() {
+                session = session.with_places(&endpoint);
+            }
         }
         if let Some(limit) = self.lost_after {
             session = session.with_lost_after(limit);

@@ -240,7 +240,7 @@ fn the_greatest_id_can_be_set_and_is_at_least_one() {
 fn an_id_of_any_length_is_written_as_number_or_text() {
     for id in [0, 9, 10, 99, 100, 9_007_199_254_740_991, u64::MAX] {
         let number = correlator("/id").attach(id, &"{}".into()).unwrap();
-        let text = correlator("/id").as_text().attach(id, &r#"{"id":1}"#.into()).unwrap();
+        let text = correlator("/id").text_ids().attach(id, &r#"{"id":1}"#.into()).unwrap();
 
         assert_eq!(number.as_text(), Some(&*format!(r#"{{"id":{id}}}"#)));
         assert_eq!(text.as_text(), Some(&*format!(r#"{{"id":"{id}"}}"#)));
@@ -251,7 +251,7 @@ fn an_id_of_any_length_is_written_as_number_or_text() {
 fn a_request_with_its_id_has_no_spare_capacity() {
     let member = Place::Member { at: 1, is_only: false };
     for id in [0, 9, 10, u64::MAX] {
-        for correlator in [correlator("/id"), correlator("/id").as_text()] {
+        for correlator in [correlator("/id"), correlator("/id").text_ids()] {
             let inserted = correlator.splice(r#"{"a":1}"#, member.clone(), id);
             let replaced = correlator.splice(r#"{"id":null}"#, Place::Value(6..10), id);
 
@@ -379,7 +379,7 @@ proptest! {
         let mut correlator = correlator(&pointer);
         let mut value = Value::from(id);
         if as_text {
-            correlator = correlator.as_text();
+            correlator = correlator.text_ids();
             value = Value::from(id.to_string());
         }
 

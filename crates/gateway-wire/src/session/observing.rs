@@ -6,6 +6,9 @@ use gateway_core::{Instant, Observed, SendingFact};
 
 use super::{BoxObserver, Session};
 
+/// The greatest capacity that is kept for facts. A call seldom has more.
+const KEPT: usize = 16;
+
 /// An observer. It receives a fact only once the session is consistent again: if the observer
 /// panicked earlier, messages would lose their outcomes.
 pub(super) struct Observing {
@@ -22,6 +25,9 @@ impl Observing {
 
     /// Passes on an event, after the facts before it.
     pub(super) fn observe(&mut self, observed: &Observed<'_>) {
+        if self.is_called {
+            return;
+        }
         self.is_called = true;
         self.observer.observe(observed);
         self.is_called = false;
@@ -29,11 +35,18 @@ impl Observing {
 
     #[cold]
     fn report(&mut self) {
+        let mut facts = std::mem::take(&mut self.facts);
+        if self.is_called {
+            return;
+        }
         self.is_called = true;
-        for (now, fact) in self.facts.drain(..) {
+        for (now, fact) in facts.drain(..) {
             self.observer.sending(now, &fact);
         }
         self.is_called = false;
+        if facts.capacity() <= KEPT {
+            self.facts = facts;
+        }
     }
 }
 

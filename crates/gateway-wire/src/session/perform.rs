@@ -79,6 +79,9 @@ impl Session {
         if std::mem::take(&mut self.is_newly_closing) {
             self.settle_closing();
         }
+        if self.needs_time() {
+            self.settle_answer();
+        }
         self.report_facts();
     }
 
@@ -86,6 +89,10 @@ impl Session {
     #[inline(always)]
     pub(super) fn answer_message(&mut self, actions: &Actions, message: Message) {
         match actions.as_slice() {
+            [Action::Deliver] if self.needs_time() => {
+                self.deliver_or_answer(message);
+                self.settle_answer();
+            }
             [Action::Deliver] => self.deliver(message),
             _ => {
                 let incoming = Incoming::Message(message);
@@ -96,13 +103,7 @@ impl Session {
 
     // Inlined: otherwise the message passes through memory twice on its way into the queue.
     #[inline(always)]
-    fn deliver(&mut self, mut message: Message) {
-        if self.needs_time() {
-            message = match self.answer_request(message) {
-                Some(message) => message,
-                None => return,
-            };
-        }
+    pub(super) fn deliver(&mut self, message: Message) {
         self.backlog += weight(&message);
         self.events.push_message(message);
         if LevelFilter::current() == LevelFilter::TRACE {
@@ -174,7 +175,7 @@ impl Session {
                 if let Payload::Incoming(Incoming::Message(message)) =
                     std::mem::replace(payload, Payload::None)
                 {
-                    self.deliver(message);
+                    self.deliver_or_answer(message);
                 }
             }
             Action::Notify(Notice::Disconnected { socket, cause }) => {

@@ -20,6 +20,7 @@ impl Session {
         if self.is_held_back {
             self.advance();
         }
+        self.report_facts();
     }
 
     /// Whether no message without a reservation is accepted until bytes are written or released, or

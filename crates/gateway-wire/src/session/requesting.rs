@@ -21,8 +21,9 @@ impl Session {
 
     /// Makes a request. The session puts an id into the message, and sends it once there is space,
     /// before messages that are sent later. If your message's payload is a buffer of your own, keep
-    /// the message until the request is over, so that the session does not drop the buffer. The answer is not among the events: wait until the
-    /// request [is over](Self::is_request_over), and [take](Self::take_answer) it.
+    /// the message until the request is over, so that the session does not drop the buffer. The
+    /// answer is not among the events: wait until the request [is over](Self::is_request_over), and
+    /// [take](Self::take_answer) it.
     ///
     /// # Errors
     /// Nothing was sent: there is no correlator, the connection is not ready, closing or CLOSED, or
@@ -76,12 +77,12 @@ impl Session {
     }
 
     /// No one waits for the request any more. A late answer is an ordinary message. If another
-    /// request waits for its id, [`deadline`](Self::deadline) is due.
+    /// request waits for its id, or a [drain](Self::drain) waited for this one,
+    /// [`deadline`](Self::deadline) is due.
     pub fn forget_request(&mut self, request: RequestId) {
         if let Some((requests, mut facts)) = self.requests_and_facts() {
             requests.forget(request, &mut facts);
         }
-        self.close_if_drained();
         self.report_facts();
     }
 
@@ -156,18 +157,30 @@ impl Session {
         }
     }
 
-    /// Takes a message that answers a request. Returns any other message.
+    /// Takes a message that answers a request, and delivers any other one. What an answer makes
+    /// possible [comes later](Self::settle_answer): the actions of the message's event may name bytes
+    /// of the dialect, which the next event overwrites.
     #[inline(never)]
-    pub(super) fn answer_request(&mut self, message: Message) -> Option<Message> {
-        let Some((requests, mut facts)) = self.requests_and_facts() else { return Some(message) };
-        let message = requests.take_answer(message, &mut facts);
-        if message.is_none() {
+    pub(super) fn deliver_or_answer(&mut self, message: Message) {
+        let message = match self.requests_and_facts() {
+            Some((requests, mut facts)) => requests.take_answer(message, &mut facts),
+            None => Some(message),
+        };
+        match message {
+            Some(message) => self.deliver(message),
+            None => self.sending_mut().is_answered = true,
+        }
+    }
+
+    /// Sends what waited for the id of an answered request, and closes if it was the last one of a
+    /// drain. Call this when the actions of the event are carried out.
+    pub(super) fn settle_answer(&mut self) {
+        if std::mem::take(&mut self.sending_mut().is_answered) {
             if self.is_held_back {
-                self.advance(); // its id is free again
+                self.advance();
             }
             self.close_if_drained();
         }
         self.report_facts();
-        message
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Sending {
     drain: Option<Drain>,
     places: Option<Places>,
     absence: Option<Absence>,
+    /// Whether the event at hand has answered a request.
+    pub(super) is_answered: bool,
     /// Whether it was logged, since the connection was last ready, that the outbox drops messages.
     is_overflow_logged: bool,
 }
@@ -61,10 +63,12 @@ struct Drain {
 }
 
 impl Sending {
-    /// When the session's `tick` is due for one of these, or at `leaves_at`.
-    fn deadline(&self, leaves_at: Option<Instant>) -> Option<Instant> {
+    /// When the session's `tick` is due for one of these, or at `leaves_at`, or at once if a drain
+    /// `has_drained`.
+    fn deadline(&self, leaves_at: Option<Instant>, has_drained: bool) -> Option<Instant> {
         let expiry = self.outbox.as_ref().and_then(QueuedMessages::expires_at);
-        let drain = self.drain.as_ref().map(|drain| drain.until);
+        let until = |drain: &Drain| if has_drained { Instant::ZERO } else { drain.until };
+        let drain = self.drain.as_ref().map(until);
         let lost = self.absence.as_ref().and_then(Absence::due);
         let answer = self.requests.as_ref().and_then(Requests::deadline);
         earlier(earlier(earlier(expiry, drain), earlier(leaves_at, lost)), answer)
@@ -77,14 +81,15 @@ impl Session {
     /// own. The settings must be right.
     #[must_use]
     pub(crate) fn with_outbox(mut self, outbox: Outbox, endpoint: &Endpoint) -> Self {
-        let sending = self.sending_mut();
-        sending.outbox = Some(QueuedMessages::new(outbox));
-        let place = endpoint.place().into();
-        sending.places = (!outbox.crosses_endpoints()).then_some(Places {
-            own: place,
-            attempt: None,
-            ready: None,
-        });
+        self.sending_mut().outbox = Some(QueuedMessages::new(outbox));
+        if outbox.crosses_endpoints() { self } else { self.with_places(endpoint) }
+    }
+
+    /// What waits for the connection is only for the place where it was ready before.
+    #[must_use]
+    pub(crate) fn with_places(mut self, endpoint: &Endpoint) -> Self {
+        let own = endpoint.place().into();
+        self.sending_mut().places = Some(Places { own, attempt: None, ready: None });
         self
     }
 
@@ -197,7 +202,7 @@ impl Session {
     }
 
     fn accept_or_queue(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
-        if self.is_draining() {
+        if self.is_draining() && !self.takes_login() {
             return Err(self.refuse(message, SendRejection::Closed));
         }
         let is_ready = self.is_ready();
@@ -215,7 +220,7 @@ impl Session {
         let (now, start) = (self.now, self.buffer_end());
         let accepted = self.accept_numbered(self.ledger.next_number(), message);
         if let (true, Ok(id), Some(outbox)) = (is_ready, &accepted, self.outbox_mut()) {
-            outbox.add_buffered(now, id.number(), message.detached(), start);
+            outbox.add_buffered(now, id.number(), message, start);
         }
         self.hold_back();
         accepted.map(Accepted::Buffered)
@@ -420,8 +425,8 @@ impl Session {
         }
     }
 
-    /// The connection is ready. If it is ready at another place than before, what waits in the outbox
-    /// is not for this server.
+    /// The connection is ready. If it is ready at another place than before, the requests and the
+    /// messages of the outbox that wait are not for this server.
     pub(super) fn compare_places(&mut self) {
         if let Some(sending) = &mut self.sending {
             sending.is_overflow_logged = false;
@@ -432,6 +437,9 @@ impl Session {
         let is_other = places.ready.as_ref().is_some_and(|ready| *ready != place);
         places.ready = Some(place);
         if is_other {
+            if let Some((requests, mut facts)) = self.requests_and_facts() {
+                requests.end_waiting(&mut facts);
+            }
             self.reject_queued();
         }
     }
@@ -469,10 +477,7 @@ impl Session {
         let Some(drain) = self.sending.as_ref().and_then(|sending| sending.drain.as_ref()) else {
             return;
         };
-        let is_subscribing = self.is_ready() && self.on_ready.is_due();
-        let has_left = self.is_flushed() && self.queued_messages() == 0 && !is_subscribing;
-        let is_empty = has_left && self.unanswered_requests() == 0;
-        if !is_empty && self.now < drain.until {
+        if !self.has_drained() && self.now < drain.until {
             return;
         }
         let Some(Drain { code, reason, .. }) = self.sending_mut().drain.take() else { return };
@@ -481,9 +486,18 @@ impl Session {
         }
     }
 
+    /// Whether nothing is left that a drain waits for.
+    fn has_drained(&self) -> bool {
+        let is_subscribing = self.is_ready() && self.on_ready.is_due();
+        let has_left = self.is_flushed() && self.queued_messages() == 0 && !is_subscribing;
+        has_left && self.unanswered_requests() == 0
+    }
+
     /// When [`tick`](Self::tick) is due for what is sent while away or at a limited rate.
     pub(super) fn sending_deadline(&self) -> Option<Instant> {
-        self.sending.as_ref()?.deadline(self.leaves_at())
+        let sending = self.sending.as_ref()?;
+        let has_drained = sending.drain.is_some() && self.has_drained();
+        sending.deadline(self.leaves_at(), has_drained)
     }
 
     /// When what is held back may leave. In the past, if it may leave now: for example after a

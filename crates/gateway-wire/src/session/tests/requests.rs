@@ -1,11 +1,13 @@
 //! Requests and their answers: each ends, once, whatever happens to the connection.
 
+use gateway_core::{Dialect, Exchange, Interest, Message as Shown, Received};
 use proptest::prelude::*;
 
 use super::observing::Recording;
-use super::sending::{lose, ready, write_all};
+use super::sending::{endpoint, lose, ready, write_all};
 use super::*;
 use crate::correlation::{CorrelationError, Correlator, JsonCorrelator};
+use crate::provider::Request;
 use crate::requests::{Repeat, RequestErrorKind, RequestId};
 
 pub(super) fn asking() -> Session {
@@ -328,6 +330,105 @@ impl Dialect for Counting {
     ) -> gateway_core::Received {
         gateway_core::Received::Deliver
     }
+}
+
+/// Acknowledges each text, and also delivers it.
+#[derive(Clone, Copy)]
+struct Acknowledging;
+
+impl Dialect for Acknowledging {
+    fn interest(&self) -> Interest {
+        Interest::TEXT
+    }
+
+    fn received(&mut self, _: Shown<'_>, exchange: &mut Exchange<'_>) -> Received {
+        exchange.send_text("ack");
+        Received::Deliver
+    }
+}
+
+fn acknowledging(greatest: u64) -> Session {
+    let correlator = JsonCorrelator::new("/id").unwrap().greatest(greatest);
+    let config = Arc::new(calm().build().unwrap());
+    Session::new(config, 7, Box::new(Acknowledging)).with_requests(Box::new(correlator))
+}
+
+#[test]
+fn a_dialects_answer_to_an_answer_is_sent_before_what_the_answer_makes_possible() {
+    let mut session = acknowledging(1);
+    let id = ready(&mut session, at(1));
+    let [_, _] = [(); 2].map(|()| once(&mut session, at(1)));
+    assert_eq!(write_all(&mut session, id), [r#"{"id":1}"#], "the only id is taken");
+
+    receive(&mut session, id, r#"{"id":1}"#);
+
+    assert_eq!(write_all(&mut session, id), ["ack", r#"{"id":1}"#]);
+}
+
+#[test]
+fn a_dialects_answer_to_the_last_answer_of_a_drain_is_sent_before_the_close() {
+    let mut session = acknowledging(9);
+    let id = ready(&mut session, at(1));
+    once(&mut session, at(1));
+    write_all(&mut session, id);
+    session.drain(at(2), CloseFrame::NORMAL, at(60));
+
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert_eq!(write_all(&mut session, id), ["ack"]);
+
+    assert_eq!(session.state(), ConnectionState::Closing);
+}
+
+#[test]
+fn requests_that_wait_are_not_for_another_endpoint() {
+    let mut session = asking().with_places(&endpoint());
+    let id = ready(&mut session, at(1));
+    let [sent, unsent] =
+        [(); 2].map(|()| request(&mut session, at(1), Repeat::OnReconnect).unwrap());
+    let one = session.pending().len() / 2;
+    session.written(id, one);
+    session.flushed(id);
+    lose(&mut session, at(2), id);
+
+    session.connect(at(3));
+    let id = opens(&mut session);
+    let other = Request::new().url("ws://other.example/feed");
+    let plan = other.plan(&endpoint(), &Login::None).unwrap();
+    let _ = session.endpoint_of(id, Some(&plan));
+    session.opened(at(3), id);
+
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+    assert_eq!(answer(&mut session, sent), Some(Err(RequestErrorKind::MaybeSent)));
+    assert_eq!(answer(&mut session, unsent), Some(Err(RequestErrorKind::NotSent)));
+}
+
+#[test]
+fn a_correlator_that_panics_costs_one_answer_or_one_request() {
+    struct Panics;
+    impl Correlator for Panics {
+        fn attach(&mut self, id: u64, request: &Message) -> Result<Message, CorrelationError> {
+            assert_ne!(request.as_text(), Some("secret"));
+            Ok(Message::text(id.to_string()))
+        }
+
+        fn answered(&mut self, message: &Message) -> Option<u64> {
+            Some(message.as_text().unwrap().parse().unwrap())
+        }
+    }
+    let mut session = session(calm()).with_requests(Box::new(Panics));
+    let id = ready(&mut session, at(1));
+    let message = Message::text("secret");
+    let wrong = session.request(at(1), &message, Duration::from_secs(10), Repeat::Never).unwrap();
+    let right = once(&mut session, at(1));
+
+    let Some(Err(RequestErrorKind::Correlation(error))) = session.take_answer(wrong) else {
+        panic!("it has no id")
+    };
+    assert_eq!(error.to_string(), "the request cannot have an id: the correlator panicked");
+    receive(&mut session, id, "no number");
+    receive(&mut session, id, "2");
+    assert_eq!(messages(&mut session), ["no number"]);
+    assert_eq!(answer(&mut session, right), Some(Ok("2".into())));
 }
 
 #[test]

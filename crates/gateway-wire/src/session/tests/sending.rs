@@ -52,7 +52,15 @@ pub(super) fn write_all(session: &mut Session, id: SocketId) -> Vec<String> {
     let texts = texts(session.pending());
     session.written(id, session.pending().len());
     session.flushed(id);
+    tick_if_due(session, session.now);
     texts
+}
+
+/// As a driver does after it has written.
+fn tick_if_due(session: &mut Session, now: Instant) {
+    if session.deadline().is_some_and(|due| due <= now) {
+        session.tick(now);
+    }
 }
 
 /// The texts of a client's short frames.
@@ -438,10 +446,72 @@ fn what_waits_beside_reserved_space_leaves_when_the_buffer_is_flushed() {
     }
     let id = ready(&mut session, at(1));
     assert_eq!(write_all(&mut session, id), ["one"]);
-    assert!(session.deadline().is_some_and(|due| due <= at(1)), "there is space again");
-    session.tick(at(1));
     assert_eq!(write_all(&mut session, id), ["two"]);
     assert!(!session.is_full());
+}
+
+#[test]
+fn a_flush_lets_messages_leave_at_the_time_of_the_flush() {
+    let rate = Rate::new(10, Duration::from_secs(10)).burst(5);
+    let limits = Limits { high_water: 1, ..Limits::default() };
+    let mut session = paced(with(Outbox::default()).with_limits(limits), rate);
+    for number in 0..20 {
+        send(&mut session, &number.to_string());
+    }
+    let id = ready(&mut session, at(100)); // the buffer takes one
+    let mut left = 0;
+    for second in 120..130 {
+        loop {
+            session.written(id, session.pending().len());
+            session.flushed(id);
+            let due = session.deadline().filter(|due| *due <= at(second));
+            if due.is_none() {
+                break;
+            }
+            session.tick(at(second));
+            left += texts(session.pending()).len();
+        }
+    }
+    assert!(left <= 10, "{left} messages left in ten seconds");
+}
+
+#[test]
+fn a_drain_that_ends_with_a_flush_waits_for_the_peers_close_from_then_on() {
+    let mut session = with(Outbox::default());
+    let id = ready(&mut session, at(1));
+    send(&mut session, "one");
+    session.drain(at(20), CloseFrame::NORMAL, at(60));
+    session.written(id, session.pending().len());
+    session.flushed(id); // at 28 s, say
+    assert_eq!(session.deadline(), Some(Instant::ZERO), "it is due at once");
+    session.tick(at(28));
+    assert_eq!(session.state(), ConnectionState::Closing);
+    assert_eq!(session.deadline(), Some(at(30)));
+}
+
+#[test]
+fn a_message_longer_than_the_outbox_is_not_kept_for_the_next_socket() {
+    let mut session = with(Outbox::default().bytes(4));
+    let id = ready(&mut session, at(1));
+    send(&mut session, "longer");
+    send(&mut session, "four");
+    lose(&mut session, at(2), id);
+    assert_eq!(outcomes(&mut session), [(1, 1, Fate::Rejected)]);
+    assert_eq!(session.queued_bytes(), 4);
+}
+
+#[test]
+fn the_applications_own_login_is_sent_while_draining() {
+    let login = Login::External { timeout: Login::TIMEOUT };
+    let mut session = session(calm().login(login)).with_outbox(Outbox::default(), &endpoint());
+    send(&mut session, "one");
+    session.drain(at(1), CloseFrame::NORMAL, at(60));
+    session.connect(at(1));
+    let id = opens(&mut session);
+    session.opened(at(1), id);
+    send(&mut session, "login");
+    session.login_accepted(at(2));
+    assert_eq!(write_all(&mut session, id), ["login", "one"]);
 }
 
 fn lost(session: &mut Session) -> Vec<Duration> {
