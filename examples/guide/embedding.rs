@@ -39,6 +39,7 @@ impl Simulation {
         for action in self.connection.handle(self.now, event) {
             match action {
                 Action::AskProvider { .. } => {} // only with `ask_provider`
+                Action::ReserveOpen(_) | Action::ReleaseOpen => {} // only with `shared_budget`
                 Action::OpenSocket { id, .. } => {
                     self.report_after(Duration::from_millis(50), Report::Opened(id));
                 }

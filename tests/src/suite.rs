@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Stage};
 use gateway_tokio::core::{Action, CloseFrame, Credentials, Instant, Statistics};
-use gateway_tokio::{Attempt, Client, Limits};
+use gateway_tokio::{Attempt, Client, Limits, SharedBudget};
 
 use crate::air::{Air, Bell, held};
 use crate::clock::{elapse, jump, settle_once};
@@ -94,6 +94,11 @@ impl World {
         }
         if let Some(dialect) = scenario.dialect {
             builder = builder.dialect(dialect);
+        }
+        if let Some(budget) = scenario.budget {
+            let time = air.clone();
+            let budget = SharedBudget::new(budget, Arc::new(move || time.now()));
+            builder = builder.shared_budget(budget.expect("a budget"));
         }
         let client = builder
             .config(settings)

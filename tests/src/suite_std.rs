@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, Credentials, Instant, SocketId, UnixMillis};
-use gateway_std::{Attempt, Client, Endpoint, Limits, OpenFailure, System};
+use gateway_std::{Attempt, Client, Endpoint, Limits, OpenFailure, SharedBudget, System};
 use gateway_testkit::{Command, Network, Recorder, Run, Scenario, Socket, Stage, Wall};
 use gateway_wire::{Asking, ByteStream, Dialled, Handshake, Host};
 
@@ -64,6 +64,11 @@ impl World {
         let mut builder = Client::builder("ws://gateway.example/feed");
         if let Some(dialect) = scenario.dialect {
             builder = builder.dialect(dialect);
+        }
+        if let Some(budget) = scenario.budget {
+            let time = time.clone();
+            let budget = SharedBudget::new(budget, Arc::new(move || time.now()));
+            builder = builder.shared_budget(budget.expect("a budget"));
         }
         let client = builder
             .config(scenario.settings())

@@ -70,6 +70,8 @@ fn exercise(connection: &mut Connection, id: SocketId, text: &mut String) -> (u6
                 }
                 Action::Deliver => delivered += 1,
                 Action::AskProvider { .. }
+                | Action::ReserveOpen(_)
+                | Action::ReleaseOpen
                 | Action::OpenSocket { .. }
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)

@@ -71,6 +71,14 @@ pub enum Action {
     /// Never go from `wss` to `ws`, and send credentials only to the endpoint's own host. If the
     /// attempt fails, use the endpoint again. Only a [`Dialect`](crate::Dialect) asks for this.
     ResumeAt(Part),
+    /// Reserve an open in the shared [`RetryBudget`](crate::RetryBudget), at or after this instant, and
+    /// report its instant with [`OpenReserved`](crate::Event::OpenReserved) at once, as the next event.
+    /// This replaces what the connection had reserved before: give that back first. Only a machine
+    /// with `shared_budget` returns this.
+    #[serde(rename = "reserve_open_at_ns")]
+    ReserveOpen(Instant),
+    /// Give back the open that the connection has reserved: it does not use it.
+    ReleaseOpen,
     /// Set the one timer to this instant. This replaces the instant that was set before. When the
     /// timer is due, report a [`Tick`](crate::Event::Tick).
     #[serde(rename = "schedule_timer_at_ns")]
@@ -336,6 +344,8 @@ pub enum RetryCause {
     Online,
     /// The application requested a reconnect while the machine was waiting for a retry.
     Reconnect,
+    /// The application requested a connection, which waits for the shared budget.
+    Connect,
 }
 
 impl RetryCause {
@@ -347,6 +357,7 @@ impl RetryCause {
             Self::ClockJump => "clock_jump",
             Self::Online => "online",
             Self::Reconnect => "reconnect",
+            Self::Connect => "connect",
         }
     }
 }
@@ -365,6 +376,8 @@ pub enum Because {
     /// No failure, but a hint or a request: the network came back, the computer woke from a suspend,
     /// or the socket was replaced on purpose.
     Hint,
+    /// The shared budget: it has no open earlier than that.
+    Budget,
 }
 
 impl Because {
@@ -376,6 +389,7 @@ impl Because {
             Self::RetryAfter => "retry_after",
             Self::Policy => "policy",
             Self::Hint => "hint",
+            Self::Budget => "budget",
         }
     }
 }

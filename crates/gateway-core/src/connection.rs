@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::heartbeat::Heartbeat;
 use crate::json_heartbeat::JsonHeartbeat;
 use crate::login::Login;
-use crate::machine::{Closed, Machine, Memory, State};
+use crate::machine::{Closed, Machine, Memory, State, Turn, Waiting};
 use crate::observer::Observed;
 use crate::secrets::Secrets;
 use crate::state::{ConnectionState, SocketId};
@@ -324,6 +324,13 @@ impl<R, D> Connection<R, D> {
     #[must_use]
     pub const fn is_asking(&self) -> bool {
         matches!(self.machine.state, State::Asking(_))
+    }
+
+    /// Whether the machine waits until an open is reserved in the shared budget. Meanwhile it is
+    /// DISCONNECTED, and no deadline runs.
+    #[must_use]
+    pub const fn is_reserving(&self) -> bool {
+        matches!(self.machine.state, State::Waiting(Waiting { turn: Turn::Asked { .. }, .. }))
     }
 
     /// Whether the login was refused, and the connection only waits for the peer's Close. Meanwhile

@@ -11,7 +11,7 @@ use crate::action::{
 use crate::config::Config;
 use crate::dialect::{DialectCall, DialectCallKind, Effect, Moment, Received, Voice};
 use crate::event::{EventKind, Message, RetryAfter};
-use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Terms, Waiting};
+use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Terms, Turn, Waiting};
 use crate::policy::Verdict;
 use crate::retry::Decision;
 use crate::state::{ConnectionState, SocketId};
@@ -40,6 +40,16 @@ pub(crate) struct Loss {
     pub(crate) unjudged: Credentials,
     /// The cause to report if the verdict is fatal.
     pub(crate) fatal: GiveUpCause,
+}
+
+/// When the next attempt comes, and why.
+struct Wait {
+    delay: Duration,
+    not_before: Option<Compact>,
+    credentials: Credentials,
+    reason: Reason,
+    cause: RetryCause,
+    because: Because,
 }
 
 impl Context<'_> {
@@ -142,6 +152,54 @@ impl Context<'_> {
         self.notify(Notice::Stale { what: self.event, socket });
     }
 
+    /// Makes an attempt that waits for nothing but the shared budget, if there is one.
+    pub(crate) fn attempt_now(
+        &mut self,
+        from: ConnectionState,
+        credentials: Credentials,
+        reason: Reason,
+        cause: RetryCause,
+    ) -> State {
+        if !self.config.shared_budget {
+            return self.attempt(from, credentials, reason);
+        }
+        if from != ConnectionState::Disconnected {
+            self.changed(from, ConnectionState::Disconnected, None);
+        }
+        self.wait(Wait {
+            delay: Duration::ZERO,
+            not_before: None,
+            credentials,
+            reason,
+            cause,
+            because: Because::Hint,
+        })
+    }
+
+    /// Waits for the next attempt, and for its place in the shared budget, if there is one.
+    fn wait(&mut self, wait: Wait) -> State {
+        let Wait { delay, not_before, credentials, reason, cause, because } = wait;
+        let retry_at = self.now.saturating_add(delay);
+        let turn = self.take_turn(delay, cause, because);
+        State::Waiting(Waiting { retry_at, not_before, credentials, reason, turn })
+    }
+
+    /// Reports when the next attempt comes. If the budget is shared, that is not known yet, and an open
+    /// is reserved first.
+    pub(crate) fn take_turn(
+        &mut self,
+        delay: Duration,
+        cause: RetryCause,
+        because: Because,
+    ) -> Turn {
+        if self.config.shared_budget {
+            self.act(Action::ReserveOpen(self.now.saturating_add(delay)));
+            return Turn::Asked { cause, because };
+        }
+        self.retry_in(delay, cause, because);
+        Turn::Own
+    }
+
     /// From DISCONNECTED, CLOSING or CLOSED to CONNECTING, with a new socket id. If there is a
     /// provider, it is asked first.
     pub(crate) fn attempt(
@@ -188,7 +246,7 @@ impl Context<'_> {
     pub(crate) fn attempt_afresh(&mut self, from: ConnectionState) -> State {
         self.memory.retry.reset();
         self.memory.since = self.now;
-        self.attempt(from, Credentials::Cached, Reason::Other)
+        self.attempt_now(from, Credentials::Cached, Reason::Other, RetryCause::Connect)
     }
 
     /// Counts and reports the end of a socket, which was open unless `from` is CONNECTING.
@@ -216,14 +274,20 @@ impl Context<'_> {
     ) -> State {
         self.disconnected(from, socket, cause);
         self.changed(from, ConnectionState::Disconnected, Some(socket));
-        let retry_at = self.next_reconnect();
-        let delay = retry_at.saturating_duration_since(self.now);
-        self.retry_in(delay, RetryCause::Disconnected(cause), Because::Hint);
-        if delay.is_zero() {
+        let (retry_at, cause) = (self.next_reconnect(), RetryCause::Disconnected(cause));
+        if retry_at <= self.now && !self.config.shared_budget {
+            self.retry_in(Duration::ZERO, cause, Because::Hint);
             return self.attempt(ConnectionState::Disconnected, credentials, Reason::Purpose);
         }
         self.memory.reconnect_at = Some(Compact::at(retry_at));
-        State::Waiting(Waiting { retry_at, not_before: None, credentials, reason: Reason::Purpose })
+        self.wait(Wait {
+            delay: retry_at.saturating_duration_since(self.now),
+            not_before: None,
+            credentials,
+            reason: Reason::Purpose,
+            cause,
+            because: Because::Hint,
+        })
     }
 
     /// When a reconnect on purpose may open a socket.
@@ -248,11 +312,16 @@ impl Context<'_> {
         match decision {
             Decision::Wait { delay, least, because, credentials } => {
                 self.changed(from, ConnectionState::Disconnected, Some(socket));
-                self.retry_in(delay, RetryCause::Disconnected(cause), because);
-                let retry_at = self.now.saturating_add(delay);
                 let not_before =
                     (!least.is_zero()).then(|| Compact::at(self.now.saturating_add(least)));
-                State::Waiting(Waiting { retry_at, not_before, credentials, reason: Reason::Other })
+                self.wait(Wait {
+                    delay,
+                    not_before,
+                    credentials,
+                    reason: Reason::Other,
+                    cause: RetryCause::Disconnected(cause),
+                    because,
+                })
             }
             Decision::Fatal => self.give_up(from, socket, fatal),
             Decision::AttemptsSpent => self.give_up(from, socket, GiveUpCause::AttemptsSpent),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::close::CloseFrame;
 use crate::policy::Verdict;
 use crate::state::SocketId;
-use crate::time::UnixMillis;
+use crate::time::{Instant, UnixMillis};
 
 /// A fact that a driver reports to the machine. It borrows at most one payload.
 ///
@@ -39,6 +39,9 @@ pub enum Event<'a> {
     /// The running login was refused, or an accepted login is no longer valid. The verdict decides
     /// what follows. The machine ignores it unless a login is running or the connection is ready.
     LoginRejected(Verdict),
+    /// The shared budget allows the next open at this instant, as
+    /// [`ReserveOpen`](crate::Action::ReserveOpen) asked. The machine ignores it if it did not ask.
+    OpenReserved(Instant),
     /// The provider gave the request of this attempt, and the driver accepts it. The machine now
     /// opens the socket.
     ProviderAnswered(SocketId),
@@ -115,6 +118,7 @@ impl Event<'_> {
             | Self::SendRequested(_)
             | Self::LoginAccepted
             | Self::LoginRejected(_)
+            | Self::OpenReserved(_)
             | Self::WallClock(_)
             | Self::NetworkChanged(_)
             | Self::Tick => None,
@@ -131,6 +135,7 @@ impl Event<'_> {
             Self::SendRequested(_) => EventKind::SendRequested,
             Self::LoginAccepted => EventKind::LoginAccepted,
             Self::LoginRejected(_) => EventKind::LoginRejected,
+            Self::OpenReserved(_) => EventKind::OpenReserved,
             Self::ProviderAnswered(_) => EventKind::ProviderAnswered,
             Self::ProviderFailed(..) => EventKind::ProviderFailed,
             Self::SocketOpened(_) => EventKind::SocketOpened,
@@ -185,6 +190,7 @@ pub enum EventKind {
     SendRequested,
     LoginAccepted,
     LoginRejected,
+    OpenReserved,
     ProviderAnswered,
     ProviderFailed,
     SocketOpened,
@@ -216,6 +222,7 @@ impl EventKind {
             Self::SendRequested => "send_requested",
             Self::LoginAccepted => "login_accepted",
             Self::LoginRejected => "login_rejected",
+            Self::OpenReserved => "open_reserved",
             Self::ProviderAnswered => "provider_answered",
             Self::ProviderFailed => "provider_failed",
             Self::SocketOpened => "socket_opened",

@@ -41,6 +41,7 @@ every!(
         Event::SendRequested(_) => Event::SendRequested(Message::Text("x")),
         Event::LoginAccepted => Event::LoginAccepted,
         Event::LoginRejected(_) => Event::LoginRejected(Verdict::Retry),
+        Event::OpenReserved(_) => Event::OpenReserved(Instant::ZERO),
         Event::ProviderAnswered(_) => Event::ProviderAnswered(socket),
         Event::ProviderFailed(..) => Event::ProviderFailed(socket, Verdict::Retry),
         Event::SocketOpened(_) => Event::SocketOpened(socket),
@@ -129,6 +130,7 @@ every!(
         RetryCause::ClockJump => RetryCause::ClockJump,
         RetryCause::Online => RetryCause::Online,
         RetryCause::Reconnect => RetryCause::Reconnect,
+        RetryCause::Connect => RetryCause::Connect,
     }
 );
 
@@ -139,6 +141,7 @@ every!(
         Because::RetryAfter => Because::RetryAfter,
         Because::Policy => Because::Policy,
         Because::Hint => Because::Hint,
+        Because::Budget => Because::Budget,
     }
 );
 

@@ -63,6 +63,7 @@
 //!         for action in self.connection.handle(self.now(), event) {
 //!             match action {
 //!                 Action::AskProvider { .. } => {} // only with `ask_provider`
+//!                 Action::ReserveOpen(_) | Action::ReleaseOpen => {} // only with `shared_budget`
 //!                 Action::OpenSocket { id, .. } => self.to_open = Some(id),
 //!                 Action::Send(_, outgoing) => {
 //!                     let mut text = String::new();
@@ -174,6 +175,9 @@
 //!     [`Event::ProviderAnswered`] or [`Event::ProviderFailed`]. Keep the request for
 //!     [`Action::OpenSocket`] with the same id. [`Action::CloseSocket`] means that it is not needed
 //!     any more.
+//! 11. If `shared_budget` is set: after [`Action::ReserveOpen`], reserve an open in the budget, and
+//!     report it with [`Event::OpenReserved`] before any other event. After [`Action::ReleaseOpen`],
+//!     give it back. See [`OpenSchedule`].
 //!
 //! # What do the terms mean?
 //!
@@ -240,6 +244,7 @@ mod observer;
 mod policy;
 mod ready;
 mod retry;
+mod retry_budget;
 mod secrets;
 mod sending;
 mod state;
@@ -272,6 +277,7 @@ pub use login::{AcceptanceRule, Login, LoginAnswer, RefusalRule, Secret};
 pub use machine::Machine;
 pub use observer::{Observed, Observer};
 pub use policy::{Explanation, Policy, Rule, Sent, Verdict};
+pub use retry_budget::{OpenSchedule, RetryBudget};
 pub use secrets::Secrets;
 pub use sending::{MessageFate, RequestEnd, SendingFact};
 pub use state::{ConnectionState, SocketId};

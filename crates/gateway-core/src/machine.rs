@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::action::{Credentials, GiveUpCause};
+use crate::action::{Because, Credentials, GiveUpCause, RetryCause};
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
 use crate::login::Login;
@@ -73,6 +73,19 @@ pub(crate) struct Waiting {
     pub(crate) not_before: Option<Compact>,
     pub(crate) credentials: Credentials,
     pub(crate) reason: Reason,
+    pub(crate) turn: Turn,
+}
+
+/// Whether the attempt must wait for the shared budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Turn {
+    /// There is no shared budget.
+    Own,
+    /// The driver reserves an open. Why there is a retry, and what determined its time, is reported
+    /// when the open is known.
+    Asked { cause: RetryCause, because: Because },
+    /// An open is reserved for `retry_at`.
+    Reserved,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -318,6 +331,16 @@ impl Ready {
     }
 }
 
+impl Waiting {
+    /// `None` until the driver has reserved an open.
+    const fn deadline(&self) -> Option<Instant> {
+        match self.turn {
+            Turn::Own | Turn::Reserved => Some(self.retry_at),
+            Turn::Asked { .. } => None,
+        }
+    }
+}
+
 impl DataWatch {
     /// Starts now, and fires after `span`.
     pub(crate) fn start(now: Instant, span: Duration) -> Self {
@@ -381,7 +404,7 @@ impl State {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Idle | Self::Closed(_) => None,
-            Self::Waiting(waiting) => Some(waiting.retry_at),
+            Self::Waiting(waiting) => waiting.deadline(),
             Self::Asking(asking) => Some(asking.give_up_at),
             Self::Connecting(connecting) => Some(connecting.give_up_at),
             Self::LoggingIn(logging_in) => Some(logging_in.give_up_at),

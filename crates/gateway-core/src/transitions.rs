@@ -16,7 +16,7 @@ use crate::heartbeat::{Beat, Death, Heartbeat, Probe};
 use crate::login::{Login, LoginAnswer};
 use crate::machine::{
     Asking, Closed, Closing, Connecting, Flow, Lane, LoggingIn, Pace, Ready, Reason, Refused,
-    Renewal, State, Terms, Waiting,
+    Renewal, State, Terms, Turn, Waiting,
 };
 use crate::policy::Verdict;
 use crate::ready::{answer_to, heard_dialect_pong, heard_pong, heard_pong_frame, timing_of};
@@ -144,6 +144,7 @@ impl State {
             Event::SendRequested(message) => self.on_send(message, cx),
             Event::LoginAccepted => self.on_login_accepted(cx),
             Event::LoginRejected(verdict) => self.on_login_rejected(verdict, cx),
+            Event::OpenReserved(at) => self.on_reserved(at, cx),
             Event::WallClock(wall) => self.on_wall_clock(wall, cx),
             Event::NetworkChanged(network) => self.on_network(network, cx),
             Event::Tick => self.on_tick(cx),
@@ -185,7 +186,7 @@ impl State {
                 Some(cx.attempt_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.
-            Self::Waiting(waiting) => Some(waiting.attempt(Reason::Other, cx)),
+            Self::Waiting(waiting) => Some(waiting.attempt_now(cx)),
             // The attempt is under way, or the connection is ready.
             Self::Asking(_) | Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
             // The connection ends, and the verdict decides what follows.
@@ -205,8 +206,7 @@ impl State {
                     waiting.reason = Reason::Purpose;
                     cx.memory.reconnect_at = Some(Compact::at(waiting.retry_at));
                 }
-                let is_due = waiting.retry_at <= cx.now;
-                is_due.then(|| waiting.attempt(waiting.reason, cx))
+                waiting.is_due(cx.now).then(|| waiting.attempt(waiting.reason, cx))
             }
             Self::Asking(Asking { socket, credentials, .. })
             | Self::Connecting(Connecting { socket, credentials, .. }) => {
@@ -228,6 +228,9 @@ impl State {
     fn on_close(&mut self, frame: CloseFrame<'_>, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Idle | Self::Waiting(_) => {
+                if matches!(self, Self::Waiting(_)) && cx.config.shared_budget {
+                    cx.act(Action::ReleaseOpen);
+                }
                 cx.changed(ConnectionState::Disconnected, ConnectionState::Closed, None);
                 Some(Self::Closed(Closed::Asked))
             }
@@ -283,6 +286,25 @@ impl State {
             None => cx.reject(SendRejection::NotReady),
         }
         None
+    }
+
+    /// The shared budget has an open for the next attempt.
+    fn on_reserved(&mut self, at: Instant, cx: &mut Context<'_>) -> Next {
+        match self {
+            Self::Waiting(waiting) => {
+                let is_granted = waiting.on_reserved(at, cx) && waiting.is_due(cx.now);
+                is_granted.then(|| waiting.attempt(waiting.reason, cx))
+            }
+            // No attempt waits.
+            Self::Idle
+            | Self::Asking(_)
+            | Self::Connecting(_)
+            | Self::LoggingIn(_)
+            | Self::Refused(_)
+            | Self::Ready(_)
+            | Self::Closing(_)
+            | Self::Closed(_) => None,
+        }
     }
 
     fn on_login_accepted(&mut self, cx: &mut Context<'_>) -> Next {
@@ -393,7 +415,7 @@ impl State {
                     return None;
                 }
                 let is_sooner = waiting.advance(cx.now, RetryCause::Online, cx);
-                let is_due = waiting.retry_at <= cx.now;
+                let is_due = waiting.is_due(cx.now);
                 if is_sooner || is_due {
                     // A hint without effect does not count against the limit.
                     cx.memory.online_at = Some(Compact::at(cx.now));
@@ -480,9 +502,37 @@ impl Waiting {
             self.retry_at = at;
             self.reason = Reason::Other;
             let delay = at.saturating_duration_since(cx.now);
-            cx.retry_in(delay, cause, Because::Hint);
+            self.turn = cx.take_turn(delay, cause, Because::Hint);
         }
         is_sooner
+    }
+
+    /// An open is reserved for `at`. Returns whether the machine had asked for it.
+    fn on_reserved(&mut self, at: Instant, cx: &mut Context<'_>) -> bool {
+        let Turn::Asked { cause, because } = self.turn else { return false };
+        self.turn = Turn::Reserved;
+        let is_later = at > self.retry_at;
+        if is_later || cause != RetryCause::Connect {
+            let because = if is_later { Because::Budget } else { because };
+            let at = self.retry_at.max(at);
+            cx.retry_in(at.saturating_duration_since(cx.now), cause, because);
+        }
+        self.retry_at = self.retry_at.max(at);
+        true
+    }
+
+    /// Whether the attempt may be made.
+    fn is_due(&self, now: Instant) -> bool {
+        match self.turn {
+            Turn::Own | Turn::Reserved => self.retry_at <= now,
+            Turn::Asked { .. } => false,
+        }
+    }
+
+    /// The application does not want to wait.
+    fn attempt_now(&self, cx: &mut Context<'_>) -> State {
+        let from = ConnectionState::Disconnected;
+        cx.attempt_now(from, self.credentials, Reason::Other, RetryCause::Connect)
     }
 
     /// Ends the wait.
@@ -1102,9 +1152,12 @@ fn start_anew(
     credentials: Credentials,
     cx: &mut Context<'_>,
 ) -> State {
+    let cause = RetryCause::ClockJump;
     cx.changed(from, ConnectionState::Disconnected, Some(socket));
-    cx.retry_in(Duration::ZERO, RetryCause::ClockJump, Because::Hint);
-    cx.attempt(ConnectionState::Disconnected, credentials, Reason::Other)
+    if !cx.config.shared_budget {
+        cx.retry_in(Duration::ZERO, cause, Because::Hint);
+    }
+    cx.attempt_now(ConnectionState::Disconnected, credentials, Reason::Other, cause)
 }
 
 /// The peer sent a Close frame. The codec answers it, and the policy decides what follows.

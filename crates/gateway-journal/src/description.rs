@@ -83,6 +83,7 @@ impl fmt::Display for Fact {
             Self::LoginRejected { verdict } => {
                 write!(f, "login rejected: {}", VerdictWords(verdict))
             }
+            Self::OpenReserved { at } => write!(f, "open reserved for {}", Seconds(at)),
             Self::ProviderAnswered { socket } => write!(f, "{socket} provider answered"),
             Self::ProviderFailed { socket, verdict } => {
                 write!(f, "{socket} provider failed: {}", VerdictWords(verdict))
@@ -270,6 +271,8 @@ impl fmt::Display for Words {
             Action::Drain(id) => write!(f, "drain {id}"),
             Action::ResumeAt(Part { len: 0, .. }) => f.write_str("resume at the endpoint"),
             Action::ResumeAt(_) => f.write_str("resume at the dialect's URL"),
+            Action::ReserveOpen(at) => write!(f, "reserve an open at {} or later", Seconds(at)),
+            Action::ReleaseOpen => f.write_str("give the reserved open back"),
             Action::ScheduleTimer(at) => write!(f, "timer at {}", Seconds(at)),
             Action::CancelTimer => f.write_str("no timer"),
             Action::Deliver => f.write_str("deliver"),

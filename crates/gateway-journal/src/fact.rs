@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gateway_core::{
-    Backlog, CloseCode, CloseFrame, Event, Failure, Frame, JsonHeartbeat, LoginAnswer, Message,
-    Network, Observed, OpenError, Recognised, SocketId, UnixMillis, Verdict,
+    Backlog, CloseCode, CloseFrame, Event, Failure, Frame, Instant, JsonHeartbeat, LoginAnswer,
+    Message, Network, Observed, OpenError, Recognised, SocketId, UnixMillis, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,10 @@ pub enum Fact {
     LoginAccepted,
     LoginRejected {
         verdict: Verdict,
+    },
+    OpenReserved {
+        #[serde(rename = "at_ns")]
+        at: Instant,
     },
     ProviderAnswered {
         socket: SocketId,
@@ -171,6 +175,7 @@ impl Fact {
             }
             Event::LoginAccepted => Self::LoginAccepted,
             Event::LoginRejected(verdict) => Self::LoginRejected { verdict },
+            Event::OpenReserved(at) => Self::OpenReserved { at },
             Event::ProviderAnswered(socket) => Self::ProviderAnswered { socket },
             Event::ProviderFailed(socket, verdict) => Self::ProviderFailed { socket, verdict },
             Event::SocketOpened(socket) => Self::SocketOpened { socket },
@@ -207,6 +212,7 @@ impl Fact {
             | Self::ReconnectRequested
             | Self::LoginAccepted
             | Self::LoginRejected { .. }
+            | Self::OpenReserved { .. }
             | Self::ProviderAnswered { .. }
             | Self::ProviderFailed { .. }
             | Self::SocketOpened { .. }
@@ -241,6 +247,7 @@ impl Fact {
             }
             Self::LoginAccepted => Event::LoginAccepted,
             Self::LoginRejected { verdict } => Event::LoginRejected(verdict),
+            Self::OpenReserved { at } => Event::OpenReserved(at),
             Self::ProviderAnswered { socket } => Event::ProviderAnswered(socket),
             Self::ProviderFailed { socket, verdict } => Event::ProviderFailed(socket, verdict),
             Self::SocketOpened { socket } => Event::SocketOpened(socket),

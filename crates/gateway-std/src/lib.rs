@@ -59,7 +59,7 @@ pub use gateway_wire::{
     Accepted, Attempt, Behind, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint,
     Fate, FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name,
     OnReadyError, OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request,
-    RequestError, RequestErrorKind, ResponseHeaders, SendError, Status, Text, Tls,
+    RequestError, RequestErrorKind, ResponseHeaders, SendError, SharedBudget, Status, Text, Tls,
 };
 pub use os::Os;
 pub use permit::{Permit, ReserveError, ReserveErrorKind};

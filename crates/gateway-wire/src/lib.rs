@@ -54,6 +54,7 @@ mod requests;
 mod resolver;
 mod session;
 mod settings;
+mod shared_budget;
 mod status;
 mod suspend;
 mod tls;
@@ -83,6 +84,7 @@ pub use session::{
     Position, Session, SocketEnd, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
+pub use shared_budget::{BudgetClock, SharedBudget};
 pub use status::Status;
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};
 pub use tls::Tls;

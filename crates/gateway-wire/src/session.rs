@@ -18,6 +18,7 @@ mod perform;
 mod permits;
 mod ping;
 mod requesting;
+mod reserving;
 mod resume;
 mod sending;
 mod stale;
@@ -46,6 +47,7 @@ use self::on_ready::OnReady;
 pub use self::on_ready::OnReadyError;
 pub use self::order::Order;
 use self::perform::{Payload, weight};
+use self::reserving::Reserving;
 use self::resume::Resume;
 use self::sending::Sending;
 use self::waiting::Stall;
@@ -153,6 +155,8 @@ pub struct Session {
     /// Whether messages of the application wait behind others, or for the rate limit.
     is_held_back: bool,
     observer: Option<Box<Observing>>,
+    /// `None` unless the core's `shared_budget` is on.
+    reserving: Option<Box<Reserving>>,
     name: Option<Name>,
     log: Log,
     /// The bytes of the write buffer that are reserved.
@@ -200,6 +204,7 @@ impl Session {
             sending: None,
             is_held_back: false,
             observer: None,
+            reserving: None,
             name: None,
             log: Log::default(),
             reserved: 0,

@@ -19,6 +19,7 @@ use crate::outbox::Outbox;
 use crate::rate::Rate;
 use crate::resolver::Resolver;
 use crate::session::{Behind, BoxObserver, Limits, Session};
+use crate::shared_budget::SharedBudget;
 use crate::tls::Tls;
 
 /// A function that reads the wall clock.
@@ -60,6 +61,8 @@ pub struct Settings {
     pub report_sent: bool,
     /// After how long without progress a waiting `send` or flush gives up.
     pub send_stall: Duration,
+    /// The budget that the client's attempts share with those of others, if there is one.
+    pub budget: Option<SharedBudget>,
     /// The wall clock; `None` for the system's.
     pub wall: Option<WallClock>,
     /// The observer of the core's events and actions, if there is one.
@@ -122,6 +125,7 @@ impl Settings {
             behind: Behind::default(),
             report_sent: false,
             send_stall: Session::SEND_STALL,
+            budget: None,
             wall: None,
             observer: None,
         }
@@ -157,6 +161,16 @@ impl Settings {
             (Provider::Given, true) | (Provider::None, false) | (Provider::OfSystem, _) => {
                 self.config
             }
+        };
+        let config = match (&self.budget, config.shares_budget()) {
+            (None, true) => {
+                let limit =
+                    "must not be set without a budget; add the client to a fleet that has one";
+                errors.push(ConfigError::new("shared_budget", "true", limit));
+                config
+            }
+            (Some(_), false) => Arc::new(config.with_shared_budget()),
+            (Some(_), true) | (None, false) => config,
         };
         let has_dialect = self.dialect.is_some();
         let dialect = self.dialect.and_then(|make| {
@@ -232,6 +246,9 @@ impl Settings {
         }
         if let Some(limit) = self.lost_after {
             session = session.with_lost_after(limit);
+        }
+        if let Some(budget) = self.budget {
+            session = session.with_shared_budget(budget);
         }
         for (key, message) in self.on_ready {
             if let Err(wrong) = session.set_on_ready(&key, message) {
@@ -408,6 +425,18 @@ macro_rules! settings_methods {
         /// open: the heartbeat decides whether the peer is dead.
         pub fn send_stall(mut self, span: ::std::time::Duration) -> Self {
             self.settings.send_stall = span;
+            self
+        }
+
+        /// Lets this client share a retry budget with other clients: together they open no more
+        /// sockets than the budget allows. Give each of them a clone of `budget`. Without it, each
+        /// client opens its sockets when its own backoff says so.
+        ///
+        /// An attempt first waits for its delay, then for the budget. Meanwhile the client is
+        /// DISCONNECTED, and no timeout runs. [`Because::Budget`]($crate::core::Because::Budget) says
+        /// that the budget determined the delay.
+        pub fn shared_budget(mut self, budget: $crate::SharedBudget) -> Self {
+            self.settings.budget = Some(budget);
             self
         }
 

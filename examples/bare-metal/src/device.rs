@@ -146,6 +146,7 @@ impl<B: Board> Driver<B> {
         for action in self.connection.handle(self.board.now(), event) {
             match action {
                 Action::AskProvider { .. } => {} // only with `ask_provider`
+                Action::ReserveOpen(_) | Action::ReleaseOpen => {} // only with `shared_budget`
                 Action::OpenSocket { id, .. } => self.board.open(id),
                 Action::CloseSocket(id) => self.board.close(id),
                 Action::AbortSocket(id) => self.board.abort(id),

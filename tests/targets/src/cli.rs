@@ -355,12 +355,13 @@ mod tests {
     use super::*;
 
     /// The program has no flag for these.
-    const WITHOUT_FLAG: [&str; 5] = [
+    const WITHOUT_FLAG: [&str; 6] = [
         "heartbeat.answer_pings",
         "heartbeat.deliver_pongs",
         "login.external",
         "login.dialect",
         "ask_provider",
+        "shared_budget",
     ];
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gateway_core::{
     Action, CloseFrame, Connection, ConnectionState, Encoded, Event, Frame, Instant, Message,
-    NoDialect, Notice, Observer as _, OpenError, Outgoing, SeededConnection, SocketId, Verdict,
+    NoDialect, Notice, Observer as _, OpenError, OpenSchedule, Outgoing, SeededConnection,
+    SocketId, Verdict,
 };
 
 use crate::deed::{Deed, Heard};
@@ -52,6 +53,9 @@ struct World<'a> {
     outbox: Option<Outbox>,
     /// The core waits for a report that no byte waits.
     is_draining: bool,
+    /// The opens of the shared budget, and the one that this connection has reserved.
+    schedule: Option<OpenSchedule>,
+    reserved: Option<Instant>,
     reading: Reading,
     wire: Vec<String>,
 }
@@ -93,6 +97,8 @@ impl<'a> World<'a> {
             peer: None,
             outbox: None,
             is_draining: false,
+            schedule: scenario.budget.map(|budget| budget.schedule().expect("a budget")),
+            reserved: None,
             reading: Reading::default(),
             wire: Vec::new(),
         }
@@ -377,11 +383,27 @@ impl<'a> World<'a> {
         }
     }
 
+    fn reserve(&mut self, earliest: Instant) {
+        let Some(schedule) = &mut self.schedule else { return };
+        if let Some(before) = self.reserved.take() {
+            schedule.release(self.told, before);
+        }
+        let at = schedule.reserve(self.told, earliest);
+        self.reserved = Some(at);
+        self.feed_at(self.told, Event::OpenReserved(at), Payload::None);
+    }
+
     fn perform(&mut self, action: Action, payload: Payload<'_>) {
         match action {
             Action::AskProvider { id, .. } => {
                 let (after, provided) = self.scenario.script.attempt(id.number()).provided;
                 self.asked = Some((id, self.now.saturating_add(after), provided));
+            }
+            Action::ReserveOpen(at) => self.reserve(at),
+            Action::ReleaseOpen => {
+                if let (Some(schedule), Some(at)) = (&mut self.schedule, self.reserved.take()) {
+                    schedule.release(self.told, at);
+                }
             }
             Action::OpenSocket { id, .. } => {
                 let plan = self.scenario.script.attempt(id.number());

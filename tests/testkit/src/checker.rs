@@ -5,6 +5,7 @@
 
 mod after;
 mod attempts;
+mod budget;
 mod jumps;
 mod pulse;
 mod refusals;
@@ -26,6 +27,7 @@ use gateway_core::{
 use crate::unlisted::unlisted;
 
 use attempts::Wait;
+use budget::Asked;
 use jumps::Jumps;
 use pulse::{Pulse, echo};
 use renewal::Renewal;
@@ -63,6 +65,10 @@ pub struct Checker {
     retries: Retries,
     loss: Option<Loss>,
     wait: Option<Wait>,
+    /// The open that the machine asked for, until it is reserved.
+    asked: Option<Asked>,
+    /// When the reserved open is, until it is used.
+    granted: Option<Instant>,
     opened_at: Option<Instant>,
     jumps: Jumps,
     pulse: Option<Pulse>,
@@ -123,6 +129,8 @@ impl Checker {
             retries: Retries::default(),
             loss: None,
             wait: None,
+            asked: None,
+            granted: None,
             opened_at: None,
             jumps: Jumps::default(),
             pulse: None,
@@ -170,6 +178,7 @@ impl Checker {
         self.was_refused = self.refusal.is_some();
         self.is_refused_by_dialect = false;
         self.heard = 0;
+        self.loss = None;
         self.apply_event(&seen.event);
         if let Some(pulse) = self.pulse.as_mut().filter(|_| beats(seen) > 0) {
             let is_probe = matches!(seen.event, Event::WallClock(_));
@@ -179,6 +188,7 @@ impl Checker {
         for action in seen.actions {
             self.apply(action, seen)?;
         }
+        self.check_open(seen)?;
         self.catch_up_with_all(seen)?;
         self.check_farewell(seen)?;
         self.check_after(seen, is_tick)
@@ -276,6 +286,7 @@ impl Checker {
                     pulse.on_handed(self.now, unproven, &self.config);
                 }
             }
+            Event::OpenReserved(at) => self.open_reserved(at),
             Event::ProviderAnswered(_)
             | Event::SocketFailed(..)
             | Event::WriteBlocked(_)
@@ -304,6 +315,8 @@ impl Checker {
         match *action {
             Action::AskProvider { id, credentials } => self.ask(id, credentials, &seen.event),
             Action::OpenSocket { id, credentials } => self.open(id, credentials, &seen.event),
+            Action::ReserveOpen(at) => self.reserve_open(at, seen),
+            Action::ReleaseOpen => self.release_open(seen),
             Action::Send(id, outgoing) => self.send(id, outgoing, seen),
             Action::CloseSocket(id) => self.drop_socket(id),
             Action::AbortSocket(id) => {
@@ -461,7 +474,9 @@ impl Checker {
         use ConnectionState::{
             Authenticated, Closed, Closing, Connected, Connecting, Disconnected,
         };
+        let shares_budget = self.config.shares_budget();
         let may_follow = match from {
+            Closing | Closed if shares_budget && to == Disconnected => true,
             Disconnected => matches!(to, Connecting | Closed),
             Connecting => matches!(to, Connected | Disconnected | Closed),
             Connected => matches!(to, Authenticated | Closing | Disconnected | Closed),
@@ -474,7 +489,12 @@ impl Checker {
         })?;
         self.state = to;
         match to {
-            Disconnected | Closed => self.stage_due = None,
+            Disconnected | Closed => {
+                self.stage_due = None;
+                if from == Closing || from == Closed {
+                    self.retries.reset(); // connect(), which waits for the shared budget
+                }
+            }
             Closing => {
                 self.stage_due = Some(self.now.saturating_add(self.config.close_timeout()));
                 self.pulse = None;
@@ -482,7 +502,7 @@ impl Checker {
                 self.refusal = None; // close() wins
             }
             Connecting => {
-                if from != Disconnected || self.wait.is_none() {
+                if !shares_budget && (from != Disconnected || self.wait.is_none()) {
                     self.retries.reset(); // connect() from idle, CLOSING or CLOSED
                 }
             }
@@ -582,7 +602,7 @@ impl Checker {
         }
         let in_force = self.pulse.as_ref().map(|_| self.terms.interval(&self.config));
         let interval = in_force.unwrap_or(self.config.heartbeat_interval());
-        let judged = self.jumps.on_jump(self.now, by, self.wait.is_some(), interval, &self.config);
+        let judged = self.jumps.on_jump(self.now, by, self.is_waiting(), interval, &self.config);
         judged.or_else(|what| broken(Invariant::Order, what))
     }
 }
@@ -592,6 +612,8 @@ fn notices<'a>(seen: &Observed<'a>) -> impl Iterator<Item = &'a Notice> + use<'a
         Action::Notify(notice) => Some(notice),
         Action::AskProvider { .. }
         | Action::OpenSocket { .. }
+        | Action::ReserveOpen(_)
+        | Action::ReleaseOpen
         | Action::Send(..)
         | Action::CloseSocket(_)
         | Action::AbortSocket(_)

@@ -118,10 +118,14 @@ impl<R: Rng + Clone, D: Dialect + Clone + Send + 'static> Rig<R, D> {
     /// Hands over one event now, and returns the actions.
     pub fn on(&mut self, event: Event<'_>) -> Vec<Action> {
         let now = self.now;
-        match self.feed(now, event) {
+        let mut done: Vec<_> = match self.feed(now, event) {
             Ok(actions) => actions.into_iter().collect(),
             Err(violation) => panic!("{violation}"),
+        };
+        if self.connection.is_reserving() {
+            done.extend(self.on(Event::OpenReserved(now)));
         }
+        done
     }
 
     /// Lets time pass without a Tick.

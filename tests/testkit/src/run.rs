@@ -77,6 +77,8 @@ impl Run {
             Action::Notify(notice) => Some((at, notice)),
             Action::AskProvider { .. }
             | Action::OpenSocket { .. }
+            | Action::ReserveOpen(_)
+            | Action::ReleaseOpen
             | Action::Send(..)
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)

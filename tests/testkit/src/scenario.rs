@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_core::{Config, Dialect, Instant};
+use gateway_core::{Config, Dialect, Instant, RetryBudget};
 
 use crate::script::{Attempt, Command};
 use crate::sees::See;
@@ -29,6 +29,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Above this many waiting bytes no message is accepted until they are written.
     pub high_water: usize,
+    /// The retry budget that the connection shares with others, which open nothing here.
+    pub budget: Option<RetryBudget>,
     /// What makes the dialect, if there is one.
     pub dialect: Option<fn() -> Spoken>,
     /// The script.
@@ -55,6 +57,7 @@ pub fn scenario(about: &'static str) -> Scenario {
         config: "",
         seed: 7,
         high_water: 256 << 10,
+        budget: None,
         dialect: None,
         script: Script {
             attempts: Vec::new(),
@@ -91,6 +94,13 @@ impl Scenario {
     #[must_use]
     pub fn high_water(mut self, bytes: usize) -> Self {
         self.high_water = bytes;
+        self
+    }
+
+    /// The retry budget that the connection shares with others.
+    #[must_use]
+    pub fn budget(mut self, budget: RetryBudget) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -136,10 +146,13 @@ impl Scenario {
     #[must_use]
     pub fn settings(&self) -> Arc<Config> {
         match toml::from_str::<Config>(self.config) {
-            Ok(config) => Arc::new(match self.dialect {
-                Some(dialect) => config.with_dialect(dialect().duties()),
-                None => config,
-            }),
+            Ok(config) => {
+                let config = match self.dialect {
+                    Some(dialect) => config.with_dialect(dialect().duties()),
+                    None => config,
+                };
+                Arc::new(if self.budget.is_some() { config.with_shared_budget() } else { config })
+            }
             Err(error) => panic!("{}: {error}", self.name),
         }
     }

@@ -52,6 +52,7 @@ fn event(event: &Event<'_>) -> String {
             format!(" behind {bytes} idle {}", idle.as_millis())
         }
         Event::PingHanded(_, unproven) => format!(" unproven {unproven}"),
+        Event::OpenReserved(at) => format!(" {}", at.as_nanos() / 1_000_000),
         Event::NetworkChanged(network) => format!(" {network:?}").to_lowercase(),
         Event::ConnectRequested
         | Event::ReconnectRequested
@@ -102,6 +103,8 @@ fn show(action: &Action) -> String {
         Action::AbortSocket(id) => format!("abort {id}"),
         Action::Drain(id) => format!("drain {id}"),
         Action::ResumeAt(url) => format!("resume at {} bytes", url.len),
+        Action::ReserveOpen(at) => format!("reserve {}", at.as_nanos() / 1_000_000),
+        Action::ReleaseOpen => "release".to_owned(),
         Action::ScheduleTimer(at) => format!("timer {}", at.as_nanos() / 1_000_000),
         Action::CancelTimer => "no timer".to_owned(),
         Action::Deliver => "deliver".to_owned(),

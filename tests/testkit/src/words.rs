@@ -4,7 +4,9 @@ pub(crate) use gateway_core::ConnectionState::{
     Authenticated, Closed, Closing, Connected, Connecting, Disconnected,
 };
 pub(crate) use gateway_core::Credentials::{Cached, Refresh};
-pub(crate) use gateway_core::{Failure, Network, OpenError, RetryAfter, UnixMillis, Verdict};
+pub(crate) use gateway_core::{
+    Failure, Network, OpenError, RetryAfter, RetryBudget, UnixMillis, Verdict,
+};
 
 pub(crate) use crate::deed::{Deed, Heard};
 pub(crate) use crate::scenario::{Scenario, scenario};

@@ -15,7 +15,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 const PEERS_PING: &str = r#"{"type":"ping"}"#;
 
 /// Another value of each setting.
-const OTHERS: [(&str, &str); 26] = [
+const OTHERS: [(&str, &str); 27] = [
     ("reconnect.initial_delay", "'999ms'"),
     ("reconnect.max_delay", "'1500ms'"),
     ("reconnect.multiplier", "1"),
@@ -38,6 +38,7 @@ const OTHERS: [(&str, &str); 26] = [
     ("login.dialect", "true"),
     ("policy", "{ 429 = 'fatal' }"),
     ("ask_provider", "true"),
+    ("shared_budget", "true"),
     ("attempt_timeout", "'10001ms'"),
     ("connect_timeout", "'10001ms'"),
     ("close_timeout", "'2001ms'"),

@@ -57,6 +57,7 @@ pub fn configurations() -> Result<Vec<Configuration>, ConfigErrors> {
         probe()?,
         renewal()?,
         asking()?,
+        budget()?,
         dialect()?,
     ])
 }
@@ -306,6 +307,31 @@ fn asking() -> Result<Configuration, ConfigErrors> {
             ("stale", "provider_answered provider_failed socket_opened"),
         ],
         ..world("asking", settings.max_attempts(Some(1)))?
+    })
+}
+
+/// A budget that allows an open at once or 4 s later; a user who reconnects, a network that comes back,
+/// and a machine that sleeps; one retry. Histories are cut off as in `suspend`.
+fn budget() -> Result<Configuration, ConfigErrors> {
+    let settings = short().shared_budget(true);
+    Ok(Configuration {
+        messages: &[Message::Opened, Message::Refused, Message::Reset],
+        horizon: Instant::from_millis(31_000),
+        extras: &[
+            What::Reserve(0),
+            What::Reserve(4_000),
+            What::Reconnect,
+            What::Online,
+            What::Sleep,
+        ],
+        depth: Some(6),
+        expected: &[
+            ("disconnected", "connect_timeout lost open_failed reconnect requested"),
+            ("gave_up", "attempts_spent"),
+            ("notice", "clock_jumped ready"),
+            ("retry", "backoff budget hint"),
+        ],
+        ..world("budget", settings.max_attempts(Some(1)))?
     })
 }
 

@@ -83,6 +83,9 @@ impl Healthy {
     fn step(&mut self) -> Outcome {
         let state = self.connection.state();
         let event = match (state, self.connection.next_deadline()) {
+            (ConnectionState::Disconnected, _) if self.connection.is_reserving() => {
+                Event::OpenReserved(self.now)
+            }
             (ConnectionState::Closed, _) | (ConnectionState::Disconnected, None) => {
                 Event::ConnectRequested
             }

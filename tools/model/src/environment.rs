@@ -225,6 +225,7 @@ impl Environment {
             Event::SendRequested(_)
             | Event::LoginAccepted
             | Event::LoginRejected(_)
+            | Event::OpenReserved(_)
             | Event::SocketFailed(..)
             | Event::FrameReceived(..)
             | Event::BytesReceived(_)
@@ -256,7 +257,9 @@ impl Environment {
                 self.unanswered = self.unanswered.saturating_sub(1);
                 Ok(())
             }
-            Action::ScheduleTimer(_)
+            Action::ReserveOpen(_)
+            | Action::ReleaseOpen
+            | Action::ScheduleTimer(_)
             | Action::CancelTimer
             | Action::ResumeAt(_)
             | Action::Deliver

@@ -81,7 +81,10 @@ impl State {
     /// Whether this state must change without any further event.
     fn must_end(&self) -> bool {
         match self.connection.state() {
-            ConnectionState::Disconnected => self.environment.is_wanted,
+            // The driver answers at once, so a wait for it needs no deadline.
+            ConnectionState::Disconnected => {
+                self.environment.is_wanted && !self.connection.is_reserving()
+            }
             ConnectionState::Connecting | ConnectionState::Closing => true,
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 let config = self.connection.config();

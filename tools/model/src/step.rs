@@ -88,6 +88,8 @@ pub enum What {
     WriteBehind(u64),
     /// The user asks for another socket.
     Reconnect,
+    /// The driver reserves an open in the shared budget, so many milliseconds from now.
+    Reserve(u64),
     /// The driver reports that its buffer is empty, as the machine asked.
     Drained,
     /// The timer fires.
@@ -151,6 +153,9 @@ impl What {
                 Event::PingHanded(id(0), unproven)
             }
             Self::Reconnect => Event::ReconnectRequested,
+            Self::Reserve(millis) => {
+                Event::OpenReserved(now.saturating_add(Duration::from_millis(millis)))
+            }
             Self::Drained => Event::Drained(id(0)),
             Self::Tick => Event::Tick,
             Self::Hear(age, Saying(message)) | Self::HearFirst(age, Saying(message)) => {

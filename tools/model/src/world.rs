@@ -47,7 +47,11 @@ impl World {
         offer(What::Connect);
         offer(What::Close);
         for &extra in self.configuration.extras {
-            if !extra.is_at_once() && environment.allows(extra, state.connection.state()) {
+            let is_asked = match extra {
+                What::Reserve(_) => state.connection.is_reserving(),
+                _ => environment.allows(extra, state.connection.state()),
+            };
+            if !extra.is_at_once() && is_asked {
                 offer(extra);
             }
         }
@@ -133,6 +137,7 @@ impl Model for World {
             | What::Hand(_)
             | What::WriteBehind(_)
             | What::Reconnect
+            | What::Reserve(_)
             | What::Drained
             | What::Tick => {}
         }

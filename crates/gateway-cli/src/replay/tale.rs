@@ -184,6 +184,8 @@ impl Seen {
                 Action::Notify(notice) => self.notice(notice),
                 // Their effects on the connection are recorded by later events.
                 Action::AskProvider { .. }
+                | Action::ReserveOpen(_)
+                | Action::ReleaseOpen
                 | Action::Send(..)
                 | Action::CloseSocket(_)
                 | Action::AbortSocket(_)

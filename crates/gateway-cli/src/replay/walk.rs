@@ -185,6 +185,11 @@ impl Walk {
                 self.command(at, format!("Command::Network(Network::{network:?})"));
                 self.feed(Event::NetworkChanged(network), recorded);
             }
+            Fact::OpenReserved { at: open } => {
+                let ahead = open.saturating_duration_since(at);
+                let open = self.now.saturating_add(ahead);
+                self.beside(at, Event::OpenReserved(open), "a wait for a shared budget");
+            }
             Fact::ProviderAnswered { socket } => {
                 let after = self.place_in_attempt(at);
                 if let Some(attempt) = self.tale.attempts.last_mut() {
@@ -291,7 +296,9 @@ impl Walk {
             }
             Action::ScheduleTimer(at) => self.recorded_deadline = Some(at),
             Action::CancelTimer => self.recorded_deadline = None,
-            Action::Send(..)
+            Action::ReserveOpen(_)
+            | Action::ReleaseOpen
+            | Action::Send(..)
             | Action::CloseSocket(_)
             | Action::AbortSocket(_)
             | Action::Drain(_)

@@ -119,8 +119,10 @@ impl Own {
             *external = Value::Bool(false);
             tree.error("login.external", "", only_for_libraries);
         }
-        if tree.take("ask_provider").is_some() {
-            tree.error("ask_provider", "", only_for_libraries);
+        for name in ["ask_provider", "shared_budget"] {
+            if tree.take(name).is_some() {
+                tree.error(name, "", only_for_libraries);
+            }
         }
         own
     }

@@ -338,7 +338,8 @@ mod tests {
     use crate::settings::own::OWN;
 
     /// Settings of the core that only programs which embed the library can have.
-    const FOR_LIBRARIES: [&str; 3] = ["login.external", "login.dialect", "ask_provider"];
+    const FOR_LIBRARIES: [&str; 4] =
+        ["login.external", "login.dialect", "ask_provider", "shared_budget"];
 
     #[test]
     fn the_table_has_every_setting_of_the_core_with_its_default() {

@@ -59,6 +59,7 @@ pub struct ConfigBuilder {
     pub(super) login: Login,
     pub(super) rules: Vec<Rule>,
     pub(super) ask_provider: bool,
+    pub(super) shared_budget: bool,
     pub(super) attempt_timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) close_timeout: Duration,
@@ -91,6 +92,7 @@ impl Default for ConfigBuilder {
             login: Login::None,
             rules: Vec::new(),
             ask_provider: false,
+            shared_budget: false,
             attempt_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
@@ -240,6 +242,14 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets whether several connections share a [`RetryBudget`](crate::RetryBudget). The machine then
+    /// returns [`ReserveOpen`](crate::Action::ReserveOpen) before each attempt. A fleet sets this for
+    /// its clients if it has a budget.
+    pub fn shared_budget(mut self, is_shared: bool) -> Self {
+        self.shared_budget = is_shared;
+        self
+    }
+
     /// Sets how long the provider may take to give an attempt's request. `connect_timeout` starts
     /// after that.
     pub fn attempt_timeout(mut self, span: Duration) -> Self {
@@ -341,6 +351,7 @@ impl ConfigBuilder {
             login: self.login,
             policy,
             ask_provider: self.ask_provider,
+            shared_budget: self.shared_budget,
             attempt_timeout: self.attempt_timeout,
             connect_timeout: self.connect_timeout,
             close_timeout: self.close_timeout,

@@ -59,6 +59,7 @@ pub struct Config {
     pub(crate) login: Login,
     pub(crate) policy: Policy,
     pub(crate) ask_provider: bool,
+    pub(crate) shared_budget: bool,
     pub(crate) attempt_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) close_timeout: Duration,
@@ -247,6 +248,18 @@ impl Config {
     #[must_use]
     pub fn with_provider(&self) -> Self {
         Self { ask_provider: true, ..self.clone() }
+    }
+
+    /// Whether each attempt waits for a budget that several connections share.
+    #[must_use]
+    pub const fn shares_budget(&self) -> bool {
+        self.shared_budget
+    }
+
+    /// Returns the same settings with `shared_budget` set. A fleet uses them if it has a budget.
+    #[must_use]
+    pub fn with_shared_budget(&self) -> Self {
+        Self { shared_budget: true, ..self.clone() }
     }
 
     /// Returns the same settings for a dialect with these duties. A driver uses them if it has a

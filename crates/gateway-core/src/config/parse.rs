@@ -36,6 +36,7 @@ fn read(tree: Value) -> ConfigBuilder {
     let login = root.table("login");
     let policy = root.table("policy");
     root.read("ask_provider", switch, &mut config.ask_provider);
+    root.read("shared_budget", switch, &mut config.shared_budget);
     root.read("attempt_timeout", span, &mut config.attempt_timeout);
     root.read("connect_timeout", span, &mut config.connect_timeout);
     root.read("close_timeout", span, &mut config.close_timeout);

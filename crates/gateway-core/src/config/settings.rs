@@ -42,6 +42,7 @@ macro_rules! with_settings {
             "login.timeout", "10s", "1 ms – 365 d";
             "policy", "[`Policy`]", "a table of `\"CODE\"` or `\"CODE-CODE\"` to retry, refresh, fatal or a least delay";
             "ask_provider", "false", "";
+            "shared_budget", "false", "";
             "attempt_timeout", "10s", "1 ms – 365 d";
             "connect_timeout", "10s", "1 ms – 365 d";
             "close_timeout", "2s", "1 ms – 365 d";

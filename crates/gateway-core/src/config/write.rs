@@ -18,6 +18,7 @@ impl Serialize for Config {
         let heartbeat = &self.heartbeat;
         let written = Written {
             ask_provider: self.ask_provider,
+            shared_budget: self.shared_budget,
             attempt_timeout: format_duration(self.attempt_timeout),
             connect_timeout: format_duration(self.connect_timeout),
             close_timeout: format_duration(self.close_timeout),
@@ -70,6 +71,7 @@ impl Serialize for Config {
 #[derive(serde::Serialize)]
 struct Written {
     ask_provider: bool,
+    shared_budget: bool,
     attempt_timeout: String,
     connect_timeout: String,
     close_timeout: String,
@@ -171,7 +173,7 @@ mod tests {
                 HeartbeatKind::Off,
             ])),
             max_attempts in prop::option::of(any::<u32>()),
-            switches in any::<[bool; 5]>(),
+            switches in any::<[bool; 6]>(),
             login in (0..3_u8, span()),
             max_message_size in 1..=Config::MAX_MESSAGE_SIZE,
             rules in rules(),
@@ -192,6 +194,7 @@ mod tests {
                 .deliver_pongs(switches[2])
                 .answer_pings(switches[3])
                 .ask_provider(switches[4])
+                .shared_budget(switches[5])
                 .attempt_timeout(attempt_timeout)
                 .connect_timeout(connect_timeout)
                 .close_timeout(close_timeout)

@@ -117,6 +117,7 @@ fn actions() -> String {
     let actions = [
         r#"{"ask_provider":{"socket":3,"credentials":"cached"}}"#,
         r#"{"open_socket":{"socket":3,"credentials":"refresh"}}"#,
+        r#"{"reserve_open_at_ns":2000000}"#,
         r#"{"send":{"socket":3,"frame":"login"}}"#,
         r#"{"close_socket":3}"#,
         r#"{"abort_socket":3}"#,

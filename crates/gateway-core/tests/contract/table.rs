@@ -31,6 +31,7 @@ fn rows(situation: Situation, kind: EventKind) -> Vec<Row> {
         EventKind::SendRequested => requests::send(situation),
         EventKind::LoginAccepted => requests::accept_login(situation),
         EventKind::LoginRejected => requests::reject_login(situation),
+        EventKind::OpenReserved => asking::open_reserved(situation),
         EventKind::ProviderAnswered => asking::answered(situation),
         EventKind::ProviderFailed => asking::failed(situation),
         EventKind::SocketOpened => sockets::opened(situation),

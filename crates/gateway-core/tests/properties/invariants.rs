@@ -65,8 +65,8 @@ fn becomes_ready(plan: &Plan) -> Result<(), TestCaseError> {
     world.rig.now = world.rig.now.saturating_add(Duration::from_secs(1));
     let connect = Step { advance: Advance::Stay, fact: Fact::Connect };
     world.take(&connect).map_err(|violation| fail(&violation))?;
-    // At most: leave a refused login, retry or connect, open, log in.
-    for _ in 0..4 {
+    // At most: leave a refused login, reserve an open, retry or connect, open, log in.
+    for _ in 0..5 {
         if !world.rig.connection.is_ready() {
             let next = Step { advance: Advance::Stay, fact: Fact::Next };
             world.take(&next).map_err(|violation| fail(&violation))?;

@@ -188,6 +188,7 @@ fn fact_of_an_attempt() -> impl Strategy<Value = Fact> {
     prop_oneof![
         4 => Just(Fact::Connect),
         6 => whose().prop_map(Fact::ProviderAnswered),
+        4 => open_reserved(),
         3 => (whose(), ruling()).prop_map(|(whose, ruling)| Fact::ProviderFailed(whose, ruling)),
         4 => whose().prop_map(Fact::Opened),
         2 => (whose(), trouble()).prop_map(|(whose, trouble)| Fact::OpenFailed(whose, trouble)),
@@ -213,6 +214,7 @@ fn fact_of_a_refusal() -> impl Strategy<Value = Fact> {
         4 => Just(Fact::Connect),
         6 => Just(Fact::Opened(Whose::Current)),
         2 => Just(Fact::ProviderAnswered(Whose::Current)),
+        2 => Just(Fact::OpenReserved(0)),
         6 => Just(frame(Content::Refused)),
         1 => Just(frame(Content::Welcome)),
         3 => close.prop_map(move |code| frame(Content::Close(code))),
@@ -263,6 +265,7 @@ fn fact_of_a_stay() -> impl Strategy<Value = Fact> {
         6 => Just(Fact::Next),
         3 => Just(Fact::Opened(Whose::Current)),
         1 => Just(Fact::ProviderAnswered(Whose::Current)),
+        1 => Just(Fact::OpenReserved(0)),
         8 => Just(Fact::Tick),
         4 => Just(Fact::Paused(Whose::Current)),
         5 => Just(Fact::Resumed(Whose::Current)),
@@ -321,8 +324,9 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let rules = vec((any::<u16>(), ruling()), 0..4);
     let rare = || option::weighted(0.3, any::<u16>());
     let asks_provider = prop::bool::weighted(0.3);
-    let rest =
-        (login(), rules, any::<u16>(), any::<u16>(), rare(), rare(), asks_provider, any::<u16>());
+    let shares_budget = prop::bool::weighted(0.3);
+    let attempts = (asks_provider, any::<u16>(), shares_budget);
+    let rest = (login(), rules, any::<u16>(), any::<u16>(), rare(), rare(), attempts);
     (reconnect, heartbeat, rest).prop_map(|(reconnect, heartbeat, rest)| Settings {
         initial_delay: reconnect.0,
         longer_by: reconnect.1,
@@ -344,8 +348,9 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         close_timeout: rest.3,
         data_timeout: rest.4,
         renew_after: rest.5,
-        asks_provider: rest.6,
-        attempt_timeout: rest.7,
+        asks_provider: rest.6.0,
+        attempt_timeout: rest.6.1,
+        shares_budget: rest.6.2,
     })
 }
 
@@ -367,6 +372,12 @@ fn ruling() -> impl Strategy<Value = Ruling> {
         Just(Ruling::Refresh),
         Just(Ruling::Fatal),
     ]
+}
+
+/// An open in the shared budget, at once or later.
+fn open_reserved() -> impl Strategy<Value = Fact> {
+    let coarse = (0..16_u16).prop_map(|halves| halves * 500);
+    prop_oneof![2 => Just(0), 2 => coarse, 1 => any::<u16>()].prop_map(Fact::OpenReserved)
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
@@ -404,6 +415,7 @@ pub(crate) fn fact() -> impl Strategy<Value = Fact> {
         1 => Just(Fact::Reconnect),
         1 => whose().prop_map(Fact::Drained),
         2 => whose().prop_map(Fact::ProviderAnswered),
+        2 => open_reserved(),
         1 => (whose(), ruling()).prop_map(|(whose, ruling)| Fact::ProviderFailed(whose, ruling)),
         1 => any::<u8>().prop_map(Fact::Close),
         3 => content().prop_map(Fact::Send),

@@ -82,6 +82,7 @@ impl Session {
         if self.needs_time() {
             self.settle_answer();
         }
+        self.reserve_open();
         self.report_facts();
     }
 
@@ -149,6 +150,8 @@ impl Session {
                 let attempt = Attempt::of(id, credentials, last_cause);
                 self.orders.push_back(Order::Ask { id, attempt });
             }
+            Action::ReserveOpen(earliest) => self.want_open(earliest),
+            Action::ReleaseOpen => self.release_open(),
             Action::OpenSocket { id, credentials } => {
                 self.orders.push_back(Order::Open { id, credentials });
             }

@@ -81,7 +81,8 @@ impl Checker {
         use ConnectionState::{Authenticated, Closed, Closing, Connected, Connecting};
         match event {
             Event::ConnectRequested => {
-                let is_on = matches!(state, Connecting | Connected | Authenticated);
+                let is_on =
+                    matches!(state, Connecting | Connected | Authenticated) || self.asked.is_some();
                 hold(Invariant::I3, is_on, || format!("{state} after a connect request"))
             }
             Event::ReconnectRequested => {
@@ -96,10 +97,15 @@ impl Checker {
         }
     }
 
+    /// When the retry is due. Under a shared budget nobody knows until its open is reserved.
+    fn retry_due(&self) -> Option<Instant> {
+        if self.config.shares_budget() { self.granted } else { self.wait.map(|wait| wait.due) }
+    }
+
     /// Every state that must end has the deadline that it should have.
     fn check_deadline(&self, state: ConnectionState, deadline: Option<Instant>) -> Verdict {
         let (invariant, due) = match state {
-            ConnectionState::Disconnected => (Invariant::I3, self.wait.map(|wait| wait.due)),
+            ConnectionState::Disconnected => (Invariant::I3, self.retry_due()),
             ConnectionState::Closed => (Invariant::I3, None),
             ConnectionState::Closing => (Invariant::I7, self.stage_due),
             ConnectionState::Connecting
@@ -112,7 +118,10 @@ impl Checker {
             }
         };
         let is_wanted = state == ConnectionState::Disconnected && self.is_wanted;
-        hold(Invariant::I3, !is_wanted || deadline.is_some(), || "waits for nothing".to_string())?;
+        let is_reserving = self.asked.is_some();
+        hold(Invariant::I3, !is_wanted || is_reserving || deadline.is_some(), || {
+            "waits for nothing".to_string()
+        })?;
         hold(invariant, deadline == due, || format!("{state} until {deadline:?}, not {due:?}"))?;
         let is_open = matches!(self.socket, Socket::None)
             == matches!(state, ConnectionState::Disconnected | ConnectionState::Closed);

@@ -16,8 +16,13 @@ use super::{Checker, Socket};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
     pub(super) due: Instant,
-    is_hinted: bool,
-    is_on_purpose: bool,
+    pub(super) is_hinted: bool,
+    pub(super) is_on_purpose: bool,
+}
+
+/// Whether the socket was replaced on purpose.
+pub(super) const fn is_purpose(cause: DisconnectCause) -> bool {
+    matches!(cause, DisconnectCause::Reconnect | DisconnectCause::Renewal)
 }
 
 impl Checker {
@@ -81,11 +86,14 @@ impl Checker {
             format!("attempt {id} after {} with {live:?} live", self.last_socket)
         })?;
         hold(Invariant::I7, self.is_wanted, || format!("attempt {id} though nobody asked"))?;
+        self.use_open()?;
         let wait = self.wait.take();
         self.check_turn(id, wait, event)?;
         let is_on_purpose = match event {
             Event::Drained(_) => true,
-            Event::ReconnectRequested | Event::Tick => wait.is_some_and(|wait| wait.is_on_purpose),
+            Event::ReconnectRequested | Event::OpenReserved(_) | Event::Tick => {
+                wait.is_some_and(|wait| wait.is_on_purpose)
+            }
             _ => false,
         };
         if is_on_purpose {
@@ -118,7 +126,8 @@ impl Checker {
     ) -> Verdict {
         let is_due = wait.is_some_and(|wait| wait.due <= self.now);
         match *event {
-            Event::ConnectRequested => Ok(()),
+            // `use_open` has checked its time.
+            Event::ConnectRequested | Event::OpenReserved(_) => Ok(()),
             // Before the first connect request and when CLOSED, nothing was announced.
             Event::ReconnectRequested => hold(Invariant::I4, is_due || wait.is_none(), || {
                 format!("opened {id} early: {wait:?}")
@@ -158,6 +167,9 @@ impl Checker {
         cause: RetryCause,
         because: Because,
     ) -> Verdict {
+        if self.config.shares_budget() {
+            return self.scheduled_in_budget(attempt, delay, cause, because);
+        }
         let is_hinted = because == Because::Hint;
         if let RetryCause::Disconnected(DisconnectCause::Reconnect | DisconnectCause::Renewal) =
             cause
@@ -184,6 +196,7 @@ impl Checker {
                 RetryCause::Online => (self.now, self.now),
                 RetryCause::Reconnect => (self.next_reconnect(), self.next_reconnect()),
                 RetryCause::ClockJump => self.jumps.retry_bounds(),
+                RetryCause::Connect => return broken(Invariant::I4, format!("{cause:?}")),
                 unknown => unlisted(file!(), &unknown),
             };
             let (least, most) =

@@ -163,7 +163,8 @@ impl Retries {
             (Some(floor), Because::RetryAfter | Because::Policy) => {
                 (low.max(floor), floor.saturating_add(jitter(floor)))
             }
-            (None, Because::RetryAfter | Because::Policy) | (_, Because::Hint) => {
+            (None, Because::RetryAfter | Because::Policy)
+            | (_, Because::Hint | Because::Budget) => {
                 return Err(format!("{because:?} decided on {loss:?}"));
             }
             (_, unknown) => unlisted(file!(), &unknown),

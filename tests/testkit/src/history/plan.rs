@@ -85,6 +85,7 @@ pub struct Settings {
     pub data_timeout: Option<u16>,
     pub renew_after: Option<u16>,
     pub asks_provider: bool,
+    pub shares_budget: bool,
     pub attempt_timeout: u16,
 }
 
@@ -158,6 +159,7 @@ impl Settings {
             .answer_pings(self.answers_pings)
             .login(self.login(timeout))
             .ask_provider(self.asks_provider)
+            .shared_budget(self.shares_budget)
             .attempt_timeout(span(self.attempt_timeout))
             .connect_timeout(span(self.connect_timeout))
             .close_timeout(span(self.close_timeout))
@@ -275,6 +277,8 @@ pub enum Fact {
     PingHanded(Whose, u32),
     /// The write buffer is empty.
     Drained(Whose),
+    /// An open is reserved, this many milliseconds from now.
+    OpenReserved(u16),
     ProviderAnswered(Whose),
     ProviderFailed(Whose, Ruling),
 }

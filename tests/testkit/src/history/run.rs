@@ -257,6 +257,10 @@ impl World {
                 self.feed(Event::PingHanded(self.id(*whose), (*unproven).into()))
             }
             Fact::Drained(whose) => self.feed(Event::Drained(self.id(*whose))),
+            Fact::OpenReserved(millis) => {
+                let at = self.rig.now.saturating_add(Duration::from_millis((*millis).into()));
+                self.feed(Event::OpenReserved(at))
+            }
             Fact::ProviderAnswered(whose) => self.feed(Event::ProviderAnswered(self.id(*whose))),
             Fact::ProviderFailed(whose, ruling) => {
                 self.feed(Event::ProviderFailed(self.id(*whose), ruling.verdict()))
@@ -272,6 +276,9 @@ impl World {
             return self.frame(current, &Content::Pong(Echo::Newest, 0));
         }
         match self.rig.connection.state() {
+            ConnectionState::Disconnected if self.rig.connection.is_reserving() => {
+                self.feed(Event::OpenReserved(self.rig.now)).map(drop)
+            }
             ConnectionState::Disconnected if self.rig.connection.next_deadline().is_some() => {
                 self.advance(Advance::ToDeadline)?;
                 self.feed(Event::Tick).map(drop)

@@ -133,11 +133,9 @@ impl<R: Rng> Reference<R> {
             _ => false,
         };
         self.wants_refresh = refreshes || (self.wants_refresh && reached_no_server);
-        self.retry_at = Some(self.now.saturating_add(delay));
         self.is_retry_on_purpose = false;
         self.not_before = self.now.saturating_add(least);
-        let cause = RetryCause::Disconnected(cause);
-        self.tell(Notice::RetryScheduled { attempt: self.attempts, delay, cause, because });
+        self.plan_retry(delay, RetryCause::Disconnected(cause), because);
     }
 
     /// The strategy's delay, or the least delay of the server or the policy with a spread.

@@ -66,9 +66,14 @@ impl<R: Rng> Reference<R> {
                 // Before its socket opens, an attempt has nothing to abort.
                 let leaves = if is_asked { Action::CloseSocket } else { Action::AbortSocket };
                 self.act(leaves(id));
+                self.socket = None;
                 self.change(ConnectionState::Disconnected, Some(id));
-                self.tell_retry(Duration::ZERO, RetryCause::ClockJump);
-                self.begin_attempt(false);
+                self.is_retry_on_purpose = false;
+                self.not_before = Instant::ZERO;
+                self.plan_retry(Duration::ZERO, RetryCause::ClockJump, Because::Hint);
+                if self.is_retry_due() {
+                    self.begin_attempt(false);
+                }
             }
             (_, _) => {}
         }
@@ -88,15 +93,9 @@ impl<R: Rng> Reference<R> {
     pub(super) fn retry_by(&mut self, at: Instant, cause: RetryCause) {
         let at = at.max(self.not_before);
         if self.retry_at.is_some_and(|retry_at| at < retry_at) {
-            self.retry_at = Some(at);
             self.is_retry_on_purpose = false;
-            self.tell_retry(at.saturating_duration_since(self.now), cause);
+            self.plan_retry(at.saturating_duration_since(self.now), cause, Because::Hint);
         }
-    }
-
-    pub(super) fn tell_retry(&mut self, delay: Duration, cause: RetryCause) {
-        let (attempt, because) = (self.attempts, Because::Hint);
-        self.tell(Notice::RetryScheduled { attempt, delay, cause, because });
     }
 
     /// Online while waiting retries now. Offline changes nothing.
@@ -108,10 +107,10 @@ impl<R: Rng> Reference<R> {
         let was_to_be = self.retry_at;
         self.retry_by(self.now, RetryCause::Online);
         // A hint without effect does not block the next one.
-        if self.retry_at != was_to_be || self.is_due(self.retry_at) {
+        if self.retry_at != was_to_be || self.is_retry_due() {
             self.online_at = Some(self.now);
         }
-        if self.is_due(self.retry_at) {
+        if self.is_retry_due() {
             self.begin_attempt(false);
         }
     }

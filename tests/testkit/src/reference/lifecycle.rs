@@ -2,7 +2,7 @@
 
 use gateway_core::{
     Action, CloseCode, ConnectionState, Credentials, DisconnectCause, Event, Failure, Login,
-    Message, Notice, Outgoing, SendRejection, SocketId,
+    Message, Notice, Outgoing, RetryCause, SendRejection, SocketId,
 };
 
 use crate::unlisted::unlisted;
@@ -50,6 +50,7 @@ impl<R: Rng> Reference<R> {
                     self.refuse_when_ready(verdict);
                 }
             }
+            Event::OpenReserved(at) => self.on_open_reserved(at),
             Event::ProviderAnswered(_) => self.open(),
             Event::ProviderFailed(_, verdict) => self.on_provider_failed(verdict),
             Event::SocketOpened(_) => self.on_opened(),
@@ -82,7 +83,9 @@ impl<R: Rng> Reference<R> {
     fn on_connect(&mut self) {
         match self.state {
             // Waiting: connect now, and keep the count.
-            ConnectionState::Disconnected if self.retry_at.is_some() => self.begin_attempt(false),
+            ConnectionState::Disconnected if self.retry_at.is_some() => {
+                self.begin_or_reserve(false, RetryCause::Connect);
+            }
             ConnectionState::Disconnected | ConnectionState::Closed => self.start_afresh(),
             ConnectionState::Closing => {
                 self.abandon(DisconnectCause::Requested);
@@ -98,7 +101,7 @@ impl<R: Rng> Reference<R> {
     pub(super) fn start_afresh(&mut self) {
         self.reset_attempts();
         self.unready_since = self.now;
-        self.begin_attempt(false);
+        self.begin_or_reserve(false, RetryCause::Connect);
     }
 
     /// The next socket. If there is a provider, it is asked first.
@@ -165,7 +168,7 @@ impl<R: Rng> Reference<R> {
             }
             (ConnectionState::Closing | ConnectionState::Closed, _) => {}
             (_, _) => {
-                self.retry_at = None;
+                self.forget_retry();
                 self.change(ConnectionState::Closed, None);
             }
         }

@@ -7,6 +7,7 @@
 mod attempts;
 mod backoff;
 mod beat;
+mod budget;
 mod clocks;
 mod comparison;
 mod frames;
@@ -18,8 +19,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Action, Config, ConnectionState, DisconnectCause, Event, Instant, Interest, Notice, OpenError,
-    SocketId, Spoken, UnixMillis, Verdict,
+    Action, Because, Config, ConnectionState, DisconnectCause, Event, Instant, Interest, Notice,
+    OpenError, RetryCause, SocketId, Spoken, UnixMillis, Verdict,
 };
 use rand_core::Rng;
 
@@ -75,6 +76,8 @@ pub struct Reference<R> {
     is_refreshed: bool,
     wants_refresh: bool,
     retry_at: Option<Instant>,
+    /// Why there is a retry whose open the driver has not reserved yet, and what set its time.
+    unreserved: Option<(RetryCause, Because)>,
     /// The retry at this time is a reconnect on purpose.
     is_retry_on_purpose: bool,
     /// No hint starts an attempt before this.
@@ -173,6 +176,7 @@ impl<R: Rng> Reference<R> {
             is_refreshed: false,
             wants_refresh: false,
             retry_at: None,
+            unreserved: None,
             is_retry_on_purpose: false,
             not_before: Instant::ZERO,
             reconnect_at: None,
@@ -245,6 +249,7 @@ impl<R: Rng> Reference<R> {
     pub fn deadline(&self) -> Option<Instant> {
         let is_ready = self.ready_since.is_some();
         let waits_for = match self.state {
+            ConnectionState::Disconnected if self.unreserved.is_some() => vec![],
             ConnectionState::Disconnected => vec![self.retry_at],
             ConnectionState::Connecting | ConnectionState::Closing => vec![self.too_late_at],
             ConnectionState::Connected | ConnectionState::Authenticated if !is_ready => {

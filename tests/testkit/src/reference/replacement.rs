@@ -1,7 +1,8 @@
 //! Reconnects on purpose: the application's request, and the renewal of a connection that is old.
 
 use gateway_core::{
-    Action, CloseCode, ConnectionState, DisconnectCause, Instant, Notice, Outgoing, RetryCause,
+    Action, Because, CloseCode, ConnectionState, DisconnectCause, Instant, Notice, Outgoing,
+    RetryCause,
 };
 use rand_core::Rng;
 
@@ -32,7 +33,7 @@ impl<R: Rng> Reference<R> {
             self.is_retry_on_purpose = true;
             self.reconnect_at = self.retry_at;
         }
-        if self.is_due(self.retry_at) {
+        if self.is_retry_due() {
             self.begin_attempt(self.is_retry_on_purpose);
         }
     }
@@ -63,14 +64,13 @@ impl<R: Rng> Reference<R> {
         self.change(ConnectionState::Disconnected, Some(id));
         let at = self.next_reconnect();
         self.reconnect_at = Some(at);
-        let delay = at.saturating_duration_since(self.now);
-        self.tell_retry(delay, RetryCause::Disconnected(cause));
-        if delay.is_zero() {
-            return self.begin_attempt(true);
-        }
-        self.retry_at = Some(at);
         self.is_retry_on_purpose = true;
         self.not_before = Instant::ZERO;
+        let delay = at.saturating_duration_since(self.now);
+        self.plan_retry(delay, RetryCause::Disconnected(cause), Because::Hint);
+        if self.is_retry_due() {
+            self.begin_attempt(true);
+        }
     }
 
     /// Up to a tenth of the span is left out.

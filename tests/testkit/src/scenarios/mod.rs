@@ -3,6 +3,7 @@
 pub(crate) mod abort;
 pub(crate) mod asking;
 pub(crate) mod backoff;
+pub(crate) mod budget;
 pub(crate) mod closing;
 pub(crate) mod connecting;
 pub(crate) mod dialect;

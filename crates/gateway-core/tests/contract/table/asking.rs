@@ -3,13 +3,23 @@
 use core::time::Duration;
 
 use gateway_core::ConnectionState as State;
-use gateway_core::{Because, Credentials, DisconnectCause, Event, GiveUpCause, Verdict};
+use gateway_core::{Because, Credentials, DisconnectCause, Event, GiveUpCause, Instant, Verdict};
 
 use super::rows::{ONE, Row, given_up, lost, lost_until, open, row, stale, timer};
 use super::situation::Situation::{
     self, Asking, Closed, Closing, Connecting, Idle, LoggingIn, Ready, ReadyAfterLogin, Refused,
     Waiting,
 };
+
+/// No situation of the table shares a budget, so nobody asked.
+pub(crate) fn open_reserved(situation: Situation) -> Vec<Row> {
+    match situation {
+        Idle | Waiting | Asking | Connecting | LoggingIn | Refused | Ready | ReadyAfterLogin
+        | Closing | Closed => {
+            vec![row(Event::OpenReserved(Instant::from_millis(1_000)), situation.state(), [])]
+        }
+    }
+}
 
 /// The socket opens, and only now the connect timeout starts.
 pub(crate) fn answered(situation: Situation) -> Vec<Row> {
