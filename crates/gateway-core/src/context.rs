@@ -166,7 +166,7 @@ impl Context<'_> {
         if from != ConnectionState::Disconnected {
             self.changed(from, ConnectionState::Disconnected, None);
         }
-        self.wait(Wait {
+        self.wait(&Wait {
             delay: Duration::ZERO,
             not_before: None,
             credentials,
@@ -177,8 +177,8 @@ impl Context<'_> {
     }
 
     /// Waits for the next attempt, and for its place in the shared budget, if there is one.
-    fn wait(&mut self, wait: Wait) -> State {
-        let Wait { delay, not_before, credentials, reason, cause, because } = wait;
+    fn wait(&mut self, wait: &Wait) -> State {
+        let Wait { delay, not_before, credentials, reason, cause, because } = *wait;
         let retry_at = self.now.saturating_add(delay);
         let turn = self.take_turn(delay, cause, because);
         State::Waiting(Waiting { retry_at, not_before, credentials, reason, turn })
@@ -280,7 +280,7 @@ impl Context<'_> {
             return self.attempt(ConnectionState::Disconnected, credentials, Reason::Purpose);
         }
         self.memory.reconnect_at = Some(Compact::at(retry_at));
-        self.wait(Wait {
+        self.wait(&Wait {
             delay: retry_at.saturating_duration_since(self.now),
             not_before: None,
             credentials,
@@ -314,7 +314,7 @@ impl Context<'_> {
                 self.changed(from, ConnectionState::Disconnected, Some(socket));
                 let not_before =
                     (!least.is_zero()).then(|| Compact::at(self.now.saturating_add(least)));
-                self.wait(Wait {
+                self.wait(&Wait {
                     delay,
                     not_before,
                     credentials,

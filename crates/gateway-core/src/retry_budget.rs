@@ -303,7 +303,7 @@ mod tests {
             burst in 1_u32..8,
             calls in calls(),
         ) {
-            let span = Duration::from_millis(1_000);
+            let span = Duration::from_secs(1);
             let burst = burst.min(opens);
             let mut schedule = RetryBudget::new(opens, span).burst(burst).schedule().unwrap();
             let fresh = schedule.bucket;

@@ -59,6 +59,19 @@ fn causes() -> String {
     for cause in known_values::<DisconnectCause>(&disconnects) {
         assert_eq!(RetryCause::Disconnected(cause).name(), cause.name());
     }
+    let shown = known_values::<GiveUpCause>(&ends).into_iter().map(|cause| cause.to_string());
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            "close_code 1008",
+            "http_status 404",
+            "login_refused",
+            "provider",
+            "dialect",
+            "attempts_spent",
+            "configuration"
+        ]
+    );
     named::<DisconnectCause>(&disconnects, |cause| cause.name())
         + &named::<GiveUpCause>(&ends, |cause| cause.name())
         + &named::<OpenError>(&http, |error| error.name())
