@@ -51,6 +51,7 @@ impl Observer for Seen {
                 Some("opened by a reconnect request, with no wait")
             }
             Event::ProviderAnswered(_) if opens(observed.actions) => Some("provider answered"),
+            Event::OpenReserved(_) if plans(observed.actions) => Some("open reserved"),
             _ => None,
         };
         self.sights().extend(sight);

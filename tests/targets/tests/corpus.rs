@@ -85,6 +85,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "renewal",
             "drained",
             "provider answered",
+            "open reserved",
             "provider failed",
             "attempt timeout",
             "dialect ping",
