@@ -98,11 +98,13 @@ impl EventQueue {
         }
     }
 
-    /// Drops the oldest messages while `drops` says so of the next one.
+    /// Drops the oldest messages while `drops` says so of the next one. The newest message stays.
     /// [`MessagesDropped`](ClientEvent::MessagesDropped) takes the place of the first one. Returns
     /// how many were dropped.
     #[cold]
     pub(crate) fn drop_messages(&mut self, mut drops: impl FnMut(&Message) -> bool) -> u64 {
+        let is_message = |event: &&ClientEvent| matches!(event, ClientEvent::Message(_));
+        let mut older = self.queue.iter().filter(is_message).count().saturating_sub(1);
         let mut dropped = 0_u64;
         let (mut is_over, mut has_mark) = (false, false);
         self.queue.retain_mut(|event| match event {
@@ -112,7 +114,7 @@ impl EventQueue {
                 true
             }
             ClientEvent::Message(message) if !is_over => {
-                is_over = !drops(message);
+                is_over = !count_down(&mut older) || !drops(message);
                 if is_over {
                     return true;
                 }

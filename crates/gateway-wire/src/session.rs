@@ -391,7 +391,7 @@ impl Session {
     pub fn received(&mut self, now: Instant, id: SocketId, bytes: &[u8]) {
         self.now = now;
         self.decode(now, id, bytes);
-        if self.behind == Behind::DropOldest && self.backlog > self.limits.backlog {
+        if self.behind == Behind::DropOldest && self.backlog - self.lent > self.limits.backlog {
             self.drop_oldest_messages();
         }
     }

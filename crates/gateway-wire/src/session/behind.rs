@@ -12,7 +12,8 @@ pub enum Behind {
     /// message is lost, but the server may close the connection. The default.
     #[default]
     StopReading,
-    /// It goes on reading, and drops the oldest messages that the application has not taken:
+    /// It goes on reading, and drops the oldest messages that the application has not taken, but
+    /// never the newest:
     /// [`MessagesDropped`](crate::ClientEvent::MessagesDropped) counts them. For feeds, where only
     /// the newest message matters.
     DropOldest,
@@ -32,11 +33,13 @@ impl Session {
         self.dropped_messages
     }
 
-    /// Drops the oldest messages until three quarters of the limit are left. A drop walks through
-    /// the whole queue, so it drops many at once.
+    /// Drops the oldest messages until three quarters of the limit are left, or only the newest
+    /// message. A drop walks through the whole queue, so it drops many at once. Messages that are
+    /// lent are no longer in the queue, so they do not count.
     #[cold]
     pub(super) fn drop_oldest_messages(&mut self) {
-        let (keeps, backlog) = (self.limits.backlog / 4 * 3, &mut self.backlog);
+        let keeps = (self.limits.backlog / 4 * 3).saturating_add(self.lent);
+        let backlog = &mut self.backlog;
         let dropped = self.events.drop_messages(|message| {
             let drops = *backlog > keeps;
             if drops {

@@ -141,3 +141,25 @@ fn an_application_that_is_behind_misses_the_oldest_messages_if_it_says_so() {
     let first = ClientEvent::Message(Message::text(format!("message {count}")));
     assert_eq!(events.get(1), Some(&first), "the oldest were dropped");
 }
+
+#[test]
+fn the_newest_message_is_never_dropped_and_messages_that_are_lent_do_not_count() {
+    let limits = Limits { backlog: 1_000, ..Limits::default() };
+    let (session, id) = open(calm(), limits);
+    let mut session = session.with_behind(Behind::DropOldest);
+    let long = |byte: u8| [&[0x82, 126, 8, 0][..], &[byte; 2_048]].concat();
+
+    session.received(at(1), id, &long(1));
+    session.received(at(1), id, &long(2));
+    let two = ClientEvent::Message(Message::binary(vec![2; 2_048]));
+    let expected = [ClientEvent::MessagesDropped { count: 1 }, two.clone()];
+    assert_eq!(events(&mut session), expected, "both are longer than the whole backlog");
+
+    session.received(at(1), id, &long(2));
+    assert_eq!(session.lend_event(), Some(two));
+    for text in ["three", "four"] {
+        session.received(at(1), id, &frame(0x81, text));
+    }
+    let expected = ["three", "four"].map(|text| ClientEvent::Message(Message::text(text)));
+    assert_eq!(events(&mut session), expected);
+}
