@@ -91,14 +91,17 @@ impl Tree {
             }
             Kind::Rate => {
                 let last = values.into_iter().next_back().unwrap_or_default();
-                // Without a span it is `off`, or not valid.
-                let (messages, span) = match last.split_once('/') {
-                    Some((messages, span)) => (messages.trim(), Some(span.trim())),
-                    None => (&*last, None),
+                // Without a span it is `off`, or not valid. The span of another source is not for it.
+                let messages = match last.split_once('/') {
+                    Some((messages, span)) => {
+                        self.set(&["rate", "span"], span.trim().into(), origin.clone());
+                        messages.trim()
+                    }
+                    None => {
+                        self.unset("rate", "span", origin.clone());
+                        &*last
+                    }
                 };
-                if let Some(span) = span {
-                    self.set(&["rate", "span"], span.into(), origin.clone());
-                }
                 self.set(&["rate", "messages"], messages.into(), origin);
             }
             Kind::Entry | Kind::SecretEntry => self.lay_entries(setting, '=', values, &origin),
@@ -148,6 +151,14 @@ impl Tree {
         }
         table.insert((*name).to_owned(), value);
         self.origins.insert(path.join("."), origin);
+    }
+
+    /// Removes a field of a section. An error about it names this origin.
+    fn unset(&mut self, section: &str, name: &str, origin: Origin) {
+        if let Some(section) = self.root.get_mut(section).and_then(Value::as_object_mut) {
+            section.remove(name);
+        }
+        self.origins.insert(format!("{section}.{name}"), origin);
     }
 
     /// The keys of a table.

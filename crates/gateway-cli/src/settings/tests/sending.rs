@@ -88,6 +88,11 @@ fn a_rate_has_a_span_and_its_burst_and_reserve_are_below_it() {
              [gateway.toml]",
         ),
         (
+            "rate.messages = 10\nrate.span = '1s'",
+            &["--rate", "120"],
+            "rate.span: must be set together with rate.messages, such as --rate 120/60s  [--rate]",
+        ),
+        (
             "",
             &["--rate", "120/soon"],
             "rate.span = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of \
