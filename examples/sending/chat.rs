@@ -10,8 +10,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gateway_tokio::core::{CloseFrame, Notice};
-use gateway_tokio::{Client, ClientEvent, Events, Fate, Outbox};
+use gateway_tokio::core::{CloseFrame, Notice, SendRejection};
+use gateway_tokio::{Client, ClientEvent, Events, Fate, Handle, Outbox};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,15 +27,27 @@ pub(crate) async fn run(url: &str, typed: impl AsyncBufRead + Unpin) -> Result<(
     let (handle, events) = client.spawn();
     let shown = tokio::spawn(show(events));
 
-    let mut lines = typed.lines();
-    while let Some(line) = lines.next_line().await? {
-        if handle.send(line).await?.is_queued() {
-            println!("(you are offline: this is sent when you are back)");
+    let sent = send_all(&handle, typed).await;
+    // Nothing is typed any more, or it cannot be read. What still waits has half a minute.
+    handle.drain(CloseFrame::NORMAL, Duration::from_secs(30)).await;
+    shown.await?;
+    sent.map_err(Into::into)
+}
+
+async fn send_all(handle: &Handle, typed: impl AsyncBufRead + Unpin) -> std::io::Result<()> {
+    let mut lines = typed.split(b'\n');
+    while let Some(line) = lines.next_segment().await? {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        match handle.send(line.trim_end_matches('\r')).await {
+            Ok(accepted) if accepted.is_queued() => {
+                println!("(you are offline: this is sent when you are back)");
+            }
+            Ok(_) => {}
+            Err(refused) if refused.rejection() == SendRejection::Closed => break,
+            Err(refused) => println!("(not sent: {refused})"), // type it again
         }
     }
-    // Nothing is typed any more. What still waits has half a minute.
-    handle.drain(CloseFrame::NORMAL, Duration::from_secs(30)).await;
-    Ok(shown.await?)
+    Ok(())
 }
 
 async fn show(mut events: Events) {
