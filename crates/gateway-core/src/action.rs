@@ -474,7 +474,7 @@ pub enum SendRejection {
     /// dropped, or an observer panicked. Only drivers give this reason; the machine
     /// never does.
     Gone,
-    /// The message was sent from within an observer or a dialect, which must not wait. Only drivers
+    /// The message was sent from within an observer, a dialect or a correlator, which must not wait. Only drivers
     /// give this reason; the machine never does.
     Reentrant,
     /// The driver's outbox is full, and set to refuse the newest message; or the message is longer

@@ -125,10 +125,11 @@ impl Builder {
     }
 }
 
-/// A sender must know whether it is called from within an observer or a dialect.
+/// A sender must know whether it is called from within an observer, a dialect or a correlator.
 fn marked(settings: Settings) -> Settings {
     Settings {
         observer: settings.observer.map(|own| Box::new(Marked(own)) as _),
+        requests: settings.requests.map(|own| Box::new(Marked(own)) as _),
         dialect: settings
             .dialect
             .map(|make| -> DialectFactory { Box::new(move || Box::new(Marked(make()))) }),

@@ -1,4 +1,4 @@
-//! Whether this thread runs an observer or a dialect. There, a sender must not wait: the client that
+//! Whether this thread runs an observer, a dialect or a correlator. There, a sender must not wait: the client that
 //! it would wait for may be the one that called, or may wait for that one.
 
 use std::cell::Cell;
@@ -7,13 +7,13 @@ use gateway_core::{
     Config, Dialect, DisconnectCause, Duties, Exchange, Instant, Interest, Message, Observed,
     Observer, Received, Secrets, SendingFact,
 };
-use gateway_wire::{BoxDialect, BoxObserver};
+use gateway_wire::{BoxDialect, BoxObserver, CorrelationError, Correlator, Message as SentMessage};
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is inside an observer or a dialect of any client.
+/// Whether this thread is inside an observer, a dialect or a correlator of any client.
 pub(crate) fn is_inside() -> bool {
     INSIDE.get()
 }
@@ -35,7 +35,7 @@ impl Drop for Stay {
     }
 }
 
-/// An observer or a dialect whose calls are marked.
+/// An observer, a dialect or a correlator whose calls are marked.
 pub(crate) struct Marked<T>(pub(crate) T);
 
 #[deny(clippy::missing_trait_methods, reason = "a default would call nothing of the inner one")]
@@ -101,5 +101,23 @@ impl Dialect for Marked<BoxDialect> {
     fn lost(&mut self, cause: DisconnectCause) {
         let _stay = Stay::begin();
         self.0.lost(cause);
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "a default would call nothing of the inner one")]
+impl Correlator for Marked<Box<dyn Correlator>> {
+    fn attach(&mut self, id: u64, message: &SentMessage) -> Result<SentMessage, CorrelationError> {
+        let _stay = Stay::begin();
+        self.0.attach(id, message)
+    }
+
+    fn answered(&mut self, message: &SentMessage) -> Option<u64> {
+        let _stay = Stay::begin();
+        self.0.answered(message)
+    }
+
+    fn greatest_id(&self) -> u64 {
+        let _stay = Stay::begin();
+        self.0.greatest_id()
     }
 }

@@ -29,7 +29,7 @@ impl States {
 
     /// Waits until the state may have changed since the last call, and returns it. The first call
     /// returns at once. Returns `None` once the client was dropped, and if it would have to wait
-    /// within an observer or a dialect.
+    /// within an observer, a dialect or a correlator.
     pub fn changed(&mut self) -> Option<ConnectionState> {
         let seen = self.seen;
         let (standing, changes) = self.mailbox.wait_until(|standing, changes| {

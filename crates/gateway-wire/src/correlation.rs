@@ -18,8 +18,10 @@ const GREATEST: u64 = (1 << 53) - 1;
 /// [`JsonCorrelator`] does not fit.
 ///
 /// A client calls [`attach`](Self::attach) for each request, and [`answered`](Self::answered) for
-/// each message that it receives. If `attach` panics, the request ends with
-/// [`CorrelationError::Other`]. If `answered` panics, the message is an ordinary one.
+/// each message that it receives. These run where an observer runs: under the lock of a spawned client
+/// of `gateway-tokio`. They must not block, and a call of a client from within them fails. If `attach`
+/// panics, the request ends with [`CorrelationError::Other`]. If `answered` panics, the message is an
+/// ordinary one.
 ///
 /// In this example, a message begins with its id in decimal:
 ///

@@ -31,7 +31,7 @@ pub enum EndKind {
     Gone,
     /// The client has not ended: the call came from an observer, a dialect, or other code that runs
     /// under the client's lock, and would have waited for itself.
-    #[error("an observer or a dialect must not wait for its client")]
+    #[error("an observer, a dialect or a correlator must not wait for its client")]
     Reentrant,
 }
 

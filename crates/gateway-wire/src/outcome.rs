@@ -135,7 +135,7 @@ impl Accepted {
     SendRejection::Stalled => "the write buffer is full and the transport took no byte for send_stall; take events, then send again",
     SendRejection::LongerThanReserved => "it is longer than the space that was reserved",
     SendRejection::Gone => "the client is gone: its runtime was shut down, it was dropped, or its code panicked",
-    SendRejection::Reentrant => "an observer or a dialect must not send",
+    SendRejection::Reentrant => "an observer, a dialect or a correlator must not send",
     SendRejection::OutboxFull => "the outbox is full; wait for the Ready notice, or raise its limits",
     SendRejection::Paced => "the rate limit allows no message now; poll the client, then send again",
     _ => "rejected",

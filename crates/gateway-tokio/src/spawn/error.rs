@@ -22,7 +22,7 @@ pub enum HandleErrorKind {
     Gone,
     /// The call came from within an observer, a dialect, or other code that
     /// [runs under the lock](crate::Handle), on the thread that runs it.
-    #[error("an observer or a dialect must not call a handle")]
+    #[error("an observer, a dialect or a correlator must not call a handle")]
     Reentrant,
     /// The connection is closing or closed.
     #[error("the connection is closing or closed")]

@@ -52,8 +52,8 @@ pub enum OnReadyError {
     /// The client was dropped, or its runtime was shut down.
     #[error("the client is gone")]
     Gone,
-    /// The call came from within an observer or a dialect.
-    #[error("an observer or a dialect must not call a client")]
+    /// The call came from within an observer, a dialect or a correlator.
+    #[error("an observer, a dialect or a correlator must not call a client")]
     Reentrant,
 }
 
