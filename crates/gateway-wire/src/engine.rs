@@ -229,7 +229,8 @@ impl<H: Host> Engine<H> {
         self.session.status(self.now())
     }
 
-    /// The time, or zero before the engine has begun: the host's clock may not run yet.
+    /// The time, or zero before the engine has begun: to look at a client must not start the host's
+    /// clock.
     fn now(&self) -> Instant {
         match self.begin {
             Begin::AtFirstLook => Instant::ZERO,
@@ -326,7 +327,8 @@ impl<H: Host> Engine<H> {
     #[inline]
     pub fn tell_time(&mut self) {
         if self.session.needs_time() {
-            self.session.set_time(self.now());
+            // Also before the engine has begun: what is sent now may expire before it begins.
+            self.session.set_time(self.host.now());
         }
     }
 
@@ -340,13 +342,13 @@ impl<H: Host> Engine<H> {
         timeout: Duration,
         repeat: Repeat,
     ) -> Result<RequestId, RequestErrorKind> {
-        self.session.request(self.now(), message, timeout, repeat)
+        self.session.request(self.host.now(), message, timeout, repeat)
     }
 
     /// Starts to close the connection once everything has left, but at most in `within`; see
     /// [`Session::drain`].
     pub fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) {
-        if self.session.queued_messages() > 0 {
+        if self.session.queued_messages() > 0 || self.session.unanswered_requests() > 0 {
             self.begin();
         }
         self.begin = Begin::Begun;

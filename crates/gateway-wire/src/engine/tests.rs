@@ -204,6 +204,48 @@ fn abort(engine: &mut Engine<Memory>) {
     let _ = engine.carry_out_orders();
 }
 
+/// An engine that was not driven yet, ten seconds after its clock was started.
+fn new_engine(more: impl FnOnce(Session) -> Session) -> (Engine<Memory>, Rc<Server>) {
+    let config = Config::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
+    let session = more(Session::new(Arc::new(config), 7, Box::new(NoDialect)));
+    let server = Rc::new(Server::default());
+    server.now.set(Instant::from_millis(10_000));
+    server.takes.set(usize::MAX);
+    (Engine::new(session, Memory(Rc::clone(&server))), server)
+}
+
+fn asking(session: Session) -> Session {
+    session.with_requests(Box::new(crate::correlation::JsonCorrelator::new("/id").unwrap()))
+}
+
+#[test]
+fn what_is_sent_before_the_engine_is_driven_has_its_whole_time() {
+    let endpoint = Endpoint::builder("ws://memory/").build().unwrap();
+    let span = Duration::from_secs(1);
+    let outbox = crate::Outbox::default().time_to_live(span);
+    let (mut engine, _server) = new_engine(|session| session.with_outbox(outbox, &endpoint));
+    engine.send(Message::text("one")).unwrap();
+    assert_eq!(engine.session().deadline(), Some(Instant::from_millis(11_000)));
+
+    let (mut engine, _server) = new_engine(asking);
+    engine.request(&Message::text("{}"), span, Repeat::OnReconnect).unwrap();
+    assert_eq!(engine.session().deadline(), Some(Instant::from_millis(11_000)));
+}
+
+#[test]
+fn a_drain_that_comes_before_the_engine_is_driven_connects_for_a_request_that_waits() {
+    let (mut engine, server) = new_engine(asking);
+    let span = Duration::from_secs(60);
+    let _ = engine.request(&Message::text("{}"), span, Repeat::OnReconnect).unwrap();
+
+    engine.drain(CloseFrame::NORMAL, span);
+    let _ = engine.carry_out_orders();
+    while engine.look() == Progress::Made {}
+
+    assert!(engine.session().is_ready() && engine.session().is_draining());
+    assert!(server.taken() > 0, "the request has left");
+}
+
 #[test]
 fn an_abort_resets_the_stream_and_each_message_has_its_outcome() {
     let (mut engine, server) = engine();
