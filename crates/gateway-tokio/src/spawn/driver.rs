@@ -160,9 +160,11 @@ impl Drop for Driver {
 }
 
 impl State {
-    /// No one uses the client any more.
+    /// No one uses the client any more. A drain goes on: it has its own end.
     fn abandon(&mut self) {
-        if let Some(engine) = &mut self.engine {
+        if let Some(engine) = &mut self.engine
+            && !engine.session().is_draining()
+        {
             engine.close(CloseFrame::NORMAL);
         }
     }
