@@ -154,14 +154,21 @@ impl Client {
     ///
     /// # Errors
     /// Returns the message if the connection is not ready or is closing, if the write buffer is
-    /// full, or if more than 4,096 ranges of outcomes are unread.
+    /// full ([`WriteBlocked`](gateway_core::SendRejection::WriteBlocked)), if the rate limit allows
+    /// no message now ([`Paced`](gateway_core::SendRejection::Paced)), or if more than 4,096 ranges
+    /// of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
-        self.flushing = None;
-        self.engine.send(message.into())
+        self.flushing = None; // the sink's next flush also waits for this message
+        let accepted = self.engine.send(message.into())?;
+        if self.engine.session().needs_time() {
+            self.wakers.wake_all(); // a message that waits has a deadline of its own
+        }
+        Ok(accepted)
     }
 
-    /// Writes and flushes all messages that were accepted before. Returns at once if no socket is
-    /// open.
+    /// Writes and flushes all messages in the write buffer. Returns at once if no socket is open.
+    /// Messages that wait in the [`Outbox`](crate::Outbox) stay there: to send these, too,
+    /// [`drain`](Self::drain) the client, or wait until its [status](Self::status) shows none.
     ///
     /// Cancel-safe.
     ///
@@ -245,14 +252,31 @@ impl Client {
 
     /// Closes the connection once everything has left: what is in the write buffer, what waits in the
     /// [`Outbox`](crate::Outbox), and what waits for the rate limit. No further message is accepted.
-    /// What is left after `within` is [`Rejected`](crate::Fate::Rejected), and the connection is closed
-    /// then. Drives the connection until it is CLOSED, and returns how it ended.
+    /// After `within` the connection is closed. Messages that then still wait in the outbox are
+    /// [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before the Close frame
+    /// if the peer reads them in time. Drives the connection until it is CLOSED, and returns how it
+    /// ended.
     ///
-    /// Cancel-safe: if you drop the future, the client goes on to drain while you poll it.
+    /// Cancel-safe: it starts at the first poll. If you drop the future later, the client goes on to
+    /// drain while you poll it.
     pub async fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) -> End {
         self.engine.drain(frame, within);
         self.wakers.wake_all();
         self.closed().await
+    }
+
+    /// Closes once what waits in the outbox has left: the end of a sink.
+    pub(crate) fn start_close(&mut self) {
+        let session = self.engine.session();
+        if session.is_draining() {
+            return;
+        }
+        let (is_queued, within) = (session.queued_messages() > 0, session.send_stall());
+        match is_queued {
+            true => self.engine.drain(CloseFrame::NORMAL, within),
+            false => self.engine.close(CloseFrame::NORMAL),
+        }
+        self.wakers.wake_all();
     }
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
@@ -321,7 +345,7 @@ impl Client {
         self.wakers.wake_all();
     }
 
-    /// Drives the connection until the client accepts messages. Returns at once if it does so now.
+    /// Drives the connection until it is ready: open, and logged in. Returns at once if it is so now.
     /// Events wait meanwhile, within the bounds of [`ClientEvent`].
     ///
     /// Cancel-safe.
@@ -360,7 +384,8 @@ impl Client {
         self.engine.state()
     }
 
-    /// Whether the client accepts messages.
+    /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
+    /// client also accepts messages while it is not.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.engine.session().is_ready()

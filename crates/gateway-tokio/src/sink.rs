@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
-use gateway_core::{CloseFrame, ConnectionState};
+use gateway_core::ConnectionState;
 use gateway_wire::{FlushError, FlushErrorKind, Message, Name, Prefix, SendError, Session};
 use thiserror::Error;
 
@@ -40,8 +40,13 @@ pub enum SinkError {
 /// Beyond the contract of [`Sink`]:
 ///
 /// - `feed` accepts a message without writing it.
-/// - `poll_flush`, and therefore `SinkExt::send`, flushes all messages that were accepted before.
-/// - `poll_close` closes with 1000 and waits for CLOSED.
+/// - `poll_flush`, and therefore `SinkExt::send`, flushes what is in the write buffer, as
+///   [`Client::flush`] does. Messages that wait in an [`Outbox`](crate::Outbox) stay there: they may
+///   wait for the next connection.
+/// - `poll_close` closes with 1000 and waits for CLOSED. If messages wait in the outbox, it
+///   [drains](Client::drain) the client: it sends them first, but waits at most
+///   [`send_stall`](crate::Builder::send_stall) for that. So `StreamExt::forward` sends all that it
+///   has accepted, if that time suffices.
 ///
 /// These operations also read, until the received messages that you have not taken reach
 /// [`Limits::backlog`](crate::Limits::backlog). So poll the stream as well.
@@ -69,9 +74,7 @@ impl Sink<Message> for Client {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
-        let client = self.get_mut();
-        client.flushing = None; // the next flush also waits for this message
-        client.engine.send(message)?;
+        self.get_mut().try_send(message)?;
         Ok(())
     }
 
@@ -107,7 +110,7 @@ impl Sink<Message> for Client {
             ConnectionState::Disconnected
             | ConnectionState::Connecting
             | ConnectionState::Connected
-            | ConnectionState::Authenticated => client.close(CloseFrame::NORMAL),
+            | ConnectionState::Authenticated => client.start_close(),
         }
         ready!(client.poll_until(cx, Half::Sink, Session::is_over));
         Poll::Ready(Ok(()))

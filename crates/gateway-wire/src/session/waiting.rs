@@ -177,6 +177,12 @@ impl Session {
         self
     }
 
+    /// Returns how long the transport may take no byte before a wait for it stalls.
+    #[must_use]
+    pub const fn send_stall(&self) -> Duration {
+        self.stall.span
+    }
+
     /// Starts or continues a wait for space in the write buffer; see
     /// [`poll_space`](Self::poll_space). If your waits can be dropped, [end](Self::end_wait) an
     /// abandoned wait before you start a new one.
