@@ -198,6 +198,14 @@ impl Either {
         }
     }
 
+    /// Sends a message, or returns it at once.
+    ///
+    /// # Errors
+    /// What the client refuses it for.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
+        each!(self, client => client.try_send(message), handle => handle.try_send(message))
+    }
+
     /// Flushes what was sent.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 mod mail;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -74,6 +74,8 @@ pub struct Client<S: System = Os> {
 struct Asked {
     request: RequestId,
     answer: SyncSender<Result<Message, RequestErrorKind>>,
+    /// Whether the thread still waits: it holds the other end.
+    is_awaited: Weak<()>,
 }
 
 /// The timeout passed without an event. The error's text begins with the client's name.
@@ -167,15 +169,11 @@ impl<S: System> Client<S> {
         // first, so that they do not take the space that it is about to wait for.
         let _ = self.open_mail();
         self.engine.tell_time();
-        if self.engine.session().is_full() {
-            self.engine.wait_for_space();
-            self.drive(|session| session.poll_space().is_ready());
-            let space = self.engine.session().poll_space();
-            self.end_wait(matches!(space, Poll::Ready(Err(_))));
-            if let Poll::Ready(Err(stalled)) = space {
-                let name = self.engine.session().name().cloned();
-                return Err(SendError::new(stalled, message.into()).named(name));
-            }
+        if self.engine.session().is_full()
+            && let Err(stalled) = self.wait_for_turn()
+        {
+            let name = self.engine.session().name().cloned();
+            return Err(SendError::new(stalled, message.into()).named(name));
         }
         let accepted = self.engine.send(message.into())?;
         if let Some(position) = self.engine.write_sent() {
@@ -191,20 +189,18 @@ impl<S: System> Client<S> {
     ///
     /// # Errors
     /// Returns the message if the connection is not ready or is closing, if the write buffer is
-    /// full, or if more than 4,096 ranges of outcomes are unread.
+    /// full or reserved ([`WriteBlocked`](gateway_core::SendRejection::WriteBlocked)), if the rate
+    /// limit allows no message now ([`Paced`](gateway_core::SendRejection::Paced)), or if more than
+    /// 4,096 ranges of outcomes are unread.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
-        self.engine.tell_time();
-        let session = self.engine.session();
-        let is_reserved = session.is_full() && !session.is_write_blocked();
-        if is_reserved && session.takes_messages() {
-            let (why, name) = (SendRejection::WriteBlocked, session.name().cloned());
-            return Err(SendError::new(why, message.into()).named(name));
-        }
         self.engine.send(message.into())
     }
 
-    /// Writes and flushes all messages that were accepted before this call. Does not wait for
-    /// messages that other threads send meanwhile. Returns at once if no socket is open.
+    /// Writes and flushes all messages that were in the write buffer before this call. Does not wait
+    /// for messages that other threads send meanwhile. Returns at once if no socket is open. Messages
+    /// that wait in the [`Outbox`](crate::Outbox) stay there: to send these, too,
+    /// [`drain`](Self::drain) the client, or ask for events until its [status](Self::status) shows
+    /// none.
     ///
     /// # Errors
     /// - [`Stalled`](FlushErrorKind::Stalled): the transport took no byte for
@@ -281,8 +277,10 @@ impl<S: System> Client<S> {
 
     /// Closes the connection once everything has left: what is in the write buffer, what waits in the
     /// [`Outbox`](crate::Outbox), and what waits for the rate limit. No further message is accepted.
-    /// What is left after `within` is [`Rejected`](crate::Fate::Rejected), and the connection is closed
-    /// then. Drives the connection until it is CLOSED, and returns how it ended.
+    /// After `within` the connection is closed. Messages that then still wait in the outbox are
+    /// [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before the Close frame
+    /// if the peer reads them in time. Drives the connection until it is CLOSED, and returns how it
+    /// ended.
     pub fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) -> End {
         self.start_drain(frame, within);
         self.closed()
@@ -361,7 +359,7 @@ impl<S: System> Client<S> {
         self.engine.network_changed(network);
     }
 
-    /// Drives the connection until the client accepts messages. Returns at once if it does so now.
+    /// Drives the connection until it is ready: open, and logged in. Returns at once if it is so now.
     /// Events wait meanwhile, within the bounds of [`ClientEvent`].
     ///
     /// # Errors
@@ -402,7 +400,8 @@ impl<S: System> Client<S> {
         self.engine.state()
     }
 
-    /// Whether the client accepts messages.
+    /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
+    /// client also accepts messages while it is not.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.engine.session().is_ready()
@@ -499,6 +498,7 @@ impl<S: System> Client<S> {
         // A timeout of zero still allows one look at the socket.
         let mut has_looked = false;
         loop {
+            self.forget_requests(); // this may end a drain
             let _ = self.engine.carry_out_orders();
             self.publish();
             self.answer_requests();
@@ -550,6 +550,7 @@ impl<S: System> Client<S> {
     /// Called now and then between events that already wait. So a slow application delays neither
     /// deadlines nor other threads' requests.
     fn look_around(&mut self) {
+        self.forget_requests();
         let asked = self.open_mail();
         if self.engine.check_suspend() || self.engine.due().is_some() {
             self.engine.catch_up();
@@ -559,6 +560,27 @@ impl<S: System> Client<S> {
         }
         self.publish();
         self.answer_requests();
+    }
+
+    /// Waits for space, or for a token. Other threads' messages that wait already go first: with a
+    /// rate limit there is one token at a time, and a thread that sends without a pause would always
+    /// take it.
+    fn wait_for_turn(&mut self) -> Result<(), SendRejection> {
+        let mut before = self.mailbox.waiting_letters();
+        loop {
+            self.engine.wait_for_space();
+            self.drive(|session| session.poll_space().is_ready());
+            let space = self.engine.session().poll_space();
+            self.end_wait(matches!(space, Poll::Ready(Err(_))));
+            if let Poll::Ready(Err(stalled)) = space {
+                return Err(stalled);
+            }
+            let sent = self.open_letters(before);
+            before -= sent;
+            if sent == 0 && !self.engine.session().poll_space().is_pending() {
+                return Ok(());
+            }
+        }
     }
 
     /// Ends the wait of this thread. If it has stalled, the waits of other threads' messages have
@@ -591,6 +613,7 @@ impl<S: System> Iterator for Client<S> {
 /// Messages of other threads that still wait are refused.
 impl<S: System> Drop for Client<S> {
     fn drop(&mut self) {
+        self.answer_requests(); // those that came with the last look
         self.mailbox.end();
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use gateway_core::SendRejection;
 use gateway_wire::{
     End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestErrorKind, SendError,
-    Session,
+    Session, Space,
 };
 
 pub(crate) use self::control::{Control, Facts, Question, Setting, Standing};
@@ -55,9 +55,9 @@ pub(crate) struct Mailbox {
 pub(crate) struct Mail {
     letters: VecDeque<Letter>,
     /// Messages for which so much space is reserved.
-    reserved: VecDeque<(Letter, usize)>,
+    reserved: VecDeque<(Letter, Space)>,
     /// Space that was reserved and is not needed any more.
-    released: usize,
+    released: Space,
     /// The bytes of all messages in `letters`.
     bytes: usize,
     controls: VecDeque<Control>,
@@ -79,12 +79,17 @@ impl Mail {
 
     /// Whether nothing waits but letters.
     fn has_only_letters(&self) -> bool {
-        self.controls.is_empty() && self.reserved.is_empty() && self.released == 0
+        self.controls.is_empty() && self.reserved.is_empty() && self.released.is_empty()
     }
 
     fn change(&mut self, standing: Standing) {
         self.standing = standing;
         self.changes += 1;
+    }
+
+    /// Whether nothing is taken: the client is retired, and no one has asked it to connect.
+    fn is_shut(&self) -> bool {
+        self.retired && !self.will_connect()
     }
 
     /// Whether a request to connect waits. Until the client has processed it, no end is shown: it
@@ -112,7 +117,7 @@ impl Mailbox {
         let mail = Mail {
             letters: VecDeque::new(),
             reserved: VecDeque::new(),
-            released: 0,
+            released: Space::default(),
             bytes: 0,
             controls: VecDeque::new(),
             retired: false,
@@ -135,7 +140,7 @@ impl Mailbox {
     /// Waits for space, and queues a message.
     pub(crate) fn post(&self, letter: Letter) -> Result<(), SendError> {
         let mut mail = self.lock();
-        while mail.is_full_for(&letter) && !mail.retired {
+        while mail.is_full_for(&letter) && !mail.is_shut() {
             if is_inside() {
                 drop(mail);
                 return Err(self.refusal(SendRejection::Reentrant, letter.into_message()));
@@ -146,7 +151,7 @@ impl Mailbox {
     }
 
     /// Waits for a place among the letters, and reserves so much of the write buffer.
-    pub(crate) fn reserve(&self, space: usize) -> Result<(), ReserveError> {
+    pub(crate) fn reserve(&self, space: Space) -> Result<(), ReserveError> {
         if is_inside() {
             return Err(ReserveError::new(ReserveErrorKind::Reentrant, self.name.clone()));
         }
@@ -169,7 +174,7 @@ impl Mailbox {
     /// Queues a message if there is space.
     pub(crate) fn try_post(&self, letter: Letter) -> Result<(), SendError> {
         let mail = self.lock();
-        if mail.is_full_for(&letter) && !mail.retired {
+        if mail.is_full_for(&letter) && !mail.is_shut() {
             drop(mail);
             return Err(self.refusal(SendRejection::WriteBlocked, letter.into_message()));
         }
@@ -177,7 +182,7 @@ impl Mailbox {
     }
 
     fn queue(&self, mut mail: MutexGuard<'_, Mail>, letter: Letter) -> Result<(), Letter> {
-        if mail.retired {
+        if mail.is_shut() {
             return Err(letter);
         }
         mail.bytes += letter.len();
@@ -187,9 +192,9 @@ impl Mailbox {
     }
 
     /// Queues a message for which so much space is reserved. The space is released in any case.
-    pub(crate) fn post_reserved(&self, letter: Letter, space: usize) -> Result<(), SendError> {
+    pub(crate) fn post_reserved(&self, letter: Letter, space: Space) -> Result<(), SendError> {
         let mut mail = self.lock();
-        let queued = match mail.retired {
+        let queued = match mail.is_shut() {
             true => {
                 mail.released += space;
                 Err(letter)
@@ -204,7 +209,7 @@ impl Mailbox {
     }
 
     /// Reserved space is not needed.
-    pub(crate) fn release(&self, space: usize) {
+    pub(crate) fn release(&self, space: Space) {
         let mut mail = self.lock();
         mail.released += space;
         self.ring(mail);
@@ -274,10 +279,10 @@ impl Mailbox {
     pub(crate) fn set_on_ready(&self, setting: Setting) -> Result<bool, OnReadyError> {
         let (answer, set) = sync_channel(1);
         let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
+        while mail.controls.len() >= CONTROLS && !mail.is_shut() && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
-        match (mail.standing, mail.retired) {
+        match (mail.standing, mail.is_shut()) {
             (Standing::GONE, _) => return Err(OnReadyError::Gone),
             (_, true) => return Err(OnReadyError::Closed),
             (_, false) if is_inside() => return Err(OnReadyError::Reentrant),
@@ -296,14 +301,14 @@ impl Mailbox {
     ) -> Result<Message, RequestErrorKind> {
         let time = Countdown::start(timeout);
         let mut mail = self.lock();
-        while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
+        while mail.controls.len() >= CONTROLS && !mail.is_shut() && !is_inside() {
             if time.left().is_zero() {
                 return Err(RequestErrorKind::TimedOut);
             }
             let waited = self.room.wait_timeout(mail, time.left());
             (mail, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        match (mail.standing, mail.retired) {
+        match (mail.standing, mail.is_shut()) {
             (Standing::GONE, _) => return Err(RequestErrorKind::Gone),
             (_, true) => return Err(RequestErrorKind::Closed),
             (_, false) if is_inside() => return Err(RequestErrorKind::Reentrant),
@@ -311,12 +316,12 @@ impl Mailbox {
         }
         let (answer, answered) = sync_channel(1);
         let awaited = Arc::new(());
-        let (is_awaited, timeout) = (Arc::downgrade(&awaited), time.left());
-        let question = Question { message, timeout, repeat, answer, is_awaited };
+        let (is_awaited, left) = (Arc::downgrade(&awaited), time.left());
+        let question = Question { message, time, repeat, answer, is_awaited };
         mail.controls.push_back(Control::Request(Box::new(question)));
         self.ring(mail);
         // The client may not be asked for events meanwhile. Otherwise it ends the request itself.
-        let answer = answered.recv_timeout(timeout.saturating_add(GRACE));
+        let answer = answered.recv_timeout(left.saturating_add(GRACE));
         drop(awaited);
         answer.unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => Err(RequestErrorKind::TimedOut),
@@ -326,16 +331,19 @@ impl Mailbox {
 
     /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
     /// only the newest matter when the client is asked for an event again. The same holds within an
-    /// observer or a dialect, which must not wait.
+    /// observer, a dialect or a correlator, which must not wait.
     pub(crate) fn ask(&self, control: Control) {
         let mut mail = self.lock();
         while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
+        if mail.standing == Standing::GONE {
+            return;
+        }
         if mail.controls.len() >= CONTROLS {
             mail.drop_oldest_control();
         }
-        if control.connects() && mail.standing != Standing::GONE {
+        if control.connects() {
             mail.standing.end = None;
         }
         mail.controls.push_back(control);
@@ -367,7 +375,7 @@ impl Mailbox {
     }
 
     /// Takes the space that was released.
-    pub(crate) fn take_released(&self) -> usize {
+    pub(crate) fn take_released(&self) -> Space {
         let mut mail = self.lock();
         let released = std::mem::take(&mut mail.released);
         self.taken(&mail);
@@ -375,7 +383,7 @@ impl Mailbox {
     }
 
     /// Takes the next message for which space is reserved.
-    pub(crate) fn next_reserved(&self) -> Option<(Letter, usize)> {
+    pub(crate) fn next_reserved(&self) -> Option<(Letter, Space)> {
         let mut mail = self.lock();
         let reserved = mail.reserved.pop_front();
         self.taken(&mail);
@@ -433,27 +441,28 @@ impl Mailbox {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// No one takes messages any more: refuses those that wait, and all that come later.
+    /// No one takes messages any more: refuses those that wait, and all that come later. If a request
+    /// to connect waits, what has come after it waits with it.
     pub(crate) fn retire(&self, facts: Facts) {
         let mut mail = self.lock();
         mail.retired = true;
-        mail.controls.retain(|control| match control {
-            Control::Facts(answer) => {
-                let _ = answer.send(facts.clone()); // the sender may be gone
-                false
-            }
-            Control::OnReady(_, answer) => {
-                let _ = answer.send(Err(OnReadyError::Closed));
-                false
-            }
-            Control::Request(question) => {
-                let _ = question.answer.send(Err(RequestErrorKind::Closed));
-                false
-            }
-            _ => true,
-        });
-        mail.facts = Some(facts);
-        self.refuse_all(mail, SendRejection::Closed);
+        mail.facts = Some(facts.clone());
+        let will_connect = mail.will_connect();
+        let is_refused = |control: &Control| match control {
+            Control::Facts(_) => true,
+            control => control.is_asked() && !will_connect,
+        };
+        let (refused, kept): (VecDeque<_>, _) =
+            std::mem::take(&mut mail.controls).into_iter().partition(is_refused);
+        mail.controls = kept;
+        if will_connect {
+            self.taken(&mail);
+            drop(mail);
+        } else {
+            self.refuse_all(mail, SendRejection::Closed);
+        }
+        // Outside of the lock: a payload may be the application's own buffer.
+        refused.into_iter().for_each(|control| control.refuse(&facts));
     }
 
     /// The client is dropped.
@@ -461,9 +470,10 @@ impl Mailbox {
         let mut mail = self.lock();
         mail.retired = true;
         mail.change(Standing::GONE);
-        mail.controls.clear(); // their senders may wait for an answer
+        let controls = std::mem::take(&mut mail.controls);
         self.changed.notify_all();
         self.refuse_all(mail, SendRejection::Gone);
+        drop(controls); // outside of the lock; their senders may wait for an answer
     }
 
     fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>, why: SendRejection) {
@@ -496,6 +506,7 @@ impl Mailbox {
 mod tests {
     use gateway_core::CloseFrame;
 
+    use super::*;
     use crate::Client;
 
     /// No other thread: whether `ready` and `closed` would wait is seen without a race.
@@ -520,5 +531,52 @@ mod tests {
         assert!(end().is_some());
         sender.connect();
         assert!(end().is_some());
+    }
+
+    #[test]
+    fn what_was_enqueued_before_a_drain_is_accepted() {
+        let mut client = offline(crate::Outbox::default());
+        let sender = client.sender();
+        let receipt = sender.enqueue("one").unwrap();
+        let code = CloseFrame::NORMAL.code();
+        sender.mailbox().ask(Control::Drain(code, String::new(), Duration::from_millis(1)));
+
+        while client.recv().is_some() {}
+
+        assert!(receipt.wait().unwrap().is_queued());
+    }
+
+    #[test]
+    fn after_a_request_to_connect_messages_and_requests_are_taken_again() {
+        let mut client = offline(crate::Outbox::default());
+        let sender = client.sender();
+        client.close(CloseFrame::NORMAL);
+        while client.recv().is_some() {}
+        let refused = sender.request_idempotent("{}", Duration::from_secs(60)).unwrap_err();
+        assert_eq!(refused.kind(), &RequestErrorKind::Closed);
+        assert!(sender.enqueue("one").is_err());
+
+        sender.connect();
+        let receipt = sender.enqueue("two").unwrap();
+        let asking = sender.clone();
+        let caller = std::thread::spawn(move || {
+            asking.request_idempotent("{}", Duration::from_secs(60)).unwrap_err().kind().clone()
+        });
+        while sender.mailbox().lock().controls.len() < 2 && !caller.is_finished() {
+            std::thread::yield_now();
+        }
+        while client.status().unanswered_requests == 0 && !caller.is_finished() {
+            assert!(client.recv().is_some());
+        }
+
+        assert!(receipt.wait().unwrap().is_queued());
+        drop(client);
+        assert_eq!(caller.join().unwrap(), RequestErrorKind::Gone);
+    }
+
+    /// A client that finds no server.
+    fn offline(outbox: crate::Outbox) -> Client {
+        let correlator = crate::JsonCorrelator::new("/id").unwrap();
+        Client::builder("ws://127.0.0.1:9").outbox(outbox).requests(correlator).build().unwrap()
     }
 }

@@ -4,20 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::SendRejection;
-use gateway_wire::{Accepted, Message, Name, Prefix, SendError};
+use gateway_wire::{Accepted, Message, Name, Prefix, SendError, Space};
 use thiserror::Error;
 
 use crate::inside::is_inside;
 use crate::mailbox::{Letter, Mailbox};
 use crate::sender::Receipt;
-
-/// The longest header of a client's frame (RFC 6455 section 5.2).
-const HEADER: usize = 14;
-
-/// How much of the write buffer a message takes.
-pub(crate) const fn space_of(bytes: usize) -> usize {
-    bytes.saturating_add(HEADER)
-}
 
 /// Space in a client's write buffer for one message; see [`Sender::reserve`](crate::Sender::reserve).
 ///
@@ -56,7 +48,8 @@ impl Permit {
     ///   unread.
     /// - [`LongerThanReserved`](SendRejection::LongerThanReserved): the message is longer than
     ///   [`bytes`](Self::bytes).
-    /// - [`Reentrant`](SendRejection::Reentrant): the call came from within an observer or a dialect.
+    /// - [`Reentrant`](SendRejection::Reentrant): the call came from within an observer, a dialect or a
+    ///   correlator.
     pub fn send(mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
         if message.len() > self.bytes {
@@ -67,7 +60,7 @@ impl Permit {
         }
         self.is_used = true; // from here on, the mailbox releases the space
         let (letter, outcome) = Letter::new(message);
-        self.mailbox.post_reserved(letter, space_of(self.bytes))?;
+        self.mailbox.post_reserved(letter, Space::of(self.bytes))?;
         Receipt::new(Arc::clone(&self.mailbox), outcome).wait()
     }
 }
@@ -75,7 +68,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.is_used {
-            self.mailbox.release(space_of(self.bytes));
+            self.mailbox.release(Space::of(self.bytes));
         }
     }
 }
@@ -108,8 +101,8 @@ pub enum ReserveErrorKind {
     /// [`send_stall`](crate::Builder::send_stall).
     #[error("the write buffer is full and the transport took no byte for send_stall")]
     Stalled,
-    /// The call came from within an observer or a dialect, which must not wait.
-    #[error("an observer or a dialect must not wait for a client")]
+    /// The call came from within an observer, a dialect or a correlator, which must not wait.
+    #[error("an observer, a dialect or a correlator must not wait for a client")]
     Reentrant,
 }
 

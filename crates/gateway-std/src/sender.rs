@@ -10,12 +10,12 @@ use gateway_core::{
 };
 use gateway_wire::{
     Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestError,
-    ResponseHeaders, SendError, Status,
+    ResponseHeaders, SendError, Space, Status,
 };
 
 use crate::inside::is_inside;
 use crate::mailbox::{Answer, Control, Letter, Mailbox, Setting};
-use crate::permit::{Permit, ReserveError, space_of};
+use crate::permit::{Permit, ReserveError};
 use crate::states::States;
 
 /// Sends messages and requests to a [`Client`](crate::Client) from another thread. All clones use
@@ -28,7 +28,7 @@ use crate::states::States;
 /// methods there. That thread may [enqueue](Self::enqueue) messages while the mailbox has space. It
 /// must then ask for events before it waits for receipts.
 ///
-/// **An observer or a dialect must not wait.** Within one, of any client, each call that would wait
+/// **An observer, a dialect or a correlator must not wait.** Within one, of any client, each call that would wait
 /// fails instead: with [`SendRejection::Reentrant`],
 /// [`ReserveErrorKind::Reentrant`](crate::ReserveErrorKind::Reentrant) or [`EndKind::Reentrant`].
 /// [`try_send`](Self::try_send) never waits, and requests such as [`close`](Self::close) do not wait
@@ -96,8 +96,9 @@ impl Sender {
     /// once.
     ///
     /// # Errors
-    /// Returns the message if the connection is CLOSED and its events are taken, or if the client
-    /// was dropped ([`Gone`](SendRejection::Gone)). The receipt returns all other errors.
+    /// Returns the message if the connection is CLOSED, its events are taken, and no one has asked to
+    /// [connect](Self::connect), or if the client was dropped ([`Gone`](SendRejection::Gone)). The
+    /// receipt returns all other errors.
     pub fn enqueue(&self, message: impl Into<Message>) -> Result<Receipt, SendError> {
         let (letter, outcome) = Letter::new(message.into());
         self.mailbox.post(letter)?;
@@ -126,8 +127,9 @@ impl Sender {
     /// and decide afterwards what to send.
     ///
     /// Waits as [`send`](Self::send) does, in the same queue. It does not wait for the connection:
-    /// while there is none, there is space. A permit stays valid over a reconnect. While permits are
-    /// held, others find less space, so do not hold many for long.
+    /// while there is none, there is space. A permit stays valid over a reconnect. With a
+    /// [`Rate`](crate::Rate), it also waits for a token, and the permit holds that token. While permits
+    /// are held, others find less space and fewer tokens, so do not hold many for long.
     ///
     /// On the thread that owns the client, this would deadlock.
     ///
@@ -147,7 +149,7 @@ impl Sender {
     /// - [`Reentrant`](crate::ReserveErrorKind::Reentrant): the call came from within an observer or
     ///   a dialect.
     pub fn reserve(&self, bytes: usize) -> Result<Permit, ReserveError> {
-        self.mailbox.reserve(space_of(bytes))?;
+        self.mailbox.reserve(Space::of(bytes))?;
         Ok(Permit::new(Arc::clone(&self.mailbox), bytes))
     }
 
@@ -197,14 +199,15 @@ impl Sender {
         self.mailbox.lock().standing.state
     }
 
-    /// Whether the client accepts messages, or did when it last did something.
+    /// Whether the connection is ready (open, and logged in), or was so when the client last did
+    /// something. With an [`Outbox`](crate::Outbox), the client also accepts messages while it is not.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.mailbox.lock().standing.is_ready
     }
 
-    /// Waits until the client accepts messages. Returns at once if it does so now. Another thread
-    /// must ask the client for events meanwhile. After [`connect`](Self::connect), it waits for the
+    /// Waits until the connection is ready: open, and logged in. Returns at once if it is so now.
+    /// Another thread must ask the client for events meanwhile. After [`connect`](Self::connect), it waits for the
     /// new connection, even if the client is still CLOSED.
     ///
     /// # Errors
@@ -296,8 +299,9 @@ impl Sender {
     }
 
     /// Closes the connection once everything has left; see
-    /// [`Client::drain`](crate::Client::drain). Waits until it is CLOSED, and returns how it ended.
-    /// Another thread must ask the client for events meanwhile.
+    /// [`Client::drain`](crate::Client::drain). Messages that were [enqueued](Self::enqueue) before are
+    /// accepted first, as far as there is space. Waits until the client is CLOSED, and returns how it
+    /// ended. Another thread must ask the client for events meanwhile.
     pub fn drain(&self, frame: CloseFrame<'_>, within: Duration) -> End {
         self.mailbox.ask(Control::Drain(frame.code(), frame.reason().to_owned(), within));
         self.closed()

@@ -26,7 +26,7 @@ use crate::open_failure::OpenFailure;
 use crate::outcome::{Accepted, SendError};
 use crate::provider::{Asking, AttemptPlan, Private};
 use crate::requests::{Repeat, RequestErrorKind, RequestId};
-use crate::session::{OnReadyError, Order, Position, Session, Unread};
+use crate::session::{OnReadyError, Order, Position, Session, Space, Unread};
 use crate::status::Status;
 
 /// Whether a look at the socket has changed anything.
@@ -320,6 +320,25 @@ impl<H: Host> Engine<H> {
     pub fn accept(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
         self.tell_time();
         self.session.accept(message)
+    }
+
+    /// Accepts the message of a permit: see [`Session::accept_reserved`].
+    ///
+    /// # Errors
+    /// Returns the reason if the connection does not accept it now.
+    pub fn accept_reserved(
+        &mut self,
+        message: &Message,
+        space: Space,
+    ) -> Result<Accepted, SendRejection> {
+        self.tell_time();
+        self.session.accept_reserved(message, space)
+    }
+
+    /// Releases what a permit reserved: see [`Session::release`].
+    pub fn release(&mut self, space: Space) {
+        self.tell_time(); // what waited for the space may leave
+        self.session.release(space);
     }
 
     /// Tells the session the time, if it needs that to accept a message. Call this before you look

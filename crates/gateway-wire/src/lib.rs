@@ -81,7 +81,7 @@ pub use requests::{Repeat, RequestError, RequestErrorKind, RequestId};
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
     Behind, BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order,
-    Position, Session, SocketEnd, Unread,
+    Position, Session, SocketEnd, Space, Unread,
 };
 pub use settings::{Parts, Provider, Settings, WallClock};
 pub use shared_budget::{BudgetClock, SharedBudget};

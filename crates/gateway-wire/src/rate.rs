@@ -11,6 +11,9 @@ use gateway_core::{ConfigError, Instant, format_duration};
 /// pause, up to [`burst`](Self::burst) messages leave at once. The rest of the limit comes back
 /// evenly: one token in `span / (messages + 1 - burst)`.
 ///
+/// A permit of `reserve` holds a token from the time that it is given until it sends or is dropped.
+/// Others find one token less meanwhile.
+///
 /// Pings, the login and a dialect's own messages also take tokens, but never wait. The
 /// [`reserve`](Self::reserve) keeps tokens for them. Pongs and Close frames take none. If the server
 /// makes the client send more of these than the reserve holds, more than `messages` may leave in a
@@ -108,6 +111,8 @@ pub(crate) struct TokenBucket {
     /// A message of the application needs the bucket to be full within this time.
     usable: Duration,
     full_at: Instant,
+    /// The tokens that permits hold.
+    held: u32,
 }
 
 impl TokenBucket {
@@ -117,17 +122,28 @@ impl TokenBucket {
         let token = Duration::from_nanos(nanos.div_ceil(returning));
         let free = burst.saturating_sub(reserve).saturating_sub(1);
         let (whole, usable) = (token.saturating_mul(burst), token.saturating_mul(free));
-        Self { token, whole, usable, full_at: Instant::ZERO }
+        Self { token, whole, usable, full_at: Instant::ZERO, held: 0 }
     }
 
-    /// When the next message of the application may leave.
-    pub(crate) fn next_at(&self) -> Instant {
-        self.full_at.saturating_sub(self.usable)
+    /// When the next message without a permit may leave. `None` while permits hold too many tokens.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let held = self.token.saturating_mul(self.held);
+        Some(self.full_at.saturating_sub(self.usable.checked_sub(held)?))
     }
 
-    /// Whether a message of the application may leave.
+    /// Whether a message without a permit may leave.
     pub(crate) fn allows(&self, now: Instant) -> bool {
-        now >= self.next_at()
+        self.next_at().is_some_and(|next_at| now >= next_at)
+    }
+
+    /// Keeps so many tokens for permits.
+    pub(crate) fn hold(&mut self, tokens: u32) {
+        self.held = self.held.saturating_add(tokens);
+    }
+
+    /// So many permits were used or dropped.
+    pub(crate) fn let_go(&mut self, tokens: u32) {
+        self.held = self.held.saturating_sub(tokens);
     }
 
     /// Takes a token, also if there is none. The bucket is at most empty: what never waits delays
@@ -166,9 +182,9 @@ mod tests {
             bucket.take(at(10_000));
         }
         assert!(!bucket.allows(at(10_999)));
-        assert_eq!(bucket.next_at(), at(11_000));
+        assert_eq!(bucket.next_at(), Some(at(11_000)));
         bucket.take(at(11_000));
-        assert_eq!(bucket.next_at(), at(12_000));
+        assert_eq!(bucket.next_at(), Some(at(12_000)));
     }
 
     #[test]
@@ -188,7 +204,7 @@ mod tests {
         for _ in 0..1_000 {
             bucket.take(now);
         }
-        assert_eq!(bucket.next_at(), now.saturating_add(Duration::from_secs(1)));
+        assert_eq!(bucket.next_at(), Some(now.saturating_add(Duration::from_secs(1))));
     }
 
     #[test]
@@ -228,7 +244,7 @@ mod tests {
             let mut now = Instant::from_millis(1);
             let mut sent = Vec::new();
             for pause in pauses {
-                now = now.saturating_add(Duration::from_millis(pause)).max(bucket.next_at());
+                now = now.saturating_add(Duration::from_millis(pause)).max(bucket.next_at().unwrap());
                 while bucket.allows(now) {
                     bucket.take(now);
                     sent.push(now);

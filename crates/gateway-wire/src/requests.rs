@@ -13,7 +13,7 @@ use crate::correlation::{CorrelationError, Correlator};
 use crate::message::Message;
 use crate::name::{Name, Prefix};
 use crate::queue::free_if_large;
-use crate::session::Facts;
+use crate::session::{Facts, weight};
 
 /// A request that was made. A client's requests have different ids. It is not the id in the message,
 /// which may start again with each socket.
@@ -73,8 +73,9 @@ pub enum RequestErrorKind {
     /// The client is gone: it was dropped, its runtime was shut down, or its code panicked.
     #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
     Gone,
-    /// The request was made from within an observer or a dialect, which must not wait.
-    #[error("an observer or a dialect must not make a request")]
+    /// The request was made from within an observer, a dialect or a correlator, which must not
+    /// wait.
+    #[error("an observer, a dialect or a correlator must not make a request")]
     Reentrant,
 }
 
@@ -126,6 +127,8 @@ pub(crate) struct Requests {
     pending: BTreeMap<u64, Pending>,
     /// How requests ended, until their callers take it.
     ended: BTreeMap<RequestId, Ended>,
+    /// The backlog cost of the answers among them.
+    untaken: usize,
     /// The bytes of all messages that are kept here.
     bytes: usize,
     /// No request is due before this instant.
@@ -170,6 +173,7 @@ impl Requests {
             waiting: VecDeque::new(),
             pending: BTreeMap::new(),
             ended: BTreeMap::new(),
+            untaken: 0,
             bytes: 0,
             earliest: Instant::MAX,
             unmatched: 0,
@@ -285,6 +289,7 @@ impl Requests {
             return Some(message);
         };
         self.bytes -= answered.kept.as_ref().map_or(0, Message::len);
+        self.untaken += weight(&message);
         self.ended.insert(answered.request, Ok(message));
         facts.note(answered.request.ends(RequestEnd::Answered));
         if self.unanswered() == 0 {
@@ -388,15 +393,33 @@ impl Requests {
 
     /// Takes how this request ended.
     pub(crate) fn take(&mut self, request: RequestId) -> Option<Ended> {
-        self.ended.remove(&request)
+        let ended = self.ended.remove(&request)?;
+        if let Ok(answer) = &ended {
+            self.untaken -= weight(answer);
+        }
+        Some(ended)
+    }
+
+    /// Takes all answers that their callers have not taken.
+    pub(crate) fn take_answers(&mut self) -> BTreeMap<RequestId, Message> {
+        self.untaken = 0;
+        let ended = std::mem::take(&mut self.ended).into_iter();
+        ended.filter_map(|(request, end)| Some((request, end.ok()?))).collect()
+    }
+
+    /// The backlog cost of the answers that their callers have not taken.
+    pub(crate) const fn untaken(&self) -> usize {
+        self.untaken
     }
 
     /// No one waits for this request any more. If its message was sent, its answer is an ordinary
     /// message.
     pub(crate) fn forget(&mut self, request: RequestId, facts: &mut Facts<'_>) {
+        if self.take(request).is_some() {
+            return; // it has ended
+        }
         let before = self.unanswered();
-        let Self { waiting, pending, ended, bytes, .. } = self;
-        ended.remove(&request);
+        let Self { waiting, pending, bytes, .. } = self;
         waiting.retain(|other| {
             let is_other = other.request != request;
             if !is_other {

@@ -46,7 +46,9 @@ use self::observing::Observing;
 use self::on_ready::OnReady;
 pub use self::on_ready::OnReadyError;
 pub use self::order::Order;
-use self::perform::{Payload, weight};
+use self::perform::Payload;
+pub(crate) use self::perform::weight;
+pub use self::permits::Space;
 use self::reserving::Reserving;
 use self::resume::Resume;
 use self::sending::Sending;
@@ -299,11 +301,21 @@ impl Session {
     /// Returns the reason if the connection does not accept the message now, or if more than 4,096
     /// ranges of outcomes are unread.
     pub fn accept(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
+        self.accept_with(message, false)
+    }
+
+    /// Does the same. A permitted message may use what is reserved.
+    #[inline]
+    fn accept_with(
+        &mut self,
+        message: &Message,
+        is_permitted: bool,
+    ) -> Result<Accepted, SendRejection> {
         if self.events.is_full_of_outcomes() {
             return Err(self.refuse(message, SendRejection::OutcomesUnread));
         }
-        if self.sending.is_some() {
-            return self.accept_with_care(message);
+        if self.sending.is_some() || self.reserved > 0 {
+            return self.accept_with_care(message, is_permitted);
         }
         self.accept_now(self.ledger.next_number(), message).map(Accepted::Buffered)
     }

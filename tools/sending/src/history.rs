@@ -7,7 +7,7 @@ use gateway_core::{
     CloseFrame, ConnectionState, Failure, Instant, OpenError, SendRejection, SocketId,
 };
 use gateway_wire::{
-    Accepted, Message, OpenFailure, Order, Repeat, RequestErrorKind, RequestId, Session,
+    Accepted, Message, OpenFailure, Order, Repeat, RequestErrorKind, RequestId, Session, Space,
 };
 
 use crate::answers::TwoIds;
@@ -25,8 +25,8 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// How late an event comes after a deadline that was missed, and how long a wait is.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The bytes that a reservation holds.
-const RESERVED: usize = 9;
+/// A reservation is for a short message. With the longest header, it holds so many bytes.
+const RESERVED: usize = SHORT + 14;
 
 /// A close ends after fewer rounds of orders and deadlines.
 const ROUNDS: usize = 20;
@@ -47,7 +47,7 @@ pub enum Step {
     RepeatLong,
     /// It gives up its oldest request.
     Forget,
-    /// It reserves space in the write buffer.
+    /// It reserves space in the write buffer, and a token.
     Reserve,
     /// It returns that space without using it.
     Release,
@@ -142,9 +142,7 @@ impl<'a> History<'a> {
             }
             Step::Ask | Step::Repeat | Step::RepeatLong => true,
             Step::Forget => self.books.open().next().is_some(),
-            Step::Reserve => {
-                !self.is_reserved && self.session.is_ready() && !self.session.is_full()
-            }
+            Step::Reserve => !self.is_reserved && !self.is_closed() && self.session.may_reserve(),
             Step::Release => self.is_reserved,
             Step::Connect => match self.session.state() {
                 ConnectionState::Disconnected
@@ -222,14 +220,15 @@ impl<'a> History<'a> {
                 self.sights.insert("forgotten");
             }
             Step::Reserve => {
-                self.session.reserve(RESERVED);
+                self.session.set_time(self.now);
+                self.session.reserve(Space::of(SHORT));
                 self.is_reserved = true;
                 self.sights.insert("reserved");
             }
             Step::Release => {
                 self.is_reserved = false;
                 self.session.set_time(self.now);
-                self.session.release(RESERVED);
+                self.session.release(Space::of(SHORT));
             }
             Step::Connect => self.session.connect(now),
             Step::Reconnect => self.session.reconnect(now),
@@ -344,11 +343,11 @@ impl<'a> History<'a> {
         let expected = self.expected_of_send(length);
         let text = format!("{:.<length$}", format!("m{}", self.books.sent.len()));
         self.session.set_time(self.now);
-        let result = self.session.accept(&Message::text(text));
-        if self.is_reserved {
-            self.is_reserved = false;
-            self.session.release(RESERVED);
-        }
+        let message = Message::text(text);
+        let result = match std::mem::take(&mut self.is_reserved) {
+            true => self.session.accept_reserved(&message, Space::of(length)),
+            false => self.session.accept(&message),
+        };
         let told = result.map(Accepted::is_queued);
         hold("a send is accepted or refused for its reason", told == expected, || {
             format!("{result:?} in place of {expected:?}")

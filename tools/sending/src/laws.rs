@@ -344,6 +344,9 @@ impl History<'_> {
             return Ok(());
         }
         let live = self.live();
+        if self.reserved() > 0 && self.world.rate.is_some() {
+            return Ok(()); // the one token is held
+        }
         let on_socket = self.books.open().filter(|asked| asked.is_on(live)).count();
         let off_socket = self.books.open().count() - on_socket;
         let has_request = off_socket > 0 && on_socket < TwoIds::COUNT;

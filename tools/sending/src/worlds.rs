@@ -85,8 +85,8 @@ const PLAIN: World = World {
 
 /// All worlds.
 #[must_use]
-pub const fn worlds() -> [World; 9] {
-    [DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, KEEPING, LEAVING, PERMITTING]
+pub const fn worlds() -> [World; 10] {
+    [DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, KEEPING, LEAVING, PERMITTING, HOLDING]
 }
 
 /// An outbox that drops its oldest message, and a connection that is lost.
@@ -308,8 +308,35 @@ const PERMITTING: World = World {
     outbox: Some(Queue { messages: 4, ..QUEUE }),
     has_requests: true,
     has_permits: true,
-    high_water: 12,
+    high_water: 20,
     expected: &["sent", "rejected", "expired", "reserved"],
+    ..PLAIN
+};
+
+/// A permit that holds the one token of a rate limit.
+const HOLDING: World = World {
+    name: "holding",
+    depth: 8,
+    short_depth: 5,
+    begin: &[Step::Connect, Step::Obey],
+    steps: &[
+        Step::Send,
+        Step::Repeat,
+        Step::Reserve,
+        Step::Release,
+        Step::Connect,
+        Step::Obey,
+        Step::Write,
+        Step::Lose,
+        Step::Drain,
+        Step::Wait,
+        Step::Due,
+    ],
+    outbox: Some(QUEUE),
+    rate: Some((1, Duration::from_millis(1_500))),
+    has_requests: true,
+    has_permits: true,
+    expected: &["sent", "rejected", "expired", "reserved", "queued", "buffered", "drained"],
     ..PLAIN
 };
 

@@ -2,7 +2,8 @@
 
 use std::task::Poll;
 
-use gateway_core::{CloseFrame, ConnectionState, SendRejection};
+use gateway_core::{CloseFrame, SendRejection};
+use gateway_wire::SendError;
 
 use super::{Asked, Client};
 use crate::mailbox::{Control, Facts, Letter, Question, Setting, Standing, Wait};
@@ -41,6 +42,7 @@ impl<S: System> Client<S> {
                     }
                 }
                 Control::Drain(code, reason, within) => {
+                    self.open_messages(); // they were sent before, or at the same time
                     if let Ok(frame) = CloseFrame::new(code.number(), &reason) {
                         self.start_drain(frame, within);
                     }
@@ -66,13 +68,32 @@ impl<S: System> Client<S> {
         if any {
             self.publish_again();
         }
-        any |= self.release();
-        any |= self.open_letters();
+        any | self.open_messages()
+    }
+
+    /// Sends the messages of other threads, as far as there is space. Returns whether there was any.
+    fn open_messages(&mut self) -> bool {
+        let any = self.release() | (self.open_letters(usize::MAX) > 0);
         // Behind the messages that find space. What they release is for those that did not.
-        match self.open_reserved() {
-            true => self.open_letters() | true,
-            false => any,
+        if !self.open_reserved() {
+            return any;
         }
+        self.open_letters(usize::MAX);
+        true
+    }
+
+    /// Ends the requests of threads that wait no longer: their time was over while no one drove the
+    /// client. An answer that comes now is an ordinary message. Call this before each look at the
+    /// socket.
+    pub(super) fn forget_requests(&mut self) {
+        let session = self.engine.session_mut();
+        self.asked.retain(|asked| {
+            let is_awaited = asked.is_awaited.strong_count() > 0;
+            if !is_awaited {
+                session.forget_request(asked.request);
+            }
+            is_awaited
+        });
     }
 
     /// Sends the answers to the threads that wait for them.
@@ -92,23 +113,22 @@ impl<S: System> Client<S> {
 
     /// Makes another thread's request.
     fn take_question(&mut self, question: Question) {
-        let Question { message, timeout, repeat, answer, is_awaited } = question;
+        let Question { message, time, repeat, answer, is_awaited } = question;
         if is_awaited.strong_count() == 0 {
             return; // its time was over before the client was driven
         }
-        match self.engine.request(&message, timeout, repeat) {
-            Ok(request) => self.asked.push(Asked { request, answer }),
+        match self.engine.request(&message, time.left(), repeat) {
+            Ok(request) => self.asked.push(Asked { request, answer, is_awaited }),
             Err(why) => drop(answer.send(Err(why))),
         }
     }
 
     fn release(&mut self) -> bool {
         let released = self.mailbox.take_released();
-        if released > 0 {
-            self.engine.tell_time(); // what waited for the space may leave
-            self.engine.session_mut().release(released);
+        if !released.is_empty() {
+            self.engine.release(released);
         }
-        released > 0
+        !released.is_empty()
     }
 
     /// Sends the messages for which space is reserved.
@@ -116,8 +136,20 @@ impl<S: System> Client<S> {
         let mut any = false;
         while let Some((letter, space)) = self.mailbox.next_reserved() {
             any = true;
-            self.answer(letter);
-            self.engine.session_mut().release(space);
+            match letter {
+                // The channel has space for the one answer, and the sender may be gone.
+                Letter::Message(message, answer) => {
+                    let sent = self.engine.accept_reserved(&message, space);
+                    let name = self.engine.session().name();
+                    let _ = answer.send(
+                        sent.map_err(|why| SendError::new(why, message).named(name.cloned())),
+                    );
+                }
+                letter @ Letter::Space(..) => {
+                    self.answer(letter);
+                    self.engine.release(space);
+                }
+            }
         }
         any
     }
@@ -129,7 +161,7 @@ impl<S: System> Client<S> {
             Letter::Message(message, answer) => {
                 let _ = answer.send(self.engine.send(message));
             }
-            Letter::Space(..) if is_closed(self.state()) => {
+            Letter::Space(..) if self.engine.session().is_closed() => {
                 letter.refuse(SendRejection::Closed, None);
             }
             Letter::Space(space, answer) => {
@@ -145,13 +177,14 @@ impl<S: System> Client<S> {
         // While only permits fill the buffer, there is no deadline.
         let is_awaited = session.is_waiting() || session.pending().is_empty();
         let messages = session.poll_space().is_pending() && is_awaited;
-        Wait { messages, reservations: messages || self.only_permits_make_space() }
+        Wait { messages, reservations: messages || self.reservations_wait() }
     }
 
-    /// There is no connection, and still no space: a reservation has to wait for a permit.
-    fn only_permits_make_space(&self) -> bool {
+    /// Whether a reservation has to wait, for a permit or for a token, also if messages do not: there
+    /// may be no connection.
+    fn reservations_wait(&self) -> bool {
         let session = self.engine.session();
-        session.is_full() && !session.takes_messages() && !is_closed(session.state())
+        !session.may_reserve() && !session.is_closed()
     }
 
     /// What senders may ask for.
@@ -163,20 +196,21 @@ impl<S: System> Client<S> {
         }
     }
 
-    /// Sends the messages of other threads, as far as there is space. Messages that come meanwhile
-    /// wait for the next call: threads whose messages are refused at once must not keep this one
-    /// busy.
-    fn open_letters(&mut self) -> bool {
-        let (mut any, mut has_stalled) = (false, false);
-        for _ in 0..self.mailbox.waiting_letters() {
+    /// Sends at most `most` letters of other threads, as far as there is space. Returns how many.
+    /// Letters that come meanwhile wait for the next call: threads whose messages are refused at once
+    /// must not keep this one busy.
+    pub(super) fn open_letters(&mut self, most: usize) -> usize {
+        let (mut count, mut has_stalled) = (0, false);
+        for _ in 0..self.mailbox.waiting_letters().min(most) {
+            self.engine.tell_time();
             let space = self.engine.session().poll_space();
             if space.is_pending() {
                 self.engine.wait_for_space();
-                return any;
+                return count;
             }
-            let only_messages = self.only_permits_make_space();
+            let only_messages = space == Poll::Ready(Ok(())) && self.reservations_wait();
             let Some(letter) = self.mailbox.next_letter(only_messages) else { break };
-            any = true;
+            count += 1;
             match space {
                 Poll::Ready(Err(stalled)) => {
                     letter.refuse(stalled, self.engine.session().name().cloned());
@@ -188,11 +222,6 @@ impl<S: System> Client<S> {
         if has_stalled {
             self.engine.end_wait(); // a later message has its own wait
         }
-        any
+        count
     }
-}
-
-/// Whether nothing is sent before the next connect.
-const fn is_closed(state: ConnectionState) -> bool {
-    matches!(state, ConnectionState::Closing | ConnectionState::Closed)
 }

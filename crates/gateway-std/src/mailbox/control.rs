@@ -9,6 +9,8 @@ use gateway_wire::{
     EndKind, Message, OnReadyError, Repeat, RequestErrorKind, ResponseHeaders, Session, Status,
 };
 
+use crate::clock::Countdown;
+
 /// A request that overtakes messages.
 pub(crate) enum Control {
     Close(CloseCode, String),
@@ -26,7 +28,8 @@ pub(crate) enum Control {
 /// A request that waits for an answer of the server.
 pub(crate) struct Question {
     pub(crate) message: Message,
-    pub(crate) timeout: Duration,
+    /// The time that is left to the thread.
+    pub(crate) time: Countdown,
     pub(crate) repeat: Repeat,
     pub(crate) answer: SyncSender<Result<Message, RequestErrorKind>>,
     /// Whether the thread still waits: it holds the other end.
@@ -43,6 +46,25 @@ impl Control {
     /// Whether a thread waits for its answer.
     pub(super) const fn is_asked(&self) -> bool {
         matches!(self, Self::Facts(_) | Self::OnReady(..) | Self::Request(_))
+    }
+
+    /// Answers a control that is not carried out: the client is CLOSED.
+    pub(super) fn refuse(self, facts: &Facts) {
+        // The channel has space for the one answer, and the sender may be gone.
+        match self {
+            Self::Facts(answer) => drop(answer.send(facts.clone())),
+            Self::OnReady(_, answer) => drop(answer.send(Err(OnReadyError::Closed))),
+            Self::Request(question) => {
+                let _ = question.answer.send(Err(RequestErrorKind::Closed));
+            }
+            Self::Close(..)
+            | Self::Drain(..)
+            | Self::Connect
+            | Self::Reconnect
+            | Self::Network(_)
+            | Self::LoginAccepted
+            | Self::LoginRejected(_) => {}
+        }
     }
 
     pub(super) const fn closes(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use gateway_core::SendRejection;
-use gateway_wire::{Accepted, Message, Name, SendError};
+use gateway_wire::{Accepted, Message, Name, SendError, Space};
 
 use crate::permit::ReserveErrorKind;
 
@@ -11,8 +11,8 @@ use crate::permit::ReserveErrorKind;
 pub(crate) enum Letter {
     /// A message.
     Message(Message, SyncSender<Answer>),
-    /// To reserve this much space.
-    Space(usize, SyncSender<Reserved>),
+    /// To reserve this much.
+    Space(Space, SyncSender<Reserved>),
 }
 
 /// The result of a message.
@@ -29,9 +29,9 @@ impl Letter {
     }
 
     /// A reservation, and where its result comes.
-    pub(crate) fn space(bytes: usize) -> (Self, Receiver<Reserved>) {
+    pub(crate) fn space(space: Space) -> (Self, Receiver<Reserved>) {
         let (answer, outcome) = sync_channel(1);
-        (Self::Space(bytes, answer), outcome)
+        (Self::Space(space, answer), outcome)
     }
 
     /// Refuses it. A reservation is refused as stalled, as gone or as closed.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     Accepted, End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestError,
-    ResponseHeaders, SendError, Status,
+    ResponseHeaders, SendError, Space, Status,
 };
 
 use super::error::{HandleError, HandleErrorKind};
 use super::permit::Permit;
 use super::request::Asking;
-use super::send::{Place, space_of};
+use super::send::Place;
 use super::shared::Shared;
 use super::standing::Watch;
 use super::states::States;
@@ -23,10 +23,10 @@ use crate::sync::Arc;
 /// A call has changed the client when it returns. A lock guards the client, and each call holds it for
 /// a short time. The client's task does the IO. The calls also work on threads without a runtime.
 ///
-/// **Under the lock** runs this code of the application's: its observer, its dialect, the methods of
-/// its [`Transport`](crate::Transport), [`Dial::abort`](crate::Dial::abort) and
-/// [`Dial::fails_whole`](crate::Dial::fails_whole), and the function of
-/// [`wall_clock`](crate::Builder::wall_clock). It must not block. From within it, every call fails:
+/// **Under the lock** runs this code of the application's: its observer, its dialect, its
+/// [`Correlator`](crate::Correlator), the methods of its [`Transport`](crate::Transport),
+/// [`Dial::abort`](crate::Dial::abort) and [`Dial::fails_whole`](crate::Dial::fails_whole), and the
+/// function of [`wall_clock`](crate::Builder::wall_clock). It must not block. From within it, every call fails:
 /// `send` with [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
 /// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). The calls that return no error
 /// need no lock, and work there, too. If this code panics, the client's task is gone.
@@ -102,9 +102,12 @@ impl Handle {
     /// The same as [`send`](Self::send), but never waits.
     ///
     /// # Errors
-    /// Each error returns the message. The errors are those of [`send`](Self::send), and one more:
-    /// [`WriteBlocked`](gateway_core::SendRejection::WriteBlocked) if `send` would wait, because the
-    /// write buffer is full or others wait.
+    /// Each error returns the message. The errors are those of [`send`](Self::send), and two more, if
+    /// `send` would wait:
+    ///
+    /// - [`WriteBlocked`](gateway_core::SendRejection::WriteBlocked): the write buffer is full, or
+    ///   others wait for it.
+    /// - [`Paced`](gateway_core::SendRejection::Paced): the rate limit allows no message now.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
         let sent = self.shared.try_send(&message);
@@ -117,9 +120,10 @@ impl Handle {
     ///
     /// Waits as [`send`](Self::send) does, in the same queue. It does not wait for the connection:
     /// while there is none, only other permits take space. A permit stays valid over a reconnect.
-    /// While permits are held, others find less space, so do not hold many for long. A task that
-    /// holds permits for the whole buffer, and then calls `send` or `reserve`, waits for itself
-    /// without end.
+    /// With a [`Rate`](crate::Rate), it also waits for a token, and the permit holds that token.
+    /// While permits are held, others find less space and fewer tokens, so do not hold many for long.
+    /// A task that holds permits for the whole buffer, or all tokens, and then calls `send` or
+    /// `reserve`, waits for itself without end.
     ///
     /// Cancel-safe: if you drop the future before it completes, nothing is reserved.
     ///
@@ -135,7 +139,7 @@ impl Handle {
     /// `Closed`, `Stalled`, `Gone` or `Reentrant`, with the meaning that they have for
     /// [`send`](Self::send).
     pub async fn reserve(&self, bytes: usize) -> Result<Permit, HandleError> {
-        let reserved = Place::new(&self.shared).reserve(space_of(bytes)).await;
+        let reserved = Place::new(&self.shared).reserve(Space::of(bytes)).await;
         reserved.map_err(|kind| self.shared.error(kind))?;
         Ok(Permit::new(self.clone(), bytes))
     }
@@ -148,8 +152,8 @@ impl Handle {
     /// The server may have carried out a request whose answer did not come. The error's
     /// [kind](RequestError::kind) says whether that is possible.
     ///
-    /// Cancel-safe: if you drop the future, the request ends. Its message may have been sent, and
-    /// the answer is then an ordinary message.
+    /// Cancel-safe: the request is made at the first poll. If you drop the future later, the request
+    /// ends. Its message may have been sent, and the answer is then an ordinary message.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -209,14 +213,15 @@ impl Handle {
         self.shared.standing().state()
     }
 
-    /// Whether the client accepts messages.
+    /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
+    /// client also accepts messages while it is not.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.standing().is_ready()
     }
 
-    /// Waits until the client accepts messages. Returns at once if it does so now. The connection
-    /// may be lost again before your next call.
+    /// Waits until the connection is ready: open, and logged in. Returns at once if it is so now. The
+    /// connection may be lost again before your next call.
     ///
     /// Cancel-safe.
     ///
@@ -373,7 +378,8 @@ impl Handle {
     /// [`Client::drain`](crate::Client::drain). Waits until it is CLOSED, and returns how it ended.
     /// Messages that wait for space are returned to their senders.
     ///
-    /// Cancel-safe: if you drop the future, the client goes on to drain.
+    /// Cancel-safe: it starts at the first poll. If you drop the future later, the client goes on to
+    /// drain, also if you drop the handle and the events.
     pub async fn drain(&self, frame: CloseFrame<'_>, within: Duration) -> End {
         match self.shared.request(|engine| engine.drain(frame, within)) {
             Ok(()) => self.closed().await,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use gateway_wire::{Accepted, Message, SendError};
+use gateway_wire::{Accepted, Message, SendError, Space};
 
 use super::handle::Handle;
-use super::send::space_of;
 
 /// Space in a client's write buffer for one message; see [`Handle::reserve`].
 ///
@@ -45,7 +44,7 @@ impl Permit {
         self.is_used = true;
         let shared = self.handle.shared();
         shared
-            .send_reserved(&message, space_of(self.bytes))
+            .send_reserved(&message, Space::of(self.bytes))
             .map_err(|why| SendError::new(why, message).named(shared.name().cloned()))
     }
 }
@@ -53,7 +52,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.is_used {
-            self.handle.shared().release(space_of(self.bytes));
+            self.handle.shared().release(Space::of(self.bytes));
         }
     }
 }

@@ -43,10 +43,11 @@ impl Callers {
     }
 }
 
-/// A request whose caller waits. If its future is dropped, the request is forgotten.
+/// A request whose caller waits. If its future is dropped before the end, the request is forgotten.
 pub(super) struct Asking<'a> {
     shared: &'a Shared,
     request: RequestId,
+    is_over: bool,
     /// Kept until the client has dropped its own: a payload may be the application's own buffer, and
     /// must not be dropped under the lock.
     _message: Message,
@@ -68,18 +69,19 @@ impl<'a> Asking<'a> {
             Ok(request)
         });
         let request = made.map_err(error)??;
-        Ok(Self { shared, request, _message: message })
+        Ok(Self { shared, request, is_over: false, _message: message })
     }
 
     /// Waits for the answer.
-    pub(super) async fn answer(self) -> Result<Message, RequestErrorKind> {
+    pub(super) async fn answer(mut self) -> Result<Message, RequestErrorKind> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Message, RequestErrorKind>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, RequestErrorKind>> {
         let budget = ready!(coop::poll_proceed(cx));
         let polled =
             self.shared.with(|state, wakes| state.poll_answer(self.request, cx.waker(), wakes));
+        self.is_over = matches!(polled, Ok(Poll::Ready(_)));
         let answer = ready!(polled.unwrap_or_else(|kind| Poll::Ready(Err(error(kind)))));
         budget.made_progress();
         Poll::Ready(answer)
@@ -88,7 +90,9 @@ impl<'a> Asking<'a> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.shared.forget_request(self.request);
+        if !self.is_over {
+            self.shared.forget_request(self.request);
+        }
     }
 }
 
@@ -100,9 +104,16 @@ impl State {
         wakes: &mut Wakes,
     ) -> Poll<Result<Message, RequestErrorKind>> {
         let Some(engine) = &mut self.engine else {
-            return Poll::Ready(Err(RequestErrorKind::Gone));
+            let answer = self.answers.remove(&request);
+            return Poll::Ready(answer.ok_or(RequestErrorKind::Gone));
         };
-        if let Some(answer) = engine.session_mut().take_answer(request) {
+        let session = engine.session_mut();
+        if let Some(answer) = session.take_answer(request) {
+            let reads_again = session.is_flow_changed();
+            self.callers.leave(request, wakes);
+            if reads_again {
+                self.call_driver(wakes);
+            }
             return Poll::Ready(answer);
         }
         self.callers.wait(request, waker, wakes);
@@ -112,12 +123,11 @@ impl State {
     /// The request's caller waits no longer.
     pub(super) fn forget_request(&mut self, request: RequestId, wakes: &mut Wakes) {
         self.callers.leave(request, wakes);
+        self.answers.remove(&request);
         if let Some(engine) = &mut self.engine {
             engine.session_mut().forget_request(request);
-            // A drain may have waited for this answer, or another request for its id.
-            if engine.session().is_draining() || engine.session().is_full() {
-                self.call_driver(wakes);
-            }
+            // It may have ended a drain, or freed an id or space.
+            self.call_driver(wakes);
         }
     }
 }

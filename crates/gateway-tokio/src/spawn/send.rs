@@ -3,22 +3,14 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
-use gateway_core::{ConnectionState, SendRejection};
-use gateway_wire::{Accepted, Message};
+use gateway_core::SendRejection;
+use gateway_wire::{Accepted, Message, Space};
 use tokio::task::coop;
 
 use super::error::HandleErrorKind;
-use super::shared::{Shared, State};
+use super::shared::{Shared, State, has_space};
 use super::turns::{Refusal, Ticket, Turn, Wants};
 use super::wakes::{Due, Wakes};
-
-/// The longest header of a client's frame (RFC 6455 section 5.2).
-const HEADER: usize = 14;
-
-/// How much of the write buffer a message takes.
-pub(super) const fn space_of(bytes: usize) -> usize {
-    bytes.saturating_add(HEADER)
-}
 
 /// A future's place among those that wait for space. If the future is dropped, it leaves.
 pub(super) struct Place<'a> {
@@ -69,7 +61,7 @@ impl<'a> Place<'a> {
     }
 
     /// Reserves space once there is some.
-    pub(super) async fn reserve(&mut self, space: usize) -> Result<(), HandleErrorKind> {
+    pub(super) async fn reserve(&mut self, space: Space) -> Result<(), HandleErrorKind> {
         poll_fn(|cx| {
             let budget = ready!(coop::poll_proceed(cx));
             let ticket = &mut self.ticket;
@@ -96,13 +88,12 @@ impl Shared {
     /// Sends a message if there is space and no one waits for it.
     pub(super) fn try_send(&self, message: &Message) -> Result<Accepted, SendRejection> {
         self.with(|state, wakes| {
-            let Some(engine) = &state.engine else { return Err(SendRejection::Gone) };
-            let session = engine.session();
-            let is_reserved = session.is_full() && !session.is_write_blocked();
-            if session.takes_messages() && (is_reserved || !state.turns.is_empty()) {
-                return Err(SendRejection::WriteBlocked);
+            let Some(engine) = &mut state.engine else { return Err(SendRejection::Gone) };
+            if engine.session().takes_messages() && !state.turns.is_empty() {
+                engine.tell_time();
+                return Err(engine.session_mut().refuse_to_pass(message));
             }
-            state.accept(message, wakes) // if the buffer is full, this returns the reason
+            state.accept(message, wakes) // if there is no space, this returns the reason
         })
         .unwrap_or_else(|kind| Err(rejection(kind)))
     }
@@ -111,16 +102,13 @@ impl Shared {
     pub(super) fn send_reserved(
         &self,
         message: &Message,
-        space: usize,
+        space: Space,
     ) -> Result<Accepted, SendRejection> {
         let sent = self.with(|state, wakes| {
-            let fits = space_of(message.len()) <= space;
-            let sent = match fits {
-                true => state.accept(message, wakes),
-                false => Err(SendRejection::LongerThanReserved),
-            };
-            state.release(space);
-            state.settle_turns(wakes);
+            let Some(engine) = &mut state.engine else { return Err(SendRejection::Gone) };
+            let sent = engine.accept_reserved(message, space);
+            state.settle(self, wakes);
+            state.call_driver(wakes); // also if it is refused: others may have its space
             sent
         });
         sent.unwrap_or_else(|kind| {
@@ -179,18 +167,19 @@ impl State {
         &mut self,
         ticket: &mut Option<Ticket>,
         waker: &Waker,
-        space: usize,
+        space: Space,
         wakes: &mut Wakes,
     ) -> Poll<Result<(), HandleErrorKind>> {
-        let Some(engine) = &self.engine else {
+        let Some(engine) = &mut self.engine else {
             *ticket = None;
             return Poll::Ready(Err(HandleErrorKind::Gone));
         };
+        engine.tell_time();
         let session = engine.session();
-        if ticket.is_none() && is_closed(session.state()) {
+        if ticket.is_none() && session.is_closed() {
             return Poll::Ready(Err(HandleErrorKind::Closed));
         }
-        let at_once = ticket.is_none() && self.turns.is_empty() && !session.is_full();
+        let at_once = ticket.is_none() && self.turns.is_empty() && session.may_reserve();
         if !at_once {
             match ready!(self.poll_turn(ticket, Wants::Reserve, waker, wakes)) {
                 Ok(()) => {}
@@ -200,6 +189,9 @@ impl State {
         }
         if let Some(engine) = &mut self.engine {
             engine.session_mut().reserve(space);
+            if engine.session().needs_time() {
+                self.call_driver(wakes); // the permit may hold the last token
+            }
         }
         self.settle_turns(wakes);
         Poll::Ready(Ok(()))
@@ -219,7 +211,8 @@ impl State {
             self.settle_turns(wakes);
             return Poll::Pending;
         };
-        let has_space = self.engine.as_ref().is_some_and(|engine| !engine.session().is_full());
+        let engine = self.engine.as_ref();
+        let has_space = |wants| engine.is_some_and(|engine| has_space(engine.session(), wants));
         match self.turns.look(own, waker, has_space, wakes) {
             Turn::Later => Poll::Pending,
             Turn::Now => {
@@ -257,11 +250,6 @@ impl State {
             Some(_) | None => self.accept(message, wakes), // returns the reason
         }
     }
-}
-
-/// Whether nothing is sent before the next connect.
-pub(super) const fn is_closed(state: ConnectionState) -> bool {
-    matches!(state, ConnectionState::Closing | ConnectionState::Closed)
 }
 
 /// The reason for a message's sender.

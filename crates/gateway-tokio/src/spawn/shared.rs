@@ -1,7 +1,7 @@
 //! A client behind a lock: its engine, and the tasks that wait for it.
 //!
 //! Under the lock run the engine, and with it the core, the codec, the dialect, the observer, the
-//! transport, the wall clock, and what a `Dial` says of a transport. After it, tasks are woken, lines
+//! correlator, the transport, the wall clock, and what a `Dial` says of a transport. After it, tasks are woken, lines
 //! are logged, and streams, messages and events are dropped: these may run code of the application's,
 //! which may block or call a handle.
 //!
@@ -9,13 +9,15 @@
 //! socket that ends takes longer: after a failed write, up to 16 reads find the peer's last bytes;
 //! with a Close frame, the pending bytes are written as far as the socket takes them.
 
+use std::collections::BTreeMap;
 use std::task::{Context, Poll};
 
-use gateway_wire::{End, EndKind, Endpoint, Engine, LogLines, Name, RequestId, Unread};
+use gateway_wire::{
+    End, EndKind, Endpoint, Engine, LogLines, Message, Name, RequestId, Session, Space, Unread,
+};
 
 use super::error::{HandleError, HandleErrorKind};
 use super::request::Callers;
-use super::send::is_closed;
 use super::standing::{Standing, Watchers};
 use super::turns::{Refusal, Ticket, Turns, Wants};
 use super::wakes::{Due, WakeDriver, Wakes};
@@ -45,6 +47,8 @@ pub(crate) struct State {
     pub(super) engine: Option<Box<Engine<Tokio>>>,
     /// What the engine has left for `Events`.
     pub(super) unread: Unread,
+    /// The answers that the engine has left for their callers.
+    pub(super) answers: BTreeMap<RequestId, Message>,
     /// An engine that has panicked, until the driver drops it.
     broken: Option<Box<Engine<Tokio>>>,
     pub(super) turns: Turns,
@@ -90,7 +94,7 @@ struct Leavings {
     tickets: Vec<Ticket>,
     watches: Vec<Ticket>,
     requests: Vec<RequestId>,
-    bytes: usize,
+    space: Space,
 }
 
 impl Shared {
@@ -102,6 +106,7 @@ impl Shared {
         let state = State {
             engine: Some(engine),
             unread: Unread::default(),
+            answers: BTreeMap::new(),
             broken: None,
             turns: Turns::default(),
             reader: None,
@@ -250,22 +255,25 @@ impl Shared {
         }
     }
 
-    /// A future that waited for an answer was dropped, or has its answer.
+    /// A future that waited for an answer was dropped.
     pub(crate) fn forget_request(&self, request: RequestId) {
-        let left = self.with(|state, wakes| state.forget_request(request, wakes));
+        let left = self.with(|state, wakes| {
+            state.forget_request(request, wakes);
+            state.settle(self, wakes);
+        });
         if left == Err(HandleErrorKind::Reentrant) {
             self.leave_behind(|leavings| leavings.requests.push(request));
         }
     }
 
     /// Reserved space was not used.
-    pub(crate) fn release(&self, bytes: usize) {
+    pub(crate) fn release(&self, space: Space) {
         let released = self.with(|state, wakes| {
-            state.release(bytes);
-            state.settle_turns(wakes);
+            state.release(space, wakes);
+            state.settle(self, wakes);
         });
         if released == Err(HandleErrorKind::Reentrant) {
-            self.leave_behind(|leavings| leavings.bytes += bytes);
+            self.leave_behind(|leavings| leavings.space += space);
         }
     }
 
@@ -282,13 +290,14 @@ impl Shared {
 
     pub(super) fn clear_leavings(&self, state: &mut State, wakes: &mut Wakes) {
         self.users.fetch_and(!LEFT, Ordering::AcqRel);
-        let Some(mut leavings) = self.leavings.lock() else { return };
-        leavings.tickets.drain(..).for_each(|ticket| state.turns.leave(ticket, wakes));
-        leavings.watches.drain(..).for_each(|ticket| state.watchers.leave(ticket, wakes));
-        leavings.requests.drain(..).for_each(|request| state.forget_request(request, wakes));
-        let bytes = std::mem::take(&mut leavings.bytes);
-        if bytes > 0 {
-            state.release(bytes);
+        // An observer runs below, and may leave something behind, too: the driver is then woken again.
+        let left = self.leavings.lock().map(|mut leavings| std::mem::take(&mut *leavings));
+        let Some(Leavings { tickets, watches, requests, space }) = left else { return };
+        tickets.into_iter().for_each(|ticket| state.turns.leave(ticket, wakes));
+        watches.into_iter().for_each(|ticket| state.watchers.leave(ticket, wakes));
+        requests.into_iter().for_each(|request| state.forget_request(request, wakes));
+        if !space.is_empty() {
+            state.release(space, wakes);
         }
     }
 
@@ -403,7 +412,7 @@ impl State {
         }
         let session = engine.session();
         let socket = session.socket().filter(|_| session.takes_messages());
-        let (is_closed, has_outbox) = (is_closed(session.state()), session.has_outbox());
+        let (is_closed, has_outbox) = (session.is_closed(), session.has_outbox());
         let is_lost = |wants| match wants {
             Wants::Send(_) if has_outbox => !session.takes_messages(),
             Wants::Send(on) => socket.is_none() || on != socket,
@@ -411,8 +420,11 @@ impl State {
         };
         self.turns.refuse(Refusal::Lost, is_lost, wakes);
         match session.poll_space() {
-            Poll::Ready(Ok(())) if session.is_full() => {} // only a permit can make space
-            Poll::Ready(Ok(())) => self.turns.call_first(wakes),
+            Poll::Ready(Ok(())) => {
+                if self.turns.first().is_some_and(|wants| has_space(session, wants)) {
+                    self.turns.call_first(wakes);
+                }
+            }
             Poll::Ready(Err(_)) => {
                 self.turns.refuse(Refusal::Stalled, |_| true, wakes);
                 engine.end_wait();
@@ -429,10 +441,11 @@ impl State {
         }
     }
 
-    pub(super) fn release(&mut self, bytes: usize) {
+    /// What waited for the space may leave now: the driver writes it.
+    pub(super) fn release(&mut self, space: Space, wakes: &mut Wakes) {
         if let Some(engine) = &mut self.engine {
-            engine.tell_time(); // what waited for the space may leave
-            engine.session_mut().release(bytes);
+            engine.release(space);
+            self.call_driver(wakes);
         }
     }
 
@@ -450,6 +463,7 @@ impl State {
     ) -> Option<Box<Engine<Tokio>>> {
         self.call_all(wakes);
         let mut engine = self.engine.take()?;
+        self.answers = engine.session_mut().take_answers();
         self.unread = engine.abandon(has_panicked);
         shared.standing.store(Standing::GONE.to_bits(), Ordering::Release);
         Some(engine)
@@ -460,5 +474,13 @@ impl State {
         self.watchers.call_all(wakes);
         self.callers.call_all(wakes);
         self.turns.call_all(wakes);
+    }
+}
+
+/// Whether there is what this one waits for.
+pub(super) fn has_space(session: &Session, wants: Wants) -> bool {
+    match wants {
+        Wants::Send(_) => !session.is_full(),
+        Wants::Reserve => session.may_reserve(), // if not, only a permit or a token can help
     }
 }

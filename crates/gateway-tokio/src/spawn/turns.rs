@@ -84,7 +84,7 @@ impl Turns {
         &mut self,
         ticket: Ticket,
         waker: &Waker,
-        has_space: bool,
+        has_space: impl FnOnce(Wants) -> bool,
         wakes: &mut Wakes,
     ) -> Turn {
         if let Some(index) = self.refused.iter().position(|(other, _)| *other == ticket) {
@@ -93,7 +93,7 @@ impl Turns {
             return Turn::Refused(why);
         }
         let Ok(index) = self.index(ticket) else { return Turn::Refused(Refusal::Lost) };
-        if index == 0 && has_space {
+        if index == 0 && has_space(self.waiting[0].wants) {
             self.remove(index, wakes);
             return Turn::Now;
         }
@@ -113,6 +113,11 @@ impl Turns {
     fn remove(&mut self, index: usize, wakes: &mut Wakes) {
         wakes.spend(self.waiting.remove(index).and_then(|waiting| waiting.waker));
         self.free_if_empty();
+    }
+
+    /// What the first one waits for.
+    pub(crate) fn first(&self) -> Option<Wants> {
+        self.waiting.front().map(|first| first.wants)
     }
 
     /// Wakes the first one, whose turn it is.

@@ -44,10 +44,16 @@ impl Session {
         // The login has a deadline. So its answer is read even if the application takes no
         // messages, up to twice the backlog.
         let logging_in = self.state() == ConnectionState::Connected && !self.is_ready();
+        // Answers that their callers have not taken count, too, and are never dropped.
+        let answers = self.untaken_answers();
+        let backlog = self.backlog.saturating_add(answers);
         if logging_in {
-            return self.backlog <= self.limits.backlog.saturating_mul(2);
+            return backlog <= self.limits.backlog.saturating_mul(2);
         }
-        let has_space = self.behind == Behind::DropOldest || self.backlog <= self.limits.backlog;
+        let has_space = match self.behind {
+            Behind::StopReading => backlog <= self.limits.backlog,
+            Behind::DropOldest => answers <= self.limits.backlog,
+        };
         !self.held && !self.is_breached() && has_space
     }
 }

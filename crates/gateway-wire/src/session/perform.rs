@@ -345,6 +345,6 @@ const fn takes_token(outgoing: Outgoing) -> bool {
 
 /// Backlog cost of a queued message: its payload and its place in the queue. So empty messages are
 /// bounded too.
-pub(super) fn weight(message: &Message) -> usize {
+pub(crate) fn weight(message: &Message) -> usize {
     message.len() + size_of::<ClientEvent>()
 }

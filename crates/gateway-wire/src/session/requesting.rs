@@ -1,5 +1,6 @@
 //! Requests: messages that wait for an answer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gateway_core::{Action, Event, Instant, Outgoing, SendingFact};
@@ -74,6 +75,16 @@ impl Session {
     /// ended, or if its end was already taken.
     pub fn take_answer(&mut self, request: RequestId) -> Option<Result<Message, RequestErrorKind>> {
         self.requests_mut()?.take(request)
+    }
+
+    /// Returns the answers that their callers have not taken, for a driver that ends.
+    pub fn take_answers(&mut self) -> BTreeMap<RequestId, Message> {
+        self.requests_mut().map(Requests::take_answers).unwrap_or_default()
+    }
+
+    /// The backlog cost of the answers that their callers have not taken.
+    pub(super) fn untaken_answers(&self) -> usize {
+        self.requests().map_or(0, Requests::untaken)
     }
 
     /// No one waits for the request any more. A late answer is an ordinary message. If another

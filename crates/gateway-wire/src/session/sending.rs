@@ -152,6 +152,12 @@ impl Session {
         }
     }
 
+    /// Whether the connection is CLOSING or CLOSED: nothing is sent before the next connect.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.state())
+    }
+
     /// Whether the session keeps messages while the connection is not ready.
     #[must_use]
     pub fn has_outbox(&self) -> bool {
@@ -182,13 +188,15 @@ impl Session {
         self.sending.as_mut()?.bucket.as_mut()
     }
 
-    /// Accepts a message of a session that has an outbox, a rate limit, or is draining.
+    /// Accepts a message of a session that has an outbox, a rate limit or reserved space, or is
+    /// draining. A permitted message has a token and space of its own.
     #[cold]
     pub(super) fn accept_with_care(
         &mut self,
         message: &Message,
+        is_permitted: bool,
     ) -> Result<Accepted, SendRejection> {
-        let accepted = self.accept_or_queue(message);
+        let accepted = self.accept_or_queue(message, is_permitted);
         self.report_facts();
         accepted
     }
@@ -201,7 +209,11 @@ impl Session {
         why
     }
 
-    fn accept_or_queue(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
+    fn accept_or_queue(
+        &mut self,
+        message: &Message,
+        is_permitted: bool,
+    ) -> Result<Accepted, SendRejection> {
         if self.is_draining() && !self.takes_login() {
             return Err(self.refuse(message, SendRejection::Closed));
         }
@@ -214,15 +226,20 @@ impl Session {
         {
             return self.queue(message);
         }
-        if is_ready && (is_behind || !self.has_token()) && self.reserved == 0 {
+        if is_ready && !is_permitted && (is_behind || !self.has_token()) {
             return Err(self.refuse(message, SendRejection::Paced));
+        }
+        if !is_permitted && self.is_reserved_by_others() && self.takes_messages() {
+            return Err(self.refuse(message, SendRejection::WriteBlocked));
         }
         let (now, start) = (self.now, self.buffer_end());
         let accepted = self.accept_numbered(self.ledger.next_number(), message);
         if let (true, Ok(id), Some(outbox)) = (is_ready, &accepted, self.outbox_mut()) {
             outbox.add_buffered(now, id.number(), message, start);
         }
-        self.hold_back();
+        if self.sending.is_some() {
+            self.hold_back();
+        }
         accepted.map(Accepted::Buffered)
     }
 
@@ -357,11 +374,25 @@ impl Session {
         let now = self.now;
         let Some(bucket) = self.bucket_mut() else { return };
         bucket.take(now);
-        let next_at = bucket.next_at();
-        if now < next_at {
-            self.note(SendingFact::RateLimited { until: next_at });
+        if let Some(until) = bucket.next_at().filter(|next_at| now < *next_at) {
+            self.note(SendingFact::RateLimited { until });
         }
         self.hold_back(); // a ping may have taken the last token
+    }
+
+    /// Keeps tokens for permits.
+    pub(super) fn hold_tokens(&mut self, tokens: u32) {
+        if let Some(bucket) = self.bucket_mut() {
+            bucket.hold(tokens);
+            self.hold_back();
+        }
+    }
+
+    /// Permits were used or dropped. Whoever calls this lets others leave next.
+    pub(super) fn let_go_of_tokens(&mut self, tokens: u32) {
+        if let Some(bucket) = self.bucket_mut() {
+            bucket.let_go(tokens);
+        }
     }
 
     /// Sends what waits for the connection, as far as there are space and tokens: first the messages
@@ -503,6 +534,9 @@ impl Session {
     /// When what is held back may leave. In the past, if it may leave now: for example after a
     /// [flush](Self::flushed), when there is space beside what is reserved.
     fn leaves_at(&self) -> Option<Instant> {
+        if !self.is_ready() {
+            return self.token_at().filter(|at| self.now < *at); // a permit may wait for it
+        }
         if !self.is_held_back || self.is_buffer_full() {
             return None;
         }
@@ -511,8 +545,15 @@ impl Session {
         if self.has_waiting_requests() && !self.has_sendable_requests() && !has_other {
             return None; // every id is taken: an answer, a deadline or a loss frees one
         }
-        let bucket = self.sending.as_ref()?.bucket.as_ref();
-        Some(bucket.map_or(Instant::ZERO, TokenBucket::next_at))
+        match self.sending.as_ref()?.bucket {
+            Some(_) => self.token_at(),
+            None => Some(Instant::ZERO),
+        }
+    }
+
+    /// When the rate limit has a token. `None` without a limit, and while permits hold the tokens.
+    fn token_at(&self) -> Option<Instant> {
+        self.sending.as_ref()?.bucket.as_ref()?.next_at()
     }
 
     /// Evaluates that deadline. Returns whether it was due.

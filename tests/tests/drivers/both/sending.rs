@@ -15,6 +15,7 @@ gateway_tests::on_every_driver! {
     a_drain_sends_what_waits_and_then_closes
     a_drain_that_takes_too_long_rejects_what_is_left
     a_message_waits_for_the_rate_limit
+    a_message_that_must_not_wait_for_the_rate_limit_is_paced
     a_hundred_thousand_sends_while_away_all_have_an_outcome
 }
 
@@ -151,6 +152,24 @@ fn a_message_waits_for_the_rate_limit(driver: Driver) {
     assert_eq!(end.kind(), EndKind::Closed);
     let frames = server.join();
     assert_eq!(frames[..MESSAGES], texts.iter().map(Frame::text).collect::<Vec<_>>());
+}
+
+fn a_message_that_must_not_wait_for_the_rate_limit_is_paced(driver: Driver) {
+    let rate = Rate::new(1, Duration::from_secs(3_600));
+    for outbox in [None, Some(Outbox::default())] {
+        let server = serve(async |listener| listener.peer().await.rest().await);
+        let mut client = match outbox {
+            None => client!(driver, &server.url, calm(), .rate(rate)),
+            Some(outbox) => client!(driver, &server.url, calm(), .rate(rate).outbox(outbox)),
+        };
+        client.until_ready();
+        client.send("one").unwrap();
+
+        let refused = client.try_send("two").unwrap_err();
+
+        assert_eq!(refused.rejection(), SendRejection::Paced, "{outbox:?}");
+        assert_eq!(refused.into_message().as_text(), Some("two"));
+    }
 }
 
 fn a_hundred_thousand_sends_while_away_all_have_an_outcome(driver: Driver) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gateway_std::core::{CloseCode, ConfigBuilder, DisconnectCause, HeartbeatKind, Notice};
 use gateway_std::{
     Client, ClientEvent, Dial, Endpoint, FlushErrorKind, Limits, Message, OpenFailure, OpenStep,
-    Sender, Transport,
+    Rate, Sender, Transport,
 };
 use gateway_tests::{Certificates, Frame, Peer, Served, calm, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -337,4 +337,18 @@ fn a_flush_and_a_send_end_with_their_own_bytes_however_much_other_threads_add() 
 
     drop(client);
     server.join();
+}
+
+#[test]
+fn a_thread_that_waits_for_the_rate_limit_is_not_passed_by_the_clients_own_messages() {
+    let server = serve(async |listener| listener.peer().await.rest().await);
+    let rate = Rate::new(2, Duration::from_millis(10)).burst(1).reserve(0); // one in 5 ms
+    let mut client = builder(&server.url, calm()).rate(rate).build().unwrap();
+    until_ready(&mut client);
+    client.send("the first token").unwrap();
+    let receipt = client.sender().enqueue("of another thread").unwrap();
+
+    let own = client.send("of the client").unwrap();
+
+    assert!(receipt.wait().unwrap().id() < own.id());
 }

@@ -1,10 +1,14 @@
 //! Requests of other threads.
 
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use gateway_std::core::CloseFrame;
-use gateway_std::{Client, EndKind, JsonCorrelator, RequestErrorKind};
+use gateway_std::core::{CloseFrame, SendRejection};
+use gateway_std::{
+    Client, ClientEvent, CorrelationError, Correlator, EndKind, JsonCorrelator, Message,
+    RequestErrorKind, Sender,
+};
 use gateway_tests::{Frame, GUARD, calm, serve};
 
 fn asking(url: &str) -> Client {
@@ -75,4 +79,69 @@ fn a_request_ends_when_its_client_is_dropped() {
     drop(client);
 
     assert_eq!(caller.join().unwrap().unwrap_err().kind(), &RequestErrorKind::Gone);
+}
+
+/// The thread's time is over before the client looks at its socket again.
+#[test]
+fn an_answer_that_comes_after_its_caller_has_left_is_a_message() {
+    let (cue, mut is_late) = tokio::sync::mpsc::unbounded_channel();
+    let server = serve(async move |listener| {
+        let mut peer = listener.peer().await;
+        let request = peer.frame().await;
+        is_late.recv().await;
+        peer.send(request).await;
+        peer.rest().await
+    });
+    let mut client = asking(&server.url);
+    client.ready().unwrap();
+    let sender = client.sender();
+    let caller = thread::spawn(move || sender.request("{}", Duration::from_millis(300)));
+    while client.status().unanswered_requests == 0 && !caller.is_finished() {
+        let _ = client.recv_timeout(Duration::from_millis(1));
+    }
+
+    let late = caller.join().unwrap().unwrap_err(); // no one drives the client meanwhile
+    cue.send(()).unwrap();
+
+    let message = client.find_map(|event| match event {
+        ClientEvent::Message(message) => Some(message),
+        _ => None,
+    });
+    assert_eq!(late.kind(), &RequestErrorKind::TimedOut);
+    assert_eq!(message, Some(Message::text(r#"{"id":1}"#)));
+    assert_eq!(client.status().unmatched_answers, 1);
+}
+
+/// Sends from within, as an application must not.
+struct Sends(JsonCorrelator, Arc<OnceLock<Sender>>);
+
+impl Correlator for Sends {
+    fn attach(&mut self, id: u64, message: &Message) -> Result<Message, CorrelationError> {
+        let refused = self.1.get().expect("it is set").send("from within").unwrap_err();
+        assert_eq!(refused.rejection(), SendRejection::Reentrant);
+        self.0.attach(id, message)
+    }
+
+    fn answered(&mut self, message: &Message) -> Option<u64> {
+        self.0.answered(message)
+    }
+}
+
+#[test]
+fn a_correlator_must_not_wait_for_its_client() {
+    let server = serve(async |listener| {
+        let mut peer = listener.peer().await;
+        let request = peer.frame().await;
+        peer.send(request).await;
+        peer.rest().await
+    });
+    let own = Arc::<OnceLock<Sender>>::default();
+    let correlator = Sends(JsonCorrelator::new("/id").unwrap(), Arc::clone(&own));
+    let mut client = super::builder(&server.url, calm()).requests(correlator).build().unwrap();
+    assert!(own.set(client.sender()).is_ok());
+    client.ready().unwrap();
+
+    let answer = client.request("{}", GUARD).unwrap();
+
+    assert_eq!(answer.as_text(), Some(r#"{"id":1}"#));
 }

@@ -215,7 +215,7 @@ fn a_login_that_the_embedder_refuses_ends_with_the_reason_of_the_close() {
 fn while_a_login_message_is_unanswered_nobody_waits_for_space() {
     let limits = Limits { high_water: 10, ..Limits::default() };
     let (mut session, id) = open(calm().login(login("hello")), limits);
-    session.reserve(100);
+    session.reserve(Space::of(100));
     assert!(!session.takes_messages());
     assert!(session.poll_space().is_ready());
 

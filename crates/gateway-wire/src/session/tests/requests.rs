@@ -47,6 +47,32 @@ fn answer(session: &mut Session, request: RequestId) -> Option<Result<String, Re
 }
 
 #[test]
+fn answers_that_no_one_takes_stop_the_reading() {
+    for behind in [Behind::StopReading, Behind::DropOldest] {
+        let backlog = 2 * (100 + size_of::<ClientEvent>()); // two answers have space, and not three
+        let limits = Limits { backlog, ..Limits::default() };
+        let mut session = asking().with_limits(limits).with_behind(behind);
+        let id = ready(&mut session, at(1));
+        let _ = events(&mut session);
+        let requests = [(); 3].map(|()| once(&mut session, at(1)));
+        write_all(&mut session, id);
+
+        for number in 1..=3 {
+            assert!(session.wants_input());
+            let filler = "x".repeat(80);
+            receive(&mut session, id, &format!(r#"{{"id":{number},"x":"{filler}"}}"#));
+        }
+        assert!(!session.wants_input() && session.is_flow_changed(), "{behind:?}");
+        assert!(!session.has_messages());
+
+        assert!(session.take_answer(requests[0]).is_some());
+        session.forget_request(requests[1]);
+        assert!(session.wants_input());
+        assert_eq!(session.take_answers().into_keys().collect::<Vec<_>>(), [requests[2]]);
+    }
+}
+
+#[test]
 fn each_request_gets_its_own_answer_in_any_order() {
     let mut session = asking();
     let id = ready(&mut session, at(1));

@@ -438,9 +438,9 @@ fn a_connection_that_is_lost_holds_no_message_back() {
 
 #[test]
 fn what_waits_beside_reserved_space_leaves_when_the_buffer_is_flushed() {
-    let limits = Limits { high_water: 12, ..Limits::default() };
+    let limits = Limits { high_water: 20, ..Limits::default() };
     let mut session = with(Outbox::default()).with_limits(limits);
-    session.reserve(9);
+    session.reserve(Space::of(0)); // a header
     for text in ["one", "two"] {
         send(&mut session, text);
     }
@@ -512,6 +512,83 @@ fn the_applications_own_login_is_sent_while_draining() {
     send(&mut session, "login");
     session.login_accepted(at(2));
     assert_eq!(write_all(&mut session, id), ["login", "one"]);
+}
+
+fn permitted(session: &mut Session, text: &str, space: Space) -> Result<Accepted, SendRejection> {
+    session.accept_reserved(&Message::text(text), space)
+}
+
+#[test]
+fn a_permit_holds_a_token_until_it_is_used_or_dropped() {
+    let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0); // one in 5 s
+    for is_used in [true, false] {
+        let mut session = paced(session(calm()), rate);
+        let id = ready(&mut session, at(1));
+        assert!(session.may_reserve());
+        session.reserve(Space::of(3));
+        assert!(!session.may_reserve(), "the one token is held");
+
+        session.set_time(at(60)); // the token is not spent, and none comes in addition
+        assert!(!session.may_reserve());
+        assert_eq!(refusal(&mut session, "two"), SendRejection::Paced);
+        assert_eq!(session.deadline(), None, "only the permit ends the wait");
+
+        match is_used {
+            true => assert!(permitted(&mut session, "one", Space::of(3)).is_ok()),
+            false => session.release(Space::of(3)),
+        }
+        assert_eq!(session.may_reserve(), !is_used);
+        if is_used {
+            assert_eq!(session.deadline(), Some(at(65)));
+            session.tick(at(65));
+        }
+        send(&mut session, "two");
+        let expected: &[_] = if is_used { &["one", "two"] } else { &["two"] };
+        assert_eq!(write_all(&mut session, id), expected);
+    }
+}
+
+#[test]
+fn permits_wait_for_tokens_also_while_there_is_no_connection() {
+    let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0);
+    let mut session = paced(session(calm()), rate);
+    let id = ready(&mut session, at(1));
+    send(&mut session, "one");
+    session.failed(at(2), id, Failure::Reset, "");
+
+    assert!(!session.may_reserve() && !session.is_full());
+    assert!(session.deadline().is_some_and(|due| due <= at(6)));
+    session.tick(at(6));
+    assert!(session.may_reserve());
+}
+
+#[test]
+fn what_a_permit_releases_is_for_those_that_wait() {
+    let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0);
+    let mut session = paced(with(Outbox::default()), rate);
+    send(&mut session, "one");
+    session.reserve(Space::of(3));
+    let id = ready(&mut session, at(1));
+    assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+
+    session.release(Space::of(3));
+
+    assert_eq!(write_all(&mut session, id), ["one"]);
+}
+
+#[test]
+fn only_a_permit_uses_what_is_reserved() {
+    let limits = Limits { high_water: 20, ..Limits::default() };
+    let mut session = session(calm()).with_limits(limits);
+    let id = ready(&mut session, at(1));
+    session.reserve(Space::of(100));
+
+    assert_eq!(refusal(&mut session, "two"), SendRejection::WriteBlocked);
+    let long = "long".repeat(100);
+    let refused = permitted(&mut session, &long, Space::of(3));
+    assert_eq!(refused.unwrap_err(), SendRejection::LongerThanReserved);
+    assert!(permitted(&mut session, "one", Space::of(100)).is_ok());
+    assert_eq!(write_all(&mut session, id), ["one"]);
 }
 
 fn lost(session: &mut Session) -> Vec<Duration> {

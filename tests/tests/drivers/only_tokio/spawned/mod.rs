@@ -6,6 +6,7 @@ mod handles;
 mod locked;
 mod many;
 mod permits;
+mod sending;
 mod turns;
 
 use futures_util::FutureExt as _;
