@@ -403,7 +403,7 @@ impl<S: System> Client<S> {
     /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
     /// client also accepts messages while it is not.
     #[must_use]
-    pub const fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.engine.session().is_ready()
     }
 

@@ -387,7 +387,7 @@ impl Client {
     /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
     /// client also accepts messages while it is not.
     #[must_use]
-    pub const fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.engine.session().is_ready()
     }
 

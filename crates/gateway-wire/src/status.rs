@@ -28,8 +28,10 @@ use gateway_core::{ConnectionState, GiveUpCause, SocketId, Statistics};
 pub struct Status {
     /// The state of the connection.
     pub state: ConnectionState,
-    /// Whether the client accepts messages.
+    /// Whether the connection is ready, and the client does not drain.
     pub is_ready: bool,
+    /// Whether the client drains: it accepts no message, and closes once everything has left.
+    pub is_draining: bool,
     /// The socket that is opening or open.
     pub socket: Option<SocketId>,
     /// While the client waits to retry: the time until the next attempt; zero if it is due.

@@ -152,11 +152,11 @@ impl<'a> History<'a> {
                 | ConnectionState::Connected
                 | ConnectionState::Authenticated => false,
             },
-            Step::Reconnect => self.session.is_ready(),
+            Step::Reconnect => self.session.is_connection_ready(),
             Step::Drain | Step::Close => !self.is_closed(),
             Step::Obey => !self.orders.is_empty(),
             Step::Refuse => matches!(self.orders.front(), Some(Order::Open { .. })),
-            Step::Accept => is_linked && !self.session.is_ready() && !self.is_closed(),
+            Step::Accept => is_linked && !self.session.is_connection_ready() && !self.is_closed(),
             Step::Answer(id) => is_linked && self.has_on_wire(id),
             Step::Nibble => has_pending,
             Step::Take | Step::Write => has_pending || self.session.is_dirty(),
@@ -193,14 +193,15 @@ impl<'a> History<'a> {
     }
 
     fn before(&self) -> Before {
-        let (is_ready, is_draining) = (self.session.is_ready(), self.session.is_draining());
+        let (is_ready, is_draining) =
+            (self.session.is_connection_ready(), self.session.is_draining());
         Before { step: None, is_ready, is_draining, answered: None }
     }
 
     /// The request that an answer must end.
     fn answered(&self, step: Step) -> Option<RequestId> {
         let (Step::Answer(id), Some(live)) = (step, self.live()) else { return None };
-        let mut open = self.books.open().filter(|_| self.session.is_ready());
+        let mut open = self.books.open().filter(|_| self.session.is_connection_ready());
         open.find(|asked| asked.placed == Some((live, id))).map(|asked| asked.request)
     }
 
@@ -377,7 +378,7 @@ impl<'a> History<'a> {
         let is_subscribed =
             |socket: &Socket| socket.frames.iter().any(|frame| frame.content == Content::OnReady);
         let has_left = self.socket.as_ref().is_some_and(is_subscribed);
-        self.world.has_on_ready && self.session.is_ready() && !has_left
+        self.world.has_on_ready && self.session.is_connection_ready() && !has_left
     }
 
     /// Whether a message of this length is queued, or why it is refused.
@@ -388,12 +389,12 @@ impl<'a> History<'a> {
         }
         let subscribes = self.subscribes() && !self.session.is_write_blocked();
         match self.world.outbox {
-            Some(queue) if !self.session.is_ready() || subscribes || count > 0 => {
+            Some(queue) if !self.session.is_connection_ready() || subscribes || count > 0 => {
                 let fits = count < queue.messages && bytes + length <= queue.bytes;
                 let is_accepted = if queue.drops_oldest { length <= queue.bytes } else { fits };
                 if is_accepted { Ok(true) } else { Err(SendRejection::OutboxFull) }
             }
-            None if !self.session.is_ready() => Err(SendRejection::NotReady),
+            None if !self.session.is_connection_ready() => Err(SendRejection::NotReady),
             _ if self.now < self.token_at() && !self.is_reserved => Err(SendRejection::Paced),
             _ if self.session.is_write_blocked() => Err(SendRejection::WriteBlocked),
             _ => Ok(false),
@@ -438,7 +439,7 @@ impl<'a> History<'a> {
         if self.session.is_draining() || self.is_closed() {
             return Err(RequestErrorKind::Closed);
         }
-        if repeat == Repeat::Never && !self.session.is_ready() {
+        if repeat == Repeat::Never && !self.session.is_connection_ready() {
             return Err(RequestErrorKind::NotReady);
         }
         let live = self.live();

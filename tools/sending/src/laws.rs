@@ -336,11 +336,11 @@ impl History<'_> {
     /// Nothing waits that could leave, and there is a deadline for what waits for the rate limit.
     fn check_waits(&self) -> Checked {
         let holds = self.session.is_full() && !self.session.is_write_blocked();
-        let may_hold = self.session.is_ready() || self.reserved() > 0;
+        let may_hold = self.session.is_connection_ready() || self.reserved() > 0;
         hold("a connection that is not ready holds no send back", may_hold || !holds, String::new)?;
         let deadline = self.session.deadline();
         let is_tick_due = deadline.is_some_and(|due| due <= self.now);
-        if !self.session.is_ready() || is_tick_due || self.has_no_space() {
+        if !self.session.is_connection_ready() || is_tick_due || self.has_no_space() {
             return Ok(());
         }
         let live = self.live();

@@ -32,7 +32,7 @@ impl<H: Host> Engine<H> {
 
     /// Writes the probe at once. Its timeout must not wait for the application to read an event.
     pub(super) fn write_probe(&mut self) {
-        if self.session.is_ready() {
+        if self.session.is_connection_ready() {
             let _ = self.write_some(WRITE);
         }
     }

@@ -242,7 +242,7 @@ fn a_drain_that_comes_before_the_engine_is_driven_connects_for_a_request_that_wa
     let _ = engine.carry_out_orders();
     while engine.look() == Progress::Made {}
 
-    assert!(engine.session().is_ready() && engine.session().is_draining());
+    assert!(engine.session().is_connection_ready() && engine.session().is_draining());
     assert!(server.taken() > 0, "the request has left");
 }
 

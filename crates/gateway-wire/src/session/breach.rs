@@ -11,7 +11,7 @@ impl Session {
     /// reads them one by one would have answered the messages before the violation. So while such
     /// messages wait, the violation waits, and nothing is read.
     pub(super) fn breached(&mut self, now: Instant, id: SocketId, breach: Breach) {
-        let waits = self.has_messages() && self.is_ready();
+        let waits = self.has_messages() && self.is_connection_ready();
         match self.link.as_mut().filter(|link| waits && link.id == id && link.codec.can_write()) {
             Some(link) => link.breach = Some(breach),
             None => self.failed(now, id, breach.failure(), &breach.to_string()),

@@ -43,7 +43,7 @@ impl Session {
     fn has_space(&self) -> bool {
         // The login has a deadline. So its answer is read even if the application takes no
         // messages, up to twice the backlog.
-        let logging_in = self.state() == ConnectionState::Connected && !self.is_ready();
+        let logging_in = self.state() == ConnectionState::Connected && !self.is_connection_ready();
         // Answers that their callers have not taken count, too, and are never dropped.
         let answers = self.untaken_answers();
         let backlog = self.backlog.saturating_add(answers);

@@ -208,7 +208,7 @@ impl Session {
                     Notice::StateChanged { to, .. } => {
                         self.is_newly_closing |= is_closed(to);
                         self.note_absence(to);
-                        self.is_held_back &= self.is_ready();
+                        self.is_held_back &= self.is_connection_ready();
                     }
                     _ => {}
                 }

@@ -43,7 +43,7 @@ impl Session {
         if is_closed(self.state()) || self.is_draining() {
             return Err(RequestErrorKind::Closed);
         }
-        if !self.is_ready() && repeat == Repeat::Never {
+        if !self.is_connection_ready() && repeat == Repeat::Never {
             return Err(RequestErrorKind::NotReady);
         }
         let most = MostRequests { count: self.limits.requests, bytes: self.limits.request_bytes };

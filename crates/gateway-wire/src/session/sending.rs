@@ -110,7 +110,7 @@ impl Session {
 
     /// The state has changed.
     pub(super) fn note_absence(&mut self, to: ConnectionState) {
-        let (is_over, now) = (self.is_ready() || is_closed(to), self.now);
+        let (is_over, now) = (self.is_connection_ready() || is_closed(to), self.now);
         let absence = self.sending.as_mut().and_then(|sending| sending.absence.as_mut());
         let Some(absence) = absence else { return };
         if is_over {
@@ -217,7 +217,7 @@ impl Session {
         if self.is_draining() && !self.takes_login() {
             return Err(self.refuse(message, SendRejection::Closed));
         }
-        let is_ready = self.is_ready();
+        let is_ready = self.is_connection_ready();
         // The messages of every ready may still wait for a token, which has come back by now.
         let is_behind = is_ready && self.on_ready.is_due() && !self.is_write_blocked();
         if self.outbox().is_some_and(|outbox| !is_ready || is_behind || !outbox.is_empty())
@@ -350,7 +350,7 @@ impl Session {
     /// Whether a message of the application would log in.
     fn takes_login(&self) -> bool {
         self.state() == ConnectionState::Connected
-            && !self.is_ready()
+            && !self.is_connection_ready()
             && matches!(self.config().login(), Login::External { .. })
             && !self.connection.is_login_refused()
     }
@@ -399,7 +399,7 @@ impl Session {
     /// of every ready, then those of the outbox. Messages that are sent later wait until all of it
     /// has left.
     pub(super) fn advance(&mut self) {
-        if !self.is_ready() {
+        if !self.is_connection_ready() {
             self.is_held_back = false;
             return;
         }
@@ -422,7 +422,7 @@ impl Session {
         let has_queued = self.outbox().is_some_and(|outbox| !outbox.is_empty());
         let has_waiting = has_queued || self.has_waiting_requests();
         let waits = self.on_ready.is_due() || has_waiting || !self.has_token();
-        self.is_held_back = self.is_ready() && waits;
+        self.is_held_back = self.is_connection_ready() && waits;
     }
 
     fn empty_outbox(&mut self) {
@@ -519,7 +519,7 @@ impl Session {
 
     /// Whether nothing is left that a drain waits for.
     fn has_drained(&self) -> bool {
-        let is_subscribing = self.is_ready() && self.on_ready.is_due();
+        let is_subscribing = self.is_connection_ready() && self.on_ready.is_due();
         let has_left = self.is_flushed() && self.queued_messages() == 0 && !is_subscribing;
         has_left && self.unanswered_requests() == 0
     }
@@ -534,7 +534,7 @@ impl Session {
     /// When what is held back may leave. In the past, if it may leave now: for example after a
     /// [flush](Self::flushed), when there is space beside what is reserved.
     fn leaves_at(&self) -> Option<Instant> {
-        if !self.is_ready() {
+        if !self.is_connection_ready() {
             return self.token_at().filter(|at| self.now < *at); // a permit may wait for it
         }
         if !self.is_held_back || self.is_buffer_full() {

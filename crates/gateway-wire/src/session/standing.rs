@@ -32,9 +32,15 @@ impl Session {
         self.connection.state()
     }
 
-    /// Whether messages are accepted.
+    /// Whether the connection is ready, and the session is not [draining](Self::drain).
     #[must_use]
-    pub const fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
+        self.is_connection_ready() && !self.is_draining()
+    }
+
+    /// Whether the connection is ready, also while the session is draining.
+    #[must_use]
+    pub const fn is_connection_ready(&self) -> bool {
         self.connection.is_ready()
     }
 
@@ -99,6 +105,7 @@ impl Session {
         Status {
             state,
             is_ready: self.is_ready(),
+            is_draining: self.is_draining(),
             socket: self.socket(),
             retry_in: retry_at.map(|at| at.saturating_duration_since(now)),
             queued_messages: self.queued_messages(),

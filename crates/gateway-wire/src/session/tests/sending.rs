@@ -380,6 +380,22 @@ fn a_drain_sends_what_was_accepted_and_then_closes() {
 }
 
 #[test]
+fn a_session_that_drains_is_not_ready_and_says_so() {
+    let mut session = session(calm());
+    let id = ready(&mut session, at(1));
+    send(&mut session, "one");
+    session.drain(at(2), CloseFrame::NORMAL, at(9));
+
+    let status = session.status(at(2));
+    assert_eq!((session.is_ready(), status.is_ready, status.is_draining), (false, false, true));
+    assert_eq!(status.state, ConnectionState::Connected);
+
+    write_all(&mut session, id);
+    let status = session.status(at(3));
+    assert_eq!((status.is_ready, status.is_draining), (false, false), "it closes");
+}
+
+#[test]
 fn a_drain_ends_at_its_deadline_and_rejects_what_is_left() {
     let mut session = with(Outbox::default());
     send(&mut session, "one");
