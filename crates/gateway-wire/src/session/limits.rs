@@ -3,6 +3,13 @@
 use gateway_core::Spoken;
 
 /// The limits of a client's buffers, in bytes unless they say otherwise.
+///
+/// ```
+/// use gateway_wire::Limits;
+///
+/// let limits = Limits::default().requests(4_096).request_bytes(4 << 20);
+/// assert_eq!(limits.requests, 4_096);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -28,6 +35,49 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Sets the limit of the [write buffer](Self::high_water). The default is 256 KiB.
+    #[must_use]
+    pub const fn high_water(self, bytes: usize) -> Self {
+        Self { high_water: bytes, ..self }
+    }
+
+    /// Sets the limit of [unsent answers](Self::owed). The default is 64 KiB.
+    #[must_use]
+    pub const fn owed(self, bytes: usize) -> Self {
+        Self { owed: bytes, ..self }
+    }
+
+    /// Sets the limit of [received messages](Self::backlog) that wait. The default is 1 MiB.
+    #[must_use]
+    pub const fn backlog(self, bytes: usize) -> Self {
+        Self { backlog: bytes, ..self }
+    }
+
+    /// Sets how many messages may be sent [on every ready](Self::on_ready). The default is 4,096.
+    #[must_use]
+    pub const fn on_ready(self, messages: usize) -> Self {
+        Self { on_ready: messages, ..self }
+    }
+
+    /// Sets how many bytes [these messages](Self::on_ready_bytes) may have. The default is 1 MiB.
+    #[must_use]
+    pub const fn on_ready_bytes(self, bytes: usize) -> Self {
+        Self { on_ready_bytes: bytes, ..self }
+    }
+
+    /// Sets how many [requests](Self::requests) may wait at a time. The default is 1,024.
+    #[must_use]
+    pub const fn requests(self, count: usize) -> Self {
+        Self { requests: count, ..self }
+    }
+
+    /// Sets how many bytes the messages of [these requests](Self::request_bytes) may have. The
+    /// default is 1 MiB.
+    #[must_use]
+    pub const fn request_bytes(self, bytes: usize) -> Self {
+        Self { request_bytes: bytes, ..self }
+    }
+
     /// The limit of the answers to one read. A dialect may answer eight messages in full.
     pub(super) const fn most_answers(&self) -> usize {
         self.owed.saturating_add(8 * Spoken::MAX_BYTES)
