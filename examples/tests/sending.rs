@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_hostile::{Script, Server};
 use gateway_tokio::core::CloseFrame;
+use gateway_tokio::{Client, JsonCorrelator};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -18,6 +19,9 @@ mod chat;
 #[allow(dead_code, reason = "its main is not run")]
 #[path = "../sending/feed.rs"]
 mod feed;
+#[allow(dead_code, reason = "its main is not run")]
+#[path = "../sending/orders.rs"]
+mod orders;
 #[allow(dead_code, reason = "its main is not run")]
 #[path = "../sending/rpc.rs"]
 mod rpc;
@@ -64,6 +68,30 @@ async fn all_calls_are_answered_also_if_the_server_drops_the_connection() {
         assert_eq!(rpc::run(&url).await.unwrap(), rpc::CALLERS * rpc::CALLS);
         server.abort();
     }
+}
+
+#[tokio::test]
+async fn an_order_that_may_be_lost_is_placed_again_with_its_own_id() {
+    let (listener, url) = listen().await;
+    let server = tokio::spawn(async move {
+        let mut orders = Vec::new();
+        let mut first = accept(&listener).await;
+        orders.extend(text(&mut first).await);
+        drop(first); // before the answer
+        let mut second = accept(&listener).await;
+        orders.extend(text(&mut second).await);
+        second.send(Message::text(r#"{"id":2,"error":"this order exists"}"#)).await.unwrap();
+        orders
+    });
+    let correlator = JsonCorrelator::new("/id").unwrap();
+    let (handle, _events) = Client::builder(&url).requests(correlator).build().unwrap().spawn();
+
+    let answer = orders::place(&handle, "7").await.unwrap();
+
+    assert!(answer.as_text().unwrap().contains("exists"));
+    let orders = server.await.unwrap();
+    assert_eq!(orders.len(), 2);
+    assert!(orders.iter().all(|order| order.contains(r#""order_id":"7""#)), "{orders:?}");
 }
 
 #[tokio::test]

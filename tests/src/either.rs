@@ -287,6 +287,24 @@ impl Either {
         }
     }
 
+    /// Does the same for a request that waits for the connection, and is sent at most once.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn request_when_ready(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        match self {
+            Self::Tokio(client, runtime) => runtime
+                .block_on(async { within(client.request_when_ready(message, timeout)).await }),
+            Self::Std(client) => client.request_when_ready(message, timeout),
+            Self::Spawned(handle, _, runtime) => runtime
+                .block_on(async { within(handle.request_when_ready(message, timeout)).await }),
+        }
+    }
+
     /// A snapshot.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -454,7 +454,7 @@ impl fmt::Display for GiveUpCause {
 pub enum SendRejection {
     /// The connection is not ready: it has no open socket, or its login has not been accepted.
     NotReady,
-    /// The connection is closing or closed.
+    /// The connection is closing or closed, or the driver drains it.
     Closed,
     /// The driver's write buffer is full. Send again after it has been flushed.
     WriteBlocked,

@@ -13,8 +13,8 @@ use gateway_core::{
 };
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message,
-    Name, OnReadyError, Prefix, Progress, Repeat, RequestError, RequestErrorKind, RequestId,
-    ResponseHeaders, SendError, Session, Status,
+    Name, NoAnswer, OnReadyError, Prefix, Progress, Repeat, RequestError, RequestErrorKind,
+    RequestId, ResponseHeaders, SendError, Session, Status,
 };
 use thiserror::Error;
 
@@ -73,7 +73,7 @@ pub struct Client<S: System = Os> {
 /// A request of another thread.
 struct Asked {
     request: RequestId,
-    answer: SyncSender<Result<Message, RequestErrorKind>>,
+    answer: SyncSender<Result<Message, NoAnswer>>,
     /// Whether the thread still waits: it holds the other end.
     is_awaited: Weak<()>,
 }
@@ -229,8 +229,11 @@ impl<S: System> Client<S> {
     /// For several requests at a time, use [senders](Sender::request) on other threads.
     ///
     /// # Errors
-    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
-    /// within `timeout`. The [kind](RequestError::kind) says whether the server may have the request.
+    /// The [kind](RequestError::kind) says why there is no answer, and
+    /// [`is_maybe_sent`](RequestError::is_maybe_sent) whether the server may have the request. `timeout`
+    /// also covers the wait for the [rate limit](crate::Rate). The kinds are `NotReady`, `NotSent`,
+    /// `MaybeSent`, `TimedOut`, `Closed`, `Correlation`, `NoCorrelator`, and `Full` if there are as many
+    /// requests as [`Limits::requests`](crate::Limits::requests).
     pub fn request(
         &mut self,
         message: impl Into<Message>,
@@ -239,11 +242,28 @@ impl<S: System> Client<S> {
         self.ask(&message.into(), timeout, Repeat::Never)
     }
 
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
+    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
+    /// connection is lost before any byte of it was written, it waits for the next one. After that
+    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    ///
+    /// # Errors
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the connection
+    /// was closed.
+    pub fn request_when_ready(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(&message.into(), timeout, Repeat::WhileUnsent)
+    }
+
     /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only if
+    /// the connection was closed.
     pub fn request_idempotent(
         &mut self,
         message: impl Into<Message>,
@@ -258,10 +278,12 @@ impl<S: System> Client<S> {
         timeout: Duration,
         repeat: Repeat,
     ) -> Result<Message, RequestError> {
-        let answer = self.engine.request(message, timeout, repeat).and_then(|request| {
+        let made = self.engine.request(message, timeout, repeat).map_err(NoAnswer::from);
+        let answer = made.and_then(|request| {
             self.drive(|session| session.is_request_over(request));
             let answer = self.engine.session_mut().take_answer(request);
-            answer.unwrap_or(Err(RequestErrorKind::Closed)) // the wait ends only with an end
+            // The wait ends only with an end.
+            answer.unwrap_or(Err(NoAnswer::of_maybe_sent(RequestErrorKind::Closed)))
         });
         answer.map_err(|why| RequestError::new(why, self.engine.session().name().cloned()))
     }
@@ -276,11 +298,11 @@ impl<S: System> Client<S> {
     }
 
     /// Closes the connection once everything has left: what is in the write buffer, what waits in the
-    /// [`Outbox`](crate::Outbox), and what waits for the rate limit. No further message is accepted.
-    /// After `within` the connection is closed. Messages that then still wait in the outbox are
-    /// [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before the Close frame
-    /// if the peer reads them in time. Drives the connection until it is CLOSED, and returns how it
-    /// ended.
+    /// [`Outbox`](crate::Outbox), and requests, whose answers it waits for. No further message or
+    /// request is accepted. After `within` the connection is closed. Messages that then still wait in
+    /// the outbox are [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before
+    /// the Close frame if the peer reads them in time. Requests end with `NotSent` or `MaybeSent`.
+    /// Drives the connection until it is CLOSED, and returns how it ended.
     pub fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) -> End {
         self.start_drain(frame, within);
         self.closed()
@@ -293,7 +315,7 @@ impl<S: System> Client<S> {
     }
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
-    /// closing or CLOSED. Otherwise this does nothing. A socket that is closing is dropped, without
+    /// closing or CLOSED. Otherwise this does nothing. It does not stop a drain. A socket that is closing is dropped, without
     /// waiting for the peer's Close frame.
     pub fn connect(&mut self) {
         self.engine.connect();
@@ -359,8 +381,9 @@ impl<S: System> Client<S> {
         self.engine.network_changed(network);
     }
 
-    /// Drives the connection until it is ready: open, and logged in. Returns at once if it is so now.
-    /// Events wait meanwhile, within the bounds of [`ClientEvent`].
+    /// Drives the connection until it [is ready](Self::is_ready). Returns at once if it is so now.
+    /// Events wait meanwhile, within the bounds of [`ClientEvent`]. While the client drains, this
+    /// waits for the end.
     ///
     /// # Errors
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile.
@@ -400,8 +423,9 @@ impl<S: System> Client<S> {
         self.engine.state()
     }
 
-    /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
-    /// client also accepts messages while it is not.
+    /// Whether the connection is ready: open, and logged in. False while the client
+    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages while
+    /// the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.engine.session().is_ready()

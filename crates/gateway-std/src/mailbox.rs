@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use gateway_core::SendRejection;
 use gateway_wire::{
-    End, EndKind, Endpoint, Message, Name, OnReadyError, Repeat, RequestErrorKind, SendError,
-    Session, Space,
+    End, EndKind, Endpoint, Message, Name, NoAnswer, OnReadyError, Repeat, RequestErrorKind,
+    SendError, Session, Space,
 };
 
 pub(crate) use self::control::{Control, Facts, Question, Setting, Standing};
@@ -298,20 +298,20 @@ impl Mailbox {
         message: Message,
         timeout: Duration,
         repeat: Repeat,
-    ) -> Result<Message, RequestErrorKind> {
+    ) -> Result<Message, NoAnswer> {
         let time = Countdown::start(timeout);
         let mut mail = self.lock();
         while mail.controls.len() >= CONTROLS && !mail.is_shut() && !is_inside() {
             if time.left().is_zero() {
-                return Err(RequestErrorKind::TimedOut);
+                return Err(RequestErrorKind::TimedOut.into());
             }
             let waited = self.room.wait_timeout(mail, time.left());
             (mail, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         match (mail.standing, mail.is_shut()) {
-            (Standing::GONE, _) => return Err(RequestErrorKind::Gone),
-            (_, true) => return Err(RequestErrorKind::Closed),
-            (_, false) if is_inside() => return Err(RequestErrorKind::Reentrant),
+            (Standing::GONE, _) => return Err(RequestErrorKind::Gone.into()),
+            (_, true) => return Err(RequestErrorKind::Closed.into()),
+            (_, false) if is_inside() => return Err(RequestErrorKind::Reentrant.into()),
             (_, false) => {}
         }
         let (answer, answered) = sync_channel(1);
@@ -322,11 +322,29 @@ impl Mailbox {
         self.ring(mail);
         // The client may not be asked for events meanwhile. Otherwise it ends the request itself.
         let answer = answered.recv_timeout(left.saturating_add(GRACE));
-        drop(awaited);
-        answer.unwrap_or_else(|error| match error {
-            RecvTimeoutError::Timeout => Err(RequestErrorKind::TimedOut),
-            RecvTimeoutError::Disconnected => Err(RequestErrorKind::Gone),
+        answer.unwrap_or_else(|error| {
+            let kind = match error {
+                RecvTimeoutError::Timeout => RequestErrorKind::TimedOut,
+                RecvTimeoutError::Disconnected => RequestErrorKind::Gone,
+            };
+            match self.withdraw(&awaited) {
+                true => Err(kind.into()),
+                false => Err(NoAnswer::of_maybe_sent(kind)),
+            }
         })
+    }
+
+    /// Takes a request back, unless the client has taken it. Returns whether it did.
+    fn withdraw(&self, awaited: &Arc<()>) -> bool {
+        let mut mail = self.lock();
+        let place = mail.controls.iter().position(|control| match control {
+            Control::Request(question) => question.is_awaited.as_ptr() == Arc::as_ptr(awaited),
+            _ => false,
+        });
+        let withdrawn = place.and_then(|place| mail.controls.remove(place));
+        self.taken(&mail);
+        drop(mail); // what is withdrawn is dropped outside of the lock
+        withdrawn.is_some()
     }
 
     /// Waits for space, and queues a request. If no one takes requests for now, drops an old one:
@@ -473,7 +491,12 @@ impl Mailbox {
         let controls = std::mem::take(&mut mail.controls);
         self.changed.notify_all();
         self.refuse_all(mail, SendRejection::Gone);
-        drop(controls); // outside of the lock; their senders may wait for an answer
+        // Outside of the lock. Their senders may wait for an answer.
+        for control in controls {
+            if let Control::Request(question) = control {
+                let _ = question.answer.send(Err(RequestErrorKind::Gone.into())); // it was not sent
+            }
+        }
     }
 
     fn refuse_all(&self, mut mail: MutexGuard<'_, Mail>, why: SendRejection) {

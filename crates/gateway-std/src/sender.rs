@@ -158,8 +158,7 @@ impl Sender {
     /// are still [enqueued](Self::enqueue). `timeout` also covers the wait for the client.
     ///
     /// # Errors
-    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
-    /// within `timeout`. Or `Gone` or `Reentrant`.
+    /// The errors of [`Client::request`](crate::Client::request), and `Gone` or `Reentrant`.
     pub fn request(
         &self,
         message: impl Into<Message>,
@@ -168,12 +167,28 @@ impl Sender {
         self.ask(message.into(), timeout, Repeat::Never)
     }
 
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
+    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
+    /// connection is lost before any byte of it was written, it waits for the next one. After that
+    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    ///
+    /// # Errors
+    /// The errors of [`Client::request_when_ready`](crate::Client::request_when_ready), and `Gone` or
+    /// `Reentrant`.
+    pub fn request_when_ready(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::WhileUnsent)
+    }
+
     /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
-    /// Or `Gone` or `Reentrant`.
+    /// The errors of [`Client::request_idempotent`](crate::Client::request_idempotent), and `Gone` or
+    /// `Reentrant`.
     pub fn request_idempotent(
         &self,
         message: impl Into<Message>,
@@ -200,14 +215,16 @@ impl Sender {
     }
 
     /// Whether the connection is ready (open, and logged in), or was so when the client last did
-    /// something. With an [`Outbox`](crate::Outbox), the client also accepts messages while it is not.
+    /// something. False while the client [drains](Self::drain). With an [`Outbox`](crate::Outbox), the
+    /// client also accepts messages while the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.mailbox.lock().standing.is_ready
     }
 
-    /// Waits until the connection is ready: open, and logged in. Returns at once if it is so now.
-    /// Another thread must ask the client for events meanwhile. After [`connect`](Self::connect), it waits for the
+    /// Waits until the connection [is ready](Self::is_ready). Returns at once if it is so now. Another
+    /// thread must ask the client for events meanwhile. While the client drains, this waits for the
+    /// end. After [`connect`](Self::connect), it waits for the
     /// new connection, even if the client is still CLOSED.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _,
-    Message, Name, OnReadyError, Position, Progress, Repeat, RequestError, RequestErrorKind,
-    RequestId, ResponseHeaders, SendError, Session, Status, WallClock,
+    Message, Name, NoAnswer, OnReadyError, Position, Progress, Repeat, RequestError,
+    RequestErrorKind, RequestId, ResponseHeaders, SendError, Session, Status, WallClock,
 };
 use tokio::task::coop;
 
@@ -206,8 +206,11 @@ impl Client {
     /// the answer is then an ordinary message.
     ///
     /// # Errors
-    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
-    /// within `timeout`. The [kind](RequestError::kind) says whether the server may have the request.
+    /// The [kind](RequestError::kind) says why there is no answer, and
+    /// [`is_maybe_sent`](RequestError::is_maybe_sent) whether the server may have the request. `timeout`
+    /// also covers the wait for the [rate limit](crate::Rate). The kinds are `NotReady`, `NotSent`,
+    /// `MaybeSent`, `TimedOut`, `Closed`, `Correlation`, `NoCorrelator`, and `Full` if there are as many
+    /// requests as [`Limits::requests`](crate::Limits::requests).
     pub async fn request(
         &mut self,
         message: impl Into<Message>,
@@ -216,11 +219,28 @@ impl Client {
         self.ask(message.into(), timeout, Repeat::Never).await
     }
 
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
+    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
+    /// connection is lost before any byte of it was written, it waits for the next one. After that
+    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    ///
+    /// # Errors
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the connection
+    /// was closed.
+    pub async fn request_when_ready(
+        &mut self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::WhileUnsent).await
+    }
+
     /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only if
+    /// the connection was closed.
     pub async fn request_idempotent(
         &mut self,
         message: impl Into<Message>,
@@ -237,7 +257,7 @@ impl Client {
     ) -> Result<Message, RequestError> {
         let asked = match self.engine.request(&message, timeout, repeat) {
             Ok(request) => Asking { client: self, request }.answer().await,
-            Err(why) => Err(why),
+            Err(why) => Err(why.into()),
         };
         asked.map_err(|why| RequestError::new(why, self.engine.session().name().cloned()))
     }
@@ -251,11 +271,11 @@ impl Client {
     }
 
     /// Closes the connection once everything has left: what is in the write buffer, what waits in the
-    /// [`Outbox`](crate::Outbox), and what waits for the rate limit. No further message is accepted.
-    /// After `within` the connection is closed. Messages that then still wait in the outbox are
-    /// [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before the Close frame
-    /// if the peer reads them in time. Drives the connection until it is CLOSED, and returns how it
-    /// ended.
+    /// [`Outbox`](crate::Outbox), and requests, whose answers it waits for. No further message or
+    /// request is accepted. After `within` the connection is closed. Messages that then still wait in
+    /// the outbox are [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before
+    /// the Close frame if the peer reads them in time. Requests end with `NotSent` or `MaybeSent`.
+    /// Drives the connection until it is CLOSED, and returns how it ended.
     ///
     /// Cancel-safe: it starts at the first poll. If you drop the future later, the client goes on to
     /// drain while you poll it.
@@ -280,7 +300,7 @@ impl Client {
     }
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
-    /// closing or CLOSED. Otherwise this does nothing. A socket that is closing is dropped, without
+    /// closing or CLOSED. Otherwise this does nothing. It does not stop a drain. A socket that is closing is dropped, without
     /// waiting for the peer's Close frame.
     pub fn connect(&mut self) {
         self.engine.connect();
@@ -345,8 +365,9 @@ impl Client {
         self.wakers.wake_all();
     }
 
-    /// Drives the connection until it is ready: open, and logged in. Returns at once if it is so now.
-    /// Events wait meanwhile, within the bounds of [`ClientEvent`].
+    /// Drives the connection until it [is ready](Self::is_ready). Returns at once if it is so now.
+    /// Events wait meanwhile, within the bounds of [`ClientEvent`]. While the client drains, this
+    /// waits for the end.
     ///
     /// Cancel-safe.
     ///
@@ -384,8 +405,9 @@ impl Client {
         self.engine.state()
     }
 
-    /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
-    /// client also accepts messages while it is not.
+    /// Whether the connection is ready: open, and logged in. False while the client
+    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages while
+    /// the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.engine.session().is_ready()
@@ -532,11 +554,12 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn answer(self) -> Result<Message, RequestErrorKind> {
+    async fn answer(self) -> Result<Message, NoAnswer> {
         let request = self.request;
         self.client.until(|session| session.is_request_over(request)).await;
         let answer = self.client.engine.session_mut().take_answer(request);
-        answer.unwrap_or(Err(RequestErrorKind::Closed)) // the wait ends only with an end
+        // The wait ends only with an end.
+        answer.unwrap_or(Err(NoAnswer::of_maybe_sent(RequestErrorKind::Closed)))
     }
 }
 

@@ -77,7 +77,7 @@ pub use outcome::{Accepted, Fate, MessageId, Outcome, SendError};
 pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};
 pub use rate::Rate;
 pub use read_buffer::with_read_buffer;
-pub use requests::{Repeat, RequestError, RequestErrorKind, RequestId};
+pub use requests::{NoAnswer, Repeat, RequestError, RequestErrorKind, RequestId};
 pub use resolver::{Resolver, literal_address, resolve, system_resolver};
 pub use session::{
     Behind, BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order,

@@ -129,7 +129,7 @@ impl Accepted {
 #[derive(Error)]
 #[error("{}the message was not accepted: {}", Prefix(.name.as_ref()), match .rejection {
     SendRejection::NotReady => "the connection is not ready; wait for the Ready notice",
-    SendRejection::Closed => "the connection is closing or closed",
+    SendRejection::Closed => "the connection is draining, closing or closed",
     SendRejection::WriteBlocked => "the write buffer is full; poll the client until it is flushed",
     SendRejection::OutcomesUnread => "too many outcomes of messages are unread; take events, then send again",
     SendRejection::Stalled => "the write buffer is full and the transport took no byte for send_stall; take events, then send again",

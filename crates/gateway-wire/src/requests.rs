@@ -33,10 +33,53 @@ impl RequestId {
 
 /// A request ended without an answer. The error's text begins with the client's name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}the request has no answer: {kind}", Prefix(.name.as_ref()))]
+#[error("{}the request has no answer: {why}", Prefix(.name.as_ref()))]
 pub struct RequestError {
-    kind: RequestErrorKind,
+    why: NoAnswer,
     name: Option<Name>,
+}
+
+/// Why a request ended without an answer, and whether the server may have it. Drivers make a
+/// [`RequestError`] of it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{kind}{}", if self.tells_more() { "; the request was not sent" } else { "" })]
+pub struct NoAnswer {
+    kind: RequestErrorKind,
+    is_maybe_sent: bool,
+}
+
+impl NoAnswer {
+    /// Of a request of which the server may have a part.
+    #[must_use]
+    pub const fn of_maybe_sent(kind: RequestErrorKind) -> Self {
+        Self { kind, is_maybe_sent: true }
+    }
+
+    /// Returns the reason.
+    #[must_use]
+    pub const fn kind(&self) -> &RequestErrorKind {
+        &self.kind
+    }
+
+    /// Whether the server may have the request.
+    #[must_use]
+    pub const fn is_maybe_sent(&self) -> bool {
+        self.is_maybe_sent
+    }
+
+    /// Whether the kind alone does not say that nothing was sent.
+    const fn tells_more(&self) -> bool {
+        !self.is_maybe_sent
+            && matches!(self.kind, RequestErrorKind::TimedOut | RequestErrorKind::Gone)
+    }
+}
+
+/// Of a request of which no byte was written, unless the kind says otherwise.
+impl From<RequestErrorKind> for NoAnswer {
+    fn from(kind: RequestErrorKind) -> Self {
+        let is_maybe_sent = kind == RequestErrorKind::MaybeSent;
+        Self { kind, is_maybe_sent }
+    }
 }
 
 /// Why a request ended without an answer.
@@ -46,11 +89,11 @@ pub enum RequestErrorKind {
     /// The client has no [`Correlator`]: set one with the builder's `requests`.
     #[error("the client has no correlator; set one with `requests`")]
     NoCorrelator,
-    /// The connection is not ready. Nothing was sent. An idempotent request waits instead.
+    /// The connection is not ready. Nothing was sent. `request_when_ready` waits instead.
     #[error("the connection is not ready; nothing was sent")]
     NotReady,
-    /// The connection is closing or CLOSED. Nothing was sent.
-    #[error("the connection is closing or closed; nothing was sent")]
+    /// The connection is draining, closing or CLOSED. Nothing was sent.
+    #[error("the connection is draining, closing or closed; nothing was sent")]
     Closed,
     /// There are as many requests as [`Limits::requests`](crate::Limits::requests), or the messages
     /// of those that may be sent again have as many bytes as
@@ -60,7 +103,9 @@ pub enum RequestErrorKind {
     /// The message cannot hold an id. Nothing was sent.
     #[error("the message cannot hold an id, and was not sent: {0}")]
     Correlation(CorrelationError),
-    /// The answer did not come in time. If it comes later, it is an ordinary message.
+    /// The answer did not come in time. If it comes later, it is an ordinary message. The time also
+    /// covers the wait for the connection and for the rate limit, so the request may not have left:
+    /// see [`RequestError::is_maybe_sent`].
     #[error("the answer did not come in time")]
     TimedOut,
     /// The connection was lost or closed before any byte of the request was written.
@@ -82,14 +127,32 @@ pub enum RequestErrorKind {
 impl RequestError {
     /// Creates the error of the client with this name.
     #[must_use]
-    pub const fn new(kind: RequestErrorKind, name: Option<Name>) -> Self {
-        Self { kind, name }
+    pub fn new(why: impl Into<NoAnswer>, name: Option<Name>) -> Self {
+        Self { why: why.into(), name }
     }
 
     /// Returns why the request has no answer.
     #[must_use]
     pub const fn kind(&self) -> &RequestErrorKind {
-        &self.kind
+        &self.why.kind
+    }
+
+    /// Whether the server may have the request, and may have carried it out. If not, you can make
+    /// the request again: the server does not have it.
+    ///
+    /// ```
+    /// use gateway_wire::{RequestError, RequestErrorKind};
+    ///
+    /// fn what_to_do(error: &RequestError) -> &'static str {
+    ///     if error.is_maybe_sent() { "ask the server" } else { "make the request again" }
+    /// }
+    ///
+    /// assert!(RequestError::new(RequestErrorKind::MaybeSent, None).is_maybe_sent());
+    /// assert!(!RequestError::new(RequestErrorKind::NotReady, None).is_maybe_sent());
+    /// ```
+    #[must_use]
+    pub const fn is_maybe_sent(&self) -> bool {
+        self.why.is_maybe_sent
     }
 
     /// Returns the client's name, if it has one.
@@ -99,19 +162,22 @@ impl RequestError {
     }
 }
 
-/// Whether a request is sent again on the next connection if it was lost with this one.
+/// Whether a request waits for the connection, and whether it is sent again if that is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a request is one or the other
+#[allow(clippy::exhaustive_enums)] // these are all that a driver offers
 pub enum Repeat {
-    /// It ends when the connection is lost.
+    /// It needs a connection that is ready, and ends when that is lost.
     Never,
+    /// It waits for the connection, also for the next one if this one is lost before any byte of it
+    /// was written. It is sent at most once: after that it ends when the connection is lost.
+    WhileUnsent,
     /// It is idempotent: it waits for the connection, and is sent again after each reconnect, until
     /// its answer comes or its time is over.
     OnReconnect,
 }
 
 /// How a request ended.
-pub(crate) type Ended = Result<Message, RequestErrorKind>;
+pub(crate) type Ended = Result<Message, NoAnswer>;
 
 /// The requests of a session.
 pub(crate) struct Requests {
@@ -149,6 +215,7 @@ struct Waiting {
 struct Pending {
     request: RequestId,
     due: Instant,
+    repeat: Repeat,
     /// The positions of its message in the outgoing bytes.
     bytes: Range<u64>,
     /// The message without its id, if it may be sent again.
@@ -252,7 +319,7 @@ impl Requests {
                 Err(error) => {
                     let request = request.request;
                     self.take_waiting();
-                    self.ended.insert(request, Err(RequestErrorKind::Correlation(error)));
+                    self.ended.insert(request, Err(RequestErrorKind::Correlation(error).into()));
                     facts.note(request.ends(RequestEnd::Correlation));
                 }
             }
@@ -262,10 +329,10 @@ impl Requests {
     /// The next request was written with this id, to these positions.
     pub(crate) fn on_sent(&mut self, id: u64, bytes: Range<u64>, facts: &mut Facts<'_>) {
         let Some(sent) = self.take_waiting() else { return };
-        let kept = (sent.repeat == Repeat::OnReconnect).then_some(sent.message);
+        let Waiting { request, due, repeat, message, was_begun } = sent;
+        let kept = (repeat != Repeat::Never).then_some(message);
         self.bytes += kept.as_ref().map_or(0, Message::len);
-        let Waiting { request, due, was_begun, .. } = sent;
-        self.pending.insert(id, Pending { request, due, bytes, kept, was_begun });
+        self.pending.insert(id, Pending { request, due, repeat, bytes, kept, was_begun });
         facts.note(SendingFact::RequestBuffered { request: request.0, id });
     }
 
@@ -317,50 +384,57 @@ impl Requests {
 
     fn end_if(&mut self, is_over: impl Fn(Instant) -> bool, facts: &mut Facts<'_>) {
         let Self { waiting, pending, ended, bytes, .. } = self;
-        let mut end = |request: RequestId, freed: usize| {
+        let mut end = |request: RequestId, freed: usize, is_maybe_sent: bool| {
             *bytes -= freed;
-            ended.insert(request, Err(RequestErrorKind::TimedOut));
+            let kind = RequestErrorKind::TimedOut;
+            ended.insert(request, Err(NoAnswer { kind, is_maybe_sent }));
             facts.note(request.ends(RequestEnd::TimedOut));
         };
         waiting.retain(|request| {
             let ends = is_over(request.due);
             if ends {
-                end(request.request, request.message.len());
+                end(request.request, request.message.len(), request.was_begun);
             }
             !ends
         });
         pending.retain(|_, request| {
             let ends = is_over(request.due);
             if ends {
-                end(request.request, request.kept.as_ref().map_or(0, Message::len));
+                // Its bytes leave even if none has left yet.
+                end(request.request, request.kept.as_ref().map_or(0, Message::len), true);
             }
             !ends
         });
     }
 
-    /// The socket is lost, and has taken the bytes before `written`. Idempotent requests wait for the
-    /// next one, in the order in which they were made; all others end.
+    /// The socket is lost, and has taken the bytes before `written`. Requests that may be sent on the
+    /// next one wait for it, in the order in which they were made; all others end.
     pub(crate) fn on_lost(&mut self, written: u64, facts: &mut Facts<'_>) {
         let Self { waiting, pending, ended, bytes, .. } = self;
         waiting.retain(|request| {
-            let stays = request.repeat == Repeat::OnReconnect;
+            let stays = request.repeat != Repeat::Never;
             if !stays {
                 *bytes -= request.message.len();
-                ended.insert(request.request, Err(RequestErrorKind::NotSent));
+                ended.insert(request.request, Err(RequestErrorKind::NotSent.into()));
                 facts.note(request.request.ends(RequestEnd::NotSent));
             }
             stays
         });
         for lost in std::mem::take(pending).into_values() {
             let was_begun = lost.was_begun || lost.bytes.start < written;
-            let Pending { request, due, kept, .. } = lost;
+            let Pending { request, due, repeat, kept, .. } = lost;
+            let is_repeated = match repeat {
+                Repeat::Never => false,
+                Repeat::WhileUnsent => !was_begun,
+                Repeat::OnReconnect => true,
+            };
             match kept {
-                Some(message) => {
-                    let repeat = Repeat::OnReconnect;
+                Some(message) if is_repeated => {
                     waiting.push_back(Waiting { request, due, repeat, message, was_begun });
                 }
-                None => {
-                    ended.insert(request, Err(unanswered(was_begun)));
+                kept => {
+                    *bytes -= kept.as_ref().map_or(0, Message::len);
+                    ended.insert(request, Err(unanswered(was_begun).into()));
                     facts.note(request.ends(unanswered_end(was_begun)));
                 }
             }
@@ -371,7 +445,7 @@ impl Requests {
     /// No further socket opens: ends the requests that wait for one.
     pub(crate) fn end_waiting(&mut self, facts: &mut Facts<'_>) {
         while let Some(request) = self.take_waiting() {
-            self.ended.insert(request.request, Err(unanswered(request.was_begun)));
+            self.ended.insert(request.request, Err(unanswered(request.was_begun).into()));
             facts.note(request.request.ends(unanswered_end(request.was_begun)));
         }
     }

@@ -48,7 +48,7 @@ impl Asked {
 
     /// The bytes of its message, if the session still keeps it.
     pub(crate) fn kept(&self, socket: Option<SocketId>) -> usize {
-        if !self.is_on(socket) || self.repeat == Repeat::OnReconnect { self.length } else { 0 }
+        if !self.is_on(socket) || self.repeat != Repeat::Never { self.length } else { 0 }
     }
 }
 

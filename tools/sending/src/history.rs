@@ -45,6 +45,8 @@ pub enum Step {
     Repeat,
     /// It makes a long one.
     RepeatLong,
+    /// It makes a request that waits for the connection, and is sent at most once.
+    Order,
     /// It gives up its oldest request.
     Forget,
     /// It reserves space in the write buffer, and a token.
@@ -140,7 +142,7 @@ impl<'a> History<'a> {
             Step::Send | Step::SendLong => {
                 !self.world.has_permits || self.is_reserved || self.session.poll_space().is_ready()
             }
-            Step::Ask | Step::Repeat | Step::RepeatLong => true,
+            Step::Ask | Step::Repeat | Step::RepeatLong | Step::Order => true,
             Step::Forget => self.books.open().next().is_some(),
             Step::Reserve => !self.is_reserved && !self.is_closed() && self.session.may_reserve(),
             Step::Release => self.is_reserved,
@@ -213,6 +215,7 @@ impl<'a> History<'a> {
             Step::Ask => self.ask(SHORT, Repeat::Never)?,
             Step::Repeat => self.ask(SHORT, Repeat::OnReconnect)?,
             Step::RepeatLong => self.ask(LONG, Repeat::OnReconnect)?,
+            Step::Order => self.ask(SHORT, Repeat::WhileUnsent)?,
             Step::Forget => {
                 let oldest = self.books.asked.iter_mut().find(|asked| !asked.is_over);
                 let Some(oldest) = oldest else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! What must hold after each step, and at the end of a history.
 
 use gateway_core::{Instant, Notice};
-use gateway_wire::{ClientEvent, Fate, Outcome, Repeat, RequestErrorKind, RequestId};
+use gateway_wire::{ClientEvent, Fate, NoAnswer, Outcome, Repeat, RequestErrorKind, RequestId};
 
 use crate::answers::TwoIds;
 use crate::books::{Asked, Sent};
@@ -101,8 +101,12 @@ impl History<'_> {
                     hold("a request leaves only while it waits", asked.is_some(), show)?;
                     let Some(asked) = asked else { continue };
                     hold("a request leaves once on a socket", !asked.is_on(Some(socket.id)), show)?;
-                    let may_leave = asked.placed.is_none() || asked.repeat == Repeat::OnReconnect;
-                    hold("only an idempotent request leaves again", may_leave, show)?;
+                    let may_leave = match asked.repeat {
+                        Repeat::Never => asked.placed.is_none(),
+                        Repeat::WhileUnsent => !asked.was_begun,
+                        Repeat::OnReconnect => true,
+                    };
+                    hold("only a request that may be sent again leaves again", may_leave, show)?;
                     hold("no request leaves after its time", self.now < asked.due, show)?;
                     if asked.placed.is_some() {
                         self.sights.insert("repeated");
@@ -245,16 +249,27 @@ impl History<'_> {
                     };
                     !is_lost && socket.is_some() && asked.placed.map(|(_, id)| id) == answered
                 }
-                Err(RequestErrorKind::TimedOut) => self.now >= asked.due,
-                Err(RequestErrorKind::NotSent) => may_be_lost && !is_begun,
-                Err(RequestErrorKind::MaybeSent) => may_be_lost && is_begun,
-                Err(_) => false,
+                Err(why) => {
+                    let is_over = match why.kind() {
+                        RequestErrorKind::TimedOut => self.now >= asked.due,
+                        RequestErrorKind::NotSent => {
+                            let may_wait = asked.repeat != Repeat::Never;
+                            let is_last = self.is_closed() || before.step.is_none();
+                            may_be_lost && !is_begun && (is_last || !may_wait)
+                        }
+                        RequestErrorKind::MaybeSent => may_be_lost && is_begun,
+                        _ => false,
+                    };
+                    // What is in the write buffer leaves.
+                    let is_maybe_sent = is_begun || socket.is_some() && !is_lost;
+                    is_over && why.is_maybe_sent() == is_maybe_sent
+                }
             };
             let show = || format!("{end:?} of {asked:?}");
             hold("the end of a request agrees with the transport", is_right, show)?;
             let again = self.session.take_answer(request);
             hold("each request ends once", again.is_none(), || format!("{again:?} of {asked:?}"))?;
-            self.sights.insert(match end {
+            self.sights.insert(match end.as_ref().map_err(NoAnswer::kind) {
                 Ok(_) => "answered",
                 Err(RequestErrorKind::TimedOut) => "timed_out",
                 Err(RequestErrorKind::NotSent) => "not_sent",
@@ -282,10 +297,14 @@ impl History<'_> {
             })?;
             for asked in self.books.asked.iter_mut().filter(|asked| !asked.is_over) {
                 if asked.is_on(Some(socket.id)) {
-                    let show = || format!("{asked:?}");
-                    let is_kept = asked.repeat == Repeat::OnReconnect;
-                    hold("a lost socket ends its requests", is_kept, show)?;
                     asked.was_begun |= has_begun(&socket, asked);
+                    let show = || format!("{asked:?}");
+                    let is_kept = match asked.repeat {
+                        Repeat::Never => false,
+                        Repeat::WhileUnsent => !asked.was_begun,
+                        Repeat::OnReconnect => true,
+                    };
+                    hold("a lost socket ends its requests", is_kept, show)?;
                 } else if asked.repeat == Repeat::Never {
                     let what = format!("{asked:?}");
                     return Err(Fault { law: "a lost socket ends its requests", what });
@@ -351,8 +370,8 @@ impl History<'_> {
         let off_socket = self.books.open().count() - on_socket;
         let has_request = off_socket > 0 && on_socket < TwoIds::COUNT;
         let waits = self.books.queued().next().is_some() || has_request;
+        let queued = self.books.queued().count();
         let show = || {
-            let queued = self.books.queued().count();
             format!(
                 "{queued} messages and {off_socket} requests wait; the deadline is {deadline:?}"
             )

@@ -85,8 +85,11 @@ const PLAIN: World = World {
 
 /// All worlds.
 #[must_use]
-pub const fn worlds() -> [World; 10] {
-    [DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, KEEPING, LEAVING, PERMITTING, HOLDING]
+pub const fn worlds() -> [World; 11] {
+    [
+        DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, ORDERING, KEEPING, LEAVING, PERMITTING,
+        HOLDING,
+    ]
 }
 
 /// An outbox that drops its oldest message, and a connection that is lost.
@@ -234,6 +237,28 @@ const ASKING: World = World {
     has_requests: true,
     requests: 3,
     expected: &["answered", "timed_out", "not_sent", "not_ready", "full", "forgotten", "drained"],
+    ..PLAIN
+};
+
+/// Requests that are sent at most once, on a connection that is lost.
+const ORDERING: World = World {
+    name: "ordering",
+    depth: 8,
+    begin: &[Step::Order, Step::Connect, Step::Obey],
+    steps: &[
+        Step::Order,
+        Step::Answer(1),
+        Step::Connect,
+        Step::Obey,
+        Step::Nibble,
+        Step::Write,
+        Step::Lose,
+        Step::Due,
+        Step::Close,
+    ],
+    has_requests: true,
+    high_water: 10,
+    expected: &["answered", "timed_out", "not_sent", "maybe_sent", "repeated", "closed"],
     ..PLAIN
 };
 

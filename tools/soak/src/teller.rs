@@ -133,17 +133,18 @@ impl Teller {
                 }
                 false
             }
-            Err(error) => match error.kind() {
-                RequestErrorKind::TimedOut | RequestErrorKind::MaybeSent => false,
-                RequestErrorKind::NotReady
-                | RequestErrorKind::Closed
-                | RequestErrorKind::Full
-                | RequestErrorKind::NotSent => true,
-                _ => {
-                    self.wrong(Kind::Other, format!("request {number}: {error}"));
-                    true
+            Err(error) => {
+                match error.kind() {
+                    RequestErrorKind::TimedOut
+                    | RequestErrorKind::MaybeSent
+                    | RequestErrorKind::NotReady
+                    | RequestErrorKind::Closed
+                    | RequestErrorKind::Full
+                    | RequestErrorKind::NotSent => {}
+                    _ => self.wrong(Kind::Other, format!("request {number}: {error}")),
                 }
-            },
+                !error.is_maybe_sent()
+            }
         };
         self.shared.ledger.asked(self.slot.index, Ask { number, is_idempotent, is_unsent });
     }

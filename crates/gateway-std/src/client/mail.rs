@@ -119,7 +119,7 @@ impl<S: System> Client<S> {
         }
         match self.engine.request(&message, time.left(), repeat) {
             Ok(request) => self.asked.push(Asked { request, answer, is_awaited }),
-            Err(why) => drop(answer.send(Err(why))),
+            Err(why) => drop(answer.send(Err(why.into()))),
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use gateway_core::{CloseCode, ConnectionState, Network, Verdict};
 use gateway_wire::{
-    EndKind, Message, OnReadyError, Repeat, RequestErrorKind, ResponseHeaders, Session, Status,
+    EndKind, Message, NoAnswer, OnReadyError, Repeat, RequestErrorKind, ResponseHeaders, Session,
+    Status,
 };
 
 use crate::clock::Countdown;
@@ -31,7 +32,7 @@ pub(crate) struct Question {
     /// The time that is left to the thread.
     pub(crate) time: Countdown,
     pub(crate) repeat: Repeat,
-    pub(crate) answer: SyncSender<Result<Message, RequestErrorKind>>,
+    pub(crate) answer: SyncSender<Result<Message, NoAnswer>>,
     /// Whether the thread still waits: it holds the other end.
     pub(crate) is_awaited: Weak<()>,
 }
@@ -55,7 +56,7 @@ impl Control {
             Self::Facts(answer) => drop(answer.send(facts.clone())),
             Self::OnReady(_, answer) => drop(answer.send(Err(OnReadyError::Closed))),
             Self::Request(question) => {
-                let _ = question.answer.send(Err(RequestErrorKind::Closed));
+                let _ = question.answer.send(Err(RequestErrorKind::Closed.into()));
             }
             Self::Close(..)
             | Self::Drain(..)

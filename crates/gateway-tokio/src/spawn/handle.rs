@@ -86,12 +86,14 @@ impl Handle {
     ///
     /// - `NotReady`: the connection is not ready, or the socket was lost while `send` waited. `send`
     ///   may fail before you receive `Disconnected`.
-    /// - `Closed`: the connection is closing or CLOSED.
+    /// - `Closed`: the client is draining, or the connection is closing or CLOSED.
     /// - [`Stalled`](gateway_core::SendRejection::Stalled): the write buffer is full, and the
     ///   transport took no byte for [`send_stall`](crate::Builder::send_stall). All messages that
     ///   waited are returned. The peer may be waiting until you receive events.
     /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
     ///   outcomes are unread. Receive events, then send the message again.
+    /// - [`OutboxFull`](gateway_core::SendRejection::OutboxFull): the outbox is full and
+    ///   [refuses](crate::Outbox::refuse_newest) new messages, or the message is longer than all of it.
     /// - `Gone` and `Reentrant`: see [`Handle`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
@@ -149,8 +151,9 @@ impl Handle {
     /// [`requests`](crate::Builder::requests) says. The answer is not among the events. Any number of
     /// tasks may wait at a time, up to [`Limits::requests`](crate::Limits::requests).
     ///
-    /// The server may have carried out a request whose answer did not come. The error's
-    /// [kind](RequestError::kind) says whether that is possible.
+    /// The server may have carried out a request whose answer did not come.
+    /// [`RequestError::is_maybe_sent`] says whether that is possible. `timeout` also covers the wait for
+    /// the [rate limit](crate::Rate).
     ///
     /// Cancel-safe: the request is made at the first poll. If you drop the future later, the request
     /// ends. Its message may have been sent, and the answer is then an ordinary message.
@@ -171,8 +174,16 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// The request has no answer: the connection is not ready, was lost, or the answer did not come
-    /// within `timeout`.
+    /// The [kind](RequestError::kind) says why there is no answer:
+    ///
+    /// - `NotReady`: the connection is not ready.
+    /// - `NotSent`, `MaybeSent`: the connection was lost or closed before the answer came.
+    /// - `TimedOut`: the answer did not come within `timeout`.
+    /// - `Full`: there are as many requests as [`Limits::requests`](crate::Limits::requests).
+    /// - `Correlation`: the message cannot hold an id. `NoCorrelator`: the builder has no
+    ///   [`requests`](crate::Builder::requests).
+    /// - `Closed`: the client is draining, or the connection is closing or CLOSED.
+    /// - `Gone` and `Reentrant`: see [`Handle`].
     pub async fn request(
         &self,
         message: impl Into<Message>,
@@ -181,11 +192,29 @@ impl Handle {
         self.ask(message.into(), timeout, Repeat::Never).await
     }
 
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
+    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
+    /// connection is lost before any byte of it was written, it waits for the next one. After that
+    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    ///
+    /// # Errors
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the connection
+    /// was closed.
+    pub async fn request_when_ready(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        self.ask(message.into(), timeout, Repeat::WhileUnsent).await
+    }
+
     /// The same as [`request`](Self::request), for a request that the server may carry out twice: it
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// The request has no answer: the connection closed, or the answer did not come within `timeout`.
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only if
+    /// the connection was closed. `Full` also comes if these requests have more bytes than
+    /// [`Limits::request_bytes`](crate::Limits::request_bytes).
     pub async fn request_idempotent(
         &self,
         message: impl Into<Message>,
@@ -202,7 +231,7 @@ impl Handle {
     ) -> Result<Message, RequestError> {
         let answer = match Asking::begin(&self.shared, message, timeout, repeat) {
             Ok(asking) => asking.answer().await,
-            Err(why) => Err(why),
+            Err(why) => Err(why.into()),
         };
         answer.map_err(|why| RequestError::new(why, self.shared.name().cloned()))
     }
@@ -213,15 +242,16 @@ impl Handle {
         self.shared.standing().state()
     }
 
-    /// Whether the connection is ready: open, and logged in. With an [`Outbox`](crate::Outbox), the
-    /// client also accepts messages while it is not.
+    /// Whether the connection is ready: open, and logged in. False while the client
+    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages while
+    /// the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.standing().is_ready()
     }
 
-    /// Waits until the connection is ready: open, and logged in. Returns at once if it is so now. The
-    /// connection may be lost again before your next call.
+    /// Waits until the connection [is ready](Self::is_ready). Returns at once if it is so now. It may
+    /// be lost again before your next call. While the client drains, this waits for the end.
     ///
     /// Cancel-safe.
     ///
@@ -325,7 +355,7 @@ impl Handle {
 
     /// Connects at once if the client is waiting to retry, or if it is closing or CLOSED; see
     /// [`Client::connect`](crate::Client::connect). [`Events`](crate::Events) then yields events
-    /// again.
+    /// again. It does not stop a drain: wait for its end first.
     ///
     /// # Errors
     /// `Gone` or `Reentrant`; see [`Handle`].
@@ -374,9 +404,9 @@ impl Handle {
         self.shared.request(|engine| engine.close(frame))
     }
 
-    /// Closes the connection once everything has left; see
+    /// Closes the connection once everything has left, and all requests have ended; see
     /// [`Client::drain`](crate::Client::drain). Waits until it is CLOSED, and returns how it ended.
-    /// Messages that wait for space are returned to their senders.
+    /// Messages that wait for space or the rate limit are returned to their senders.
     ///
     /// Cancel-safe: it starts at the first poll. If you drop the future later, the client goes on to
     /// drain, also if you drop the handle and the events.

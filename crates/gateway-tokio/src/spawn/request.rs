@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use gateway_wire::{Message, Repeat, RequestErrorKind, RequestId, Session};
+use gateway_wire::{Message, NoAnswer, Repeat, RequestErrorKind, RequestId, Session};
 use tokio::task::coop;
 
 use super::error::HandleErrorKind;
@@ -73,16 +73,18 @@ impl<'a> Asking<'a> {
     }
 
     /// Waits for the answer.
-    pub(super) async fn answer(mut self) -> Result<Message, RequestErrorKind> {
+    pub(super) async fn answer(mut self) -> Result<Message, NoAnswer> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, RequestErrorKind>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, NoAnswer>> {
         let budget = ready!(coop::poll_proceed(cx));
         let polled =
             self.shared.with(|state, wakes| state.poll_answer(self.request, cx.waker(), wakes));
         self.is_over = matches!(polled, Ok(Poll::Ready(_)));
-        let answer = ready!(polled.unwrap_or_else(|kind| Poll::Ready(Err(error(kind)))));
+        let answer = ready!(
+            polled.unwrap_or_else(|kind| Poll::Ready(Err(NoAnswer::of_maybe_sent(error(kind)))))
+        );
         budget.made_progress();
         Poll::Ready(answer)
     }
@@ -102,10 +104,11 @@ impl State {
         request: RequestId,
         waker: &Waker,
         wakes: &mut Wakes,
-    ) -> Poll<Result<Message, RequestErrorKind>> {
+    ) -> Poll<Result<Message, NoAnswer>> {
         let Some(engine) = &mut self.engine else {
             let answer = self.answers.remove(&request);
-            return Poll::Ready(answer.ok_or(RequestErrorKind::Gone));
+            let gone = || NoAnswer::of_maybe_sent(RequestErrorKind::Gone);
+            return Poll::Ready(answer.ok_or_else(gone));
         };
         let session = engine.session_mut();
         if let Some(answer) = session.take_answer(request) {

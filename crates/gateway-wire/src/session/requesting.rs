@@ -9,7 +9,7 @@ use super::sending::is_closed;
 use super::{Facts, Session};
 use crate::correlation::Correlator;
 use crate::message::Message;
-use crate::requests::{MostRequests, Repeat, RequestErrorKind, RequestId, Requests};
+use crate::requests::{MostRequests, NoAnswer, Repeat, RequestErrorKind, RequestId, Requests};
 
 /// Requests. Each ends: with its answer, or with the reason why there is none.
 impl Session {
@@ -27,8 +27,9 @@ impl Session {
     /// [take](Self::take_answer) it.
     ///
     /// # Errors
-    /// Nothing was sent: there is no correlator, the connection is not ready, closing or CLOSED, or
-    /// there are too many requests. An idempotent request waits until the connection is ready.
+    /// Nothing was sent: there is no correlator, the connection is draining, closing or CLOSED, or
+    /// there are too many requests. Or the connection is not ready, and `repeat` is
+    /// [`Never`](Repeat::Never).
     pub fn request(
         &mut self,
         now: Instant,
@@ -73,7 +74,7 @@ impl Session {
 
     /// Returns the answer of a request, or why it has none. Returns `None` if the request has not
     /// ended, or if its end was already taken.
-    pub fn take_answer(&mut self, request: RequestId) -> Option<Result<Message, RequestErrorKind>> {
+    pub fn take_answer(&mut self, request: RequestId) -> Option<Result<Message, NoAnswer>> {
         self.requests_mut()?.take(request)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway_tests::{Driver, Frame, GUARD, calm, client, serve};
 use gateway_tokio::core::{CloseFrame, DisconnectCause};
 use gateway_tokio::{
-    ClientEvent, CorrelationError, EndKind, JsonCorrelator, Message, RequestErrorKind,
+    ClientEvent, CorrelationError, EndKind, JsonCorrelator, Message, Rate, RequestErrorKind,
 };
 
 gateway_tests::on_every_driver! {
@@ -14,6 +14,8 @@ gateway_tests::on_every_driver! {
     a_lost_connection_ends_a_request_at_once
     an_idempotent_request_survives_a_reconnect
     a_request_before_the_connection_is_refused_unless_it_is_idempotent
+    a_request_that_is_sent_at_most_once_waits_for_the_connection
+    a_request_says_whether_the_server_may_have_it
     a_message_that_cannot_hold_an_id_is_not_sent
     a_drain_sends_what_was_accepted_and_closes
 }
@@ -120,6 +122,41 @@ fn a_request_before_the_connection_is_refused_unless_it_is_idempotent(driver: Dr
     client.close(CloseFrame::NORMAL);
     let closed = client.request_idempotent("{}", GUARD).unwrap_err();
     assert_eq!(closed.kind(), &RequestErrorKind::Closed);
+}
+
+fn a_request_that_is_sent_at_most_once_waits_for_the_connection(driver: Driver) {
+    let server = serve(async |listener| {
+        let mut peer = listener.peer().await;
+        let frames = [peer.frame().await];
+        peer.send(Frame::text(r#"{"id":1}"#)).await;
+        peer.frame().await; // the second request
+        drop(peer);
+        listener.peer().await.rest().await;
+        frames
+    });
+    let mut client = client!(driver, &server.url, calm(), .requests(by_id()));
+
+    let answer = client.request_when_ready("{}", GUARD).unwrap();
+    let lost = client.request_when_ready("{}", GUARD).unwrap_err();
+
+    assert_eq!(answer.as_text(), Some(r#"{"id":1}"#));
+    assert_eq!(lost.kind(), &RequestErrorKind::MaybeSent);
+}
+
+fn a_request_says_whether_the_server_may_have_it(driver: Driver) {
+    let server = serve(async |listener| listener.peer().await.rest().await);
+    let rate = Rate::new(1, Duration::from_secs(3_600));
+    let mut client = client!(driver, &server.url, calm(), .requests(by_id()).rate(rate));
+    let short = Duration::from_millis(20);
+
+    let refused = client.request("{}", GUARD).unwrap_err();
+    client.until_ready();
+    let sent = client.request("{}", short).unwrap_err();
+    let waited = client.request("{}", short).unwrap_err();
+
+    assert!(!refused.is_maybe_sent());
+    assert_eq!((sent.kind(), sent.is_maybe_sent()), (&RequestErrorKind::TimedOut, true));
+    assert_eq!((waited.kind(), waited.is_maybe_sent()), (&RequestErrorKind::TimedOut, false));
 }
 
 fn a_message_that_cannot_hold_an_id_is_not_sent(driver: Driver) {

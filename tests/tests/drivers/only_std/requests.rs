@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use gateway_std::core::{CloseFrame, SendRejection};
 use gateway_std::{
-    Client, ClientEvent, CorrelationError, Correlator, EndKind, JsonCorrelator, Message,
+    Builder, Client, ClientEvent, CorrelationError, Correlator, EndKind, JsonCorrelator, Message,
     RequestErrorKind, Sender,
 };
 use gateway_tests::{Frame, GUARD, calm, serve};
 
+use super::builder;
+
 fn asking(url: &str) -> Client {
-    let config = calm().build().unwrap();
-    let builder = Client::builder(url).config(config).seed(7);
-    builder.requests(JsonCorrelator::new("/id").unwrap()).build().unwrap()
+    asking_with(url, |builder| builder)
+}
+
+fn asking_with(url: &str, more: impl FnOnce(Builder) -> Builder) -> Client {
+    more(builder(url, calm()).requests(JsonCorrelator::new("/id").unwrap())).build().unwrap()
 }
 
 #[test]
@@ -59,10 +63,45 @@ fn many_threads_wait_for_answers_at_a_time_and_each_gets_its_own() {
 }
 
 #[test]
+fn a_client_that_drains_is_not_ready_and_ready_waits_for_its_end() {
+    let (answer, may_answer) = tokio::sync::oneshot::channel();
+    let server = serve(async move |listener| {
+        let mut peer = listener.peer().await;
+        let request = peer.frame().await;
+        may_answer.await.unwrap();
+        peer.send(request).await;
+        let close = peer.frame().await;
+        peer.send(close).await;
+    });
+    let mut client = asking(&server.url);
+    client.ready().unwrap();
+    let sender = client.sender();
+    let [first, second, third] = [(); 3].map(|()| sender.clone());
+    let caller = thread::spawn(move || first.request("{}", GUARD));
+    while client.status().unanswered_requests == 0 {
+        let _ = client.recv_timeout(Duration::from_millis(1));
+    }
+    let drain = thread::spawn(move || second.drain(CloseFrame::NORMAL, GUARD));
+    while !client.status().is_draining {
+        let _ = client.recv_timeout(Duration::from_millis(1));
+    }
+
+    assert!(!sender.is_ready() && !client.is_ready());
+    let ready = thread::spawn(move || third.ready());
+    answer.send(()).unwrap();
+    while client.recv().is_some() {}
+
+    assert_eq!(ready.join().unwrap().unwrap_err().kind(), EndKind::Closed);
+    assert_eq!(drain.join().unwrap().kind(), EndKind::Closed);
+    caller.join().unwrap().unwrap();
+    server.join();
+}
+
+#[test]
 fn a_request_ends_in_time_although_no_one_drives_the_client() {
     let client = asking("ws://127.0.0.1:9");
     let late = client.sender().request("{}", Duration::from_millis(20)).unwrap_err();
-    assert_eq!(late.kind(), &RequestErrorKind::TimedOut);
+    assert_eq!((late.kind(), late.is_maybe_sent()), (&RequestErrorKind::TimedOut, false));
 }
 
 #[test]

@@ -4,13 +4,15 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use gateway_tests::{Frame, GUARD, calm, client, serve, until_ready};
+use futures_util::FutureExt as _;
+use gateway_tests::{Frame, GUARD, calm, client, pair_with, serve, until_ready, within};
 use gateway_tokio::core::CloseFrame;
-use gateway_tokio::{EndKind, JsonCorrelator, RequestErrorKind};
+use gateway_tokio::{Builder, EndKind, JsonCorrelator, RequestErrorKind};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 /// Answers each request with its own text. Ends with the client's Close.
-async fn answers(mut peer: gateway_tests::Peer<tokio::net::TcpStream>) {
+async fn answers<S: AsyncRead + AsyncWrite + Unpin>(mut peer: gateway_tests::Peer<S>) {
     while let Some(frame) = peer.next().await {
         let is_close = frame == Frame::close(1000, "");
         peer.send(frame).await;
@@ -49,6 +51,33 @@ async fn many_tasks_wait_for_answers_at_a_time_and_each_gets_its_own() {
     assert_eq!((status.unanswered_requests, status.unmatched_answers), (0, 0));
     assert_eq!(handle.drain(CloseFrame::NORMAL, GUARD).await.kind(), EndKind::Closed);
     server.join();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drains_is_not_ready_and_ready_waits_for_its_end() {
+    let more = |builder: Builder| builder.requests(by_id());
+    let (client, _sockets, mut peer) = pair_with(calm(), 4_096, more).await;
+    let (handle, _events) = client.spawn();
+    let mut request = pin!(handle.request("{}", GUARD));
+    assert!(request.as_mut().now_or_never().is_none());
+    let mut drain = pin!(handle.drain(CloseFrame::NORMAL, GUARD));
+    assert!(drain.as_mut().now_or_never().is_none());
+
+    let status = handle.status().unwrap();
+    assert_eq!((handle.is_ready(), status.is_ready, status.is_draining), (false, false, true));
+    let mut ready = pin!(handle.ready());
+    assert!(ready.as_mut().now_or_never().is_none());
+    let refused = handle.request_when_ready("{}", GUARD).await.unwrap_err();
+    assert_eq!(refused.kind(), &RequestErrorKind::Closed);
+
+    let answer = peer.frame().await;
+    peer.send(answer).await;
+    within(request).await.unwrap();
+    let close = within(peer.frame()).await;
+    peer.send(close).await;
+    assert_eq!(within(ready).await.unwrap_err().kind(), EndKind::Closed);
+    assert_eq!(within(drain).await.kind(), EndKind::Closed);
+    assert!(!handle.status().unwrap().is_draining);
 }
 
 /// Drops a future at its pause of this number, from 0. Returns its output if it has fewer.

@@ -4,11 +4,12 @@ use gateway_core::{Dialect, Exchange, Interest, Message as Shown, Received};
 use proptest::prelude::*;
 
 use super::observing::Recording;
-use super::sending::{endpoint, lose, ready, write_all};
+use super::sending::{endpoint, lose, paced, ready, write_all};
 use super::*;
 use crate::correlation::{CorrelationError, Correlator, JsonCorrelator};
 use crate::provider::Request;
-use crate::requests::{Repeat, RequestErrorKind, RequestId};
+use crate::rate::Rate;
+use crate::requests::{NoAnswer, Repeat, RequestErrorKind, RequestId};
 
 pub(super) fn asking() -> Session {
     let correlator = JsonCorrelator::new("/id").unwrap();
@@ -42,7 +43,7 @@ fn messages(session: &mut Session) -> Vec<String> {
 }
 
 fn answer(session: &mut Session, request: RequestId) -> Option<Result<String, RequestErrorKind>> {
-    let answer = session.take_answer(request)?;
+    let answer = session.take_answer(request)?.map_err(|why| why.kind().clone());
     Some(answer.map(|message| message.as_text().unwrap().to_owned()))
 }
 
@@ -129,6 +130,64 @@ fn a_request_needs_a_ready_connection_unless_it_is_idempotent() {
     assert_eq!(write_all(&mut session, id), [r#"{"id":1}"#]);
     receive(&mut session, id, r#"{"id":1}"#);
     assert!(matches!(answer(&mut session, waits), Some(Ok(_))));
+}
+
+#[test]
+fn a_request_that_is_sent_at_most_once_waits_until_a_byte_of_it_is_written() {
+    let mut session = asking();
+    let [first, second] =
+        [(); 2].map(|()| request(&mut session, at(1), Repeat::WhileUnsent).unwrap());
+    let id = ready(&mut session, at(2));
+    session.written(id, 1);
+    lose(&mut session, at(3), id);
+
+    assert_eq!(answer(&mut session, first), Some(Err(RequestErrorKind::MaybeSent)));
+    assert_eq!(answer(&mut session, second), None, "no byte of it was written");
+    let id = ready(&mut session, at(4));
+    assert_eq!(write_all(&mut session, id), [r#"{"id":3}"#]);
+    receive(&mut session, id, r#"{"id":3}"#);
+    assert!(matches!(answer(&mut session, second), Some(Ok(_))));
+}
+
+#[test]
+fn the_end_of_a_request_says_whether_the_server_may_have_it() {
+    let mut session = asking();
+    let waits = request(&mut session, at(1), Repeat::WhileUnsent).unwrap();
+    session.tick(at(11));
+    let waited = session.take_answer(waits).unwrap().unwrap_err();
+    assert_eq!((waited.kind(), waited.is_maybe_sent()), (&RequestErrorKind::TimedOut, false));
+    assert_eq!(waited.to_string(), "the answer did not come in time; the request was not sent");
+
+    let id = ready(&mut session, at(12));
+    let [repeated, written] =
+        [Repeat::OnReconnect, Repeat::Never].map(|repeat| request(&mut session, at(12), repeat));
+    write_all(&mut session, id);
+    session.tick(at(22));
+    for request in [repeated, written] {
+        let late = session.take_answer(request.unwrap()).unwrap().unwrap_err();
+        assert_eq!((late.kind(), late.is_maybe_sent()), (&RequestErrorKind::TimedOut, true));
+    }
+
+    let repeated = request(&mut session, at(23), Repeat::OnReconnect).unwrap();
+    write_all(&mut session, id);
+    lose(&mut session, at(24), id);
+    session.tick(at(33));
+    let late = session.take_answer(repeated).unwrap().unwrap_err();
+    assert!(late.is_maybe_sent(), "the lost connection had it");
+}
+
+#[test]
+fn a_request_that_waits_for_the_rate_limit_at_its_end_was_not_sent() {
+    let mut session = paced(asking(), Rate::new(1, Duration::from_secs(60)));
+    let id = ready(&mut session, at(1));
+    let [sent, waits] = [(); 2].map(|()| once(&mut session, at(1)));
+    write_all(&mut session, id);
+    session.tick(at(11));
+
+    let is_maybe_sent =
+        |end: Option<Result<Message, NoAnswer>>| end.unwrap().unwrap_err().is_maybe_sent();
+    assert!(is_maybe_sent(session.take_answer(sent)));
+    assert!(!is_maybe_sent(session.take_answer(waits)));
 }
 
 #[test]
