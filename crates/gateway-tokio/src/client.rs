@@ -255,6 +255,7 @@ impl Client {
         timeout: Duration,
         repeat: Repeat,
     ) -> Result<Message, RequestError> {
+        self.engine.end_wait(); // of a future that was dropped
         let asked = match self.engine.request(&message, timeout, repeat) {
             Ok(request) => Asking { client: self, request }.answer().await,
             Err(why) => Err(why.into()),

@@ -283,9 +283,15 @@ impl Requests {
         !self.waiting.is_empty()
     }
 
-    /// Whether one waits, and an id is free for it.
-    pub(crate) fn has_sendable(&self) -> bool {
-        self.has_waiting() && (self.pending.len() as u64) < self.greatest_id
+    /// The next request, if an id is free for it.
+    pub(crate) fn sendable(&self) -> Option<RequestId> {
+        let next = self.waiting.front()?.request;
+        ((self.pending.len() as u64) < self.greatest_id).then_some(next)
+    }
+
+    /// The request that was made last.
+    pub(crate) fn newest(&self) -> Option<RequestId> {
+        (self.made > 0).then_some(RequestId(self.made))
     }
 
     /// Returns the id and the message of the next request. [`on_sent`](Self::on_sent) follows if it

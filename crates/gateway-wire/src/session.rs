@@ -23,6 +23,7 @@ mod resume;
 mod sending;
 mod stale;
 mod standing;
+mod turns;
 mod waiting;
 
 use std::collections::VecDeque;

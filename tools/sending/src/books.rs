@@ -63,6 +63,10 @@ pub(crate) struct Books {
     pub(crate) accepted: u64,
     /// The last number of a message in the bytes of any socket, without those that returned.
     pub(crate) left: u64,
+    /// The number of requests that waited for the connection, when it was last ready.
+    pub(crate) first: usize,
+    /// Since when a token is left for a message, while a request waits for it, too.
+    pub(crate) left_since: Option<Instant>,
     /// When each message that counts for the rate limit left.
     pub(crate) left_at: Vec<Instant>,
 }

@@ -49,6 +49,10 @@ pub enum Step {
     Order,
     /// It gives up its oldest request.
     Forget,
+    /// It waits to send a message.
+    Await,
+    /// It gives up this wait.
+    Abandon,
     /// It reserves space in the write buffer, and a token.
     Reserve,
     /// It returns that space without using it.
@@ -113,6 +117,8 @@ pub(crate) struct History<'a> {
     /// The socket that is dropped in this step.
     pub(crate) dropped: Option<Socket>,
     is_reserved: bool,
+    /// Whether the application waits to send a message.
+    pub(crate) is_send_awaited: bool,
     pub(crate) drain_until: Instant,
     pub(crate) books: Books,
 }
@@ -128,6 +134,7 @@ impl<'a> History<'a> {
             socket: None,
             dropped: None,
             is_reserved: false,
+            is_send_awaited: false,
             drain_until: Instant::MAX,
             books: Books::default(),
         }
@@ -144,6 +151,8 @@ impl<'a> History<'a> {
             }
             Step::Ask | Step::Repeat | Step::RepeatLong | Step::Order => true,
             Step::Forget => self.books.open().next().is_some(),
+            Step::Await => !self.is_send_awaited && self.session.poll_space().is_pending(),
+            Step::Abandon => self.is_send_awaited,
             Step::Reserve => !self.is_reserved && !self.is_closed() && self.session.may_reserve(),
             Step::Release => self.is_reserved,
             Step::Connect => match self.session.state() {
@@ -222,6 +231,18 @@ impl<'a> History<'a> {
                 oldest.is_over = true;
                 self.session.forget_request(oldest.request);
                 self.sights.insert("forgotten");
+            }
+            Step::Await => {
+                self.session.set_time(now);
+                self.session.wait_for_space(now);
+                self.is_send_awaited = true;
+                self.sights.insert("awaited");
+            }
+            Step::Abandon => {
+                self.session.set_time(now);
+                self.session.end_wait();
+                self.is_send_awaited = false;
+                self.books.left_since = None;
             }
             Step::Reserve => {
                 self.session.set_time(self.now);
@@ -352,6 +373,7 @@ impl<'a> History<'a> {
             true => self.session.accept_reserved(&message, Space::of(length)),
             false => self.session.accept(&message),
         };
+        self.is_send_awaited = false;
         let told = result.map(Accepted::is_queued);
         hold("a send is accepted or refused for its reason", told == expected, || {
             format!("{result:?} in place of {expected:?}")

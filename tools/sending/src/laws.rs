@@ -1,5 +1,7 @@
 //! What must hold after each step, and at the end of a history.
 
+use std::time::Duration;
+
 use gateway_core::{Instant, Notice};
 use gateway_wire::{ClientEvent, Fate, NoAnswer, Outcome, Repeat, RequestErrorKind, RequestId};
 
@@ -7,6 +9,9 @@ use crate::answers::TwoIds;
 use crate::books::{Asked, Sent};
 use crate::history::{Fault, History, Step};
 use crate::socket::{Content, Placed, Socket};
+
+/// How long a turn is left for a message that the application waits to send.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 pub(crate) type Checked = Result<(), Fault>;
 
@@ -32,8 +37,12 @@ impl History<'_> {
         let events: Vec<_> = std::iter::from_fn(|| self.session.next_event()).collect();
         let is_notice =
             |event: &ClientEvent| matches!(event, ClientEvent::Notice(Notice::Ready { .. }));
-        let was_ready = before.is_ready || events.iter().any(is_notice);
-        self.check_frames(was_ready)?;
+        let is_newly_ready = events.iter().any(is_notice);
+        if is_newly_ready {
+            self.books.first = self.books.tried;
+            self.is_send_awaited = false;
+        }
+        self.check_frames(before, before.is_ready || is_newly_ready)?;
         self.take_back();
         for event in &events {
             self.check_event(before, event)?;
@@ -47,12 +56,14 @@ impl History<'_> {
     }
 
     /// The new frames of the open socket.
-    fn check_frames(&mut self, is_ready: bool) -> Checked {
+    fn check_frames(&mut self, before: Before, is_ready: bool) -> Checked {
         let Some(socket) = &mut self.socket else { return Ok(()) };
         let from = socket
             .read(self.session.pending())
             .map_err(|what| Fault { law: "frames are whole", what })?;
         for index in from..socket.frames.len() {
+            self.check_turn(before, index)?;
+            let Some(socket) = &self.socket else { return Ok(()) };
             let (frame, earlier) = (socket.frames[index], &socket.frames[..index]);
             let is_own = matches!(frame.content, Content::Login | Content::Close);
             let show = || format!("{:?} on socket {}", frame.content, socket.id.number());
@@ -71,6 +82,7 @@ impl History<'_> {
             let is_in_turn = (frame.content == Content::OnReady) == must_be;
             hold("the messages of every ready come first, once", is_in_turn, show)?;
             self.books.left_at.push(self.now);
+            self.books.left_since = None;
             match frame.content {
                 Content::Message(index) => {
                     let sent = self.books.sent.get_mut(index);
@@ -353,7 +365,7 @@ impl History<'_> {
     }
 
     /// Nothing waits that could leave, and there is a deadline for what waits for the rate limit.
-    fn check_waits(&self) -> Checked {
+    fn check_waits(&mut self) -> Checked {
         let holds = self.session.is_full() && !self.session.is_write_blocked();
         let may_hold = self.session.is_connection_ready() || self.reserved() > 0;
         hold("a connection that is not ready holds no send back", may_hold || !holds, String::new)?;
@@ -381,9 +393,54 @@ impl History<'_> {
             let is_timed = !waits || deadline.is_some_and(|due| due <= token_at);
             return hold("what waits for the rate limit has a deadline", is_timed, show);
         }
-        hold("nothing waits without a reason", !waits, show)?;
-        let is_held = self.session.is_full() && off_socket == 0;
-        hold("no send waits without a reason", !is_held, show)
+        let is_left = has_request && self.is_send_awaited && self.books.queued().next().is_none();
+        let passes_at = self.books.left_since.unwrap_or(self.now).saturating_add(PATIENCE);
+        let is_short = deadline.is_some_and(|due| due <= passes_at);
+        hold("nothing waits without a reason", !waits || is_left && is_short, show)?;
+        if is_left {
+            self.books.left_since.get_or_insert(self.now);
+            self.sights.insert("left");
+        }
+        hold("no send waits without a reason", !self.session.is_full(), show)
+    }
+
+    /// Requests and messages take turns, if both wait: behind the requests that waited for the
+    /// connection, and unless a message has not come in its time.
+    fn check_turn(&mut self, before: Before, index: usize) -> Checked {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let is_either =
+            |content: &Content| matches!(content, Content::Message(_) | Content::Request(..));
+        let content = socket.frames[index].content;
+        let earlier = socket.frames[..index].iter().rev().map(|frame| frame.content);
+        let last = earlier.clone().find(is_either);
+        let show = || format!("{content:?} behind {last:?}");
+        match (content, last) {
+            (Content::Request(number, _), Some(Content::Request(..))) => {
+                let is_first = number < self.books.first;
+                let has_message = self.books.queued().next().is_some() || self.is_send_awaited;
+                let since = self.books.left_since;
+                let has_passed = since.is_some_and(|at| self.now >= at.saturating_add(PATIENCE));
+                if has_passed && has_message {
+                    self.sights.insert("passed");
+                }
+                let is_right = is_first || !has_message || has_passed;
+                hold("requests and messages take turns", is_right, show)
+            }
+            (Content::Message(index), Some(Content::Message(_))) => {
+                let is_sent = matches!(before.step, Some(Step::Send | Step::SendLong))
+                    && index + 1 == self.books.sent.len();
+                let is_permitted =
+                    !self.world.has_permits || self.world.steps.contains(&Step::Reserve);
+                let live = Some(socket.id);
+                let open = |asked: &&Asked| !self.session.is_request_over(asked.request);
+                let on_socket = self.books.open().filter(open).filter(|asked| asked.is_on(live));
+                let off_socket = self.books.open().filter(open).filter(|asked| !asked.is_on(live));
+                let has_request = off_socket.count() > 0 && on_socket.count() < TwoIds::COUNT;
+                let is_right = !has_request || is_sent && is_permitted;
+                hold("requests and messages take turns", is_right, show)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn has_no_space(&self) -> bool {

@@ -85,10 +85,10 @@ const PLAIN: World = World {
 
 /// All worlds.
 #[must_use]
-pub const fn worlds() -> [World; 11] {
+pub const fn worlds() -> [World; 13] {
     [
-        DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, ORDERING, KEEPING, LEAVING, PERMITTING,
-        HOLDING,
+        DROPPING, REFUSING, RETURNING, NARROW, PACED, ASKING, ORDERING, SHARING, YIELDING, KEEPING,
+        LEAVING, PERMITTING, HOLDING,
     ]
 }
 
@@ -259,6 +259,51 @@ const ORDERING: World = World {
     has_requests: true,
     high_water: 10,
     expected: &["answered", "timed_out", "not_sent", "maybe_sent", "repeated", "closed"],
+    ..PLAIN
+};
+
+/// One message in half a second, which requests and an outbox share.
+const SHARING: World = World {
+    name: "sharing",
+    depth: 7,
+    begin: &[Step::Send, Step::Send, Step::Repeat, Step::Connect, Step::Obey, Step::Ask],
+    steps: &[
+        Step::Send,
+        Step::Ask,
+        Step::Answer(1),
+        Step::Connect,
+        Step::Obey,
+        Step::Write,
+        Step::Lose,
+        Step::Due,
+        Step::Wait,
+    ],
+    outbox: Some(Queue { messages: 4, bytes: 100, time_to_live: Duration::from_secs(7), ..QUEUE }),
+    rate: Some((1, Duration::from_millis(500))),
+    has_requests: true,
+    expected: &["sent", "answered", "timed_out", "not_sent", "repeated", "returned"],
+    ..PLAIN
+};
+
+/// One message in half a second, which requests share with messages that wait in `send`.
+const YIELDING: World = World {
+    name: "yielding",
+    depth: 8,
+    begin: &[Step::Connect, Step::Obey, Step::Ask, Step::Ask, Step::Ask],
+    steps: &[
+        Step::Send,
+        Step::Await,
+        Step::Abandon,
+        Step::Ask,
+        Step::Answer(1),
+        Step::Write,
+        Step::Due,
+        Step::Wait,
+    ],
+    rate: Some((1, Duration::from_millis(500))),
+    has_requests: true,
+    has_permits: true,
+    expected: &["sent", "answered", "timed_out", "awaited", "left", "passed"],
     ..PLAIN
 };
 

@@ -241,6 +241,7 @@ impl Shared {
         let left = self.with(|state, wakes| {
             state.turns.leave(ticket, wakes);
             state.settle_turns(wakes);
+            state.call_driver(wakes); // a request may leave in its place
         });
         if left == Err(HandleErrorKind::Reentrant) {
             self.leave_behind(|leavings| leavings.tickets.push(ticket));
@@ -430,12 +431,11 @@ impl State {
                 engine.end_wait();
             }
             Poll::Pending => {
-                if !session.is_waiting() {
-                    engine.wait_for_space();
-                    // While only permits fill the buffer, there is no deadline to wait for.
-                    if engine.session().is_waiting() {
-                        self.call_driver(wakes); // for its timer
-                    }
+                let was_waiting = session.is_waiting();
+                engine.wait_for_space();
+                // While only permits fill the buffer, there is no deadline to wait for.
+                if !was_waiting && engine.session().is_waiting() {
+                    self.call_driver(wakes); // for its timer
                 }
             }
         }

@@ -74,6 +74,7 @@ impl Session {
                 link.was_ready = true; // only now: the call that accepts the login may send, too
             }
             self.compare_places();
+            self.start_turns();
             self.advance(); // behind the dialect's own messages
         }
         if std::mem::take(&mut self.is_newly_closing) {

@@ -64,6 +64,7 @@ impl Session {
     pub fn reserve(&mut self, space: Space) {
         self.reserved = self.reserved.saturating_add(space.bytes);
         self.hold_tokens(space.messages);
+        self.note_reserved();
     }
 
     /// Accepts a message for which this space is reserved, also if the write buffer is full and no

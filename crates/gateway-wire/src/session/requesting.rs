@@ -94,6 +94,7 @@ impl Session {
     pub fn forget_request(&mut self, request: RequestId) {
         if let Some((requests, mut facts)) = self.requests_and_facts() {
             requests.forget(request, &mut facts);
+            self.hold_back();
         }
         self.report_facts();
     }
@@ -141,32 +142,32 @@ impl Session {
 
     /// Whether a request waits, and an id is free.
     pub(super) fn has_sendable_requests(&self) -> bool {
-        self.requests().is_some_and(Requests::has_sendable)
+        self.requests().is_some_and(|requests| requests.sendable().is_some())
     }
 
-    /// Sends the requests that wait, as far as there are space and tokens.
-    pub(super) fn send_requests(&mut self) {
-        while self.has_token() && !self.is_buffer_full() {
-            let Self { sending, connection, observer, now, .. } = self;
-            let requests = sending.as_mut().and_then(|sending| sending.requests.as_mut());
-            let mut facts = Facts::new(observer, *now);
-            let Some((id, message)) = requests
-                .and_then(|requests| requests.next(|| connection.next_number(), &mut facts))
-            else {
-                return;
-            };
-            let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
-            let [Action::Send(_, Outgoing::Requested)] = actions.as_slice() else { return };
-            let Some(link) = &mut self.link else { return };
-            let start = link.output.end();
-            link.codec.encode(&message, link.output.buffer());
-            let bytes = start..link.output.end();
-            if let Some((requests, mut facts)) = self.requests_and_facts() {
-                requests.on_sent(id, bytes, &mut facts);
-            }
-            self.take_token();
-            self.block_if_full();
+    /// Sends the next request. Returns whether others may leave, too.
+    pub(super) fn send_request(&mut self) -> bool {
+        let Self { sending, connection, observer, now, .. } = self;
+        let requests = sending.as_mut().and_then(|sending| sending.requests.as_mut());
+        let mut facts = Facts::new(observer, *now);
+        let Some((id, message)) =
+            requests.and_then(|requests| requests.next(|| connection.next_number(), &mut facts))
+        else {
+            return !self.has_sendable_requests(); // no message could hold an id
+        };
+        let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
+        let [Action::Send(_, Outgoing::Requested)] = actions.as_slice() else { return false };
+        let Some(link) = &mut self.link else { return false };
+        let start = link.output.end();
+        link.codec.encode(&message, link.output.buffer());
+        let bytes = start..link.output.end();
+        if let Some((requests, mut facts)) = self.requests_and_facts() {
+            requests.on_sent(id, bytes, &mut facts);
         }
+        self.sending_mut().turns.on_request_left();
+        self.take_token();
+        self.block_if_full();
+        true
     }
 
     /// Takes a message that answers a request, and delivers any other one. What an answer makes
@@ -188,7 +189,7 @@ impl Session {
     /// drain. Call this when the actions of the event are carried out.
     pub(super) fn settle_answer(&mut self) {
         if std::mem::take(&mut self.sending_mut().is_answered) {
-            if self.is_held_back {
+            if self.has_waiting_requests() {
                 self.advance();
             }
             self.close_if_drained();

@@ -8,6 +8,7 @@ use gateway_core::{
 
 use super::Session;
 use super::standing::earlier;
+use super::turns::{Next, Turns};
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::message::Message;
@@ -19,9 +20,10 @@ use crate::requests::Requests;
 /// The parts of a session that most clients do not use. A session without them has no such box.
 #[derive(Default)]
 pub(super) struct Sending {
-    outbox: Option<QueuedMessages>,
+    pub(super) outbox: Option<QueuedMessages>,
     bucket: Option<TokenBucket>,
     pub(super) requests: Option<Requests>,
+    pub(super) turns: Turns,
     drain: Option<Drain>,
     places: Option<Places>,
     absence: Option<Absence>,
@@ -197,6 +199,7 @@ impl Session {
         is_permitted: bool,
     ) -> Result<Accepted, SendRejection> {
         let accepted = self.accept_or_queue(message, is_permitted);
+        self.hold_back();
         self.report_facts();
         accepted
     }
@@ -214,6 +217,9 @@ impl Session {
         message: &Message,
         is_permitted: bool,
     ) -> Result<Accepted, SendRejection> {
+        if let Some(sending) = &mut self.sending {
+            sending.turns.on_send();
+        }
         if self.is_draining() && !self.takes_login() {
             return Err(self.refuse(message, SendRejection::Closed));
         }
@@ -234,11 +240,11 @@ impl Session {
         }
         let (now, start) = (self.now, self.buffer_end());
         let accepted = self.accept_numbered(self.ledger.next_number(), message);
+        if let (Ok(_), Some(sending)) = (&accepted, &mut self.sending) {
+            sending.turns.on_message_left();
+        }
         if let (true, Ok(id), Some(outbox)) = (is_ready, &accepted, self.outbox_mut()) {
             outbox.add_buffered(now, id.number(), message, start);
-        }
-        if self.sending.is_some() {
-            self.hold_back();
         }
         accepted.map(Accepted::Buffered)
     }
@@ -372,6 +378,7 @@ impl Session {
     #[cold]
     fn take_token_of_bucket(&mut self) {
         let now = self.now;
+        self.sending_mut().turns.on_token_taken();
         let Some(bucket) = self.bucket_mut() else { return };
         bucket.take(now);
         if let Some(until) = bucket.next_at().filter(|next_at| now < *next_at) {
@@ -396,8 +403,8 @@ impl Session {
     }
 
     /// Sends what waits for the connection, as far as there are space and tokens: first the messages
-    /// of every ready, then those of the outbox. Messages that are sent later wait until all of it
-    /// has left.
+    /// of every ready, then requests and the outbox, [in turn](Self::send_in_turn). Messages that are
+    /// sent later wait until the outbox is empty.
     pub(super) fn advance(&mut self) {
         if !self.is_connection_ready() {
             self.is_held_back = false;
@@ -409,8 +416,7 @@ impl Session {
         if self.sending.is_some() {
             if !self.on_ready.is_due() {
                 self.expire(); // the tick that is due may come only after this call
-                self.send_requests();
-                self.empty_outbox();
+                self.send_in_turn();
             }
             self.hold_back();
             self.close_if_drained(); // what was left may have expired
@@ -418,27 +424,27 @@ impl Session {
     }
 
     /// Notes whether messages of the application have to wait.
-    fn hold_back(&mut self) {
-        let has_queued = self.outbox().is_some_and(|outbox| !outbox.is_empty());
-        let has_waiting = has_queued || self.has_waiting_requests();
-        let waits = self.on_ready.is_due() || has_waiting || !self.has_token();
+    pub(super) fn hold_back(&mut self) {
+        let is_behind = self.on_ready.is_due() || self.next_to_leave() != Next::Sent;
+        let waits = is_behind || !self.has_token();
         self.is_held_back = self.is_connection_ready() && waits;
     }
 
-    fn empty_outbox(&mut self) {
-        while self.has_token() && !self.is_buffer_full() {
-            let Some((number, message)) = self.outbox().and_then(QueuedMessages::front) else {
-                return;
-            };
-            let (message, start) = (message.clone(), self.buffer_end());
-            if self.accept_numbered(number, &message).is_err() {
-                return; // the buffer is full
-            }
-            if let Some(outbox) = self.outbox_mut() {
-                outbox.on_buffered(start);
-            }
-            self.note(SendingFact::MessageBuffered { number });
+    /// Sends the oldest message of the outbox. Returns whether it has left.
+    pub(super) fn send_queued(&mut self) -> bool {
+        let Some((number, message)) = self.outbox().and_then(QueuedMessages::front) else {
+            return false;
+        };
+        let (message, start) = (message.clone(), self.buffer_end());
+        if self.accept_numbered(number, &message).is_err() {
+            return false; // the buffer is full
         }
+        if let Some(outbox) = self.outbox_mut() {
+            outbox.on_buffered(start);
+        }
+        self.sending_mut().turns.on_message_left();
+        self.note(SendingFact::MessageBuffered { number });
+        true
     }
 
     fn expire(&mut self) {
@@ -537,13 +543,11 @@ impl Session {
         if !self.is_connection_ready() {
             return self.token_at().filter(|at| self.now < *at); // a permit may wait for it
         }
-        if !self.is_held_back || self.is_buffer_full() {
-            return None;
+        if !self.is_held_back {
+            return self.turn_passes_at();
         }
-        let has_queued = self.outbox().is_some_and(|outbox| !outbox.is_empty());
-        let has_other = self.on_ready.is_due() || has_queued;
-        if self.has_waiting_requests() && !self.has_sendable_requests() && !has_other {
-            return None; // every id is taken: an answer, a deadline or a loss frees one
+        if self.is_buffer_full() {
+            return None;
         }
         match self.sending.as_ref()?.bucket {
             Some(_) => self.token_at(),

@@ -187,6 +187,9 @@ impl Session {
     /// [`poll_space`](Self::poll_space). If your waits can be dropped, [end](Self::end_wait) an
     /// abandoned wait before you start a new one.
     pub fn wait_for_space(&mut self, now: Instant) {
+        if self.is_full() {
+            self.await_send();
+        }
         // While only reservations fill the buffer, the transport has nothing to take.
         if self.is_write_blocked() || (self.is_full() && !self.pending().is_empty()) {
             self.stall.begin(now);
@@ -302,8 +305,10 @@ impl Session {
         self.poll_flushed(position).is_ready() || !self.wants_input()
     }
 
-    /// Ends the current wait, if there is one.
+    /// Ends the current wait, if there is one. A request may leave in place of the message that was
+    /// awaited: if it can, [`deadline`](Self::deadline) is due.
     pub fn end_wait(&mut self) {
+        self.forget_awaited_send();
         self.stall.end();
     }
 

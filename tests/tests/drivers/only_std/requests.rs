@@ -7,9 +7,10 @@ use std::time::Duration;
 use gateway_std::core::{CloseFrame, SendRejection};
 use gateway_std::{
     Builder, Client, ClientEvent, CorrelationError, Correlator, EndKind, JsonCorrelator, Message,
-    RequestErrorKind, Sender,
+    Rate, RequestErrorKind, Sender,
 };
-use gateway_tests::{Frame, GUARD, calm, serve};
+use gateway_tests::{Frame, GUARD, Peer, calm, serve};
+use tokio::net::TcpStream;
 
 use super::builder;
 
@@ -59,6 +60,43 @@ fn many_threads_wait_for_answers_at_a_time_and_each_gets_its_own() {
     assert_eq!(callers.join().unwrap().kind(), EndKind::Closed);
     let status = client.status();
     assert_eq!((status.unanswered_requests, status.unmatched_answers), (0, 0));
+    server.join();
+}
+
+/// Answers each text with itself, until the client's Close.
+async fn echo_until_close(mut peer: Peer<TcpStream>) {
+    let mut is_closed = false;
+    while !is_closed {
+        let frame = peer.frame().await;
+        is_closed = frame == Frame::close(1000, "");
+        peer.send(frame).await;
+    }
+}
+
+#[test]
+fn requests_that_never_pause_leave_every_second_token_to_messages() {
+    let server = serve(async |listener| echo_until_close(listener.peer().await).await);
+    let rate = Rate::new(100, Duration::from_secs(1)).burst(1);
+    let mut client = asking_with(&server.url, |builder| builder.rate(rate));
+    client.ready().unwrap();
+    let sender = client.sender();
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let sender = sender.clone();
+            thread::spawn(move || while sender.request("{}", GUARD).is_ok() {})
+        })
+        .collect();
+    let messages = thread::spawn(move || {
+        for number in 0..5 {
+            sender.send(format!("message {number}")).unwrap();
+        }
+        sender.drain(CloseFrame::NORMAL, GUARD)
+    });
+
+    while client.recv().is_some() {}
+
+    assert_eq!(messages.join().unwrap().kind(), EndKind::Closed);
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
     server.join();
 }
 

@@ -3,13 +3,15 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use gateway_tests::{Frame, GUARD, calm, client, pair_with, serve, until_ready, within};
+use gateway_tests::{Frame, GUARD, calm, client, pair_with, serve, settle, until_ready, within};
 use gateway_tokio::core::CloseFrame;
-use gateway_tokio::{Builder, EndKind, JsonCorrelator, RequestErrorKind};
+use gateway_tokio::{Builder, EndKind, JsonCorrelator, Rate, RequestErrorKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Answers each request with its own text. Ends with the client's Close.
 async fn answers<S: AsyncRead + AsyncWrite + Unpin>(mut peer: gateway_tests::Peer<S>) {
@@ -51,6 +53,58 @@ async fn many_tasks_wait_for_answers_at_a_time_and_each_gets_its_own() {
     assert_eq!((status.unanswered_requests, status.unmatched_answers), (0, 0));
     assert_eq!(handle.drain(CloseFrame::NORMAL, GUARD).await.kind(), EndKind::Closed);
     server.join();
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_never_pause_leave_every_second_token_to_messages() {
+    let rate = Rate::new(20, Duration::from_secs(1)).burst(1);
+    let more = |builder: Builder| builder.requests(by_id()).rate(rate);
+    let (client, _sockets, peer) = pair_with(calm(), 4_096, more).await;
+    let (handle, _events) = client.spawn();
+    let server = tokio::spawn(answers(peer));
+    let mut callers = JoinSet::new();
+    for _ in 0..8 {
+        let handle = handle.clone();
+        callers.spawn(async move { while handle.request("{}", GUARD).await.is_ok() {} });
+    }
+    settle().await;
+
+    let sends = async {
+        for number in 0..10 {
+            handle.send(format!("message {number}")).await.unwrap();
+        }
+    };
+
+    timeout(Duration::from_millis(1_100), sends).await.unwrap();
+    callers.shutdown().await;
+    handle.drain(CloseFrame::NORMAL, GUARD).await;
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_dropped_or_not_polled_does_not_stop_requests() {
+    let rate = Rate::new(20, Duration::from_secs(1)).burst(1);
+    let more = |builder: Builder| builder.requests(by_id()).rate(rate);
+    let (client, _sockets, peer) = pair_with(calm(), 4_096, more).await;
+    let (handle, _events) = client.spawn();
+    let server = tokio::spawn(answers(peer));
+    handle.send("takes the token").await.unwrap();
+
+    let mut waits = Box::pin(handle.send("is not polled"));
+    assert!(waits.as_mut().now_or_never().is_none());
+    for _ in 0..4 {
+        within(handle.request("{}", GUARD)).await.unwrap();
+    }
+    drop(waits);
+    let requests = async {
+        for _ in 0..4 {
+            handle.request("{}", GUARD).await.unwrap();
+        }
+    };
+    timeout(Duration::from_millis(250), requests).await.unwrap();
+
+    handle.drain(CloseFrame::NORMAL, GUARD).await;
+    server.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ use super::observing::Recording;
 use super::sending::{endpoint, lose, paced, ready, write_all};
 use super::*;
 use crate::correlation::{CorrelationError, Correlator, JsonCorrelator};
+use crate::outbox::Outbox;
 use crate::provider::Request;
 use crate::rate::Rate;
 use crate::requests::{NoAnswer, Repeat, RequestErrorKind, RequestId};
@@ -190,6 +191,104 @@ fn a_request_that_waits_for_the_rate_limit_at_its_end_was_not_sent() {
     assert!(!is_maybe_sent(session.take_answer(waits)));
 }
 
+/// One message in a second.
+fn each_second(session: Session) -> Session {
+    paced(session, Rate::new(1, Duration::from_secs(1)))
+}
+
+/// At each of these seconds the deadline is due. Returns what leaves.
+fn leaves(session: &mut Session, id: SocketId, seconds: impl Iterator<Item = u64>) -> Vec<String> {
+    seconds
+        .flat_map(|second| {
+            session.tick(at(second));
+            write_all(session, id)
+        })
+        .collect()
+}
+
+#[test]
+fn requests_and_the_outbox_take_turns_behind_the_requests_that_waited() {
+    let mut session = each_second(asking().with_outbox(Outbox::default(), &endpoint()));
+    for text in ["one", "two"] {
+        session.send(Message::text(text)).unwrap();
+    }
+    for _ in 0..2 {
+        request(&mut session, at(1), Repeat::OnReconnect).unwrap();
+    }
+    let id = ready(&mut session, at(1));
+    for _ in 0..3 {
+        once(&mut session, at(1));
+    }
+
+    let expected =
+        [r#"{"id":1}"#, r#"{"id":2}"#, "one", r#"{"id":3}"#, "two", r#"{"id":4}"#, r#"{"id":5}"#];
+    let first = write_all(&mut session, id);
+    assert_eq!([first, leaves(&mut session, id, 2..9)].concat(), expected);
+}
+
+#[test]
+fn requests_that_never_pause_leave_every_second_token_to_messages() {
+    let mut session = each_second(asking());
+    let id = ready(&mut session, at(1));
+    for _ in 0..3 {
+        once(&mut session, at(1));
+    }
+    write_all(&mut session, id);
+
+    session.wait_for_space(at(1));
+    assert!(session.poll_space().is_pending(), "no token is there");
+    session.tick(at(2));
+    assert!(session.poll_space().is_ready(), "it is the message's turn");
+    session.send(Message::text("one")).unwrap();
+    assert!(session.is_full(), "the next is a request's");
+    session.wait_for_space(at(2));
+
+    assert_eq!(write_all(&mut session, id), ["one"]);
+    assert_eq!(leaves(&mut session, id, 3..5), [r#"{"id":2}"#]);
+    session.send(Message::text("two")).unwrap();
+    assert_eq!(leaves(&mut session, id, 5..6), ["two", r#"{"id":3}"#]);
+}
+
+#[test]
+fn a_message_that_does_not_come_in_its_turn_holds_up_requests_for_a_moment() {
+    let mut session = each_second(asking());
+    let id = ready(&mut session, at(1));
+    for _ in 0..2 {
+        once(&mut session, at(1));
+    }
+    write_all(&mut session, id);
+    session.wait_for_space(at(1));
+    session.tick(at(2));
+    assert!(session.pending().is_empty(), "the turn is the message's");
+
+    let passes_at = at(2).saturating_add(Duration::from_millis(100));
+    assert_eq!(session.deadline(), Some(passes_at));
+    session.tick(passes_at);
+    assert_eq!(write_all(&mut session, id), [r#"{"id":2}"#]);
+
+    once(&mut session, at(3));
+    session.tick(session.deadline().unwrap());
+    session.set_time(session.deadline().unwrap());
+    session.end_wait(); // the message's future was dropped
+    session.tick(session.deadline().unwrap());
+    assert_eq!(write_all(&mut session, id), [r#"{"id":3}"#]);
+}
+
+#[test]
+fn a_request_that_waits_for_an_id_holds_no_message_back() {
+    let correlator = JsonCorrelator::new("/id").unwrap().greatest(1);
+    let mut session = session(calm()).with_requests(Box::new(correlator));
+    let id = ready(&mut session, at(1));
+    for _ in 0..2 {
+        once(&mut session, at(1));
+    }
+    assert!(!session.is_full());
+    session.send(Message::text("one")).unwrap();
+    assert_eq!(write_all(&mut session, id), [r#"{"id":1}"#, "one"]);
+    receive(&mut session, id, r#"{"id":1}"#);
+    assert_eq!(write_all(&mut session, id), [r#"{"id":1}"#]);
+}
+
 #[test]
 fn a_lost_connection_ends_requests_at_once_and_says_whether_they_were_sent() {
     let mut session = asking();
@@ -330,7 +429,7 @@ fn ids_start_again_and_skip_those_of_pending_requests() {
     receive(&mut session, id, "3");
     let [fourth, fifth, sixth] = [(); 3].map(|()| once(&mut session, at(1)));
     assert_eq!(write_all(&mut session, id), ["1", "2", "3", "1", "3"]);
-    assert!(session.is_full(), "the sixth has no id yet");
+    assert!(!session.is_full(), "the sixth has no id yet, and holds no message back");
     receive(&mut session, id, "2");
     assert_eq!(write_all(&mut session, id), ["2"]);
     for (request, answered) in [(fourth, "1"), (fifth, "3"), (sixth, "2")] {
