@@ -9,16 +9,16 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gateway_tokio::core::{Config, DisconnectCause, Notice, OpenError};
-use gateway_tokio::{Client, ClientEvent, SendError};
+use gateway_tokio::core::{Config, DisconnectCause, OpenError};
+use gateway_tokio::{Builder, Client, ClientEvent};
 
 // ANCHOR: subscribe
-/// The server forgets subscriptions with the connection: call this on each `Ready`.
-async fn subscribe(client: &mut Client, topics: &[&str]) -> Result<(), SendError> {
-    for topic in topics {
-        client.send(format!(r#"{{"type":"subscribe","topic":"{topic}"}}"#)).await?;
-    }
-    Ok(())
+/// The server forgets subscriptions with the connection. The client sends them on each `Ready`.
+fn subscribing(url: &str, topics: &[&str]) -> Builder {
+    topics.iter().fold(Client::builder(url), |builder, topic| {
+        let subscribe = format!(r#"{{"type":"subscribe","topic":"{topic}"}}"#);
+        builder.on_ready(*topic, subscribe) // the topic is the key
+    })
 }
 // ANCHOR_END: subscribe
 
@@ -64,14 +64,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let lifetime = std::env::args().nth(2).map(|seconds| seconds.parse().map(Duration::from_secs));
     let lifetime = lifetime.transpose()?.unwrap_or(LIFETIME);
     let config = Config::builder().renew_after(Some(lifetime)).build()?;
-    let mut client = Client::builder(url).config(config).build()?;
+    let mut client = subscribing(&url, &["prices", "trades"]).config(config).build()?;
     while let Some(event) = client.next().await {
         match event {
-            ClientEvent::Notice(Notice::Ready { .. }) => {
-                if let Err(refused) = subscribe(&mut client, &["prices", "trades"]).await {
-                    println!("{refused}"); // disconnected again; Ready will follow
-                }
-            }
             ClientEvent::Disconnected { cause, .. } => {
                 println!("{}: {}", cause.name(), advice(cause));
             }

@@ -167,14 +167,14 @@ impl Sender {
         self.ask(message.into(), timeout, Repeat::Never)
     }
 
-    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
-    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
-    /// connection is lost before any byte of it was written, it waits for the next one. After that
-    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a
+    /// request that the server must not carry out twice, such as an order: it is sent at most once.
+    /// If the connection is lost before any byte of it was written, it waits for the next one.
+    /// After that it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
     ///
     /// # Errors
-    /// The errors of [`Client::request_when_ready`](crate::Client::request_when_ready), and `Gone` or
-    /// `Reentrant`.
+    /// The errors of [`Client::request_when_ready`](crate::Client::request_when_ready), and `Gone`
+    /// or `Reentrant`.
     pub fn request_when_ready(
         &self,
         message: impl Into<Message>,
@@ -187,8 +187,8 @@ impl Sender {
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// The errors of [`Client::request_idempotent`](crate::Client::request_idempotent), and `Gone` or
-    /// `Reentrant`.
+    /// The errors of [`Client::request_idempotent`](crate::Client::request_idempotent), and `Gone`
+    /// or `Reentrant`.
     pub fn request_idempotent(
         &self,
         message: impl Into<Message>,
@@ -215,17 +215,17 @@ impl Sender {
     }
 
     /// Whether the connection is ready (open, and logged in), or was so when the client last did
-    /// something. False while the client [drains](Self::drain). With an [`Outbox`](crate::Outbox), the
-    /// client also accepts messages while the connection is not ready.
+    /// something. False while the client [drains](Self::drain). With an [`Outbox`](crate::Outbox),
+    /// the client also accepts messages while the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.mailbox.lock().standing.is_ready
     }
 
-    /// Waits until the connection [is ready](Self::is_ready). Returns at once if it is so now. Another
-    /// thread must ask the client for events meanwhile. While the client drains, this waits for the
-    /// end. After [`connect`](Self::connect), it waits for the
-    /// new connection, even if the client is still CLOSED.
+    /// Waits until the connection [is ready](Self::is_ready). Returns at once if it is so now.
+    /// Another thread must ask the client for events meanwhile. While the client drains, this waits
+    /// for the end. After [`connect`](Self::connect), it waits for the new connection, even if the
+    /// client is still CLOSED.
     ///
     /// # Errors
     /// How the client ended, if it is CLOSED or becomes CLOSED meanwhile, or if it is dropped.

@@ -207,10 +207,10 @@ impl Client {
     ///
     /// # Errors
     /// The [kind](RequestError::kind) says why there is no answer, and
-    /// [`is_maybe_sent`](RequestError::is_maybe_sent) whether the server may have the request. `timeout`
-    /// also covers the wait for the [rate limit](crate::Rate). The kinds are `NotReady`, `NotSent`,
-    /// `MaybeSent`, `TimedOut`, `Closed`, `Correlation`, `NoCorrelator`, and `Full` if there are as many
-    /// requests as [`Limits::requests`](crate::Limits::requests).
+    /// [`is_maybe_sent`](RequestError::is_maybe_sent) whether the server may have the request.
+    /// `timeout` also covers the wait for the [rate limit](crate::Rate). The kinds are `NotReady`,
+    /// `NotSent`, `MaybeSent`, `TimedOut`, `Closed`, `Correlation`, `NoCorrelator`, and `Full` if
+    /// there are as many requests as [`Limits::requests`](crate::Limits::requests).
     pub async fn request(
         &mut self,
         message: impl Into<Message>,
@@ -219,14 +219,14 @@ impl Client {
         self.ask(message.into(), timeout, Repeat::Never).await
     }
 
-    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
-    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
-    /// connection is lost before any byte of it was written, it waits for the next one. After that
-    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a
+    /// request that the server must not carry out twice, such as an order: it is sent at most once.
+    /// If the connection is lost before any byte of it was written, it waits for the next one.
+    /// After that it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
     ///
     /// # Errors
-    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the connection
-    /// was closed.
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the
+    /// connection was closed.
     pub async fn request_when_ready(
         &mut self,
         message: impl Into<Message>,
@@ -239,8 +239,8 @@ impl Client {
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only if
-    /// the connection was closed.
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only
+    /// if the connection was closed.
     pub async fn request_idempotent(
         &mut self,
         message: impl Into<Message>,
@@ -271,12 +271,12 @@ impl Client {
         self.wakers.wake_all();
     }
 
-    /// Closes the connection once everything has left: what is in the write buffer, what waits in the
-    /// [`Outbox`](crate::Outbox), and requests, whose answers it waits for. No further message or
-    /// request is accepted. After `within` the connection is closed. Messages that then still wait in
-    /// the outbox are [`Rejected`](crate::Fate::Rejected), and those in the write buffer leave before
-    /// the Close frame if the peer reads them in time. Requests end with `NotSent` or `MaybeSent`.
-    /// Drives the connection until it is CLOSED, and returns how it ended.
+    /// Closes the connection once everything has left: what is in the write buffer, what waits in
+    /// the [`Outbox`](crate::Outbox), and requests, whose answers it waits for. No further message
+    /// or request is accepted. After `within` the connection is closed. Messages that then still
+    /// wait in the outbox are [`Rejected`](crate::Fate::Rejected), and those in the write buffer
+    /// leave before the Close frame if the peer reads them in time. Requests end with `NotSent` or
+    /// `MaybeSent`. Drives the connection until it is CLOSED, and returns how it ended.
     ///
     /// Cancel-safe: it starts at the first poll. If you drop the future later, the client goes on to
     /// drain while you poll it.
@@ -301,8 +301,8 @@ impl Client {
     }
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
-    /// closing or CLOSED. Otherwise this does nothing. It does not stop a drain. A socket that is closing is dropped, without
-    /// waiting for the peer's Close frame.
+    /// closing or CLOSED. Otherwise this does nothing. It does not stop a drain. A socket that is
+    /// closing is dropped, without waiting for the peer's Close frame.
     pub fn connect(&mut self) {
         self.engine.connect();
         self.wakers.wake_all();
@@ -407,8 +407,8 @@ impl Client {
     }
 
     /// Whether the connection is ready: open, and logged in. False while the client
-    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages while
-    /// the connection is not ready.
+    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages
+    /// while the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.engine.session().is_ready()

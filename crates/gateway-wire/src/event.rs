@@ -51,8 +51,9 @@ pub enum ClientEvent {
     },
     /// The outcome of messages that were accepted.
     Outcome(Outcome),
-    /// The connection has not been ready for [`lost_after`](crate::Settings::lost_after). This comes
-    /// once in such a time; the next [`Notice::Ready`] ends it.
+    /// The connection has not been ready for [`lost_after`](crate::Settings::lost_after). This
+    /// comes once per outage, also before the first connection; the next [`Notice::Ready`] ends the
+    /// outage.
     Lost {
         /// How long the connection has not been ready.
         away: Duration,

@@ -79,7 +79,8 @@ impl Outbox {
     }
 
     /// Sets how long a message may wait. A message that has waited longer is not sent, and its
-    /// outcome is [`Expired`](crate::Fate::Expired). The default is 30 s.
+    /// outcome is [`Expired`](crate::Fate::Expired). The time counts from when `send` accepts the
+    /// message, and does not start again if the message returns to the outbox. The default is 30 s.
     pub const fn time_to_live(self, span: Duration) -> Self {
         Self { time_to_live: Some(span), ..self }
     }

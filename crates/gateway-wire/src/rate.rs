@@ -9,7 +9,9 @@ use gateway_core::{ConfigError, Instant, format_duration};
 ///
 /// The limit is a token bucket. A message takes a token, and waits while there is none. After a
 /// pause, up to [`burst`](Self::burst) messages leave at once. The rest of the limit comes back
-/// evenly: one token in `span / (messages + 1 - burst)`.
+/// evenly: one token in `span / (messages + 1 - burst)`. So a steady flow has
+/// `messages + 1 - burst` messages in each `span`. By default that is about half of the limit. With
+/// `burst(1)` it is all of it, at an even pace.
 ///
 /// A permit of `reserve` holds a token from the time that it is given until it sends or is dropped.
 /// Others find one token less meanwhile.

@@ -413,8 +413,8 @@ impl Requests {
         });
     }
 
-    /// The socket is lost, and has taken the bytes before `written`. Requests that may be sent on the
-    /// next one wait for it, in the order in which they were made; all others end.
+    /// The socket is lost, and has taken the bytes before `written`. Requests that may be sent on
+    /// the next one wait for it, in the order in which they were made; all others end.
     pub(crate) fn on_lost(&mut self, written: u64, facts: &mut Facts<'_>) {
         let Self { waiting, pending, ended, bytes, .. } = self;
         waiting.retain(|request| {

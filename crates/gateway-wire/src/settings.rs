@@ -392,9 +392,10 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Reports [`ClientEvent::Lost`](gateway_wire::ClientEvent::Lost) once the connection has not
-        /// been ready for this long, at least 1 ms: to show that the application is offline, for
-        /// example. By default it is not reported.
+        /// Reports [`ClientEvent::Lost`](gateway_wire::ClientEvent::Lost) once the connection has
+        /// not been ready for this long, at least 1 ms: to show that the application is offline,
+        /// for example. It comes once per outage, also before the first connection. By default it
+        /// is not reported.
         pub fn lost_after(mut self, span: ::std::time::Duration) -> Self {
             self.settings.lost_after = Some(span);
             self

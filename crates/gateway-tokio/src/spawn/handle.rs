@@ -93,7 +93,8 @@ impl Handle {
     /// - [`OutcomesUnread`](gateway_core::SendRejection::OutcomesUnread): more than 4,096 ranges of
     ///   outcomes are unread. Receive events, then send the message again.
     /// - [`OutboxFull`](gateway_core::SendRejection::OutboxFull): the outbox is full and
-    ///   [refuses](crate::Outbox::refuse_newest) new messages, or the message is longer than all of it.
+    ///   [refuses](crate::Outbox::refuse_newest) new messages, or the message is longer than all of
+    ///   it.
     /// - `Gone` and `Reentrant`: see [`Handle`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         let message = message.into();
@@ -152,8 +153,8 @@ impl Handle {
     /// tasks may wait at a time, up to [`Limits::requests`](crate::Limits::requests).
     ///
     /// The server may have carried out a request whose answer did not come.
-    /// [`RequestError::is_maybe_sent`] says whether that is possible. `timeout` also covers the wait for
-    /// the [rate limit](crate::Rate).
+    /// [`RequestError::is_maybe_sent`] says whether that is possible. `timeout` also covers the
+    /// wait for the [rate limit](crate::Rate).
     ///
     /// Cancel-safe: the request is made at the first poll. If you drop the future later, the request
     /// ends. Its message may have been sent, and the answer is then an ordinary message.
@@ -192,14 +193,14 @@ impl Handle {
         self.ask(message.into(), timeout, Repeat::Never).await
     }
 
-    /// The same as [`request`](Self::request), but waits until the connection is ready. For a request
-    /// that the server must not carry out twice, such as an order: it is sent at most once. If the
-    /// connection is lost before any byte of it was written, it waits for the next one. After that
-    /// it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
+    /// The same as [`request`](Self::request), but waits until the connection is ready. For a
+    /// request that the server must not carry out twice, such as an order: it is sent at most once.
+    /// If the connection is lost before any byte of it was written, it waits for the next one.
+    /// After that it ends with [`MaybeSent`](gateway_wire::RequestErrorKind::MaybeSent).
     ///
     /// # Errors
-    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the connection
-    /// was closed.
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` comes only if the
+    /// connection was closed.
     pub async fn request_when_ready(
         &self,
         message: impl Into<Message>,
@@ -212,8 +213,8 @@ impl Handle {
     /// waits until the connection is ready, and is sent again after each reconnect.
     ///
     /// # Errors
-    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only if
-    /// the connection was closed. `Full` also comes if these requests have more bytes than
+    /// Those of [`request`](Self::request), without `NotReady`. `NotSent` and `MaybeSent` come only
+    /// if the connection was closed. `Full` also comes if these requests have more bytes than
     /// [`Limits::request_bytes`](crate::Limits::request_bytes).
     pub async fn request_idempotent(
         &self,
@@ -243,15 +244,15 @@ impl Handle {
     }
 
     /// Whether the connection is ready: open, and logged in. False while the client
-    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages while
-    /// the connection is not ready.
+    /// [drains](Self::drain). With an [`Outbox`](crate::Outbox), the client also accepts messages
+    /// while the connection is not ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.standing().is_ready()
     }
 
-    /// Waits until the connection [is ready](Self::is_ready). Returns at once if it is so now. It may
-    /// be lost again before your next call. While the client drains, this waits for the end.
+    /// Waits until the connection [is ready](Self::is_ready). Returns at once if it is so now. It
+    /// may be lost again before your next call. While the client drains, this waits for the end.
     ///
     /// Cancel-safe.
     ///

@@ -402,9 +402,9 @@ impl Session {
         }
     }
 
-    /// Sends what waits for the connection, as far as there are space and tokens: first the messages
-    /// of every ready, then requests and the outbox, [in turn](Self::send_in_turn). Messages that are
-    /// sent later wait until the outbox is empty.
+    /// Sends what waits for the connection, as far as there are space and tokens: first the
+    /// messages of every ready, then requests and the outbox, [in turn](Self::send_in_turn).
+    /// Messages that are sent later wait until the outbox is empty.
     pub(super) fn advance(&mut self) {
         if !self.is_connection_ready() {
             self.is_held_back = false;
