@@ -605,7 +605,7 @@ fn a_correlator_that_panics_costs_one_answer_or_one_request() {
     let wrong = session.request(at(1), &message, Duration::from_secs(10), Repeat::Never).unwrap();
     let right = once(&mut session, at(1));
 
-    let Some(Err(RequestErrorKind::Correlation(error))) = session.take_answer(wrong) else {
+    let Some(Err(RequestErrorKind::Correlation(error))) = answer(&mut session, wrong) else {
         panic!("it has no id")
     };
     assert_eq!(error.to_string(), "the request cannot have an id: the correlator panicked");
