@@ -381,7 +381,9 @@ impl Handle {
     /// `Gone` or `Reentrant`.
     pub fn set_on_ready(&self, key: &str, message: impl Into<Message>) -> Result<(), OnReadyError> {
         let message = message.into();
-        let set = self.shared.request(|engine| engine.set_on_ready(key, message));
+        let copy = message.clone(); // what is dropped under the lock is not the last of its payload
+        let set = self.shared.request(|engine| engine.set_on_ready(key, copy));
+        drop(message);
         set.unwrap_or_else(|error| Err(on_ready_error(error.kind())))
     }
 

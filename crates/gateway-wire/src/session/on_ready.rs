@@ -117,7 +117,8 @@ impl Session {
         message: impl Into<Message>,
     ) -> Result<(), OnReadyError> {
         let limits = [self.limits.on_ready, self.limits.on_ready_bytes];
-        self.on_ready.set(key, message.into(), limits)?;
+        // A payload may be the application's own buffer, and this may drop it much later.
+        self.on_ready.set(key, message.into().detached(), limits)?;
         self.advance();
         self.report_facts();
         Ok(())
