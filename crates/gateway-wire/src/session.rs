@@ -162,8 +162,6 @@ pub struct Session {
     reserving: Option<Box<Reserving>>,
     name: Option<Name>,
     log: Log,
-    /// The bytes of the write buffer that are reserved.
-    reserved: usize,
 }
 
 impl Session {
@@ -210,7 +208,6 @@ impl Session {
             reserving: None,
             name: None,
             log: Log::default(),
-            reserved: 0,
         }
     }
 
@@ -302,21 +299,11 @@ impl Session {
     /// Returns the reason if the connection does not accept the message now, or if more than 4,096
     /// ranges of outcomes are unread.
     pub fn accept(&mut self, message: &Message) -> Result<Accepted, SendRejection> {
-        self.accept_with(message, false)
-    }
-
-    /// Does the same. A permitted message may use what is reserved.
-    #[inline]
-    fn accept_with(
-        &mut self,
-        message: &Message,
-        is_permitted: bool,
-    ) -> Result<Accepted, SendRejection> {
         if self.events.is_full_of_outcomes() {
             return Err(self.refuse(message, SendRejection::OutcomesUnread));
         }
-        if self.sending.is_some() || self.reserved > 0 {
-            return self.accept_with_care(message, is_permitted);
+        if self.sending.is_some() {
+            return self.accept_with_care(message, false);
         }
         self.accept_now(self.ledger.next_number(), message).map(Accepted::Buffered)
     }

@@ -321,8 +321,9 @@ impl Session {
         let Some(link) = &mut self.link else { return };
         // A permit's message must be accepted. So the core is not blocked while bytes are reserved;
         // `poll_space` holds all other messages back.
-        let full = link.output.pending().len() > self.limits.high_water && self.reserved == 0;
-        if full && link.writing == Writing::Free {
+        let full = link.output.pending().len() > self.limits.high_water;
+        let is_reserved = || self.sending.as_ref().is_some_and(|sending| sending.reserved > 0);
+        if full && link.writing == Writing::Free && !is_reserved() {
             link.writing = Writing::Blocked { until: link.output.end() };
             let id = link.id;
             self.at(self.now, Event::WriteBlocked(id), Payload::None);

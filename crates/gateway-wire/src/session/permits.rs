@@ -62,7 +62,8 @@ impl Session {
     ///
     /// The reservation outlives the socket.
     pub fn reserve(&mut self, space: Space) {
-        self.reserved = self.reserved.saturating_add(space.bytes);
+        let sending = self.sending_mut();
+        sending.reserved = sending.reserved.saturating_add(space.bytes);
         self.hold_tokens(space.messages);
         self.note_reserved();
     }
@@ -79,9 +80,12 @@ impl Session {
         space: Space,
     ) -> Result<Accepted, SendRejection> {
         self.let_go_of_tokens(space.messages); // the message takes its own
-        let accepted = match space.fits(message) {
-            true => self.accept_with(message, true),
-            false => Err(self.refuse(message, SendRejection::LongerThanReserved)),
+        let accepted = if !space.fits(message) {
+            Err(self.refuse(message, SendRejection::LongerThanReserved))
+        } else if self.events.is_full_of_outcomes() {
+            Err(self.refuse(message, SendRejection::OutcomesUnread))
+        } else {
+            self.accept_with_care(message, true)
         };
         self.free(space.bytes);
         accepted
@@ -105,7 +109,9 @@ impl Session {
     }
 
     fn free(&mut self, bytes: usize) {
-        self.reserved = self.reserved.saturating_sub(bytes);
+        if let Some(sending) = &mut self.sending {
+            sending.reserved = sending.reserved.saturating_sub(bytes);
+        }
         self.block_if_full();
         if self.is_held_back {
             self.advance();
@@ -130,11 +136,17 @@ impl Session {
     /// Whether permits hold what the write buffer has left.
     #[inline]
     pub(super) fn is_reserved_by_others(&self) -> bool {
-        self.reserved > 0 && self.is_full_with_reserved()
+        self.sending.is_some() && self.is_full_with_reserved()
     }
 
     #[cold]
     fn is_full_with_reserved(&self) -> bool {
-        self.pending().len().saturating_add(self.reserved) > self.limits.high_water
+        let reserved = self.reserved();
+        reserved > 0 && self.pending().len().saturating_add(reserved) > self.limits.high_water
+    }
+
+    /// The bytes of the write buffer that are reserved.
+    pub(super) fn reserved(&self) -> usize {
+        self.sending.as_ref().map_or(0, |sending| sending.reserved)
     }
 }

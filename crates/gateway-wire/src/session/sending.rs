@@ -27,6 +27,8 @@ pub(super) struct Sending {
     drain: Option<Drain>,
     places: Option<Places>,
     absence: Option<Absence>,
+    /// The bytes of the write buffer that permits have reserved.
+    pub(super) reserved: usize,
     /// Whether the event at hand has answered a request.
     pub(super) is_answered: bool,
     /// Whether it was logged, since the connection was last ready, that the outbox drops messages.
