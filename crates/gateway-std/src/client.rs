@@ -167,8 +167,8 @@ impl<S: System> Client<S> {
     pub fn send(&mut self, message: impl Into<Message>) -> Result<Accepted, SendError> {
         // A thread that sends without a pause must also serve other threads' messages. It does so
         // first, so that they do not take the space that it is about to wait for.
+        self.engine.tell_time(); // first: a token that is there by now is for those that wait
         let _ = self.open_mail();
-        self.engine.tell_time();
         if self.engine.session().is_full()
             && let Err(stalled) = self.wait_for_turn()
         {

@@ -202,7 +202,6 @@ impl<S: System> Client<S> {
     pub(super) fn open_letters(&mut self, most: usize) -> usize {
         let (mut count, mut has_stalled) = (0, false);
         for _ in 0..self.mailbox.waiting_letters().min(most) {
-            self.engine.tell_time();
             let space = self.engine.session().poll_space();
             if space.is_pending() {
                 self.engine.wait_for_space();

@@ -342,7 +342,7 @@ fn a_flush_and_a_send_end_with_their_own_bytes_however_much_other_threads_add() 
 #[test]
 fn a_thread_that_waits_for_the_rate_limit_is_not_passed_by_the_clients_own_messages() {
     let server = serve(async |listener| listener.peer().await.rest().await);
-    let rate = Rate::new(2, Duration::from_millis(10)).burst(1).reserve(0); // one in 5 ms
+    let rate = Rate::new(2, Duration::from_millis(100)).burst(1).reserve(0); // one in 50 ms
     let mut client = builder(&server.url, calm()).rate(rate).build().unwrap();
     until_ready(&mut client);
     client.send("the first token").unwrap();

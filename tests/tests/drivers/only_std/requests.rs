@@ -162,11 +162,13 @@ fn a_request_ends_when_its_client_is_dropped() {
 #[test]
 fn an_answer_that_comes_after_its_caller_has_left_is_a_message() {
     let (cue, mut is_late) = tokio::sync::mpsc::unbounded_channel();
+    let (answered, has_answered) = std::sync::mpsc::channel();
     let server = serve(async move |listener| {
         let mut peer = listener.peer().await;
         let request = peer.frame().await;
         is_late.recv().await;
         peer.send(request).await;
+        answered.send(()).unwrap();
         peer.rest().await
     });
     let mut client = asking(&server.url);
@@ -179,6 +181,7 @@ fn an_answer_that_comes_after_its_caller_has_left_is_a_message() {
 
     let late = caller.join().unwrap().unwrap_err(); // no one drives the client meanwhile
     cue.send(()).unwrap();
+    has_answered.recv().unwrap(); // it is there before the client looks
 
     let message = client.find_map(|event| match event {
         ClientEvent::Message(message) => Some(message),
