@@ -13,7 +13,8 @@ use gateway_tokio::core::{CloseFrame, SendRejection};
 use gateway_tokio::{Client, ClientEvent, Fate, Message, Outbox, Rate};
 
 // ANCHOR: rate
-/// At most 115 messages in 60 s. Up to 60 of them may leave at once, and five are kept for pings.
+/// At most 115 messages in 60 s. Up to 60 of them may leave at once, and five are kept for pings. So
+/// a steady flow has 56 messages in 60 s.
 fn rate() -> Rate {
     Rate::new(115, Duration::from_secs(60)).burst(60).reserve(5)
 }
