@@ -29,6 +29,7 @@
 mod addresses;
 pub mod codec;
 mod correlation;
+mod counts;
 mod end;
 mod endpoint;
 mod engine;
@@ -61,6 +62,7 @@ mod tls;
 
 pub use addresses::{ATTEMPT_DELAY, AddressBook, interleave};
 pub use correlation::{CorrelationError, Correlator, JsonCorrelator};
+pub use counts::{Counts, RequestCounts};
 pub use end::{End, EndKind};
 pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Left, Progress};

@@ -134,7 +134,7 @@ impl Accepted {
     SendRejection::OutcomesUnread => "too many outcomes of messages are unread; take events, then send again",
     SendRejection::Stalled => "the write buffer is full and the transport took no byte for send_stall; take events, then send again",
     SendRejection::LongerThanReserved => "it is longer than the space that was reserved",
-    SendRejection::Gone => "the client is gone: its runtime was shut down, it was dropped, or its code panicked",
+    SendRejection::Gone => "the client is gone: it was dropped, it left its fleet, its runtime was shut down, or its code panicked",
     SendRejection::Reentrant => "an observer, a dialect or a correlator must not send",
     SendRejection::OutboxFull => "the outbox is full; wait for the Ready notice, or raise its limits",
     SendRejection::Paced => "the rate limit allows no message now; poll the client, then send again",
@@ -214,6 +214,16 @@ impl Ledger {
     /// The next message's number, until it is given or taken.
     pub(crate) const fn next_number(&self) -> u64 {
         self.taken + 1
+    }
+
+    /// The number of messages that were accepted so far.
+    pub(crate) const fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// The number of messages in the outgoing bytes that have no outcome yet.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.unsettled.len()
     }
 
     /// Gives the next number to a message that is not encoded yet.

@@ -10,6 +10,7 @@ use gateway_core::{Instant, RequestEnd, SendingFact};
 use thiserror::Error;
 
 use crate::correlation::{CorrelationError, Correlator};
+use crate::counts::RequestCounts;
 use crate::message::Message;
 use crate::name::{Name, Prefix};
 use crate::queue::free_if_large;
@@ -116,7 +117,9 @@ pub enum RequestErrorKind {
     #[error("the connection was lost before the answer came; the server may have the request")]
     MaybeSent,
     /// The client is gone: it was dropped, its runtime was shut down, or its code panicked.
-    #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
+    #[error(
+        "the client is gone: it was dropped, it left its fleet, its runtime was shut down, or its code panicked"
+    )]
     Gone,
     /// The request was made from within an observer, a dialect or a correlator, which must not
     /// wait.
@@ -183,8 +186,8 @@ pub(crate) type Ended = Result<Message, NoAnswer>;
 pub(crate) struct Requests {
     correlator: Box<dyn Correlator>,
     greatest_id: u64,
-    /// The number of requests so far.
-    made: u64,
+    /// The requests so far. The number of a request is how many were made.
+    counts: RequestCounts,
     /// The last id of a message, if the dialect does not count them.
     numbers: u64,
     /// The requests that have not been written yet, oldest first.
@@ -235,7 +238,7 @@ impl Requests {
         Self {
             greatest_id: correlator.greatest_id().max(1),
             correlator,
-            made: 0,
+            counts: RequestCounts::default(),
             numbers: 0,
             waiting: VecDeque::new(),
             pending: BTreeMap::new(),
@@ -250,6 +253,11 @@ impl Requests {
     /// The number of requests that have not ended.
     pub(crate) fn unanswered(&self) -> usize {
         self.waiting.len() + self.pending.len()
+    }
+
+    /// How many requests were made, and how they ended.
+    pub(crate) const fn counts(&self) -> RequestCounts {
+        self.counts
     }
 
     /// The number of answers that no request has waited for.
@@ -270,10 +278,10 @@ impl Requests {
         if self.unanswered() + self.ended.len() >= most.count || is_too_much {
             return Err(RequestErrorKind::Full);
         }
-        self.made += 1;
+        self.counts.made += 1;
         self.bytes = bytes;
         self.earliest = self.earliest.min(due);
-        let request = RequestId(self.made);
+        let request = RequestId(self.counts.made);
         self.waiting.push_back(Waiting { request, due, repeat, message, was_begun: false });
         Ok(request)
     }
@@ -291,7 +299,7 @@ impl Requests {
 
     /// The request that was made last.
     pub(crate) fn newest(&self) -> Option<RequestId> {
-        (self.made > 0).then_some(RequestId(self.made))
+        (self.counts.made > 0).then_some(RequestId(self.counts.made))
     }
 
     /// Returns the id and the message of the next request. [`on_sent`](Self::on_sent) follows if it
@@ -326,7 +334,7 @@ impl Requests {
                     let request = request.request;
                     self.take_waiting();
                     self.ended.insert(request, Err(RequestErrorKind::Correlation(error).into()));
-                    facts.note(request.ends(RequestEnd::Correlation));
+                    self.counts.end(request, RequestEnd::Correlation, facts);
                 }
             }
         }
@@ -364,7 +372,7 @@ impl Requests {
         self.bytes -= answered.kept.as_ref().map_or(0, Message::len);
         self.untaken += weight(&message);
         self.ended.insert(answered.request, Ok(message));
-        facts.note(answered.request.ends(RequestEnd::Answered));
+        self.counts.end(answered.request, RequestEnd::Answered, facts);
         if self.unanswered() == 0 {
             self.earliest = Instant::MAX;
         }
@@ -389,12 +397,12 @@ impl Requests {
     }
 
     fn end_if(&mut self, is_over: impl Fn(Instant) -> bool, facts: &mut Facts<'_>) {
-        let Self { waiting, pending, ended, bytes, .. } = self;
+        let Self { waiting, pending, ended, bytes, counts, .. } = self;
         let mut end = |request: RequestId, freed: usize, is_maybe_sent: bool| {
             *bytes -= freed;
             let kind = RequestErrorKind::TimedOut;
             ended.insert(request, Err(NoAnswer { kind, is_maybe_sent }));
-            facts.note(request.ends(RequestEnd::TimedOut));
+            counts.end(request, RequestEnd::TimedOut, facts);
         };
         waiting.retain(|request| {
             let ends = is_over(request.due);
@@ -416,13 +424,13 @@ impl Requests {
     /// The socket is lost, and has taken the bytes before `written`. Requests that may be sent on
     /// the next one wait for it, in the order in which they were made; all others end.
     pub(crate) fn on_lost(&mut self, written: u64, facts: &mut Facts<'_>) {
-        let Self { waiting, pending, ended, bytes, .. } = self;
+        let Self { waiting, pending, ended, bytes, counts, .. } = self;
         waiting.retain(|request| {
             let stays = request.repeat != Repeat::Never;
             if !stays {
                 *bytes -= request.message.len();
                 ended.insert(request.request, Err(RequestErrorKind::NotSent.into()));
-                facts.note(request.request.ends(RequestEnd::NotSent));
+                counts.end(request.request, RequestEnd::NotSent, facts);
             }
             stays
         });
@@ -441,7 +449,7 @@ impl Requests {
                 kept => {
                     *bytes -= kept.as_ref().map_or(0, Message::len);
                     ended.insert(request, Err(unanswered(was_begun).into()));
-                    facts.note(request.ends(unanswered_end(was_begun)));
+                    counts.end(request, unanswered_end(was_begun), facts);
                 }
             }
         }
@@ -452,7 +460,7 @@ impl Requests {
     pub(crate) fn end_waiting(&mut self, facts: &mut Facts<'_>) {
         while let Some(request) = self.take_waiting() {
             self.ended.insert(request.request, Err(unanswered(request.was_begun).into()));
-            facts.note(request.request.ends(unanswered_end(request.was_begun)));
+            self.counts.end(request.request, unanswered_end(request.was_begun), facts);
         }
     }
 
@@ -515,8 +523,16 @@ impl Requests {
             is_other
         });
         if self.unanswered() < before {
-            facts.note(request.ends(RequestEnd::Forgotten));
+            self.counts.end(request, RequestEnd::Forgotten, facts);
         }
+    }
+}
+
+impl RequestCounts {
+    /// Counts the end of a request, and reports it to the observer.
+    fn end(&mut self, request: RequestId, end: RequestEnd, facts: &mut Facts<'_>) {
+        self.count(end);
+        facts.note(request.ends(end));
     }
 }
 

@@ -56,6 +56,7 @@ use self::sending::Sending;
 use self::waiting::Stall;
 pub use self::waiting::{FlushError, FlushErrorKind, Position};
 use crate::codec::{Incoming, Input};
+use crate::counts::Unsent;
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
 use crate::event_queue::EventQueue;
@@ -106,6 +107,7 @@ pub struct Session {
     now: Instant,
     link: Option<Link>,
     ledger: Ledger,
+    unsent: Unsent,
     orders: VecDeque<Order>,
     /// The last attempt for which the driver took the order to ask the provider.
     asking: Option<SocketId>,
@@ -174,6 +176,7 @@ impl Session {
             now: Instant::ZERO,
             link: None,
             ledger: Ledger::new(),
+            unsent: Unsent::default(),
             orders: VecDeque::new(),
             asking: None,
             opening: None,

@@ -140,6 +140,7 @@ impl Session {
 
     /// Queues an outcome, without a log line.
     pub(super) fn settle(&mut self, outcome: Outcome) {
+        self.unsent.count(&outcome);
         self.events.push_outcome(outcome);
         self.note(outcome.fact());
     }

@@ -8,6 +8,7 @@ use gateway_core::{Action, Event, Instant, Outgoing, SendingFact};
 use super::sending::is_closed;
 use super::{Facts, Session};
 use crate::correlation::Correlator;
+use crate::counts::RequestCounts;
 use crate::message::Message;
 use crate::requests::{MostRequests, NoAnswer, Repeat, RequestErrorKind, RequestId, Requests};
 
@@ -121,6 +122,10 @@ impl Session {
     #[must_use]
     pub fn unmatched_answers(&self) -> u64 {
         self.requests().map_or(0, Requests::unmatched)
+    }
+
+    pub(super) fn request_counts(&self) -> RequestCounts {
+        self.requests().map_or_else(RequestCounts::default, Requests::counts)
     }
 
     fn requests(&self) -> Option<&Requests> {

@@ -8,6 +8,7 @@ use tracing::Span;
 
 use super::link::Writing;
 use super::{Limits, Session};
+use crate::counts::Counts;
 use crate::end::{End, EndKind};
 use crate::name::Name;
 use crate::status::Status;
@@ -87,6 +88,13 @@ impl Session {
         let mut statistics = self.connection.statistics(now);
         statistics.stale_events = statistics.stale_events.saturating_add(self.stale_calls.into());
         statistics
+    }
+
+    /// Returns how many messages and requests were accepted so far, and what became of them.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let waiting = self.ledger.unsettled() + self.queued_messages();
+        self.unsent.counts(self.ledger.taken(), waiting as u64, self.request_counts())
     }
 
     /// Returns a snapshot of the connection at `now`.
