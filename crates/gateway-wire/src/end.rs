@@ -24,11 +24,24 @@ pub enum EndKind {
     #[error("the client gave up: {0}")]
     GaveUp(GiveUpCause),
     /// What drove the client is gone: the runtime of a spawned client was shut down, the client of
-    /// a sender was dropped, or code of the application's that runs under the lock panicked, such as
-    /// an observer. The client cannot connect again. The events that a spawned client has left, and
-    /// the outcomes of its messages, can still be received.
-    #[error("the client is gone: its runtime was shut down, it was dropped, or its code panicked")]
+    /// a sender was dropped, the client of a handle has left its fleet, or code of the application's
+    /// that runs under the lock panicked, such as an observer. The client cannot connect again. The
+    /// events that a spawned client has left, and the outcomes of its messages, can still be
+    /// received.
+    #[error(
+        "the client is gone: it was dropped, it left its fleet, its runtime was shut down, or its code panicked"
+    )]
     Gone,
+    /// The client had to leave its fleet within a time, and was cut off when that time was over: its
+    /// socket was dropped without a Close handshake. Its messages have their outcomes.
+    #[error("the client was cut off, because its time to close was over")]
+    CutOff,
+    /// The client had to leave its fleet within a time, and its thread still runs: it hangs in code
+    /// of the application's, such as an observer or a dialect. Only on `gateway-std`.
+    #[error(
+        "the client's thread hangs in an observer, a dialect or a transport, and was left behind"
+    )]
+    Hung,
     /// The client has not ended: the call came from an observer, a dialect, or other code that runs
     /// under the client's lock, and would have waited for itself.
     #[error("an observer, a dialect or a correlator must not wait for its client")]

@@ -282,6 +282,19 @@ impl<H: Host> Engine<H> {
         self.session.reconnect(now);
     }
 
+    /// Opens a new socket, as [`reconnect`](Self::reconnect) does, also if the connection is closing.
+    /// It leaves all IO to the next [`look`](Self::look).
+    pub fn request_restart(&mut self) {
+        match self.state() {
+            ConnectionState::Closing => self.request_connect(),
+            ConnectionState::Disconnected
+            | ConnectionState::Connecting
+            | ConnectionState::Connected
+            | ConnectionState::Authenticated
+            | ConnectionState::Closed => self.request_reconnect(),
+        }
+    }
+
     /// Sets a message that is sent on every ready: see [`Session::set_on_ready`].
     ///
     /// # Errors

@@ -36,6 +36,7 @@ mod engine;
 mod escape;
 mod event;
 mod event_queue;
+mod fleet;
 mod guarded;
 mod handshake;
 mod headers;
@@ -67,6 +68,9 @@ pub use end::{End, EndKind};
 pub use endpoint::{Endpoint, EndpointBuilder};
 pub use engine::{ByteStream, Dialled, Engine, Host, Left, Progress};
 pub use event::ClientEvent;
+pub use fleet::{
+    Account, Departure, FleetAccount, FleetError, FleetSettings, Inbox, InboxReader, Roster, Source,
+};
 pub use gateway_core as core;
 pub use guarded::DialectFactory;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};

@@ -1,5 +1,6 @@
 //! The name of a client. Logs and errors show it, so that a reader can distinguish clients.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,6 +43,13 @@ impl Name {
     /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// For lookups in a map of clients.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
