@@ -81,6 +81,10 @@ impl Client {
         Self { engine: Box::new(Engine::new(session, host)), timer: None, wakers, flushing: None }
     }
 
+    pub(crate) const fn full_name(&self) -> Option<&Name> {
+        self.engine.session().name()
+    }
+
     /// The parts that a spawned client shares.
     pub(crate) fn into_parts(self) -> (Box<Engine<Tokio>>, Arc<Wakers>) {
         (self.engine, self.wakers)

@@ -38,6 +38,7 @@ mod dial;
 mod direct;
 #[cfg(test)]
 mod economy;
+mod fleet;
 mod host;
 mod off_thread;
 mod open;
@@ -51,12 +52,14 @@ mod wakers;
 pub use builder::Builder;
 pub use client::Client;
 pub use dial::{Dial, Dialing, Transport};
+pub use fleet::{Fleet, FleetBuilder, FleetEvents};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Accepted, Attempt, Behind, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint,
-    Fate, FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name,
-    OnReadyError, OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request,
-    RequestError, RequestErrorKind, ResponseHeaders, SendError, SharedBudget, Status, Text, Tls,
+    Accepted, Account, Attempt, Behind, ClientEvent, CorrelationError, Correlator, Counts, End,
+    EndKind, Endpoint, Fate, FleetAccount, FleetError, FlushError, FlushErrorKind, JsonCorrelator,
+    Limits, Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outbox, Outcome,
+    ProviderError, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
+    SendError, SharedBudget, Status, Text, Tls,
 };
 pub use open::{Provider, Providing};
 pub use sink::SinkError;

@@ -23,6 +23,7 @@ mod spawn {
     mod error;
     mod events;
     mod handle;
+    mod member;
     mod permit;
     mod request;
     mod send;
@@ -30,12 +31,14 @@ mod spawn {
     mod standing;
     mod states;
     mod turns;
+    mod users;
     mod wakes;
 
     pub(crate) use self::driver::{Driver, split};
     pub(crate) use self::error::HandleErrorKind;
     pub(crate) use self::events::Events;
     pub(crate) use self::handle::Handle;
+    pub(crate) use self::member::MemberEvents;
 }
 
 mod scenarios;

@@ -11,15 +11,15 @@ use gateway_core::{
     SendRejection,
 };
 use gateway_wire::{
-    ClientEvent, CorrelationError, Correlator, EndKind, Endpoint, Engine, Limits, Message,
-    Progress, RequestErrorKind, Session,
+    ClientEvent, CorrelationError, Correlator, EndKind, Endpoint, Engine, Limits, Message, Name,
+    Progress, RequestErrorKind, Session, Source as _,
 };
 use loom::future::block_on;
 use loom::thread;
 
 use crate::host::{ECHOED, Peer, Tokio};
 use crate::open::Opener;
-use crate::spawn::{Driver, Events, Handle, HandleErrorKind, split};
+use crate::spawn::{Driver, Events, Handle, HandleErrorKind, MemberEvents, split};
 use crate::sync::Ordering;
 use crate::wakers::Wakers;
 
@@ -403,5 +403,42 @@ fn a_reader_that_is_dropped_leaves_no_event_to_wait_for_it() {
         block_on(driver);
         dropping.join().unwrap();
         server.join().unwrap();
+    });
+}
+
+/// Takes the events of a client in a fleet, up to the end of its task.
+fn take_all(events: &mut MemberEvents) {
+    while block_on(std::future::poll_fn(|cx| events.poll_event(cx))).is_some() {}
+}
+
+#[test]
+fn a_client_that_leaves_its_fleet_ends_although_a_handle_exists() {
+    explore("a client that leaves its fleet", 3, || {
+        let Subject { handle, events, driver, .. } = subject(PLENTY);
+        let mut events = MemberEvents::new(events);
+        let fleet = thread::spawn(move || {
+            handle.leave(None);
+            take_all(&mut events);
+            assert_eq!(block_on(handle.closed()).kind(), EndKind::Gone);
+        });
+        block_on(driver);
+        fleet.join().unwrap();
+    });
+}
+
+#[test]
+fn a_client_that_is_cut_off_ends_with_its_driver_and_its_events() {
+    explore("a client that is cut off", 3, || {
+        let Subject { handle, events, driver, .. } = subject(PLENTY);
+        let mut events = MemberEvents::new(events);
+        let fleet = thread::spawn(move || {
+            let _ = handle.try_send("one");
+            let account = handle.cut(Name::new("a").unwrap());
+            assert_eq!((account.end, account.counts.accepted), (EndKind::CutOff, 1));
+            assert_eq!(account.counts.unsettled(), 0);
+            take_all(&mut events);
+        });
+        block_on(driver);
+        fleet.join().unwrap();
     });
 }

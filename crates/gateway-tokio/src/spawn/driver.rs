@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use gateway_core::{CloseFrame, Instant};
-use gateway_wire::{ClientEvent, DeferredLog, Engine, Host as _, Left, LogLines, Progress};
+use gateway_wire::{
+    ClientEvent, DeferredLog, EndKind, Engine, Host as _, Left, LogLines, Progress,
+};
 
 use super::events::Events;
 use super::handle::Handle;
@@ -19,7 +21,8 @@ use crate::wakers::Wakers;
 /// After this many rounds without a pause, the task yields to others.
 const ROUNDS: u32 = 64;
 
-/// The task. It ends when there is no handle and no `Events` any more, and the connection is CLOSED.
+/// The task. It ends when the connection is CLOSED, and there is no handle and no `Events` any more,
+/// or the client has left its fleet.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     log: DeferredLog,
@@ -119,7 +122,7 @@ impl Driver {
                     self.timer.arm(&self.waker, &self.clock, deadline);
                     return Poll::Pending;
                 }
-                Next::Over if users.exist() => {
+                Next::Over if users.exist() && !users.retired() => {
                     self.timer.arm(&self.waker, &self.clock, None);
                     return Poll::Pending;
                 }
@@ -155,7 +158,7 @@ impl Future for Driver {
 /// The runtime was shut down, the task is over, or it has panicked.
 impl Drop for Driver {
     fn drop(&mut self) {
-        Shared::end(&self.shared);
+        Shared::end(&self.shared, EndKind::Gone);
     }
 }
 

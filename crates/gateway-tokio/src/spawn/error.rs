@@ -15,10 +15,13 @@ pub struct HandleError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HandleErrorKind {
-    /// The client's task is gone: its runtime was shut down, or code of the application's that
-    /// [runs under the lock](crate::Handle) panicked. The client cannot connect again. Each message
-    /// that it had accepted has its outcome, which [`Events`](crate::Events) still yields.
-    #[error("the client's task is gone: its runtime was shut down, or its code panicked")]
+    /// The client's task is gone: it left its [`Fleet`](crate::Fleet), its runtime was shut down, or
+    /// code of the application's that [runs under the lock](crate::Handle) panicked. The client cannot
+    /// connect again. Each message that it had accepted has its outcome, which
+    /// [`Events`](crate::Events) still yields.
+    #[error(
+        "the client's task is gone: it left its fleet, its runtime was shut down, or its code panicked"
+    )]
     Gone,
     /// The call came from within an observer, a dialect, or other code that
     /// [runs under the lock](crate::Handle), on the thread that runs it.

@@ -40,12 +40,28 @@ pub struct Events {
     shared: Arc<Shared>,
     /// Events that were taken with the one before them. The client counts them as waiting.
     batch: vec::IntoIter<ClientEvent>,
+    end: StreamEnd,
+}
+
+/// When events end for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StreamEnd {
+    /// While the connection is CLOSED.
+    Closed,
+    /// When the client's task is gone. Until then, the connection may open again.
+    Gone,
 }
 
 impl Events {
     /// The only one of a client. The client counts it already.
     pub(super) fn only(shared: Arc<Shared>) -> Self {
-        Self { shared, batch: Vec::new().into_iter() }
+        Self { shared, batch: Vec::new().into_iter(), end: StreamEnd::Closed }
+    }
+
+    /// From now on also waits while the connection is CLOSED.
+    pub(super) const fn until_gone(mut self) -> Self {
+        self.end = StreamEnd::Gone;
+        self
     }
 
     /// Returns the next event. Returns `None` while the connection is CLOSED and you have received
@@ -90,7 +106,8 @@ impl Events {
 
     #[cold]
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        match self.shared.with(|state, wakes| state.poll_event(cx.waker(), wakes)) {
+        let end = self.end;
+        match self.shared.with(|state, wakes| state.poll_event(cx.waker(), end, wakes)) {
             Ok(event) => event,
             // Looks again from the outside, or once the panic of another thread is dealt with.
             Err(_) => {
@@ -125,14 +142,19 @@ impl State {
         Some((first?, others))
     }
 
-    fn poll_event(&mut self, waker: &Waker, wakes: &mut Wakes) -> Poll<Option<ClientEvent>> {
+    fn poll_event(
+        &mut self,
+        waker: &Waker,
+        end: StreamEnd,
+        wakes: &mut Wakes,
+    ) -> Poll<Option<ClientEvent>> {
         let session = self.engine.as_ref().map(|engine| engine.session());
         if session.map_or(!self.unread.is_empty(), Session::has_events) {
             // They came in the meantime. The next poll takes them.
             wakes.push(Some(waker.clone()));
             return Poll::Pending;
         }
-        if session.is_none_or(Session::is_over) {
+        if session.is_none_or(|session| session.is_over() && end == StreamEnd::Closed) {
             return Poll::Ready(None);
         }
         wakes.renew(&mut self.reader, waker);

@@ -31,9 +31,10 @@ use crate::sync::Arc;
 /// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). The calls that return no error
 /// need no lock, and work there, too. If this code panics, the client's task is gone.
 ///
-/// **If the client's task is gone**, every call fails with `Gone`: its runtime was shut down, or code
-/// that runs under the lock panicked. [`Events`](crate::Events) still yields the events that wait, with
-/// the outcomes of all accepted messages, and then `None`.
+/// **If the client's task is gone**, every call fails with `Gone`: it left its
+/// [`Fleet`](crate::Fleet), its runtime was shut down, or code that runs under the lock panicked.
+/// [`Events`](crate::Events) still yields the events that wait, with the outcomes of all accepted
+/// messages, and then `None`.
 ///
 /// ```no_run
 /// use gateway_tokio::{Client, ClientEvent};
@@ -60,7 +61,7 @@ impl Handle {
         Self { shared }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 

@@ -12,14 +12,17 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll};
 
+use gateway_core::ConnectionState;
 use gateway_wire::{
-    End, EndKind, Endpoint, Engine, LogLines, Message, Name, RequestId, Session, Space, Unread,
+    Counts, End, EndKind, Endpoint, Engine, LogLines, Message, Name, RequestId, Session, Space,
+    Status, Unread,
 };
 
 use super::error::{HandleError, HandleErrorKind};
 use super::request::Callers;
 use super::standing::{Standing, Watchers};
 use super::turns::{Refusal, Ticket, Turns, Wants};
+use super::users::{LEFT, RETIRED, UNREAD, USER, Users};
 use super::wakes::{Due, WakeDriver, Wakes};
 use crate::host::Tokio;
 use crate::open::Opener;
@@ -33,7 +36,7 @@ pub(crate) struct Shared {
     leavings: Lock<Leavings>,
     /// Wakes the driver.
     wakers: std::sync::Arc<Wakers>,
-    /// The handles, permits and events that exist, in units of [`USER`], and two flags.
+    /// The handles, permits and events that exist, in units of [`USER`], and flags.
     users: AtomicUsize,
     /// The latest standing, to read it without the lock.
     standing: AtomicU8,
@@ -49,6 +52,8 @@ pub(crate) struct State {
     pub(super) unread: Unread,
     /// The answers that the engine has left for their callers.
     pub(super) answers: BTreeMap<RequestId, Message>,
+    /// What the engine was when it ended.
+    last: Option<Box<Last>>,
     /// An engine that has panicked, until the driver drops it.
     broken: Option<Box<Engine<Tokio>>>,
     pub(super) turns: Turns,
@@ -60,33 +65,12 @@ pub(crate) struct State {
     is_driver_called: bool,
 }
 
-/// A flag of `users`: no one takes events any more.
-const UNREAD: usize = 1;
-
-/// A flag of `users`: there are leavings.
-const LEFT: usize = 2;
-
-/// One of `users`.
-const USER: usize = 4;
-
-/// Who uses a client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Users(usize);
-
-impl Users {
-    pub(crate) const fn exist(self) -> bool {
-        self.0 >= USER
-    }
-
-    /// Whether `Events` exists.
-    pub(crate) const fn read(self) -> bool {
-        self.0 & UNREAD == 0
-    }
-
-    /// Whether they have left something behind.
-    pub(crate) const fn left(self) -> bool {
-        self.0 & LEFT != 0
-    }
+/// What a client was when it ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Last {
+    pub(crate) end: EndKind,
+    pub(crate) status: Status,
+    pub(crate) counts: Counts,
 }
 
 #[derive(Default)]
@@ -107,6 +91,7 @@ impl Shared {
             engine: Some(engine),
             unread: Unread::default(),
             answers: BTreeMap::new(),
+            last: None,
             broken: None,
             turns: Turns::default(),
             reader: None,
@@ -209,14 +194,20 @@ impl Shared {
 
     /// The driver of a client without users closes it, and ends.
     pub(crate) fn remove_user(&self) {
-        let before = Users(self.users.fetch_sub(USER, Ordering::AcqRel));
-        if !Users(before.0 - USER).exist() {
+        let before = self.users.fetch_sub(USER, Ordering::AcqRel);
+        if !Users::from_bits(before - USER).exist() {
             self.wakers.wake_all();
         }
     }
 
     pub(crate) fn users(&self) -> Users {
-        Users(self.users.load(Ordering::Acquire))
+        Users::from_bits(self.users.load(Ordering::Acquire))
+    }
+
+    /// From now on the driver ends when the connection is CLOSED, also while there are users.
+    pub(crate) fn retire(&self) {
+        self.users.fetch_or(RETIRED, Ordering::AcqRel);
+        self.wakers.wake_all();
     }
 
     /// No one takes events any more: the driver drops them, or this call if it is gone.
@@ -302,18 +293,29 @@ impl Shared {
         }
     }
 
+    /// Ends the client now, whatever its driver does. Returns what it was; `None` under the lock,
+    /// where it can end only later.
+    pub(crate) fn cut(this: &Arc<Self>) -> Option<Last> {
+        Self::end(this, EndKind::CutOff);
+        if inside::is_inside() {
+            return None;
+        }
+        this.wakers.wake_all(); // the driver ends, too
+        this.state.lock()?.last.as_deref().copied()
+    }
+
     /// The driver is gone. Everything that waits ends, all messages get their outcomes, and the
-    /// sockets are dropped.
-    pub(crate) fn end(this: &Arc<Self>) {
+    /// sockets are dropped. `kind` is how the client ended if it is not CLOSED.
+    pub(crate) fn end(this: &Arc<Self>, kind: EndKind) {
         if inside::is_inside() {
             // An observer or a dialect drops the driver. It may run under this very lock.
             let shared = Arc::clone(this);
-            return inside::defer(move || Self::end(&shared));
+            return inside::defer(move || Self::end(&shared, kind));
         }
         let mut wakes = Wakes::default();
         inside::replace(true);
         let mut state = this.state.rescue();
-        let engine = state.end(this, this.state.is_poisoned(), &mut wakes);
+        let engine = state.end(this, this.state.is_poisoned(), kind, &mut wakes);
         let broken = state.broken.take();
         let unread =
             if this.users().read() { None } else { Some(std::mem::take(&mut state.unread)) };
@@ -331,7 +333,7 @@ impl Shared {
     fn fail(&self) {
         let mut wakes = Wakes::default();
         let mut state = self.state.rescue();
-        if let Some(engine) = state.end(self, true, &mut wakes) {
+        if let Some(engine) = state.end(self, true, EndKind::Gone, &mut wakes) {
             state.broken = Some(engine);
         }
         self.state.clear_poison(); // without the engine, the state is in order
@@ -449,6 +451,12 @@ impl State {
         }
     }
 
+    /// A snapshot of the client, or the last one if it has ended.
+    pub(super) fn status(&self) -> Option<Status> {
+        let last = || self.last.as_ref().map(|last| last.status);
+        self.engine.as_ref().map(|engine| engine.status()).or_else(last)
+    }
+
     pub(super) fn take_log_lines(&mut self) -> LogLines {
         self.engine.as_mut().map(|engine| engine.session_mut().take_log_lines()).unwrap_or_default()
     }
@@ -459,12 +467,19 @@ impl State {
         &mut self,
         shared: &Shared,
         has_panicked: bool,
+        kind: EndKind,
         wakes: &mut Wakes,
     ) -> Option<Box<Engine<Tokio>>> {
         self.call_all(wakes);
         let mut engine = self.engine.take()?;
         self.answers = engine.session_mut().take_answers();
+        let end = engine.session().end().map_or(kind, |end| end.kind());
         self.unread = engine.abandon(has_panicked);
+        let mut status = engine.status();
+        (status.state, status.is_ready) = (ConnectionState::Closed, false);
+        (status.socket, status.retry_in) = (None, None);
+        let counts = engine.session().counts();
+        self.last = Some(Box::new(Last { end, status, counts }));
         shared.standing.store(Standing::GONE.to_bits(), Ordering::Release);
         Some(engine)
     }

@@ -1,0 +1,62 @@
+//! What a fleet does with a client that runs in a task.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream as _;
+use gateway_core::CloseFrame;
+use gateway_wire::{Account, ClientEvent, Counts, EndKind, Name, Source, Status};
+
+use super::error::{HandleError, HandleErrorKind};
+use super::events::Events;
+use super::handle::Handle;
+use super::shared::Shared;
+
+impl Handle {
+    /// Opens a new socket; also if the connection is closing or CLOSED.
+    pub(crate) fn restart(&self) -> Result<(), HandleError> {
+        self.shared().request(|engine| engine.request_restart())
+    }
+
+    /// Returns a snapshot of the client; the last one if its task is gone.
+    pub(crate) fn latest_status(&self) -> Result<Status, HandleErrorKind> {
+        let looked = self.shared().with(|state, _| state.status());
+        looked.and_then(|status| status.ok_or(HandleErrorKind::Gone))
+    }
+
+    /// Starts to close the client, at once or after it has drained. Its task ends when it is CLOSED,
+    /// although handles exist.
+    pub(crate) fn leave(&self, drain: Option<Duration>) {
+        // This fails only if the client has ended already.
+        let _ = self.shared().request(|engine| match drain {
+            Some(span) => engine.drain(CloseFrame::NORMAL, span),
+            None => engine.close(CloseFrame::NORMAL),
+        });
+        self.shared().retire();
+    }
+
+    /// Ends the client now, if it has not ended, and returns its account. Under the lock it ends later,
+    /// and its account is not known.
+    pub(crate) fn cut(&self, name: Name) -> Account {
+        match Shared::cut(self.shared()) {
+            Some(last) => Account::new(name, last.end, last.counts),
+            None => Account::new(name, EndKind::Reentrant, Counts::default()),
+        }
+    }
+}
+
+/// The events of a client in a fleet. They end when its task is gone.
+pub(crate) struct MemberEvents(Events);
+
+impl MemberEvents {
+    pub(crate) fn new(events: Events) -> Self {
+        Self(events.until_gone())
+    }
+}
+
+impl Source for MemberEvents {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+}
