@@ -1,6 +1,7 @@
 //! The client: drives one engine on the thread that calls it. No channel, no policy.
 
 mod mail;
+mod member;
 
 use std::fmt;
 use std::sync::mpsc::SyncSender;
@@ -86,6 +87,11 @@ pub struct TimedOut {
 }
 
 impl TimedOut {
+    /// Of the events of many clients.
+    pub(crate) const fn unnamed() -> Self {
+        Self { name: None }
+    }
+
     /// Returns the client's name, if it has one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -306,6 +312,17 @@ impl<S: System> Client<S> {
     pub fn drain(&mut self, frame: CloseFrame<'_>, within: Duration) -> End {
         self.start_drain(frame, within);
         self.closed()
+    }
+
+    /// Opens a new socket: for a request of another thread.
+    pub(crate) fn restart(&mut self) {
+        self.engine.request_restart();
+        self.mailbox.reopen();
+        self.publish();
+    }
+
+    pub(crate) const fn full_name(&self) -> Option<&Name> {
+        self.engine.session().name()
     }
 
     /// Starts to drain: for a request of another thread.

@@ -40,6 +40,7 @@ mod client;
 mod clock;
 mod dial;
 mod errand;
+mod fleet;
 mod inside;
 mod mailbox;
 mod os;
@@ -54,12 +55,14 @@ pub use builder::Builder;
 pub use client::{Client, TimedOut};
 pub use dial::{Dial, Transport};
 pub use errand::Provider;
+pub use fleet::{Fleet, FleetBuilder, FleetEvents};
 pub use gateway_core as core;
 pub use gateway_wire::{
-    Accepted, Attempt, Behind, ClientEvent, CorrelationError, Correlator, End, EndKind, Endpoint,
-    Fate, FlushError, FlushErrorKind, JsonCorrelator, Limits, Message, MessageId, Name,
-    OnReadyError, OpenFailure, OpenStep, Outbox, Outcome, ProviderError, Rate, Request,
-    RequestError, RequestErrorKind, ResponseHeaders, SendError, SharedBudget, Status, Text, Tls,
+    Accepted, Account, Attempt, Behind, ClientEvent, CorrelationError, Correlator, Counts, End,
+    EndKind, Endpoint, Fate, FleetAccount, FleetError, FlushError, FlushErrorKind, JsonCorrelator,
+    Limits, Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outbox, Outcome,
+    ProviderError, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
+    SendError, SharedBudget, Status, Text, Tls,
 };
 pub use os::Os;
 pub use permit::{Permit, ReserveError, ReserveErrorKind};

@@ -6,7 +6,7 @@ mod letter;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -274,6 +274,27 @@ impl Mailbox {
         facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
+    /// Asks the client for its facts, and does not wait. `None` if it has too many requests, or is gone.
+    pub(crate) fn ask_facts(&self) -> Option<Receiver<Facts>> {
+        let (answer, facts) = sync_channel(1);
+        let mut mail = self.lock();
+        match &mail.facts {
+            _ if mail.standing == Standing::GONE => return None,
+            Some(last) => {
+                let _ = answer.send(last.clone()); // the channel has space
+                return Some(facts);
+            }
+            None if mail.controls.len() >= CONTROLS => return None,
+            None => mail.controls.push_back(Control::Facts(answer)),
+        }
+        self.ring(mail);
+        Some(facts)
+    }
+
+    pub(crate) const fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
     /// Sets or removes a message for every ready, and waits until the client has done so. Returns
     /// whether there was one.
     pub(crate) fn set_on_ready(&self, setting: Setting) -> Result<bool, OnReadyError> {
@@ -355,6 +376,15 @@ impl Mailbox {
         while mail.controls.len() >= CONTROLS && !mail.retired && !is_inside() {
             mail = self.room.wait(mail).unwrap_or_else(PoisonError::into_inner);
         }
+        self.push(mail, control);
+    }
+
+    /// The same, but never waits: drops an old request instead.
+    pub(crate) fn ask_now(&self, control: Control) {
+        self.push(self.lock(), control);
+    }
+
+    fn push(&self, mut mail: MutexGuard<'_, Mail>, control: Control) {
         if mail.standing == Standing::GONE {
             return;
         }

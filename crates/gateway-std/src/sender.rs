@@ -14,7 +14,7 @@ use gateway_wire::{
 };
 
 use crate::inside::is_inside;
-use crate::mailbox::{Answer, Control, Letter, Mailbox, Setting};
+use crate::mailbox::{Answer, Control, Facts, Letter, Mailbox, Setting};
 use crate::permit::{Permit, ReserveError};
 use crate::states::States;
 
@@ -336,6 +336,16 @@ impl Sender {
         self.mailbox.ask(Control::Reconnect);
     }
 
+    /// Replaces the socket, also if the connection is closing or CLOSED. Never waits.
+    pub(crate) fn restart(&self) {
+        self.mailbox.ask_now(Control::Restart);
+    }
+
+    /// Asks for a snapshot of the client, without waiting for it. `None` if it does not answer now.
+    pub(crate) fn ask_status(&self) -> Option<AskedStatus> {
+        self.mailbox.ask_facts().map(AskedStatus)
+    }
+
     /// Sets the message of this key. It is sent each time the connection becomes ready, before your
     /// other messages, and now if the connection is ready. It replaces the key's earlier message. It
     /// has no number and no outcome. Waits until the client is asked for an event, as
@@ -388,6 +398,16 @@ impl fmt::Debug for Sender {
             .field("endpoint", self.endpoint())
             .field("state", &self.state())
             .finish_non_exhaustive()
+    }
+}
+
+/// A snapshot that a client was asked for.
+pub(crate) struct AskedStatus(Receiver<Facts>);
+
+impl AskedStatus {
+    /// Waits for it, at most for so long.
+    pub(crate) fn wait(self, timeout: Duration) -> Option<Status> {
+        self.0.recv_timeout(timeout).ok().map(|facts| facts.status)
     }
 }
 

@@ -49,6 +49,7 @@ impl<S: System> Client<S> {
                 }
                 Control::Connect => self.connect(),
                 Control::Reconnect => self.reconnect(),
+                Control::Restart => self.restart(),
                 Control::Network(network) => self.network_changed(network),
                 Control::LoginAccepted => self.login_accepted(),
                 Control::LoginRejected(verdict) => self.login_rejected(verdict),

@@ -18,6 +18,8 @@ pub(crate) enum Control {
     Drain(CloseCode, String, Duration),
     Connect,
     Reconnect,
+    /// Reconnect, also while the connection is closing.
+    Restart,
     Network(Network),
     LoginAccepted,
     LoginRejected(Verdict),
@@ -73,7 +75,7 @@ impl Control {
     }
 
     pub(super) const fn connects(&self) -> bool {
-        matches!(self, Self::Connect | Self::Reconnect)
+        matches!(self, Self::Connect | Self::Reconnect | Self::Restart)
     }
 }
 
