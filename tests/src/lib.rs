@@ -13,6 +13,7 @@ mod clock;
 mod cuts;
 mod diarist;
 mod either;
+mod fleet;
 pub mod hostile;
 mod listener;
 mod memory;
@@ -31,6 +32,7 @@ pub use client::{
 pub use clock::{GUARD, elapse, now, settle, within};
 pub use cuts::Cuts;
 pub use either::{Driver, Either, Provided};
+pub use fleet::AnyFleet;
 pub use gateway_testkit::Frame;
 pub use listener::Listener;
 pub use memory::{Calls, Memory, Sockets, Switch, memory};

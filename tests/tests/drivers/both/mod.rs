@@ -2,6 +2,7 @@
 
 mod attempts;
 mod dialects;
+mod fleet;
 mod flood;
 mod life;
 mod next_address;

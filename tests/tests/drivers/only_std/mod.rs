@@ -1,6 +1,7 @@
 //! What the blocking driver alone does: mailboxes, a helper thread, deadlines of calls.
 
 mod client;
+mod fleet;
 mod idle;
 mod observers;
 mod opening;

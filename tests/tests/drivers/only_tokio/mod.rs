@@ -4,6 +4,7 @@ mod asking;
 mod budget;
 mod corking;
 mod failing_writes;
+mod fleet;
 mod lifecycle;
 mod outcomes;
 mod pressure;

@@ -1,0 +1,119 @@
+//! The deadline of a shutdown, on a paused clock.
+
+use std::time::Duration;
+
+use gateway_tests::{calm, client, elapse, memory, now, settle, within};
+use gateway_tokio::core::Network;
+use gateway_tokio::{Client, Dial, Dialing, EndKind, Endpoint, Fleet, HandleErrorKind, Outbox};
+
+/// Never opens anything.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Dial for Nowhere {
+    fn dial(&self, _: &Endpoint) -> Dialing {
+        Box::pin(std::future::pending())
+    }
+}
+
+const WITHIN: Duration = Duration::from_secs(10);
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_within_its_time_whatever_hangs() {
+    let (fleet, mut events) = Fleet::builder().build().unwrap();
+    let (dial, mut sockets) = memory(4_096);
+    let stubborn = client("ws://gateway.example", calm().close_timeout(WITHIN * 9)).dial(dial);
+    fleet.add("stubborn", stubborn).unwrap();
+    let mut peer = sockets.peer().await;
+    let away = || client("ws://gateway.example", calm()).dial(Nowhere);
+    fleet.add("connecting", away()).unwrap();
+    fleet.add("queued", away().outbox(Outbox::default().without_time_to_live())).unwrap();
+    fleet.add("expiring", away().outbox(Outbox::default().time_to_live(WITHIN / 4))).unwrap();
+    let asking = away().attempt(|_| std::future::pending());
+    fleet.add("asking", asking).unwrap();
+    within(fleet.handle("stubborn").unwrap().ready()).await.unwrap();
+    for name in ["queued", "expiring"] {
+        fleet.handle(name).unwrap().send("hello").await.unwrap();
+    }
+    fleet.handle("stubborn").unwrap().send("hello").await.unwrap();
+
+    let began = now();
+    let account = fleet.shutdown(WITHIN).await;
+    let took = now() - began;
+
+    assert!(took <= WITHIN && took > WITHIN * 9 / 10, "{took:?}");
+    let ends: Vec<_> = account.clients.iter().map(|one| (one.name.as_str(), one.end)).collect();
+    let (closed, cut) = (EndKind::Closed, EndKind::CutOff);
+    assert_eq!(
+        ends,
+        [
+            ("asking", closed),
+            ("connecting", closed),
+            ("expiring", closed),
+            ("queued", closed),
+            ("stubborn", cut),
+        ]
+    );
+    let total = account.total();
+    assert_eq!((total.accepted, total.sent, total.rejected, total.expired), (3, 1, 1, 1));
+    while within(events.next()).await.is_some() {}
+    assert_eq!(peer.rest().await.len(), 2, "the message and a Close");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_without_work_need_no_time() {
+    let (fleet, _events) = Fleet::builder().build().unwrap();
+    for number in 0..50 {
+        let away = client("ws://gateway.example", calm()).dial(Nowhere);
+        fleet.add(format!("{number}"), away).unwrap();
+    }
+    settle().await;
+
+    let began = now();
+    let account = fleet.shutdown(WITHIN).await;
+
+    assert_eq!(now(), began);
+    assert!(account.clients.iter().all(|client| client.end == EndKind::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_dropped_cuts_its_clients_off() {
+    let (fleet, mut events) = Fleet::builder().build().unwrap();
+    let outbox = Outbox::default().without_time_to_live();
+    let away = client("ws://gateway.example", calm()).dial(Nowhere).outbox(outbox);
+    let handle = fleet.add("a", away).unwrap();
+    handle.send("hello").await.unwrap();
+
+    {
+        let shutdown = fleet.shutdown(WITHIN);
+        tokio::select! {
+            _ = shutdown => panic!("it drains"),
+            () = elapse(Duration::from_secs(1)) => {}
+        }
+    }
+
+    let gone = handle.network_changed(Network::Online).unwrap_err();
+    assert_eq!(gone.kind(), HandleErrorKind::Gone);
+    while within(events.next()).await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_runtime_that_is_shut_down_takes_its_clients_with_it() {
+    let (fleet, mut events) = Fleet::builder().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    {
+        let _inside = runtime.enter();
+        let outbox = Outbox::default();
+        let builder = Client::builder("ws://gateway.example").dial(Nowhere).outbox(outbox);
+        fleet.add("a", builder).unwrap();
+    }
+    fleet.handle("a").unwrap().try_send("hello").unwrap();
+    runtime.shutdown_background();
+
+    let account = within(fleet.remove("a", WITHIN)).await.unwrap();
+
+    assert!(matches!(account.end, EndKind::Gone | EndKind::CutOff), "{account:?}");
+    assert_eq!((account.counts.accepted, account.counts.rejected), (1, 1));
+    drop(fleet);
+    while within(events.next()).await.is_some() {}
+}
