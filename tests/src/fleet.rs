@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use gateway_tokio::core::{CloseFrame, Notice};
+use gateway_tokio::core::{CloseFrame, Notice, RetryBudget};
 use gateway_tokio::{
     Accepted, Account, ClientEvent, FleetAccount, FleetError, Message, Name, SendError, Status,
 };
@@ -57,22 +57,32 @@ macro_rules! each {
 }
 
 impl AnyFleet {
-    /// A fleet of at most so many clients.
+    /// A fleet of at most so many clients, with a budget that no test spends.
     ///
     /// # Panics
     /// There is no runtime to be had.
     #[must_use]
     pub fn new(driver: Driver, max_clients: usize) -> Self {
+        Self::with_budget(driver, max_clients, RetryBudget::new(1_000, Duration::from_millis(1)))
+    }
+
+    /// The same, with a budget of opens.
+    ///
+    /// # Panics
+    /// There is no runtime to be had.
+    #[must_use]
+    pub fn with_budget(driver: Driver, max_clients: usize, budget: RetryBudget) -> Self {
         match driver {
             Driver::Tokio | Driver::Spawned => {
-                let builder = gateway_tokio::Fleet::builder().max_clients(max_clients);
+                let builder =
+                    gateway_tokio::Fleet::builder().max_clients(max_clients).budget(budget);
                 let (fleet, events) = builder.build().expect("valid settings");
                 let mut runtime = tokio::runtime::Builder::new_multi_thread();
                 let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
                 Self::Tokio(Some(fleet), Some(events), runtime)
             }
             Driver::Std => {
-                let builder = gateway_std::Fleet::builder().max_clients(max_clients);
+                let builder = gateway_std::Fleet::builder().max_clients(max_clients).budget(budget);
                 let (fleet, events) = builder.build().expect("valid settings");
                 Self::Std(Some(fleet), Some(events))
             }

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use gateway_wire::{
-    Account, Departure, EndKind, FleetAccount, FleetError, Inbox, Name, Roster, Status,
+    Account, Departure, EndKind, FleetAccount, FleetError, Inbox, Name, Roster, SharedBudget,
+    Status,
 };
 
 pub use self::builder::FleetBuilder;
@@ -65,6 +66,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 pub struct Fleet {
     roster: Mutex<Roster<Entry>>,
     inbox: Arc<Inbox<MemberEvents>>,
+    budget: Option<SharedBudget>,
     stack_size: usize,
 }
 
@@ -88,6 +90,10 @@ impl Fleet {
     pub fn add(&self, name: impl Into<String>, client: Builder) -> Result<Sender, FleetError> {
         let name = name.into();
         self.roster().check(&name)?;
+        let client = match &self.budget {
+            Some(budget) => client.shared_budget(budget.clone()),
+            None => client,
+        };
         let client = client.name(name).build()?;
         let Some(name) = client.full_name().cloned() else {
             unreachable!("the builder has set the name");

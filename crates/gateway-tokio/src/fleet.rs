@@ -7,12 +7,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway_core::ConfigErrors;
-use gateway_wire::{Account, FleetAccount, FleetError, FleetSettings, Inbox, Name, Roster, Status};
+use gateway_core::{ConfigErrors, RetryBudget};
+use gateway_wire::{
+    Account, FleetAccount, FleetError, FleetSettings, Inbox, Name, Roster, SharedBudget, Status,
+};
 
 pub use self::events::FleetEvents;
 use self::leaving::Leaving;
 use crate::builder::Builder;
+use crate::clock::Clock;
 use crate::spawn::{Handle, HandleErrorKind, MemberEvents, split};
 use crate::sync::inside;
 
@@ -55,6 +58,7 @@ use crate::sync::inside;
 pub struct Fleet {
     roster: Mutex<Roster<Handle>>,
     inbox: Arc<Inbox<MemberEvents>>,
+    budget: Option<SharedBudget>,
 }
 
 /// Collects a fleet's settings. [`build`](Self::build) validates them.
@@ -71,14 +75,28 @@ impl FleetBuilder {
         self
     }
 
+    /// Sets how many sockets all clients may open in a time, the first ones included. By default
+    /// there is no limit.
+    ///
+    /// Without it, the clients of a server that restarts come back as their own backoff says, which
+    /// is soon and nearly at once. With it, an attempt first waits for its own delay, and then for the
+    /// budget. A client that waits is DISCONNECTED.
+    ///
+    /// It replaces the [`shared_budget`](crate::Builder::shared_budget) of a client's builder.
+    pub const fn budget(mut self, budget: RetryBudget) -> Self {
+        self.settings.budget = Some(budget);
+        self
+    }
+
     /// Validates all settings, and creates a fleet without clients, and the events of its clients.
     ///
     /// # Errors
     /// Each invalid setting, by its name.
     pub fn build(self) -> Result<(Fleet, FleetEvents), ConfigErrors> {
-        self.settings.check()?;
+        let clock = Clock::start(None);
+        let budget = self.settings.build(Arc::new(move || clock.now()))?;
         let (inbox, reader) = Inbox::new();
-        let fleet = Fleet { roster: Mutex::new(Roster::new(&self.settings)), inbox };
+        let fleet = Fleet { roster: Mutex::new(Roster::new(&self.settings)), inbox, budget };
         Ok((fleet, FleetEvents::new(reader)))
     }
 }
@@ -102,6 +120,10 @@ impl Fleet {
         let runtime = tokio::runtime::Handle::current();
         let name = name.into();
         self.roster().check(&name)?;
+        let client = match &self.budget {
+            Some(budget) => client.shared_budget(budget.clone()),
+            None => client,
+        };
         let client = client.name(name).build()?;
         let Some(name) = client.full_name().cloned() else {
             unreachable!("the builder has set the name");

@@ -1,11 +1,12 @@
 //! The settings of a fleet.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use gateway_core::{ConfigError, ConfigErrors};
+use gateway_core::{ConfigError, ConfigErrors, RetryBudget};
 use gateway_wire::{FleetSettings, Inbox, Roster};
 
 use super::{Fleet, FleetEvents};
+use crate::clock::Clock;
 
 /// Collects a fleet's settings. [`build`](Self::build) validates them and returns all errors at once.
 #[derive(Clone, Debug)]
@@ -25,6 +26,19 @@ impl FleetBuilder {
         self
     }
 
+    /// Sets how many sockets all clients may open in a time, the first ones included. By default
+    /// there is no limit.
+    ///
+    /// Without it, the clients of a server that restarts come back as their own backoff says, which
+    /// is soon and nearly at once. With it, an attempt first waits for its own delay, and then for the
+    /// budget. A client that waits is DISCONNECTED.
+    ///
+    /// It replaces the [`shared_budget`](crate::Builder::shared_budget) of a client's builder.
+    pub const fn budget(mut self, budget: RetryBudget) -> Self {
+        self.settings.budget = Some(budget);
+        self
+    }
+
     /// Sets the stack of each client's thread, in bytes: at least
     /// [`SMALLEST_STACK`](Self::SMALLEST_STACK). The default is 512 KiB. Your observers and dialects
     /// run on it. The operating system allots memory only to the part that is used.
@@ -38,7 +52,11 @@ impl FleetBuilder {
     /// # Errors
     /// Each invalid setting, by its name.
     pub fn build(self) -> Result<(Fleet, FleetEvents), ConfigErrors> {
-        let mut errors = self.settings.check().map_or_else(ConfigErrors::into_vec, |()| Vec::new());
+        let clock = Clock::start(None);
+        let (budget, mut errors) = match self.settings.build(Arc::new(move || clock.now())) {
+            Ok(budget) => (budget, Vec::new()),
+            Err(wrong) => (None, wrong.into_vec()),
+        };
         if self.stack_size < Self::SMALLEST_STACK {
             let limit = format!("must be at least {}", Self::SMALLEST_STACK);
             errors.push(ConfigError::new("stack_size", self.stack_size.to_string(), limit));
@@ -46,7 +64,8 @@ impl FleetBuilder {
         ConfigErrors::check(errors)?;
         let (inbox, reader) = Inbox::new();
         let roster = Mutex::new(Roster::new(&self.settings));
-        Ok((Fleet { roster, inbox, stack_size: self.stack_size }, FleetEvents::new(reader)))
+        let fleet = Fleet { roster, inbox, budget, stack_size: self.stack_size };
+        Ok((fleet, FleetEvents::new(reader)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gateway_hostile::{Script, Server};
 use gateway_tests::{AnyFleet, Driver, GUARD, add, calm, serve};
-use gateway_tokio::core::{ConnectionState, GiveUpCause, Notice};
+use gateway_tokio::core::{ConnectionState, GiveUpCause, Notice, RetryBudget};
 use gateway_tokio::{ClientEvent, Counts, EndKind, FleetError};
 
 gateway_tests::on_both_drivers! {
@@ -17,6 +17,7 @@ gateway_tests::on_both_drivers! {
     two_hundred_clients_ride_out_a_restart_of_their_server
     a_client_that_gave_up_starts_again
     a_client_that_is_closing_or_closed_starts_again
+    clients_share_a_budget_and_give_back_what_they_reserved
     a_client_is_removed_while_its_provider_hangs
     a_client_whose_code_panics_is_gone_and_the_others_live
 }
@@ -171,6 +172,33 @@ fn a_client_that_is_closing_or_closed_starts_again(driver: Driver) {
 
     assert_eq!(account.clients[0].end, EndKind::Closed);
     drop(server.join());
+}
+
+fn clients_share_a_budget_and_give_back_what_they_reserved(driver: Driver) {
+    let hour = Duration::from_secs(3_600);
+    let server = Server::builder().start().unwrap();
+    let mut fleet = AnyFleet::with_budget(driver, 10, RetryBudget::new(1, hour));
+    add!(fleet, "a", server.url(), calm()).unwrap();
+    fleet.until_ready(1);
+    let retry_in = |fleet: &AnyFleet, name: &str| loop {
+        if let Some(wait) = fleet.status(name).unwrap().retry_in {
+            break wait;
+        }
+        std::thread::yield_now(); // it has not asked yet
+    };
+
+    add!(fleet, "b", server.url(), calm()).unwrap();
+    assert!(retry_in(&fleet, "b") <= hour, "one open an hour");
+    add!(fleet, "c", server.url(), calm()).unwrap();
+    assert!(retry_in(&fleet, "c") > hour);
+    let account = fleet.remove("b", GUARD).unwrap();
+    add!(fleet, "d", server.url(), calm()).unwrap();
+    assert!(retry_in(&fleet, "d") <= hour, "it takes what was given back");
+
+    assert_eq!(account.end, EndKind::Closed);
+    assert_eq!(server.control().tally().connections, 1);
+    fleet.shutdown(GUARD);
+    drop(fleet.rest());
 }
 
 fn a_client_is_removed_while_its_provider_hangs(driver: Driver) {

@@ -1,10 +1,14 @@
 //! The deadline of a shutdown, on a paused clock.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway_tests::{calm, client, elapse, memory, now, settle, within};
-use gateway_tokio::core::Network;
-use gateway_tokio::{Client, Dial, Dialing, EndKind, Endpoint, Fleet, HandleErrorKind, Outbox};
+use gateway_tokio::core::{Network, OpenError, RetryBudget};
+use gateway_tokio::{
+    Client, Dial, Dialing, EndKind, Endpoint, Fleet, HandleErrorKind, OpenFailure, Outbox,
+};
+use tokio::time::Instant;
 
 /// Never opens anything.
 #[derive(Debug)]
@@ -95,6 +99,41 @@ async fn a_shutdown_that_is_dropped_cuts_its_clients_off() {
     let gone = handle.network_changed(Network::Online).unwrap_err();
     assert_eq!(gone.kind(), HandleErrorKind::Gone);
     while within(events.next()).await.is_some() {}
+}
+
+/// Refuses each attempt, and notes when it came.
+#[derive(Clone, Debug, Default)]
+struct Refuses(Arc<Mutex<Vec<Instant>>>);
+
+impl Dial for Refuses {
+    fn dial(&self, _: &Endpoint) -> Dialing {
+        self.0.lock().unwrap().push(now());
+        let refused = OpenFailure::new(OpenError::Refused, "on purpose");
+        Box::pin(std::future::ready(Err(refused)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_are_all_refused_open_no_more_than_their_budget() {
+    const OPENS: u32 = 20;
+    let second = Duration::from_secs(1);
+    let budget = RetryBudget::new(OPENS, second).burst(2);
+    let (fleet, _events) = Fleet::builder().budget(budget).build().unwrap();
+    let dial = Refuses::default();
+    for number in 0..100 {
+        elapse(Duration::from_millis(7)).await; // each client's clock starts at another time
+        let client = client("ws://gateway.example", calm()).dial(dial.clone());
+        fleet.add(format!("{number}"), client).unwrap();
+    }
+    elapse(second * 20).await;
+    fleet.shutdown(WITHIN).await;
+
+    let opens = dial.0.lock().unwrap().clone();
+    let opens_a_second = OPENS as usize;
+    for (first, other) in opens.iter().zip(opens.iter().skip(opens_a_second)) {
+        assert!(*other - *first >= second - Duration::from_millis(2), "21 opens in a second");
+    }
+    assert!(opens.len() > 18 * opens_a_second, "{} opens in 20 s", opens.len());
 }
 
 #[tokio::test]
