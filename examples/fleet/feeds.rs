@@ -9,7 +9,7 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
-use gateway_tokio::core::Notice;
+use gateway_tokio::core::{Notice, RetryBudget};
 use gateway_tokio::{Client, ClientEvent, Fleet, FleetAccount, FleetEvents, Limits, Outbox};
 
 // ANCHOR: program
@@ -32,7 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// A fleet with so many clients, each with a name and a subscription of its own.
 pub(crate) fn start(count: usize, url: &str) -> Result<(Fleet, FleetEvents), Box<dyn Error>> {
-    let (fleet, events) = Fleet::builder().max_clients(1_000).build()?;
+    let budget = RetryBudget::new(50, Duration::from_secs(1)); // a server that restarts is not rushed
+    let (fleet, events) = Fleet::builder().max_clients(1_000).budget(budget).build()?;
     let mut limits = Limits::default();
     limits.backlog = 64 << 10; // 64 KiB for each client, and not 1 MiB
     for number in 0..count {

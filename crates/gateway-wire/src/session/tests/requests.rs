@@ -674,12 +674,13 @@ proptest! {
             .with_observer(recording.observer());
         let mut now = at(1);
         let mut open = std::collections::BTreeMap::new();
-        let mut socket = None;
+        let (mut socket, mut counted) = (None, 0);
         for step in steps {
             match step {
                 Step::Ask(is_idempotent) => {
                     let repeat = if is_idempotent { Repeat::OnReconnect } else { Repeat::Never };
                     if let Ok(made) = request(&mut session, now, repeat) {
+                        counted += 1;
                         prop_assert!(open.insert(made, now.saturating_add(Duration::from_secs(10))).is_none());
                     }
                 }
@@ -735,6 +736,8 @@ proptest! {
             }
             prop_assert!(open.values().all(|due| now < *due), "a request outlived its time");
             prop_assert_eq!(session.unanswered_requests(), open.len());
+            let counts = session.counts().requests;
+            prop_assert_eq!((counts.made, counts.pending()), (counted, open.len() as u64));
         }
         drop(session);
         recording.check();

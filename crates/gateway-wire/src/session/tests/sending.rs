@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::observing::Recording;
 use super::*;
+use crate::counts::Counts;
 use crate::endpoint::Endpoint;
 use crate::outbox::Outbox;
 use crate::outcome::Accepted;
@@ -667,9 +668,19 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..120)
 }
 
+fn count(counts: &mut Counts, fate: Fate, messages: u64) {
+    match fate {
+        Fate::Sent { .. } => counts.sent += messages,
+        Fate::MaybeSent { .. } => counts.maybe_sent += messages,
+        Fate::Rejected => counts.rejected += messages,
+        Fate::Expired => counts.expired += messages,
+    }
+}
+
 proptest! {
     /// Whatever happens: each accepted message has one outcome, messages leave in the order in which
-    /// they were accepted, the outbox keeps its bounds, and a journal of it is consistent.
+    /// they were accepted, the outbox keeps its bounds, the session's counts are those of the outcomes,
+    /// and a journal of it is consistent.
     #[test]
     fn each_message_has_one_outcome(steps in steps(), refuses in any::<bool>(), is_paced in any::<bool>()) {
         let outbox = Outbox::default().messages(4).bytes(100).time_to_live(Duration::from_secs(10));
@@ -682,7 +693,7 @@ proptest! {
         }
         let mut now = at(1);
         let (mut accepted, mut settled, mut left) = (Vec::new(), Vec::new(), Vec::new());
-        let mut socket = None;
+        let (mut socket, mut counts) = (None, Counts::default());
         for step in steps {
             session.set_time(now);
             match step {
@@ -734,11 +745,14 @@ proptest! {
             }
             for (first, last, fate) in outcomes(&mut session) {
                 settled.extend(first..=last);
+                count(&mut counts, fate, last - first + 1);
                 if fate != Fate::Expired {
                     left.extend(first..=last);
                 }
             }
             prop_assert!(session.queued_messages() <= 4 && session.queued_bytes() <= 100);
+            counts.accepted = accepted.len() as u64;
+            prop_assert_eq!(session.counts(), counts);
         }
         session.close(now, CloseFrame::NORMAL);
         while let Some(due) = session.deadline() {
@@ -749,7 +763,11 @@ proptest! {
                 }
             }
         }
-        settled.extend(outcomes(&mut session).into_iter().flat_map(|(first, last, _)| first..=last));
+        for (first, last, fate) in outcomes(&mut session) {
+            settled.extend(first..=last);
+            count(&mut counts, fate, last - first + 1);
+        }
+        prop_assert_eq!((session.counts(), counts.unsettled()), (counts, 0));
         settled.sort_unstable();
         prop_assert_eq!(settled, accepted);
         drop(session);
