@@ -39,8 +39,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// **A client that has left** the fleet ends when it is CLOSED. From then on, its [`Sender`]s fail with
 /// `Gone`.
 ///
-/// **From within an observer or a dialect**, calls that would wait fail with
-/// [`FleetError::Reentrant`].
+/// **From within an observer or a dialect**, calls that need an answer of a client fail with
+/// [`FleetError::Reentrant`]. A shutdown does not wait there, and its accounts say
+/// [`EndKind::Reentrant`].
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -106,7 +107,7 @@ impl Fleet {
         match builder.spawn(move || client.run(&own)) {
             Ok(thread) => member.set_thread(thread),
             Err(source) => {
-                member.end_if_left();
+                member.end_thread();
                 let _ = self.roster().remove(name.as_str()); // a shutdown may have been faster
                 return Err(FleetError::Thread { name, source });
             }
@@ -248,7 +249,7 @@ fn leave(members: impl IntoIterator<Item = (Name, Entry)>, within: Duration) -> 
         return members.into_iter().map(unknown).collect();
     }
     for (_, entry) in &members {
-        entry.member.wait_until_ended(&cut);
+        entry.member.wait_until_over(&cut);
     }
     for (_, entry) in &members {
         if !entry.member.has_ended() {
@@ -256,7 +257,7 @@ fn leave(members: impl IntoIterator<Item = (Name, Entry)>, within: Duration) -> 
         }
     }
     let account = |(name, entry): (Name, Entry)| {
-        entry.member.wait_until_ended(&end);
+        entry.member.wait_until_over(&end);
         entry.member.account(name, EndKind::Hung)
     };
     members.into_iter().map(account).collect()

@@ -32,7 +32,9 @@ use crate::sync::inside;
 /// **A client that has left** the fleet ends when it is CLOSED. From then on, calls of its handles
 /// fail with [`Gone`](HandleErrorKind::Gone).
 ///
-/// **From within an observer or a dialect**, calls fail with [`FleetError::Reentrant`].
+/// **From within an observer or a dialect**, calls that need an answer of a client fail with
+/// [`FleetError::Reentrant`]. A shutdown does not wait there, and its accounts say
+/// [`EndKind::Reentrant`](crate::EndKind::Reentrant).
 ///
 /// ```no_run
 /// use std::time::Duration;

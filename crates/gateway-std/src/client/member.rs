@@ -27,8 +27,8 @@ impl Client {
         let mut last = self.snapshot();
         (last.status.state, last.status.is_ready) = (ConnectionState::Closed, false);
         (last.status.socket, last.status.retry_in) = (None, None);
-        drop(self); // code of the application's may run
         member.end(end, last, unread);
+        drop(self); // code of the application's may run
     }
 
     fn live(&mut self, member: &Member) {
@@ -98,11 +98,11 @@ impl Client {
     }
 }
 
-/// Ends the member with its thread, also if code of the application's panics when it is dropped.
+/// Reports that the thread ends, also if code of the application's panics when it is dropped.
 struct Ends<'a>(&'a Member);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        self.0.end_if_left();
+        self.0.end_thread();
     }
 }

@@ -20,8 +20,8 @@ pub(crate) const BATCH_BYTES: usize = 64 << 10;
 /// What the fleet and the client's thread share.
 pub(crate) struct Member {
     state: Mutex<State>,
-    /// Notified when the thread has ended.
-    ended: Condvar,
+    /// Notified when the thread ends.
+    over: Condvar,
     /// Whether an order waits. Read without the lock, in each round of the thread.
     is_ordered: AtomicBool,
     /// Wakes the client's thread.
@@ -38,8 +38,10 @@ struct State {
     is_unread: bool,
     reader: Option<Waker>,
     last: Last,
-    /// How the client ended, once its thread has left it.
+    /// How the client ended.
     end: Option<EndKind>,
+    /// Whether the client is dropped, and its thread ends.
+    is_over: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -69,11 +71,12 @@ impl Member {
             reader: None,
             last,
             end: None,
+            is_over: false,
             thread: None,
         };
         Self {
             state: Mutex::new(state),
-            ended: Condvar::new(),
+            over: Condvar::new(),
             is_ordered: AtomicBool::new(false),
             waker,
         }
@@ -114,26 +117,25 @@ impl Member {
         wake_reader(state);
     }
 
-    /// The thread has left its client.
+    /// The client has ended. Its thread drops it next.
     pub(crate) fn end(&self, end: EndKind, last: Last, unread: Unread) {
         let mut state = self.lock();
         (state.end, state.last) = (Some(end), last);
         if state.is_unread {
-            wake_reader(state);
-            drop(unread);
-        } else {
-            state.batch.extend(unread);
-            wake_reader(state);
+            drop(state);
+            return drop(unread);
         }
-        self.ended.notify_all();
+        state.batch.extend(unread);
+        wake_reader(state);
     }
 
-    /// The thread ends. If it has not left its client in order, its code has panicked.
-    pub(crate) fn end_if_left(&self) {
+    /// The thread ends, or there is none.
+    pub(crate) fn end_thread(&self) {
         let mut state = self.lock();
-        state.end.get_or_insert(EndKind::Gone);
+        state.end.get_or_insert(EndKind::Gone); // code of the application's has panicked twice
+        state.is_over = true;
         wake_reader(state);
-        self.ended.notify_all();
+        self.over.notify_all();
     }
 
     // For the fleet.
@@ -150,31 +152,29 @@ impl Member {
         self.waker.wake_by_ref();
     }
 
-    /// Waits until the thread has left its client. Returns whether it has.
-    pub(crate) fn wait_until_ended(&self, time: &Countdown) -> bool {
+    /// Waits until the thread ends.
+    pub(crate) fn wait_until_over(&self, time: &Countdown) {
         let mut state = self.lock();
         loop {
             let left = time.left();
-            if state.end.is_some() || left.is_zero() {
+            if state.is_over || left.is_zero() {
                 break;
             }
-            let waited = self.ended.wait_timeout(state, left);
+            let waited = self.over.wait_timeout(state, left);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        let (has_ended, thread) = (state.end.is_some(), state.thread.take());
+        let thread = if state.is_over { state.thread.take() } else { None };
         drop(state);
-        match thread {
-            // It has nothing left to do. It does not panic: see `end_if_left`.
-            Some(thread) if has_ended => drop(thread.join()),
-            Some(thread) => self.set_thread(thread),
-            None => {}
+        if let Some(thread) = thread {
+            let _ = thread.join(); // it has nothing left to do
         }
-        has_ended
     }
 
-    pub(crate) fn account(&self, name: Name, or: EndKind) -> Account {
+    /// The account of the client. `hung` is its end if its thread still runs.
+    pub(crate) fn account(&self, name: Name, hung: EndKind) -> Account {
         let state = self.lock();
-        Account::new(name, state.end.unwrap_or(or), state.last.counts)
+        let end = state.end.filter(|_| state.is_over).unwrap_or(hung);
+        Account::new(name, end, state.last.counts)
     }
 
     pub(crate) fn last_status(&self) -> Status {
@@ -214,7 +214,7 @@ impl Source for MemberEvents {
             }
             return Poll::Ready(Some(event));
         }
-        if state.end.is_some() {
+        if state.is_over {
             return Poll::Ready(None);
         }
         let previous = state.reader.replace(cx.waker().clone());
