@@ -34,8 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 pub(crate) fn start(count: usize, url: &str) -> Result<(Fleet, FleetEvents), Box<dyn Error>> {
     let budget = RetryBudget::new(50, Duration::from_secs(1)); // a server that restarts is not rushed
     let (fleet, events) = Fleet::builder().max_clients(1_000).budget(budget).build()?;
-    let mut limits = Limits::default();
-    limits.backlog = 64 << 10; // 64 KiB for each client, and not 1 MiB
+    let limits = Limits::default().backlog(64 << 10); // 64 KiB for each client, and not 1 MiB
     for number in 0..count {
         let client = Client::builder(url)
             .limits(limits)

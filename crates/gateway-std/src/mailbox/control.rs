@@ -64,6 +64,7 @@ impl Control {
             | Self::Drain(..)
             | Self::Connect
             | Self::Reconnect
+            | Self::Restart
             | Self::Network(_)
             | Self::LoginAccepted
             | Self::LoginRejected(_) => {}

@@ -37,8 +37,7 @@ fn flood() -> gateway_tests::Served<Vec<Frame>> {
 
 fn fleet(driver: Driver, url: &str, behind: Behind) -> AnyFleet {
     let fleet = AnyFleet::new(driver, CLIENTS);
-    let mut limits = Limits::default();
-    limits.backlog = 32 << 10;
+    let limits = Limits::default().backlog(32 << 10);
     for number in 0..CLIENTS {
         add!(fleet, format!("{number}"), url, calm(), .limits(limits).behind(behind)).unwrap();
     }
