@@ -247,6 +247,8 @@ mod retry;
 mod retry_budget;
 mod secrets;
 mod sending;
+#[doc(hidden)]
+pub mod snapshot;
 mod state;
 mod statistics;
 mod tally;
