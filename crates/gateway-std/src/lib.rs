@@ -34,6 +34,10 @@
 //!
 //! **Logs.** The codec's crate, tungstenite, logs requests and payloads through the `log` crate at
 //! level trace. If your application forwards `log` and sends secrets, filter out `tungstenite`.
+//!
+//! **Features.** `metrics`, off by default: the builder's method `metrics` reports the connection's
+//! state, causes, delays, round trips and buffers through the facade of the crate
+//! [`metrics`](https://docs.rs/metrics).
 
 mod builder;
 mod client;
@@ -64,6 +68,8 @@ pub use gateway_wire::{
     ProviderError, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
     SendError, SharedBudget, Status, Text, Tls,
 };
+#[cfg(feature = "metrics")]
+pub use gateway_wire::{METRICS, Metric, MetricKind};
 pub use os::Os;
 pub use permit::{Permit, ReserveError, ReserveErrorKind};
 pub use sender::{Receipt, Sender};

@@ -528,6 +528,7 @@ impl<H: Host> Engine<H> {
     /// After that it writes what is pending, about 128 KiB at most, then reads once.
     pub fn look(&mut self) -> Progress {
         self.has_read_all = false;
+        self.session.measure_if_old(|| self.host.now());
         if self.check_suspend() {
             return Progress::Made;
         }

@@ -43,6 +43,7 @@ mod headers;
 mod hidden;
 mod log;
 mod message;
+mod metrics;
 mod name;
 mod open_failure;
 mod outbox;
@@ -76,6 +77,8 @@ pub use guarded::DialectFactory;
 pub use handshake::{Handshake, Opened, ResponseHeaders, parse_retry_after};
 pub use log::{DeferredLog, LogLines};
 pub use message::{Message, Text};
+#[cfg(feature = "metrics")]
+pub use metrics::{METRICS, Metric, MetricKind};
 pub use name::{Name, Prefix};
 pub use open_failure::{OpenFailure, OpenStep};
 pub use outbox::Outbox;

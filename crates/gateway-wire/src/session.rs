@@ -11,6 +11,7 @@ mod flow;
 mod lent;
 mod limits;
 mod link;
+mod measuring;
 mod observing;
 mod on_ready;
 mod order;
@@ -63,6 +64,7 @@ use crate::event_queue::EventQueue;
 use crate::hidden::Hidden;
 use crate::log::{DeferredLog, Log, LogLines};
 use crate::message::Message;
+use crate::metrics::Metering;
 use crate::name::Name;
 use crate::open_failure::OpenFailure;
 use crate::outcome::{Accepted, Fate, Ledger, MessageId, SendError};
@@ -164,6 +166,7 @@ pub struct Session {
     reserving: Option<Box<Reserving>>,
     name: Option<Name>,
     log: Log,
+    metering: Metering,
 }
 
 impl Session {
@@ -211,6 +214,7 @@ impl Session {
             reserving: None,
             name: None,
             log: Log::default(),
+            metering: Metering::default(),
         }
     }
 
@@ -246,14 +250,16 @@ impl Session {
     }
 
     /// From now on keeps log lines until [`take_log_lines`](Self::take_log_lines), so that a driver
-    /// can write them while it holds no lock. Call this once.
+    /// can write them while it holds no lock. The same holds for metrics. Call this once.
     pub fn defer_log(&mut self) -> DeferredLog {
-        self.log.defer()
+        let meters = self.metering.defer();
+        self.log.defer().with_meters(meters)
     }
 
-    /// Returns the log lines since the last call, if the log is [deferred](Self::defer_log).
+    /// Returns the log lines since the last call, if the log is [deferred](Self::defer_log), and what
+    /// the metrics have to report.
     pub fn take_log_lines(&mut self) -> LogLines {
-        self.log.take_lines()
+        self.log.take_lines().with_report(self.metering.take_report())
     }
 
     /// Sets whether an outcome is also reported for messages that were sent. All other outcomes are
@@ -548,6 +554,7 @@ impl Session {
         self.lost = (link.awaited > 0).then(|| Position::new(id, flushed)).or(self.lost);
         self.stall.clear();
         self.settle_lost(&link);
+        self.metering.touch(); // the write buffer is gone
         self.report_facts();
     }
 

@@ -67,6 +67,9 @@ pub struct Settings {
     pub wall: Option<WallClock>,
     /// The observer of the core's events and actions, if there is one.
     pub observer: Option<BoxObserver>,
+    /// Whether the client reports metrics.
+    #[cfg(feature = "metrics")]
+    pub metrics: bool,
 }
 
 /// Whether a driver has a provider, which it asks for each attempt's request.
@@ -128,6 +131,8 @@ impl Settings {
             budget: None,
             wall: None,
             observer: None,
+            #[cfg(feature = "metrics")]
+            metrics: false,
         }
     }
 
@@ -258,6 +263,10 @@ impl Settings {
         ConfigErrors::check(errors)?;
         if let Some(observer) = self.observer {
             session = session.with_observer(observer);
+        }
+        #[cfg(feature = "metrics")]
+        if self.metrics {
+            session = session.with_metrics();
         }
         Ok(Parts { endpoint, tls, session })
     }
@@ -466,6 +475,30 @@ macro_rules! settings_methods {
             observer: impl $crate::core::Observer + Send + Sync + 'static,
         ) -> Self {
             self.settings.observer = Some(Box::new(observer));
+            self
+        }
+
+        /// Reports metrics through the facade of the crate [`metrics`](https://docs.rs/metrics), such
+        /// as `gateway_ready` and `gateway_disconnects_total`.
+        /// [`METRICS`](gateway_wire::METRICS) lists them. By default the client reports none.
+        ///
+        /// [`build`](Self::build) registers them with the recorder of the calling thread or of the
+        /// process, so install a recorder before. Their labels are `name`, if the client has a
+        /// [`name`](Self::name), and `cause` or `state`. What a server sends is never a label. Give each
+        /// client its own name: clients of the same name share their counters, and overwrite each
+        /// other's gauges.
+        ///
+        /// Disconnections, retries, outcomes and round trips are reported as they happen. Bytes,
+        /// frames and buffers are not reported with each message, but with each notice, and otherwise
+        /// when the client does something and the last report is a second old. So after a burst they
+        /// are complete at the next heartbeat. When the client is CLOSED or dropped, its state is
+        /// CLOSED and its buffers are empty.
+        ///
+        /// A spawned client calls the recorder outside of its lock. A polled or blocking client calls
+        /// it while you drive the client, so it must not block.
+        #[cfg(feature = "metrics")]
+        pub fn metrics(mut self) -> Self {
+            self.settings.metrics = true;
             self
         }
     };

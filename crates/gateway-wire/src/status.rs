@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use gateway_core::snapshot::{give_up, optional_millis};
 use gateway_core::{ConnectionState, GiveUpCause, SocketId, Statistics};
+use serde::Serialize;
 
 /// A snapshot of a client. All fields are of the same instant, so they never contradict each other.
 /// Use it for a health endpoint or a metric.
@@ -10,20 +12,29 @@ use gateway_core::{ConnectionState, GiveUpCause, SocketId, Statistics};
 /// `Client::status` and `Handle::status` of `gateway-tokio` return it, and so do `Client::status` and
 /// `Sender::status` of `gateway-std`.
 ///
+/// Serde writes the fields by their names, as the program's JSON events do: states in capitals,
+/// `retry_in` as `retry_in_ms` in whole milliseconds, and a cause as an object with `cause` and, where
+/// there is one, `code` or `http_status`. A field without a value is left out. The JSON contains
+/// nothing that the server wrote, and no secret.
+///
 /// ```
 /// use gateway_wire::Status;
 ///
-/// fn health(status: &Status) -> (u16, String) {
+/// /// The answer to `GET /health`: status and body.
+/// fn health(status: &Status) -> serde_json::Result<(u16, String)> {
 ///     let code = if status.is_ready { 200 } else { 503 };
-///     let next = match (status.gave_up, status.retry_in) {
-///         (Some(cause), _) => format!("gave up: {cause}"),
-///         (None, Some(wait)) => format!("retry in {} s", wait.as_secs()),
-///         (None, None) => "no retry scheduled".to_owned(),
-///     };
-///     (code, format!("{}, {} reconnects, {next}", status.state, status.statistics.reconnects))
+///     Ok((code, serde_json::to_string(status)?))
 /// }
+///
+/// # use {gateway_core::{Config, Instant, NoDialect}, gateway_wire::Session};
+/// # let session = Session::new(Config::default().into(), 7, Box::new(NoDialect));
+/// # let status = session.status(Instant::ZERO);
+/// let (code, body) = health(&status)?;
+/// assert_eq!(code, 503);
+/// assert!(body.starts_with(r#"{"state":"DISCONNECTED","is_ready":false,"queued_messages":0,"#));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Status {
     /// The state of the connection.
@@ -33,8 +44,14 @@ pub struct Status {
     /// Whether the client drains: it accepts no message, and closes once everything has left.
     pub is_draining: bool,
     /// The socket that is opening or open.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<SocketId>,
     /// While the client waits to retry: the time until the next attempt; zero if it is due.
+    #[serde(
+        rename = "retry_in_ms",
+        serialize_with = "optional_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub retry_in: Option<Duration>,
     /// Messages in the [`Outbox`](crate::Outbox).
     pub queued_messages: usize,
@@ -48,6 +65,7 @@ pub struct Status {
     /// [`Behind::DropOldest`](crate::Behind::DropOldest) is set.
     pub dropped_messages: u64,
     /// Why the client gave up, if it did.
+    #[serde(serialize_with = "give_up", skip_serializing_if = "Option::is_none")]
     pub gave_up: Option<GiveUpCause>,
     /// What the connection has done since it was created: the reconnects, the cause of the last
     /// disconnection, round trips and more.

@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 use super::Writer;
 use crate::endpoint::Endpoint;
 use crate::event::ClientEvent;
+use crate::metrics::{Meters, Report};
 use crate::name::Name;
 use crate::outcome::{Fate, Outcome};
 
@@ -17,7 +18,7 @@ pub(crate) enum Log {
     Later(Box<LogLines>),
 }
 
-/// Lines that are not yet logged. Get them with
+/// Lines that are not yet logged, and metrics that the recorder does not have yet. Get them with
 /// [`Session::take_log_lines`](crate::Session::take_log_lines), and pass them to
 /// [`DeferredLog::write`].
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub struct LogLines {
     lines: Vec<Line>,
     /// The number of lines that were dropped, because too many waited.
     dropped: usize,
+    report: Option<Box<Report>>,
 }
 
 /// The most lines that wait. More come only at level trace, or if the driver does not run.
@@ -44,35 +46,46 @@ enum Line {
     ResumeRefused(String),
 }
 
-/// Writes the lines of a session that [defers its log](crate::Session::defer_log).
+/// Writes the lines of a session that [defers its log](crate::Session::defer_log), and passes its
+/// metrics to the recorder. A drop reports the client as CLOSED to the recorder.
 #[derive(Debug)]
-pub struct DeferredLog(Box<Writer>);
+pub struct DeferredLog {
+    writer: Box<Writer>,
+    meters: Option<Box<Meters>>,
+}
 
 impl DeferredLog {
     /// Returns the client's span. The lines are in it. Enter it around code of the application's
     /// that the client runs, such as a credentials provider.
     #[must_use]
     pub fn span(&mut self) -> Span {
-        self.0.span()
+        self.writer.span()
     }
 
-    /// Logs these lines. Pass in all lines of the session, in their order.
+    pub(crate) fn with_meters(self, meters: Option<Box<Meters>>) -> Self {
+        Self { meters, ..self }
+    }
+
+    /// Logs these lines, and reports these metrics. Pass in all lines of the session, in their order.
     pub fn write(&mut self, lines: LogLines) {
         for line in lines.lines {
             match line {
-                Line::News(event) => self.0.news(&event),
-                Line::Server(server) => self.0.server(server),
-                Line::Outcome(outcome) => self.0.outcome(&outcome),
-                Line::Message(bytes) => self.0.message(bytes),
-                Line::Dropped(count) => self.0.dropped(count),
-                Line::MessagesDropped(count) => self.0.messages_dropped(count),
-                Line::OutboxFull => self.0.outbox_full(),
-                Line::IgnoredCall => self.0.ignored_call(),
-                Line::ResumeRefused(limit) => self.0.resume_refused(&limit),
+                Line::News(event) => self.writer.news(&event),
+                Line::Server(server) => self.writer.server(server),
+                Line::Outcome(outcome) => self.writer.outcome(&outcome),
+                Line::Message(bytes) => self.writer.message(bytes),
+                Line::Dropped(count) => self.writer.dropped(count),
+                Line::MessagesDropped(count) => self.writer.messages_dropped(count),
+                Line::OutboxFull => self.writer.outbox_full(),
+                Line::IgnoredCall => self.writer.ignored_call(),
+                Line::ResumeRefused(limit) => self.writer.resume_refused(&limit),
             }
         }
         if lines.dropped > 0 {
-            self.0.lines_dropped(lines.dropped);
+            self.writer.lines_dropped(lines.dropped);
+        }
+        if let (Some(meters), Some(report)) = (&mut self.meters, lines.report) {
+            meters.apply(&report);
         }
     }
 }
@@ -81,7 +94,11 @@ impl LogLines {
     /// Whether there is nothing to log.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.dropped == 0
+        self.lines.is_empty() && self.dropped == 0 && self.report.is_none()
+    }
+
+    pub(crate) fn with_report(self, report: Option<Box<Report>>) -> Self {
+        Self { report, ..self }
     }
 
     fn push(&mut self, level: LevelFilter, line: impl FnOnce() -> Line) {
@@ -110,9 +127,9 @@ impl Log {
     /// From now on keeps the lines for [`take_lines`](Self::take_lines).
     pub(crate) fn defer(&mut self) -> DeferredLog {
         match std::mem::replace(self, Self::Later(Box::default())) {
-            Self::Now(writer) => DeferredLog(writer),
+            Self::Now(writer) => DeferredLog { writer, meters: None },
             // The lines that wait are lost. A session is deferred once.
-            Self::Later(_) => DeferredLog(Box::default()),
+            Self::Later(_) => DeferredLog { writer: Box::default(), meters: None },
         }
     }
 

@@ -84,9 +84,10 @@ impl Session {
         Facts::new(&mut self.observer, self.now).note(fact);
     }
 
-    /// Passes the facts to the observer. Call this where the session is consistent.
+    /// Passes the facts to the observer and to the metrics. Call this where the session is consistent.
     #[inline]
     pub(super) fn report_facts(&mut self) {
+        self.measure();
         if let Some(observing) = &mut self.observer
             && !observing.facts.is_empty()
         {

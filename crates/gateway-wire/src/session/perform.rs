@@ -126,9 +126,11 @@ impl Session {
     /// Logs and queues a notice or a disconnection.
     pub(super) fn notify(&mut self, event: ClientEvent) {
         self.log.news(&event);
+        self.metering.news(&event);
         let dropped = self.events.push_news(event);
         if dropped > 0 {
             self.log.dropped(dropped);
+            self.metering.missed(dropped);
         }
     }
 
@@ -141,6 +143,7 @@ impl Session {
     /// Queues an outcome, without a log line.
     pub(super) fn settle(&mut self, outcome: Outcome) {
         self.unsent.count(&outcome);
+        self.metering.outcome(&outcome);
         self.events.push_outcome(outcome);
         self.note(outcome.fact());
     }

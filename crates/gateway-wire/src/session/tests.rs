@@ -4,6 +4,8 @@ mod breach;
 mod dialect;
 mod flow;
 mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observing;
 mod refusal;
 mod requests;

@@ -5,6 +5,7 @@ mod dialects;
 mod fleet;
 mod flood;
 mod life;
+mod metrics;
 mod next_address;
 mod openings;
 mod requests;
