@@ -15,6 +15,7 @@ mod dialects;
 mod explain;
 mod log;
 mod manual;
+mod metrics;
 #[doc(hidden)]
 pub mod parsers;
 mod record;

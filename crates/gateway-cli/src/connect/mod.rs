@@ -21,6 +21,7 @@ use args::ConnectArgs;
 use clap::{CommandFactory as _, error::ErrorKind};
 use gateway_tokio::core::ConfigErrors;
 use thiserror::Error;
+use tokio::runtime::{self, Runtime};
 
 use self::{
     events::Events,
@@ -32,7 +33,8 @@ use self::{
 use crate::{
     args::Arguments,
     clock::Stopwatch,
-    record::CannotRecord,
+    metrics::{self, CannotServe},
+    record::{self, CannotRecord},
     settings::{Settings, Url},
     signals::Signals,
     stdio,
@@ -45,6 +47,8 @@ enum StartError {
     Events(io::Error),
     #[error(transparent)]
     Record(#[from] CannotRecord),
+    #[error(transparent)]
+    Metrics(#[from] CannotServe),
     #[error("the configuration is no longer valid: {0}")]
     Changed(#[from] ConfigErrors),
     #[error("cannot start: {0}")]
@@ -64,9 +68,8 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };
-    let started = Events::open(args.events.as_deref(), settings.name(), clock)
-        .map_err(StartError::Events)
-        .and_then(|events| Ok((events, runtime()?, recorded(settings, args.record.as_deref())?)));
+    let (events, record) = (args.events.as_deref(), args.record.as_deref());
+    let started = start(settings, events, record, clock);
     let (events, runtime, settings) = match started {
         Ok(started) => started,
         Err(error) => return cannot_start(&error),
@@ -105,15 +108,27 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     }
 }
 
-fn recorded(settings: Settings, record: Option<&Path>) -> Result<Settings, StartError> {
-    match record {
-        None => Ok(settings),
-        Some(path) => Ok(settings.recorded(crate::record::create(path)?)?),
-    }
+/// Opens what the command writes and serves. The port comes first: no file is created if it is in use.
+fn start(
+    settings: Settings,
+    events: Option<&Path>,
+    record: Option<&Path>,
+    clock: Stopwatch,
+) -> Result<(Events, Runtime, Settings), StartError> {
+    let metrics = settings.metrics().map(metrics::serve).transpose()?;
+    let events = Events::open(events, settings.name(), clock).map_err(StartError::Events)?;
+    let runtime = runtime()?;
+    let recorder = record.map(record::create).transpose()?;
+    let settings = match metrics {
+        Some(metrics) => ::metrics::with_local_recorder(&metrics, || settings.rebuilt(recorder))?,
+        None if recorder.is_some() => settings.rebuilt(recorder)?,
+        None => settings,
+    };
+    Ok((events, runtime, settings))
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+fn runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
 }
 
 fn cannot_start(error: &StartError) -> ExitCode {

@@ -6,6 +6,7 @@
 mod dialect;
 mod errors;
 mod flags;
+mod metrics;
 mod origin;
 mod own;
 pub(crate) mod probe;
@@ -16,7 +17,7 @@ mod table;
 mod tests;
 mod tree;
 
-use std::{path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use gateway_tokio::{
     Client,
@@ -62,12 +63,13 @@ impl Settings {
         Self::of(file.map_or_else(Tree::default, Tree::of_file), flags.into_layers(), url)
     }
 
-    /// The client, recorded by `recorder`.
+    /// Builds the client again: recorded by `recorder`, and with metrics, if they are set, for the
+    /// recorder of this thread.
     ///
     /// # Errors
     /// If a file that the settings name has changed and is no longer valid.
-    pub(crate) fn recorded(self, recorder: FileRecorder) -> Result<Self, ConfigErrors> {
-        let client = self.own.client(Arc::clone(&self.config), Some(recorder));
+    pub(crate) fn rebuilt(self, recorder: Option<FileRecorder>) -> Result<Self, ConfigErrors> {
+        let client = self.own.client(Arc::clone(&self.config), recorder);
         match client {
             Ok(client) => Ok(Self { client, ..self }),
             Err(errors) => Err(ConfigErrors::check(errors).expect_err("there is an error")),
@@ -77,6 +79,11 @@ impl Settings {
     /// The connection's name, if it has one.
     pub(crate) fn name(&self) -> Option<&str> {
         self.own.name.as_deref()
+    }
+
+    /// Where metrics are served, if they are.
+    pub(crate) fn metrics(&self) -> Option<SocketAddr> {
+        self.own.metrics
     }
 
     /// Whether lines are kept while the connection is not ready.

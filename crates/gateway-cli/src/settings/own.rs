@@ -1,6 +1,7 @@
 //! The settings that the core does not know: URL, headers, subprotocols, TLS.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -17,14 +18,16 @@ use crate::record::FileRecorder;
 
 use super::{
     dialect::{self, Chosen, Source},
+    metrics,
     sending::Sending,
     tree::{Tree, read_text},
 };
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 15] = [
+pub(crate) const OWN: [&str; 16] = [
     "name",
     "url",
+    "metrics",
     "dialect",
     "on_ready",
     "secrets",
@@ -53,6 +56,8 @@ pub(crate) struct TlsFiles {
 pub(crate) struct Own {
     pub(crate) name: Option<String>,
     pub(crate) url: Option<String>,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) require_subprotocol: bool,
@@ -96,6 +101,7 @@ impl Own {
             secrets,
             name: name(tree),
             url: url(tree),
+            metrics: metrics::take_from(tree),
             headers: headers(tree),
             subprotocols: subprotocols(tree),
             require_subprotocol: require_subprotocol(tree),
@@ -153,6 +159,9 @@ impl Own {
             .report_sent(true);
         if let Some(name) = &self.name {
             builder = builder.name(name);
+        }
+        if self.metrics.is_some() {
+            builder = builder.metrics();
         }
         for (name, value) in &self.headers {
             builder = builder.header(name, value);

@@ -64,6 +64,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "name", Some("name"), "NAME", CONNECTION)
         .variable("GATEWAY_NAME")
         .help("Names the connection in the log, in --events and in errors: 1 to 64 visible characters"),
+    row(Value, "metrics", Some("metrics"), "ADDR", CONNECTION)
+        .variable("GATEWAY_METRICS")
+        .help(
+            "Serves metrics for Prometheus at http://ADDR/metrics. A port alone is one of 127.0.0.1; with \
+             port 0 the system chooses one, and the log names it",
+        )
+        .default("off"),
     row(Value, "dialect", Some("dialect"), "NAME|FILE", CONNECTION)
         .variable("GATEWAY_DIALECT")
         .help(

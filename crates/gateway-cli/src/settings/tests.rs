@@ -175,7 +175,10 @@ fn every_error_is_told_with_its_place() {
         errors.contains("  colour: unknown field; the known fields are reconnect,"),
         "{errors}"
     );
-    assert!(errors.contains("max_message_size, name, url, dialect, on_ready,"), "{errors}");
+    assert!(
+        errors.contains("max_message_size, name, url, metrics, dialect, on_ready,"),
+        "{errors}"
+    );
 }
 
 #[test]

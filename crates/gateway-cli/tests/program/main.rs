@@ -17,8 +17,15 @@ mod guide;
 mod habits;
 mod judge;
 mod login;
+mod metrics;
 mod openings;
 mod outcomes;
+#[cfg(unix)]
+mod prometheus;
+#[cfg(unix)]
+#[allow(dead_code, reason = "only some of it is needed here")]
+#[path = "../peers/python.rs"]
+mod python;
 mod recording;
 mod replay;
 mod scenario;
