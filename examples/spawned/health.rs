@@ -1,5 +1,5 @@
-//! A health endpoint: 200 while the client is ready, otherwise 503. It asks the client's handle, and
-//! keeps no state of its own.
+//! A health endpoint: 200 while the client is ready, otherwise 503, with a snapshot in JSON. It asks the
+//! client's handle, and keeps no state of its own.
 //!
 //! ```sh
 //! cargo run -p gateway-cli -- serve --listen 127.0.0.1:9001 --script drop
@@ -9,10 +9,11 @@
 
 use std::error::Error;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use gateway_tokio::{Client, ClientEvent, Events, Handle};
 use tokio::net::TcpListener;
 
@@ -33,29 +34,16 @@ pub(crate) fn router(client: Handle) -> Router {
     Router::new().route("/health", get(health)).with_state(client)
 }
 
-async fn health(State(client): State<Handle>) -> (StatusCode, String) {
+async fn health(State(client): State<Handle>) -> Response {
     let status = match client.status() {
         Ok(status) => status, // one snapshot: its fields belong together
-        Err(gone) => return (StatusCode::INTERNAL_SERVER_ERROR, gone.to_string()),
+        Err(gone) => return (StatusCode::INTERNAL_SERVER_ERROR, gone.to_string()).into_response(),
     };
     let code = match status.is_ready {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let next = match (status.gave_up, status.retry_in) {
-        (Some(cause), _) => format!(", gave up: {cause}"),
-        (None, Some(wait)) => format!(", retry in {} s", wait.as_secs()),
-        (None, None) => String::new(),
-    };
-    let shown = format!(
-        "{}: {} at {}, {} reconnects, last cause {}{next}\n",
-        client.name().unwrap_or("client"),
-        status.state,
-        client.endpoint(),
-        status.statistics.reconnects,
-        status.statistics.last_disconnect.map_or("none", |cause| cause.name()),
-    );
-    (code, shown)
+    (code, Json(status)).into_response()
 }
 // ANCHOR_END: program
 
