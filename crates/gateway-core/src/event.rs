@@ -349,6 +349,13 @@ pub enum OpenError {
     NotHttp,
     /// The status was 101, but the headers do not complete the handshake (RFC 6455 section 4.1).
     Upgrade,
+    /// The proxy opened no connection to the server, or its answer broke the proxy's protocol. The
+    /// server has judged nothing, so the machine retries whatever status the proxy answered.
+    Proxy,
+    /// The proxy asks for a user and a password, or did not accept those that it got. They do not
+    /// change between attempts, and many proxies lock an account after a few wrong passwords. So the
+    /// machine gives up.
+    ProxyCredentials,
     /// No attempt with these settings can succeed: for example, a header cannot be sent. The
     /// machine gives up.
     Configuration,
@@ -368,6 +375,8 @@ impl OpenError {
             Self::Http { .. } => "http",
             Self::NotHttp => "not_http",
             Self::Upgrade => "upgrade",
+            Self::Proxy => "proxy",
+            Self::ProxyCredentials => "proxy_credentials",
             Self::Configuration => "configuration",
         }
     }

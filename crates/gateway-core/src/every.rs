@@ -188,6 +188,8 @@ every!(
         },
         OpenError::NotHttp => OpenError::NotHttp,
         OpenError::Upgrade => OpenError::Upgrade,
+        OpenError::Proxy => OpenError::Proxy,
+        OpenError::ProxyCredentials => OpenError::ProxyCredentials,
         OpenError::Configuration => OpenError::Configuration,
     }
 );

@@ -643,7 +643,7 @@ impl Connecting {
                 fatal: GiveUpCause::HttpStatus(status),
                 ..unjudged
             },
-            OpenError::Configuration => {
+            OpenError::Configuration | OpenError::ProxyCredentials => {
                 Loss { verdict: Verdict::Fatal, fatal: GiveUpCause::Configuration, ..unjudged }
             }
             OpenError::Dns
@@ -653,7 +653,8 @@ impl Connecting {
             | OpenError::Certificate
             | OpenError::Tls
             | OpenError::NotHttp
-            | OpenError::Upgrade => unjudged,
+            | OpenError::Upgrade
+            | OpenError::Proxy => unjudged,
         };
         cx.lose(&loss)
     }

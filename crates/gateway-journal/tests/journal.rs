@@ -165,6 +165,8 @@ fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
         OpenError::Certificate,
         OpenError::Http { status: 503, retry_after: retry_after[which % 3] },
         OpenError::Http { status: 401, retry_after: None },
+        OpenError::Proxy,
+        OpenError::ProxyCredentials,
         OpenError::Configuration,
     ];
     let failures = [Failure::Eof, Failure::Protocol, Failure::InvalidUtf8, Failure::TooBig];
@@ -183,7 +185,7 @@ fn event<'a>(what: u8, which: usize, socket: SocketId) -> Event<'a> {
         5 => Event::LoginAccepted,
         6 => Event::LoginRejected(verdicts[which % 4]),
         7..=14 => Event::SocketOpened(socket),
-        15 => Event::OpenFailed(socket, errors[which % 5]),
+        15 => Event::OpenFailed(socket, errors[which % 7]),
         16 => Event::SocketFailed(socket, failures[which % 4]),
         17..=24 => Event::FrameReceived(socket, Frame::Text(text)),
         25 => Event::FrameReceived(socket, Frame::Binary(payload)),

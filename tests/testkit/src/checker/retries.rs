@@ -186,7 +186,9 @@ pub(crate) fn verdict_on(cause: DisconnectCause, config: &Config) -> Verdict {
     let judge = |code| config.policy().judge(code).verdict();
     match cause {
         DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => judge(status),
-        DisconnectCause::OpenFailed(OpenError::Configuration) => Verdict::Fatal,
+        DisconnectCause::OpenFailed(OpenError::Configuration | OpenError::ProxyCredentials) => {
+            Verdict::Fatal
+        }
         DisconnectCause::CloseReceived(code) => judge(code.map_or(1005, |code| code.number())),
         DisconnectCause::Lost(_) => judge(1006),
         DisconnectCause::OpenFailed(_)

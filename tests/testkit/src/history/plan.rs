@@ -25,7 +25,7 @@ pub(super) const FAILURES: [Failure; 7] = [
     Failure::TooBig,
 ];
 
-pub(super) const TROUBLES: [OpenError; 8] = [
+pub(super) const TROUBLES: [OpenError; 10] = [
     OpenError::Dns,
     OpenError::Refused,
     OpenError::Unreachable,
@@ -34,6 +34,8 @@ pub(super) const TROUBLES: [OpenError; 8] = [
     OpenError::Tls,
     OpenError::NotHttp,
     OpenError::Upgrade,
+    OpenError::Proxy,
+    OpenError::ProxyCredentials,
 ];
 
 listed!(Jitter, Strategy::ALL, strategy => strategy.name().to_owned());

@@ -19,7 +19,7 @@ impl<R: Rng> Reference<R> {
             DisconnectCause::OpenFailed(OpenError::Http { status, .. }) => {
                 (self.judge(status), GiveUpCause::HttpStatus(status))
             }
-            DisconnectCause::OpenFailed(OpenError::Configuration) => {
+            DisconnectCause::OpenFailed(OpenError::Configuration | OpenError::ProxyCredentials) => {
                 (Verdict::Fatal, GiveUpCause::Configuration)
             }
             DisconnectCause::CloseReceived(code) => {

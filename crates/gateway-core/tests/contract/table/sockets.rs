@@ -51,6 +51,7 @@ fn attempt_failed() -> Vec<Row> {
         OpenError::Tls,
         OpenError::NotHttp,
         OpenError::Upgrade,
+        OpenError::Proxy,
         http(503, None),
         http(401, None), // with new credentials
     ]
@@ -62,9 +63,10 @@ fn attempt_failed() -> Vec<Row> {
     let missing = http(404, None);
     let fatal = given_up(from, cause(missing), GiveUpCause::HttpStatus(404));
     rows.push(open_fails(missing, State::Closed, fatal));
-    let hopeless = OpenError::Configuration;
-    let fatal = given_up(from, cause(hopeless), GiveUpCause::Configuration);
-    rows.push(open_fails(hopeless, State::Closed, fatal));
+    for hopeless in [OpenError::Configuration, OpenError::ProxyCredentials] {
+        let fatal = given_up(from, cause(hopeless), GiveUpCause::Configuration);
+        rows.push(open_fails(hopeless, State::Closed, fatal));
+    }
     rows
 }
 
