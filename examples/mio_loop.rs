@@ -29,7 +29,7 @@ use std::time::{Duration, SystemTime};
 use gateway_wire::core::{Config, Credentials, Instant, Notice, OpenError, SocketId, UnixMillis};
 use gateway_wire::{
     ByteStream, ClientEvent, Dialled, Endpoint, Engine, Handshake, Host, OpenFailure, OpenStep,
-    Progress, Provider, Settings,
+    Opens, Progress, Provider, Settings,
 };
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -225,7 +225,7 @@ impl Loop {
     fn add(&mut self, url: &str, config: Arc<Config>) -> Result<(), Box<dyn Error>> {
         let mut settings = Settings::new(url);
         settings.config = config;
-        let parts = settings.build(false, Provider::None)?; // without TLS
+        let parts = settings.build(Opens::User, Provider::None)?; // without TLS
         if parts.endpoint.is_secure() {
             return Err("this loop speaks ws:// alone".into());
         }

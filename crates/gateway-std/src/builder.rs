@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gateway_core::{ConfigError, ConfigErrors};
 use gateway_wire::{
-    Attempt, DialectFactory, Endpoint, Parts, Provider as HasProvider, ProviderError, Request,
-    Settings, settings_methods, system_resolver,
+    Attempt, DialectFactory, Endpoint, Opens, Parts, Provider as HasProvider, ProviderError,
+    Request, Settings, settings_methods, system_resolver,
 };
 
 use crate::client::Client;
@@ -35,20 +35,32 @@ use crate::system::System;
 pub struct Builder {
     settings: Settings,
     dial: Option<Arc<dyn Dial>>,
+    opens: Opens,
     provider: Option<Provider>,
 }
 
 impl Builder {
     pub(crate) fn new(url: String) -> Self {
-        Self { settings: Settings::new(url), dial: None, provider: None }
+        Self { settings: Settings::new(url), dial: None, opens: Opens::Driver, provider: None }
     }
 
     settings_methods!();
 
-    /// Replaces TCP and TLS as the way to open the byte stream, for example with a proxy. The
-    /// client then ignores the builder's `tls` and `resolver`.
+    /// Replaces TCP and TLS as the way to open the byte stream. The client then ignores the builder's
+    /// `tls` and `resolver`, and must not have a `proxy`.
     pub fn dial(mut self, dial: impl Dial) -> Self {
         self.dial = Some(Arc::new(dial));
+        self.opens = Opens::User;
+        self
+    }
+
+    /// Replaces TCP, but not TLS: `dial` opens a plain stream to the server, and the client performs
+    /// the TLS of a `wss://` URL over it, with the builder's [`tls`](Self::tls). The handshake with
+    /// the server does not block, and has the rest of the connect timeout. The client then ignores
+    /// the builder's `resolver`, and must not have a `proxy`.
+    pub fn dial_under_tls(mut self, dial: impl Dial) -> Self {
+        self.dial = Some(Arc::new(dial));
+        self.opens = Opens::UserUnderTls;
         self
     }
 
@@ -96,20 +108,20 @@ impl Builder {
             Some(_) => HasProvider::Given,
             None => HasProvider::None,
         };
-        let Parts { endpoint, tls, session } =
-            marked(self.settings).build(self.dial.is_none(), provider)?;
-        let errands =
-            Errands::new(endpoint.clone(), tls.clone(), self.dial, self.provider, resolver);
-        let os = Os::new(endpoint.clone(), tls, errands, wall).map_err(|error| {
+        let Parts { endpoint, router, session } =
+            marked(self.settings).build(self.opens, provider)?;
+        let proxy = router.proxy(&endpoint).cloned();
+        let errands = Errands::new(endpoint.clone(), router, self.dial, self.provider, resolver);
+        let os = Os::new(endpoint.clone(), errands, wall).map_err(|error| {
             let limit = format!("must be available from the operating system: {error}");
             ConfigErrors::from(ConfigError::new("poller", "", limit))
         })?;
-        Ok(Client::new(session, endpoint, os))
+        Ok(Client::new(session, endpoint, proxy, os))
     }
 
     /// Validates all settings, and creates a client that runs on your own [`System`], for example a
     /// simulation. `system` then opens sockets and reads clocks. The client ignores the builder's
-    /// `tls`, `dial`, `attempt`, `resolver` and `wall_clock`. If the configuration's `ask_provider` is
+    /// `tls`, `dial`, `attempt`, `resolver` and `wall_clock`, and must not have a `proxy`. If the configuration's `ask_provider` is
     /// set, it asks the system, by [`Host::ask`](gateway_wire::Host::ask).
     ///
     /// # Errors
@@ -119,9 +131,9 @@ impl Builder {
         system: impl FnOnce(&Endpoint) -> S,
     ) -> Result<Client<S>, ConfigErrors> {
         let Parts { endpoint, session, .. } =
-            marked(self.settings).build(false, HasProvider::OfSystem)?;
+            marked(self.settings).build(Opens::User, HasProvider::OfSystem)?;
         let system = system(&endpoint);
-        Ok(Client::new(session, endpoint, system))
+        Ok(Client::new(session, endpoint, None, system))
     }
 }
 

@@ -14,7 +14,7 @@ use gateway_core::{
 };
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message,
-    Name, NoAnswer, OnReadyError, Prefix, Progress, Repeat, RequestError, RequestErrorKind,
+    Name, NoAnswer, OnReadyError, Prefix, Progress, ProxyServer, Repeat, RequestError, RequestErrorKind,
     RequestId, ResponseHeaders, SendError, Session, Status,
 };
 use thiserror::Error;
@@ -63,6 +63,7 @@ use crate::system::System;
 pub struct Client<S: System = Os> {
     engine: Engine<S>,
     endpoint: Endpoint,
+    proxy: Option<Arc<ProxyServer>>,
     mailbox: Arc<Mailbox>,
     /// What senders were last shown.
     standing: Standing,
@@ -110,12 +111,18 @@ impl Client {
 }
 
 impl<S: System> Client<S> {
-    pub(crate) fn new(session: Session, endpoint: Endpoint, system: S) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        endpoint: Endpoint,
+        proxy: Option<Arc<ProxyServer>>,
+        system: S,
+    ) -> Self {
         let standing = Standing::of(&session);
         let mailbox = Arc::new(Mailbox::new(system.waker(), endpoint.clone(), &session));
         Self {
             engine: Engine::new(session, system),
             endpoint,
+            proxy,
             mailbox,
             standing,
             wakeups: 0,
@@ -470,6 +477,12 @@ impl<S: System> Client<S> {
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Returns the proxy through which the client reaches this endpoint, if there is one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&ProxyServer> {
+        self.proxy.as_deref()
     }
 
     /// Returns a snapshot of the client, for example for a health endpoint.

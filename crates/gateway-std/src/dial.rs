@@ -64,7 +64,11 @@ impl Transport for mio::net::UnixStream {
 }
 
 /// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
-/// implementation may use a proxy, or a Unix socket.
+/// implementation may use a Unix socket, or another proxy than those of
+/// [`Proxy`](gateway_wire::Proxy).
+///
+/// [`Builder::dial`](crate::Builder::dial) expects a stream that needs no TLS from the client, even for
+/// `wss://`. With [`Builder::dial_under_tls`](crate::Builder::dial_under_tls) the client performs it.
 pub trait Dial: Send + Sync + 'static {
     /// Makes one attempt. `endpoint` is the client's, with the changes of the provider's request. This
     /// runs on a helper thread, where it may block. If it returns a stream
@@ -125,6 +129,25 @@ impl ByteStream for Socket {
 
     fn fails_whole(&self) -> bool {
         self.fails_whole
+    }
+}
+
+/// A stream whose calls are repeated if a signal has interrupted them.
+pub(crate) struct Uninterrupted<'a>(pub(crate) &'a mut dyn Transport);
+
+impl Read for Uninterrupted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.read(buffer))
+    }
+}
+
+impl Write for Uninterrupted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        uninterrupted(|| self.0.flush())
     }
 }
 

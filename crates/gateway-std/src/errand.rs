@@ -13,8 +13,8 @@ use std::thread;
 
 use gateway_core::OpenError;
 use gateway_wire::{
-    Asking, Attempt, Endpoint, Handshake, OpenFailure, ProviderError, Request, Resolver, Tls,
-    literal_address, resolve,
+    Asking, Attempt, Endpoint, Handshake, Hop, Layer, OpenFailure, ProviderError, Request,
+    Resolver, Route, Router, TlsLayer,
 };
 use rustls::ClientConfig;
 
@@ -26,16 +26,21 @@ pub type Provider = Arc<dyn Fn(Attempt) -> Result<Request, ProviderError> + Send
 /// What an attempt needs to open its socket.
 pub(crate) struct Fetched {
     pub(crate) handshake: Handshake,
-    /// `None` without TLS.
-    pub(crate) tls: Option<Arc<ClientConfig>>,
-    pub(crate) route: Route,
+    pub(crate) bottom: Bottom,
+    /// What comes over the bottom, in this order.
+    pub(crate) layers: VecDeque<Layer<Secure>>,
 }
 
-/// How the server is reached.
-pub(crate) enum Route {
-    Addresses(Vec<SocketAddr>),
+/// The stream under all layers.
+pub(crate) enum Bottom {
+    /// TCP to one of these addresses.
+    Tcp { hop: Hop, addresses: Vec<SocketAddr> },
+    /// The user's own.
     Dialled { transport: Box<dyn Transport>, fails_whole: bool },
 }
+
+/// TLS, and its settings for the next handshake.
+pub(crate) type Secure = (TlsLayer, Arc<ClientConfig>);
 
 /// A blocking task that waits or runs. If this is dropped, a waiting task is not started, and a
 /// running task's result is dropped.
@@ -73,7 +78,7 @@ pub(crate) struct Errands {
 
 struct Work {
     endpoint: Endpoint,
-    tls: Option<Tls>,
+    router: Router,
     dial: Option<Arc<dyn Dial>>,
     provider: Option<Provider>,
     resolver: Resolver,
@@ -109,8 +114,7 @@ enum Task {
 
 /// The addresses that were resolved for an attempt that was dropped meanwhile.
 struct Resolved {
-    host: String,
-    port: u16,
+    hop: Hop,
     addresses: Vec<SocketAddr>,
 }
 
@@ -139,12 +143,12 @@ impl<T> Drop for Reply<T> {
 impl Errands {
     pub(crate) fn new(
         endpoint: Endpoint,
-        tls: Option<Tls>,
+        router: Router,
         dial: Option<Arc<dyn Dial>>,
         provider: Option<Provider>,
         resolver: Resolver,
     ) -> Self {
-        let work = Work { endpoint, tls, dial, provider, resolver };
+        let work = Work { endpoint, router, dial, provider, resolver };
         Self { work: Arc::new(work), queue: Arc::default() }
     }
 
@@ -170,10 +174,11 @@ impl Errands {
         waker: Waker,
     ) -> Errand<Result<Fetched, OpenFailure>> {
         let (errand, reply) = errand(waker);
-        if self.work.may_block(endpoint.as_deref()) {
+        let route = self.work.route(endpoint.as_deref());
+        if route.as_ref().is_ok_and(|route| self.work.may_block(route)) {
             self.delegate(&errand.is_wanted, Task::Open { endpoint, reply });
         } else {
-            reply.send(self.work.fetch(endpoint.as_deref(), None));
+            reply.send(route.and_then(|route| self.work.fetch(endpoint.as_deref(), route, None)));
         }
         errand
     }
@@ -270,15 +275,14 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
             Task::Ask { attempt, reply } => reply.send(work.ask(attempt)),
             Task::Open { endpoint, reply } => {
                 let endpoint = endpoint.as_deref();
-                let fetched = work.fetch(endpoint, resolved.take());
+                let fetched = work.route(endpoint);
+                let fetched = fetched.and_then(|way| work.fetch(endpoint, way, resolved.take()));
                 if is_wanted.load(Ordering::Relaxed) {
                     reply.send(fetched);
-                } else if let Ok(Fetched { route: Route::Addresses(addresses), .. }) = fetched {
+                } else if let Ok(Fetched { bottom: Bottom::Tcp { hop, addresses }, .. }) = fetched {
                     // A slow resolver may answer an attempt that has timed out. The next attempt
                     // already waits, and uses that answer if it is for the same host.
-                    let endpoint = endpoint.unwrap_or(&work.endpoint);
-                    let (host, port) = (endpoint.host().to_owned(), endpoint.port());
-                    resolved = Some(Resolved { host, port, addresses });
+                    resolved = Some(Resolved { hop, addresses });
                 }
             }
         }
@@ -287,16 +291,18 @@ fn run(work: &Work, queue: &Mutex<Queue>) {
 }
 
 impl Work {
-    fn may_block(&self, endpoint: Option<&Endpoint>) -> bool {
-        let endpoint = endpoint.unwrap_or(&self.endpoint);
-        self.dial.is_some()
-            || literal_address(endpoint).is_none()
-            || self.tls_of(endpoint).is_some_and(|tls| tls.try_config().is_none())
+    fn route(&self, endpoint: Option<&Endpoint>) -> Result<Route, OpenFailure> {
+        self.router.route(endpoint.unwrap_or(&self.endpoint))
     }
 
-    fn tls_of(&self, endpoint: &Endpoint) -> Option<Tls> {
-        let tls = self.tls.as_ref().filter(|_| endpoint.is_secure())?;
-        Some(tls.for_endpoint(endpoint))
+    fn may_block(&self, route: &Route) -> bool {
+        let is_to_be_read = |layer: &Layer<TlsLayer>| match layer {
+            Layer::Tls(tls) => tls.try_config().is_none(),
+            Layer::Tunnel(_) => false,
+        };
+        self.dial.is_some()
+            || route.hop.literal_address().is_none()
+            || route.layers.iter().any(is_to_be_read)
     }
 
     /// A provider that panics does not end the thread.
@@ -310,31 +316,37 @@ impl Work {
     fn fetch(
         &self,
         endpoint: Option<&Endpoint>,
+        route: Route,
         resolved: Option<Resolved>,
     ) -> Result<Fetched, OpenFailure> {
         let endpoint = endpoint.unwrap_or(&self.endpoint);
         let handshake = Handshake::start(endpoint);
-        let route = match &self.dial {
+        let Route { hop, layers } = route;
+        let bottom = match &self.dial {
             Some(dial) => {
-                Route::Dialled { transport: dial.dial(endpoint)?, fails_whole: dial.fails_whole() }
+                Bottom::Dialled { transport: dial.dial(endpoint)?, fails_whole: dial.fails_whole() }
             }
-            None => Route::Addresses(self.addresses(endpoint, resolved)?),
+            None => {
+                let addresses = self.addresses(&hop, resolved)?;
+                Bottom::Tcp { hop, addresses }
+            }
         };
-        let tls = self.tls_of(endpoint).map(|tls| tls.config()).transpose()?;
-        Ok(Fetched { handshake, tls, route })
+        let prepared = |layer: Layer<TlsLayer>| match layer {
+            Layer::Tls(tls) => tls.config().map(|config| Layer::Tls((tls, config))),
+            Layer::Tunnel(tunnel) => Ok(Layer::Tunnel(tunnel)),
+        };
+        let layers = layers.into_iter().map(prepared).collect::<Result<_, _>>()?;
+        Ok(Fetched { handshake, bottom, layers })
     }
 
     fn addresses(
         &self,
-        endpoint: &Endpoint,
+        hop: &Hop,
         resolved: Option<Resolved>,
     ) -> Result<Vec<SocketAddr>, OpenFailure> {
-        let is_same = |known: &Resolved| {
-            (known.host.as_str(), known.port) == (endpoint.host(), endpoint.port())
-        };
-        let known = resolved.filter(is_same).map(|known| known.addresses);
-        let known = known.or_else(|| literal_address(endpoint).map(|only| vec![only]));
-        known.map_or_else(|| resolve(endpoint, &self.resolver), Ok)
+        let known = resolved.filter(|known| known.hop == *hop).map(|known| known.addresses);
+        let known = known.or_else(|| hop.literal_address().map(|only| vec![only]));
+        known.map_or_else(|| hop.resolve(&self.resolver), Ok)
     }
 }
 
@@ -345,12 +357,20 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 #[cfg(test)]
 mod tests {
+    use gateway_wire::{Opens, Provider as HasProvider, Settings, Tls};
+
     use super::*;
 
     fn work(url: &str, tls: Option<Tls>) -> Work {
-        let endpoint = Endpoint::builder(url).build().unwrap();
+        let settings = Settings { tls, ..Settings::new(url) };
+        let parts = settings.build(Opens::Driver, HasProvider::Given).unwrap();
+        let (endpoint, router) = (parts.endpoint, parts.router);
         let resolver = gateway_wire::system_resolver();
-        Work { endpoint, tls, dial: None, provider: None, resolver }
+        Work { endpoint, router, dial: None, provider: None, resolver }
+    }
+
+    fn may_block(work: &Work, endpoint: Option<&Endpoint>) -> bool {
+        work.may_block(&work.route(endpoint).unwrap())
     }
 
     #[test]
@@ -360,17 +380,15 @@ mod tests {
         std::fs::write(&path, made.cert.pem()).unwrap();
         let file = Tls::pem_file(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        for (tls, expected) in
-            [(None, false), (Tls::insecure().ok(), false), (Some(file.clone()), true)]
-        {
-            let work = work("wss://127.0.0.1:9", tls);
-            assert_eq!(work.may_block(None), expected, "{:?}", work.tls);
+        for (tls, expected) in [(Tls::insecure().unwrap(), false), (file.clone(), true)] {
+            let work = work("wss://127.0.0.1:9", Some(tls.clone()));
+            assert_eq!(may_block(&work, None), expected, "{tls:?}");
         }
 
         // The request of an attempt decides whether its socket needs TLS.
         let plain = work("ws://127.0.0.1:9", Some(file));
         let secure = Endpoint::builder("wss://127.0.0.1:9").build().unwrap();
-        assert!(!plain.may_block(None) && plain.may_block(Some(&secure)));
+        assert!(!may_block(&plain, None) && may_block(&plain, Some(&secure)));
     }
 
     #[test]
@@ -379,16 +397,16 @@ mod tests {
         let own: SocketAddr = "127.0.0.1:9".parse().unwrap();
         work.resolver = Arc::new(move |_, _| Ok(vec![own]));
         let other: SocketAddr = "127.0.0.2:9".parse().unwrap();
-        for (host, port, expected) in
-            [("one.example", 9, other), ("one.example", 8, own), ("two.example", 9, own)]
-        {
-            let addresses = vec![other];
-            let resolved = Some(Resolved { host: host.to_owned(), port, addresses });
-            assert_eq!(
-                work.addresses(&work.endpoint, resolved).unwrap(),
-                [expected],
-                "{host}:{port}"
-            );
+        for (url, expected) in [
+            ("ws://one.example:9", other),
+            ("ws://one.example:8", own),
+            ("ws://two.example:9", own),
+        ] {
+            let endpoint = Endpoint::builder(url).build().unwrap();
+            let hop = work.route(Some(&endpoint)).unwrap().hop;
+            let resolved = Some(Resolved { hop, addresses: vec![other] });
+            let own = work.route(None).unwrap().hop;
+            assert_eq!(work.addresses(&own, resolved).unwrap(), [expected], "{url}");
         }
     }
 }

@@ -65,7 +65,7 @@ pub use gateway_wire::{
     Accepted, Account, Attempt, Behind, ClientEvent, CorrelationError, Correlator, Counts, End,
     EndKind, Endpoint, Fate, FleetAccount, FleetError, FlushError, FlushErrorKind, JsonCorrelator,
     Limits, Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outbox, Outcome,
-    ProviderError, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
+    ProviderError, Proxy, ProxyServer, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
     SendError, SharedBudget, Status, Text, Tls,
 };
 #[cfg(feature = "metrics")]

@@ -1,5 +1,6 @@
 //! The operating system: non-blocking sockets, a poller that waits for them, and its waker.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -7,15 +8,14 @@ use std::task::{Poll, Wake, Waker};
 
 use gateway_core::{Credentials, Instant, OpenError, SocketId, UnixMillis};
 use gateway_wire::{
-    AddressBook, Asking, Attempt, Dialled, Endpoint, Handshake, Host, OpenFailure, OpenStep,
-    SocketEnd, Tls, WallClock,
+    AddressBook, Asking, Attempt, Dialled, Endpoint, Handshake, Hop, Host, Layer, OpenFailure,
+    OpenStep, SocketEnd, Tunnel, WallClock,
 };
 use mio::{Events, Interest, Token};
-use rustls::ClientConfig;
 
 use crate::clock::Clock;
-use crate::dial::{Socket, Transport};
-use crate::errand::{Errand, Errands, Fetched, Route};
+use crate::dial::{Socket, Transport, Uninterrupted};
+use crate::errand::{Bottom, Errand, Errands, Fetched, Secure};
 use crate::race::Race;
 use crate::system::System;
 use crate::tls::TlsStream;
@@ -29,7 +29,6 @@ const SOCKET: Token = Token(1);
 /// The operating system, as a [`Client`](crate::Client)'s [`System`](crate::System).
 pub struct Os {
     endpoint: Endpoint,
-    tls: Option<Tls>,
     errands: Errands,
     addresses: AddressBook,
     clock: Clock,
@@ -57,22 +56,26 @@ impl Wake for Bell {
 /// An attempt to open a stream. Dropping it leaves nothing open.
 pub struct Dialing {
     stage: Stage,
-    /// The attempt's, if it is not the client's own.
-    endpoint: Option<Arc<Endpoint>>,
 }
 
 enum Stage {
     Fetching(Errand<Result<Fetched, OpenFailure>>),
-    Connecting { race: Race, papers: Papers },
-    ShakingHands { tls: Box<TlsStream>, papers: Papers },
+    Connecting { race: Race, hop: Hop, rest: Rest },
+    ShakingHands { tls: Box<TlsStream>, rest: Rest },
+    Tunnelling { stream: Stream, tunnel: Box<Tunnel>, rest: Rest },
     Over,
 }
 
-/// What is passed on together with the stream.
-struct Papers {
+/// What is to be done once the stream is there.
+struct Rest {
     handshake: Handshake,
-    /// For the TLS handshake, until it starts.
-    tls: Option<Arc<ClientConfig>>,
+    layers: VecDeque<Layer<Secure>>,
+}
+
+/// The stream so far.
+struct Stream {
+    transport: Box<dyn Transport>,
+    fails_whole: bool,
 }
 
 /// The result of one step of an attempt.
@@ -85,7 +88,6 @@ enum Step {
 impl Os {
     pub(crate) fn new(
         endpoint: Endpoint,
-        tls: Option<Tls>,
         errands: Errands,
         wall: Option<WallClock>,
     ) -> io::Result<Self> {
@@ -93,7 +95,6 @@ impl Os {
         let bell = Bell(mio::Waker::new(poll.registry(), WAKER)?);
         Ok(Self {
             endpoint,
-            tls,
             errands,
             addresses: AddressBook::default(),
             clock: Clock::start(wall),
@@ -104,7 +105,7 @@ impl Os {
         })
     }
 
-    fn step(&mut self, stage: Stage, endpoint: Option<&Endpoint>) -> Result<Step, OpenFailure> {
+    fn step(&mut self, stage: Stage) -> Result<Step, OpenFailure> {
         match stage {
             Stage::Fetching(errand) => {
                 match errand.poll(|why| OpenFailure::new(OpenError::Io, why)) {
@@ -112,68 +113,75 @@ impl Os {
                     Poll::Ready(fetched) => self.set_out(fetched?),
                 }
             }
-            Stage::Connecting { mut race, papers } => {
+            Stage::Connecting { mut race, hop, rest } => {
                 match race.poll(self.clock.now(), self.poll.registry(), SOCKET, &mut self.addresses)
                 {
                     Poll::Pending => {
                         self.look_at = race.next_at();
-                        Ok(Step::Stay(Stage::Connecting { race, papers }))
+                        Ok(Step::Stay(Stage::Connecting { race, hop, rest }))
                     }
-                    Poll::Ready(Ok(tcp)) => self.connected(tcp, papers, endpoint),
+                    Poll::Ready(Ok(tcp)) => {
+                        // A long-lived connection with small messages gains nothing from Nagle's
+                        // algorithm.
+                        let _ = tcp.set_nodelay(true);
+                        next_layer(Stream { transport: Box::new(tcp), fails_whole: true }, rest)
+                    }
                     Poll::Ready(Err(error)) => {
-                        Err(OpenFailure::classify(OpenStep::Connect, &error))
+                        Err(hop.failure(OpenFailure::classify(OpenStep::Connect, &error)))
                     }
                 }
             }
-            Stage::ShakingHands { mut tls, papers } => match tls.poll_handshake() {
-                Poll::Pending => Ok(Step::Stay(Stage::ShakingHands { tls, papers })),
-                Poll::Ready(outcome) => outcome.map(|()| open(tls, false, papers)),
+            Stage::ShakingHands { mut tls, rest } => match tls.poll_handshake() {
+                Poll::Pending => Ok(Step::Stay(Stage::ShakingHands { tls, rest })),
+                Poll::Ready(outcome) => outcome
+                    .and_then(|()| next_layer(Stream { transport: tls, fails_whole: false }, rest)),
             },
+            Stage::Tunnelling { mut stream, mut tunnel, rest } => {
+                match tunnel.advance(&mut Uninterrupted(&mut *stream.transport)) {
+                    Poll::Pending => Ok(Step::Stay(Stage::Tunnelling { stream, tunnel, rest })),
+                    Poll::Ready(outcome) => outcome.and_then(|()| next_layer(stream, rest)),
+                }
+            }
             Stage::Over => Err(OpenFailure::new(OpenError::Io, "the attempt is over")),
         }
     }
 
     fn set_out(&mut self, fetched: Fetched) -> Result<Step, OpenFailure> {
-        let Fetched { handshake, tls, route } = fetched;
-        let papers = Papers { handshake, tls };
-        match route {
-            Route::Addresses(addresses) => {
+        let Fetched { handshake, bottom, layers } = fetched;
+        let rest = Rest { handshake, layers };
+        match bottom {
+            Bottom::Tcp { hop, addresses } => {
                 let race = Race::new(self.addresses.order(addresses));
-                Ok(Step::Next(Stage::Connecting { race, papers }))
+                Ok(Step::Next(Stage::Connecting { race, hop, rest }))
             }
-            Route::Dialled { mut transport, fails_whole } => {
+            Bottom::Dialled { mut transport, fails_whole } => {
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 self.poll
                     .registry()
                     .register(transport.source(), SOCKET, interest)
                     .map_err(|error| OpenFailure::classify(OpenStep::Connect, &error))?;
-                Ok(open(transport, fails_whole, papers))
-            }
-        }
-    }
-
-    fn connected(
-        &self,
-        tcp: mio::net::TcpStream,
-        mut papers: Papers,
-        endpoint: Option<&Endpoint>,
-    ) -> Result<Step, OpenFailure> {
-        // A long-lived connection with small messages gains nothing from Nagle's algorithm.
-        let _ = tcp.set_nodelay(true);
-        match self.tls.as_ref().zip(papers.tls.take()) {
-            None => Ok(open(Box::new(tcp), true, papers)),
-            Some((tls, config)) => {
-                let endpoint = endpoint.unwrap_or(&self.endpoint);
-                let tls = Box::new(TlsStream::start(endpoint, tls, config, tcp)?);
-                Ok(Step::Next(Stage::ShakingHands { tls, papers }))
+                next_layer(Stream { transport, fails_whole }, rest)
             }
         }
     }
 }
 
-fn open(transport: Box<dyn Transport>, fails_whole: bool, papers: Papers) -> Step {
-    let Papers { handshake, .. } = papers;
-    Step::Open(Dialled { stream: Socket::new(transport, fails_whole), handshake })
+/// Starts the next layer over the stream. Over the last one comes the upgrade.
+fn next_layer(stream: Stream, mut rest: Rest) -> Result<Step, OpenFailure> {
+    Ok(match rest.layers.pop_front() {
+        Some(Layer::Tls((layer, config))) => {
+            let tls = Box::new(TlsStream::start(layer, config, stream.transport)?);
+            Step::Next(Stage::ShakingHands { tls, rest })
+        }
+        Some(Layer::Tunnel(tunnel)) => {
+            Step::Next(Stage::Tunnelling { stream, tunnel: Box::new(tunnel), rest })
+        }
+        None => {
+            let Stream { transport, fails_whole } = stream;
+            let stream = Socket::new(transport, fails_whole);
+            Step::Open(Dialled { stream, handshake: rest.handshake })
+        }
+    })
 }
 
 impl Host for Os {
@@ -199,8 +207,7 @@ impl Host for Os {
 
     fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {
         self.addresses.begin();
-        let errand = self.errands.open(endpoint.clone(), self.waker.clone());
-        Dialing { stage: Stage::Fetching(errand), endpoint }
+        Dialing { stage: Stage::Fetching(self.errands.open(endpoint, self.waker.clone())) }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -214,7 +221,7 @@ impl Host for Os {
         self.look_at = None;
         loop {
             let stage = std::mem::replace(&mut dialing.stage, Stage::Over);
-            match self.step(stage, dialing.endpoint.as_deref()) {
+            match self.step(stage) {
                 Ok(Step::Next(stage)) => dialing.stage = stage,
                 Ok(Step::Stay(stage)) => {
                     dialing.stage = stage;

@@ -1,15 +1,13 @@
-//! Non-blocking TLS over TCP.
+//! Non-blocking TLS over another stream: TCP, TLS to a proxy, or the user's own.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::task::Poll;
 
 use gateway_core::OpenError;
-use gateway_wire::{Endpoint, OpenFailure, Tls};
+use gateway_wire::{OpenFailure, TlsLayer};
 use mio::event::Source;
-use mio::net::TcpStream;
 use rustls::{ClientConfig, ClientConnection};
-use rustls_pki_types::ServerName;
 use tracing::warn;
 
 use crate::dial::{Transport, uninterrupted};
@@ -19,29 +17,26 @@ use crate::dial::{Transport, uninterrupted};
 pub(crate) struct TlsStream {
     connection: ClientConnection,
     /// Formats a failure.
-    tls: Tls,
-    tcp: TcpStream,
+    layer: TlsLayer,
+    under: Box<dyn Transport>,
     /// Whether TLS records were written since the last `take_progress`.
     has_moved: bool,
 }
 
 impl TlsStream {
     pub(crate) fn start(
-        endpoint: &Endpoint,
-        tls: &Tls,
+        layer: TlsLayer,
         config: Arc<ClientConfig>,
-        tcp: TcpStream,
+        under: Box<dyn Transport>,
     ) -> Result<Self, OpenFailure> {
-        if tls.is_insecure() {
-            warn!("the server's certificate is NOT checked");
+        if layer.is_insecure() {
+            let peer = if layer.is_to_proxy() { "proxy" } else { "server" };
+            warn!("the {peer}'s certificate is NOT checked");
         }
-        let refused = |error: &dyn std::fmt::Display| {
+        let connection = ClientConnection::new(config, layer.name().clone()).map_err(|error| {
             OpenFailure::new(OpenError::Configuration, format!("TLS cannot start: {error}"))
-        };
-        let name = ServerName::try_from(endpoint.tls_name().to_owned())
-            .map_err(|error| refused(&error))?;
-        let connection = ClientConnection::new(config, name).map_err(|error| refused(&error))?;
-        Ok(Self { connection, tls: tls.clone(), tcp, has_moved: false })
+        })?;
+        Ok(Self { connection, layer, under, has_moved: false })
     }
 
     /// Continues the handshake, as far as possible without blocking.
@@ -49,7 +44,7 @@ impl TlsStream {
         match self.shake_hands() {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) => Poll::Ready(Err(self.tls.failure(&error))),
+            Err(error) => Poll::Ready(Err(self.layer.failure(&error))),
         }
     }
 
@@ -63,9 +58,9 @@ impl TlsStream {
         self.push()
     }
 
-    /// Reads records from the socket once. Zero means that the stream has ended.
+    /// Reads records from the stream below once. Zero means that the stream has ended.
     fn pull(&mut self) -> io::Result<usize> {
-        let count = uninterrupted(|| self.connection.read_tls(&mut self.tcp))?;
+        let count = uninterrupted(|| self.connection.read_tls(&mut self.under))?;
         if let Err(error) = self.connection.process_new_packets() {
             let _ = self.push(); // tries to send the alert
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
@@ -73,15 +68,15 @@ impl TlsStream {
         Ok(count)
     }
 
-    /// Writes the pending records to the socket.
+    /// Writes the pending records to the stream below, which may have a buffer of its own.
     fn push(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
-            if uninterrupted(|| self.connection.write_tls(&mut self.tcp))? == 0 {
+            if uninterrupted(|| self.connection.write_tls(&mut self.under))? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.has_moved = true;
         }
-        Ok(())
+        uninterrupted(|| self.under.flush())
     }
 }
 
@@ -121,22 +116,22 @@ impl Write for TlsStream {
 
 impl Transport for TlsStream {
     fn source(&mut self) -> &mut dyn Source {
-        &mut self.tcp
+        self.under.source()
     }
 
     fn take_progress(&mut self) -> bool {
-        std::mem::take(&mut self.has_moved)
+        std::mem::take(&mut self.has_moved) | self.under.take_progress()
     }
 
     fn shutdown(&mut self) {
         self.connection.send_close_notify();
         // If this fails, the drop follows in any case.
         let _ = self.push();
-        Transport::shutdown(&mut self.tcp);
+        self.under.shutdown();
     }
 
     fn abort(&mut self) {
-        Transport::abort(&mut self.tcp);
+        self.under.abort();
     }
 }
 
@@ -145,6 +140,8 @@ mod tests {
     use std::net::{TcpListener, TcpStream as StdStream};
     use std::sync::Arc;
 
+    use gateway_wire::{Layer, Opens, Parts, Provider, Settings, Tls};
+    use mio::net::TcpStream;
     use rcgen::generate_simple_self_signed;
     use rustls::crypto::ring;
     use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -170,11 +167,18 @@ mod tests {
         });
         let tcp = TcpStream::from_std(StdStream::connect(address).unwrap());
         let client: Box<dyn Transport> = if secure {
-            let endpoint = Endpoint::builder(format!("wss://{address}")).build().unwrap();
-            let tls = Tls::insecure().unwrap();
-            let mut tls = TlsStream::start(&endpoint, &tls, tls.config().unwrap(), tcp).unwrap();
+            let socket = SockRef::from(&tcp).try_clone().unwrap();
+            let settings = Settings::new(format!("wss://{address}"));
+            let settings = Settings { tls: Tls::insecure().ok(), ..settings };
+            let Parts { endpoint, router, .. } =
+                settings.build(Opens::Driver, Provider::None).unwrap();
+            let Some(Layer::Tls(layer)) = router.route(&endpoint).unwrap().layers.pop() else {
+                panic!("no TLS")
+            };
+            let config = layer.config().unwrap();
+            let mut tls = TlsStream::start(layer, config, Box::new(tcp)).unwrap();
             assert_eq!(tls.poll_handshake(), Poll::Ready(Ok(())));
-            SockRef::from(&tls.tcp).set_nonblocking(true).unwrap();
+            socket.set_nonblocking(true).unwrap();
             Box::new(tls)
         } else {
             Box::new(tcp)

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use gateway_core::ConfigErrors;
 use gateway_wire::{
-    Attempt, Parts, Provider as HasProvider, ProviderError, Request, Settings, settings_methods,
-    system_resolver,
+    Attempt, Opens, Parts, Provider as HasProvider, ProviderError, Request, Settings,
+    settings_methods, system_resolver,
 };
 
 use crate::client::Client;
-use crate::dial::{Addresses, Dial, TcpDial, TlsDial};
+use crate::dial::{Addresses, Bottom, Dial, TcpDial};
+use crate::layers::TlsFiles;
 use crate::open::{Opener, Provider};
 use crate::resolve::Lookups;
 
@@ -34,20 +35,31 @@ use crate::resolve::Lookups;
 pub struct Builder {
     settings: Settings,
     dial: Option<Box<dyn Dial>>,
+    opens: Opens,
     provider: Option<Provider>,
 }
 
 impl Builder {
     pub(crate) fn new(url: String) -> Self {
-        Self { settings: Settings::new(url), dial: None, provider: None }
+        Self { settings: Settings::new(url), dial: None, opens: Opens::Driver, provider: None }
     }
 
     settings_methods!();
 
-    /// Replaces TCP and TLS as the way to open the byte stream, for example with a proxy. The
-    /// client then ignores the builder's `tls` and `resolver`.
+    /// Replaces TCP and TLS as the way to open the byte stream. The client then ignores the builder's
+    /// `tls` and `resolver`, and must not have a `proxy`.
     pub fn dial(mut self, dial: impl Dial) -> Self {
         self.dial = Some(Box::new(dial));
+        self.opens = Opens::User;
+        self
+    }
+
+    /// Replaces TCP, but not TLS: `dial` opens a plain stream to the server, and the client performs
+    /// the TLS of a `wss://` URL over it, with the builder's [`tls`](Self::tls). The client then
+    /// ignores the builder's `resolver`, and must not have a `proxy`.
+    pub fn dial_under_tls(mut self, dial: impl Dial) -> Self {
+        self.dial = Some(Box::new(dial));
+        self.opens = Opens::UserUnderTls;
         self
     }
 
@@ -93,15 +105,17 @@ impl Builder {
             Some(_) => HasProvider::Given,
             None => HasProvider::None,
         };
-        let Parts { endpoint, tls, session } =
-            self.settings.build(self.dial.is_none(), provider)?;
+        let Parts { endpoint, router, session } = self.settings.build(self.opens, provider)?;
         let addresses = Addresses::default();
-        let dial = self.dial.unwrap_or_else(|| {
-            let lookups = Lookups::new(resolver.unwrap_or_else(system_resolver));
-            let tls = tls.map(TlsDial::new);
-            Box::new(Arc::new(TcpDial { tls, lookups, addresses: addresses.clone() }))
-        });
-        let opener = Arc::new(Opener { endpoint, dial, provider: self.provider, addresses });
+        let bottom = self.dial.map_or_else(
+            || {
+                let lookups = Lookups::new(resolver.unwrap_or_else(system_resolver));
+                Bottom::Tcp(TcpDial { lookups, addresses: addresses.clone() })
+            },
+            Bottom::Users,
+        );
+        let (tls_files, provider) = (TlsFiles::new(), self.provider);
+        let opener = Arc::new(Opener { endpoint, router, bottom, tls_files, provider, addresses });
         Ok(Client::new(session, opener, wall))
     }
 }

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use gateway_core::{CloseFrame, ConnectionState, GiveUpCause, Network, Statistics, Verdict};
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Host as _,
-    Message, Name, NoAnswer, OnReadyError, Position, Progress, Repeat, RequestError,
+    Message, Name, NoAnswer, OnReadyError, Position, Progress, ProxyServer, Repeat, RequestError,
     RequestErrorKind, RequestId, ResponseHeaders, SendError, Session, Status, WallClock,
 };
 use tokio::task::coop;
@@ -440,6 +440,13 @@ impl Client {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.engine.host().opener.endpoint
+    }
+
+    /// Returns the proxy through which the client reaches this endpoint, if there is one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&ProxyServer> {
+        let opener = &self.engine.host().opener;
+        opener.router.proxy(&opener.endpoint).map(|proxy| &**proxy)
     }
 
     /// Returns a snapshot of the client, for example for a health endpoint.

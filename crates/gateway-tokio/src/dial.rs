@@ -1,5 +1,5 @@
-//! Opens a byte stream: DNS, TCP to each address, TLS. It has no deadline, because the core's
-//! deadline covers all of it.
+//! Opens the stream under all layers: DNS and TCP to each address, or the user's own code. It has no
+//! deadline, because the core's deadline covers all of it.
 
 use std::any::Any;
 use std::fmt;
@@ -11,20 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use gateway_core::OpenError;
-use gateway_wire::{
-    ATTEMPT_DELAY, AddressBook, Endpoint, OpenFailure, OpenStep, Tls, literal_address,
-};
-use rustls_pki_types::ServerName;
+use gateway_wire::{ATTEMPT_DELAY, AddressBook, Endpoint, Hop, OpenFailure, OpenStep};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConfig;
-use tracing::warn;
 
 use crate::clock::after;
-use crate::off_thread::OffThread;
 use crate::resolve::Lookups;
 
 /// A byte stream to a server: TCP, TLS over TCP, or your own type.
@@ -54,7 +46,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 pub type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, OpenFailure>> + Send>>;
 
 /// Opens the byte stream under a WebSocket. The default is TCP, with TLS for `wss://`. Your own
-/// implementation may use a proxy, a Unix socket, or memory.
+/// implementation may use a Unix socket, memory, or another proxy than those of
+/// [`Proxy`](gateway_wire::Proxy).
+///
+/// [`Builder::dial`](crate::Builder::dial) expects a stream that needs no TLS from the client, even for
+/// `wss://`. With [`Builder::dial_under_tls`](crate::Builder::dial_under_tls) the client performs it.
 ///
 /// The client drops the future when the connect timeout expires. A dropped future must leave
 /// nothing open.
@@ -82,7 +78,7 @@ pub trait Dial: Send + Sync + 'static {
     ///
     /// The default resets a [`TcpStream`], also under a [`TlsStream`] of tokio-rustls. It does
     /// nothing for other types, so dropping them closes the connection. Implement this method for a
-    /// stream of another type, such as a proxy's over TCP:
+    /// stream of another type, such as a buffered one over TCP:
     ///
     /// ```
     /// # use std::any::Any;
@@ -91,8 +87,8 @@ pub trait Dial: Send + Sync + 'static {
     /// # use gateway_tokio::{Dial, Dialing, Endpoint, Transport};
     /// # use tokio::io::{AsyncRead, AsyncWrite, BufStream};
     /// # use tokio::net::TcpStream;
-    /// # struct Proxy;
-    /// # impl Dial for Proxy {
+    /// # struct Buffered;
+    /// # impl Dial for Buffered {
     /// #     fn dial(&self, _: &Endpoint) -> Dialing { unimplemented!() }
     /// fn abort(&self, transport: &mut dyn Transport) {
     ///     let transport: &mut dyn Any = transport;
@@ -103,18 +99,27 @@ pub trait Dial: Send + Sync + 'static {
     /// # }
     /// ```
     fn abort(&self, transport: &mut dyn Transport) {
-        let transport: &dyn Any = transport;
-        let secure = || transport.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
-        if let Some(tcp) = transport.downcast_ref::<TcpStream>().or_else(secure) {
-            let _ = tcp.set_zero_linger(); // the drop follows in any case
-        }
+        reset_on_drop(transport);
     }
 }
 
-/// TCP, with TLS for `wss://`.
+/// Lets the drop of a TCP stream reset its connection.
+pub(crate) fn reset_on_drop(transport: &dyn Transport) {
+    let transport: &dyn Any = transport;
+    let secure = || transport.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+    if let Some(tcp) = transport.downcast_ref::<TcpStream>().or_else(secure) {
+        let _ = tcp.set_zero_linger(); // the drop follows in any case
+    }
+}
+
+/// What opens the stream under all layers.
+pub(crate) enum Bottom {
+    Tcp(TcpDial),
+    Users(Box<dyn Dial>),
+}
+
+/// TCP.
 pub(crate) struct TcpDial {
-    /// `None` for a `ws://` endpoint that no request changes.
-    pub(crate) tls: Option<TlsDial>,
     pub(crate) lookups: Lookups,
     pub(crate) addresses: Addresses,
 }
@@ -130,38 +135,48 @@ impl Addresses {
     }
 }
 
-impl Dial for Arc<TcpDial> {
-    /// The bare socket. A TLS stream over it does not.
-    fn fails_whole(&self) -> bool {
-        true
+impl Bottom {
+    /// Opens a stream to the endpoint, or to the proxy before it.
+    pub(crate) async fn open(
+        &self,
+        hop: &Hop,
+        endpoint: &Endpoint,
+    ) -> Result<Box<dyn Transport>, OpenFailure> {
+        match self {
+            Self::Tcp(dial) => {
+                let tcp = dial.connect(hop).await?;
+                // A long-lived connection with small messages gains nothing from Nagle's algorithm.
+                let _ = tcp.set_nodelay(true);
+                Ok(Box::new(tcp))
+            }
+            Self::Users(dial) => dial.dial(endpoint).await,
+        }
     }
 
-    fn dial(&self, endpoint: &Endpoint) -> Dialing {
-        let (endpoint, dial) = (endpoint.clone(), Self::clone(self));
-        Box::pin(async move {
-            let tls = dial.tls.as_ref().filter(|_| endpoint.is_secure());
-            let config = match tls {
-                Some(tls) => Some(tls.config(&endpoint).await?),
-                None => None,
-            };
-            let tcp = dial.connect(&endpoint).await?;
-            // A long-lived connection with small messages gains nothing from Nagle's algorithm.
-            let _ = tcp.set_nodelay(true);
-            match tls.zip(config) {
-                Some((tls, config)) => shake_hands(&endpoint, &tls.tls, config, tcp).await,
-                None => Ok(Box::new(tcp) as Box<dyn Transport>),
-            }
-        })
+    /// Whether a failed write to a stream without layers means that no byte left this process.
+    pub(crate) fn fails_whole(&self) -> bool {
+        match self {
+            Self::Tcp(_) => true,
+            Self::Users(dial) => dial.fails_whole(),
+        }
+    }
+
+    /// Prepares a stream that [`open`](Self::open) returned for a drop that resets the connection.
+    pub(crate) fn abort(&self, transport: &mut dyn Transport) {
+        match self {
+            Self::Tcp(_) => reset_on_drop(transport),
+            Self::Users(dial) => dial.abort(transport),
+        }
     }
 }
 
 impl TcpDial {
     /// Connects to the first address that answers. Each address is tried when the connect before it
     /// has failed, or is late.
-    async fn connect(&self, endpoint: &Endpoint) -> Result<TcpStream, OpenFailure> {
-        let resolved = match literal_address(endpoint) {
+    async fn connect(&self, hop: &Hop) -> Result<TcpStream, OpenFailure> {
+        let resolved = match hop.literal_address() {
             Some(address) => vec![address],
-            None => self.lookups.resolve(endpoint).await?,
+            None => self.lookups.resolve(hop).await?,
         };
         let mut waiting = self.addresses.lock().order(resolved).into_iter();
         let mut trying = FuturesUnordered::new();
@@ -181,7 +196,10 @@ impl TcpDial {
                         failure = error;
                         trying.extend(waiting.next().map(|address| self.attempt(address)));
                     }
-                    None => return Err(OpenFailure::classify(OpenStep::Connect, &failure)),
+                    None => {
+                        let failure = OpenFailure::classify(OpenStep::Connect, &failure);
+                        return Err(hop.failure(failure));
+                    }
                 },
                 () = after(ATTEMPT_DELAY), if waiting.len() > 0 => {
                     trying.extend(waiting.next().map(|address| self.attempt(address)));
@@ -196,114 +214,8 @@ impl TcpDial {
     }
 }
 
-/// TLS, and the thread that reads its files.
-pub(crate) struct TlsDial {
-    tls: Tls,
-    thread: OffThread<Arc<ClientConfig>>,
-}
-
-impl TlsDial {
-    pub(crate) fn new(tls: Tls) -> Self {
-        Self { tls, thread: OffThread::new("gateway-tls", OpenError::Tls) }
-    }
-
-    /// Returns the TLS settings for an attempt's handshake.
-    async fn config(&self, endpoint: &Endpoint) -> Result<Arc<ClientConfig>, OpenFailure> {
-        let reading = self.tls.for_endpoint(endpoint);
-        at_once_or(reading.try_config(), &self.thread, move || reading.config()).await
-    }
-}
-
-/// Returns `known`, or else what `read` returns on a thread that may block.
-async fn at_once_or<T: Send + 'static>(
-    known: Option<T>,
-    thread: &OffThread<T>,
-    read: impl FnOnce() -> Result<T, OpenFailure> + Send + 'static,
-) -> Result<T, OpenFailure> {
-    match known {
-        Some(known) => Ok(known),
-        None => thread.begin(read).await,
-    }
-}
-
-async fn shake_hands(
-    endpoint: &Endpoint,
-    tls: &Tls,
-    config: Arc<ClientConfig>,
-    tcp: TcpStream,
-) -> Result<Box<dyn Transport>, OpenFailure> {
-    if tls.is_insecure() {
-        warn!("the server's certificate is NOT checked");
-    }
-    let name = ServerName::try_from(endpoint.tls_name().to_owned()).map_err(|error| {
-        OpenFailure::new(
-            OpenError::Configuration,
-            format!("the host is not a valid TLS name: {error}"),
-        )
-    })?;
-    match TlsConnector::from(config).connect(name, tcp).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(tls.failure(&error)),
-    }
-}
-
 impl fmt::Debug for dyn Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Transport")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::thread;
-
-    use futures_util::FutureExt as _;
-
-    use super::*;
-
-    fn off_thread<T: Send + 'static>() -> OffThread<T> {
-        OffThread::new("gateway-tls", OpenError::Tls)
-    }
-
-    #[tokio::test]
-    async fn the_trust_store_is_read_off_the_runtimes_thread_and_only_where_it_must_be() {
-        let here = thread::current().id();
-        let reader = at_once_or(None, &off_thread(), || Ok(thread::current().id())).await.unwrap();
-        assert_ne!(reader, here);
-
-        let known = at_once_or(Some(7), &off_thread(), || panic!("it is known")).await.unwrap();
-        assert_eq!(known, 7);
-    }
-
-    #[tokio::test]
-    async fn a_trust_store_whose_reading_panics_fails_the_attempt() {
-        let failed = at_once_or::<()>(None, &off_thread(), || panic!("unreadable")).await;
-        assert_eq!(failed.unwrap_err().error(), OpenError::Tls);
-    }
-
-    #[test]
-    fn a_file_that_hangs_holds_one_thread_and_no_runtime() {
-        let (begun, begins) = std::sync::mpsc::channel();
-        let (go, held) = std::sync::mpsc::channel::<()>();
-        let held = Arc::new(Mutex::new(held));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-
-        runtime.block_on(async {
-            let off_thread = off_thread();
-            for _ in 0..4 {
-                let (begun, held) = (begun.clone(), Arc::clone(&held));
-                let hangs = move || {
-                    begun.send(()).unwrap();
-                    let _ = held.lock().unwrap().recv();
-                    Ok(())
-                };
-                let attempt = at_once_or(None, &off_thread, hangs);
-                assert!(attempt.now_or_never().is_none()); // its deadline drops it
-            }
-        });
-        drop(runtime);
-
-        drop((go, begun));
-        assert_eq!(begins.iter().count(), 1);
     }
 }

@@ -5,14 +5,18 @@
 //! slow link, that lasts for minutes. The peer would seem to take nothing.
 
 use std::any::Any;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::task::coop;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConnection;
 
 use crate::dial::Transport;
+use crate::layers::Secured;
 
 /// Writes to the socket, if `transport` is a bare one.
 pub(crate) fn poll_write(
@@ -27,27 +31,96 @@ pub(crate) fn poll_write(
     }
 }
 
-/// Writes the pending TLS records, if `transport` is TLS over a socket. Returns how many of their
-/// bytes the socket took.
+/// Writes the pending TLS records, if `transport` is TLS of this client, or TLS over a socket.
+/// Returns how many of their bytes the stream under all TLS took.
 pub(crate) fn poll_records(
     transport: &mut dyn Transport,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let transport: &mut dyn Any = transport;
-    let Some(tls) = transport.downcast_mut::<TlsStream<TcpStream>>() else {
-        return Poll::Ready(Ok(0));
-    };
-    let (tcp, connection) = tls.get_mut();
-    let mut taken = 0;
+    if let Some(secured) = transport.downcast_mut::<Secured>() {
+        let (under, connection) = secured.parts();
+        return poll_push(connection, under, cx);
+    }
+    match transport.downcast_mut::<TlsStream<TcpStream>>() {
+        Some(tls) => {
+            let (tcp, connection) = tls.get_mut();
+            poll_push(connection, tcp, cx)
+        }
+        None => Poll::Ready(Ok(0)),
+    }
+}
+
+/// Writes the pending records of `connection` to `under`.
+fn poll_push(
+    connection: &mut ClientConnection,
+    under: &mut dyn Transport,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    // TLS below has a buffer of its own, which must be empty before it takes more.
+    let mut taken = ready!(poll_records(under, cx))?;
+    let mut passed_on = 0;
     while connection.wants_write() {
-        match within_budget(cx, || connection.write_tls(&mut Direct(tcp))) {
+        let any: &dyn Any = under;
+        let written = match any.downcast_ref::<TcpStream>() {
+            Some(tcp) => within_budget(cx, || connection.write_tls(&mut Direct(tcp))),
+            None => match connection.write_tls(&mut NonBlocking::new(under, cx)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                outcome => Poll::Ready(outcome),
+            },
+        };
+        match written {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(Ok(count)) => taken += count,
+            Poll::Ready(Ok(count)) => passed_on += count,
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => break,
         }
     }
+    let any: &dyn Any = under;
+    if any.is::<Secured>() || any.is::<TlsStream<TcpStream>>() {
+        taken += ready!(poll_records(under, cx))?;
+    } else {
+        taken += passed_on;
+    }
     Poll::Ready(Ok(taken))
+}
+
+/// A transport whose reads and writes fail with `WouldBlock` where they would have to wait. The task
+/// is then woken when they can go on.
+pub(crate) struct NonBlocking<'a, 'b> {
+    transport: &'a mut dyn Transport,
+    cx: &'a mut Context<'b>,
+}
+
+impl<'a, 'b> NonBlocking<'a, 'b> {
+    pub(crate) fn new(transport: &'a mut dyn Transport, cx: &'a mut Context<'b>) -> Self {
+        Self { transport, cx }
+    }
+}
+
+fn now<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
+    match outcome {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl Read for NonBlocking<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut buffer = ReadBuf::new(buffer);
+        now(Pin::new(&mut *self.transport).poll_read(self.cx, &mut buffer))?;
+        Ok(buffer.filled().len())
+    }
+}
+
+impl Write for NonBlocking<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        now(Pin::new(&mut *self.transport).poll_write(self.cx, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        now(Pin::new(&mut *self.transport).poll_flush(self.cx))
+    }
 }
 
 /// Without this, a task that sends in a loop would never let other tasks run.

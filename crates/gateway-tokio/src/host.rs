@@ -21,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use crate::clock::{Clock, current_runtime};
 use crate::dial::Transport;
 use crate::direct;
+use crate::layers::{Secured, bottom};
 use crate::open::{Opener, Opening};
 use crate::outside::{self, Boxed, Movable, Outside, WayOut};
 
@@ -235,21 +236,22 @@ impl ByteStream for Polled {
     }
 
     fn abort(&mut self) {
-        self.opener.dial.abort(&mut *self.transport);
+        self.opener.bottom.abort(bottom(&mut *self.transport));
     }
 
     fn fails_whole(&self) -> bool {
         // TLS has a buffer of its own.
         let transport: &dyn Any = &*self.transport;
-        !transport.is::<TlsStream<TcpStream>>() && self.opener.dial.fails_whole()
+        let is_tls = transport.is::<Secured>() || transport.is::<TlsStream<TcpStream>>();
+        !is_tls && self.opener.bottom.fails_whole()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_wire::{Tls, system_resolver};
+    use gateway_wire::{Opens, Parts, Provider, Settings, Tls, system_resolver};
     use rcgen::generate_simple_self_signed;
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, BufStream};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;
@@ -257,22 +259,32 @@ mod tests {
     use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
     use super::*;
-    use crate::dial::{Addresses, TcpDial, TlsDial};
+    use crate::dial::{Addresses, Bottom, Dial, Dialing, TcpDial};
+    use crate::layers::TlsFiles;
     use crate::resolve::Lookups;
 
     /// Connects a client's stream to a server's bare socket. With `tls`, both have done their TLS
     /// handshake.
     async fn connected(tls: Option<Tls>) -> (Polled, TcpStream) {
+        connected_over(tls, None).await
+    }
+
+    /// The same, over the stream of this `Dial`.
+    async fn connected_over(tls: Option<Tls>, dial: Option<Box<dyn Dial>>) -> (Polled, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let endpoint = Endpoint::builder(url).build().unwrap();
         let acceptor = tls.is_some().then(acceptor);
+        let settings = Settings { tls, ..Settings::new(url) };
+        let parts = settings.build(Opens::Driver, Provider::None).unwrap();
+        let Parts { endpoint, router, .. } = parts;
         let addresses = Addresses::default();
         let lookups = Lookups::new(system_resolver());
-        let tls = tls.map(TlsDial::new);
-        let dial = Box::new(Arc::new(TcpDial { tls, lookups, addresses: addresses.clone() }));
-        let opener = Arc::new(Opener { endpoint, dial, provider: None, addresses });
+        let tcp = Bottom::Tcp(TcpDial { lookups, addresses: addresses.clone() });
+        let bottom = dial.map_or(tcp, Bottom::Users);
+        let tls_files = TlsFiles::new();
+        let opener =
+            Arc::new(Opener { endpoint, router, bottom, tls_files, provider: None, addresses });
         let accept = async {
             let (tcp, _) = listener.accept().await.unwrap();
             match acceptor {
@@ -316,14 +328,41 @@ mod tests {
         }
     }
 
+    /// Opens a stream of a type that the client does not know.
+    struct Buffered;
+
+    impl Dial for Buffered {
+        fn dial(&self, endpoint: &Endpoint) -> Dialing {
+            let port = endpoint.port();
+            Box::pin(async move {
+                let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                Ok(Box::new(BufStream::new(tcp)) as Box<dyn Transport>)
+            })
+        }
+
+        fn abort(&self, transport: &mut dyn Transport) {
+            let transport: &mut dyn Any = transport;
+            let stream = transport.downcast_mut::<BufStream<TcpStream>>();
+            stream.expect("the stream that `dial` returned").get_ref().set_zero_linger().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn under_the_clients_tls_the_users_abort_gets_the_users_stream() {
+        let tls = Some(Tls::insecure().unwrap());
+        let (mut client, mut server) = connected_over(tls, Some(Box::new(Buffered))).await;
+        client.abort();
+        drop(client);
+        let reset = server.read_u8().await.unwrap_err().kind();
+        assert_eq!(reset, io::ErrorKind::ConnectionReset);
+    }
+
     /// Fills `client`'s socket, then has `server` read less than tokio needs to report it as
     /// writable. That is a third of the send buffer, which Linux makes twice as large as requested.
     #[cfg(target_os = "linux")]
     async fn fill_and_read_some(client: &mut Polled, server: &mut TcpStream) {
-        let transport: &dyn std::any::Any = &*client.transport;
-        let secure = transport.downcast_ref::<tokio_rustls::client::TlsStream<TcpStream>>();
-        let tcp = secure.map(|tls| tls.get_ref().0).or_else(|| transport.downcast_ref());
-        let socket = socket2::SockRef::from(tcp.unwrap());
+        let tcp: &dyn Any = bottom(&mut *client.transport);
+        let socket = socket2::SockRef::from(tcp.downcast_ref::<TcpStream>().unwrap());
         socket.set_send_buffer_size(1 << 20).unwrap();
         socket2::SockRef::from(&*server).set_recv_buffer_size(64 << 10).unwrap();
         // The last write must wait for the socket, not for the task's budget.

@@ -44,6 +44,7 @@ mod direct;
 mod economy;
 mod fleet;
 mod host;
+mod layers;
 mod off_thread;
 mod open;
 mod outside;
@@ -62,7 +63,7 @@ pub use gateway_wire::{
     Accepted, Account, Attempt, Behind, ClientEvent, CorrelationError, Correlator, Counts, End,
     EndKind, Endpoint, Fate, FleetAccount, FleetError, FlushError, FlushErrorKind, JsonCorrelator,
     Limits, Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outbox, Outcome,
-    ProviderError, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
+    ProviderError, Proxy, ProxyServer, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
     SendError, SharedBudget, Status, Text, Tls,
 };
 #[cfg(feature = "metrics")]

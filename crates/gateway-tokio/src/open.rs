@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use futures_util::FutureExt as _;
-use gateway_wire::{Attempt, Dialled, Endpoint, Handshake, OpenFailure, ProviderError, Request};
+use gateway_wire::{
+    Attempt, Dialled, Endpoint, Handshake, OpenFailure, ProviderError, Request, Router,
+};
 
 use crate::clock::current_runtime;
-use crate::dial::{Addresses, Dial, Transport};
+use crate::dial::{Addresses, Bottom, Transport};
+use crate::layers::TlsFiles;
 
 /// The future of a provider.
 pub type Providing = Pin<Box<dyn Future<Output = Result<Request, ProviderError>> + Send>>;
@@ -22,7 +25,9 @@ pub type Provider = Arc<dyn Fn(Attempt) -> Providing + Send + Sync>;
 /// What all attempts of a client share.
 pub(crate) struct Opener {
     pub(crate) endpoint: Endpoint,
-    pub(crate) dial: Box<dyn Dial>,
+    pub(crate) router: Router,
+    pub(crate) bottom: Bottom,
+    pub(crate) tls_files: TlsFiles,
     pub(crate) provider: Option<Provider>,
     pub(crate) addresses: Addresses,
 }
@@ -64,7 +69,7 @@ impl Opener {
         let opening = async move {
             let endpoint = endpoint.as_deref().unwrap_or(&opener.endpoint);
             let handshake = Handshake::start(endpoint);
-            let stream = opener.dial.dial(endpoint).await?;
+            let stream = opener.stream(endpoint).await?;
             Ok(Dialled { stream, handshake })
         };
         let opening = AssertUnwindSafe(opening).catch_unwind(); // it is not polled again

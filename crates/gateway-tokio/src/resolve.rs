@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gateway_core::OpenError;
-use gateway_wire::{Endpoint, OpenFailure, Resolver, resolve};
+use gateway_wire::{Hop, OpenFailure, Resolver};
 
 use crate::off_thread::OffThread;
 
@@ -14,9 +14,9 @@ pub(crate) struct Lookups {
     thread: OffThread<Answer>,
 }
 
-/// What a lookup found, and for which endpoint.
+/// What a lookup found, and for which host.
 struct Answer {
-    endpoint: Endpoint,
+    hop: Hop,
     addresses: Result<Vec<SocketAddr>, OpenFailure>,
 }
 
@@ -27,18 +27,15 @@ impl Lookups {
 
     /// Starts a lookup, or waits for the one that runs. If that one was for another host, starts one
     /// after it.
-    pub(crate) async fn resolve(
-        &self,
-        endpoint: &Endpoint,
-    ) -> Result<Vec<SocketAddr>, OpenFailure> {
+    pub(crate) async fn resolve(&self, hop: &Hop) -> Result<Vec<SocketAddr>, OpenFailure> {
         loop {
-            let (asked, resolver) = (endpoint.clone(), Arc::clone(&self.resolver));
+            let (asked, resolver) = (hop.clone(), Arc::clone(&self.resolver));
             let lookup = self.thread.begin(move || {
-                let addresses = resolve(&asked, &resolver);
-                Ok(Answer { endpoint: asked, addresses })
+                let addresses = asked.resolve(&resolver);
+                Ok(Answer { hop: asked, addresses })
             });
-            let Answer { endpoint: asked, addresses } = lookup.await?;
-            if (asked.host(), asked.port()) == (endpoint.host(), endpoint.port()) {
+            let Answer { hop: asked, addresses } = lookup.await?;
+            if asked == *hop {
                 return addresses;
             }
         }

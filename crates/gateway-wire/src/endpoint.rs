@@ -269,7 +269,7 @@ fn error(field: &str, limit: impl Into<String>) -> ConfigError {
     ConfigError::new(field, "", limit)
 }
 
-fn bracketed(host: &str) -> String {
+pub(crate) fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 

@@ -1,7 +1,7 @@
 //! The opening handshake (RFC 6455 section 4.1): a request to write, an answer to read. No IO.
 
-mod head;
-mod refusal;
+pub(crate) mod head;
+pub(crate) mod refusal;
 mod response;
 mod retry_after;
 
@@ -57,7 +57,7 @@ pub struct Opened {
 const MAX_HEAD: usize = 64 << 10;
 
 /// The `User-Agent` of a request, unless a header sets another one.
-const USER_AGENT: &str = concat!("gateway/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("gateway/", env!("CARGO_PKG_VERSION"));
 
 /// Shows nothing of the request, whose headers may be secret.
 impl fmt::Debug for Handshake {
@@ -151,6 +151,9 @@ impl Handshake {
                     .map(|subprotocol| Judged::Accepted(subprotocol, ResponseHeaders::of(head))),
                 100..=199 => Ok(Judged::Interim),
                 _ => Ok(Judged::Refused(Refusal::new(head))),
+            });
+            let judged = judged.map_err(|why| {
+                OpenFailure::new(OpenError::NotHttp, why.words("the server", MAX_HEAD))
             });
             let Some((length, judged)) = judged? else { return Ok(None) };
             let end = self.skipped + length;

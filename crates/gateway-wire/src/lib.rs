@@ -50,11 +50,13 @@ mod outbox;
 mod outcome;
 mod output;
 mod provider;
+mod proxy;
 mod queue;
 mod rate;
 mod read_buffer;
 mod requests;
 mod resolver;
+mod route;
 mod session;
 mod settings;
 mod shared_budget;
@@ -84,15 +86,17 @@ pub use open_failure::{OpenFailure, OpenStep};
 pub use outbox::Outbox;
 pub use outcome::{Accepted, Fate, MessageId, Outcome, SendError};
 pub use provider::{Asking, Attempt, ProviderError, Request, Secrets};
+pub use proxy::{Proxy, ProxyServer, Tunnel};
 pub use rate::Rate;
 pub use read_buffer::with_read_buffer;
 pub use requests::{NoAnswer, Repeat, RequestError, RequestErrorKind, RequestId};
-pub use resolver::{Resolver, literal_address, resolve, system_resolver};
+pub use resolver::{Resolver, system_resolver};
+pub use route::{Hop, Layer, Route, Router, TlsLayer};
 pub use session::{
     Behind, BoxDialect, BoxObserver, FlushError, FlushErrorKind, Limits, OnReadyError, Order,
     Position, Session, SocketEnd, Space, Unread,
 };
-pub use settings::{Parts, Provider, Settings, WallClock};
+pub use settings::{Opens, Parts, Provider, Settings, WallClock};
 pub use shared_budget::{BudgetClock, SharedBudget};
 pub use status::Status;
 pub use suspend::{Suspend, SuspendDetector, SuspendWatch};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use gateway_core::OpenError;
 
-use crate::endpoint::Endpoint;
 use crate::open_failure::{OpenFailure, OpenStep};
+use crate::route::Hop;
 
 /// Resolves a host's name and port. It may block: drivers call it on a separate thread.
 pub type Resolver = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
@@ -18,33 +18,42 @@ pub fn system_resolver() -> Resolver {
     Arc::new(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
 }
 
-/// Resolves the endpoint's addresses. This may block.
-///
-/// # Errors
-/// [`OpenError::Dns`] if the resolver failed, or returned no address.
-pub fn resolve(endpoint: &Endpoint, resolver: &Resolver) -> Result<Vec<SocketAddr>, OpenFailure> {
-    let addresses = resolver(endpoint.host(), endpoint.port())
-        .map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error))?;
-    if addresses.is_empty() {
-        return Err(OpenFailure::new(OpenError::Dns, "the host's name has no address"));
+impl Hop {
+    /// Resolves the host's addresses. This may block.
+    ///
+    /// # Errors
+    /// [`OpenError::Dns`] if the resolver failed, or returned no address.
+    pub fn resolve(&self, resolver: &Resolver) -> Result<Vec<SocketAddr>, OpenFailure> {
+        let resolved = resolver(self.host(), self.port());
+        let resolved = resolved.map_err(|error| OpenFailure::classify(OpenStep::Resolve, &error));
+        match resolved {
+            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+            Ok(_) => {
+                let why = "the host's name has no address";
+                Err(self.failure(OpenFailure::new(OpenError::Dns, why)))
+            }
+            Err(failure) => Err(self.failure(failure)),
+        }
     }
-    Ok(addresses)
-}
 
-/// Returns the endpoint's address if its host is an IP address, which needs no resolver.
-#[must_use]
-pub fn literal_address(endpoint: &Endpoint) -> Option<SocketAddr> {
-    let address = endpoint.host().parse().ok()?;
-    Some(SocketAddr::new(address, endpoint.port()))
+    /// Returns the address if the host is an IP address, which needs no resolver.
+    #[must_use]
+    pub fn literal_address(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.host().parse().ok()?, self.port()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Endpoint;
+
+    fn hop(url: &str) -> Hop {
+        Hop::to(&Endpoint::builder(url).build().unwrap())
+    }
 
     #[test]
     fn a_resolver_that_fails_or_knows_no_address_is_a_dns_failure() {
-        let endpoint = Endpoint::builder("ws://feed.example:9").build().unwrap();
         let resolvers: [Resolver; 2] = [
             Arc::new(|_, _| Err(io::ErrorKind::TimedOut.into())),
             Arc::new(|host, port| {
@@ -53,7 +62,8 @@ mod tests {
             }),
         ];
         for resolver in &resolvers {
-            assert_eq!(resolve(&endpoint, resolver).unwrap_err().error(), OpenError::Dns);
+            let failure = hop("ws://feed.example:9").resolve(resolver).unwrap_err();
+            assert_eq!(failure.error(), OpenError::Dns);
         }
     }
 
@@ -64,9 +74,8 @@ mod tests {
             ("ws://[::1]:9", Some("[::1]:9")),
             ("ws://localhost:9", None),
         ] {
-            let endpoint = Endpoint::builder(url).build().unwrap();
             let expected = expected.map(|address| address.parse().unwrap());
-            assert_eq!(literal_address(&endpoint), expected, "{url}");
+            assert_eq!(hop(url).literal_address(), expected, "{url}");
         }
     }
 }

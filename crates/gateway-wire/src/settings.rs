@@ -16,8 +16,10 @@ use crate::guarded::{DialectFactory, Guarded};
 use crate::message::Message;
 use crate::name::Name;
 use crate::outbox::Outbox;
+use crate::proxy::Proxy;
 use crate::rate::Rate;
 use crate::resolver::Resolver;
+use crate::route::Router;
 use crate::session::{Behind, BoxObserver, Limits, Session};
 use crate::shared_budget::SharedBudget;
 use crate::tls::Tls;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub dialect: Option<DialectFactory>,
     /// Which server certificates are trusted; `None` for those that the platform trusts.
     pub tls: Option<Tls>,
+    /// The proxy, if there is one.
+    pub proxy: Option<Proxy>,
     /// Resolves the host's name; `None` for the system's resolver.
     pub resolver: Option<Resolver>,
     /// The seed of the jitter; `None` for a random one from the operating system.
@@ -84,15 +88,26 @@ pub enum Provider {
     OfSystem,
 }
 
+/// What opens the byte streams of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // there is no fourth case
+pub enum Opens {
+    /// The driver: TCP, the proxy's tunnel, TLS.
+    Driver,
+    /// The user's own code, up to a stream to the server. The driver performs TLS over it.
+    UserUnderTls,
+    /// The user's own code, with TLS.
+    User,
+}
+
 /// Validated settings, ready for a driver.
 #[derive(Debug)]
 #[allow(clippy::exhaustive_structs)] // taken apart by drivers
 pub struct Parts {
     /// The server's address and the headers of the upgrade.
     pub endpoint: Endpoint,
-    /// The TLS settings; `None` for a `ws://` endpoint without a provider, and for a driver that
-    /// opens its streams with the user's own code.
-    pub tls: Option<Tls>,
+    /// Finds the route of each attempt.
+    pub router: Router,
     /// The session.
     pub session: Session,
 }
@@ -118,6 +133,7 @@ impl Settings {
             on_ready: Vec::new(),
             dialect: None,
             tls: None,
+            proxy: None,
             resolver: None,
             seed: None,
             limits: Limits::default(),
@@ -136,20 +152,31 @@ impl Settings {
         }
     }
 
-    /// Validates all settings. `with_tls` says whether the driver itself performs the TLS handshake
-    /// of a `wss://` endpoint, and `provider` whether it has a provider.
+    /// Validates all settings. `opens` says what opens the streams, and `provider` whether the driver
+    /// has a provider.
     ///
     /// # Errors
     /// Each invalid setting, by its name.
-    pub fn build(self, with_tls: bool, provider: Provider) -> Result<Parts, ConfigErrors> {
+    pub fn build(self, opens: Opens, provider: Provider) -> Result<Parts, ConfigErrors> {
         let mut errors = Vec::new();
         let name =
             self.name.and_then(|name| Name::new(name).map_err(|wrong| errors.push(wrong)).ok());
         let endpoint = self.endpoint.build().map_err(|wrong| errors.extend(wrong.into_vec())).ok();
         let secure = endpoint.as_ref().is_some_and(Endpoint::is_secure);
         let may_move = provider == Provider::Given || self.dialect.is_some();
+        let proxies = match self.proxy {
+            Some(proxy) if opens == Opens::Driver => {
+                Some(proxy.check(self.tls.as_ref(), &mut errors))
+            }
+            Some(_) => {
+                let limit = "must not be set if your own code opens the streams (`dial`)";
+                errors.push(ConfigError::new("proxy", "", limit));
+                None
+            }
+            None => None,
+        };
         let tls = match self.tls {
-            _ if !with_tls => None,
+            _ if opens == Opens::User => None,
             None if secure => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
             // The URL of a provider's request or of the dialect may be `wss://`.
             None => may_move.then(Tls::platform_later),
@@ -268,7 +295,7 @@ impl Settings {
         if self.metrics {
             session = session.with_metrics();
         }
-        Ok(Parts { endpoint, tls, session })
+        Ok(Parts { endpoint, router: Router::new(tls, proxies), session })
     }
 }
 
@@ -349,6 +376,17 @@ macro_rules! settings_methods {
         /// platform trusts.
         pub fn tls(mut self, tls: $crate::Tls) -> Self {
             self.settings.tls = Some(tls);
+            self
+        }
+
+        /// Reaches the server through a proxy: a URL, or a [`Proxy`](gateway_wire::Proxy). By default the
+        /// client uses no proxy, and reads no environment variable. To use the variables that curl
+        /// uses, pass [`Proxy::from_env`](gateway_wire::Proxy::from_env).
+        ///
+        /// If the proxy asks for a user and a password, or does not accept those of its URL, the
+        /// client gives up. It retries after any other failure of the proxy.
+        pub fn proxy(mut self, proxy: impl Into<$crate::Proxy>) -> Self {
+            self.settings.proxy = Some(proxy.into());
             self
         }
 
@@ -518,7 +556,7 @@ mod tests {
         let mut settings = Settings::new("ws://gateway.example");
         settings.config = Arc::new(config.build().unwrap());
 
-        let errors = settings.build(true, Provider::None).unwrap_err();
+        let errors = settings.build(Opens::Driver, Provider::None).unwrap_err();
 
         let fields: Vec<_> = errors.iter().map(ConfigError::field).collect();
         assert_eq!(fields, ["heartbeat.kind", "login.dialect"]);
@@ -527,7 +565,7 @@ mod tests {
         let mut settings = Settings::new("ws://gateway.example");
         settings.config = Arc::new(config);
         settings.dialect = Some(Box::new(|| Box::new(NoDialect)));
-        let errors = settings.build(true, Provider::None).unwrap_err();
+        let errors = settings.build(Opens::Driver, Provider::None).unwrap_err();
         let limit = "must not be set, because the dialect has no heartbeat";
         assert_eq!(errors.iter().next().map(ConfigError::limit), Some(limit));
     }

@@ -24,7 +24,7 @@ use rustls::crypto::ring;
 
 use self::files::{Named, OfFiles};
 use self::given::GivenVerifier;
-use self::identity::Identity;
+use self::identity::{Identity, NoIdentity};
 use self::insecure::AcceptAny;
 use self::validity::Dated;
 pub(crate) use self::words::in_words;
@@ -50,6 +50,8 @@ pub struct Tls {
     identity: Option<Arc<Identity>>,
     /// The name of the setting for trusted certificates in error texts.
     setting: &'static str,
+    /// Whether these are a server's settings, and the peer is the proxy before it.
+    is_for_proxy: bool,
 }
 
 #[derive(Clone)]
@@ -65,7 +67,7 @@ const CA_CERT: &str = "tls.ca_cert";
 
 impl Tls {
     const fn of(trust: Trust) -> Self {
-        Self { trust, identity: None, setting: ROOTS }
+        Self { trust, identity: None, setting: ROOTS, is_for_proxy: false }
     }
 
     /// Accepts the certificates that the platform's trust store trusts. This is the default.
@@ -191,6 +193,7 @@ impl Tls {
             Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
             Trust::File(file) => file.current(),
         };
+        let config = self.of_peer(config);
         Ok(match &self.identity {
             Some(identity) => identity.config(config),
             None => config,
@@ -206,6 +209,7 @@ impl Tls {
             Trust::Given(config) | Trust::Anyone(config) => Arc::clone(config),
             Trust::File(file) => file.without_reading()?,
         };
+        let config = self.of_peer(config);
         match &self.identity {
             Some(identity) => identity.try_config(&config),
             None => Some(config),
@@ -218,6 +222,24 @@ impl Tls {
     pub fn for_endpoint(&self, endpoint: &Endpoint) -> Self {
         let identity = self.identity.clone().filter(|_| !endpoint.is_foreign());
         Self { identity, ..self.clone() }
+    }
+
+    /// Returns these settings for an `https://` proxy: the same trust. The client certificate and the
+    /// application protocols (ALPN) of a [`custom`](Self::custom) configuration are for the server.
+    pub(crate) fn for_proxy(&self) -> Self {
+        Self { identity: None, is_for_proxy: true, ..self.clone() }
+    }
+
+    fn of_peer(&self, config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+        let is_of_server =
+            config.client_auth_cert_resolver.has_certs() || !config.alpn_protocols.is_empty();
+        if !(self.is_for_proxy && is_of_server) {
+            return config;
+        }
+        let mut own = ClientConfig::clone(&config);
+        own.client_auth_cert_resolver = Arc::new(NoIdentity);
+        own.alpn_protocols.clear();
+        Arc::new(own)
     }
 
     /// Classifies an error of a TLS handshake, and adds a text that says what to do.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateway_core::{
     AcceptanceRule, Config, ConfigErrors, HeartbeatKind, Login, RefusalRule, Secret,
 };
-use gateway_wire::{Limits, Outbox, Provider, Rate, Session, Settings};
+use gateway_wire::{Limits, Opens, Outbox, Provider, Rate, Session, Settings};
 
 use crate::answers::TwoIds;
 use crate::history::Step;
@@ -445,7 +445,7 @@ impl World {
         if self.has_on_ready {
             settings.on_ready.push(("feed".into(), "subscribe".into()));
         }
-        Ok(settings.build(false, Provider::None)?.session)
+        Ok(settings.build(Opens::User, Provider::None)?.session)
     }
 
     fn limits(&self) -> Limits {

@@ -15,7 +15,7 @@ const KEPT: usize = 512;
 const MAX_CHUNKS: usize = 4 << 10;
 
 /// A refusal whose body may still be on its way.
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     error: OpenError,
     status: u16,
     location: Option<String>,
@@ -37,7 +37,7 @@ enum Framing {
 }
 
 impl Refusal {
-    pub(super) fn new(head: &Head<'_>) -> Self {
+    pub(crate) fn new(head: &Head<'_>) -> Self {
         let status = head.status;
         Self {
             error: OpenError::Http { status, retry_after: retry_after::of(head) },
@@ -49,7 +49,7 @@ impl Refusal {
     }
 
     /// Processes bytes of the body.
-    pub(super) fn received(&mut self, bytes: &[u8]) {
+    pub(crate) fn received(&mut self, bytes: &[u8]) {
         let most = match self.framing {
             Framing::None => 0,
             Framing::Length(length) => length.min(KEPT),
@@ -61,7 +61,7 @@ impl Refusal {
     }
 
     /// Whether all of the body has come that is kept.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         match self.framing {
             Framing::None | Framing::Unknown => true,
             Framing::Length(length) => self.body.len() >= length.min(KEPT),
@@ -74,14 +74,19 @@ impl Refusal {
     }
 
     pub(super) fn failure(&self, hidden: &Hidden) -> OpenFailure {
-        let mut detail = format!("the server answered {}", self.status);
+        OpenFailure::new(self.error, format!("the server {}", self.words(hidden)))
+    }
+
+    /// What the peer answered.
+    pub(crate) fn words(&self, hidden: &Hidden) -> String {
+        let mut detail = format!("answered {}", self.status);
         if let Some(location) = &self.location {
             detail += &format!(", Location: {}", hidden.removed_from(location));
         }
         if let Some(text) = self.text() {
             detail += &format!(": {}", escaped(&hidden.removed_from(&text)));
         }
-        OpenFailure::new(self.error, detail)
+        detail
     }
 
     /// The beginning of the body on one line, if it is text.

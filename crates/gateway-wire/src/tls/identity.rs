@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use gateway_core::ConfigError;
-use rustls::client::Resumption;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::ring;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{CertificateError, ClientConfig, Error, InconsistentKeys};
+use rustls::{CertificateError, ClientConfig, Error, InconsistentKeys, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -97,6 +97,20 @@ impl Identity {
             Err(TryLockError::WouldBlock) => return None,
         };
         kept.as_ref()?.config(base, &key)
+    }
+}
+
+/// Presents no certificate.
+#[derive(Debug)]
+pub(super) struct NoIdentity;
+
+impl ResolvesClientCert for NoIdentity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

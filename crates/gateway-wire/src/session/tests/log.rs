@@ -4,7 +4,7 @@ use gateway_core::OpenError;
 
 use super::*;
 use crate::log::captured::logged;
-use crate::settings::{Provider, Settings};
+use crate::settings::{Opens, Provider, Settings};
 
 /// A session of an endpoint that is full of secrets.
 fn secretive() -> Session {
@@ -14,7 +14,7 @@ fn secretive() -> Session {
     settings.config = Arc::new(calm().build().unwrap());
     settings.report_sent = true;
     settings.seed = Some(7);
-    settings.build(false, Provider::None).unwrap().session
+    settings.build(Opens::User, Provider::None).unwrap().session
 }
 
 #[test]
