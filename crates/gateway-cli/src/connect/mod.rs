@@ -77,7 +77,10 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
     let marks = Marks::of_streams(args.output);
     // Before the first line of the log: a thread writes stderr, perhaps after the first prompt.
     marks.show_on_stderr();
-    tracing::info!("connecting to {}", settings.shown_url());
+    match settings.shown_proxy() {
+        Some(proxy) => tracing::info!("connecting to {} through {proxy}", settings.shown_url()),
+        None => tracing::info!("connecting to {}", settings.shown_url()),
+    }
     let ended = runtime.block_on(async {
         let longest = settings.config.max_message_size();
         let close_timeout = settings.config.close_timeout();

@@ -81,7 +81,13 @@ pub(crate) fn is_hidden(field: &str) -> bool {
     match setting.map(|setting| setting.kind) {
         Some(Kind::Secret | Kind::Header | Kind::SecretEntry) => true,
         Some(
-            Kind::Positional | Kind::Value | Kind::Switch | Kind::Rate | Kind::List | Kind::Entry,
+            Kind::Positional
+            | Kind::Value
+            | Kind::Url
+            | Kind::Switch
+            | Kind::Rate
+            | Kind::List
+            | Kind::Entry,
         ) => false,
         None => {
             let is_in = |table| field.starts_with(table);

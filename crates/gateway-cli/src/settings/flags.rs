@@ -89,7 +89,7 @@ fn argument(setting: &'static Setting) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true),
         Kind::Value => argument.allow_negative_numbers(true),
-        Kind::Secret | Kind::Rate => argument,
+        Kind::Url | Kind::Secret | Kind::Rate => argument,
         Kind::List | Kind::Entry | Kind::SecretEntry | Kind::Header => {
             argument.action(ArgAction::Append)
         }

@@ -10,6 +10,7 @@ mod metrics;
 mod origin;
 mod own;
 pub(crate) mod probe;
+mod proxy;
 mod sending;
 mod summary;
 mod table;
@@ -60,7 +61,8 @@ impl Settings {
         flags: Flags,
         url: Url,
     ) -> Result<Self, SettingsErrors> {
-        Self::of(file.map_or_else(Tree::default, Tree::of_file), flags.into_layers(), url)
+        let tree = file.map_or_else(Tree::default, Tree::of_file);
+        Self::of(tree, flags.into_layers(), url, &|name| std::env::var(name).ok())
     }
 
     /// Builds the client again: recorded by `recorder`, and with metrics, if they are set, for the
@@ -96,8 +98,19 @@ impl Settings {
         own::redacted(self.own.url.as_deref().unwrap_or_default())
     }
 
-    /// Merges the other sources into a file's tree, and validates the result.
-    fn of(mut tree: Tree, layers: Vec<Layer>, url: Url) -> Result<Self, SettingsErrors> {
+    /// The proxy through which the server is reached, without user and password.
+    pub(crate) fn shown_proxy(&self) -> Option<String> {
+        self.client.proxy().map(ToString::to_string)
+    }
+
+    /// Merges the other sources into a file's tree, and validates the result. `variable` reads the
+    /// environment's variables for proxies.
+    fn of(
+        mut tree: Tree,
+        layers: Vec<Layer>,
+        url: Url,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsErrors> {
         let is_login = |layer: &Layer| layer.setting.path == "login.send";
         let has_login = tree.value("login.send").is_some() || layers.iter().any(is_login);
         for layer in layers {
@@ -106,6 +119,7 @@ impl Settings {
                 tree.lay(layer);
             }
         }
+        proxy::lay_environment(&mut tree, variable);
         let summary = Summary::of(&tree);
         let own = Own::take_from(&mut tree);
         if url == Url::Needed && own.url.is_none() {

@@ -1,4 +1,4 @@
-//! The settings that the core does not know: URL, headers, subprotocols, TLS.
+//! The settings that the core does not know: URL, headers, subprotocols, proxy, TLS.
 
 use std::{
     net::SocketAddr,
@@ -19,12 +19,13 @@ use crate::record::FileRecorder;
 use super::{
     dialect::{self, Chosen, Source},
     metrics,
+    proxy::ProxySettings,
     sending::Sending,
     tree::{Tree, read_text},
 };
 
 /// The fields of the root that the core does not know.
-pub(crate) const OWN: [&str; 16] = [
+pub(crate) const OWN: [&str; 18] = [
     "name",
     "url",
     "metrics",
@@ -34,6 +35,8 @@ pub(crate) const OWN: [&str; 16] = [
     "headers",
     "subprotocols",
     "require_subprotocol",
+    "proxy",
+    "no_proxy",
     "tls",
     "seed",
     "send_stall",
@@ -47,6 +50,8 @@ pub(crate) const OWN: [&str; 16] = [
 #[derive(Clone, Default)]
 pub(crate) struct TlsFiles {
     pub(crate) ca_cert: Option<PathBuf>,
+    /// For an `https://` proxy.
+    pub(crate) proxy_ca_cert: Option<PathBuf>,
     /// The client's certificate and its key.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
@@ -61,6 +66,7 @@ pub(crate) struct Own {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) require_subprotocol: bool,
+    pub(crate) proxy: ProxySettings,
     pub(crate) tls: TlsFiles,
     pub(crate) insecure: bool,
     pub(crate) seed: Option<u64>,
@@ -105,6 +111,7 @@ impl Own {
             headers: headers(tree),
             subprotocols: subprotocols(tree),
             require_subprotocol: require_subprotocol(tree),
+            proxy: ProxySettings::take_from(tree),
             tls: TlsFiles::take_from(&mut tls, tree),
             insecure: switch("tls.insecure", tls.remove("insecure"), tree),
             seed: seed(tree),
@@ -117,7 +124,8 @@ impl Own {
             tree.error("tls.insecure", "true", "must not be set together with tls.ca_cert");
         }
         for name in tls.keys() {
-            let limit = "unknown field; the known fields are ca_cert, cert, key, insecure";
+            let limit =
+                "unknown field; the known fields are ca_cert, proxy_ca_cert, cert, key, insecure";
             tree.error(format!("tls.{name}"), "", limit);
         }
         let only_for_libraries = "is only for programs that embed the library";
@@ -194,6 +202,9 @@ impl Own {
         if let Some(tls) = self.tls(&mut errors) {
             builder = builder.tls(tls);
         }
+        if let Some(proxy) = self.proxy.proxy(&self.tls, self.insecure, &mut errors) {
+            builder = builder.proxy(proxy);
+        }
         match builder.build() {
             Ok(client) if errors.is_empty() => return Ok(client),
             Ok(_) => {}
@@ -204,7 +215,7 @@ impl Own {
 
     /// The TLS settings; `None` if the client needs none, or they are invalid.
     fn tls(&self, errors: &mut Vec<ConfigError>) -> Option<Tls> {
-        let TlsFiles { ca_cert, identity } = &self.tls;
+        let TlsFiles { ca_cert, identity, .. } = &self.tls;
         let is_secure = self.url.as_deref().is_some_and(|url| {
             url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss:"))
         });
@@ -359,7 +370,8 @@ impl TlsFiles {
         }
         let ca_cert = pem_file("ca_cert", tls, tree);
         let (cert, key) = (pem_file("cert", tls, tree), pem_file("key", tls, tree));
-        Self { ca_cert, identity: cert.zip(key) }
+        let proxy_ca_cert = pem_file("proxy_ca_cert", tls, tree);
+        Self { ca_cert, proxy_ca_cert, identity: cert.zip(key) }
     }
 }
 

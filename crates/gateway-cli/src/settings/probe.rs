@@ -38,14 +38,15 @@ pub(crate) fn probe(file: &str, flags: Flags, variables: &[(String, String)]) ->
         return None;
     }
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Some(match Settings::of(tree, layers, Url::Optional) {
+    Some(match Settings::of(tree, layers, Url::Optional, &|_| None) {
         Ok(settings) => Probed::Loaded(Box::new(settings)),
         Err(errors) => Probed::Refused(errors),
     })
 }
 
 fn names_a_file(tree: &Tree) -> bool {
-    ["tls.ca_cert", "tls.cert", "tls.key"].into_iter().any(|path| tree.value(path).is_some())
+    let files = ["tls.ca_cert", "tls.proxy_ca_cert", "tls.cert", "tls.key"];
+    files.into_iter().any(|path| tree.value(path).is_some())
 }
 
 fn of_variable(name: &str, value: &str) -> Option<Layer> {

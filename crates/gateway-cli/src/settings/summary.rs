@@ -41,7 +41,7 @@ impl Summary {
                         push(path, value);
                     }
                 }
-                (Some(Value::String(url)), Kind::Positional) => {
+                (Some(Value::String(url)), Kind::Positional | Kind::Url) => {
                     push(path.to_owned(), redacted(url));
                 }
                 (Some(_), _) if is_hidden(path) => push(path.to_owned(), hidden()),

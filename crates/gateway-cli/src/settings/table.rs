@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Positional,
     /// One value; the first source that sets it wins.
     Value,
+    /// One value: a URL whose userinfo is never shown.
+    Url,
     /// One value that is never shown.
     Secret,
     /// `true` if the flag has no value.
@@ -47,7 +49,7 @@ pub(crate) enum Kind {
     Header,
 }
 
-use Kind::{Entry, Header, List, Positional, Rate, Secret, SecretEntry, Switch, Value};
+use Kind::{Entry, Header, List, Positional, Rate, Secret, SecretEntry, Switch, Url, Value};
 
 const CONNECTION: &str = "Connection";
 const RECONNECT: &str = "Reconnecting";
@@ -89,6 +91,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_REQUIRE_SUBPROTOCOL")
         .help("Refuses a server that chooses none of the offered subprotocols")
         .default("false"),
+    row(Url, "proxy", Some("proxy"), "URL", CONNECTION)
+        .variable("GATEWAY_PROXY")
+        .help(
+            "Reaches the server through this proxy: http://, https:// or socks5://, with USER:PASSWORD@ \
+             if it asks for them. An empty URL is no proxy. Without it, the variables https_proxy (for \
+             wss://), http_proxy (for ws://) and all_proxy count, in lower or upper case",
+        ),
+    row(Value, "no_proxy", Some("no-proxy"), "LIST", CONNECTION)
+        .variable("GATEWAY_NO_PROXY")
+        .help(
+            "Reaches these servers without the proxy: hosts, IP addresses, ranges such as 10.0.0.0/8, or \
+             *, with commas between them. Without it, the variable no_proxy or NO_PROXY counts",
+        ),
     row(Value, "attempt_timeout", Some("attempt-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_ATTEMPT_TIMEOUT")
         .help("Limits the time for reading the file of --login @FILE before each attempt")
@@ -271,6 +286,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
              when it changes",
         )
         .default("the platform's trust store"),
+    row(Value, "tls.proxy_ca_cert", Some("proxy-ca-cert"), "FILE", TLS)
+        .variable("GATEWAY_PROXY_CA_CERT")
+        .help("Trusts only the certificates in this PEM file for an https:// proxy")
+        .default("as for the server, but --insecure does not count"),
     row(Value, "tls.cert", Some("cert"), "FILE", TLS)
         .variable("GATEWAY_CERT")
         .help("The client certificate (PEM) for a server that asks for one; requires --key"),
@@ -325,7 +344,7 @@ impl Setting {
         match (self.flag, self.kind) {
             (Some(flag), _) => format!("--{flag}"),
             (None, Positional) => format!("<{}>", self.value),
-            (None, Value | Secret | Switch | Rate | List | Entry | SecretEntry | Header) => {
+            (None, Value | Url | Secret | Switch | Rate | List | Entry | SecretEntry | Header) => {
                 self.path.to_owned()
             }
         }
@@ -379,7 +398,7 @@ mod tests {
     fn a_flag_has_a_help_and_a_setting_of_one_value_a_variable() {
         for row in SETTINGS.iter().filter(|row| row.is_argument()) {
             assert!(!row.help.is_empty(), "add `.help` to `{}`", row.path);
-            let is_single = matches!(row.kind, Value | Secret | Switch | Rate);
+            let is_single = matches!(row.kind, Value | Url | Secret | Switch | Rate);
             let has_one = row.variable.is_some() || WITHOUT_VARIABLE.contains(&row.path);
             assert!(!is_single || has_one, "add `.variable` to `{}`", row.path);
         }

@@ -17,7 +17,7 @@ fn flags(arguments: &[&str]) -> Flags {
 
 fn load(file: &str, arguments: &[&str]) -> Result<Settings, String> {
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Settings::of(tree, flags(arguments).into_layers(), Url::Optional)
+    Settings::of(tree, flags(arguments).into_layers(), Url::Optional, &|_| None)
         .map_err(|errors| errors.to_string())
 }
 
@@ -161,7 +161,7 @@ fn every_error_is_told_with_its_place() {
         "error: the configuration is not valid: 8 errors",
         "  seed = \"-1\": must be a number from 0 to 18446744073709551615  [--seed]",
         "  headers: must be NAME: VALUE  [--header]",
-        "  tls.trust: unknown field; the known fields are ca_cert, cert, key, insecure  [gateway.toml]",
+        "  tls.trust: unknown field; the known fields are ca_cert, proxy_ca_cert, cert, key, insecure  [gateway.toml]",
         "  login.external: is only for programs that embed the library  [gateway.toml]",
         "  close_timeout = \"soon\": must be a span such as 500ms, 30s or 5m, or a number of \
          milliseconds  [gateway.toml]",

@@ -80,7 +80,7 @@ impl Tree {
                 self.error(path, "", "must be given once");
                 self.set(&[path], Value::Null, origin);
             }
-            Kind::Positional | Kind::Value | Kind::Secret | Kind::Switch => {
+            Kind::Positional | Kind::Value | Kind::Url | Kind::Secret | Kind::Switch => {
                 let last = values.into_iter().next_back().map(|value| match (kind, &*value) {
                     (Kind::Switch, "1") => "true".to_owned(),
                     (Kind::Switch, "0") => "false".to_owned(),

@@ -45,7 +45,8 @@ pub fn words(line: &str) -> Vec<&str> {
 /// A command that inherits no setting of the program.
 pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("GATEWAY_") {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("GATEWAY_") || shown.to_ascii_lowercase().ends_with("_proxy") {
             command.env_remove(name);
         }
     }

@@ -22,6 +22,7 @@ mod openings;
 mod outcomes;
 #[cfg(unix)]
 mod prometheus;
+mod proxies;
 #[cfg(unix)]
 #[allow(dead_code, reason = "only some of it is needed here")]
 #[path = "../peers/python.rs"]
