@@ -38,6 +38,10 @@ fn advice(cause: DisconnectCause) -> &'static str {
         DisconnectCause::LoginTimeout => "no answer matched login.accepted: compare it with yours",
         DisconnectCause::CloseReceived(_) => "the server closed: run gateway explain CODE",
         DisconnectCause::OpenFailed(OpenError::Http { .. }) => "the server refused the upgrade",
+        DisconnectCause::OpenFailed(OpenError::Proxy) => "the proxy refused: read the detail",
+        DisconnectCause::OpenFailed(OpenError::ProxyCredentials) => {
+            "the proxy wants a user and a password: put them into its URL"
+        }
         DisconnectCause::OpenFailed(OpenError::Certificate | OpenError::Tls) => {
             "TLS failed: read the detail, which says what to change"
         }
