@@ -95,8 +95,17 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
 }
 
 /// Variables that the fuzzer does not set: those of the log, and those that name a file.
-const ELSEWHERE: [&str; 5] =
-    ["GATEWAY_LOG", "GATEWAY_LOGIN", "GATEWAY_CA_CERT", "GATEWAY_CERT", "GATEWAY_KEY"];
+const ELSEWHERE: [&str; 6] = [
+    "GATEWAY_LOG",
+    "GATEWAY_LOGIN",
+    "GATEWAY_CA_CERT",
+    "GATEWAY_PROXY_CA_CERT",
+    "GATEWAY_CERT",
+    "GATEWAY_KEY",
+];
+
+/// Variables for which any word is a valid value.
+const ANY_WORD: [&str; 3] = ["GATEWAY_NAME", "GATEWAY_PROXY", "GATEWAY_NO_PROXY"];
 
 /// The flag of the same setting. The URL has none.
 fn flag_of(variable: &str) -> String {
@@ -146,14 +155,15 @@ async fn clap_reads_the_environment_as_the_fuzz_target_takes_it_to() -> io::Resu
             lines
         };
         assert_eq!(sorted(&output.stderr), sorted(&refused.text));
-        // Every value that is set is wrong, except a name, and except the file's URL where the
-        // variable's is empty. A login without a rule that accepts is one more error.
+        // Every value that is set is wrong, except a name and a proxy, and except the file's URL where
+        // the variable's is empty. A login without a rule that accepts is one more error.
         let is_empty = |index: usize| (index + shift) % 3 == 2;
         let empty = (0..both.len()).filter(|index| is_empty(*index)).count();
         let place = |name: &str| both.iter().position(|variable| *variable == name);
         let missing = ["GATEWAY_URL", "GATEWAY_LOGIN_OK"].into_iter().filter_map(place);
-        let named = usize::from(place("GATEWAY_NAME").is_some_and(|index| !is_empty(index)));
-        let wrong = both.len() - empty - named + missing.filter(|index| is_empty(*index)).count();
+        let right =
+            ANY_WORD.into_iter().filter_map(place).filter(|index| !is_empty(*index)).count();
+        let wrong = both.len() - empty - right + missing.filter(|index| is_empty(*index)).count();
         assert_eq!(refused.fields.len(), wrong, "{}", refused.text);
     }
     Ok(())
