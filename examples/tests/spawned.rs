@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_hostile::{Script, Server};
-use gateway_tokio::core::{Config, ConnectionState};
+use gateway_tokio::core::Config;
 use gateway_tokio::{Client, EndKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -131,6 +131,8 @@ fn of_open_error(error: OpenError) -> Described {
         | OpenError::Io
         | OpenError::Certificate
         | OpenError::Tls
+        | OpenError::Proxy
+        | OpenError::ProxyCredentials
         | OpenError::NotHttp
         | OpenError::Upgrade
         | OpenError::Configuration => {

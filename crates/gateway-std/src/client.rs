@@ -14,8 +14,8 @@ use gateway_core::{
 };
 use gateway_wire::{
     Accepted, ClientEvent, End, EndKind, Endpoint, Engine, FlushError, FlushErrorKind, Message,
-    Name, NoAnswer, OnReadyError, Prefix, Progress, ProxyServer, Repeat, RequestError, RequestErrorKind,
-    RequestId, ResponseHeaders, SendError, Session, Status,
+    Name, NoAnswer, OnReadyError, Prefix, Progress, ProxyServer, Repeat, RequestError,
+    RequestErrorKind, RequestId, ResponseHeaders, SendError, Session, Status,
 };
 use thiserror::Error;
 

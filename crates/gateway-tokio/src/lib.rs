@@ -63,8 +63,8 @@ pub use gateway_wire::{
     Accepted, Account, Attempt, Behind, ClientEvent, CorrelationError, Correlator, Counts, End,
     EndKind, Endpoint, Fate, FleetAccount, FleetError, FlushError, FlushErrorKind, JsonCorrelator,
     Limits, Message, MessageId, Name, OnReadyError, OpenFailure, OpenStep, Outbox, Outcome,
-    ProviderError, Proxy, ProxyServer, Rate, Request, RequestCounts, RequestError, RequestErrorKind, ResponseHeaders,
-    SendError, SharedBudget, Status, Text, Tls,
+    ProviderError, Proxy, ProxyServer, Rate, Request, RequestCounts, RequestError,
+    RequestErrorKind, ResponseHeaders, SendError, SharedBudget, Status, Text, Tls,
 };
 #[cfg(feature = "metrics")]
 pub use gateway_wire::{METRICS, Metric, MetricKind};
