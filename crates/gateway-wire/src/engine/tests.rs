@@ -279,23 +279,6 @@ fn an_abort_resets_the_stream_and_each_message_has_its_outcome() {
 }
 
 #[test]
-fn an_engine_restarts_in_each_state_and_also_while_it_is_closing() {
-    let (mut engine, _) = ready_engine();
-    let states = |engine: &mut Engine<Memory>| {
-        engine.request_restart();
-        let _ = engine.carry_out_orders();
-        engine.state()
-    };
-
-    engine.close(CloseFrame::NORMAL);
-    assert_eq!(engine.state(), ConnectionState::Closing);
-    assert_eq!(states(&mut engine), ConnectionState::Connecting);
-    engine.close(CloseFrame::NORMAL);
-    assert_eq!(engine.state(), ConnectionState::Closed);
-    assert_eq!(states(&mut engine), ConnectionState::Connecting);
-}
-
-#[test]
 fn a_stream_that_is_upgrading_is_aborted_too() {
     let (mut engine, server) = engine();
     let _ = engine.look(); // dialled
