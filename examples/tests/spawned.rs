@@ -64,14 +64,19 @@ async fn the_health_endpoint_follows_the_connection() {
 
     let (status, body) = asked(address).await;
     assert_eq!(status, "HTTP/1.1 200 OK");
-    assert!(body.starts_with(r#"{"state":"CONNECTED","is_ready":true,"is_draining":false,"socket":1,"#), "{body}");
+    assert!(
+        body.starts_with(r#"{"state":"CONNECTED","is_ready":true,"is_draining":false,"socket":1,"#),
+        "{body}"
+    );
 
     handle.close(gateway_tokio::core::CloseFrame::NORMAL).unwrap();
     handle.closed().await;
     let (status, body) = asked(address).await;
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
     assert!(
-        body.starts_with(r#"{"state":"CLOSED","is_ready":false,"is_draining":false,"queued_messages":0,"#),
+        body.starts_with(
+            r#"{"state":"CLOSED","is_ready":false,"is_draining":false,"queued_messages":0,"#
+        ),
         "{body}"
     );
     assert!(body.contains(r#""last_disconnect":{"cause":"requested"}"#), "{body}");
