@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo run --release -p gateway-fleet -- --clients 1000 --opens 200
 //! ```
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 mod clock;
 mod fleets;
