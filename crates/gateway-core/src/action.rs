@@ -344,8 +344,9 @@ pub enum RetryCause {
     Online,
     /// The application requested a reconnect while the machine was waiting for a retry.
     Reconnect,
-    /// The application requested a connection, which waits for the shared budget.
-    Connect,
+    /// The attempt was due, and waits for the shared budget: after a connect request, or because its
+    /// open has passed unused, since the driver was late.
+    Budget,
 }
 
 impl RetryCause {
@@ -357,7 +358,7 @@ impl RetryCause {
             Self::ClockJump => "clock_jump",
             Self::Online => "online",
             Self::Reconnect => "reconnect",
-            Self::Connect => "connect",
+            Self::Budget => "budget",
         }
     }
 }

@@ -261,7 +261,7 @@ impl Context<'_> {
     pub(crate) fn attempt_afresh(&mut self, from: ConnectionState) -> State {
         self.memory.retry.reset();
         self.memory.since = self.now;
-        self.attempt_now(from, Credentials::Cached, Reason::Other, RetryCause::Connect)
+        self.attempt_now(from, Credentials::Cached, Reason::Other, RetryCause::Budget)
     }
 
     /// Counts and reports the end of a socket, which was open unless `from` is CONNECTING.

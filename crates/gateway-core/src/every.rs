@@ -130,7 +130,7 @@ every!(
         RetryCause::ClockJump => RetryCause::ClockJump,
         RetryCause::Online => RetryCause::Online,
         RetryCause::Reconnect => RetryCause::Reconnect,
-        RetryCause::Connect => RetryCause::Connect,
+        RetryCause::Budget => RetryCause::Budget,
     }
 );
 

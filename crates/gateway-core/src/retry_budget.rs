@@ -13,6 +13,10 @@ use crate::time::Instant;
 /// length. It holds for every attempt, the first one of a connection included. Without it, a
 /// process whose connections are all lost at once opens them all at once.
 ///
+/// It counts an attempt when it begins. If a [provider](crate::ConfigBuilder::ask_provider) is slow,
+/// the attempt's socket opens later. An attempt that its driver begins more than 1 s late is counted
+/// again, at its new time.
+///
 /// The limit is a token bucket. An open takes a token. After a pause, up to [`burst`](Self::burst)
 /// sockets open at once. The rest of the limit comes back evenly: one token in
 /// `span / (opens + 1 - burst)`.
@@ -102,7 +106,7 @@ impl RetryBudget {
 /// must convert.
 ///
 /// It holds one instant for each connection that waits, and each call takes time in proportion to
-/// their number.
+/// their number: some microseconds for a thousand. It is made for up to some ten thousand connections.
 #[derive(Clone, Debug)]
 pub struct OpenSchedule {
     /// The tokens after the opens before `planned`.

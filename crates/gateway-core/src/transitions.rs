@@ -27,6 +27,9 @@ use crate::time::{Compact, Instant, UnixMillis};
 /// The machine acts on a suspend, and on Online, at most once in this span.
 const HINT_INTERVAL: Duration = Duration::from_secs(30);
 
+/// A reserved open is not used later than this.
+const UNUSED_OPEN: Duration = Duration::from_secs(1);
+
 /// After a suspend, a waiting connection retries within this span.
 const JUMP_SPREAD: Duration = Duration::from_secs(1);
 
@@ -172,7 +175,7 @@ impl State {
         }
     }
 
-    fn on_connect(&self, cx: &mut Context<'_>) -> Next {
+    fn on_connect(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
             Self::Idle => Some(cx.attempt_afresh(ConnectionState::Disconnected)),
             Self::Closed(_) => Some(cx.attempt_afresh(ConnectionState::Closed)),
@@ -186,6 +189,9 @@ impl State {
                 Some(cx.attempt_afresh(ConnectionState::Closing))
             }
             // The attempts made so far still count.
+            Self::Waiting(waiting) if waiting.has_due_open(cx.now) => {
+                waiting.attempt_if_due(Reason::Other, cx)
+            }
             Self::Waiting(waiting) => Some(waiting.attempt_now(cx)),
             // The attempt is under way, or the connection is ready.
             Self::Asking(_) | Self::Connecting(_) | Self::LoggingIn(_) | Self::Ready(_) => None,
@@ -206,7 +212,7 @@ impl State {
                     waiting.reason = Reason::Purpose;
                     cx.memory.reconnect_at = Some(Compact::at(waiting.retry_at));
                 }
-                waiting.is_due(cx.now).then(|| waiting.attempt(waiting.reason, cx))
+                waiting.attempt_if_due(waiting.reason, cx)
             }
             Self::Asking(Asking { socket, credentials, .. })
             | Self::Connecting(Connecting { socket, credentials, .. }) => {
@@ -420,7 +426,7 @@ impl State {
                     // A hint without effect does not count against the limit.
                     cx.memory.online_at = Some(Compact::at(cx.now));
                 }
-                is_due.then(|| waiting.attempt(Reason::Other, cx))
+                waiting.attempt_if_due(Reason::Other, cx)
             }
             // No retry is pending, or the network is gone. A hint never removes a deadline.
             (Network::Online | Network::Offline, _) => None,
@@ -430,7 +436,7 @@ impl State {
     /// Fires the deadlines that `now` has reached. Nothing else fires them.
     fn on_tick(&mut self, cx: &mut Context<'_>) -> Next {
         match self {
-            Self::Waiting(waiting) => Some(waiting.attempt(waiting.reason, cx)),
+            Self::Waiting(waiting) => waiting.attempt_if_due(waiting.reason, cx),
             Self::Asking(asking) => {
                 cx.act(Action::CloseSocket(asking.socket));
                 let cause = DisconnectCause::AttemptTimeout;
@@ -512,7 +518,7 @@ impl Waiting {
         let Turn::Asked { cause, because } = self.turn else { return false };
         self.turn = Turn::Reserved;
         let is_later = at > self.retry_at;
-        if is_later || cause != RetryCause::Connect {
+        if is_later || cause != RetryCause::Budget {
             let because = if is_later { Because::Budget } else { because };
             let at = self.retry_at.max(at);
             cx.retry_in(at.saturating_duration_since(cx.now), cause, because);
@@ -529,10 +535,27 @@ impl Waiting {
         }
     }
 
+    /// Whether an open is reserved, and its time has come.
+    fn has_due_open(&self, now: Instant) -> bool {
+        self.turn == Turn::Reserved && self.retry_at <= now
+    }
+
+    /// Makes the attempt if it may be made. If the driver is late, the open has passed unused: many
+    /// connections that are late together would open at once. So another one is reserved.
+    fn attempt_if_due(&mut self, reason: Reason, cx: &mut Context<'_>) -> Next {
+        let late = cx.now.saturating_duration_since(self.retry_at);
+        if self.turn == Turn::Reserved && late > UNUSED_OPEN {
+            self.retry_at = cx.now;
+            self.reason = reason;
+            self.turn = cx.take_turn(Duration::ZERO, RetryCause::Budget, Because::Hint);
+        }
+        self.is_due(cx.now).then(|| self.attempt(reason, cx))
+    }
+
     /// The application does not want to wait.
     fn attempt_now(&self, cx: &mut Context<'_>) -> State {
         let from = ConnectionState::Disconnected;
-        cx.attempt_now(from, self.credentials, Reason::Other, RetryCause::Connect)
+        cx.attempt_now(from, self.credentials, Reason::Other, RetryCause::Budget)
     }
 
     /// Ends the wait.

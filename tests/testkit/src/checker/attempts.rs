@@ -86,7 +86,7 @@ impl Checker {
             format!("attempt {id} after {} with {live:?} live", self.last_socket)
         })?;
         hold(Invariant::I7, self.is_wanted, || format!("attempt {id} though nobody asked"))?;
-        self.use_open()?;
+        self.use_open(event)?;
         let wait = self.wait.take();
         self.check_turn(id, wait, event)?;
         let is_on_purpose = match event {
@@ -196,7 +196,7 @@ impl Checker {
                 RetryCause::Online => (self.now, self.now),
                 RetryCause::Reconnect => (self.next_reconnect(), self.next_reconnect()),
                 RetryCause::ClockJump => self.jumps.retry_bounds(),
-                RetryCause::Connect => return broken(Invariant::I4, format!("{cause:?}")),
+                RetryCause::Budget => return broken(Invariant::I4, format!("{cause:?}")),
                 unknown => unlisted(file!(), &unknown),
             };
             let (least, most) =

@@ -28,9 +28,12 @@ impl Checker {
         hold(Invariant::Order, self.config.shares_budget(), || format!("reserved {at:?}"))?;
         hold(Invariant::I4, at >= self.now, || format!("an open for the past: {at:?}"))?;
         let was_waiting = self.is_waiting();
+        let is_late = self.is_late();
         let reconnect = self.next_reconnect();
         // A socket that is dropped because of a close request has no retry.
         let loss = self.loss.take().filter(|loss| loss.cause != DisconnectCause::Requested);
+        let is_fit = is_late || loss.is_some() || seen.event != Event::Tick;
+        hold(Invariant::I4, is_fit, || format!("an open for {at:?} on a Tick"))?;
         match loss {
             Some(loss) if is_purpose(loss.cause) => {
                 hold(Invariant::I4, at == reconnect, || format!("{loss:?} opens at {at:?}"))?;
@@ -43,12 +46,15 @@ impl Checker {
                 })?;
                 self.retries.count(&loss, self.now, at.saturating_duration_since(self.now));
             }
-            None if was_waiting && seen.event == Event::ReconnectRequested => {
+            None if was_waiting && !is_late && seen.event == Event::ReconnectRequested => {
                 self.reconnect_at = Some(at);
             }
             None => {}
         }
-        self.wait = None;
+        // An open that has passed unused changes nothing else about the attempt.
+        if !is_late || !matches!(seen.event, Event::ReconnectRequested | Event::Tick) {
+            self.wait = None;
+        }
         self.granted = None;
         self.asked = Some(Asked {
             at,
@@ -81,12 +87,23 @@ impl Checker {
     }
 
     /// An attempt begins: its open was reserved, and the time for it has come.
-    pub(super) fn use_open(&mut self) -> Verdict {
+    pub(super) fn use_open(&mut self, event: &Event<'_>) -> Verdict {
         let granted = self.granted.take();
         let is_due = granted.is_some_and(|at| at <= self.now);
-        hold(Invariant::I4, is_due || !self.config.shares_budget(), || {
+        let is_unused =
+            matches!(event, Event::OpenReserved(_)) || granted.is_none_or(|at| !self.is_past(at));
+        hold(Invariant::I4, is_due && is_unused || !self.config.shares_budget(), || {
             format!("opens at {:?}, reserved for {granted:?}", self.now)
         })
+    }
+
+    /// Whether a reserved open has passed unused.
+    fn is_late(&self) -> bool {
+        self.granted.is_some_and(|at| self.is_past(at))
+    }
+
+    fn is_past(&self, at: Instant) -> bool {
+        self.now.saturating_duration_since(at) > Duration::from_secs(1)
     }
 
     /// Checks the retry that is announced when its open is reserved.
@@ -122,7 +139,7 @@ impl Checker {
             RetryCause::Reconnect => within((asked.reconnect, asked.reconnect)),
             // One that replaces an attempt comes at once.
             RetryCause::ClockJump => asked.at == asked.since || within(asked.jump),
-            RetryCause::Connect => asked.at == asked.since && is_later,
+            RetryCause::Budget => asked.at == asked.since && is_later,
             unknown => unlisted(file!(), &unknown),
         };
         hold(Invariant::I4, is_fit, || format!("{delay:?} on {cause:?}, {because:?}: {asked:?}"))?;
@@ -131,6 +148,7 @@ impl Checker {
         })?;
         let (is_hinted, is_on_purpose) = match cause {
             RetryCause::Disconnected(cause) => (is_purpose(cause), is_purpose(cause)),
+            RetryCause::Budget => (true, self.wait.is_some_and(|wait| wait.is_on_purpose)),
             cause => (true, cause == RetryCause::Reconnect),
         };
         self.wait = Some(Wait { due: granted.max(self.now), is_hinted, is_on_purpose });

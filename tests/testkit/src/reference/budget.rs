@@ -43,12 +43,23 @@ impl<R: Rng> Reference<R> {
         let delay = due.saturating_duration_since(self.now);
         if due > planned {
             self.tell_retry(delay, cause, Because::Budget);
-        } else if cause != RetryCause::Connect {
+        } else if cause != RetryCause::Budget {
             self.tell_retry(delay, cause, because);
         }
         if self.is_due(self.retry_at) {
             self.begin_attempt(self.is_retry_on_purpose);
         }
+    }
+
+    /// The attempt that is planned begins, unless its open has passed unused for more than a second.
+    pub(super) fn begin_planned(&mut self, is_on_purpose: bool) {
+        let planned = self.retry_at.unwrap_or(self.now);
+        let late = self.now.saturating_duration_since(planned);
+        if self.config.shares_budget() && late > Duration::from_secs(1) {
+            self.is_retry_on_purpose = is_on_purpose;
+            return self.plan_retry(Duration::ZERO, RetryCause::Budget, Because::Hint);
+        }
+        self.begin_attempt(is_on_purpose);
     }
 
     /// Whether the attempt that is planned may begin now.

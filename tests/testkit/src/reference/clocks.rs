@@ -111,7 +111,7 @@ impl<R: Rng> Reference<R> {
             self.online_at = Some(self.now);
         }
         if self.is_retry_due() {
-            self.begin_attempt(false);
+            self.begin_planned(false);
         }
     }
 }

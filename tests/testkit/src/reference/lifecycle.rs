@@ -84,7 +84,10 @@ impl<R: Rng> Reference<R> {
         match self.state {
             // Waiting: connect now, and keep the count.
             ConnectionState::Disconnected if self.retry_at.is_some() => {
-                self.begin_or_reserve(false, RetryCause::Connect);
+                if self.config.shares_budget() && self.is_retry_due() {
+                    return self.begin_planned(false);
+                }
+                self.begin_or_reserve(false, RetryCause::Budget);
             }
             ConnectionState::Disconnected | ConnectionState::Closed => self.start_afresh(),
             ConnectionState::Closing => {
@@ -101,7 +104,7 @@ impl<R: Rng> Reference<R> {
     pub(super) fn start_afresh(&mut self) {
         self.reset_attempts();
         self.unready_since = self.now;
-        self.begin_or_reserve(false, RetryCause::Connect);
+        self.begin_or_reserve(false, RetryCause::Budget);
     }
 
     /// The next socket. If there is a provider, it is asked first.
@@ -284,7 +287,7 @@ impl<R: Rng> Reference<R> {
         }
         match self.state {
             ConnectionState::Disconnected => {
-                self.begin_attempt(self.is_retry_on_purpose);
+                self.begin_planned(self.is_retry_on_purpose);
             }
             ConnectionState::Connecting if self.is_asked => {
                 self.drop_and_lose(DisconnectCause::AttemptTimeout);

@@ -34,7 +34,7 @@ impl<R: Rng> Reference<R> {
             self.reconnect_at = self.retry_at;
         }
         if self.is_retry_due() {
-            self.begin_attempt(self.is_retry_on_purpose);
+            self.begin_planned(self.is_retry_on_purpose);
         }
     }
 
