@@ -197,6 +197,32 @@ impl AnyFleet {
         }
     }
 
+    /// Asks a client to connect and to reconnect, through a handle that the fleet does not keep.
+    ///
+    /// # Panics
+    /// There is no such client, or it takes such a request while it leaves the fleet.
+    #[must_use]
+    pub fn connects_in_vain(&self, name: &str) -> Box<dyn Fn()> {
+        match self {
+            Self::Tokio(fleet, ..) => {
+                let handle = fleet.as_ref().expect("a fleet").handle(name).expect("a client");
+                Box::new(move || {
+                    for refused in [handle.connect(), handle.reconnect()] {
+                        let kind = refused.expect_err("it is leaving").kind();
+                        assert_eq!(kind, gateway_tokio::HandleErrorKind::Gone);
+                    }
+                })
+            }
+            Self::Std(fleet, _) => {
+                let sender = fleet.as_ref().expect("a fleet").handle(name).expect("a client");
+                Box::new(move || {
+                    sender.connect();
+                    sender.reconnect();
+                })
+            }
+        }
+    }
+
     /// Restarts a client.
     ///
     /// # Errors

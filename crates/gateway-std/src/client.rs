@@ -70,6 +70,8 @@ pub struct Client<S: System = Os> {
     wakeups: u64,
     /// The requests of other threads, and where their answers go.
     asked: Vec<Asked>,
+    /// Whether the client leaves its fleet. It then opens no socket.
+    is_leaving: bool,
 }
 
 /// A request of another thread.
@@ -127,6 +129,7 @@ impl<S: System> Client<S> {
             standing,
             wakeups: 0,
             asked: Vec::new(),
+            is_leaving: false,
         }
     }
 

@@ -326,12 +326,14 @@ impl Sender {
 
     /// Connects at once if the client has not started, if it is waiting to retry, or if it is
     /// closing or CLOSED; see [`Client::connect`](crate::Client::connect). A client that is not
-    /// waiting for an event connects when you next ask it for one.
+    /// waiting for an event connects when you next ask it for one. A client that is leaving its
+    /// [`Fleet`](crate::Fleet) does not connect.
     pub fn connect(&self) {
         self.mailbox.ask(Control::Connect);
     }
 
-    /// Replaces the socket on purpose; see [`Client::reconnect`](crate::Client::reconnect).
+    /// Replaces the socket on purpose; see [`Client::reconnect`](crate::Client::reconnect). A client
+    /// that is leaving its [`Fleet`](crate::Fleet) does not reconnect.
     pub fn reconnect(&self) {
         self.mailbox.ask(Control::Reconnect);
     }

@@ -47,6 +47,7 @@ impl<S: System> Client<S> {
                         self.start_drain(frame, within);
                     }
                 }
+                Control::Connect | Control::Reconnect | Control::Restart if self.is_leaving => {}
                 Control::Connect => self.connect(),
                 Control::Reconnect => self.reconnect(),
                 Control::Restart => self.restart(),

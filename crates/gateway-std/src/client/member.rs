@@ -32,7 +32,6 @@ impl Client {
     }
 
     fn live(&mut self, member: &Member) {
-        let mut leaves = false;
         loop {
             self.drive(|session| {
                 member.has_order() || session.has_events() && member.takes_batch()
@@ -40,18 +39,18 @@ impl Client {
             match member.take_order() {
                 Some(Order::Cut) => return,
                 Some(Order::Leave { drain: Some(span) }) => {
-                    leaves = true;
+                    self.is_leaving = true;
                     self.start_drain(CloseFrame::NORMAL, span);
                 }
                 Some(Order::Leave { drain: None }) => {
-                    leaves = true;
+                    self.is_leaving = true;
                     self.close(CloseFrame::NORMAL);
                 }
                 None => {}
             }
             self.hand_over(member);
             if self.engine.session().is_over() {
-                if leaves {
+                if self.is_leaving {
                     return;
                 }
                 if !self.engine.session().has_events() {

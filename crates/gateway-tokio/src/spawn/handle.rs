@@ -360,17 +360,19 @@ impl Handle {
     /// again. It does not stop a drain: wait for its end first.
     ///
     /// # Errors
-    /// `Gone` or `Reentrant`; see [`Handle`].
+    /// `Gone` or `Reentrant`; see [`Handle`]. `Gone` also if the client is leaving its
+    /// [`Fleet`](crate::Fleet).
     pub fn connect(&self) -> Result<(), HandleError> {
-        self.shared.request(|engine| engine.request_connect())
+        self.shared.request_socket(|engine| engine.request_connect())
     }
 
     /// Replaces the socket on purpose; see [`Client::reconnect`](crate::Client::reconnect).
     ///
     /// # Errors
-    /// `Gone` or `Reentrant`; see [`Handle`].
+    /// `Gone` or `Reentrant`; see [`Handle`]. `Gone` also if the client is leaving its
+    /// [`Fleet`](crate::Fleet).
     pub fn reconnect(&self) -> Result<(), HandleError> {
-        self.shared.request(|engine| engine.request_reconnect())
+        self.shared.request_socket(|engine| engine.request_reconnect())
     }
 
     /// Sets the message of this key. It is sent each time the connection becomes ready, before your

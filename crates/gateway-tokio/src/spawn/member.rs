@@ -16,7 +16,7 @@ use super::shared::Shared;
 impl Handle {
     /// Opens a new socket; also if the connection is closing or CLOSED.
     pub(crate) fn restart(&self) -> Result<(), HandleError> {
-        self.shared().request(|engine| engine.request_restart())
+        self.shared().request_socket(|engine| engine.request_restart())
     }
 
     /// Returns a snapshot of the client; the last one if its task is gone.
@@ -28,12 +28,12 @@ impl Handle {
     /// Starts to close the client, at once or after it has drained. Its task ends when it is CLOSED,
     /// although handles exist.
     pub(crate) fn leave(&self, drain: Option<Duration>) {
+        self.shared().retire(); // first: a handle must not connect after this has closed the client
         // This fails only if the client has ended already.
         let _ = self.shared().request(|engine| match drain {
             Some(span) => engine.drain(CloseFrame::NORMAL, span),
             None => engine.close(CloseFrame::NORMAL),
         });
-        self.shared().retire();
     }
 
     /// Ends the client now, if it has not ended, and returns its account. Under the lock it ends later,

@@ -146,8 +146,26 @@ impl Shared {
         &self,
         act: impl FnOnce(&mut Engine<Tokio>) -> T,
     ) -> Result<T, HandleError> {
+        self.request_if(|_| true, act)
+    }
+
+    /// The same for a request that may open a socket: a client that leaves its fleet opens none.
+    pub(crate) fn request_socket(
+        &self,
+        act: impl FnOnce(&mut Engine<Tokio>),
+    ) -> Result<(), HandleError> {
+        self.request_if(|users| !users.retired(), act)
+    }
+
+    /// Passes a request to the engine if the users allow it, which is read under the lock.
+    fn request_if<T>(
+        &self,
+        allow: impl FnOnce(Users) -> bool,
+        act: impl FnOnce(&mut Engine<Tokio>) -> T,
+    ) -> Result<T, HandleError> {
         let done = self.with(|state, wakes| {
-            let output = state.engine.as_mut().map(|engine| act(engine));
+            let engine = state.engine.as_mut().filter(|_| allow(self.users()));
+            let output = engine.map(|engine| act(engine));
             state.settle(self, wakes);
             state.call_driver(wakes);
             output

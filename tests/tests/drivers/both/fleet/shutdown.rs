@@ -14,6 +14,7 @@ gateway_tests::on_both_drivers! {
     a_shutdown_sends_what_waits_in_an_outbox
     a_client_whose_peer_answers_no_close_is_cut_off
     a_dropped_fleet_closes_its_clients
+    a_client_that_leaves_does_not_connect_again
 }
 
 const CLIENTS: usize = 20;
@@ -154,4 +155,29 @@ fn a_dropped_fleet_closes_its_clients(driver: Driver) {
 
     drop(fleet.rest()); // the stream ends
     assert_eq!(server.join(), Frame::close(1000, ""));
+}
+
+fn a_client_that_leaves_does_not_connect_again(driver: Driver) {
+    let (told, tells) = tokio::sync::oneshot::channel();
+    let (closes, is_closing) = std::sync::mpsc::channel();
+    let server = serve(async move |listener| {
+        let mut peer = listener.peer().await;
+        let close = peer.frame().await;
+        closes.send(()).unwrap();
+        tells.await.unwrap();
+        peer.send(close).await;
+        peer.rest().await
+    });
+    let mut fleet = AnyFleet::new(driver, 10);
+    add!(fleet, "a", &server.url, calm().close_timeout(GUARD)).unwrap();
+    fleet.until_ready(1);
+    let connects = fleet.connects_in_vain("a");
+    fleet.drop_fleet();
+    is_closing.recv_timeout(GUARD).unwrap();
+
+    connects();
+
+    told.send(()).unwrap();
+    drop(fleet.rest()); // the stream ends: no other socket was opened
+    assert!(server.join().is_empty());
 }
