@@ -12,6 +12,7 @@ use super::error::{HandleError, HandleErrorKind};
 use super::events::Events;
 use super::handle::Handle;
 use super::shared::Shared;
+use crate::sync::inside;
 
 impl Handle {
     /// Opens a new socket; also if the connection is closing or CLOSED.
@@ -26,8 +27,12 @@ impl Handle {
     }
 
     /// Starts to close the client, at once or after it has drained. Its task ends when it is CLOSED,
-    /// although handles exist.
+    /// although handles exist. Under a lock, this starts once the thread is outside.
     pub(crate) fn leave(&self, drain: Option<Duration>) {
+        if inside::is_inside() {
+            let handle = self.clone();
+            return inside::defer(move || handle.leave(drain));
+        }
         self.shared().retire(); // first: a handle must not connect after this has closed the client
         // This fails only if the client has ended already.
         let _ = self.shared().request(|engine| match drain {

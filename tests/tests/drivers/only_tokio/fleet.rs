@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gateway_tests::{calm, client, elapse, memory, now, settle, within};
-use gateway_tokio::core::{Network, OpenError, RetryBudget};
+use gateway_tests::{Frame, calm, client, elapse, memory, now, settle, within};
+use gateway_tokio::core::{Event, Network, Observed, Observer, OpenError, RetryBudget};
 use gateway_tokio::{
     Client, Dial, Dialing, EndKind, Endpoint, Fleet, HandleErrorKind, OpenFailure, Outbox,
 };
@@ -98,6 +98,38 @@ async fn a_shutdown_that_is_dropped_cuts_its_clients_off() {
 
     let gone = handle.network_changed(Network::Online).unwrap_err();
     assert_eq!(gone.kind(), HandleErrorKind::Gone);
+    while within(events.next()).await.is_some() {}
+}
+
+/// Drops the fleet when a message is sent.
+struct DropsFleet(Arc<Mutex<Option<Fleet>>>);
+
+impl Observer for DropsFleet {
+    fn observe(&mut self, observed: &Observed<'_>) {
+        if let Event::SendRequested(_) = observed.event {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_an_observer_drops_closes_its_clients() {
+    let (fleet, mut events) = Fleet::builder().build().unwrap();
+    let kept = Arc::new(Mutex::new(None));
+    let (dial, mut sockets) = memory(4_096);
+    let drops = client("ws://gateway.example", calm()).dial(dial);
+    let handle = fleet.add("a", drops.observer(DropsFleet(Arc::clone(&kept)))).unwrap();
+    let mut peer = sockets.peer().await;
+    within(handle.ready()).await.unwrap();
+    *kept.lock().unwrap() = Some(fleet);
+
+    handle.send("hello").await.unwrap();
+
+    assert_eq!(within(peer.frame()).await, Frame::text("hello"));
+    let close = within(peer.frame()).await;
+    assert_eq!(close, Frame::close(1000, ""));
+    peer.send(close).await;
+    drop(peer);
     while within(events.next()).await.is_some() {}
 }
 
