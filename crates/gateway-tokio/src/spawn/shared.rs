@@ -10,6 +10,7 @@
 //! with a Close frame, the pending bytes are written as far as the socket takes them.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use gateway_core::ConnectionState;
@@ -340,8 +341,10 @@ impl Shared {
         this.state.clear_poison();
         drop(state);
         inside::replace(false);
-        drop((engine, broken, unread));
         wakes.wake();
+        // The client has ended. A panic of the application's code must not unwind out of a shutdown,
+        // which ends other clients after this one.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop((engine, broken, unread))));
         inside::run_deferred();
     }
 

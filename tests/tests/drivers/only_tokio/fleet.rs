@@ -133,6 +133,34 @@ async fn a_fleet_that_an_observer_drops_closes_its_clients() {
     while within(events.next()).await.is_some() {}
 }
 
+/// Panics when it is dropped.
+struct PanicsWhenDropped;
+
+impl Observer for PanicsWhenDropped {
+    fn observe(&mut self, _: &Observed<'_>) {}
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_that_panics_when_it_is_dropped_stops_no_shutdown() {
+    let (fleet, mut events) = Fleet::builder().build().unwrap();
+    let away = || client("ws://gateway.example", calm()).dial(Nowhere);
+    let handle = fleet.add("a", away().observer(PanicsWhenDropped)).unwrap();
+    fleet.add("b", away()).unwrap();
+
+    let account = fleet.shutdown(WITHIN).await;
+
+    assert_eq!(account.clients.len(), 2);
+    assert!(account.clients.iter().all(|client| client.end == EndKind::Closed), "{account:?}");
+    within(handle.closed()).await;
+    while within(events.next()).await.is_some() {}
+}
+
 /// Refuses each attempt, and notes when it came.
 #[derive(Clone, Debug, Default)]
 struct Refuses(Arc<Mutex<Vec<Instant>>>);
