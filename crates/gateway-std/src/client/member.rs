@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use gateway_core::{CloseFrame, ConnectionState};
 use gateway_wire::{ClientEvent, EndKind};
@@ -38,14 +39,7 @@ impl Client {
             });
             match member.take_order() {
                 Some(Order::Cut) => return,
-                Some(Order::Leave { drain: Some(span) }) => {
-                    self.is_leaving = true;
-                    self.start_drain(CloseFrame::NORMAL, span);
-                }
-                Some(Order::Leave { drain: None }) => {
-                    self.is_leaving = true;
-                    self.close(CloseFrame::NORMAL);
-                }
+                Some(Order::Leave { drain }) => self.leave(drain),
                 None => {}
             }
             self.hand_over(member);
@@ -60,6 +54,16 @@ impl Client {
                 }
                 self.rest(member);
             }
+        }
+    }
+
+    /// Starts to leave the fleet.
+    fn leave(&mut self, drain: Option<Duration>) {
+        let _ = self.open_mail(); // other threads asked for this before
+        self.is_leaving = true;
+        match drain {
+            Some(span) => self.start_drain(CloseFrame::NORMAL, span),
+            None => self.close(CloseFrame::NORMAL),
         }
     }
 

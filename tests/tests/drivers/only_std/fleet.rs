@@ -50,6 +50,26 @@ fn a_thread_that_hangs_is_left_behind() {
 }
 
 #[test]
+fn a_message_that_was_enqueued_before_the_fleet_was_dropped_is_accepted() {
+    let server = Server::builder().start().unwrap();
+    let (over, until) = channel();
+    let (hung, has_hung) = channel();
+    let (fleet, mut events) = Fleet::builder().build().unwrap();
+    let hangs = builder(&server.url(), calm()).observer(Hangs(hung, Mutex::new(until)));
+    let sender = fleet.add("a", hangs).unwrap();
+    while !matches!(events.recv(), Some((_, ClientEvent::Notice(Notice::Ready { .. })))) {}
+    let first = sender.try_send("first").unwrap();
+    has_hung.recv().unwrap();
+    let second = sender.try_send("second").unwrap();
+
+    drop(fleet);
+
+    drop(over); // the thread goes on, and finds the message and the order
+    assert!(first.wait().is_ok() && second.wait().is_ok());
+    while events.recv().is_some() {}
+}
+
+#[test]
 fn a_stack_that_is_too_small_is_an_error() {
     let wrong = Fleet::builder().max_clients(0).stack_size(1).build().unwrap_err();
     let fields: Vec<_> = wrong.iter().map(|error| error.field()).collect();
