@@ -108,7 +108,10 @@ impl Fleet {
             Ok(thread) => member.set_thread(thread),
             Err(source) => {
                 member.end_thread();
-                let _ = self.roster().remove(name.as_str()); // a shutdown may have been faster
+                // The fleet may have been shut down meanwhile, or have another client of this name.
+                let is_own = |entry: &Entry| Arc::ptr_eq(&entry.member, &member);
+                let removed = self.roster().remove_if(name.as_str(), is_own);
+                drop(removed); // outside of the lock
                 return Err(FleetError::Thread { name, source });
             }
         }

@@ -72,6 +72,11 @@ impl<M> Roster<M> {
         self.members.remove_entry(name).ok_or_else(|| unknown(name))
     }
 
+    /// Removes a client if this applies to it. Returns `None` if there is no such client.
+    pub fn remove_if(&mut self, name: &str, applies: impl FnOnce(&M) -> bool) -> Option<(Name, M)> {
+        self.members.get(name).is_some_and(applies).then(|| self.members.remove_entry(name))?
+    }
+
     /// Removes all clients. None can be added from now on.
     pub fn close(&mut self) -> BTreeMap<Name, M> {
         self.is_closed = true;
@@ -131,6 +136,15 @@ mod tests {
         assert!(full.to_string().contains("max_clients"), "{full}");
         let unknown = roster.remove("b").unwrap_err().to_string();
         assert!(unknown.contains("no client \"b\""), "{unknown}");
+    }
+
+    #[test]
+    fn a_client_is_removed_only_if_it_is_the_one_that_was_meant() {
+        let mut roster = roster(10);
+        roster.add(name("a"), 2).unwrap();
+        assert_eq!(roster.remove_if("a", |member| *member == 1), None);
+        assert_eq!(roster.remove_if("a", |member| *member == 2), Some((name("a"), 2)));
+        assert_eq!(roster.remove_if("a", |_| true), None);
     }
 
     #[test]
