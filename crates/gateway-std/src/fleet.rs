@@ -101,7 +101,12 @@ impl Fleet {
         };
         let (sender, member) = (client.sender(), Arc::new(client.member()));
         let entry = Entry { sender: sender.clone(), member: Arc::clone(&member) };
-        self.roster().add(name.clone(), entry)?;
+        // Before the roster: a shutdown that finds this client must find its events in the stream.
+        self.inbox.join(name.clone(), MemberEvents(Arc::clone(&member)));
+        if let Err(error) = self.roster().add(name.clone(), entry) {
+            member.end_thread();
+            return Err(error);
+        }
         let own = Arc::clone(&member);
         let builder = thread::Builder::new().name(name.to_string()).stack_size(self.stack_size);
         match builder.spawn(move || client.run(&own)) {
@@ -115,7 +120,6 @@ impl Fleet {
                 return Err(FleetError::Thread { name, source });
             }
         }
-        self.inbox.join(name, MemberEvents(member));
         Ok(sender)
     }
 

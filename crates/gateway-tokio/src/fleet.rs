@@ -132,9 +132,11 @@ impl Fleet {
         };
         let (engine, wakers) = client.into_parts();
         let (handle, events, driver) = split(engine, wakers);
-        self.roster().add(name.clone(), handle.clone())?;
+        // Before the roster: a shutdown that finds this client must find its events in the stream. If
+        // the roster refuses the client, its driver is dropped, and the events end.
+        self.inbox.join(name.clone(), MemberEvents::new(events));
+        self.roster().add(name, handle.clone())?;
         runtime.spawn(driver);
-        self.inbox.join(name, MemberEvents::new(events));
         Ok(handle)
     }
 
