@@ -33,8 +33,9 @@ impl Session {
 
     #[cold]
     pub(super) fn release_open(&mut self) {
-        if let Some(place) = self.reserving.as_mut().and_then(|reserving| reserving.place.as_mut())
-        {
+        let Some(reserving) = &mut self.reserving else { return };
+        reserving.wanted = None; // the open may have been asked for in the same event
+        if let Some(place) = &mut reserving.place {
             place.release();
         }
     }
