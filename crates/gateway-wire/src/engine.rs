@@ -477,7 +477,11 @@ impl<H: Host> Engine<H> {
     /// `has_panicked` says whether a call of the engine has panicked. Messages in the bytes that a
     /// write may have offered then are [`MaybeSent`](crate::Fate::MaybeSent).
     pub fn abandon(&mut self, has_panicked: bool) -> Unread {
-        self.session.abandon(if has_panicked { WRITE } else { 0 })
+        let unread = self.session.abandon(if has_panicked { WRITE } else { 0 });
+        if !has_panicked {
+            self.session.measure_end(); // the recorder may be what has panicked
+        }
+        unread
     }
 
     // Steps of the driver's loop.

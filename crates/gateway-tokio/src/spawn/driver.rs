@@ -159,6 +159,12 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         Shared::end(&self.shared, EndKind::Gone);
+        // A thread that unwinds must not panic again, and a subscriber or a recorder may.
+        if !std::thread::panicking()
+            && let Ok(lines) = self.shared.with(|state, _| state.take_log_lines())
+        {
+            self.write_log(lines);
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(super) unread: Unread,
     /// The answers that the engine has left for their callers.
     pub(super) answers: BTreeMap<RequestId, Message>,
+    /// What the engine has left for the log when it ended.
+    lines: LogLines,
     /// What the engine was when it ended.
     last: Option<Box<Last>>,
     /// An engine that has panicked, until the driver drops it.
@@ -92,6 +94,7 @@ impl Shared {
             engine: Some(engine),
             unread: Unread::default(),
             answers: BTreeMap::new(),
+            lines: LogLines::default(),
             last: None,
             broken: None,
             turns: Turns::default(),
@@ -478,8 +481,12 @@ impl State {
         self.engine.as_ref().map(|engine| engine.status()).or_else(last)
     }
 
+    /// Takes the log lines so far; the last ones if the client has ended.
     pub(super) fn take_log_lines(&mut self) -> LogLines {
-        self.engine.as_mut().map(|engine| engine.session_mut().take_log_lines()).unwrap_or_default()
+        match &mut self.engine {
+            Some(engine) => engine.session_mut().take_log_lines(),
+            None => std::mem::take(&mut self.lines),
+        }
     }
 
     /// Ends the client, once. Returns the engine, to drop it outside of the lock. Nothing changes the
@@ -496,6 +503,7 @@ impl State {
         self.answers = engine.session_mut().take_answers();
         let end = engine.session().end().map_or(kind, |end| end.kind());
         self.unread = engine.abandon(has_panicked);
+        self.lines = engine.session_mut().take_log_lines();
         let mut status = engine.status();
         (status.state, status.is_ready) = (ConnectionState::Closed, false);
         (status.socket, status.retry_in) = (None, None);

@@ -23,6 +23,12 @@ impl Session {
         }
     }
 
+    /// Takes the last sample of an abandoned session.
+    pub(crate) fn measure_end(&mut self) {
+        self.metering.touch();
+        self.measure();
+    }
+
     /// Takes a sample if the last one is a second old. Reads the clock only with metrics.
     #[inline]
     pub(crate) fn measure_if_old(&mut self, now: impl Fn() -> Instant) {

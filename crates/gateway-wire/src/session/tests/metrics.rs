@@ -192,7 +192,11 @@ fn a_client_that_ended_is_closed_and_its_buffers_are_empty() {
     let (mut session, recorded) = metered(calm(), None);
     session.connect(at(0));
     opened(&mut session, at(0));
+    session.send(Message::text("never written")).unwrap();
     recorded.reading();
+    drop(session.abandon(0));
+    session.measure_end();
+    assert_eq!(recorded.changed()["gateway_rejected_messages_total{}"], 1.0);
     drop(session);
     assert_eq!(shown(&recorded.changed()), [r#"gateway_state{state="CLOSED"} 1"#]);
 }
