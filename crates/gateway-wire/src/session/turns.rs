@@ -106,6 +106,7 @@ impl Session {
         let passes = now >= since.saturating_add(PATIENCE);
         if passes {
             turns.on_message_left();
+            turns.is_send_awaited = false; // it may never come, and gets no turn while there is space
         }
         passes
     }
