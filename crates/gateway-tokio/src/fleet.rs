@@ -36,6 +36,10 @@ use crate::sync::inside;
 /// [`FleetError::Reentrant`]. A shutdown does not wait there, and its accounts say
 /// [`EndKind::Reentrant`](crate::EndKind::Reentrant).
 ///
+/// **Code that runs under a client's lock must not block**; [`Handle`] lists it. `remove`, `restart`,
+/// `shutdown`, `status`, `statuses` and the drop of the fleet take that lock, so they block their
+/// thread until such code returns, also beyond their time.
+///
 /// ```no_run
 /// use std::time::Duration;
 /// use gateway_tokio::{Client, ClientEvent, Fleet};
