@@ -543,13 +543,17 @@ impl Waiting {
     /// Makes the attempt if it may be made. If the driver is late, the open has passed unused: many
     /// connections that are late together would open at once. So another one is reserved.
     fn attempt_if_due(&mut self, reason: Reason, cx: &mut Context<'_>) -> Next {
-        let late = cx.now.saturating_duration_since(self.retry_at);
-        if self.turn == Turn::Reserved && late > UNUSED_OPEN {
+        if matches!(self.turn, Turn::Reserved) && self.has_unused_open(cx.now) {
             self.retry_at = cx.now;
             self.reason = reason;
             self.turn = cx.take_turn(Duration::ZERO, RetryCause::Budget, Because::Hint);
         }
         self.is_due(cx.now).then(|| self.attempt(reason, cx))
+    }
+
+    #[cold]
+    fn has_unused_open(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.retry_at) > UNUSED_OPEN
     }
 
     /// The application does not want to wait.
