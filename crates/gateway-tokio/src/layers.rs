@@ -12,19 +12,29 @@ use gateway_wire::{Endpoint, Layer, OpenFailure, Route, TlsLayer, Tunnel};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection};
 use tracing::warn;
 
 use crate::dial::Transport;
 use crate::direct::NonBlocking;
-use crate::off_thread::OffThread;
+use crate::off_thread::{Found, OffThread};
 use crate::open::Opener;
 
-/// The threads that read the files of TLS settings. An abandoned task's answer goes to the next
-/// attempt, so proxies and servers have a thread each.
+/// The threads that read the files of TLS settings: one for servers, and one for proxies.
 pub(crate) struct TlsFiles {
-    servers: OffThread<Arc<ClientConfig>>,
-    proxies: OffThread<Arc<ClientConfig>>,
+    servers: Reader,
+    proxies: Reader,
+}
+
+type Reader = OffThread<Found<Peer, Arc<ClientConfig>>>;
+
+/// The peer for which the files are read.
+#[derive(Clone, PartialEq, Eq)]
+struct Peer {
+    name: ServerName<'static>,
+    /// A foreign server does not get the client's certificate, even if it has the same name.
+    has_client_certificate: bool,
 }
 
 impl TlsFiles {
@@ -36,8 +46,10 @@ impl TlsFiles {
     /// Returns the TLS settings for an attempt's handshake.
     async fn config(&self, layer: &TlsLayer) -> Result<Arc<ClientConfig>, OpenFailure> {
         let thread = if layer.is_to_proxy() { &self.proxies } else { &self.servers };
+        let has_client_certificate = layer.has_client_certificate();
+        let peer = Peer { name: layer.name().clone(), has_client_certificate };
         let reading = layer.clone();
-        at_once_or(layer.try_config(), thread, move || reading.config()).await
+        at_once_or(layer.try_config(), thread, peer, move || reading.config()).await
     }
 }
 
@@ -69,15 +81,20 @@ impl Opener {
     }
 }
 
-/// Returns `known`, or else what `read` returns on a thread that may block.
-async fn at_once_or<T: Send + 'static>(
+/// Returns `known`, or else what `read` returns about `subject` on a thread that may block.
+async fn at_once_or<K, T>(
     known: Option<T>,
-    thread: &OffThread<T>,
-    read: impl FnOnce() -> Result<T, OpenFailure> + Send + 'static,
-) -> Result<T, OpenFailure> {
+    thread: &OffThread<Found<K, T>>,
+    subject: K,
+    read: impl FnOnce() -> Result<T, OpenFailure> + Clone + Send + 'static,
+) -> Result<T, OpenFailure>
+where
+    K: Clone + PartialEq + Send + 'static,
+    T: Send + 'static,
+{
     match known {
         Some(known) => Ok(known),
-        None => thread.begin(read).await,
+        None => thread.answer(subject, read).await,
     }
 }
 
@@ -164,23 +181,24 @@ mod tests {
 
     use super::*;
 
-    fn off_thread<T: Send + 'static>() -> OffThread<T> {
+    fn off_thread<T: Send + 'static>() -> OffThread<Found<u8, T>> {
         OffThread::new("gateway-tls", OpenError::Tls)
     }
 
     #[tokio::test]
     async fn the_trust_store_is_read_off_the_runtimes_thread_and_only_where_it_must_be() {
         let here = thread::current().id();
-        let reader = at_once_or(None, &off_thread(), || Ok(thread::current().id())).await.unwrap();
+        let reader =
+            at_once_or(None, &off_thread(), 0, || Ok(thread::current().id())).await.unwrap();
         assert_ne!(reader, here);
 
-        let known = at_once_or(Some(7), &off_thread(), || panic!("it is known")).await.unwrap();
+        let known = at_once_or(Some(7), &off_thread(), 0, || panic!("it is known")).await.unwrap();
         assert_eq!(known, 7);
     }
 
     #[tokio::test]
     async fn a_trust_store_whose_reading_panics_fails_the_attempt() {
-        let failed = at_once_or::<()>(None, &off_thread(), || panic!("unreadable")).await;
+        let failed = at_once_or::<_, ()>(None, &off_thread(), 0, || panic!("unreadable")).await;
         assert_eq!(failed.unwrap_err().error(), OpenError::Tls);
     }
 
@@ -200,7 +218,7 @@ mod tests {
                     let _ = held.lock().unwrap().recv();
                     Ok(())
                 };
-                let attempt = at_once_or(None, &off_thread, hangs);
+                let attempt = at_once_or(None, &off_thread, 0, hangs);
                 assert!(attempt.now_or_never().is_none()); // its deadline drops it
             }
         });
@@ -208,5 +226,21 @@ mod tests {
 
         drop((go, begun));
         assert_eq!(begins.iter().count(), 1);
+    }
+    #[tokio::test]
+    async fn what_was_read_for_one_peer_is_not_used_for_another() {
+        let (go, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let off_thread = off_thread();
+        let hangs = move || {
+            let _ = held.lock().unwrap().recv();
+            Ok("with the client's certificate")
+        };
+        let abandoned = at_once_or(None, &off_thread, 1, hangs);
+        assert!(abandoned.now_or_never().is_none());
+
+        let next = at_once_or(None, &off_thread, 2, || Ok("without"));
+        drop(go);
+        assert_eq!(next.await.unwrap(), "without");
     }
 }

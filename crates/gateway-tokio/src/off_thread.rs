@@ -35,8 +35,14 @@ enum Task<T> {
     Answered(Answer<T>),
 }
 
+/// What a task found, and for which subject.
+pub(crate) struct Found<K, T> {
+    subject: K,
+    answer: Answer<T>,
+}
+
 /// Waits for a task. If this is dropped, the thread still runs to its end.
-pub(crate) struct Waiting<T> {
+struct Waiting<T> {
     task: Arc<Mutex<Task<T>>>,
 }
 
@@ -46,7 +52,7 @@ impl<T: Send + 'static> OffThread<T> {
     }
 
     /// Starts `work`, or waits for the task that already runs.
-    pub(crate) fn begin(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Waiting<T> {
+    fn begin(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Waiting<T> {
         let before = mem::replace(&mut *lock(&self.task), Task::Awaited(None));
         match before {
             Task::Abandoned | Task::Awaited(_) => {}
@@ -61,6 +67,28 @@ impl<T: Send + 'static> OffThread<T> {
         let answering = Answering { name, class, task: Arc::clone(&self.task), answer: None };
         let thread = thread::Builder::new().name(name.to_owned());
         let _ = thread.spawn(move || answering.finish(work()));
+    }
+}
+
+impl<K, T> OffThread<Found<K, T>>
+where
+    K: Clone + PartialEq + Send + 'static,
+    T: Send + 'static,
+{
+    /// Returns what `work` finds about `subject`. If an older attempt's task still runs, waits for
+    /// it, and takes its answer only if it is for the same subject.
+    pub(crate) async fn answer(
+        &self,
+        subject: K,
+        work: impl FnOnce() -> Answer<T> + Clone + Send + 'static,
+    ) -> Answer<T> {
+        loop {
+            let (asked, work) = (subject.clone(), work.clone());
+            let found = self.begin(move || Ok(Found { subject: asked, answer: work() })).await?;
+            if found.subject == subject {
+                return found.answer;
+            }
+        }
     }
 }
 

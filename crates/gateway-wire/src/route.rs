@@ -154,6 +154,13 @@ impl TlsLayer {
         self.tls.is_insecure()
     }
 
+    /// Whether the client has a certificate for this peer. A configuration that was read for a peer
+    /// with one must not be used for a peer without one, such as a foreign server.
+    #[must_use]
+    pub const fn has_client_certificate(&self) -> bool {
+        self.tls.has_identity()
+    }
+
     /// Returns rustls's configuration for this handshake. This may block: see [`Tls::config`].
     ///
     /// # Errors

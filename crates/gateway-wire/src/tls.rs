@@ -224,6 +224,10 @@ impl Tls {
         Self { identity, ..self.clone() }
     }
 
+    pub(crate) const fn has_identity(&self) -> bool {
+        self.identity.is_some()
+    }
+
     /// Returns these settings for an `https://` proxy: the same trust. The client certificate and the
     /// application protocols (ALPN) of a [`custom`](Self::custom) configuration are for the server.
     pub(crate) fn for_proxy(&self) -> Self {
