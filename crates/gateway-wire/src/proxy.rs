@@ -10,6 +10,7 @@ mod socks5;
 mod tunnel;
 mod variables;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
@@ -80,16 +81,17 @@ impl Proxy {
     /// `http_proxy`, `HTTP_PROXY`, `all_proxy` or `ALL_PROXY`. The first variable that is set and
     /// not empty counts. `no_proxy` or `NO_PROXY` lists servers that are reached without a proxy.
     ///
-    /// `HTTP_PROXY` in upper case is ignored if `REQUEST_METHOD` is set: in a CGI program, a header
-    /// of the request could set it ([CVE-2016-5385](https://httpoxy.org)).
+    /// If `REQUEST_METHOD` is set, `http_proxy` and `HTTP_PROXY` are ignored: in a CGI program, a
+    /// header of the request could set them ([CVE-2016-5385](https://httpoxy.org)).
     ///
-    /// If no variable is set, the client uses no proxy.
+    /// If no variable is set, the client uses no proxy. A value that is not UTF-8 is an error of the
+    /// client's builder.
     pub fn from_env() -> Self {
-        Self::from_variables(|name| std::env::var(name).ok())
+        Self::from_variables(|name| std::env::var_os(name))
     }
 
     /// The same with variables that `read` returns, in place of those of the environment.
-    pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn from_variables(read: impl Fn(&str) -> Option<OsString>) -> Self {
         let (secure, plain) = (Variable::of_proxy(true, &read), Variable::of_proxy(false, &read));
         let given = Given::Environment { secure, plain };
         Self { given, no_proxy: Variable::of_no_proxy(&read), tls: None }
@@ -100,16 +102,16 @@ impl Proxy {
     #[must_use]
     pub fn variable(
         is_secure: bool,
-        read: impl Fn(&str) -> Option<String>,
-    ) -> Option<(&'static str, String)> {
+        read: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<(&'static str, OsString)> {
         Variable::of_proxy(is_secure, &read).map(Variable::into_parts)
     }
 
     /// Returns the variable that lists the servers without a proxy, and its value.
     #[must_use]
     pub fn no_proxy_variable(
-        read: impl Fn(&str) -> Option<String>,
-    ) -> Option<(&'static str, String)> {
+        read: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<(&'static str, OsString)> {
         Variable::of_no_proxy(&read).map(Variable::into_parts)
     }
 
@@ -145,7 +147,9 @@ impl Proxy {
 
     /// Validates everything. `servers` are the TLS settings for servers.
     pub(crate) fn check(self, servers: Option<&Tls>, errors: &mut Vec<ConfigError>) -> Proxies {
-        let mut read = |url: &str, source: &str| match ProxyServer::parse(url) {
+        let mut read = |url: Result<&str, &'static str>, source: &str| match url
+            .and_then(ProxyServer::parse)
+        {
             Ok(server) => Some(Arc::new(server)),
             Err(limit) => {
                 let error = ConfigError::new("proxy", "", format!("{limit}{source}"));
@@ -158,7 +162,7 @@ impl Proxy {
         };
         let (secure, plain) = match self.given {
             Given::One(url) => {
-                let server = read(&url, "");
+                let server = read(Ok(&url), "");
                 (server.clone(), server)
             }
             Given::Environment { secure, plain } => {
@@ -170,7 +174,12 @@ impl Proxy {
             }
         };
         let bypass = self.no_proxy.map_or_else(Bypass::default, |list| {
-            let (bypass, wrong) = Bypass::parse(list.value());
+            let text = list.value().unwrap_or_else(|limit| {
+                let limit = format!("{limit}{}", list.source());
+                errors.push(ConfigError::new("no_proxy", "", limit));
+                ""
+            });
+            let (bypass, wrong) = Bypass::parse(text);
             // Other programs know other entries: the environment's are for all of them.
             for entry in wrong.iter().filter(|_| list.is_given()) {
                 // A URL may have a password.

@@ -18,7 +18,7 @@ mod table;
 mod tests;
 mod tree;
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{ffi::OsString, net::SocketAddr, path::Path, sync::Arc};
 
 use gateway_tokio::{
     Client,
@@ -62,7 +62,7 @@ impl Settings {
         url: Url,
     ) -> Result<Self, SettingsErrors> {
         let tree = file.map_or_else(Tree::default, Tree::of_file);
-        Self::of(tree, flags.into_layers(), url, &|name| std::env::var(name).ok())
+        Self::of(tree, flags.into_layers(), url, &|name| std::env::var_os(name))
     }
 
     /// Builds the client again: recorded by `recorder`, and with metrics, if they are set, for the
@@ -109,7 +109,7 @@ impl Settings {
         mut tree: Tree,
         layers: Vec<Layer>,
         url: Url,
-        variable: &dyn Fn(&str) -> Option<String>,
+        variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, SettingsErrors> {
         let is_login = |layer: &Layer| layer.setting.path == "login.send";
         let has_login = tree.value("login.send").is_some() || layers.iter().any(is_login);

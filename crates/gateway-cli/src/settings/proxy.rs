@@ -1,6 +1,8 @@
 //! The proxy: of a flag, a variable of the program or the file, otherwise of the environment, as for
 //! curl.
 
+use std::ffi::OsString;
+
 use gateway_tokio::{Proxy, Tls, core::ConfigError};
 use serde_json::Value;
 
@@ -21,7 +23,7 @@ pub(crate) struct ProxySettings {
 }
 
 /// Takes what is not set from the environment's variables. Which proxy counts depends on the URL.
-pub(super) fn lay_environment(tree: &mut Tree, variable: &dyn Fn(&str) -> Option<String>) {
+pub(super) fn lay_environment(tree: &mut Tree, variable: &dyn Fn(&str) -> Option<OsString>) {
     let url = tree.value("url").and_then(Value::as_str).unwrap_or_default();
     let is_secure = url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss:"));
     for (path, known) in [
@@ -32,7 +34,14 @@ pub(super) fn lay_environment(tree: &mut Tree, variable: &dyn Fn(&str) -> Option
         let (Some(setting), Some((name, value)), None) = (setting, known, tree.value(path)) else {
             continue;
         };
-        tree.lay(Layer { setting, origin: Origin::Variable(name), values: vec![value] });
+        match value.into_string() {
+            Ok(value) => {
+                tree.lay(Layer { setting, origin: Origin::Variable(name), values: vec![value] });
+            }
+            Err(_) => {
+                tree.error(path, "", format!("must be UTF-8 (from the environment's {name})"))
+            }
+        }
     }
 }
 

@@ -358,7 +358,7 @@ fn a_wrong_url_is_refused_without_showing_it() {
 /// The proxies for a `wss://` and a `ws://` server with these variables, and the errors.
 fn of_variables(variables: &[(&str, &str)]) -> ([Option<String>; 2], Vec<String>) {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
-    let proxy = Proxy::from_variables(|name| variables.get(name).map(|&value| value.to_owned()));
+    let proxy = Proxy::from_variables(|name| variables.get(name).map(|&value| value.into()));
     let mut errors = Vec::new();
     let proxies = proxy.check(None, &mut errors);
     let of = |url| proxies.of(&endpoint(url)).map(|proxy| proxy.host().to_owned());
@@ -377,7 +377,8 @@ fn the_environment_names_proxies_as_for_curl() {
         (&[("https_proxy", ""), ("HTTPS_PROXY", "b")], Some("b"), None),
         (&[("all_proxy", "a"), ("ALL_PROXY", "b"), ("HTTP_PROXY", "c")], Some("a"), Some("c")),
         (&[("HTTP_PROXY", "a"), ("REQUEST_METHOD", "GET")], None, None),
-        (&[("http_proxy", "a"), ("REQUEST_METHOD", "GET")], None, Some("a")),
+        (&[("http_proxy", "a"), ("REQUEST_METHOD", "GET")], None, None),
+        (&[("ALL_PROXY", "a"), ("REQUEST_METHOD", "GET")], Some("a"), Some("a")),
         (&[("ALL_PROXY", "a"), ("NO_PROXY", "s.example")], None, None),
         (&[("ALL_PROXY", "a"), ("no_proxy", "x"), ("NO_PROXY", "s.example")], Some("a"), Some("a")),
         (&[("ALL_PROXY", "a"), ("NO_PROXY", "http://x, 1.2, .example")], None, None),
@@ -392,6 +393,33 @@ fn the_environment_names_proxies_as_for_curl() {
     assert_eq!(errors.len(), 2);
     assert!(errors[0].ends_with("(from the environment's HTTPS_PROXY)"), "{errors:?}");
     assert!(errors[1].ends_with("(from the environment's http_proxy)"), "{errors:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf8_is_no_missing_one() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let not_utf8 = || OsString::from_vec(b"secret\xff".to_vec());
+    let read = |name: &str| ["ALL_PROXY", "NO_PROXY"].contains(&name).then(not_utf8);
+    let mut errors = Vec::new();
+    Proxy::from_variables(read).check(None, &mut errors);
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "proxy: must be UTF-8 (from the environment's ALL_PROXY)",
+            "no_proxy: must be UTF-8 (from the environment's NO_PROXY)",
+        ]
+    );
+
+    let cgi = |name: &str| match name {
+        "REQUEST_METHOD" => Some(not_utf8()),
+        "HTTP_PROXY" => Some("p".into()),
+        _ => None,
+    };
+    assert_eq!(Proxy::variable(false, cgi), None);
 }
 
 #[test]
