@@ -43,7 +43,8 @@ impl Bypass {
     }
 
     pub(super) fn covers(&self, host: &str, port: u16) -> bool {
-        let (address, name) = (host.parse().ok(), host.trim_end_matches('.'));
+        let address = host.parse().ok().map(|address: IpAddr| address.to_canonical());
+        let name = host.trim_end_matches('.');
         self.0.iter().any(|entry| {
             let is_port = entry.port.is_none_or(|own| own == port);
             is_port && entry.hosts.cover(name, address)
@@ -67,15 +68,17 @@ impl Hosts {
             return Some(Self::All);
         }
         if let Ok(range) = text.parse() {
-            return Some(Self::Range(range));
+            return Some(Self::Range(canonical(range)));
         }
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Ok(address) = bare.parse::<IpAddr>() {
-            return Some(Self::Range(address.into()));
+            return Some(Self::Range(address.to_canonical().into()));
         }
         let name = text.strip_prefix("*.").unwrap_or(text).trim_matches('.');
         match Host::parse(name).ok()? {
-            Host::Domain(name) if !name.is_empty() && !name.contains('*') => Some(Self::Name(name)),
+            Host::Domain(name) if !name.is_empty() && name.bytes().all(is_of_name) => {
+                Some(Self::Name(name))
+            }
             Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_) => None,
         }
     }
@@ -96,6 +99,20 @@ impl Hosts {
             (Self::Range(_), None) | (Self::Name(_), Some(_)) => false,
         }
     }
+}
+
+const fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+/// A range of IPv4-mapped addresses as one of IPv4 addresses, as [`IpAddr::to_canonical`] for one
+/// address.
+fn canonical(range: IpNet) -> IpNet {
+    let mapped = match range {
+        IpNet::V6(range) => range.addr().to_ipv4_mapped().zip(range.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    mapped.and_then(|(address, length)| IpNet::new(address.into(), length).ok()).unwrap_or(range)
 }
 
 #[cfg(test)]
@@ -127,6 +144,11 @@ mod tests {
             ("10.0.0.0/8", &["10.0.0.1", "10.255.255.255"], &["11.0.0.1", "10.example"]),
             ("2001:db8::/32", &["2001:db8::1"], &["2001:db9::1", "10.0.0.1"]),
             ("::1,[2001:db8::7]", &["::1", "2001:db8::7"], &["::2"]),
+            ("10.0.0.0/8", &["::ffff:a00:1"], &["::ffff:b00:1", "::a00:1"]),
+            ("10.0.0.1", &["::ffff:a00:1"], &["::ffff:a00:2"]),
+            ("::ffff:10.0.0.0/104", &["10.0.0.1", "::ffff:a00:1"], &["11.0.0.1"]),
+            ("::ffff:10.0.0.1", &["10.0.0.1", "::ffff:a00:1"], &["10.0.0.2"]),
+            ("a_b.example", &["a_b.example"], &["b.example"]),
             ("1.1.1.1.example", &["1.1.1.1.example"], &["1.1.1.1"]),
         ] {
             let (bypass, wrong) = Bypass::parse(list);
