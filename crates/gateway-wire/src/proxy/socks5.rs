@@ -127,11 +127,11 @@ impl Socks5 {
             (State::Method, [VERSION, _], _) => {
                 return Err(broken("it chose an authentication that was not offered"));
             }
-            (State::Login, [PASSWORD_VERSION, 0], _) => self.ask(output),
-            (State::Login, [PASSWORD_VERSION, _], _) => {
+            // The version is not checked: some proxies send 5.
+            (State::Login, [_, 0], _) => self.ask(output),
+            (State::Login, _, _) => {
                 return Err(login("does not accept the user and the password of its URL"));
             }
-            (State::Login, _, _) => return Err(broken("its answer to the login is invalid")),
             (State::Reply, [VERSION, 0], _) => State::Kind,
             (State::Reply, [VERSION, reply], _) => {
                 return Err(proxy.failure(OpenError::Proxy, &refusal(*reply)));
@@ -149,6 +149,17 @@ impl Socks5 {
             (State::Address(_), _, _) => return Ok(Step::Done),
         };
         Ok(Step::More)
+    }
+
+    /// The failure if the stream has ended.
+    pub(super) fn ended(&self, proxy: &ProxyServer) -> OpenFailure {
+        match self.state {
+            State::Login => {
+                let what = "closed the connection when it got the user and the password of its URL";
+                proxy.failure(OpenError::ProxyCredentials, what)
+            }
+            _ => proxy.failure(OpenError::Proxy, "closed the connection before it answered"),
+        }
     }
 
     fn ask(&self, output: &mut Vec<u8>) -> State {

@@ -218,7 +218,8 @@ fn each_answer_of_socks5_has_its_class_and_its_words() {
             login,
             "does not accept the user and the password of its URL",
         ),
-        (private, &[&[5, 2], &[5, 0]], refused, "broke SOCKS5"),
+        (private, &[&[5, 2], &[5, 1]], login, "does not accept the user and the password"),
+        (private, &[&[5, 2], &[5, 0], &[5, 1]], refused, "general failure"),
         (open, &[&[5, 1]], refused, "was not offered"),
         (open, &[b"HT"], refused, "speaks another version"),
         (open, &[&[4, 0]], refused, "speaks another version"),
@@ -299,6 +300,13 @@ fn a_proxy_that_is_slow_is_waited_for_and_one_that_hangs_up_is_not() {
         assert_eq!(failure.error(), OpenError::Proxy);
         assert!(failure.detail().ends_with("closed the connection before it answered"));
     }
+}
+
+#[test]
+fn a_proxy_that_hangs_up_at_the_login_does_not_accept_it() {
+    let outcome = tunnel("socks5://u:secret@p", SERVER).advance(&mut stream(&[5, 2], true));
+    let Poll::Ready(Err(failure)) = outcome else { panic!("it hung up") };
+    assert_eq!(failure.error(), OpenError::ProxyCredentials);
 }
 
 #[test]

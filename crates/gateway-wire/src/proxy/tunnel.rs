@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use gateway_core::OpenError;
-
 use super::connect::Connect;
 use super::server::{Protocol, ProxyServer};
 use super::socks5::Socks5;
@@ -129,10 +127,7 @@ impl Tunnel {
     pub(super) fn ended(&self) -> OpenFailure {
         match &self.answer {
             Answer::Connect(connect) => connect.ended(&self.proxy),
-            Answer::Socks5(_) => {
-                let what = "closed the connection before it answered";
-                self.proxy.failure(OpenError::Proxy, what)
-            }
+            Answer::Socks5(socks5) => socks5.ended(&self.proxy),
         }
     }
 
