@@ -192,10 +192,13 @@ impl Proxy {
         let is_https = [&secure, &plain].into_iter().flatten().any(|server| server.is_https());
         let tls = match self.tls {
             _ if !is_https => None,
-            Some(own) => Some(own),
+            Some(own) => Some(own.of_proxy_setting()),
             None => match servers.filter(|tls| !tls.is_insecure()) {
                 Some(tls) => Some(tls.for_proxy()),
-                None => Tls::platform().map_err(|wrong| errors.push(wrong)).ok(),
+                None => Tls::platform()
+                    .map(Tls::of_proxy_setting)
+                    .map_err(|wrong| errors.push(wrong))
+                    .ok(),
             },
         };
         Proxies { secure, plain, bypass, tls }

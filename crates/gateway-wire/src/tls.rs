@@ -27,12 +27,15 @@ use self::given::GivenVerifier;
 use self::identity::{Identity, NoIdentity};
 use self::insecure::AcceptAny;
 use self::validity::Dated;
-pub(crate) use self::words::in_words;
+pub(crate) use self::words::{in_words, of_proxy};
 use crate::endpoint::Endpoint;
 use crate::open_failure::{OpenFailure, OpenStep};
 
 /// The default name, in error texts, of the setting for trusted certificates.
 pub(crate) const ROOTS: &str = "Tls::pem_file";
+
+/// The same for a proxy's certificates.
+const PROXY_ROOTS: &str = "Proxy::tls";
 
 /// TLS settings: which certificates a `wss://` server may present, and which one the client
 /// presents.
@@ -231,7 +234,13 @@ impl Tls {
     /// Returns these settings for an `https://` proxy: the same trust. The client certificate and the
     /// application protocols (ALPN) of a [`custom`](Self::custom) configuration are for the server.
     pub(crate) fn for_proxy(&self) -> Self {
-        Self { identity: None, is_for_proxy: true, ..self.clone() }
+        Self { identity: None, is_for_proxy: true, ..self.clone() }.of_proxy_setting()
+    }
+
+    /// Has error texts name the setting for a proxy's certificates, unless they have another name.
+    pub(crate) fn of_proxy_setting(self) -> Self {
+        let setting = if self.setting == ROOTS { PROXY_ROOTS } else { self.setting };
+        Self { setting, ..self }
     }
 
     fn of_peer(&self, config: Arc<ClientConfig>) -> Arc<ClientConfig> {

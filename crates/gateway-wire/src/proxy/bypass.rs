@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_be_read_is_reported_and_the_others_count() {
         let (bypass, wrong) =
-            Bypass::parse("a.example,10.0.0.0/33,http://b.example,c.example:x,*d.example");
-        assert_eq!(wrong, ["10.0.0.0/33", "http://b.example", "c.example:x", "*d.example"]);
+            Bypass::parse("a.example,10.0.0.0/33,http://b.example,c.example:x,*d.example,e=f");
+        assert_eq!(wrong, ["10.0.0.0/33", "http://b.example", "c.example:x", "*d.example", "e=f"]);
         assert!(bypass.covers("a.example", 443) && !bypass.covers("b.example", 443));
     }
 }

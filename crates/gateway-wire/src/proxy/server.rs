@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use crate::endpoint::bracketed;
 use crate::open_failure::OpenFailure;
+use crate::tls::of_proxy;
 
 /// A proxy's address. `Display` and `Debug` show scheme, host and port: never user and password.
 #[derive(Clone, PartialEq, Eq)]
@@ -128,9 +129,10 @@ impl ProxyServer {
         OpenFailure::new(failure.error(), format!("{}: {}", self.named(), failure.detail()))
     }
 
-    /// The same for a failure of TLS to the proxy, which is the server there.
+    /// The same for a failure of TLS to the proxy.
     pub(crate) fn in_tls(&self, failure: &OpenFailure) -> OpenFailure {
-        let detail = format!("TLS to {} failed: {}", self.named(), failure.detail());
+        let why = of_proxy(failure.detail());
+        let detail = format!("TLS to {} failed: {why}", self.named());
         OpenFailure::new(failure.error(), detail)
     }
 

@@ -478,6 +478,20 @@ fn each_peer_is_known_by_its_own_name() {
 }
 
 #[test]
+fn a_failure_of_tls_to_a_proxy_is_told_of_the_proxy() {
+    let router = router("https://p".into(), &Tls::insecure().unwrap());
+    let route = router.route(&endpoint("ws://s.example")).unwrap();
+    let [Layer::Tls(tls), _] = &route.layers[..] else { panic!() };
+    let unknown = rustls::Error::from(rustls::CertificateError::UnknownIssuer);
+    let failure = tls.failure(&io::Error::new(io::ErrorKind::InvalidData, unknown));
+    assert_eq!(
+        failure.detail(),
+        "TLS to the proxy p:443 failed: the issuer of the proxy's certificate is not trusted; give \
+         its CA or the certificate itself with Proxy::tls"
+    );
+}
+
+#[test]
 fn a_proxy_gets_neither_the_clients_certificate_nor_the_servers_alpn_nor_its_missing_check() {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());

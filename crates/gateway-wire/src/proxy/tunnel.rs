@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
+use gateway_core::OpenError;
+
 use super::connect::Connect;
 use super::server::{Protocol, ProxyServer};
 use super::socks5::Socks5;
@@ -178,7 +180,11 @@ impl Tunnel {
             Err(_) if self.is_refused() => self.ended(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(Stop::Blocked),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.ended(),
-            Err(error) => self.proxy.in_failure(&OpenFailure::classify(OpenStep::Upgrade, &error)),
+            Err(error) => {
+                let failure = OpenFailure::classify(OpenStep::Upgrade, &error);
+                let is_tls = matches!(failure.error(), OpenError::Tls | OpenError::Certificate);
+                if is_tls { self.proxy.in_tls(&failure) } else { self.proxy.in_failure(&failure) }
+            }
         };
         Err(Stop::Failed(failure))
     }

@@ -23,6 +23,11 @@ pub(crate) fn in_words(error: &io::Error, roots: &str) -> Option<String> {
     }
 }
 
+/// The same text for a proxy. [`in_words`] says "the server" for the peer.
+pub(crate) fn of_proxy(text: &str) -> String {
+    text.replace("the server", "the proxy").replace("wss://", "https://")
+}
+
 fn of_rustls(error: &Error, roots: &str) -> String {
     match error {
         Error::InvalidCertificate(error) => of_certificate(error, roots),
