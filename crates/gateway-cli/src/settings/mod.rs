@@ -29,7 +29,7 @@ use serde_json::Value;
 
 pub(crate) use self::{errors::SettingsErrors, flags::Flags};
 use self::{
-    own::Own,
+    own::{Own, Peers},
     summary::Summary,
     tree::{Layer, Tree},
 };
@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) client: Client,
     pub(crate) summary: Summary,
     own: Own,
+    peers: Peers,
 }
 
 /// Whether there must be a URL.
@@ -69,9 +70,9 @@ impl Settings {
     /// recorder of this thread.
     ///
     /// # Errors
-    /// If a file that the settings name has changed and is no longer valid.
+    /// If the platform's trust store can no longer be read.
     pub(crate) fn rebuilt(self, recorder: Option<FileRecorder>) -> Result<Self, ConfigErrors> {
-        let client = self.own.client(Arc::clone(&self.config), recorder);
+        let client = self.own.client(Arc::clone(&self.config), &self.peers, recorder);
         match client {
             Ok(client) => Ok(Self { client, ..self }),
             Err(errors) => Err(ConfigErrors::check(errors).expect_err("there is an error")),
@@ -128,9 +129,11 @@ impl Settings {
         let (rest, mut errors) = tree.parts();
         let config = judge(rest).map(Arc::new);
         let stand_in = config.as_ref().map(Arc::clone).unwrap_or_default();
-        match (config, own.client(stand_in, None)) {
+        let (peers, wrong) = own.peers();
+        errors.extend(wrong);
+        match (config, own.client(stand_in, &peers, None)) {
             (Ok(config), Ok(client)) if errors.is_empty() => {
-                return Ok(Self { config, client, summary, own });
+                return Ok(Self { config, client, summary, own, peers });
             }
             (config, client) => {
                 let is_known = errors.iter().any(|error| error.field() == "url");

@@ -9,7 +9,7 @@ use std::{
 
 use gateway_dialects::Suggestions;
 use gateway_tokio::{
-    Client, ProviderError, Request, Tls,
+    Client, ProviderError, Proxy, Request, Tls,
     core::{Config, ConfigError, parse_duration},
 };
 use serde_json::{Map, Value};
@@ -77,6 +77,12 @@ pub(crate) struct Own {
     pub(crate) secrets: Vec<(String, Source)>,
     /// The file from which the login is read again for each attempt.
     pub(crate) login_file: Option<PathBuf>,
+}
+
+/// How the client trusts the server, and the proxy to it.
+pub(crate) struct Peers {
+    tls: Option<Tls>,
+    proxy: Option<Proxy>,
 }
 
 impl Own {
@@ -160,6 +166,7 @@ impl Own {
     pub(crate) fn client(
         &self,
         config: Arc<Config>,
+        peers: &Peers,
         recorder: Option<FileRecorder>,
     ) -> Result<Client, Vec<ConfigError>> {
         let mut builder = Client::builder(self.url.as_deref().unwrap_or("ws://localhost"))
@@ -198,19 +205,25 @@ impl Own {
         if let Some(recorder) = recorder {
             builder = builder.observer(recorder);
         }
+        if let Some(tls) = &peers.tls {
+            builder = builder.tls(tls.clone());
+        }
+        if let Some(proxy) = &peers.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        builder.build().map_err(|errors| self.all_named(errors.into_vec()))
+    }
+
+    /// Reads the files of TLS. Also returns the errors. Call this once: a file may be a pipe.
+    pub(crate) fn peers(&self) -> (Peers, Vec<ConfigError>) {
         let mut errors = Vec::new();
-        if let Some(tls) = self.tls(&mut errors) {
-            builder = builder.tls(tls);
-        }
-        if let Some(proxy) = self.proxy.proxy(&self.tls, self.insecure, &mut errors) {
-            builder = builder.proxy(proxy);
-        }
-        match builder.build() {
-            Ok(client) if errors.is_empty() => return Ok(client),
-            Ok(_) => {}
-            Err(more) => errors.extend(more.into_vec()),
-        }
-        Err(errors.into_iter().map(|error| self.named(error)).collect())
+        let tls = self.tls(&mut errors);
+        let proxy = self.proxy.proxy(&self.tls, self.insecure, &mut errors);
+        (Peers { tls, proxy }, self.all_named(errors))
+    }
+
+    fn all_named(&self, errors: Vec<ConfigError>) -> Vec<ConfigError> {
+        errors.into_iter().map(|error| self.named(error)).collect()
     }
 
     /// The TLS settings; `None` if the client needs none, or they are invalid.

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::common::{Logged, file, gateway};
+use super::common::{Logged, file, gateway, without_settings};
 use gateway_tests::{Listener, Made, Peer, showing};
 use rcgen::{KeyPair, date_time_ymd};
 use rustls::{ALL_VERSIONS, pki_types::CertificateDer};
@@ -92,6 +92,22 @@ async fn ca_cert_is_read_again_when_the_file_changes() -> io::Result<()> {
     server.show(second.acceptor(ALL_VERSIONS, None));
     program.says(&["WARN", &shown, "is still used"]).await;
     program.is_connected().await;
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_a_pipe_is_read_once_also_with_metrics_and_a_recording() -> io::Result<()> {
+    let made = Made::new(true);
+    let server = Server::start(made.acceptor(ALL_VERSIONS, None)).await;
+    let (_, ca) = pem("piped.pem", &made.certificate.pem());
+    let record = file("piped.journal", "");
+    let program = gateway(&["connect", &server.url, "--heartbeat", "off", "--metrics", "0"]);
+    let mut command = without_settings(tokio::process::Command::new("sh"));
+    command.args(["-c", r#"exec 4<&0; cat "$0" | exec "$@" --ca-cert /dev/fd/3 3<&0 0<&4"#, &ca]);
+    command.arg(program.as_std().get_program()).args(program.as_std().get_args());
+    command.arg("--record").arg(record).stdin(Stdio::piped()).kill_on_drop(true);
+    Logged::start(command)?.is_connected().await;
     Ok(())
 }
 
