@@ -21,7 +21,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -42,6 +42,8 @@ const BUCKETS: [f64; 14] =
 const MOST_CONNECTIONS: usize = 8;
 /// The longest that a connection may last. Each serves one request.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(10);
+/// The longest wait for a request's head, so that connections without one soon free their places.
+const LONGEST_HEAD_WAIT: Duration = Duration::from_secs(1);
 /// The most bytes of a request's head. hyper allows no less.
 const LONGEST_HEAD: usize = 8 << 10;
 /// The recorder keeps each value of a histogram until then, also if nobody scrapes.
@@ -127,7 +129,8 @@ async fn connection(stream: TcpStream, handle: PrometheusHandle) -> hyper::Resul
         service_fn(|request| future::ready(Ok::<_, Infallible>(answer(&request, &handle))));
     http1::Builder::new()
         .keep_alive(false)
-        .header_read_timeout(None) // the whole connection has a limit
+        .timer(TokioTimer::new())
+        .header_read_timeout(LONGEST_HEAD_WAIT)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .await

@@ -159,10 +159,12 @@ async fn a_hostile_scraper_delays_neither_the_connection_nor_the_end() -> io::Re
             stream
         }
     };
-    let held = soon(join_all((0..40).map(hold))).await;
+    let held = soon(join_all((0..64).map(hold))).await;
 
     stdin.write_all(b"hello\n").await?;
     assert_eq!(soon(stdout.next_line()).await?.as_deref(), Some("hello"));
+    // Four rounds of idle connections are before it.
+    assert!(asked(&address, "GET /metrics").await.starts_with("HTTP/1.1 200 "));
     signal(&client, "-TERM").await;
     let status = soon(client.wait()).await?;
 
