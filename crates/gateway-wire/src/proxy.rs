@@ -76,7 +76,7 @@ impl Proxy {
         Self { given: Given::One(url.into()), no_proxy: None, tls: None }
     }
 
-    /// Uses the proxies that the environment names now, as curl does: for `wss://` servers that of
+    /// Uses the proxies that the environment names now: for `wss://` servers that of
     /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, for `ws://` servers that of
     /// `http_proxy`, `HTTP_PROXY`, `all_proxy` or `ALL_PROXY`. The first variable that is set and
     /// not empty counts. `no_proxy` or `NO_PROXY` lists servers that are reached without a proxy.
@@ -98,7 +98,8 @@ impl Proxy {
     }
 
     /// Returns the variable that names the proxy for `wss://` servers, or for `ws://` servers if
-    /// `is_secure` is false, and its value. For programs that show where a setting comes from.
+    /// `is_secure` is false, and its value. For programs that show where a setting comes from. The
+    /// value may contain a password.
     #[must_use]
     pub fn variable(
         is_secure: bool,

@@ -380,8 +380,8 @@ macro_rules! settings_methods {
         }
 
         /// Reaches the server through a proxy: a URL, or a [`Proxy`](gateway_wire::Proxy). By default the
-        /// client uses no proxy, and reads no environment variable. To use the variables that curl
-        /// uses, pass [`Proxy::from_env`](gateway_wire::Proxy::from_env).
+        /// client uses no proxy, and reads no environment variable. To use the usual
+        /// variables, pass [`Proxy::from_env`](gateway_wire::Proxy::from_env).
         ///
         /// If the proxy asks for a user and a password, or does not accept those of its URL, the
         /// client gives up. It retries after any other failure of the proxy.
@@ -392,7 +392,7 @@ macro_rules! settings_methods {
 
         /// Replaces the system's resolver. The client calls `resolver` with the host and the port,
         /// on a separate thread, so it may block. If a call hangs, later attempts wait for that
-        /// call.
+        /// call. If the server is reached through a proxy, `resolver` gets the proxy's host and port.
         pub fn resolver(
             mut self,
             resolver: impl Fn(&str, u16) -> ::std::io::Result<::std::vec::Vec<::std::net::SocketAddr>>

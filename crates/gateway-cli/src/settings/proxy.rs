@@ -1,5 +1,5 @@
-//! The proxy: of a flag, a variable of the program or the file, otherwise of the environment, as for
-//! curl.
+//! The proxy: of a flag, a variable of the program or the file, otherwise of the usual environment
+//! variables.
 
 use std::ffi::OsString;
 

@@ -77,7 +77,7 @@ async fn a_flag_names_the_proxy_and_the_first_line_says_so_without_user_and_pass
 }
 
 #[tokio::test]
-async fn the_environment_names_the_proxy_as_for_curl_unless_a_setting_says_otherwise() {
+async fn the_environment_names_the_proxy_unless_a_setting_says_otherwise() {
     let server = Server::start(&[]).await;
     let (place, _asked) = proxy(ProxyKind::Connect, &server).await;
     let through = format!("through http://{place}");

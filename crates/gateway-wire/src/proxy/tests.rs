@@ -375,7 +375,7 @@ fn of_variables(variables: &[(&str, &str)]) -> ([Option<String>; 2], Vec<String>
 }
 
 #[test]
-fn the_environment_names_proxies_as_for_curl() {
+fn the_environment_names_proxies() {
     for (variables, secure, plain) in [
         (&[][..], None, None),
         (&[("HTTPS_PROXY", "a")], Some("a"), None),
