@@ -106,7 +106,6 @@ impl Session {
         let passes = now >= since.saturating_add(PATIENCE);
         if passes {
             turns.on_message_left();
-            turns.is_send_awaited = false; // it may never come, and gets no turn while there is space
         }
         passes
     }

@@ -267,16 +267,11 @@ fn a_message_that_does_not_come_in_its_turn_holds_up_requests_for_a_moment() {
     assert_eq!(write_all(&mut session, id), [r#"{"id":2}"#]);
 
     once(&mut session, at(3));
-    session.tick(at(4));
-    assert_eq!(write_all(&mut session, id), [r#"{"id":3}"#], "no turn is left for it again");
-
-    once(&mut session, at(4));
-    session.wait_for_space(at(4));
-    session.tick(at(5));
-    assert!(session.pending().is_empty(), "the turn is the message's");
+    session.tick(session.deadline().unwrap());
+    session.set_time(session.deadline().unwrap());
     session.end_wait(); // the message's future was dropped
     session.tick(session.deadline().unwrap());
-    assert_eq!(write_all(&mut session, id), [r#"{"id":4}"#]);
+    assert_eq!(write_all(&mut session, id), [r#"{"id":3}"#]);
 }
 
 #[test]
