@@ -31,7 +31,7 @@ use serde::Serialize;
 /// # let status = session.status(Instant::ZERO);
 /// let (code, body) = health(&status)?;
 /// assert_eq!(code, 503);
-/// assert!(body.starts_with(r#"{"state":"DISCONNECTED","is_ready":false,"queued_messages":0,"#));
+/// assert!(body.starts_with(r#"{"state":"DISCONNECTED","is_ready":false,"is_draining":false,"#));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
