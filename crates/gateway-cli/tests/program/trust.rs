@@ -102,7 +102,10 @@ async fn a_file_that_is_a_pipe_is_read_once_also_with_metrics_and_a_recording() 
     let server = Server::start(made.acceptor(ALL_VERSIONS, None)).await;
     let (_, ca) = pem("piped.pem", &made.certificate.pem());
     let record = file("piped.journal", "");
-    let program = gateway(&["connect", &server.url, "--heartbeat", "off", "--metrics", "0"]);
+    // The shell's end does not end the program behind the pipe, but the end of its stdin does.
+    let arguments = ["--heartbeat", "off", "--metrics", "0", "--exit-on-eof"];
+    let mut program = gateway(&["connect", &server.url]);
+    program.args(arguments);
     let mut command = without_settings(tokio::process::Command::new("sh"));
     command.args(["-c", r#"exec 4<&0; cat "$0" | exec "$@" --ca-cert /dev/fd/3 3<&0 0<&4"#, &ca]);
     command.arg(program.as_std().get_program()).args(program.as_std().get_args());
