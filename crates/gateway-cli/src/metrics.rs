@@ -46,7 +46,7 @@ const LONGEST_CONNECTION: Duration = Duration::from_secs(10);
 const LONGEST_HEAD_WAIT: Duration = Duration::from_secs(1);
 /// The most bytes of a request's head. hyper allows no less.
 const LONGEST_HEAD: usize = 8 << 10;
-/// The recorder keeps each value of a histogram until then, also if nobody scrapes.
+/// The recorder keeps each value of a histogram until then. It does so without scrapes, too.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait after a failed accept, for example without free file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -73,11 +73,11 @@ pub enum Action {
     ResumeAt(Part),
     /// Reserve an open in the shared [`RetryBudget`](crate::RetryBudget), at or after this instant, and
     /// report its instant with [`OpenReserved`](crate::Event::OpenReserved) at once, as the next event.
-    /// This replaces what the connection had reserved before: give that back first. Only a machine
-    /// with `shared_budget` returns this.
+    /// If the connection has already reserved an open, release that one first. Only a machine with
+    /// `shared_budget` returns this.
     #[serde(rename = "reserve_open_at_ns")]
     ReserveOpen(Instant),
-    /// Give back the open that the connection has reserved: it does not use it.
+    /// Release the open that the connection has reserved. The connection does not use it.
     ReleaseOpen,
     /// Set the one timer to this instant. This replaces the instant that was set before. When the
     /// timer is due, report a [`Tick`](crate::Event::Tick).
@@ -182,7 +182,8 @@ pub enum Notice {
     /// A socket is gone: open, still opening, or one for which the provider is asked.
     ///
     /// After a suspend, the machine replaces an attempt whose provider is asked, or whose socket is
-    /// opening or logging in. It then does not send this notice, but [`ClockJumped`](Notice::ClockJumped) and
+    /// opening or logging in. It then does not send this notice, but
+    /// [`ClockJumped`](Notice::ClockJumped) and
     /// [`RetryScheduled`](Notice::RetryScheduled).
     Disconnected {
         /// The socket.
@@ -475,8 +476,8 @@ pub enum SendRejection {
     /// dropped, or an observer panicked. Only drivers give this reason; the machine
     /// never does.
     Gone,
-    /// The message was sent from within an observer, a dialect or a correlator, which must not wait. Only drivers
-    /// give this reason; the machine never does.
+    /// The message was sent from within an observer, a dialect or a correlator, which must not
+    /// wait. Only drivers give this reason; the machine never does.
     Reentrant,
     /// The driver's outbox is full, and set to refuse the newest message; or the message is longer
     /// than all messages in it may be together. Only drivers give this reason; the machine never

@@ -177,7 +177,7 @@
 //!     any more.
 //! 11. If `shared_budget` is set: after [`Action::ReserveOpen`], reserve an open in the budget, and
 //!     report it with [`Event::OpenReserved`] before any other event. After [`Action::ReleaseOpen`],
-//!     give it back. See [`OpenSchedule`].
+//!     release it. See [`OpenSchedule`].
 //!
 //! # What do the terms mean?
 //!

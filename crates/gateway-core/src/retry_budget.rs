@@ -139,8 +139,8 @@ impl Bucket {
 }
 
 impl OpenSchedule {
-    /// Reserves the first open at or after `earliest` that the budget allows beside all others that are
-    /// reserved. Returns its instant.
+    /// Reserves an open: the first one at or after `earliest` that the budget allows in addition to the
+    /// opens that are already reserved. Returns its instant.
     #[must_use = "the connection must not open before this instant"]
     pub fn reserve(&mut self, now: Instant, earliest: Instant) -> Instant {
         self.forget_past(now);
@@ -163,9 +163,8 @@ impl OpenSchedule {
         }
     }
 
-    /// Gives back an open that was reserved for `at`, because the connection does not use it. Does
-    /// nothing if that instant has come, because the connection may have opened, or if it was not
-    /// reserved.
+    /// Releases an open that was reserved for `at` and is not used. Does nothing if no open was
+    /// reserved for that instant, or if the instant has come: then the connection may have opened.
     pub fn release(&mut self, now: Instant, at: Instant) {
         if at > now
             && let Ok(place) = self.planned.binary_search(&at)

@@ -272,7 +272,7 @@ impl fmt::Display for Words {
             Action::ResumeAt(Part { len: 0, .. }) => f.write_str("resume at the endpoint"),
             Action::ResumeAt(_) => f.write_str("resume at the dialect's URL"),
             Action::ReserveOpen(at) => write!(f, "reserve an open at {} or later", Seconds(at)),
-            Action::ReleaseOpen => f.write_str("give the reserved open back"),
+            Action::ReleaseOpen => f.write_str("release the reserved open"),
             Action::ScheduleTimer(at) => write!(f, "timer at {}", Seconds(at)),
             Action::CancelTimer => f.write_str("no timer"),
             Action::Deliver => f.write_str("deliver"),

@@ -121,8 +121,9 @@ impl Builder {
 
     /// Validates all settings, and creates a client that runs on your own [`System`], for example a
     /// simulation. `system` then opens sockets and reads clocks. The client ignores the builder's
-    /// `tls`, `dial`, `attempt`, `resolver` and `wall_clock`, and must not have a `proxy`. If the configuration's `ask_provider` is
-    /// set, it asks the system, by [`Host::ask`](gateway_wire::Host::ask).
+    /// `tls`, `dial`, `attempt`, `resolver` and `wall_clock`, and must not have a `proxy`. If the
+    /// configuration's `ask_provider` is set, it asks the system, by
+    /// [`Host::ask`](gateway_wire::Host::ask).
     ///
     /// # Errors
     /// Each invalid setting, by its name.

@@ -166,9 +166,10 @@ impl Fleet {
     /// 2 s, is kept for the Close handshakes. A client that has not ended shortly before the end of the
     /// time is cut off: its socket is dropped, and its messages have their outcomes.
     ///
-    /// If an observer, a dialect or a transport hangs on a client's thread, that thread is left behind,
-    /// after at least 500 ms. The account then has [`EndKind::Hung`], and the counts that the thread has last shown. A
-    /// provider, a resolver or a `dial` that hangs keeps only the client's helper thread.
+    /// If an observer, a dialect or a transport hangs on a client's thread, that thread is left
+    /// behind, after at least 500 ms. The account then has [`EndKind::Hung`], and the counts that
+    /// the thread has last shown. A provider, a resolver or a `dial` that hangs keeps only the
+    /// client's helper thread.
     pub fn shutdown(&self, within: Duration) -> FleetAccount {
         let members = self.roster().close();
         self.inbox.close();

@@ -1,5 +1,5 @@
-//! Whether this thread runs an observer, a dialect or a correlator. There, a sender must not wait: the client that
-//! it would wait for may be the one that called, or may wait for that one.
+//! Whether this thread runs an observer, a dialect or a correlator. There, a sender must not wait:
+//! the client that it would wait for may be the one that called, or may wait for that one.
 
 use std::cell::Cell;
 

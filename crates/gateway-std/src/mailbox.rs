@@ -274,7 +274,8 @@ impl Mailbox {
         facts.recv().map_err(|_| self.ended(EndKind::Gone))
     }
 
-    /// Asks the client for its facts, and does not wait. `None` if it has too many requests, or is gone.
+    /// Asks the client for its facts, and does not wait. `None` if it has too many requests, or is
+    /// gone.
     pub(crate) fn ask_facts(&self) -> Option<Receiver<Facts>> {
         let (answer, facts) = sync_channel(1);
         let mut mail = self.lock();

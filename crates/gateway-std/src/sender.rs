@@ -28,8 +28,8 @@ use crate::states::States;
 /// methods there. That thread may [enqueue](Self::enqueue) messages while the mailbox has space. It
 /// must then ask for events before it waits for receipts.
 ///
-/// **An observer, a dialect or a correlator must not wait.** Within one, of any client, each call that would wait
-/// fails instead: with [`SendRejection::Reentrant`],
+/// **An observer, a dialect or a correlator must not wait.** Within one, of any client, each call that
+/// would wait fails instead: with [`SendRejection::Reentrant`],
 /// [`ReserveErrorKind::Reentrant`](crate::ReserveErrorKind::Reentrant) or [`EndKind::Reentrant`].
 /// [`try_send`](Self::try_send) never waits, and requests such as [`close`](Self::close) do not wait
 /// there.

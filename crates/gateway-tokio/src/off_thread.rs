@@ -75,8 +75,8 @@ where
     K: Clone + PartialEq + Send + 'static,
     T: Send + 'static,
 {
-    /// Returns what `work` finds about `subject`. If an older attempt's task still runs, waits for
-    /// it, and takes its answer only if it is for the same subject.
+    /// Returns what `work` finds about `subject`. If the task of an older attempt still runs, waits for
+    /// it. Uses its answer only if that is about the same subject.
     pub(crate) async fn answer(
         &self,
         subject: K,

@@ -379,8 +379,8 @@ macro_rules! settings_methods {
             self
         }
 
-        /// Reaches the server through a proxy: a URL, or a [`Proxy`](gateway_wire::Proxy). By default the
-        /// client uses no proxy, and reads no environment variable. To use the usual
+        /// Reaches the server through a proxy: a URL, or a [`Proxy`](gateway_wire::Proxy). By
+        /// default the client uses no proxy, and reads no environment variable. To use the usual
         /// variables, pass [`Proxy::from_env`](gateway_wire::Proxy::from_env).
         ///
         /// If the proxy asks for a user and a password, or does not accept those of its URL, the
@@ -464,8 +464,8 @@ macro_rules! settings_methods {
         }
 
         /// Sets after how long without progress a waiting `send` or flush gives up. Progress means
-        /// that the transport takes a byte. It may take an eighth longer. The default is 10 s, the limits
-        /// are 100 ms and 1 h.
+        /// that the transport takes a byte. It may take an eighth longer. The default is 10 s, the
+        /// limits are 100 ms and 1 h.
         ///
         /// Then `send` returns the message with
         /// [`SendRejection::Stalled`](gateway_wire::core::SendRejection::Stalled), and a flush ends

@@ -9,7 +9,7 @@ use gateway_core::{ConfigErrors, Instant, OpenSchedule, RetryBudget};
 pub type BudgetClock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// A [`RetryBudget`] that several clients share. Its clones share it, too. Each client's session
-/// reserves its opens in it, and gives back what it does not use.
+/// reserves its opens in it, and releases those that it does not use.
 ///
 /// The instants of two clients cannot be compared, because each client counts its time from its own
 /// start. So the budget has a clock of its own, and a session passes spans.
@@ -47,7 +47,7 @@ impl fmt::Debug for SharedBudget {
     }
 }
 
-/// One client's place in a shared budget. Dropping it gives back what it has reserved.
+/// One client's place in a shared budget. Dropping it releases the reserved open.
 #[derive(Debug)]
 pub(crate) struct Place {
     budget: SharedBudget,
@@ -60,8 +60,8 @@ impl Place {
         Self { budget, reserved: None }
     }
 
-    /// Reserves an open at or after `earliest`, in place of the one that was reserved before. Both times
-    /// and the result are the client's.
+    /// Reserves an open at or after `earliest`, in place of the one that was reserved before. Both
+    /// times and the result are the client's.
     pub(crate) fn reserve(&mut self, now: Instant, earliest: Instant) -> Instant {
         let shared_now = (self.budget.clock)();
         let wanted = shared_now.saturating_add(earliest.saturating_duration_since(now));

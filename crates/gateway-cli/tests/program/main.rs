@@ -24,7 +24,7 @@ mod outcomes;
 mod prometheus;
 mod proxies;
 #[cfg(unix)]
-#[allow(dead_code, reason = "only some of it is needed here")]
+#[expect(dead_code, reason = "the other test program needs the rest of it")]
 #[path = "../peers/python.rs"]
 mod python;
 mod recording;

@@ -32,8 +32,8 @@ impl FleetEvents {
         Self { reader }
     }
 
-    /// Returns the next event, and the name of its client. Returns `None` once the fleet is shut down or
-    /// dropped, and you have received every event of its clients.
+    /// Returns the next event, and the name of its client. Returns `None` once the fleet is shut
+    /// down or dropped, and you have received every event of its clients.
     ///
     /// Cancel-safe: if you drop the future, no event is lost.
     pub async fn next(&mut self) -> Option<(Name, ClientEvent)> {

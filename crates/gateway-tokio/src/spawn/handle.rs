@@ -26,7 +26,8 @@ use crate::sync::Arc;
 /// **Under the lock** runs this code of the application's: its observer, its dialect, its
 /// [`Correlator`](crate::Correlator), the methods of its [`Transport`](crate::Transport),
 /// [`Dial::abort`](crate::Dial::abort) and [`Dial::fails_whole`](crate::Dial::fails_whole), and the
-/// function of [`wall_clock`](crate::Builder::wall_clock). It must not block. From within it, every call fails:
+/// function of [`wall_clock`](crate::Builder::wall_clock). It must not block. From within it, every
+/// call fails:
 /// `send` with [`Reentrant`](gateway_core::SendRejection::Reentrant), others with
 /// [`HandleErrorKind::Reentrant`](crate::HandleErrorKind::Reentrant). The calls that return no error
 /// need no lock, and work there, too. If this code panics, the client's task is gone.

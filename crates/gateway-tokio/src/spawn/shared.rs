@@ -1,9 +1,9 @@
 //! A client behind a lock: its engine, and the tasks that wait for it.
 //!
 //! Under the lock run the engine, and with it the core, the codec, the dialect, the observer, the
-//! correlator, the transport, the wall clock, and what a `Dial` says of a transport. After it, tasks are woken, lines
-//! are logged, and streams, messages and events are dropped: these may run code of the application's,
-//! which may block or call a handle.
+//! correlator, the transport, the wall clock, and what a `Dial` says of a transport. After it,
+//! tasks are woken, lines are logged, and streams, messages and events are dropped: these may run
+//! code of the application's, which may block or call a handle.
 //!
 //! A section is short. A look of the driver writes at most about 256 KiB, and reads once. Only a
 //! socket that ends takes longer: after a failed write, up to 16 reads find the peer's last bytes;

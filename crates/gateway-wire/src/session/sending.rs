@@ -397,7 +397,7 @@ impl Session {
         }
     }
 
-    /// Permits were used or dropped. Whoever calls this lets others leave next.
+    /// Permits were used or dropped. After this call, let other messages leave.
     pub(super) fn let_go_of_tokens(&mut self, tokens: u32) {
         if let Some(bucket) = self.bucket_mut() {
             bucket.let_go(tokens);
@@ -490,8 +490,9 @@ impl Session {
 
     /// Starts to close the connection once everything has left, or at `until` at the latest.
     ///
-    /// From now on no message is accepted. What was accepted before is sent: messages in the outbox,
-    /// too, if the connection is ready in time. Requests wait for their answers. What is left at `until` is
+    /// From now on no message is accepted. What was accepted before is sent: messages in the
+    /// outbox, too, if the connection is ready in time. Requests wait for their answers. What is
+    /// left at `until` is
     /// [`Rejected`](crate::Fate::Rejected). A second call changes code, reason and `until`.
     pub fn drain(&mut self, now: Instant, frame: CloseFrame<'_>, until: Instant) {
         self.now = now;

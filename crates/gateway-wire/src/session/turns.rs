@@ -1,4 +1,4 @@
-//! Requests and messages take turns while both wait for the rate limit or for space.
+//! Requests and messages leave alternately while both wait for the rate limit or for space.
 
 use std::time::Duration;
 
@@ -110,8 +110,8 @@ impl Session {
         passes
     }
 
-    /// When the requests may take a turn that is left for a message. In the past, if the turn came
-    /// without a call that noticed it.
+    /// When the requests may take a turn that is left for a message. This instant may be in the past:
+    /// then no call has noticed the turn yet.
     pub(super) fn turn_passes_at(&self) -> Option<Instant> {
         let turns = &self.sending.as_ref()?.turns;
         let is_left = self.has_sendable_requests() && self.next_to_leave() == Next::Sent;
