@@ -351,7 +351,13 @@ impl Story<'_> {
         loop {
             match self.session.next_event() {
                 Some(ClientEvent::Notice(Notice::RetryScheduled { delay, .. })) => {
-                    assert_eq!(self.session.state(), ConnectionState::Disconnected);
+                    // A shared budget opens an attempt without a delay at once.
+                    let is_opened = self.config.shares_budget() && delay.is_zero();
+                    let state = self.session.state();
+                    assert!(state == ConnectionState::Disconnected || is_opened, "{state}");
+                    if state == ConnectionState::Connecting {
+                        self.sights.insert("opened without a delay");
+                    }
                     return Follows::Retry(delay);
                 }
                 Some(ClientEvent::Notice(Notice::GaveUp { cause })) => {

@@ -182,6 +182,7 @@ const MATTERS: &[(&str, &[&str])] = &[
 /// What each finding reaches, so that it goes on to say what its name does.
 const FINDINGS: &[(&str, &[&str])] = &[
     ("answers/a-connection-field-lists-more-than-the-upgrade", &["opened"]),
+    ("answers/a-shared-budget-opens-without-a-delay-at-once", &["opened without a delay"]),
     ("answers/fields-behind-the-head-name-the-key-again", &["opened", "fields behind the head"]),
     (
         "driver/an-answer-behind-an-illegal-close-is-called-sent",
