@@ -314,16 +314,22 @@ impl Session {
         if self.sending.is_some() {
             return self.accept_with_care(message, false);
         }
-        self.accept_now(self.ledger.next_number(), message).map(Accepted::Buffered)
+        self.accept_now(None, message).map(Accepted::Buffered)
     }
 
-    /// Appends a message to the write buffer, if the connection accepts it.
+    /// Appends a message to the write buffer, if the connection accepts it. Its number is the next
+    /// one, if it has none yet.
     // Inlined: a call costs some 25 instructions for each message.
     #[inline(always)]
-    fn accept_now(&mut self, number: u64, message: &Message) -> Result<MessageId, SendRejection> {
+    fn accept_now(
+        &mut self,
+        number: Option<u64>,
+        message: &Message,
+    ) -> Result<MessageId, SendRejection> {
         let actions = self.handle(self.now, Event::SendRequested(message.borrowed()));
         match (actions.as_slice(), &mut self.link) {
             ([Action::Send(_, Outgoing::Requested)], Some(link)) => {
+                let number = number.unwrap_or_else(|| self.ledger.next_number());
                 let id = link.take(message, number, &mut self.ledger);
                 self.block_if_full();
                 Ok(id)

@@ -321,13 +321,23 @@ impl Session {
         }
     }
 
+    #[inline]
     pub(super) fn block_if_full(&mut self) {
-        let Some(link) = &mut self.link else { return };
-        // A permit's message must be accepted. So the core is not blocked while bytes are reserved;
-        // `poll_space` holds all other messages back.
-        let full = link.output.pending().len() > self.limits.high_water;
-        let is_reserved = || self.sending.as_ref().is_some_and(|sending| sending.reserved > 0);
-        if full && link.writing == Writing::Free && !is_reserved() {
+        let high_water = self.limits.high_water;
+        if self.link.as_ref().is_some_and(|link| link.output.pending().len() > high_water) {
+            self.block();
+        }
+    }
+
+    /// Blocks writing. A permit's message must be accepted. So the core is not blocked while bytes are
+    /// reserved; `poll_space` holds all other messages back.
+    #[cold]
+    fn block(&mut self) {
+        let is_reserved = self.sending.as_ref().is_some_and(|sending| sending.reserved > 0);
+        let Some(link) = self.link.as_mut().filter(|link| link.writing == Writing::Free) else {
+            return;
+        };
+        if !is_reserved {
             link.writing = Writing::Blocked { until: link.output.end() };
             let id = link.id;
             self.at(self.now, Event::WriteBlocked(id), Payload::None);

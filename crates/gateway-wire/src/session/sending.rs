@@ -257,7 +257,7 @@ impl Session {
         number: u64,
         message: &Message,
     ) -> Result<MessageId, SendRejection> {
-        let accepted = self.accept_now(number, message)?;
+        let accepted = self.accept_now(Some(number), message)?;
         self.take_token();
         Ok(accepted)
     }
