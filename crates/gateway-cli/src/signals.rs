@@ -1,4 +1,4 @@
-//! The signals that end the program: SIGINT and SIGTERM, or only Ctrl-C if there are no others.
+//! The signals that end the program: SIGINT, SIGTERM and SIGHUP, or only Ctrl-C if there are no others.
 //!
 //! A thread receives them, so that the program ends in time whatever hangs. A second signal ends it at
 //! once, and so does a deadline.
@@ -79,6 +79,8 @@ impl Signals {
 struct System {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// The terminal is closed.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -89,6 +91,7 @@ impl System {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: may_hang_up().then(|| signal(SignalKind::hangup())).transpose()?,
         })
     }
 
@@ -97,8 +100,28 @@ impl System {
         tokio::select! {
             _ = self.interrupt.recv() => 128 + 2,
             _ = self.terminate.recv() => 128 + 15,
+            () = hung_up(&mut self.hangup) => 128 + 1,
         }
     }
+}
+
+#[cfg(unix)]
+async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => future::pending().await,
+    }
+}
+
+/// Whether SIGHUP ends the program. With `nohup` it is ignored, and a handler would change that. Only
+/// Linux reports this without `unsafe`; elsewhere the signal keeps its default action.
+#[cfg(unix)]
+fn may_hang_up() -> bool {
+    let ignored = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    ignored.is_some_and(|signals| signals & 1 == 0) // signal 1 is SIGHUP
 }
 
 /// Listens only for Ctrl-C.
