@@ -3,7 +3,9 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::thousandths;
 use crate::time::{nanos, whole_millis};
+use crate::uniform::Uniform;
 
 /// Exponential backoff with jitter. It uses integers only, so delays are exact on every platform.
 ///
@@ -19,7 +21,8 @@ use crate::time::{nanos, whole_millis};
 /// 1. Draw: `low + (high − low) · draw / 2^64`. The [`Strategy`] defines `low` and `high`. The
 ///    result is at least `low` and less than `high`, unless both are equal.
 /// 2. Clamp the result to `max`. Only
-///    [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped) skips this step.
+///    [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped) and a [`Uniform`] that is not
+///    clamped skip this step.
 /// 3. Round down to whole milliseconds.
 ///
 /// Every method is a pure function. The randomness is `draw`, one `u64` from your generator.
@@ -83,7 +86,8 @@ impl Backoff {
     }
 
     /// The longest delay before jitter. It is also the longest delay after jitter, except for
-    /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
+    /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped) and a [`Uniform`] that is not
+    /// clamped.
     #[must_use]
     pub const fn max(&self) -> Duration {
         self.max
@@ -121,7 +125,7 @@ impl Backoff {
         // At most 2^64 · 2^64 >> 64, so it fits in a u64.
         let offset = u64::try_from((width * u128::from(draw)) >> 64).unwrap_or(u64::MAX);
         let sample = range.low.saturating_add(offset).min(range.clamp);
-        whole_millis(Duration::from_nanos(sample))
+        Duration::from_millis(sample / NANOS_PER_MILLI)
     }
 
     /// The shortest and the longest delay before a retry, for any draw and any previous delays.
@@ -132,33 +136,36 @@ impl Backoff {
             Strategy::AwsDecorrelated => self.range(self.longest_aws(attempt), attempt),
             Strategy::Decorrelated
             | Strategy::DecorrelatedSmooth
+            | Strategy::DecorrelatedFloored
             | Strategy::DecorrelatedUnclamped
             | Strategy::Full
             | Strategy::Equal
-            | Strategy::None => self.range(self.initial, attempt),
+            | Strategy::None
+            | Strategy::Uniform(_) => self.range(self.initial, attempt),
         };
-        let low = whole_millis(Duration::from_nanos(range.low));
-        let high = whole_millis(Duration::from_nanos(range.high.min(range.clamp)));
-        (low, high)
+        let millis = |nanos: u64| Duration::from_millis(nanos / NANOS_PER_MILLI);
+        (millis(range.low), millis(range.high.min(range.clamp)))
     }
 
-    fn range(&self, previous: Duration, attempt: u32) -> Range {
+    pub(crate) fn range(&self, previous: Duration, attempt: u32) -> Range {
         let initial = nanos(self.initial);
         let max = nanos(self.max);
         let capped = self.capped(attempt);
-        let (low, high, clamp) = match self.strategy {
-            Strategy::Decorrelated => (initial, capped.saturating_mul(3), max),
-            Strategy::DecorrelatedSmooth => (initial, capped.saturating_mul(3).min(max), max),
-            Strategy::DecorrelatedUnclamped => (initial, capped.saturating_mul(3), u64::MAX),
+        let of = |uniform: Uniform| uniform.range(initial, capped, max);
+        match self.strategy {
+            Strategy::Decorrelated => of(Uniform::CLAMPED),
+            Strategy::DecorrelatedSmooth => of(Uniform::SMOOTH),
+            Strategy::DecorrelatedFloored => of(Uniform::FLOORED),
+            Strategy::DecorrelatedUnclamped => of(Uniform::UNCLAMPED),
+            Strategy::Uniform(uniform) => of(uniform),
             Strategy::AwsDecorrelated => {
                 let previous = nanos(previous.clamp(self.initial, self.max));
-                (initial, previous.saturating_mul(3), max)
+                Range { low: initial, high: previous.saturating_mul(3), clamp: max }
             }
-            Strategy::Full => (0, capped, max),
-            Strategy::Equal => (capped / 2, capped, max),
-            Strategy::None => (capped, capped, max),
-        };
-        Range { low, high, clamp }
+            Strategy::Full => Range { low: 0, high: capped, clamp: max },
+            Strategy::Equal => Range { low: capped / 2, high: capped, clamp: max },
+            Strategy::None => Range { low: capped, high: capped, clamp: max },
+        }
     }
 
     /// `min(initial · multiplier^attempt, max)` in nanoseconds. It is multiplied step by step, and
@@ -174,8 +181,9 @@ impl Backoff {
             if base >= max {
                 return max;
             }
-            let next = u128::from(base) * u128::from(self.multiplier.thousandths()) / 1_000;
-            base = u64::try_from(next).unwrap_or(u64::MAX);
+            let thousandths = u64::from(self.multiplier.thousandths());
+            let (whole, rest) = (base / 1_000, base % 1_000);
+            base = whole.saturating_mul(thousandths).saturating_add(rest * thousandths / 1_000);
         }
         base.min(max)
     }
@@ -206,10 +214,13 @@ impl Default for Backoff {
     }
 }
 
-struct Range {
-    low: u64,
-    high: u64,
-    clamp: u64,
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// What a delay is drawn from, in nanoseconds.
+pub(crate) struct Range {
+    pub(crate) low: u64,
+    pub(crate) high: u64,
+    pub(crate) clamp: u64,
 }
 
 /// The factor by which the delay before jitter grows with each retry. It is a decimal from 1 to
@@ -241,32 +252,13 @@ impl Multiplier {
     /// three digits after the point, not counting trailing zeros, or is out of range.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !digits(whole) || !digits(fraction) {
-            return None;
-        }
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > 3 {
-            return None;
-        }
-        let scale = [1_000, 100, 10, 1][fraction.len()];
-        let thousandths =
-            if fraction.is_empty() { 0 } else { fraction.parse::<u32>().ok()? * scale };
-        let whole = whole.parse::<u32>().ok()?.checked_mul(1_000)?;
-        Self::from_thousandths(whole.checked_add(thousandths)?)
+        Self::from_thousandths(thousandths::parse(text)?)
     }
 }
 
 impl fmt::Display for Multiplier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) = (self.0 / 1_000, self.0 % 1_000);
-        if fraction == 0 {
-            return write!(f, "{whole}");
-        }
-        let text = arrayvec::ArrayString::<3>::try_from(format_args!("{fraction:03}"))
-            .map_err(|_| fmt::Error)?;
-        write!(f, "{whole}.{}", text.trim_end_matches('0'))
+        thousandths::write(f, self.0)
     }
 }
 
@@ -277,7 +269,10 @@ impl fmt::Display for Multiplier {
 /// |---|---|---|---|
 /// | `decorrelated` | initial | 3·capped | max |
 /// | `decorrelated-smooth` | initial | min(3·capped, max) | max, without effect |
+/// | `decorrelated-floored` | max(initial, capped/2) | min(3·capped, max) | max, without effect |
 /// | `decorrelated-unclamped` | initial | 3·capped | none |
+/// | `uniform:FLOOR:CEILING` | max(initial, FLOOR·capped) | min(3·capped, CEILING·max) | none |
+/// | `uniform:FLOOR:CEILING:clamped` | the same | the same | max |
 /// | `aws-decorrelated` | initial | 3·previous | max |
 /// | `full` | 0 | capped | max, without effect |
 /// | `equal` | capped/2 | capped | max, without effect |
@@ -287,6 +282,9 @@ impl fmt::Display for Multiplier {
 /// draws. That makes a difference once `capped` has reached `max`: at least two thirds of the
 /// `decorrelated` delays then equal `max` exactly. Those of `decorrelated-smooth` are spread evenly
 /// from `initial` to `max`.
+///
+/// The first four are cases of [`Uniform`], in this order: `uniform:0:3:clamped`, `uniform:0:1`,
+/// `uniform:0.5:1` and `uniform:0:3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
@@ -296,6 +294,8 @@ pub enum Strategy {
     /// Like `Decorrelated`, but `high` is clamped to `max` before the draw. So delays do not pile
     /// up at `max`.
     DecorrelatedSmooth,
+    /// Like `DecorrelatedSmooth`, but no delay is shorter than half of `capped`.
+    DecorrelatedFloored,
     /// Like `Decorrelated`, but without a clamp. Delays may be up to `3·max`.
     DecorrelatedUnclamped,
     /// `random() · (3·previous − initial) + initial`, clamped to `max`.
@@ -306,13 +306,16 @@ pub enum Strategy {
     Equal,
     /// No jitter. Clients that lose their connections together also retry together.
     None,
+    /// The general form of the first four, with its own floor, ceiling and clamp.
+    Uniform(Uniform),
 }
 
 impl Strategy {
-    /// Every strategy.
-    pub const ALL: [Self; 7] = [
+    /// Every strategy that has a name of its own: all but [`Uniform`](Self::Uniform).
+    pub const ALL: [Self; 8] = [
         Self::Decorrelated,
         Self::DecorrelatedSmooth,
+        Self::DecorrelatedFloored,
         Self::DecorrelatedUnclamped,
         Self::AwsDecorrelated,
         Self::Full,
@@ -320,24 +323,51 @@ impl Strategy {
         Self::None,
     ];
 
-    /// The name in a configuration.
+    /// The name in a configuration. It is `uniform` for every [`Uniform`](Self::Uniform): its text
+    /// form, with the numbers, is that of [`Display`](core::fmt::Display).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Decorrelated => "decorrelated",
             Self::DecorrelatedSmooth => "decorrelated-smooth",
+            Self::DecorrelatedFloored => "decorrelated-floored",
             Self::DecorrelatedUnclamped => "decorrelated-unclamped",
             Self::AwsDecorrelated => "aws-decorrelated",
             Self::Full => "full",
             Self::Equal => "equal",
             Self::None => "none",
+            Self::Uniform(_) => "uniform",
         }
     }
 
-    /// Returns the strategy with this name.
+    /// Returns the strategy with this name, or of this text form of a [`Uniform`].
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+        let named = Self::ALL.into_iter().find(|strategy| strategy.name() == name);
+        named.or_else(|| Uniform::parse(name).map(Self::Uniform))
+    }
+
+    /// The general form of this strategy. `None` if it is not a case of [`Uniform`].
+    #[must_use]
+    pub const fn uniform(self) -> Option<Uniform> {
+        match self {
+            Self::Decorrelated => Some(Uniform::CLAMPED),
+            Self::DecorrelatedSmooth => Some(Uniform::SMOOTH),
+            Self::DecorrelatedFloored => Some(Uniform::FLOORED),
+            Self::DecorrelatedUnclamped => Some(Uniform::UNCLAMPED),
+            Self::Uniform(uniform) => Some(uniform),
+            Self::AwsDecorrelated | Self::Full | Self::Equal | Self::None => None,
+        }
+    }
+}
+
+/// The name, or the text form of a [`Uniform`].
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uniform(uniform) => uniform.fmt(f),
+            named => f.write_str(named.name()),
+        }
     }
 }
 

@@ -240,6 +240,7 @@ mod json_rule;
 pub mod json_value;
 mod login;
 mod machine;
+mod mean;
 mod observer;
 mod policy;
 mod ready;
@@ -252,8 +253,10 @@ pub mod snapshot;
 mod state;
 mod statistics;
 mod tally;
+mod thousandths;
 mod time;
 mod transitions;
+mod uniform;
 
 pub use action::{
     Action, Actions, ActionsIter, Because, Credentials, DisconnectCause, GiveUpCause, Notice,
@@ -285,3 +288,4 @@ pub use sending::{MessageFate, RequestEnd, SendingFact};
 pub use state::{ConnectionState, SocketId};
 pub use statistics::{RoundTrip, Statistics};
 pub use time::{Instant, UnixMillis};
+pub use uniform::Uniform;

@@ -150,7 +150,7 @@ impl Compact {
 
 /// The nanoseconds of a span, at most `u64::MAX`.
 pub(crate) fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos().into())
 }
 
 /// Rounds a span down to whole milliseconds.

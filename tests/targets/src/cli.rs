@@ -89,12 +89,13 @@ const SETTINGS: [Row; 32] = [
     ("name", "name", "GATEWAY_NAME"),
 ];
 
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
     "json",
     "ping",
     "off",
     "full",
     "aws-decorrelated",
+    "uniform:0:2.5:clamped",
     "unlimited",
     "retry",
     "fatal",

@@ -63,13 +63,17 @@ const FIELDS: [&str; Config::SETTINGS.len() + 3] = {
     fields
 };
 
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 25] = [
     "json",
     "ping",
     "off",
     "decorrelated",
     "decorrelated-smooth",
+    "decorrelated-floored",
     "decorrelated-unclamped",
+    "uniform:0.5:1",
+    "uniform:0.125:3:clamped",
+    "uniform:2:1",
     "aws-decorrelated",
     "full",
     "equal",

@@ -158,8 +158,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "reconnect.jitter", Some("jitter"), "NAME", RECONNECT)
         .variable("GATEWAY_JITTER")
         .help(
-            "How delays are randomized: decorrelated, decorrelated-smooth, decorrelated-unclamped, \
-             aws-decorrelated, full, equal or none",
+            "How delays are randomized: decorrelated, decorrelated-smooth, decorrelated-floored, \
+             decorrelated-unclamped, aws-decorrelated, full, equal, none, or uniform:FLOOR:CEILING \
+             with or without :clamped",
         )
         .default("decorrelated"),
     row(Value, "reconnect.stable_after", Some("stable-after"), "SPAN", RECONNECT)

@@ -111,7 +111,8 @@ impl ConfigBuilder {
     }
 
     /// Sets the longest delay before jitter. It is also the longest delay after jitter, except for
-    /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped).
+    /// [`DecorrelatedUnclamped`](Strategy::DecorrelatedUnclamped) and a
+    /// [`Uniform`](crate::Uniform) that is not clamped.
     pub fn max_delay(mut self, span: Duration) -> Self {
         self.max_delay = span;
         self

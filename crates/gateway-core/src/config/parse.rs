@@ -251,9 +251,14 @@ fn multiplier(value: &Value) -> Read<Multiplier> {
 }
 
 fn strategy(value: &Value) -> Read<Strategy> {
-    value.as_str().and_then(Strategy::parse).ok_or(
-        "must be decorrelated, decorrelated-smooth, decorrelated-unclamped, aws-decorrelated, full, equal or none",
-    )
+    let text = value.as_str().unwrap_or_default();
+    Strategy::parse(text).ok_or(if text.starts_with("uniform") {
+        "must be uniform:FLOOR:CEILING or uniform:FLOOR:CEILING:clamped, with a floor from 0 to 1 and a ceiling from 1 to 3, \
+         each with at most three digits after the point"
+    } else {
+        "must be decorrelated, decorrelated-smooth, decorrelated-floored, decorrelated-unclamped, aws-decorrelated, full, \
+         equal, none or uniform:FLOOR:CEILING"
+    })
 }
 
 fn attempts(value: &Value) -> Read<Option<u32>> {

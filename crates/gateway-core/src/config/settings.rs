@@ -21,7 +21,7 @@ macro_rules! with_settings {
             "reconnect.initial_delay", "1s", "1 ms – `max_delay`";
             "reconnect.max_delay", "30s", "`initial_delay` – 365 d";
             "reconnect.multiplier", "2", "1 – 1000, at most three digits after the point";
-            "reconnect.jitter", "decorrelated", "a [`Strategy`](crate::Strategy)'s name";
+            "reconnect.jitter", "decorrelated", "a [`Strategy`](crate::Strategy)'s name, or the text form of a [`Uniform`](crate::Uniform)";
             "reconnect.max_attempts", "unlimited", "a number of retries; 0 means never retry";
             "reconnect.stable_after", "10s", "1 ms – 365 d";
             "reconnect.retry_after_max", "5m", "1 ms – 365 d";

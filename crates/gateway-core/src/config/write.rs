@@ -28,7 +28,7 @@ impl Serialize for Config {
                 initial_delay: format_duration(backoff.initial()),
                 max_delay: format_duration(backoff.max()),
                 multiplier: backoff.multiplier().to_string(),
-                jitter: backoff.strategy().name(),
+                jitter: backoff.strategy().to_string(),
                 max_attempts: self.reconnect.max_attempts,
                 stable_after: format_duration(self.reconnect.stable_after),
                 retry_after_max: format_duration(self.reconnect.retry_after_max),
@@ -91,7 +91,7 @@ struct Reconnect {
     initial_delay: String,
     max_delay: String,
     multiplier: String,
-    jitter: &'static str,
+    jitter: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_attempts: Option<u32>,
     stable_after: String,
@@ -130,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::Verdict;
-    use crate::{AcceptanceRule, Multiplier, RefusalRule, Rule, Strategy as Jitter};
+    use crate::{AcceptanceRule, Multiplier, RefusalRule, Rule, Strategy as Jitter, Uniform};
 
     fn span() -> impl Strategy<Value = Duration> {
         prop_oneof![1..5_000_u64, 1..31_536_000_000_u64].prop_map(Duration::from_millis)
@@ -159,13 +159,20 @@ mod tests {
         })
     }
 
+    fn jitter() -> impl Strategy<Value = Jitter> {
+        let uniform = (0..=1_000_u16, 1_000..=3_000_u16, any::<bool>());
+        let uniform =
+            uniform.prop_filter_map("in range", |(f, h, clamped)| Uniform::new(f, h, clamped));
+        prop_oneof![prop::sample::select(Jitter::ALL.to_vec()), uniform.prop_map(Jitter::Uniform)]
+    }
+
     prop_compose! {
         fn config()(
             spans in prop::array::uniform9(span()),
             data_timeout in prop::option::of(span()),
             renew_after in prop::option::of(span()),
             multiplier in 1_000..=1_000_000_u32,
-            jitter in prop::sample::select(Jitter::ALL.to_vec()),
+            jitter in jitter(),
             kind in prop::option::of(prop::sample::select(vec![
                 HeartbeatKind::Json,
                 HeartbeatKind::Ping,

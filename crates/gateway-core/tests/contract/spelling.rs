@@ -214,6 +214,7 @@ fn values() -> String {
         assert_eq!(Strategy::parse(strategy.name()), Some(strategy));
         line(&mut lines, "Strategy", strategy.name());
     }
+    line(&mut lines, "Strategy", Strategy::parse("uniform:0.50:3.0:clamped").unwrap());
     line(&mut lines, "JsonRule", JsonRule::parse("/a/b=c=d").unwrap());
     line(&mut lines, "ConnectionState, padded", format_args!("{:>13}|", ConnectionState::Closed));
     line(&mut lines, "SocketId", SocketId::new(7));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     AcceptanceRule, CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind,
-    Instant, Login, Multiplier, Strategy as Jitter,
+    Instant, Login, Multiplier,
 };
 use gateway_testkit::{Rig, cause};
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ fn settings() -> impl Strategy<Value = Config> {
     ];
     let beat = prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping]);
     let switches = (any::<bool>(), any::<bool>(), beat);
-    let jitter = prop::sample::select(Jitter::ALL.to_vec());
+    let jitter = crate::backoff::jitter();
     let growth = (1_000..=1_000_000_u32, jitter, prop::option::of(0..4_u32));
     let spans = prop::array::uniform7(span());
     let data = prop::option::weighted(0.3, span());

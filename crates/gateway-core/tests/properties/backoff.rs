@@ -2,13 +2,28 @@
 
 use core::time::Duration;
 
-use gateway_core::{Backoff, Multiplier, Strategy as Jitter};
+use gateway_core::{Backoff, Multiplier, Strategy as Jitter, Uniform};
 use proptest::prelude::*;
 
 use crate::cases;
 
-fn jitter() -> impl Strategy<Value = Jitter> {
-    prop::sample::select(Jitter::ALL.to_vec())
+/// A strategy with a name, or any general form.
+pub(crate) fn jitter() -> impl Strategy<Value = Jitter> {
+    let named = prop::sample::select(Jitter::ALL.to_vec());
+    prop_oneof![2 => named, 1 => uniform().prop_map(Jitter::Uniform)]
+}
+
+fn uniform() -> impl Strategy<Value = Uniform> {
+    let floor = prop_oneof![4 => 0..=1_000_u16, 1 => Just(0), 1 => Just(1_000)];
+    let ceiling = prop_oneof![4 => 1_000..=3_000_u16, 1 => Just(1_000), 1 => Just(3_000)];
+    (floor, ceiling, any::<bool>())
+        .prop_map(|(floor, ceiling, is_clamped)| Uniform::new(floor, ceiling, is_clamped).unwrap())
+}
+
+/// A part of a span in thousandths, of whole nanoseconds.
+fn share(span: Duration, thousandths: u16) -> Duration {
+    let nanos = span.as_nanos() * u128::from(thousandths) / 1_000;
+    Duration::from_nanos(u64::try_from(nanos).unwrap())
 }
 
 /// Any valid backoff, of milliseconds and of a year.
@@ -97,6 +112,16 @@ proptest! {
                 // `capped` is rounded down to whole milliseconds here, and not there.
                 prop_assert!(high >= capped * 3 && high <= capped * 3 + Duration::from_millis(3));
             }
+            Jitter::DecorrelatedFloored => {
+                prop_assert!(low >= initial && low <= initial.max(capped / 2 + Duration::from_millis(1)));
+                prop_assert!(high <= max && high >= capped);
+            }
+            Jitter::Uniform(uniform) => {
+                let most = if uniform.is_clamped() { max } else { share(max, uniform.ceiling()) };
+                prop_assert!(low >= initial && low <= initial.max(capped + Duration::from_millis(1)));
+                prop_assert!(high >= capped && high <= most);
+                prop_assert!(high <= capped * 3 + Duration::from_millis(3));
+            }
             Jitter::Full => prop_assert_eq!((low, high), (Duration::ZERO, capped)),
             Jitter::Equal => {
                 prop_assert_eq!(high, capped);
@@ -106,6 +131,51 @@ proptest! {
             Jitter::None => prop_assert_eq!((low, high), (capped, capped)),
             other => prop_assert!(false, "no bounds are known for {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_named_case_delays_as_its_general_form_does(
+        backoff in backoff(), attempt in attempt(), draw in draw(),
+    ) {
+        let (initial, max) = (backoff.initial(), backoff.max());
+        let with = |jitter| Backoff::new(initial, max, backoff.multiplier(), jitter).unwrap();
+        let named = Jitter::ALL.into_iter().filter_map(|named| Some((named, named.uniform()?)));
+        let mut found = 0;
+        for (named, uniform) in named {
+            let (one, other) = (with(named), with(Jitter::Uniform(uniform)));
+            prop_assert_eq!(one.delay(attempt, draw), other.delay(attempt, draw));
+            prop_assert_eq!(one.bounds(attempt), other.bounds(attempt));
+            prop_assert_eq!(one.mean_at_cap(), other.mean_at_cap());
+            found += 1;
+        }
+        prop_assert_eq!(found, 4);
+    }
+
+    #[test]
+    fn a_general_form_reads_back_as_it_was_written(uniform in uniform()) {
+        let text = uniform.to_string();
+        prop_assert_eq!(Uniform::parse(&text), Some(uniform));
+        prop_assert_eq!(Jitter::parse(&text), Some(Jitter::Uniform(uniform)));
+        prop_assert_eq!(Jitter::Uniform(uniform).to_string(), text);
+    }
+
+    #[test]
+    fn the_mean_lies_within_the_bounds(backoff in backoff()) {
+        let (mean, (low, high)) = (backoff.mean_at_cap(), backoff.bounds(u32::MAX));
+        prop_assert!(low <= mean && mean <= high + Duration::from_millis(1), "{mean:?}");
+    }
+}
+
+/// The names are computed by the general form, and this says which numbers they have in it.
+#[test]
+fn the_named_cases_have_these_numbers() {
+    for (jitter, text) in [
+        (Jitter::Decorrelated, "uniform:0:3:clamped"),
+        (Jitter::DecorrelatedSmooth, "uniform:0:1"),
+        (Jitter::DecorrelatedFloored, "uniform:0.5:1"),
+        (Jitter::DecorrelatedUnclamped, "uniform:0:3"),
+    ] {
+        assert_eq!(jitter.uniform().unwrap().to_string(), text);
     }
 }
 
@@ -153,4 +223,5 @@ fn clamping_the_sample_heaps_two_thirds_at_the_cap_and_clamping_the_bound_does_n
     };
     assert_eq!(at_cap(Jitter::Decorrelated) / 100, 67);
     assert!(at_cap(Jitter::DecorrelatedSmooth) < 5);
+    assert!(at_cap(Jitter::DecorrelatedFloored) < 5);
 }

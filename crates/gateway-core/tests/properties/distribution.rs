@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use gateway_core::{Backoff, Multiplier, Strategy};
+use gateway_core::{Backoff, Multiplier, Strategy, Uniform};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -58,6 +58,7 @@ fn a_grown_delay_has_the_mean_and_the_share_at_the_cap_that_its_formula_says() {
     for (strategy, mean_expected, share_expected) in [
         (Strategy::Decorrelated, clamped_mean(INITIAL, 3.0 * CAP, CAP), clamped),
         (Strategy::DecorrelatedSmooth, f64::midpoint(INITIAL, CAP), 0.0),
+        (Strategy::DecorrelatedFloored, CAP * 0.75, 0.0),
         (Strategy::DecorrelatedUnclamped, f64::midpoint(INITIAL, 3.0 * CAP), 0.0),
         (Strategy::Full, CAP / 2.0, 0.0),
         (Strategy::Equal, CAP * 0.75, 0.0),
@@ -72,11 +73,65 @@ fn a_grown_delay_has_the_mean_and_the_share_at_the_cap_that_its_formula_says() {
     }
 }
 
+/// Every named strategy, and general forms with and without an atom.
+#[test]
+fn the_mean_of_grown_delays_is_the_one_that_the_backoff_says() {
+    let general = [(0, 1_500, true), (250, 2_000, true), (700, 3_000, false), (1_000, 1_000, true)];
+    let general = general.map(|(floor, ceiling, is_clamped)| {
+        Strategy::Uniform(Uniform::new(floor, ceiling, is_clamped).unwrap())
+    });
+    for strategy in Strategy::ALL.into_iter().chain(general) {
+        let expected = backoff(strategy).mean_at_cap().as_secs_f64();
+        let found = mean(&delays(strategy, GROWN));
+
+        // Delays are rounded down to milliseconds, which takes half of one.
+        is_near(&format!("mean of {strategy}"), found + 0.0005, expected, 0.15);
+    }
+}
+
+#[test]
+fn the_exact_means_are_those_of_the_formulas() {
+    let millis = |strategy| backoff(strategy).mean_at_cap().as_nanos();
+    assert_eq!(millis(Strategy::Decorrelated), 25_275_280_898); // (30² − 1 + 60 · 60) / 178 s
+    assert_eq!(millis(Strategy::DecorrelatedSmooth), 15_500_000_000);
+    assert_eq!(millis(Strategy::DecorrelatedFloored), 22_500_000_000);
+    assert_eq!(millis(Strategy::DecorrelatedUnclamped), 45_500_000_000);
+    assert_eq!(millis(Strategy::Full), 15_000_000_000);
+    assert_eq!(millis(Strategy::Equal), 22_500_000_000);
+    assert_eq!(millis(Strategy::None), 30_000_000_000);
+}
+
+/// From a delay that cannot grow to one that grows for a year. A chain of draws has the same mean.
+#[test]
+fn the_mean_of_the_aws_form_is_that_of_a_long_chain() {
+    for (initial, max) in [(1_000, 1_000), (1_000, 2_000), (1_000, 2_999), (100, 60_000)] {
+        let span = Duration::from_millis;
+        let multiplier = Multiplier::from_thousandths(2_000).unwrap();
+        let aws = Strategy::AwsDecorrelated;
+        let backoff = Backoff::new(span(initial), span(max), multiplier, aws).unwrap();
+        let mut random = ChaCha8Rng::seed_from_u64(0xd157);
+        let mut previous = backoff.initial();
+        let mut sum = 0.0;
+        for _ in 0..DRAWS {
+            previous = backoff.delay_after(previous, GROWN, random.next_u64());
+            sum += previous.as_secs_f64();
+        }
+        let expected = backoff.mean_at_cap().as_secs_f64();
+        is_near(
+            &format!("from {initial} to {max}"),
+            sum / f64::from(DRAWS) + 0.0005,
+            expected,
+            0.01 * expected,
+        );
+    }
+}
+
 #[test]
 fn the_first_delay_has_the_mean_that_its_formula_says() {
     for (strategy, expected) in [
         (Strategy::Decorrelated, 2.0), // between 1 s and 3 s
         (Strategy::DecorrelatedSmooth, 2.0),
+        (Strategy::DecorrelatedFloored, 2.0),
         (Strategy::DecorrelatedUnclamped, 2.0),
         (Strategy::Full, 0.5),
         (Strategy::Equal, 0.75),
@@ -109,6 +164,7 @@ fn draws_below_the_cap_are_even_over_the_whole_range() {
     for (strategy, low, high) in [
         (Strategy::Decorrelated, INITIAL, CAP), // what is not at the cap
         (Strategy::DecorrelatedSmooth, INITIAL, CAP),
+        (Strategy::DecorrelatedFloored, CAP / 2.0, CAP),
         (Strategy::DecorrelatedUnclamped, INITIAL, 3.0 * CAP),
         (Strategy::Full, 0.0, CAP),
         (Strategy::Equal, CAP / 2.0, CAP),

@@ -311,6 +311,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         option::weighted(0.3, 0..6_u8),
         any::<u16>(),
         0..600_000_u32,
+        option::weighted(0.3, any::<(u16, u16, bool)>()),
     );
     let heartbeat = (
         prop_oneof![4 => Just(0_u8), 2 => Just(1), 1 => Just(2), 1 => Just(3)],
@@ -335,6 +336,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         max_attempts: reconnect.4,
         stable_after: reconnect.5,
         retry_after_max: reconnect.6,
+        uniform: reconnect.7,
         heartbeat: heartbeat.0,
         interval: heartbeat.1,
         timeout: heartbeat.2,

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use gateway_core::{
     AcceptanceRule, Config, Failure, HeartbeatKind, JsonRule, Login, Multiplier, OpenError,
-    RefusalRule, Rule, Strategy, Verdict,
+    RefusalRule, Rule, Strategy, Uniform, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,8 @@ pub struct Settings {
     pub multiplier: u16,
     #[serde(with = "Jitter")]
     pub strategy: u8,
+    /// The general form, in place of a strategy with a name: floor, ceiling and clamp.
+    pub uniform: Option<(u16, u16, bool)>,
     pub max_attempts: Option<u8>,
     pub stable_after: u16,
     pub retry_after_max: u32,
@@ -142,7 +144,11 @@ impl Settings {
         let interval = span(self.interval);
         let timeout = span(self.timeout).min(interval);
         let multiplier = Multiplier::from_thousandths(1_000 + u32::from(self.multiplier));
-        let strategy = Strategy::ALL[usize::from(self.strategy) % Strategy::ALL.len()];
+        let named = Strategy::ALL[usize::from(self.strategy) % Strategy::ALL.len()];
+        let uniform = self.uniform.and_then(|(floor, ceiling, is_clamped)| {
+            Uniform::new(floor % 1_001, 1_000 + ceiling % 2_001, is_clamped)
+        });
+        let strategy = uniform.map_or(named, Strategy::Uniform);
         let mut builder = Config::builder()
             .initial_delay(initial)
             .max_delay(initial + Duration::from_millis(u64::from(self.longer_by)))

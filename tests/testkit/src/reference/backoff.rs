@@ -23,6 +23,11 @@ pub(super) fn delay(backoff: &Backoff, previous: Duration, attempt: u32, draw: u
     let (low, high) = match backoff.strategy() {
         Strategy::Decorrelated | Strategy::DecorrelatedUnclamped => (initial, 3 * capped),
         Strategy::DecorrelatedSmooth => (initial, (3 * capped).min(max)),
+        Strategy::DecorrelatedFloored => (initial.max(capped / 2), (3 * capped).min(max)),
+        Strategy::Uniform(uniform) => {
+            let (floor, ceiling) = (u128::from(uniform.floor()), u128::from(uniform.ceiling()));
+            (initial.max(floor * capped / 1_000), (3 * capped).min(ceiling * max / 1_000))
+        }
         Strategy::AwsDecorrelated => (initial, 3 * previous.as_nanos().clamp(initial, max)),
         Strategy::Full => (0, capped),
         Strategy::Equal => (capped / 2, capped),
@@ -32,6 +37,7 @@ pub(super) fn delay(backoff: &Backoff, previous: Duration, attempt: u32, draw: u
     let sample = low + (((high - low) * u128::from(draw)) >> 64);
     let clamped = match backoff.strategy() {
         Strategy::DecorrelatedUnclamped => sample,
+        Strategy::Uniform(uniform) if !uniform.is_clamped() => sample,
         _ => sample.min(max),
     };
     whole_millis(from_nanos(clamped))
