@@ -269,7 +269,8 @@ pub enum DisconnectCause {
     AttemptTimeout,
     /// The socket could not be opened.
     OpenFailed(OpenError),
-    /// DNS, TCP, TLS and upgrade together took longer than `connect_timeout`.
+    /// DNS, TCP, TLS and upgrade together took longer than `connect_timeout`, or than the timeout to
+    /// which earlier ones had made it grow.
     ConnectTimeout,
     /// No sign of life came within a ping's timeout, or within the time that the dialect
     /// [expects](crate::Exchange::expect_within): the peer is dead.

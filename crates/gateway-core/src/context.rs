@@ -243,7 +243,8 @@ impl Context<'_> {
     ) -> State {
         self.note(reason);
         self.act(Action::OpenSocket { id: socket, credentials });
-        let give_up_at = self.now.saturating_add(self.config.connect_timeout);
+        let timeout = self.memory.retry.connect_timeout(self.config);
+        let give_up_at = self.now.saturating_add(timeout);
         State::Connecting(Connecting { socket, credentials, give_up_at })
     }
 

@@ -5,9 +5,9 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::action::{Because, Credentials};
-use crate::config::Reconnect;
+use crate::config::{Config, Reconnect};
 use crate::policy::Verdict;
-use crate::time::{Compact, whole_millis};
+use crate::time::{Compact, nanos, whole_millis};
 
 /// What the machine remembers between attempts, until a connection is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +19,8 @@ pub(crate) struct Retry {
     /// be stable depends on it. A delay is a whole number of milliseconds.
     waited_ms: u64,
     refresh: Refresh,
+    /// How often the connect timeout has doubled. At its bound it does not count on.
+    doublings: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +46,7 @@ pub(crate) enum Decision {
 
 impl Retry {
     pub(crate) const fn new() -> Self {
-        Self { attempts: 0, drawn: None, waited_ms: 0, refresh: Refresh::Unspent }
+        Self { attempts: 0, drawn: None, waited_ms: 0, refresh: Refresh::Unspent, doublings: 0 }
     }
 
     /// The number of the last retry: 1 for the first since the count was last reset.
@@ -55,6 +57,26 @@ impl Retry {
     /// How long a connection must be ready to be stable.
     pub(crate) fn stable_after(&self, config: &Reconnect) -> Duration {
         config.stable_after.max(Duration::from_millis(self.waited_ms))
+    }
+
+    /// How long the next attempt may take to connect.
+    #[inline]
+    pub(crate) fn connect_timeout(&self, config: &Config) -> Duration {
+        if self.doublings == 0 { config.connect_timeout } else { self.grown_timeout(config) }
+    }
+
+    /// A timeout of at most 365 d doubles in few steps past any bound, so nothing overflows.
+    #[cold]
+    fn grown_timeout(&self, config: &Config) -> Duration {
+        let grown = nanos(config.connect_timeout).saturating_mul(1 << self.doublings.min(63));
+        Duration::from_nanos(grown).min(config.connect_timeout_max)
+    }
+
+    /// An attempt ended by the connect timeout.
+    pub(crate) fn grow_timeout(&mut self, config: &Config) {
+        if self.connect_timeout(config) < config.connect_timeout_max {
+            self.doublings = self.doublings.saturating_add(1);
+        }
     }
 
     /// A connection was stable, or a connect request starts afresh.
@@ -97,8 +119,7 @@ impl Retry {
 
     /// Draws a span in `0..=bound`, in whole milliseconds.
     pub(crate) fn spread(bound: Duration, random: &mut dyn Rng) -> Duration {
-        let nanos = u128::from(crate::time::nanos(bound));
-        let drawn = (nanos * u128::from(random.next_u64())) >> 64;
+        let drawn = (u128::from(nanos(bound)) * u128::from(random.next_u64())) >> 64;
         whole_millis(Duration::from_nanos(u64::try_from(drawn).unwrap_or(u64::MAX)))
     }
 }
@@ -136,7 +157,7 @@ fn at_least(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backoff, Config};
+    use crate::Backoff;
     use rand_chacha::ChaCha8Rng;
     use rand_core::SeedableRng;
 
@@ -166,6 +187,39 @@ mod tests {
             assert_eq!((because, credentials), (Because::Backoff, Credentials::Cached));
             assert_eq!(retry.attempts(), attempt + 1);
         }
+    }
+
+    #[test]
+    fn the_connect_timeout_doubles_up_to_its_bound_and_is_reset() {
+        let seconds = Duration::from_secs;
+        let config =
+            Config::builder().connect_timeout(seconds(10)).connect_timeout_max(seconds(60));
+        let config = config.build().unwrap();
+        let mut retry = Retry::new();
+        for timeout in [10, 20, 40, 60, 60, 60] {
+            assert_eq!(retry.connect_timeout(&config), seconds(timeout));
+            retry.grow_timeout(&config);
+        }
+        assert_eq!(retry.doublings, 3, "at its bound the timeout counts no further");
+        retry.reset();
+        assert_eq!(retry.connect_timeout(&config), seconds(10));
+    }
+
+    #[test]
+    fn the_shortest_timeout_grows_to_the_longest_and_an_equal_bound_never_grows() {
+        let shortest = Duration::from_millis(1);
+        let build = |most| {
+            let config = Config::builder().connect_timeout(shortest).connect_timeout_max(most);
+            config.build().unwrap()
+        };
+        let (wide, equal) = (build(Config::MAX_SPAN), build(shortest));
+        let (mut grown, mut fixed) = (Retry::new(), Retry::new());
+        for _ in 0..300 {
+            grown.grow_timeout(&wide);
+            fixed.grow_timeout(&equal);
+        }
+        assert_eq!(grown.connect_timeout(&wide), Config::MAX_SPAN);
+        assert_eq!(fixed, Retry::new());
     }
 
     #[test]

@@ -444,6 +444,7 @@ impl State {
             }
             Self::Connecting(connecting) => {
                 cx.act(Action::CloseSocket(connecting.socket));
+                cx.memory.retry.grow_timeout(cx.config);
                 Some(cx.lose(&connecting.loss(DisconnectCause::ConnectTimeout)))
             }
             Self::LoggingIn(LoggingIn { socket, .. }) => {

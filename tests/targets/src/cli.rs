@@ -54,10 +54,11 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 32] = [
+const SETTINGS: [Row; 33] = [
     ("url", "", "GATEWAY_URL"),
     ("attempt_timeout", "attempt-timeout", "GATEWAY_ATTEMPT_TIMEOUT"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
+    ("connect_timeout_max", "connect-timeout-max", "GATEWAY_CONNECT_TIMEOUT_MAX"),
     ("close_timeout", "close-timeout", "GATEWAY_CLOSE_TIMEOUT"),
     ("send_stall", "send-stall", "GATEWAY_SEND_STALL"),
     ("data_timeout", "data-timeout", "GATEWAY_DATA_TIMEOUT"),

@@ -554,6 +554,9 @@ impl Checker {
             | DisconnectCause::ConnectTimeout
             | DisconnectCause::LoginTimeout => {
                 hold(Invariant::I6, is_due, || format!("{cause:?} before {:?}", self.stage_due))?;
+                if cause == DisconnectCause::ConnectTimeout {
+                    self.retries.timed_out();
+                }
             }
             DisconnectCause::Dialect => {
                 ruling = self.left.take();

@@ -15,7 +15,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 const PEERS_PING: &str = r#"{"type":"ping"}"#;
 
 /// Another value of each setting.
-const OTHERS: [(&str, &str); 27] = [
+const OTHERS: [(&str, &str); 28] = [
     ("reconnect.initial_delay", "'999ms'"),
     ("reconnect.max_delay", "'1500ms'"),
     ("reconnect.multiplier", "1"),
@@ -41,6 +41,7 @@ const OTHERS: [(&str, &str); 27] = [
     ("shared_budget", "true"),
     ("attempt_timeout", "'10001ms'"),
     ("connect_timeout", "'10001ms'"),
+    ("connect_timeout_max", "'20s'"),
     ("close_timeout", "'2001ms'"),
     ("data_timeout", "'30s'"),
 ];

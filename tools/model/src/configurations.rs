@@ -79,8 +79,9 @@ fn world(name: &'static str, settings: ConfigBuilder) -> Result<Configuration, C
     })
 }
 
-/// A heartbeat with a timeout shorter than its interval; two retries.
+/// A heartbeat with a timeout shorter than its interval; a connect timeout that grows; two retries.
 fn heartbeat() -> Result<Configuration, ConfigErrors> {
+    let settings = short().connect_timeout_max(Duration::from_secs(8));
     Ok(Configuration {
         messages: &[
             Message::Opened,
@@ -103,7 +104,7 @@ fn heartbeat() -> Result<Configuration, ConfigErrors> {
             ("rejected", "closed not_ready"),
             ("stale", "frame_received open_failed socket_failed socket_opened"),
         ],
-        ..world("heartbeat", short().max_attempts(Some(2)))?
+        ..world("heartbeat", settings.max_attempts(Some(2)))?
     })
 }
 

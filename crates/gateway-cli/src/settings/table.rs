@@ -112,6 +112,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_CONNECT_TIMEOUT")
         .help("Limits the time for DNS, TCP, TLS and the upgrade together")
         .default("10s"),
+    row(Value, "connect_timeout_max", Some("connect-timeout-max"), "SPAN", CONNECTION)
+        .variable("GATEWAY_CONNECT_TIMEOUT_MAX")
+        .help(
+            "The longest connect timeout: each attempt that takes too long doubles the timeout, up to \
+             this span",
+        )
+        .default("10s"),
     row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CLOSE_TIMEOUT")
         .help("How long to wait for the server's answer to a Close, or for its Close after it refused a login")

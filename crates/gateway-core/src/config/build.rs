@@ -62,6 +62,8 @@ pub struct ConfigBuilder {
     pub(super) shared_budget: bool,
     pub(super) attempt_timeout: Duration,
     pub(super) connect_timeout: Duration,
+    /// `None`: `connect_timeout`.
+    pub(super) connect_timeout_max: Option<Duration>,
     pub(super) close_timeout: Duration,
     pub(super) data_timeout: Option<Duration>,
     pub(super) max_message_size: usize,
@@ -95,6 +97,7 @@ impl Default for ConfigBuilder {
             shared_budget: false,
             attempt_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            connect_timeout_max: None,
             close_timeout: Duration::from_secs(2),
             data_timeout: None,
             max_message_size: 16 << 20,
@@ -258,9 +261,21 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how long DNS, TCP, TLS and upgrade may take together.
+    /// Sets how long DNS, TCP, TLS and upgrade may take together. After an attempt that took longer,
+    /// the timeout grows up to [`connect_timeout_max`](Self::connect_timeout_max).
     pub fn connect_timeout(mut self, span: Duration) -> Self {
         self.connect_timeout = span;
+        self
+    }
+
+    /// Sets the longest connect timeout. Each attempt that ends by the timeout doubles it for the
+    /// following attempts, up to this span, until the retry count is reset. If it equals
+    /// `connect_timeout`, the timeout never grows.
+    ///
+    /// When many clients reconnect together, a server may answer each of them too late. A timeout
+    /// that grows ends that: the clients start fewer attempts which come to nothing.
+    pub fn connect_timeout_max(mut self, span: Duration) -> Self {
+        self.connect_timeout_max = Some(span);
         self
     }
 
@@ -316,6 +331,14 @@ impl ConfigBuilder {
         check.login(&self.login);
         check.span("attempt_timeout", self.attempt_timeout);
         check.span("connect_timeout", self.connect_timeout);
+        let connect_timeout_max = self.connect_timeout_max.unwrap_or(self.connect_timeout);
+        if self.connect_timeout_max.is_some() {
+            check.span("connect_timeout_max", connect_timeout_max);
+            check.order(
+                ("connect_timeout", self.connect_timeout),
+                ("connect_timeout_max", connect_timeout_max),
+            );
+        }
         check.span("close_timeout", self.close_timeout);
         if let Some(span) = self.data_timeout {
             check.span("data_timeout", span);
@@ -355,6 +378,7 @@ impl ConfigBuilder {
             shared_budget: self.shared_budget,
             attempt_timeout: self.attempt_timeout,
             connect_timeout: self.connect_timeout,
+            connect_timeout_max,
             close_timeout: self.close_timeout,
             data_timeout: self.data_timeout,
             max_message_size: self.max_message_size,

@@ -62,6 +62,7 @@ pub struct Config {
     pub(crate) shared_budget: bool,
     pub(crate) attempt_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) connect_timeout_max: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) data_timeout: Option<Duration>,
     pub(crate) max_message_size: usize,
@@ -283,10 +284,16 @@ impl Config {
         self.attempt_timeout
     }
 
-    /// How long DNS, TCP, TLS and upgrade may take together.
+    /// How long DNS, TCP, TLS and upgrade may take together, until an attempt takes longer.
     #[must_use]
     pub const fn connect_timeout(&self) -> Duration {
         self.connect_timeout
+    }
+
+    /// The longest connect timeout. Each attempt that ends by the timeout doubles it up to this span.
+    #[must_use]
+    pub const fn connect_timeout_max(&self) -> Duration {
+        self.connect_timeout_max
     }
 
     /// How long the peer has to answer our Close frame.

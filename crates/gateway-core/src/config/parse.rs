@@ -39,6 +39,8 @@ fn read(tree: Value) -> ConfigBuilder {
     root.read("shared_budget", switch, &mut config.shared_budget);
     root.read("attempt_timeout", span, &mut config.attempt_timeout);
     root.read("connect_timeout", span, &mut config.connect_timeout);
+    let most = &mut config.connect_timeout_max;
+    root.read("connect_timeout_max", |value| span(value).map(Some), most);
     root.read("close_timeout", span, &mut config.close_timeout);
     root.read("data_timeout", |value| span(value).map(Some), &mut config.data_timeout);
     root.read("max_message_size", size, &mut config.max_message_size);

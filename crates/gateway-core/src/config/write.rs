@@ -21,6 +21,7 @@ impl Serialize for Config {
             shared_budget: self.shared_budget,
             attempt_timeout: format_duration(self.attempt_timeout),
             connect_timeout: format_duration(self.connect_timeout),
+            connect_timeout_max: format_duration(self.connect_timeout_max),
             close_timeout: format_duration(self.close_timeout),
             data_timeout: self.data_timeout.map(format_duration),
             max_message_size: self.max_message_size,
@@ -74,6 +75,7 @@ struct Written {
     shared_budget: bool,
     attempt_timeout: String,
     connect_timeout: String,
+    connect_timeout_max: String,
     close_timeout: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     data_timeout: Option<String>,
@@ -169,6 +171,7 @@ mod tests {
     prop_compose! {
         fn config()(
             spans in prop::array::uniform9(span()),
+            connect_timeout_max in span(),
             data_timeout in prop::option::of(span()),
             renew_after in prop::option::of(span()),
             multiplier in 1_000..=1_000_000_u32,
@@ -204,6 +207,7 @@ mod tests {
                 .shared_budget(switches[5])
                 .attempt_timeout(attempt_timeout)
                 .connect_timeout(connect_timeout)
+                .connect_timeout_max(connect_timeout_max.max(connect_timeout))
                 .close_timeout(close_timeout)
                 .data_timeout(data_timeout)
                 .renew_after(renew_after)

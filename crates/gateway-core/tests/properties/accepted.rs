@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     AcceptanceRule, CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind,
-    Instant, Login, Multiplier,
+    Instant, Login, Multiplier, OpenError,
 };
 use gateway_testkit::{Rig, cause};
 use proptest::prelude::*;
@@ -40,14 +40,14 @@ fn settings() -> impl Strategy<Value = Config> {
     let beat = prop::sample::select(vec![HeartbeatKind::Json, HeartbeatKind::Ping]);
     let switches = (any::<bool>(), any::<bool>(), beat);
     let jitter = crate::backoff::jitter();
-    let growth = (1_000..=1_000_000_u32, jitter, prop::option::of(0..4_u32));
+    let growth = (1_000..=1_000_000_u32, jitter, prop::option::of(0..4_u32), span());
     let spans = prop::array::uniform7(span());
     let data = prop::option::weighted(0.3, span());
     let drawn = (spans, data, login, switches, growth);
     let built = drawn.prop_map(|(spans, data, login, switches, growth)| {
         let [initial, max, stable, interval, timeout, connect, close] = spans;
         let (is_strict, has_phase, kind) = switches;
-        let (thousandths, jitter, most) = growth;
+        let (thousandths, jitter, most, connect_max) = growth;
         Config::builder()
             .initial_delay(initial)
             .max_delay(max)
@@ -62,6 +62,7 @@ fn settings() -> impl Strategy<Value = Config> {
             .heartbeat_phase(has_phase)
             .login(login.unwrap_or(Login::None))
             .connect_timeout(connect)
+            .connect_timeout_max(connect.max(connect_max))
             .close_timeout(close)
             .data_timeout(data)
             .build()
@@ -109,6 +110,38 @@ proptest! {
         let expected = [Some(DisconnectCause::PongTimeout), Some(DisconnectCause::DataTimeout)];
         prop_assert!(expected.contains(&died), "{:?}", died);
         prop_assert!(rig.now <= dead_by, "dead at {:?}, not by {dead_by:?}", rig.now);
+    }
+
+    #[test]
+    fn the_connect_timeout_doubles_up_to_its_bound_and_only_a_fresh_start_resets_it(
+        config in settings(),
+        seed in any::<u64>(),
+        refusals in prop::collection::vec(any::<bool>(), 0..60),
+    ) {
+        let mut rig = rig(config.clone(), seed);
+        let (least, most) = (config.connect_timeout(), config.connect_timeout_max());
+        let mut expected = least;
+        rig.on(Event::ConnectRequested);
+        for is_refused in refusals {
+            let due = rig.connection.next_deadline();
+            prop_assert_eq!(due, Some(rig.now.saturating_add(expected)));
+            prop_assert!(least <= expected && expected <= most);
+            if is_refused {
+                let socket = rig.connection.socket().unwrap();
+                rig.on(Event::OpenFailed(socket, OpenError::Refused));
+            } else {
+                rig.tick();
+                expected = expected.saturating_mul(2).min(most);
+            }
+            if rig.connection.next_deadline().is_none() {
+                break; // the attempts are spent
+            }
+            rig.tick(); // the wait
+        }
+
+        rig.on(Event::CloseRequested(CloseFrame::NORMAL));
+        rig.on(Event::ConnectRequested);
+        prop_assert_eq!(rig.connection.next_deadline(), Some(rig.now.saturating_add(least)));
     }
 
     #[test]

@@ -58,6 +58,7 @@ proptest! {
     fn exactly_the_fields_that_are_wrong_are_named_all_at_once(
         spans in prop::array::uniform9(span()),
         data in prop::option::of(span()),
+        connect_max in prop::option::of(span()),
         least in prop::option::of(span()),
         size in prop_oneof![Just(0_usize), 1..2_000_000_usize, Just((1 << 30) + 1)],
         rate in prop_oneof![Just(1_023_u32), 1_024..=1_073_741_824_u32, Just((1 << 30) + 1)],
@@ -76,6 +77,9 @@ proptest! {
             .data_timeout(data)
             .max_message_size(size)
             .slowest_link(rate);
+        if let Some(connect_max) = connect_max {
+            builder = builder.connect_timeout_max(connect_max);
+        }
         if let Some(least) = least {
             let rule = Rule::new(4_000, 4_010, Verdict::RetryNoSoonerThan(least)).unwrap();
             builder = builder.rule(rule);
@@ -92,10 +96,12 @@ proptest! {
             ("close_timeout", close),
         ];
         let data = data.map(|span| ("data_timeout", span));
+        let most = connect_max.map(|span| ("connect_timeout_max", span));
         let least = least.map(|span| ("policy.4000-4010", span));
         let mut wrong: Vec<&str> = named
             .into_iter()
             .chain(data)
+            .chain(most)
             .chain(least)
             .filter(|(_, span)| !is_valid(*span))
             .map(|(name, _)| name)
@@ -105,6 +111,9 @@ proptest! {
         }
         if is_valid(interval) && is_valid(timeout) && timeout > interval {
             wrong.push("heartbeat.timeout");
+        }
+        if connect_max.is_some_and(|most| is_valid(connect) && is_valid(most) && connect > most) {
+            wrong.push("connect_timeout");
         }
         if size == 0 || size > 1 << 30 {
             wrong.push("max_message_size");
@@ -204,6 +213,15 @@ fn values_that_cannot_be_read_are_reported_beside_values_out_of_their_limits() {
         );
     }
     assert_eq!(error.lines().count(), 11, "{error}");
+}
+
+#[test]
+fn a_longer_connect_timeout_alone_moves_its_bound() {
+    let config = read(r#"{"connect_timeout":"5m"}"#).unwrap();
+    assert_eq!(config.connect_timeout_max(), Duration::from_secs(300));
+
+    let error = read(r#"{"connect_timeout":"5m","connect_timeout_max":"1m"}"#).unwrap_err();
+    assert_eq!(error, "connect_timeout = 5m: must be at most connect_timeout_max (1m)");
 }
 
 #[test]

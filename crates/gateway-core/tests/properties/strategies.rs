@@ -239,6 +239,7 @@ fn coarse(settings: Settings) -> Settings {
         interval: seconds(settings.interval),
         timeout: seconds(settings.timeout),
         connect_timeout: seconds(settings.connect_timeout),
+        connect_longer_by: settings.connect_longer_by % 16 * 1_000,
         close_timeout: seconds(settings.close_timeout),
         data_timeout: settings.data_timeout.map(seconds),
         renew_after: settings.renew_after.map(seconds),
@@ -327,7 +328,9 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let asks_provider = prop::bool::weighted(0.3);
     let shares_budget = prop::bool::weighted(0.3);
     let attempts = (asks_provider, any::<u16>(), shares_budget);
-    let rest = (login(), rules, any::<u16>(), any::<u16>(), rare(), rare(), attempts);
+    let longer_by = prop_oneof![Just(0), 0..600_000_u32];
+    let connect = (any::<u16>(), longer_by);
+    let rest = (login(), rules, connect, any::<u16>(), rare(), rare(), attempts);
     (reconnect, heartbeat, rest).prop_map(|(reconnect, heartbeat, rest)| Settings {
         initial_delay: reconnect.0,
         longer_by: reconnect.1,
@@ -346,7 +349,8 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         answers_pings: heartbeat.6,
         login: rest.0,
         rules: rest.1,
-        connect_timeout: rest.2,
+        connect_timeout: rest.2.0,
+        connect_longer_by: rest.2.1,
         close_timeout: rest.3,
         data_timeout: rest.4,
         renew_after: rest.5,

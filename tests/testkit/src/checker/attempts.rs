@@ -70,7 +70,7 @@ impl Checker {
         }
         self.socket = Socket::Opening(id);
         self.opened_at = Some(self.now);
-        self.stage_due = Some(self.now.saturating_add(self.config.connect_timeout()));
+        self.stage_due = Some(self.now.saturating_add(self.retries.connect_timeout(&self.config)));
         Ok(())
     }
 

@@ -12,6 +12,8 @@ use crate::unlisted::unlisted;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retries {
     pub(crate) attempts: u32,
+    /// How many attempts have ended by the connect timeout.
+    timeouts: u32,
     last_delay: Duration,
     is_refreshed: bool,
     wants_refresh: bool,
@@ -62,6 +64,18 @@ impl Retries {
         if ready_for >= config.stable_after().max(self.last_delay) {
             self.reset();
         }
+    }
+
+    /// An attempt ended by the connect timeout.
+    pub(crate) fn timed_out(&mut self) {
+        self.timeouts = self.timeouts.saturating_add(1);
+    }
+
+    /// How long the next attempt may take: it doubles with each timeout, up to its bound.
+    pub(crate) fn connect_timeout(&self, config: &Config) -> Duration {
+        let grown = config.connect_timeout().as_nanos() << self.timeouts.min(64);
+        let grown = u64::try_from(grown).map_or(Duration::MAX, Duration::from_nanos);
+        grown.min(config.connect_timeout_max())
     }
 
     pub(crate) fn credentials(&self) -> Credentials {

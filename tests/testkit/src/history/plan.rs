@@ -85,6 +85,8 @@ pub struct Settings {
     pub login: LoginKind,
     pub rules: Vec<(u16, Ruling)>,
     pub connect_timeout: u16,
+    /// By how much the connect timeout may grow.
+    pub connect_longer_by: u32,
     pub close_timeout: u16,
     pub data_timeout: Option<u16>,
     pub renew_after: Option<u16>,
@@ -136,12 +138,17 @@ fn span(millis: u16) -> Duration {
     Duration::from_millis(u64::from(millis) + 1)
 }
 
+fn longer(millis: u32) -> Duration {
+    Duration::from_millis(u64::from(millis))
+}
+
 impl Settings {
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> Config {
         let initial = span(self.initial_delay);
         let interval = span(self.interval);
+        let connect_timeout = span(self.connect_timeout);
         let timeout = span(self.timeout).min(interval);
         let multiplier = Multiplier::from_thousandths(1_000 + u32::from(self.multiplier));
         let named = Strategy::ALL[usize::from(self.strategy) % Strategy::ALL.len()];
@@ -151,7 +158,7 @@ impl Settings {
         let strategy = uniform.map_or(named, Strategy::Uniform);
         let mut builder = Config::builder()
             .initial_delay(initial)
-            .max_delay(initial + Duration::from_millis(u64::from(self.longer_by)))
+            .max_delay(initial + longer(self.longer_by))
             .multiplier(multiplier.unwrap_or(Multiplier::ONE))
             .jitter(strategy)
             .max_attempts(self.max_attempts.map(u32::from))
@@ -169,7 +176,8 @@ impl Settings {
             .ask_provider(self.asks_provider)
             .shared_budget(self.shares_budget)
             .attempt_timeout(span(self.attempt_timeout))
-            .connect_timeout(span(self.connect_timeout))
+            .connect_timeout(connect_timeout)
+            .connect_timeout_max(connect_timeout + longer(self.connect_longer_by))
             .close_timeout(span(self.close_timeout))
             .data_timeout(self.data_timeout.map(span))
             .renew_after(self.renew_after.map(span));

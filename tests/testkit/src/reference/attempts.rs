@@ -196,10 +196,24 @@ impl<R: Rng> Reference<R> {
 
     pub(super) fn reset_attempts(&mut self) {
         self.attempts = 0;
+        self.timeouts = 0;
         self.last_delay = Duration::ZERO;
         self.last_drawn = Duration::ZERO;
         self.is_refreshed = false;
         self.wants_refresh = false;
+    }
+
+    /// The timeout doubles with each attempt that it has ended.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        let (mut timeout, most) =
+            (self.config.connect_timeout(), self.config.connect_timeout_max());
+        for _ in 0..self.timeouts {
+            if timeout >= most {
+                break;
+            }
+            timeout *= 2;
+        }
+        timeout.min(most)
     }
 
     fn judge(&self, code: u16) -> Verdict {

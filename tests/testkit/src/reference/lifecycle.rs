@@ -142,7 +142,7 @@ impl<R: Rng> Reference<R> {
         self.is_effect_told = false;
         self.expected = None;
         self.silent_at = None;
-        self.too_late_at = Some(self.now.saturating_add(self.config.connect_timeout()));
+        self.too_late_at = Some(self.now.saturating_add(self.connect_timeout()));
         let credentials = self.credentials();
         self.act(Action::OpenSocket { id, credentials });
     }
@@ -292,7 +292,10 @@ impl<R: Rng> Reference<R> {
             ConnectionState::Connecting if self.is_asked => {
                 self.drop_and_lose(DisconnectCause::AttemptTimeout);
             }
-            ConnectionState::Connecting => self.drop_and_lose(DisconnectCause::ConnectTimeout),
+            ConnectionState::Connecting => {
+                self.timeouts += 1;
+                self.drop_and_lose(DisconnectCause::ConnectTimeout);
+            }
             ConnectionState::Connected | ConnectionState::Authenticated => {
                 if self.ready_since.is_some() {
                     self.judge_and_ask();

@@ -70,6 +70,8 @@ pub struct Reference<R> {
     // The attempts.
     /// Retries since the count was last reset.
     attempts: u32,
+    /// How many attempts since then have ended by the connect timeout.
+    timeouts: u32,
     last_delay: Duration,
     /// The strategy's last delay, without a least delay of the server or the policy.
     last_drawn: Duration,
@@ -171,6 +173,7 @@ impl<R: Rng> Reference<R> {
             is_blocked: false,
             refusal: None,
             attempts: 0,
+            timeouts: 0,
             last_delay: Duration::ZERO,
             last_drawn: Duration::ZERO,
             is_refreshed: false,

@@ -23,6 +23,36 @@ pub(crate) fn a_connect_without_an_answer_ends_at_its_deadline_on_every_attempt(
         ])
 }
 
+pub(crate) fn the_connect_timeout_grows_while_attempts_time_out() -> Scenario {
+    scenario("A server that is overloaded answers too late. The timeout doubles to its bound. A refusal between does not reset it, a stable connection does.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "connect_timeout = '2s'",
+            "connect_timeout_max = '7s'",
+            "heartbeat.kind = 'off'"
+        ])
+        .attempts([
+            never_connects(),
+            never_connects(),
+            fails_after(millis(10), OpenError::Refused),
+            never_connects(),
+            accepts_after(millis(6_900)).then(seconds(30), Deed::reset()),
+            never_connects(),
+        ])
+        .until(seconds(69))
+        .sees([
+            gone(&[
+                (2_000, "connect_timeout"),
+                (7_000, "connect_timeout"), // 1 s later, and 4 s
+                (9_010, "open_failed refused"),
+                (20_010, "connect_timeout"), // 4 s later, and 7 s
+                (64_910, "lost reset"),
+                (67_910, "connect_timeout"),
+            ]),
+            ready_at(&[34_910]),
+        ])
+}
+
 pub(crate) fn a_stall_in_the_upgrade_ends_at_the_connect_deadline() -> Scenario {
     scenario("The byte stream opens, and the upgrade is never answered. One deadline covers both.")
         .answers(&[
