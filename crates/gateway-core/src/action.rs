@@ -381,6 +381,8 @@ pub enum Because {
     Hint,
     /// The shared budget: it has no open earlier than that.
     Budget,
+    /// The spread after the loss of a ready connection: without it, the delay would be shorter.
+    Spread,
 }
 
 impl Because {
@@ -393,6 +395,7 @@ impl Because {
             Self::Policy => "policy",
             Self::Hint => "hint",
             Self::Budget => "budget",
+            Self::Spread => "spread",
         }
     }
 }

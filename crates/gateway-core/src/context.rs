@@ -11,7 +11,9 @@ use crate::action::{
 use crate::config::Config;
 use crate::dialect::{DialectCall, DialectCallKind, Effect, Moment, Received, Voice};
 use crate::event::{EventKind, Message, RetryAfter};
-use crate::machine::{Asking, Closed, Connecting, Memory, Reason, State, Terms, Turn, Waiting};
+use crate::machine::{
+    Asking, Closed, Connecting, Memory, Ready, Reason, State, Terms, Turn, Waiting,
+};
 use crate::policy::Verdict;
 use crate::retry::Decision;
 use crate::state::{ConnectionState, SocketId};
@@ -318,10 +320,12 @@ impl Context<'_> {
         let Loss { from, socket, cause, verdict, retry_after, unjudged, fatal } = *loss;
         self.disconnected(from, socket, cause);
         let retry_after = retry_after.and_then(|header| self.span_of(header));
+        let spread = self.spread_after(from);
         let decision = self.memory.retry.decide(
             verdict,
             retry_after,
             unjudged,
+            spread,
             &self.config.reconnect,
             self.random,
         );
@@ -342,6 +346,15 @@ impl Context<'_> {
             Decision::Fatal => self.give_up(from, socket, fatal),
             Decision::AttemptsSpent => self.give_up(from, socket, GiveUpCause::AttemptsSpent),
         }
+    }
+
+    /// The spread of the next retry: zero unless a ready connection was lost. With a login, a socket
+    /// that is not ready has another state's name; without one, it is ready as soon as it is open.
+    #[inline]
+    fn spread_after(&self, from: ConnectionState) -> Duration {
+        let spread = self.config.reconnect.spread;
+        let is_off = spread.is_zero() || from != Ready::name(self.config);
+        if is_off { Duration::ZERO } else { spread }
     }
 
     fn give_up(&mut self, from: ConnectionState, socket: SocketId, cause: GiveUpCause) -> State {

@@ -142,6 +142,7 @@ every!(
         Because::Policy => Because::Policy,
         Because::Hint => Because::Hint,
         Because::Budget => Because::Budget,
+        Because::Spread => Because::Spread,
     }
 );
 

@@ -35,7 +35,7 @@ pub(crate) enum Decision {
     Wait {
         delay: Duration,
         /// The part of `delay` that no hint shortens: the least delay of the server or the policy,
-        /// with its spread.
+        /// and the random part that is added.
         least: Duration,
         because: Because,
         credentials: Credentials,
@@ -85,12 +85,14 @@ impl Retry {
     }
 
     /// Decides what follows. `retry_after` is the server's, already as a span from now. `unjudged`
-    /// are the credentials for the next attempt, if no server has judged them yet.
+    /// are the credentials for the next attempt, if no server has judged them yet. `spread` is zero
+    /// unless a ready connection was lost.
     pub(crate) fn decide(
         &mut self,
         verdict: Verdict,
         retry_after: Option<Duration>,
         unjudged: Credentials,
+        spread: Duration,
         config: &Reconnect,
         random: &mut dyn Rng,
     ) -> Decision {
@@ -112,7 +114,8 @@ impl Retry {
         let previous = self.drawn.map_or(config.backoff.initial(), Compact::duration);
         let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
         self.drawn = Some(Compact::span(drawn));
-        let (delay, least, because) = at_least(drawn, floor(verdict, retry_after, config), random);
+        let floor = floor(verdict, retry_after, config);
+        let (delay, least, because) = lengthened(drawn, floor, spread, random);
         self.waited_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         Decision::Wait { delay, least, because, credentials }
     }
@@ -138,20 +141,41 @@ fn floor(
     honoured.into_iter().chain(ruled).max_by_key(|(span, _)| *span)
 }
 
-/// Applies a least delay. Many clients may share it, so a random spread of up to max(1 s, 20 %) is
-/// added. Returns the delay, and the least delay with its spread.
-fn at_least(
+/// Applies a least delay and the spread after a ready connection, of which nearly all retries have
+/// neither. Returns the delay, and the part of it that no hint shortens.
+#[inline]
+fn lengthened(
     drawn: Duration,
     floor: Option<(Duration, Because)>,
+    spread: Duration,
     random: &mut dyn Rng,
 ) -> (Duration, Duration, Because) {
-    let Some((least, because)) = floor else {
+    if floor.is_none() && spread.is_zero() {
         return (drawn, Duration::ZERO, Because::Backoff);
+    }
+    lengthen(drawn, floor, spread, random)
+}
+
+/// Many clients may share a least delay, so a random part of up to max(1 s, 20 %) is added. With a
+/// spread, the longer of the two random parts is added.
+#[cold]
+fn lengthen(
+    drawn: Duration,
+    floor: Option<(Duration, Because)>,
+    spread: Duration,
+    random: &mut dyn Rng,
+) -> (Duration, Duration, Because) {
+    let (least, because, jitter) = match floor {
+        Some((least, because)) => {
+            let jitter = Retry::spread((least / 5).max(Duration::from_secs(1)), random);
+            (least, if least >= drawn { because } else { Because::Backoff }, jitter)
+        }
+        None => (Duration::ZERO, Because::Backoff, Duration::ZERO),
     };
-    let jitter = Retry::spread((least / 5).max(Duration::from_secs(1)), random);
-    let because = if least >= drawn { because } else { Because::Backoff };
-    let spread = |span| whole_millis(span).saturating_add(jitter);
-    (spread(drawn.max(least)), spread(least), because)
+    let spread = if spread.is_zero() { Duration::ZERO } else { Retry::spread(spread, random) };
+    let because = if spread > jitter { Because::Spread } else { because };
+    let longer = |span| whole_millis(span).saturating_add(jitter.max(spread));
+    (longer(drawn.max(least)), longer(least), because)
 }
 
 #[cfg(test)]
@@ -166,11 +190,13 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(3);
         let retry_after = retry_after.map(Duration::from_secs);
         let unjudged = Credentials::Cached;
-        retry.decide(verdict, retry_after, unjudged, &config.reconnect, &mut random)
+        let spread = Duration::ZERO;
+        retry.decide(verdict, retry_after, unjudged, spread, &config.reconnect, &mut random)
     }
 
     fn spend(retry: &mut Retry, config: &Config, random: &mut ChaCha8Rng) -> Decision {
-        retry.decide(Verdict::Retry, None, Credentials::Cached, &config.reconnect, random)
+        let (unjudged, spread) = (Credentials::Cached, Duration::ZERO);
+        retry.decide(Verdict::Retry, None, unjudged, spread, &config.reconnect, random)
     }
 
     #[test]
@@ -252,6 +278,50 @@ mod tests {
         let decision = decide(&mut Retry::new(), Verdict::RetryNoSoonerThan(least), Some(10));
         let Decision::Wait { delay, because, .. } = decision else { panic!("no retry") };
         assert!(delay >= least && because == Because::Policy);
+    }
+
+    /// The delays of the same draws without a spread and with one.
+    fn spread(verdict: Verdict, spread: Duration, seed: u64) -> [(Duration, Duration, Because); 2] {
+        let config = Config::default();
+        [Duration::ZERO, spread].map(|spread| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let (unjudged, reconnect) = (Credentials::Cached, &config.reconnect);
+            let decision =
+                Retry::new().decide(verdict, None, unjudged, spread, reconnect, &mut random);
+            let Decision::Wait { delay, least, because, .. } = decision else { panic!("no retry") };
+            (delay, least, because)
+        })
+    }
+
+    #[test]
+    fn a_spread_is_added_in_whole_milliseconds_and_kept() {
+        let bound = Duration::from_secs(80);
+        let mut longest = Duration::ZERO;
+        for seed in 0..200 {
+            let [(bare, _, _), (delay, least, because)] = spread(Verdict::Retry, bound, seed);
+            let added = delay - bare;
+            assert!(added <= bound && added == least && added == whole_millis(added), "{added:?}");
+            assert_eq!(because == Because::Spread, !added.is_zero());
+            longest = longest.max(added);
+        }
+        assert!(longest > Duration::from_secs(75), "{longest:?}");
+    }
+
+    #[test]
+    fn a_spread_and_the_random_part_of_a_least_delay_are_not_both_added() {
+        let (floor, bound) = (Duration::from_secs(60), Duration::from_secs(20));
+        let mut seen = [false; 2];
+        for seed in 0..200 {
+            let verdict = Verdict::RetryNoSoonerThan(floor);
+            let [(bare, _, _), (delay, least, because)] = spread(verdict, bound, seed);
+            assert!(bare <= delay && least == delay, "the least delay is longer than any drawn");
+            assert!(delay <= floor + bound, "{delay:?}");
+            let is_longer = delay > bare;
+            let expected = if is_longer { Because::Spread } else { Because::Policy };
+            assert_eq!(because, expected);
+            seen[usize::from(is_longer)] = true;
+        }
+        assert_eq!(seen, [true; 2]);
     }
 
     #[test]

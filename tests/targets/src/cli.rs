@@ -54,7 +54,7 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The contract of `gateway connect`, for the settings that are set in all three places.
 #[rustfmt::skip]
-const SETTINGS: [Row; 33] = [
+const SETTINGS: [Row; 34] = [
     ("url", "", "GATEWAY_URL"),
     ("attempt_timeout", "attempt-timeout", "GATEWAY_ATTEMPT_TIMEOUT"),
     ("connect_timeout", "connect-timeout", "GATEWAY_CONNECT_TIMEOUT"),
@@ -72,6 +72,7 @@ const SETTINGS: [Row; 33] = [
     ("reconnect.stable_after", "stable-after", "GATEWAY_STABLE_AFTER"),
     ("reconnect.retry_after_max", "retry-after-max", "GATEWAY_RETRY_AFTER_MAX"),
     ("reconnect.renew_after", "renew-after", "GATEWAY_RENEW_AFTER"),
+    ("reconnect.spread", "spread", "GATEWAY_SPREAD"),
     ("heartbeat.kind", "heartbeat", "GATEWAY_HEARTBEAT"),
     ("heartbeat.interval", "heartbeat-interval", "GATEWAY_HEARTBEAT_INTERVAL"),
     ("heartbeat.timeout", "heartbeat-timeout", "GATEWAY_HEARTBEAT_TIMEOUT"),

@@ -585,6 +585,7 @@ impl Checker {
         if matches!(cause, DisconnectCause::Reconnect | DisconnectCause::Renewal) {
             self.retries.replaced(self.pulse.is_some());
         }
+        let was_ready = self.pulse.is_some();
         if let Some(pulse) = self.pulse.take() {
             let ready_for = self.now.saturating_duration_since(pulse.since);
             self.retries.lost_after(ready_for, &self.config);
@@ -594,7 +595,7 @@ impl Checker {
             ruling = Some(verdict);
         }
         let verdict = ruling.unwrap_or_else(|| retries::verdict_on(cause, &self.config));
-        self.loss = Some(self.retries.loss(self.now, cause, verdict, &self.config));
+        self.loss = Some(self.retries.loss(self.now, cause, verdict, was_ready, &self.config));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 const PEERS_PING: &str = r#"{"type":"ping"}"#;
 
 /// Another value of each setting.
-const OTHERS: [(&str, &str); 28] = [
+const OTHERS: [(&str, &str); 29] = [
     ("reconnect.initial_delay", "'999ms'"),
     ("reconnect.max_delay", "'1500ms'"),
     ("reconnect.multiplier", "1"),
@@ -24,6 +24,7 @@ const OTHERS: [(&str, &str); 28] = [
     ("reconnect.stable_after", "'1m'"),
     ("reconnect.retry_after_max", "'299999ms'"),
     ("reconnect.renew_after", "'8s'"),
+    ("reconnect.spread", "'2s'"),
     ("heartbeat.kind", "'ping'"),
     ("heartbeat.kind", "'off'"),
     ("heartbeat.kind", "'dialect'"),

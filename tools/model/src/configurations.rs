@@ -211,18 +211,20 @@ fn data() -> Result<Configuration, ConfigErrors> {
     })
 }
 
-/// A network that is reported back; one retry. A hint is honoured once in 30 s, so the past matters longer.
+/// A network that is reported back, and a spread after a ready connection; one retry. A hint is honoured once in
+/// 30 s, so the past matters longer.
 fn online() -> Result<Configuration, ConfigErrors> {
+    let settings = short().spread(Duration::from_secs(3));
     Ok(Configuration {
         messages: &[Message::Opened, Message::Refused, Message::Pong, Message::Reset],
         horizon: Instant::from_millis(31_000),
         extras: &[What::Online],
         expected: &[
-            ("retry", "hint"),
+            ("retry", "backoff hint spread"),
             ("disconnected", "pong_timeout"),
             ("stale", "socket_opened"),
         ],
-        ..world("online", short().max_attempts(Some(1)))?
+        ..world("online", settings.max_attempts(Some(1)))?
     })
 }
 

@@ -178,6 +178,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .variable("GATEWAY_RENEW_AFTER")
         .help("Replaces a connection that has been ready for this long, up to a tenth earlier")
         .default("off"),
+    row(Value, "reconnect.spread", Some("spread"), "SPAN", RECONNECT)
+        .variable("GATEWAY_SPREAD")
+        .help(
+            "Adds a random part of this span to the first delay after a ready connection is lost, so that \
+             many clients which lose a server together do not return together",
+        )
+        .default("0s"),
     row(Value, "reconnect.retry_after_max", Some("retry-after-max"), "SPAN", RECONNECT)
         .variable("GATEWAY_RETRY_AFTER_MAX")
         .help("Caps a server's Retry-After")

@@ -47,6 +47,7 @@ pub struct ConfigBuilder {
     pub(super) stable_after: Duration,
     pub(super) retry_after_max: Duration,
     pub(super) renew_after: Option<Duration>,
+    pub(super) spread: Duration,
     pub(super) heartbeat_kind: Option<HeartbeatKind>,
     pub(super) heartbeat_interval: Duration,
     /// `None`: 5 s, or the interval if that is shorter.
@@ -83,6 +84,7 @@ impl Default for ConfigBuilder {
             stable_after: Duration::from_secs(10),
             retry_after_max: Duration::from_secs(300),
             renew_after: None,
+            spread: Duration::ZERO,
             heartbeat_kind: None,
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: None,
@@ -162,6 +164,22 @@ impl ConfigBuilder {
     /// if your server ends each connection after a fixed time.
     pub fn renew_after(mut self, span: Option<Duration>) -> Self {
         self.renew_after = span;
+        self
+    }
+
+    /// Sets the span over which the first retries of many clients are spread after a ready connection
+    /// is lost. The machine adds a random part of this span, in whole milliseconds, to the delay of
+    /// the first retry. A failed attempt, a renewal and a reconnect on purpose add nothing. Zero, the
+    /// default, turns it off.
+    ///
+    /// Set it if a server disconnects more clients at once than it can accept within the connect
+    /// timeout. A span of clients / (accepts a second) − `connect_timeout` is then enough. A client
+    /// that loses its connection alone waits for half of the span on average.
+    ///
+    /// If there is a least delay, the longer of the spread and the random part of the least delay is
+    /// added, not both. No hint shortens the spread, but a connect request ends the wait.
+    pub fn spread(mut self, span: Duration) -> Self {
+        self.spread = span;
         self
     }
 
@@ -319,6 +337,7 @@ impl ConfigBuilder {
         if let Some(span) = self.renew_after {
             check.span("reconnect.renew_after", span);
         }
+        check.spread(self.spread);
         check.span("heartbeat.interval", self.heartbeat_interval);
         if self.heartbeat_timeout.is_some() {
             check.span("heartbeat.timeout", heartbeat_timeout);
@@ -359,6 +378,7 @@ impl ConfigBuilder {
                 stable_after: self.stable_after,
                 retry_after_max: self.retry_after_max,
                 renew_after: self.renew_after,
+                spread: self.spread,
             },
             heartbeat: HeartbeatConfig {
                 kind: self.heartbeat_kind,
@@ -408,6 +428,13 @@ impl Check {
     fn span(&mut self, field: &str, span: Duration) {
         if !is_span(span) {
             self.push(field, format_duration(span), SPAN.to_string());
+        }
+    }
+
+    fn spread(&mut self, span: Duration) {
+        if !span.is_zero() && !is_span(span) {
+            let limit = "must be 0s, or a whole number of milliseconds up to 365d";
+            self.push("reconnect.spread", format_duration(span), limit.to_string());
         }
     }
 

@@ -75,6 +75,7 @@ pub(crate) struct Reconnect {
     pub(crate) stable_after: Duration,
     pub(crate) retry_after_max: Duration,
     pub(crate) renew_after: Option<Duration>,
+    pub(crate) spread: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,6 +190,12 @@ impl Config {
     #[must_use]
     pub const fn renew_after(&self) -> Option<Duration> {
         self.reconnect.renew_after
+    }
+
+    /// The span over which first retries are spread after a ready connection is lost. Zero means off.
+    #[must_use]
+    pub const fn spread(&self) -> Duration {
+        self.reconnect.spread
     }
 
     /// How the machine checks that the peer is alive.

@@ -62,6 +62,7 @@ fn read_reconnect(mut section: Section<'_>, config: &mut ConfigBuilder) {
     section.read("stable_after", span, &mut config.stable_after);
     section.read("retry_after_max", span, &mut config.retry_after_max);
     section.read("renew_after", |value| span(value).map(Some), &mut config.renew_after);
+    section.read("spread", span, &mut config.spread);
     section.finish();
 }
 

@@ -26,6 +26,7 @@ macro_rules! with_settings {
             "reconnect.stable_after", "10s", "1 ms – 365 d";
             "reconnect.retry_after_max", "5m", "1 ms – 365 d";
             "reconnect.renew_after", "off", "1 ms – 365 d";
+            "reconnect.spread", "0s", "0 – 365 d";
             "heartbeat.kind", "ping; with a dialect that has a heartbeat: dialect", "ping, json, dialect, off";
             "heartbeat.interval", "30s", "1 ms – 365 d";
             "heartbeat.timeout", "5s", "1 ms – `interval`; the default is never longer than that";

@@ -34,6 +34,7 @@ impl Serialize for Config {
                 stable_after: format_duration(self.reconnect.stable_after),
                 retry_after_max: format_duration(self.reconnect.retry_after_max),
                 renew_after: self.reconnect.renew_after.map(format_duration),
+                spread: format_duration(self.reconnect.spread),
             },
             heartbeat: Heartbeat {
                 kind: heartbeat.kind.map(HeartbeatKind::name),
@@ -100,6 +101,7 @@ struct Reconnect {
     retry_after_max: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     renew_after: Option<String>,
+    spread: String,
 }
 
 #[derive(serde::Serialize)]
@@ -172,6 +174,7 @@ mod tests {
         fn config()(
             spans in prop::array::uniform9(span()),
             connect_timeout_max in span(),
+            spread in prop_oneof![Just(Duration::ZERO), span()],
             data_timeout in prop::option::of(span()),
             renew_after in prop::option::of(span()),
             multiplier in 1_000..=1_000_000_u32,
@@ -211,6 +214,7 @@ mod tests {
                 .close_timeout(close_timeout)
                 .data_timeout(data_timeout)
                 .renew_after(renew_after)
+                .spread(spread)
                 .max_message_size(max_message_size)
                 .login(match login {
                     (0, _) => Login::None,

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    AcceptanceRule, CloseFrame, Config, ConnectionState, DisconnectCause, Event, HeartbeatKind,
-    Instant, Login, Multiplier, OpenError,
+    AcceptanceRule, Action, Because, CloseFrame, Config, ConnectionState, DisconnectCause, Event,
+    Failure, HeartbeatKind, Instant, Login, Multiplier, Notice, OpenError,
 };
 use gateway_testkit::{Rig, cause};
 use proptest::prelude::*;
@@ -82,6 +82,15 @@ fn get_ready(rig: &mut Rig<ChaCha8Rng>) {
     assert!(rig.connection.is_ready());
 }
 
+/// The delay of the retry that was announced, and what determined it.
+fn scheduled(actions: &[Action]) -> (Duration, Because) {
+    let scheduled = actions.iter().find_map(|action| match action {
+        Action::Notify(Notice::RetryScheduled { delay, because, .. }) => Some((*delay, *because)),
+        _ => None,
+    });
+    scheduled.expect("the loss is retried")
+}
+
 proptest! {
     #![proptest_config(cases(512))]
 
@@ -110,6 +119,39 @@ proptest! {
         let expected = [Some(DisconnectCause::PongTimeout), Some(DisconnectCause::DataTimeout)];
         prop_assert!(expected.contains(&died), "{:?}", died);
         prop_assert!(rig.now <= dead_by, "dead at {:?}, not by {dead_by:?}", rig.now);
+    }
+
+    #[test]
+    fn a_spread_lengthens_the_first_delay_after_a_ready_connection_and_no_other(
+        config in settings(),
+        spread in span(),
+        seed in any::<u64>(),
+    ) {
+        let with = |spread| {
+            let drawn = config.backoff();
+            let builder = Config::builder()
+                .initial_delay(drawn.initial())
+                .max_delay(drawn.max())
+                .multiplier(drawn.multiplier())
+                .jitter(drawn.strategy())
+                .spread(spread);
+            let mut rig = rig(builder.build().unwrap(), seed);
+            rig.on(Event::ConnectRequested);
+            rig.open();
+            let lost = rig.connection.socket().unwrap();
+            let first = scheduled(&rig.on(Event::SocketFailed(lost, Failure::Reset)));
+            rig.tick();
+            let refused = rig.connection.socket().unwrap();
+            let second = scheduled(&rig.on(Event::OpenFailed(refused, OpenError::Refused)));
+            (first, second, rig)
+        };
+        let (bare, _, _) = with(Duration::ZERO);
+        let (first, second, _) = with(spread);
+
+        prop_assert!(bare.0 <= first.0 && first.0 <= bare.0.saturating_add(spread), "{first:?}");
+        prop_assert_eq!(first.1 == Because::Spread, first.0 > bare.0);
+        let (low, high) = config.backoff().bounds(1);
+        prop_assert!(low <= second.0 && second.0 <= high && second.1 == Because::Backoff);
     }
 
     #[test]

@@ -59,6 +59,7 @@ proptest! {
         spans in prop::array::uniform9(span()),
         data in prop::option::of(span()),
         connect_max in prop::option::of(span()),
+        spread in span(),
         least in prop::option::of(span()),
         size in prop_oneof![Just(0_usize), 1..2_000_000_usize, Just((1 << 30) + 1)],
         rate in prop_oneof![Just(1_023_u32), 1_024..=1_073_741_824_u32, Just((1 << 30) + 1)],
@@ -75,6 +76,7 @@ proptest! {
             .connect_timeout(connect)
             .close_timeout(close)
             .data_timeout(data)
+            .spread(spread)
             .max_message_size(size)
             .slowest_link(rate);
         if let Some(connect_max) = connect_max {
@@ -114,6 +116,9 @@ proptest! {
         }
         if connect_max.is_some_and(|most| is_valid(connect) && is_valid(most) && connect > most) {
             wrong.push("connect_timeout");
+        }
+        if !spread.is_zero() && !is_valid(spread) {
+            wrong.push("reconnect.spread");
         }
         if size == 0 || size > 1 << 30 {
             wrong.push("max_message_size");

@@ -99,7 +99,8 @@ fn the_writer_writes_every_setting_but_the_rules_that_refuse_a_login() {
 #[test]
 fn a_span_outside_its_limits_is_refused_by_its_name() {
     for setting in Config::SETTINGS.iter().filter(|setting| is_span(setting.path)) {
-        for span in ["0ms", "366d"] {
+        let may_be_zero = setting.path == "reconnect.spread";
+        for span in ["0ms", "366d"].into_iter().skip(may_be_zero.into()) {
             let tree = tree_of(&[(setting.path, span.into()), ("login.external", true.into())]);
             let told = Config::deserialize(tree).err().map(|error| error.to_string());
             let is_named = told.is_some_and(|told| told.contains(setting.path));

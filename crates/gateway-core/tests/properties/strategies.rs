@@ -236,6 +236,7 @@ fn coarse(settings: Settings) -> Settings {
         initial_delay: seconds(settings.initial_delay),
         longer_by: settings.longer_by % 8 * 1_000,
         stable_after: seconds(settings.stable_after),
+        spread: settings.spread % 8 * 1_000,
         interval: seconds(settings.interval),
         timeout: seconds(settings.timeout),
         connect_timeout: seconds(settings.connect_timeout),
@@ -313,6 +314,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         any::<u16>(),
         0..600_000_u32,
         option::weighted(0.3, any::<(u16, u16, bool)>()),
+        prop_oneof![2 => Just(0_u32), 1 => 0..200_000_u32],
     );
     let heartbeat = (
         prop_oneof![4 => Just(0_u8), 2 => Just(1), 1 => Just(2), 1 => Just(3)],
@@ -340,6 +342,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         stable_after: reconnect.5,
         retry_after_max: reconnect.6,
         uniform: reconnect.7,
+        spread: reconnect.8,
         heartbeat: heartbeat.0,
         interval: heartbeat.1,
         timeout: heartbeat.2,

@@ -187,7 +187,7 @@ impl Checker {
             hold(Invariant::I5, is_final == Ok(false) && loss.cause == cause, || {
                 format!("{loss:?} is retried: {is_final:?}")
             })?;
-            self.retries.count(&loss, self.now, delay);
+            self.retries.count(&loss, self.now, delay, &self.config);
             let checked = self.retries.check_delay(&loss, delay, because, &self.config);
             checked.or_else(|what| broken(Invariant::I4, what))?;
         } else {

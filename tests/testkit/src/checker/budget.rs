@@ -44,7 +44,8 @@ impl Checker {
                 hold(Invariant::I5, is_final == Ok(false), || {
                     format!("{loss:?} is retried: {is_final:?}")
                 })?;
-                self.retries.count(&loss, self.now, at.saturating_duration_since(self.now));
+                let delay = at.saturating_duration_since(self.now);
+                self.retries.count(&loss, self.now, delay, &self.config);
             }
             None if was_waiting && !is_late && seen.event == Event::ReconnectRequested => {
                 self.reconnect_at = Some(at);
@@ -165,7 +166,9 @@ impl Checker {
         };
         match because {
             Because::Budget => {
-                [Because::Backoff, Because::RetryAfter, Because::Policy].into_iter().any(fits)
+                [Because::Backoff, Because::RetryAfter, Because::Policy, Because::Spread]
+                    .into_iter()
+                    .any(fits)
             }
             because => fits(because),
         }

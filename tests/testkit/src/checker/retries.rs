@@ -30,6 +30,8 @@ pub(crate) struct Loss {
     verdict: Verdict,
     /// The least delay that the server or the policy demands.
     floor: Option<Duration>,
+    /// The bound of the spread: zero unless a ready connection was lost.
+    spread: Duration,
 }
 
 impl Retries {
@@ -88,6 +90,7 @@ impl Retries {
         now: Instant,
         cause: DisconnectCause,
         verdict: Verdict,
+        was_ready: bool,
         config: &Config,
     ) -> Loss {
         let header = match cause {
@@ -101,7 +104,8 @@ impl Retries {
             Verdict::RetryNoSoonerThan(least) => Some(least),
             Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => None,
         };
-        Loss { cause, verdict, floor: header.max(ruled) }
+        let spread = if was_ready { config.spread() } else { Duration::ZERO };
+        Loss { cause, verdict, floor: header.max(ruled), spread }
     }
 
     fn span(&self, now: Instant, header: RetryAfter) -> Option<Duration> {
@@ -131,11 +135,15 @@ impl Retries {
     }
 
     /// Counts a retry.
-    pub(crate) fn count(&mut self, loss: &Loss, now: Instant, delay: Duration) {
+    pub(crate) fn count(&mut self, loss: &Loss, now: Instant, delay: Duration, config: &Config) {
         let floor = loss.floor.unwrap_or_default();
-        let most = if loss.floor.is_some() { floor.saturating_add(jitter(floor)) } else { floor };
-        // Delays are whole milliseconds, rounded down.
-        let least = floor.saturating_sub(Duration::from_millis(1));
+        let jitter = loss.floor.map(jitter).unwrap_or_default();
+        let most = floor.saturating_add(jitter.max(loss.spread));
+        // What the strategy cannot have drawn of the delay was added, and is kept. Delays are whole
+        // milliseconds, rounded down.
+        let (_, high) = config.backoff().bounds(self.attempts);
+        let added = delay.saturating_sub(high.max(floor));
+        let least = floor.saturating_add(added).saturating_sub(Duration::from_millis(1));
         self.not_before = now.saturating_add(least);
         self.not_before_most = now.saturating_add(most);
         self.attempts = self.attempts.saturating_add(1);
@@ -169,7 +177,11 @@ impl Retries {
         config: &Config,
     ) -> Result<(), String> {
         let (low, high) = config.backoff().bounds(self.attempts.saturating_sub(1));
+        let floor = loss.floor.unwrap_or_default();
         let (low, high) = match (loss.floor, because) {
+            (_, Because::Spread) if !loss.spread.is_zero() => {
+                (low.max(floor), high.max(floor).saturating_add(loss.spread))
+            }
             (None, Because::Backoff) => (low, high),
             (Some(floor), Because::Backoff) => {
                 (low.max(floor), high.max(floor).saturating_add(jitter(floor)))
@@ -178,7 +190,7 @@ impl Retries {
                 (low.max(floor), floor.saturating_add(jitter(floor)))
             }
             (None, Because::RetryAfter | Because::Policy)
-            | (_, Because::Hint | Because::Budget) => {
+            | (_, Because::Hint | Because::Budget | Because::Spread) => {
                 return Err(format!("{because:?} decided on {loss:?}"));
             }
             (_, unknown) => unlisted(file!(), &unknown),

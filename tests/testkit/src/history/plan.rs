@@ -74,6 +74,7 @@ pub struct Settings {
     pub max_attempts: Option<u8>,
     pub stable_after: u16,
     pub retry_after_max: u32,
+    pub spread: u32,
     #[serde(with = "Heartbeat")]
     pub heartbeat: u8,
     pub interval: u16,
@@ -164,6 +165,7 @@ impl Settings {
             .max_attempts(self.max_attempts.map(u32::from))
             .stable_after(span(self.stable_after))
             .retry_after_max(Duration::from_millis(u64::from(self.retry_after_max) + 1))
+            .spread(longer(self.spread))
             .heartbeat(HEARTBEATS[usize::from(self.heartbeat) % HEARTBEATS.len()])
             .heartbeat_interval(interval)
             .heartbeat_timeout(timeout)

@@ -109,6 +109,7 @@ impl<R: Rng> Reference<R> {
         let Some(id) = self.socket.take() else { return };
         self.tally.last_disconnect = Some(cause);
         self.tell(Notice::Disconnected { socket: id, cause });
+        let was_ready = self.ready_since.is_some();
         self.end_stay();
         let refreshes = verdict == Verdict::RefreshCredentials;
         let is_fatal = verdict == Verdict::Fatal || (refreshes && self.is_refreshed);
@@ -120,7 +121,7 @@ impl<R: Rng> Reference<R> {
         }
         self.change(ConnectionState::Disconnected, Some(id));
 
-        let (delay, least, because) = self.next_delay(cause, verdict);
+        let (delay, least, because) = self.next_delay(cause, verdict, was_ready);
         self.attempts += 1;
         self.last_delay = delay;
         self.is_refreshed |= refreshes;
@@ -138,11 +139,13 @@ impl<R: Rng> Reference<R> {
         self.plan_retry(delay, RetryCause::Disconnected(cause), because);
     }
 
-    /// The strategy's delay, or the least delay of the server or the policy with a spread.
+    /// The strategy's delay, or the least delay of the server or the policy. The random part of a
+    /// least delay is added, or the spread after a ready connection, whichever is longer.
     fn next_delay(
         &mut self,
         cause: DisconnectCause,
         verdict: Verdict,
+        was_ready: bool,
     ) -> (Duration, Duration, Because) {
         let draw = self.rng.next_u64();
         let strategys = backoff::delay(self.config.backoff(), self.last_drawn, self.attempts, draw);
@@ -157,20 +160,21 @@ impl<R: Rng> Reference<R> {
             Verdict::RetryNoSoonerThan(least) => Some(least),
             _ => None,
         };
-        let Some(least) = header.max(policys) else {
-            return (strategys, Duration::ZERO, Because::Backoff);
+        let least = header.max(policys);
+        let reason = match least {
+            Some(least) if strategys > least => Because::Backoff,
+            Some(least) if policys == Some(least) => Because::Policy,
+            Some(_) => Because::RetryAfter,
+            None => Because::Backoff,
         };
-        let because = if strategys > least {
-            Because::Backoff
-        } else if policys == Some(least) {
-            Because::Policy
-        } else {
-            Because::RetryAfter
-        };
-        let spread = (least / 5).max(Duration::from_secs(1));
-        let spread = self.part_of(spread);
-        let spread_on = |span: Duration| backoff::whole_millis(span.saturating_add(spread));
-        (spread_on(strategys.max(least)), spread_on(least), because)
+        let jitter = least.map(|least| self.part_of((least / 5).max(Duration::from_secs(1))));
+        let spread = self.config.spread();
+        let spread = (was_ready && spread > Duration::ZERO).then(|| self.part_of(spread));
+        let (jitter, spread) = (millis(jitter), millis(spread));
+        let because = if spread > jitter { Because::Spread } else { reason };
+        let least = least.unwrap_or_default();
+        let longer = |span| backoff::whole_millis(span).saturating_add(jitter.max(spread));
+        (longer(strategys.max(least)), longer(least), because)
     }
 
     /// The wait of a `Retry-After`. A date needs the wall clock.
@@ -219,6 +223,10 @@ impl<R: Rng> Reference<R> {
     fn judge(&self, code: u16) -> Verdict {
         self.config.policy().judge(code).verdict()
     }
+}
+
+fn millis(span: Option<Duration>) -> Duration {
+    backoff::whole_millis(span.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -217,3 +217,40 @@ pub(crate) fn no_attempts_means_no_retry() -> Scenario {
             gives_up("attempts_spent"),
         ])
 }
+
+pub(crate) fn a_spread_lengthens_only_the_first_delay_after_a_ready_connection() -> Scenario {
+    scenario("A server drops all its clients. The first retry of each is spread over ten seconds. A failed attempt adds nothing, and neither does a reconnect on purpose.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "reconnect.spread = '10s'",
+            "heartbeat.kind = 'off'"
+        ])
+        .attempts([
+            accepts_after(millis(20)).then(seconds(30), Deed::reset()),
+            fails_after(millis(10), OpenError::Refused),
+            accepts_after(millis(20)),
+            accepts_after(millis(20)),
+        ])
+        .at(seconds(60), Command::Reconnect)
+        .until(seconds(65))
+        .sees([because(&["spread", "backoff", "hint"])])
+}
+
+pub(crate) fn no_hint_shortens_a_spread_and_a_connect_request_does() -> Scenario {
+    scenario("The network comes back for all clients at once. Each keeps its part of the spread. A connect request retries at once.")
+        .config(toml![
+            "reconnect.jitter = 'none'",
+            "reconnect.initial_delay = '20s'",
+            "reconnect.spread = '10s'",
+            "heartbeat.kind = 'off'"
+        ])
+        .attempts([
+            accepts_after(millis(20)).then(seconds(30), Deed::reset()),
+            accepts_after(millis(20)).then(seconds(60), Deed::reset()),
+            accepts_after(millis(20)),
+        ])
+        .at(millis(30_100), Command::Network(Network::Online))
+        .at(seconds(100), Command::Connect)
+        .until(seconds(110))
+        .sees([because(&["spread", "hint", "spread"])])
+}
