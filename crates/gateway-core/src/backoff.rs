@@ -203,13 +203,14 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// From 1 s to 30 s, ×2, decorrelated.
+    /// From 1 s to 34 s, ×2, [`DecorrelatedFloored`](Strategy::DecorrelatedFloored). In a long outage
+    /// the mean delay is 25.5 s.
     fn default() -> Self {
         Self {
             initial: Duration::from_secs(1),
-            max: Duration::from_secs(30),
+            max: Duration::from_secs(34),
             multiplier: Multiplier(2_000),
-            strategy: Strategy::Decorrelated,
+            strategy: Strategy::DecorrelatedFloored,
         }
     }
 }
@@ -294,7 +295,7 @@ pub enum Strategy {
     /// Like `Decorrelated`, but `high` is clamped to `max` before the draw. So delays do not pile
     /// up at `max`.
     DecorrelatedSmooth,
-    /// Like `DecorrelatedSmooth`, but no delay is shorter than half of `capped`.
+    /// Like `DecorrelatedSmooth`, but no delay is shorter than half of `capped`. The default.
     DecorrelatedFloored,
     /// Like `Decorrelated`, but without a clamp. Delays may be up to `3·max`.
     DecorrelatedUnclamped,

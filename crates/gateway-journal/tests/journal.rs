@@ -343,6 +343,23 @@ fn life() -> Vec<u8> {
     recorded(config, NoDialect, &steps).0
 }
 
+/// The setting and its default are younger than the format.
+#[test]
+fn a_head_without_the_bound_of_the_connect_timeout_was_recorded_when_it_did_not_grow() {
+    let text = String::from_utf8(life()).unwrap();
+    let bound = gateway_core::format_duration(Config::default().connect_timeout_max());
+    let old = text.replacen(&format!(r#""connect_timeout_max":"{bound}","#), "", 1);
+    assert_ne!(old, text);
+
+    let [old, new] = [old, text].map(|text| {
+        let config = Journal::read(text.as_bytes()).unwrap().head().config.clone();
+        (config.connect_timeout(), config.connect_timeout_max())
+    });
+
+    assert_eq!((old.0, old.1), (new.0, new.0));
+    assert!(new.1 > new.0);
+}
+
 #[test]
 fn a_journal_is_the_lines_that_are_documented() {
     let text = String::from_utf8(life()).unwrap();

@@ -42,7 +42,7 @@ const OTHERS: [(&str, &str); 29] = [
     ("shared_budget", "true"),
     ("attempt_timeout", "'10001ms'"),
     ("connect_timeout", "'10001ms'"),
-    ("connect_timeout_max", "'20s'"),
+    ("connect_timeout_max", "'15s'"),
     ("close_timeout", "'2001ms'"),
     ("data_timeout", "'30s'"),
 ];
@@ -86,15 +86,15 @@ fn life() -> Vec<(u64, Event<'static>)> {
         (406_000, Event::BytesReceived(socket(3))),
         (407_020, Event::Tick),
         (408_000, Event::SocketFailed(socket(3), Failure::Reset)),
-        (414_500, Event::Tick),
-        (414_510, Event::SocketOpened(socket(4))),
-        (444_510, Event::Tick), // a ping
-        (444_520, Event::PingHanded(socket(4), 200_000)),
-        (453_623, Event::Tick), // dead, and stable before
-        (455_623, Event::Tick),
-        (455_630, Event::SocketOpened(socket(5))),
-        (485_630, Event::Tick), // a ping
-        (485_640, text(5, PONG)),
+        (415_000, Event::Tick),
+        (415_010, Event::SocketOpened(socket(4))),
+        (445_010, Event::Tick), // a ping
+        (445_020, Event::PingHanded(socket(4), 200_000)),
+        (454_123, Event::Tick), // dead, and stable before
+        (456_123, Event::Tick),
+        (456_130, Event::SocketOpened(socket(5))),
+        (486_130, Event::Tick), // a ping
+        (486_140, text(5, PONG)),
         (488_000, Event::SocketFailed(socket(5), Failure::Reset)),
         (490_000, Event::Tick),
         (490_010, Event::SocketOpened(socket(6))),

@@ -187,7 +187,8 @@ async fn live(books: Books, seed: u64) -> turmoil::Result {
     let config = App::settings(Story::Chat)
         .heartbeat_interval(INTERVAL)
         .heartbeat_timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT);
+        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout_max(CONNECT_TIMEOUT);
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let others = tasks();
     let mut client = Client::builder("ws://server/feed")

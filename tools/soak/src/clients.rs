@@ -30,6 +30,7 @@ pub(crate) fn config() -> Config {
         .stable_after(Duration::from_millis(300))
         .retry_after_max(Duration::from_secs(1))
         .connect_timeout(Duration::from_millis(500))
+        .connect_timeout_max(Duration::from_secs(1))
         .close_timeout(Duration::from_millis(300))
         .rule(Rule::new(1013, 1013, least).expect("a close code"))
         .build()

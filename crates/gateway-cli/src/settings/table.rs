@@ -118,7 +118,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             "The longest connect timeout: each attempt that takes too long doubles the timeout, up to \
              this span",
         )
-        .default("10s"),
+        .default("60s"),
     row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CLOSE_TIMEOUT")
         .help("How long to wait for the server's answer to a Close, or for its Close after it refused a login")
@@ -153,7 +153,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "reconnect.max_delay", Some("max-delay"), "SPAN", RECONNECT)
         .variable("GATEWAY_MAX_DELAY")
         .help("The longest delay")
-        .default("30s"),
+        .default("34s"),
     row(Value, "reconnect.multiplier", Some("multiplier"), "FACTOR", RECONNECT)
         .variable("GATEWAY_MULTIPLIER")
         .help("The factor by which the base grows with each retry")
@@ -169,7 +169,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
              decorrelated-unclamped, aws-decorrelated, full, equal, none, or uniform:FLOOR:CEILING \
              with or without :clamped",
         )
-        .default("decorrelated"),
+        .default("decorrelated-floored"),
     row(Value, "reconnect.stable_after", Some("stable-after"), "SPAN", RECONNECT)
         .variable("GATEWAY_STABLE_AFTER")
         .help("How long a connection must be ready before delay and attempt count are reset")

@@ -26,7 +26,7 @@ async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() {
     assert!(stdout.contains(" is valid\n"), "{stdout}");
     assert_eq!(value("url"), "wss://gateway.example/feed");
     assert_eq!(value("close_timeout"), "500");
-    assert_eq!(value("reconnect.max_delay"), "30s");
+    assert_eq!(value("reconnect.max_delay"), "34s");
     assert_eq!(value("headers.Authorization"), "(hidden)");
     assert_eq!(value("login.send"), "(hidden)");
     assert_eq!(value("login.accepted"), "any");

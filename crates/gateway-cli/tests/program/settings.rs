@@ -82,7 +82,7 @@ async fn the_help_names_every_flag_variable_and_default_and_no_value_of_the_envi
     let Ended { status, stdout: help, .. } = run(command, b"").await;
 
     assert_eq!(status, Some(0));
-    for part in ["--initial-delay", "GATEWAY_INITIAL_DELAY", "[default: 30s]", "--login-refused"] {
+    for part in ["--initial-delay", "GATEWAY_INITIAL_DELAY", "[default: 34s]", "--login-refused"] {
         assert!(help.contains(part), "{part}: {help}");
     }
     assert!(help.contains("connect [OPTIONS] [URL]\n") && !help.contains("[URL]..."), "{help}");

@@ -63,7 +63,7 @@ pub struct ConfigBuilder {
     pub(super) shared_budget: bool,
     pub(super) attempt_timeout: Duration,
     pub(super) connect_timeout: Duration,
-    /// `None`: `connect_timeout`.
+    /// `None`: 60 s, or the connect timeout if that is longer.
     pub(super) connect_timeout_max: Option<Duration>,
     pub(super) close_timeout: Duration,
     pub(super) data_timeout: Option<Duration>,
@@ -288,7 +288,8 @@ impl ConfigBuilder {
 
     /// Sets the longest connect timeout. Each attempt that ends by the timeout doubles it for the
     /// following attempts, up to this span, until the retry count is reset. If it equals
-    /// `connect_timeout`, the timeout never grows.
+    /// `connect_timeout`, the timeout never grows. If you do not set it, it is 60 s, or
+    /// `connect_timeout` if that is longer.
     ///
     /// When many clients reconnect together, a server may answer each of them too late. A timeout
     /// that grows ends that: the clients start fewer attempts which come to nothing.
@@ -350,7 +351,9 @@ impl ConfigBuilder {
         check.login(&self.login);
         check.span("attempt_timeout", self.attempt_timeout);
         check.span("connect_timeout", self.connect_timeout);
-        let connect_timeout_max = self.connect_timeout_max.unwrap_or(self.connect_timeout);
+        let connect_timeout_max = self
+            .connect_timeout_max
+            .unwrap_or_else(|| CONNECT_TIMEOUT_MAX.max(self.connect_timeout));
         if self.connect_timeout_max.is_some() {
             check.span("connect_timeout_max", connect_timeout_max);
             check.order(
@@ -405,6 +408,8 @@ impl ConfigBuilder {
         })
     }
 }
+
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 const SPAN: &str = "must be a whole number of milliseconds from 1ms to 365d";
 

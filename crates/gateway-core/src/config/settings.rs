@@ -19,9 +19,9 @@ macro_rules! with_settings {
     ($use:ident) => {
         $use! {
             "reconnect.initial_delay", "1s", "1 ms – `max_delay`";
-            "reconnect.max_delay", "30s", "`initial_delay` – 365 d";
+            "reconnect.max_delay", "34s", "`initial_delay` – 365 d";
             "reconnect.multiplier", "2", "1 – 1000, at most three digits after the point";
-            "reconnect.jitter", "decorrelated", "a [`Strategy`](crate::Strategy)'s name, or the text form of a [`Uniform`](crate::Uniform)";
+            "reconnect.jitter", "decorrelated-floored", "a [`Strategy`](crate::Strategy)'s name, or the text form of a [`Uniform`](crate::Uniform)";
             "reconnect.max_attempts", "unlimited", "a number of retries; 0 means never retry";
             "reconnect.stable_after", "10s", "1 ms – 365 d";
             "reconnect.retry_after_max", "5m", "1 ms – 365 d";
@@ -46,7 +46,7 @@ macro_rules! with_settings {
             "shared_budget", "false", "";
             "attempt_timeout", "10s", "1 ms – 365 d";
             "connect_timeout", "10s", "1 ms – `connect_timeout_max`";
-            "connect_timeout_max", "10s", "`connect_timeout` – 365 d; the default is never shorter than that";
+            "connect_timeout_max", "60s", "`connect_timeout` – 365 d; the default is never shorter than that";
             "close_timeout", "2s", "1 ms – 365 d";
             "data_timeout", "off", "1 ms – 365 d";
             "max_message_size", "16MiB", "1 B – 1 GiB";

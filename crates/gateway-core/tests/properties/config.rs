@@ -222,6 +222,7 @@ fn values_that_cannot_be_read_are_reported_beside_values_out_of_their_limits() {
 
 #[test]
 fn a_longer_connect_timeout_alone_moves_its_bound() {
+    assert_eq!(Config::default().connect_timeout_max(), Duration::from_secs(60));
     let config = read(r#"{"connect_timeout":"5m"}"#).unwrap();
     assert_eq!(config.connect_timeout_max(), Duration::from_secs(300));
 

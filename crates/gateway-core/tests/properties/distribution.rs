@@ -101,6 +101,19 @@ fn the_exact_means_are_those_of_the_formulas() {
     assert_eq!(millis(Strategy::None), 30_000_000_000);
 }
 
+/// The default makes no more attempts in a long outage than the former one, and has no atom.
+#[test]
+fn the_default_delays_are_as_long_as_the_former_ones_on_average() {
+    let (default, former) = (Backoff::default(), backoff(Strategy::Decorrelated));
+
+    assert_eq!(default.mean_at_cap(), Duration::from_millis(25_500));
+    assert!(default.mean_at_cap() >= former.mean_at_cap());
+    let longest = default.bounds(u32::MAX).1;
+    let mut random = ChaCha8Rng::seed_from_u64(0xd157);
+    let at_cap = (0..DRAWS).filter(|_| default.delay(GROWN, random.next_u64()) == longest).count();
+    assert!(at_cap < 100, "{at_cap} of {DRAWS} delays are the longest");
+}
+
 /// From a delay that cannot grow to one that grows for a year. A chain of draws has the same mean.
 #[test]
 fn the_mean_of_the_aws_form_is_that_of_a_long_chain() {

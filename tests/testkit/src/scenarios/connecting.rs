@@ -9,7 +9,7 @@ pub(crate) fn a_connect_without_an_answer_ends_at_its_deadline_on_every_attempt(
             "https://github.com/home-assistant/home-assistant-js-websocket/issues/760",
             "https://github.com/PlugFox/ws/issues/24",
         ])
-        .config(toml!["reconnect.jitter = 'none'"])
+        .config(toml!["reconnect.jitter = 'none'", "connect_timeout_max = '10s'"])
         .attempts([never_connects()])
         .until(seconds(36))
         .sees([
@@ -110,7 +110,7 @@ pub(crate) fn every_failure_of_the_network_is_retried() -> Scenario {
                 (15_050, "open_failed certificate"),
                 (31_060, "open_failed tls"),
             ]),
-            ready_at(&[61_080]),
+            ready_at(&[63_080]),
         ])
 }
 

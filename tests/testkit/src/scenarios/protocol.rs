@@ -53,7 +53,7 @@ pub(crate) fn a_frame_that_breaks_the_protocol_is_failed_with_1002() -> Scenario
     scenario("Six peers in a row break the protocol, each in another way. The client sends 1002, and retries with a growing delay.")
         .config(toml!["heartbeat.kind = 'off'", "reconnect.jitter = 'none'"])
         .attempts(breaches.into_iter().map(breach).chain([accepts_after(millis(20)).polite()]))
-        .until(seconds(62))
+        .until(seconds(64))
         .sees([
             gone(&[
                 (100, "protocol_error protocol"),
@@ -65,8 +65,8 @@ pub(crate) fn a_frame_that_breaks_the_protocol_is_failed_with_1002() -> Scenario
             ]),
             peer_sees(1, &["100: close 1002", "100: gone"]),
             peer_sees(6, &["31600: close 1002", "31600: gone"]),
-            delays(&[1_000, 2_000, 4_000, 8_000, 16_000, 30_000]),
-            ready_to_the_end_since(61_620),
+            delays(&[1_000, 2_000, 4_000, 8_000, 16_000, 32_000]),
+            ready_to_the_end_since(63_620),
         ])
 }
 

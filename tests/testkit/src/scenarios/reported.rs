@@ -5,10 +5,12 @@ use crate::words::*;
 pub(crate) fn too_many_requests_then_a_drop_and_a_dead_peer() -> Scenario {
     scenario("What a connection did. Describe what it should do.")
         .config(toml![
+            "connect_timeout_max = '10s'",
             "heartbeat.interval = '500ms'",
             "heartbeat.kind = 'json'",
             "heartbeat.timeout = '300ms'",
             "reconnect.initial_delay = '200ms'",
+            "reconnect.jitter = 'decorrelated'",
             "reconnect.max_delay = '1s'",
         ])
         .seed(5)
@@ -41,12 +43,14 @@ pub(crate) fn too_many_requests_then_a_drop_and_a_dead_peer() -> Scenario {
 pub(crate) fn a_drop_and_a_login_that_is_refused_from_then_on() -> Scenario {
     scenario("What a connection did. Describe what it should do.")
         .config(toml![
+            "connect_timeout_max = '10s'",
             "heartbeat.interval = '400ms'",
             "heartbeat.kind = 'json'",
             "heartbeat.timeout = '200ms'",
             "login.send = '(hidden)'",
             "login.timeout = '2s'",
             "reconnect.initial_delay = '200ms'",
+            "reconnect.jitter = 'decorrelated'",
             "reconnect.max_delay = '1s'",
             "login.accepted = '/login=accepted'",
             "login.refused = ['/login=refused, refresh:refresh']",
@@ -186,12 +190,12 @@ pub(crate) fn logins_that_are_refused_with_each_verdict() -> Scenario {
                 .then(millis(9), Deed::text("xxxxxxxxxxxx"))
                 .then(millis(39), Deed::close(1000, "xxxxxxx")),
         ])
-        .until(millis(97_437))
+        .until(millis(98_426))
         .sees([
             opens(8),
             credentials(&[Cached, Cached, Cached, Cached, Cached, Cached, Cached, Refresh]),
             gone_for(&["login_refused", "login_refused", "login_refused 4000", "login_refused 1013", "login_refused 1013", "login_refused 1012", "login_refused", "login_refused 1000"]),
-            delays(&[2_245, 1_406, 7_117, 14_707, 30_000, 19_184, 20_491]),
+            delays(&[2_245, 1_406, 7_117, 15_919, 29_052, 19_677, 20_723]),
             delivers_count(16),
             gives_up("login_refused"),
             ends_in(Closed),
@@ -213,8 +217,8 @@ pub(crate) fn a_provider_that_is_slow_fails_and_hangs() -> Scenario {
             fails_after(millis(3), OpenError::Tls).provider_answers(millis(2)),
             provider_fails_after(millis(1), Verdict::Fatal),
         ])
-        .at(millis(67_678), Command::Reconnect)
-        .until(millis(86_869))
+        .at(millis(67_942), Command::Reconnect)
+        .until(millis(87_626))
         .sees([
             opens(2),
             gone_for(&[
@@ -227,7 +231,7 @@ pub(crate) fn a_provider_that_is_slow_fails_and_hangs() -> Scenario {
                 "open_failed tls",
                 "provider",
             ]),
-            delays(&[2_245, 1_406, 9_150, 14_707, 30_000, 0, 19_184]),
+            delays(&[2_245, 1_406, 9_150, 15_919, 29_052, 0, 19_677]),
             delivers_count(0),
             gives_up("provider"),
             ends_in(Closed),
