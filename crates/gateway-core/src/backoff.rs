@@ -120,12 +120,18 @@ impl Backoff {
     /// is the delay of the previous retry. Pass `initial` for the first retry.
     #[must_use]
     pub fn delay_after(&self, previous: Duration, attempt: u32, draw: u64) -> Duration {
+        Duration::from_millis(self.millis_after(nanos(previous), attempt, draw))
+    }
+
+    /// The same in whole milliseconds. `previous` is in nanoseconds.
+    #[inline]
+    pub(crate) fn millis_after(&self, previous: u64, attempt: u32, draw: u64) -> u64 {
         let range = self.range(previous, attempt);
         let width = u128::from(range.high.saturating_sub(range.low));
         // At most 2^64 · 2^64 >> 64, so it fits in a u64.
         let offset = u64::try_from((width * u128::from(draw)) >> 64).unwrap_or(u64::MAX);
         let sample = range.low.saturating_add(offset).min(range.clamp);
-        Duration::from_millis(sample / NANOS_PER_MILLI)
+        sample / NANOS_PER_MILLI
     }
 
     /// The shortest and the longest delay before a retry, for any draw and any previous delays.
@@ -133,7 +139,7 @@ impl Backoff {
     #[must_use]
     pub fn bounds(&self, attempt: u32) -> (Duration, Duration) {
         let range = match self.strategy {
-            Strategy::AwsDecorrelated => self.range(self.longest_aws(attempt), attempt),
+            Strategy::AwsDecorrelated => self.range(nanos(self.longest_aws(attempt)), attempt),
             Strategy::Decorrelated
             | Strategy::DecorrelatedSmooth
             | Strategy::DecorrelatedFloored
@@ -141,13 +147,14 @@ impl Backoff {
             | Strategy::Full
             | Strategy::Equal
             | Strategy::None
-            | Strategy::Uniform(_) => self.range(self.initial, attempt),
+            | Strategy::Uniform(_) => self.range(nanos(self.initial), attempt),
         };
         let millis = |nanos: u64| Duration::from_millis(nanos / NANOS_PER_MILLI);
         (millis(range.low), millis(range.high.min(range.clamp)))
     }
 
-    pub(crate) fn range(&self, previous: Duration, attempt: u32) -> Range {
+    /// `previous` is in nanoseconds.
+    pub(crate) fn range(&self, previous: u64, attempt: u32) -> Range {
         let initial = nanos(self.initial);
         let max = nanos(self.max);
         let capped = self.capped(attempt);
@@ -159,7 +166,7 @@ impl Backoff {
             Strategy::DecorrelatedUnclamped => of(Uniform::UNCLAMPED),
             Strategy::Uniform(uniform) => of(uniform),
             Strategy::AwsDecorrelated => {
-                let previous = nanos(previous.clamp(self.initial, self.max));
+                let previous = previous.clamp(initial, max);
                 Range { low: initial, high: previous.saturating_mul(3), clamp: max }
             }
             Strategy::Full => Range { low: 0, high: capped, clamp: max },
@@ -215,7 +222,7 @@ impl Default for Backoff {
     }
 }
 
-const NANOS_PER_MILLI: u64 = 1_000_000;
+pub(crate) const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// What a delay is drawn from, in nanoseconds.
 pub(crate) struct Range {

@@ -40,7 +40,7 @@ impl Backoff {
             | Strategy::Full
             | Strategy::Equal
             | Strategy::None
-            | Strategy::Uniform(_) => mean_of(&self.range(self.initial(), u32::MAX)),
+            | Strategy::Uniform(_) => mean_of(&self.range(0, u32::MAX)),
         };
         Duration::from_nanos(mean)
     }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::action::{Because, Credentials};
+use crate::backoff::NANOS_PER_MILLI;
 use crate::config::{Config, Reconnect};
 use crate::policy::Verdict;
 use crate::time::{Compact, nanos, whole_millis};
@@ -111,11 +112,18 @@ impl Retry {
         }
         let exponent = self.attempts;
         self.attempts = self.attempts.saturating_add(1);
-        let previous = self.drawn.map_or(config.backoff.initial(), Compact::duration);
-        let drawn = config.backoff.delay_after(previous, exponent, random.next_u64());
-        self.drawn = Some(Compact::span(drawn));
+        // Before the first draw, `previous` is below `initial`, which the strategy takes instead.
+        let previous = self.drawn.map_or(0, Compact::nanos);
+        let millis = config.backoff.millis_after(previous, exponent, random.next_u64());
+        self.drawn = Some(Compact::new(millis.saturating_mul(NANOS_PER_MILLI)));
+        let drawn = Duration::from_millis(millis);
         let floor = floor(verdict, retry_after, config);
-        let (delay, least, because) = lengthened(drawn, floor, spread, random);
+        if floor.is_none() && spread.is_zero() {
+            self.waited_ms = millis;
+            let (delay, least, because) = (drawn, Duration::ZERO, Because::Backoff);
+            return Decision::Wait { delay, least, because, credentials };
+        }
+        let (delay, least, because) = lengthen(drawn, floor, spread, random);
         self.waited_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         Decision::Wait { delay, least, because, credentials }
     }
@@ -133,29 +141,20 @@ fn floor(
     retry_after: Option<Duration>,
     config: &Reconnect,
 ) -> Option<(Duration, Because)> {
-    let honoured = retry_after.map(|span| (span.min(config.retry_after_max), Because::RetryAfter));
+    let honoured = retry_after.map(|span| span.min(config.retry_after_max));
     let ruled = match verdict {
-        Verdict::RetryNoSoonerThan(least) => Some((least, Because::Policy)),
+        Verdict::RetryNoSoonerThan(least) => Some(least),
         Verdict::Retry | Verdict::RefreshCredentials | Verdict::Fatal => None,
     };
-    honoured.into_iter().chain(ruled).max_by_key(|(span, _)| *span)
-}
-
-/// Applies a least delay and the spread after a ready connection, of which nearly all retries have
-/// neither. Returns the delay, and the part of it that no hint shortens.
-#[inline]
-fn lengthened(
-    drawn: Duration,
-    floor: Option<(Duration, Because)>,
-    spread: Duration,
-    random: &mut dyn Rng,
-) -> (Duration, Duration, Because) {
-    if floor.is_none() && spread.is_zero() {
-        return (drawn, Duration::ZERO, Because::Backoff);
+    match ruled {
+        Some(least) if honoured.is_none_or(|span| span <= least) => Some((least, Because::Policy)),
+        Some(_) | None => honoured.map(|span| (span, Because::RetryAfter)),
     }
-    lengthen(drawn, floor, spread, random)
 }
 
+/// Applies a least delay, or the spread after a ready connection, which nearly all retries are
+/// without. Returns the delay, and the part of it that no hint shortens.
+///
 /// Many clients may share a least delay, so a random part of up to max(1 s, 20 %) is added. With a
 /// spread, the longer of the two random parts is added.
 #[cold]

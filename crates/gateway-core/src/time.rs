@@ -120,7 +120,7 @@ impl UnixMillis {
 pub(crate) struct Compact(NonZeroU64);
 
 impl Compact {
-    const fn new(nanos: u64) -> Self {
+    pub(crate) const fn new(nanos: u64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
@@ -128,11 +128,7 @@ impl Compact {
         Self::new(instant.0)
     }
 
-    pub(crate) fn span(span: Duration) -> Self {
-        Self::new(nanos(span))
-    }
-
-    const fn nanos(self) -> u64 {
+    pub(crate) const fn nanos(self) -> u64 {
         match self.0 {
             NonZeroU64::MAX => u64::MAX,
             kept => kept.get() - 1,
@@ -141,10 +137,6 @@ impl Compact {
 
     pub(crate) const fn instant(self) -> Instant {
         Instant(self.nanos())
-    }
-
-    pub(crate) const fn duration(self) -> Duration {
-        Duration::from_nanos(self.nanos())
     }
 }
 
@@ -222,10 +214,8 @@ mod tests {
     fn what_is_kept_in_eight_bytes_is_exact_from_the_first_nanosecond_to_the_last() {
         for nanos in [0, 1, 2, 1_000_000_007, u64::MAX - 2, u64::MAX] {
             assert_eq!(Compact::at(Instant::from_nanos(nanos)).instant().as_nanos(), nanos);
-            let span = Duration::from_nanos(nanos);
-            assert_eq!(Compact::span(span).duration(), span);
+            assert_eq!(Compact::new(nanos).nanos(), nanos);
         }
-        assert_eq!(Compact::span(Duration::MAX).duration(), Duration::from_nanos(u64::MAX));
         assert_eq!(Compact::at(Instant::from_nanos(u64::MAX - 1)).instant().as_nanos(), u64::MAX);
     }
 }
