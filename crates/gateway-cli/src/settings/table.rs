@@ -115,8 +115,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "connect_timeout_max", Some("connect-timeout-max"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT_MAX")
         .help(
-            "The longest connect timeout: each attempt that takes too long doubles the timeout, up to \
-             this span",
+            "The longest connect timeout: each attempt that takes too long makes the timeout four times as \
+             long, up to this span",
         )
         .default("60s"),
     row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)

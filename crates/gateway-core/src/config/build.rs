@@ -286,8 +286,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets the longest connect timeout. Each attempt that ends by the timeout doubles it for the
-    /// following attempts, up to this span, until the retry count is reset. If it equals
+    /// Sets the longest connect timeout. Each attempt that ends by the timeout makes it four times as
+    /// long for the following attempts, up to this span, until the retry count is reset. If it equals
     /// `connect_timeout`, the timeout never grows. If you do not set it, it is 60 s, or
     /// `connect_timeout` if that is longer.
     ///

@@ -297,7 +297,8 @@ impl Config {
         self.connect_timeout
     }
 
-    /// The longest connect timeout. Each attempt that ends by the timeout doubles it up to this span.
+    /// The longest connect timeout. Each attempt that ends by the timeout makes it four times as
+    /// long, up to this span.
     #[must_use]
     pub const fn connect_timeout_max(&self) -> Duration {
         self.connect_timeout_max

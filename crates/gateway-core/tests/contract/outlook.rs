@@ -63,7 +63,7 @@ fn a_connection_says_why_it_gave_up_until_it_connects_again() {
     assert_eq!(rig.connection.gave_up(), None);
     let refused = OpenError::Http { status: 401, retry_after: None };
     rig.on(Event::OpenFailed(rig.socket(), refused));
-    rig.run_for(seconds(60)); // the retry with new credentials
+    rig.run_for(seconds(5)); // the retry with new credentials
     rig.on(Event::OpenFailed(rig.socket(), refused));
     assert_eq!(rig.connection.gave_up(), Some(GiveUpCause::HttpStatus(401)));
 

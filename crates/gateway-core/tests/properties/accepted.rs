@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn the_connect_timeout_doubles_up_to_its_bound_and_only_a_fresh_start_resets_it(
+    fn the_connect_timeout_grows_up_to_its_bound_and_only_a_fresh_start_resets_it(
         config in settings(),
         seed in any::<u64>(),
         refusals in prop::collection::vec(any::<bool>(), 0..60),
@@ -173,7 +173,7 @@ proptest! {
                 rig.on(Event::OpenFailed(socket, OpenError::Refused));
             } else {
                 rig.tick();
-                expected = expected.saturating_mul(2).min(most);
+                expected = expected.saturating_mul(4).min(most);
             }
             if rig.connection.next_deadline().is_none() {
                 break; // the attempts are spent

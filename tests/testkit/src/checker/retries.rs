@@ -73,9 +73,9 @@ impl Retries {
         self.timeouts = self.timeouts.saturating_add(1);
     }
 
-    /// How long the next attempt may take: it doubles with each timeout, up to its bound.
+    /// How long the next attempt may take: it grows fourfold with each timeout, up to its bound.
     pub(crate) fn connect_timeout(&self, config: &Config) -> Duration {
-        let grown = config.connect_timeout().as_nanos() << self.timeouts.min(64);
+        let grown = config.connect_timeout().as_nanos() << (2 * self.timeouts.min(32));
         let grown = u64::try_from(grown).map_or(Duration::MAX, Duration::from_nanos);
         grown.min(config.connect_timeout_max())
     }

@@ -207,7 +207,7 @@ impl<R: Rng> Reference<R> {
         self.wants_refresh = false;
     }
 
-    /// The timeout doubles with each attempt that it has ended.
+    /// The timeout grows fourfold with each attempt that it has ended.
     pub(super) fn connect_timeout(&self) -> Duration {
         let (mut timeout, most) =
             (self.config.connect_timeout(), self.config.connect_timeout_max());
@@ -215,7 +215,7 @@ impl<R: Rng> Reference<R> {
             if timeout >= most {
                 break;
             }
-            timeout *= 2;
+            timeout *= 4;
         }
         timeout.min(most)
     }

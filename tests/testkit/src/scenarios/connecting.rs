@@ -24,11 +24,11 @@ pub(crate) fn a_connect_without_an_answer_ends_at_its_deadline_on_every_attempt(
 }
 
 pub(crate) fn the_connect_timeout_grows_while_attempts_time_out() -> Scenario {
-    scenario("A server that is overloaded answers too late. The timeout doubles to its bound. A refusal between does not reset it, a stable connection does.")
+    scenario("A server that is overloaded answers too late. The timeout grows fourfold, up to its bound. A refusal between does not reset it, a stable connection does.")
         .config(toml![
             "reconnect.jitter = 'none'",
             "connect_timeout = '2s'",
-            "connect_timeout_max = '7s'",
+            "connect_timeout_max = '9s'",
             "heartbeat.kind = 'off'"
         ])
         .attempts([
@@ -39,17 +39,17 @@ pub(crate) fn the_connect_timeout_grows_while_attempts_time_out() -> Scenario {
             accepts_after(millis(6_900)).then(seconds(30), Deed::reset()),
             never_connects(),
         ])
-        .until(seconds(69))
+        .until(seconds(75))
         .sees([
             gone(&[
                 (2_000, "connect_timeout"),
-                (7_000, "connect_timeout"), // 1 s later, and 4 s
-                (9_010, "open_failed refused"),
-                (20_010, "connect_timeout"), // 4 s later, and 7 s
-                (64_910, "lost reset"),
-                (67_910, "connect_timeout"),
+                (11_000, "connect_timeout"), // 1 s later, and 8 s
+                (13_010, "open_failed refused"),
+                (26_010, "connect_timeout"), // 4 s later, and 9 s
+                (70_910, "lost reset"),
+                (73_910, "connect_timeout"),
             ]),
-            ready_at(&[34_910]),
+            ready_at(&[40_910]),
         ])
 }
 
