@@ -20,6 +20,9 @@ pub(crate) const DELAY: Duration = Duration::from_secs(1);
 /// How long after it is ready a socket's first heartbeat leaves.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 
+/// It does not grow, so that each stall costs the same.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A message says this to be answered behind all others.
 const LAST: &str = "the last";
 
@@ -99,9 +102,11 @@ impl App {
         Config::builder()
             .heartbeat(kind(story))
             .heartbeat_interval(INTERVAL)
+            .connect_timeout(CONNECT_TIMEOUT)
             .answer_pings(true)
             .initial_delay(DELAY)
             .max_delay(DELAY)
+            .connect_timeout_max(CONNECT_TIMEOUT)
             .login(Login::Message {
                 send: Secret::new(LOGIN),
                 accepted: AcceptanceRule::parse("/type=welcome").expect("a rule"),
