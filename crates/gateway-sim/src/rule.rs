@@ -1,0 +1,182 @@
+//! The rule for storms: a fleet is stuck if and only if N/C > 2·T + D.
+//!
+//! N is the number of clients, and C the number that the server accepts a second. T is the connect
+//! timeout, and D the mean delay once the backoff has reached its cap.
+//!
+//! Why: a client that is stuck tries for T seconds, gives up, and waits for D seconds on average.
+//! So N clients send N/(T + D) attempts a second. The server works on the attempts of clients that
+//! have left, because they are older. An attempt succeeds only if the server begins it within T.
+//!
+//! The rule assumes a queue with more than T seconds of work, first in first out, and a server that
+//! pays in full for clients that have left. Otherwise a fleet with jitter recovers, and
+//! [`Rule::silent`] names the reason.
+
+use std::time::Duration;
+
+use gateway_core::{Backoff, Config, Login, Strategy};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use serde::{Serialize, Serializer};
+
+use crate::scenario::{Order, PPM, Scenario, Stage};
+
+/// What the rule says of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Rule {
+    /// How long the server needs for all clients once: N/C.
+    #[serde(rename = "load_ms", serialize_with = "millis")]
+    pub load: Duration,
+    /// The timeout T: of the connect, or of the login if the login stage is the slowest. If the
+    /// timeout grows, it is its bound. With several groups, it is the mean over all clients.
+    #[serde(rename = "timeout_ms", serialize_with = "millis")]
+    pub timeout: Duration,
+    /// The mean delay D at the cap. With several groups, it is the mean over all clients.
+    #[serde(rename = "mean_delay_ms", serialize_with = "millis")]
+    pub mean_delay: Duration,
+    /// The edge, 2·T + D.
+    #[serde(rename = "edge_ms", serialize_with = "millis")]
+    pub edge: Duration,
+    /// The slowest stage.
+    pub bottleneck: Bottleneck,
+    /// What the rule expects, if it applies: whether the fleet gets stuck.
+    pub is_stuck: Option<bool>,
+    /// Why the rule does not apply. Empty if it does.
+    pub silent: Vec<Silent>,
+}
+
+/// The slowest stage of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Bottleneck {
+    /// The accept stage.
+    Accept,
+    /// The login stage.
+    Login,
+}
+
+/// Why the rule says nothing of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Silent {
+    /// The queue holds less than T seconds of work: all that the server begins succeeds.
+    ShortQueue,
+    /// The newest entry is next: its client is still there.
+    Lifo,
+    /// Entries of clients that have left cost less than half of the full time.
+    CheapDeadWork,
+    /// A rate limit refuses what the server cannot serve in time.
+    Admission,
+    /// A node crashes under load, so it has no steady rate.
+    Crash,
+}
+
+impl Silent {
+    /// The reason in a sentence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::ShortQueue => "the queue holds less work than one connect timeout",
+            Self::Lifo => "the server serves the newest client first",
+            Self::CheapDeadWork => "clients that have left cost the server little",
+            Self::Admission => "a rate limit refuses clients early",
+            Self::Crash => "nodes crash under load",
+        }
+    }
+}
+
+/// The edge 2·T + D: above this N/C, a fleet is stuck.
+#[must_use]
+pub const fn edge(timeout: Duration, mean_delay: Duration) -> Duration {
+    timeout.saturating_mul(2).saturating_add(mean_delay)
+}
+
+/// Applies the rule to a scenario.
+#[must_use]
+pub fn apply(scenario: &Scenario) -> Rule {
+    let server = &scenario.server;
+    let nodes = u128::from(server.nodes);
+    let load = |stage: &Stage| {
+        let nanos = stage.service.as_nanos() * u128::from(scenario.clients)
+            / u128::from(stage.workers)
+            / nodes;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    };
+    let login = server.login.as_ref().filter(|login| load(login) > load(&server.accept));
+    let (bottleneck, stage) = match login {
+        Some(login) => (Bottleneck::Login, login),
+        None => (Bottleneck::Accept, &server.accept),
+    };
+    let mean = |span: &dyn Fn(&Config) -> Duration| {
+        let sum: u128 = scenario
+            .groups
+            .iter()
+            .map(|group| span(&group.config).as_millis() * u128::from(group.clients))
+            .sum();
+        Duration::from_millis(u64::try_from(sum / u128::from(scenario.clients)).unwrap_or(u64::MAX))
+    };
+    let timeout = mean(&|config| match bottleneck {
+        Bottleneck::Accept => longest_connect_timeout(config),
+        Bottleneck::Login => login_timeout(config),
+    });
+    let mean_delay = mean(&|config| mean_at_cap(config.backoff()));
+    let (load, edge) = (load(stage), edge(timeout, mean_delay));
+    let reasons = [
+        (stage.full_queue() < timeout, Silent::ShortQueue),
+        (stage.order == Order::Lifo, Silent::Lifo),
+        (server.dead_work_ppm < PPM / 2, Silent::CheapDeadWork),
+        (server.admission.is_some(), Silent::Admission),
+        (server.crash.is_some(), Silent::Crash),
+    ];
+    let silent: Vec<_> =
+        reasons.into_iter().filter_map(|(applies, reason)| applies.then_some(reason)).collect();
+    let is_stuck = silent.is_empty().then_some(load > edge);
+    Rule { load, timeout, mean_delay, edge, bottleneck, is_stuck, silent }
+}
+
+fn longest_connect_timeout(config: &Config) -> Duration {
+    config.connect_timeout()
+}
+
+fn login_timeout(config: &Config) -> Duration {
+    match config.login() {
+        Login::Message { timeout, .. }
+        | Login::External { timeout }
+        | Login::Dialect { timeout } => *timeout,
+        _ => Duration::ZERO,
+    }
+}
+
+/// The mean delay once the backoff has reached its cap, in whole milliseconds.
+///
+/// It is the mean over evenly spaced draws of the core's own formula. A formula that depends on the
+/// previous delay runs with 200,000 draws of a fixed generator.
+#[must_use]
+pub fn mean_at_cap(backoff: &Backoff) -> Duration {
+    const DRAWS: u64 = 20_000;
+    const CHAIN: u64 = 200_000;
+    let nanos = match backoff.strategy() {
+        Strategy::AwsDecorrelated => {
+            let mut random = ChaCha8Rng::seed_from_u64(1);
+            let mut previous = backoff.initial();
+            let mut sum = 0;
+            for _ in 0..CHAIN {
+                previous = backoff.delay_after(previous, u32::MAX, random.next_u64());
+                sum += previous.as_nanos();
+            }
+            sum / u128::from(CHAIN)
+        }
+        _ => {
+            let draw = |place: u64| u64::MAX / DRAWS * place + u64::MAX / DRAWS / 2;
+            (0..DRAWS).map(|place| backoff.delay(u32::MAX, draw(place)).as_nanos()).sum::<u128>()
+                / u128::from(DRAWS)
+        }
+    };
+    Duration::from_millis(u64::try_from(nanos / 1_000_000).unwrap_or(u64::MAX))
+}
+
+fn millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
