@@ -16,7 +16,9 @@ pub(super) enum Phase {
 /// There is no timer.
 pub(super) const NEVER: u32 = u32::MAX;
 
+/// It starts at a cache line, so that what the simulation keeps is in one of them.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Client {
     pub(super) connection: Connection,
     /// The millisecond of the timer's entry in the wheel, or later than the horizon. The

@@ -1,5 +1,6 @@
 //! The simulation: one loop over the milliseconds.
 
+mod alone;
 mod audit;
 mod client;
 mod faults;
@@ -21,7 +22,7 @@ use crate::outcome::{Curve, GroupOutcome, Outcome, Progress, Wave, share};
 use crate::scenario::{Scenario, Start};
 use crate::witness::Witness;
 
-use client::{Client, Link, NEVER};
+use client::{Client, Link, NEVER, Phase};
 use measure::{Counts, Marks, Peaks, Recovering, add_row, per_client_minute, sum};
 use server::{Node, Work};
 use talk::{Sample, Talk};
@@ -211,7 +212,14 @@ impl<'w> Run<'w> {
             client.armed = NEVER;
             let due = client.connection.next_deadline().map(gateway_core::Instant::as_nanos);
             if due.is_some_and(|due| due <= self.world.epoch_ns + now * 1_000_000) {
-                self.talk(index).tell(Event::Tick);
+                match self.world.ahead().filter(|_| client.phase == Phase::Waiting) {
+                    Some(until) => {
+                        self.world.run_ahead(client, index, until, &mut self.sample);
+                        self.world.rephase(client);
+                        self.world.arm(client, index);
+                    }
+                    None => self.talk(index).tell(Event::Tick),
+                }
             } else {
                 self.world.arm(client, index);
             }
@@ -282,8 +290,12 @@ impl<'w> Run<'w> {
     fn measure(&mut self) {
         let now = self.world.now;
         let mut opens = 0;
-        for tally in &mut self.world.tallies {
-            let came = std::mem::take(&mut tally.opens_now);
+        for (number, tally) in self.world.tallies.iter_mut().enumerate() {
+            let refused = self.world.coming.take(number, now);
+            tally.totals.opens += u64::from(refused);
+            tally.totals.refused += u64::from(refused);
+            self.world.work.resets += u64::from(refused);
+            let came = std::mem::take(&mut tally.opens_now) + refused;
             opens += came;
             tally.peaks.slide(now, came);
             tally.recovering.note(now, tally.served);

@@ -3,6 +3,7 @@
 use crate::outcome::ServerWork;
 use crate::scenario::{Away, Balance, Crash, Network, Scenario, WhenFull};
 
+use super::alone::Coming;
 use super::client::{Client, Link, NEVER, Phase};
 use super::faults::{Change, Changes, Leave};
 use super::measure::Tally;
@@ -29,6 +30,7 @@ pub(super) struct World {
     pub(super) useful_ns: u64,
     pub(super) wasted_ns: u64,
     pub(super) events: u64,
+    pub(super) coming: Coming,
     /// The HTTP status and `Retry-After` of a fault.
     pub(super) reject: Option<(u16, Option<u64>)>,
     network: Network,
@@ -74,6 +76,7 @@ impl World {
             useful_ns: 0,
             wasted_ns: 0,
             events: 0,
+            coming: Coming::new(scenario.groups.len(), may_run_ahead(scenario)),
             reject: None,
             network,
             is_instant: network.latency.is_zero() && network.jitter.is_zero(),
@@ -406,6 +409,7 @@ impl World {
                 Change::Reject(reject) => self.reject = reject.or(None),
             }
         }
+        self.look_ahead();
         (!cause.is_empty()).then(|| cause.join(", "))
     }
 
@@ -501,6 +505,7 @@ impl World {
             let back = self.now.saturating_add(millis(crash.down)).max(self.now + 1);
             self.changes.entry(back).or_default().push((Change::Return { node: Some(number) }, ""));
         }
+        self.look_ahead();
     }
 
     /// Changes what the server knows of the client's connection.
@@ -547,20 +552,33 @@ impl World {
         }
     }
 
+    /// The millisecond at which the connection's deadline is due, at `now` or later.
+    pub(super) fn due(&self, client: &Client, now: u64) -> Option<u64> {
+        let due_ns = client.connection.next_deadline()?.as_nanos().saturating_sub(self.epoch_ns);
+        let due = due_ns.div_ceil(MILLI_NS).max(now);
+        // A client opens at most one socket a millisecond: time must go on.
+        Some(if due == now && u64::from(client.opened_at) == now { due + 1 } else { due })
+    }
+
     /// Sets the timer of the client, if it must come earlier than the one that is set.
     pub(super) fn arm(&mut self, client: &mut Client, index: u32) {
-        let Some(deadline) = client.connection.next_deadline() else { return };
-        let due_ns = deadline.as_nanos().saturating_sub(self.epoch_ns);
-        let mut due = due_ns.div_ceil(MILLI_NS).max(self.now);
-        if due == self.now && u64::from(client.opened_at) == self.now {
-            due += 1; // a client opens at most one socket a millisecond: time must go on
-        }
+        let Some(due) = self.due(client, self.now) else { return };
         let due = u32::try_from(due).unwrap_or(NEVER - 1).min(NEVER - 1);
         if due < client.armed {
             client.armed = due;
             self.schedule(u64::from(due), index, What::Timer, 0);
         }
     }
+}
+
+/// Whether clients may run ahead while every attempt is refused: nothing then draws from the world's
+/// generator, nothing takes time, and no client leaves or gives up.
+fn may_run_ahead(scenario: &Scenario) -> bool {
+    let network = &scenario.network;
+    let is_plain = network.latency.is_zero() && network.jitter.is_zero() && network.loss_ppm == 0;
+    let stays =
+        |group: &crate::Group| group.churn_per_second == 0 && group.config.max_attempts().is_none();
+    is_plain && scenario.groups.iter().all(stays) && scenario.groups.len() <= 64
 }
 
 fn millis(span: std::time::Duration) -> u64 {
