@@ -53,8 +53,11 @@ pub enum SearchError {
 /// What a search calls once a simulated second.
 pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
-/// Finds the N/C above which a scenario does not recover, to 0.5 s. The service time of the slowest
-/// stage changes, and the number of clients stays.
+/// Finds the N/C above which a scenario does not recover, to 0.5 s.
+///
+/// The service time of the slowest stage changes. Close to the edge, a recovery takes long. So a run
+/// counts as stuck if it takes more than an hour, or more than the scenario's horizon if that is
+/// longer. A fleet of more than 2,000 clients is [scaled down](Scenario::scaled) to that.
 ///
 /// # Errors
 /// A changed scenario is not valid.
@@ -68,7 +71,13 @@ pub fn edge(scenario: &Scenario) -> Result<Edge, SearchError> {
 /// A changed scenario is not valid, or the progress function broke.
 pub fn edge_with(scenario: &Scenario, progress: OnProgress<'_>) -> Result<Edge, SearchError> {
     const TO_MS: u64 = 500;
-    let most = scenario.horizon_ms / 4;
+    const HOUR_MS: u64 = 60 * 60 * 1_000;
+    const CLIENTS: u32 = 2_000;
+    let most = (scenario.horizon_ms / 4).max(TO_MS);
+    let mut builder = scenario.scaled_builder(scenario.clients.min(CLIENTS));
+    builder.set("horizon", i64::try_from(scenario.horizon_ms.max(HOUR_MS)).unwrap_or(i64::MAX));
+    builder.set("step", "10s");
+    let scenario = &builder.build()?;
     let mut runs = 0;
     let mut recovers = |load_ms: u64| {
         runs += 1;
@@ -77,7 +86,7 @@ pub fn edge_with(scenario: &Scenario, progress: OnProgress<'_>) -> Result<Edge, 
     let rule = u64::try_from(rule::apply(scenario).edge.as_millis()).unwrap_or(u64::MAX);
     let (mut low, mut high) = (None, None);
     // Brackets the edge, from the rule's on.
-    let mut load = rule.clamp(TO_MS, most.max(TO_MS));
+    let mut load = rule.clamp(TO_MS, most);
     while low.is_none() || high.is_none() {
         if recovers(load)? {
             low = Some(load);

@@ -13,7 +13,7 @@ use super::wheel::LIFE_MASK;
 use super::world::World;
 
 /// How far a client runs ahead at most, in milliseconds.
-pub(super) const AHEAD: u64 = 1 << 17;
+pub(super) const AHEAD: u64 = 1 << 19;
 
 /// Refused attempts of the coming milliseconds, by group.
 #[derive(Debug)]

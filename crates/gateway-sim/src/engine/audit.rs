@@ -1,11 +1,14 @@
 //! Checks that no client is lost, and that all counts agree. Tests run it once a simulated second.
 
+use std::collections::BTreeSet;
+
 use super::client::{Client, Link, NEVER, Phase};
 use super::world::World;
 
 /// # Panics
 /// A client or a count is lost.
 pub(super) fn check(world: &World, clients: &[Client]) {
+    let mut waits = BTreeSet::new();
     let mut phases = [0_u64; 5];
     let mut served = 0;
     let mut open = vec![0_u64; world.nodes.len()];
@@ -20,10 +23,10 @@ pub(super) fn check(world: &World, clients: &[Client]) {
             .map(|at| at.as_nanos().saturating_sub(world.epoch_ns));
         if let Some(deadline) = deadline {
             assert!(client.armed != NEVER, "client {index} has a deadline, and no timer");
-            let due = deadline.div_ceil(1_000_000);
             let armed = u64::from(client.armed);
+            let due = world.due(client, deadline.div_ceil(1_000_000)).unwrap_or(0);
             assert!(armed >= world.now, "client {index}: the timer has passed");
-            assert!(armed <= due.max(world.now + 1), "client {index}: the timer is late");
+            assert!(armed <= due.max(world.now), "client {index}: the timer is late");
         }
         let is_alone = deadline.is_none()
             && matches!(client.phase, Phase::Waiting | Phase::Connecting | Phase::LoggingIn);
@@ -38,5 +41,13 @@ pub(super) fn check(world: &World, clients: &[Client]) {
     );
     for (number, node) in world.nodes.iter().enumerate() {
         assert_eq!(node.open, open[number], "connections of node {number}");
+        for work in std::iter::once(&node.accept).chain(&node.login) {
+            assert!(work.is_conserved(), "an entry of a queue of node {number} is lost");
+            for entry in
+                work.entries().filter(|entry| clients[entry.client as usize].life == entry.life)
+            {
+                assert!(waits.insert(entry.client), "client {} is in two queues", entry.client);
+            }
+        }
     }
 }

@@ -70,6 +70,12 @@ impl Client {
         }
     }
 
+    /// Reads a word of each part that an event needs.
+    pub(super) fn touch(&self) -> u64 {
+        let deadline = self.connection.next_deadline().map_or(0, gateway_core::Instant::as_nanos);
+        u64::from(self.armed) ^ deadline
+    }
+
     pub(super) fn is_served(&self) -> bool {
         self.phase == Phase::Ready && self.link == Link::Served
     }

@@ -47,6 +47,7 @@ pub struct Simulation<'w> {
     scenario: Scenario,
     sample: Option<Sample<'w>>,
     is_audited: bool,
+    is_in_step: bool,
 }
 
 impl std::fmt::Debug for Simulation<'_> {
@@ -59,7 +60,7 @@ impl<'w> Simulation<'w> {
     /// A simulation of this scenario.
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
-        Self { scenario: scenario.clone(), sample: None, is_audited: false }
+        Self { scenario: scenario.clone(), sample: None, is_audited: false, is_in_step: false }
     }
 
     /// Shows one client in `every` to a witness. An `every` of 0 counts as 1.
@@ -75,6 +76,15 @@ impl<'w> Simulation<'w> {
     #[must_use]
     pub fn audited(mut self) -> Self {
         self.is_audited = true;
+        self
+    }
+
+    /// Handles all events in the order of time, also while clients do not influence each other. The
+    /// outcome is the same, but comes later. This is meant for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn in_step(mut self) -> Self {
+        self.is_in_step = true;
         self
     }
 
@@ -128,10 +138,13 @@ struct Run<'w> {
 
 impl<'w> Run<'w> {
     fn new(simulation: Simulation<'w>) -> Self {
-        let Simulation { scenario, mut sample, is_audited } = simulation;
+        let Simulation { scenario, mut sample, is_audited, is_in_step } = simulation;
         let epoch_ns = fleet::epoch_ns(&scenario);
         let mut clients = fleet::build(&scenario, epoch_ns, &mut sample);
         let mut world = World::new(&scenario, faults::changes(&scenario), epoch_ns);
+        if is_in_step {
+            world.coming = alone::Coming::new(scenario.groups.len(), false);
+        }
         for (client, index) in clients.iter_mut().zip(0..) {
             world.phases[client.phase as usize] += 1;
             if scenario.start == Start::Ready {
@@ -181,7 +194,7 @@ impl<'w> Run<'w> {
             for chunk in taken.chunks(CHUNK) {
                 // Plain loads that do not depend on each other: the processor waits for all at once.
                 let touched =
-                    chunk.iter().fold(0, |sum, entry| sum ^ self.clients[entry.client()].armed);
+                    chunk.iter().fold(0, |sum, entry| sum ^ self.clients[entry.client()].touch());
                 black_box(touched);
                 for entry in chunk {
                     self.handle(*entry);

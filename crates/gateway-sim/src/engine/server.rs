@@ -22,6 +22,10 @@ pub(super) struct Work {
     queue: VecDeque<Queued>,
     /// When each worker is free.
     free: BinaryHeap<Reverse<u64>>,
+    /// How many entries came, were given to a worker, and were dropped with the node. Audited.
+    came: u64,
+    taken: u64,
+    dropped: u64,
 }
 
 /// An entry that a worker took from the queue.
@@ -45,6 +49,9 @@ impl Work {
             dead_ns: u64::try_from(dead_ns).unwrap_or(u64::MAX),
             queue: VecDeque::new(),
             free: BinaryHeap::new(),
+            came: 0,
+            taken: 0,
+            dropped: 0,
         };
         work.restart(0);
         work
@@ -54,6 +61,7 @@ impl Work {
     pub(super) fn restart(&mut self, now_ns: u64) -> VecDeque<Queued> {
         self.free.clear();
         self.free.extend((0..self.stage.workers).map(|_| Reverse(now_ns)));
+        self.dropped += self.len();
         std::mem::take(&mut self.queue)
     }
 
@@ -74,6 +82,7 @@ impl Work {
     }
 
     pub(super) fn push(&mut self, entry: Queued) {
+        self.came += 1;
         self.queue.push_back(entry);
     }
 
@@ -91,11 +100,23 @@ impl Work {
             Order::Fifo => self.queue.pop_front(),
             Order::Lifo => self.queue.pop_back(),
         }?;
+        self.taken += 1;
         let is_alive = is_alive(&entry);
         let cost_ns = if is_alive { self.service_ns } else { self.dead_ns };
         let done_ns = worker.0.max(entry.at_ns).saturating_add(cost_ns);
         worker.0 = done_ns;
         Some(Served { entry, is_alive, done_ns, cost_ns })
+    }
+}
+
+impl Work {
+    /// Whether every entry that came is accounted for.
+    pub(super) fn is_conserved(&self) -> bool {
+        self.came == self.taken + self.dropped + self.len() && self.len() <= self.stage.queue
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Queued> {
+        self.queue.iter()
     }
 }
 

@@ -557,7 +557,8 @@ impl World {
         let due_ns = client.connection.next_deadline()?.as_nanos().saturating_sub(self.epoch_ns);
         let due = due_ns.div_ceil(MILLI_NS).max(now);
         // A client opens at most one socket a millisecond: time must go on.
-        Some(if due == now && u64::from(client.opened_at) == now { due + 1 } else { due })
+        let has_opened = client.opened_at != NEVER && due <= u64::from(client.opened_at);
+        Some(if has_opened { u64::from(client.opened_at) + 1 } else { due })
     }
 
     /// Sets the timer of the client, if it must come earlier than the one that is set.
@@ -572,13 +573,13 @@ impl World {
 }
 
 /// Whether clients may run ahead while every attempt is refused: nothing then draws from the world's
-/// generator, nothing takes time, and no client leaves or gives up.
+/// generator, nothing takes time, and no client leaves or gives up. Each group needs 2 MiB.
 fn may_run_ahead(scenario: &Scenario) -> bool {
     let network = &scenario.network;
     let is_plain = network.latency.is_zero() && network.jitter.is_zero() && network.loss_ppm == 0;
     let stays =
         |group: &crate::Group| group.churn_per_second == 0 && group.config.max_attempts().is_none();
-    is_plain && scenario.groups.iter().all(stays) && scenario.groups.len() <= 64
+    is_plain && scenario.groups.iter().all(stays) && scenario.groups.len() <= 16
 }
 
 fn millis(span: std::time::Duration) -> u64 {

@@ -5,6 +5,7 @@ mod build;
 mod named;
 mod read;
 mod reader;
+mod scale;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -302,7 +302,7 @@ fn divide(
                 upto.saturating_sub(given)
             }
         };
-        if count == 0 {
+        if count == 0 && (is_counted || clients.is_some()) {
             let limit = "must leave the group at least one client";
             errors.push(ConfigError::new(format!("groups.{index}.share"), "", limit));
         }
