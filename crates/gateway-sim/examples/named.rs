@@ -1,4 +1,7 @@
-//! Runs named scenarios, and prints a line for each: `cargo run --release -p gateway-sim --example named`.
+//! Runs scenarios, and prints a line for each: `cargo run --release -p gateway-sim --example named`.
+//!
+//! Arguments are names of scenarios, and settings such as `clients=5000` or
+//! `config.connect_timeout=5s`, which apply to all of them.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -6,36 +9,40 @@ use std::error::Error;
 use gateway_sim::{NamedScenario, ScenarioBuilder, Simulation, rule};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let (settings, names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|text| text.contains('='));
     for named in NamedScenario::ALL {
-        if !wanted.is_empty() && !wanted.iter().any(|name| name == named.name()) {
+        if !names.is_empty() && !names.iter().any(|name| name == named.name()) {
             continue;
         }
-        let scenario = ScenarioBuilder::named(named).build()?;
+        let mut builder = ScenarioBuilder::named(named);
+        for (path, value) in settings.iter().filter_map(|setting| setting.split_once('=')) {
+            match path.strip_prefix("config.") {
+                Some(path) => builder.configure(path, value),
+                None => builder.set(path, value),
+            };
+        }
+        let scenario = builder.build()?;
         let rule = rule::apply(&scenario);
         let outcome = Simulation::new(&scenario).run();
         println!(
-            "{named}: recovered {}, {:?}, attempts/min {:.2}, wasted {:.2}, rule {:?} edge {:?} {:?}, events {}",
-            outcome.is_recovered,
+            "{named}: {:?}, {:.2} attempts/min, {:.0} % wasted, N/C {:?} of {:?}, {:?}",
             outcome.recovery,
             outcome.totals.attempts_per_client_minute,
-            outcome.server.wasted_share,
-            rule.is_stuck,
+            outcome.server.wasted_share * 100.0,
+            rule.load,
             rule.edge,
             rule.silent,
-            outcome.events,
         );
-        println!("  {:?}\n  {:?}", outcome.totals, outcome.server);
         for wave in outcome.waves.iter().take(6) {
             println!(
-                "  {} from {} to {}: {} opens, worst 100 ms {:.3} at {}, worst 1 s {:.3}",
+                "  {} at {} ms: {} opens, worst 100 ms {:.1} % at {} ms, worst 1 s {:.1} %",
                 wave.cause,
                 wave.from_ms,
-                wave.to_ms,
                 wave.opens,
-                wave.worst_100ms.share,
+                wave.worst_100ms.share * 100.0,
                 wave.worst_100ms.at_ms,
-                wave.worst_1s.share
+                wave.worst_1s.share * 100.0
             );
         }
     }

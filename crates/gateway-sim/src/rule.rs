@@ -7,15 +7,18 @@
 //! So N clients send N/(T + D) attempts a second. The server works on the attempts of clients that
 //! have left, because they are older. An attempt succeeds only if the server begins it within T.
 //!
+//! If the connect timeout grows while attempts time out, T is its bound: a fleet that is stuck has
+//! reached it. If the first retries are spread over S after a loss, the server keeps up with them
+//! once S ≥ N/C − T, and no storm begins. A shorter spread moves the edge, and the rule does not say
+//! how far.
+//!
 //! The rule assumes a queue with more than T seconds of work, first in first out, and a server that
 //! pays in full for clients that have left. Otherwise a fleet with jitter recovers, and
 //! [`Rule::silent`] names the reason.
 
 use std::time::Duration;
 
-use gateway_core::{Backoff, Config, Login, Strategy};
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng as _, SeedableRng as _};
+use gateway_core::{Config, Login};
 use serde::{Serialize, Serializer};
 
 use crate::scenario::{Order, PPM, Scenario, Stage};
@@ -67,6 +70,8 @@ pub enum Silent {
     Lifo,
     /// Entries of clients that have left cost less than half of the full time.
     CheapDeadWork,
+    /// The first retries are spread over at least N/C − T: the server keeps up with them.
+    Spread,
     /// A rate limit refuses what the server cannot serve in time.
     Admission,
     /// A node crashes under load, so it has no steady rate.
@@ -81,6 +86,7 @@ impl Silent {
             Self::ShortQueue => "the queue holds less work than one connect timeout",
             Self::Lifo => "the server serves the newest client first",
             Self::CheapDeadWork => "clients that have left cost the server little",
+            Self::Spread => "the first retries are spread so that the server keeps up",
             Self::Admission => "a rate limit refuses clients early",
             Self::Crash => "nodes crash under load",
         }
@@ -121,12 +127,19 @@ pub fn apply(scenario: &Scenario) -> Rule {
         Bottleneck::Accept => longest_connect_timeout(config),
         Bottleneck::Login => login_timeout(config),
     });
-    let mean_delay = mean(&|config| mean_at_cap(config.backoff()));
+    let mean_delay = mean(&|config| config.backoff().mean_at_cap());
     let (load, edge) = (load(stage), edge(timeout, mean_delay));
+    let spread = mean(&|config| config.spread());
+    // The first retries have the timeout that has not grown.
+    let first = mean(&|config| match bottleneck {
+        Bottleneck::Accept => config.connect_timeout(),
+        Bottleneck::Login => login_timeout(config),
+    });
     let reasons = [
         (stage.full_queue() < timeout, Silent::ShortQueue),
         (stage.order == Order::Lifo, Silent::Lifo),
         (server.dead_work_ppm < PPM / 2, Silent::CheapDeadWork),
+        (!spread.is_zero() && spread >= load.saturating_sub(first), Silent::Spread),
         (server.admission.is_some(), Silent::Admission),
         (server.crash.is_some(), Silent::Crash),
     ];
@@ -137,7 +150,7 @@ pub fn apply(scenario: &Scenario) -> Rule {
 }
 
 fn longest_connect_timeout(config: &Config) -> Duration {
-    config.connect_timeout()
+    config.connect_timeout().max(config.connect_timeout_max())
 }
 
 fn login_timeout(config: &Config) -> Duration {
@@ -147,34 +160,6 @@ fn login_timeout(config: &Config) -> Duration {
         | Login::Dialect { timeout } => *timeout,
         _ => Duration::ZERO,
     }
-}
-
-/// The mean delay once the backoff has reached its cap, in whole milliseconds.
-///
-/// It is the mean over evenly spaced draws of the core's own formula. A formula that depends on the
-/// previous delay runs with 200,000 draws of a fixed generator.
-#[must_use]
-pub fn mean_at_cap(backoff: &Backoff) -> Duration {
-    const DRAWS: u64 = 20_000;
-    const CHAIN: u64 = 200_000;
-    let nanos = match backoff.strategy() {
-        Strategy::AwsDecorrelated => {
-            let mut random = ChaCha8Rng::seed_from_u64(1);
-            let mut previous = backoff.initial();
-            let mut sum = 0;
-            for _ in 0..CHAIN {
-                previous = backoff.delay_after(previous, u32::MAX, random.next_u64());
-                sum += previous.as_nanos();
-            }
-            sum / u128::from(CHAIN)
-        }
-        _ => {
-            let draw = |place: u64| u64::MAX / DRAWS * place + u64::MAX / DRAWS / 2;
-            (0..DRAWS).map(|place| backoff.delay(u32::MAX, draw(place)).as_nanos()).sum::<u128>()
-                / u128::from(DRAWS)
-        }
-    };
-    Duration::from_millis(u64::try_from(nanos / 1_000_000).unwrap_or(u64::MAX))
 }
 
 fn millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,6 +2,7 @@
 
 mod alone;
 mod audit;
+mod change;
 mod client;
 mod faults;
 mod fleet;

@@ -408,13 +408,11 @@ fn read_faults(
         if !reader.has("kind") {
             reader.error("kind", "", "must be set");
         }
-        match reader.optional("kind", word(KINDS)) {
-            Some(kind) => {
-                let kind = read_fault(kind, &mut reader, horizon_ms, nodes);
-                reader.finish();
-                faults.push(Fault { kind });
-            }
-            None => {} // without its kind, no field of it can be judged
+        // Without its kind, no field of it can be judged.
+        if let Some(kind) = reader.optional("kind", word(KINDS)) {
+            let kind = read_fault(kind, &mut reader, horizon_ms, nodes);
+            reader.finish();
+            faults.push(Fault { kind });
         }
     }
     faults

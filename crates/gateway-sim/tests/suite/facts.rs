@@ -18,7 +18,9 @@ fn old_defaults(builder: &mut ScenarioBuilder) {
     builder
         .configure("reconnect.jitter", "decorrelated")
         .configure("reconnect.initial_delay", "1s")
-        .configure("reconnect.max_delay", "30s");
+        .configure("reconnect.max_delay", "30s")
+        .configure("reconnect.spread", "0ms")
+        .configure("connect_timeout_max", "10s");
 }
 
 fn t99_s(outcome: &Outcome) -> Option<u64> {

@@ -1,50 +1,45 @@
 //! The rule, against edges that the simulation finds.
 
-use std::time::Duration;
-
-use gateway_core::{Backoff, Multiplier, Strategy};
-use gateway_sim::rule::{Silent, apply, mean_at_cap};
-use gateway_sim::{NamedScenario, ScenarioBuilder, SearchError, edge, smallest_spread};
+use gateway_sim::rule::{Silent, apply};
+use gateway_sim::{
+    NamedScenario, ScenarioBuilder, Simulation, edge, smallest_spread, smallest_timeout_growth,
+};
 
 use crate::small;
 
 fn with(jitter: &str, timeout: &str) -> ScenarioBuilder {
-    let mut builder = small(NamedScenario::Drop, 1_000);
+    let mut builder = small(NamedScenario::Drop, 500);
     builder
         .configure("reconnect.jitter", jitter)
         .configure("reconnect.initial_delay", "1s")
         .configure("reconnect.max_delay", "30s")
+        .configure("reconnect.spread", "0ms")
         .configure("connect_timeout", timeout)
+        .configure("connect_timeout_max", timeout)
         .configure("heartbeat.kind", "off");
     builder
 }
 
 #[test]
-fn the_mean_delay_at_the_cap_is_that_of_each_formula() {
-    for (strategy, millis) in [
-        (Strategy::Decorrelated, 25_275),
-        (Strategy::DecorrelatedSmooth, 15_500),
-        (Strategy::DecorrelatedUnclamped, 45_500),
-        (Strategy::AwsDecorrelated, 18_600),
-        (Strategy::Full, 15_000),
-        (Strategy::Equal, 22_500),
-        (Strategy::None, 30_000),
+fn the_edge_is_twice_the_timeout_and_the_mean_delay_of_each_formula() {
+    for (jitter, millis) in [
+        ("decorrelated", 45_275),
+        ("decorrelated-smooth", 35_500),
+        ("decorrelated-unclamped", 65_500),
+        ("aws-decorrelated", 38_600),
+        ("full", 35_000),
+        ("equal", 42_500),
+        ("none", 50_000),
     ] {
-        let seconds = Duration::from_secs;
-        let multiplier = Multiplier::from_thousandths(2_000).unwrap();
-        let backoff = Backoff::new(seconds(1), seconds(30), multiplier, strategy).unwrap();
-        let mean = mean_at_cap(&backoff).as_millis();
-        let distance = mean.abs_diff(millis);
-        let most = if strategy == Strategy::AwsDecorrelated { 60 } else { 1 };
-        assert!(distance <= most, "{strategy:?}: {mean}");
+        let edge = apply(&with(jitter, "10s").build().unwrap()).edge.as_millis();
+        let most = if jitter == "aws-decorrelated" { 60 } else { 1 };
+        assert!(edge.abs_diff(millis) <= most, "{jitter}: {edge}");
     }
 }
 
 #[test]
 fn simulated_edges_lie_within_five_seconds_of_the_rule() {
-    for (jitter, timeout) in
-        [("decorrelated", "10s"), ("decorrelated-smooth", "10s"), ("full", "5s"), ("equal", "15s")]
-    {
+    for (jitter, timeout) in [("decorrelated", "10s"), ("full", "5s"), ("equal", "15s")] {
         let scenario = with(jitter, timeout).build().unwrap();
         let rule = u64::try_from(apply(&scenario).edge.as_millis()).unwrap();
         let found = edge(&scenario).unwrap();
@@ -73,18 +68,51 @@ fn the_rule_says_nothing_where_it_does_not_apply() {
     }
     let mut builder = with("decorrelated", "10s");
     assert_eq!(apply(&builder.build().unwrap()).is_stuck, Some(false));
-    builder.set("server.accept.service", "60ms");
+    builder.set("server.accept.service", "120ms");
     assert_eq!(apply(&builder.build().unwrap()).is_stuck, Some(true));
 }
 
 #[test]
-fn a_setting_that_the_core_lacks_is_an_error_of_the_search() {
+fn the_searches_find_the_smallest_settings_that_help() {
     let mut builder = with("decorrelated", "10s");
-    builder.set("server.accept.service", "60ms").set("horizon", "2m");
-    match smallest_spread(&builder.build().unwrap()) {
-        Err(SearchError::Scenario(errors)) => {
-            assert!(errors.to_string().contains("groups.0.config.reconnect.spread"))
-        }
-        other => assert!(other.is_ok_and(|search| search.seconds.is_some())),
+    builder.set("server.accept.service", "160ms"); // N/C = 80: it never recovers
+    let scenario = builder.build().unwrap();
+
+    let spread = smallest_spread(&scenario).unwrap();
+    let growth = smallest_timeout_growth(&scenario).unwrap();
+
+    assert!(spread.seconds.is_some_and(|seconds| (10..=70).contains(&seconds)), "{spread:?}");
+    assert!(growth.seconds.is_some_and(|seconds| (20..=90).contains(&seconds)), "{growth:?}");
+    for (field, seconds) in
+        [("reconnect.spread", spread.seconds), ("connect_timeout_max", growth.seconds)]
+    {
+        let recovers = |seconds: u64| {
+            let mut builder = builder.clone();
+            builder.configure(field, format!("{seconds}s"));
+            Simulation::new(&builder.build().unwrap()).run().is_recovered
+        };
+        let seconds = seconds.unwrap();
+        assert!(recovers(seconds) && !recovers(seconds - 1), "{field} {seconds}");
     }
+    builder.set("server.accept.service", "40ms");
+    assert_eq!(smallest_spread(&builder.build().unwrap()).unwrap().seconds, Some(0));
+}
+
+#[test]
+fn a_spread_of_the_load_less_the_timeout_wastes_nothing() {
+    let mut builder = with("decorrelated", "10s");
+    builder.set("server.accept.service", "80ms").configure("reconnect.spread", "30s");
+    let scenario = builder.build().unwrap();
+    assert_eq!(apply(&scenario).silent, [Silent::Spread]);
+    let outcome = Simulation::new(&scenario).run();
+    assert!(outcome.server.wasted_share < 0.02, "{:?}", outcome.server);
+    assert!(outcome.recovery.t99_ms.is_some_and(|t99| t99 < 45_000), "{:?}", outcome.recovery);
+}
+
+#[test]
+fn a_timeout_that_grows_counts_with_its_bound() {
+    let mut builder = with("decorrelated", "10s");
+    builder.configure("connect_timeout_max", "60s");
+    let rule = apply(&builder.build().unwrap());
+    assert_eq!((rule.timeout.as_secs(), rule.edge.as_secs()), (60, 145));
 }

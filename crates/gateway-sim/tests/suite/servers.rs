@@ -35,7 +35,8 @@ fn a_dropped_syn_is_sent_again_after_1_3_and_7_seconds() {
         .set("faults.0.how", "blackholed")
         .set("faults.0.to", "60s")
         .set("start", "cold")
-        .configure("connect_timeout", "10s");
+        .configure("connect_timeout", "10s")
+        .configure("connect_timeout_max", "10s");
     let outcome = run(&builder);
     // At 0, 1, 3 and 7 s of each attempt.
     let (syns, opens) = (outcome.server.dropped_syns, outcome.totals.opens);
