@@ -29,7 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (events, seconds) = simulate(&scenario(NamedScenario::Refused, clients)?);
     line("refused", clients, events, seconds);
     let mut storm = ScenarioBuilder::named(NamedScenario::Drop);
-    storm.set("clients", 100_000).set("server.accept.capacity", 1_250); // N/C = 80: it never recovers
+    // N/C = 80, and a timeout that does not grow: it never recovers.
+    storm
+        .set("clients", 100_000)
+        .set("server.accept.capacity", 1_250)
+        .configure("connect_timeout_max", "10s");
     let (events, seconds) = simulate(&storm.build()?);
     line("storm", 100_000, events, seconds);
 

@@ -37,7 +37,8 @@ pub struct Outcome {
     pub groups: Vec<GroupOutcome>,
     /// The state of fleet and server at each step.
     pub curve: Curve,
-    /// The facts that were passed to all connections. A Tick is one of them.
+    /// The facts that were passed to all connections. A Tick is one of them. If the run is partial, it
+    /// includes facts after the end, of clients that ran ahead while every attempt was refused.
     pub events: u64,
 }
 

@@ -17,6 +17,7 @@ const HORIZON_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 const CLIENTS: u64 = 10_000_000;
 const ROWS: u64 = 1_000_000;
 const NODES: u64 = 10_000;
+const GROUPS: usize = 1_000;
 const QUEUE: u64 = 100_000_000;
 const RATE: u64 = 10_000_000;
 /// The longest span of a part: an hour.
@@ -223,6 +224,10 @@ fn read_groups(
     let list = list("groups", value, errors);
     let list = if list.is_empty() { vec![Value::Table(Table::new())] } else { list };
     let is_alone = list.len() == 1;
+    if list.len() > GROUPS {
+        let limit = format!("must be at most {GROUPS} groups");
+        errors.push(ConfigError::new("groups", list.len().to_string(), limit));
+    }
     let (mut groups, mut sizes) = (Vec::new(), Vec::new());
     for (index, value) in list.into_iter().enumerate() {
         let mut reader = Reader::new(format!("groups.{index}"), Some(value), errors);

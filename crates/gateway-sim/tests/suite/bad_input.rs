@@ -81,6 +81,13 @@ fn infinite_and_missing_values_are_errors() {
 }
 
 #[test]
+fn more_than_a_thousand_groups_are_an_error() {
+    let groups = "[[groups]]\ncount = 1\n".repeat(1_001);
+    let found = errors(&format!("server.accept.capacity = 5\n{groups}"));
+    assert_eq!(found, ["groups = 1001: must be at most 1000 groups"]);
+}
+
+#[test]
 fn what_the_simulation_does_not_model_is_an_error() {
     let found = errors(
         "clients = 5\nserver.accept.capacity = 5\n[[groups]]\nconfig.ask_provider = true\nconfig.shared_budget = true",

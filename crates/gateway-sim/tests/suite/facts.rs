@@ -38,7 +38,8 @@ fn a_fleet_over_the_edge_never_recovers_and_nearly_all_work_is_wasted() {
 fn with_a_queue_shorter_than_the_timeout_every_fleet_recovers() {
     let mut builder = drop_at(80);
     builder.set("server.accept.queue", "9900ms");
-    assert!(t99_s(&run(&builder)) < Some(150));
+    let outcome = run(&builder);
+    assert!(t99_s(&outcome).is_some_and(|t99| t99 < 180), "{:?}", outcome.recovery);
     builder.set("server.accept.queue", "11s");
     assert!(!run(&builder).is_recovered);
 }
