@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use crate::{
+    accepting::AcceptLimit,
     dialect::ServedDialect,
     options::Options,
     running::Running,
@@ -37,6 +38,13 @@ impl Builder {
     /// default is to apply it to all.
     pub const fn faults(mut self, connections: u64) -> Self {
         self.0.faults = Some(connections);
+        self
+    }
+
+    /// Accepts only so many connections in a second. The default is no limit.
+    /// [`Control::limit_accepts`](crate::Control::limit_accepts) changes it later.
+    pub const fn accepts(mut self, limit: AcceptLimit) -> Self {
+        self.0.accepts = Some(limit);
         self
     }
 

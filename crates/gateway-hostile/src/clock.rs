@@ -30,6 +30,11 @@ impl Stopwatch {
     }
 }
 
+/// The monotonic time.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
 /// The monotonic time `span` from now; for a span too long to represent, a century from now.
 pub(crate) fn after(span: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use crate::{
+    accepting::Place,
     clock,
     control::{Order, Orders, Shared},
     dialect::Upgraded,
@@ -17,9 +18,10 @@ use crate::{
 /// How many beats a restarting server refuses connections.
 const RESTART_BEATS: u32 = 2;
 
-/// Serves a connection until its end.
+/// Serves a connection until its end. With a place in a queue, it first waits for its turn.
 pub(crate) async fn attend(
     mut line: Line,
+    place: Option<Place>,
     opening: &'static Opening,
     shared: Arc<Shared>,
     mut orders: Orders,
@@ -27,7 +29,12 @@ pub(crate) async fn attend(
     let opened = tokio::select! {
         biased;
         order = orders.next() => Err(order),
-        opened = opening::open(&mut line, opening, &shared.options) => Ok(opened),
+        opened = async {
+            if let Some(place) = place && place.turn(&line).await {
+                shared.counters.abandoned.fetch_add(1, Relaxed);
+            }
+            opening::open(&mut line, opening, &shared.options).await
+        } => Ok(opened),
     };
     let (early, subprotocol, steps, end) = match opened {
         Ok(Ok(Opened::WebSocket { early, subprotocol, steps, end })) => {

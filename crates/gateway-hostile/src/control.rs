@@ -1,13 +1,14 @@
 //! The control of a running server: orders to its connections, its listener, its counters.
 
 use std::sync::{
-    Arc, OnceLock,
+    Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use tokio::sync::watch;
 
 use crate::{
+    accepting::{AcceptLimit, AcceptQueue},
     clock::Stopwatch,
     logins::Logins,
     options::Options,
@@ -35,6 +36,10 @@ pub struct Tally {
     pub echoes: u64,
     /// Application-level pings answered, correctly or not.
     pub pongs: u64,
+    /// Connections reset because the queue of an [`AcceptLimit`] was full.
+    pub refused: u64,
+    /// Connections whose client had left before their turn in the queue of an [`AcceptLimit`].
+    pub abandoned: u64,
 }
 
 /// An order to every open connection.
@@ -59,6 +64,7 @@ pub(crate) struct Shared {
     orders: watch::Sender<Option<Order>>,
     refusing: watch::Sender<bool>,
     listening: watch::Sender<bool>,
+    accepts: Mutex<Option<Arc<AcceptQueue>>>,
     to_drop: AtomicU64,
 }
 
@@ -68,6 +74,8 @@ pub(crate) struct Counters {
     pub(crate) upgrades: AtomicU64,
     pub(crate) echoes: AtomicU64,
     pub(crate) pongs: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) abandoned: AtomicU64,
 }
 
 /// The orders since a connection was accepted.
@@ -108,6 +116,12 @@ impl Control {
         self.0.to_drop.store(connections, Relaxed);
     }
 
+    /// Limits how many connections the server accepts in a second, or ends the limit. Connections
+    /// that wait for an earlier limit keep it.
+    pub fn limit_accepts(&self, limit: Option<AcceptLimit>) {
+        *self.0.accepts.lock().unwrap_or_else(PoisonError::into_inner) = queue_of(limit);
+    }
+
     /// What the server has done so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -117,6 +131,8 @@ impl Control {
             upgrades: counters.upgrades.load(Relaxed),
             echoes: counters.echoes.load(Relaxed),
             pongs: counters.pongs.load(Relaxed),
+            refused: counters.refused.load(Relaxed),
+            abandoned: counters.abandoned.load(Relaxed),
         }
     }
 }
@@ -131,6 +147,7 @@ impl Shared {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             logins: Logins::new(options.logins.clone()),
+            accepts: Mutex::new(queue_of(options.accepts)),
             clock: Stopwatch::start(),
             options,
             counters: Counters::default(),
@@ -156,6 +173,11 @@ impl Shared {
     pub(crate) fn restart(&self) {
         self.refuse(true);
         self.order(Order::Restart);
+    }
+
+    /// The queue for a new connection, if the accepts are limited.
+    pub(crate) fn accept_queue(&self) -> Option<Arc<AcceptQueue>> {
+        self.accepts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Requests to refuse or accept connections. It takes effect a moment later.
@@ -192,6 +214,10 @@ impl Shared {
             (false, false) => &Script::ECHO.opening,
         }
     }
+}
+
+fn queue_of(limit: Option<AcceptLimit>) -> Option<Arc<AcceptQueue>> {
+    limit.map(|limit| Arc::new(AcceptQueue::new(limit)))
 }
 
 impl Orders {

@@ -45,6 +45,9 @@
 //! A [`Control`] causes faults at the moment that a test wants: it resets, silences or closes all
 //! connections, or refuses new ones.
 //!
+//! With an [`AcceptLimit`] the server is as slow as a server under load: it accepts so many
+//! connections in a second, and others wait in a queue.
+//!
 //! # Which rules does the judge check?
 //!
 //! Each script has rules for its clients, such as "tries again within 5s of a loss". Most are from
@@ -56,6 +59,7 @@
 //! [`Builder::bind`] and [`Server::run`] serve on your own tokio runtime, and [`Server::judge`] does
 //! the same and returns a report. The server logs with `tracing`, and prints nothing.
 
+mod accepting;
 mod builder;
 mod clock;
 mod connection;
@@ -82,6 +86,7 @@ mod tests;
 
 use self::dialect::envelope;
 pub use self::{
+    accepting::{AcceptLimit, AcceptLimitError},
     builder::Builder,
     control::{Control, Tally},
     dialect::ServedDialect,

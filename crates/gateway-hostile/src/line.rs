@@ -108,6 +108,18 @@ impl Line {
         }
     }
 
+    /// Whether the peer has ended TCP, as far as the runtime has noticed. Reads nothing.
+    pub(crate) async fn has_left(&self) -> bool {
+        // `ready` is cancel-safe.
+        tokio::select! {
+            biased;
+            ready = self.tcp.ready(Interest::READABLE) => {
+                ready.map_or(true, |ready| ready.is_read_closed())
+            }
+            () = std::future::ready(()) => false,
+        }
+    }
+
     /// Waits until the peer has ended TCP, and discards its bytes.
     pub(crate) async fn hung_up(&mut self) {
         if self.pen.is_some() && self.discard(UNHEARD).await {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{dialect::ServedDialect, logins::LoginRules, script::Script};
+use crate::{accepting::AcceptLimit, dialect::ServedDialect, logins::LoginRules, script::Script};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) script: &'static Script,
     /// How many connections get the script. Later ones get `echo`. `None` means all.
     pub(crate) faults: Option<u64>,
+    /// How many connections the server accepts in a second. `None` means no limit.
+    pub(crate) accepts: Option<AcceptLimit>,
     /// The largest message from a client in bytes. The server answers a larger one with close 1009.
     pub(crate) max_message_size: usize,
     /// The unit of time of the scripts, "a second" in their descriptions.
@@ -25,7 +27,7 @@ pub(crate) struct Options {
 }
 
 impl Default for Options {
-    /// No dialect, no login, `echo`, no limit of faults, 1 MiB, beats of a second, and the pings of
+    /// No dialect, no login, `echo`, no limit of faults or accepts, 1 MiB, beats of a second, and the pings of
     /// Engine.IO.
     fn default() -> Self {
         Self {
@@ -35,6 +37,7 @@ impl Default for Options {
             ping_timeout: Duration::from_secs(20),
             script: Script::ECHO,
             faults: None,
+            accepts: None,
             max_message_size: 1 << 20,
             beat: Duration::from_secs(1),
         }

@@ -18,6 +18,7 @@ use tokio::{
 use tracing::Instrument as _;
 
 use crate::{
+    accepting::AcceptQueue,
     clock, connection,
     control::{Control, Order, Shared},
     judge::{observed::Observed, report::Report},
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// How many connections may be open. The server drops further ones at once.
-const MAX_CONNECTIONS: usize = 4096;
+pub(crate) const MAX_CONNECTIONS: usize = 4096;
 const BACKLOG: u32 = 1024;
 /// How long the connections may take to end when the server does.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1_500);
@@ -192,12 +193,20 @@ fn admit(tcp: TcpStream, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
         tracing::warn!("too many connections; dropping the new one");
         return;
     }
-    let line = Line::new(tcp, shared.pen());
+    let mut line = Line::new(tcp, shared.pen());
     let number = shared.counters.connections.fetch_add(1, Relaxed);
     let span = tracing::info_span!("connection", number);
+    let queue = shared.accept_queue();
+    let place = queue.as_ref().and_then(AcceptQueue::enter);
+    if queue.is_some() && place.is_none() {
+        tracing::debug!(parent: &span, "refused: the queue is full");
+        shared.counters.refused.fetch_add(1, Relaxed);
+        line.reset_on_drop();
+        return;
+    }
     tracing::debug!(parent: &span, "accepted");
     let opening = shared.opening(number);
-    let attended = connection::attend(line, opening, Arc::clone(shared), shared.orders());
+    let attended = connection::attend(line, place, opening, Arc::clone(shared), shared.orders());
     connections.spawn(attended.instrument(span));
 }
 

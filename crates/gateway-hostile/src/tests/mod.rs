@@ -1,5 +1,6 @@
 //! The server on real loopback sockets, against tungstenite's client and against bare TCP.
 
+mod accepts;
 mod answers;
 mod control;
 mod dialects;
