@@ -12,8 +12,9 @@ use clap::{
     Arg, Args, Command, Error, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
+    value_parser,
 };
-use gateway_hostile::{NoScript, Script, Secret, ServedDialect};
+use gateway_hostile::{AcceptLimit, AcceptLimitError, NoScript, Script, Secret, ServedDialect};
 use gateway_tokio::core::parse_duration;
 
 use crate::byte_size::ByteSize;
@@ -53,10 +54,47 @@ pub(crate) struct ServeArgs {
     pub(crate) max_message_size: ByteSize,
 
     #[command(flatten)]
+    pub(crate) load: LoadArgs,
+
+    #[command(flatten)]
     pub(crate) dialect: DialectArgs,
 
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+}
+
+/// The flags of a server under load.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Being under load")]
+pub(crate) struct LoadArgs {
+    /// Accepts N connections in a second: the server works on one connection at a time, then answers
+    /// its request for an upgrade. Others wait in a queue, in their order [default: no limit]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(AcceptLimit::MAX_PER_SECOND)))]
+    pub(crate) accepts: Option<u32>,
+
+    /// How many connections may wait in the queue. The server resets a connection that finds it full.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = queue, requires = "accepts")]
+    pub(crate) queue: usize,
+
+    /// The cost of a connection whose client has left before its turn, relative to one whose client
+    /// waits, from 0 to 10. With 1 the server notices only when it answers, as real servers do; with
+    /// 0 it skips the connection for free.
+    #[arg(long, value_name = "COST", default_value_t = 1.0, value_parser = dead_work, requires = "accepts")]
+    pub(crate) dead_work: f64,
+
+    /// Resets all connections once, SPAN after the start. --accepts then applies only from that
+    /// instant, so that many clients can connect before.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) drop_after: Option<Duration>,
+}
+
+impl LoadArgs {
+    /// The limit of accepts, if there is one.
+    pub(crate) fn limit(&self) -> Result<Option<AcceptLimit>, AcceptLimitError> {
+        let limit =
+            |accepts| AcceptLimit::new(accepts)?.queue(self.queue)?.dead_work(self.dead_work);
+        self.accepts.map(limit).transpose()
+    }
 }
 
 /// The flags of dialects and logins.
@@ -149,6 +187,18 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         text.to_socket_addrs().map_err(|error| format!("{FORM} ({error})"))?.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.first().copied().ok_or_else(|| FORM.to_owned())
+}
+
+fn queue(text: &str) -> Result<usize, String> {
+    const MAX: usize = AcceptLimit::MAX_QUEUE;
+    let connections = text.parse().ok().filter(|connections| (1..=MAX).contains(connections));
+    connections.ok_or_else(|| format!("must be a number of connections from 1 to {MAX}"))
+}
+
+fn dead_work(text: &str) -> Result<f64, String> {
+    const MAX: f64 = AcceptLimit::MAX_DEAD_WORK;
+    let cost = text.parse().ok().filter(|cost| (0.0..=MAX).contains(cost));
+    cost.ok_or_else(|| format!("must be a number from 0 to {MAX}, such as 0.5"))
 }
 
 fn span(text: &str) -> Result<Duration, &'static str> {

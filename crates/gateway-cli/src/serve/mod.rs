@@ -5,6 +5,7 @@ pub(crate) mod args;
 mod judging;
 
 use std::{
+    convert::Infallible,
     error::Error as _,
     fmt::Write as _,
     io::{self, Write as _},
@@ -12,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use gateway_hostile::{Builder, Script, ServeError, Server};
+use gateway_hostile::{
+    AcceptLimit, AcceptLimitError, Builder, Control, Script, ServeError, Server, Tally,
+};
 use gateway_tokio::core::parse_duration;
 use thiserror::Error;
 
@@ -20,7 +23,7 @@ use self::{
     args::{DEFAULT_WITHIN, DialectArgs, ScriptChoice, ServeArgs},
     judging::{Judge, JudgeError},
 };
-use crate::{signals::Signals, stdio};
+use crate::{clock, signals::Signals, stdio};
 
 /// How long the server may take to end after a signal.
 const LONGEST_END: Duration = Duration::from_secs(2);
@@ -35,6 +38,8 @@ enum CommandError {
     Stdout(#[source] io::Error),
     #[error(transparent)]
     Judge(#[from] JudgeError),
+    #[error(transparent)]
+    Accepts(#[from] AcceptLimitError),
 }
 
 /// Runs the command. Returns 0 after a signal, 1 if it cannot serve; with a judge, the judge's status.
@@ -90,6 +95,12 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandEr
     let mut builder =
         Server::builder().script(script).max_message_size(args.max_message_size.bytes());
     builder = with_dialect(builder, args.dialect);
+    let (limit, drop_after) = (args.load.limit()?, args.load.drop_after);
+    if let Some(limit) = limit
+        && drop_after.is_none()
+    {
+        builder = builder.accepts(limit);
+    }
     if let Some(connections) = args.faults {
         builder = builder.faults(connections);
     }
@@ -108,16 +119,40 @@ fn serve(args: ServeArgs, script: &'static Script) -> Result<ExitCode, CommandEr
         print_url(&server).map_err(CommandError::Stdout)?;
         let doing = if judge.is_some() { "judging" } else { "listening" };
         tracing::info!(address = %server.local_addr(), script = script.name(), "{doing}");
-        let status = match judge {
-            Some(judge) => judge.run(server, signalled).await?,
-            None => {
-                server.run(signalled).await?;
-                ExitCode::SUCCESS
+        let control = server.control();
+        let serving = async {
+            match judge {
+                Some(judge) => judge.run(server, signalled).await.map_err(CommandError::Judge),
+                None => {
+                    server.run(signalled).await?;
+                    Ok(ExitCode::SUCCESS)
+                }
             }
         };
+        let status = tokio::select! {
+            status = serving => status?,
+            never = overload(&control, limit, drop_after) => match never {},
+        };
+        let Tally { connections, upgrades, refused, abandoned, .. } = control.tally();
+        tracing::info!(connections, upgrades, refused, abandoned, "ended");
         signals.settle(u8::from(status != ExitCode::SUCCESS));
         Ok(status)
     })
+}
+
+/// Drops all connections once, and limits the accepts from then on.
+async fn overload(
+    control: &Control,
+    limit: Option<AcceptLimit>,
+    after: Option<Duration>,
+) -> Infallible {
+    if let Some(after) = after {
+        clock::until(Some(clock::after(after))).await;
+        control.limit_accepts(limit);
+        control.drop_all();
+        tracing::info!("dropped all connections");
+    }
+    std::future::pending().await
 }
 
 fn with_dialect(mut builder: Builder, args: DialectArgs) -> Builder {

@@ -79,12 +79,54 @@ async fn what_cannot_be_meant_is_a_usage_error() {
         (&["--login", "x", "--login-uses", "0"], "--login-uses"),
         (&["--login", "x", "--login-expires", "0s"], "longer than 0"),
         (&["--ping-interval", "1s"], "--dialect"),
+        (&["--accepts", "0"], "'--accepts <N>': 0 is not in 1..=1000000"),
+        (&["--accepts", "1000001"], "'--accepts <N>': 1000001 is not in 1..=1000000"),
+        (&["--queue", "10"], "--accepts"),
+        (
+            &["--accepts", "1", "--queue", "0"],
+            "'--queue <N>': must be a number of connections from 1 to 4096",
+        ),
+        (
+            &["--accepts", "1", "--queue", "4097"],
+            "'--queue <N>': must be a number of connections from 1 to 4096",
+        ),
+        (&["--dead-work", "0"], "--accepts"),
+        (
+            &["--accepts", "1", "--dead-work", "11"],
+            "'--dead-work <COST>': must be a number from 0 to 10",
+        ),
+        (
+            &["--accepts", "1", "--dead-work", "NaN"],
+            "'--dead-work <COST>': must be a number from 0 to 10",
+        ),
+        (&["--drop-after", "0s"], "longer than 0"),
     ] {
         let Ended { status, stdout, stderr } = serve(arguments).await;
         assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
         assert!(stderr.contains(words), "{arguments:?}: {stderr}");
         assert!(stdout.is_empty());
     }
+}
+
+#[tokio::test]
+async fn after_the_drop_of_all_the_accepts_are_limited() -> io::Result<()> {
+    let server = Server::start(&["--accepts", "1", "--queue", "1", "--drop-after", "1s"]).await;
+    let mut first = [server.dial().await, server.dial().await, server.dial().await];
+    for client in &mut first {
+        client.write_all(REQUEST).await?;
+        assert_ne!(soon(client.read(&mut [0; 512])).await?, 0, "no limit before the drop");
+    }
+    for client in &mut first {
+        let error = soon(client.read(&mut [0])).await.expect_err("dropped");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    let _taken = [server.dial().await, server.dial().await];
+    let mut third = server.dial().await;
+
+    let error = soon(third.read(&mut [0])).await.expect_err("the queue is full");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    Ok(())
 }
 
 #[tokio::test]
