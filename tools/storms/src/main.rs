@@ -10,6 +10,7 @@
 
 mod clock;
 mod curve;
+mod edge;
 mod picture;
 mod real;
 mod server;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use clap::Parser;
-use gateway_sim::{Scenario, ScenarioBuilder};
+use gateway_sim::{Scenario, ScenarioBuilder, SearchError};
 use gateway_tokio::FleetError;
 use gateway_tokio::core::{ConfigErrors, format_duration};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -48,6 +49,10 @@ struct Arguments {
     /// Play a scenario with 100 clients, which takes a few seconds.
     #[arg(long, conflicts_with = "scenarios")]
     quick: bool,
+    /// Only print where the simulator's scenario `drop` stops recovering, if clients that have left
+    /// cost this share of those that wait. Repeats.
+    #[arg(long, value_name = "SHARE", exclusive = true, num_args = 1..)]
+    edge: Vec<f64>,
     /// How many seeds to simulate.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: u32,
@@ -96,6 +101,8 @@ enum StormError {
     NoDrop(Duration),
     #[error("{scenario}: the distance is {distance:.2} %, and must be at most {max} %")]
     Distance { scenario: String, distance: f64, max: f64 },
+    #[error("the search for the edge failed")]
+    Search(#[source] SearchError),
     #[error("cannot draw: {0}")]
     Picture(String),
 }
@@ -143,6 +150,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), StormError> {
+    if !arguments.edge.is_empty() {
+        println!("| dead work | recovers at N/C | does not recover at N/C |\n|---|---|---|");
+        for dead_work in arguments.edge {
+            println!("{}", edge::row(dead_work)?);
+        }
+        return Ok(());
+    }
     let program = arguments.gateway.unwrap_or_else(beside_this_program);
     let drop_after = arguments.drop_after.unwrap_or(if arguments.quick { 2 } else { 5 });
     let mut all = Vec::new();
