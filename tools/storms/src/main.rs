@@ -31,11 +31,13 @@ use thiserror::Error;
 
 use crate::curve::Storm;
 
-/// The scenarios of a full run: below the edge of the rule, beyond it, and there with cheap dead work.
-const FULL: [&str; 3] = [
+/// The scenarios of a full run: below the edge of the rule and beyond it, and there with cheap dead
+/// work and with the default settings.
+const FULL: [&str; 4] = [
     include_str!("../scenarios/recovers.toml"),
     include_str!("../scenarios/stays-stuck.toml"),
     include_str!("../scenarios/cheap-dead-work.toml"),
+    include_str!("../scenarios/defaults.toml"),
 ];
 const QUICK: [&str; 1] = [include_str!("../scenarios/quick.toml")];
 /// Descriptors that a process needs besides those of its connections.
@@ -44,7 +46,7 @@ const SPARE: u64 = 100;
 /// Plays reconnect storms on loopback sockets in real time and in the simulator.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Scenarios of the simulator, as files [default: three with 2,000 clients, which take 110 s]
+    /// Scenarios of the simulator, as files [default: four with 2,000 clients, which take two minutes]
     scenarios: Vec<PathBuf>,
     /// Play a scenario with 100 clients, which takes a few seconds.
     #[arg(long, conflicts_with = "scenarios")]

@@ -11,15 +11,16 @@ const PANEL: (u32, u32) = (460, 340);
 const SIMULATED: RGBColor = RGBColor(0x1f, 0x77, 0xb4);
 const REAL: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 
-/// Draws all scenarios side by side.
+/// Draws all scenarios, two in a row.
 pub(crate) fn of(all: &[Compared]) -> Result<String, Box<dyn Error>> {
     let mut text = String::new();
     {
-        let panels = u32::try_from(all.len())?;
-        let root =
-            SVGBackend::with_string(&mut text, (PANEL.0 * panels, PANEL.1)).into_drawing_area();
+        // At most two panels side by side.
+        let grid = (all.len().div_ceil(2), all.len().min(2));
+        let size = (PANEL.0 * u32::try_from(grid.1)?, PANEL.1 * u32::try_from(grid.0)?);
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
         root.fill(&WHITE)?;
-        for (area, compared) in root.split_evenly((1, all.len())).iter().zip(all) {
+        for (area, compared) in root.split_evenly(grid).iter().zip(all) {
             panel(area, compared)?;
         }
         root.present()?;
@@ -40,9 +41,9 @@ fn panel(
     let accept = scenario.server().accept.per_second();
     let load = f64::from(scenario.clients()) / accept;
     let dead_work = scenario.server().dead_work_ppm / 10_000;
-    let caption = format!(
-        "{clients} clients, {accept:.0} accepts/s, N/C = {load:.1} s, dead work {dead_work} %"
-    );
+    let name = scenario.name();
+    let caption =
+        format!("{name}: {accept:.0} accepts/s, N/C = {load:.1} s, dead work {dead_work} %");
 
     let mut chart = ChartBuilder::on(area)
         .caption(caption, ("sans-serif", 15))
