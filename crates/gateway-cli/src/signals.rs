@@ -69,6 +69,12 @@ impl Signals {
         }
     }
 
+    /// Waits for the first signal, and returns only once. It blocks its thread.
+    pub(crate) fn wait_for_first(&mut self) {
+        // The listening thread holds the sender until the program ends.
+        let _ = self.first.blocking_recv();
+    }
+
     /// Sets the exit status for a program that hangs from now on.
     pub(crate) fn settle(&self, status: u8) {
         self.status.store(status, Ordering::Relaxed);

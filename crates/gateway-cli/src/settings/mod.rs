@@ -27,7 +27,11 @@ use gateway_tokio::{
 use serde::Deserialize as _;
 use serde_json::Value;
 
-pub(crate) use self::{errors::SettingsErrors, flags::Flags};
+pub(crate) use self::{
+    errors::SettingsErrors,
+    flags::Flags,
+    tree::{MAX_FILE, not_toml, read_text},
+};
 use self::{
     own::{Own, Peers},
     summary::Summary,

@@ -256,16 +256,19 @@ fn at<'a>(root: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
 }
 
 /// The limit of a file's size: a device could be read without end.
-const MAX_FILE: u64 = 1 << 20;
+pub(crate) const MAX_FILE: u64 = 1 << 20;
 
 fn parse_toml(text: &str) -> Result<Map<String, Value>, String> {
     // The `Display` form of the error quotes the line, which may be a secret.
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        format!("is not valid TOML: line {line}, column {column}: {}", error.message())
-    })
+    toml::from_str(text).map_err(|error| not_toml(text, &error))
+}
+
+/// Says where a text is not TOML.
+pub(crate) fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!("is not valid TOML: line {line}, column {column}: {}", error.message())
 }
 
 /// Reads a small text file.
