@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use crate::{
     check::CheckArgs, connect::args::ConnectArgs, demo::DemoArgs, dialects::DialectsArgs,
     explain::ExplainArgs, log::LogLevel, replay::ReplayArgs, serve::args::ServeArgs,
+    simulate::args::SimulateArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -20,12 +21,14 @@ Examples:
   gateway dialects                                        dialects of well-known servers
   gateway replay bug.jsonl                                replays a connection of --record
   gateway replay bug.jsonl --scenario a_bug               prints it as a test for the testkit
+  gateway simulate --clients 50000 --accepts 500          will a fleet come back after a drop?
   gateway completions bash                                shell completions
   gateway man connect                                     a manual page, for man -l -
 
 Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.
 Exit status of replay: 0 all as recorded, 1 a difference,
-or a journal that is damaged or breaks off, 2 usage error, or the file cannot be read.";
+or a journal that is damaged or breaks off, 2 usage error, or the file cannot be read.
+Exit status of simulate: 0 whatever the answer, 2 usage or scenario error, 130 stopped by Ctrl-C.";
 
 /// A WebSocket client that reconnects, and a server to test clients against
 #[derive(Debug, Parser)]
@@ -63,6 +66,8 @@ pub(crate) enum Command {
     Dialects(DialectsArgs),
     /// Replays a journal of --record: shows each event with its actions, and every difference
     Replay(ReplayArgs),
+    /// Simulates a reconnect storm: does the fleet recover, how long does it take, what helps
+    Simulate(Box<SimulateArgs>),
     /// Prints shell completions
     Completions {
         /// The shell
@@ -98,6 +103,7 @@ impl Command {
             | Self::Check(_)
             | Self::Dialects(_)
             | Self::Replay(_)
+            | Self::Simulate(_)
             | Self::Completions { .. }
             | Self::Man { .. } => LogLevel::Info,
         }

@@ -23,6 +23,7 @@ mod replay;
 mod serve;
 mod settings;
 mod signals;
+mod simulate;
 mod stdio;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Dialects(args) => dialects::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { command } => manual::page(command.as_deref()),
     };

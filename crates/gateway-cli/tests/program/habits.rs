@@ -30,6 +30,8 @@ async fn completions_and_manual_pages_are_printed() {
         (&["completions", "fish"], "complete -c gateway"),
         (&["man"], ".TH gateway 1"),
         (&["man", "connect"], "initial\\-delay"),
+        (&["man", "simulate"], "connect\\-timeout\\-max"),
+        (&["completions", "bash"], "--login-workers"),
     ] {
         let Ended { status, stdout: printed, .. } = run(gateway(arguments), b"").await;
         assert_eq!(status, Some(0), "{arguments:?}");

@@ -1,5 +1,5 @@
-//! Runs the program as a process. Its commands are `connect`, `serve`, `check`, `demo`, `explain` and
-//! `replay`.
+//! Runs the program as a process. Its commands are `connect`, `serve`, `check`, `demo`, `explain`,
+//! `replay` and `simulate`.
 
 #[cfg(target_os = "linux")]
 mod broken;
@@ -34,6 +34,7 @@ mod sending;
 mod serve;
 mod served_dialects;
 mod settings;
+mod simulate;
 mod streams;
 mod tasks;
 mod trust;

@@ -1,0 +1,415 @@
+//! `gateway simulate`: its answer, its results, its errors, and its end by a signal.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::common::{Ended, file, gateway, run, words};
+
+/// A fleet whose server accepts it within 10 s.
+const RECOVERS: &str = "simulate --clients 300 --accepts 30 --horizon 2m --no-search";
+/// A fleet whose server needs 100 s.
+const STUCK: &str = "simulate --clients 300 --accepts 3 --horizon 2m --no-search";
+
+async fn simulate(line: &str) -> Ended {
+    run(gateway(&words(line)), b"").await
+}
+
+/// A folder of this test program's own, which does not exist.
+fn folder(name: &str) -> PathBuf {
+    let path = file(name, "");
+    fs::remove_file(&path).expect("it was just written");
+    if path.exists() {
+        fs::remove_dir_all(&path).expect("it is left over");
+    }
+    path
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The files of a folder with their contents, sorted.
+fn contents(folder: &Path) -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder).expect("it exists");
+    let names = entries.map(|entry| entry.expect("it is readable").file_name());
+    let mut files: Vec<_> = names
+        .map(|name| name.into_string().expect("it is UTF-8"))
+        .map(|name| (name.clone(), read(folder, &name)))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn the_first_line_answers_and_a_table_follows() {
+    let Ended { status, stdout, stderr } = simulate(RECOVERS).await;
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert!(lines[0].starts_with("Recovers in "), "{stdout}");
+    assert!(lines[0].ends_with(": N/C is 10 s, the edge is 45.3 s by rule."), "{stdout}");
+    assert!(lines[2].starts_with("strategy ") && lines[2].ends_with("wasted work"), "{stdout}");
+    assert!(lines[3].starts_with("decorrelated "), "{stdout}");
+    assert!(stdout.contains("\nready clients, of 300") && stdout.contains('█'), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "{stdout}");
+
+    let Ended { status, stdout, .. } = simulate(STUCK).await;
+    assert_eq!(status, Some(0));
+    let first = stdout.lines().next().unwrap_or_default();
+    let expected = "Does not recover within 2m: N/C is 100 s, the edge is 45.3 s by rule.";
+    assert_eq!(first, expected);
+    assert_eq!(stdout.lines().nth(3).map(|row| row.matches('–').count()), Some(3), "{stdout}");
+}
+
+#[tokio::test]
+async fn the_edge_is_found_by_simulation() {
+    let line = "simulate --clients 300 --accepts 3 --horizon 6m --quiet";
+    let Ended { stdout, .. } = simulate(line).await;
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    let (_, edge) = stdout.split_once("45.3 s by rule and ").unwrap_or_else(|| panic!("{stdout}"));
+    let edge: f64 = edge.split(' ').next().and_then(|edge| edge.parse().ok()).expect("seconds");
+    // A fleet this small is off by more than a large one.
+    assert!((35.0..50.0).contains(&edge), "{stdout}");
+}
+
+#[tokio::test]
+async fn every_strategy_has_a_row_and_the_own_one_leads() {
+    let Ended { status, stdout, .. } = simulate(&format!("{STUCK} --jitter all")).await;
+    assert_eq!(status, Some(0));
+    assert!(stdout.starts_with("With decorrelated, the fleet does not recover"), "{stdout}");
+    for name in ["decorrelated-smooth", "aws-decorrelated", "full", "equal", "none"] {
+        let rows = stdout.lines().filter(|line| line.starts_with(&format!("{name} ")));
+        assert_eq!(rows.count(), 3, "table, ready and attempts of {name}: {stdout}");
+    }
+
+    let Ended { stdout, .. } = simulate(&format!("{STUCK} --jitter full,equal,full")).await;
+    assert!(stdout.starts_with("With full, the fleet does not recover"), "{stdout}");
+    assert!(!stdout.contains("decorrelated"), "{stdout}");
+    assert_eq!(stdout.lines().filter(|line| line.starts_with("full ")).count(), 3, "{stdout}");
+}
+
+#[tokio::test]
+async fn flags_override_the_scenario() {
+    let printed = |flags: &str| {
+        let line = format!("simulate --print {flags}");
+        async move { simulate(&line).await.stdout }
+    };
+    let login = printed("--scenario login-queue --login 5ms --login-workers 4 --queue 20s").await;
+    let login: toml::Table = login.parse().expect("it is TOML");
+    assert_eq!(login["server"]["login"]["service"].as_str(), Some("5ms"));
+    assert_eq!(login["server"]["login"]["workers"].as_integer(), Some(4));
+    assert_eq!(login["server"]["login"]["queue"].as_str(), Some("20s"));
+    assert_eq!(login["server"]["accept"]["queue"].as_str(), Some("20s"));
+
+    let timeouts = printed("--connect-timeout 5s --max-delay 20s --seed 7 --horizon 3m").await;
+    let timeouts: toml::Table = timeouts.parse().expect("it is TOML");
+    let config = &timeouts["groups"][0]["config"];
+    assert_eq!(config["connect_timeout"].as_str(), Some("5s"));
+    assert_eq!(config["reconnect"]["max_delay"].as_str(), Some("20s"));
+    assert_eq!(timeouts["seed"].as_integer(), Some(7));
+    assert_eq!(timeouts["horizon"].as_str(), Some("3m"));
+
+    // Workers with a service time make room for a capacity.
+    let own = "name='own'\nclients=10\n[server.accept]\nservice='1ms'\nworkers=3";
+    let own = file("own.toml", own);
+    let own = printed(&format!("--accepts 40 --scenario {}", own.display())).await;
+    assert!(own.contains("capacity = 40") && !own.contains("workers"), "{own}");
+}
+
+#[tokio::test]
+async fn a_printed_scenario_gives_the_same_answer() {
+    let all = simulate("simulate --list").await.stdout;
+    assert!(all.starts_with("drop ") && all.contains("\nrolling-restart "), "{all}");
+    let printed = simulate("simulate --scenario second-drop --print").await.stdout;
+    assert!(printed.starts_with("# The server returns"), "{printed}");
+    let own = file("second.toml", &printed);
+
+    let flags = "--clients 200 --accepts 200 --no-search";
+    let named = simulate(&format!("simulate --scenario second-drop {flags}")).await;
+    let read = simulate(&format!("simulate --scenario {} {flags}", own.display())).await;
+
+    assert_eq!(named.stdout, read.stdout);
+    assert!(named.stdout.starts_with("Recovers in "), "{}", named.stdout);
+}
+
+#[tokio::test]
+async fn results_are_the_same_twice_and_the_report_needs_nothing_else() {
+    let (first, second) = (folder("first"), folder("second"));
+    let command = format!("{STUCK} --jitter decorrelated,full --queue 30s --out");
+    for folder in [&first, &second] {
+        let Ended { status, stdout, .. } =
+            simulate(&format!("{command} {}", folder.display())).await;
+        assert_eq!(status, Some(0));
+        assert!(stdout.contains(": report.html, summary.json"), "{stdout}");
+    }
+    let files = contents(&first);
+    assert_eq!(files, contents(&second));
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["curve-decorrelated.csv", "curve-full.csv", "report.html", "summary.json"]);
+
+    let csv = read(&first, "curve-full.csv");
+    let mut lines = csv.lines();
+    let header = lines.next().unwrap_or_default();
+    assert!(header.starts_with("at_ms,ready,served,waiting,connecting,"), "{header}");
+    assert!(lines.clone().all(|line| line.split(',').count() == header.split(',').count()));
+    assert_eq!(lines.count(), 121);
+
+    let report = read(&first, "report.html");
+    for outside in ["http:", "https:", "//", "src=", "href=", "url(", "@import", "<script", "<link"]
+    {
+        assert!(!report.contains(outside), "{outside}");
+    }
+    let folder = first.to_string_lossy();
+    assert!(files.iter().all(|(_, text)| !text.contains(&*folder)));
+    assert_eq!(report.matches("<svg ").count(), 3);
+    assert_eq!(report.matches("<svg ").count(), report.matches("</svg>").count());
+    for part in [
+        "Will 300 clients come back?",
+        "does not recover within 2m: N/C is 100 s, the edge is 45.3 s by rule.",
+        "gateway simulate --scenario drop --clients 300 --jitter decorrelated,full --accepts 3 \
+         --queue 30s --horizon 2m --seed 1 --no-search",
+        concat!("gateway ", env!("CARGO_PKG_VERSION"), ", seed 1"),
+        "<td>full</td>",
+        "N/C &gt; 2·T + D",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    assert!(report.len() < 100_000, "{}", report.len());
+}
+
+#[tokio::test]
+async fn the_summary_has_what_the_table_shows() {
+    let folder = folder("summary");
+    let Ended { stdout, .. } = simulate(&format!("{RECOVERS} --out {}", folder.display())).await;
+    let text = read(&folder, "summary.json");
+    let summary: Value = serde_json::from_str(&text).expect("it is JSON");
+
+    assert!(!text.contains("null"), "{text}");
+    assert_eq!(summary["format"], 1);
+    assert_eq!(summary["is_partial"], false);
+    assert_eq!(summary["answer"].as_str(), stdout.lines().next());
+    assert_eq!(summary["answer_is_about"], "decorrelated");
+    assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((&summary["clients"], &summary["seed"]), (&Value::from(300), &Value::from(1)));
+    let row = &summary["strategies"][0];
+    assert_eq!(row["jitter"], "decorrelated");
+    assert_eq!(row["is_recovered"], true);
+    assert_eq!(row["curve"], "curve-decorrelated.csv");
+    assert_eq!(row["rule"]["load_ms"], 9_999); // a service time has whole nanoseconds
+    assert_eq!(row["rule"]["is_stuck"], false);
+    for field in ["t50_ms", "t90_ms", "t99_ms"] {
+        assert!(row["recovery"][field].is_u64(), "{field}: {text}");
+    }
+    assert!(row["waves"][0]["worst_100ms"]["share"].is_f64(), "{text}");
+    let scenario = file("again.toml", summary["scenario_toml"].as_str().expect("a text"));
+    let again = format!("simulate --no-search --quiet --scenario {}", scenario.display());
+    assert_eq!(simulate(&again).await.stdout.lines().next(), stdout.lines().next());
+}
+
+/// Each line of the errors begins with one of these, in this order.
+#[track_caller]
+fn assert_refused(ended: &Ended, starts: &[&str]) {
+    let Ended { status, stdout, stderr } = ended;
+    assert_eq!((*status, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(!stderr.chars().any(|letter| letter.is_control() && letter != '\n'), "{stderr:?}");
+    let lines: Vec<&str> = stderr.lines().skip(1).map(str::trim_start).collect();
+    assert_eq!(lines.len(), starts.len(), "{stderr}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{start}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn every_flag_is_refused_with_field_value_and_limit() {
+    let line = "simulate --clients 0 --accepts inf --login 0 --queue 0 --connect-timeout -1 \
+                --max-delay 99999999999999999999d --jitter full,morse --seed x --horizon 0";
+    let ended = simulate(line).await;
+
+    assert_refused(
+        &ended,
+        &[
+            "seed = \"x\": must be a whole number from 0 ",
+            "horizon = \"0\": must be a span ",
+            "clients = \"0\": must be a whole number from 1 to ",
+            "server.accept.capacity = \"inf\": must be a whole number from 1 to ",
+            "server.accept.queue = \"0\": must be a number of entries from 1 ",
+            "server.login.service = \"0\": must be a span ",
+            "server.login.queue = \"0\": must be a number of entries from 1 ",
+            "connect_timeout = \"-1\": must be a span ",
+            "reconnect.max_delay = \"99999999999999999999d\": must be a span ",
+            "reconnect.jitter = \"morse\": must be decorrelated, ",
+        ],
+    );
+    for flag in ["--seed", "--horizon", "--clients", "--accepts", "--queue", "--login", "--jitter"]
+    {
+        assert!(ended.stderr.contains(&format!("[{flag}]\n")), "{flag}: {}", ended.stderr);
+    }
+    assert!(ended.stderr.starts_with("error: the simulation cannot start: 10 errors\n"));
+
+    let zero = simulate("simulate --accepts 0").await;
+    assert_refused(&zero, &["server.accept.capacity = \"0\": must be "]);
+    let lonely = simulate("simulate --login-timeout 5s").await;
+    assert_refused(&lonely, &["server.login: must be set"]);
+    let empty = simulate("simulate --jitter full,").await;
+    assert_refused(&empty, &["reconnect.jitter = \"full,\": must be strategies"]);
+}
+
+#[tokio::test]
+async fn a_file_is_refused_with_all_its_errors() {
+    let wrong = file(
+        "ten.toml",
+        "name = ''\nclients = 0\nhorizon = '9999999999999999999999s'\n\"col\\u001Bour\" = 1\n\
+         [server]\nnodes = 0\nbalance = 'fair'\n[server.accept]\ncapacity = 0\nqueue = 0\n\
+         [network]\nloss = 2.0\n[[faults]]\nkind = \"quake\\u001B[31m\"\n[[groups]]\n\
+         config.connect_timeout = '0s'",
+    );
+    let shown = wrong.to_string_lossy().into_owned();
+
+    let ended = simulate(&format!("simulate --scenario {shown}")).await;
+
+    assert_refused(
+        &ended,
+        &[
+            "name",
+            "horizon = \"9999999999999999999999s\": must be ",
+            "clients = \"0\": must be ",
+            "col\\u{1b}our: unknown field",
+            "server.nodes = \"0\": must be ",
+            "server.balance = \"fair\": must be ",
+            "server.accept.capacity = \"0\": must be ",
+            "server.accept.queue = \"0\": must be ",
+            "network.loss = \"2.0\": must be ",
+            "groups.0.config.connect_timeout = \"0ms\": must be ",
+            "faults.0.kind = \"quake\\u{1b}[31m\": must be ",
+        ],
+    );
+    assert!(ended.stderr.lines().skip(1).all(|line| line.ends_with(&format!("[{shown}]"))));
+
+    let broken = file("no.toml", "name = 'x'\n[server\n");
+    let broken = simulate(&format!("simulate --scenario {}", broken.display())).await;
+    assert_refused(&broken, &["scenario = "]);
+    assert!(broken.stderr.contains("is not valid TOML: line 2, column"), "{}", broken.stderr);
+    let missing = simulate("simulate --scenario /nowhere/storm.toml").await;
+    assert_refused(&missing, &["scenario = \"/nowhere/storm.toml\": cannot be read: "]);
+    let unknown = simulate("simulate --scenario quake").await;
+    assert_refused(&unknown, &["scenario = \"quake\": must be a file, or one of drop, "]);
+}
+
+#[tokio::test]
+async fn names_with_control_characters_are_escaped() {
+    let folder = folder("escaped");
+    let own = file(
+        "red.toml",
+        "name = \"\\u001B[31m<b>red\\u009B\"\nclients = 20\nhorizon = '5s'\n\
+         [server.accept]\ncapacity = 10",
+    );
+    let line =
+        format!("simulate --no-search --scenario {} --out {}", own.display(), folder.display());
+
+    let Ended { status, stdout, stderr } = simulate(&line).await;
+
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("scenario \\u{1b}[31m<b>red\\u{9b}, 20 clients"), "{stdout}");
+    let report = read(&folder, "report.html");
+    for text in [&stdout, &report] {
+        assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
+    }
+    assert!(!report.contains("<b>") && report.contains("&lt;b&gt;red"), "{report}");
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_without_force() {
+    let folder = folder("taken");
+    fs::create_dir(&folder).expect("the folder for tests is writable");
+    fs::write(folder.join("notes.txt"), "mine").expect("it is writable");
+    let line = format!("{RECOVERS} --out {}", folder.display());
+
+    let refused = simulate(&line).await;
+
+    assert_refused(&refused, &["out = "]);
+    assert!(refused.stderr.contains("is not empty; --force overwrites"), "{}", refused.stderr);
+    assert_eq!(contents(&folder), [("notes.txt".to_owned(), "mine".to_owned())]);
+
+    assert_eq!(simulate(&format!("{line} --force")).await.status, Some(0));
+    let names: Vec<_> = contents(&folder).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["curve-decorrelated.csv", "notes.txt", "report.html", "summary.json"]);
+    assert_eq!(read(&folder, "notes.txt"), "mine");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_refused_first() {
+    let taken = file("a-file", "mine");
+    let line = format!("{RECOVERS} --out {}", taken.display());
+    assert_refused(&simulate(&line).await, &["out = "]);
+    assert_eq!(fs::read_to_string(&taken).ok().as_deref(), Some("mine"));
+
+    let below = simulate(&format!("{line}/below")).await;
+    assert_refused(&below, &["out = "]);
+
+    // A command with another error leaves nothing behind.
+    let folder = folder("never");
+    let line = format!("{RECOVERS} --jitter morse --out {}", folder.display());
+    assert_refused(&simulate(&line).await, &["reconnect.jitter = "]);
+    assert!(!folder.exists());
+}
+
+#[cfg(target_os = "linux")]
+mod terminal {
+    use std::{io, process::Stdio};
+
+    use serde_json::Value;
+
+    use super::{RECOVERS, folder, read};
+    use crate::{
+        broken,
+        common::{gateway, rest, signal, soon, words},
+    };
+
+    #[tokio::test]
+    async fn a_signal_ends_the_simulation_with_partial_results() -> io::Result<()> {
+        let (master, terminal) = broken::pty()?;
+        let folder = folder("partial");
+        let out = folder.to_string_lossy();
+        // A week takes longer than any test waits.
+        let line = "simulate --clients 300 --accepts 1 --horizon 7d --jitter none,full --out";
+        let mut command = gateway(&words(line));
+        command.arg(&*out).stdout(Stdio::piped()).stderr(Stdio::from(terminal));
+        let mut child = command.spawn()?;
+        drop(command);
+        let shown = tokio::task::spawn_blocking(move || {
+            let mut shown = String::new();
+            broken::read_until(&master, &mut shown, "simulating [").map(|_| (shown, master))
+        });
+        let (shown, _master) = soon(shown).await.expect("no panic")?;
+        assert!(shown.contains("simulating ["), "{shown:?}");
+
+        signal(&child, "-INT").await;
+        let stdout = rest(child.stdout.take().expect("it is piped")).await;
+
+        assert_eq!(soon(child.wait()).await?.code(), Some(130));
+        assert!(stdout.starts_with("Partial results. With none, the fleet was simulated for "));
+        assert!(stdout.contains("none (partial)") && !stdout.contains('\u{1b}'), "{stdout}");
+        let summary: Value = serde_json::from_str(&read(&folder, "summary.json"))?;
+        assert_eq!(summary["is_partial"], true);
+        assert_eq!(summary["strategies"][0]["is_partial"], true);
+        assert_eq!(summary["answer"].as_str(), stdout.lines().next());
+        let report = read(&folder, "report.html");
+        assert!(report.contains("Partial results: the simulation was stopped"), "{report}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_is_no_error() -> io::Result<()> {
+        let (reader, writer) = broken::pipe()?;
+        drop(reader);
+        let mut command = gateway(&words(RECOVERS));
+        command.stdout(Stdio::from(writer)).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let stderr = rest(child.stderr.take().expect("it is piped")).await;
+        assert_eq!((soon(child.wait()).await?.code(), stderr.as_str()), (Some(0), ""));
+        Ok(())
+    }
+}
