@@ -40,14 +40,14 @@ pub(super) fn cells(name: &str, outcome: Option<&Outcome>) -> [String; 8] {
 pub(super) fn legend(plan: &Plan, study: &Study) -> String {
     let horizon = format_duration(plan.lead().scenario.horizon());
     let partial = match study.is_partial {
-        true => "A partial row\nends where the simulation was stopped, and – is not until then.\n",
+        true => " A partial row\nends where the simulation was stopped, and – is not until then.\n",
         false => "\n",
     };
     format!(
         "t50, t90, t99: until so many percent of the clients are served for good, counted from the\n\
          end of the last fault; – is not within {horizon}. Worst: the most attempts in such a window, in\n\
          percent of the clients. Attempts of each client and minute. Wasted: the share of the server's\n\
-         work that was for clients that had left. {partial}"
+         work that was for clients that had left.{partial}"
     )
 }
 

@@ -35,6 +35,7 @@ mod serve;
 mod served_dialects;
 mod settings;
 mod simulate;
+mod storms;
 mod streams;
 mod tasks;
 mod trust;
