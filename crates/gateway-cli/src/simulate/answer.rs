@@ -21,8 +21,9 @@ pub(super) fn answer(plan: &Plan, study: &Study) -> String {
         true => alone.to_owned(),
         false => format!("With {}, the fleet {among}", row.name),
     };
-    let rule = by_rule(&row.rule, &study.edge);
     let has_end = scenario.measured_from() < scenario.horizon();
+    let ended = row.outcome.as_ref().filter(|run| has_end && !run.is_partial);
+    let rule = by_rule(&row.rule, &study.edge, doubt(&row.rule, ended));
     let line = match &row.outcome {
         None => format!("{}: {rule}", subject("Not simulated", "was not simulated")),
         Some(run) if run.is_partial => format!(
@@ -33,19 +34,16 @@ pub(super) fn answer(plan: &Plan, study: &Study) -> String {
         ),
         Some(run) => match run.recovery.t99_ms {
             Some(t99) if has_end => format!(
-                "{} in {} (99 % of the clients): {rule}",
+                "{} in {} (99 % of the clients): {rule}{}",
                 subject("Recovers", "recovers"),
-                seconds_of(t99)
+                seconds_of(t99),
+                helps(study)
             ),
             Some(_) => format!("{}: {rule}", subject("Stays connected", "stays connected")),
             None if has_end => format!(
                 "{} within {horizon}: {rule}{}",
                 subject("Does not recover", "does not recover"),
-                levers(
-                    [Lever::new(SPREAD, &study.spread), Lever::new(GROWTH, &study.growth)]
-                        .into_iter()
-                        .flatten()
-                )
+                helps(study)
             ),
             None => format!(
                 "{} within {horizon}, because the last fault does not end before: {rule}",
@@ -64,16 +62,27 @@ fn served(run: &Outcome) -> f64 {
     served as f64 / run.clients.max(1) as f64
 }
 
-fn by_rule(rule: &Rule, edge: &Finding<Edge>) -> String {
+/// What the rule expects, if the simulation ended otherwise.
+fn doubt(rule: &Rule, ended: Option<&Outcome>) -> &'static str {
+    match (rule.is_stuck, ended.map(|run| run.is_recovered)) {
+        (Some(true), Some(true)) => " (which expects it to get stuck)",
+        (Some(false), Some(false)) => " (which expects it to recover)",
+        _ => "",
+    }
+}
+
+fn by_rule(rule: &Rule, edge: &Finding<Edge>, doubt: &str) -> String {
     let load = seconds(rule.load);
     let simulated = edge.found().map(simulated);
     if rule.silent.is_empty() {
         let edge = seconds(rule.edge);
         return match simulated {
             Some(simulated) => {
-                format!("N/C is {load}, the edge is {edge} by rule and {simulated} simulated")
+                format!(
+                    "N/C is {load}, the edge is {edge} by rule{doubt} and {simulated} simulated"
+                )
             }
-            None => format!("N/C is {load}, the edge is {edge} by rule"),
+            None => format!("N/C is {load}, the edge is {edge} by rule{doubt}"),
         };
     }
     let reasons: Vec<_> = rule.silent.iter().map(|reason| reason.text()).collect();
@@ -113,8 +122,13 @@ impl Lever {
     }
 }
 
-/// What makes the fleet recover, and what does not. Empty if nothing was searched.
-fn levers(levers: impl IntoIterator<Item = Lever>) -> String {
+fn helps(study: &Study) -> String {
+    let found = [Lever::new(SPREAD, &study.spread), Lever::new(GROWTH, &study.growth)];
+    levers(study.within, found.into_iter().flatten())
+}
+
+/// What makes the fleet recover in good time, and what does not. Empty if nothing was searched.
+fn levers(within: Duration, levers: impl IntoIterator<Item = Lever>) -> String {
     let span = |seconds| format_duration(Duration::from_secs(seconds));
     let (mut helps, mut times, mut vain) = (Vec::new(), Vec::new(), Vec::new());
     for Lever { words: (with, without), value_s, most_s, t99_ms } in levers {
@@ -128,10 +142,15 @@ fn levers(levers: impl IntoIterator<Item = Lever>) -> String {
     }
     let mut text = String::new();
     if !helps.is_empty() {
-        text += &format!("; {} recovers it ({})", helps.join(" or "), times.join(", "));
+        text += &format!(
+            "; {} recovers it within {} ({})",
+            helps.join(" or "),
+            seconds(within),
+            times.join(", ")
+        );
     }
     if !vain.is_empty() {
-        text += &format!("; {} recovers it", vain.join(" and "));
+        text += &format!("; {} recovers it within {}", vain.join(" and "), seconds(within));
     }
     text
 }
@@ -140,27 +159,30 @@ fn levers(levers: impl IntoIterator<Item = Lever>) -> String {
 mod tests {
     use super::*;
 
+    const WITHIN: Duration = Duration::from_secs(260);
+
     const fn lever(words: (&'static str, &'static str), value_s: Option<u64>) -> Lever {
         Lever { words, value_s, most_s: 300, t99_ms: Some(82_400) }
     }
 
     #[test]
     fn the_levers_that_help_come_with_their_times() {
-        let both = levers([lever(SPREAD, Some(80)), lever(GROWTH, Some(60))]);
-        let expected =
-            "; a spread of 80s or a connect timeout growing to 1m recovers it (82.4 s, 82.4 s)";
+        let both = levers(WITHIN, [lever(SPREAD, Some(80)), lever(GROWTH, Some(60))]);
+        let expected = "; a spread of 80s or a connect timeout growing to 1m recovers it within 260 s (82.4 s, 82.4 s)";
         assert_eq!(both, expected);
     }
 
     #[test]
     fn the_levers_that_do_not_help_come_with_what_was_tried() {
-        let one = levers([lever(SPREAD, Some(80)), lever(GROWTH, None)]);
-        let expected =
-            "; a spread of 80s recovers it (82.4 s); no connect timeout up to 5m recovers it";
+        let one = levers(WITHIN, [lever(SPREAD, Some(80)), lever(GROWTH, None)]);
+        let expected = "; a spread of 80s recovers it within 260 s (82.4 s); no connect timeout up to 5m recovers it within 260 s";
         assert_eq!(one, expected);
 
-        let none = levers([lever(SPREAD, None), lever(GROWTH, None)]);
-        assert_eq!(none, "; no spread up to 5m and no connect timeout up to 5m recovers it");
-        assert_eq!(levers([]), "");
+        let none = levers(WITHIN, [lever(SPREAD, None), lever(GROWTH, None)]);
+        assert_eq!(
+            none,
+            "; no spread up to 5m and no connect timeout up to 5m recovers it within 260 s"
+        );
+        assert_eq!(levers(WITHIN, []), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use gateway_sim::{Outcome, Scenario, rule::Bottleneck};
-use gateway_tokio::core::format_duration;
+use gateway_tokio::core::{Config, format_duration};
 
 use super::{
     picture::{Picture, colour},
@@ -68,6 +68,19 @@ fn question(scenario: &Scenario) -> String {
         grouped(scenario.clients().into()),
         plain(scenario.name())
     )
+}
+
+/// The settings of a client that storms depend on, besides its delays.
+fn timeouts(config: &Config) -> String {
+    let (least, most) = (config.connect_timeout(), config.connect_timeout_max());
+    let mut text = format!("connect timeout {}", format_duration(least));
+    if most > least {
+        text += &format!(" growing to {}", format_duration(most));
+    }
+    if !config.spread().is_zero() {
+        text += &format!(", spread {}", format_duration(config.spread()));
+    }
+    text
 }
 
 /// The values of a picture, one for each row of a curve.
@@ -178,7 +191,7 @@ impl Page {
         self.element(
             "p",
             "A fleet gets stuck if N/C > 2·T + D. N is the number of clients, and C the number that the \
-             server's slowest stage serves a second. T is the timeout of that stage, and D the mean delay \
+             server's slowest stage serves a second. T is the timeout of that stage, or its bound if it grows, and D the mean delay \
              once the backoff has reached its cap. Why: a stuck client tries for T, and then waits for D. \
              The server works on attempts of clients that have left, and is always too late for the others.",
         );
@@ -260,8 +273,8 @@ impl Page {
             rows.push((
                 name,
                 format!(
-                    "connect timeout {}, delays {} from {} to {}",
-                    format_duration(group.config.connect_timeout()),
+                    "{}, delays {} from {} to {}",
+                    timeouts(&group.config),
                     backoff.strategy().name(),
                     format_duration(backoff.initial()),
                     format_duration(backoff.max())

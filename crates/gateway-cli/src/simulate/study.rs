@@ -8,10 +8,11 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use gateway_sim::{
-    Edge, OnProgress, Outcome, Search, SearchError, Simulation, edge_with,
+    Edge, OnProgress, Outcome, Scenario, Search, SearchError, Simulation, edge_with,
     rule::{self, Rule},
     smallest_spread_with, smallest_timeout_growth_with,
 };
@@ -32,6 +33,8 @@ pub(super) struct Study {
     pub(super) edge: Finding<Edge>,
     pub(super) spread: Finding<Search>,
     pub(super) growth: Finding<Search>,
+    /// The time within which a setting must make the fleet recover, to be found.
+    pub(super) within: Duration,
     /// Whether a signal stopped the command before all its simulations ended.
     pub(super) is_partial: bool,
 }
@@ -96,8 +99,10 @@ impl Study {
             edge: Finding::Unsearched,
             spread: Finding::Unsearched,
             growth: Finding::Unsearched,
+            within: Duration::ZERO,
             is_partial: false,
         };
+        study.within = study.good_time(plan);
         // Before the last fault ends, no setting makes the fleet recover.
         let is_searched = plan.is_searched && lead.measured_from() < lead.horizon();
         if is_searched {
@@ -112,14 +117,26 @@ impl Study {
         study
     }
 
+    /// Twice the time that the server needs for all clients, and a minute. With a setting at the edge
+    /// a fleet also recovers, but only by the end of any horizon.
+    fn good_time(&self, plan: &Plan) -> Duration {
+        const SLACK: Duration = Duration::from_secs(60);
+
+        let scenario = &plan.lead().scenario;
+        let left = scenario.horizon().saturating_sub(scenario.measured_from());
+        let good = self.rows[plan.lead].rule.load.saturating_mul(2).saturating_add(SLACK);
+        Duration::from_secs(good.as_secs()).min(left)
+    }
+
     fn search(&mut self, plan: &Plan, threads: usize, stop: &AtomicBool, progress: &Progress) {
         /// About as many simulations as a search takes.
         const RUNS: usize = 12;
 
         let scenario = &plan.lead().scenario;
-        let is_recovered =
-            self.rows[plan.lead].outcome.as_ref().is_some_and(|outcome| outcome.is_recovered);
-        let searches = if is_recovered { 1 } else { 3 };
+        let recovery = self.rows[plan.lead].outcome.as_ref().and_then(|run| run.recovery.t99_ms);
+        let is_slow = recovery.is_none_or(|t99| Duration::from_millis(t99) > self.within);
+        let searches = if is_slow { 3 } else { 1 };
+        let hurried = ending_at(scenario, scenario.measured_from() + self.within);
         progress.begin("searching", searches, RUNS);
         let found = parallel(threads, searches, |index| {
             let mut part = progress.part();
@@ -134,9 +151,9 @@ impl Study {
             let on_progress: OnProgress<'_> = &mut on_progress;
             match index {
                 0 => Found::Edge(Finding::of(edge_with(scenario, on_progress))),
-                1 => Found::Spread(Finding::of(smallest_spread_with(scenario, on_progress))),
+                1 => Found::Spread(Finding::of(smallest_spread_with(&hurried, on_progress))),
                 _ => {
-                    Found::Growth(Finding::of(smallest_timeout_growth_with(scenario, on_progress)))
+                    Found::Growth(Finding::of(smallest_timeout_growth_with(&hurried, on_progress)))
                 }
             }
         });
@@ -148,6 +165,14 @@ impl Study {
             }
         }
     }
+}
+
+/// The scenario with an earlier end.
+fn ending_at(scenario: &Scenario, end: Duration) -> Scenario {
+    let mut builder = scenario.to_builder();
+    builder.set("horizon", format!("{}ms", end.as_millis()));
+    // A fault may begin after the instant from which the recovery counts.
+    builder.build().unwrap_or_else(|_| scenario.clone())
 }
 
 enum Found {

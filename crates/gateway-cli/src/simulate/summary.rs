@@ -45,6 +45,7 @@ pub(super) fn summary(plan: &Plan, study: &Study, answer: &str) -> String {
             "edge": found(&study.edge),
             "spread": found(&study.spread),
             "connect_timeout_max": found(&study.growth),
+            "within_ms": u64::try_from(study.within.as_millis()).unwrap_or(u64::MAX),
         },
     });
     remove_nulls(&mut value);
