@@ -105,7 +105,9 @@ impl Study {
         study.within = study.good_time(plan);
         // Before the last fault ends, no setting makes the fleet recover.
         let is_searched = plan.is_searched && lead.measured_from() < lead.horizon();
-        if is_searched {
+        if is_searched && stop.load(Ordering::Relaxed) {
+            study.edge = Finding::Stopped;
+        } else if is_searched {
             study.search(plan, threads, stop, progress);
         }
         progress.finish();

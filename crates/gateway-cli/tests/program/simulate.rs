@@ -396,7 +396,8 @@ mod terminal {
         let folder = folder("partial");
         let out = folder.to_string_lossy();
         // A week takes longer than any test waits.
-        let line = "simulate --clients 300 --accepts 1 --horizon 7d --jitter none,full --out";
+        let line =
+            "simulate --clients 300 --accepts 1 --horizon 7d --jitter none,full --no-search --out";
         let mut command = gateway(&words(line));
         command.arg(&*out).stdout(Stdio::piped()).stderr(Stdio::from(terminal));
         let mut child = command.spawn()?;
