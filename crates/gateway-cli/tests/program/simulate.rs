@@ -66,7 +66,7 @@ async fn the_first_line_answers_and_a_table_follows() {
 
 #[tokio::test]
 async fn the_edge_is_found_by_simulation_near_that_of_the_rule() {
-    let line = "simulate --clients 1000 --accepts 1 --connect-timeout 60s --quiet";
+    let line = "simulate --clients 300 --accepts 30 --connect-timeout 60s --quiet";
     let Ended { stdout, .. } = simulate(line).await;
     assert_eq!(stdout.lines().count(), 1, "{stdout}");
     let edge = |behind: &str| -> f64 {
