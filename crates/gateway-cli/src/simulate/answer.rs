@@ -149,7 +149,9 @@ fn levers(within: Duration, levers: impl IntoIterator<Item = Lever>) -> String {
             times.join(", ")
         );
     }
-    if !vain.is_empty() {
+    if !helps.is_empty() && !vain.is_empty() {
+        text += &format!(", {} does", vain.join(" and "));
+    } else if !vain.is_empty() {
         text += &format!("; {} recovers it within {}", vain.join(" and "), seconds(within));
     }
     text
@@ -175,7 +177,8 @@ mod tests {
     #[test]
     fn the_levers_that_do_not_help_come_with_what_was_tried() {
         let one = levers(WITHIN, [lever(SPREAD, Some(80)), lever(GROWTH, None)]);
-        let expected = "; a spread of 80s recovers it within 260 s (82.4 s); no connect timeout up to 5m recovers it within 260 s";
+        let expected =
+            "; a spread of 80s recovers it within 260 s (82.4 s), no connect timeout up to 5m does";
         assert_eq!(one, expected);
 
         let none = levers(WITHIN, [lever(SPREAD, None), lever(GROWTH, None)]);

@@ -190,10 +190,12 @@ impl Page {
     fn rule(&mut self, plan: &Plan, study: &Study) {
         self.element(
             "p",
-            "A fleet gets stuck if N/C > 2·T + D. N is the number of clients, and C the number that the \
-             server's slowest stage serves a second. T is the timeout of that stage, or its bound if it grows, and D the mean delay \
-             once the backoff has reached its cap. Why: a stuck client tries for T, and then waits for D. \
-             The server works on attempts of clients that have left, and is always too late for the others.",
+            "A fleet gets stuck if N/C > 2·T + D. N is the number of clients, and C the \
+             number that the server's slowest stage serves a second. T is the timeout of that \
+             stage, or its bound if it grows. D is the mean delay once the backoff has \
+             reached its cap. Why: a stuck client tries for T, and then waits for D. The \
+             server works on attempts of clients that have left, and is always too late for \
+             the others.",
         );
         self.raw("<table>\n");
         self.row(
