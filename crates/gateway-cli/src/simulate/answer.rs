@@ -23,7 +23,8 @@ pub(super) fn answer(plan: &Plan, study: &Study) -> String {
     };
     let has_end = scenario.measured_from() < scenario.horizon();
     let ended = row.outcome.as_ref().filter(|run| has_end && !run.is_partial);
-    let rule = by_rule(&row.rule, &study.edge, doubt(&row.rule, ended));
+    let doubt = doubt(&row.rule, study.edge.found(), ended);
+    let rule = by_rule(&row.rule, study.edge.found(), edge_horizon(scenario.horizon()), doubt);
     let line = match &row.outcome {
         None => format!("{}: {rule}", subject("Not simulated", "was not simulated")),
         Some(run) if run.is_partial => format!(
@@ -62,25 +63,33 @@ fn served(run: &Outcome) -> f64 {
     served as f64 / run.clients.max(1) as f64
 }
 
+/// How long a run of the search for the edge lasts: close to the edge, a recovery takes long.
+pub(super) fn edge_horizon(horizon: Duration) -> Duration {
+    horizon.max(Duration::from_secs(60 * 60))
+}
+
 /// What the rule expects, if the simulation ended otherwise.
-fn doubt(rule: &Rule, ended: Option<&Outcome>) -> &'static str {
+fn doubt(rule: &Rule, edge: Option<&Edge>, ended: Option<&Outcome>) -> &'static str {
+    // Below the simulated edge, the fleet recovers after the end of this simulation.
+    let is_late = edge
+        .and_then(|edge| edge.recovers_ms)
+        .is_some_and(|recovers| rule.load <= Duration::from_millis(recovers));
     match (rule.is_stuck, ended.map(|run| run.is_recovered)) {
         (Some(true), Some(true)) => " (which expects it to get stuck)",
-        (Some(false), Some(false)) => " (which expects it to recover)",
+        (Some(false), Some(false)) if !is_late => " (which expects it to recover)",
         _ => "",
     }
 }
 
-fn by_rule(rule: &Rule, edge: &Finding<Edge>, doubt: &str) -> String {
+fn by_rule(rule: &Rule, edge: Option<&Edge>, horizon: Duration, doubt: &str) -> String {
     let load = seconds(rule.load);
-    let simulated = edge.found().map(simulated);
+    let horizon = format_duration(horizon);
+    let simulated = edge.map(|edge| format!("{} simulated over {horizon}", simulated(edge)));
     if rule.silent.is_empty() {
         let edge = seconds(rule.edge);
         return match simulated {
             Some(simulated) => {
-                format!(
-                    "N/C is {load}, the edge is {edge} by rule{doubt} and {simulated} simulated"
-                )
+                format!("N/C is {load}, the edge is {edge} by rule{doubt} and {simulated}")
             }
             None => format!("N/C is {load}, the edge is {edge} by rule{doubt}"),
         };
@@ -89,7 +98,7 @@ fn by_rule(rule: &Rule, edge: &Finding<Edge>, doubt: &str) -> String {
     let silent =
         format!("N/C is {load}; the rule does not apply, because {}", reasons.join(" and "));
     match simulated {
-        Some(simulated) => format!("{silent}, and the edge is {simulated} simulated"),
+        Some(simulated) => format!("{silent}, and the edge is {simulated}"),
         None => silent,
     }
 }

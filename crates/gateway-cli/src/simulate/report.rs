@@ -6,6 +6,7 @@ use gateway_sim::{Outcome, Scenario, rule::Bottleneck};
 use gateway_tokio::core::{Config, format_duration};
 
 use super::{
+    answer::edge_horizon,
     picture::{Picture, colour},
     plan::Plan,
     study::Study,
@@ -225,9 +226,10 @@ impl Page {
             (Some(edge), _) => {
                 let reached = |millis: Option<u64>| reached(millis);
                 format!(
-                    "Simulated edge with {}: the largest N/C that recovered is {}, the smallest that did not \
+                    "Simulated edge with {} over {}: the largest N/C that recovered is {}, the smallest that did not \
                      is {} ({} simulations).",
                     plan.lead().name,
+                    format_duration(edge_horizon(plan.lead().scenario.horizon())),
                     reached(edge.recovers_ms),
                     reached(edge.stuck_ms),
                     edge.runs
