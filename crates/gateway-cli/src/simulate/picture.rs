@@ -52,6 +52,7 @@ impl Picture<'_> {
         let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&root)
             .margin(8)
+            .margin_right(24)
             .x_label_area_size(36)
             .y_label_area_size(70)
             .build_cartesian_2d(0.0..self.end, 0.0..most)?;
