@@ -71,6 +71,7 @@
 //! name = "old version"
 //! share = 0.2
 //! churn = 5                # clients a second that leave; as many fresh ones come
+//! resets = "stable"        # when a client forgets its attempts; "open": when a socket opens
 //! [groups.config]          # the settings of `gateway_core::Config`
 //! connect_timeout_max = "10s"
 //! reconnect.jitter = "decorrelated"
@@ -124,7 +125,7 @@ pub use outcome::{
 };
 pub use scenario::{
     Admission, Away, Balance, Crash, Distribution, Fault, FaultKind, Group, NamedScenario, Network,
-    Order, Scenario, ScenarioBuilder, Server, Stage, Start, WhenFull,
+    Order, Resets, Scenario, ScenarioBuilder, Server, Stage, Start, WhenFull,
 };
 pub use search::{
     Edge, OnProgress, Search, SearchError, edge, edge_with, smallest_spread, smallest_spread_with,

@@ -1,10 +1,11 @@
 //! Passes facts to a client's connection, and performs its actions in the simulated world.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::{
-    Action, CloseFrame, DisconnectCause, Event, Failure, Frame, HeartbeatKind, Instant, Notice,
-    OpenError, Outgoing, RetryAfter, SocketId,
+    Action, Actions, CloseFrame, Connection, DisconnectCause, Event, Failure, Frame, HeartbeatKind,
+    Instant, Notice, OpenError, Outgoing, RetryAfter, SocketId,
 };
 
 use crate::witness::Witness;
@@ -55,6 +56,9 @@ impl Talk<'_, '_> {
     }
 
     fn hear(&mut self, what: What) -> Option<What> {
+        if what == What::Opened {
+            self.forget_attempts();
+        }
         let socket = self.client.connection.socket()?;
         match what {
             What::Opened => {
@@ -95,6 +99,31 @@ impl Talk<'_, '_> {
         }
     }
 
+    /// A fresh connection, whose first socket is the one that opens, takes the place of one that does
+    /// not wait until it is stable.
+    fn forget_attempts(&mut self) {
+        let Some(config) = &self.world.forgetful[usize::from(self.client.group)] else { return };
+        let seed = self.world.draws.below(u64::MAX);
+        if let Some(sample) = self.sample.as_mut().filter(|sample| sample.includes(self.index)) {
+            sample.witness.on_new(self.index, config);
+        }
+        self.client.connection = Connection::from_seed(Arc::clone(config), seed);
+        let (now, event) = (self.now(), Event::ConnectRequested);
+        let actions = self.client.connection.handle(now, event);
+        self.show(now, event, &actions);
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.world.epoch_ns + self.world.now * 1_000_000)
+    }
+
+    fn show(&mut self, now: Instant, event: Event<'_>, actions: &Actions) {
+        if let Some(sample) = self.sample.as_mut().filter(|sample| sample.includes(self.index)) {
+            let observed = self.client.connection.observed(now, event, actions);
+            sample.witness.on_event(self.index, &observed);
+        }
+    }
+
     fn fail_to_open(&mut self, socket: SocketId, error: OpenError) -> Option<What> {
         self.tally(|totals| totals.refused += 1);
         self.pass(Event::OpenFailed(socket, error))
@@ -127,14 +156,10 @@ impl Talk<'_, '_> {
     /// Passes one event to the connection, and performs the actions. Returns what arrives at the
     /// client at once.
     fn pass(&mut self, event: Event<'_>) -> Option<What> {
-        let now = Instant::from_nanos(self.world.epoch_ns + self.world.now * 1_000_000);
+        let now = self.now();
         self.world.events += 1;
         let actions = self.client.connection.handle(now, event);
-        if let Some(sample) = self.sample.as_mut().filter(|sample| sample.includes(self.index)) {
-            sample
-                .witness
-                .on_event(self.index, &self.client.connection.observed(now, event, &actions));
-        }
+        self.show(now, event, &actions);
         let mut reply = None;
         for action in &actions {
             match action {

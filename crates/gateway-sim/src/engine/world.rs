@@ -1,7 +1,11 @@
 //! The world around the clients: balancer, nodes, network and calendar.
 
+use std::sync::Arc;
+
+use gateway_core::Config;
+
 use crate::outcome::ServerWork;
-use crate::scenario::{Away, Balance, Crash, Network, Scenario, WhenFull};
+use crate::scenario::{Away, Balance, Crash, Group, Network, Resets, Scenario, WhenFull};
 
 use super::alone::Coming;
 use super::client::{Client, Link, NEVER, Phase};
@@ -24,6 +28,8 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     pub(super) changes: Changes,
     pub(super) tallies: Vec<Tally>,
+    /// The settings of each group whose clients forget their attempts when a socket opens.
+    pub(super) forgetful: Vec<Option<Arc<Config>>>,
     pub(super) phases: [u64; 5],
     pub(super) served: u64,
     pub(super) work: ServerWork,
@@ -44,6 +50,10 @@ pub(super) struct World {
     pub(super) crash: Option<Crash>,
     pub(super) is_silent: bool,
     pub(super) cut: Option<u64>,
+}
+
+fn forgetful(group: &Group) -> Option<Arc<Config>> {
+    (group.resets == Resets::OnOpen).then(|| Arc::clone(&group.config))
 }
 
 impl World {
@@ -70,6 +80,7 @@ impl World {
             nodes: (0..server.nodes).map(|_| node()).collect(),
             changes,
             tallies: scenario.groups.iter().map(|group| Tally::new(group.clients)).collect(),
+            forgetful: scenario.groups.iter().map(forgetful).collect(),
             phases: [0; 5],
             served: 0,
             work: ServerWork::default(),

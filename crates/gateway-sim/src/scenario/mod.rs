@@ -144,8 +144,8 @@ pub struct Server {
     pub accept: Stage,
     /// The login stage of each node.
     pub login: Option<Stage>,
-    /// The share of the full service time that an entry costs after its client has left, in
-    /// millionths.
+    /// What an entry costs after its client has left, in millionths of the full service time. A
+    /// server may pay more than for a client that stays.
     pub dead_work_ppm: u64,
     /// When a node crashes under load.
     pub crash: Option<Crash>,
@@ -279,8 +279,21 @@ pub struct Group {
     pub clients: u32,
     /// The clients that leave in a second. As many fresh ones come.
     pub churn_per_second: u64,
+    /// When a client forgets its attempts.
+    pub resets: Resets,
     /// The settings of each connection.
     pub config: Arc<Config>,
+}
+
+/// When a client forgets its attempts, and its delays start afresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resets {
+    /// When a connection has been stable, as the core does it.
+    WhenStable,
+    /// When a socket opens, as many clients do it. A fresh connection takes the place of the one that
+    /// has opened.
+    OnOpen,
 }
 
 /// Something that goes wrong.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use gateway_core::{Config, ConfigBuilder, ConfigError, ConfigErrors, HeartbeatKind, Login};
 use toml::{Table, Value};
 
-use super::reader::{PPM, Read, Reader, number, share, show, span, text, word};
+use super::reader::{PPM, Read, Reader, multiple, number, share, show, span, text, word};
 use super::{
-    Admission, Away, Balance, Crash, Distribution, Fault, FaultKind, Group, Network, Order,
+    Admission, Away, Balance, Crash, Distribution, Fault, FaultKind, Group, Network, Order, Resets,
     Scenario, Server, Stage, Start, WhenFull,
 };
 
@@ -19,6 +19,8 @@ const ROWS: u64 = 1_000_000;
 const NODES: u64 = 10_000;
 const GROUPS: usize = 1_000;
 const QUEUE: u64 = 100_000_000;
+/// What an entry of a client that has left costs at most, in service times.
+const DEAD_WORK: u32 = 10;
 const RATE: u64 = 10_000_000;
 /// The longest span of a part: an hour.
 const SPAN_MS: u64 = 60 * 60 * 1_000;
@@ -30,6 +32,7 @@ const ORDERS: &[(&str, Order)] = &[("fifo", Order::Fifo), ("lifo", Order::Lifo)]
 const FULL: &[(&str, WhenFull)] = &[("refuse", WhenFull::Refuse), ("drop-syn", WhenFull::DropSyn)];
 const DISTRIBUTIONS: &[(&str, Distribution)] =
     &[("uniform", Distribution::Uniform), ("exponential", Distribution::Exponential)];
+const RESETS: &[(&str, Resets)] = &[("stable", Resets::WhenStable), ("open", Resets::OnOpen)];
 const AWAY: &[(&str, Away)] = &[("refusing", Away::Refusing), ("blackholed", Away::Blackholed)];
 
 pub(super) fn scenario(
@@ -83,7 +86,7 @@ fn read_server(value: Option<Value>, errors: &mut Vec<ConfigError>) -> Server {
     let nodes = reader.read("nodes", number(1, NODES), 1);
     let balance = reader.read("balance", word(BALANCES), Balance::RoundRobin);
     let health = reader.read("health", span(0, SPAN_MS), 0);
-    let dead_work_ppm = reader.read("dead_work", share, PPM);
+    let dead_work_ppm = reader.read("dead_work", multiple(DEAD_WORK), PPM);
     let accept = reader.take("accept");
     let login = reader.take("login");
     let crash = reader.take("crash");
@@ -243,6 +246,7 @@ fn read_groups(
             reader.error("share", "", "must be set, or else count must be set, and not both");
         }
         let churn_per_second = reader.read("churn", number(0, RATE), 0);
+        let resets = reader.read("resets", word(RESETS), Resets::WhenStable);
         let path = reader.field("config");
         let config = read_config(&path, reader.take("config"), has_login_stage, reader.errors());
         reader.finish();
@@ -254,7 +258,7 @@ fn read_groups(
             ));
         }
         sizes.push(if by_count { Size::Count(count) } else { Size::Share(share) });
-        groups.push(Group { name, clients: 0, churn_per_second, config });
+        groups.push(Group { name, clients: 0, churn_per_second, resets, config });
     }
     let clients = divide(&mut groups, &sizes, clients, has_clients, errors);
     (groups, clients)

@@ -152,16 +152,23 @@ pub(super) fn span(least: u64, most: u64) -> impl Fn(&Value) -> Read<u64> {
 /// A share from 0 to 1, in millionths.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn share(value: &Value) -> Read<u64> {
-    let number = match value {
-        Value::Float(number) => Some(*number),
-        Value::Integer(number @ (0 | 1)) => Some(*number as f64),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    number
-        .filter(|number| (0.0..=1.0).contains(number))
-        .map(|number| (number * PPM as f64).round() as u64) // one product and one rounding: exact everywhere
-        .ok_or_else(|| "must be a decimal from 0 to 1".to_owned())
+    multiple(1)(value)
+}
+
+/// A decimal from 0 to `most`, in millionths.
+pub(super) fn multiple(most: u32) -> impl Fn(&Value) -> Read<u64> {
+    move |value| {
+        let number = match value {
+            Value::Float(number) => Some(*number),
+            Value::Integer(number) => u32::try_from(*number).ok().map(f64::from),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number
+            .filter(|number| (0.0..=f64::from(most)).contains(number))
+            .map(|number| (number * PPM as f64).round() as u64) // one product and one rounding: exact everywhere
+            .ok_or_else(|| format!("must be a decimal from 0 to {most}"))
+    }
 }
 
 /// One of some words.

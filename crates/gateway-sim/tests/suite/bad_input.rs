@@ -17,7 +17,7 @@ fn ten_errors_of_a_file_are_reported_at_once() {
         colour = "red"
         horizon = "999999999999999999999d"
         [server]
-        dead_work = 1.5
+        dead_work = 10.5
         balance = "best"
         [server.accept]
         capacity = 0
@@ -45,7 +45,7 @@ fn ten_errors_of_a_file_are_reported_at_once() {
         "clients = 0: must be a whole number from 1 to",
         "colour: unknown field",
         "horizon = 999999999999999999999d: must be a span",
-        "server.dead_work = 1.5: must be a decimal from 0 to 1",
+        "server.dead_work = 10.5: must be a decimal from 0 to 10",
         "server.balance = best: must be one of round-robin, least, random",
         "server.accept.capacity = 0: must be a whole number from 1 to",
         "server.accept.queue = 0: must be a number of entries from 1 to",

@@ -83,6 +83,29 @@ fn a_server_that_accepts_and_drops_sees_few_attempts() {
 }
 
 #[test]
+fn a_client_that_forgets_its_attempts_when_a_socket_opens_hammers_such_a_server() {
+    let mut builder = small(NamedScenario::AcceptThenDrop, 1_000);
+    old_defaults(&mut builder);
+    builder.set("groups.0.resets", "open");
+    let a_minute = run(&builder).totals.attempts_per_client_minute;
+    // Each delay is a first one: 2 s on average.
+    assert!((28.0..30.5).contains(&a_minute), "{a_minute}");
+}
+
+#[test]
+fn a_server_that_pays_double_for_clients_that_have_left_wastes_twice_as_much() {
+    let wasted = |cost: f64| {
+        let mut builder = drop_at(80);
+        builder.set("server.dead_work", cost).set("horizon", "40s");
+        let server = run(&builder).server;
+        server.wasted_us / server.dead_accepts
+    };
+    // Some clients leave while the server works on them.
+    let (full, double) = (wasted(1.0), wasted(2.0));
+    assert!(double.abs_diff(2 * full) < full / 100, "{full} {double}");
+}
+
+#[test]
 fn a_delay_of_zero_loses_no_client() {
     for latency in ["0ms", "1ms"] {
         let mut builder = small(NamedScenario::Flapping, 500);
