@@ -1,14 +1,15 @@
-//! The rule for storms: a fleet is stuck if and only if N/C > 2·T + D.
+//! The rule for storms: a fleet is stuck if and only if N/C > T + L + D.
 //!
 //! N is the number of clients, and C the number that the server accepts a second. T is the connect
-//! timeout, and D the mean delay once the backoff has reached its cap.
+//! timeout, and L the longest one to which it grows. D is the mean delay once the backoff has reached
+//! its cap. If the timeout does not grow, the edge is 2·T + D.
 //!
-//! Why: a client that is stuck tries for T seconds, gives up, and waits for D seconds on average.
-//! So N clients send N/(T + D) attempts a second. The server works on the attempts of clients that
-//! have left, because they are older. An attempt succeeds only if the server begins it within T.
+//! Why: after a loss, all clients try at once. The server accepts C·T of them in time. Each other
+//! client soon tries for L seconds, gives up, and waits for D seconds on average. So these N − C·T
+//! clients start (N − C·T)/(L + D) attempts a second. If that is more than C, the queue grows, and the
+//! server works for clients that have left, because they are the oldest.
 //!
-//! If the connect timeout grows while attempts time out, T is its bound: a fleet that is stuck has
-//! reached it. If the first retries are spread over S after a loss, the server keeps up with them
+//! If the first retries are spread over S after a loss, the server keeps up with them
 //! once S ≥ N/C − T, and no storm begins. A shorter spread moves the edge, and the rule does not say
 //! how far.
 //!
@@ -30,14 +31,18 @@ pub struct Rule {
     /// How long the server needs for all clients once: N/C.
     #[serde(rename = "load_ms", serialize_with = "millis")]
     pub load: Duration,
-    /// The timeout T: of the connect, or of the login if the login stage is the slowest. If the
-    /// timeout grows, it is its bound. With several groups, it is the mean over all clients.
+    /// The timeout T of the first attempt: of the connect, or of the login if the login stage is the
+    /// slowest. With several groups, it is the mean over all clients.
     #[serde(rename = "timeout_ms", serialize_with = "millis")]
     pub timeout: Duration,
+    /// The longest timeout L to which it grows, or T if it does not grow. With several groups, it is
+    /// the mean over all clients.
+    #[serde(rename = "longest_timeout_ms", serialize_with = "millis")]
+    pub longest_timeout: Duration,
     /// The mean delay D at the cap. With several groups, it is the mean over all clients.
     #[serde(rename = "mean_delay_ms", serialize_with = "millis")]
     pub mean_delay: Duration,
-    /// The edge, 2·T + D.
+    /// The edge, T + L + D.
     #[serde(rename = "edge_ms", serialize_with = "millis")]
     pub edge: Duration,
     /// The slowest stage.
@@ -64,7 +69,8 @@ pub enum Bottleneck {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Silent {
-    /// The queue holds less than T seconds of work: all that the server begins succeeds.
+    /// The queue holds less than L seconds of work: sooner or later, all that the server begins
+    /// succeeds.
     ShortQueue,
     /// The newest entry is next: its client is still there.
     Lifo,
@@ -83,7 +89,7 @@ impl Silent {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::ShortQueue => "the queue holds less work than one connect timeout",
+            Self::ShortQueue => "the queue holds less work than the longest timeout",
             Self::Lifo => "the server serves the newest client first",
             Self::CheapDeadWork => "clients that have left cost the server little",
             Self::Spread => "the first retries are spread so that the server keeps up",
@@ -93,10 +99,10 @@ impl Silent {
     }
 }
 
-/// The edge 2·T + D: above this N/C, a fleet is stuck.
+/// The edge T + L + D: above this N/C, a fleet is stuck.
 #[must_use]
-pub const fn edge(timeout: Duration, mean_delay: Duration) -> Duration {
-    timeout.saturating_mul(2).saturating_add(mean_delay)
+pub const fn edge(timeout: Duration, longest: Duration, mean_delay: Duration) -> Duration {
+    timeout.saturating_add(longest).saturating_add(mean_delay)
 }
 
 /// Applies the rule to a scenario.
@@ -124,33 +130,28 @@ pub fn apply(scenario: &Scenario) -> Rule {
         Duration::from_millis(u64::try_from(sum / u128::from(scenario.clients)).unwrap_or(u64::MAX))
     };
     let timeout = mean(&|config| match bottleneck {
-        Bottleneck::Accept => longest_connect_timeout(config),
-        Bottleneck::Login => login_timeout(config),
-    });
-    let mean_delay = mean(&|config| config.backoff().mean_at_cap());
-    let (load, edge) = (load(stage), edge(timeout, mean_delay));
-    let spread = mean(&|config| config.spread());
-    // The first retries have the timeout that has not grown.
-    let first = mean(&|config| match bottleneck {
         Bottleneck::Accept => config.connect_timeout(),
         Bottleneck::Login => login_timeout(config),
     });
+    let longest_timeout = mean(&|config| match bottleneck {
+        Bottleneck::Accept => config.connect_timeout_max(),
+        Bottleneck::Login => login_timeout(config),
+    });
+    let mean_delay = mean(&|config| config.backoff().mean_at_cap());
+    let (load, edge) = (load(stage), edge(timeout, longest_timeout, mean_delay));
+    let spread = mean(&|config| config.spread());
     let reasons = [
-        (stage.full_queue() < timeout, Silent::ShortQueue),
+        (stage.full_queue() < longest_timeout, Silent::ShortQueue),
         (stage.order == Order::Lifo, Silent::Lifo),
         (server.dead_work_ppm < PPM / 2, Silent::CheapDeadWork),
-        (!spread.is_zero() && spread >= load.saturating_sub(first), Silent::Spread),
+        (!spread.is_zero() && spread >= load.saturating_sub(timeout), Silent::Spread),
         (server.admission.is_some(), Silent::Admission),
         (server.crash.is_some(), Silent::Crash),
     ];
     let silent: Vec<_> =
         reasons.into_iter().filter_map(|(applies, reason)| applies.then_some(reason)).collect();
     let is_stuck = silent.is_empty().then_some(load > edge);
-    Rule { load, timeout, mean_delay, edge, bottleneck, is_stuck, silent }
-}
-
-fn longest_connect_timeout(config: &Config) -> Duration {
-    config.connect_timeout().max(config.connect_timeout_max())
+    Rule { load, timeout, longest_timeout, mean_delay, edge, bottleneck, is_stuck, silent }
 }
 
 fn login_timeout(config: &Config) -> Duration {

@@ -191,17 +191,18 @@ impl Page {
     fn rule(&mut self, plan: &Plan, study: &Study) {
         self.element(
             "p",
-            "A fleet gets stuck if N/C > 2·T + D. N is the number of clients, and C the \
+            "A fleet gets stuck if N/C > T + L + D. N is the number of clients, and C the \
              number that the server's slowest stage serves a second. T is the timeout of that \
-             stage, or its bound if it grows. D is the mean delay once the backoff has \
-             reached its cap. Why: a stuck client tries for T, and then waits for D. The \
-             server works on attempts of clients that have left, and is always too late for \
-             the others.",
+             stage, and L the longest one to which it grows. D is the mean delay once the \
+             backoff has reached its cap. Why: the server serves C·T clients in time. Each \
+             other one tries for L, and then waits for D. If they start more than C attempts \
+             a second, the server works for clients that have left, and is always too late \
+             for the others.",
         );
         self.raw("<table>\n");
         self.row(
             "th",
-            ["strategy", "N/C", "slowest stage", "T", "D", "edge 2·T + D", "the rule says"],
+            ["strategy", "N/C", "slowest stage", "T", "L", "D", "edge T + L + D", "the rule says"],
         );
         for row in &study.rows {
             let rule = &row.rule;
@@ -217,9 +218,10 @@ impl Page {
                     format!("nothing: {}", reasons.join(", "))
                 }
             };
-            let spans = [rule.load, rule.timeout, rule.mean_delay, rule.edge].map(seconds);
-            let [load, timeout, delay, edge] = &spans;
-            self.row("td", [&*row.name, load, stage, timeout, delay, edge, &*verdict]);
+            let spans = [rule.load, rule.timeout, rule.longest_timeout, rule.mean_delay, rule.edge]
+                .map(seconds);
+            let [load, timeout, longest, delay, edge] = &spans;
+            self.row("td", [&*row.name, load, stage, timeout, longest, delay, edge, &*verdict]);
         }
         self.raw("</table>\n");
         let searched = match (study.edge.found(), study.is_partial) {

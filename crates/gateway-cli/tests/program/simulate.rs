@@ -195,7 +195,7 @@ async fn results_are_the_same_twice_and_the_report_needs_nothing_else() {
          --queue 30s --horizon 2m --seed 1 --no-search",
         concat!("gateway ", env!("CARGO_PKG_VERSION"), ", seed 1"),
         "<td>full</td>",
-        "N/C &gt; 2·T + D",
+        "N/C &gt; T + L + D",
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }

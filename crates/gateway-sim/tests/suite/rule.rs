@@ -110,9 +110,13 @@ fn a_spread_of_the_load_less_the_timeout_wastes_nothing() {
 }
 
 #[test]
-fn a_timeout_that_grows_counts_with_its_bound() {
+fn a_timeout_that_grows_counts_once_as_it_is_and_once_with_its_bound() {
     let mut builder = with("decorrelated", "10s");
     builder.configure("connect_timeout_max", "60s");
-    let rule = apply(&builder.build().unwrap());
-    assert_eq!((rule.timeout.as_secs(), rule.edge.as_secs()), (60, 145));
+    let scenario = builder.build().unwrap();
+    let rule = apply(&scenario);
+    let seconds = [rule.timeout, rule.longest_timeout, rule.edge].map(|span| span.as_secs());
+    assert_eq!(seconds, [10, 60, 95]);
+    let found = edge(&scenario).unwrap().recovers_ms.unwrap();
+    assert!(found.abs_diff(95_275) <= 5_000, "{found}");
 }
