@@ -42,8 +42,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     let simulated = rate(events, seconds);
     let (events, seconds) = as_tasks(tasks)?;
     line("as tasks", tasks, events, seconds);
-    println!("ratio: {:.1}", simulated / rate(events, seconds));
+    let as_tasks = rate(events, seconds);
+    let (events, seconds) = core_alone(events);
+    line("core alone", 1, events, seconds);
+    let core = rate(events, seconds);
+    println!("simulated to tasks: {:.1}", simulated / as_tasks);
+    println!("core alone to tasks, the most that is possible: {:.1}", core / as_tasks);
     Ok(())
+}
+
+/// One connection whose attempts are refused, without any scheduling: what the core itself costs.
+fn core_alone(events: u64) -> (u64, f64) {
+    let start = Clock::now();
+    let mut connection = Connection::from_seed(Arc::new(Config::default()), 1);
+    let mut now = gateway_core::Instant::ZERO;
+    let _ = connection.handle(now, Event::ConnectRequested);
+    let mut told = 1;
+    while told < events {
+        if let Some(socket) = connection.socket() {
+            let _ = connection.handle(now, Event::OpenFailed(socket, OpenError::Refused));
+        } else if let Some(due) = connection.next_deadline() {
+            now = due;
+            let _ = connection.handle(now, Event::Tick);
+        }
+        told += 1;
+    }
+    (told, start.elapsed())
 }
 
 fn scenario(named: NamedScenario, clients: u32) -> Result<Scenario, Box<dyn Error>> {
