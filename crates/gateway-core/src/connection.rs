@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -207,7 +207,7 @@ impl<R: Rng, D: Dialect> Connection<R, D> {
                 Encoded::Text
             }
             Outgoing::WebSocketPing(number) => {
-                let _ = write!(into, "{number}"); // writing to a String cannot fail
+                into.push_str(itoa::Buffer::new().format(number));
                 Encoded::Ping
             }
         };

@@ -1,7 +1,7 @@
 //! The heartbeat in JSON: its texts, and how to recognise them.
 
 use alloc::string::String;
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -39,13 +39,14 @@ impl JsonHeartbeat {
     pub(crate) const BEATS: Interest = Interest::texts_up_to(Self::LONGEST);
 
     fn write(kind: &str, timestamp: Option<UnixMillis>, into: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = match timestamp {
-            Some(UnixMillis(millis)) => {
-                write!(into, r#"{{"type":"{kind}","timestamp":{millis}}}"#)
-            }
-            None => write!(into, r#"{{"type":"{kind}"}}"#),
-        };
+        into.push_str(r#"{"type":""#);
+        into.push_str(kind);
+        into.push('"');
+        if let Some(UnixMillis(millis)) = timestamp {
+            into.push_str(r#","timestamp":"#);
+            into.push_str(itoa::Buffer::new().format(millis));
+        }
+        into.push('}');
     }
 }
 
