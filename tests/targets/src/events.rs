@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gateway_core::{
-    Action, DialectCall, DialectCallKind, DisconnectCause, Effect, Event, Instant, Notice,
-    Observed, Observer, Outgoing,
+    Action, ConnectionState, DialectCall, DialectCallKind, DisconnectCause, Effect, Event, Instant,
+    Notice, Observed, Observer, Outgoing,
 };
 use gateway_testkit::history::{Plan, World, run_observed};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,9 @@ pub(crate) fn sights(world: &World) -> Sights {
     }
     if statistics.reconnects > 0 {
         sights.insert("reconnected");
+    }
+    if world.rig.connection.state() == ConnectionState::Connecting {
+        sights.insert("an attempt at the end");
     }
     if statistics.stale_events > 0 {
         sights.insert("stale");

@@ -201,6 +201,7 @@ const FINDINGS: &[(&str, &[&str])] = &[
         "frames/an-empty-text-behind-a-long-one-shares-no-copy",
         &["a text", "a text behind one that shares no copy"],
     ),
+    ("reference/a-connect-request-ends-a-least-delay-under-a-budget", &["an attempt at the end"]),
     (
         "reference/a-least-delay-to-the-end-of-time-is-kept-whole",
         &["stale", "a deadline at the end of time"],

@@ -57,6 +57,9 @@ impl Checker {
             self.wait = None;
         }
         self.granted = None;
+        if seen.event == Event::ConnectRequested {
+            self.retries.tried(); // an attempt that the application asks for waits for the budget alone
+        }
         self.asked = Some(Asked {
             at,
             since: self.now,
