@@ -68,7 +68,7 @@ pub(crate) struct FleetArgs {
     #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
     pub(crate) connect_timeout: Option<String>,
 
-    /// Doubles the connect timeout while attempts end by it, up to SPAN.
+    /// Makes the connect timeout four times as long after each attempt that ends by it, up to SPAN.
     #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
     pub(crate) connect_timeout_max: Option<String>,
 
