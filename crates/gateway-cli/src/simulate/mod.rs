@@ -124,13 +124,18 @@ fn painted(study: &Study, plan: &Plan, answer: &str) -> String {
     Painter::of_stdout().paint(paint, answer).to_string()
 }
 
-/// The summary comes last: where it is, the other files are complete.
+/// The summary comes after the files that it names: where it is, they are complete.
 fn write(folder: &Folder, plan: &Plan, study: &Study, answer: &str) -> io::Result<()> {
+    let mut curves = Vec::new();
     for row in &study.rows {
         if let Some(outcome) = &row.outcome {
-            folder.write(&folder::curve(&row.name), &summary::csv(&outcome.curve))?;
+            let name = folder::curve(&row.name);
+            folder.write(&name, &summary::csv(&outcome.curve))?;
+            curves.push(name);
         }
     }
     folder.write(folder::REPORT, &report::report(plan, study, answer))?;
-    folder.write(folder::SUMMARY, &summary::summary(plan, study, answer))
+    folder.write(folder::SUMMARY, &summary::summary(plan, study, answer))?;
+    // Last, so that an error above leaves the results of an earlier command whole.
+    folder.remove_old_curves(&curves)
 }

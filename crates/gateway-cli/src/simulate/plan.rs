@@ -36,7 +36,7 @@ pub(super) struct Variant {
 }
 
 /// The name of a variant whose groups have different strategies.
-const MIXED: &str = "mixed";
+pub(super) const MIXED: &str = "mixed";
 /// The word for all strategies.
 const ALL: &str = "all";
 
