@@ -102,19 +102,23 @@ fn read(args: &SimulateArgs, problems: &mut Problems) -> Option<(Vec<Variant>, u
     let Some(jitter) = &args.fleet.jitter else {
         return Some((vec![Variant { name: own_name, scenario: own? }], 0));
     };
-    let names: Vec<&str> = match jitter.as_str() {
-        ALL => Strategy::ALL.map(Strategy::name).to_vec(),
-        list => list.split(',').map(str::trim).collect(),
+    let mut names: Vec<String> = match jitter.as_str() {
+        ALL => Strategy::ALL.map(|strategy| strategy.to_string()).to_vec(),
+        list => list.split(',').map(|name| written(name.trim())).collect(),
     };
+    // The scenario's own strategy may be one with numbers, which no list has.
+    if jitter == ALL && Strategy::parse(&own_name).is_some() {
+        names.push(own_name.clone());
+    }
     let mut variants: Vec<Variant> = Vec::new();
     for name in names {
         if name.is_empty() {
             let limit = "must be strategies with commas between them, or all";
             problems.add("reconnect.jitter", jitter, limit, "--jitter");
         } else if variants.iter().all(|variant| variant.name != name) {
-            let builder = changes::with_strategy(&builder, name);
+            let builder = changes::with_strategy(&builder, &name);
             let scenario = build(&builder, &changes, &origin, problems);
-            variants.extend(scenario.map(|scenario| Variant { name: name.to_owned(), scenario }));
+            variants.extend(scenario.map(|scenario| Variant { name, scenario }));
         }
     }
     let own_place = variants.iter().position(|variant| variant.name == own_name);
@@ -173,11 +177,17 @@ fn named(path: &Path) -> Option<NamedScenario> {
     NamedScenario::from_str(path.to_str()?).ok()
 }
 
-/// The name of the strategy of all groups.
+/// The strategy of all groups, as [`written`].
 fn strategy(scenario: &Scenario) -> String {
-    let mut names = scenario.groups().iter().map(|group| group.config.backoff().strategy().name());
-    let first = names.next().unwrap_or(MIXED);
-    if names.all(|name| name == first) { first.to_owned() } else { MIXED.to_owned() }
+    let mut all = scenario.groups().iter().map(|group| group.config.backoff().strategy());
+    let first = all.next().filter(|first| all.all(|strategy| strategy == *first));
+    first.map_or_else(|| MIXED.to_owned(), |strategy| strategy.to_string())
+}
+
+/// The one form of a strategy that has several, such as `uniform:0.5:1` and `uniform:0.50:1`. An
+/// unknown name stays, for its error.
+fn written(name: &str) -> String {
+    Strategy::parse(name).map_or_else(|| name.to_owned(), |strategy| strategy.to_string())
 }
 
 /// The command without what does not change its results. A file is named without its folder.

@@ -281,7 +281,7 @@ impl Page {
                 format!(
                     "{}, delays {} from {} to {}",
                     timeouts(&group.config),
-                    backoff.strategy().name(),
+                    backoff.strategy(),
                     format_duration(backoff.initial()),
                     format_duration(backoff.max())
                 ),

@@ -117,6 +117,43 @@ async fn every_strategy_has_a_row_and_the_own_one_leads() {
 }
 
 #[tokio::test]
+async fn strategies_with_numbers_are_told_apart() {
+    let rows = |stdout: &str, name: &str| {
+        let rows = stdout.lines().filter(|line| line.starts_with(&format!("{name} ")));
+        rows.count()
+    };
+    let folder = folder("numbers");
+    let line = format!(
+        "{STUCK} --jitter uniform:0.5:1,uniform:0.50:1,uniform:0.7:3 --out {}",
+        folder.display()
+    );
+    let Ended { stdout, .. } = simulate(&line).await;
+    assert!(stdout.starts_with("With uniform:0.5:1, the fleet does not recover"), "{stdout}");
+    assert_eq!(
+        ["uniform:0.5:1", "uniform:0.50:1", "uniform:0.7:3"].map(|name| rows(&stdout, name)),
+        [3, 0, 3],
+        "{stdout}"
+    );
+    let report = read(&folder, "report.html");
+    assert!(report.contains("delays uniform:0.5:1 from "), "{report}");
+    assert!(folder.join("curve-uniform-0.7-3.csv").exists());
+
+    let own = file(
+        "uniform.toml",
+        "name='own'\nclients=20\nhorizon='5s'\n[server.accept]\ncapacity=1\n\
+         [[faults]]\nkind='drop'\nat=0\n[[groups]]\n\
+         config.reconnect.jitter='uniform:0.70:3'",
+    );
+    let line = format!("simulate --no-search --scenario {}", own.display());
+    let alone = simulate(&line).await.stdout;
+    assert_eq!(rows(&alone, "uniform:0.7:3"), 3, "{alone}");
+    let all = simulate(&format!("{line} --jitter all")).await.stdout;
+    assert!(all.starts_with("With uniform:0.7:3, the fleet does not recover"), "{all}");
+    assert_eq!(rows(&all, "uniform:0.7:3"), 3, "{all}");
+    assert_eq!(rows(&all, "none"), 3, "{all}");
+}
+
+#[tokio::test]
 async fn flags_override_the_scenario() {
     let printed = |flags: &str| {
         let line = format!("simulate --print {flags}");
