@@ -17,6 +17,8 @@ use gateway_sim::{
     smallest_spread_with, smallest_timeout_growth_with,
 };
 
+use gateway_tokio::core::ConfigErrors;
+
 use super::{
     plan::{Plan, Variant},
     progress::Progress,
@@ -55,7 +57,7 @@ pub(super) enum Finding<T> {
     Unsearched,
     /// A signal stopped it.
     Stopped,
-    /// The scenario cannot be changed in this way: for example, it would lack a setting.
+    /// The scenario cannot be changed in this way: for example, a fault would begin after its end.
     Impossible,
     Found(T),
 }
@@ -74,6 +76,14 @@ impl<T> Finding<T> {
             Err(SearchError::Stopped) => Self::Stopped,
             Err(_) => Self::Impossible,
         }
+    }
+
+    /// What a search finds in a scenario with an earlier end, if there can be one.
+    fn within(
+        hurried: &Result<Scenario, ConfigErrors>,
+        search: impl FnOnce(&Scenario) -> Result<T, SearchError>,
+    ) -> Self {
+        hurried.as_ref().map_or(Self::Impossible, |scenario| Self::of(search(scenario)))
     }
 }
 
@@ -153,10 +163,12 @@ impl Study {
             let on_progress: OnProgress<'_> = &mut on_progress;
             match index {
                 0 => Found::Edge(Finding::of(edge_with(scenario, on_progress))),
-                1 => Found::Spread(Finding::of(smallest_spread_with(&hurried, on_progress))),
-                _ => {
-                    Found::Growth(Finding::of(smallest_timeout_growth_with(&hurried, on_progress)))
-                }
+                1 => Found::Spread(Finding::within(&hurried, |scenario| {
+                    smallest_spread_with(scenario, on_progress)
+                })),
+                _ => Found::Growth(Finding::within(&hurried, |scenario| {
+                    smallest_timeout_growth_with(scenario, on_progress)
+                })),
             }
         });
         for found in found {
@@ -170,11 +182,13 @@ impl Study {
 }
 
 /// The scenario with an earlier end.
-fn ending_at(scenario: &Scenario, end: Duration) -> Scenario {
+///
+/// # Errors
+/// A fault begins after this end: `measure_from` may be earlier than the last fault.
+fn ending_at(scenario: &Scenario, end: Duration) -> Result<Scenario, ConfigErrors> {
     let mut builder = scenario.to_builder();
     builder.set("horizon", format!("{}ms", end.as_millis()));
-    // A fault may begin after the instant from which the recovery counts.
-    builder.build().unwrap_or_else(|_| scenario.clone())
+    builder.build()
 }
 
 enum Found {

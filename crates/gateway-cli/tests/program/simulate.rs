@@ -98,6 +98,21 @@ async fn settings_that_help_are_found_and_do() {
 }
 
 #[tokio::test]
+async fn no_setting_is_said_to_help_within_a_time_that_was_not_simulated() {
+    // The recovery counts from the first drop. The second comes after the 120 s of a good one.
+    let own = file(
+        "late.toml",
+        "name = 'late'\nclients = 300\nhorizon = '10m'\nmeasure_from = 0\n[server.accept]\n\
+         capacity = 10\n[[faults]]\nkind = 'drop'\nat = 0\n[[faults]]\nkind = 'drop'\nat = '9m'",
+    );
+    let Ended { status, stdout, .. } =
+        simulate(&format!("simulate --quiet --scenario {}", own.display())).await;
+    assert_eq!(status, Some(0));
+    assert!(stdout.contains("the edge is "), "{stdout}");
+    assert!(!stdout.contains("recovers it within"), "{stdout}");
+}
+
+#[tokio::test]
 async fn every_strategy_has_a_row_and_the_own_one_leads() {
     let alone = simulate(STUCK).await.stdout;
     let own = alone.lines().nth(3).and_then(|row| row.split(' ').next()).unwrap_or_default();
