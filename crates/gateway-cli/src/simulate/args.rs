@@ -48,7 +48,7 @@ pub(crate) struct SimulateArgs {
 #[command(next_help_heading = "The clients")]
 pub(crate) struct FleetArgs {
     /// The number of clients.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) clients: Option<String>,
 
     /// How delays are drawn: a strategy, several with commas, or `all`. Each is simulated
@@ -57,27 +57,27 @@ pub(crate) struct FleetArgs {
     pub(crate) jitter: Option<String>,
 
     /// The delay of the first retry, before jitter.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) initial_delay: Option<String>,
 
     /// The longest delay before jitter.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) max_delay: Option<String>,
 
     /// How long a client waits for a connection.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) connect_timeout: Option<String>,
 
     /// Makes the connect timeout four times as long after each attempt that ends by it, up to SPAN.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) connect_timeout_max: Option<String>,
 
     /// Delays the first retry after the loss of a ready connection by a random part of SPAN.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) spread: Option<String>,
 
     /// How long a client waits for the answer to its login.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) login_timeout: Option<String>,
 }
 
@@ -86,20 +86,20 @@ pub(crate) struct FleetArgs {
 #[command(next_help_heading = "The server")]
 pub(crate) struct ServerArgs {
     /// How many connections each node accepts a second.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) accepts: Option<String>,
 
     /// How long a worker needs for a login, such as 3ms or 500us.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) login: Option<String>,
 
     /// How many logins each node serves at the same time.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) login_workers: Option<String>,
 
     /// How many connections wait at most in front of each stage: a number, or a span such as 10s,
     /// which stands for what the stage serves in it.
-    #[arg(long, value_name = "N|SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N|SPAN", allow_hyphen_values = true)]
     pub(crate) queue: Option<String>,
 }
 
@@ -108,11 +108,11 @@ pub(crate) struct ServerArgs {
 #[command(next_help_heading = "The simulation")]
 pub(crate) struct RunArgs {
     /// The seed. The same command and seed give the same results, byte for byte.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) seed: Option<String>,
 
     /// When the simulation ends, in simulated time.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) horizon: Option<String>,
 
     /// Does not search for the edge, nor for settings with which the fleet recovers. These searches

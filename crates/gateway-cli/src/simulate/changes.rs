@@ -25,6 +25,7 @@ enum Target {
 
 const LOGIN_TIMEOUT: &str = "login.timeout";
 const JITTER: &str = "reconnect.jitter";
+const LOGIN_SERVICE: &str = "server.login.service";
 const LOGIN_QUEUE: &str = "server.login.queue";
 
 /// The flags that were given and change the scenario, in the order of the help.
@@ -42,7 +43,7 @@ pub(super) fn changes(args: &SimulateArgs) -> Vec<Change> {
         ("--spread", &fleet.spread, Core("reconnect.spread")),
         ("--login-timeout", &fleet.login_timeout, Core(LOGIN_TIMEOUT)),
         ("--accepts", &server.accepts, Scenario(&["server.accept.capacity"])),
-        ("--login", &server.login, Scenario(&["server.login.service"])),
+        ("--login", &server.login, Scenario(&[LOGIN_SERVICE])),
         ("--login-workers", &server.login_workers, Scenario(&["server.login.workers"])),
         ("--queue", &server.queue, Scenario(&["server.accept.queue", LOGIN_QUEUE])),
         ("--seed", &run.seed, Scenario(&["seed"])),
@@ -77,7 +78,9 @@ pub(super) fn apply(changes: &[Change], builder: &mut ScenarioBuilder) {
                     _ => {}
                 }
                 for path in paths {
-                    if *path != LOGIN_QUEUE || has_login(builder) {
+                    if *path == LOGIN_SERVICE {
+                        builder.set(path, whole(value).unwrap_or_else(|| value.clone()));
+                    } else if *path != LOGIN_QUEUE || has_login(builder) {
                         builder.set(path, plain(value));
                     }
                 }
@@ -91,6 +94,27 @@ fn plain(value: &str) -> Value {
     value.parse().map_or_else(|_| Value::String(value.to_owned()), Value::Integer)
 }
 
+/// A span with a fraction, such as `0.5ms`, as a whole number of microseconds or nanoseconds, which
+/// is what a scenario has. `None` if it has no fraction, or is no whole number of nanoseconds.
+fn whole(value: &str) -> Option<String> {
+    const UNITS: [(&str, usize); 3] = [("us", 3), ("ms", 6), ("s", 9)];
+
+    let (number, digits) =
+        UNITS.iter().find_map(|(unit, digits)| Some((value.trim().strip_suffix(unit)?, digits)))?;
+    let (seconds, fraction) = number.trim().split_once('.')?;
+    let fraction = fraction.trim_end_matches('0');
+    let is_number = |text: &str| text.bytes().all(|letter| letter.is_ascii_digit());
+    if seconds.is_empty() || !is_number(seconds) || !is_number(fraction) {
+        return None;
+    }
+    let zeros = "0".repeat(digits.checked_sub(fraction.len())?);
+    let nanos: u64 = format!("{seconds}{fraction}{zeros}").parse().ok()?;
+    Some(match nanos % 1_000 {
+        0 => format!("{}us", nanos / 1_000),
+        _ => format!("{nanos}ns"),
+    })
+}
+
 /// The scenario with a strategy.
 pub(super) fn with_strategy(builder: &ScenarioBuilder, name: &str) -> ScenarioBuilder {
     let mut builder = builder.clone();
@@ -101,6 +125,13 @@ pub(super) fn with_strategy(builder: &ScenarioBuilder, name: &str) -> ScenarioBu
 /// Whether the server has a login stage.
 pub(super) fn has_login(builder: &ScenarioBuilder) -> bool {
     source(builder).get("server").is_some_and(|server| server.get("login").is_some())
+}
+
+/// Whether the login stage says how long a login takes.
+pub(super) fn has_login_service(builder: &ScenarioBuilder) -> bool {
+    let source = source(builder);
+    let login = source.get("server").and_then(|server| server.get("login"));
+    login.is_some_and(|login| login.get("service").is_some())
 }
 
 /// Whether a group says how its clients log in.
@@ -132,4 +163,37 @@ impl Change {
 fn in_groups(field: &str) -> Option<&str> {
     let (_, setting) = field.strip_prefix("groups.")?.split_once(".config.")?;
     Some(setting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_becomes_a_whole_number_of_a_smaller_unit() {
+        for (value, expected) in [
+            ("0.5ms", "500us"),
+            ("1.50ms", "1500us"),
+            ("0.0025 ms", "2500ns"),
+            ("2.5us", "2500ns"),
+            ("0.003s", "3000us"),
+            ("3.0ms", "3000us"),
+        ] {
+            assert_eq!(whole(value).as_deref(), Some(expected), "{value}");
+        }
+        for value in [
+            "3ms",
+            "500us",
+            "1.5",
+            "0.0000005ms",
+            "-0.5ms",
+            ".5ms",
+            "0.-5ms",
+            "1.5.2ms",
+            "0.5h",
+            "99999999999999.5s",
+        ] {
+            assert_eq!(whole(value), None, "{value}");
+        }
+    }
 }

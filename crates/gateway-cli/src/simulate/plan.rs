@@ -97,6 +97,12 @@ fn read(args: &SimulateArgs, problems: &mut Problems) -> Option<(Vec<Variant>, u
         let limit = "must be set, or no client logs in: add --login, such as --login 3ms";
         problems.add("server.login", "", limit, "--login-timeout");
     }
+    if args.server.login_workers.is_some() && !changes::has_login_service(&builder) {
+        let limit = "must be set, or workers have nothing to do: add --login, such as --login 3ms";
+        problems.add("server.login.service", "", limit, "--login-workers");
+        // Any time will do for the search for other errors.
+        builder.remove("server.login.capacity").set("server.login.service", "1ms");
+    }
     let own = build(&builder, &changes, &origin, problems);
     let own_name = own.as_ref().map(strategy).unwrap_or_default();
     let Some(jitter) = &args.fleet.jitter else {

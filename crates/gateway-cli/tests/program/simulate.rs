@@ -180,6 +180,8 @@ async fn flags_override_the_scenario() {
     assert_eq!(login["server"]["login"]["workers"].as_integer(), Some(4));
     assert_eq!(login["server"]["login"]["queue"].as_str(), Some("20s"));
     assert_eq!(login["server"]["accept"]["queue"].as_str(), Some("20s"));
+    let half = printed("--login 0.5ms --login-workers 3").await;
+    assert!(half.contains("service = \"500us\"") && half.contains("workers = 3"), "{half}");
 
     let timeouts = printed("--connect-timeout 5s --max-delay 20s --seed 7 --horizon 3m").await;
     let timeouts: toml::Table = timeouts.parse().expect("it is TOML");

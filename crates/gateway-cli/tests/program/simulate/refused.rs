@@ -51,6 +51,48 @@ async fn every_flag_is_refused_with_field_value_and_limit() {
 }
 
 #[tokio::test]
+async fn spans_below_zero_are_refused_with_all_other_errors() {
+    let spans = [
+        "--initial-delay",
+        "--max-delay",
+        "--connect-timeout",
+        "--connect-timeout-max",
+        "--spread",
+        "--login",
+        "--horizon",
+    ];
+    let flags = spans.map(|flag| format!("{flag} -1s")).join(" ");
+
+    let ended = simulate(&format!("simulate {flags} --queue -1s --clients -1")).await;
+
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    for flag in spans.into_iter().chain(["--queue", "--clients"]) {
+        let of_flag = |line: &&str| line.ends_with(&format!(" [{flag}]"));
+        let line = ended.stderr.lines().find(of_flag);
+        let line = line.unwrap_or_else(|| panic!("{flag}: {}", ended.stderr));
+        assert!(line.contains(" = \"-1") && line.contains(": must be a "), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn workers_without_a_login_are_refused_with_the_missing_flag() {
+    let lonely = simulate("simulate --login-workers 3 --clients 0").await;
+    assert_refused(&lonely, &["server.login.service: must be set", "clients = \"0\": must be "]);
+    assert!(lonely.stderr.contains(": add --login, such as --login 3ms  [--login-workers]"));
+
+    let capacity = file(
+        "capacity.toml",
+        "clients = 10\n[server.accept]\ncapacity = 10\n[server.login]\ncapacity = 10",
+    );
+    let line = format!("simulate --login-workers x --scenario {}", capacity.display());
+    let login = simulate(&line).await;
+    assert_refused(
+        &login,
+        &["server.login.service: must be set", "server.login.workers = \"x\": must be a whole "],
+    );
+}
+
+#[tokio::test]
 async fn a_file_is_refused_with_all_its_errors() {
     let wrong = file(
         "ten.toml",
