@@ -60,6 +60,7 @@ fn the_rule_says_nothing_where_it_does_not_apply() {
         ("server.accept.queue", "9s", Silent::ShortQueue),
         ("server.accept.order", "lifo", Silent::Lifo),
         ("server.dead_work", "0.1", Silent::CheapDeadWork),
+        ("server.dead_work", "1.5", Silent::DearDeadWork),
     ] {
         let mut builder = with("decorrelated", "10s");
         builder.set(field, value);
@@ -119,4 +120,46 @@ fn a_timeout_that_grows_counts_once_as_it_is_and_once_with_its_bound() {
     assert_eq!(seconds, [10, 60, 95]);
     let found = edge(&scenario).unwrap().recovers_ms.unwrap();
     assert!(found.abs_diff(95_275) <= 5_000, "{found}");
+}
+
+/// Half of the clients are of each kind. The old ones try more often, so the edge is closer to theirs.
+#[test]
+fn groups_with_other_settings_count_by_how_often_they_try() {
+    let mut builder = with("decorrelated", "10s");
+    builder
+        .set("groups.0.name", "old")
+        .set("groups.0.share", 0.5)
+        .set("groups.1.name", "new")
+        .set("groups.1.share", 0.5)
+        .set("groups.1.config.reconnect.jitter", "decorrelated-floored")
+        .set("groups.1.config.reconnect.initial_delay", "1s")
+        .set("groups.1.config.reconnect.max_delay", "34s")
+        .set("groups.1.config.reconnect.spread", "0ms")
+        .set("groups.1.config.connect_timeout", "10s")
+        .set("groups.1.config.connect_timeout_max", "60s")
+        .set("groups.1.config.heartbeat.kind", "off");
+    let scenario = builder.build().unwrap();
+    let rule = u64::try_from(apply(&scenario).edge.as_millis()).unwrap();
+    assert!(rule.abs_diff(60_000) <= 500, "{rule}");
+    let found = edge(&scenario).unwrap().recovers_ms.unwrap();
+    assert!(found.abs_diff(rule) <= 5_000, "{found}, by the rule {rule}");
+}
+
+#[test]
+fn only_the_clients_that_are_lost_at_once_count() {
+    let mut builder = with("decorrelated", "10s");
+    builder.set("server.accept.service", "120ms"); // 60 s for all clients
+    let load = |builder: &ScenarioBuilder| {
+        let rule = apply(&builder.build().unwrap());
+        (rule.load.as_secs(), rule.is_stuck)
+    };
+    assert_eq!(load(&builder), (60, Some(true)));
+    builder.set("faults.0.share", 0.5);
+    assert_eq!(load(&builder), (30, Some(false)));
+    assert!(Simulation::new(&builder.build().unwrap()).run().is_recovered);
+    let mut cold = builder.clone();
+    cold.set("start", "cold");
+    assert_eq!(load(&cold), (60, Some(true)), "a cold fleet connects as a whole");
+    builder.set("faults.1.kind", "outage").set("faults.1.from", "10s").set("faults.1.to", "20s");
+    assert_eq!(load(&builder), (60, Some(true)), "an outage loses all connections");
 }
