@@ -46,11 +46,13 @@ impl World {
         }
     }
 
-    /// The client notices the loss of its connection some time later.
+    /// The client notices the loss of its connection some time later. Until then, what the server
+    /// answers arrives as usual.
     fn notice(&mut self, client: &mut Client, index: u32) {
         let within = millis(self.network.detection).saturating_add(1);
         let delay = self.delay().saturating_add(self.draws.below(within));
-        self.deliver(client, index, What::Lost, delay);
+        let at = self.now.saturating_add(delay).max(u64::from(client.inbox_at));
+        self.schedule(at, index, What::Lost, client.life);
     }
 
     fn leave(&mut self, clients: &mut [Client], only: Option<u32>, how: Leave) {

@@ -296,6 +296,7 @@ impl<'w> Run<'w> {
         client.life = (client.life + 1) & wheel::LIFE_MASK;
         client.armed = NEVER;
         client.opened_at = NEVER;
+        client.inbox_at = 0;
         client.connection = Connection::from_seed(config, seed);
         self.talk(index).tell(Event::ConnectRequested);
     }

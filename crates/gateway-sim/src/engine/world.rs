@@ -143,7 +143,8 @@ impl World {
     pub(super) fn open(&mut self, client: &mut Client, index: u32) -> Option<What> {
         client.life = (client.life + 1) & LIFE_MASK;
         client.opened_at = u32::try_from(self.now).unwrap_or(NEVER);
-        client.tries = 0;
+        // What arrives on the new socket does not wait for what the old one would bring.
+        client.inbox_at = 0;
         let tally = self.tally(client);
         tally.totals.opens += 1;
         tally.opens_now += 1;
@@ -152,6 +153,7 @@ impl World {
 
     /// The client sends something to the server.
     pub(super) fn send(&mut self, client: &mut Client, index: u32, what: What) -> Option<What> {
+        client.tries = 0;
         if !self.is_instant {
             let at = self.now.saturating_add(self.delay());
             self.schedule(at, index, what, client.life);

@@ -113,6 +113,50 @@ fn losses_are_noticed_within_the_span_of_detection() {
     assert!(spread < at_once / 4.0, "{spread} of {at_once}");
 }
 
+/// A node that is up resets what it does not know. So a ping finds the loss long before its detection.
+#[test]
+fn a_ping_finds_a_loss_before_its_detection_and_the_next_socket_opens_at_once() {
+    for latency in ["0ms", "20ms"] {
+        let mut builder = small(NamedScenario::Drop, 500);
+        builder
+            .set("server.accept.capacity", 5_000)
+            .remove("server.accept.service")
+            .set("network.latency", latency)
+            .set("network.detection", "5m");
+        let outcome = run(&builder);
+        let config = builder.build().unwrap().groups()[0].config.clone();
+        // One ping, and one or two delays.
+        let most =
+            config.heartbeat_interval() + config.spread() + std::time::Duration::from_secs(15);
+        assert!(
+            outcome.recovery.t99_ms.is_some_and(|t99| u128::from(t99) < most.as_millis()),
+            "{latency}: {:?}, at most {most:?}",
+            outcome.recovery
+        );
+    }
+}
+
+/// The kernel counts anew for each message: 1, 3 and 7 s.
+#[test]
+fn a_login_that_is_sent_again_does_not_wait_for_the_tries_of_the_connection_request() {
+    let mut builder = small(NamedScenario::Outage, 2);
+    builder
+        .set("start", "cold")
+        .set("horizon", "60s")
+        .set("faults.0.to", "6500ms")
+        .set("faults.0.how", "blackholed")
+        .set("server.accept.service", "1us")
+        .set("server.login.service", "500ms")
+        .set("server.login.queue", 1)
+        .set("server.login.full", "drop-syn")
+        .configure("connect_timeout", "20s")
+        .configure("connect_timeout_max", "20s")
+        .configure("reconnect.spread", "0ms");
+    let outcome = run(&builder);
+    assert_eq!(outcome.totals.opens, 2, "{:?}", outcome.totals);
+    assert!(outcome.recovery.t99_ms.is_some_and(|t99| t99 < 3_000), "{:?}", outcome.recovery);
+}
+
 #[test]
 fn groups_have_their_own_settings_and_results() {
     let mut builder = small(NamedScenario::Outage, 1_000);
