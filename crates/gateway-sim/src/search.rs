@@ -7,7 +7,7 @@ use gateway_core::ConfigErrors;
 
 use crate::outcome::Progress;
 use crate::rule::{self, Bottleneck};
-use crate::scenario::{Scenario, ScenarioBuilder};
+use crate::scenario::{RATE, Scenario, ScenarioBuilder};
 use crate::{Simulation, outcome};
 
 /// The edge of a scenario, as the simulation shows it.
@@ -17,7 +17,7 @@ pub struct Edge {
     /// The largest N/C that recovered, in milliseconds. `None`: even the smallest did not.
     pub recovers_ms: Option<u64>,
     /// The smallest N/C that did not recover, in milliseconds. `None`: all recovered, up to a
-    /// quarter of the horizon.
+    /// quarter of the time that a run may take, or up to the scenario's own N/C if that is larger.
     pub stuck_ms: Option<u64>,
     /// How many simulations this took.
     pub runs: u32,
@@ -42,7 +42,7 @@ pub struct Search {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// A changed scenario is not valid. One reason is a setting that the core does not have.
+    /// A changed scenario is not valid.
     #[error("{0}")]
     Scenario(#[from] ConfigErrors),
     /// The progress function ended the search.
@@ -57,7 +57,8 @@ pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 ///
 /// The service time of the slowest stage changes. Close to the edge, a recovery takes long. So a run
 /// counts as stuck if it takes more than an hour, or more than the scenario's horizon if that is
-/// longer. A fleet of more than 2,000 clients is [scaled down](Scenario::scaled) to that.
+/// longer. A larger fleet is [scaled down](Scenario::scaled) to 2,000 clients, or to 200 a node. A
+/// rate limit changes in the same ratio as C. A queue that is given as a span stays that span.
 ///
 /// # Errors
 /// A changed scenario is not valid.
@@ -73,9 +74,13 @@ pub fn edge_with(scenario: &Scenario, progress: OnProgress<'_>) -> Result<Edge, 
     const TO_MS: u64 = 500;
     const HOUR_MS: u64 = 60 * 60 * 1_000;
     const CLIENTS: u32 = 2_000;
-    let most = (scenario.horizon_ms / 4).max(TO_MS);
-    let mut builder = scenario.scaled_builder(scenario.clients.min(CLIENTS));
-    builder.set("horizon", i64::try_from(scenario.horizon_ms.max(HOUR_MS)).unwrap_or(i64::MAX));
+    const CLIENTS_A_NODE: u32 = 200;
+    let longest = scenario.horizon_ms.max(HOUR_MS);
+    let own = millis(rule::apply(scenario).load);
+    let most = (longest / 4).max(own);
+    let clients = scenario.server.nodes.saturating_mul(CLIENTS_A_NODE).max(CLIENTS);
+    let mut builder = scenario.scaled_builder(scenario.clients.min(clients));
+    builder.set("horizon", i64::try_from(longest).unwrap_or(i64::MAX));
     builder.set("step", "10s");
     let scenario = &builder.build()?;
     let mut runs = 0;
@@ -83,7 +88,7 @@ pub fn edge_with(scenario: &Scenario, progress: OnProgress<'_>) -> Result<Edge, 
         runs += 1;
         recovery(&with_load(scenario, load_ms).build()?, progress).map(|t99| t99.is_some())
     };
-    let rule = u64::try_from(rule::apply(scenario).edge.as_millis()).unwrap_or(u64::MAX);
+    let rule = millis(rule::apply(scenario).edge);
     let (mut low, mut high) = (None, None);
     // Brackets the edge, from the rule's on.
     let mut load = rule.clamp(TO_MS, most);
@@ -119,18 +124,31 @@ fn with_load(scenario: &Scenario, load_ms: u64) -> ScenarioBuilder {
         _ => ("server.accept", &server.accept),
     };
     let workers = u128::from(stage.workers) * u128::from(server.nodes);
-    let nanos = u128::from(load_ms) * 1_000_000 * workers / u128::from(scenario.clients);
+    let lost = u128::from(rule::lost_at_once(scenario));
+    let nanos = (u128::from(load_ms) * 1_000_000 * workers / lost).max(1_000);
     let mut builder = scenario.to_builder();
     builder.remove(&format!("{path}.capacity"));
-    builder.set(&format!("{path}.service"), format!("{}ns", nanos.max(1_000)));
+    builder.set(&format!("{path}.service"), format!("{nanos}ns"));
+    if let Some(admission) = &server.admission {
+        let scaled = |rate: u64| {
+            let rate = u128::from(rate) * stage.service.as_nanos() / nanos;
+            i64::try_from(rate.clamp(1, u128::from(RATE))).unwrap_or(1)
+        };
+        builder.set("server.admission.per_second", scaled(admission.per_second));
+        builder.set("server.admission.burst", scaled(admission.burst));
+    }
     builder
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Finds the smallest `reconnect.spread` of all groups that makes a scenario recover, in whole
 /// seconds.
 ///
 /// # Errors
-/// The core does not have this setting, or refuses a value.
+/// The core refuses a value.
 pub fn smallest_spread(scenario: &Scenario) -> Result<Search, SearchError> {
     smallest_spread_with(scenario, &mut |_| ControlFlow::Continue(()))
 }
@@ -138,7 +156,7 @@ pub fn smallest_spread(scenario: &Scenario) -> Result<Search, SearchError> {
 /// [`smallest_spread`] with a progress function, which may end the search.
 ///
 /// # Errors
-/// The core does not have this setting, or refuses a value, or the progress function broke.
+/// The core refuses a value, or the progress function broke.
 pub fn smallest_spread_with(
     scenario: &Scenario,
     progress: OnProgress<'_>,
@@ -150,7 +168,7 @@ pub fn smallest_spread_with(
 /// seconds.
 ///
 /// # Errors
-/// The core does not have this setting, or refuses a value.
+/// The core refuses a value.
 pub fn smallest_timeout_growth(scenario: &Scenario) -> Result<Search, SearchError> {
     smallest_timeout_growth_with(scenario, &mut |_| ControlFlow::Continue(()))
 }
@@ -158,7 +176,7 @@ pub fn smallest_timeout_growth(scenario: &Scenario) -> Result<Search, SearchErro
 /// [`smallest_timeout_growth`] with a progress function, which may end the search.
 ///
 /// # Errors
-/// The core does not have this setting, or refuses a value, or the progress function broke.
+/// The core refuses a value, or the progress function broke.
 pub fn smallest_timeout_growth_with(
     scenario: &Scenario,
     progress: OnProgress<'_>,
@@ -175,7 +193,7 @@ fn smallest(
     least_s: u64,
     progress: OnProgress<'_>,
 ) -> Result<Search, SearchError> {
-    let most_s = (scenario.horizon_ms / 1_000 / 2).max(least_s);
+    let most_s = (scenario.horizon_ms / 1_000).max(least_s);
     let mut runs = 1;
     if let Some(t99_ms) = recovery(scenario, progress)? {
         return Ok(Search { seconds: Some(0), most_s, t99_ms: Some(t99_ms), runs });
@@ -215,7 +233,7 @@ fn smallest(
 /// and nothing more goes wrong.
 fn recovery(scenario: &Scenario, progress: OnProgress<'_>) -> Result<Option<u64>, SearchError> {
     const CALM_S: u32 = 30;
-    let from = scenario.measured_from();
+    let from = scenario.measured_from().max(scenario.released());
     let (mut calm, mut is_stopped) = (0, false);
     let outcome: outcome::Outcome = Simulation::new(scenario).run_with(&mut |at: Progress| {
         if progress(at).is_break() {

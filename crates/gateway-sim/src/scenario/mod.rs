@@ -15,6 +15,7 @@ use toml::Table;
 
 pub use build::ScenarioBuilder;
 pub use named::NamedScenario;
+pub(crate) use read::RATE;
 pub(crate) use reader::PPM;
 
 /// A valid scenario.
@@ -90,9 +91,14 @@ impl Scenario {
     /// last fault.
     #[must_use]
     pub fn measured_from(&self) -> Duration {
+        let measured = self.measure_from_ms.map(Duration::from_millis);
+        measured.unwrap_or_else(|| self.released()).min(self.horizon())
+    }
+
+    /// The end of the last fault.
+    pub(crate) fn released(&self) -> Duration {
         let last = self.faults.iter().map(|fault| fault.kind.released_ms()).max();
-        let millis = self.measure_from_ms.or(last).unwrap_or(0);
-        Duration::from_millis(millis.min(self.horizon_ms))
+        Duration::from_millis(last.unwrap_or(0).min(self.horizon_ms))
     }
 
     /// The server.

@@ -21,7 +21,7 @@ const GROUPS: usize = 1_000;
 const QUEUE: u64 = 100_000_000;
 /// What an entry of a client that has left costs at most, in service times.
 const DEAD_WORK: u32 = 10;
-const RATE: u64 = 10_000_000;
+pub(crate) const RATE: u64 = 10_000_000;
 /// The longest span of a part: an hour.
 const SPAN_MS: u64 = 60 * 60 * 1_000;
 

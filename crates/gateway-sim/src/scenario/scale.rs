@@ -8,6 +8,9 @@ impl Scenario {
     /// The same storm with another number of clients: the server's rates, queues and limits change
     /// in the same ratio. The rule depends on ratios alone, so a small fleet finds the same edge.
     ///
+    /// The number of workers changes first, and the service time only by what is left of the ratio.
+    /// A queue that is given as a span stays that span.
+    ///
     /// The result has at least one client in each group. Rates and limits are rounded down, to at
     /// least 1.
     ///
@@ -29,11 +32,16 @@ impl Scenario {
         ];
         for (path, stage) in stages.into_iter().filter_map(|(path, stage)| Some((path, stage?))) {
             builder.remove(&format!("{path}.capacity"));
-            let nanos = (stage.service.as_nanos() * from)
-                .checked_div(to)
+            let workers = less(u64::from(stage.workers));
+            let nanos = stage.service.as_nanos() * from * u128::from(workers.unsigned_abs());
+            let nanos = nanos
+                .checked_div(to * u128::from(stage.workers))
                 .unwrap_or(stage.service.as_nanos());
+            builder.set(&format!("{path}.workers"), workers);
             builder.set(&format!("{path}.service"), format!("{nanos}ns"));
-            builder.set(&format!("{path}.queue"), less(stage.queue));
+            if !is_span(self.source.get("server"), path) {
+                builder.set(&format!("{path}.queue"), less(stage.queue));
+            }
         }
         if let Some(crash) = &self.server.crash {
             for (field, limit) in [("queue", crash.queue), ("open", crash.open)] {
@@ -54,6 +62,13 @@ impl Scenario {
         scale_counts(self, &mut builder, clients);
         builder
     }
+}
+
+/// Whether the queue of the stage at this path is given as a span of work.
+fn is_span(server: Option<&toml::Value>, path: &str) -> bool {
+    let stage = path.rsplit('.').next().and_then(|name| server?.get(name));
+    let queue = stage.and_then(|stage| stage.get("queue")).and_then(toml::Value::as_str);
+    queue.is_some_and(|text| !text.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// Groups with counts get counts that add up to the new number.

@@ -5,6 +5,7 @@ mod checked;
 mod determinism;
 mod facts;
 mod rule;
+mod searches;
 mod servers;
 
 use gateway_sim::{NamedScenario, Outcome, ScenarioBuilder, Simulation};
