@@ -37,7 +37,9 @@ impl Scenario {
             let nanos = nanos
                 .checked_div(to * u128::from(stage.workers))
                 .unwrap_or(stage.service.as_nanos());
-            builder.set(&format!("{path}.workers"), workers);
+            if stage.workers > 1 {
+                builder.set(&format!("{path}.workers"), workers);
+            }
             builder.set(&format!("{path}.service"), format!("{nanos}ns"));
             if !is_span(self.source.get("server"), path) {
                 builder.set(&format!("{path}.queue"), less(stage.queue));
