@@ -10,7 +10,9 @@ use super::world::{MILLI_NS, World, millis};
 impl World {
     /// Applies all changes of this instant. Returns what to call them.
     pub(super) fn change(&mut self, clients: &mut [Client]) -> Option<String> {
-        let due = self.changes.remove(&self.now)?;
+        let mut due = self.changes.remove(&self.now)?;
+        // Crashes and the balancer have added theirs.
+        due.sort_by_key(|(change, _)| change.rank());
         let mut cause = Vec::new();
         for (change, words) in due {
             if !words.is_empty() && cause.last() != Some(&words) {
@@ -19,18 +21,19 @@ impl World {
             match change {
                 Change::Drop { share_ppm } => self.drop_share(clients, share_ppm),
                 Change::Leave { node, how } => self.leave(clients, node, how),
-                Change::Return { node } => self.come_back(node),
+                Change::Return { node, how } => self.come_back(node, how.away()),
                 Change::See { node, is_up } => self.nodes[node as usize].is_seen_up = is_up,
-                Change::Silence(is_silent) => {
-                    self.is_silent = is_silent;
-                    for client in
-                        clients.iter_mut().filter(|client| is_silent && client.link == Link::Served)
-                    {
+                Change::Silence(true) => {
+                    self.silences += 1;
+                    for client in clients.iter_mut().filter(|client| client.link == Link::Served) {
                         self.relink(client, Link::Silent);
                     }
                 }
-                Change::Cut(after) => self.cut = after,
-                Change::Reject(reject) => self.reject = reject.or(None),
+                Change::Silence(false) => self.silences = self.silences.saturating_sub(1),
+                Change::Cut(after) => self.cuts.push(after),
+                Change::CutEnds(after) => end(&mut self.cuts, &after),
+                Change::Reject(reject) => self.rejects.push(reject),
+                Change::RejectEnds(reject) => end(&mut self.rejects, &reject),
             }
         }
         self.look_ahead();
@@ -59,11 +62,8 @@ impl World {
         let is_concerned = |number: u32| only.is_none_or(|only| only == number);
         for number in (0..).take(self.nodes.len()).filter(|&number| is_concerned(number)) {
             let node = &mut self.nodes[number as usize];
-            node.away += 1;
-            node.how = match how {
-                Leave::Fail(how) => how,
-                Leave::Close => Away::Refusing,
-            };
+            node.how = how.away();
+            node.away.push(node.how);
             let answers = node.how == Away::Refusing;
             let now_ns = self.now * MILLI_NS;
             let mut waiting = node.accept.restart(now_ns);
@@ -95,13 +95,15 @@ impl World {
         }
     }
 
-    fn come_back(&mut self, only: Option<u32>) {
+    fn come_back(&mut self, only: Option<u32>, how: Away) {
         for number in
             (0..).take(self.nodes.len()).filter(|&number| only.is_none_or(|only| only == number))
         {
             let node = &mut self.nodes[number as usize];
-            node.away = node.away.saturating_sub(1);
-            if node.is_up() {
+            end(&mut node.away, &how);
+            if let Some(outer) = node.away.last() {
+                node.how = *outer;
+            } else {
                 node.accept.restart(self.now * MILLI_NS);
                 if let Some(login) = &mut node.login {
                     login.restart(self.now * MILLI_NS);
@@ -127,10 +129,18 @@ impl World {
         for number in std::mem::take(&mut self.crashing) {
             self.work.crashes += 1;
             self.nodes[number as usize].is_crashing = false;
-            self.leave(clients, Some(number), Leave::Fail(Away::Refusing));
+            let (node, how) = (Some(number), Leave::Fail(Away::Refusing));
+            self.leave(clients, node, how);
             let back = self.now.saturating_add(millis(crash.down)).max(self.now + 1);
-            self.changes.entry(back).or_default().push((Change::Return { node: Some(number) }, ""));
+            self.changes.entry(back).or_default().push((Change::Return { node, how }, ""));
         }
         self.look_ahead();
+    }
+}
+
+/// One of the faults that hold now ends. The last of the others counts.
+fn end<T: PartialEq>(holding: &mut Vec<T>, ended: &T) {
+    if let Some(place) = holding.iter().rposition(|held| held == ended) {
+        holding.remove(place);
     }
 }

@@ -154,9 +154,9 @@ pub(super) struct Node {
     pub(super) bucket: Option<Bucket>,
     /// Connections that the node has, silent ones included.
     pub(super) open: u64,
-    /// How many faults keep the node away.
-    pub(super) away: u32,
-    /// What clients see of it meanwhile.
+    /// The faults that keep the node away, and what clients see of each.
+    pub(super) away: Vec<Away>,
+    /// What clients see of it while it is away.
     pub(super) how: Away,
     /// Whether the balancer sends clients to it.
     pub(super) is_seen_up: bool,
@@ -167,8 +167,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) const fn is_up(&self) -> bool {
-        self.away == 0
+    pub(super) fn is_up(&self) -> bool {
+        self.away.is_empty()
     }
 
     pub(super) fn queued(&self) -> u64 {

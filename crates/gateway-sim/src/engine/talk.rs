@@ -78,7 +78,9 @@ impl Talk<'_, '_> {
                 self.fail_to_open(socket, http(status, retry_after))
             }
             What::Rejected => {
-                let (status, retry_after) = self.world.reject.unwrap_or((503, None));
+                let reject = self.world.rejects.last();
+                let (status, retry_after) =
+                    reject.map_or((503, None), |reject| (reject.status, reject.retry_after_ms));
                 self.fail_to_open(socket, http(status, retry_after.map(Duration::from_millis)))
             }
             What::Welcome => self.pass(Event::LoginAccepted),

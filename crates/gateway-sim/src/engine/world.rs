@@ -9,7 +9,7 @@ use crate::scenario::{Away, Balance, Crash, Group, Network, Resets, Scenario, Wh
 
 use super::alone::Coming;
 use super::client::{Client, Link, NEVER, Phase};
-use super::faults::Changes;
+use super::faults::{Changes, Reject};
 use super::measure::Tally;
 use super::random::Draws;
 use super::server::{Bucket, Node, Queued, Work};
@@ -37,8 +37,8 @@ pub(super) struct World {
     pub(super) wasted_ns: u64,
     pub(super) events: u64,
     pub(super) coming: Coming,
-    /// The HTTP status and `Retry-After` of a fault.
-    pub(super) reject: Option<(u16, Option<u64>)>,
+    /// The faults that refuse each attempt. The last one counts.
+    pub(super) rejects: Vec<Reject>,
     pub(super) network: Network,
     pub(super) is_instant: bool,
     /// The nodes that have entries in a queue.
@@ -48,8 +48,10 @@ pub(super) struct World {
     pub(super) next_node: usize,
     pub(super) health_ms: u64,
     pub(super) crash: Option<Crash>,
-    pub(super) is_silent: bool,
-    pub(super) cut: Option<u64>,
+    /// How many faults keep the server silent.
+    pub(super) silences: u32,
+    /// The faults that end each connection, and after how long. The last one counts.
+    pub(super) cuts: Vec<u64>,
 }
 
 fn forgetful(group: &Group) -> Option<Arc<Config>> {
@@ -64,7 +66,7 @@ impl World {
             login: server.login.map(|login| Work::new(&login, server.dead_work_ppm)),
             bucket: server.admission.map(Bucket::new),
             open: 0,
-            away: 0,
+            away: Vec::new(),
             how: Away::Refusing,
             is_seen_up: true,
             is_listed: false,
@@ -88,7 +90,7 @@ impl World {
             wasted_ns: 0,
             events: 0,
             coming: Coming::new(scenario.groups.len(), may_run_ahead(scenario)),
-            reject: None,
+            rejects: Vec::new(),
             network,
             is_instant: network.latency.is_zero() && network.jitter.is_zero(),
             busy: Vec::new(),
@@ -97,8 +99,8 @@ impl World {
             next_node: 0,
             health_ms: millis(server.health),
             crash: server.crash,
-            is_silent: false,
-            cut: None,
+            silences: 0,
+            cuts: Vec::new(),
         }
     }
 
@@ -193,7 +195,7 @@ impl World {
         }
         self.work.arrivals += 1;
         client.node = u16::try_from(chosen.unwrap_or(0)).unwrap_or(0);
-        if self.reject.is_some() {
+        if !self.rejects.is_empty() {
             self.work.rejections += 1;
             return self.reply(client, index, What::Rejected);
         }
@@ -349,13 +351,13 @@ impl World {
         }
         self.useful_ns = self.useful_ns.saturating_add(node.accept.service_ns());
         self.work.accepted += 1;
-        let link = if self.is_silent { Link::Silent } else { Link::Served };
+        let link = if self.silences > 0 { Link::Silent } else { Link::Served };
         self.relink(client, link);
         let open = self.nodes[usize::from(client.node)].open;
         if self.crash.is_some_and(|crash| crash.open.is_some_and(|most| open > most)) {
             self.overload(client.node);
         }
-        if let Some(after) = self.cut {
+        if let Some(&after) = self.cuts.last() {
             self.schedule(self.now.saturating_add(after), index, What::Cut, client.life);
         }
         self.reply(client, index, What::Opened)

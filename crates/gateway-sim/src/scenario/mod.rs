@@ -382,7 +382,7 @@ pub enum FaultKind {
 }
 
 /// What clients see of a server that is away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Away {
     /// Connections are refused at once.

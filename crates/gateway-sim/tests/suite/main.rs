@@ -4,6 +4,7 @@ mod bad_input;
 mod checked;
 mod determinism;
 mod facts;
+mod overlaps;
 mod rule;
 mod searches;
 mod servers;
