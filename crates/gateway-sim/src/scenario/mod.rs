@@ -2,6 +2,7 @@
 //! valid.
 
 mod build;
+mod faults;
 mod named;
 mod read;
 mod reader;

@@ -8,8 +8,8 @@ use toml::{Table, Value};
 
 use super::reader::{PPM, Read, Reader, multiple, number, share, show, span, text, word};
 use super::{
-    Admission, Away, Balance, Crash, Distribution, Fault, FaultKind, Group, Network, Order, Resets,
-    Scenario, Server, Stage, Start, WhenFull,
+    Admission, Balance, Crash, Distribution, Group, Network, Order, Resets, Scenario, Server,
+    Stage, Start, WhenFull, faults,
 };
 
 /// The longest simulation: a week. Every millisecond of it is visited.
@@ -17,13 +17,15 @@ const HORIZON_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 const CLIENTS: u64 = 10_000_000;
 const ROWS: u64 = 1_000_000;
 const NODES: u64 = 10_000;
+/// The most workers of a stage on all nodes together. Each of them takes memory.
+const WORKERS: u64 = 10_000_000;
 const GROUPS: usize = 1_000;
 const QUEUE: u64 = 100_000_000;
 /// What an entry of a client that has left costs at most, in service times.
 const DEAD_WORK: u32 = 10;
 pub(crate) const RATE: u64 = 10_000_000;
 /// The longest span of a part: an hour.
-const SPAN_MS: u64 = 60 * 60 * 1_000;
+pub(super) const SPAN_MS: u64 = 60 * 60 * 1_000;
 
 const STARTS: &[(&str, Start)] = &[("ready", Start::Ready), ("cold", Start::Cold)];
 const BALANCES: &[(&str, Balance)] =
@@ -33,7 +35,6 @@ const FULL: &[(&str, WhenFull)] = &[("refuse", WhenFull::Refuse), ("drop-syn", W
 const DISTRIBUTIONS: &[(&str, Distribution)] =
     &[("uniform", Distribution::Uniform), ("exponential", Distribution::Exponential)];
 const RESETS: &[(&str, Resets)] = &[("stable", Resets::WhenStable), ("open", Resets::OnOpen)];
-const AWAY: &[(&str, Away)] = &[("refusing", Away::Refusing), ("blackholed", Away::Blackholed)];
 
 pub(super) fn scenario(
     source: &Table,
@@ -59,7 +60,7 @@ pub(super) fn scenario(
     let network = read_network(network, &mut errors);
     let (groups, clients) =
         read_groups(groups, clients, has_clients, server.login.is_some(), &mut errors);
-    let faults = read_faults(faults, horizon_ms, server.nodes, &mut errors);
+    let faults = faults::read(faults, horizon_ms, server.nodes, &mut errors);
     ConfigErrors::check(errors)?;
     Ok(Scenario {
         source: source.clone(),
@@ -96,8 +97,8 @@ fn read_server(value: Option<Value>, errors: &mut Vec<ConfigError>) -> Server {
         nodes: u32::try_from(nodes).unwrap_or(1),
         balance,
         health: millis(health),
-        accept: read_stage("server.accept", accept, errors),
-        login: login.map(|login| read_stage("server.login", Some(login), errors)),
+        accept: read_stage("server.accept", accept, nodes, errors),
+        login: login.map(|login| read_stage("server.login", Some(login), nodes, errors)),
         dead_work_ppm,
         crash: crash.map(|crash| read_crash(crash, errors)),
         admission: admission.map(|admission| read_admission(admission, errors)),
@@ -105,7 +106,12 @@ fn read_server(value: Option<Value>, errors: &mut Vec<ConfigError>) -> Server {
 }
 
 /// A stage has either a capacity, or workers with a service time.
-fn read_stage(path: &'static str, value: Option<Value>, errors: &mut Vec<ConfigError>) -> Stage {
+fn read_stage(
+    path: &'static str,
+    value: Option<Value>,
+    nodes: u64,
+    errors: &mut Vec<ConfigError>,
+) -> Stage {
     let mut reader = Reader::new(path, value, errors);
     let has_capacity = reader.has("capacity");
     let has_service = reader.has("service");
@@ -118,6 +124,10 @@ fn read_stage(path: &'static str, value: Option<Value>, errors: &mut Vec<ConfigE
     }
     if has_capacity && has_workers {
         reader.error("workers", &workers.to_string(), "must be set together with service");
+    }
+    if workers * nodes > WORKERS {
+        let limit = format!("must be at most {WORKERS} on all nodes together");
+        reader.error("workers", &workers.to_string(), &limit);
     }
     let service_ns = if has_service { service } else { 1_000_000_000 / capacity };
     let queue = reader.read("queue", queue, Queue::Entries(1_000_000));
@@ -373,7 +383,7 @@ fn read_config(
     Arc::new(config)
 }
 
-fn list(path: &str, value: Option<Value>, errors: &mut Vec<ConfigError>) -> Vec<Value> {
+pub(super) fn list(path: &str, value: Option<Value>, errors: &mut Vec<ConfigError>) -> Vec<Value> {
     match value {
         None => Vec::new(),
         Some(Value::Array(list)) => list,
@@ -382,110 +392,4 @@ fn list(path: &str, value: Option<Value>, errors: &mut Vec<ConfigError>) -> Vec<
             Vec::new()
         }
     }
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Drop,
-    Outage,
-    HalfOpen,
-    AcceptThenDrop,
-    Flapping,
-    RollingRestart,
-    Reject,
-}
-
-const KINDS: &[(&str, Kind)] = &[
-    ("drop", Kind::Drop),
-    ("outage", Kind::Outage),
-    ("half-open", Kind::HalfOpen),
-    ("accept-then-drop", Kind::AcceptThenDrop),
-    ("flapping", Kind::Flapping),
-    ("rolling-restart", Kind::RollingRestart),
-    ("reject", Kind::Reject),
-];
-
-fn read_faults(
-    value: Option<Value>,
-    horizon_ms: u64,
-    nodes: u32,
-    errors: &mut Vec<ConfigError>,
-) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (index, value) in list("faults", value, errors).into_iter().enumerate() {
-        let mut reader = Reader::new(format!("faults.{index}"), Some(value), errors);
-        if !reader.has("kind") {
-            reader.error("kind", "", "must be set");
-        }
-        // Without its kind, no field of it can be judged.
-        if let Some(kind) = reader.optional("kind", word(KINDS)) {
-            let kind = read_fault(kind, &mut reader, horizon_ms, nodes);
-            reader.finish();
-            faults.push(Fault { kind });
-        }
-    }
-    faults
-}
-
-fn read_fault(kind: Kind, reader: &mut Reader<'_>, horizon_ms: u64, nodes: u32) -> FaultKind {
-    match kind {
-        Kind::Drop => FaultKind::Drop {
-            at_ms: reader.required("at", span(0, horizon_ms), 0),
-            share_ppm: reader.read("share", share, PPM),
-        },
-        Kind::Outage => {
-            let (from_ms, to_ms) = read_window(reader, horizon_ms);
-            FaultKind::Outage {
-                from_ms,
-                to_ms,
-                how: reader.read("how", word(AWAY), Away::Refusing),
-            }
-        }
-        Kind::HalfOpen => {
-            let (from_ms, to_ms) = read_window(reader, horizon_ms);
-            FaultKind::HalfOpen { from_ms, to_ms }
-        }
-        Kind::AcceptThenDrop => {
-            let (from_ms, to_ms) = read_window(reader, horizon_ms);
-            FaultKind::AcceptThenDrop {
-                from_ms,
-                to_ms,
-                after_ms: reader.read("after", span(0, SPAN_MS), 0),
-            }
-        }
-        Kind::Flapping => {
-            let (from_ms, to_ms) = read_window(reader, horizon_ms);
-            FaultKind::Flapping {
-                from_ms,
-                to_ms,
-                up_ms: reader.required("up", span(1, SPAN_MS), 1),
-                down_ms: reader.required("down", span(1, SPAN_MS), 1),
-            }
-        }
-        Kind::RollingRestart => FaultKind::RollingRestart {
-            at_ms: reader.required("at", span(0, horizon_ms), 0),
-            every_ms: reader.required("every", span(0, SPAN_MS), 0),
-            down_ms: reader.required("down", span(0, SPAN_MS), 0),
-            nodes,
-        },
-        Kind::Reject => {
-            let (from_ms, to_ms) = read_window(reader, horizon_ms);
-            let status = reader.read("status", number(400, 599), 503);
-            FaultKind::Reject {
-                from_ms,
-                to_ms,
-                status: u16::try_from(status).unwrap_or(503),
-                retry_after_ms: reader.optional("retry_after", span(0, 86_400_000)),
-            }
-        }
-    }
-}
-
-fn read_window(reader: &mut Reader<'_>, horizon_ms: u64) -> (u64, u64) {
-    let from = reader.required("from", span(0, horizon_ms), 0);
-    let to = reader.required("to", span(0, horizon_ms), horizon_ms);
-    if to <= from {
-        reader.error("to", &format!("{to}ms"), "must be after from");
-    }
-    (from, to)
 }

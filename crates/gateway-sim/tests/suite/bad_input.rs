@@ -96,6 +96,50 @@ fn what_the_simulation_does_not_model_is_an_error() {
     assert!(found.iter().all(|error| error.contains("simulated")), "{found:?}");
 }
 
+/// What is accepted does not exhaust the memory.
+#[test]
+fn more_changes_and_workers_than_fit_into_memory_are_errors() {
+    let found = errors(
+        r#"
+        clients = 5
+        horizon = "7d"
+        server.nodes = 10_000
+        server.accept.service = "1ms"
+        server.accept.workers = 1_001
+        server.login.service = "1ms"
+        server.login.workers = 1_000
+        [[faults]]
+        kind = "flapping"
+        from = 0
+        to = "16m"
+        up = "1ms"
+        down = "1ms"
+        [[faults]]
+        kind = "flapping"
+        from = 0
+        to = "3d"
+        up = "1ms"
+        down = "1ms"
+        [[faults]]
+        kind = "rolling-restart"
+        at = 0
+        every = 0
+        down = 0
+        [[faults]]
+        kind = "drop"
+        at = 0
+        "#,
+    );
+    assert_eq!(
+        found,
+        [
+            "server.accept.workers = 1001: must be at most 10000000 on all nodes together",
+            "faults.1.up = 260160000: must leave at most 1000000 changes of all faults",
+            "faults.2.every = 260180000: must leave at most 1000000 changes of all faults",
+        ]
+    );
+}
+
 #[test]
 fn every_named_scenario_is_valid_and_is_found_by_its_name() {
     for named in NamedScenario::ALL {
