@@ -11,7 +11,7 @@ use gateway_sim::{NamedScenario, ScenarioBuilder, Simulation, rule};
 fn main() -> Result<(), Box<dyn Error>> {
     let (settings, names): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|text| text.contains('='));
-    for named in NamedScenario::ALL {
+    for &named in NamedScenario::ALL {
         if !names.is_empty() && !names.iter().any(|name| name == named.name()) {
             continue;
         }

@@ -205,7 +205,7 @@ pub struct Curve {
 
 impl Curve {
     /// The names of the columns, in order.
-    pub const COLUMNS: [&'static str; 16] = [
+    pub const COLUMNS: &[&'static str] = &[
         "at_ms",
         "ready",
         "served",
@@ -225,9 +225,8 @@ impl Curve {
     ];
 
     /// The columns, in the order of [`COLUMNS`](Self::COLUMNS).
-    #[must_use]
-    pub fn columns(&self) -> [&[u64]; 16] {
-        [
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = &[u64]> {
+        let columns: [&[u64]; Self::COLUMNS.len()] = [
             &self.at_ms,
             &self.ready,
             &self.served,
@@ -244,7 +243,8 @@ impl Curve {
             &self.accept_queue,
             &self.login_queue,
             &self.nodes_up,
-        ]
+        ];
+        columns.into_iter()
     }
 
     /// The number of rows.

@@ -87,9 +87,9 @@ pub(crate) fn run(args: &SimulateArgs) -> ExitCode {
 }
 
 fn list() -> String {
-    let width = NamedScenario::ALL.into_iter().map(|named| named.name().len()).max().unwrap_or(0);
+    let width = NamedScenario::ALL.iter().map(|named| named.name().len()).max().unwrap_or(0);
     let mut text = String::new();
-    for named in NamedScenario::ALL {
+    for &named in NamedScenario::ALL {
         let about = named.toml().lines().next().unwrap_or_default().trim_start_matches("# ");
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:width$}  {about}", named.name());

@@ -81,7 +81,7 @@ fn remove_nulls(value: &mut Value) {
 pub(super) fn csv(curve: &Curve) -> String {
     let mut text = Curve::COLUMNS.join(",");
     text.push('\n');
-    let columns = curve.columns();
+    let columns: Vec<_> = curve.columns().collect();
     for row in 0..curve.len() {
         for (place, column) in columns.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };

@@ -35,7 +35,7 @@ pub enum NamedScenario {
 
 impl NamedScenario {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &[Self] = &[
         Self::Drop,
         Self::Outage,
         Self::SecondDrop,
@@ -96,8 +96,9 @@ impl FromStr for NamedScenario {
     type Err = ConfigError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|scenario| scenario.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.into_iter().map(Self::name).collect();
+        let all = Self::ALL.iter().copied();
+        all.clone().find(|scenario| scenario.name() == name).ok_or_else(|| {
+            let names: Vec<_> = all.map(Self::name).collect();
             ConfigError::new(
                 "scenario",
                 name,

@@ -142,7 +142,7 @@ fn more_changes_and_workers_than_fit_into_memory_are_errors() {
 
 #[test]
 fn every_named_scenario_is_valid_and_is_found_by_its_name() {
-    for named in NamedScenario::ALL {
+    for &named in NamedScenario::ALL {
         let scenario = ScenarioBuilder::named(named).build().unwrap();
         assert_eq!(scenario.name(), named.name());
         assert_eq!(named.name().parse(), Ok(named));

@@ -47,7 +47,7 @@ fn check(named: NamedScenario, latency: &str, checks: &mut Checks) {
 
 #[test]
 fn no_invariant_is_broken_in_any_named_scenario() {
-    for named in NamedScenario::ALL {
+    for &named in NamedScenario::ALL {
         // Without latency, what the server answers arrives within the same call.
         for latency in ["5ms", "0ms"] {
             let mut checks = Checks::default();

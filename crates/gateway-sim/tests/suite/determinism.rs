@@ -91,7 +91,7 @@ fn a_run_that_is_stopped_is_marked_and_agrees_with_a_whole_one_up_to_there() {
         (true, 90_000, 600_000, 90)
     );
     assert!(!whole.is_partial && whole.ended_ms == whole.horizon_ms);
-    for (stopped, whole) in stopped.curve.columns().into_iter().zip(whole.curve.columns()) {
+    for (stopped, whole) in stopped.curve.columns().zip(whole.curve.columns()) {
         assert_eq!(stopped[..90], whole[..90]);
     }
 }

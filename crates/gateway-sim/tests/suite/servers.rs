@@ -6,11 +6,11 @@ use crate::{run, small};
 
 #[test]
 fn every_named_scenario_runs_and_most_fleets_recover() {
-    for named in NamedScenario::ALL {
+    for &named in NamedScenario::ALL {
         let outcome = run(&small(named, 1_000));
         let has_end = !matches!(named, NamedScenario::Refused | NamedScenario::AcceptThenDrop);
         assert_eq!(outcome.is_recovered, has_end, "{named}: {:?}", outcome.recovery);
-        let rows = outcome.curve.columns().map(<[u64]>::len);
+        let rows = outcome.curve.columns().map(<[u64]>::len).collect::<Vec<_>>();
         assert!(rows.iter().all(|len| *len == rows[0]), "{named}: {rows:?}");
         let states = [&outcome.curve.ready, &outcome.curve.waiting, &outcome.curve.connecting];
         let more = [&outcome.curve.logging_in, &outcome.curve.closed];
