@@ -47,7 +47,8 @@ fn a_fault_that_begins_as_another_ends_is_not_ended_with_it() {
 fn the_end_of_an_inner_fault_restores_the_outer_one() {
     let drop: &Settings = &[("kind", "drop"), ("at", "10s")];
     let outer: &Settings = &[("kind", "reject"), ("from", "10s"), ("to", "80s"), ("status", "503")];
-    let inner: &Settings = &[("kind", "reject"), ("from", "10s"), ("to", "30s"), ("status", "429")];
+    let inner: &Settings =
+        &[("kind", "reject"), ("from", "10s"), ("to", "30s"), ("retry_after", "15s")];
     assert_eq!(run(&with(&[outer, inner, drop])), run(&with(&[inner, drop, outer])));
     let served = |outcome: &Outcome, at: usize| outcome.curve.served[at];
     let outcome = run(&with(&[outer, inner, drop]));
