@@ -6,9 +6,9 @@
 use std::io::{self, LineWriter, Read, Write};
 
 #[cfg(not(unix))]
-pub(crate) use self::other::{stderr, stdin, stdout};
+pub(crate) use self::other::{is_reader_gone, stderr, stdin, stdout};
 #[cfg(unix)]
-pub(crate) use self::unix::{stderr, stdin, stdout};
+pub(crate) use self::unix::{is_reader_gone, stderr, stdin, stdout};
 
 /// A stream that waits in place of returning `WouldBlock`.
 #[derive(Debug)]
@@ -86,6 +86,21 @@ mod unix {
         Ok(Patient(File::from(stream.as_fd().try_clone_to_owned()?)))
     }
 
+    /// Waits until the reader of stdout is gone, which only a pipe reports. Returns whether it is.
+    pub(crate) fn is_reader_gone() -> bool {
+        let stdout = io::stdout();
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        loop {
+            match poll(&mut polled, None) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+        // A terminal that hung up reports both.
+        polled[0].revents() & (PollFlags::ERR | PollFlags::HUP) == PollFlags::ERR
+    }
+
     impl Wait for File {
         fn until_readable(&self) -> io::Result<()> {
             wait(self, PollFlags::IN)
@@ -121,6 +136,11 @@ mod other {
 
     pub(crate) fn stderr() -> io::Result<Patient<Stderr>> {
         Ok(Patient(io::stderr()))
+    }
+
+    /// Other systems report a reader that is gone only to a write.
+    pub(crate) const fn is_reader_gone() -> bool {
+        false
     }
 
     macro_rules! never_waits {

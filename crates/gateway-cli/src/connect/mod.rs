@@ -91,7 +91,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         let status = Session {
             signals: Signals::listen(longest_end(close_timeout))?,
             input: Input::start(stdio::stdin()?, input)?,
-            output: Output::start(output, marks, stdio::stdout()?)?,
+            output: Output::start(output, marks, stdio::stdout()?)?.watching_reader()?,
             events,
             after_input,
             has_outbox: settings.has_outbox(),

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    future,
     io::{self, IsTerminal as _, Write},
     thread,
 };
@@ -13,7 +14,7 @@ use tokio::sync::{
 };
 
 use super::form::{Form, OutputForm, Written};
-use crate::diagnostics;
+use crate::{diagnostics, stdio};
 
 /// Above this many waiting bytes the program reads no more messages from the connection.
 const HIGH_WATER: usize = 256 * 1024;
@@ -78,6 +79,8 @@ pub(crate) struct Output {
     waiting: Vec<u8>,
     blocks: mpsc::Sender<Vec<u8>>,
     ended: oneshot::Receiver<io::Result<()>>,
+    /// Reports that the reader is gone. `None` if that is not known.
+    reader_gone: Option<oneshot::Receiver<()>>,
 }
 
 impl Output {
@@ -96,7 +99,24 @@ impl Output {
             // The receiver may be gone if the program exits.
             let _ = end.send(write(stream, to_write));
         })?;
-        Ok(Self { form, marks, waiting: Vec::new(), blocks, ended })
+        Ok(Self { form, marks, waiting: Vec::new(), blocks, ended, reader_gone: None })
+    }
+
+    /// Notices that the reader of stdout is gone before there is anything to write: while the server
+    /// is down, that may never be.
+    ///
+    /// # Errors
+    /// Where there can be no thread.
+    pub(crate) fn watching_reader(mut self) -> io::Result<Self> {
+        let (report, reader_gone) = oneshot::channel();
+        thread::Builder::new().name("stdout reader".to_owned()).spawn(move || {
+            if stdio::is_reader_gone() {
+                // The receiver may be gone if the program exits.
+                let _ = report.send(());
+            }
+        })?;
+        self.reader_gone = Some(reader_gone);
+        Ok(self)
     }
 
     /// Buffers a message in its form.
@@ -127,10 +147,14 @@ impl Output {
     /// Waits until there is something to write and the thread is free, then hands it over. Cancel-safe.
     ///
     /// # Errors
-    /// [`Gone`] as soon as the thread has ended; [`finish`](Self::finish) returns the reason.
+    /// [`Gone`] as soon as the thread has ended, or the reader is gone; [`finish`](Self::finish) returns
+    /// the reason.
     pub(crate) async fn pass_on(&mut self) -> Result<(), Gone> {
         if self.waiting.is_empty() {
-            self.blocks.closed().await;
+            tokio::select! {
+                () = self.blocks.closed() => {}
+                () = gone(&mut self.reader_gone) => {}
+            }
             return Err(Gone);
         }
         let permit = self.blocks.reserve().await.map_err(|_| Gone)?;
@@ -170,6 +194,18 @@ impl Output {
 /// stdout takes no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
+
+/// Waits for the report that the reader is gone. Cancel-safe.
+async fn gone(reader_gone: &mut Option<oneshot::Receiver<()>>) {
+    if let Some(report) = reader_gone {
+        let is_gone = report.await.is_ok();
+        *reader_gone = None;
+        if is_gone {
+            return;
+        }
+    }
+    future::pending().await
+}
 
 fn write(mut stream: impl Write, mut blocks: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
     while let Some(block) = blocks.blocking_recv() {

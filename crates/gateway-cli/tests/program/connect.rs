@@ -139,6 +139,22 @@ async fn a_second_signal_ends_it_at_once() {
     assert_eq!(client.end().await.0.code(), Some(143));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_reader_that_is_gone_ends_it_while_the_server_is_down() -> io::Result<()> {
+    let mut command = gateway(&["connect", "ws://127.0.0.1:1", "--log-level", "warn"]);
+    let mut client =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+
+    drop(client.stdout.take());
+
+    let output = soon(client.wait_with_output()).await?;
+    assert_eq!(output.status.code(), Some(0));
+    let log = text(&output.stderr);
+    assert!(log.contains("broken pipe") && log.contains("closing"), "{log}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_reader_that_is_gone_is_told_of_on_stderr_and_ends_it_with_0() -> io::Result<()> {
     let server = Server::start(&[]).await;
