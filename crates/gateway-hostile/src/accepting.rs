@@ -120,7 +120,7 @@ impl AcceptQueue {
         Self { limit, places, worker: Mutex::default() }
     }
 
-    /// Takes a place for a new connection. `None` if the queue is full.
+    /// Reserves a place in the queue for a new connection. Returns `None` if the queue is full.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Place { queue: Arc::clone(self), arrived_at: clock::now(), _permit: permit })

@@ -27,8 +27,8 @@ pub(crate) struct Options {
 }
 
 impl Default for Options {
-    /// No dialect, no login, `echo`, no limit of faults or accepts, 1 MiB, beats of a second, and the pings of
-    /// Engine.IO.
+    /// No dialect, no login, `echo`, no limit of faults or accepts, 1 MiB, beats of a second, and the
+    /// pings of Engine.IO.
     fn default() -> Self {
         Self {
             dialect: None,

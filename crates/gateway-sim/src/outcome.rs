@@ -279,7 +279,7 @@ pub struct Progress {
 }
 
 /// `part / whole` as a share. Zero of nothing is zero.
-#[allow(clippy::cast_precision_loss)] // counts are far below 2^53
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

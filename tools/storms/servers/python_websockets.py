@@ -1,4 +1,7 @@
-"""An echo server with Python's websockets. Prints its port. The backlog holds a batch; asyncio's default is 100."""
+"""An echo server with Python's websockets. Prints its port.
+
+The backlog holds a batch; asyncio's default is 100.
+"""
 
 import asyncio
 

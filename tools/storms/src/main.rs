@@ -159,7 +159,7 @@ async fn run(arguments: Arguments) -> Result<(), StormError> {
         }
         return Ok(());
     }
-    let program = arguments.gateway.unwrap_or_else(beside_this_program);
+    let program = arguments.gateway.unwrap_or_else(next_to_this_program);
     let drop_after = arguments.drop_after.unwrap_or(if arguments.quick { 2 } else { 5 });
     let mut all = Vec::new();
     for scenario in scenarios(&arguments.scenarios, arguments.quick)? {
@@ -197,7 +197,7 @@ fn scenarios(paths: &[PathBuf], is_quick: bool) -> Result<Vec<Scenario>, StormEr
     texts.iter().map(|text| Ok(ScenarioBuilder::from_toml(text)?.build()?)).collect()
 }
 
-fn beside_this_program() -> PathBuf {
+fn next_to_this_program() -> PathBuf {
     let name = format!("gateway{}", env::consts::EXE_SUFFIX);
     env::current_exe().map_or_else(|_| PathBuf::from(&name), |path| path.with_file_name(&name))
 }

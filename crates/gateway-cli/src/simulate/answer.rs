@@ -57,7 +57,7 @@ pub(super) fn answer(plan: &Plan, study: &Study) -> String {
 }
 
 /// The share of the clients that were served at the end.
-#[allow(clippy::cast_precision_loss)] // counts are far below 2^53
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn served(run: &Outcome) -> f64 {
     let served: u64 = run.groups.iter().map(|group| group.served).sum();
     served as f64 / run.clients.max(1) as f64

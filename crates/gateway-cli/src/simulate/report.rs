@@ -108,7 +108,7 @@ fn queue(run: &Outcome) -> Vec<f64> {
     queues.map(|(accept, login)| float(accept + login)).collect()
 }
 
-#[allow(clippy::cast_precision_loss)] // counts are far below 2^53
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn float(count: u64) -> f64 {
     count as f64
 }

@@ -4,7 +4,7 @@ use std::{env, fs, path::PathBuf};
 
 use super::common::{Ended, gateway, run, words};
 
-/// What stands between a command and its output.
+/// The text between a command and its output.
 const BETWEEN: &str = "\n```\n\n```text\n";
 
 fn page() -> PathBuf {

@@ -38,7 +38,7 @@ impl Coming {
 }
 
 impl World {
-    /// Finds out anew how far clients run ahead. The world must call this after each change.
+    /// Computes again how far clients may run ahead. The world must call this after each change.
     pub(super) fn look_ahead(&mut self) {
         let is_away = |node: &super::server::Node| !node.is_up() && node.how == Away::Refusing;
         let is_unseen = self.nodes.len() == 1 || self.nodes.iter().all(|node| !node.is_seen_up);

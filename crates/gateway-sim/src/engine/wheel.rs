@@ -61,7 +61,7 @@ const WHATS: [What; 14] = [
     What::Pong,
 ];
 
-/// The lives of a client that an entry tells apart: 2^28. An entry is void long before they repeat.
+/// An entry stores the lowest 28 bits of its client's `life`. It is void long before they repeat.
 pub(super) const LIFE_MASK: u32 = (1 << 28) - 1;
 
 impl Entry {

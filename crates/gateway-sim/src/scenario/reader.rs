@@ -166,7 +166,8 @@ pub(super) fn multiple(most: u32) -> impl Fn(&Value) -> Read<u64> {
         };
         number
             .filter(|number| (0.0..=f64::from(most)).contains(number))
-            .map(|number| (number * PPM as f64).round() as u64) // one product and one rounding: exact everywhere
+            // One product and one rounding: exact on every platform.
+            .map(|number| (number * PPM as f64).round() as u64)
             .ok_or_else(|| format!("must be a decimal from 0 to {most}"))
     }
 }

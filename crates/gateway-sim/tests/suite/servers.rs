@@ -137,7 +137,7 @@ fn a_ping_finds_a_loss_before_its_detection_and_the_next_socket_opens_at_once() 
     }
 }
 
-/// The kernel counts anew for each message: 1, 3 and 7 s.
+/// Each message is sent again 1, 3 and 7 s after it was first sent.
 #[test]
 fn a_login_that_is_sent_again_does_not_wait_for_the_tries_of_the_connection_request() {
     let mut builder = small(NamedScenario::Outage, 3);

@@ -110,8 +110,8 @@ impl Session {
         passes
     }
 
-    /// When the requests may take a turn that is left for a message. This instant may be in the past:
-    /// then no call has noticed the turn yet.
+    /// Returns when a request may use the turn that is left for a message. The instant is in the past
+    /// if no call has noticed the turn yet.
     pub(super) fn turn_passes_at(&self) -> Option<Instant> {
         let turns = &self.sending.as_ref()?.turns;
         let is_left = self.has_sendable_requests() && self.next_to_leave() == Next::Sent;
