@@ -1,6 +1,7 @@
 //! The configuration. It is validated when it is made: every [`Config`] that exists is valid.
 
 mod build;
+mod check;
 mod duration;
 mod error;
 mod parse;
