@@ -138,17 +138,12 @@ impl Backoff {
     /// `attempt` counts from 0, as in [`delay`](Self::delay).
     #[must_use]
     pub fn bounds(&self, attempt: u32) -> (Duration, Duration) {
-        let range = match self.strategy {
-            Strategy::AwsDecorrelated => self.range(nanos(self.longest_aws(attempt)), attempt),
-            Strategy::Decorrelated
-            | Strategy::DecorrelatedSmooth
-            | Strategy::DecorrelatedFloored
-            | Strategy::DecorrelatedUnclamped
-            | Strategy::Full
-            | Strategy::Equal
-            | Strategy::None
-            | Strategy::Uniform(_) => self.range(nanos(self.initial), attempt),
+        let previous = if self.strategy.depends_on_previous() {
+            self.longest_aws(attempt)
+        } else {
+            self.initial
         };
+        let range = self.range(nanos(previous), attempt);
         let millis = |nanos: u64| Duration::from_millis(nanos / NANOS_PER_MILLI);
         (millis(range.low), millis(range.high.min(range.clamp)))
     }
@@ -353,6 +348,21 @@ impl Strategy {
     pub fn parse(name: &str) -> Option<Self> {
         let named = Self::ALL.into_iter().find(|strategy| strategy.name() == name);
         named.or_else(|| Uniform::parse(name).map(Self::Uniform))
+    }
+
+    /// Whether a delay depends on the previous one.
+    pub(crate) const fn depends_on_previous(self) -> bool {
+        match self {
+            Self::AwsDecorrelated => true,
+            Self::Decorrelated
+            | Self::DecorrelatedSmooth
+            | Self::DecorrelatedFloored
+            | Self::DecorrelatedUnclamped
+            | Self::Full
+            | Self::Equal
+            | Self::None
+            | Self::Uniform(_) => false,
+        }
     }
 
     /// The general form of this strategy. `None` if it is not a case of [`Uniform`].

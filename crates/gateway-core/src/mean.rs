@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::backoff::{Backoff, Range, Strategy};
+use crate::backoff::{Backoff, Range};
 use crate::time::nanos;
 
 impl Backoff {
@@ -31,16 +31,10 @@ impl Backoff {
     /// ```
     #[must_use]
     pub fn mean_at_cap(&self) -> Duration {
-        let mean = match self.strategy() {
-            Strategy::AwsDecorrelated => aws_mean(nanos(self.initial()), nanos(self.max())),
-            Strategy::Decorrelated
-            | Strategy::DecorrelatedSmooth
-            | Strategy::DecorrelatedFloored
-            | Strategy::DecorrelatedUnclamped
-            | Strategy::Full
-            | Strategy::Equal
-            | Strategy::None
-            | Strategy::Uniform(_) => mean_of(&self.range(0, u32::MAX)),
+        let mean = if self.strategy().depends_on_previous() {
+            aws_mean(nanos(self.initial()), nanos(self.max()))
+        } else {
+            mean_of(&self.range(0, u32::MAX))
         };
         Duration::from_nanos(mean)
     }

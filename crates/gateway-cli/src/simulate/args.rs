@@ -97,8 +97,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) login_workers: Option<String>,
 
-    /// How many connections wait at most in front of each stage: a number, or a span such as 10s,
-    /// which stands for what the stage serves in it.
+    /// How many connections wait at most in front of each stage: a number, or a span such as 10s: as
+    /// many as the stage serves in that time.
     #[arg(long, value_name = "N|SPAN", allow_hyphen_values = true)]
     pub(crate) queue: Option<String>,
 }
