@@ -147,13 +147,13 @@ impl Output {
     /// Waits until there is something to write and the thread is free, then hands it over. Cancel-safe.
     ///
     /// # Errors
-    /// [`Gone`] as soon as the thread has ended, or the reader is gone; [`finish`](Self::finish) returns
-    /// the reason.
-    pub(crate) async fn pass_on(&mut self) -> Result<(), Gone> {
+    /// [`Gone`] as soon as the thread has ended; [`finish`](Self::finish) returns the reason. If it
+    /// `needs_reader`, also as soon as the reader is gone.
+    pub(crate) async fn pass_on(&mut self, needs_reader: bool) -> Result<(), Gone> {
         if self.waiting.is_empty() {
             tokio::select! {
                 () = self.blocks.closed() => {}
-                () = gone(&mut self.reader_gone) => {}
+                () = gone(&mut self.reader_gone), if needs_reader => {}
             }
             return Err(Gone);
         }
@@ -184,7 +184,7 @@ impl Output {
         }
         if !self.waiting.is_empty() {
             // Where the thread has ended, its error says so below.
-            let _ = self.pass_on().await;
+            let _ = self.pass_on(false).await;
         }
         drop(self.blocks);
         self.ended.await.unwrap_or(Ok(()))

@@ -71,6 +71,8 @@ struct Progress {
     has_outbox: bool,
     /// Whether the client accepts messages: the connection is ready, or there is an outbox.
     is_open: bool,
+    /// Whether the connection is lost, or the first attempt has failed.
+    is_retrying: bool,
     /// Whether a message was rejected because of unread events, or because the outbox was full. The
     /// next one then waits until an event is read. Each message that leaves the outbox has one.
     takes_event_first: bool,
@@ -127,7 +129,8 @@ impl Session {
                 () = clock::until(now.lingers_until), if now.ending == Ending::No => {
                     now.close(Ending::InputOver, &handle);
                 }
-                passed = self.output.pass_on(), if !now.is_output_gone => {
+                // While the client is connected, a write finds out, and lines are still sent.
+                passed = self.output.pass_on(now.is_retrying), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
                         tracing::warn!("cannot write to stdout: its reader is gone (broken pipe) or it failed; closing");
@@ -187,7 +190,9 @@ impl Session {
             ClientEvent::Notice(notice) => {
                 self.events.notice(notice);
                 match notice {
+                    Notice::RetryScheduled { .. } => now.is_retrying = true,
                     Notice::Ready { .. } => {
+                        now.is_retrying = false;
                         now.is_open = true;
                         self.output.prompt();
                     }
@@ -274,6 +279,7 @@ impl Progress {
         Self {
             has_outbox,
             is_open: has_outbox,
+            is_retrying: false,
             takes_event_first: false,
             ending: Ending::No,
             sendings: Sendings::default(),
