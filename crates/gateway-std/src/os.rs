@@ -55,7 +55,7 @@ impl Wake for Bell {
 
 /// An attempt to open a stream. Dropping it leaves nothing open.
 pub struct Dialing {
-    stage: Stage,
+    stage: Box<Stage>, // an open connection keeps no space for it
 }
 
 enum Stage {
@@ -207,7 +207,8 @@ impl Host for Os {
 
     fn dial(&mut self, _: SocketId, _: Credentials, endpoint: Option<Arc<Endpoint>>) -> Dialing {
         self.addresses.begin();
-        Dialing { stage: Stage::Fetching(self.errands.open(endpoint, self.waker.clone())) }
+        let errand = self.errands.open(endpoint, self.waker.clone());
+        Dialing { stage: Box::new(Stage::Fetching(errand)) }
     }
 
     fn ended(&mut self, _: SocketId, end: SocketEnd) {
@@ -220,11 +221,11 @@ impl Host for Os {
     ) -> Poll<Result<Dialled<Socket>, OpenFailure>> {
         self.look_at = None;
         loop {
-            let stage = std::mem::replace(&mut dialing.stage, Stage::Over);
+            let stage = std::mem::replace(&mut *dialing.stage, Stage::Over);
             match self.step(stage) {
-                Ok(Step::Next(stage)) => dialing.stage = stage,
+                Ok(Step::Next(stage)) => *dialing.stage = stage,
                 Ok(Step::Stay(stage)) => {
-                    dialing.stage = stage;
+                    *dialing.stage = stage;
                     return Poll::Pending;
                 }
                 Ok(Step::Open(dialled)) => return Poll::Ready(Ok(dialled)),

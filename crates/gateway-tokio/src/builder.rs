@@ -114,7 +114,7 @@ impl Builder {
             },
             Bottom::Users,
         );
-        let (tls_files, provider) = (TlsFiles::new(), self.provider);
+        let (tls_files, provider) = (TlsFiles::default(), self.provider);
         let opener = Arc::new(Opener { endpoint, router, bottom, tls_files, provider, addresses });
         Ok(Client::new(session, opener, wall))
     }

@@ -282,7 +282,7 @@ mod tests {
         let lookups = Lookups::new(system_resolver());
         let tcp = Bottom::Tcp(TcpDial { lookups, addresses: addresses.clone() });
         let bottom = dial.map_or(tcp, Bottom::Users);
-        let tls_files = TlsFiles::new();
+        let tls_files = TlsFiles::default();
         let opener =
             Arc::new(Opener { endpoint, router, bottom, tls_files, provider: None, addresses });
         let accept = async {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use gateway_core::OpenError;
@@ -21,10 +21,12 @@ use crate::direct::NonBlocking;
 use crate::off_thread::{Found, OffThread};
 use crate::open::Opener;
 
-/// The threads that read the files of TLS settings: one for servers, and one for proxies.
+/// The threads that read the files of TLS settings: one for servers, and one for proxies. A client
+/// whose settings name no file keeps no space for them.
+#[derive(Default)]
 pub(crate) struct TlsFiles {
-    servers: Reader,
-    proxies: Reader,
+    servers: OnceLock<Box<Reader>>,
+    proxies: OnceLock<Box<Reader>>,
 }
 
 type Reader = OffThread<Found<Peer, Arc<ClientConfig>>>;
@@ -38,18 +40,17 @@ struct Peer {
 }
 
 impl TlsFiles {
-    pub(crate) fn new() -> Self {
-        let thread = || OffThread::new("gateway-tls", OpenError::Tls);
-        Self { servers: thread(), proxies: thread() }
-    }
-
     /// Returns the TLS settings for an attempt's handshake.
     async fn config(&self, layer: &TlsLayer) -> Result<Arc<ClientConfig>, OpenFailure> {
+        if let Some(config) = layer.try_config() {
+            return Ok(config);
+        }
         let thread = if layer.is_to_proxy() { &self.proxies } else { &self.servers };
+        let thread = thread.get_or_init(|| Box::new(OffThread::new("gateway-tls", OpenError::Tls)));
         let has_client_certificate = layer.has_client_certificate();
         let peer = Peer { name: layer.name().clone(), has_client_certificate };
         let reading = layer.clone();
-        at_once_or(layer.try_config(), thread, peer, move || reading.config()).await
+        thread.answer(peer, move || reading.config()).await
     }
 }
 
@@ -78,23 +79,6 @@ impl Opener {
             };
         }
         Ok(stream)
-    }
-}
-
-/// Returns `known`, or else what `read` returns about `subject` on a thread that may block.
-async fn at_once_or<K, T>(
-    known: Option<T>,
-    thread: &OffThread<Found<K, T>>,
-    subject: K,
-    read: impl FnOnce() -> Result<T, OpenFailure> + Clone + Send + 'static,
-) -> Result<T, OpenFailure>
-where
-    K: Clone + PartialEq + Send + 'static,
-    T: Send + 'static,
-{
-    match known {
-        Some(known) => Ok(known),
-        None => thread.answer(subject, read).await,
     }
 }
 
@@ -174,73 +158,30 @@ impl AsyncWrite for Secured {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-    use std::thread;
-
-    use futures_util::FutureExt as _;
+    use gateway_wire::{Opens, Provider, Settings, Tls};
 
     use super::*;
 
-    fn off_thread<T: Send + 'static>() -> OffThread<Found<u8, T>> {
-        OffThread::new("gateway-tls", OpenError::Tls)
+    fn layer_to_server(tls: Tls) -> TlsLayer {
+        let settings = Settings { tls: Some(tls), ..Settings::new("wss://127.0.0.1:9") };
+        let parts = settings.build(Opens::Driver, Provider::None).unwrap();
+        let mut layers = parts.router.route(&parts.endpoint).unwrap().layers;
+        let Some(Layer::Tls(layer)) = layers.pop() else { panic!("wss:// has TLS") };
+        layer
     }
 
     #[tokio::test]
-    async fn the_trust_store_is_read_off_the_runtimes_thread_and_only_where_it_must_be() {
-        let here = thread::current().id();
-        let reader =
-            at_once_or(None, &off_thread(), 0, || Ok(thread::current().id())).await.unwrap();
-        assert_ne!(reader, here);
-
-        let known = at_once_or(Some(7), &off_thread(), 0, || panic!("it is known")).await.unwrap();
-        assert_eq!(known, 7);
-    }
-
-    #[tokio::test]
-    async fn a_trust_store_whose_reading_panics_fails_the_attempt() {
-        let failed = at_once_or::<_, ()>(None, &off_thread(), 0, || panic!("unreadable")).await;
-        assert_eq!(failed.unwrap_err().error(), OpenError::Tls);
-    }
-
-    #[test]
-    fn a_file_that_hangs_holds_one_thread_and_no_runtime() {
-        let (begun, begins) = std::sync::mpsc::channel();
-        let (go, held) = std::sync::mpsc::channel::<()>();
-        let held = Arc::new(Mutex::new(held));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-
-        runtime.block_on(async {
-            let off_thread = off_thread();
-            for _ in 0..4 {
-                let (begun, held) = (begun.clone(), Arc::clone(&held));
-                let hangs = move || {
-                    begun.send(()).unwrap();
-                    let _ = held.lock().unwrap().recv();
-                    Ok(())
-                };
-                let attempt = at_once_or(None, &off_thread, 0, hangs);
-                assert!(attempt.now_or_never().is_none()); // its deadline drops it
-            }
-        });
-        drop(runtime);
-
-        drop((go, begun));
-        assert_eq!(begins.iter().count(), 1);
-    }
-    #[tokio::test]
-    async fn what_was_read_for_one_peer_is_not_used_for_another() {
-        let (go, held) = std::sync::mpsc::channel::<()>();
-        let held = Arc::new(Mutex::new(held));
-        let off_thread = off_thread();
-        let hangs = move || {
-            let _ = held.lock().unwrap().recv();
-            Ok("with the client's certificate")
-        };
-        let abandoned = at_once_or(None, &off_thread, 1, hangs);
-        assert!(abandoned.now_or_never().is_none());
-
-        let next = at_once_or(None, &off_thread, 2, || Ok("without"));
-        drop(go);
-        assert_eq!(next.await.unwrap(), "without");
+    async fn a_thread_reads_the_files_and_nothing_else() {
+        let path = std::env::temp_dir().join(format!("gateway-tokio-{}.pem", std::process::id()));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&path, made.cert.pem()).unwrap();
+        let file = Tls::pem_file(&path).unwrap();
+        for (tls, is_read) in [(Tls::insecure().unwrap(), false), (file, true)] {
+            let files = TlsFiles::default();
+            files.config(&layer_to_server(tls)).await.unwrap();
+            assert_eq!(files.servers.get().is_some(), is_read);
+            assert!(files.proxies.get().is_none());
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }

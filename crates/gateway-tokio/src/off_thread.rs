@@ -154,3 +154,70 @@ fn lock<T>(task: &Mutex<Task<T>>) -> MutexGuard<'_, Task<T>> {
     // Nothing panics while it holds the lock.
     task.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn off_thread<T: Send + 'static>() -> OffThread<Found<u8, T>> {
+        OffThread::new("gateway-tls", OpenError::Tls)
+    }
+
+    #[tokio::test]
+    async fn work_runs_on_another_thread() {
+        let here = thread::current().id();
+        let there = off_thread().answer(0, || Ok(thread::current().id())).await.unwrap();
+        assert_ne!(there, here);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_fails_the_attempt() {
+        let failed = off_thread::<()>().answer(0, || panic!("unreadable")).await;
+        assert_eq!(failed.unwrap_err().error(), OpenError::Tls);
+    }
+
+    #[test]
+    fn work_that_hangs_holds_one_thread_and_no_runtime() {
+        let (begun, begins) = std::sync::mpsc::channel();
+        let (go, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+        runtime.block_on(async {
+            let off_thread = off_thread();
+            for _ in 0..4 {
+                let (begun, held) = (begun.clone(), Arc::clone(&held));
+                let hangs = move || {
+                    begun.send(()).unwrap();
+                    let _ = held.lock().unwrap().recv();
+                    Ok(())
+                };
+                let attempt = off_thread.answer(0, hangs);
+                assert!(attempt.now_or_never().is_none()); // its deadline drops it
+            }
+        });
+        drop(runtime);
+
+        drop((go, begun));
+        assert_eq!(begins.iter().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_for_one_peer_is_not_used_for_another() {
+        let (go, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let off_thread = off_thread();
+        let hangs = move || {
+            let _ = held.lock().unwrap().recv();
+            Ok("with the client's certificate")
+        };
+        let abandoned = off_thread.answer(1, hangs);
+        assert!(abandoned.now_or_never().is_none());
+
+        let next = off_thread.answer(2, || Ok("without"));
+        drop(go);
+        assert_eq!(next.await.unwrap(), "without");
+    }
+}

@@ -13,12 +13,13 @@ use crate::open_failure::OpenFailure;
 use crate::proxy::{Proxies, ProxyServer, Tunnel};
 use crate::tls::Tls;
 
-/// Finds the route of each attempt. A driver has one for each client.
+/// Finds the route of each attempt. A driver has one for each client. A client without TLS or
+/// without proxies keeps no space for them.
 #[derive(Clone, Debug, Default)]
 pub struct Router {
     /// For servers.
-    tls: Option<Tls>,
-    proxies: Option<Proxies>,
+    tls: Option<Box<Tls>>,
+    proxies: Option<Box<Proxies>>,
 }
 
 /// The route of one attempt. A driver connects to [`hop`](Self::hop), then does what
@@ -60,8 +61,8 @@ pub struct TlsLayer {
 }
 
 impl Router {
-    pub(crate) const fn new(tls: Option<Tls>, proxies: Option<Proxies>) -> Self {
-        Self { tls, proxies }
+    pub(crate) fn new(tls: Option<Tls>, proxies: Option<Proxies>) -> Self {
+        Self { tls: tls.map(Box::new), proxies: proxies.map(Box::new) }
     }
 
     /// Returns the proxy for this endpoint, if it is not reached directly.
@@ -86,7 +87,7 @@ impl Router {
             }
             None => Hop::to(endpoint),
         };
-        if let Some(tls) = self.tls.as_ref().filter(|_| endpoint.is_secure()) {
+        if let Some(tls) = self.tls.as_deref().filter(|_| endpoint.is_secure()) {
             layers.push(Layer::Tls(TlsLayer::to_server(tls, endpoint)?));
         }
         Ok(Route { hop, layers })
@@ -94,7 +95,7 @@ impl Router {
 
     fn tls_to(&self, proxy: &Arc<ProxyServer>) -> Result<TlsLayer, OpenFailure> {
         // Without settings there must be no password in plain text.
-        let tls = self.proxies.as_ref().and_then(Proxies::tls).ok_or_else(|| {
+        let tls = self.proxies.as_deref().and_then(Proxies::tls).ok_or_else(|| {
             OpenFailure::new(OpenError::Configuration, "there are no TLS settings for the proxy")
         })?;
         let name = server_name(proxy.host()).map_err(|failure| proxy.in_failure(&failure))?;

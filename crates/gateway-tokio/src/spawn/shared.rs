@@ -34,7 +34,7 @@ use crate::wakers::{Half, Wakers};
 pub(crate) struct Shared {
     state: Lock<State>,
     /// What was dropped where the state could not be locked.
-    leavings: Lock<Leavings>,
+    leavings: Lock<Vec<Leaving>>,
     /// Wakes the driver.
     wakers: std::sync::Arc<Wakers>,
     /// The handles, permits and events that exist, in units of [`USER`], and flags.
@@ -53,10 +53,8 @@ pub(crate) struct State {
     pub(super) unread: Unread,
     /// The answers that the engine has left for their callers.
     pub(super) answers: BTreeMap<RequestId, Message>,
-    /// What the engine has left for the log when it ended.
-    lines: LogLines,
-    /// What the engine was when it ended.
-    last: Option<Box<Last>>,
+    /// What the engine was when it ended, and what it has left for the log.
+    last: Option<Box<(Last, LogLines)>>,
     /// An engine that has panicked, until the driver drops it.
     broken: Option<Box<Engine<Tokio>>>,
     pub(super) turns: Turns,
@@ -76,12 +74,16 @@ pub(crate) struct Last {
     pub(crate) counts: Counts,
 }
 
-#[derive(Default)]
-struct Leavings {
-    tickets: Vec<Ticket>,
-    watches: Vec<Ticket>,
-    requests: Vec<RequestId>,
-    space: Space,
+/// What was dropped.
+enum Leaving {
+    /// A future that waited for its turn.
+    Turn(Ticket),
+    /// A future that waited for a change.
+    Watch(Ticket),
+    /// A future that waited for an answer.
+    Request(RequestId),
+    /// A permit.
+    Permit(Space),
 }
 
 impl Shared {
@@ -94,7 +96,6 @@ impl Shared {
             engine: Some(engine),
             unread: Unread::default(),
             answers: BTreeMap::new(),
-            lines: LogLines::default(),
             last: None,
             broken: None,
             turns: Turns::default(),
@@ -106,7 +107,7 @@ impl Shared {
         };
         Arc::new(Self {
             state: Lock::new(state),
-            leavings: Lock::new(Leavings::default()),
+            leavings: Lock::new(Vec::new()),
             wakers,
             users: AtomicUsize::new(2 * USER),
             standing: AtomicU8::new(standing.to_bits()),
@@ -257,7 +258,7 @@ impl Shared {
             state.call_driver(wakes); // a request may leave in its place
         });
         if left == Err(HandleErrorKind::Reentrant) {
-            self.leave_behind(|leavings| leavings.tickets.push(ticket));
+            self.leave_behind(Leaving::Turn(ticket));
         }
     }
 
@@ -265,7 +266,7 @@ impl Shared {
     pub(crate) fn leave_watch(&self, ticket: Ticket) {
         let left = self.with(|state, wakes| state.watchers.leave(ticket, wakes));
         if left == Err(HandleErrorKind::Reentrant) {
-            self.leave_behind(|leavings| leavings.watches.push(ticket));
+            self.leave_behind(Leaving::Watch(ticket));
         }
     }
 
@@ -276,7 +277,7 @@ impl Shared {
             state.settle(self, wakes);
         });
         if left == Err(HandleErrorKind::Reentrant) {
-            self.leave_behind(|leavings| leavings.requests.push(request));
+            self.leave_behind(Leaving::Request(request));
         }
     }
 
@@ -287,16 +288,16 @@ impl Shared {
             state.settle(self, wakes);
         });
         if released == Err(HandleErrorKind::Reentrant) {
-            self.leave_behind(|leavings| leavings.space += space);
+            self.leave_behind(Leaving::Permit(space));
         }
     }
 
     /// Leaves this to the driver, because an observer or a dialect has dropped it. No other lock is
     /// taken while this one is held.
     #[cold]
-    fn leave_behind(&self, add: impl FnOnce(&mut Leavings)) {
+    fn leave_behind(&self, leaving: Leaving) {
         if let Some(mut leavings) = self.leavings.lock() {
-            add(&mut leavings);
+            leavings.push(leaving);
         }
         self.users.fetch_or(LEFT, Ordering::AcqRel);
         self.wakers.wake_all();
@@ -306,12 +307,13 @@ impl Shared {
         self.users.fetch_and(!LEFT, Ordering::AcqRel);
         // An observer runs below, and may leave something behind, too: the driver is then woken again.
         let left = self.leavings.lock().map(|mut leavings| std::mem::take(&mut *leavings));
-        let Some(Leavings { tickets, watches, requests, space }) = left else { return };
-        tickets.into_iter().for_each(|ticket| state.turns.leave(ticket, wakes));
-        watches.into_iter().for_each(|ticket| state.watchers.leave(ticket, wakes));
-        requests.into_iter().for_each(|request| state.forget_request(request, wakes));
-        if !space.is_empty() {
-            state.release(space, wakes);
+        for leaving in left.into_iter().flatten() {
+            match leaving {
+                Leaving::Turn(ticket) => state.turns.leave(ticket, wakes),
+                Leaving::Watch(ticket) => state.watchers.leave(ticket, wakes),
+                Leaving::Request(request) => state.forget_request(request, wakes),
+                Leaving::Permit(space) => state.release(space, wakes),
+            }
         }
     }
 
@@ -323,7 +325,7 @@ impl Shared {
             return None;
         }
         this.wakers.wake_all(); // the driver ends, too
-        this.state.lock()?.last.as_deref().copied()
+        this.state.lock()?.last.as_deref().map(|(last, _)| *last)
     }
 
     /// The driver is gone. Everything that waits ends, all messages get their outcomes, and the
@@ -477,15 +479,16 @@ impl State {
 
     /// A snapshot of the client, or the last one if it has ended.
     pub(super) fn status(&self) -> Option<Status> {
-        let last = || self.last.as_ref().map(|last| last.status);
+        let last = || self.last.as_deref().map(|(last, _)| last.status);
         self.engine.as_ref().map(|engine| engine.status()).or_else(last)
     }
 
     /// Takes the log lines so far; the last ones if the client has ended.
     pub(super) fn take_log_lines(&mut self) -> LogLines {
-        match &mut self.engine {
-            Some(engine) => engine.session_mut().take_log_lines(),
-            None => std::mem::take(&mut self.lines),
+        match (&mut self.engine, &mut self.last) {
+            (Some(engine), _) => engine.session_mut().take_log_lines(),
+            (None, Some(last)) => std::mem::take(&mut last.1),
+            (None, None) => LogLines::default(),
         }
     }
 
@@ -503,12 +506,12 @@ impl State {
         self.answers = engine.session_mut().take_answers();
         let end = engine.session().end().map_or(kind, |end| end.kind());
         self.unread = engine.abandon(has_panicked);
-        self.lines = engine.session_mut().take_log_lines();
+        let lines = engine.session_mut().take_log_lines();
         let mut status = engine.status();
         (status.state, status.is_ready) = (ConnectionState::Closed, false);
         (status.socket, status.retry_in) = (None, None);
         let counts = engine.session().counts();
-        self.last = Some(Box::new(Last { end, status, counts }));
+        self.last = Some(Box::new((Last { end, status, counts }, lines)));
         shared.standing.store(Standing::GONE.to_bits(), Ordering::Release);
         Some(engine)
     }
